@@ -1,0 +1,95 @@
+import type { Expert, Intervention, Module, Strategy, StrategyName, Trace } from '../trace/trace.js';
+
+/** What is known of one expert without running anything. */
+export interface ExpertInfo extends Expert {
+  readonly description?: string;
+  readonly license?: string;
+  readonly datasets?: readonly string[];
+  readonly rank: number;
+  /** Bytes on disk. */
+  readonly bytes: number;
+  /** Absolute folder. */
+  readonly folder: string;
+  /** Absolute path of the model card. */
+  readonly card?: string;
+}
+
+export interface PoolInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly license?: string;
+  readonly folder: string;
+  readonly hash: string;
+  readonly baseName: string;
+  readonly experts: readonly ExpertInfo[];
+  readonly modules: readonly Module[];
+  /** In tokens. */
+  readonly contextLength: number;
+  readonly topK: number;
+  readonly strategies: readonly StrategyName[];
+  /** Experts left out and why, modules that could not be placed. */
+  readonly warnings: readonly string[];
+}
+
+export interface RouteRequest {
+  readonly text: string;
+  readonly strategy: Strategy;
+  readonly interventions?: readonly Intervention[];
+}
+
+export interface GenerateRequest extends RouteRequest {
+  readonly maxTokens: number;
+  /** 0 is greedy. */
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+}
+
+/** Each expert knocked out everywhere in turn. */
+export interface Attribution {
+  readonly experts: readonly Expert[];
+  /** [T] of the run with nothing knocked out. */
+  readonly logProb: Float32Array;
+  /** [T, N] log-probability with the expert knocked out − with all; negative: the token owes to the expert. NaN for the first token. */
+  readonly change: Float32Array;
+}
+
+/** Bits per byte needs both: bits = −Σ log₂ p over text tokens, bytes of UTF-8 they cover. */
+export interface Score {
+  readonly bits: number;
+  readonly bytes: number;
+  readonly tokens: number;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Called between chunks: tokens done, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Called between chunks with all that is known so far (`trace.done` tokens). */
+  readonly onPartial?: (trace: Trace) => void;
+}
+
+/**
+ * A trace source. The forked child, the in-process engine of the command line and, later, remote engines all offer this.
+ * Every method rejects with a GanderError; `cancelled` when the signal fired.
+ */
+export interface Engine {
+  pool(): Promise<PoolInfo>;
+  route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
+  generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
+  attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;
+  score(request: RouteRequest, options?: RunOptions): Promise<Score>;
+  dispose(): void;
+}
+
+export interface EngineOptions {
+  /** Absolute folder of the pool. */
+  readonly pool: string;
+  /** Where composed graphs are cached; absolute. */
+  readonly cache: string;
+  /** Intra-op threads; 0: onnxruntime's default. */
+  readonly threads: number;
+  /** Tokens a chunk. */
+  readonly chunk: number;
+}

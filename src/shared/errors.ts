@@ -1,0 +1,59 @@
+/** Every failure that a person may meet. The code is what programs match on; the message and the remedy are for people. */
+export const errorCodes = [
+  'cancelled',
+  'pool-missing',
+  'pool-invalid',
+  'pool-unsafe-path',
+  'expert-invalid',
+  'base-invalid',
+  'module-not-placed',
+  'tokenizer-invalid',
+  'text-empty',
+  'text-too-long',
+  'strategy-unavailable',
+  'request-invalid',
+  'trace-invalid',
+  'trace-newer',
+  'engine-died',
+  'engine-unavailable',
+  'io',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** An error as it crosses a process or page boundary. */
+export interface ErrorData {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What the person can do about it; one sentence. */
+  readonly remedy: string;
+}
+
+export class GanderError extends Error {
+  override readonly name = 'GanderError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  toData(): ErrorData {
+    return { code: this.code, message: this.message, remedy: this.remedy };
+  }
+
+  static fromData(data: ErrorData): GanderError {
+    return new GanderError(data.code, data.message, data.remedy);
+  }
+
+  /** Anything thrown, as a GanderError; what is not one already is `internal`. */
+  static from(thrown: unknown): GanderError {
+    if (thrown instanceof GanderError) return thrown;
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new GanderError('internal', message, 'Please report this with the Gander log.', { cause: thrown });
+  }
+}

@@ -1,0 +1,61 @@
+import type { Attribution, PoolInfo } from '../engine/api.js';
+import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { ErrorData } from './errors.js';
+
+/** Which of the two sides a trace belongs to; `other` is what it is compared with. */
+export type Side = 'main' | 'other';
+
+/** What one side shows: the request, and what came of it. The host owns this; the page keeps only view state. */
+export interface SideState {
+  /** Shown above the text: the document's name and range, or the trace file's name. */
+  readonly title: string;
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+  /** Absent until the first tokens are there. */
+  readonly trace?: Trace;
+  /** The same request without interventions, when there are any: before → after. */
+  readonly before?: Trace;
+  readonly attribution?: Attribution;
+  readonly running?: { readonly what: 'route' | 'generate' | 'attribute'; readonly done: number; readonly total: number };
+  readonly error?: ErrorData;
+  /** The text has changed since. */
+  readonly stale: boolean;
+}
+
+export interface Settings {
+  /** Decorations in the editor are on. */
+  readonly decorations: boolean;
+}
+
+export type HostMessage =
+  | { readonly type: 'pool'; readonly pool: PoolInfo | undefined; readonly error?: ErrorData }
+  /** The whole side anew; `undefined` closes the comparison. Sent with trace arrays as ArrayBuffers. */
+  | { readonly type: 'side'; readonly side: Side; readonly state: SideState | undefined }
+  /** Progress or flags only: the trace stays as it was. */
+  | { readonly type: 'status'; readonly side: Side; readonly running: SideState['running']; readonly stale: boolean; readonly error?: ErrorData }
+  /** The cursor in the editor went to this token. */
+  | { readonly type: 'select'; readonly token: number; readonly module?: number }
+  /** Expert explorer: show only this expert. */
+  | { readonly type: 'filter'; readonly expert: string | undefined }
+  /** No engine behind it: a trace file; what needs a run is disabled. */
+  | { readonly type: 'replay' };
+
+export type PageMessage =
+  | { readonly type: 'ready' }
+  /** Select the token in the editor. */
+  | { readonly type: 'select'; readonly token: number }
+  | { readonly type: 'route'; readonly side: Side; readonly strategy: Strategy; readonly interventions: readonly Intervention[] }
+  | { readonly type: 'attribute' }
+  | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
+  | { readonly type: 'stop' }
+  /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
+  | { readonly type: 'compare'; readonly strategy: Strategy; readonly interventions: readonly Intervention[]; readonly selection: 'same' | 'editor' }
+  | { readonly type: 'closeCompare' }
+  /** `trace` is written by the host from the trace; the others carry what the page drew. */
+  | { readonly type: 'save'; readonly kind: 'trace' }
+  | { readonly type: 'save'; readonly kind: 'csv' | 'svg' | 'html'; readonly data: string }
+  | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer }
+  | { readonly type: 'copy'; readonly text: string }
+  | { readonly type: 'openCard'; readonly expert: string }
+  /** A person should see it; the page has shown it already. */
+  | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };
