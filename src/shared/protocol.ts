@@ -1,0 +1,29 @@
+/** What crosses the channel between the host and the engine's child process. Errors cross as data. */
+import type { Attribution, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, Score } from '../engine/api.js';
+import type { Trace } from '../trace/trace.js';
+import type { ErrorData } from './errors.js';
+
+/** Each method's request and result. */
+export interface Methods {
+  pool: { request: undefined; result: PoolInfo };
+  route: { request: RouteRequest; result: Trace };
+  generate: { request: GenerateRequest; result: Trace };
+  attribute: { request: RouteRequest; result: Attribution };
+  score: { request: RouteRequest; result: Score };
+}
+
+export type MethodName = keyof Methods;
+
+export type HostMessage =
+  /** First message to a child, once. */
+  | { readonly type: 'start'; readonly options: EngineOptions }
+  | { [N in MethodName]: { readonly type: 'call'; readonly id: number; readonly method: N; readonly request: Methods[N]['request']; readonly partial: boolean } }[MethodName]
+  /** Takes effect between chunks; the call is then answered with `cancelled`. */
+  | { readonly type: 'cancel'; readonly id: number };
+
+export type ChildMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
+  | { readonly type: 'partial'; readonly id: number; readonly trace: Trace }
+  | { readonly type: 'result'; readonly id: number; readonly result: Methods[MethodName]['result'] }
+  | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };
