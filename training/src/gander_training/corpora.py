@@ -68,6 +68,7 @@ class Package:
     files: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     contains: str = ""
+    generated: bool = False  # take files that say they are generated (HTML documentation)
 
     @property
     def key(self) -> str:
@@ -94,7 +95,7 @@ class Limits:
     share: float = 1.0
     documents: int = 0
     per_package: int = 0
-    file_bytes: int = 200_000
+    file_bytes: int = 300_000
 
 
 @dataclass(frozen=True)
@@ -356,8 +357,11 @@ def glob_matcher(files: Iterable[str], exclude: Iterable[str] = ()) -> Callable[
     return lambda path: any(r.match(path) for r in takes) and not any(r.match(path) for r in leaves)
 
 
-def clean_text(content: bytes) -> str | None:
-    """The text of a file, or None for what no person would read: not UTF-8, binary, minified or generated."""
+def clean_text(content: bytes, generated: bool = False) -> str | None:
+    """The text of a file, or None for what no person would read: not UTF-8, binary, minified or generated.
+
+    With ``generated`` a file that says that it is generated is kept.
+    """
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
@@ -367,7 +371,9 @@ def clean_text(content: bytes) -> str | None:
     lines = text.split("\n")
     if max(map(len, lines)) > MAX_LINE_CHARS or len(text) / len(lines) > MAX_MEAN_LINE_CHARS:
         return None
-    return None if GENERATED.search(text[:1_000]) else text.strip("\n") + "\n"
+    if not generated and GENERATED.search(text[:1_000]):
+        return None
+    return text.strip("\n") + "\n"
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -384,7 +390,7 @@ def read_package(package: Package, archive: Path, limits: Limits) -> list[Docume
     contains = re.compile(package.contains, re.MULTILINE) if package.contains else None
     documents = []
     for path, content in read_members(archive, wanted, limits.file_bytes):
-        text = clean_text(content)
+        text = clean_text(content, package.generated)
         if text is None:
             continue
         text = cut_text(text, limits.document)
