@@ -393,7 +393,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the tiny pool and the variants of its base."""
-    replace(args.out / "tiny-pool", lambda folder: write_pool(folder, args.seed))
+    from gander_training.tiny_bases import write_bases
+
+    pool = args.out / "tiny-pool"
+    replace(pool, lambda folder: write_pool(folder, args.seed))
+    replace(args.out / "bases", lambda folder: write_bases(pool / "base/model.onnx", folder, args.seed))
     return 0
 
 
