@@ -1,0 +1,102 @@
+// The arrows of ARCHITECTURE.md as a lint rule: which room may import from which, and who may import which package.
+import path from 'node:path';
+
+/**
+ * A room is a folder or a file; the longest match holds. `from`: rooms it may import from; `types`: rooms of which it may
+ * import types only; `packages`: what it may import beside `any` of the packages that touch nothing outside.
+ * @typedef {{ from?: string[], types?: string[], packages?: string[] }} Room
+ */
+
+const contract = 'src/engine/api.ts';
+const drawn = ['src/routing', 'src/trace', 'src/shared'];
+const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
+const editor = ['vscode', 'node:'];
+
+/** @type {Record<string, Room>} */
+export const rooms = {
+  'src/shared': { types: [contract, 'src/trace'] },
+  'src/trace': { from: ['src/shared'], types: [contract] },
+  'src/pool': {
+    from: ['src/trace', 'src/shared'],
+    types: [contract],
+    packages: ['node:fs', 'node:path', 'node:crypto'],
+  },
+  'src/graph': {
+    from: ['src/pool', 'src/trace', 'src/shared'],
+    types: [contract],
+    packages: ['node:fs', 'node:path', 'node:crypto'],
+  },
+  [contract]: { types: ['src/trace', 'src/shared'] },
+  'src/engine/client.ts': { from: ['src/trace', 'src/shared'], types: [contract], packages: ['node:'] },
+  'src/engine/session.ts': {
+    from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'],
+    packages: ['node:', 'onnxruntime-node'],
+  },
+  'src/engine/tokenizer.ts': { from: ['src/shared'], packages: ['node:', 'tokenizers'] },
+  'src/engine': { from: ['src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
+  'src/routing': { from: ['src/engine/client.ts', 'src/trace', 'src/shared'], types: [contract], packages: ['node:'] },
+  'src/editor': { from: drawn, types: [contract], packages: editor },
+  'src/explorer': { from: drawn, types: [contract], packages: editor },
+  'src/panel': { from: drawn, types: [contract], packages: editor },
+  'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
+  'src/extension.ts': { from: [...views, ...drawn, 'src/engine/client.ts'], types: [contract], packages: editor },
+  'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
+  webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['@vscode-elements/elements', 'd3-'] },
+};
+
+/** Packages that reach out of the room: a native addon, the editor, the system, the page. Others are free. */
+const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', '@vscode-elements/elements', 'd3-'];
+
+const within = (/** @type {string} */ file, /** @type {string} */ room) => file === room || file.startsWith(`${room}/`);
+
+const startsLike = (/** @type {string} */ name, /** @type {string[]} */ list) =>
+  list.some((p) => name === p || name.startsWith(/[-:]$/.test(p) ? p : `${p}/`));
+
+/** @param {string} file */
+const roomOf = (file) =>
+  Object.keys(rooms)
+    .filter((room) => within(file, room))
+    .sort((a, b) => b.length - a.length)[0];
+
+/**
+ * What is wrong with one import, or undefined. `file` is relative to the repository, with forward slashes.
+ * @param {string} file @param {string} specifier @param {boolean} typeOnly
+ */
+export function violation(file, specifier, typeOnly) {
+  const name = roomOf(file);
+  if (name === undefined) return undefined;
+  const room = rooms[name] ?? {};
+  if (!specifier.startsWith('.')) {
+    if (typeOnly || !startsLike(specifier, guarded) || startsLike(specifier, room.packages ?? [])) return undefined;
+    return `${name} may not import ${specifier}`;
+  }
+  const target = path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+  if (within(target, name)) return undefined;
+  const allowed = [...(room.from ?? []), ...(typeOnly ? (room.types ?? []) : [])];
+  return allowed.some((a) => within(target, a)) ? undefined : `${name} may not import ${target}`;
+}
+
+/** @type {import('eslint').Rule.RuleModule} */
+export const arrows = {
+  meta: { type: 'problem', docs: { description: 'imports follow the arrows of ARCHITECTURE.md' }, schema: [] },
+  create(context) {
+    const file = path.relative(context.cwd, context.filename).split(path.sep).join('/');
+    /** @param {any} node */
+    const check = (node) => {
+      if (typeof node.source?.value !== 'string') return;
+      const all = node.specifiers ?? [];
+      const typeOnly =
+        node.importKind === 'type' ||
+        node.exportKind === 'type' ||
+        (all.length > 0 && all.every((/** @type {any} */ s) => s.importKind === 'type'));
+      const message = violation(file, node.source.value, typeOnly);
+      if (message) context.report({ node, message: `${message} (see ARCHITECTURE.md, "Arrows")` });
+    };
+    return {
+      ImportDeclaration: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      ImportExpression: check,
+    };
+  },
+};

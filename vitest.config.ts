@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
+  test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 'test/unit/**/*.test.ts', 10_000),
+      project('engine', 'test/engine/**/*.test.ts', 60_000),
+      project('webview', 'test/webview/**/*.test.ts', 60_000),
+      // One workbench at a time: each is a VS Code server, an extension host and a browser.
+      project('ui', 'test/workbench/ui/**/*.test.ts', 120_000, { fileParallelism: false }),
+    ],
+    coverage: {
+      include: ['src/**', 'webview/**'],
+      exclude: ['**/gen/**', '**/*.d.ts'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+    },
+  },
+});
