@@ -1,0 +1,16 @@
+/** A running mean that leaves out what is not defined (NaN). */
+export class Mean {
+  private sum = 0;
+  count = 0;
+
+  add(value: number): void {
+    if (Number.isNaN(value)) return;
+    this.sum += value;
+    this.count++;
+  }
+
+  /** NaN when nothing was added. */
+  get value(): number {
+    return this.count > 0 ? this.sum / this.count : NaN;
+  }
+}

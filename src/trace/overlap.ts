@@ -1,0 +1,78 @@
+/** How far two choices agree. */
+import { chosenOffset, layersOf, modulesOf, textTokens } from './access.js';
+import { Mean } from './mean.js';
+import type { Trace } from './trace.js';
+
+/** |S ∩ S'| of two chosen sets; −1 is no expert. */
+export function shared(a: Int16Array, aAt: number, aK: number, b: Int16Array, bAt: number, bK: number, toB?: Int16Array): number {
+  let count = 0;
+  for (let i = aAt; i < aAt + aK; i++) {
+    const e = a[i]! < 0 || !toB ? a[i]! : toB[a[i]!]!;
+    if (e < 0) continue;
+    for (let j = bAt; j < bAt + bK; j++) if (b[j] === e) count++;
+  }
+  return count;
+}
+
+/** How many were chosen at a cell: k, or fewer. */
+export function chosenCount(chosen: Int16Array, at: number, k: number): number {
+  let count = 0;
+  for (let i = at; i < at + k; i++) if (chosen[i]! >= 0) count++;
+  return count;
+}
+
+/** |S ∩ S'| ÷ k, k the larger of the two; NaN when both are empty. */
+export function saturationOf(common: number, a: number, b: number): number {
+  return common / Math.max(a, b);
+}
+
+/** |S ∩ S'| ÷ |S ∪ S'|; NaN when both are empty. */
+export function jaccardOf(common: number, a: number, b: number): number {
+  return common / (a + b - common);
+}
+
+/** What saturation would be if both drew their experts evenly from E: the smaller set's size over E. */
+export function chanceSaturation(a: number, b: number, experts: number): number {
+  return Math.min(a, b) / experts;
+}
+
+/** What the Jaccard index would be if both drew their experts evenly from E: the mean over the hypergeometric overlap. */
+export function chanceJaccard(a: number, b: number, experts: number): number {
+  let mean = 0;
+  for (let i = Math.max(0, a + b - experts); i <= Math.min(a, b); i++) {
+    mean += ((choose(a, i) * choose(experts - a, b - i)) / choose(experts, b)) * jaccardOf(i, a, b);
+  }
+  return mean;
+}
+
+function choose(n: number, k: number): number {
+  let result = 1;
+  for (let i = 1; i <= k; i++) result *= (n - k + i) / i;
+  return result;
+}
+
+/**
+ * [L, L] mean saturation between the choices of every two layers at the same token and kind: how far a layer already
+ * decides as a later one will. Special tokens left out. NaN where two layers have no kind in common. Chance: k/E.
+ */
+export function layerOverlap(trace: Trace, kind?: string): Float32Array {
+  const layers = layersOf(trace);
+  const tokens = textTokens(trace);
+  const out = new Float32Array(layers.length ** 2);
+  layers.forEach((la, i) => {
+    layers.forEach((lb, j) => {
+      const mean = new Mean();
+      for (const ma of modulesOf(trace, { layer: la, kind })) {
+        for (const mb of modulesOf(trace, { layer: lb, kind: trace.modules[ma]!.kind })) {
+          for (const t of tokens) {
+            const [a, b] = [chosenOffset(trace, ma, t), chosenOffset(trace, mb, t)];
+            const common = shared(trace.chosen, a, trace.k, trace.chosen, b, trace.k);
+            mean.add(saturationOf(common, chosenCount(trace.chosen, a, trace.k), chosenCount(trace.chosen, b, trace.k)));
+          }
+        }
+      }
+      out[i * layers.length + j] = mean.value;
+    });
+  });
+  return out;
+}
