@@ -1,0 +1,166 @@
+import { lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { GanderError } from '../shared/errors.js';
+import { type Adapter, readAdapter, readVectors } from './adapter.js';
+import { type Card, parseCard } from './card.js';
+import { type Manifest, readContextLength, readManifest } from './manifest.js';
+import { fileInside, resolveInside } from './paths.js';
+
+/** One vector a module, read when asked for. */
+export type Vectors = ReadonlyMap<string, { length: number; read: () => Float32Array }>;
+
+export interface PoolExpert {
+  readonly id: string;
+  readonly name: string;
+  readonly card: Card;
+  readonly cardFile?: string;
+  readonly folder: string;
+  /** Of all its files. */
+  readonly bytes: number;
+  readonly adapter: Adapter;
+  readonly gates: Vectors;
+  /** Mean inputs, for average activation. */
+  readonly activations?: Vectors;
+  readonly hasExamples: boolean;
+}
+
+/** A pool as its files' headers describe it; no large tensor has been read. */
+export interface Pool {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly contextLength: number;
+  /** Absolute. */
+  readonly base: { readonly model: string; readonly tokenizer: string };
+  readonly retriever?: { readonly model: string; readonly tokenizer: string };
+  /** By id, in code point order: the expert axis. */
+  readonly experts: readonly PoolExpert[];
+  readonly multitask?: PoolExpert;
+  /** Experts left out, and why. */
+  readonly warnings: readonly string[];
+  /** Changes when a file of the pool does (names, sizes, times). */
+  readonly signature: string;
+}
+
+/** More experts than this is a mistake, or meant to do harm. */
+const mostExperts = 4096;
+
+/**
+ * Reads a pool folder (docs/pool-format.md). An expert that cannot be used is left out with a warning; a pool that cannot
+ * be used is an error.
+ *
+ * @param folder absolute
+ * @throws GanderError `pool-missing`, `pool-invalid`, `pool-unsafe-path`
+ */
+export function readPool(folder: string): Pool {
+  return typed(() => {
+    const signature = poolSignature(folder);
+    const manifest = readManifest(folder);
+    const contextLength = readContextLength(folder, manifest.base.config);
+    const base = { model: fileInside(folder, manifest.base.model), tokenizer: fileInside(folder, manifest.base.tokenizer) };
+    const warnings: string[] = [];
+    const experts: PoolExpert[] = [];
+    for (const id of expertIds(folder, manifest)) {
+      try {
+        experts.push(readExpert(resolveInside(folder, path.join(manifest.experts, id)), id));
+      } catch (error) {
+        warnings.push(`Expert "${id}" is left out: ${GanderError.from(error).message}`);
+      }
+    }
+    if (experts.length === 0) {
+      throw new GanderError('pool-invalid', ['The pool has no usable expert.', ...warnings.slice(0, 5)].join(' '), 'Add an expert folder, or repair one.');
+    }
+    const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
+      try {
+        return read?.();
+      } catch (error) {
+        warnings.push(`${what} is left out: ${GanderError.from(error).message}`);
+        return undefined;
+      }
+    };
+    const multitask = optional('The multitask adapter', manifest.multitask === undefined ? undefined : () => readExpert(resolveInside(folder, manifest.multitask!), 'multitask', false));
+    const retriever = optional('The retriever', manifest.retriever && (() => ({
+      model: fileInside(folder, manifest.retriever!.model),
+      tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
+    })));
+    return { folder, manifest, contextLength, base, experts, warnings, signature, ...(multitask && { multitask }), ...(retriever && { retriever }) };
+  });
+}
+
+/** Names, sizes and times of a pool's files: cheap to compute, different after any change. */
+export function poolSignature(folder: string): string {
+  const lines: string[] = [];
+  const visit = (relative: string, depth: number): void => {
+    for (const entry of readdirSync(path.join(folder, relative), { withFileTypes: true })) {
+      const name = path.join(relative, entry.name);
+      if (entry.isDirectory() && depth < 3) visit(name, depth + 1);
+      else {
+        const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
+        if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
+      }
+      if (lines.length > 10 * mostExperts) throw new GanderError('pool-invalid', 'The pool folder holds too many files.', 'Choose the folder that holds pool.json.');
+    }
+  };
+  return typed(() => {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new GanderError('pool-missing', `There is no folder ${folder}.`, 'Choose the folder that holds pool.json.');
+    }
+    visit('', 0);
+    return lines.sort().join('\n');
+  });
+}
+
+function expertIds(folder: string, manifest: Manifest): string[] {
+  const experts = resolveInside(folder, manifest.experts);
+  const ids = readdirSync(experts, { withFileTypes: true })
+    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
+    .map((entry) => entry.name);
+  if (ids.length > mostExperts) throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
+  return ids.sort(byCodePoint);
+}
+
+/** Not by UTF-16 unit, in which an emoji would come before U+FFFD, and not by locale, which differs between machines. */
+export function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function readExpert(folder: string, id: string, gated = true): PoolExpert {
+  const has = (file: string) => lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined;
+  const adapter = readAdapter(folder);
+  const gates: Vectors = gated ? readVectors(folder, 'gate.safetensors') : new Map();
+  const activations = has('activation.safetensors') ? readVectors(folder, 'activation.safetensors') : undefined;
+  for (const [what, vectors] of [['gate', gates], ['activation', activations]] as const) {
+    for (const [module, { length }] of vectors ?? []) {
+      const dIn = adapter.modules.get(module)?.dIn;
+      if (dIn !== undefined && dIn !== length) {
+        throw new GanderError('expert-invalid', `${what}.safetensors: ${module} has ${length} numbers, its adapter takes ${dIn}`, 'Train the gate again.');
+      }
+    }
+  }
+  const card = has('README.md') ? parseCard(readFileSync(fileInside(folder, 'README.md'), { encoding: 'utf8' }).slice(0, 100_000)) : {};
+  const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
+  return {
+    id,
+    name: card.name || id,
+    card,
+    folder,
+    bytes,
+    adapter,
+    gates,
+    hasExamples: has('examples.safetensors'),
+    ...(has('README.md') && { cardFile: path.join(folder, 'README.md') }),
+    ...(activations && { activations }),
+  };
+}
+
+/** What the file system throws is no bug of ours. */
+function typed<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof GanderError) throw error;
+    if (error instanceof Error && 'code' in error) {
+      throw new GanderError('io', `The pool cannot be read: ${error.message}`, 'Check the folder and its permissions.', { cause: error });
+    }
+    throw error;
+  }
+}
