@@ -1,5 +1,5 @@
 // Builds what ships into dist/. `--watch` rebuilds on change, `--production` minifies and leaves the source maps out.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import * as esbuild from 'esbuild';
 
 const watch = process.argv.includes('--watch');
@@ -42,9 +42,8 @@ const bundles = [
 
 // A room that has no entry yet is left out.
 const started = (/** @type {esbuild.BuildOptions} */ b) =>
-  Object.values(b.entryPoints ?? {}).every((e) => existsSync(e));
+  Object.values(b.entryPoints ?? {}).every((e) => existsSync(String(e)));
 
-rmSync('dist', { recursive: true, force: true });
 const contexts = await Promise.all(bundles.filter(started).map((b) => esbuild.context(b)));
 try {
   if (watch) {
