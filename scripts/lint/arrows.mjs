@@ -8,7 +8,7 @@ import path from 'node:path';
  */
 
 const contract = 'src/engine/api.ts';
-const drawn = ['src/routing', 'src/trace', 'src/shared'];
+const drawn = ['src/host', 'src/routing', 'src/trace', 'src/shared'];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
 
@@ -35,6 +35,11 @@ export const rooms = {
   'src/engine/tokenizer.ts': { from: ['src/shared'], packages: ['node:', 'tokenizers'] },
   'src/engine': { from: ['src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
   'src/routing': { from: ['src/engine/client.ts', 'src/trace', 'src/shared'], types: [contract], packages: ['node:'] },
+  'src/host': {
+    from: ['src/engine/client.ts', 'src/routing', 'src/trace', 'src/shared'],
+    types: [contract],
+    packages: editor,
+  },
   'src/editor': { from: drawn, types: [contract], packages: editor },
   'src/explorer': { from: drawn, types: [contract], packages: editor },
   'src/panel': { from: drawn, types: [contract], packages: editor },

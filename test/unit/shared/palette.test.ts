@@ -4,13 +4,29 @@ import { colourCount, contrast, expertStyle, luminance } from '../../../src/shar
 const all = Array.from({ length: colourCount }, (_, i) => expertStyle(i));
 
 type Rgb = [number, number, number];
-const identity: Rgb[] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+const identity: Rgb[] = [
+  [1, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
+];
 /** Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB. */
 const vision: Record<string, Rgb[]> = {
   normal: identity,
-  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-  deuteranopia: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
-  tritanopia: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+  protanopia: [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+  ],
+  deuteranopia: [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.01182, 0.04294, 0.968881],
+  ],
+  tritanopia: [
+    [1.255528, -0.076749, -0.178779],
+    [-0.078411, 0.930809, 0.147602],
+    [0.004733, 0.691367, 0.3039],
+  ],
 };
 
 function linear(hex: string): Rgb {
@@ -39,8 +55,10 @@ function seen(hex: string, matrix: Rgb[]): Rgb {
 describe('expert colours', () => {
   it('stand out from the editor background at 3 : 1 or more', () => {
     for (const style of all) {
-      for (const background of ['#000000', '#1e1e1e', '#2d2d2d']) expect(contrast(style.dark.fill, background)).toBeGreaterThanOrEqual(3);
-      for (const background of ['#ffffff', '#f3f3f3']) expect(contrast(style.light.fill, background)).toBeGreaterThanOrEqual(3);
+      for (const background of ['#000000', '#1e1e1e', '#2d2d2d'])
+        expect(contrast(style.dark.fill, background)).toBeGreaterThanOrEqual(3);
+      for (const background of ['#ffffff', '#f3f3f3'])
+        expect(contrast(style.light.fill, background)).toBeGreaterThanOrEqual(3);
     }
   });
 
@@ -53,9 +71,11 @@ describe('expert colours', () => {
   it.each(Object.entries(vision))('differ under %s', (_, matrix) => {
     for (const theme of ['dark', 'light'] as const) {
       const points = all.map((style) => seen(style[theme].fill, matrix));
-      points.forEach((a, i) => points.slice(i + 1).forEach((b) => {
-        expect(Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])).toBeGreaterThan(0.06);
-      }));
+      points.forEach((a, i) =>
+        points.slice(i + 1).forEach((b) => {
+          expect(Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])).toBeGreaterThan(0.06);
+        }),
+      );
     }
   });
 

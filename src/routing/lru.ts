@@ -1,0 +1,42 @@
+/** Forgets what was not used for longest once all together weigh too much. */
+export class Lru<V> {
+  readonly #entries = new Map<string, { readonly value: V; readonly weight: number }>();
+  #total = 0;
+
+  constructor(
+    private readonly limit: number,
+    private readonly weigh: (value: V) => number,
+  ) {}
+
+  get(key: string): V | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    // A Map iterates in the order of insertion: the first key is the one to go.
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return entry.value;
+  }
+
+  /** What alone is over the limit is not kept. */
+  set(key: string, value: V): void {
+    const weight = this.weigh(value);
+    this.#delete(key);
+    if (weight > this.limit) return;
+    this.#entries.set(key, { value, weight });
+    this.#total += weight;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#total <= this.limit) return;
+      this.#delete(oldest);
+    }
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#total = 0;
+  }
+
+  #delete(key: string): void {
+    this.#total -= this.#entries.get(key)?.weight ?? 0;
+    this.#entries.delete(key);
+  }
+}

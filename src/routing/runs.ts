@@ -1,0 +1,161 @@
+import type { Attribution, GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
+import type { Side, SideState } from '../shared/panelProtocol.js';
+import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { RoutingService } from './service.js';
+import type { Routed, RoutingStore, SideResult } from './store.js';
+
+export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
+
+/** What is written into the store no more often than this: every partial result is drawn anew as a whole. Milliseconds. */
+const partialEvery = 150;
+
+/**
+ * Runs what a side of a routed range asks for and writes what comes of it into the store: progress, partial results, the
+ * end or the error. One run a side at a time: a new one ends the former. Failures are in the store, and are thrown.
+ */
+export class Runs {
+  readonly #running = new Map<string, AbortController>();
+  readonly #listeners = new Set<(routed: Routed, trace: Trace) => void>();
+
+  constructor(
+    private readonly service: RoutingService,
+    private readonly store: RoutingStore,
+  ) {}
+
+  /** Called with every finished route of a main side. Returns what ends the listening. */
+  onDidRoute(listener: (routed: Routed, trace: Trace) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Routes a side anew under a strategy and interventions; with interventions also without them, to have a before. */
+  async route(
+    id: number,
+    side: Side,
+    strategy: Strategy,
+    interventions: readonly Intervention[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const former = this.store.get(id)?.[side];
+    if (!former) return;
+    // The former trace stays on show until the first tokens of the new one are there.
+    const { text, title, trace, before } = former;
+    this.store.setSide(id, side, { text, title, strategy, interventions, trace, before });
+    await this.#run(id, side, 'route', signal, async (options) => {
+      const request = { text, strategy };
+      const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
+      const result = await this.service.route({ ...request, interventions }, options);
+      this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
+      const routed = this.store.get(id);
+      if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, result));
+    });
+  }
+
+  async attribute(id: number, signal?: AbortSignal): Promise<Attribution | undefined> {
+    const request = this.#request(id);
+    if (!request) return undefined;
+    let attribution: Attribution | undefined;
+    await this.#run(id, 'main', 'attribute', signal, async (options) => {
+      attribution = await this.service.attribute(request, calm(options));
+      this.store.patchSide(id, 'main', { attribution });
+    });
+    return attribution;
+  }
+
+  /** Continues the prompt; what has been written when it is stopped is kept. */
+  async generate(id: number, generation: Generation, signal?: AbortSignal): Promise<void> {
+    const request = this.#request(id);
+    if (!request) return;
+    await this.#run(id, 'main', 'generate', signal, async (options) => {
+      const trace = await this.service.generate({ ...request, ...generation }, options);
+      this.store.patchSide(id, 'main', { trace, before: undefined, attribution: undefined });
+    });
+  }
+
+  /** Puts another side beside the main one: the same text run otherwise, or another text. */
+  compare(
+    id: number,
+    other: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    this.store.setSide(id, 'other', other);
+    return this.route(id, 'other', other.strategy, other.interventions, signal);
+  }
+
+  closeCompare(id: number): void {
+    this.#abort(id, 'other');
+    this.store.setSide(id, 'other', undefined);
+  }
+
+  /** Ends whatever runs for the range. */
+  stop(id: number): void {
+    this.#abort(id, 'main');
+    this.#abort(id, 'other');
+  }
+
+  dispose(): void {
+    for (const abort of this.#running.values()) abort.abort();
+    this.#listeners.clear();
+  }
+
+  #request(id: number): RouteRequest | undefined {
+    const main = this.store.get(id)?.main;
+    return main && { text: main.text, strategy: main.strategy, interventions: main.interventions };
+  }
+
+  #abort(id: number, side: Side): void {
+    this.#running.get(`${id} ${side}`)?.abort();
+  }
+
+  async #run(
+    id: number,
+    side: Side,
+    what: NonNullable<SideState['running']>['what'],
+    signal: AbortSignal | undefined,
+    body: (options: RunOptions) => Promise<void>,
+  ): Promise<void> {
+    const key = `${id} ${side}`;
+    this.#running.get(key)?.abort();
+    const abort = new AbortController();
+    this.#running.set(key, abort);
+    const current = () => this.#running.get(key) === abort;
+    const patch = (change: Partial<SideResult>) => {
+      if (current()) this.store.patchSide(id, side, change);
+    };
+    const end = () => abort.abort();
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted) end();
+    let shown = 0;
+    let unshown: Trace | undefined;
+    patch({ running: { what, done: 0, total: 0 }, error: undefined });
+    try {
+      await body({
+        signal: abort.signal,
+        onProgress: (done, total) => patch({ running: { what, done, total } }),
+        onPartial: (trace) => {
+          unshown = trace;
+          if (performance.now() - shown < partialEvery) return;
+          shown = performance.now();
+          unshown = undefined;
+          patch({ trace, before: undefined });
+        },
+      });
+      patch({ running: undefined });
+    } catch (thrown) {
+      const error = GanderError.from(thrown);
+      // That it was stopped is no failure: the person did it.
+      if (unshown) patch({ trace: unshown, before: undefined });
+      patch({ running: undefined, error: error.code === 'cancelled' ? undefined : error.toData() });
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', end);
+      if (current()) this.#running.delete(key);
+    }
+  }
+}
+
+/** Progress is shown, what comes in between is not: it is not what the side shows. */
+function calm({ signal, onProgress }: RunOptions): RunOptions {
+  return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+}

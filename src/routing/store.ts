@@ -1,0 +1,224 @@
+import type { Attribution } from '../engine/api.js';
+import type { ErrorData } from '../shared/errors.js';
+import type { Side, SideState } from '../shared/panelProtocol.js';
+import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import { type Change, type Span, moved, touches } from './positions.js';
+
+/** One side of a routed range: what was asked and what came of it so far. */
+export interface SideResult {
+  /** The text that was given to the engine. */
+  readonly text: string;
+  readonly title: string;
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+  readonly trace?: Trace | undefined;
+  readonly before?: Trace | undefined;
+  readonly attribution?: Attribution | undefined;
+  readonly running?: SideState['running'] | undefined;
+  readonly error?: ErrorData | undefined;
+}
+
+/** A range of a document that was routed. A value: every change makes a new one. */
+export interface Routed {
+  readonly id: number;
+  /** Of the document, as a string. */
+  readonly uri: string;
+  /** Of the document when it was routed. */
+  readonly version: number;
+  /** Where the range is now. */
+  readonly span: Span;
+  /** The text in the range is no longer the text that was routed. */
+  readonly stale: boolean;
+  /** A newer range covers it: it no longer shows on the text, and lives on only for who retains it. */
+  readonly replaced: boolean;
+  readonly main: SideResult;
+  readonly other?: SideResult | undefined;
+}
+
+export interface StoreEvent {
+  readonly routed: Routed;
+  readonly kind: 'result' | 'moved' | 'removed';
+}
+
+/** Token spans in the document as it is now; −1: a special token, one that was edited, or one the model wrote. */
+export interface TokenSpans {
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+interface Entry {
+  routed: Routed;
+  /** Where the range began when its text was last what was routed, and all edits since. */
+  origin: number;
+  edits: Change[];
+  /** Made when first asked for, then moved with the edits. */
+  spans?: { readonly trace: Trace; readonly tokens: TokenSpans } | undefined;
+  holders: number;
+}
+
+/** Results by document and range. Ranges of one document never overlap: the newer one replaces what it covers. */
+export class RoutingStore {
+  readonly #entries = new Map<number, Entry>();
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  #lastId = 0;
+  #latest: number | undefined;
+
+  /** Returns what ends the listening. */
+  onChange(listener: (event: StoreEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  add(routed: Pick<Routed, 'uri' | 'version' | 'span' | 'main'>): Routed {
+    const covered = this.of(routed.uri).filter((old) => overlap(old.span, routed.span));
+    const made: Routed = { ...routed, id: ++this.#lastId, stale: false, replaced: false };
+    this.#entries.set(made.id, { routed: made, origin: made.span.start, edits: [], holders: 0 });
+    for (const old of covered) this.#replace(this.#entries.get(old.id)!);
+    this.#latest = made.id;
+    this.#emit(made, 'result');
+    return made;
+  }
+
+  get(id: number): Routed | undefined {
+    return this.#entries.get(id)?.routed;
+  }
+
+  /** Keeps the range even when a newer one covers it. Returns what lets it go. */
+  retain(id: number): () => void {
+    const entry = this.#entries.get(id);
+    if (!entry) return () => {};
+    entry.holders++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      entry.holders--;
+      if (entry.routed.replaced && entry.holders === 0) this.remove(id);
+    };
+  }
+
+  /** All ranges that show on a document, the newest first. */
+  of(uri: string): Routed[] {
+    const all = [...this.#entries.values()].map((e) => e.routed);
+    return all.filter((r) => r.uri === uri && !r.replaced).reverse();
+  }
+
+  /** The range that was routed or run last, whatever its document. */
+  get latest(): Routed | undefined {
+    return this.#latest === undefined ? undefined : this.get(this.#latest);
+  }
+
+  /** The range of a document that holds an offset. */
+  at(uri: string, offset: number): Routed | undefined {
+    return this.of(uri).find(({ span }) => span.start <= offset && offset <= span.end);
+  }
+
+  /** Does nothing when the range is gone, so that a late result harms nobody. `undefined` takes the side away. */
+  setSide(id: number, side: Side, result: SideResult | undefined): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#latest = id;
+    this.#put(entry, { ...entry.routed, [side]: result }, 'result');
+  }
+
+  patchSide(id: number, side: Side, patch: Partial<SideResult>): void {
+    const before = this.get(id)?.[side];
+    if (before) this.setSide(id, side, { ...before, ...patch });
+  }
+
+  /**
+   * The document was edited: ranges and tokens move along. `read` gives the text of a span of the document as it is
+   * now; a range whose text is again what was routed (an undo) is fresh again.
+   */
+  edit(uri: string, changes: readonly Change[], read: (span: Span) => string): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.routed.uri !== uri) continue;
+      const span = changes.reduce(moved, entry.routed.span);
+      const { text } = entry.routed.main;
+      const stale = span.end - span.start !== text.length || read(span) !== text;
+      const { routed } = entry;
+      if (stale) {
+        entry.edits.push(...changes);
+        const { spans } = entry;
+        if (spans) changes.forEach((change) => moveTokens(spans.tokens, change));
+      } else {
+        if (!routed.stale && span.start === routed.span.start) continue;
+        entry.origin = span.start;
+        entry.edits = [];
+        entry.spans = undefined;
+      }
+      this.#put(entry, { ...routed, span, stale }, 'moved');
+    }
+  }
+
+  tokenSpans(id: number): TokenSpans | undefined {
+    const entry = this.#entries.get(id);
+    const trace = entry?.routed.main.trace;
+    if (!entry || !trace) return undefined;
+    if (entry.spans?.trace !== trace) entry.spans = { trace, tokens: place(trace, entry) };
+    return entry.spans.tokens;
+  }
+
+  /** The token at an offset of the document as it is now. */
+  tokenAt(id: number, offset: number): number | undefined {
+    const spans = this.tokenSpans(id);
+    if (!spans) return undefined;
+    const token = spans.start.findIndex((start, i) => start >= 0 && start <= offset && offset < spans.end[i]!);
+    return token < 0 ? undefined : token;
+  }
+
+  remove(id: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#entries.delete(id);
+    this.#emit(entry.routed, 'removed');
+  }
+
+  clear(): void {
+    for (const id of [...this.#entries.keys()]) this.remove(id);
+  }
+
+  #replace(entry: Entry): void {
+    if (entry.holders === 0) this.remove(entry.routed.id);
+    else this.#put(entry, { ...entry.routed, replaced: true }, 'moved');
+  }
+
+  #put(entry: Entry, routed: Routed, kind: StoreEvent['kind']): void {
+    entry.routed = routed;
+    this.#emit(routed, kind);
+  }
+
+  #emit(routed: Routed, kind: StoreEvent['kind']): void {
+    for (const listener of this.#listeners) listener({ routed, kind });
+  }
+}
+
+function place(trace: Trace, { routed, origin, edits }: Entry): TokenSpans {
+  const count = trace.tokens.start.length;
+  const tokens = { start: new Int32Array(count).fill(-1), end: new Int32Array(count).fill(-1) };
+  for (let t = 0; t < count; t++) {
+    const start = trace.tokens.start[t]!;
+    const end = trace.tokens.end[t]!;
+    // Past the routed text are tokens that the model wrote: they are not in the document.
+    if (start < 0 || end > routed.main.text.length) continue;
+    tokens.start[t] = start + origin;
+    tokens.end[t] = end + origin;
+  }
+  edits.forEach((change) => moveTokens(tokens, change));
+  return tokens;
+}
+
+function moveTokens({ start, end }: TokenSpans, change: Change): void {
+  for (let t = 0; t < start.length; t++) {
+    if (start[t]! < 0) continue;
+    const span = { start: start[t]!, end: end[t]! };
+    const to = touches(span, change) ? { start: -1, end: -1 } : moved(span, change);
+    start[t] = to.start;
+    end[t] = to.end;
+  }
+}
+
+/** Empty ranges overlap only what is around them. */
+function overlap(a: Span, b: Span): boolean {
+  return a.start < b.end && b.start < a.end;
+}

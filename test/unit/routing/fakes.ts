@@ -1,0 +1,111 @@
+import type {
+  Attribution,
+  Engine,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from '../../../src/engine/api.js';
+import { GanderError } from '../../../src/shared/errors.js';
+import type { Trace } from '../../../src/trace/trace.js';
+
+export const pool: PoolInfo = {
+  id: 'fake',
+  name: 'Fake',
+  folder: '/pool',
+  hash: 'h',
+  baseName: 'Fake base',
+  contextLength: 64,
+  topK: 1,
+  experts: [
+    { id: 'a', name: 'Alpha', rank: 4, bytes: 1, folder: '/pool/experts/a' },
+    { id: 'b', name: 'Beta', rank: 4, bytes: 1, folder: '/pool/experts/b' },
+  ],
+  modules: [
+    { path: 'layers.0.q', layer: 0, kind: 'q' },
+    { path: 'layers.0.v', layer: 0, kind: 'v' },
+  ],
+  strategies: ['phatgoose', 'base'],
+  warnings: [],
+};
+
+/** One token a character; experts alternate. */
+export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, done = text.length): Trace {
+  const count = text.length;
+  const cells = pool.modules.length * count;
+  return {
+    text,
+    done,
+    strategy,
+    interventions,
+    tokens: {
+      ids: Int32Array.from({ length: count }, (_, t) => text.charCodeAt(t)),
+      start: Int32Array.from({ length: count }, (_, t) => t),
+      end: Int32Array.from({ length: count }, (_, t) => t + 1),
+      text: text.split(''),
+    },
+    modules: pool.modules,
+    experts: pool.experts,
+    k: 1,
+    predictions: 0,
+    chosen: Int16Array.from({ length: cells }, (_, i) => (i % count < done ? (i % count) % 2 : -1)),
+    weight: new Float32Array(cells).fill(1),
+    pool: { id: pool.id, name: pool.name, hash: pool.hash },
+    tokenizer: { hash: 't' },
+    versions: {},
+    created: '2026-01-01T00:00:00Z',
+  };
+}
+
+/** Answers when told to. */
+export class FakeEngine implements Engine {
+  readonly asked: {
+    readonly request: RouteRequest;
+    readonly options: RunOptions;
+    answer(): void;
+    fail(error: unknown): void;
+  }[] = [];
+  poolCalls = 0;
+  poolError: GanderError | undefined;
+
+  pool(): Promise<PoolInfo> {
+    this.poolCalls++;
+    return this.poolError ? Promise.reject(this.poolError) : Promise.resolve(pool);
+  }
+
+  route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
+    return this.#ask(request, options, () => fakeTrace(request));
+  }
+
+  generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
+    return this.#ask(request, options, () =>
+      fakeTrace({ ...request, text: `${request.text}${'!'.repeat(request.maxTokens)}` }),
+    );
+  }
+
+  attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
+    const tokens = request.text.length;
+    return this.#ask(request, options, () => ({
+      experts: pool.experts,
+      logProb: new Float32Array(tokens),
+      change: new Float32Array(2 * tokens),
+    }));
+  }
+
+  score(): Promise<Score> {
+    return Promise.reject(new Error('not asked in these tests'));
+  }
+
+  dispose(): void {}
+
+  #ask<T>(request: RouteRequest, options: RunOptions, result: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.asked.push({ request, options, answer: () => resolve(result()), fail: reject });
+      options.signal?.addEventListener('abort', () => reject(new GanderError('cancelled', 'cancelled', 'again')));
+    });
+  }
+}
+
+/** Lets what is settled be noticed. */
+export const settle = () => new Promise((resolve) => setTimeout(resolve, 0));

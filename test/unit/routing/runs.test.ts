@@ -1,0 +1,128 @@
+import { beforeEach, expect, it, vi } from 'vitest';
+import { Runs } from '../../../src/routing/runs.js';
+import { RoutingService } from '../../../src/routing/service.js';
+import { RoutingStore } from '../../../src/routing/store.js';
+import type { Intervention } from '../../../src/trace/trace.js';
+import { FakeEngine, fakeTrace, settle } from './fakes.js';
+
+const strategy = { name: 'phatgoose', k: 1 } as const;
+const knockOut: Intervention = { action: 'knock-out', expert: 'a', scope: {} };
+let engine: FakeEngine;
+let store: RoutingStore;
+let runs: Runs;
+let id: number;
+
+const main = () => store.get(id)!.main;
+const answer = async (n: number) => {
+  await settle();
+  engine.asked[n]!.answer();
+  await settle();
+};
+
+beforeEach(() => {
+  engine = new FakeEngine();
+  store = new RoutingStore();
+  runs = new Runs(new RoutingService(() => engine), store);
+  id = store.add({
+    uri: 'd',
+    version: 1,
+    span: { start: 0, end: 2 },
+    main: { text: 'ab', title: 't', strategy, interventions: [] },
+  }).id;
+});
+
+it('writes progress, partial results and the end into the store, and tells of it', async () => {
+  const told = vi.fn();
+  runs.onDidRoute(told);
+  const done = runs.route(id, 'main', strategy, []);
+  await settle();
+  const { options, request } = engine.asked[0]!;
+  options.onProgress?.(1, 2);
+  options.onPartial?.(fakeTrace(request, 1));
+  expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { done: 1 } });
+  await answer(0);
+  await done;
+  expect(main().running).toBeUndefined();
+  expect(main().trace!.done).toBe(2);
+  expect(told).toHaveBeenCalledOnce();
+});
+
+it('runs a what-if also without it', async () => {
+  const done = runs.route(id, 'main', strategy, [knockOut]);
+  await answer(0);
+  await answer(1);
+  await done;
+  expect(main().before!.interventions).toEqual([]);
+  expect(main().trace!.interventions).toEqual([knockOut]);
+});
+
+it('keeps what was there when it is stopped, and calls it no failure', async () => {
+  const done = runs.route(id, 'main', strategy, []);
+  await answer(0);
+  await done;
+  const kept = main().trace;
+  const stopped = runs.route(id, 'main', { name: 'base' }, []);
+  await settle();
+  runs.stop(id);
+  await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+  expect(main()).toMatchObject({ running: undefined, error: undefined, trace: kept });
+});
+
+it('keeps the newer of two runs on one side', async () => {
+  const older = runs.route(id, 'main', strategy, []);
+  await settle();
+  const newer = runs.route(id, 'main', { name: 'base' }, []);
+  await expect(older).rejects.toMatchObject({ code: 'cancelled' });
+  expect(main().running).toBeDefined();
+  await answer(1);
+  await newer;
+  expect(main().trace!.strategy.name).toBe('base');
+});
+
+it('shows a failure and throws it', async () => {
+  const failing = runs.route(id, 'main', strategy, []);
+  failing.catch(() => {});
+  await settle();
+  engine.asked[0]!.fail(new Error('boom'));
+  await expect(failing).rejects.toMatchObject({ code: 'internal' });
+  expect(main()).toMatchObject({ running: undefined, error: { code: 'internal', message: 'boom' } });
+});
+
+it('keeps the last tokens that were written when generating is stopped', async () => {
+  const stopped = runs.generate(id, { maxTokens: 9 });
+  await settle();
+  const { options, request } = engine.asked[0]!;
+  options.onPartial?.(fakeTrace({ ...request, text: 'ab!' }));
+  options.onPartial?.(fakeTrace({ ...request, text: 'ab!!' }));
+  runs.stop(id);
+  await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+  expect(main().trace!.text).toBe('ab!!');
+});
+
+it('attributes, compares and closes the comparison', async () => {
+  const attributed = runs.attribute(id);
+  await answer(0);
+  expect((await attributed)!.experts).toHaveLength(2);
+  expect(main().attribution).toBeDefined();
+  const compared = runs.compare(id, { text: 'cd', title: 'other', strategy, interventions: [] });
+  await answer(1);
+  await compared;
+  expect(store.get(id)!.other!.trace!.text).toBe('cd');
+  runs.closeCompare(id);
+  expect(store.get(id)!.other).toBeUndefined();
+});
+
+it('does nothing for a range that is gone', async () => {
+  store.remove(id);
+  await runs.route(id, 'main', strategy, []);
+  await runs.generate(id, { maxTokens: 1 });
+  expect(await runs.attribute(id)).toBeUndefined();
+  expect(engine.asked).toHaveLength(0);
+});
+
+it('ends everything when it is disposed', async () => {
+  const running = runs.route(id, 'main', strategy, []);
+  await settle();
+  runs.dispose();
+  await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+});
