@@ -38,7 +38,9 @@ export type HostMessage =
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** No engine behind it: a trace file; what needs a run is disabled. */
-  | { readonly type: 'replay' };
+  | { readonly type: 'replay' }
+  /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
+  | { readonly type: 'remember'; readonly memory: string };
 
 export type PageMessage =
   | { readonly type: 'ready' }
