@@ -38,9 +38,14 @@ DEFAULT_OUT = TRAINING_DIR / ".corpora"
 ECOSYSTEMS = ("npm", "pypi", "pypi-wheel", "cargo", "go", "maven", "debian")
 SPLITS = ("train", "validation", "test")
 HELDOUT = "heldout"
-PERMISSIVE = frozenset(
-    ["0BSD", "Apache-2.0", "Artistic-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC-BY-4.0", "CC0-1.0", "curl", "HPND", "ISC", "MIT", "MIT-0", "MIT-CMU", "MIT-Modern-Variant", "ODC-By-1.0", "PostgreSQL", "PSF-2.0", "Python-2.0", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "X11", "Zlib", "blessing", "ZPL-2.1"]
-)
+# fmt: off
+PERMISSIVE = frozenset({
+    "0BSD", "Apache-2.0", "Artistic-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "BlueOak-1.0.0",
+    "CC-BY-4.0", "CC0-1.0", "HPND", "ISC", "MIT", "MIT-0", "MIT-CMU", "MIT-Modern-Variant", "ODC-By-1.0",
+    "PSF-2.0", "PostgreSQL", "Python-2.0", "Unicode-3.0", "Unicode-DFS-2016", "Unlicense", "X11", "ZPL-2.1",
+    "Zlib", "blessing", "curl",
+})
+# fmt: on
 
 MAX_LINE_CHARS = 2_000
 MAX_MEAN_LINE_CHARS = 200
