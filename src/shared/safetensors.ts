@@ -5,7 +5,21 @@
  */
 
 /** Bytes of one element. */
-export const dtypeBytes = { BOOL: 1, U8: 1, I8: 1, I16: 2, U16: 2, F16: 2, BF16: 2, I32: 4, U32: 4, F32: 4, F64: 8, I64: 8, U64: 8 } as const;
+export const dtypeBytes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+} as const;
 
 export type DType = keyof typeof dtypeBytes;
 
@@ -44,7 +58,9 @@ export function prefixLength(first: Uint8Array, fileSize: number): number {
   // Compared in two halves: a u64 does not fit a number.
   const low = view.getUint32(0, true);
   if (view.getUint32(4, true) !== 0 || low > maxHeaderBytes || low > fileSize - 8) {
-    throw new SafetensorsError(`the header's declared length goes past the end of the file (${String(fileSize)} bytes)`);
+    throw new SafetensorsError(
+      `the header's declared length goes past the end of the file (${String(fileSize)} bytes)`,
+    );
   }
   return 8 + low;
 }
@@ -97,14 +113,16 @@ function parseEntry(name: string, value: unknown, dataStart: number, fileSize: n
   const [begin, end] = [dataStart + offsets[0]!, dataStart + offsets[1]!];
   if (begin > end || end > fileSize) throw fail('its data_offsets go past the end of the file');
   // `size` may have lost precision or be infinite, but then it is far larger than any file.
-  if (size * dtypeBytes[dtype] !== end - begin) throw fail(`shape [${shape.join(', ')}] of ${dtype} does not fill its data_offsets`);
+  if (size * dtypeBytes[dtype] !== end - begin)
+    throw fail(`shape [${shape.join(', ')}] of ${dtype} does not fill its data_offsets`);
   return { name, dtype, shape, size, begin, end };
 }
 
 function checkNoHoles(tensors: TensorEntry[], dataStart: number, fileSize: number): void {
   let at = dataStart;
   for (const tensor of tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (tensor.begin !== at) throw new SafetensorsError(`tensor ${quote(tensor.name)} overlaps another or leaves a hole`);
+    if (tensor.begin !== at)
+      throw new SafetensorsError(`tensor ${quote(tensor.name)} overlaps another or leaves a hole`);
     at = tensor.end;
   }
   if (at !== fileSize) throw new SafetensorsError(`${String(fileSize - at)} bytes after the last tensor`);
@@ -123,10 +141,24 @@ function isCounts(value: unknown): value is readonly number[] {
 }
 
 function quote(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 200);
+  return JSON.stringify(String(value).slice(0, 200));
 }
 
-const arrays = { U8: Uint8Array, BOOL: Uint8Array, I8: Int8Array, I16: Int16Array, U16: Uint16Array, I32: Int32Array, U32: Uint32Array, F32: Float32Array, F64: Float64Array, F16: Uint16Array, BF16: Uint16Array, I64: BigInt64Array, U64: BigUint64Array } as const;
+const arrays = {
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+  I8: Int8Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  F32: Float32Array,
+  F64: Float64Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+} as const;
 
 /** The array that holds a dtype's elements; F16 and BF16 stay as their bits (`toFloat32` decodes). */
 export type ArrayOf<D extends DType> = InstanceType<(typeof arrays)[D]>;
@@ -193,13 +225,17 @@ export interface TensorInput {
 }
 
 /** The container's bytes. Like the reference, wide dtypes come first and the header is padded, so that every tensor is aligned. */
-export function encodeSafetensors(tensors: readonly TensorInput[], metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(
+  tensors: readonly TensorInput[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const ordered = [...tensors].sort((a, b) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype]);
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let length = 0;
   for (const { name, dtype, shape, data } of ordered) {
     const size = shape.reduce((product, n) => product * n, 1);
-    if (size * dtypeBytes[dtype] !== data.byteLength) throw new SafetensorsError(`tensor ${quote(name)}: its shape does not fit its data`);
+    if (size * dtypeBytes[dtype] !== data.byteLength)
+      throw new SafetensorsError(`tensor ${quote(name)}: its shape does not fit its data`);
     entries.push([name, { dtype, shape, data_offsets: [length, length + data.byteLength] }]);
     length += data.byteLength;
   }

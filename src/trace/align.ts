@@ -12,7 +12,8 @@ export interface Alignment {
 
 /** Aligns all routed tokens of two traces; by text where the tokenizers differ. */
 export function alignTraces(a: Trace, b: Trace): Alignment {
-  if (a.tokenizer.hash === b.tokenizer.hash) return align(a.tokens.ids.subarray(0, a.done), b.tokens.ids.subarray(0, b.done));
+  if (a.tokenizer.hash === b.tokenizer.hash)
+    return align(a.tokens.ids.subarray(0, a.done), b.tokens.ids.subarray(0, b.done));
   const ids = new Map<string, number>();
   const idsOf = (trace: Trace) =>
     Int32Array.from(trace.tokens.text.slice(0, trace.done), (text) => {
@@ -35,7 +36,11 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
     columns.push([i++, j++, 1]);
   }
   upTo(a.length, b.length);
-  return { a: Int32Array.from(columns, (c) => c[0]), b: Int32Array.from(columns, (c) => c[1]), same: Uint8Array.from(columns, (c) => c[2]) };
+  return {
+    a: Int32Array.from(columns, (c) => c[0]),
+    b: Int32Array.from(columns, (c) => c[1]),
+    same: Uint8Array.from(columns, (c) => c[2]),
+  };
 }
 
 /**
@@ -50,7 +55,8 @@ export function commonSubsequence(a: Int32Array, b: Int32Array): [number, number
   const solve = (aLow: number, aHigh: number, bLow: number, bHigh: number): void => {
     while (aLow < aHigh && bLow < bHigh && a[aLow] === b[bLow]) pairs.push([aLow++, bLow++]);
     let tail = 0;
-    while (aLow < aHigh && bLow < bHigh && a[aHigh - 1] === b[bHigh - 1]) [aHigh, bHigh, tail] = [aHigh - 1, bHigh - 1, tail + 1];
+    while (aLow < aHigh && bLow < bHigh && a[aHigh - 1] === b[bHigh - 1])
+      [aHigh, bHigh, tail] = [aHigh - 1, bHigh - 1, tail + 1];
     if (aLow < aHigh && bLow < bHigh) {
       const [x, y] = middle(aLow, aHigh, bLow, bHigh);
       solve(aLow, x, bLow, y);

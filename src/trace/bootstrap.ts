@@ -40,7 +40,12 @@ export function random(seed: number): () => number {
  * @param wholes [U]
  * @returns an interval for each of N; NaN where no resample had any whole
  */
-export function bootstrapRatios(parts: ArrayLike<number>, wholes: ArrayLike<number>, n: number, options: BootstrapOptions = {}): Interval[] {
+export function bootstrapRatios(
+  parts: ArrayLike<number>,
+  wholes: ArrayLike<number>,
+  n: number,
+  options: BootstrapOptions = {},
+): Interval[] {
   const { seed = 1, resamples = 500, level = 0.95 } = options;
   const units = wholes.length;
   const next = random(seed);
@@ -75,15 +80,15 @@ export function usageIntervals(trace: Trace, view: View = {}, options?: Bootstra
   const counts = new Float64Array(tokens.length * n);
   const choices = new Float64Array(tokens.length);
   const modules = modulesOf(trace, view);
-  for (let i = 0; i < tokens.length; i++) {
+  tokens.forEach((t, i) => {
     for (const m of modules) {
-      const at = chosenOffset(trace, m, tokens[i]!);
+      const at = chosenOffset(trace, m, t);
       for (const e of trace.chosen.subarray(at, at + trace.k)) {
         if (e < 0) continue;
         counts[i * n + e]!++;
         choices[i]!++;
       }
     }
-  }
+  });
   return bootstrapRatios(counts, choices, n, options);
 }

@@ -67,7 +67,8 @@ export function difference(a: Trace, b: Trace, filter: ModuleFilter = {}, alignm
       flips[row * columns + c] = countA - common;
       if (isSpecial(a, ta)) continue;
       const divergence = jensenShannon(distribution(a, ma, ta), distribution(b, mb, tb), toB);
-      for (const tally of [total, tallies.get(module.layer)!]) tally.add(common, countA, countB, experts.length, divergence);
+      for (const tally of [total, tallies.get(module.layer)!])
+        tally.add(common, countA, countB, experts.length, divergence);
     }
   });
 
@@ -80,8 +81,12 @@ export function difference(a: Trace, b: Trace, filter: ModuleFilter = {}, alignm
     layers,
     byLayer: [...tallies.values()].map((tally) => tally.value),
     usage: usageDifference(a, b, experts, filter),
-    logProb: Float32Array.from(alignment.a, (ta, c) => (alignment.same[c] ? (b.logProb?.[alignment.b[c]!] ?? NaN) - (a.logProb?.[ta] ?? NaN) : NaN)),
-    predictions: Float32Array.from(alignment.a, (ta, c) => (alignment.same[c] ? predictionDivergence(a, ta, b, alignment.b[c]!) : NaN)),
+    logProb: Float32Array.from(alignment.a, (ta, c) =>
+      alignment.same[c] ? (b.logProb?.[alignment.b[c]!] ?? NaN) - (a.logProb?.[ta] ?? NaN) : NaN,
+    ),
+    predictions: Float32Array.from(alignment.a, (ta, c) =>
+      alignment.same[c] ? predictionDivergence(a, ta, b, alignment.b[c]!) : NaN,
+    ),
   };
 }
 
@@ -134,7 +139,8 @@ export function jensenShannon(p: Float32Array | undefined, q: Float32Array | und
 
 function usageDifference(a: Trace, b: Trace, experts: readonly Expert[], filter: ModuleFilter): Float64Array {
   const [inA, inB] = [usage(a, filter).share, usage(b, filter).share];
-  const shareOf = (trace: Trace, share: Float64Array, id: string) => share[trace.experts.findIndex((e) => e.id === id)] ?? 0;
+  const shareOf = (trace: Trace, share: Float64Array, id: string) =>
+    share[trace.experts.findIndex((e) => e.id === id)] ?? 0;
   return Float64Array.from(experts, ({ id }) => shareOf(b, inB, id) - shareOf(a, inA, id));
 }
 

@@ -109,13 +109,13 @@ function gather(length: number, of: (i: number) => Certainty): Certainties {
   return out;
 }
 
-function meanCertainty(trace: Trace, modules: Iterable<number>, tokens: ArrayLike<number>): Certainty {
+function meanCertainty(trace: Trace, modules: Iterable<number>, tokens: Int32Array | readonly number[]): Certainty {
   const entropy = new Mean();
   const margin = new Mean();
   const mass = new Mean();
   for (const m of modules) {
-    for (let i = 0; i < tokens.length; i++) {
-      const c = certaintyAt(trace, m, tokens[i]!);
+    for (const t of tokens) {
+      const c = certaintyAt(trace, m, t);
       entropy.add(c.entropy);
       margin.add(c.margin);
       mass.add(c.mass);

@@ -40,7 +40,13 @@ export function ranked(shares: ArrayLike<number>): number[] {
     .sort((a, b) => shares[b]! - shares[a]! || a - b);
 }
 
-function sharesInto(out: Float32Array, trace: Trace, t: number, modules: Int32Array, parts: Float32Array): Float32Array {
+function sharesInto(
+  out: Float32Array,
+  trace: Trace,
+  t: number,
+  modules: Int32Array,
+  parts: Float32Array,
+): Float32Array {
   if (t >= trace.done) return out;
   const stride = tokenCount(trace) * trace.k;
   let total = 0;

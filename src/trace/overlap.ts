@@ -4,7 +4,15 @@ import { Mean } from './mean.js';
 import type { Trace } from './trace.js';
 
 /** |S ∩ S'| of two chosen sets; −1 is no expert. */
-export function shared(a: Int16Array, aAt: number, aK: number, b: Int16Array, bAt: number, bK: number, toB?: Int16Array): number {
+export function shared(
+  a: Int16Array,
+  aAt: number,
+  aK: number,
+  b: Int16Array,
+  bAt: number,
+  bK: number,
+  toB?: Int16Array,
+): number {
   let count = 0;
   for (let i = aAt; i < aAt + aK; i++) {
     const e = a[i]! < 0 || !toB ? a[i]! : toB[a[i]!]!;
@@ -67,7 +75,9 @@ export function layerOverlap(trace: Trace, kind?: string): Float32Array {
           for (const t of tokens) {
             const [a, b] = [chosenOffset(trace, ma, t), chosenOffset(trace, mb, t)];
             const common = shared(trace.chosen, a, trace.k, trace.chosen, b, trace.k);
-            mean.add(saturationOf(common, chosenCount(trace.chosen, a, trace.k), chosenCount(trace.chosen, b, trace.k)));
+            mean.add(
+              saturationOf(common, chosenCount(trace.chosen, a, trace.k), chosenCount(trace.chosen, b, trace.k)),
+            );
           }
         }
       }

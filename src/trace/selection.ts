@@ -11,7 +11,12 @@ export interface CellBias {
 }
 
 /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert lifts the force. */
-export function biasAt(interventions: readonly Intervention[], experts: readonly { readonly id: string }[], module: Module, t: number): CellBias {
+export function biasAt(
+  interventions: readonly Intervention[],
+  experts: readonly { readonly id: string }[],
+  module: Module,
+  t: number,
+): CellBias {
   const bias = new Float32Array(experts.length);
   let forced = -1;
   for (const intervention of interventions) {
@@ -35,7 +40,8 @@ export function biasAt(interventions: readonly Intervention[], experts: readonly
 export function selectionScores(trace: Trace, m: number, t: number): Float32Array | undefined {
   const raw = affinitiesAt(trace, m, t);
   const module = trace.modules[m]!;
-  if (raw === undefined || !trace.interventions.some((i) => i.action !== 'force' && holdsAt(i.scope, module, t))) return raw;
+  if (raw === undefined || !trace.interventions.some((i) => i.action !== 'force' && holdsAt(i.scope, module, t)))
+    return raw;
   const { bias } = biasAt(trace.interventions, trace.experts, module, t);
   return raw.map((a, e) => a + bias[e]!);
 }

@@ -47,16 +47,20 @@ export interface Vocabulary {
 export const leastOccurrences = 3;
 
 /** How much of each token's occurrences goes to each expert, over one or more traces over the same experts and tokenizer. */
-export function vocabularySpecialisation(traces: readonly Trace[], view: View = {}, least = leastOccurrences): Vocabulary {
+export function vocabularySpecialisation(
+  traces: readonly Trace[],
+  view: View = {},
+  least = leastOccurrences,
+): Vocabulary {
   const n = traces[0]?.experts.length ?? 0;
   const seen = new Map<number, { text: string; count: number; cells: number; chosen: Float64Array }>();
   let cells = 0;
   let choices = 0;
   for (const trace of traces) {
     const tokens = view.tokens ?? textTokens(trace);
-    for (let i = 0; i < tokens.length; i++) {
-      const id = trace.tokens.ids[tokens[i]!]!;
-      const entry = seen.get(id) ?? { text: trace.tokens.text[tokens[i]!]!, count: 0, cells: 0, chosen: new Float64Array(n) };
+    for (const t of tokens) {
+      const id = trace.tokens.ids[t]!;
+      const entry = seen.get(id) ?? { text: trace.tokens.text[t]!, count: 0, cells: 0, chosen: new Float64Array(n) };
       entry.count++;
       seen.set(id, entry);
     }
@@ -71,10 +75,15 @@ export function vocabularySpecialisation(traces: readonly Trace[], view: View = 
       }
     });
   }
-  const kept = [...seen].filter(([, entry]) => entry.count >= least).sort(([a, x], [b, y]) => y.count - x.count || a - b);
+  const kept = [...seen]
+    .filter(([, entry]) => entry.count >= least)
+    .sort(([a, x], [b, y]) => y.count - x.count || a - b);
   const share = new Float64Array(kept.length * n);
   kept.forEach(([, entry], v) => {
-    share.set(entry.chosen.map((count) => count / entry.cells), v * n);
+    share.set(
+      entry.chosen.map((count) => count / entry.cells),
+      v * n,
+    );
   });
   return {
     ids: Int32Array.from(kept, ([id]) => id),
@@ -94,7 +103,11 @@ export interface Attracted {
 }
 
 /** The tokens that an expert draws most, above chance only; the more frequent first among equals. */
-export function mostAttracted({ ids, text, count, share, chance }: Vocabulary, expert: number, limit = 10): Attracted[] {
+export function mostAttracted(
+  { ids, text, count, share, chance }: Vocabulary,
+  expert: number,
+  limit = 10,
+): Attracted[] {
   const n = share.length / ids.length;
   return Array.from(ids, (id, v) => ({ id, text: text[v]!, count: count[v]!, share: share[v * n + expert]! }))
     .filter((token) => token.share > chance)
@@ -105,6 +118,6 @@ export function mostAttracted({ ids, text, count, share, chance }: Vocabulary, e
 function forEachCell(trace: Trace, view: View, visit: (t: number, at: number) => void): void {
   const tokens = view.tokens ?? textTokens(trace);
   for (const m of modulesOf(trace, view)) {
-    for (let i = 0; i < tokens.length; i++) visit(tokens[i]!, chosenOffset(trace, m, tokens[i]!));
+    for (const t of tokens) visit(t, chosenOffset(trace, m, t));
   }
 }

@@ -2,9 +2,12 @@
 import { chosenOffset, kindsOf, layersOf, type ModuleFilter, modulesOf, takesPart, textTokens } from './access.js';
 import type { Trace } from './trace.js';
 
+/** Token indexes. */
+export type Indexes = Int32Array | readonly number[];
+
 /** What a statistic is about: some modules, and some tokens (default: all of the text's). */
 export interface View extends ModuleFilter {
-  readonly tokens?: ArrayLike<number> | undefined;
+  readonly tokens?: Indexes | undefined;
 }
 
 export interface Usage {
@@ -31,8 +34,8 @@ export function usage(trace: Trace, view: View = {}): Usage {
   const chance = new Float64Array(n);
   for (const m of modules) {
     let choices = 0;
-    for (let i = 0; i < tokens.length; i++) {
-      const at = chosenOffset(trace, m, tokens[i]!);
+    for (const t of tokens) {
+      const at = chosenOffset(trace, m, t);
       for (let c = at; c < at + trace.k; c++) {
         const e = trace.chosen[c]!;
         if (e < 0) continue;
@@ -102,7 +105,11 @@ export function load(share: Float64Array): Load {
  * The load that as many cells would show if each chose its k of N evenly and by itself: with few cells even chance is
  * uneven. To second order in 1/cells; cells of one token are not really apart, so it is the least unevenness to expect.
  */
-export function chanceLoad({ share, cells, choices }: Usage): Omit<Load, 'dead' | 'maxOverMean'> & { readonly dead: number } {
+export function chanceLoad({
+  share,
+  cells,
+  choices,
+}: Usage): Omit<Load, 'dead' | 'maxOverMean'> & { readonly dead: number } {
   const n = share.length;
   const k = choices / cells;
   const variance = (n - k) / (k * cells);
@@ -127,8 +134,8 @@ export function coactivation(trace: Trace, view: View = {}): Coactivation {
   let cells = 0;
   let choices = 0;
   for (const m of modulesOf(trace, view)) {
-    for (let i = 0; i < tokens.length; i++) {
-      const at = chosenOffset(trace, m, tokens[i]!);
+    for (const t of tokens) {
+      const at = chosenOffset(trace, m, t);
       cells++;
       for (let a = at; a < at + trace.k; a++) {
         if (trace.chosen[a]! < 0) continue;
@@ -139,7 +146,11 @@ export function coactivation(trace: Trace, view: View = {}): Coactivation {
       }
     }
   }
-  return { share: counts.map((count, i) => count / counts[Math.floor(i / n) * (n + 1)]!), counts, chance: (choices / cells - 1) / (n - 1) };
+  return {
+    share: counts.map((count, i) => count / counts[Math.floor(i / n) * (n + 1)]!),
+    counts,
+    chance: (choices / cells - 1) / (n - 1),
+  };
 }
 
 function sum(values: Float64Array): number {

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GanderError } from '../../../src/shared/errors.js';
+import { encodeSafetensors, parseHeader } from '../../../src/shared/safetensors.js';
+import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
+import { finished } from '../../../src/trace/finished.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { fabricate } from './fabricate.js';
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (thrown) {
+    if (thrown instanceof GanderError) return thrown.code;
+    throw thrown;
+  }
+  return 'nothing thrown';
+}
+
+/** The trace's header changed, its tensors kept. */
+function withHeader(trace: Trace, change: (header: Record<string, unknown>) => void): Uint8Array {
+  const bytes = encodeTrace(trace);
+  const { metadata, tensors } = parseHeader(bytes, bytes.length);
+  const header = JSON.parse(metadata.get('gander-trace')!) as Record<string, unknown>;
+  change(header);
+  const inputs = [...tensors.values()].map((t) => ({ ...t, data: bytes.subarray(t.begin, t.end) }));
+  return encodeSafetensors(inputs, { 'gander-trace': JSON.stringify(header) });
+}
+
+describe('a trace file', () => {
+  it('comes back exactly, whatever the trace', () => {
+    const recipe = fc.record({
+      seed: fc.integer(),
+      layers: fc.integer({ min: 0, max: 3 }),
+      experts: fc.integer({ min: 1, max: 6 }),
+      k: fc.integer({ min: 1, max: 4 }),
+      predictions: fc.integer({ min: 0, max: 4 }),
+      // Lone surrogates, NUL and emoji included.
+      tokens: fc.array(
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }).map((s) => s.replace('\u0001', '\ud800')),
+      ),
+      bare: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(recipe, (given) => {
+        const trace = fabricate(given);
+        expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('keeps every strategy, intervention and a lone surrogate', () => {
+    const scope = { layer: 1, kind: 'q', module: 'model.layers.1.q', token: 3 };
+    for (const strategy of [
+      { name: 'base' },
+      { name: 'single', expert: 'expert-1' },
+      { name: 'retrieval' },
+      { name: 'retrieval', expert: 'expert-0' },
+      { name: 'merged' },
+      { name: 'average-activation', k: 2 },
+      { name: 'arrow', k: 3 },
+      { name: 'multitask' },
+    ] as const) {
+      const trace = fabricate({
+        strategy,
+        tokens: ['\ud83d', '\ude00 ', 'é'],
+        interventions: [
+          { action: 'knock-out', expert: 'expert-0', scope: {} },
+          { action: 'force', expert: 'expert-1', scope },
+          { action: 'tilt', expert: 'expert-2', amount: -0.5, scope: { token: 0 } },
+        ],
+      });
+      expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
+    }
+  });
+
+  it('is read right at an odd place in a larger buffer', () => {
+    const trace = fabricate();
+    const bytes = encodeTrace(trace);
+    const shifted = new Uint8Array(bytes.length + 9).subarray(3, 3 + bytes.length);
+    shifted.set(bytes);
+    expect(decodeTrace(shifted)).toStrictEqual(trace);
+  });
+
+  it('is laid over its bytes, not copied, where they are aligned', () => {
+    const bytes = encodeTrace(fabricate());
+    expect(decodeTrace(bytes).affinity!.buffer).toBe(bytes.buffer);
+  });
+
+  it('holds the done tokens of a partial trace', () => {
+    const partial = fabricate({ done: 6 });
+    const read = decodeTrace(encodeTrace(partial));
+    expect(read).toStrictEqual({ ...finished(partial), done: 6 });
+    expect(read.tokens.ids.length).toBe(6);
+    expect(read.text).toBe(partial.text);
+    const whole = fabricate();
+    const N = whole.experts.length;
+    const T = whole.tokens.ids.length;
+    // Module 3's rows lie right after module 2's six.
+    expect(read.affinity!.subarray(3 * 6 * N, 4 * 6 * N)).toEqual(
+      partial.affinity!.subarray(3 * T * N, (3 * T + 6) * N),
+    );
+  });
+
+  it('is refused when it is newer, with what to do', () => {
+    const bytes = withHeader(fabricate(), (header) => (header['version'] = 2));
+    expect(codeOf(() => decodeTrace(bytes))).toBe('trace-newer');
+    expect(() => decodeTrace(bytes)).toThrow(/version 2.*up to 1/);
+  });
+
+  it.each<[string, (header: Record<string, unknown>) => void]>([
+    ['another format', (h) => (h['format'] = 'other')],
+    ['no text', (h) => delete h['text']],
+    ['an unknown strategy', (h) => (h['strategy'] = { name: 'magic' })],
+    ['a token too few', (h) => (h['tokens'] = (h['tokens'] as string[]).slice(1))],
+    ['an expert too few', (h) => (h['experts'] = (h['experts'] as object[]).slice(1))],
+    ['a module too many', (h) => (h['modules'] = [...(h['modules'] as object[]), { path: 'x', layer: 0, kind: 'q' }])],
+    ['text that its tokens go past', (h) => (h['text'] = 'd')],
+    ['ragged predictions', (h) => (h['topTokens'] = [['a']])],
+  ])('is refused with %s', (_, change) => {
+    expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
+  });
+
+  it('is refused when a chosen expert does not exist', () => {
+    const trace = fabricate();
+    trace.chosen[5] = 5;
+    expect(codeOf(() => decodeTrace(encodeTrace(trace)))).toBe('trace-invalid');
+  });
+
+  it('is refused, never misread, when cut or empty', () => {
+    const bytes = encodeTrace(fabricate({ layers: 1, tokens: ['a', 'b'] }));
+    for (let length = 0; length < bytes.length; length += 7) {
+      expect(codeOf(() => decodeTrace(bytes.slice(0, length)))).toBe('trace-invalid');
+    }
+  });
+
+  it('gives a typed error or a trace for any flipped bytes', () => {
+    const bytes = encodeTrace(fabricate({ layers: 1, tokens: ['a', 'b'] }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (flips) => {
+          const damaged = bytes.slice();
+          for (const [at, value] of flips) damaged[at] = value;
+          expect(['nothing thrown', 'trace-invalid', 'trace-newer']).toContain(codeOf(() => decodeTrace(damaged)));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
