@@ -1,0 +1,15 @@
+"""The learning rate over the steps of a run."""
+
+from __future__ import annotations
+
+import math
+
+WARM_UP = 0.06
+
+
+def rate(step: int, steps: int) -> float:
+    """Factor on the peak learning rate: linear over the first 6 %, then a cosine to 0."""
+    warm = max(1, round(steps * WARM_UP))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
