@@ -86,3 +86,8 @@ export function fabricate(recipe: Recipe = {}): Trace {
     created: '2026-01-01T00:00:00Z',
   };
 }
+
+/** The trace as a source would give it that does not know this. */
+export function without(trace: Trace, key: 'affinity' | 'contribution' | 'logProb' | 'topLogProb'): Trace {
+  return Object.fromEntries(Object.entries(trace).filter(([name]) => name !== key)) as unknown as Trace;
+}

@@ -46,7 +46,7 @@ describe('a trace file', () => {
         const trace = fabricate(given);
         expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 

@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { align, alignTraces, commonSubsequence } from '../../../src/trace/align.js';
+import { random } from '../../../src/trace/bootstrap.js';
+import { fabricate } from './fabricate.js';
+
+/** Textbook dynamic programming: the length that no common subsequence can beat. */
+function longest(a: Int32Array, b: Int32Array): number {
+  let row = new Array<number>(b.length + 1).fill(0);
+  for (const x of a) {
+    const next = [0];
+    b.forEach((y, j) => next.push(x === y ? row[j]! + 1 : Math.max(row[j + 1]!, next[j]!)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+const ids = (alphabet: number) =>
+  fc.array(fc.nat(alphabet), { maxLength: 40 }).map((values) => Int32Array.from(values));
+
+describe('token alignment', () => {
+  it('is as long as any, in order, and of equal tokens', () => {
+    const pair = fc.nat(6).chain((alphabet) => fc.tuple(ids(alphabet), ids(alphabet)));
+    fc.assert(
+      fc.property(pair, ([a, b]) => {
+        const pairs = commonSubsequence(a, b);
+        expect(pairs.length).toBe(longest(a, b));
+        pairs.forEach(([i, j], n) => {
+          expect(a[i]).toBe(b[j]);
+          if (n > 0) expect(i > pairs[n - 1]![0] && j > pairs[n - 1]![1]).toBe(true);
+        });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('has every token of both once, in order', () => {
+    fc.assert(
+      fc.property(ids(4), ids(4), (a, b) => {
+        const columns = align(a, b);
+        expect([...columns.a].filter((i) => i >= 0)).toEqual([...a.keys()]);
+        expect([...columns.b].filter((j) => j >= 0)).toEqual([...b.keys()]);
+        columns.same.forEach((same, c) => {
+          const [i, j] = [columns.a[c]!, columns.b[c]!];
+          expect(i >= 0 || j >= 0).toBe(true);
+          if (same) expect(a[i]).toBe(b[j]);
+        });
+      }),
+    );
+  });
+
+  it('sets replaced tokens side by side', () => {
+    const columns = align(Int32Array.of(1, 2, 3, 9), Int32Array.of(1, 5, 9));
+    expect([...columns.a]).toEqual([0, 1, 2, 3]);
+    expect([...columns.b]).toEqual([0, 1, -1, 2]);
+    expect([...columns.same]).toEqual([1, 0, 0, 1]);
+  });
+
+  it('manages two unrelated texts of 10,000 tokens', () => {
+    const draw = (seed: number) => {
+      const next = random(seed);
+      return Int32Array.from({ length: 10_000 }, () => Math.floor(next() * 3000));
+    };
+    const [a, b] = [draw(1), draw(2)];
+    const columns = align(a, b);
+    expect(columns.same.reduce((sum, x) => sum + x, 0)).toBeGreaterThan(100);
+    expect([...columns.a].filter((i) => i >= 0).length).toBe(10_000);
+  });
+
+  it('goes by text where the tokenizers differ, and by routed tokens only', () => {
+    const a = fabricate({ tokens: ['x', 'y', 'z'] });
+    const b = { ...fabricate({ tokens: ['y', 'z', 'w'] }), tokenizer: { hash: 'other' } };
+    expect([...alignTraces(a, b).same]).toEqual([0, 1, 1, 0]);
+    expect([...alignTraces({ ...a, done: 2 }, b).a]).toEqual([0, 1, -1, -1]);
+  });
+});

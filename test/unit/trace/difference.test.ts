@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
+import { chanceJaccard, layerOverlap } from '../../../src/trace/overlap.js';
+import { fabricate, without } from './fabricate.js';
+
+const identity = Int16Array.of(0, 1, 2);
+
+describe('the difference of two runs', () => {
+  it('is nothing between a run and itself', () => {
+    const trace = fabricate();
+    const d = difference(trace, trace);
+    expect(d.all).toMatchObject({ saturation: 1, jaccard: 1, flipped: 0, cells: 14 * 15 });
+    expect(d.all.divergence).toBeCloseTo(0);
+    expect(d.all.chanceSaturation).toBeCloseTo(2 / 5);
+    expect(d.flips.every((f) => f === 0)).toBe(true);
+    expect([...d.usage].every((x) => x === 0)).toBe(true);
+    expect([...d.predictions].every((x) => Math.abs(x) < 1e-6)).toBe(true);
+    expect(d.logProb[0]).toBeNaN();
+    expect(d.logProb[5]).toBe(0);
+    expect(d.byLayer.length).toBe(2);
+  });
+
+  it('is near chance between two random runs', () => {
+    const tokens = Array.from({ length: 300 }, (_, i) => `t${i}`);
+    const { all } = difference(fabricate({ seed: 1, tokens }), fabricate({ seed: 2, tokens }));
+    expect(all.saturation).toBeCloseTo(all.chanceSaturation, 1);
+    expect(all.jaccard).toBeCloseTo(all.chanceJaccard, 1);
+  });
+
+  it('counts flipped choices over the tokens that both have', () => {
+    const a = fabricate({ layers: 1, kinds: ['q'], tokens: ['a', 'b', 'c'] });
+    const b = fabricate({ layers: 1, kinds: ['q'], tokens: ['b', 'x', 'c'] });
+    a.chosen.set([0, 1, 0, 1, 2, 3]);
+    b.chosen.set([1, 2, 0, 1, 3, 2]);
+    const same = { ...b, tokenizer: { hash: 'other' } }; // aligned by text
+    const d = difference(a, same);
+    expect([...d.alignment.a]).toEqual([0, 1, -1, 2]);
+    expect([...d.flips]).toEqual([-1, 1, -1, 0]);
+    expect(d.all).toMatchObject({ saturation: 0.75, flipped: 0.5, cells: 2 });
+    expect(d.all.jaccard).toBeCloseTo((1 / 3 + 1) / 2);
+  });
+
+  it('matches experts by id and modules by path', () => {
+    const a = fabricate({ experts: 3, kinds: ['q', 'k'] });
+    const reversed = {
+      ...a,
+      experts: [...a.experts].reverse(),
+      chosen: a.chosen.map((e) => 2 - e),
+      modules: a.modules,
+    };
+    const b = without(reversed, 'affinity');
+    expect(difference(a, b).all).toMatchObject({ saturation: 1, flipped: 0, divergence: NaN });
+    const fewer = fabricate({ experts: 3, kinds: ['q'] });
+    expect(difference(a, fewer).modules.map((m) => m.module.kind)).toEqual(['q', 'q']);
+    expect(difference(a, b, { layer: 1, kind: 'k' }).modules.length).toBe(1);
+    expect(difference(a, b, { layer: 1 }).layers).toEqual([1]);
+  });
+
+  it('of a base run, where nothing is chosen, has no overlap to speak of', () => {
+    const a = fabricate();
+    const base = { ...a, chosen: a.chosen.map(() => -1) };
+    expect(difference(a, base).all).toMatchObject({ saturation: 0, flipped: 1 });
+    expect(difference(base, base).all).toMatchObject({ saturation: NaN, flipped: 0 });
+  });
+
+  it('of empty runs is empty', () => {
+    const nothing = fabricate({ tokens: [] });
+    expect(difference(nothing, nothing).all.cells).toBe(0);
+  });
+});
+
+describe('divergences', () => {
+  it('of distributions: 0 for equal, 1 bit for disjoint', () => {
+    expect(jensenShannon(Float32Array.of(0.5, 0.5, 0), Float32Array.of(0.5, 0.5, 0), identity)).toBeCloseTo(0);
+    expect(jensenShannon(Float32Array.of(1, 0, 0), Float32Array.of(0, 0, 1), identity)).toBeCloseTo(1);
+    // By hand: M = (0.75, 0.25); ½ log₂(1/0.75) + ½ (½ log₂(0.5/0.75) + ½ log₂(0.5/0.25))
+    expect(jensenShannon(Float32Array.of(1, 0, 0), Float32Array.of(0.5, 0.5, 0), identity)).toBeCloseTo(0.3112781, 5);
+    expect(jensenShannon(undefined, Float32Array.of(1), identity)).toBeNaN();
+  });
+
+  it('of distributions over other experts: all of it', () => {
+    expect(jensenShannon(Float32Array.of(1), Float32Array.of(1), Int16Array.of(-1))).toBeCloseTo(1);
+  });
+
+  it('of predictions never exceed the whole Kullback-Leibler divergence', () => {
+    const full = (p: number[], q: number[]) => p.reduce((sum, x, i) => sum + x * Math.log(x / q[i]!), 0);
+    const p = [0.5, 0.2, 0.15, 0.1, 0.05];
+    const q = [0.1, 0.3, 0.25, 0.2, 0.15];
+    const top = (values: number[], P: number) => {
+      const ids = [...values.keys()].sort((a, b) => values[b]! - values[a]!).slice(0, P);
+      const trace = fabricate({ tokens: ['a'], predictions: P });
+      trace.topIds!.set(ids);
+      trace.topLogProb!.set(ids.map((i) => Math.log(values[i]!)));
+      return trace;
+    };
+    const bound = (P: number) => predictionDivergence(top(p, P), 0, top(q, P), 0);
+    expect(bound(5)).toBeCloseTo(full(p, q), 5);
+    for (const P of [1, 2, 3, 4]) {
+      expect(bound(P)).toBeGreaterThanOrEqual(0);
+      expect(bound(P)).toBeLessThanOrEqual(full(p, q) + 1e-6);
+    }
+    expect(predictionDivergence(fabricate({ bare: true }), 0, fabricate(), 0)).toBeNaN();
+  });
+});
+
+describe('overlap', () => {
+  it('by chance is the mean over all pairs of sets', () => {
+    // E 4, k 2: of the 6 sets one has overlap 2 (J 1), four overlap 1 (J 1/3), one 0.
+    expect(chanceJaccard(2, 2, 4)).toBeCloseTo((1 + 4 / 3) / 6);
+    expect(chanceJaccard(3, 3, 3)).toBeCloseTo(1);
+  });
+
+  it('of layers is 1 with itself and symmetric', () => {
+    const m = layerOverlap(fabricate({ layers: 3 }));
+    expect([m[0], m[4], m[8]]).toEqual([1, 1, 1]);
+    expect(m[1]).toBe(m[3]);
+    expect(layerOverlap(fabricate({ layers: 2, kinds: ['q', 'k'] }), 'q').length).toBe(4);
+  });
+});
