@@ -25,7 +25,7 @@ const node = {
 };
 
 /** @type {esbuild.BuildOptions[]} */
-const bundles = [
+const all = [
   { ...node, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.cjs' },
   { ...node, entryPoints: ['src/engine/main.ts'], outfile: 'dist/engine.cjs' },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } },
@@ -41,10 +41,9 @@ const bundles = [
 ];
 
 // A room that has no entry yet is left out.
-const started = (/** @type {esbuild.BuildOptions} */ b) =>
-  Object.values(b.entryPoints ?? {}).every((e) => existsSync(String(e)));
+const bundles = all.filter((b) => Object.values(/** @type {string[]} */ (b.entryPoints)).every((e) => existsSync(e)));
 
-const contexts = await Promise.all(bundles.filter(started).map((b) => esbuild.context(b)));
+const contexts = await Promise.all(bundles.map((b) => esbuild.context(b)));
 try {
   if (watch) {
     await Promise.all(contexts.map((c) => c.watch()));

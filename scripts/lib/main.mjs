@@ -107,7 +107,8 @@ export async function run(command, args, { cwd = root, env = process.env, output
   });
   const callOff = atEnd(() => endGroup(child));
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (part) => (text += part));
+  const take = (/** @type {string} */ part) => (text += part);
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', take);
   try {
     const code = await new Promise((resolve, reject) => {
       child.once('error', reject);

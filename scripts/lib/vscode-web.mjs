@@ -2,7 +2,16 @@
 // `npm start` where there is no desktop: the package code-server holds VS Code's server build; its own layer is not used.
 // Into a cache outside the checkout, so that a fresh clone finds it. Node's own modules only.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { atEnd, npm, Remedy, run, say } from './main.mjs';
@@ -57,7 +66,10 @@ export async function installVscodeWeb(version = newest) {
   }
   const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
   const dir = path.join(cache, 'gander/vscode-web', version);
-  const self = createHash('sha256').update(readFileSync(import.meta.filename)).digest('hex').slice(0, 16);
+  const self = createHash('sha256')
+    .update(readFileSync(import.meta.filename))
+    .digest('hex')
+    .slice(0, 16);
   const stamp = `${wanted.server} ${wanted.node} ${platform} ${self}`;
   const stampFile = path.join(dir, '.stamp');
   const ready = () => existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
@@ -85,23 +97,38 @@ export async function installVscodeWeb(version = newest) {
 async function install(work, wanted) {
   const vscode = path.join(work, 'vscode');
   mkdirSync(vscode, { recursive: true });
-  await npm('fetching VS Code', ['pack', '--silent', `code-server@${wanted.server}`, `node-${platform}@${wanted.node}`], { cwd: work });
+  await npm(
+    'fetching VS Code',
+    ['pack', '--silent', `code-server@${wanted.server}`, `node-${platform}@${wanted.node}`],
+    { cwd: work },
+  );
   const archive = path.join(work, `code-server-${wanted.server}.tgz`);
   if (createHash('sha512').update(readFileSync(archive)).digest('base64') !== wanted.sha512) {
     throw new Remedy(`code-server ${wanted.server} from the registry is not the expected file; check the registry`);
   }
   const untar = async (/** @type {string[]} */ ...args) => {
     const { code, text } = await run('tar', args, { cwd: work, output: 'capture' });
-    if (code !== 0) throw new Remedy(`unpacking VS Code failed: ${text.trim().split('\n').at(-1)}; free 1 GB of disk and run this again`);
+    if (code !== 0)
+      throw new Remedy(
+        `unpacking VS Code failed: ${text.trim().split('\n').at(-1)}; free 1 GB of disk and run this again`,
+      );
   };
   await untar('xzf', `node-${platform}-${wanted.node}.tgz`, '--strip-components=2', 'package/bin/node');
-  await untar('xzf', archive, '-C', 'vscode', '--strip-components=3', '--exclude=*/extensions/copilot', 'package/lib/vscode');
+  await untar(
+    'xzf',
+    archive,
+    '-C',
+    'vscode',
+    '--strip-components=3',
+    '--exclude=*/extensions/copilot',
+    'package/lib/vscode',
+  );
   for (const file of readdirSync(work)) if (file.endsWith('.tgz')) rmSync(path.join(work, file));
 
   const manifest = path.join(vscode, 'package.json');
   const json = JSON.parse(readFileSync(manifest, 'utf8'));
-  for (const name of dropped) delete json.dependencies[name];
-  writeFileSync(manifest, JSON.stringify(json));
+  const dependencies = Object.entries(json.dependencies).filter(([name]) => !dropped.includes(name));
+  writeFileSync(manifest, JSON.stringify({ ...json, dependencies: Object.fromEntries(dependencies) }));
   // Versions come from its npm-shrinkwrap.json; --force: it asks for one exact Node.
   const flags = ['install', '--omit=dev', '--ignore-scripts', '--no-save', '--force'];
   await npm("installing VS Code's packages", flags, { cwd: vscode });
@@ -115,7 +142,9 @@ async function install(work, wanted) {
   }
   // Log files and output channels (spdlog), and an extension host that ends with its server (native-watchdog). Node-API
   // addons: the headers of any Node will do.
-  const native = ['@vscode/native-watchdog', '@vscode/spdlog'];
+  const native = ['native-watchdog', '@vscode/native-watchdog', '@vscode/spdlog'].filter((name) =>
+    existsSync(path.join(vscode, 'node_modules', name)),
+  );
   try {
     await npm('', ['rebuild', '--ignore-scripts=false', ...native], { cwd: vscode });
   } catch {

@@ -1,0 +1,190 @@
+// A real VS Code (server and Node extension host) on 127.0.0.1, and its workbench in Chromium.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { findChromium } from '../../../scripts/lib/system.mjs';
+
+/** User settings of a workbench that stays quiet: no agents, welcome page, update checks or tips. */
+const quiet = {
+  'chat.disableAIFeatures': true,
+  'extensions.autoCheckUpdates': false,
+  'extensions.autoUpdate': false,
+  'extensions.ignoreRecommendations': true,
+  'git.enabled': false,
+  'security.workspace.trust.enabled': false,
+  'telemetry.telemetryLevel': 'off',
+  'update.mode': 'none',
+  'window.commandCenter': false,
+  'workbench.enableExperiments': false,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'workbench.startupEditor': 'none',
+  'workbench.tips.enabled': false,
+};
+
+/**
+ * @typedef {object} ServerOptions
+ * @property {string} vscode folder of the VS Code, from installVscodeWeb()
+ * @property {string} [vsix] package to install first
+ * @property {string} [link] folder of an extension to install as it stands, unpacked
+ * @property {boolean} [development] lets openWorkbench run extensions from source, and tests in the extension host. VS Code
+ *   then shows no notifications (its smoke-test mode): leave it off to test what a person sees.
+ * @property {boolean} [trust] workspace trust is on and a folder opens untrusted (Restricted Mode)
+ * @property {Record<string, unknown>} [settings] user settings
+ * @property {Record<string, string>} [env] for the extension host
+ * @property {number} [port] default: any that is free
+ * @property {boolean} [keep] leaves dataDir, whose data/logs has the logs of the extension host and each output channel
+ */
+
+/**
+ * @typedef {object} Server
+ * @property {string} url
+ * @property {boolean} development
+ * @property {string} dataDir
+ * @property {() => string} log
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * Starts VS Code's server with an empty data folder of its own. It ends when this process ends, however that comes about.
+ * @param {ServerOptions} options
+ * @returns {Promise<Server>}
+ */
+export async function startServer(options) {
+  const {
+    vscode,
+    vsix,
+    link,
+    development = false,
+    trust = false,
+    settings = {},
+    env = {},
+    port = 0,
+    keep = false,
+  } = options;
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'gander-vscode-'));
+  mkdirSync(path.join(dataDir, 'data/User'), { recursive: true });
+  const trusted = trust
+    ? { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' }
+    : {};
+  writeFileSync(path.join(dataDir, 'data/User/settings.json'), JSON.stringify({ ...quiet, ...trusted, ...settings }));
+  if (link) {
+    mkdirSync(path.join(dataDir, 'extensions'));
+    symlinkSync(path.resolve(link), path.join(dataDir, 'extensions/linked'));
+  }
+  // A VS Code that this runs in must not reach into the one that it starts.
+  const outer = /^(VSCODE_(?!TEST_)|ELECTRON_|CODE_SERVER|NODE_OPTIONS$|NODE_TEST_CONTEXT$|VITEST)/;
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
+  // No marketplace; sockets in dataDir.
+  const childEnv = { ...clean, EXTENSIONS_GALLERY: '{}', XDG_RUNTIME_DIR: dataDir, ...env };
+  const node = path.resolve(vscode, 'node');
+  const common = [
+    path.resolve(vscode, 'vscode/out/server-main.js'),
+    ...['--server-data-dir', dataDir, '--accept-server-license-terms', '--telemetry-level', 'off'],
+  ];
+  if (vsix)
+    execFileSync(node, [...common, '--install-extension', path.resolve(vsix)], { env: childEnv, stdio: 'pipe' });
+
+  const args = [...common, '--host', '127.0.0.1', '--port', String(port), '--without-connection-token'];
+  if (!trust) args.push('--disable-workspace-trust');
+  // Without this a built VS Code ignores extensionDevelopmentPath and extensionTestsPath in the page's address.
+  if (development) args.push('--enable-smoke-test-driver');
+  const supervise = path.join(import.meta.dirname, 'supervise.mjs');
+  const child = spawn(process.execPath, [supervise, keep ? '' : dataDir, node, ...args], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: childEnv,
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => {
+    child.stdin.end();
+    await exited;
+  };
+  let log = '';
+  /** @type {Promise<number>} */
+  const listening = new Promise((resolve, reject) => {
+    const fail = (/** @type {string} */ what) => () => reject(new Error(`VS Code's server ${what}:\n${log}`));
+    const timer = setTimeout(fail('did not start'), 60_000);
+    const take = (/** @type {string} */ text) => {
+      log += text;
+      const found = /Extension host agent listening on (\d+)/.exec(log);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(Number(found[1]));
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', take);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      fail('ended')();
+    });
+  });
+  try {
+    const url = `http://127.0.0.1:${await listening}/`;
+    return { url, development, dataDir, log: () => log, stop };
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+}
+
+/** The address that opens the workbench on a folder. @param {Server} server @param {string} folder @param {string[][]} [payload] */
+export function address(server, folder, payload = []) {
+  const query = { folder: path.resolve(folder), payload: JSON.stringify([['skipWelcome', 'true'], ...payload]) };
+  return `${server.url}?${new URLSearchParams(query).toString()}`;
+}
+
+/** @param {import('playwright-core').LaunchOptions} [options] */
+export function launchBrowser(options = {}) {
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error('no Chromium; `npm test` installs it or says how');
+  return chromium.launch({
+    executablePath,
+    headless: true,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', // loopback only
+    ],
+    ...options,
+  });
+}
+
+/**
+ * @typedef {object} WorkbenchOptions
+ * @property {string} folder
+ * @property {string[]} [extensions] folders of extensions to run from source; their engines.vscode must be a version
+ * @property {string} [tests] CommonJS module with run(), for the extension host
+ * @property {{ width: number, height: number }} [viewport]
+ * @property {(type: string, text: string) => void} [onConsole]
+ * @property {(type: string, args: string[]) => void} [onLog] gets what the workbench and the extension host log, in tests
+ */
+
+/**
+ * Opens the workbench on a folder in a fresh browser profile. `exitCode` is 0 when the tests' run() resolved.
+ * @param {import('playwright-core').Browser} browser @param {Server} server @param {WorkbenchOptions} options
+ */
+export async function openWorkbench(browser, server, options) {
+  const { folder, extensions = [], tests, viewport = { width: 1280, height: 800 }, onConsole, onLog } = options;
+  if ((extensions.length || tests) && !server.development) throw new Error('start the server with development: true');
+  const context = await browser.newContext({ viewport, permissions: ['clipboard-read', 'clipboard-write'] });
+  const page = await context.newPage();
+  if (onConsole) page.on('console', (m) => onConsole(m.type(), m.text()));
+  /** @type {Promise<number>} */
+  const exitCode = new Promise((resolve, reject) => {
+    page.once('close', () => reject(new Error('the page closed')));
+    page.once('crash', () => reject(new Error('the page crashed')));
+    // VS Code calls these two by name.
+    page.exposeFunction('codeAutomationExit', resolve).catch(reject);
+  });
+  exitCode.catch(() => {}); // nobody may wait for it
+  await page.exposeFunction('codeAutomationLog', (/** @type {string} */ type, /** @type {string[]} */ args) =>
+    onLog?.(type, args),
+  );
+  const remote = (/** @type {string} */ p) => `vscode-remote://${new URL(server.url).host}${path.resolve(p)}`;
+  const payload = extensions.map((e) => ['extensionDevelopmentPath', remote(e)]);
+  if (tests) payload.push(['extensionTestsPath', remote(tests)]);
+  await page.goto(address(server, folder, payload));
+  await page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
+  return Object.assign(page, { exitCode });
+}
