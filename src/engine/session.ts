@@ -1,22 +1,219 @@
-import type { Attribution, Engine, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from './api.js';
-import type { Trace } from '../trace/trace.js';
+/** The only file that runs a model: onnxruntime-node behind two small classes. Batch is always 1. */
+import { readFileSync } from 'node:fs';
+import * as ort from 'onnxruntime-node';
+import { names, routerInput } from '../graph/route.js';
+import { GanderError } from '../shared/errors.js';
+import type { Composed, Plan, Router } from './compose.js';
+import type { Steering } from './steering.js';
 
-export class LocalEngine implements Engine {
-  constructor(readonly options: EngineOptions) {}
-  pool(): Promise<PoolInfo> {
-    throw new Error('to come');
+export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
+/** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
+export async function openSession(file: string, threads: number): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(file, {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      // Threads that spin while they wait would take an editor's other work its cores.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    });
+  } catch (cause) {
+    throw new GanderError('base-invalid', `onnxruntime refuses the model: ${cause instanceof Error ? cause.message : String(cause)}`, 'Fetch the pool again.', { cause });
   }
-  route(_request: RouteRequest, _options?: RunOptions): Promise<Trace> {
-    throw new Error('to come');
+}
+
+/** Past keys and values of one text, as the graph gave them. */
+export type Past = ReadonlyMap<string, ort.Tensor>;
+
+/** One chunk's outputs; T tokens, rows of modules in the graph's order, N experts, P predictions. */
+export interface ChunkResult {
+  readonly past: Past;
+  /** [T, rows, N] */
+  readonly affinity: Float32Array;
+  readonly weight: Float32Array;
+  readonly moved: Float32Array;
+  /** [T, rows] */
+  readonly base: Float32Array;
+  /** [T] of the token after each, as named by `targets`. */
+  readonly logProb: Float32Array;
+  /** [T, P] */
+  readonly topLogProb: Float32Array;
+  readonly topIds: BigInt64Array;
+  /** [V] */
+  readonly last: Float32Array;
+}
+
+const traceOutputs = [names.affinity, names.weight, names.moved, names.base, names.logProb, names.topLogProb, names.topIds, names.last];
+
+/** A composed graph, ready to run. */
+export class RoutedSession {
+  readonly #session: ort.InferenceSession;
+  readonly #past: PastLayout;
+  readonly #composed: Composed;
+  /** Router vectors as inputs, read when first used. */
+  readonly #routers = new Map<Router, Record<string, ort.Tensor>>();
+
+  private constructor(session: ort.InferenceSession, composed: Composed) {
+    this.#session = session;
+    this.#composed = composed;
+    this.#past = new PastLayout(session);
   }
-  generate(_request: GenerateRequest, _options?: RunOptions): Promise<Trace> {
-    throw new Error('to come');
+
+  static async open(composed: Composed, threads: number): Promise<RoutedSession> {
+    return new RoutedSession(await openSession(composed.model, threads), composed);
   }
-  attribute(_request: RouteRequest, _options?: RunOptions): Promise<Attribution> {
-    throw new Error('to come');
+
+  get plan(): Plan {
+    return this.#composed.plan;
   }
-  score(_request: RouteRequest, _options?: RunOptions): Promise<Score> {
-    throw new Error('to come');
+
+  /**
+   * Runs one chunk.
+   *
+   * @param ids of the chunk's tokens
+   * @param targets the token after each; any where there is none
+   * @param done tokens before the chunk, whose keys and values are `past`
+   */
+  async run(ids: Int32Array, targets: Int32Array, done: number, past: Past | undefined, steering: Steering): Promise<ChunkResult> {
+    const { plan } = this;
+    const [m, n, t] = [plan.rows.length, plan.experts.length, ids.length];
+    const { bias, fixed, share } = steering.inputs(done, t);
+    const feeds: Record<string, ort.Tensor> = {
+      ...this.#past.feeds(ids, done, past),
+      [names.k]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steering.k)), [1]),
+      [names.bias]: new ort.Tensor('float32', bias, [bias.length / (m * n), m, n]),
+      [names.fixed]: new ort.Tensor('float32', fixed, [t, m, n]),
+      [names.share]: new ort.Tensor('float32', share, [share.length / m, m, 1]),
+      [names.normalise]: new ort.Tensor('float32', Float32Array.of(steering.arrow ? 0 : 1), [1]),
+      [names.slope]: new ort.Tensor('float32', Float32Array.of(steering.arrow ? -1 : 1), [1]),
+      [names.targets]: new ort.Tensor('int64', BigInt64Array.from(targets, BigInt), [1, t, 1]),
+      ...this.#routersOf(steering.router),
+    };
+    const outputs = await this.#session.run(feeds, [...traceOutputs, ...this.#past.outputs]);
+    const data = <T>(name: string) => outputs[name]!.data as T;
+    return {
+      past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
+      affinity: data(names.affinity),
+      weight: data(names.weight),
+      moved: data(names.moved),
+      base: data(names.base),
+      logProb: data(names.logProb),
+      topLogProb: data(names.topLogProb),
+      topIds: data(names.topIds),
+      last: data(names.last),
+    };
   }
-  dispose(): void {}
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  #routersOf(router: Router): Record<string, ort.Tensor> {
+    let routers = this.#routers.get(router);
+    if (!routers) {
+      const bytes = readFileSync(this.#composed.routerFile(router));
+      const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+      let offset = 0;
+      routers = {};
+      for (const [i, { dIn, columns }] of this.plan.routers.entries()) {
+        routers[routerInput(i)] = new ort.Tensor('float32', all.subarray(offset, (offset += dIn * columns)), [dIn, columns]);
+      }
+      this.#routers.set(router, routers);
+    }
+    return routers;
+  }
+}
+
+/** The base as it was exported, with no routing: what the routed graph is measured against. */
+export class BaseSession {
+  readonly #past: PastLayout;
+
+  private constructor(readonly session: ort.InferenceSession) {
+    this.#past = new PastLayout(session);
+  }
+
+  static async open(file: string, threads: number): Promise<BaseSession> {
+    return new BaseSession(await openSession(file, threads));
+  }
+
+  /** @returns logits [T, V] */
+  async run(ids: Int32Array, done: number, past: Past | undefined): Promise<{ past: Past; logits: Float32Array }> {
+    const outputs = await this.session.run(this.#past.feeds(ids, done, past), ['logits', ...this.#past.outputs]);
+    return { past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])), logits: outputs['logits']!.data as Float32Array };
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+/** The inputs and outputs that carry keys and values: `past_key_values.<i>.key` in, `present.<i>.key` out. */
+class PastLayout {
+  readonly outputs: readonly string[];
+  readonly #empty: ReadonlyMap<string, ort.Tensor>;
+  readonly #hasPositions: boolean;
+  readonly #hasMask: boolean;
+
+  constructor(session: ort.InferenceSession) {
+    const empty = new Map<string, ort.Tensor>();
+    for (const meta of session.inputMetadata) {
+      if (!meta.name.startsWith('past_key_values.') || !meta.isTensor) continue;
+      // [batch, heads, past, width], of which only heads and width are numbers.
+      const dims = meta.shape.map((d, axis) => (axis === 0 ? 1 : typeof d === 'number' ? d : 0));
+      if (meta.type !== 'float32') throw new GanderError('base-invalid', `The base keeps its past as ${meta.type}.`, 'Export it with float32 activations.');
+      empty.set(meta.name, new ort.Tensor('float32', new Float32Array(0), dims));
+    }
+    if (empty.size === 0 || !session.inputNames.includes('input_ids')) {
+      throw new GanderError('base-invalid', 'The base model takes no past keys and values.', 'Export it as a causal language model with past keys and values.');
+    }
+    this.#empty = empty;
+    this.outputs = [...empty.keys()].map((name) => name.replace('past_key_values.', 'present.'));
+    this.#hasPositions = session.inputNames.includes('position_ids');
+    this.#hasMask = session.inputNames.includes('attention_mask');
+  }
+
+  feeds(ids: Int32Array, done: number, past: Past | undefined): Record<string, ort.Tensor> {
+    const t = ids.length;
+    const feeds: Record<string, ort.Tensor> = { input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, t]) };
+    if (this.#hasMask) feeds['attention_mask'] = new ort.Tensor('int64', new BigInt64Array(done + t).fill(1n), [1, done + t]);
+    if (this.#hasPositions) feeds['position_ids'] = new ort.Tensor('int64', BigInt64Array.from({ length: t }, (_, i) => BigInt(done + i)), [1, t]);
+    for (const [name, empty] of this.#empty) feeds[name] = past?.get(name.replace('past_key_values.', 'present.')) ?? empty;
+    return feeds;
+  }
+}
+
+/** A sentence encoder: mean of the last hidden states, normalised. */
+export class Embedder {
+  private constructor(readonly session: ort.InferenceSession) {}
+
+  static async open(file: string, threads: number): Promise<Embedder> {
+    return new Embedder(await openSession(file, threads));
+  }
+
+  /** @returns a unit vector [d] */
+  async embed(ids: Int32Array): Promise<Float32Array> {
+    const t = ids.length;
+    const all: Record<string, bigint[]> = {
+      input_ids: Array.from(ids, BigInt),
+      attention_mask: new Array<bigint>(t).fill(1n),
+      token_type_ids: new Array<bigint>(t).fill(0n),
+    };
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const name of this.session.inputNames) {
+      if (all[name]) feeds[name] = new ort.Tensor('int64', BigInt64Array.from(all[name]), [1, t]);
+    }
+    const output = (await this.session.run(feeds))[this.session.outputNames[0]!]!;
+    const hidden = output.data as Float32Array;
+    const width = output.dims.at(-1)!;
+    const mean = new Float32Array(width);
+    for (let at = 0; at < hidden.length; at++) mean[at % width]! += hidden[at]! / t;
+    const length = Math.hypot(...mean) || 1;
+    return mean.map((x) => x / length);
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
 }

@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, copyFileSync, existsSync, linkSync, openSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
+import { type Site, findModules } from '../graph/find.js';
+import { type GraphProto, type ModelProto, type TensorProto, externalOf, opset, parseModel, setExternal, tensorsOf, tensorsOfNodes, writeModel } from '../graph/model.js';
+import { type Group, insertRouting } from '../graph/route.js';
+import { fileInside } from '../pool/paths.js';
+import type { Pool, PoolExpert } from '../pool/pool.js';
+import { GanderError } from '../shared/errors.js';
+import { type Module, kinds } from '../trace/trace.js';
+import type { Cache } from './cache.js';
+
+/** Part of every cache key: raise it when the same pool would compose to something else. */
+const composerVersion = 1;
+
+/** Predictions kept for each token. */
+export const predictions = 8;
+
+/** What the composed graph is, beside the graph itself. */
+export interface Plan {
+  /** The module axis of a trace. */
+  readonly modules: readonly Module[];
+  /** For each row of the graph's module axis, the index in `modules`. */
+  readonly rows: readonly number[];
+  /** Ids of the experts that stand on the graph's expert axis; in a graph with it, `multitask` is the last. */
+  readonly experts: readonly string[];
+  /** [rows · experts] whether the expert has both adapter and gate at the module; otherwise it takes no part there. */
+  readonly takesPart: readonly boolean[];
+  /** [rows · experts] whether the expert has an adapter at the module. */
+  readonly adapts: readonly boolean[];
+  /** Each group's router matrix [dIn, columns], in order. */
+  readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
+  readonly warnings: readonly string[];
+  readonly bytes: number;
+}
+
+/** What the router vectors are: gates, mean inputs, or singular vectors (routing.md, "The other strategies"). */
+export type Router = 'phatgoose' | 'average-activation' | 'arrow';
+
+export interface Composed {
+  readonly model: string;
+  readonly plan: Plan;
+  /** Router vectors of all groups, one after another, float32. */
+  readonly routerFile: (router: Router) => string;
+}
+
+/** Hashes of a pool's content; the cache's key and what a trace names its pool by. */
+export function poolHash(pool: Pool, cache: Cache): string {
+  const hash = createHash('sha256');
+  const add = (name: string, file: string) => hash.update(`${name}\0${existsSync(file) ? cache.hash(file) : ''}\0`);
+  for (const file of filesBeside(pool)) add(path.relative(pool.folder, file), file);
+  add('tokenizer', pool.base.tokenizer);
+  for (const expert of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])]) {
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'gate.safetensors', 'activation.safetensors', 'examples.safetensors']) {
+      add(`${expert.id}/${name}`, path.join(expert.folder, name));
+    }
+  }
+  cache.save();
+  return hash.digest('hex');
+}
+
+/** All that lies beside the model: its external data, under whatever name, is among it. */
+function filesBeside(pool: Pool): string[] {
+  const folder = path.dirname(pool.base.model);
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => path.join(folder, name))
+    .sort();
+}
+
+/**
+ * The pool's routed graph, from the cache or composed now.
+ *
+ * @param hash of the pool
+ * @param withMultitask puts the multitask adapter on the expert axis, last; it is never chosen by a router.
+ * @throws GanderError `base-invalid`, `module-not-placed`, `expert-invalid`, `pool-unsafe-path`
+ */
+export function compose(pool: Pool, hash: string, cache: Cache, withMultitask: boolean): Composed {
+  const key = createHash('sha256').update(`${composerVersion}\0${hash}\0${withMultitask}`).digest('hex').slice(0, 32);
+  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask));
+  return {
+    model: path.join(folder, 'model.onnx'),
+    plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
+    routerFile: (router) => path.join(folder, `${router}.bin`),
+  };
+}
+
+function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
+  const model = readBase(pool);
+  const all = withMultitask && pool.multitask ? [...pool.experts, pool.multitask] : [...pool.experts];
+  const { sites, missing } = findModules(model.graph, new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])));
+  const warnings: string[] = [];
+  const experts = all.filter((expert) => {
+    const misfit = [...expert.adapter.modules].find(([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut));
+    if (misfit) {
+      const site = sites.get(misfit[0])!;
+      warnings.push(`Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`);
+    }
+    return !misfit;
+  });
+  for (const [name, lookedFor] of missing) {
+    const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
+    if (whose.length > 0) warnings.push(`Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`);
+  }
+  if (experts.length === 0) throw new GanderError('expert-invalid', `No expert fits the base. ${warnings[0] ?? ''}`, 'Check that the experts were trained for this base model.');
+  const used = [...sites.values()].filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
+  if (used.length === 0) throw new GanderError('module-not-placed', warnings[0] ?? 'No adapted module was found in the base.', 'Export the base with parameter names kept.');
+
+  const file = (name: string) => new DataFile(path.join(folder, name), name);
+  const data = file('experts.bin');
+  const routers = { phatgoose: file('phatgoose.bin'), 'average-activation': file('average-activation.bin'), arrow: file('arrow.bin') };
+  try {
+    const { modules, order } = moduleAxis(used);
+    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers));
+    const placed = groups.flatMap((group) => group.sites);
+    const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
+    linkBase(folder, pool, model);
+    insertRouting(model, groups, experts.length, predictions);
+    const written = writeModel(model);
+    writeFileSync(path.join(folder, 'model.onnx'), written);
+    const plan: Plan = {
+      modules,
+      rows: placed.map((site) => order.get(site.path)!),
+      experts: experts.map(({ id }) => id),
+      takesPart: cells.map(({ site, expert }) => expert.adapter.modules.has(site.path) && expert.gates.has(site.path)),
+      adapts: cells.map(({ site, expert }) => expert.adapter.modules.has(site.path)),
+      routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
+      warnings,
+      bytes: data.size,
+    };
+    writeFileSync(path.join(folder, 'plan.json'), JSON.stringify(plan));
+  } finally {
+    for (const open of [data, ...Object.values(routers)]) open.close();
+  }
+}
+
+function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
+  if (statSync(pool.base.model).size >= 2 ** 31) throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
+  const model = parseModel(readFileSync(pool.base.model));
+  if (opset(model) < 13) throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
+  if (!model.graph.output.some(({ name }) => name === 'logits')) throw invalidBase('The base model gives no "logits"', 'Export it as a causal language model with past keys and values.');
+  return model;
+}
+
+function invalidBase(message: string, remedy: string): GanderError {
+  return new GanderError('base-invalid', `${message}.`, remedy);
+}
+
+const layerOf = (modulePath: string): number => Number(/\.(\d+)\./.exec(modulePath)?.[1] ?? -1);
+const kindOf = (modulePath: string): string => {
+  const last = modulePath.split('.').at(-1)!;
+  const kind = last.replace(/_proj$/, '');
+  return (kinds as readonly string[]).includes(kind) ? kind : last;
+};
+
+/** By layer, then by kind in the order of a Llama block, others after those by name. */
+function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<string, number> } {
+  const rank = (kind: string) => ((kinds as readonly string[]).indexOf(kind) + kinds.length + 1) % (kinds.length + 1);
+  const modules = sites
+    .map(({ path: name }) => ({ path: name, layer: layerOf(name), kind: kindOf(name) }))
+    .sort((a, b) => a.layer - b.layer || rank(a.kind) - rank(b.kind) || (a.path < b.path ? -1 : 1));
+  return { modules, order: new Map(modules.map(({ path: name }, i) => [name, i])) };
+}
+
+/** Modules that share an input, in the order of the module axis. */
+function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
+  const groups = new Map<string, Site[]>();
+  for (const site of [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!)) {
+    const group = groups.get(site.input);
+    if (group) group.push(site);
+    else groups.set(site.input, [site]);
+  }
+  return [...groups.values()];
+}
+
+function storeGroup(sites: Site[], experts: readonly PoolExpert[], data: DataFile, routers: Record<Router, DataFile>): Group {
+  const n = experts.length;
+  const columns = sites.length * n;
+  const dIn = sites[0]!.dIn;
+  const rank = Math.max(...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)));
+  const gates = new Float32Array(dIn * columns);
+  const singular = new Float32Array(dIn * columns);
+  const means = new Float32Array(dIn * columns);
+  const down = new Float32Array(dIn * columns * rank);
+  const column = (into: Float32Array, at: number, of: Float32Array) => of.forEach((x, d) => (into[d * columns + at] = x));
+  const ups = sites.map((site, j) => {
+    const up = new Float32Array(n * rank * site.dOut);
+    experts.forEach((expert, e) => {
+      const at = j * n + e;
+      const gate = expert.gates.get(site.path);
+      if (gate) column(gates, at, normalisedGate(gate.read()));
+      const mean = expert.activations?.get(site.path);
+      if (mean) column(means, at, normalisedGate(mean.read()));
+      const adapted = expert.adapter.modules.get(site.path);
+      if (!adapted) return;
+      const { a, b } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
+      for (let r = 0; r < adapted.rank; r++) {
+        for (let d = 0; d < dIn; d++) down[d * columns * rank + at * rank + r] = a[r * dIn + d]!;
+        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
+      }
+    });
+    return up;
+  });
+  routers.phatgoose.append(gates, 1);
+  routers['average-activation'].append(means, 1);
+  routers.arrow.append(singular, 1);
+  return { sites, dIn, rank, down: data.append(down), up: ups.map((up) => data.append(up)) };
+}
+
+function named<T>(expert: PoolExpert, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { code, message, remedy } = GanderError.from(error);
+    throw new GanderError(code, `Expert "${expert.id}": ${message}`, remedy, { cause: error });
+  }
+}
+
+/**
+ * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
+ * linked into the cache (copied where links are not possible), never rewritten; what is large inside the model file
+ * itself is moved out, so that it can be mapped instead of parsed.
+ */
+function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
+  const baseFolder = path.dirname(pool.base.model);
+  const sizes = new Map<string, number>();
+  const links = new Map<string, string>();
+  for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
+    const external = externalOf(tensor);
+    if (!external) continue;
+    const { location, offset, length } = external;
+    if (!sizes.has(location)) {
+      // Inside the model's own folder, which is inside the pool.
+      const file = fileInside(baseFolder, location);
+      links.set(location, `base-${links.size}.bin`);
+      linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
+      sizes.set(location, statSync(file).size);
+    }
+    const wanted = length ?? sizes.get(location)! - offset;
+    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(wanted) || offset < 0 || wanted < 0 || offset + wanted > sizes.get(location)!) {
+      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" lies outside its data file`, 'Fetch the pool again.');
+    }
+    setExternal(tensor, links.get(location)!, offset, wanted);
+  }
+  const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);
+  if (large.length === 0) return;
+  const data = new DataFile(path.join(folder, 'base.bin'), 'base.bin');
+  try {
+    for (const tensor of large) moveOut(tensor, data);
+  } finally {
+    data.close();
+  }
+}
+
+function moveOut(tensor: TensorProto, data: DataFile): void {
+  const { rawData } = tensor;
+  const { location, offset } = data.append(rawData);
+  setExternal(tensor, location, offset, rawData.length);
+}
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  }
+}
+
+/** A file that grows by tensors, each on a page of its own, as mapping needs. */
+class DataFile {
+  size = 0;
+  readonly #fd: number;
+
+  constructor(
+    file: string,
+    readonly location: string,
+  ) {
+    this.#fd = openSync(file, 'w');
+  }
+
+  append(values: Float32Array | Uint8Array, alignment = 4096): { location: string; offset: number } {
+    const offset = Math.ceil(this.size / alignment) * alignment;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+    this.size = offset + bytes.length;
+    return { location: this.location, offset };
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}

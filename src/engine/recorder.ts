@@ -1,0 +1,157 @@
+import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { ChunkResult } from './session.js';
+import type { Plan } from './compose.js';
+import { predictions as P } from './compose.js';
+
+export interface RecorderContext {
+  readonly plan: Plan;
+  /** In the order of the plan's experts. */
+  readonly experts: readonly Expert[];
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+  readonly pool: Trace['pool'];
+  readonly tokenizer: Trace['tokenizer'];
+  readonly versions: Trace['versions'];
+  readonly readable: (id: number) => string;
+  /** Width of the chosen axis. */
+  readonly k: number;
+}
+
+/** Gathers the chunks of one run into a trace: from the graph's [T, rows, N] to the trace's [M, T, ·]. */
+export class Recorder {
+  readonly #m: number;
+  readonly #n: number;
+  readonly #t: number;
+  readonly #affinity: Float32Array;
+  readonly #chosen: Int16Array;
+  readonly #weight: Float32Array;
+  readonly #contribution: Float32Array;
+  readonly #logProb: Float32Array;
+  readonly #topIds: Int32Array;
+  readonly #topLogProb: Float32Array;
+  readonly #created = new Date().toISOString();
+  #done = 0;
+
+  /** @param capacity tokens at most */
+  constructor(
+    readonly context: RecorderContext,
+    capacity: number,
+  ) {
+    const { plan, k } = context;
+    this.#m = plan.modules.length;
+    this.#n = plan.experts.length;
+    this.#t = capacity;
+    this.#affinity = new Float32Array(this.#m * capacity * this.#n).fill(NaN);
+    this.#chosen = new Int16Array(this.#m * capacity * k).fill(-1);
+    this.#weight = new Float32Array(this.#m * capacity * k).fill(NaN);
+    this.#contribution = new Float32Array(this.#m * capacity * k).fill(NaN);
+    this.#logProb = new Float32Array(capacity).fill(NaN);
+    this.#topIds = new Int32Array(capacity * P).fill(-1);
+    this.#topLogProb = new Float32Array(capacity * P).fill(NaN);
+  }
+
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Takes in one chunk of `count` tokens. */
+  add(chunk: ChunkResult, count: number): void {
+    const { rows } = this.context.plan;
+    for (let row = 0; row < rows.length; row++) for (let i = 0; i < count; i++) this.#cell(chunk, rows[row]!, row, i);
+    for (let i = 0; i < count; i++) {
+      const t = this.#done + i;
+      // What the graph says of the next token belongs to the next token; `setLogProb` may say better later.
+      if (t + 1 < this.#t) this.#logProb[t + 1] = chunk.logProb[i]!;
+      for (let p = 0; p < P; p++) {
+        this.#topIds[t * P + p] = Number(chunk.topIds[i * P + p]);
+        this.#topLogProb[t * P + p] = chunk.topLogProb[i * P + p]!;
+      }
+    }
+    this.#done += count;
+  }
+
+  /** Of a token whose log-probability no chunk gives. */
+  setLogProb(token: number, logProb: number): void {
+    this.#logProb[token] = logProb;
+  }
+
+  /** One module and token: affinities as they are, and of the weights those that are not 0, largest first. */
+  #cell(chunk: ChunkResult, module: number, row: number, i: number): void {
+    const { plan, k } = this.context;
+    const n = this.#n;
+    const from = (i * plan.rows.length + row) * n;
+    const cell = module * this.#t + this.#done + i;
+    const partAt = row * n;
+    for (let e = 0; e < n; e++) this.#affinity[cell * n + e] = this.#hasAffinity(partAt + e) ? chunk.affinity[from + e]! : NaN;
+    const base = chunk.base[i * plan.rows.length + row]!;
+    const to = cell * k;
+    for (let slot = 0; slot < k; slot++) {
+      this.#weight[to + slot] = 0;
+      this.#contribution[to + slot] = 0;
+    }
+    let count = 0;
+    for (let e = 0; e < n; e++) {
+      const w = chunk.weight[from + e]!;
+      if (w === 0) continue;
+      // Insertion into at most k slots; of two alike the lower index stays first.
+      let slot = Math.min(count, k - 1);
+      if (count >= k && this.#weight[to + slot]! >= w) continue;
+      while (slot > 0 && this.#weight[to + slot - 1]! < w) {
+        this.#move(to, slot - 1, slot);
+        slot--;
+      }
+      this.#chosen[to + slot] = e;
+      this.#weight[to + slot] = w;
+      this.#contribution[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[from + e]!) / base : 0;
+      count++;
+    }
+  }
+
+  #move(to: number, from: number, slot: number): void {
+    this.#chosen[to + slot] = this.#chosen[to + from]!;
+    this.#weight[to + slot] = this.#weight[to + from]!;
+    this.#contribution[to + slot] = this.#contribution[to + from]!;
+  }
+
+  #hasAffinity(at: number): boolean {
+    return this.context.strategy.name === 'arrow' ? this.context.plan.adapts[at]! : this.context.plan.takesPart[at]!;
+  }
+
+  /** All that is known so far, in arrays of its own. `tokens` may be fewer than the capacity: then the arrays are cut. */
+  trace(text: string, tokens: Trace['tokens']): Trace {
+    const { plan, experts, strategy, interventions, pool, tokenizer, versions, k } = this.context;
+    const t = tokens.ids.length;
+    const cut = <A extends Float32Array | Int16Array>(array: A, width: number): A => {
+      if (t === this.#t) return array.slice() as A;
+      const out = new (array.constructor as new (length: number) => A)(this.#m * t * width);
+      for (let module = 0; module < this.#m; module++) {
+        out.set(array.subarray(module * this.#t * width, (module * this.#t + t) * width), module * t * width);
+      }
+      return out;
+    };
+    const topIds = this.#topIds.slice(0, t * P);
+    return {
+      text,
+      tokens,
+      done: this.#done,
+      modules: plan.modules,
+      experts,
+      k,
+      predictions: P,
+      affinity: cut(this.#affinity, this.#n),
+      chosen: cut(this.#chosen, k),
+      weight: cut(this.#weight, k),
+      contribution: cut(this.#contribution, k),
+      logProb: this.#logProb.slice(0, t),
+      topIds,
+      topLogProb: this.#topLogProb.slice(0, t * P),
+      topTokens: Array.from(topIds, (id) => (id < 0 ? '' : this.context.readable(id))),
+      strategy,
+      interventions,
+      pool,
+      tokenizer,
+      versions,
+      created: this.#created,
+    };
+  }
+}

@@ -1,0 +1,119 @@
+import { readFileSync, statSync } from 'node:fs';
+import { Tokenizer as HubTokenizer } from 'tokenizers';
+import { GanderError } from '../shared/errors.js';
+
+export interface Tokens {
+  /** [T] */
+  readonly ids: Int32Array;
+  /** [T] UTF-16 offsets into the text as it was given; −1 for a special token that the tokenizer put in. */
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  /** [T] readable. */
+  readonly text: readonly string[];
+}
+
+/** Vocabularies of a quarter of a million words are some 30 MB of JSON. */
+const largestFile = 256 * 2 ** 20;
+
+/**
+ * Text to ids and back, with offsets as an editor counts: in UTF-16 units of the original text.
+ *
+ * Hugging Face's Rust library counts code points of the original text (also past a normaliser that changes lengths).
+ * Where one character is spread over several tokens of single bytes, each of these covers the whole character: a
+ * selection cannot begin inside one. A lone surrogate reaches the model as U+FFFD, which is as long, so offsets hold.
+ */
+export class Tokenizer {
+  readonly #tokenizer: HubTokenizer;
+  readonly #byteLevel: boolean;
+  readonly #readable = new Map<number, string>();
+
+  /** @throws GanderError `tokenizer-invalid` */
+  constructor(file: string) {
+    try {
+      if (statSync(file).size > largestFile) throw new Error('the file is too large');
+      const json = readFileSync(file, 'utf8');
+      this.#byteLevel = /"type":\s*"ByteLevel"/.test(json);
+      this.#tokenizer = HubTokenizer.fromString(json);
+      // A length stored with the tokenizer would cut text in silence; Gander refuses what is too long instead.
+      this.#tokenizer.disableTruncation();
+      this.#tokenizer.disablePadding();
+    } catch (cause) {
+      throw new GanderError('tokenizer-invalid', `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, 'Fetch the pool again.', { cause });
+    }
+  }
+
+  async encode(text: string): Promise<Tokens> {
+    const encoding = await this.#tokenizer.encode(text);
+    const ids = Int32Array.from(encoding.getIds());
+    const special = encoding.getSpecialTokensMask();
+    const units = unitsOfCodePoints(text);
+    const start = new Int32Array(ids.length);
+    const end = new Int32Array(ids.length);
+    encoding.getOffsets().forEach(([from, to], i) => {
+      start[i] = special[i] ? -1 : units ? units[from!]! : from!;
+      end[i] = special[i] ? -1 : units ? units[to!]! : to!;
+    });
+    return { ids, start, end, text: Array.from(ids, (id) => this.readable(id)) };
+  }
+
+  /** The text of some ids. */
+  async decode(ids: readonly number[]): Promise<string> {
+    return this.#tokenizer.decode([...ids], true);
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#tokenizer.tokenToId(token) ?? undefined;
+  }
+
+  /** One token as a person reads it: a space for `Ġ` or `▁`; bytes that are no text by themselves as `\xf0`. */
+  readable(id: number): string {
+    let text = this.#readable.get(id);
+    if (text === undefined) {
+      const token = this.#tokenizer.idToToken(id) ?? '';
+      text = this.#byteLevel ? readableBytes(token) : token.replaceAll('▁', ' ');
+      this.#readable.set(id, text);
+    }
+    return text;
+  }
+}
+
+/** The UTF-16 offset of each code point and of the end; undefined where the two count alike. */
+export function unitsOfCodePoints(text: string): Int32Array | undefined {
+  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return undefined;
+  const units = new Int32Array(text.length + 1);
+  let points = 0;
+  let unit = 0;
+  for (const character of text) {
+    units[points++] = unit;
+    unit += character.length;
+  }
+  units[points] = unit;
+  return units.subarray(0, points + 1);
+}
+
+let byteOfSymbol: Map<string, number> | undefined;
+
+/** GPT-2's printable stand-ins, one for each byte. */
+function byteSymbols(): Map<string, number> {
+  if (byteOfSymbol) return byteOfSymbol;
+  byteOfSymbol = new Map();
+  let moved = 0;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    byteOfSymbol.set(String.fromCharCode(printable ? byte : 256 + moved++), byte);
+  }
+  return byteOfSymbol;
+}
+
+function readableBytes(token: string): string {
+  const symbols = byteSymbols();
+  const bytes = Array.from(token, (symbol) => symbols.get(symbol));
+  // A token that was added to the vocabulary is spelt as it is.
+  if (bytes.some((byte) => byte === undefined)) return token;
+  const raw = Uint8Array.from(bytes as number[]);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+  } catch {
+    return Array.from(raw, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`)).join('');
+  }
+}

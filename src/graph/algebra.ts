@@ -1,0 +1,147 @@
+/** The linear algebra that is done once, when a graph is composed, so that less is left to do for each token. */
+
+/**
+ * v̂ = LN(v) / √d. Its mean is zero, so LN(u)·v̂ = (u·v̂) · InvStd(u): no normalised copy of u is needed, and the whole
+ * pool's affinities are one matrix product and one factor a token. A gate without spread scores 0.
+ *
+ * Source: routing.md, "PHATGOOSE: routing"; biased variance, eps 1e-5.
+ */
+export function normalisedGate(v: Float32Array): Float32Array {
+  const d = v.length;
+  let mean = 0;
+  for (const x of v) mean += x / d;
+  let variance = 0;
+  for (const x of v) variance += (x - mean) ** 2 / d;
+  const factor = 1 / Math.sqrt(variance + 1e-5) / Math.sqrt(d);
+  return v.map((x) => (x - mean) * factor);
+}
+
+/**
+ * Thin QR of a [rows, r] matrix by modified Gram-Schmidt, twice (once is not orthogonal enough in the presence of nearly
+ * dependent columns). A column that depends on those before it becomes zero in Q, and its part of R is kept.
+ *
+ * @returns q [rows, r] with orthonormal or zero columns; rr [r, r] upper triangular; float64.
+ */
+export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Array; rr: Float64Array } {
+  // Column by column while working, for the cache's sake.
+  const columns = Array.from({ length: r }, (_, j) => Float64Array.from({ length: rows }, (_unused, i) => b[i * r + j]!));
+  const rr = new Float64Array(r * r);
+  for (let j = 0; j < r; j++) {
+    const column = columns[j]!;
+    const before = norm(column);
+    for (let pass = 0; pass < 2; pass++) {
+      for (let i = 0; i < j; i++) {
+        const other = columns[i]!;
+        const along = dot(other, column);
+        rr[i * r + j]! += along;
+        for (let n = 0; n < rows; n++) column[n]! -= along * other[n]!;
+      }
+    }
+    const length = norm(column);
+    if (length <= 1e-7 * before || length === 0) column.fill(0);
+    else {
+      rr[j * r + j] = length;
+      for (let n = 0; n < rows; n++) column[n]! /= length;
+    }
+  }
+  const q = new Float64Array(rows * r);
+  for (let j = 0; j < r; j++) for (let n = 0; n < rows; n++) q[n * r + j] = columns[j]![n]!;
+  return { q, rr };
+}
+
+/**
+ * The same product s·B·A with B's columns orthonormal: B = Q R, A' = s R A, B' = Q. Then ‖s B A u‖ = ‖A' u‖, a norm over
+ * r numbers instead of d_out.
+ *
+ * @param a [r, dIn]
+ * @param b [dOut, r]
+ */
+export function orthonormalise(a: Float32Array, b: Float32Array, scale: number, rank: number, dIn: number, dOut: number): { a: Float32Array; b: Float32Array } {
+  const { q, rr } = thinQr(b, dOut, rank);
+  const row = new Float64Array(dIn);
+  const out = new Float32Array(rank * dIn);
+  for (let i = 0; i < rank; i++) {
+    row.fill(0);
+    for (let j = i; j < rank; j++) {
+      const factor = scale * rr[i * rank + j]!;
+      if (factor === 0) continue;
+      for (let n = 0; n < dIn; n++) row[n]! += factor * a[j * dIn + n]!;
+    }
+    out.set(row, i * dIn);
+  }
+  return { a: out, b: Float32Array.from(q) };
+}
+
+/**
+ * The top right singular vector (unit) of B'A' where B' has orthonormal columns: of A' alone, found from the r×r matrix
+ * A' A'ᵀ by Jacobi's method. Arrow's router vector; its sign has no meaning.
+ *
+ * @param a [r, dIn]
+ */
+export function topRightSingularVector(a: Float32Array, rank: number, dIn: number): Float32Array {
+  const gram = new Float64Array(rank * rank);
+  for (let i = 0; i < rank; i++) {
+    for (let j = i; j < rank; j++) {
+      let sum = 0;
+      for (let n = 0; n < dIn; n++) sum += a[i * dIn + n]! * a[j * dIn + n]!;
+      gram[i * rank + j] = gram[j * rank + i] = sum;
+    }
+  }
+  const w = topEigenvector(gram, rank);
+  const v = new Float64Array(dIn);
+  for (let i = 0; i < rank; i++) for (let n = 0; n < dIn; n++) v[n]! += w[i]! * a[i * dIn + n]!;
+  const length = norm(v) || 1;
+  return Float32Array.from(v, (x) => x / length);
+}
+
+/** Of a symmetric matrix [n, n], which is overwritten; cyclic Jacobi. */
+function topEigenvector(m: Float64Array, n: number): Float64Array {
+  const vectors = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) vectors[i * n + i] = 1;
+  for (let sweep = 0; sweep < 30; sweep++) {
+    let off = 0;
+    let diagonal = 0;
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) if (i === j) diagonal += m[i * n + j]! ** 2; else off += m[i * n + j]! ** 2;
+    if (off <= 1e-26 * diagonal) break;
+    for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) rotate(m, vectors, n, p, q);
+  }
+  let best = 0;
+  for (let i = 1; i < n; i++) if (m[i * n + i]! > m[best * n + best]!) best = i;
+  return Float64Array.from({ length: n }, (_, i) => vectors[i * n + best]!);
+}
+
+/** One Jacobi rotation, which makes m[p, q] zero. */
+function rotate(m: Float64Array, vectors: Float64Array, n: number, p: number, q: number): void {
+  const apq = m[p * n + q]!;
+  if (apq === 0) return;
+  const theta = (m[q * n + q]! - m[p * n + p]!) / (2 * apq);
+  const t = (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
+  const c = 1 / Math.sqrt(t * t + 1);
+  const s = t * c;
+  for (let i = 0; i < n; i++) {
+    const ip = m[i * n + p]!;
+    const iq = m[i * n + q]!;
+    m[i * n + p] = c * ip - s * iq;
+    m[i * n + q] = s * ip + c * iq;
+  }
+  for (let i = 0; i < n; i++) {
+    const pi = m[p * n + i]!;
+    const qi = m[q * n + i]!;
+    m[p * n + i] = c * pi - s * qi;
+    m[q * n + i] = s * pi + c * qi;
+    const vp = vectors[i * n + p]!;
+    const vq = vectors[i * n + q]!;
+    vectors[i * n + p] = c * vp - s * vq;
+    vectors[i * n + q] = s * vp + c * vq;
+  }
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+function norm(x: Float64Array): number {
+  return Math.sqrt(dot(x, x));
+}

@@ -1,0 +1,144 @@
+/** ONNX as data: small builders over the generated protobuf types. Bytes in, bytes out; no file is touched here. */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { GanderError } from '../shared/errors.js';
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType,
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx_pb.js';
+
+export { TensorProto_DataType as DataType } from './onnx_pb.js';
+export type { GraphProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
+
+/** Views into `bytes` are kept for the large tensors: do not change it afterwards. @throws GanderError `base-invalid` */
+export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto } {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    throw new GanderError('base-invalid', 'The base model is not an ONNX file.', 'Fetch the pool again, or export the base anew.', { cause });
+  }
+  if (!model.graph || model.graph.node.length === 0) {
+    throw new GanderError('base-invalid', 'The base model holds no graph.', 'Fetch the pool again, or export the base anew.');
+  }
+  return model as ModelProto & { graph: GraphProto };
+}
+
+export function writeModel(model: ModelProto): Uint8Array {
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** The version of the standard operators that the model was written for. */
+export function opset(model: ModelProto): number {
+  return Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 0n);
+}
+
+type Attribute = number | { readonly float: number } | string | readonly number[];
+
+export function node(opType: string, input: string[], output: string[], attributes: Record<string, Attribute> = {}): NodeProto {
+  const attribute = Object.entries(attributes).map(([name, value]) => {
+    if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+    if (typeof value === 'string') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) });
+    if (Array.isArray(value)) return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
+    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: (value as { float: number }).float });
+  });
+  return create(NodeProtoSchema, { opType, name: `/gander/${output.find((name) => name) ?? opType}`, input, output, attribute });
+}
+
+export function int64s(name: string, values: readonly number[], scalar = false): TensorProto {
+  const data = BigInt64Array.from(values, BigInt);
+  return create(TensorProtoSchema, { name, dataType: TensorProto_DataType.INT64, dims: scalar ? [] : [BigInt(values.length)], rawData: new Uint8Array(data.buffer) });
+}
+
+export function floats(name: string, dims: readonly number[], values: Float32Array): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dataType: TensorProto_DataType.FLOAT,
+    dims: dims.map(BigInt),
+    rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  });
+}
+
+/** A float32 tensor whose numbers lie in another file beside the model. */
+export function externalFloats(name: string, dims: readonly number[], location: string, offset: number): TensorProto {
+  const length = 4 * dims.reduce((product, n) => product * n, 1);
+  const tensor = create(TensorProtoSchema, { name, dataType: TensorProto_DataType.FLOAT, dims: dims.map(BigInt) });
+  setExternal(tensor, location, offset, length);
+  return tensor;
+}
+
+export function setExternal(tensor: TensorProto, location: string, offset: number, length: number): void {
+  tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  tensor.rawData = new Uint8Array();
+  tensor.externalData = Object.entries({ location, offset: String(offset), length: String(length) }).map(
+    ([key, value]) => ({ $typeName: 'onnx.StringStringEntryProto', key, value }),
+  );
+}
+
+/** Dimensions: a number, or a name for one that is known only at run time. */
+export function valueInfo(name: string, elemType: TensorProto_DataType, dims: readonly (number | string)[]): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType,
+          shape: {
+            dim: dims.map((d) => ({
+              value: typeof d === 'number' ? { case: 'dimValue' as const, value: BigInt(d) } : { case: 'dimParam' as const, value: d },
+            })),
+          },
+        },
+      },
+    },
+  });
+}
+
+/** An integer attribute, or undefined. */
+export function intAttribute(of: NodeProto, name: string): number | undefined {
+  const found = of.attribute.find((a) => a.name === name);
+  return found ? Number(found.i) : undefined;
+}
+
+/** Every tensor of a graph: initializers, constants of nodes, and those of nested graphs. */
+export function* tensorsOf(graph: GraphProto): Generator<TensorProto> {
+  yield* graph.initializer;
+  for (const sparse of graph.sparseInitializer) {
+    if (sparse.values) yield sparse.values;
+    if (sparse.indices) yield sparse.indices;
+  }
+  yield* tensorsOfNodes(graph.node);
+}
+
+export function* tensorsOfNodes(nodes: readonly NodeProto[]): Generator<TensorProto> {
+  for (const { attribute } of nodes) {
+    for (const { t, tensors, g, graphs, sparseTensor, sparseTensors } of attribute) {
+      if (t) yield t;
+      yield* tensors;
+      for (const sparse of [...(sparseTensor ? [sparseTensor] : []), ...sparseTensors]) {
+        if (sparse.values) yield sparse.values;
+        if (sparse.indices) yield sparse.indices;
+      }
+      for (const nested of g ? [g, ...graphs] : graphs) yield* tensorsOf(nested);
+    }
+  }
+}
+
+/** Where an external tensor says it lies; undefined for one whose numbers are inside. */
+export function externalOf(tensor: TensorProto): { location: string; offset: number; length: number | undefined } | undefined {
+  if (tensor.dataLocation !== TensorProto_DataLocation.EXTERNAL) return undefined;
+  const entry = (key: string) => tensor.externalData.find((e) => e.key === key)?.value;
+  const length = entry('length');
+  return { location: entry('location') ?? '', offset: Number(entry('offset') ?? 0), length: length === undefined ? undefined : Number(length) };
+}

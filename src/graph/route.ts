@@ -1,0 +1,253 @@
+import type { Site } from './find.js';
+import { DataType, type GraphProto, type ModelProto, type NodeProto, externalFloats, floats, int64s, node, opset, valueInfo } from './model.js';
+
+/** Numbers in a file beside the composed model. */
+export interface Stored {
+  readonly location: string;
+  /** Bytes. */
+  readonly offset: number;
+}
+
+/** Modules with the same input, which share one set of router products. */
+export interface Group {
+  readonly sites: readonly Site[];
+  readonly dIn: number;
+  /** The largest rank of any expert here; smaller ones are padded with zeros. */
+  readonly rank: number;
+  /** [dIn, g·N·rank] A' (algebra.ts), module by module, expert by expert. */
+  readonly down: Stored;
+  /** For each module [N·rank, dOut] B'. */
+  readonly up: readonly Stored[];
+}
+
+/** Names of what the routed graph takes and gives beyond the base's own inputs and outputs. M modules in group order. */
+export const names = {
+  /** [1] int64, 1 ≤ k ≤ N. */
+  k: 'gander.k',
+  /** [1 or T, M, N] added to affinities before the choice; at most −1e30 for "never". Infinity is no good: all out would make NaN. */
+  bias: 'gander.bias',
+  /** [T, M, N] weights that are added to the router's. */
+  fixed: 'gander.fixed',
+  /** [1 or T, M, 1] what the router's weights are multiplied by: 1, or 0 for fixed weights alone. */
+  share: 'gander.share',
+  /** [1]: 1, or 0 for no normalisation of u (arrow). */
+  normalise: 'gander.normalise',
+  /** [1]: 1, or −1 for the absolute value (arrow). */
+  slope: 'gander.slope',
+  /** [1, T, 1] int64: the token after each. */
+  targets: 'gander.targets',
+  /** [T, M, N] raw affinities. */
+  affinity: 'gander.affinity',
+  /** [T, M, N] applied weights. */
+  weight: 'gander.weight',
+  /** [T, M, N] ‖s B A u‖. */
+  moved: 'gander.moved',
+  /** [T, M] ‖W u‖. */
+  base: 'gander.base',
+  /** [1, T, 1] natural log-probability of the target. */
+  logProb: 'gander.log_prob',
+  /** [1, T, P] natural log-probabilities of the likeliest next tokens, and their ids (int64). */
+  topLogProb: 'gander.top_log_prob',
+  topIds: 'gander.top_ids',
+  /** [1, V] logits of the last position. */
+  last: 'gander.last_logits',
+} as const;
+
+/**
+ * [dIn, g·N] router vectors as columns, module by module: inputs, not initializers, so that one graph serves every
+ * strategy that has vectors of its own (and initializers that a run may replace are not offered by onnxruntime-node).
+ */
+export function routerInput(group: number): string {
+  return `gander.router.${group}`;
+}
+
+/**
+ * Puts the routing into the base graph, in place. The base's own nodes stay as they are, except that what a module gives
+ * is renamed and the sum with the experts' part takes its name.
+ *
+ * For a group of g modules with input u, all experts at once (dense): S = u·V̂ · InvStd(u) + bias → top-k → softmax →
+ * scattered into W [T, g, N]; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for V̂, A' and B'.
+ *
+ * @param n experts
+ * @param predictions P
+ */
+export function insertRouting(model: ModelProto & { graph: GraphProto }, groups: readonly Group[], n: number, predictions: number): void {
+  const { graph } = model;
+  const builder = new Builder(graph, opset(model));
+  const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+  builder.input(names.k, DataType.INT64, [1]);
+  builder.input(names.bias, DataType.FLOAT, ['gander.bias_tokens', m, n]);
+  builder.input(names.fixed, DataType.FLOAT, ['gander.tokens', m, n]);
+  builder.input(names.share, DataType.FLOAT, ['gander.share_tokens', m, 1]);
+  builder.input(names.normalise, DataType.FLOAT, [1]);
+  builder.input(names.slope, DataType.FLOAT, [1]);
+  builder.constant(int64s('gander.sizes', groups.map(({ sites }) => sites.length)));
+  for (const name of [names.bias, names.fixed, names.share]) {
+    builder.first(node('Split', [name, 'gander.sizes'], groups.map((_, i) => `${name}.${i}`), { axis: 1 }));
+  }
+  groups.forEach((group, i) => insertGroup(builder, group, i, n));
+  const each = (what: string) => groups.map((_, i) => `gander.${what}.${i}`);
+  builder.last(node('Concat', each('affinity'), [names.affinity], { axis: 1 }));
+  builder.last(node('Concat', each('weight'), [names.weight], { axis: 1 }));
+  builder.last(node('Concat', each('moved'), [names.moved], { axis: 1 }));
+  builder.last(node('Concat', groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`)), ['gander.base_all'], { axis: -1 }));
+  builder.constant(int64s('gander.rows', [-1, m]));
+  builder.last(node('Reshape', ['gander.base_all', 'gander.rows'], [names.base]));
+  builder.output(names.affinity, DataType.FLOAT, ['gander.tokens', m, n]);
+  builder.output(names.weight, DataType.FLOAT, ['gander.tokens', m, n]);
+  builder.output(names.moved, DataType.FLOAT, ['gander.tokens', m, n]);
+  builder.output(names.base, DataType.FLOAT, ['gander.tokens', m]);
+  insertPredictions(builder, predictions);
+  builder.finish();
+}
+
+function insertGroup(builder: Builder, group: Group, i: number, n: number): void {
+  const { sites, dIn, rank } = group;
+  const g = sites.length;
+  const own = (what: string) => `gander.${what}.${i}`;
+  const u = sites[0]!.input;
+  builder.input(routerInput(i), DataType.FLOAT, [dIn, g * n]);
+  builder.constant(externalFloats(own('down'), [dIn, g * n * rank], group.down.location, group.down.offset));
+  const shape = builder.shape([-1, g, n]);
+  const ones = builder.ones(dIn);
+  const nodes = [
+    node('MatMul', [u, routerInput(i)], [own('raw')]),
+    // Only InvStd is wanted, but one operator costs less than the five that would compute it alone.
+    node('LayerNormalization', [u, ones], [own('normal'), own('mean'), own('inv_std')], { axis: -1, epsilon: { float: 1e-5 } }),
+    node('Pow', [own('inv_std'), names.normalise], [own('factor')]),
+    node('Mul', [own('raw'), own('factor')], [own('signed')]),
+    node('PRelu', [own('signed'), names.slope], [own('flat')]),
+    node('Reshape', [own('flat'), shape], [own('affinity')]),
+    node('Add', [own('affinity'), `${names.bias}.${i}`], [own('selection')]),
+    node('TopK', [own('selection'), names.k], [own('best'), own('chosen')], { axis: -1 }),
+    node('Softmax', [own('best')], [own('among')], { axis: -1 }),
+    node('Mul', [own('among'), `${names.share}.${i}`], [own('shared')]),
+    ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
+    node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
+    node('MatMul', [u, own('down')], [own('z')]),
+    node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
+    builder.norm(own('z4'), own('moved'), false),
+    node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
+    node('Reshape', [own('weighted4'), builder.shape([-1, g * n * rank])], [g === 1 ? `${own('weighted')}.0` : own('weighted')]),
+  ];
+  if (g > 1) {
+    nodes.push(node('Split', [own('weighted'), builder.shape(sites.map(() => n * rank))], sites.map((_, j) => `${own('weighted')}.${j}`), { axis: -1 }));
+  }
+  builder.before(sites.map((site) => site.node), nodes);
+  sites.forEach((site, j) => insertSite(builder, site, `${i}.${j}`, group.up[j]!, n * rank));
+}
+
+function insertSite(builder: Builder, site: Site, id: string, up: Stored, width: number): void {
+  const own = (what: string) => `gander.${what}.${id}`;
+  const y = site.node.output[0]!;
+  builder.constant(externalFloats(own('up'), [width, site.dOut], up.location, up.offset));
+  site.node.output[0] = own('y');
+  const nodes: NodeProto[] = [];
+  if (site.bias) nodes.push(node('Sub', [own('y'), site.bias], [own('product')]));
+  nodes.push(
+    builder.norm(site.bias ? own('product') : own('y'), own('base'), true),
+    node('MatMul', [own('weighted'), own('up')], [own('delta')]),
+    node('Add', [own('y'), own('delta')], [y]),
+  );
+  builder.after(site.node, nodes);
+}
+
+/** log p(next) = logit − log Σ exp; the [T, V] logits never leave the graph. */
+function insertPredictions(builder: Builder, predictions: number): void {
+  builder.input(names.targets, DataType.INT64, [1, 'gander.tokens', 1]);
+  builder.last(node('LogSoftmax', ['logits'], ['gander.log_softmax'], { axis: -1 }));
+  builder.last(node('GatherElements', ['gander.log_softmax', names.targets], [names.logProb], { axis: -1 }));
+  builder.last(node('TopK', ['gander.log_softmax', builder.shape([predictions])], [names.topLogProb, names.topIds], { axis: -1 }));
+  builder.constant(int64s('gander.minus_one', [-1], true));
+  builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
+  builder.output(names.logProb, DataType.FLOAT, [1, 'gander.tokens', 1]);
+  builder.output(names.topLogProb, DataType.FLOAT, [1, 'gander.tokens', predictions]);
+  builder.output(names.topIds, DataType.INT64, [1, 'gander.tokens', predictions]);
+  builder.output(names.last, DataType.FLOAT, [1, 'gander.vocabulary']);
+}
+
+/** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
+class Builder {
+  readonly #first: NodeProto[] = [];
+  readonly #last: NodeProto[] = [];
+  readonly #before = new Map<NodeProto, NodeProto[]>();
+  readonly #after = new Map<NodeProto, NodeProto[]>();
+  readonly #shared = new Set<string>();
+
+  constructor(
+    readonly graph: GraphProto,
+    readonly version: number,
+  ) {}
+
+  input(name: string, type: DataType, dims: readonly (number | string)[]): void {
+    this.graph.input.push(valueInfo(name, type, dims));
+  }
+
+  output(name: string, type: DataType, dims: readonly (number | string)[]): void {
+    this.graph.output.push(valueInfo(name, type, dims));
+  }
+
+  constant(tensor: Parameters<GraphProto['initializer']['push']>[0]): void {
+    this.graph.initializer.push(tensor);
+  }
+
+  /** A shared constant of integers; its name. */
+  shape(values: readonly number[]): string {
+    const name = `gander.ints.${values.join('_')}`;
+    if (!this.#shared.has(name)) this.constant(int64s(name, values));
+    this.#shared.add(name);
+    return name;
+  }
+
+  ones(count: number): string {
+    const name = `gander.ones.${count}`;
+    if (!this.#shared.has(name)) this.constant(floats(name, [count], new Float32Array(count).fill(1)));
+    this.#shared.add(name);
+    return name;
+  }
+
+  /** Euclidean norm over the last axis; axes became an input with operator set 18. */
+  norm(input: string, output: string, keep: boolean): NodeProto {
+    const keepdims = keep ? 1 : 0;
+    return this.version >= 18
+      ? node('ReduceL2', [input, this.shape([-1])], [output], { keepdims })
+      : node('ReduceL2', [input], [output], { axes: [-1], keepdims });
+  }
+
+  /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
+  scatterAdd(data: string, indices: string, updates: string, output: string): NodeProto[] {
+    if (this.version >= 16) return [node('ScatterElements', [data, indices, updates], [output], { axis: -1, reduction: 'add' })];
+    return [
+      node('GatherElements', [data, indices], [`${output}.there`], { axis: -1 }),
+      node('Add', [`${output}.there`, updates], [`${output}.sum`]),
+      node('ScatterElements', [data, indices, `${output}.sum`], [output], { axis: -1 }),
+    ];
+  }
+
+  first(n: NodeProto): void {
+    this.#first.push(n);
+  }
+
+  last(n: NodeProto): void {
+    this.#last.push(n);
+  }
+
+  /** Before whichever of `targets` comes first. */
+  before(targets: readonly NodeProto[], nodes: readonly NodeProto[]): void {
+    const among = new Set(targets);
+    const target = this.graph.node.find((candidate) => among.has(candidate))!;
+    this.#before.set(target, [...(this.#before.get(target) ?? []), ...nodes]);
+  }
+
+  after(target: NodeProto, nodes: readonly NodeProto[]): void {
+    this.#after.set(target, [...nodes]);
+  }
+
+  finish(): void {
+    this.graph.node = [
+      ...this.#first,
+      ...this.graph.node.flatMap((n) => [...(this.#before.get(n) ?? []), n, ...(this.#after.get(n) ?? [])]),
+      ...this.#last,
+    ];
+  }
+}
