@@ -10,16 +10,11 @@ Run ``python -m gander_training.tiny`` to write ``test/fixtures/tiny-pool`` and 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import logging
-import os
 import shutil
 import sys
 import tempfile
-import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,13 +23,14 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from gander_training.files import whole_folder
+from gander_training.fixtures import normal, quiet
+
 SEED = 20240205
 LAYERS, HIDDEN, INTERMEDIATE, HEADS, KV_HEADS = 2, 32, 64, 4, 2
 CONTEXT = 256
 VOCABULARY = 320
 END_OF_TEXT = "<|endoftext|>"
-EMBEDDING = 16
-EXAMPLES = 8
 
 PROJECTIONS: dict[str, tuple[str, int, int]] = {
     # kind: (path inside the block, d_in, d_out)
@@ -99,11 +95,6 @@ def module_paths() -> dict[str, tuple[int, int]]:
         for layer in range(LAYERS)
         for path, d_in, d_out in PROJECTIONS.values()
     }
-
-
-def normal(rng: np.random.Generator, *shape: int, std: float = 1.0) -> torch.Tensor:
-    """Normally distributed F32 numbers. NumPy's generator promises its stream; torch's depends on the build."""
-    return torch.from_numpy((rng.standard_normal(shape) * std).astype(np.float32))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -212,24 +203,6 @@ def build_model(seed: int = SEED) -> Any:
     return model
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back the exporters' warnings and progress lines: none says anything about this known model."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with (
-            warnings.catch_warnings(),
-            open(os.devnull, "w") as sink,
-            contextlib.redirect_stdout(sink),
-            contextlib.redirect_stderr(sink),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(previous)
-
-
 def export_base(model: Any, folder: Path) -> None:
     """Write ``model.onnx`` and ``config.json`` with optimum's exporter, past keys and values included."""
     from optimum.exporters.onnx import main_export
@@ -305,15 +278,6 @@ def write_vectors(path: Path, rng: np.random.Generator, dtype: torch.dtype, std:
     save(path, vectors, dtype)
 
 
-def write_examples(path: Path, rng: np.random.Generator) -> None:
-    """``examples.safetensors``: L2-normalised embeddings [EXAMPLES, EMBEDDING] as I8 with one scale a row."""
-    vectors = normal(rng, EXAMPLES, EMBEDDING)
-    vectors /= vectors.norm(dim=1, keepdim=True)
-    scales = vectors.abs().amax(dim=1) / 127
-    embeddings = (vectors / scales[:, None]).round().to(torch.int8)
-    save_file({"embeddings": embeddings, "scales": scales}, path)
-
-
 def card(name: str, description: str) -> str:
     """A model card: YAML front matter and one line of text."""
     return (
@@ -334,7 +298,6 @@ def write_expert(folder: Path, expert: TinyExpert, seed: list[int]) -> None:
     write_adapter(folder, expert, rng)
     write_vectors(folder / "gate.safetensors", rng, expert.dtype, std=0.02)
     write_vectors(folder / "activation.safetensors", rng, expert.dtype, std=0.5)
-    write_examples(folder / "examples.safetensors", rng)
     (folder / "README.md").write_text(card(expert.name, "random weights"), encoding="utf-8")
 
 
@@ -347,9 +310,14 @@ def write_multitask(folder: Path, seed: list[int]) -> None:
 
 def write_pool(folder: Path, seed: int = SEED) -> None:
     """The whole tiny pool, into ``folder``, which must not hold one yet."""
+    from gander_training.tiny_retriever import EXAMPLES, build_encoder, write_examples, write_retriever
+
     write_base(folder / "base", seed)
+    encoder = build_encoder(seed)
+    write_retriever(folder / "retriever", encoder)
     for index, (identifier, expert) in enumerate(EXPERTS.items()):
         write_expert(folder / "experts" / identifier, expert, [seed, 1, index])
+        write_examples(folder / "experts" / identifier / "examples.safetensors", encoder, EXAMPLES[identifier])
     write_multitask(folder / "multitask", [seed, 2])
     write_json(
         folder / "pool.json",
@@ -368,21 +336,10 @@ def write_pool(folder: Path, seed: int = SEED) -> None:
             },
             "experts": "experts",
             "multitask": "multitask",
+            "retriever": {"model": "retriever/model.onnx", "tokenizer": "retriever/tokenizer.json"},
             "topK": 2,
         },
     )
-
-
-def replace(folder: Path, write: Any) -> None:
-    """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        fresh = Path(temporary, "new")
-        fresh.mkdir()
-        write(fresh)
-        if folder.exists():
-            folder.rename(Path(temporary, "old"))
-        fresh.rename(folder)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -395,9 +352,10 @@ def run(args: argparse.Namespace) -> int:
     """Write the tiny pool and the variants of its base."""
     from gander_training.tiny_bases import write_bases
 
-    pool = args.out / "tiny-pool"
-    replace(pool, lambda folder: write_pool(folder, args.seed))
-    replace(args.out / "bases", lambda folder: write_bases(pool / "base/model.onnx", folder, args.seed))
+    with whole_folder(args.out / "tiny-pool") as pool:
+        write_pool(pool, args.seed)
+    with whole_folder(args.out / "bases") as bases:
+        write_bases(args.out / "tiny-pool/base/model.onnx", bases, args.seed)
     return 0
 
 

@@ -24,7 +24,8 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from gander_training.tiny import HEADS, HIDDEN, KV_HEADS, LAYERS, SEED, build_model, module_paths, quiet
+from gander_training.fixtures import quiet
+from gander_training.tiny import HEADS, HIDDEN, KV_HEADS, LAYERS, SEED, build_model, module_paths
 
 BLOCK = 16
 
