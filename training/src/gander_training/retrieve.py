@@ -1,0 +1,36 @@
+"""The retrieval strategy: one expert for the whole prompt, the one that holds the most similar training example.
+
+Source: Jang et al., "Exploring the Benefits of Training Expert Language Models over Instruction Tuning"
+(arXiv 2302.03202), as the PHATGOOSE paper compares with it.
+"""
+
+from __future__ import annotations
+
+from safetensors.torch import load_file
+
+from gander_training.errors import UserError
+from gander_training.retriever import Retriever
+from gander_training.routed import Pool
+
+
+def similarities(pool: Pool, text: str) -> list[float]:
+    """For every expert, the highest cosine of its examples to ``text``."""
+    if "retriever" not in pool.manifest:
+        raise UserError(f"{pool.path}: the pool has no retriever")
+    folder = (pool.path / str(pool.manifest["retriever"]["model"])).parent
+    query = Retriever(folder).embed([text])[0]
+    best = []
+    for expert in pool.experts:
+        file = pool.path / str(pool.manifest["experts"]) / expert.id / "examples.safetensors"
+        if not file.exists():
+            raise UserError(f"{file}: no such file")
+        stored = load_file(file)
+        vectors = stored["embeddings"].float() * stored["scales"][:, None]
+        best.append(float((vectors @ query).max()))
+    return best
+
+
+def retrieve(pool: Pool, text: str) -> str:
+    """The id of the expert to use for ``text``; the lower index wins a tie."""
+    scores = similarities(pool, text)
+    return pool.experts[scores.index(max(scores))].id
