@@ -56,6 +56,9 @@ interface Entry {
   holders: number;
 }
 
+/** A trace may weigh 100 MB: of the ranges that nobody retains so many are kept. */
+const keptRanges = 24;
+
 /** Results by document and range. Ranges of one document never overlap: the newer one replaces what it covers. */
 export class RoutingStore {
   readonly #entries = new Map<number, Entry>();
@@ -74,6 +77,8 @@ export class RoutingStore {
     const made: Routed = { ...routed, id: ++this.#lastId, stale: false, replaced: false };
     this.#entries.set(made.id, { routed: made, origin: made.span.start, edits: [], holders: 0 });
     for (const old of covered) this.#replace(this.#entries.get(old.id)!);
+    const free = [...this.#entries.values()].filter((entry) => entry.holders === 0);
+    for (const { routed: oldest } of free.slice(0, -keptRanges)) this.remove(oldest.id);
     this.#latest = made.id;
     this.#emit(made, 'result');
     return made;

@@ -1,0 +1,42 @@
+import type { Event } from 'vscode';
+import type { Intervention, Strategy, Trace } from './trace/trace.js';
+
+/** What other extensions get: `vscode.extensions.getExtension<GanderApi>('gander.gander')?.activate()`. See docs/extension-api.md. */
+export interface GanderApi {
+  /** Of this interface. Members may be added within a version; nothing is taken away or changed. */
+  readonly version: 1;
+
+  /**
+   * Routes a text and resolves with its trace. The same text under the same strategy and interventions is run once.
+   * Rejects with an Error that has a `code` (`text-empty`, `text-too-long`, `pool-missing`, `cancelled`, …) and a
+   * `remedy`, a sentence for a person.
+   */
+  route(text: string, options?: RouteOptions): Promise<Trace>;
+
+  /** Fires when a range of a document was routed, whoever asked for it. */
+  readonly onDidRoute: Event<RoutedEvent>;
+}
+
+export interface RouteOptions {
+  /** Default: what the person's settings say. */
+  readonly strategy?: Strategy;
+  readonly interventions?: readonly Intervention[];
+  readonly signal?: AbortSignal;
+  /** Tokens done, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** What is known so far: `trace.done` tokens. */
+  readonly onPartial?: (trace: Trace) => void;
+}
+
+export interface RoutedEvent {
+  /** Of the document, as a string. */
+  readonly uri: string;
+  /** Version of the document that was routed. */
+  readonly version: number;
+  /** The range, in UTF-16 code units from the start of the document. */
+  readonly start: number;
+  readonly end: number;
+  readonly trace: Trace;
+}
+
+export type { Intervention, Strategy, Trace } from './trace/trace.js';

@@ -1,0 +1,24 @@
+import * as vscode from 'vscode';
+import { withPatientProgress } from '../host/progress.js';
+import { section } from '../host/settings.js';
+import type { Command } from './parts.js';
+import { pickStrategy } from './pick.js';
+
+/** Runs the present range under another strategy; with nothing routed yet it becomes the setting. */
+export const chooseStrategy: Command = {
+  id: 'gander.chooseStrategy',
+  async run(parts) {
+    const routed = parts.panels.active?.scene.routed ?? parts.desk.current();
+    const strategy = await pickStrategy(await parts.service.pool(), routed?.main.strategy, vscode.l10n.t('Strategy'));
+    if (!strategy) return;
+    if (!routed) {
+      const settings = vscode.workspace.getConfiguration(section);
+      await settings.update('strategy', strategy.name, vscode.ConfigurationTarget.Global);
+      return;
+    }
+    parts.panels.show(routed);
+    await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) =>
+      parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, signal),
+    );
+  },
+};

@@ -1,0 +1,64 @@
+import * as vscode from 'vscode';
+import { withPatientProgress } from '../host/progress.js';
+import { strategyLabel } from '../host/strategies.js';
+import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
+import type { SideResult } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import type { Command, Parts } from './parts.js';
+import { asNode, pickStrategy } from './pick.js';
+import { target } from './target.js';
+
+type Other = Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>;
+
+/** Another strategy, the run without its what-if, or another selection beside the present range. From the tree: one expert alone. */
+export const compareWith: Command = {
+  id: 'gander.compareWith',
+  async run(parts, arg) {
+    const { id, main } = target(parts);
+    const node = asNode(arg);
+    const other = node?.kind === 'expert' ? alone(main, node.expert.id) : await choose(parts, main);
+    if (!other) return;
+    parts.panels.show(parts.store.get(id)!);
+    await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
+  },
+};
+
+function alone({ text }: SideResult, expert: string): Other {
+  const strategy = { name: 'single', expert } as const;
+  return { text, title: strategyLabel(strategy), strategy, interventions: [] };
+}
+
+async function choose(parts: Parts, main: SideResult): Promise<Other | undefined> {
+  const title = vscode.l10n.t('Compare with');
+  const items = [
+    { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
+    { label: vscode.l10n.t('Present Selection'), value: 'selection' as const },
+    ...(main.interventions.length > 0 ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }] : []),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, { title });
+  const pool = await parts.service.pool();
+  switch (chosen?.value) {
+    case undefined:
+      return undefined;
+    case 'before':
+      return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
+    case 'strategy': {
+      const strategy = await pickStrategy(pool, main.strategy, title);
+      return strategy && { ...main, title: strategyLabel(strategy), strategy };
+    }
+    case 'selection': {
+      const editor = vscode.window.activeTextEditor;
+      const span = editor && spansToRoute(editor)[0];
+      if (!span) {
+        throw new GanderError(
+          'request-invalid',
+          vscode.l10n.t('No text is selected in an editor.'),
+          vscode.l10n.t('Select the text to compare with, then compare again.'),
+        );
+      }
+      const text = editor.document.getText(rangeOf(editor.document, span));
+      checkText(text, pool.contextLength);
+      return { ...main, text, title: titleOf(editor.document, span) };
+    }
+  }
+}

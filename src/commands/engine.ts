@@ -1,0 +1,17 @@
+import * as vscode from 'vscode';
+import type { Command } from './parts.js';
+
+export const restartEngine: Command = {
+  id: 'gander.restartEngine',
+  async run({ engines, service }) {
+    engines.restart();
+    // Started at once, so that what is wrong is told now.
+    await service.pool();
+    vscode.window.setStatusBarMessage(vscode.l10n.t('Gander: engine restarted'), 3000);
+  },
+};
+
+export const showLog: Command = {
+  id: 'gander.showLog',
+  run: ({ log }) => log.show(),
+};

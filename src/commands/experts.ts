@@ -1,0 +1,37 @@
+import * as vscode from 'vscode';
+import { openCard as showCard } from '../panel/card.js';
+import type { Command } from './parts.js';
+import { asNode, pickExpert } from './pick.js';
+
+export const openCard: Command = {
+  id: 'gander.openCard',
+  async run({ service }, arg) {
+    const pool = await service.pool();
+    const node = asNode(arg);
+    const id = node?.kind === 'expert' ? node.expert.id : await pickExpert(pool, vscode.l10n.t('Open which model card?'));
+    if (id !== undefined) await showCard(pool, id);
+  },
+};
+
+export const revealFolder: Command = {
+  id: 'gander.revealFolder',
+  async run({ engines }, arg) {
+    const node = asNode(arg);
+    const folder = node?.kind === 'expert' ? node.expert.folder : engines.pool;
+    await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder));
+  },
+};
+
+/** Shows one expert alone in the panels; with no expert, all again. */
+export const showOnly: Command = {
+  id: 'gander.showOnly',
+  run({ panels }, arg) {
+    const node = asNode(arg);
+    panels.filter(node?.kind === 'expert' ? node.expert.id : undefined);
+  },
+};
+
+export const refresh: Command = {
+  id: 'gander.refreshExperts',
+  run: ({ engines }) => engines.reload(),
+};

@@ -1,0 +1,67 @@
+import * as vscode from 'vscode';
+import { report } from '../host/notify.js';
+import { addExpert } from './addExpert.js';
+import { attribute } from './attribute.js';
+import { choosePool } from './choosePool.js';
+import { chooseStrategy } from './chooseStrategy.js';
+import { compareTraces } from './compareTraces.js';
+import { compareWith } from './compareWith.js';
+import { restartEngine, showLog } from './engine.js';
+import { openCard, refresh, revealFolder, showOnly } from './experts.js';
+import { generate } from './generate.js';
+import { openPanel, pinPanel, stop } from './panel.js';
+import type { Command, Parts } from './parts.js';
+import { removeExpert } from './removeExpert.js';
+import { revealToken } from './revealToken.js';
+import { routeSelection } from './routeSelection.js';
+import { saveTrace } from './saveTrace.js';
+import { showActions } from './showActions.js';
+import { toggleDecorations } from './toggleDecorations.js';
+import { openSample, openWalkthrough } from './walkthrough.js';
+import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
+
+const commands: readonly Command[] = [
+  addExpert,
+  attribute,
+  choosePool,
+  chooseStrategy,
+  clearWhatIf,
+  compareTraces,
+  compareWith,
+  force,
+  generate,
+  knockOut,
+  openCard,
+  openPanel,
+  openSample,
+  openWalkthrough,
+  pinPanel,
+  refresh,
+  removeExpert,
+  restartEngine,
+  revealFolder,
+  revealToken,
+  routeSelection,
+  saveTrace,
+  showActions,
+  showLog,
+  showOnly,
+  solo,
+  stop,
+  toggleDecorations,
+];
+
+/** Commands exist in every state: what one cannot do now it says, with the remedy. */
+export function registerCommands(parts: Parts): vscode.Disposable {
+  const registered = commands.map((command) =>
+    vscode.commands.registerCommand(command.id, async (...args: unknown[]) => {
+      try {
+        // No result: it would cross to the window as JSON, and a trace is large. Extensions have the API for that.
+        await command.run(parts, ...args);
+      } catch (error) {
+        report(error, parts.log);
+      }
+    }),
+  );
+  return vscode.Disposable.from(...registered);
+}

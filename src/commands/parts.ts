@@ -1,0 +1,32 @@
+import type * as vscode from 'vscode';
+import type { ExpertTree } from '../explorer/experts.js';
+import type { Desk } from '../host/desk.js';
+import type { EngineHost } from '../host/engineHost.js';
+import type { TokenMark } from '../host/tokenMark.js';
+import type { Panels } from '../panel/panels.js';
+import type { TraceEditor } from '../panel/traceEditor.js';
+import type { Runs } from '../routing/runs.js';
+import type { RoutingService } from '../routing/service.js';
+import type { RoutingStore } from '../routing/store.js';
+
+/** What the extension is made of, as commands need it. */
+export interface Parts {
+  readonly context: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly engines: EngineHost;
+  readonly service: RoutingService;
+  readonly store: RoutingStore;
+  readonly runs: Runs;
+  readonly desk: Desk;
+  readonly mark: TokenMark;
+  readonly panels: Panels;
+  readonly traces: TraceEditor;
+  readonly tree: ExpertTree;
+}
+
+/** A command: what it throws is told to the person, with its remedy. */
+export interface Command {
+  readonly id: `gander.${string}`;
+  /** `args` come from menus and other extensions: nothing is known of them. */
+  run(parts: Parts, ...args: unknown[]): Promise<unknown> | void;
+}

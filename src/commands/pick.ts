@@ -1,0 +1,62 @@
+import * as vscode from 'vscode';
+import type { PoolInfo } from '../engine/api.js';
+import type { Node } from '../explorer/nodes.js';
+import { strategyOf } from '../host/settings.js';
+import { strategyDetail, strategyTitle } from '../host/strategies.js';
+import { expertStyle } from '../shared/palette.js';
+import type { Scope, Strategy, Trace } from '../trace/trace.js';
+
+interface Item<T> extends vscode.QuickPickItem {
+  readonly value: T;
+}
+
+async function pick<T>(items: readonly Item<T>[], title: string): Promise<T | undefined> {
+  return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true, matchOnDetail: true }))?.value;
+}
+
+export function pickExpert(pool: PoolInfo, title: string): Promise<string | undefined> {
+  const items = pool.experts.map(({ id, name, description }, i) => ({
+    label: `${expertStyle(i).letter}  ${name}`,
+    description: id,
+    ...(description && { detail: description }),
+    value: id,
+  }));
+  return pick(items, title);
+}
+
+export async function pickStrategy(pool: PoolInfo, now: Strategy | undefined, title: string): Promise<Strategy | undefined> {
+  const name = await pick(
+    pool.strategies.map((value) => ({
+      label: strategyTitle(value),
+      description: value === now?.name ? vscode.l10n.t('current') : '',
+      detail: strategyDetail(value),
+      value,
+    })),
+    title,
+  );
+  if (!name) return undefined;
+  const k = now && 'k' in now ? now.k : pool.topK;
+  if (name !== 'single') return strategyOf(name, k, '');
+  const expert = await pickExpert(pool, title);
+  return expert === undefined ? undefined : strategyOf(name, k, expert);
+}
+
+/** Where a what-if holds. `token`: the one under the cursor, if there is one. */
+export function pickScope(trace: Trace, token: number | undefined): Promise<Scope | undefined> {
+  const layers = [...new Set(trace.modules.map(({ layer }) => layer))];
+  const kinds = [...new Set(trace.modules.map(({ kind }) => kind))];
+  const items: Item<Scope>[] = [
+    { label: vscode.l10n.t('Everywhere'), value: {} },
+    ...(token === undefined
+      ? []
+      : [{ label: vscode.l10n.t('At the token under the cursor'), description: JSON.stringify(trace.tokens.text[token]), value: { token } }]),
+    ...kinds.map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
+    ...layers.map((layer) => ({ label: vscode.l10n.t('In layer {0}', layer), value: { layer } })),
+  ];
+  return pick(items, vscode.l10n.t('Where?'));
+}
+
+/** The tree's node that a menu was opened on. */
+export function asNode(value: unknown): Node | undefined {
+  return typeof value === 'object' && value !== null && 'kind' in value ? (value as Node) : undefined;
+}

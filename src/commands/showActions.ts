@@ -1,0 +1,28 @@
+import * as vscode from 'vscode';
+import type { Command } from './parts.js';
+
+/** What the status bar item offers. */
+export const showActions: Command = {
+  id: 'gander.showActions',
+  async run({ desk, store }) {
+    const routed = desk.current();
+    const items: (vscode.QuickPickItem & { readonly command: string })[] = [
+      { label: vscode.l10n.t('$(play) Route Selection'), command: 'gander.routeSelection' },
+      ...(routed
+        ? [
+            { label: vscode.l10n.t('$(open-preview) Open Routing Panel'), command: 'gander.openPanel' },
+            { label: vscode.l10n.t('$(settings) Choose Strategy…'), command: 'gander.chooseStrategy' },
+            { label: vscode.l10n.t('$(save) Save Trace…'), command: 'gander.saveTrace' },
+          ]
+        : []),
+      ...(store.latest?.main.running ? [{ label: vscode.l10n.t('$(debug-stop) Stop'), command: 'gander.stop' }] : []),
+      { label: vscode.l10n.t('$(eye) Toggle Decorations'), command: 'gander.toggleDecorations' },
+      { label: vscode.l10n.t('$(type-hierarchy) Choose Pool…'), command: 'gander.choosePool' },
+      { label: vscode.l10n.t('$(debug-restart) Restart Engine'), command: 'gander.restartEngine' },
+      { label: vscode.l10n.t('$(output) Show Log'), command: 'gander.showLog' },
+      { label: vscode.l10n.t('$(mortar-board) Open Walkthrough'), command: 'gander.openWalkthrough' },
+    ];
+    const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Gander') });
+    if (chosen) await vscode.commands.executeCommand(chosen.command);
+  },
+};

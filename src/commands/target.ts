@@ -1,0 +1,15 @@
+import * as vscode from 'vscode';
+import type { Routed } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import type { Parts } from './parts.js';
+
+/** The range that a command is about: that of the panel with the focus, else the one under the cursor, else the last. */
+export function target({ panels, desk }: Parts): Routed {
+  const routed = panels.active?.scene.routed ?? desk.current();
+  if (routed) return routed;
+  throw new GanderError(
+    'request-invalid',
+    vscode.l10n.t('Nothing has been routed yet.'),
+    vscode.l10n.t('Open a text and run Gander: Route Selection.'),
+  );
+}

@@ -1,0 +1,82 @@
+import * as vscode from 'vscode';
+import type { Node } from '../explorer/nodes.js';
+import { withPatientProgress } from '../host/progress.js';
+import type { Intervention, Scope } from '../trace/trace.js';
+import type { Command, Parts } from './parts.js';
+import { asNode, pickExpert, pickScope } from './pick.js';
+import { target } from './target.js';
+
+export const knockOut: Command = {
+  id: 'gander.knockOut',
+  run: (parts, arg) => intervene(parts, 'knock-out', asNode(arg), vscode.l10n.t('Knock out which expert?')),
+};
+
+export const force: Command = {
+  id: 'gander.force',
+  run: (parts, arg) => intervene(parts, 'force', asNode(arg), vscode.l10n.t('Force which expert?')),
+};
+
+export const solo: Command = {
+  id: 'gander.solo',
+  async run(parts, arg) {
+    const { id } = target(parts);
+    const expert = expertOf(parts, asNode(arg)) ?? (await pickExpert(await parts.service.pool(), vscode.l10n.t('Which expert alone?')));
+    if (expert === undefined) return;
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
+  },
+};
+
+export const clearWhatIf: Command = {
+  id: 'gander.clearWhatIf',
+  async run(parts) {
+    const { id, main } = target(parts);
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], signal));
+  },
+};
+
+async function intervene(parts: Parts, action: 'knock-out' | 'force', node: Node | undefined, title: string): Promise<void> {
+  const { id, main } = target(parts);
+  const fromTree = expertOf(parts, node);
+  const expert = fromTree ?? (await pickExpert(await parts.service.pool(), title));
+  if (expert === undefined) return;
+  const scope = fromTree !== undefined || !main.trace ? scopeOf(parts, node) : await pickScope(main.trace, tokenAtCursor(parts, id));
+  if (!scope) return;
+  const intervention: Intervention = { action, expert, scope };
+  await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal));
+}
+
+async function rerun(parts: Parts, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const routed = parts.store.get(id);
+  if (routed && !parts.panels.find(id)) parts.panels.show(routed);
+  await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) => run(signal));
+}
+
+/** A layer or module of the tree stands under an expert of the last trace. */
+function expertOf({ store }: Parts, node: Node | undefined): string | undefined {
+  switch (node?.kind) {
+    case 'expert':
+      return node.expert.id;
+    case 'layers':
+    case 'tokens':
+    case 'layer':
+    case 'module':
+    case 'token':
+      return store.latest?.main.trace?.experts[node.expert]?.id;
+    case 'pool':
+    case undefined:
+      return undefined;
+  }
+}
+
+function scopeOf({ store }: Parts, node: Node | undefined): Scope {
+  if (node?.kind === 'layer') return { layer: node.layer };
+  const module = node?.kind === 'module' ? store.latest?.main.trace?.modules[node.module]?.path : undefined;
+  if (module !== undefined) return { module };
+  return node?.kind === 'token' ? { token: node.token } : {};
+}
+
+function tokenAtCursor({ store }: Parts, id: number): number | undefined {
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document.uri.toString() !== store.get(id)?.uri || !editor) return undefined;
+  return store.tokenAt(id, editor.document.offsetAt(editor.selection.active));
+}

@@ -1,0 +1,63 @@
+import * as vscode from 'vscode';
+import type { PoolInfo } from '../engine/api.js';
+import type { EngineHost } from '../host/engineHost.js';
+import type { RoutingStore } from '../routing/store.js';
+
+/** The pool and what the engine does with it; a click offers what can be done. */
+export class StatusBar implements vscode.Disposable {
+  readonly #item = vscode.window.createStatusBarItem('gander.status', vscode.StatusBarAlignment.Right, 90);
+  readonly #subscriptions: vscode.Disposable[];
+  #pool: PoolInfo | undefined;
+
+  constructor(
+    private readonly engines: EngineHost,
+    private readonly store: RoutingStore,
+  ) {
+    this.#item.name = vscode.l10n.t('Gander');
+    this.#item.command = 'gander.showActions';
+    this.#subscriptions = [
+      this.#item,
+      engines.onDidChangeState(() => this.#draw()),
+      engines.onDidChangePool(() => this.showPool(undefined)),
+      new vscode.Disposable(store.onChange(({ kind }) => kind === 'result' && this.#draw())),
+    ];
+    this.#draw();
+    this.#item.show();
+  }
+
+  showPool(pool: PoolInfo | undefined): void {
+    this.#pool = pool;
+    this.#draw();
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  #draw(): void {
+    const name = this.#pool?.name ?? vscode.l10n.t('Gander');
+    const { icon, words, broken } = this.#state();
+    this.#item.text = `$(${icon}) ${name}`;
+    this.#item.tooltip = `${name}: ${words}`;
+    this.#item.accessibilityInformation = { label: vscode.l10n.t('Gander, pool {0}: {1}', name, words), role: 'button' };
+    this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+  }
+
+  #state(): { readonly icon: string; readonly words: string; readonly broken?: boolean } {
+    const running = this.store.latest?.main.running;
+    const { state } = this.engines;
+    switch (state.name) {
+      case 'failed':
+        return { icon: 'error', words: `${state.error.message} ${state.error.remedy}`, broken: true };
+      case 'starting':
+        return { icon: 'loading~spin', words: vscode.l10n.t('loading') };
+      case 'stopped':
+        return { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') };
+      case 'ready':
+        if (!state.busy) return { icon: 'type-hierarchy', words: vscode.l10n.t('ready') };
+        return running && running.total > 0
+          ? { icon: 'sync~spin', words: vscode.l10n.t('running, {0} of {1} tokens', running.done, running.total) }
+          : { icon: 'sync~spin', words: vscode.l10n.t('running') };
+    }
+  }
+}

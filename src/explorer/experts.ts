@@ -1,0 +1,204 @@
+import * as vscode from 'vscode';
+import type { ExpertInfo, PoolInfo } from '../engine/api.js';
+import { megabytes, percent } from '../host/numbers.js';
+import type { EngineHost } from '../host/engineHost.js';
+import type { RoutingService } from '../routing/service.js';
+import type { RoutingStore } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import { colourCount, expertStyle } from '../shared/palette.js';
+import type { Trace } from '../trace/trace.js';
+import { type Usage, usage } from '../trace/usage.js';
+import { layersLed, modulesLed, type Node, tokensLed } from './nodes.js';
+
+/** Drawn again at most so often while results stream in. Milliseconds. */
+const every = 250;
+
+/** Pools, their experts, and in the last trace: where each expert leads and which tokens it took. */
+export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  static readonly viewId = 'gander.experts';
+  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly #subscriptions: vscode.Disposable[];
+  readonly #usage = new WeakMap<Trace, Usage>();
+  #timer: NodeJS.Timeout | undefined;
+  #shown: Trace | undefined;
+
+  readonly onDidChangeTreeData = this.#changed.event;
+
+  constructor(
+    private readonly service: RoutingService,
+    private readonly store: RoutingStore,
+    engines: EngineHost,
+    private readonly onPool: (pool: PoolInfo | undefined) => void,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.#subscriptions = [
+      this.#changed,
+      engines.onDidChangePool(() => this.refresh()),
+      new vscode.Disposable(store.onChange(() => this.#traceChanged())),
+    ];
+  }
+
+  refresh(): void {
+    this.#changed.fire(undefined);
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (!node) return this.#pools();
+    const trace = this.#trace;
+    switch (node.kind) {
+      case 'pool':
+        return node.pool.experts.map((expert, index) => ({ kind: 'expert', expert, index }));
+      case 'expert': {
+        const index = this.#indexIn(trace, node.expert.id);
+        if (!trace || index < 0) return [];
+        return [
+          { kind: 'layers', expert: index },
+          { kind: 'tokens', expert: index },
+        ];
+      }
+      case 'layers':
+        return trace ? layersLed(trace, node.expert) : [];
+      case 'tokens':
+        return trace ? tokensLed(trace, node.expert) : [];
+      case 'layer':
+        return trace ? modulesLed(trace, node.expert, node.layer) : [];
+      case 'module':
+        return trace ? tokensLed(trace, node.expert, node.module) : [];
+      case 'token':
+        return [];
+    }
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    switch (node.kind) {
+      case 'pool':
+        return this.#poolItem(node.pool);
+      case 'expert':
+        return this.#expertItem(node.expert, node.index);
+      case 'layers':
+        return group(vscode.l10n.t('Layers where it leads'), 'layers');
+      case 'tokens':
+        return group(vscode.l10n.t('Tokens it took'), 'symbol-text');
+      case 'layer':
+        return countItem(vscode.l10n.t('Layer {0}', node.layer), node);
+      case 'module':
+        return countItem(this.#trace?.modules[node.module]?.path ?? '', node);
+      case 'token':
+        return this.#tokenItem(node.token, node.share);
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  get #trace(): Trace | undefined {
+    return this.store.latest?.main.trace;
+  }
+
+  #traceChanged(): void {
+    if (this.#trace === this.#shown) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#shown = this.#trace;
+      this.refresh();
+    }, every);
+  }
+
+  /** Empty when there is no pool: the view's welcome text then says what to do. */
+  async #pools(): Promise<Node[]> {
+    try {
+      const pool = await this.service.pool();
+      this.onPool(pool);
+      return [{ kind: 'pool', pool }];
+    } catch (thrown) {
+      const error = GanderError.from(thrown);
+      this.log.warn(`The pool could not be read: ${error.message} ${error.remedy}`);
+      this.onPool(undefined);
+      return [];
+    }
+  }
+
+  #indexIn(trace: Trace | undefined, id: string): number {
+    return trace?.experts.findIndex((expert) => expert.id === id) ?? -1;
+  }
+
+  #poolItem(pool: PoolInfo): vscode.TreeItem {
+    const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
+    item.id = 'pool';
+    item.iconPath = new vscode.ThemeIcon('type-hierarchy');
+    item.description = vscode.l10n.t('{0} experts', pool.experts.length);
+    item.tooltip = lines([
+      pool.name,
+      pool.description,
+      vscode.l10n.t('Base: {0}', pool.baseName),
+      pool.license && vscode.l10n.t('Licence: {0}', pool.license),
+      pool.folder,
+      ...pool.warnings,
+    ]);
+    item.contextValue = 'gander.pool';
+    return item;
+  }
+
+  #expertItem(expert: ExpertInfo, index: number): vscode.TreeItem {
+    const trace = this.#trace;
+    const inTrace = this.#indexIn(trace, expert.id);
+    const { letter } = expertStyle(index);
+    const item = new vscode.TreeItem(
+      `${letter}  ${expert.name}`,
+      inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+    );
+    item.id = `expert ${expert.id}`;
+    const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
+    const share = used && percent(used.share[inTrace]!);
+    item.description = share ?? megabytes(expert.bytes);
+    item.tooltip = lines([
+      expert.name,
+      expert.description,
+      used && vscode.l10n.t('Used in the last trace: {0} (chance {1})', share!, percent(used.chance[inTrace]!)),
+      expert.datasets?.length && vscode.l10n.t('Data: {0}', expert.datasets.join(', ')),
+      expert.license && vscode.l10n.t('Licence: {0}', expert.license),
+      vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
+    ]);
+    item.iconPath = new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(index % colourCount).letter}`));
+    item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
+    item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
+    return item;
+  }
+
+  #tokenItem(token: number, share: number): vscode.TreeItem {
+    const routed = this.store.latest;
+    const text = routed?.main.trace?.tokens.text[token] ?? '';
+    const item = new vscode.TreeItem(JSON.stringify(text).slice(1, -1).replaceAll(' ', '␣'));
+    item.description = percent(share);
+    item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, percent(share));
+    if (routed) {
+      item.command = { title: vscode.l10n.t('Show in Text'), command: 'gander.revealToken', arguments: [routed.id, token] };
+    }
+    return item;
+  }
+
+  #usageOf(trace: Trace): Usage {
+    let known = this.#usage.get(trace);
+    if (!known) this.#usage.set(trace, (known = usage(trace)));
+    return known;
+  }
+}
+
+function group(label: string, icon: string): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+  item.iconPath = new vscode.ThemeIcon(icon);
+  return item;
+}
+
+function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+  item.description = percent(count / of);
+  item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
+  return item;
+}
+
+function lines(parts: readonly (string | number | false | undefined)[]): string {
+  return parts.filter((part) => typeof part === 'string' && part !== '').join('\n');
+}

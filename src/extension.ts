@@ -1,0 +1,106 @@
+import * as vscode from 'vscode';
+import type { GanderApi, RoutedEvent } from './api.js';
+import { registerCommands } from './commands/index.js';
+import type { Parts } from './commands/parts.js';
+import { RoutingDecorations } from './editor/decorations.js';
+import { RoutingHover } from './editor/hover.js';
+import { StatusBar } from './editor/statusBar.js';
+import { ExpertTree } from './explorer/experts.js';
+import { Desk } from './host/desk.js';
+import { EngineHost } from './host/engineHost.js';
+import { preferredStrategy } from './host/settings.js';
+import { TokenMark } from './host/tokenMark.js';
+import { TokenLinks } from './panel/links.js';
+import { Panels } from './panel/panels.js';
+import { TraceEditor } from './panel/traceEditor.js';
+import { Runs } from './routing/runs.js';
+import { RoutingService } from './routing/service.js';
+import { RoutingStore } from './routing/store.js';
+
+/** Only for the extension's own tests. */
+export interface TestApi extends GanderApi {
+  readonly parts: Parts;
+}
+
+/** Builds the parts and hands them to each other. Nothing heavy happens here: the engine starts with the first request. */
+export function activate(context: vscode.ExtensionContext): GanderApi {
+  const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
+  const engines = new EngineHost(context, log);
+  const service = new RoutingService(() => engines.engine);
+  const store = new RoutingStore();
+  const runs = new Runs(service, store);
+  const desk = new Desk(service, store, runs);
+  const mark = new TokenMark();
+  const panels = new Panels({ service, store, runs, desk, mark }, context.extensionUri, log);
+  const links = new TokenLinks(context.extension.id, store, panels);
+  const traces = new TraceEditor(context.extensionUri, service, log);
+  const status = new StatusBar(engines, store);
+
+  // Before anyone who asks for the new pool.
+  const forgetting = engines.onDidChangePool(() => {
+    service.forget();
+    panels.poolChanged();
+  });
+  const tree = new ExpertTree(
+    service,
+    store,
+    engines,
+    (pool) => {
+      status.showPool(pool);
+      void vscode.commands.executeCommand('setContext', 'gander.poolMissing', pool === undefined);
+    },
+    log,
+  );
+  const parts: Parts = { context, log, engines, service, store, runs, desk, mark, panels, traces, tree };
+  const routed = new vscode.EventEmitter<RoutedEvent>();
+
+  context.subscriptions.push(
+    log,
+    forgetting,
+    engines,
+    desk,
+    mark,
+    panels,
+    status,
+    tree,
+    routed,
+    runs,
+    new RoutingDecorations(store),
+    registerCommands(parts),
+    new vscode.Disposable(
+      runs.onDidRoute(({ uri, version, span }, trace) => {
+        routed.fire({ uri, version, ...span, trace });
+        log.info(`routed ${trace.done} tokens through ${trace.experts.length} experts in ${trace.modules.length} modules`);
+      }),
+    ),
+    vscode.languages.registerHoverProvider(
+      '*',
+      new RoutingHover(store, ({ id }, token) => links.to(id, token)),
+    ),
+    vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
+    vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, { supportsMultipleEditorsPerDocument: true }),
+    vscode.window.registerUriHandler(links),
+  );
+
+  if (process.env['GANDER_START'] === '1') void startWithSample(log);
+  const api: GanderApi = {
+    version: 1,
+    onDidRoute: routed.event,
+    async route(text, { strategy, interventions, ...options } = {}) {
+      return service.route({ text, strategy: strategy ?? preferredStrategy(await service.pool()), interventions: interventions ?? [] }, options);
+    },
+  };
+  return context.extensionMode === vscode.ExtensionMode.Test ? ({ ...api, parts } satisfies TestApi) : api;
+}
+
+/** `npm start`: the first sample, routed. */
+async function startWithSample(log: vscode.LogOutputChannel): Promise<void> {
+  const samples = await vscode.workspace.findFiles('**/*.{md,html,py,sql,txt}', undefined, 50);
+  const first = samples.sort((a, b) => a.path.localeCompare(b.path))[0];
+  if (!first) {
+    log.warn('There is no sample in the workspace.');
+    return;
+  }
+  await vscode.window.showTextDocument(first);
+  await vscode.commands.executeCommand('gander.routeSelection');
+}

@@ -1,0 +1,94 @@
+import * as vscode from 'vscode';
+import type { RoutingService } from '../routing/service.js';
+import type { Runs } from '../routing/runs.js';
+import type { Span } from '../routing/positions.js';
+import type { Routed, RoutingStore } from '../routing/store.js';
+import type { Intervention, Strategy } from '../trace/trace.js';
+import { preferredStrategy } from './settings.js';
+import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
+
+export interface DeskOptions {
+  /** Default: what the settings say. */
+  readonly strategy?: Strategy | undefined;
+  readonly interventions?: readonly Intervention[];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+  /** The range is in the store and about to run. */
+  readonly onAdded?: (routed: Routed) => void;
+}
+
+/** Routes ranges of open documents, and keeps the store up to date with their edits. */
+export class Desk implements vscode.Disposable {
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(
+    private readonly service: RoutingService,
+    private readonly store: RoutingStore,
+    private readonly runs: Runs,
+  ) {
+    this.#subscriptions = [
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        const changes = contentChanges.map(({ rangeOffset: offset, rangeLength: length, text }) => ({
+          offset,
+          length,
+          text,
+        }));
+        if (changes.length > 0) this.#edited(document, changes);
+      }),
+      // It may have changed on disk while nobody had it open.
+      vscode.workspace.onDidOpenTextDocument((document) => this.#edited(document, [])),
+    ];
+  }
+
+  /** Rejects with a GanderError; resolves with the finished range. */
+  async route(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
+    const pool = await this.service.pool();
+    const text = document.getText(rangeOf(document, span));
+    checkText(text, pool.contextLength);
+    const strategy = options.strategy ?? preferredStrategy(pool);
+    const interventions = options.interventions ?? [];
+    const { id } = this.store.add({
+      uri: document.uri.toString(),
+      version: document.version,
+      span,
+      main: { text, title: titleOf(document, span), strategy, interventions },
+    });
+    options.onAdded?.(this.store.get(id)!);
+    const unlisten = this.store.onChange(({ routed }) => {
+      const { running } = routed.main;
+      if (routed.id === id && running) options.onProgress?.(running.done, running.total);
+    });
+    try {
+      await this.runs.route(id, 'main', strategy, interventions, options.signal);
+    } catch (error) {
+      // Stopped before anything was known it would only be in the way; a failure stays, to be read in the panel.
+      const main = this.store.get(id)?.main;
+      if (main && !main.trace && !main.error) this.store.remove(id);
+      throw error;
+    } finally {
+      unlisten();
+    }
+    return this.store.get(id)!;
+  }
+
+  /** What a command is about when nobody says: the range under the active editor's cursor, or the last one. */
+  current(): Routed | undefined {
+    const editor = vscode.window.activeTextEditor;
+    if (!editor) return this.store.latest;
+    const uri = editor.document.uri.toString();
+    return this.store.at(uri, editor.document.offsetAt(editor.selection.active)) ?? this.store.of(uri)[0] ?? this.store.latest;
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  #edited(document: vscode.TextDocument, changes: Parameters<RoutingStore['edit']>[1]): void {
+    this.store.edit(document.uri.toString(), changes, (span) => document.getText(rangeOf(document, span)));
+  }
+}
+
+/** The document of a range, opened when it is not. */
+export async function openDocument(routed: Routed): Promise<vscode.TextDocument> {
+  return documentOf(routed.uri) ?? vscode.workspace.openTextDocument(vscode.Uri.parse(routed.uri, true));
+}

@@ -1,0 +1,43 @@
+import * as vscode from 'vscode';
+import { type ErrorCode, GanderError } from '../shared/errors.js';
+
+/** The one thing that is worth a button, by what went wrong. */
+function remedyAction(code: ErrorCode): { readonly title: string; readonly command: string } | undefined {
+  switch (code) {
+    case 'pool-missing':
+    case 'pool-invalid':
+    case 'pool-unsafe-path':
+    case 'base-invalid':
+    case 'tokenizer-invalid':
+    case 'module-not-placed':
+      return { title: vscode.l10n.t('Choose Pool'), command: 'gander.choosePool' };
+    case 'strategy-unavailable':
+      return { title: vscode.l10n.t('Choose Strategy'), command: 'gander.chooseStrategy' };
+    case 'engine-died':
+    case 'engine-unavailable':
+      return { title: vscode.l10n.t('Restart Engine'), command: 'gander.restartEngine' };
+    case 'internal':
+    case 'io':
+    case 'expert-invalid':
+      return { title: vscode.l10n.t('Show Log'), command: 'gander.showLog' };
+    case 'cancelled':
+    case 'text-empty':
+    case 'text-too-long':
+    case 'request-invalid':
+    case 'trace-invalid':
+    case 'trace-newer':
+      return undefined;
+  }
+}
+
+/** Tells the person what went wrong and what to do: one message, with the remedy. That something was cancelled is no news. */
+export function report(thrown: unknown, log: vscode.LogOutputChannel): void {
+  const error = GanderError.from(thrown);
+  if (error.code === 'cancelled') return;
+  log.error(`${error.code}: ${error.message}`, error.cause instanceof Error ? (error.cause.stack ?? '') : '');
+  const action = remedyAction(error.code);
+  const message = `${error.message} ${error.remedy}`;
+  void vscode.window.showErrorMessage(message, ...(action ? [action.title] : [])).then((chosen) => {
+    if (action && chosen === action.title) void vscode.commands.executeCommand(action.command);
+  });
+}

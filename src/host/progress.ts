@@ -1,0 +1,49 @@
+import * as vscode from 'vscode';
+
+/** A run shorter than this shows no notification; the status bar tells of it. Milliseconds. */
+const patience = 700;
+
+export interface Progress {
+  readonly signal: AbortSignal;
+  /** Done, of how many; no more than a title when the total is not known. */
+  report(done: number, total: number): void;
+}
+
+/** Runs something that can be cancelled, with a notification once it takes long. */
+export async function withPatientProgress<T>(title: string, body: (progress: Progress) => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  let last = { done: 0, total: 0 };
+  let show = (_done: number, _total: number) => {};
+  const running = body({
+    signal: abort.signal,
+    report: (done, total) => {
+      last = { done, total };
+      show(done, total);
+    },
+  });
+  const early = await Promise.race([
+    running.then(
+      () => true,
+      () => true,
+    ),
+    new Promise<false>((resolve) => setTimeout(resolve, patience, false)),
+  ]);
+  if (early) return running;
+  return vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+    async (progress, token) => {
+      token.onCancellationRequested(() => abort.abort());
+      let percent = 0;
+      show = (done, total) => {
+        const now = total > 0 ? (100 * done) / total : 0;
+        progress.report({
+          message: total > 0 ? vscode.l10n.t('{0} of {1} tokens', done, total) : '',
+          increment: Math.max(0, now - percent),
+        });
+        percent = Math.max(percent, now);
+      };
+      show(last.done, last.total);
+      return running;
+    },
+  );
+}

@@ -1,0 +1,55 @@
+import * as vscode from 'vscode';
+import type { PoolInfo } from '../engine/api.js';
+import type { Strategy, StrategyName } from '../trace/trace.js';
+
+export interface GanderSettings {
+  /** Absolute folder, or empty for the bundled pool. */
+  readonly pool: string;
+  readonly strategy: StrategyName;
+  /** 0: what the pool says. */
+  readonly k: number;
+  readonly threads: number;
+  readonly chunk: number;
+  readonly decorations: boolean;
+  readonly idleSeconds: number;
+}
+
+export const section = 'gander';
+
+/** In an untrusted workspace VS Code leaves out what the workspace says of restricted settings. */
+export function readSettings(): GanderSettings {
+  const of = vscode.workspace.getConfiguration(section);
+  return {
+    pool: of.get('pool', '').trim(),
+    strategy: of.get<StrategyName>('strategy', 'phatgoose'),
+    k: of.get('k', 0),
+    threads: of.get('threads', 0),
+    chunk: of.get('chunk', 64),
+    decorations: of.get('decorations', true),
+    idleSeconds: of.get('idleSeconds', 300),
+  };
+}
+
+/** A strategy by its name, with what it needs beside: k, or the expert for `single`. */
+export function strategyOf(name: StrategyName, k: number, expert: string): Strategy {
+  switch (name) {
+    case 'single':
+      return { name, expert };
+    case 'phatgoose':
+    case 'average-activation':
+    case 'arrow':
+      return { name, k };
+    case 'base':
+    case 'retrieval':
+    case 'merged':
+    case 'multitask':
+      return { name };
+  }
+}
+
+/** What the settings ask for, as far as the pool has it; else the pool's first strategy. */
+export function preferredStrategy(pool: PoolInfo): Strategy {
+  const { strategy, k } = readSettings();
+  const name = pool.strategies.includes(strategy) ? strategy : (pool.strategies[0] ?? 'base');
+  return strategyOf(name, Math.min(k || pool.topK, Math.max(1, pool.experts.length)), pool.experts[0]?.id ?? '');
+}

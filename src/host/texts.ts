@@ -1,0 +1,77 @@
+import * as vscode from 'vscode';
+import { GanderError } from '../shared/errors.js';
+import type { Span } from '../routing/positions.js';
+
+/** No token of a byte-level vocabulary is longer than this in ordinary text: what is over it need not be tokenized to be too long. */
+const longestToken = 16;
+
+export function spanOf(document: vscode.TextDocument, range: vscode.Range): Span {
+  return { start: document.offsetAt(range.start), end: document.offsetAt(range.end) };
+}
+
+export function rangeOf(document: vscode.TextDocument, { start, end }: Span): vscode.Range {
+  return new vscode.Range(document.positionAt(start), document.positionAt(end));
+}
+
+export function documentOf(uri: string): vscode.TextDocument | undefined {
+  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri);
+}
+
+/** Editors that show the document, the active one first. */
+export function editorsOf(uri: string): vscode.TextEditor[] {
+  const active = vscode.window.activeTextEditor;
+  return vscode.window.visibleTextEditors
+    .filter((editor) => editor.document.uri.toString() === uri)
+    .sort((a, b) => Number(b === active) - Number(a === active));
+}
+
+/** The selections that are not empty in the order of the text, or the whole document. */
+export function spansToRoute(editor: vscode.TextEditor): Span[] {
+  const { document } = editor;
+  const chosen = editor.selections.filter((selection) => !selection.isEmpty);
+  if (chosen.length === 0) return [{ start: 0, end: document.getText().length }];
+  return chosen.map((selection) => spanOf(document, selection)).sort((a, b) => a.start - b.start);
+}
+
+/** Throws what is wrong with a text before the engine is asked. `contextLength` in tokens. */
+export function checkText(text: string, contextLength: number): void {
+  if (text.trim() === '') {
+    throw new GanderError(
+      'text-empty',
+      vscode.l10n.t('There is no text to route.'),
+      vscode.l10n.t('Write or select some text, then run Route Selection again.'),
+    );
+  }
+  // The beginning tells; a picture or an archive has a NUL soon.
+  if (text.slice(0, 8192).includes('\0')) {
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('This looks like a binary file.'),
+      vscode.l10n.t('Open a text file, or select the readable part.'),
+    );
+  }
+  if (text.length > contextLength * longestToken) {
+    throw new GanderError(
+      'text-too-long',
+      vscode.l10n.t('The text has {0} characters; the model reads at most {1} tokens.', text.length, contextLength),
+      vscode.l10n.t('Select a shorter part.'),
+    );
+  }
+}
+
+/** The beginning of a text that should fit, cut at the end of a line where there is one in its second half. */
+export function firstPart(text: string, characters: number): string {
+  if (text.length <= characters) return text;
+  const cut = text.lastIndexOf('\n', characters);
+  const end = cut > characters / 2 ? cut : characters;
+  // Never between the two halves of a surrogate pair.
+  return text.slice(0, /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? end - 1 : end);
+}
+
+/** What a range is called: the document's name, and its lines unless it is all of the document. */
+export function titleOf(document: vscode.TextDocument, span: Span): string {
+  const name = document.uri.path.split('/').at(-1) ?? document.uri.toString();
+  if (span.start === 0 && span.end === document.getText().length) return name;
+  const { start, end } = rangeOf(document, span);
+  return start.line === end.line ? `${name}:${start.line + 1}` : `${name}:${start.line + 1}–${end.line + 1}`;
+}

@@ -1,0 +1,48 @@
+import * as vscode from 'vscode';
+import type { Span } from '../routing/positions.js';
+import { editorsOf, rangeOf } from './texts.js';
+
+/**
+ * Marks the token that is selected in a panel in the editors of its document. A mark and a caret, not a selection: the
+ * person's next Route Selection must not route that one token.
+ */
+export class TokenMark implements vscode.Disposable {
+  readonly #decoration = vscode.window.createTextEditorDecorationType({
+    backgroundColor: new vscode.ThemeColor('editor.findMatchHighlightBackground'),
+    borderColor: new vscode.ThemeColor('contrastActiveBorder'),
+    borderStyle: 'solid',
+    borderWidth: '1px',
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
+  });
+
+  /** Where the caret was put last by a panel: its echo is not the person's doing. */
+  #placed: { readonly uri: string; readonly offset: number } | undefined;
+
+  /** Only in editors that are visible. */
+  show(uri: string, span: Span): void {
+    for (const [i, editor] of editorsOf(uri).entries()) {
+      const range = rangeOf(editor.document, span);
+      editor.setDecorations(this.#decoration, [range]);
+      if (i > 0) continue;
+      this.#placed = { uri, offset: span.start };
+      editor.selection = new vscode.Selection(range.start, range.start);
+      editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    }
+  }
+
+  clear(editor: vscode.TextEditor): void {
+    editor.setDecorations(this.#decoration, []);
+  }
+
+  /** Whether the caret is there because `show` put it there; asked once. */
+  isEcho(editor: vscode.TextEditor): boolean {
+    const placed = this.#placed;
+    if (placed?.uri !== editor.document.uri.toString()) return false;
+    this.#placed = undefined;
+    return editor.document.offsetAt(editor.selection.active) === placed.offset;
+  }
+
+  dispose(): void {
+    this.#decoration.dispose();
+  }
+}

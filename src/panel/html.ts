@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+
+/** Where the page's files are: all that a panel may load. */
+export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
+  return [vscode.Uri.joinPath(extension, 'dist', 'webview')];
+}
+
+export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
+  return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
+}
+
+/** The page without any data: all of that comes by message, once the page is ready. */
+export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string {
+  const nonce = randomBytes(16).toString('base64');
+  const file = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', name)).toString();
+  // Styles set by scripts are not held back by style-src; style elements in components need the nonce or are adopted.
+  const policy = [
+    `default-src 'none'`,
+    `img-src ${webview.cspSource} data: blob:`,
+    `font-src ${webview.cspSource}`,
+    `style-src ${webview.cspSource} 'nonce-${nonce}'`,
+    `script-src 'nonce-${nonce}'`,
+  ].join('; ');
+  return `<!DOCTYPE html>
+<html lang="${vscode.env.language}">
+<head>
+  <meta charset="utf-8">
+  <meta http-equiv="Content-Security-Policy" content="${policy}">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>${vscode.l10n.t('Routing')}</title>
+  <link rel="stylesheet" nonce="${nonce}" href="${file('panel.css')}">
+</head>
+<body>
+  <main id="app"></main>
+  <script nonce="${nonce}" src="${file('panel.js')}"></script>
+</body>
+</html>`;
+}

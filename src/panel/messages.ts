@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import type { PageMessage } from '../shared/panelProtocol.js';
+
+const index = z.int().min(0);
+const name = z.string().min(1).max(500);
+const k = z.int().min(1).max(10_000);
+
+const strategy = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('base') }),
+  z.strictObject({ name: z.literal('single'), expert: name }),
+  z.strictObject({ name: z.literal('phatgoose'), k }),
+  z.strictObject({ name: z.literal('retrieval'), expert: name.exactOptional() }),
+  z.strictObject({ name: z.literal('merged') }),
+  z.strictObject({ name: z.literal('average-activation'), k }),
+  z.strictObject({ name: z.literal('arrow'), k }),
+  z.strictObject({ name: z.literal('multitask') }),
+]);
+
+const scope = z.strictObject({
+  layer: index.exactOptional(),
+  kind: name.exactOptional(),
+  module: name.exactOptional(),
+  token: index.exactOptional(),
+});
+
+const intervention = z.discriminatedUnion('action', [
+  z.strictObject({ action: z.literal('knock-out'), expert: name, scope }),
+  z.strictObject({ action: z.literal('force'), expert: name, scope }),
+  z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
+]);
+
+const interventions = z.array(intervention).max(10_000);
+const side = z.enum(['main', 'other']);
+
+/** Not by instanceof: the buffer may come from another realm. */
+const buffer = z.custom<ArrayBuffer>((value) => Object.prototype.toString.call(value) === '[object ArrayBuffer]');
+
+/** Larger than any picture or report that the page makes of a trace that the model can read. */
+const drawn = z.string().max(256 * 1024 * 1024);
+
+const message = z.union([
+  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({ type: z.literal('select'), token: index }),
+  z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
+  z.strictObject({ type: z.literal('attribute') }),
+  z.strictObject({
+    type: z.literal('generate'),
+    maxTokens: z.int().min(1).max(100_000),
+    temperature: z.number().min(0).max(100),
+    seed: z.int(),
+  }),
+  z.strictObject({ type: z.literal('stop') }),
+  z.strictObject({ type: z.literal('compare'), strategy, interventions, selection: z.enum(['same', 'editor']) }),
+  z.strictObject({ type: z.literal('closeCompare') }),
+  z.strictObject({ type: z.literal('save'), kind: z.literal('trace') }),
+  z.strictObject({ type: z.literal('save'), kind: z.enum(['csv', 'svg', 'html']), data: drawn }),
+  z.strictObject({ type: z.literal('save'), kind: z.literal('png'), data: buffer }),
+  z.strictObject({ type: z.literal('copy'), text: drawn }),
+  z.strictObject({ type: z.literal('openCard'), expert: name }),
+  z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
+]);
+
+/** A message from the page, or why it is none. */
+export function parsePageMessage(data: unknown): PageMessage | { readonly type: 'invalid'; readonly reason: string } {
+  const parsed = message.safeParse(data);
+  return parsed.success ? parsed.data : { type: 'invalid', reason: z.prettifyError(parsed.error) };
+}
+
+/** What a panel needs to be restored: which text of which document, and how it was run. */
+const memorySchema = z.strictObject({
+  uri: z.string(),
+  start: index,
+  end: index,
+  strategy,
+  interventions,
+  pinned: z.boolean(),
+});
+
+export type PanelMemory = z.infer<typeof memorySchema>;
+
+/** `state` is what the page kept; undefined when it holds nothing that can be used. */
+export function parseMemory(state: unknown): PanelMemory | undefined {
+  const kept = z.object({ memory: z.string() }).safeParse(state);
+  if (!kept.success) return undefined;
+  try {
+    return memorySchema.safeParse(JSON.parse(kept.data.memory)).data;
+  } catch {
+    return undefined;
+  }
+}

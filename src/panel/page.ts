@@ -1,0 +1,139 @@
+import * as vscode from 'vscode';
+import { report } from '../host/notify.js';
+import type { RoutingService } from '../routing/service.js';
+import { GanderError } from '../shared/errors.js';
+import type { HostMessage, Side, SideState } from '../shared/panelProtocol.js';
+import { pageHtml, pageOptions } from './html.js';
+import type { Scene } from './scene.js';
+
+const sides: readonly Side[] = ['main', 'other'];
+
+/** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
+export class Page implements vscode.Disposable {
+  readonly #subscriptions: vscode.Disposable[] = [];
+  readonly #sent: Partial<Record<Side, SideState>> = {};
+  #ready = false;
+  #disposed = false;
+
+  constructor(
+    readonly webview: vscode.Webview,
+    readonly scene: Scene,
+    private readonly service: RoutingService,
+    private readonly log: vscode.LogOutputChannel,
+    extension: vscode.Uri,
+  ) {
+    webview.options = pageOptions(extension);
+    this.#subscriptions.push(
+      webview.onDidReceiveMessage((data: unknown) => void this.#receive(data)),
+      new vscode.Disposable(scene.onChange(() => this.#update())),
+    );
+    webview.html = pageHtml(webview, extension);
+  }
+
+  /** The page is gone (a hidden panel keeps none); the next one says `ready`. */
+  forget(): void {
+    this.#ready = false;
+  }
+
+  post(message: HostMessage): void {
+    if (this.#ready && !this.#disposed) void this.webview.postMessage(message);
+  }
+
+  async sendPool(): Promise<void> {
+    try {
+      this.post({ type: 'pool', pool: await this.service.pool() });
+    } catch (error) {
+      this.post({ type: 'pool', pool: undefined, error: GanderError.from(error).toData() });
+    }
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  #update(): void {
+    for (const side of sides) {
+      const [before, now] = [this.#sent[side], this.scene.side(side)];
+      if (!this.#ready || (!before && !now)) continue;
+      if (before && now && sameResult(before, now)) {
+        const { running, stale, error } = now;
+        if (running === before.running && stale === before.stale && error === before.error) continue;
+        this.post({ type: 'status', side, running, stale, ...(error && { error }) });
+      } else {
+        this.post({ type: 'side', side, state: now });
+      }
+      this.#keep(side, now);
+    }
+    this.#remember();
+  }
+
+  #keep(side: Side, state: SideState | undefined): void {
+    if (state) this.#sent[side] = state;
+    else delete this.#sent[side];
+  }
+
+  #remember(): void {
+    const memory = this.scene.memory();
+    if (memory) this.post({ type: 'remember', memory });
+  }
+
+  #replayAll(): void {
+    this.#ready = true;
+    if (this.scene.replay) this.post({ type: 'replay' });
+    else void this.sendPool();
+    for (const side of sides) {
+      const state = this.scene.side(side);
+      this.#keep(side, state);
+      this.post({ type: 'side', side, state });
+    }
+    this.#remember();
+    const token = this.scene.token();
+    if (token !== undefined) this.post({ type: 'select', token });
+  }
+
+  async #receive(data: unknown): Promise<void> {
+    // Not at activation: the validator takes longer to load than all the rest.
+    const { parsePageMessage } = await import('./messages.js');
+    if (this.#disposed) return;
+    const message = parsePageMessage(data);
+    switch (message.type) {
+      case 'invalid':
+        this.log.warn(`A message from the page was refused: ${message.reason}`);
+        return;
+      case 'ready':
+        this.#replayAll();
+        return;
+      case 'log':
+        this.log[message.level](`page: ${message.text}`);
+        return;
+      case 'copy':
+        await vscode.env.clipboard.writeText(message.text);
+        vscode.window.setStatusBarMessage(vscode.l10n.t('Copied'), 2000);
+        return;
+      default:
+        try {
+          await this.scene.handle(message);
+        } catch (error) {
+          // What a run of the scene could not do stands in the panel already.
+          if (!this.#shows(error)) report(error, this.log);
+        }
+    }
+  }
+
+  #shows(error: unknown): boolean {
+    if (!this.#ready || !(error instanceof GanderError)) return false;
+    return sides.some((side) => this.scene.side(side)?.error?.message === error.message);
+  }
+}
+
+function sameResult(a: SideState, b: SideState): boolean {
+  return (
+    a.trace === b.trace &&
+    a.before === b.before &&
+    a.attribution === b.attribution &&
+    a.strategy === b.strategy &&
+    a.interventions === b.interventions &&
+    a.title === b.title
+  );
+}

@@ -1,0 +1,162 @@
+import * as vscode from 'vscode';
+import { editorsOf } from '../host/texts.js';
+import type { Routed } from '../routing/store.js';
+import type { PanelMemory } from './messages.js';
+import { pageOptions } from './html.js';
+import { Page } from './page.js';
+import { RoutedScene, type SceneParts } from './routedScene.js';
+
+export interface RoutingPanel {
+  readonly panel: vscode.WebviewPanel;
+  readonly scene: RoutedScene;
+  readonly page: Page;
+}
+
+/** The routing panels: one a document, and any that were pinned. */
+export class Panels implements vscode.Disposable {
+  static readonly viewType = 'gander.panel';
+  readonly #open = new Set<RoutingPanel>();
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(
+    private readonly parts: SceneParts,
+    private readonly extension: vscode.Uri,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.#subscriptions = [
+      vscode.window.registerWebviewPanelSerializer(Panels.viewType, {
+        deserializeWebviewPanel: (panel, state) => this.#restore(panel, state),
+      }),
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
+    ];
+  }
+
+  /** Shows a range in its document's panel, beside the text; the focus stays where it is. */
+  show(routed: Routed, preserveFocus = true): RoutingPanel {
+    const open = [...this.#open].find(({ scene }) => !scene.pinned && scene.routed?.uri === routed.uri);
+    if (open) {
+      open.scene.show(routed.id);
+      if (!open.panel.visible || !preserveFocus) open.panel.reveal(undefined, preserveFocus);
+      return open;
+    }
+    const column = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+    const panel = vscode.window.createWebviewPanel(
+      Panels.viewType,
+      vscode.l10n.t('Routing'),
+      { viewColumn: column, preserveFocus },
+      { ...pageOptions(this.extension), enableFindWidget: true },
+    );
+    return this.#adopt(panel, new RoutedScene(this.parts, routed.id));
+  }
+
+  /** The panel that has the focus, or the one that shows the range. */
+  find(id?: number): RoutingPanel | undefined {
+    const open = [...this.#open];
+    return open.find(({ panel }) => panel.active) ?? open.find(({ scene }) => scene.id === id);
+  }
+
+  get active(): RoutingPanel | undefined {
+    return [...this.#open].find(({ panel }) => panel.active);
+  }
+
+  /** Pinned, a panel keeps its range; what is routed next opens in another. */
+  togglePin(open: RoutingPanel): void {
+    open.scene.pin(!open.scene.pinned);
+    this.#entitle(open);
+  }
+
+  /** Selects a token in the panels that show the range. */
+  select(id: number, token: number): void {
+    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'select', token });
+  }
+
+  filter(expert: string | undefined): void {
+    for (const { page } of this.#open) page.post({ type: 'filter', expert });
+  }
+
+  poolChanged(): void {
+    for (const { page } of this.#open) void page.sendPool();
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+    for (const { panel } of [...this.#open]) panel.dispose();
+  }
+
+  #adopt(panel: vscode.WebviewPanel, scene: RoutedScene): RoutingPanel {
+    const page = new Page(panel.webview, scene, this.parts.service, this.log, this.extension);
+    const open: RoutingPanel = { panel, scene, page };
+    this.#open.add(open);
+    panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
+    const unlisten = scene.onChange(() => {
+      if (scene.routed) this.#entitle(open);
+      else panel.dispose();
+    });
+    panel.onDidChangeViewState(() => !panel.visible && page.forget());
+    panel.onDidDispose(() => {
+      unlisten();
+      this.#open.delete(open);
+      page.dispose();
+      scene.dispose();
+    });
+    this.#entitle(open);
+    return open;
+  }
+
+  #entitle({ panel, scene }: RoutingPanel): void {
+    const name = scene.routed?.main.title ?? '';
+    const title = scene.pinned ? vscode.l10n.t('Routing (pinned): {0}', name) : vscode.l10n.t('Routing: {0}', name);
+    if (panel.title !== title) panel.title = title;
+  }
+
+  /** The person's cursor: the panel of the document goes to the range and the token under it. */
+  #followCursor(editor: vscode.TextEditor): void {
+    const { mark, store } = this.parts;
+    if (mark.isEcho(editor)) return;
+    mark.clear(editor);
+    const uri = editor.document.uri.toString();
+    const offset = editor.document.offsetAt(editor.selection.active);
+    const routed = store.at(uri, offset);
+    if (!routed) return;
+    for (const { scene } of this.#open) {
+      if (!scene.pinned && scene.routed?.uri === uri) scene.show(routed.id);
+    }
+    const token = store.tokenAt(routed.id, offset);
+    if (token !== undefined) this.select(routed.id, token);
+  }
+
+  /** After a reload of the window: the text is routed again as it was; what cannot be found again is closed. */
+  async #restore(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    let disposed = false;
+    panel.onDidDispose(() => (disposed = true));
+    panel.webview.options = pageOptions(this.extension);
+    const { parseMemory } = await import('./messages.js');
+    const memory = parseMemory(state);
+    try {
+      if (!memory) throw new Error('the panel kept nothing to be restored by');
+      await this.#revive(panel, memory, () => disposed);
+    } catch (error) {
+      this.log.info(`A panel was not restored: ${String(error)}`);
+      if (!disposed && ![...this.#open].some((open) => open.panel === panel)) panel.dispose();
+    }
+  }
+
+  async #revive(panel: vscode.WebviewPanel, memory: PanelMemory, disposed: () => boolean): Promise<void> {
+    const { uri, start, end, strategy, interventions, pinned } = memory;
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
+    const length = document.getText().length;
+    const span = { start: Math.min(start, length), end: Math.min(end, length) };
+    await this.parts.desk.route(document, span, {
+      strategy,
+      interventions,
+      onAdded: (routed) => {
+        if (disposed()) return;
+        const open = this.#adopt(panel, new RoutedScene(this.parts, routed.id));
+        if (pinned) this.togglePin(open);
+      },
+    });
+    // Where the cursor is now may differ from where the page was.
+    const editor = editorsOf(uri)[0];
+    if (editor) this.#followCursor(editor);
+  }
+}

@@ -1,0 +1,85 @@
+import * as vscode from 'vscode';
+import { GanderError } from '../shared/errors.js';
+import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { Trace } from '../trace/trace.js';
+import { saveDrawn } from './routedScene.js';
+import { saveTrace } from './save.js';
+import type { Scene } from './scene.js';
+
+export interface NamedTrace {
+  readonly name: string;
+  readonly trace: Trace;
+}
+
+/** A trace file, or two beside each other: shown, never run. */
+export class ReplayScene implements Scene {
+  readonly replay = true;
+  readonly #sides: Partial<Record<Side, SideState>>;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(main: NamedTrace, other?: NamedTrace) {
+    this.#sides = { main: toState(main), ...(other && { other: toState(other) }) };
+  }
+
+  get trace(): Trace | undefined {
+    return this.#sides.main?.trace;
+  }
+
+  compare(other: NamedTrace | undefined): void {
+    if (other) this.#sides.other = toState(other);
+    else delete this.#sides.other;
+    for (const listener of this.#listeners) listener();
+  }
+
+  side(side: Side): SideState | undefined {
+    return this.#sides[side];
+  }
+
+  /** A custom editor is restored by its file. */
+  memory(): undefined {
+    return undefined;
+  }
+
+  token(): undefined {
+    return undefined;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async handle(message: Parameters<Scene['handle']>[0]): Promise<void> {
+    const { main } = this.#sides;
+    switch (message.type) {
+      // No document behind it.
+      case 'select':
+      case 'stop':
+        return;
+      case 'closeCompare':
+        return this.compare(undefined);
+      case 'save':
+        return this.#save(message, main!);
+      case 'route':
+      case 'attribute':
+      case 'generate':
+      case 'compare':
+      case 'openCard':
+        throw new GanderError(
+          'request-invalid',
+          vscode.l10n.t('This is a trace file: nothing can be run in it.'),
+          vscode.l10n.t('Route its text in an editor instead.'),
+        );
+    }
+  }
+
+  async #save(message: Extract<PageMessage, { type: 'save' }>, { title, trace }: SideState): Promise<void> {
+    const name = title.replace(/\.gander\.safetensors$/, '');
+    if (message.kind === 'trace') await saveTrace(trace!, name);
+    else await saveDrawn(message, name);
+  }
+}
+
+function toState({ name, trace }: NamedTrace): SideState {
+  return { title: name, strategy: trace.strategy, interventions: trace.interventions, trace, stale: false };
+}

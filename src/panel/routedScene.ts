@@ -1,0 +1,204 @@
+import * as vscode from 'vscode';
+import type { Desk } from '../host/desk.js';
+import { strategyLabel } from '../host/strategies.js';
+import { checkText, editorsOf, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
+import type { TokenMark } from '../host/tokenMark.js';
+import type { Runs } from '../routing/runs.js';
+import type { RoutingService } from '../routing/service.js';
+import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import { openCard } from './card.js';
+import type { PanelMemory } from './messages.js';
+import { save, saveTrace } from './save.js';
+import type { Scene } from './scene.js';
+
+export interface SceneParts {
+  readonly service: RoutingService;
+  readonly store: RoutingStore;
+  readonly runs: Runs;
+  readonly desk: Desk;
+  readonly mark: TokenMark;
+}
+
+/** A routed range of a document, live. */
+export class RoutedScene implements Scene {
+  readonly replay = false;
+  pinned = false;
+  #id: number;
+  #release: () => void;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(
+    private readonly parts: SceneParts,
+    id: number,
+  ) {
+    this.#id = id;
+    this.#release = parts.store.retain(id);
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  get routed(): Routed | undefined {
+    return this.parts.store.get(this.#id);
+  }
+
+  /** Another range of the same document. */
+  show(id: number): void {
+    if (id === this.#id) return;
+    const release = this.#release;
+    this.#id = id;
+    this.#release = this.parts.store.retain(id);
+    release();
+    this.#changed();
+  }
+
+  pin(pinned: boolean): void {
+    this.pinned = pinned;
+    this.#changed();
+  }
+
+  side(side: Side): SideState | undefined {
+    const { routed } = this;
+    const result = routed?.[side];
+    return result && toState(result, side === 'main' && routed.stale);
+  }
+
+  memory(): string | undefined {
+    const { routed } = this;
+    if (!routed) return undefined;
+    const { uri, span, main } = routed;
+    const memory: PanelMemory = {
+      uri,
+      start: span.start,
+      end: span.end,
+      strategy: main.strategy,
+      interventions: [...main.interventions],
+      pinned: this.pinned,
+    };
+    return JSON.stringify(memory);
+  }
+
+  token(): number | undefined {
+    const { routed } = this;
+    const editor = routed && editorsOf(routed.uri)[0];
+    return editor && this.parts.store.tokenAt(routed.id, editor.document.offsetAt(editor.selection.active));
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    const unlisten = this.parts.store.onChange(({ routed }) => {
+      if (routed.id === this.#id) listener();
+    });
+    return () => {
+      this.#listeners.delete(listener);
+      unlisten();
+    };
+  }
+
+  async handle(message: Parameters<Scene['handle']>[0]): Promise<void> {
+    const { runs } = this.parts;
+    switch (message.type) {
+      case 'select':
+        return this.#select(message.token);
+      case 'route':
+        return runs.route(this.#id, message.side, message.strategy, message.interventions);
+      case 'attribute':
+        await runs.attribute(this.#id);
+        return;
+      case 'generate': {
+        const { maxTokens, temperature, seed } = message;
+        return runs.generate(this.#id, { maxTokens, temperature, seed });
+      }
+      case 'stop':
+        return runs.stop(this.#id);
+      case 'compare':
+        return this.#compare(message);
+      case 'closeCompare':
+        return runs.closeCompare(this.#id);
+      case 'save':
+        return this.#save(message);
+      case 'openCard':
+        return openCard(await this.parts.service.pool(), message.expert);
+    }
+  }
+
+  dispose(): void {
+    this.#listeners.clear();
+    this.#release();
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #select(token: number): void {
+    const { routed } = this;
+    const spans = this.parts.store.tokenSpans(this.#id);
+    const start = spans?.start[token] ?? -1;
+    if (!routed || !spans || start < 0) return;
+    this.parts.mark.show(routed.uri, { start, end: spans.end[token]! });
+  }
+
+  async #compare({ strategy, interventions, selection }: Extract<PageMessage, { type: 'compare' }>): Promise<void> {
+    const main = this.routed?.main;
+    if (!main) return;
+    const { text, title } =
+      selection === 'same' ? { text: main.text, title: strategyLabel(strategy) } : await this.#selectedInEditor();
+    await this.parts.runs.compare(this.#id, { text, title, strategy, interventions });
+  }
+
+  /** The panel has the focus: the editor meant is the one that was active before, or that shows another selection. */
+  async #selectedInEditor(): Promise<{ readonly text: string; readonly title: string }> {
+    const editors = vscode.window.visibleTextEditors.filter((e) => e.selections.some((s) => !s.isEmpty));
+    const editor = editors.find((e) => e === vscode.window.activeTextEditor) ?? editors[0];
+    const span = editor && spansToRoute(editor)[0];
+    if (!span) {
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('No text is selected in an editor.'),
+        vscode.l10n.t('Select the text to compare with, then compare again.'),
+      );
+    }
+    const text = editor.document.getText(rangeOf(editor.document, span));
+    checkText(text, (await this.parts.service.pool()).contextLength);
+    return { text, title: titleOf(editor.document, span) };
+  }
+
+  async #save(message: Extract<PageMessage, { type: 'save' }>): Promise<void> {
+    const main = this.routed?.main;
+    if (!main?.trace) throw nothingToSave();
+    if (message.kind === 'trace') await saveTrace(main.trace, main.title);
+    else await saveDrawn(message, main.title);
+  }
+}
+
+export function nothingToSave(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    vscode.l10n.t('There is nothing to save yet.'),
+    vscode.l10n.t('Run Route Selection first.'),
+  );
+}
+
+/** What the page drew. */
+export async function saveDrawn(message: Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>, title: string): Promise<void> {
+  const data = message.kind === 'png' ? new Uint8Array(message.data) : new TextEncoder().encode(message.data);
+  await save(message.kind, title, () => data);
+}
+
+function toState({ title, strategy, interventions, trace, before, attribution, running, error }: SideResult, stale: boolean): SideState {
+  return {
+    title,
+    strategy,
+    interventions,
+    stale,
+    ...(trace && { trace }),
+    ...(before && { before }),
+    ...(attribution && { attribution }),
+    ...(running && { running }),
+    ...(error && { error }),
+  };
+}

@@ -1,0 +1,16 @@
+import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+
+/** What a panel shows, and what answers its page. */
+export interface Scene {
+  /** A trace file: no engine behind it. */
+  readonly replay: boolean;
+  side(side: Side): SideState | undefined;
+  /** What the page keeps for a restart of the window; undefined when the panel is restored by other means. */
+  memory(): string | undefined;
+  /** The token to select when the page is new. */
+  token(): number | undefined;
+  /** Returns what ends the listening. */
+  onChange(listener: () => void): () => void;
+  /** A failure is reported by the caller. */
+  handle(message: Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' }>): Promise<void>;
+}

@@ -1,0 +1,70 @@
+import * as vscode from 'vscode';
+import { report } from '../host/notify.js';
+import type { RoutingService } from '../routing/service.js';
+import { GanderError } from '../shared/errors.js';
+import { pageOptions } from './html.js';
+import { Page } from './page.js';
+import { type NamedTrace, ReplayScene } from './replayScene.js';
+import { readTraceFile } from './traceFile.js';
+
+interface TraceDocument extends vscode.CustomDocument {
+  /** Read once, shared by all editors of the file. */
+  readonly content: Promise<NamedTrace>;
+}
+
+/** Shows a trace file in the routing page, read-only and with no model. */
+export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDocument> {
+  static readonly viewType = 'gander.trace';
+  readonly #open = new Map<vscode.WebviewPanel, { readonly uri: vscode.Uri; readonly scene: ReplayScene }>();
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly service: RoutingService,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  openCustomDocument(uri: vscode.Uri): TraceDocument {
+    const content = readTraceFile(uri);
+    // Reported where it is shown.
+    content.catch(() => {});
+    return { uri, content, dispose: () => {} };
+  }
+
+  async resolveCustomEditor(document: TraceDocument, panel: vscode.WebviewPanel): Promise<void> {
+    let disposed = false;
+    panel.onDidDispose(() => (disposed = true));
+    panel.webview.options = pageOptions(this.extension);
+    let content: NamedTrace;
+    try {
+      content = await document.content;
+    } catch (thrown) {
+      const error = GanderError.from(thrown);
+      report(error, this.log);
+      // VS Code shows it in the editor's place.
+      throw new Error(`${error.message} ${error.remedy}`, { cause: error });
+    }
+    if (disposed) return;
+    const scene = new ReplayScene(content);
+    const page = new Page(panel.webview, scene, this.service, this.log, this.extension);
+    this.#open.set(panel, { uri: document.uri, scene });
+    panel.onDidChangeViewState(() => !panel.visible && page.forget());
+    panel.onDidDispose(() => {
+      this.#open.delete(panel);
+      page.dispose();
+    });
+  }
+
+  /** The trace file that has the focus, or the only one that is open. */
+  get active(): { readonly uri: vscode.Uri; readonly scene: ReplayScene } | undefined {
+    const open = [...this.#open];
+    const found = open.find(([panel]) => panel.active) ?? (open.length === 1 ? open[0] : undefined);
+    return found?.[1];
+  }
+
+  /** Opens one trace file with another beside it. */
+  async compare(main: vscode.Uri, other: vscode.Uri): Promise<void> {
+    const content = await readTraceFile(other);
+    await vscode.commands.executeCommand('vscode.openWith', main, TraceEditor.viewType);
+    [...this.#open.values()].findLast(({ uri }) => uri.toString() === main.toString())?.scene.compare(content);
+  }
+}
