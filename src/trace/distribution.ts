@@ -82,6 +82,11 @@ export interface Certainties {
   readonly mass: Float32Array;
 }
 
+/** One token's certainty, the mean over the modules. */
+export function certaintyOfToken(trace: Trace, t: number, filter: ModuleFilter = {}): Certainty {
+  return meanCertainty(trace, modulesOf(trace, filter), [t]);
+}
+
 /** [T] each token's certainty, the mean over the modules; NaN where not defined. */
 export function certaintyByToken(trace: Trace, filter: ModuleFilter = {}): Certainties {
   const modules = modulesOf(trace, filter);

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { csvText, toCsv } from '../../../src/trace/csv.js';
+import { traceHtml } from '../../../src/trace/html.js';
+import { plain, visible } from '../../../src/trace/label.js';
+import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/markdown.js';
+import { summarise } from '../../../src/trace/summary.js';
+import { fabricate } from './fabricate.js';
+
+/** RFC 4180, strictly. */
+function parseCsv(csv: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  const cell = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n)/y;
+  for (let at = 0; at < csv.length; at = cell.lastIndex) {
+    cell.lastIndex = at;
+    const match = cell.exec(csv);
+    if (!match) throw new Error(`no cell at ${at}`);
+    row.push(match[1]!.startsWith('"') ? match[1]!.slice(1, -1).replaceAll('""', '"') : match[1]!);
+    if (match[2] === ',') continue;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+const nasty = [
+  '=1+1',
+  '+a',
+  '-b',
+  '@c',
+  '\t',
+  '\n',
+  '"',
+  ',',
+  '|',
+  '`',
+  '<script>',
+  '</p>',
+  '&amp;',
+  '\u001b[31m',
+  '😀',
+  '\u202e',
+];
+
+describe('CSV', () => {
+  it('has a row for each token, module and choice', () => {
+    const trace = fabricate({ tokens: ['<|s|>', 'a', 'b'], layers: 1, kinds: ['q', 'o'] });
+    const rows = parseCsv(toCsv(trace));
+    expect(rows.length).toBe(1 + 3 * 2 * 2);
+    expect(new Set(rows.map((r) => r.length)).size).toBe(1);
+    const record = Object.fromEntries(rows[0]!.map((name, i) => [name, rows.at(-1)![i]!]));
+    expect(record).toMatchObject({
+      token: '2',
+      text: 'b',
+      module: 'model.layers.0.o',
+      layer: '0',
+      kind: 'o',
+      rank: '2',
+    });
+    expect(Number(record['weight'])).toBeCloseTo(trace.weight.at(-1)!, 6);
+    expect(rows[1]![rows[0]!.indexOf('log_prob')]).toBe('');
+    expect(rows[1]![rows[0]!.indexOf('special')]).toBe('1');
+    expect(parseCsv(toCsv(trace, { kind: 'o' })).length).toBe(1 + 3 * 2);
+  });
+
+  it('keeps any token whole, and no cell is a formula', () => {
+    const trace = fabricate({ tokens: nasty, layers: 1, kinds: ['q'], k: 1 });
+    const rows = parseCsv(toCsv(trace)).slice(1);
+    rows.forEach((row, i) => {
+      expect(row[2]!.replace(/^'/, '')).toBe(nasty[i]);
+      expect(row[2]).not.toMatch(/^[=+\-@\t\r\n]/);
+    });
+    expect(csvText('＝1')).toBe('"\'＝1"');
+  });
+
+  it('has one row for a cell without a choice', () => {
+    const trace = fabricate({ tokens: ['a', 'b'], layers: 1, kinds: ['q'], strategy: { name: 'base' } });
+    trace.chosen.fill(-1);
+    expect(parseCsv(toCsv(trace)).length).toBe(3);
+    expect(parseCsv(toCsv(fabricate({ tokens: [] }))).length).toBe(1);
+  });
+});
+
+describe('Markdown', () => {
+  it('keeps its tables whole whatever the tokens are', () => {
+    const trace = fabricate({ tokens: nasty, layers: 1 });
+    for (const markdown of [traceMarkdown(trace), tokenMarkdown(trace, 8)]) {
+      for (const block of markdown.split('\n\n').filter((part) => part.startsWith('|'))) {
+        const counts = block.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
+        expect(new Set(counts).size).toBe(1);
+      }
+    }
+  });
+
+  it('escapes', () => {
+    expect(markdownText('a|b<i>*c*')).toBe('a\\|b\\<i\\>\\*c\\*');
+    expect(markdownCode('`x``')).toBe('``` `x`` ```');
+    expect(markdownCode('a')).toBe('`a`');
+  });
+
+  it('says what a token went to, by weight and contribution, and what was predicted', () => {
+    const markdown = tokenMarkdown(fabricate(), 3);
+    expect(markdown).toContain('Token 3: `(`');
+    expect(markdown).toContain('share of contribution');
+    expect(markdown).toContain('| `p0` | 50.0 % |');
+    expect(tokenMarkdown(fabricate({ bare: true }), 3)).not.toContain('contribution');
+  });
+
+  it('warns of few tokens', () => {
+    expect(traceMarkdown(fabricate())).toContain('few');
+    const many = fabricate({ tokens: Array.from({ length: 40 }, (_, i) => `t${i}`), layers: 1, kinds: ['q'] });
+    expect(traceMarkdown(many)).not.toContain('few');
+  });
+});
+
+describe('HTML', () => {
+  it('has no markup but its own, and loads nothing', () => {
+    const html = traceHtml(fabricate({ tokens: nasty }));
+    expect(html).not.toMatch(/<script|<\/p><|<img|\son\w+=|src=|href=|url\(/);
+    expect(html).toContain("default-src 'none'");
+    expect(html).toContain('&#60;script&#62;');
+    const opened = [...html.matchAll(/<(span|table|tr|td|p)\b/g)].length;
+    expect([...html.matchAll(/<\/(span|table|tr|td|p)>/g)].length).toBe(opened);
+  });
+
+  it('shows all of the text once, shared characters and gaps included', () => {
+    const trace = fabricate({ tokens: ['a', 'b', '😀', 'c'], layers: 1 });
+    // Two tokens for the emoji's bytes, and a character that no token covers.
+    trace.tokens.start.set([0, 2, 2, 4]);
+    trace.tokens.end.set([1, 4, 4, 5]);
+    const gap = { ...trace, text: 'a <c' + '>' };
+    const paragraph = /<p class="text">(.*?)<\/p>/s.exec(traceHtml(gap))![1]!;
+    expect(paragraph.replace(/<[^>]*>/g, '')).toBe('a &#60;c&#62;');
+  });
+});
+
+describe('the summary', () => {
+  it('leaves special tokens out of what is counted, not out of the list', () => {
+    const s = summarise(fabricate());
+    expect(s.tokens.length).toBe(16);
+    expect(s.textTokens).toBe(15);
+    expect(s.choices).toBe(15 * 14 * 2);
+    expect(s.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1);
+    expect(s.smallSample).toBe(true);
+    expect(s.tokens[1]!.experts[0]!.share).toBeGreaterThan(0.2);
+  });
+
+  it('of nothing is empty', () => {
+    expect(summarise(fabricate({ tokens: [] }))).toMatchObject({ textTokens: 0, choices: 0, meanLogProb: NaN });
+    expect(summarise(fabricate({ bare: true })).tokens[2]!.entropy).toBeNaN();
+  });
+});
+
+describe('one line of text', () => {
+  it('shows whitespace and disarms what would move the cursor', () => {
+    expect(visible(' a\tb\r\n')).toBe('␣a→b⏎');
+    expect(visible('')).toBe('∅');
+    expect(visible('\u001b[2J\u202e\ud800\u200b')).toBe('·[2J···');
+    expect(plain('a b\nc 😀')).toBe('a b·c 😀');
+  });
+});
