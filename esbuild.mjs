@@ -1,9 +1,11 @@
-// Builds what ships into dist/. `--watch` rebuilds on change, `--production` minifies and leaves the source maps out.
+// Builds what ships into dist/ or `--out=DIR`. `--watch` rebuilds on change, `--production` minifies and leaves source
+// maps out.
 import { existsSync } from 'node:fs';
 import * as esbuild from 'esbuild';
 
 const watch = process.argv.includes('--watch');
 const production = process.argv.includes('--production');
+const out = process.argv.find((a) => a.startsWith('--out='))?.slice(6) ?? 'dist';
 
 /** @type {esbuild.BuildOptions} */
 const common = {
@@ -26,13 +28,13 @@ const node = {
 
 /** @type {esbuild.BuildOptions[]} */
 const all = [
-  { ...node, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.cjs' },
-  { ...node, entryPoints: ['src/engine/main.ts'], outfile: 'dist/engine.cjs' },
-  { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } },
+  { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs` },
+  { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
+  { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
   {
     ...common,
     entryPoints: { panel: 'webview/main.ts' },
-    outdir: 'dist/webview',
+    outdir: `${out}/webview`,
     platform: 'browser',
     format: 'iife',
     target: 'chrome134', // what VS Code 1.100 runs on

@@ -1,0 +1,50 @@
+// What a package must hold, and what it must not.
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './main.mjs';
+import { natives, targets } from './targets.mjs';
+import { zipEntries } from './zip.mjs';
+
+/** A package larger than this has something in it that nobody meant to ship. */
+const mostBytes = 300e6;
+
+const needed = [
+  ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png'],
+  ...['dist/extension.cjs', 'dist/engine.cjs', 'dist/cli.cjs', 'dist/webview/panel.js', 'dist/webview/panel.css'],
+  ...['onnxruntime-node/dist/index.js', 'onnxruntime-common/dist/cjs/index.js', 'tokenizers/index.js'].map(
+    (file) => `dist/node_modules/${file}`,
+  ),
+];
+
+const poolNeeds = ['pool.json', 'base/model.onnx', 'base/tokenizer.json', 'base/config.json'];
+
+const forbidden =
+  /\.(py|pyc|ts|map|proto|log|pt|bin)$|(^|\/)(src|test|training|scripts|bench|\.git|\.cache|__pycache__)\//;
+
+export const poolNames = () =>
+  readdirSync(path.join(root, 'models')).filter((n) => statSync(path.join(root, 'models', n)).isDirectory());
+
+/**
+ * What is wrong with a package; empty when nothing is.
+ * @param {string} file @param {string} target
+ */
+export function vsixProblems(file, target) {
+  const entries = [...zipEntries(file).keys()].filter((n) => n.startsWith('extension/')).map((n) => n.slice(10));
+  const has = new Set(entries);
+  const wanted = targets[target];
+  if (!wanted) return [`no target ${target}`];
+  const native = Object.entries(natives(wanted)).flatMap(([name, files]) =>
+    files.map((f) => `dist/node_modules/${name}/${f}`),
+  );
+  const pools = poolNames().flatMap((pool) => poolNeeds.map((f) => `models/${pool}/${f}`));
+  const problems = [...needed, ...native, ...pools].filter((f) => !has.has(f)).map((f) => `${f} is missing`);
+  if (!entries.some((n) => /^models\/[^/]+\/experts\/[^/]+\/gate\.safetensors$/.test(n))) problems.push('no expert');
+  for (const name of entries) {
+    if (forbidden.test(name)) problems.push(`${name} does not belong`);
+    if (/\.(node|dll|dylib|so)(\.\d+)*$/.test(name) && !native.includes(name))
+      problems.push(`${name} is not for ${target}`);
+  }
+  const { size } = statSync(file);
+  if (size > mostBytes) problems.push(`${Math.round(size / 1e6)} MB, more than ${mostBytes / 1e6} MB`);
+  return problems;
+}

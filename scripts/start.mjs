@@ -1,0 +1,73 @@
+// npm start: Gander at work on a sample text. In the desktop VS Code where there is one, else in VS Code in a browser.
+// npm start -- --text "...": the same in the terminal.
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { homedir } from 'node:os';
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { atEnd, endGroup, main, Remedy, root, say } from './lib/main.mjs';
+import { which } from './lib/system.mjs';
+import { build, setup } from './setup.mjs';
+
+const samples = path.join(root, 'samples');
+
+/** @param {string[]} args */
+async function terminal(args) {
+  const cli = path.join(root, 'dist/cli.cjs');
+  const child = spawn(process.execPath, [cli, 'route', ...args], { stdio: 'inherit' });
+  atEnd(() => void child.kill('SIGTERM'));
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+}
+
+/** @param {string} code */
+async function desktop(code) {
+  // Data of its own: a VS Code that runs already would take the window over and not pass the environment on.
+  const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
+  const data = path.join(cache, 'gander/code');
+  say('Opening VS Code; this ends when its window is closed.');
+  const args = ['--new-window', '--wait', '--disable-workspace-trust', '--skip-welcome', `--user-data-dir=${data}`];
+  const child = spawn(code, [...args, `--extensionDevelopmentPath=${root}`, samples], {
+    stdio: 'inherit',
+    env: { ...process.env, GANDER_START: '1' },
+    detached: process.platform !== 'win32',
+    shell: process.platform === 'win32',
+  });
+  atEnd(() => endGroup(child));
+  return new Promise((resolve, reject) => {
+    child.once('error', () => reject(new Remedy(`${code} does not start; set GANDER_CODE to VS Code's path`)));
+    child.once('exit', (status) => resolve(status ?? 1));
+  });
+}
+
+async function browser() {
+  const port = Number(process.env['GANDER_PORT'] ?? 0);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Remedy('GANDER_PORT must be a port number');
+  await free(port);
+  const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
+  const { address, startServer } = await import('../test/workbench/harness/vscode.mjs');
+  const server = await startServer({ vscode: await installVscodeWeb(), link: root, port, env: { GANDER_START: '1' } });
+  atEnd(() => server.stop());
+  say('\nNo desktop VS Code here (GANDER_CODE names one). Open this in a browser; Ctrl-C ends it:\n');
+  console.log(`  ${address(server, samples)}\n`);
+  return new Promise(() => {}); // until interrupted
+}
+
+/** @param {number} port */
+function free(port) {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', () =>
+      reject(new Remedy(`port ${port} is taken; set GANDER_PORT to another, or to 0 for any that is free`)),
+    );
+    probe.listen(port, '127.0.0.1', () => probe.close(resolve));
+  });
+}
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  await setup();
+  await build();
+  if (args.length) return terminal(args);
+  const code = process.env['GANDER_CODE'] ?? which('code');
+  if (code && !existsSync(code)) throw new Remedy(`GANDER_CODE is ${code}, where no file is; set it to VS Code's path`);
+  return code ? desktop(code) : browser();
+});
