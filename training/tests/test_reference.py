@@ -415,6 +415,17 @@ def test_a_broken_pool_gives_one_line_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pool"]
 
 
+def test_half_written_and_absent_parts_are_left_out(tmp_path: Path, pool: Pool) -> None:
+    def change(copy: Path) -> None:
+        shutil.copytree(copy / "experts/alpha", copy / "experts/.alpha.partial")
+        shutil.rmtree(copy / "multitask")
+
+    found = read_pool(broken(tmp_path, change))
+    assert [expert.id for expert in found.experts] == IDS and found.multitask is None
+    shutil.copytree(POOL / "multitask", found.path / "multitask")
+    assert reference.pool_hash(found.path) == reference.pool_hash(POOL)
+
+
 def test_an_unknown_expert_is_named(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     with pytest.raises(UserError, match="'nobody'; there are: Zeta, alpha, beta-10, beta-2"):
         routed_forward(model, pool.experts, ids, Strategy("single", expert="nobody"))

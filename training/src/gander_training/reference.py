@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from gander_training.errors import UserError
 from gander_training.files import read_json, whole_file, whole_folder
-from gander_training.retrieve import retrieve
+from gander_training.retrieve import retrievable, retrieve
 from gander_training.routed import (
     ROUTED,
     Intervention,
@@ -130,10 +130,12 @@ def file_hash(path: Path) -> str:
 
 def pool_hash(pool: Path) -> str:
     """SHA-256 over the lines ``<sha256>  <path>`` of every file of JSON, weights or ONNX, sorted by path."""
+    paths = (file.relative_to(pool) for file in pool.rglob("*"))
     files = sorted(
-        file.relative_to(pool).as_posix()
-        for file in pool.rglob("*")
-        if file.suffix in {".json", ".onnx", ".data", ".bin", ".safetensors"}
+        path.as_posix()
+        for path in paths
+        if path.suffix in {".json", ".onnx", ".data", ".bin", ".safetensors"}
+        and not any(part.startswith(".") for part in path.parts)
     )
     lines = "".join(f"{file_hash(pool / file)}  {file}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
@@ -287,7 +289,7 @@ def shipped_cases(pool: Pool) -> list[Case]:
     if all(expert.activation for expert in pool.experts):
         strategy = Strategy("average-activation", 2)
         cases.append(Case("average-activation-k2", text, strategy, logits=False, layers=few))
-    if "retriever" in pool.manifest:
+    if retrievable(pool):
         cases.append(Case("retrieval", text, Strategy("retrieval"), affinity=False, logits=False, layers=few))
     if pool.multitask:
         cases.append(Case("multitask", text, Strategy("multitask"), logits=False, layers=few))

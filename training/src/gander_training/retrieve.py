@@ -6,11 +6,23 @@ Source: Jang et al., "Exploring the Benefits of Training Expert Language Models 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from safetensors.torch import load_file
 
 from gander_training.errors import UserError
 from gander_training.retriever import Retriever
-from gander_training.routed import Pool
+from gander_training.routed import Expert, Pool
+
+
+def examples_of(pool: Pool, expert: Expert) -> Path:
+    """Where an expert's example embeddings are, if it has them."""
+    return pool.path / str(pool.manifest["experts"]) / expert.id / "examples.safetensors"
+
+
+def retrievable(pool: Pool) -> bool:
+    """Whether the pool has all that retrieval needs."""
+    return "retriever" in pool.manifest and all(examples_of(pool, expert).exists() for expert in pool.experts)
 
 
 def similarities(pool: Pool, text: str) -> list[float]:
@@ -21,7 +33,7 @@ def similarities(pool: Pool, text: str) -> list[float]:
     query = Retriever(folder).embed([text])[0]
     best = []
     for expert in pool.experts:
-        file = pool.path / str(pool.manifest["experts"]) / expert.id / "examples.safetensors"
+        file = examples_of(pool, expert)
         if not file.exists():
             raise UserError(f"{file}: no such file")
         stored = load_file(file)

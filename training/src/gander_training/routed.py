@@ -201,13 +201,15 @@ def read_pool(path: Path) -> Pool:
     folder = path / str(manifest["experts"])
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    folders = sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
-    multitask = path / str(manifest["multitask"]) if "multitask" in manifest else None
+    # A leading dot marks a folder that is still being written.
+    entries = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    folders = sorted(entries, key=lambda entry: entry.name)
+    multitask = path / str(manifest.get("multitask", "multitask"))
     return Pool(
         path,
         manifest,
         [read_expert(entry) for entry in folders],
-        read_expert(multitask, gated=False) if multitask else None,
+        read_expert(multitask, gated=False) if "multitask" in manifest and multitask.is_dir() else None,
     )
 
 
