@@ -262,6 +262,8 @@ def test_a_later_intervention_wins(pool: Pool, model: nn.Module, ids: Tensor) ->
         torch.testing.assert_close(result.chosen, wanted, atol=0, rtol=0)
     forced = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), interventions=[force, out])
     assert (forced.chosen != 1).all()
+    again = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), interventions=[out, force])
+    assert (again.chosen[..., 0] == 1).all() and (again.weight[..., 0] == 1).all()
 
 
 def test_an_expert_without_a_module_takes_no_part_there(pool: Pool, model: nn.Module, ids: Tensor) -> None:

@@ -358,6 +358,7 @@ def apply_interventions(
             alone = torch.zeros(len(experts))
             alone[expert] = 1
             fixed[place] = alone
+            bias[*place, expert] = 0
         else:
             forced = fixed[place]
             forced[forced[..., expert] == 1] = math.nan
