@@ -14,6 +14,9 @@ import type { Cache } from './cache.js';
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 1;
 
+/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
+export const multitaskId = '/multitask';
+
 /** Predictions kept for each token. */
 export const predictions = 8;
 
@@ -23,12 +26,12 @@ export interface Plan {
   readonly modules: readonly Module[];
   /** For each row of the graph's module axis, the index in `modules`. */
   readonly rows: readonly number[];
-  /** Ids of the experts that stand on the graph's expert axis; in a graph with it, `multitask` is the last. */
+  /** Ids on the graph's expert axis; in a graph with the multitask adapter, `multitaskId` is the last. */
   readonly experts: readonly string[];
-  /** [rows · experts] whether the expert has both adapter and gate at the module; otherwise it takes no part there. */
-  readonly takesPart: readonly boolean[];
   /** [rows · experts] whether the expert has an adapter at the module. */
   readonly adapts: readonly boolean[];
+  /** [rows · experts] whether the expert has a router vector at the module. */
+  readonly scored: Readonly<Record<Router, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
   readonly warnings: readonly string[];
@@ -88,7 +91,7 @@ export function compose(pool: Pool, hash: string, cache: Cache, withMultitask: b
 
 function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
   const model = readBase(pool);
-  const all = withMultitask && pool.multitask ? [...pool.experts, pool.multitask] : [...pool.experts];
+  const all = withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
   const { sites, missing } = findModules(model.graph, new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])));
   const warnings: string[] = [];
   const experts = all.filter((expert) => {
@@ -119,12 +122,17 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
     insertRouting(model, groups, experts.length, predictions);
     const written = writeModel(model);
     writeFileSync(path.join(folder, 'model.onnx'), written);
+    const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
     const plan: Plan = {
       modules,
       rows: placed.map((site) => order.get(site.path)!),
       experts: experts.map(({ id }) => id),
-      takesPart: cells.map(({ site, expert }) => expert.adapter.modules.has(site.path) && expert.gates.has(site.path)),
-      adapts: cells.map(({ site, expert }) => expert.adapter.modules.has(site.path)),
+      adapts,
+      scored: {
+        phatgoose: cells.map(({ site, expert }) => expert.gates.has(site.path)),
+        'average-activation': cells.map(({ site, expert }) => expert.activations?.has(site.path) ?? false),
+        arrow: cells.map(({ site, expert }) => expert.id !== multitaskId && expert.adapter.modules.has(site.path)),
+      },
       routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
       warnings,
       bytes: data.size,

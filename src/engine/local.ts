@@ -3,17 +3,17 @@ import { readJson } from '../pool/manifest.js';
 import { type Pool, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
-import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
 import type { Attribution, Engine, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from './api.js';
 import { Cache } from './cache.js';
-import { type Composed, compose, poolHash } from './compose.js';
+import { type Composed, type Plan, compose, poolHash } from './compose.js';
 import { continuationOffsets } from './continuation.js';
 import { poolInfo, strategiesOf } from './info.js';
 import { Recorder } from './recorder.js';
 import { Retriever } from './retrieval.js';
 import { sampleToken, seededRandom } from './sample.js';
 import { type ChunkResult, RoutedSession, onnxruntimeVersion } from './session.js';
-import { Steering } from './steering.js';
+import { StrategySteering } from './steering.js';
 import { Tokenizer, type Tokens } from './tokenizer.js';
 
 /**
@@ -41,7 +41,7 @@ interface Loaded {
 interface Run {
   readonly loaded: Loaded;
   readonly session: RoutedSession;
-  readonly steering: Steering;
+  readonly steering: StrategySteering;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
   readonly tokens: Tokens;
@@ -132,7 +132,7 @@ class LocalEngine implements Engine {
   attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
     return this.#inTurn(options.signal, async () => {
       const run = await this.#prepare(request, options.signal);
-      const experts = run.loaded.pool.experts.filter(({ id }) => run.session.plan.experts.includes(id));
+      const experts = expertsOf(run.loaded.pool, run.session.plan);
       const t = run.tokens.ids.length;
       const total = t * (experts.length + 1);
       let passed = 0;
@@ -141,11 +141,11 @@ class LocalEngine implements Engine {
       const change = new Float32Array(t * experts.length);
       for (const [e, { id }] of experts.entries()) {
         const knockedOut: Intervention = { action: 'knock-out', expert: id, scope: {} };
-        const steering = new Steering(run.session.plan, run.strategy, [...run.interventions, knockedOut]);
+        const steering = new StrategySteering(run.session.plan, run.strategy, [...run.interventions, knockedOut]);
         const without = await this.#logProbs({ ...run, steering }, options.signal, progress);
         for (let i = 0; i < t; i++) change[i * experts.length + e] = without[i]! - logProb[i]!;
       }
-      return { experts: experts.map(({ id, name }) => ({ id, name })), logProb, change };
+      return { experts, logProb, change };
     });
   }
 
@@ -235,7 +235,7 @@ class LocalEngine implements Engine {
     const session = await this.#session(loaded, request.strategy.name === 'multitask');
     const strategy = request.strategy.name === 'retrieval' ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) } : request.strategy;
     const interventions = request.interventions ?? [];
-    return { loaded, session, strategy, interventions, tokens, steering: new Steering(session.plan, strategy, interventions) };
+    return { loaded, session, strategy, interventions, tokens, steering: new StrategySteering(session.plan, strategy, interventions) };
   }
 
   async #retrieve(loaded: Loaded, text: string): Promise<string> {
@@ -273,11 +273,11 @@ class LocalEngine implements Engine {
 
   #recorder({ loaded, session, steering, strategy, interventions }: Run, capacity: number): Recorder {
     const { plan } = session;
-    const named = new Map([...loaded.pool.experts, ...(loaded.pool.multitask ? [loaded.pool.multitask] : [])].map((expert) => [expert.id, expert.name]));
     return new Recorder(
       {
         plan,
-        experts: plan.experts.map((id) => ({ id, name: named.get(id) ?? id })),
+        experts: expertsOf(loaded.pool, plan),
+        router: steering.router,
         strategy,
         interventions,
         pool: { id: loaded.pool.manifest.id, name: loaded.pool.manifest.name, hash: loaded.hash },
@@ -289,6 +289,11 @@ class LocalEngine implements Engine {
       capacity,
     );
   }
+}
+
+/** Those that the graph has; the others were left out with a warning. */
+function expertsOf(pool: Pool, plan: Plan): Expert[] {
+  return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
 }
 
 /** Lets messages in first (a cancel among them): a run blocks the thread. */

@@ -1,11 +1,11 @@
 import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
 import type { ChunkResult } from './session.js';
-import type { Plan } from './compose.js';
+import type { Plan, Router } from './compose.js';
 import { predictions as P } from './compose.js';
 
 export interface RecorderContext {
   readonly plan: Plan;
-  /** In the order of the plan's experts. */
+  /** The pool's, in the order of the plan's; the multitask adapter, which a plan may have last, is none of them. */
   readonly experts: readonly Expert[];
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
@@ -13,6 +13,7 @@ export interface RecorderContext {
   readonly tokenizer: Trace['tokenizer'];
   readonly versions: Trace['versions'];
   readonly readable: (id: number) => string;
+  readonly router: Router;
   /** Width of the chosen axis. */
   readonly k: number;
 }
@@ -29,6 +30,7 @@ export class Recorder {
   readonly #logProb: Float32Array;
   readonly #topIds: Int32Array;
   readonly #topLogProb: Float32Array;
+  readonly #scored: readonly boolean[];
   readonly #created = new Date().toISOString();
   #done = 0;
 
@@ -38,8 +40,9 @@ export class Recorder {
     capacity: number,
   ) {
     const { plan, k } = context;
+    this.#scored = plan.scored[context.router];
     this.#m = plan.modules.length;
-    this.#n = plan.experts.length;
+    this.#n = context.experts.length;
     this.#t = capacity;
     this.#affinity = new Float32Array(this.#m * capacity * this.#n).fill(NaN);
     this.#chosen = new Int16Array(this.#m * capacity * k).fill(-1);
@@ -79,10 +82,10 @@ export class Recorder {
   #cell(chunk: ChunkResult, module: number, row: number, i: number): void {
     const { plan, k } = this.context;
     const n = this.#n;
-    const from = (i * plan.rows.length + row) * n;
+    const width = plan.experts.length;
+    const from = (i * plan.rows.length + row) * width;
     const cell = module * this.#t + this.#done + i;
-    const partAt = row * n;
-    for (let e = 0; e < n; e++) this.#affinity[cell * n + e] = this.#hasAffinity(partAt + e) ? chunk.affinity[from + e]! : NaN;
+    for (let e = 0; e < n; e++) this.#affinity[cell * n + e] = this.#scored[row * width + e] ? chunk.affinity[from + e]! : NaN;
     const base = chunk.base[i * plan.rows.length + row]!;
     const to = cell * k;
     for (let slot = 0; slot < k; slot++) {
@@ -111,10 +114,6 @@ export class Recorder {
     this.#chosen[to + slot] = this.#chosen[to + from]!;
     this.#weight[to + slot] = this.#weight[to + from]!;
     this.#contribution[to + slot] = this.#contribution[to + from]!;
-  }
-
-  #hasAffinity(at: number): boolean {
-    return this.context.strategy.name === 'arrow' ? this.context.plan.adapts[at]! : this.context.plan.takesPart[at]!;
   }
 
   /** All that is known so far, in arrays of its own. `tokens` may be fewer than the capacity: then the arrays are cut. */

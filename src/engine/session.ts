@@ -80,14 +80,15 @@ export class RoutedSession {
     const { plan } = this;
     const [m, n, t] = [plan.rows.length, plan.experts.length, ids.length];
     const { bias, fixed, share } = steering.inputs(done, t);
+    const arrow = steering.router === 'arrow';
     const feeds: Record<string, ort.Tensor> = {
       ...this.#past.feeds(ids, done, past),
       [names.k]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steering.k)), [1]),
       [names.bias]: new ort.Tensor('float32', bias, [bias.length / (m * n), m, n]),
       [names.fixed]: new ort.Tensor('float32', fixed, [t, m, n]),
       [names.share]: new ort.Tensor('float32', share, [share.length / m, m, 1]),
-      [names.normalise]: new ort.Tensor('float32', Float32Array.of(steering.arrow ? 0 : 1), [1]),
-      [names.slope]: new ort.Tensor('float32', Float32Array.of(steering.arrow ? -1 : 1), [1]),
+      [names.normalise]: new ort.Tensor('float32', Float32Array.of(arrow ? 0 : 1), [1]),
+      [names.slope]: new ort.Tensor('float32', Float32Array.of(arrow ? -1 : 1), [1]),
       [names.targets]: new ort.Tensor('int64', BigInt64Array.from(targets, BigInt), [1, t, 1]),
       ...this.#routersOf(steering.router),
     };

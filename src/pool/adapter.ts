@@ -60,7 +60,7 @@ export function readAdapter(folder: string): Adapter {
   const config = parsed.data;
   const tensors = openTensors(folder, 'adapter_model.safetensors');
   const found = new Map<string, { A?: string; B?: string }>();
-  for (const name of tensors.entries.keys()) {
+  for (const name of tensors.header.tensors.keys()) {
     const match = tensorName.exec(name);
     if (!match) throw invalid(`the tensor "${name.slice(0, 120)}" is not a LoRA matrix of a linear layer`);
     const pair = found.get(match[1]!) ?? {};
@@ -88,7 +88,7 @@ export function readAdapter(folder: string): Adapter {
 export function readVectors(folder: string, file: string): Map<string, { length: number; read: () => Float32Array }> {
   const tensors = openTensors(folder, file);
   const vectors = new Map<string, { length: number; read: () => Float32Array }>();
-  for (const [name, { shape }] of tensors.entries) {
+  for (const [name, { shape }] of tensors.header.tensors) {
     if (shape.length !== 1) throw invalid(`${file}: "${name}" is not a vector`);
     vectors.set(name, { length: shape[0]!, read: () => floats(tensors, name) });
   }
@@ -145,7 +145,7 @@ function openTensors(folder: string, file: string): Safetensors {
 }
 
 function matrix(tensors: Safetensors, name: string): [number, number] {
-  const shape = tensors.entries.get(name)?.shape;
+  const shape = tensors.header.tensors.get(name)?.shape;
   if (shape?.length !== 2) throw invalid(`"${name}" is missing or not a matrix`);
   return [shape[0]!, shape[1]!];
 }

@@ -1,0 +1,135 @@
+/** The engine against the PyTorch reference. */
+import { cpSync, existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/api.js';
+import { Cache } from '../../src/engine/cache.js';
+import { compose, poolHash } from '../../src/engine/compose.js';
+import { createEngine } from '../../src/engine/local.js';
+import { Recorder } from '../../src/engine/recorder.js';
+import { RoutedSession } from '../../src/engine/session.js';
+import { StrategySteering, never, type Steering } from '../../src/engine/steering.js';
+import { readPool } from '../../src/pool/pool.js';
+import { type Golden, type Tolerance, copyOfTinyPool, expectLike, goldens, root, temporaryFolder, tinyPool } from './support.js';
+
+/** An fp32 base: nothing but rounding apart. */
+const exact: Tolerance = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+
+const cache = temporaryFolder();
+const engines: Engine[] = [];
+const engineFor = async (pool: string, chunk = 256) => {
+  const engine = await createEngine({ pool, cache, threads: 1, chunk });
+  engines.push(engine);
+  return engine;
+};
+afterAll(() => engines.forEach((engine) => engine.dispose()));
+
+const tiny = goldens('tiny');
+const asked = tiny.filter(({ trace, extra }) => trace.text !== '' && !extra('bias') && !extra('fixed'));
+
+describe('the tiny pool', () => {
+  it.each(asked)('gives what PyTorch gives: $name', async ({ trace: golden }) => {
+    const engine = await engineFor(tinyPool);
+    const { text, strategy, interventions } = golden;
+    // A request names no expert for retrieval: the engine has to find the same.
+    const trace = await engine.route({ text, strategy: strategy.name === 'retrieval' ? { name: 'retrieval' } : strategy, interventions });
+    expect(trace.strategy).toEqual(strategy);
+    expect(trace.modules).toEqual(golden.modules);
+    expectLike(trace, golden, exact);
+  });
+
+  it.each(asked.filter(({ trace }) => trace.tokens.ids.length > 7))('gives the same in chunks: $name', async ({ trace: golden }) => {
+    const engine = await engineFor(tinyPool, 7);
+    const { text, strategy, interventions } = golden;
+    expectLike(await engine.route({ text, strategy, interventions }), golden, exact);
+  });
+
+  it.each(tiny.filter(({ extra }) => extra('bias') ?? extra('fixed')))('takes bias and fixed weights by number: $name', async (golden) => {
+    expectLike(await routeWithTensors(golden), golden.trace, exact);
+  });
+
+  it.each(['dynamo', 'gemm', 'initializer'])('is found in another export of the same base: %s', async (base) => {
+    const pool = copyOfTinyPool();
+    cpSync(path.join(root, 'test/fixtures/bases', base), path.join(pool, 'base'), { recursive: true });
+    const engine = await engineFor(pool);
+    expect((await engine.pool()).warnings).toEqual([]);
+    const { trace: golden } = asked.find(({ name }) => name === 'phatgoose-k2')!;
+    expectLike(await engine.route({ text: golden.text, strategy: golden.strategy }), golden, exact);
+  });
+
+  it('is found in a base with 4-bit weights, whose own rounding is all that differs', async () => {
+    const pool = copyOfTinyPool();
+    cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
+    const engine = await engineFor(pool);
+    const info = await engine.pool();
+    expect(info.warnings).toEqual([]);
+    expect(info.modules).toHaveLength(14);
+    const trace = await engine.route({ text: 'the model', strategy: { name: 'phatgoose', k: 2 } });
+    expect(trace.contribution!.every((c) => c > 0)).toBe(true);
+  });
+});
+
+const shipped = path.join(root, 'models/smollm2-135m');
+const shippedGoldens = path.join(root, 'test/fixtures/golden/smollm2-135m');
+const present = existsSync(path.join(shipped, 'base/model.onnx')) && existsSync(shippedGoldens);
+
+describe.skipIf(!present)('the pool that ships', () => {
+  it.each(present ? goldens('smollm2-135m') : [])('gives what PyTorch gives: $name', { timeout: 120_000 }, async ({ trace: golden }) => {
+    engines[0] ??= await engineFor(shipped);
+    const engine = engines.find((e) => e === shippedEngine) ?? (shippedEngine = await engineFor(shipped));
+    const { text, strategy, interventions } = golden;
+    expectLike(await engine.route({ text, strategy, interventions }), golden, { affinity: 1e-3, logProb: 1e-2, weight: 1e-3, contribution: 1e-2 });
+  });
+});
+let shippedEngine: Engine | undefined;
+
+/** The reference was given numbers in place of interventions: [M, T, N], `fixed` NaN where the router decides. */
+async function routeWithTensors({ trace: golden, extra }: Golden) {
+  const pool = readPool(tinyPool);
+  const composed = compose(pool, poolHash(pool, new Cache(cache)), new Cache(cache), false);
+  const session = await RoutedSession.open(composed, 1);
+  const plain = new StrategySteering(composed.plan, golden.strategy, []);
+  const [t, n] = [golden.tokens.ids.length, golden.experts.length];
+  const steering: Steering = {
+    k: plain.k,
+    router: 'phatgoose',
+    inputs: () => {
+      const cells = (of: (from: number) => number) => {
+        const out = new Float32Array(t * composed.plan.rows.length * n);
+        for (let token = 0; token < t; token++) {
+          composed.plan.rows.forEach((module, row) => {
+            for (let e = 0; e < n; e++) out[(token * composed.plan.rows.length + row) * n + e] = of((module * t + token) * n + e);
+          });
+        }
+        return out;
+      };
+      const bias = extra('bias');
+      const fixed = extra('fixed');
+      const given = cells((from) => fixed?.[from] ?? NaN);
+      return {
+        bias: cells((from) => Math.max(never, bias?.[from] ?? 0)),
+        fixed: given.map((w) => (Number.isNaN(w) ? 0 : w)),
+        share: given.filter((_, i) => i % n === 0).map((w) => (Number.isNaN(w) ? 1 : 0)),
+      };
+    },
+  };
+  const recorder = new Recorder(
+    {
+      plan: composed.plan,
+      experts: golden.experts,
+      strategy: golden.strategy,
+      interventions: [],
+      pool: golden.pool,
+      tokenizer: golden.tokenizer,
+      versions: {},
+      readable: String,
+      router: 'phatgoose',
+      k: golden.k,
+    },
+    t,
+  );
+  const targets = Int32Array.from(golden.tokens.ids, (_, i) => golden.tokens.ids[i + 1] ?? 0);
+  recorder.add(await session.run(golden.tokens.ids, targets, 0, undefined, steering), t);
+  await session.release();
+  return recorder.trace(golden.text, golden.tokens);
+}

@@ -1,0 +1,131 @@
+/** What the engine's tests share. */
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import type { Trace } from '../../src/trace/trace.js';
+import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
+import { decodeTrace } from '../../src/trace/file.js';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
+
+/** A folder that is gone after the test (or the file, if called outside one). */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gander-test-'));
+  try {
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  } catch {
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  }
+  return folder;
+}
+
+/** A copy of the tiny pool that a test may spoil. */
+export function copyOfTinyPool(): string {
+  const folder = path.join(temporaryFolder(), 'pool');
+  cpSync(tinyPool, folder, { recursive: true });
+  return folder;
+}
+
+export interface Golden {
+  readonly name: string;
+  readonly trace: Trace;
+  /** Tensors beyond a trace's own, by name: `bias`, `fixed`, `last_logits`. */
+  readonly extra: (name: string) => Float32Array | undefined;
+}
+
+/** What the PyTorch reference gave (training/src/gander_training/reference.py). */
+export function goldens(pool: string): Golden[] {
+  const folder = path.join(root, 'test/fixtures/golden', pool);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.safetensors'))
+    .map((file) => {
+      const bytes = readFileSync(path.join(folder, file));
+      return {
+        name: file.replace('.safetensors', ''),
+        trace: decodeTrace(bytes),
+        extra: (name) => {
+          const entry = parseHeader(bytes, bytes.length).tensors.get(name);
+          return entry && toFloat32(entry.dtype, bytes.subarray(entry.begin, entry.end));
+        },
+      };
+    });
+}
+
+export interface Tolerance {
+  readonly affinity: number;
+  readonly logProb: number;
+  readonly weight: number;
+  readonly contribution: number;
+}
+
+/** Largest absolute difference; NaN must meet NaN. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    if (Number.isNaN(a[i]!) && Number.isNaN(b[i]!)) continue;
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= largest)) largest = difference;
+  }
+  return largest;
+}
+
+/**
+ * Compares a trace with a golden one, whose modules may be only some of the trace's. The choice must be the same wherever
+ * the golden's margin (to the best expert that was not chosen, and between the chosen) is above 1e-3.
+ */
+export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): void {
+  expect([...trace.tokens.ids]).toEqual([...golden.tokens.ids]);
+  expect([...trace.tokens.start]).toEqual([...golden.tokens.start]);
+  expect([...trace.tokens.end]).toEqual([...golden.tokens.end]);
+  expect(trace.experts).toEqual(golden.experts);
+  expect(trace.done).toBe(trace.tokens.ids.length);
+  expect(trace.k).toBe(golden.k);
+  const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
+  const rows = golden.modules.map(({ path: name }) => trace.modules.findIndex((module) => module.path === name));
+  expect(rows).not.toContain(-1);
+  let compared = 0;
+  let closeCalls = 0;
+  rows.forEach((row, module) => {
+    const of = (array: Float32Array | Int16Array, m: number, width: number) => array.subarray(m * t * width, (m + 1) * t * width);
+    if (golden.affinity) {
+      expect(largestDifference(of(trace.affinity!, row, n), of(golden.affinity, module, n)), `affinity at ${golden.modules[module]!.path}`).toBeLessThan(tolerance.affinity);
+    }
+    for (let token = 0; token < t; token++) {
+      const mine = (row * t + token) * k;
+      const theirs = (module * t + token) * k;
+      const same = [...trace.chosen.subarray(mine, mine + k)].join() === [...golden.chosen.subarray(theirs, theirs + k)].join();
+      if (!same && isCloseCall(golden, module, token)) {
+        closeCalls++;
+        continue;
+      }
+      expect([...trace.chosen.subarray(mine, mine + k)], `choice at ${golden.modules[module]!.path}, token ${token}`).toEqual([...golden.chosen.subarray(theirs, theirs + k)]);
+      compared++;
+      expect(largestDifference(trace.weight.subarray(mine, mine + k), golden.weight.subarray(theirs, theirs + k))).toBeLessThan(tolerance.weight);
+      for (let slot = 0; slot < k; slot++) {
+        const wanted = golden.contribution![theirs + slot]!;
+        expect(Math.abs(trace.contribution![mine + slot]! - wanted)).toBeLessThan(tolerance.contribution * Math.max(1, wanted));
+      }
+    }
+  });
+  expect(compared).toBeGreaterThan(0);
+  expect(closeCalls).toBeLessThan(0.01 * rows.length * t + 1);
+  expect(largestDifference(trace.logProb!, golden.logProb!)).toBeLessThan(tolerance.logProb);
+  for (let token = 0; token < t; token++) {
+    for (let p = 0; p < golden.predictions; p++) {
+      const mine = trace.topLogProb![token * trace.predictions + p]!;
+      expect(Math.abs(mine - golden.topLogProb![token * golden.predictions + p]!)).toBeLessThan(tolerance.logProb);
+    }
+  }
+}
+
+/** Whether the golden's scores at this place are so near to each other that rounding may decide. */
+function isCloseCall(golden: Trace, module: number, token: number): boolean {
+  if (!golden.affinity) return true;
+  const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
+  const scores = [...golden.affinity.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort((a, b) => b - a);
+  return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
+}
