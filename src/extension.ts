@@ -53,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   );
   const parts: Parts = { context, log, engines, service, store, runs, desk, mark, panels, traces, tree };
   const routed = new vscode.EventEmitter<RoutedEvent>();
+  let known = false;
 
   context.subscriptions.push(
     log,
@@ -66,19 +67,27 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     routed,
     runs,
     new RoutingDecorations(store),
+    new vscode.Disposable(
+      store.onChange(() => {
+        if (known === (store.latest !== undefined)) return;
+        known = !known;
+        void vscode.commands.executeCommand('setContext', 'gander.routed', known);
+      }),
+    ),
     registerCommands(parts),
     new vscode.Disposable(
       runs.onDidRoute(({ uri, version, span }, trace) => {
         routed.fire({ uri, version, ...span, trace });
-        log.info(`routed ${trace.done} tokens through ${trace.experts.length} experts in ${trace.modules.length} modules`);
+        log.info(
+          `routed ${trace.done} tokens through ${trace.experts.length} experts in ${trace.modules.length} modules`,
+        );
       }),
     ),
-    vscode.languages.registerHoverProvider(
-      '*',
-      new RoutingHover(store, ({ id }, token) => links.to(id, token)),
-    ),
+    vscode.languages.registerHoverProvider('*', new RoutingHover(store, ({ id }, token) => links.to(id, token))),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
-    vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, { supportsMultipleEditorsPerDocument: true }),
+    vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, {
+      supportsMultipleEditorsPerDocument: true,
+    }),
     vscode.window.registerUriHandler(links),
   );
 
@@ -87,16 +96,23 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     version: 1,
     onDidRoute: routed.event,
     async route(text, { strategy, interventions, ...options } = {}) {
-      return service.route({ text, strategy: strategy ?? preferredStrategy(await service.pool()), interventions: interventions ?? [] }, options);
+      return service.route(
+        { text, strategy: strategy ?? preferredStrategy(await service.pool()), interventions: interventions ?? [] },
+        options,
+      );
     },
   };
-  return context.extensionMode === vscode.ExtensionMode.Test ? ({ ...api, parts } satisfies TestApi) : api;
+  if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
+  const testApi: TestApi = { ...api, parts };
+  return testApi;
 }
 
 /** `npm start`: the first sample, routed. */
 async function startWithSample(log: vscode.LogOutputChannel): Promise<void> {
   const samples = await vscode.workspace.findFiles('**/*.{md,html,py,sql,txt}', undefined, 50);
-  const first = samples.sort((a, b) => a.path.localeCompare(b.path))[0];
+  const first = samples.sort(
+    (a, b) => Number(b.path.endsWith('.md')) - Number(a.path.endsWith('.md')) || a.path.localeCompare(b.path),
+  )[0];
   if (!first) {
     log.warn('There is no sample in the workspace.');
     return;

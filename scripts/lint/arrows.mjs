@@ -44,8 +44,9 @@ export const rooms = {
   'src/explorer': { from: drawn, types: [contract], packages: editor },
   'src/panel': { from: drawn, types: [contract], packages: editor },
   'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
-  'src/extension.ts': { from: [...views, ...drawn, 'src/engine/client.ts'], types: [contract], packages: editor },
+  'src/extension.ts': { from: [...views, ...drawn, 'src/engine/client.ts', 'src/api.ts'], types: [contract], packages: editor },
   'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
+  'src/evaluate': { from: ['src/engine', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:', 'd3-'] },
   webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['@vscode-elements/elements', 'd3-'] },
 };
 

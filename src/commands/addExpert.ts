@@ -25,7 +25,9 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   await check(from);
   const pool = await writablePool(parts);
   if (!pool) return;
-  const { experts } = JSON.parse(new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.joinPath(pool, 'pool.json')))) as {
+  const { experts } = JSON.parse(
+    new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.joinPath(pool, 'pool.json'))),
+  ) as {
     readonly experts?: unknown;
   };
   const id = from.path.split('/').findLast((part) => part !== '')!;

@@ -6,7 +6,9 @@ import type { Command } from './parts.js';
 export const compareTraces: Command = {
   id: 'gander.compareTraces',
   async run({ traces }, clicked, selected) {
-    const given = (Array.isArray(selected) ? selected : [clicked]).filter((one): one is vscode.Uri => one instanceof vscode.Uri);
+    const given = (Array.isArray(selected) ? selected : [clicked]).filter(
+      (one): one is vscode.Uri => one instanceof vscode.Uri,
+    );
     const main = given[0] ?? traces.active?.uri ?? (await choose(vscode.l10n.t('First trace file')));
     if (!main) return;
     const other = given[1] ?? (await choose(vscode.l10n.t('Trace file to compare with')));
@@ -18,7 +20,10 @@ async function choose(title: string): Promise<vscode.Uri | undefined> {
   const found = await vscode.workspace.findFiles(`**/*${traceEnding}`, undefined, 200);
   const elsewhere = { label: vscode.l10n.t('Another File…'), uri: undefined };
   const items = found.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
-  const chosen = await vscode.window.showQuickPick<{ readonly label: string; readonly uri: vscode.Uri | undefined }>([...items, elsewhere], { title });
+  const chosen = await vscode.window.showQuickPick<{ readonly label: string; readonly uri: vscode.Uri | undefined }>(
+    [...items, elsewhere],
+    { title },
+  );
   if (chosen !== elsewhere) return chosen?.uri;
   const filters = { [vscode.l10n.t('Gander trace')]: ['safetensors'] };
   return (await vscode.window.showOpenDialog({ title, filters }))?.[0];

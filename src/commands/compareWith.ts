@@ -33,7 +33,9 @@ async function choose(parts: Parts, main: SideResult): Promise<Other | undefined
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
     { label: vscode.l10n.t('Present Selection'), value: 'selection' as const },
-    ...(main.interventions.length > 0 ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }] : []),
+    ...(main.interventions.length > 0
+      ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }]
+      : []),
   ];
   const chosen = await vscode.window.showQuickPick(items, { title });
   const pool = await parts.service.pool();

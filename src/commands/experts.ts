@@ -8,7 +8,8 @@ export const openCard: Command = {
   async run({ service }, arg) {
     const pool = await service.pool();
     const node = asNode(arg);
-    const id = node?.kind === 'expert' ? node.expert.id : await pickExpert(pool, vscode.l10n.t('Open which model card?'));
+    const id =
+      node?.kind === 'expert' ? node.expert.id : await pickExpert(pool, vscode.l10n.t('Open which model card?'));
     if (id !== undefined) await showCard(pool, id);
   },
 };

@@ -15,7 +15,7 @@ export const openPanel: Command = {
 
 export const pinPanel: Command = {
   id: 'gander.pinPanel',
-  async run(parts) {
+  run(parts) {
     const routed = target(parts);
     parts.panels.togglePin(parts.panels.find(routed.id) ?? parts.panels.show(routed));
   },
@@ -24,7 +24,7 @@ export const pinPanel: Command = {
 /** What a run takes too long for. */
 export const stop: Command = {
   id: 'gander.stop',
-  async run(parts) {
+  run(parts) {
     parts.runs.stop(target(parts).id);
   },
 };

@@ -28,5 +28,5 @@ export interface Parts {
 export interface Command {
   readonly id: `gander.${string}`;
   /** `args` come from menus and other extensions: nothing is known of them. */
-  run(parts: Parts, ...args: unknown[]): Promise<unknown> | void;
+  run(parts: Parts, ...args: unknown[]): unknown;
 }

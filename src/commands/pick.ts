@@ -24,7 +24,11 @@ export function pickExpert(pool: PoolInfo, title: string): Promise<string | unde
   return pick(items, title);
 }
 
-export async function pickStrategy(pool: PoolInfo, now: Strategy | undefined, title: string): Promise<Strategy | undefined> {
+export async function pickStrategy(
+  pool: PoolInfo,
+  now: Strategy | undefined,
+  title: string,
+): Promise<Strategy | undefined> {
   const name = await pick(
     pool.strategies.map((value) => ({
       label: strategyTitle(value),
@@ -49,7 +53,13 @@ export function pickScope(trace: Trace, token: number | undefined): Promise<Scop
     { label: vscode.l10n.t('Everywhere'), value: {} },
     ...(token === undefined
       ? []
-      : [{ label: vscode.l10n.t('At the token under the cursor'), description: JSON.stringify(trace.tokens.text[token]), value: { token } }]),
+      : [
+          {
+            label: vscode.l10n.t('At the token under the cursor'),
+            description: JSON.stringify(trace.tokens.text[token]),
+            value: { token },
+          },
+        ]),
     ...kinds.map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
     ...layers.map((layer) => ({ label: vscode.l10n.t('In layer {0}', layer), value: { layer } })),
   ];

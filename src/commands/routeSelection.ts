@@ -23,7 +23,8 @@ export const routeSelection: Command = {
     } catch (thrown) {
       const error = GanderError.from(thrown);
       if (error.code !== 'text-too-long') throw error;
-      return offerFirstPart(parts, document, spans[0]!, error);
+      offerFirstPart(parts, document, spans[0]!, error);
+      return undefined;
     }
   },
 };
@@ -47,11 +48,16 @@ function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly S
   });
 }
 
-function routeOne(parts: Parts, document: vscode.TextDocument, span: Span, { signal, report: onProgress }: Progress): Promise<Routed> {
+function routeOne(
+  parts: Parts,
+  document: vscode.TextDocument,
+  span: Span,
+  { signal, report: onProgress }: Progress,
+): Promise<Routed> {
   return parts.desk.route(document, span, { signal, onProgress, onAdded: (routed) => parts.panels.show(routed) });
 }
 
-async function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span, error: GanderError): Promise<Routed[]> {
+function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span, error: GanderError): void {
   const first = vscode.l10n.t('Route First Part');
   // Not awaited: the command is over, what the person chooses is a new one.
   void vscode.window.showErrorMessage(`${error.message} ${error.remedy}`, first).then(async (chosen) => {
@@ -62,7 +68,6 @@ async function offerFirstPart(parts: Parts, document: vscode.TextDocument, span:
       report(thrown, parts.log);
     }
   });
-  return [];
 }
 
 export async function routeFirstPart(parts: Parts, document: vscode.TextDocument, span: Span): Promise<Routed> {
@@ -73,7 +78,9 @@ export async function routeFirstPart(parts: Parts, document: vscode.TextDocument
     const part = firstPart(text, characters);
     try {
       const shorter = { start: span.start, end: span.start + part.length };
-      return await withPatientProgress(vscode.l10n.t('Routing'), (progress) => routeOne(parts, document, shorter, progress));
+      return await withPatientProgress(vscode.l10n.t('Routing'), (progress) =>
+        routeOne(parts, document, shorter, progress),
+      );
     } catch (thrown) {
       if (GanderError.from(thrown).code !== 'text-too-long' || attempt === attempts) throw thrown;
       characters = Math.floor(part.length / 2);

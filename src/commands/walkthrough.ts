@@ -4,7 +4,11 @@ import type { Command } from './parts.js';
 export const openWalkthrough: Command = {
   id: 'gander.openWalkthrough',
   async run({ context }) {
-    await vscode.commands.executeCommand('workbench.action.openWalkthrough', `${context.extension.id}#gander.start`, false);
+    await vscode.commands.executeCommand(
+      'workbench.action.openWalkthrough',
+      `${context.extension.id}#gander.start`,
+      false,
+    );
   },
 };
 

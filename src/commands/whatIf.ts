@@ -20,7 +20,9 @@ export const solo: Command = {
   id: 'gander.solo',
   async run(parts, arg) {
     const { id } = target(parts);
-    const expert = expertOf(parts, asNode(arg)) ?? (await pickExpert(await parts.service.pool(), vscode.l10n.t('Which expert alone?')));
+    const expert =
+      expertOf(parts, asNode(arg)) ??
+      (await pickExpert(await parts.service.pool(), vscode.l10n.t('Which expert alone?')));
     if (expert === undefined) return;
     await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
   },
@@ -34,15 +36,25 @@ export const clearWhatIf: Command = {
   },
 };
 
-async function intervene(parts: Parts, action: 'knock-out' | 'force', node: Node | undefined, title: string): Promise<void> {
+async function intervene(
+  parts: Parts,
+  action: 'knock-out' | 'force',
+  node: Node | undefined,
+  title: string,
+): Promise<void> {
   const { id, main } = target(parts);
   const fromTree = expertOf(parts, node);
   const expert = fromTree ?? (await pickExpert(await parts.service.pool(), title));
   if (expert === undefined) return;
-  const scope = fromTree !== undefined || !main.trace ? scopeOf(parts, node) : await pickScope(main.trace, tokenAtCursor(parts, id));
+  const scope =
+    fromTree !== undefined || !main.trace
+      ? scopeOf(parts, node)
+      : await pickScope(main.trace, tokenAtCursor(parts, id));
   if (!scope) return;
   const intervention: Intervention = { action, expert, scope };
-  await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal));
+  await rerun(parts, id, (signal) =>
+    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal),
+  );
 }
 
 async function rerun(parts: Parts, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {

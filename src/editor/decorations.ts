@@ -56,7 +56,8 @@ export class RoutingDecorations implements vscode.Disposable {
       this.#timer = undefined;
       const uris = new Set(this.#dirty);
       this.#dirty.clear();
-      for (const editor of vscode.window.visibleTextEditors) if (uris.has(editor.document.uri.toString())) this.#draw(editor);
+      for (const editor of vscode.window.visibleTextEditors)
+        if (uris.has(editor.document.uri.toString())) this.#draw(editor);
     }, every);
   }
 
@@ -84,7 +85,7 @@ export class RoutingDecorations implements vscode.Disposable {
     const spans = this.store.tokenSpans(routed.id);
     if (!trace || !spans) return;
     const leaders = this.#leadersOf(trace);
-    for (let t = 0; t < trace.done; ) {
+    for (let t = 0; t < trace.done;) {
       const expert = leaders[t]!;
       const start = spans.start[t]!;
       let end = spans.end[t]!;

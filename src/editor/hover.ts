@@ -48,7 +48,9 @@ export class RoutingHover implements vscode.HoverProvider {
     out.appendMarkdown('\n\n');
     out.appendText(certainty(trace, token));
     // A link into this extension: it needs no trust, unlike a command.
-    out.appendMarkdown(`\n\n[${escapeLabel(vscode.l10n.t('Open in the routing panel'))}](${this.link(routed, token).toString()})`);
+    out.appendMarkdown(
+      `\n\n[${escapeLabel(vscode.l10n.t('Open in the routing panel'))}](${this.link(routed, token).toString()})`,
+    );
     return out;
   }
 }
@@ -58,7 +60,10 @@ function experts(trace: Trace, token: number): string | undefined {
   const shares = tokenShares(trace, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
-  const names = column(leading.map((e) => `${expertStyle(e).letter} ${oneLine(trace.experts[e]!.name)}`), 22);
+  const names = column(
+    leading.map((e) => `${expertStyle(e).letter} ${oneLine(trace.experts[e]!.name)}`),
+    22,
+  );
   const percents = leading.map((e) => percent(shares[e]!));
   const width = Math.max(...percents.map((text) => text.length));
   const weights = overLayers(trace, token, 'weight');
@@ -67,10 +72,19 @@ function experts(trace: Trace, token: number): string | undefined {
   const layers = layersOf(trace);
   const head = vscode.l10n.t('layers {0} to {1}', layers[0] ?? 0, layers.at(-1) ?? 0);
   const lines = leading.flatMap((e, i) => {
-    const first = `${names[i]!} ${bar(shares[e]!, 10)} ${percents[i]!.padStart(width)}  ${spark(weights.map((layer) => layer[e]!), 1)}`;
+    const first = `${names[i]!} ${bar(shares[e]!, 10)} ${percents[i]!.padStart(width)}  ${spark(
+      weights.map((layer) => layer[e]!),
+      1,
+    )}`;
     if (!contributions || !most) return [first];
     const label = vscode.l10n.t('contribution').padStart(names[i]!.length + width + 12);
-    return [first, `${label}  ${spark(contributions.map((layer) => layer[e]!), most)}`];
+    return [
+      first,
+      `${label}  ${spark(
+        contributions.map((layer) => layer[e]!),
+        most,
+      )}`,
+    ];
   });
   return [`${' '.repeat(names[0]!.length + width + 14)}${head}`, ...lines].join('\n');
 }
@@ -85,7 +99,8 @@ function overLayers(trace: Trace, token: number, by: Measure): Float32Array[] {
       if (module.layer !== layer) continue;
       modules++;
       const at = (m * trace.tokens.ids.length + token) * trace.k;
-      for (let i = at; i < at + trace.k; i++) if (trace.chosen[i]! >= 0) sums[trace.chosen[i]!]! += trace.contribution![i]!;
+      for (let i = at; i < at + trace.k; i++)
+        if (trace.chosen[i]! >= 0) sums[trace.chosen[i]!]! += trace.contribution![i]!;
     }
     return sums.map((sum) => sum / modules);
   });
@@ -94,8 +109,11 @@ function overLayers(trace: Trace, token: number, by: Measure): Float32Array[] {
 function certainty(trace: Trace, token: number): string {
   const parts: string[] = [];
   const logProb = trace.logProb?.[token];
-  if (logProb !== undefined && !Number.isNaN(logProb)) parts.push(vscode.l10n.t('Probability {0}', percent(Math.exp(logProb))));
-  const margins = trace.modules.map((_, m) => certaintyAt(trace, m, token).margin).filter((margin) => !Number.isNaN(margin));
+  if (logProb !== undefined && !Number.isNaN(logProb))
+    parts.push(vscode.l10n.t('Probability {0}', percent(Math.exp(logProb))));
+  const margins = trace.modules
+    .map((_, m) => certaintyAt(trace, m, token).margin)
+    .filter((margin) => !Number.isNaN(margin));
   const margin = margins.reduce((sum, one) => sum + one, 0) / margins.length;
   if (margins.length > 0) parts.push(vscode.l10n.t('mean margin to another choice {0}', decimal(margin, 3)));
   return parts.join(' · ');

@@ -16,7 +16,6 @@ export class StatusBar implements vscode.Disposable {
     this.#item.name = vscode.l10n.t('Gander');
     this.#item.command = 'gander.showActions';
     this.#subscriptions = [
-      this.#item,
       engines.onDidChangeState(() => this.#draw()),
       engines.onDidChangePool(() => this.showPool(undefined)),
       new vscode.Disposable(store.onChange(({ kind }) => kind === 'result' && this.#draw())),
@@ -31,7 +30,7 @@ export class StatusBar implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    vscode.Disposable.from(this.#item, ...this.#subscriptions).dispose();
   }
 
   #draw(): void {
@@ -39,7 +38,10 @@ export class StatusBar implements vscode.Disposable {
     const { icon, words, broken } = this.#state();
     this.#item.text = `$(${icon}) ${name}`;
     this.#item.tooltip = `${name}: ${words}`;
-    this.#item.accessibilityInformation = { label: vscode.l10n.t('Gander, pool {0}: {1}', name, words), role: 'button' };
+    this.#item.accessibilityInformation = {
+      label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
+      role: 'button',
+    };
     this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
   }
 

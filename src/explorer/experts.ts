@@ -32,7 +32,6 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#subscriptions = [
-      this.#changed,
       engines.onDidChangePool(() => this.refresh()),
       new vscode.Disposable(store.onChange(() => this.#traceChanged())),
     ];
@@ -90,7 +89,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   dispose(): void {
     clearTimeout(this.#timer);
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    vscode.Disposable.from(this.#changed, ...this.#subscriptions).dispose();
   }
 
   get #trace(): Trace | undefined {
@@ -161,7 +160,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
     ]);
-    item.iconPath = new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(index % colourCount).letter}`));
+    item.iconPath = new vscode.ThemeIcon(
+      'circle-filled',
+      new vscode.ThemeColor(`gander.expert${expertStyle(index % colourCount).letter}`),
+    );
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
     item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
     return item;
@@ -174,7 +176,11 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.description = percent(share);
     item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, percent(share));
     if (routed) {
-      item.command = { title: vscode.l10n.t('Show in Text'), command: 'gander.revealToken', arguments: [routed.id, token] };
+      item.command = {
+        title: vscode.l10n.t('Show in Text'),
+        command: 'gander.revealToken',
+        arguments: [routed.id, token],
+      };
     }
     return item;
   }
@@ -196,6 +202,7 @@ function countItem(label: string, { count, of }: { readonly count: number; reado
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
   item.description = percent(count / of);
   item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
+  item.contextValue = 'gander.place';
   return item;
 }
 

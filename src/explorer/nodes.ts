@@ -10,8 +10,20 @@ export type Node =
   /** The layers, or all tokens, of an expert. */
   | { readonly kind: 'layers'; readonly expert: number }
   | { readonly kind: 'tokens'; readonly expert: number }
-  | { readonly kind: 'layer'; readonly expert: number; readonly layer: number; readonly count: number; readonly of: number }
-  | { readonly kind: 'module'; readonly expert: number; readonly module: number; readonly count: number; readonly of: number }
+  | {
+      readonly kind: 'layer';
+      readonly expert: number;
+      readonly layer: number;
+      readonly count: number;
+      readonly of: number;
+    }
+  | {
+      readonly kind: 'module';
+      readonly expert: number;
+      readonly module: number;
+      readonly count: number;
+      readonly of: number;
+    }
   | { readonly kind: 'token'; readonly expert: number; readonly token: number; readonly share: number };
 
 /** Of an expert's tokens so many are listed. */

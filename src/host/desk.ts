@@ -76,7 +76,11 @@ export class Desk implements vscode.Disposable {
     const editor = vscode.window.activeTextEditor;
     if (!editor) return this.store.latest;
     const uri = editor.document.uri.toString();
-    return this.store.at(uri, editor.document.offsetAt(editor.selection.active)) ?? this.store.of(uri)[0] ?? this.store.latest;
+    return (
+      this.store.at(uri, editor.document.offsetAt(editor.selection.active)) ??
+      this.store.of(uri)[0] ??
+      this.store.latest
+    );
   }
 
   dispose(): void {

@@ -6,7 +6,7 @@ const patience = 700;
 export interface Progress {
   readonly signal: AbortSignal;
   /** Done, of how many; no more than a title when the total is not known. */
-  report(done: number, total: number): void;
+  readonly report: (done: number, total: number) => void;
 }
 
 /** Runs something that can be cancelled, with a notification once it takes long. */

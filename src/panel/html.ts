@@ -13,7 +13,8 @@ export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
 /** The page without any data: all of that comes by message, once the page is ready. */
 export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string {
   const nonce = randomBytes(16).toString('base64');
-  const file = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', name)).toString();
+  const file = (name: string) =>
+    webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', name)).toString();
   // Styles set by scripts are not held back by style-src; style elements in components need the nonce or are adopted.
   const policy = [
     `default-src 'none'`,
@@ -36,4 +37,11 @@ export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string
   <script nonce="${nonce}" src="${file('panel.js')}"></script>
 </body>
 </html>`;
+}
+
+/** To be asked after each await. */
+export function whetherDisposed(panel: vscode.WebviewPanel): () => boolean {
+  let disposed = false;
+  panel.onDidDispose(() => (disposed = true));
+  return () => disposed;
 }

@@ -13,7 +13,12 @@ export class TokenLinks implements vscode.UriHandler {
   ) {}
 
   to(id: number, token: number): vscode.Uri {
-    return vscode.Uri.from({ scheme: vscode.env.uriScheme, authority: this.extensionId, path, query: `range=${id}&token=${token}` });
+    return vscode.Uri.from({
+      scheme: vscode.env.uriScheme,
+      authority: this.extensionId,
+      path,
+      query: `range=${id}&token=${token}`,
+    });
   }
 
   /** Anyone may make such an address: it can do no more than show what is there. */

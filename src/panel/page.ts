@@ -11,7 +11,7 @@ const sides: readonly Side[] = ['main', 'other'];
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
-  readonly #sent: Partial<Record<Side, SideState>> = {};
+  readonly #sent = new Map<Side, SideState>();
   #ready = false;
   #disposed = false;
 
@@ -54,7 +54,7 @@ export class Page implements vscode.Disposable {
 
   #update(): void {
     for (const side of sides) {
-      const [before, now] = [this.#sent[side], this.scene.side(side)];
+      const [before, now] = [this.#sent.get(side), this.scene.side(side)];
       if (!this.#ready || (!before && !now)) continue;
       if (before && now && sameResult(before, now)) {
         const { running, stale, error } = now;
@@ -69,8 +69,8 @@ export class Page implements vscode.Disposable {
   }
 
   #keep(side: Side, state: SideState | undefined): void {
-    if (state) this.#sent[side] = state;
-    else delete this.#sent[side];
+    if (state) this.#sent.set(side, state);
+    else this.#sent.delete(side);
   }
 
   #remember(): void {

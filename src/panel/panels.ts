@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { editorsOf } from '../host/texts.js';
 import type { Routed } from '../routing/store.js';
 import type { PanelMemory } from './messages.js';
-import { pageOptions } from './html.js';
+import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { RoutedScene, type SceneParts } from './routedScene.js';
 
@@ -127,17 +127,16 @@ export class Panels implements vscode.Disposable {
 
   /** After a reload of the window: the text is routed again as it was; what cannot be found again is closed. */
   async #restore(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    let disposed = false;
-    panel.onDidDispose(() => (disposed = true));
+    const disposed = whetherDisposed(panel);
     panel.webview.options = pageOptions(this.extension);
     const { parseMemory } = await import('./messages.js');
     const memory = parseMemory(state);
     try {
       if (!memory) throw new Error('the panel kept nothing to be restored by');
-      await this.#revive(panel, memory, () => disposed);
+      await this.#revive(panel, memory, disposed);
     } catch (error) {
       this.log.info(`A panel was not restored: ${String(error)}`);
-      if (!disposed && ![...this.#open].some((open) => open.panel === panel)) panel.dispose();
+      if (!disposed() && ![...this.#open].some((open) => open.panel === panel)) panel.dispose();
     }
   }
 

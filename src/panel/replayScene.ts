@@ -57,7 +57,8 @@ export class ReplayScene implements Scene {
       case 'stop':
         return;
       case 'closeCompare':
-        return this.compare(undefined);
+        this.compare(undefined);
+        return;
       case 'save':
         return this.#save(message, main!);
       case 'route':

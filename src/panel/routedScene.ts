@@ -102,7 +102,8 @@ export class RoutedScene implements Scene {
     const { runs } = this.parts;
     switch (message.type) {
       case 'select':
-        return this.#select(message.token);
+        this.#select(message.token);
+        return;
       case 'route':
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
       case 'attribute':
@@ -113,11 +114,13 @@ export class RoutedScene implements Scene {
         return runs.generate(this.#id, { maxTokens, temperature, seed });
       }
       case 'stop':
-        return runs.stop(this.#id);
+        runs.stop(this.#id);
+        return;
       case 'compare':
         return this.#compare(message);
       case 'closeCompare':
-        return runs.closeCompare(this.#id);
+        runs.closeCompare(this.#id);
+        return;
       case 'save':
         return this.#save(message);
       case 'openCard':
@@ -184,12 +187,18 @@ export function nothingToSave(): GanderError {
 }
 
 /** What the page drew. */
-export async function saveDrawn(message: Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>, title: string): Promise<void> {
+export async function saveDrawn(
+  message: Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>,
+  title: string,
+): Promise<void> {
   const data = message.kind === 'png' ? new Uint8Array(message.data) : new TextEncoder().encode(message.data);
   await save(message.kind, title, () => data);
 }
 
-function toState({ title, strategy, interventions, trace, before, attribution, running, error }: SideResult, stale: boolean): SideState {
+function toState(
+  { title, strategy, interventions, trace, before, attribution, running, error }: SideResult,
+  stale: boolean,
+): SideState {
   return {
     title,
     strategy,

@@ -4,10 +4,20 @@ import type { Trace } from '../trace/trace.js';
 
 export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html';
 
-const endings: Record<SaveKind, string> = { trace: 'gander.safetensors', csv: 'csv', svg: 'svg', png: 'png', html: 'html' };
+const endings: Record<SaveKind, string> = {
+  trace: 'gander.safetensors',
+  csv: 'csv',
+  svg: 'svg',
+  png: 'png',
+  html: 'html',
+};
 
 /** Asks where, and writes; works on any file system that the window knows. Undefined when the person thought better of it. */
-export async function save(kind: SaveKind, name: string, data: () => Uint8Array | Promise<Uint8Array>): Promise<vscode.Uri | undefined> {
+export async function save(
+  kind: SaveKind,
+  name: string,
+  data: () => Uint8Array | Promise<Uint8Array>,
+): Promise<vscode.Uri | undefined> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
   const file = `${name.replace(/[\\/:*?"<>|\s]+/g, '-')}.${endings[kind]}`;
   const target = await vscode.window.showSaveDialog({

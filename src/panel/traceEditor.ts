@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
-import { pageOptions } from './html.js';
+import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { type NamedTrace, ReplayScene } from './replayScene.js';
 import { readTraceFile } from './traceFile.js';
@@ -31,8 +31,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
   }
 
   async resolveCustomEditor(document: TraceDocument, panel: vscode.WebviewPanel): Promise<void> {
-    let disposed = false;
-    panel.onDidDispose(() => (disposed = true));
+    const disposed = whetherDisposed(panel);
     panel.webview.options = pageOptions(this.extension);
     let content: NamedTrace;
     try {
@@ -41,9 +40,9 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
       const error = GanderError.from(thrown);
       report(error, this.log);
       // VS Code shows it in the editor's place.
-      throw new Error(`${error.message} ${error.remedy}`, { cause: error });
+      throw new Error(`${error.message} ${error.remedy}`, { cause: thrown });
     }
-    if (disposed) return;
+    if (disposed()) return;
     const scene = new ReplayScene(content);
     const page = new Page(panel.webview, scene, this.service, this.log, this.extension);
     this.#open.set(panel, { uri: document.uri, scene });

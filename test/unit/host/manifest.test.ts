@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { bundle } from '../../../scripts/l10n.mjs';
+import { colourCount, expertStyle } from '../../../src/shared/palette.js';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
+const manifest = JSON.parse(read('package.json')) as {
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string; readonly category: string }[];
+    readonly keybindings: readonly { readonly command: string }[];
+    readonly menus: Record<string, readonly { readonly command: string }[]>;
+    readonly colors: readonly { readonly id: string; readonly defaults: Record<string, string> }[];
+    readonly configuration: { readonly properties: Record<string, unknown> };
+  };
+  readonly activationEvents: readonly string[];
+  readonly capabilities: { readonly untrustedWorkspaces: { readonly restrictedConfigurations: readonly string[] } };
+};
+const { contributes } = manifest;
+const declared = contributes.commands.map(({ command }) => command);
+const sources = (folder: string) =>
+  (readdirSync(path.join(root, folder), { recursive: true }) as string[])
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(path.join(folder, name)));
+
+it('has a text for every key, and no key without a use', () => {
+  const used = [...read('package.json').matchAll(/"%([^%"]+)%"/g)].map(([, key]) => key!);
+  const keys = Object.keys(JSON.parse(read('package.nls.json')) as Record<string, string>);
+  expect([...new Set(used)].sort()).toEqual(keys.sort());
+});
+
+it('declares exactly the commands that are registered, in one category', () => {
+  const registered = sources('src/commands').flatMap((text) =>
+    [...text.matchAll(/^ {2}id: '(gander\.\w+)'/gm)].map(([, id]) => id!),
+  );
+  expect(registered.sort()).toEqual([...declared].sort());
+  expect(new Set(contributes.commands.map(({ category }) => category))).toEqual(new Set(['Gander']));
+});
+
+it('refers to no command that it does not declare', () => {
+  const known = new Set([...declared, 'gander.experts.focus']);
+  const menus = [...Object.values(contributes.menus).flat(), ...contributes.keybindings].map(({ command }) => command);
+  const links = [...read('package.nls.json').matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id!);
+  const called = sources('src').flatMap((text) =>
+    [...text.matchAll(/(?:executeCommand\(|command(?:: | = ))'(gander\.\w+)'/g)].map(([, id]) => id!),
+  );
+  for (const command of [...menus, ...links, ...called]) expect(known).toContain(command);
+});
+
+it('contributes the colours of the palette', () => {
+  expect(contributes.colors).toHaveLength(colourCount);
+  for (const [i, { id, defaults }] of contributes.colors.entries()) {
+    const { letter, dark, light } = expertStyle(i);
+    expect(id).toBe(`gander.expert${letter}`);
+    expect(defaults).toEqual({
+      dark: dark.fill,
+      light: light.fill,
+      highContrast: dark.fill,
+      highContrastLight: light.fill,
+    });
+  }
+});
+
+it('starts with nothing and lets no untrusted workspace choose the pool', () => {
+  expect(manifest.activationEvents).toEqual([]);
+  expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toContain('gander.pool');
+  for (const name of manifest.capabilities.untrustedWorkspaces.restrictedConfigurations)
+    expect(contributes.configuration.properties).toHaveProperty([name]);
+});
+
+it('has every string of the extension in one place', () => {
+  expect(read('l10n/bundle.l10n.json'), 'run node scripts/l10n.mjs').toBe(bundle());
+});
