@@ -1,0 +1,334 @@
+/** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
+import { kinds, type Intervention, type Module, type Strategy, type Trace } from '../../src/trace/trace.js';
+import type { Attribution, ExpertInfo, PoolInfo } from '../../src/engine/api.js';
+
+export const names = [
+  'c',
+  'css',
+  'go',
+  'html',
+  'java',
+  'json',
+  'prose',
+  'python',
+  'rust',
+  'shell',
+  'sql',
+  'typescript',
+] as const;
+type Name = (typeof names)[number];
+
+/** The document that the pictures show, by domain. */
+export const sample: readonly (readonly [Name, string])[] = [
+  [
+    'prose',
+    '# Counting geese\n\nA flock keeps its order by *listening*. Each bird hears its neighbours,\nand the line bends before anyone decides.\n\n',
+  ],
+  [
+    'typescript',
+    '```ts\nexport async function count(flock: Bird[]): Promise<number> {\n  const seen = new Set<string>();\n\tfor (const bird of flock) seen.add(bird.ring);\n  return seen.size;\n}\n```\n',
+  ],
+  ['prose', '\nThe page shows the sum:\n\n'],
+  [
+    'html',
+    '<main class="flock" onclick="alert(1)">\n  <h1>Geese &amp; ganders</h1>\n  <script>alert("goose")</script>\n</main>\n',
+  ],
+  ['css', '<style>.flock { display: grid; gap: 4px; }</style>\n'],
+  ['prose', '\nStored as rows, read back in one breath:\n\n'],
+  ['sql', 'SELECT ring, COUNT(*) FROM sightings\nWHERE year >= 2024 GROUP BY ring;\n'],
+  ['json', '{ "ring": "GA-07", "seen": [3, 5, 8], "naïve": "🪿" }\n'],
+  ['python', 'def total(rows):\n    return sum(r["seen"] for r in rows)\n'],
+  ['shell', '$ grep -c honk night.log | tee count.txt\n'],
+];
+
+export function random(seed: number): () => number {
+  let s = seed >>> 0;
+  return () => {
+    s = (s + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(s ^ (s >>> 15), s | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export function modulesOf(layers: number): Module[] {
+  const place = (kind: string) => (['q', 'k', 'v', 'o'].includes(kind) ? 'self_attn' : 'mlp');
+  return Array.from({ length: layers }, (_, layer) =>
+    kinds.map((kind) => ({ path: `model.layers.${layer}.${place(kind)}.${kind}_proj`, layer, kind })),
+  ).flat();
+}
+
+export const modules = modulesOf(30);
+
+export const pool: PoolInfo = {
+  id: 'twelve',
+  name: 'Twelve languages',
+  description: 'Twelve experts on SmolLM2-135M',
+  folder: '/pools/twelve',
+  hash: 'sha256:0',
+  baseName: 'SmolLM2-135M',
+  experts: names.map((name): ExpertInfo => ({
+    id: name,
+    name,
+    rank: 16,
+    bytes: 5_000_000,
+    folder: `/pools/twelve/${name}`,
+    license: 'MIT',
+    card: `/pools/twelve/${name}/README.md`,
+  })),
+  modules,
+  contextLength: 8192,
+  topK: 2,
+  strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'],
+  warnings: [],
+};
+
+interface Piece {
+  text: string;
+  start: number;
+  end: number;
+  domain: number;
+}
+
+/** A rough tokenizer: words with the space before them, signs, line ends; one emoji in two pieces. */
+function pieces(count: number | undefined): { text: string; pieces: Piece[] } {
+  const out: Piece[] = [{ text: '<|endoftext|>', start: -1, end: -1, domain: names.indexOf('prose') }];
+  let text = '';
+  for (let round = 0; count === undefined ? round < 1 : out.length < count; round++) {
+    for (const [name, passage] of sample) {
+      for (const match of passage.matchAll(/\n|\t| {2,}| ?[\p{L}]{1,7}|[\p{L}]+| ?\d| ?[^\s\p{L}\d]{1,2}| /gu)) {
+        const start = text.length + match.index;
+        const end = start + match[0].length;
+        const domain = names.indexOf(name);
+        if (match[0].includes('🪿')) {
+          // A character split over two tokens: both cover it.
+          out.push({ text: '�', start, end, domain }, { text: '�', start, end, domain });
+        } else out.push({ text: match[0], start, end, domain });
+      }
+      text += passage;
+    }
+  }
+  const kept = count === undefined ? out : out.slice(0, count);
+  return { text: count === undefined ? text : text.slice(0, Math.max(0, kept.at(-1)!.end)), pieces: kept };
+}
+
+export interface Fabrication {
+  tokens?: number;
+  seed?: number;
+  layers?: number;
+  strategy?: Strategy;
+  interventions?: readonly Intervention[];
+  done?: number;
+  /** Leave affinities out, as a source that gives none. */
+  bare?: boolean;
+  /** Replaces the words of the sample. */
+  words?: readonly string[];
+}
+
+function holds(i: Intervention, module: Module, token: number): boolean {
+  const s = i.scope;
+  return (
+    (s.layer === undefined || s.layer === module.layer) &&
+    (s.kind === undefined || s.kind === module.kind) &&
+    (s.module === undefined || s.module === module.path) &&
+    (s.token === undefined || s.token === token)
+  );
+}
+
+export function fabricate(options: Fabrication = {}): Trace {
+  const { seed = 7, strategy = { name: 'phatgoose', k: 2 }, interventions = [] } = options;
+  const made = options.words ? fromWords(options.words) : pieces(options.tokens);
+  const list = made.pieces;
+  const mods = modulesOf(options.layers ?? 30);
+  const [M, T, N, P] = [mods.length, list.length, names.length, 5];
+  const k = 'k' in strategy ? strategy.k : 1;
+  const layers = options.layers ?? 30;
+  const done = options.done ?? T;
+  const next = random(seed);
+  const normal = () => (next() + next() + next() + next() - 2) * 1.7;
+  // Neighbouring domains attract each other's tokens.
+  const near = Array.from({ length: N * N }, () => next() * 0.5);
+  const bias = Array.from({ length: M * N }, () => normal() * 0.25);
+  const shape = Array.from({ length: 8 * N }, () => normal() * 0.9);
+  const shapeOf = (text: string) =>
+    /^\s+$/.test(text)
+      ? 0
+      : /^ ?\d/.test(text)
+        ? 1
+        : /^ ?[A-Z]/.test(text)
+          ? 2
+          : /^ \p{L}/u.test(text)
+            ? 3
+            : /^\p{L}/u.test(text)
+              ? 4
+              : /[{}()[\]]/.test(text)
+                ? 5
+                : /[<>]/.test(text)
+                  ? 6
+                  : 7;
+
+  const affinity = new Float32Array(M * T * N).fill(NaN);
+  const chosen = new Int16Array(M * T * k).fill(-1);
+  const weight = new Float32Array(M * T * k);
+  const contribution = new Float32Array(M * T * k);
+  // What an intervention upstream does to a token, layer by layer.
+  const shaken = new Float32Array(T);
+  for (let m = 0; m < M; m++) {
+    const { layer, kind } = mods[m]!;
+    const depth = layer / Math.max(1, layers - 1);
+    const meaning = 1.9 * Math.exp(-(((depth - 0.55) / 0.3) ** 2)) + 0.35;
+    const surface = 1.2 * Math.exp(-depth * 4) + (kind === 'k' ? 0.35 : 0);
+    const wander = new Float32Array(N);
+    for (let t = 0; t < done; t++) {
+      const piece = list[t]!;
+      const at = (m * T + t) * N;
+      const scores: [number, number][] = [];
+      for (let e = 0; e < N; e++) {
+        wander[e] = wander[e]! * 0.75 + normal() * 0.3;
+        const a =
+          meaning * (e === piece.domain ? 1 : near[piece.domain * N + e]!) +
+          surface * shape[shapeOf(piece.text) * N + e]! +
+          bias[m * N + e]! +
+          wander[e]! +
+          shaken[t]! * Math.sin(e * 3.1 + m + t);
+        affinity[at + e] = a;
+        scores.push([a, e]);
+      }
+      let forced = -1;
+      for (const i of interventions) {
+        if (!holds(i, mods[m]!, t)) continue;
+        const e = names.indexOf(i.expert as Name);
+        const entry = scores.find(([, x]) => x === e);
+        const held = scores
+          .slice()
+          .sort((a, b) => b[0] - a[0])
+          .slice(0, k)
+          .some(([, x]) => x === e);
+        if (i.action === 'knock-out') {
+          if (entry) entry[0] = -Infinity;
+          if (held) shaken[t]! += 0.0015;
+        } else if (i.action === 'force') {
+          forced = e;
+          shaken[t]! += 0.002;
+        } else if (entry) {
+          entry[0] += i.amount;
+          shaken[t]! += 0.0006 * Math.abs(i.amount);
+        }
+      }
+      const to = (m * T + t) * k;
+      if (strategy.name === 'base') continue;
+      if (strategy.name === 'single' || strategy.name === 'retrieval') {
+        chosen[to] = names.indexOf((strategy.expert ?? 'prose') as Name);
+        weight[to] = 1;
+        continue;
+      }
+      if (forced >= 0) {
+        chosen[to] = forced;
+        weight[to] = 1;
+        continue;
+      }
+      scores.sort((a, b) => b[0] - a[0] || a[1] - b[1]);
+      const top = scores.slice(0, k).filter(([a]) => a > -Infinity);
+      const sum = top.reduce((s, [a]) => s + Math.exp(a), 0);
+      top.forEach(([a, e], j) => {
+        chosen[to + j] = e;
+        weight[to + j] = Math.exp(a) / sum;
+        contribution[to + j] = (Math.exp(a) / sum) * (0.02 + 0.1 * next());
+      });
+    }
+  }
+
+  const logProb = new Float32Array(T).fill(NaN);
+  const topIds = new Int32Array(T * P).fill(-1);
+  const topLogProb = new Float32Array(T * P).fill(NaN);
+  const topTokens: string[] = new Array<string>(T * P).fill('');
+  const luck = random(seed + 1);
+  const others = [
+    'the',
+    ' a',
+    ' of',
+    '\n',
+    ' const',
+    '(',
+    ' =',
+    '.',
+    ' return',
+    'ing',
+    '>',
+    ' is',
+    ',',
+    ' ring',
+    ' flock',
+  ];
+  for (let t = 0; t < done; t++) {
+    const sure = 0.15 + 0.75 * luck();
+    const drift = shaken[t]! * 0.8;
+    const nextText = list[t + 1]?.text ?? ' geese';
+    const rank = luck() < 0.6 ? 0 : luck() < 0.6 ? 1 + Math.floor(luck() * 4) : -1;
+    let rest = 1;
+    for (let p = 0; p < P; p++) {
+      const share = rest * Math.max(0.08, sure - drift * (p === rank ? 1 : -0.2)) * (p === 0 ? 1 : 0.6);
+      rest -= share;
+      const i = t * P + p;
+      topLogProb[i] = Math.log(share);
+      const free = others.filter((text) => text !== nextText && !topTokens.slice(t * P, i).includes(text));
+      topTokens[i] = p === rank ? nextText : free[Math.floor(luck() * free.length)]!;
+      topIds[i] = p === rank ? idOf(nextText) : idOf(topTokens[i]!);
+    }
+    // Best first, as the format has it.
+    if (t + 1 < done) logProb[t + 1] = rank >= 0 ? topLogProb[t * P + rank]! : Math.log(rest * 0.2);
+  }
+  return {
+    text: made.text,
+    tokens: {
+      ids: Int32Array.from(list, (p) => idOf(p.text)),
+      start: Int32Array.from(list, (p) => p.start),
+      end: Int32Array.from(list, (p) => p.end),
+      text: list.map((p) => p.text),
+    },
+    done,
+    modules: mods,
+    experts: names.map((name) => ({ id: name, name })),
+    k,
+    predictions: P,
+    ...(options.bare ? {} : { affinity, contribution }),
+    chosen,
+    weight,
+    logProb,
+    topIds,
+    topLogProb,
+    topTokens,
+    strategy,
+    interventions,
+    pool: { id: pool.id, name: pool.name, hash: pool.hash },
+    tokenizer: { hash: 'sha256:1' },
+    versions: { gander: '0.1.0' },
+    created: '2025-01-01T00:00:00.000Z',
+  };
+}
+
+function fromWords(words: readonly string[]): { text: string; pieces: Piece[] } {
+  let text = '';
+  const out = words.map((word, i) => {
+    const start = text.length;
+    text += word;
+    return { text: word, start, end: text.length, domain: i % names.length };
+  });
+  return { text, pieces: out };
+}
+
+function idOf(text: string): number {
+  let h = 0;
+  for (let i = 0; i < text.length; i++) h = (h * 31 + text.charCodeAt(i)) | 0;
+  return Math.abs(h) % 49152;
+}
+
+export function fabricateAttribution(trace: Trace): Attribution {
+  const next = random(99);
+  const [T, N] = [trace.tokens.ids.length, trace.experts.length];
+  const change = new Float32Array(T * N).fill(NaN);
+  const { pieces: list } = pieces(T);
+  for (let t = 1; t < T; t++)
+    for (let e = 0; e < N; e++) change[t * N + e] = (next() - 0.5) * 0.15 - (list[t]!.domain === e ? next() * 1.4 : 0);
+  return { experts: trace.experts, logProb: trace.logProb!, change };
+}

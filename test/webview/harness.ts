@@ -1,0 +1,207 @@
+/** The built page in Chromium, with a host that only listens: what the page sends is kept, what it is sent is ours. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import type { HostMessage, PageMessage, SideState } from '../../src/shared/panelProtocol.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { fabricate, pool } from './fabricate.js';
+import { themeStyle, type ThemeName } from './themes.js';
+
+const built = join(import.meta.dirname, '../../dist/webview');
+const nonce = 'abcdef0123456789';
+
+function html(theme: ThemeName, words: string): string {
+  // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere.
+  const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'`;
+  return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width"><title>Gander</title><link rel="icon" href="data:,">
+<script nonce="${nonce}">
+  document.documentElement.style.cssText = ${JSON.stringify(themeStyle(theme))};
+  window.sent = [];
+  window.painted = 0;
+  const kept = () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
+  window.acquireVsCodeApi = () => ({
+    postMessage: (m) => window.sent.push(m),
+    getState: kept,
+    setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
+  });
+  window.violations = [];
+  document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
+</script>
+<link rel="stylesheet" href="/panel.css"></head>
+<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><script nonce="${nonce}" src="/panel.js"></script></body></html>`;
+}
+
+export interface Site {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function serve(): Promise<Site> {
+  const server: Server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://x');
+    if (url.pathname === '/') {
+      response.setHeader('content-type', 'text/html; charset=utf-8');
+      response.end(html((url.searchParams.get('theme') ?? 'dark') as ThemeName, url.searchParams.get('words') ?? '{}'));
+      return;
+    }
+    if (!/^\/panel\.(js|css)$/.test(url.pathname)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.setHeader('content-type', url.pathname.endsWith('.css') ? 'text/css' : 'text/javascript');
+    readFile(join(built, url.pathname)).then(
+      (data) => response.end(data),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ],
+  });
+}
+
+export interface Setup {
+  readonly theme?: ThemeName;
+  readonly width?: number;
+  readonly height?: number;
+  readonly scale?: number;
+  readonly reducedMotion?: boolean;
+  readonly words?: Readonly<Record<string, string>>;
+}
+
+/** One page with its host. */
+export class Panel {
+  readonly errors: string[] = [];
+
+  private constructor(
+    readonly page: Page,
+    private readonly close_: () => Promise<void>,
+  ) {
+    page.on('pageerror', (error) => this.errors.push(String(error.stack)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(message.text());
+    });
+  }
+
+  static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
+    const { theme = 'dark', width = 1200, height = 800, scale = 1 } = setup;
+    const context = await browser.newContext({
+      viewport: { width, height },
+      deviceScaleFactor: scale,
+      reducedMotion: setup.reducedMotion ? 'reduce' : 'no-preference',
+      colorScheme: theme.includes('light') ? 'light' : 'dark',
+    });
+    const page = await context.newPage();
+    const panel = new Panel(page, () => context.close());
+    await page.goto(`${site.url}?theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`);
+    return panel;
+  }
+
+  /** Typed arrays cross as bytes in base64: as structured clone they would be listed number by number. */
+  async post(message: HostMessage): Promise<void> {
+    await this.page.evaluate(({ text, arrays }) => {
+      const types = { Float32Array, Int16Array, Int32Array } as const;
+      const made = arrays.map(({ type, data }) => {
+        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+        return new types[type as keyof typeof types](bytes.buffer);
+      });
+      const message = JSON.parse(text, (_, value: unknown) =>
+        typeof value === 'object' && value !== null && '$array' in value
+          ? made[Number((value as { $array: number }).$array)]
+          : value,
+      ) as unknown;
+      const at = performance.now();
+      window.dispatchEvent(new MessageEvent('message', { data: message }));
+      // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
+      return new Promise<void>((resolve) =>
+        requestAnimationFrame(() =>
+          requestAnimationFrame(() => {
+            (window as unknown as { painted: number }).painted = performance.now() - at;
+            resolve();
+          }),
+        ),
+      );
+    }, pack(message));
+  }
+
+  async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: 'main' | 'other' = 'main'): Promise<void> {
+    await this.post({ type: 'pool', pool });
+    await this.post({
+      type: 'side',
+      side,
+      state: {
+        title: 'geese.md',
+        strategy: trace?.strategy ?? { name: 'phatgoose', k: 2 },
+        interventions: trace?.interventions ?? [],
+        stale: false,
+        ...(trace ? { trace } : {}),
+        ...more,
+      },
+    });
+  }
+
+  sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
+    return this.page.evaluate(
+      (wanted) => (window as unknown as { sent: PageMessage[] }).sent.filter((m) => m.type === wanted),
+      type,
+    ) as Promise<Extract<PageMessage, { type: T }>[]>;
+  }
+
+  /** Of the last message, from its arrival to the frame after its drawing. */
+  painted(): Promise<number> {
+    return this.page.evaluate(() => (window as unknown as { painted: number }).painted);
+  }
+
+  /** Errors and breaches of the content security policy so far. */
+  async trouble(): Promise<string[]> {
+    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+    return [...this.errors, ...violations];
+  }
+
+  close(): Promise<void> {
+    return this.close_();
+  }
+}
+
+function pack(message: HostMessage): { text: string; arrays: { type: string; data: string }[] } {
+  const arrays: { type: string; data: string }[] = [];
+  const text = JSON.stringify(message, (_, value: unknown) => {
+    if (!ArrayBuffer.isView(value)) return value;
+    arrays.push({
+      type: value.constructor.name,
+      data: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
+    });
+    return { $array: arrays.length - 1 };
+  });
+  return { text, arrays };
+}
+
+export { fabricate, pool };

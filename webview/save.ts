@@ -1,0 +1,63 @@
+/** What can be taken away. Files are written by the host. */
+import { toCsv } from '../src/trace/csv.js';
+import { traceHtml } from '../src/trace/html.js';
+import { traceMarkdown } from '../src/trace/markdown.js';
+import type { Trace } from '../src/trace/trace.js';
+import type { Grid } from './grid.js';
+import { pngOf, svgOf } from './picture.js';
+import type { Frame, Paper } from './gridPaint.js';
+import type { Store } from './store.js';
+import { strategyName } from './strings.js';
+
+export interface Saver {
+  trace(): void;
+  csv(): void;
+  svg(): void;
+  png(): void;
+  html(): void;
+  markdown(): void;
+}
+
+export function saver(store: Store, grid: () => Grid): Saver {
+  const withTrace = (act: (trace: Trace) => void) => () => {
+    if (store.main) act(store.main);
+  };
+  /** What the grid shows: the other run's picture has the other run's name. */
+  const seen = (): { title: string; trace: Trace; paper: Paper; frame: Frame } | undefined => {
+    const [paper, frame] = [grid().paper(), grid().frame()];
+    const side = store.sides[store.view.gridSource === 'other' ? 'other' : 'main'];
+    return side?.trace && paper && frame
+      ? { title: `${side.title} · ${strategyName(side.strategy.name)}`, trace: side.trace, paper, frame }
+      : undefined;
+  };
+  return {
+    trace: withTrace(() => {
+      store.send({ type: 'save', kind: 'trace' });
+    }),
+    csv: withTrace((trace) => {
+      store.send({ type: 'save', kind: 'csv', data: toCsv(trace) });
+    }),
+    html: withTrace((trace) => {
+      store.send({ type: 'save', kind: 'html', data: traceHtml(trace) });
+    }),
+    markdown: withTrace((trace) => {
+      store.send({ type: 'copy', text: traceMarkdown(trace) });
+    }),
+    svg() {
+      const now = seen();
+      if (now) store.send({ type: 'save', kind: 'svg', data: svgOf(now.title, now.trace, now.paper, now.frame) });
+    },
+    png() {
+      const now = seen();
+      if (!now) return;
+      pngOf(now.title, now.trace, now.paper, now.frame).then(
+        (data) => {
+          store.send({ type: 'save', kind: 'png', data });
+        },
+        (thrown: unknown) => {
+          store.send({ type: 'log', level: 'error', text: String(thrown) });
+        },
+      );
+    },
+  };
+}

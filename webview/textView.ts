@@ -1,0 +1,212 @@
+/** The text, token by token, over the leading expert's band. Blocks of lines are laid out only when they come into view. */
+import { isSpecial, tokenCount } from '../src/trace/access.js';
+import type { Side } from '../src/shared/panelProtocol.js';
+import type { Trace } from '../src/trace/trace.js';
+import { h } from './dom.js';
+import { leaders, partners } from './raster.js';
+import type { Store } from './store.js';
+import { percent, t } from './strings.js';
+import { covered, spoken } from './tokens.js';
+
+const blockTokens = 120;
+
+export function mountText(root: HTMLElement, store: Store, side: Side): void {
+  const body = h('div', {
+    class: 'tokens',
+    role: 'listbox',
+    tabindex: 0,
+    'aria-label': t('text'),
+    'aria-orientation': 'horizontal',
+    title: '',
+  });
+  root.append(body);
+  let spans: HTMLElement[] = [];
+  let drawn: Trace | undefined;
+  let current: HTMLElement | undefined;
+
+  const trace = () => store.sides[side]?.trace;
+
+  /** The token here that the selection, which is in the main run, stands for. */
+  const selected = (): number => {
+    const own = trace();
+    const { token } = store.view.selection;
+    if (side === 'main' || !own || !store.main || token < 0) return token;
+    return partners(store.main, own).of[token] ?? -1;
+  };
+
+  const select = (token: number): void => {
+    const own = trace();
+    if (!own || token < 0 || token >= spans.length) return;
+    const at = side === 'main' || !store.main ? token : (partners(store.main, own).back[token] ?? -1);
+    if (at >= 0) store.select({ token: at });
+  };
+
+  const say = (own: Trace, token: number): string => {
+    const { expert, share } = leaders(own);
+    const text = spoken(own, token);
+    if (token >= own.done) return t('tokenPending', text, token + 1);
+    const e = expert[token]!;
+    return e < 0
+      ? t('tokenPlain', text, token + 1)
+      : t('tokenSpoken', text, token + 1, own.experts[e]!.name, percent(share[token]!));
+  };
+
+  body.addEventListener('click', (event) => {
+    const hit = (event.target as Element).closest<HTMLElement>('[data-i]');
+    if (hit) select(Number(hit.dataset['i']));
+  });
+  body.addEventListener('pointerover', (event) => {
+    const hit = (event.target as Element).closest<HTMLElement>('[data-i]');
+    const own = trace();
+    if (hit && own) hit.title = say(own, Number(hit.dataset['i']));
+  });
+  body.addEventListener('keydown', (event) => {
+    const at = selected();
+    const to = target(event.key, at, spans);
+    if (to === undefined) return;
+    event.preventDefault();
+    select(Math.min(spans.length - 1, Math.max(0, to)));
+  });
+  body.addEventListener('focus', () => {
+    if (selected() < 0) select(0);
+  });
+
+  const mark = (): void => {
+    const own = trace();
+    const at = selected();
+    current?.classList.remove('selected');
+    current?.removeAttribute('aria-selected');
+    current = spans[at];
+    if (!current || !own) {
+      body.removeAttribute('aria-activedescendant');
+      return;
+    }
+    current.id = `${side}-token-${at}`;
+    current.setAttribute('aria-label', say(own, at));
+    current.setAttribute('aria-selected', 'true');
+    current.classList.add('selected');
+    body.setAttribute('aria-activedescendant', current.id);
+    current.scrollIntoView({ block: 'nearest' });
+  };
+
+  const fade = (): void => {
+    const own = trace();
+    if (!own) return;
+    const { experts } = store.view.filter;
+    const { expert } = leaders(own);
+    body.classList.toggle('filtered', experts.length > 0);
+    if (experts.length > 0)
+      spans.forEach((span, i) => span.classList.toggle('kept', experts.includes(own.experts[expert[i]!]?.id ?? '')));
+  };
+
+  store.on([side, ...(side === 'other' ? (['main'] as const) : []), 'selection', 'filter'], (changes) => {
+    const own = trace();
+    if (own !== drawn) {
+      spans = own ? build(body, own) : [];
+      if (!own) body.replaceChildren();
+      drawn = own;
+      current = undefined;
+      mark();
+      fade();
+      return;
+    }
+    if (changes.has('selection')) mark();
+    if (changes.has('filter')) fade();
+  });
+}
+
+/** Where a key leads; up and down go to the nearest token of the line above or below. */
+function target(key: string, at: number, spans: readonly HTMLElement[]): number | undefined {
+  switch (key) {
+    case 'ArrowRight':
+      return at + 1;
+    case 'ArrowLeft':
+      return at - 1;
+    case 'Home':
+      return 0;
+    case 'End':
+      return spans.length - 1;
+    case 'ArrowDown':
+      return lineFrom(at, 1, spans);
+    case 'ArrowUp':
+      return lineFrom(at, -1, spans);
+    default:
+      return undefined;
+  }
+}
+
+function lineFrom(at: number, step: 1 | -1, spans: readonly HTMLElement[]): number {
+  const from = spans[at]?.getBoundingClientRect();
+  if (!from) return 0;
+  let best = at;
+  let bestGap = Infinity;
+  let line: number | undefined;
+  for (let i = at + step; i >= 0 && i < spans.length; i += step) {
+    const box = spans[i]!.getBoundingClientRect();
+    if (Math.abs(box.top - from.top) < 4) continue;
+    line ??= box.top;
+    if (Math.abs(box.top - line) > 4) break;
+    const gap = Math.abs(box.left - from.left);
+    if (gap < bestGap) [best, bestGap] = [i, gap];
+  }
+  return best;
+}
+
+function build(body: HTMLElement, trace: Trace): HTMLElement[] {
+  const made: HTMLElement[] = [];
+  const { expert, share } = leaders(trace);
+  const most = strongest(share);
+  const blocks: HTMLElement[] = [];
+  let block: HTMLElement | undefined;
+  let last = -2;
+  for (let i = 0; i < tokenCount(trace); i++) {
+    if (
+      !block ||
+      (made.length - Number(block.dataset['from']) >= blockTokens && made.at(-1)?.classList.contains('break'))
+    ) {
+      block = h('div', { class: 'block', role: 'presentation', 'data-from': made.length });
+      blocks.push(block);
+    }
+    const span = tokenSpan(trace, i, expert[i]!, expert[i] !== last, share[i]! / most);
+    last = expert[i]!;
+    block.append(span);
+    made.push(span);
+  }
+  body.replaceChildren(...blocks);
+  return made;
+}
+
+/** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
+function strongest(share: Float32Array): number {
+  const sorted = share.filter((x) => x > 0).sort();
+  return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
+}
+
+function tokenSpan(trace: Trace, i: number, expert: number, first: boolean, strength: number): HTMLElement {
+  const span = document.createElement('span');
+  const special = isSpecial(trace, i);
+  const text = special ? trace.tokens.text[i]! : covered(trace, i);
+  const classes = ['t'];
+  if (expert >= 0) classes.push(`x${expert}`, `s${Math.min(4, Math.floor(strength * 5))}`);
+  else classes.push(i >= trace.done ? 'pending' : 'plain');
+  if (first && expert >= 0) classes.push('lead');
+  if (special) classes.push('special');
+  if (text.endsWith('\n')) classes.push('break');
+  span.className = classes.join(' ');
+  span.dataset['i'] = String(i);
+  span.setAttribute('role', 'option');
+  if (special || !/[ \t\r\n]/.test(text)) span.textContent = text || '▯';
+  else whitespace(span, text);
+  return span;
+}
+
+/** The characters stay what they are, to be copied; marks are drawn by the style sheet over or beside them. */
+function whitespace(span: HTMLElement, text: string): void {
+  for (const part of text.match(/ |\t|\r?\n|[^ \t\r\n]+|\r/g) ?? []) {
+    const mark = part === ' ' ? 'w' : part === '\t' ? 'tb' : part.endsWith('\n') ? 'nl' : undefined;
+    if (mark === undefined) span.append(part);
+    else if (mark === 'nl') span.append(Object.assign(document.createElement('i'), { className: mark }), '\n');
+    else span.append(Object.assign(document.createElement('i'), { className: mark, textContent: part }));
+  }
+  if (/^\s+$/.test(text)) span.classList.add('blank');
+}
