@@ -1,15 +1,33 @@
 // npm start: Gander at work on a sample text. In the desktop VS Code where there is one, else in VS Code in a browser.
 // npm start -- --text "...": the same in the terminal.
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { atEnd, endGroup, main, Remedy, root, say } from './lib/main.mjs';
+import { atEnd, endGroup, main, Remedy, root, say, temporary } from './lib/main.mjs';
 import { which } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
 const samples = path.join(root, 'samples');
+
+/**
+ * A folder that is this extension, and wakes up with the window: as shipped it sleeps until it is asked for something.
+ */
+function awake() {
+  const dir = temporary();
+  for (const name of readdirSync(root)) {
+    if (/^(dist|media|models|l10n|node_modules)$/.test(name)) {
+      symlinkSync(path.join(root, name), path.join(dir, name), 'junction');
+    } else if (/^package\.nls.*\.json$/.test(name)) {
+      copyFileSync(path.join(root, name), path.join(dir, name));
+    }
+  }
+  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const activationEvents = [...(manifest.activationEvents ?? []), 'onStartupFinished'];
+  writeFileSync(path.join(dir, 'package.json'), JSON.stringify({ ...manifest, activationEvents }));
+  return dir;
+}
 
 /** @param {string[]} args */
 async function terminal(args) {
@@ -26,7 +44,7 @@ async function desktop(code) {
   const data = path.join(cache, 'gander/code');
   say('Opening VS Code; this ends when its window is closed.');
   const args = ['--new-window', '--wait', '--disable-workspace-trust', '--skip-welcome', `--user-data-dir=${data}`];
-  const child = spawn(code, [...args, `--extensionDevelopmentPath=${root}`, samples], {
+  const child = spawn(code, [...args, `--extensionDevelopmentPath=${awake()}`, samples], {
     stdio: 'inherit',
     env: { ...process.env, GANDER_START: '1' },
     detached: process.platform !== 'win32',
@@ -45,7 +63,12 @@ async function browser() {
   await free(port);
   const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
   const { address, startServer } = await import('../test/workbench/harness/vscode.mjs');
-  const server = await startServer({ vscode: await installVscodeWeb(), link: root, port, env: { GANDER_START: '1' } });
+  const server = await startServer({
+    vscode: await installVscodeWeb(),
+    link: awake(),
+    port,
+    env: { GANDER_START: '1' },
+  });
   atEnd(() => server.stop());
   say('\nNo desktop VS Code here (GANDER_CODE names one). Open this in a browser; Ctrl-C ends it:\n');
   console.log(`  ${address(server, samples)}\n`);
