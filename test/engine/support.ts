@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { expect, onTestFinished } from 'vitest';
 import type { Trace } from '../../src/trace/trace.js';
 import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
@@ -128,4 +129,37 @@ function isCloseCall(golden: Trace, module: number, token: number): boolean {
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
   const scores = [...golden.affinity.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort((a, b) => b - a);
   return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
+}
+
+/** The child's script, built for the tests alone: they must not depend on what was built when. */
+export function builtEngine(): string {
+  const outfile = path.join(root, `node_modules/.cache/gander-test/engine-${process.pid}.cjs`);
+  buildSync({
+    entryPoints: [path.join(root, 'src/engine/main.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outfile,
+    logLevel: 'error',
+  });
+  process.once('exit', () => rmSync(outfile, { force: true }));
+  return outfile;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function until(condition: () => boolean, ms = 5000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

@@ -1,0 +1,67 @@
+/** The engine's child process: serves one host over the channel it was forked with, and ends with it. */
+import { GanderError } from '../shared/errors.js';
+import type { ChildMessage, HostMessage } from '../shared/protocol.js';
+import type { Engine, RunOptions } from './api.js';
+import { createEngine } from './local.js';
+
+let engine: Promise<Engine> | undefined;
+const running = new Map<number, AbortController>();
+
+process.on('message', (message: HostMessage) => {
+  switch (message.type) {
+    case 'start':
+      engine = createEngine(message.options);
+      // Without a listener a failure would end the process before any call could be answered with it.
+      engine.catch(() => undefined);
+      send({ type: 'ready' });
+      break;
+    case 'call':
+      void answer(message);
+      break;
+    case 'cancel':
+      running.get(message.id)?.abort();
+      break;
+  }
+});
+
+// A host that is gone leaves no orphan.
+process.on('disconnect', () => process.exit(0));
+
+async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<void> {
+  const { id } = call;
+  const abort = new AbortController();
+  running.set(id, abort);
+  try {
+    if (!engine) throw new GanderError('internal', 'The engine was called before it was started.', 'Please report this with the Gander log.');
+    const result = await invoke(await engine, call, {
+      signal: abort.signal,
+      onProgress: (done, total) => send({ type: 'progress', id, done, total }),
+      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, trace }) }),
+    });
+    send({ type: 'result', id, result });
+  } catch (error) {
+    send({ type: 'error', id, error: GanderError.from(error).toData() });
+  } finally {
+    running.delete(id);
+  }
+}
+
+function invoke(target: Engine, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
+  switch (call.method) {
+    case 'pool':
+      return target.pool();
+    case 'route':
+      return target.route(call.request, options);
+    case 'generate':
+      return target.generate(call.request, options);
+    case 'attribute':
+      return target.attribute(call.request, options);
+    case 'score':
+      return target.score(call.request, options);
+  }
+}
+
+function send(message: ChildMessage): void {
+  // The host may be gone between its end and the event that says so.
+  if (process.connected) process.send!(message);
+}

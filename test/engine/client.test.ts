@@ -1,0 +1,138 @@
+/** The guarded child process. */
+import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EngineClient, type EngineClientOptions, type EngineState } from '../../src/engine/client.js';
+import { createEngine } from '../../src/engine/local.js';
+import { builtEngine, isAlive, temporaryFolder, tinyPool, until } from './support.js';
+
+const strategy = { name: 'phatgoose', k: 2 } as const;
+const text = 'the model routes 🦢 each token';
+const longText = 'the model routes each token to the experts '.repeat(8);
+const clients: EngineClient[] = [];
+const cache = temporaryFolder();
+let entry: string;
+
+beforeAll(() => {
+  entry = builtEngine();
+});
+afterAll(() => clients.forEach((client) => client.dispose()));
+
+function clientWith(options: Partial<EngineClientOptions> = {}): EngineClient {
+  const client = new EngineClient({ entry, pool: tinyPool, cache, threads: 1, chunk: 16, ...options });
+  clients.push(client);
+  return client;
+}
+
+/** A child that does as told by the script: no tiny model is slow enough to be caught at it. */
+function scripted(body: string): string {
+  const file = path.join(temporaryFolder(), 'child.cjs');
+  writeFileSync(file, `process.on('disconnect', () => process.exit()); process.send({ type: 'ready' }); process.on('message', (m) => { ${body} });`);
+  return file;
+}
+
+it('answers as the engine in this process does, trace for trace', async () => {
+  const here = await createEngine({ pool: tinyPool, cache, threads: 1, chunk: 16 });
+  const there = clientWith();
+  const [mine, theirs] = [await here.route({ text, strategy }), await there.route({ text, strategy })];
+  expect({ ...theirs, created: '' }).toEqual({ ...mine, created: '' });
+  expect(await there.pool()).toEqual(await here.pool());
+  expect(await there.score({ text, strategy })).toEqual(await here.score({ text, strategy }));
+  expect(await there.attribute({ text, strategy })).toEqual(await here.attribute({ text, strategy }));
+  here.dispose();
+});
+
+it('reports progress and partial traces between chunks', async () => {
+  const client = clientWith();
+  const progress: number[] = [];
+  const partial: number[] = [];
+  const trace = await client.route({ text: longText, strategy }, { onProgress: (done) => progress.push(done), onPartial: (t) => partial.push(t.done) });
+  expect(progress.at(-1)).toBe(trace.done);
+  expect(partial).toEqual(progress.slice(0, -1));
+  expect(partial.length).toBeGreaterThan(2);
+});
+
+it('rejects with the code that the engine gave', async () => {
+  const client = clientWith();
+  await expect(client.route({ text: '', strategy })).rejects.toMatchObject({ code: 'text-empty' });
+  await expect(client.route({ text, strategy: { name: 'single', expert: 'nobody' } })).rejects.toMatchObject({ code: 'request-invalid' });
+  await expect(clientWith({ pool: '/nowhere' }).pool()).rejects.toMatchObject({ code: 'pool-missing' });
+});
+
+it('cancels at once, and the child goes on to serve the next', async () => {
+  const client = clientWith({ chunk: 1 });
+  const abort = new AbortController();
+  const routed = client.route({ text: longText, strategy }, { signal: abort.signal, onProgress: () => abort.abort() });
+  await expect(routed).rejects.toMatchObject({ code: 'cancelled' });
+  const pid = client.pid;
+  expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
+  expect(client.pid).toBe(pid);
+  await expect(client.route({ text, strategy }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+});
+
+it('lives through a child killed in mid-run 50 times in a row', { timeout: 180_000 }, async () => {
+  const client = clientWith({ chunk: 1, deaths: { most: 1000, within: 60_000 } });
+  const pids = new Set<number>();
+  for (let round = 0; round < 50; round++) {
+    const routed = client.route({ text: longText, strategy }, { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') });
+    pids.add(client.pid!);
+    await expect(routed).rejects.toMatchObject({ code: 'engine-died' });
+  }
+  expect(pids.size).toBe(50);
+  expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
+  await until(() => [...pids].every((pid) => !isAlive(pid)));
+});
+
+it('gives up on a child that dies again and again, until told to try anew', async () => {
+  const client = clientWith({ entry: scripted(`if (m.type === 'call') process.kill(process.pid, 'SIGKILL')`) });
+  for (let i = 0; i < 5; i++) await expect(client.pool()).rejects.toMatchObject({ code: 'engine-died' });
+  expect(client.state.name).toBe('failed');
+  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+  client.restart();
+  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-died' });
+});
+
+it('kills a child that owes an answer and gives no sign of life', async () => {
+  const client = clientWith({ entry: scripted(`if (m.type === 'call') for (;;);`), deadlineMs: 200 });
+  const asked = client.pool();
+  const { pid } = client;
+  await expect(asked).rejects.toMatchObject({ code: 'engine-died' });
+  await until(() => !isAlive(pid!));
+});
+
+it('lets an idle child go, and starts another when asked', async () => {
+  const client = clientWith({ idleMs: 100 });
+  const states: EngineState['name'][] = [];
+  client.onStateChange(({ name }) => states.push(name));
+  await client.pool();
+  const { pid } = client;
+  await until(() => client.state.name === 'stopped' && !isAlive(pid!));
+  await client.pool();
+  expect(client.pid).not.toBe(pid);
+  expect(states.slice(0, 4)).toEqual(['starting', 'ready', 'ready', 'stopped']);
+});
+
+it('rejects what is pending when it is disposed, and leaves no process', async () => {
+  const client = clientWith();
+  const asked = client.pool();
+  const { pid } = client;
+  client.dispose();
+  await expect(asked).rejects.toMatchObject({ code: 'engine-unavailable' });
+  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+  await until(() => !isAlive(pid!));
+});
+
+it('leaves no orphan when its host is killed', async () => {
+  const hostFile = path.join(temporaryFolder(), 'host.cjs');
+  writeFileSync(hostFile, `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' }); process.send(child.pid); setInterval(() => {}, 1000);`);
+  const host = fork(hostFile);
+  const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
+  expect(isAlive(pid)).toBe(true);
+  host.kill('SIGKILL');
+  await until(() => !isAlive(pid));
+});
+
+it('says so when there is no script to start', async () => {
+  await expect(clientWith({ entry: path.join(temporaryFolder(), 'nothing.cjs') }).pool()).rejects.toMatchObject({ code: 'engine-died' });
+});
