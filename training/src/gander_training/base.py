@@ -334,6 +334,19 @@ def _nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.N
     )
 
 
+def _without_unread(
+    nodes: list[onnx.NodeProto], graph: onnx.GraphProto, dropped: set[str]
+) -> tuple[list[onnx.NodeProto], list[TensorProto]]:
+    """Leave out what produced a replaced weight (the exporter transposes a tied table) and the weights themselves."""
+    read = {name for node in nodes for name in node.input}
+    dead = [node for node in nodes if node.output[0] in dropped and node.output[0] not in read]
+    for node in dead:
+        nodes.remove(node)
+        dropped.update(node.input)
+    read = {name for node in nodes for name in node.input}
+    return nodes, [tensor for tensor in graph.initializer if tensor.name in read or tensor.name not in dropped]
+
+
 def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], head: Quantised) -> None:
     """Rewrite an exported float graph with quantised linear layers and a shared 8-bit embedding and head.
 
@@ -342,7 +355,6 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
     model = onnx.load(source)
     graph = model.graph
     external = _External(folder)
-    old = {tensor.name: tensor for tensor in graph.initializer}
     made: list[TensorProto] = []
     dropped: set[str] = set()
     rows, columns = head.codes.shape
@@ -390,9 +402,7 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
                 made.append(external.tensor(name, kind, value.shape, place))
             node = _nbits_node(node, q, names)
         nodes.append(node)
-    # The exporter may also share the table through a Transpose; nothing may still read what was dropped.
-    read = {name for node in nodes for name in node.input}
-    kept = [tensor for name, tensor in old.items() if name in read or name not in dropped]
+    nodes, kept = _without_unread(nodes, graph, dropped)
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(kept + made)

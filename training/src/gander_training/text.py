@@ -98,11 +98,15 @@ def nats(model: nn.Module, ids: Tensor, batch: int = 4) -> Tensor:
     return torch.cat(rows)
 
 
-def loss(model: nn.Module, data: Sample) -> float:
-    """Mean loss in nats a token."""
-    return float(nats(model, data.ids).mean())
+@dataclass(frozen=True)
+class Score:
+    """``loss`` in nats a token; ``bits`` a UTF-8 byte, comparable between tokenizers."""
+
+    loss: float
+    bits: float
 
 
-def bits_per_byte(model: nn.Module, data: Sample) -> float:
-    """Bits a UTF-8 byte: comparable between tokenizers."""
-    return float(nats(model, data.ids).sum()) / math.log(2) / data.size
+def score(model: nn.Module, data: Sample) -> Score:
+    """The model's loss on held-out windows."""
+    each = nats(model, data.ids)
+    return Score(float(each.mean()), float(each.sum()) / math.log(2) / data.size)

@@ -1,0 +1,237 @@
+"""What training an adapter and training a gate share: a frozen base with a LoRA, an optimiser, a resumable loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers.pytorch_utils import Conv1D
+
+from .base import load_base
+from .errors import UserError
+from .files import read_json, whole_file
+from .schedule import rate
+
+ADAPTER = "default"
+CLIP = 1.0
+CHECKPOINT_EVERY = 30
+
+
+class MasterAdamW:
+    """AdamW without weight decay on float32 copies of low-precision parameters.
+
+    A step of lr 1e-3 is smaller than half a unit of bfloat16's last place for most weights; without the copies it
+    would be lost in rounding.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float) -> None:
+        self.parameters = parameters
+        self.masters = [nn.Parameter(p.detach().float().clone()) for p in parameters]
+        self.learning_rate = learning_rate
+        self.inner = torch.optim.AdamW(self.masters, lr=learning_rate, weight_decay=0.0)
+
+    def step(self, factor: float) -> None:
+        """Clip, update at ``factor`` times the peak rate, round into the parameters, drop their gradients."""
+        for parameter, master in zip(self.parameters, self.masters, strict=True):
+            master.grad = None if parameter.grad is None else parameter.grad.float()
+            parameter.grad = None
+        nn.utils.clip_grad_norm_(self.masters, CLIP, error_if_nonfinite=True)
+        for group in self.inner.param_groups:
+            group["lr"] = self.learning_rate * factor
+        self.inner.step()
+        self.write_back()
+
+    @torch.no_grad()
+    def write_back(self) -> None:
+        for parameter, master in zip(self.parameters, self.masters, strict=True):
+            parameter.copy_(master)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"masters": [m.detach() for m in self.masters], "adamw": self.inner.state_dict()}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        with torch.no_grad():
+            for master, saved in zip(self.masters, state["masters"], strict=True):  # type: ignore[call-overload]
+                master.copy_(saved)
+        self.inner.load_state_dict(state["adamw"])  # type: ignore[arg-type]
+        self.write_back()
+
+
+def fit(
+    loss_of: Callable[[Tensor], Tensor],
+    optimiser: MasterAdamW,
+    batches: list[Tensor],
+    checkpoint: Path,
+    key: str,
+    label: str,
+) -> list[float]:
+    """One update for each of ``batches``; resumes from ``checkpoint`` if it was written for the same ``key``.
+
+    Returns the loss of every step. The checkpoint is removed by the caller once its result is safe.
+    """
+    losses: list[float] = []
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=True)
+        if saved["key"] == key:
+            optimiser.load_state_dict(saved["optimiser"])
+            losses = saved["losses"]
+    progress = tqdm(range(len(losses), len(batches)), desc=label, initial=len(losses), total=len(batches), mininterval=5)
+    for step in progress:
+        value = loss_of(batches[step])
+        value.backward()
+        try:
+            optimiser.step(rate(step, len(batches)))
+        except RuntimeError as error:
+            raise UserError(f"{label}: the gradient of step {step} is not finite ({error})") from None
+        losses.append(value.item())
+        progress.set_postfix(loss=f"{losses[-1]:.3f}")
+        if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < len(batches):
+            with whole_file(checkpoint) as path:
+                torch.save({"key": key, "optimiser": optimiser.state_dict(), "losses": losses}, path)
+    return losses
+
+
+def batches(windows: Tensor, size: int, count: int) -> list[Tensor]:
+    """``count`` batches [size, length] of ``windows`` in order, from the start again when they run out."""
+    repeats = -(-count * size // windows.shape[0])
+    return list(windows.repeat(repeats, 1)[: count * size].split(size))
+
+
+@dataclass
+class Workbench:
+    """A base with one LoRA adapter on it, reused for expert after expert."""
+
+    model: PeftModel
+    tokenizer: PreTrainedTokenizerFast
+    base_name: str
+    compiled: Callable[..., object] | None = None
+
+    @property
+    def call(self) -> Callable[..., object]:
+        return self.compiled or self.model
+
+    def modules(self) -> dict[str, LoraLayer]:
+        """The adapted layers by their path in the base model."""
+        prefix = "base_model.model."
+        return {
+            name.removeprefix(prefix): layer
+            for name, layer in self.model.named_modules()
+            if isinstance(layer, LoraLayer) and ADAPTER in layer.lora_A
+        }
+
+    def adapter_parameters(self) -> list[nn.Parameter]:
+        return [p for name, p in self.model.named_parameters() if ".lora_" in name]
+
+    def reset(self, seed: int) -> None:
+        """A fresh adapter: A random, B zero."""
+        torch.manual_seed(seed)
+        for layer in self.modules().values():
+            layer.reset_lora_parameters(ADAPTER, init_lora_weights=True)
+
+    def token_loss(self, ids: Tensor) -> Tensor:
+        """Mean next-token loss of the adapted model, through the compiled graph if there is one."""
+        return self.call(input_ids=ids, labels=ids, use_cache=False).loss  # type: ignore[attr-defined, no-any-return]
+
+    def save(self, folder: Path) -> None:
+        """PEFT's own two files; its card and any absolute path are left out."""
+        config = self.model.peft_config[ADAPTER]
+        config.base_model_name_or_path = self.base_name
+        self.model.save_pretrained(folder, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
+
+    def load(self, folder: Path) -> None:
+        """Put the adapter saved in ``folder`` in place of the present one, after checking that it fits."""
+        check_adapter(folder, self.model)
+        set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
+
+    def verify(self, folder: Path, ids: Tensor) -> None:
+        """Load ``folder`` with plain PEFT onto a copy of the base: the logits must be those of the present adapter."""
+        base = copy.deepcopy(self.model).unload()
+        again = PeftModel.from_pretrained(base, str(folder), autocast_adapter_dtype=False).eval()
+        self.model.eval()
+        with torch.no_grad():
+            difference = (again(input_ids=ids).logits - self.model(input_ids=ids).logits).abs().max().item()
+        if not difference <= 1e-3:
+            raise UserError(f"{folder}: PEFT loads another model than the one trained (logits differ by {difference})")
+
+
+def open_bench(
+    path: Path, *, rank: int, alpha: int, dtype: torch.dtype, compiled: bool, adapter: Path | None = None
+) -> Workbench:
+    """A frozen base from ``path`` with a LoRA on every linear layer of every block (the head is left out).
+
+    With ``adapter`` the LoRA takes the shape and the weights saved there instead.
+    """
+    base, tokenizer = load_base(path, dtype)
+    name = base_name(path)
+    if adapter is None:
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="CAUSAL_LM")
+        model = get_peft_model(base, config, autocast_adapter_dtype=False)
+    else:
+        check_adapter(adapter, base)
+        model = PeftModel.from_pretrained(base, str(adapter), autocast_adapter_dtype=False)
+    model.to(dtype)
+    return Workbench(model, tokenizer, name, torch.compile(model) if compiled else None)
+
+
+def linear_kinds(base: PreTrainedModel) -> list[str]:
+    """The last name of every linear layer but the head: ``q_proj`` and so on. PEFT's "all-linear" lists each layer."""
+    head = base.get_output_embeddings()
+    kinds = {
+        name.rpartition(".")[2]
+        for name, layer in base.named_modules()
+        if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
+    }
+    if not kinds:
+        raise UserError(f"{base.config.name_or_path}: has no linear layer to adapt")
+    return sorted(kinds)
+
+
+def base_name(path: Path) -> str:
+    """The name to write into adapters: the pool's, or the folder's; never a path of this machine."""
+    manifest = path / "pool.json"
+    if manifest.is_file():
+        return str(read_json(manifest).get("base", {}).get("name", path.resolve().name))
+    return path.resolve().name
+
+
+def check_adapter(folder: Path, model: PreTrainedModel | PeftModel) -> None:
+    """Raise a UserError if ``folder`` is not a finite LoRA whose modules and shapes are those of ``model``."""
+    weights_path = folder / "adapter_model.safetensors"
+    read_json(folder / "adapter_config.json")
+    if not weights_path.is_file():
+        raise UserError(f"{weights_path}: no such file")
+    shapes = {name.replace(".base_layer", ""): tuple(p.shape) for name, p in model.named_parameters()}
+    shapes = {name.removeprefix("base_model.model."): shape for name, shape in shapes.items()}
+    tensors = load_peft_weights(str(folder), device="cpu")
+    if not tensors:
+        raise UserError(f"{weights_path}: holds no tensor")
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{weights_path}: {name} holds NaN or infinity")
+        module, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
+        wanted = shapes.get(f"{module}.weight")
+        if not module or wanted is None:
+            raise UserError(f"{weights_path}: {name} belongs to no layer of this base model")
+        given, expected = (tensor.shape[-1], wanted[1]) if part.startswith("A") else (tensor.shape[0], wanted[0])
+        if given != expected:
+            raise UserError(
+                f"{weights_path}: {name} has shape {list(tensor.shape)}, the base's {module} is {list(wanted)}"
+            )
+
+
+def input_hooks(
+    bench: Workbench, hook: Callable[[str], Callable[[nn.Module, tuple[Tensor, ...]], object]], *, inner: bool
+) -> Iterator[torch.utils.hooks.RemovableHandle]:
+    """Register ``hook(path)`` before each adapted layer, or with ``inner`` before its A alone."""
+    for path, layer in bench.modules().items():
+        target = layer.lora_A[ADAPTER] if inner else layer
+        yield target.register_forward_pre_hook(hook(path))
