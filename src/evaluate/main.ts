@@ -1,0 +1,147 @@
+/** `npm run evaluate`: reads the options, builds the parts and hands them to each other. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Engine } from '../engine/api.js';
+import { createEngine } from '../engine/local.js';
+import { Tokenizer } from '../engine/tokenizer.js';
+import { readPool } from '../pool/pool.js';
+import { GanderError } from '../shared/errors.js';
+import { ganderVersion } from '../shared/version.js';
+import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
+import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
+import { figures } from './figures.js';
+import { commandOf, help, type Options, parseOptions } from './options.js';
+import { Progress } from './progress.js';
+import { report } from './report.js';
+import { Results } from './results.js';
+import { measure, plan, type RunOutcome } from './run.js';
+import { choose } from './strategies.js';
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** Runs the command. @returns the exit code: 130 when it was interrupted */
+export async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const options = parseOptions(args);
+  if (!options) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const cache = path.resolve(options.cache);
+  const engine = await createEngine({
+    pool: path.resolve(options.pool),
+    cache: path.join(cache, 'engine'),
+    threads: options.threads,
+    chunk: 256,
+  });
+  try {
+    return await run(engine, options, cache, signal);
+  } finally {
+    engine.dispose();
+  }
+}
+
+async function run(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
+  const pool = await engine.pool();
+  for (const warning of pool.warnings) say(`warning: ${warning}`);
+  const chosen = choose(pool, options.strategies);
+  const documents = await gather(options, pool);
+  const tasks = plan(documents, chosen);
+  const results = new Results(
+    pool.hash,
+    path.join(cache, 'evaluate', `${fileName(pool.id)}-${fileName(pool.hash.slice(-12))}.jsonl`),
+  );
+  const progress = new Progress();
+  let outcome: RunOutcome = { cancelled: false, failures: [] };
+  let broken: GanderError | undefined;
+  if (!options.reportOnly) {
+    try {
+      outcome = await measure(engine, tasks, results, signal, ({ document, strategy }, done, of) =>
+        progress.at(done, of, `${document.kind}  ${strategy}`),
+      );
+    } catch (thrown) {
+      broken = GanderError.from(thrown); // what was measured before is worth a report
+    }
+    progress.end();
+  }
+  const about: About = {
+    command: commandOf(options, process.cwd()),
+    created: new Date().toISOString(),
+    versions: { gander: ganderVersion, node: process.versions.node },
+    machine: {
+      cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+      cores: os.availableParallelism(),
+      memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+      platform: `${process.platform}-${process.arch}`,
+    },
+    seed: options.seed,
+    documents: options.documents,
+    tokens: options.tokens,
+  };
+  const evaluation = evaluate(about, pool, documents, chosen, results, outcome.failures);
+  if (evaluation.work.done > 0) write(evaluation, options);
+  const { done, total } = evaluation.work;
+  say(
+    `${isPartial(evaluation) ? 'Partial: ' : ''}${done} of ${total} measurements. ${done > 0 ? `Report: ${path.join(options.out, 'EVALUATION.md')}` : ''}`,
+  );
+  if (broken) throw broken;
+  return outcome.cancelled ? 130 : 0;
+}
+
+async function gather(options: Options, pool: { experts: readonly { id: string }[] }): Promise<Document[]> {
+  const tokenizer = new Tokenizer(readPool(path.resolve(options.pool)).base.tokenizer);
+  const cut = async (text: string) => cutAt(text, (await tokenizer.encode(text)).end, options.tokens);
+  const documents: Document[] = [];
+  for (const kind of options.kinds ?? heldoutKinds(options.corpora)) {
+    documents.push(...(await readDocuments(options.corpora, 'heldout', kind, options.documents, cut)));
+  }
+  if (options.own) {
+    for (const kind of ownKinds(options.corpora, pool.experts)) {
+      documents.push(...(await readDocuments(options.corpora, 'own', kind, options.documents, cut)));
+    }
+  }
+  return documents;
+}
+
+function write(evaluation: Evaluation, options: Options): void {
+  const link = (file: string) => path.relative(path.resolve(options.out), path.resolve(file)).split(path.sep).join('/');
+  const links = figures(evaluation).map(({ name, title, svg }) => {
+    const file = path.join(options.figures, `${fileName(evaluation.pool.id)}-${name}.svg`);
+    put(file, svg);
+    return { name, title, link: link(file) };
+  });
+  put(path.join(options.out, 'evaluation.json'), `${JSON.stringify(evaluation, tidy, 1)}\n`);
+  put(path.join(options.out, 'EVALUATION.md'), report(evaluation, links, link('docs/evaluation.md')));
+}
+
+/** Six digits of what is computed are more than it can bear; the rest would only make the file long. */
+function tidy(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
+}
+
+/** Whole or not at all. */
+function put(file: string, content: string): void {
+  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileSync(`${file}.part`, content);
+  renameSync(`${file}.part`, file);
+}
+
+const fileName = (id: string) => id.replaceAll(/[^\w.-]/g, '_');
+
+/** Started by scripts/evaluate.mjs, in the repository's folder. */
+export async function start(): Promise<void> {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      say('\nStopping; results so far are kept …');
+      controller.abort();
+    });
+  }
+  try {
+    process.exitCode = await main(process.argv.slice(2), controller.signal);
+  } catch (thrown) {
+    const { message, remedy } = GanderError.from(thrown);
+    say(`gander: ${message} ${remedy}`);
+    process.exitCode = 1;
+  }
+}

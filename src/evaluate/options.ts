@@ -1,0 +1,117 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { GanderError } from '../shared/errors.js';
+
+export interface Options {
+  /** Folders, relative to the working folder or absolute. */
+  readonly pool: string;
+  readonly corpora: string;
+  /** Where EVALUATION.md and evaluation.json go. */
+  readonly out: string;
+  readonly figures: string;
+  readonly cache: string;
+  readonly kinds?: readonly string[];
+  readonly strategies?: readonly string[];
+  readonly documents: number;
+  readonly tokens: number;
+  readonly own: boolean;
+  readonly threads: number;
+  readonly seed: number;
+  /** Write the report of what is there; measure nothing. */
+  readonly reportOnly: boolean;
+}
+
+export const help = `npm run evaluate -- [options]
+
+Bits per byte of every strategy on held-out documents, and what the router did there.
+Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
+
+  --pool FOLDER        the pool (models/smollm2-135m)
+  --corpora FOLDER     made by python -m gander_training.corpora (training/.corpora)
+  --kinds A,B          kinds of held-out documents (all that are there)
+  --documents N        documents a kind (30)
+  --tokens N           tokens a document (512)
+  --strategies A,B     such as base,phatgoose:1,arrow:3,single:python; single: every expert (all)
+  --own                each expert's own test split, too
+  --threads N          0: as many as onnxruntime likes (0)
+  --seed N             of the bootstrap (1)
+  --report             only write the report of what was measured before
+  --out FOLDER         for EVALUATION.md and evaluation.json (the pool)
+  --figures FOLDER     for the pictures (docs/figures)
+  --cache FOLDER       for results and composed graphs (.cache)
+`;
+
+/** @throws GanderError `request-invalid`. Undefined: help was asked for. */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      strict: true,
+      options: {
+        pool: { type: 'string', default: 'models/smollm2-135m' },
+        corpora: { type: 'string', default: 'training/.corpora' },
+        kinds: { type: 'string' },
+        documents: { type: 'string', default: '30' },
+        tokens: { type: 'string', default: '512' },
+        strategies: { type: 'string' },
+        own: { type: 'boolean', default: false },
+        threads: { type: 'string', default: '0' },
+        seed: { type: 'string', default: '1' },
+        report: { type: 'boolean', default: false },
+        out: { type: 'string' },
+        figures: { type: 'string', default: 'docs/figures' },
+        cache: { type: 'string', default: '.cache' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }));
+  } catch (cause) {
+    throw new GanderError('request-invalid', cause instanceof Error ? cause.message : String(cause), 'See --help.', {
+      cause,
+    });
+  }
+  if (values.help) return undefined;
+  const { kinds, strategies } = values;
+  return {
+    pool: values.pool,
+    corpora: values.corpora,
+    out: values.out ?? values.pool,
+    figures: values.figures,
+    cache: values.cache,
+    ...(kinds !== undefined && { kinds: list(kinds) }),
+    ...(strategies !== undefined && { strategies: list(strategies) }),
+    documents: whole('documents', values.documents, 1),
+    tokens: whole('tokens', values.tokens, 2),
+    own: values.own,
+    threads: whole('threads', values.threads, 0),
+    seed: whole('seed', values.seed, 0),
+    reportOnly: values.report,
+  };
+}
+
+const list = (value: string) =>
+  value
+    .split(',')
+    .map((v) => v.trim())
+    .filter((v) => v !== '');
+
+function whole(name: string, value: string, least: number): number {
+  if (/^\d{1,9}$/.test(value) && Number(value) >= least) return Number(value);
+  throw new GanderError(
+    'request-invalid',
+    `--${name} is "${value}"; it must be a whole number from ${least}.`,
+    'See --help.',
+  );
+}
+
+/** The command that makes this report again, without a path of this machine in it. */
+export function commandOf(options: Options, cwd: string): string {
+  const relative = (folder: string) => path.relative(cwd, path.resolve(cwd, folder)).split(path.sep).join('/') || '.';
+  const words = [`--pool ${relative(options.pool)}`, `--corpora ${relative(options.corpora)}`];
+  if (options.kinds) words.push(`--kinds ${options.kinds.join(',')}`);
+  words.push(`--documents ${options.documents}`, `--tokens ${options.tokens}`);
+  if (options.strategies) words.push(`--strategies ${options.strategies.join(',')}`);
+  if (options.own) words.push('--own');
+  if (options.seed !== 1) words.push(`--seed ${options.seed}`);
+  return `npm run evaluate -- ${words.join(' ')}`;
+}

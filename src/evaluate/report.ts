@@ -1,0 +1,280 @@
+/** EVALUATION.md, from the evaluation's data alone. */
+import type { Interval } from '../trace/bootstrap.js';
+import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
+import type { Explanation, OracleAgreement, Shares } from './explain.js';
+import { labelOf, reference } from './strategies.js';
+import { type Cell, type Row, verdict } from './table.js';
+
+/** A figure's name and where it lies, as a link in the report. */
+export interface FigureLink {
+  readonly name: string;
+  readonly title: string;
+  readonly link: string;
+}
+
+export function report(evaluation: Evaluation, links: readonly FigureLink[], docs: string): string {
+  const picture = (name: string) => {
+    const found = links.find((f) => f.name === name);
+    return found ? [`![${found.title}](${found.link})`] : [];
+  };
+  const blocks = [
+    `# Evaluation of ${evaluation.pool.name}`,
+    ...partialNote(evaluation),
+    about(evaluation),
+    `How this is measured and what the words mean: [docs/evaluation.md](${docs}).`,
+  ];
+  for (const section of evaluation.sections) {
+    blocks.push(
+      `## ${section.part === 'heldout' ? 'Held-out documents' : 'Each expert’s own test split'}`,
+      sample(section),
+    );
+    if (section.rows.length === 0) {
+      blocks.push('Nothing was measured yet.');
+      continue;
+    }
+    blocks.push(...says(section));
+    if (section.part === 'heldout') blocks.push(...picture('difference'));
+    blocks.push(...tables(section));
+    if (section.explanation)
+      blocks.push(...explains(section, section.explanation, section.part === 'heldout' ? picture : () => []));
+  }
+  blocks.push(...notMeasured(evaluation));
+  return `${blocks.join('\n\n')}\n`;
+}
+
+const count = (n: number) => n.toLocaleString('en-US');
+const bits = (value: number) => value.toFixed(3);
+const signed = (value: number, digits = 4) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+const minus = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const span = ({ low, high }: Interval, of: (x: number) => string) => `[${of(low)}, ${of(high)}]`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i < left ? '---' : '--:'))), ...rows.map(line)].join('\n');
+}
+
+const details = (summary: string, ...blocks: readonly string[]) =>
+  ['<details>', `<summary>${summary}</summary>`, ...blocks, '</details>'].join('\n\n');
+
+function partialNote(evaluation: Evaluation): string[] {
+  if (!isPartial(evaluation)) return [];
+  const { done, total } = evaluation.work;
+  return [
+    `> **Partial run: ${count(done)} of ${count(total)} measurements.** What follows covers the documents that are done; ` +
+      'each row says how many. Run the command again to go on where it stopped.',
+  ];
+}
+
+function about({ pool, command, created, versions, machine, seed, documents, tokens }: Evaluation): string {
+  const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `- Command: \`${command}\``,
+    `- Date: ${created.slice(0, 10)}`,
+    `- Pool: ${pool.name} (\`${pool.id}\`, base ${pool.baseName}, ${pool.experts.length} experts), hash \`${pool.hash.slice(0, 16)}\``,
+    `- Versions: ${known.join(', ')}`,
+    `- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}`,
+    `- Sample: up to ${count(documents)} documents a kind, the first ${count(tokens)} tokens of each; bootstrap seed ${seed}`,
+  ].join('\n');
+}
+
+function sample({ part, found, rows }: Section): string {
+  const covered = rowOf({ kinds: [], rows }, reference)?.kinds ?? {};
+  const kinds = Object.entries(found).map(([kind, n]) => {
+    const done = covered[kind]?.documents ?? 0;
+    return done < n ? `${kind} (${done} of ${n})` : `${kind} (${n})`;
+  });
+  return part === 'heldout'
+    ? `Kinds that no expert was trained on, documents of each: ${kinds.join(', ')}.`
+    : `Packages that no expert was trained on, documents of each: ${kinds.join(', ')}.`;
+}
+
+/** What the table says, in sentences that its intervals bear out. */
+function says({ kinds, rows }: Section): string[] {
+  const base = rowOf({ kinds, rows }, reference)?.overall;
+  if (!base) return [];
+  const sorted = { better: [] as Row[], worse: [] as Row[], open: [] as Row[] };
+  for (const row of rows) {
+    const difference = row.overall?.difference;
+    if (difference) sorted[verdict(difference)].push(row);
+  }
+  const named = (group: readonly Row[]) => {
+    const singles = group.filter((row) => row.key.startsWith('single:'));
+    const names = group.filter((row) => !singles.includes(row)).map((row) => row.label);
+    if (singles.length > 0) names.push(`${singles.length} single expert${singles.length > 1 ? 's' : ''}`);
+    return names.length > 0 ? names.join('; ') : 'none';
+  };
+  return [
+    [
+      `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${kinds.length} kinds (${count(base.documents)} documents).`,
+      '',
+      `- better than it (the 95 % interval of the difference lies below 0): ${named(sorted.better)}`,
+      `- worse: ${named(sorted.worse)}`,
+      `- not told apart by this sample: ${named(sorted.open)}`,
+    ].join('\n'),
+  ];
+}
+
+function pickedNote({ picked }: Row): string {
+  return typeof picked === 'string' ? ` (${picked})` : '';
+}
+
+function tables({ kinds, rows, part }: Section): string[] {
+  const overall = table(
+    ['strategy', 'bits per byte', 'difference', '95 % interval', 'documents'],
+    rows
+      .filter((row) => row.overall)
+      .map((row) => {
+        const { bitsPerByte, difference, documents } = row.overall!;
+        return [
+          row.label + pickedNote(row),
+          bits(bitsPerByte),
+          difference ? signed(difference.value) : '',
+          difference ? span(difference, signed) : '',
+          count(documents),
+        ];
+      }),
+  );
+  const cellText = (cell: Cell | undefined) => {
+    if (!cell) return '—';
+    const told = cell.difference ? { better: ' ▼', worse: ' ▲', open: '' }[verdict(cell.difference)] : '';
+    return bits(cell.bitsPerByte) + told;
+  };
+  const isSingle = (row: Row) => row.key.startsWith('single:');
+  const byKind = (group: readonly Row[]) =>
+    table(
+      ['strategy', ...kinds],
+      group.map((row) => [row.label + pickedNote(row), ...kinds.map((kind) => cellText(row.kinds[kind]))]),
+    );
+  const counts = new Set(rows.map((row) => row.overall?.documents));
+  const singles = rows.filter(isSingle);
+  const oracle = rows.find((row) => row.key === 'oracle-kind')?.picked;
+  return [
+    '**Overall.** Each kind counts the same. Difference: bits per byte − those of phatgoose, k = 2, on the same documents; above 0 is worse.',
+    overall,
+    ...(counts.size > 1
+      ? [
+          'Rows cover different numbers of documents: compare the differences, which are paired, and not the bits per byte.',
+        ]
+      : []),
+    `**By ${part === 'heldout' ? 'kind' : 'domain'}.** ▼ better and ▲ worse than phatgoose, k = 2, where the 95 % interval leaves out 0.`,
+    byKind(rows.filter((row) => !isSingle(row))),
+    ...(typeof oracle === 'object'
+      ? [
+          `The oracle’s choice: ${Object.entries(oracle)
+            .map(([kind, expert]) => `${kind}: ${expert}`)
+            .join(', ')}.`,
+        ]
+      : []),
+    ...(singles.length > 0 ? [details('Single experts', byKind(singles))] : []),
+    details(
+      'Differences with their intervals',
+      ...kinds.map((kind) =>
+        table(
+          [kind, 'bits per byte', 'difference', '95 % interval', 'documents'],
+          rows
+            .filter((row) => row.kinds[kind])
+            .map((row) => {
+              const { bitsPerByte, difference, documents } = row.kinds[kind]!;
+              return [
+                row.label,
+                bits(bitsPerByte),
+                difference ? signed(difference.value) : '',
+                difference ? span(difference, signed) : '',
+                count(documents),
+              ];
+            }),
+        ),
+      ),
+    ),
+  ];
+}
+
+/** The `most` largest shares, each with its interval and how many times chance it is. */
+function leading({ share, interval }: Shares, experts: readonly string[], most = 3): string {
+  return [...share.keys()]
+    .sort((a, b) => share[b]! - share[a]! || a - b)
+    .slice(0, most)
+    .map((e) => `${experts[e]!} ${percent(share[e]!)} ${span(interval[e]!, (x) => (100 * x).toFixed(0))}`)
+    .join(', ');
+}
+
+function explains({ kinds, part }: Section, told: Explanation, picture: (name: string) => string[]): string[] {
+  const chance = 1 / told.experts.length;
+  const [low, high] = [Math.min(...told.effectiveByLayer), Math.max(...told.effectiveByLayer)];
+  const what = part === 'heldout' ? 'kind' : 'domain';
+  const out = [
+    `### What explains it${part === 'heldout' ? '' : ': own test splits'}`,
+    `**Use.** Share of all choices (token × module) that went to each expert; chance ${percent(chance)}. In brackets: 95 % intervals over documents, in %. ` +
+      `Use over all ${what}s is as varied as ${told.effective.toFixed(1)} evenly used experts of ${told.experts.length}` +
+      ` (single layers: ${low.toFixed(1)} to ${high.toFixed(1)}).`,
+    ...picture('usage'),
+    table(
+      [what, 'most used', 'effective experts', 'documents'],
+      told.kinds.map((use) => [use.kind, leading(use, told.experts), use.effective.toFixed(1), count(use.documents)]),
+      2,
+    ),
+  ];
+  const mixed = told.kinds.filter((use) => use.regions.length > 1);
+  if (mixed.length > 0) {
+    out.push(
+      '**Within a document.** The same by region. Moved: the share of choices that would have to change for the region to be used like the rest of its documents.',
+      table(
+        [what, 'region', 'most used', 'moved', 'tokens', 'documents'],
+        mixed.flatMap((use) =>
+          use.regions.map((region) => [
+            use.kind,
+            region.name,
+            leading(region, told.experts),
+            percent(region.moved),
+            count(region.tokens),
+            count(region.documents),
+          ]),
+        ),
+        3,
+      ),
+    );
+  }
+  if (told.oracle) {
+    const line = (name: string, { same, chance: apart, rank, documents }: OracleAgreement) => [
+      name,
+      `${percent(same.value)} ${span(same, (x) => (100 * x).toFixed(0))}`,
+      percent(apart),
+      Number.isNaN(rank.value) ? '—' : `${minus(rank.value, 2)} ${span(rank, (x) => minus(x, 2))}`,
+      count(documents),
+    ];
+    const agreements = told.oracle.kinds;
+    out.push(
+      '**Against the oracle.** Is the most used expert the best single one for the document, and do usage and gain over base rank the experts alike (Spearman; chance 0)? ' +
+        'By chance: what the first would be if both were drawn apart, each as often as it was seen. The PHATGOOSE paper reports that routing correlates poorly with the oracle and uses many experts.',
+      table(
+        [what, 'most used is best', 'by chance', 'rank correlation', 'documents'],
+        [line('all', told.oracle), ...kinds.filter((k) => agreements[k]).map((k) => line(k, agreements[k]!))],
+      ),
+    );
+  }
+  const { entropy } = told;
+  const known = entropy.byLayer.flatMap((h, l) => (h === null ? [] : [[entropy.layers[l]!, h] as const]));
+  if (known.length > 0) {
+    const sorted = [...known].sort((a, b) => a[1] - b[1]);
+    const [first, last] = [sorted[0]!, sorted.at(-1)!];
+    const byKind = entropy.kinds.flatMap((kind, k) => {
+      const h = entropy.byKind[k];
+      return h === null || h === undefined ? [] : [`${kind} ${h.toFixed(2)}`];
+    });
+    out.push(
+      `**How decided.** Entropy over all experts ÷ ln ${told.experts.length} (1: even). By kind of module: ${byKind.join(', ')}. ` +
+        `Most decided: layer ${first[0]} (${first[1].toFixed(2)}); least: layer ${last[0]} (${last[1].toFixed(2)}).`,
+      ...picture('entropy'),
+    );
+  }
+  return out;
+}
+
+function notMeasured({ missing, failures }: Evaluation): string[] {
+  const lines = [
+    ...missing.map((key) => `- ${labelOf(key)}: the pool has not what it needs`),
+    ...failures.map((f) => `- ${labelOf(f.strategy)} on ${f.kind}, ${f.path}: ${f.message}`),
+  ];
+  return lines.length > 0 ? ['## Not measured', lines.join('\n')] : [];
+}

@@ -1,0 +1,106 @@
+/**
+ * What has been measured, one JSON line each, so that an interrupted evaluation goes on where it stopped. A line is
+ * keyed by the pool's and the document's content: a changed pool or text is measured anew.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import type { Score } from '../engine/api.js';
+
+/** Raised when a line means something else than before. */
+const version = 1;
+
+const counts = z.array(z.number());
+
+/** What the reference strategy's trace of one document says; [N] experts, [L] layers, [K] kinds of modules. */
+const explained = z.object({
+  experts: z.array(z.string()),
+  layers: counts,
+  kinds: z.array(z.string()),
+  tokens: z.number(),
+  /** [N] choices. */
+  counts,
+  /** Cells (token × module) and choices. */
+  cells: z.number(),
+  choices: z.number(),
+  /** [L][N] choices. */
+  byLayer: z.array(counts),
+  /** [L][K] sums of the normalised entropy, and the cells summed. */
+  entropy: z.array(counts),
+  entropyCells: z.array(counts),
+  /** By name of the region. */
+  regions: z.record(z.string(), z.object({ tokens: z.number(), counts, choices: z.number() })),
+  versions: z.record(z.string(), z.string()),
+});
+
+export type Explained = z.infer<typeof explained>;
+
+const line = z.object({
+  version: z.literal(version),
+  pool: z.string(),
+  document: z.string(),
+  strategy: z.string(),
+  score: z.object({ bits: z.number(), bytes: z.number(), tokens: z.number() }).exactOptional(),
+  explained: explained.exactOptional(),
+});
+
+export class Results {
+  readonly #file: string | undefined;
+  readonly #pool: string;
+  readonly #scores = new Map<string, Score>();
+  readonly #explained = new Map<string, Explained>();
+
+  /** @param file read if it is there, appended to; undefined: in memory only */
+  constructor(pool: string, file?: string) {
+    this.#pool = pool;
+    this.#file = file;
+    if (file === undefined) return;
+    mkdirSync(path.dirname(file), { recursive: true });
+    if (!existsSync(file)) return;
+    const content = readFileSync(file, 'utf8');
+    for (const row of content.split('\n')) this.#take(row);
+    // A line that was cut short by a crash must not swallow the next one.
+    if (content !== '' && !content.endsWith('\n')) appendFileSync(file, '\n');
+  }
+
+  #take(row: string): void {
+    let json: unknown;
+    try {
+      json = JSON.parse(row);
+    } catch {
+      return; // cut short: it is measured again
+    }
+    const parsed = line.safeParse(json);
+    if (!parsed.success || parsed.data.pool !== this.#pool) return;
+    const { document, strategy, score, explained } = parsed.data;
+    if (score) this.#scores.set(key(document, strategy), score);
+    if (explained) this.#explained.set(key(document, strategy), explained);
+  }
+
+  score(document: string, strategy: string): Score | undefined {
+    return this.#scores.get(key(document, strategy));
+  }
+
+  explained(document: string, strategy: string): Explained | undefined {
+    return this.#explained.get(key(document, strategy));
+  }
+
+  addScore(document: string, strategy: string, { bits, bytes, tokens }: Score): void {
+    const score = { bits, bytes, tokens };
+    this.#scores.set(key(document, strategy), score);
+    this.#append({ document, strategy, score });
+  }
+
+  addExplained(document: string, strategy: string, explained: Explained): void {
+    this.#explained.set(key(document, strategy), explained);
+    this.#append({ document, strategy, explained });
+  }
+
+  /** At once and as a whole: whatever ends the process next, the line is there. */
+  #append(entry: Omit<z.infer<typeof line>, 'version' | 'pool'>): void {
+    if (this.#file === undefined) return;
+    appendFileSync(this.#file, `${JSON.stringify({ version, pool: this.#pool, ...entry })}\n`);
+  }
+}
+
+const key = (document: string, strategy: string) => `${document} ${strategy}`;

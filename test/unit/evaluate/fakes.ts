@@ -1,0 +1,89 @@
+import type { Engine, PoolInfo, RouteRequest, RunOptions, Score } from '../../../src/engine/api.js';
+import type { Document, Part } from '../../../src/evaluate/documents.js';
+import { keyOf } from '../../../src/evaluate/strategies.js';
+import { GanderError } from '../../../src/shared/errors.js';
+import type { Trace } from '../../../src/trace/trace.js';
+
+const expert = (id: string) => ({ id, name: id, rank: 4, bytes: 1, folder: `/pool/experts/${id}` });
+
+export const pool: PoolInfo = {
+  id: 'fake',
+  name: 'Fake pool',
+  folder: '/pool',
+  hash: 'abcdef0123456789abcdef',
+  baseName: 'Fake base',
+  contextLength: 512,
+  topK: 2,
+  experts: ['a', 'b', 'c'].map(expert),
+  modules: [
+    { path: 'layers.0.q', layer: 0, kind: 'q' },
+    { path: 'layers.1.up', layer: 1, kind: 'up' },
+  ],
+  strategies: ['base', 'single', 'phatgoose', 'merged', 'arrow', 'average-activation'],
+  warnings: [],
+};
+
+export function doc(kind: string, text: string, part: Part = 'heldout', path = `${text}.txt`): Document {
+  return { part, kind, package: 'npm:x@1', path, text, hash: `hash of ${text}` };
+}
+
+/** One token a character, k = 1; `choose` says who takes each token. Affinity 4 for the chosen, 0 for the others. */
+export function traceOf(text: string, choose: (t: number, m: number) => number): Trace {
+  const T = text.length;
+  const N = pool.experts.length;
+  const M = pool.modules.length;
+  const chosen = Int16Array.from({ length: M * T }, (_, i) => choose(i % T, Math.floor(i / T)));
+  return {
+    text,
+    done: T,
+    strategy: { name: 'phatgoose', k: 1 },
+    interventions: [],
+    tokens: {
+      ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
+      start: Int32Array.from({ length: T }, (_, t) => t),
+      end: Int32Array.from({ length: T }, (_, t) => t + 1),
+      text: text.split(''),
+    },
+    modules: pool.modules,
+    experts: pool.experts,
+    k: 1,
+    predictions: 0,
+    affinity: Float32Array.from({ length: M * T * N }, (_, i) => (chosen[Math.floor(i / N)] === i % N ? 4 : 0)),
+    chosen,
+    weight: new Float32Array(M * T).fill(1),
+    pool: { id: pool.id, name: pool.name, hash: pool.hash },
+    tokenizer: { hash: 't' },
+    versions: { onnxruntime: '1.0.0' },
+    created: '2026-01-01T00:00:00Z',
+  };
+}
+
+/** Scores by a function of strategy and text; routes everything to expert a. */
+export class FakeEngine implements Engine {
+  readonly asked: string[] = [];
+  constructor(readonly bitsOf: (key: string, text: string) => number = () => 8) {}
+
+  pool() {
+    return Promise.resolve(pool);
+  }
+
+  score({ text, strategy }: RouteRequest, { signal }: RunOptions = {}): Promise<Score> {
+    const key = keyOf(strategy);
+    this.asked.push(`${key} ${text}`);
+    if (signal?.aborted) return Promise.reject(new GanderError('cancelled', 'cancelled', 'again'));
+    return Promise.resolve({ bits: this.bitsOf(key, text), bytes: 10, tokens: 5 });
+  }
+
+  route({ text }: RouteRequest): Promise<Trace> {
+    this.asked.push(`trace ${text}`);
+    return Promise.resolve(traceOf(text, () => 0));
+  }
+
+  generate(): never {
+    throw new Error('not asked here');
+  }
+  attribute(): never {
+    throw new Error('not asked here');
+  }
+  dispose(): void {}
+}

@@ -1,0 +1,55 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { explain } from '../../../src/evaluate/explain.js';
+import { Results } from '../../../src/evaluate/results.js';
+import { traceOf } from './fakes.js';
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'gander-test-'));
+  file = path.join(folder, 'deeper/results.jsonl');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const score = { bits: 12.5, bytes: 7, tokens: 3 };
+
+describe('results', () => {
+  it('are there again after a restart, exactly', () => {
+    const explained = explain(
+      traceOf('text', (t) => t % 3),
+      [],
+    );
+    const first = new Results('pool', file);
+    first.addScore('d', 'base', { ...score, bits: 0.1 + 0.2 });
+    first.addExplained('d', 'phatgoose:2', explained);
+    const again = new Results('pool', file);
+    expect(again.score('d', 'base')).toEqual({ ...score, bits: 0.1 + 0.2 });
+    expect(again.explained('d', 'phatgoose:2')).toEqual(explained);
+    expect(again.score('d', 'phatgoose:2')).toBeUndefined();
+    expect(again.score('e', 'base')).toBeUndefined();
+  });
+
+  it('of another pool do not count', () => {
+    new Results('pool', file).addScore('d', 'base', score);
+    expect(new Results('other', file).score('d', 'base')).toBeUndefined();
+  });
+
+  it('survive a line that was cut short', () => {
+    new Results('pool', file).addScore('d', 'base', score);
+    appendFileSync(file, readFileSync(file, 'utf8').slice(0, 40));
+    const second = new Results('pool', file);
+    expect(second.score('d', 'base')).toEqual(score);
+    second.addScore('e', 'base', score);
+    expect(new Results('pool', file).score('e', 'base')).toEqual(score);
+  });
+
+  it('of another version are measured again', () => {
+    new Results('pool', file).addScore('d', 'base', score);
+    const old = readFileSync(file, 'utf8').replace('"version":1', '"version":0').replace('"d"', '"old"');
+    appendFileSync(file, old);
+    expect(new Results('pool', file).score('old', 'base')).toBeUndefined();
+  });
+});

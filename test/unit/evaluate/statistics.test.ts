@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { argmax, ranks, spearman, stratified } from '../../../src/evaluate/statistics.js';
+import { random } from '../../../src/trace/bootstrap.js';
+
+describe('stratified bootstrap', () => {
+  const sample = (n: number, shift: number, seed: number) => {
+    const next = random(seed);
+    return { parts: Array.from({ length: n }, () => shift + next() - 0.5), wholes: Array.from({ length: n }, () => 1) };
+  };
+
+  it('is the mean of the strata, whatever their sizes', () => {
+    const { value } = stratified([
+      { parts: [1, 1, 1, 1], wholes: [1, 1, 1, 1] },
+      { parts: [3], wholes: [1] },
+    ]);
+    expect(value).toBe(2);
+  });
+
+  it('is a ratio of sums, not a mean of ratios', () => {
+    expect(stratified([{ parts: [1, 9], wholes: [10, 10] }]).value).toBe(0.5);
+    expect(stratified([{ parts: [1, 9], wholes: [1, 99] }]).value).toBe(0.1);
+  });
+
+  it('has no width where documents do not differ, and repeats by seed', () => {
+    expect(stratified([{ parts: [2, 2, 2], wholes: [4, 4, 4] }])).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
+    const strata = [sample(20, 0, 3)];
+    expect(stratified(strata, { seed: 5 })).toEqual(stratified(strata, { seed: 5 }));
+    expect(stratified(strata, { seed: 5 })).not.toEqual(stratified(strata, { seed: 6 }));
+  });
+
+  it('has the width of the normal interval of a stratified mean', () => {
+    const strata = [sample(60, 0, 1), sample(60, 1, 2)];
+    const { low, high } = stratified(strata, { resamples: 4000 });
+    const variance = strata.map(({ parts }) => {
+      const m = parts.reduce((a, b) => a + b) / 60;
+      return parts.reduce((s, x) => s + (x - m) ** 2, 0) / 60 / 60;
+    });
+    const normal = 2 * 1.96 * Math.sqrt((variance[0]! + variance[1]!) / 4);
+    expect((high - low) / normal).toBeCloseTo(1, 1);
+  });
+
+  it('covers the true value about as often as it says', () => {
+    let covered = 0;
+    for (let i = 0; i < 200; i++) {
+      const { low, high } = stratified([sample(30, 0.2, 100 + i), sample(30, -0.2, 900 + i)], { resamples: 300 });
+      if (low <= 0 && 0 <= high) covered++;
+    }
+    expect(covered / 200).toBeGreaterThan(0.9);
+    expect(covered / 200).toBeLessThan(0.99);
+  });
+
+  it('is not a number of nothing', () => {
+    expect(stratified([]).value).toBeNaN();
+    expect(stratified([{ parts: [], wholes: [] }]).low).toBeNaN();
+  });
+});
+
+describe('ranks', () => {
+  it('shares the rank of equals', () => {
+    expect(ranks([10, 20, 20, 5])).toEqual([2, 3.5, 3.5, 1]);
+    expect(ranks([])).toEqual([]);
+  });
+
+  it('correlates by rank alone', () => {
+    expect(spearman([1, 2, 3], [1, 10, 1000])).toBeCloseTo(1);
+    expect(spearman([1, 2, 3], [3, 2, 1])).toBeCloseTo(-1);
+    expect(spearman([1, 2, 3, 4], [1, 2, 4, 3])).toBeCloseTo(0.8);
+    expect(spearman([1, 1, 1], [1, 2, 3])).toBeNaN();
+  });
+
+  it('takes the first of equals as the largest', () => {
+    expect(argmax([1, 3, 3])).toBe(1);
+    expect(argmax([])).toBe(-1);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { choose, keyOf, labelOf, mainStrategies, strategyOf } from '../../../src/evaluate/strategies.js';
+import { pool } from './fakes.js';
+
+describe('strategies', () => {
+  it('go by a short name, there and back', () => {
+    for (const key of [...mainStrategies, 'single:a b']) expect(keyOf(strategyOf(key))).toBe(key);
+  });
+
+  it.each(['', 'phatgoose', 'phatgoose:0', 'phatgoose:x', 'base:2', 'single', 'best'])('"%s" is none', (key) => {
+    expect(() => strategyOf(key)).toThrow('not a strategy');
+  });
+
+  it('are all of the pool’s by default, singles last, and what it lacks is named', () => {
+    const { main, singles, missing } = choose(pool);
+    expect(main).toEqual([
+      'base',
+      'phatgoose:2',
+      'phatgoose:1',
+      'phatgoose:3',
+      'merged',
+      'average-activation:2',
+      'arrow:3',
+    ]);
+    expect(singles).toEqual(['single:a', 'single:b', 'single:c']);
+    expect(missing).toEqual(['retrieval', 'multitask']);
+  });
+
+  it('always have what all is compared with', () => {
+    expect(choose(pool, ['base'])).toEqual({ main: ['base', 'phatgoose:2'], singles: [], missing: [] });
+    expect(choose(pool, ['single', 'base', 'base', 'arrow:1']).main).toEqual(['base', 'phatgoose:2', 'arrow:1']);
+    expect(() => choose(pool, ['single:z'])).toThrow('no expert for "single:z"');
+  });
+
+  it('read well', () => {
+    expect(labelOf('average-activation:2')).toBe('average activation, k = 2');
+    expect(labelOf('single:sql')).toBe('single: sql');
+    expect(labelOf('base')).toBe('base');
+  });
+});
