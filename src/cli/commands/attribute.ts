@@ -1,0 +1,85 @@
+import { textTokens } from '../../trace/access.js';
+import { decimal, plain, tokenText, visible } from '../../trace/label.js';
+import type { Command } from '../command.js';
+import { readInput } from '../input.js';
+import { json, runJson } from '../json.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import { fit, table } from '../terminal.js';
+import { expertName } from '../traceTable.js';
+
+/** Experts a line names. */
+const named = 3;
+
+export const attribute: Command = {
+  name: 'attribute',
+  summary: 'knock out each expert in turn and show how every token’s log-probability changes',
+  usage: ['[text]', '--file <file>', '< file'],
+  options: { ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  async run({ args, out, open, progress, paint, signal }) {
+    const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
+    const { engine, pool } = await open();
+    const request = { text, ...askedFor(args, pool) };
+    const trace = await engine.route(request, { signal });
+    const { experts, logProb, change } = await engine.attribute(request, {
+      signal,
+      onProgress: progress.count('attributing'),
+    });
+    progress.clear();
+    const n = experts.length;
+    const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
+    const tokens = textTokens(trace);
+    const totals = experts.map((_, e) => total(tokens, (t) => change[t * n + e]!));
+    if (args.flag('json')) {
+      const rows = Array.from(trace.tokens.ids, (id, t) => ({
+        index: t,
+        id,
+        text: tokenText(trace, t),
+        logProb: logProb[t],
+        change: rowOf(t),
+      }));
+      out(
+        json({ ...runJson(trace), text, experts: experts.map((e, i) => ({ ...e, total: totals[i] })), tokens: rows }),
+      );
+      return;
+    }
+    const rows = [...tokens].map((t) => {
+      const changes = rowOf(t);
+      const most = [...changes.keys()]
+        .filter((e) => changes[e]! !== 0)
+        .sort((a, b) => Math.abs(changes[b]!) - Math.abs(changes[a]!));
+      const cells = most.filter((e) => !Number.isNaN(changes[e]!)).slice(0, named);
+      return [
+        String(t),
+        fit(visible(tokenText(trace, t)), 16),
+        decimal(logProb[t]!),
+        ...Array.from({ length: named }, (_, i) => {
+          const e = cells[i];
+          return e === undefined
+            ? ''
+            : `${signed(changes[e]!).padStart(7)} ${paint.expert(e, fit(expertName({ experts }, e), 16))}`;
+        }),
+      ];
+    });
+    out(table(['#', 'token', 'log p', 'change without', '', ''], rows, 'rlrlll', paint));
+    const order = [...totals.keys()].sort((a, b) => totals[a]! - totals[b]!);
+    out('\n');
+    out(
+      table(
+        ['expert', 'change without, all tokens'],
+        order.map((e) => [expertName({ experts }, e), signed(totals[e]!)]),
+        'lr',
+        paint,
+      ),
+    );
+    out(`\nNegative: the text owes to the expert. Strategy ${plain(request.strategy.name)}, nats.\n`);
+  },
+};
+
+function signed(x: number): string {
+  return `${x > 0 ? '+' : ''}${decimal(x, 3)}`;
+}
+
+/** Over those that are defined. */
+function total(tokens: Int32Array, of: (t: number) => number): number {
+  return tokens.reduce((sum, t) => sum + (Number.isNaN(of(t)) ? 0 : of(t)), 0);
+}

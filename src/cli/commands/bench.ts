@@ -1,0 +1,102 @@
+import { performance } from 'node:perf_hooks';
+import { textTokens } from '../../trace/access.js';
+import { decimal } from '../../trace/label.js';
+import type { Trace } from '../../trace/trace.js';
+import type { Command, Options } from '../command.js';
+import { json } from '../json.js';
+import { engineOptions, jsonOption } from '../options.js';
+import { table } from '../terminal.js';
+import { parseCount } from '../words.js';
+
+const options = {
+  runs: { type: 'string', value: 'n', help: 'how often each is run; medians are shown (default: 5)' },
+} as const satisfies Options;
+
+const lengths = [64, 256, 1024];
+const generated = 32;
+
+/** Prose and code by turns, so that every expert has something to do. */
+const passage =
+  'The river was low that year, and the old bridge stood on dry stones. def mean(values): return sum(values) / len(values) ' +
+  'SELECT name, count(*) FROM birds WHERE seen > 3 GROUP BY name; If x + 3 = 10, then x = 7, and its square is 49. ';
+
+export const bench: Command = {
+  name: 'bench',
+  summary: 'how fast this machine routes and generates with a pool',
+  usage: [''],
+  options: { ...options, ...jsonOption, ...engineOptions },
+  async run({ args, out, open, progress, paint, signal }) {
+    args.noPositionals();
+    const runs = parseCount(args.text('runs') ?? '5', '--runs');
+    const startedAt = performance.now();
+    const { engine, pool } = await open();
+    const strategy = { name: 'phatgoose', k: pool.topK } as const;
+    progress.say('starting');
+    const once = await engine.route({ text: passage, strategy }, { signal });
+    const start = performance.now() - startedAt;
+
+    const routes: { tokens: number; ms: number }[] = [];
+    for (const tokens of lengths.filter((n) => n < pool.contextLength)) {
+      const text = ofTokens(tokens, once);
+      let done = 0;
+      const times: number[] = [];
+      for (let r = 0; r < runs; r++) {
+        progress.say(`routing ${tokens} tokens, run ${r + 1} of ${runs}`);
+        times.push(await timed(async () => (done = (await engine.route({ text, strategy }, { signal })).done)));
+      }
+      routes.push({ tokens: done, ms: median(times) });
+    }
+    // A model may end its text early: what was made is counted.
+    const request = { text: 'Once', strategy, maxTokens: generated };
+    const prompt = (await engine.route({ text: request.text, strategy }, { signal })).done;
+    let made = 0;
+    const times: number[] = [];
+    for (let r = 0; r < runs; r++) {
+      progress.say(`generating ${generated} tokens, run ${r + 1} of ${runs}`);
+      times.push(await timed(async () => (made = (await engine.generate(request, { signal })).done - prompt)));
+    }
+    progress.clear();
+    const perSecond = (1000 * made) / median(times);
+    const peak = process.resourceUsage().maxRSS / 1024;
+    if (args.flag('json')) {
+      out(
+        json({
+          pool: { id: pool.id, hash: pool.hash },
+          startMs: start,
+          route: routes,
+          generateTokensPerSecond: perSecond,
+          peakMegabytes: peak,
+        }),
+      );
+      return;
+    }
+    const rows = [
+      ['start (cached graph, if there was one)', `${decimal(start, 0)} ms`],
+      ...routes.map(({ tokens, ms }) => [`route ${tokens} tokens`, `${decimal(ms, 1)} ms`]),
+      [`generate ${made} tokens`, `${decimal(perSecond, 1)} tokens/s`],
+      ['peak memory', `${decimal(peak, 0)} MB`],
+    ];
+    out(table(['median of ' + String(runs), ''], rows, 'lr', paint));
+  },
+};
+
+/** A text of about so many tokens: whole passages, then part of one. */
+function ofTokens(tokens: number, once: Trace): string {
+  const text = textTokens(once);
+  const rest = text[(tokens % text.length) - 1];
+  return (
+    passage.repeat(Math.floor(tokens / text.length)) + passage.slice(0, rest === undefined ? 0 : once.tokens.end[rest])
+  );
+}
+
+async function timed(act: () => Promise<unknown>): Promise<number> {
+  const from = performance.now();
+  await act();
+  return performance.now() - from;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

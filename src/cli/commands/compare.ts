@@ -1,0 +1,166 @@
+import { type Agreement, type Difference, difference } from '../../trace/difference.js';
+import { decodeTrace } from '../../trace/file.js';
+import { decimal, interventionText, percent, plain, strategyText, tokenText, visible } from '../../trace/label.js';
+import type { Trace } from '../../trace/trace.js';
+import type { Command, Context, Options } from '../command.js';
+import { readBytes, readInput, readText } from '../input.js';
+import { json, runJson } from '../json.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
+import { fit, type Paint, table } from '../terminal.js';
+import { expertName } from '../traceTable.js';
+import { UsageError } from '../usage.js';
+import { checkExperts, parseStrategy } from '../words.js';
+
+const options = {
+  text: { type: 'string', short: 't', value: 'text', help: 'the text' },
+  file: {
+    type: 'string',
+    short: 'f',
+    multiple: true,
+    value: 'file',
+    help: 'read a text from a file; twice for two texts',
+  },
+  with: { type: 'string', short: 'w', value: 'strategy', help: 'the second run’s strategy' },
+} as const satisfies Options;
+
+/** Tokens that a table names. */
+const named = 10;
+
+export const compare: Command = {
+  name: 'compare',
+  summary: 'what differs between two strategies, two texts, a what-if, or two trace files',
+  usage: [
+    '[text] --with <strategy>',
+    '[text] --knock-out <expert>',
+    '<text> <text>',
+    '<a.safetensors> <b.safetensors>',
+  ],
+  options: { ...options, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  async run(context) {
+    const { args, out, paint } = context;
+    const [a, b] = await bothTraces(context);
+    const d = difference(a, b);
+    out(args.flag('json') ? json(differenceJson(a, b, d)) : differenceTable(a, b, d, paint));
+  },
+};
+
+async function bothTraces({ args, open, progress, signal }: Context): Promise<[Trace, Trace]> {
+  const { positionals } = args;
+  const traceFiles = positionals.filter((name) => name.endsWith('.safetensors'));
+  if (traceFiles.length > 0) {
+    if (traceFiles.length !== 2 || positionals.length !== 2) throw new UsageError('Give two trace files to compare.');
+    return [decodeTrace(readBytes(traceFiles[0]!)), decodeTrace(readBytes(traceFiles[1]!))];
+  }
+  const texts = await readTexts(args.text('text'), args.list('file'), positionals);
+  const other = args.text('with');
+  const changed = other !== undefined || ['knock-out', 'force', 'tilt'].some((name) => args.list(name).length > 0);
+  if (texts.length === 1 && !changed) {
+    throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
+  }
+  const { engine, pool } = await open();
+  const { strategy, interventions } = askedFor(args, pool);
+  const second = other === undefined ? strategy : parseStrategy(other, pool, kOf(args));
+  checkExperts(pool, [second], []);
+  const a = await engine.route({ text: texts[0]!, strategy }, { signal, onProgress: progress.count('first run') });
+  const b = await engine.route(
+    { text: texts.at(-1)!, strategy: second, interventions },
+    { signal, onProgress: progress.count('second run') },
+  );
+  progress.clear();
+  return [a, b];
+}
+
+async function readTexts(
+  text: string | undefined,
+  files: readonly string[],
+  positionals: readonly string[],
+): Promise<string[]> {
+  const texts = [
+    ...(text === undefined ? [] : [text]),
+    ...files.filter((f) => f !== '-').map(readText),
+    ...positionals.filter((p) => p !== '-'),
+  ];
+  if (texts.length > 2) throw new UsageError('More than two texts are given.');
+  if (texts.length === 0 || files.includes('-') || positionals.includes('-'))
+    texts.push(await readInput({ file: '-' }, []));
+  return texts;
+}
+
+/** Columns with the largest changes of what a side knows, most first. */
+function strongest(values: Float32Array): number[] {
+  return [...values.keys()]
+    .filter((c) => !Number.isNaN(values[c]!) && values[c] !== 0)
+    .sort((x, y) => Math.abs(values[y]!) - Math.abs(values[x]!))
+    .slice(0, named);
+}
+
+function differenceTable(a: Trace, b: Trace, d: Difference, paint: Paint): string {
+  const same = d.alignment.same.reduce((sum, x) => sum + x, 0);
+  const run = (trace: Trace) =>
+    [strategyText(trace.strategy), ...trace.interventions.map(interventionText)].map(plain).join(', ');
+  const agreement = (name: string, x: Agreement) => [
+    name,
+    percent(x.flipped),
+    `${percent(x.saturation)} (${percent(x.chanceSaturation)})`,
+    `${decimal(x.jaccard)} (${decimal(x.chanceJaccard)})`,
+    decimal(x.divergence, 3),
+  ];
+  const byUsage = [...d.usage.keys()]
+    .sort((x, y) => Math.abs(d.usage[y]!) - Math.abs(d.usage[x]!))
+    .filter((e) => d.usage[e] !== 0);
+  const parts = [
+    `a  ${run(a)}, ${a.done} tokens\nb  ${run(b)}, ${b.done} tokens\n${same} tokens are the same\n`,
+    table(
+      ['layer', 'choices changed', 'saturation (chance)', 'Jaccard (chance)', 'divergence of p, bits'],
+      [...d.layers.map((layer, i) => agreement(String(layer), d.byLayer[i]!)), agreement('all', d.all)],
+      'lrrrr',
+      paint,
+    ),
+  ];
+  if (byUsage.length > 0) {
+    const rows = byUsage.map((e) => [expertName(d, e), signed(100 * d.usage[e]!, 1)]);
+    parts.push(table(['expert', 'usage, b − a, % points'], rows, 'lr', paint));
+  }
+  const changed = strongest(d.logProb);
+  if (changed.length > 0) {
+    const rows = changed.map((c) => {
+      const t = d.alignment.a[c]!;
+      return [
+        String(t),
+        fit(visible(tokenText(a, t)), 24),
+        decimal(a.logProb![t]!),
+        signed(d.logProb[c]!, 3),
+        decimal(d.predictions[c]!, 4),
+      ];
+    });
+    parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL of next ≥'], rows, 'rlrrr', paint));
+  }
+  return parts.join('\n');
+}
+
+function signed(x: number, digits: number): string {
+  return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
+}
+
+function differenceJson(a: Trace, b: Trace, d: Difference): object {
+  const columns = Array.from(d.alignment.same, (same, c) => {
+    const [ta, tb] = [d.alignment.a[c]!, d.alignment.b[c]!];
+    let flipped = 0;
+    if (same) for (let m = 0; m < d.modules.length; m++) flipped += d.flips[m * d.alignment.same.length + c]!;
+    return {
+      a: ta < 0 ? null : ta,
+      b: tb < 0 ? null : tb,
+      same: same === 1,
+      text: ta < 0 ? tokenText(b, tb) : tokenText(a, ta),
+      ...(same && { flippedChoices: flipped, logProb: d.logProb[c]!, klOfNextAtLeast: d.predictions[c]! }),
+    };
+  });
+  return {
+    a: { ...runJson(a), text: a.text },
+    b: { ...runJson(b), text: b.text },
+    all: d.all,
+    layers: d.layers.map((layer, i) => ({ layer, ...d.byLayer[i]! })),
+    usage: d.experts.map((e, i) => ({ id: e.id, difference: d.usage[i] })),
+    tokens: columns,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Command, Options } from '../command.js';
+import { readInput } from '../input.js';
+import { json, traceJson } from '../json.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import { save, saveOptions } from '../save.js';
+import { traceTable } from '../traceTable.js';
+import { UsageError } from '../usage.js';
+import { parseCount, parseNumber } from '../words.js';
+
+const options = {
+  'max-tokens': { type: 'string', short: 'n', value: 'n', help: 'at most so many new tokens (default: 64)' },
+  temperature: { type: 'string', value: 'x', help: '0 takes the likeliest token (default: 0)' },
+  'top-p': { type: 'string', value: 'x', help: 'sample among the likeliest tokens up to this mass (default: 1)' },
+  seed: { type: 'string', value: 'n', help: 'of the sampling (default: 0)' },
+  table: { type: 'boolean', help: 'also show which experts each token went to' },
+} as const satisfies Options;
+
+export const generate: Command = {
+  name: 'generate',
+  summary: 'go on with a text, each new token routed',
+  usage: ['[text]', '--file <file>', '< file'],
+  options: {
+    ...textOptions,
+    ...options,
+    ...strategyOptions,
+    ...interventionOptions,
+    ...jsonOption,
+    ...saveOptions,
+    ...engineOptions,
+  },
+  async run({ args, out, open, progress, paint, columns, interactive, signal }) {
+    const number = (name: keyof typeof options, low: number, high: number): number | undefined => {
+      const given = args.text(name);
+      if (given === undefined) return undefined;
+      const x = parseNumber(given, `--${name}`);
+      if (x < low || x > high) throw new UsageError(`--${name} is ${given}; it must be from ${low} to ${high}.`);
+      return x;
+    };
+    const maxTokens = parseCount(args.text('max-tokens') ?? '64', '--max-tokens');
+    const temperature = number('temperature', 0, 100);
+    const topP = number('top-p', 0, 1);
+    const seed = number('seed', 0, 2 ** 32 - 1);
+    const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
+    const { engine, pool } = await open();
+    const asJson = args.flag('json');
+    // A terminal shows the text as it comes, but must not obey control characters in it.
+    let written = text.length;
+    const show = (whole: string) => {
+      const more = whole.slice(written);
+      written = Math.max(written, whole.length);
+      if (!asJson) out(interactive ? more.replace(/[^\P{Cc}\n\t]/gu, '·') : more);
+    };
+    const trace = await engine.generate(
+      {
+        text,
+        ...askedFor(args, pool),
+        maxTokens,
+        ...(temperature !== undefined && { temperature }),
+        ...(topP !== undefined && { topP }),
+        ...(seed !== undefined && { seed }),
+      },
+      {
+        signal,
+        onPartial: (partial) => {
+          // The bytes of a character may come one token at a time: U+FFFD stands for one that is not whole yet.
+          if (partial.text.length > written && !partial.text.endsWith('\ufffd')) {
+            progress.clear();
+            show(partial.text);
+          }
+        },
+      },
+    );
+    progress.clear();
+    show(trace.text);
+    save(trace, args);
+    if (asJson) out(json({ prompt: text, completion: trace.text.slice(text.length), ...traceJson(trace) }));
+    else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');
+  },
+};

@@ -1,0 +1,31 @@
+import type { Command } from '../command.js';
+import { readInput } from '../input.js';
+import { json, traceJson } from '../json.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import { save, saveOptions } from '../save.js';
+import { traceTable } from '../traceTable.js';
+
+export const route: Command = {
+  name: 'route',
+  summary: 'route a text and show which experts each token went to',
+  usage: ['[text]', '--file <file>', '< file'],
+  options: {
+    ...textOptions,
+    ...strategyOptions,
+    ...interventionOptions,
+    ...jsonOption,
+    ...saveOptions,
+    ...engineOptions,
+  },
+  async run({ args, out, open, progress, paint, columns, signal }) {
+    const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
+    const { engine, pool } = await open();
+    const trace = await engine.route(
+      { text, ...askedFor(args, pool) },
+      { signal, onProgress: progress.count('routing') },
+    );
+    progress.clear();
+    save(trace, args);
+    out(args.flag('json') ? json(traceJson(trace)) : traceTable(trace, paint, columns));
+  },
+};

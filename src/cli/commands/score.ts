@@ -1,0 +1,118 @@
+import type { RouteRequest, RunOptions, Engine, Score } from '../../engine/api.js';
+import { GanderError } from '../../shared/errors.js';
+import { decimal, plain, strategyText } from '../../trace/label.js';
+import type { Command, Options } from '../command.js';
+import { readText } from '../input.js';
+import { json } from '../json.js';
+import { engineOptions, jsonOption, kOf } from '../options.js';
+import { table } from '../terminal.js';
+import { UsageError } from '../usage.js';
+import { checkExperts, parseStrategy } from '../words.js';
+
+const options = {
+  strategies: {
+    type: 'string',
+    short: 's',
+    value: 'list',
+    help: 'with commas between; single stands for each expert (default: all that the pool offers but single)',
+  },
+  k: {
+    type: 'string',
+    short: 'k',
+    value: 'n',
+    help: 'experts a token, where a strategy does not say (default: the pool’s)',
+  },
+} as const satisfies Options;
+
+export const score: Command = {
+  name: 'score',
+  summary: 'bits per byte of files under a list of strategies',
+  usage: ['<file>…'],
+  options: { ...options, ...jsonOption, ...engineOptions },
+  async run({ args, out, open, progress, paint, signal }) {
+    const files = args.positionals;
+    if (files.length === 0) throw new UsageError('Give one or more files to score.');
+    const texts = files.map(readText);
+    const { engine, pool } = await open();
+    const asked = args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => name !== 'single');
+    const names = asked.flatMap((name) => (name === 'single' ? pool.experts.map((e) => `single:${e.id}`) : [name]));
+    const strategies = names.map((name) => parseStrategy(name.trim(), pool, kOf(args)));
+    checkExperts(pool, strategies, []);
+
+    const scores: Score[][] = [];
+    for (const [f, text] of texts.entries()) {
+      const row: Score[] = [];
+      for (const strategy of strategies) {
+        const what = `${plain(files[f]!)}, ${strategyText(strategy)}`;
+        progress.say(what);
+        row.push(await scoreInParts(engine, { text, strategy }, { signal, onProgress: progress.count(what) }));
+      }
+      scores.push(row);
+    }
+    progress.clear();
+    const all = strategies.map((_, s) => add(scores.map((row) => row[s]!)));
+    if (args.flag('json')) {
+      const of = (row: Score[]) =>
+        strategies.map((strategy, s) => ({
+          strategy: strategyText(strategy),
+          ...row[s]!,
+          bitsPerByte: perByte(row[s]!),
+        }));
+      out(
+        json({
+          pool: { id: pool.id, hash: pool.hash },
+          files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
+          all: of(all),
+        }),
+      );
+      return;
+    }
+    const line = (name: string, row: Score[]) => {
+      const least = Math.min(...row.map(perByte));
+      return [
+        plain(name),
+        String(row[0]?.bytes ?? 0),
+        ...row.map((s) => (perByte(s) === least ? paint.bold : (x: string) => x)(decimal(perByte(s), 4))),
+      ];
+    };
+    const rows = files.map((file, f) => line(file, scores[f]!));
+    if (files.length > 1) rows.push(line('all', all));
+    out(table(['file', 'bytes', ...strategies.map(strategyText)], rows, `lr${'r'.repeat(strategies.length)}`, paint));
+    out('\nBits per byte; less is better.\n');
+  },
+};
+
+function perByte({ bits, bytes }: Score): number {
+  return bits / bytes;
+}
+
+function add(scores: readonly Score[]): Score {
+  return scores.reduce((a, b) => ({ bits: a.bits + b.bits, bytes: a.bytes + b.bytes, tokens: a.tokens + b.tokens }), {
+    bits: 0,
+    bytes: 0,
+    tokens: 0,
+  });
+}
+
+/** A text longer than the context is scored in parts that fit, each by itself: the same parts under every strategy. */
+async function scoreInParts(engine: Engine, request: RouteRequest, options: RunOptions): Promise<Score> {
+  try {
+    return await engine.score(request, options);
+  } catch (thrown) {
+    const at = half(request.text);
+    if (!(thrown instanceof GanderError && thrown.code === 'text-too-long') || at === undefined) throw thrown;
+    const parts = [request.text.slice(0, at), request.text.slice(at)];
+    const scores: Score[] = [];
+    for (const text of parts) scores.push(await scoreInParts(engine, { ...request, text }, options));
+    return add(scores);
+  }
+}
+
+/** Where to cut a text in two: after the line end nearest before the middle, else at the middle, never inside a character. */
+export function half(text: string): number | undefined {
+  const middle = text.length >> 1;
+  if (middle === 0) return undefined;
+  const line = text.lastIndexOf('\n', middle - 1) + 1;
+  if (line > text.length / 4) return line;
+  return /[\ud800-\udbff]/.test(text[middle - 1]!) ? middle - 1 || undefined : middle;
+}

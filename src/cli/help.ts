@@ -1,0 +1,32 @@
+import type { Command, Options } from './command.js';
+import { helpOption } from './options.js';
+
+/** What all of `gander` offers. */
+export function help(commands: readonly Command[]): string {
+  return [
+    'gander: see how a routed language model decides.\n',
+    'Usage: gander <command> [options]\n',
+    aligned(commands.map(({ name, summary }) => [name, summary])),
+    'gander <command> --help tells a command’s options; gander --version the version.',
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.\n',
+  ].join('\n');
+}
+
+export function commandHelp({ name, summary, usage, options }: Command): string {
+  const calls = usage.map((way, i) => `${i === 0 ? 'Usage:' : '      '} gander ${name} ${way}`.trimEnd());
+  return [`gander ${name}: ${summary}\n`, `${calls.join('\n')}\n`, describe({ ...options, ...helpOption })].join('\n');
+}
+
+function describe(options: Options): string {
+  return aligned(
+    Object.entries(options).map(([name, { short, value, help }]) => [
+      `${short ? `-${short}, ` : '    '}--${name}${value ? ` <${value}>` : ''}`,
+      help,
+    ]),
+  );
+}
+
+function aligned(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+}

@@ -1,0 +1,69 @@
+/** Options that several commands share, and what they say. */
+import type { PoolInfo } from '../engine/api.js';
+import type { Intervention, Strategy } from '../trace/trace.js';
+import type { Arguments, Options } from './command.js';
+import { checkExperts, parseCount, parseIntervention, parseStrategy } from './words.js';
+
+export const helpOption = { help: { type: 'boolean', short: 'h', help: 'show this help' } } as const satisfies Options;
+
+export const jsonOption = {
+  json: { type: 'boolean', help: 'print JSON; errors too, on stderr' },
+} as const satisfies Options;
+
+export const engineOptions = {
+  pool: { type: 'string', value: 'folder', help: 'the pool (default: the one that ships with Gander)' },
+  cache: { type: 'string', value: 'folder', help: 'where composed graphs are kept (default: the platform’s cache)' },
+  threads: { type: 'string', value: 'n', help: 'threads of the engine (default: as onnxruntime sees fit)' },
+} as const satisfies Options;
+
+export const textOptions = {
+  text: { type: 'string', short: 't', value: 'text', help: 'the text' },
+  file: { type: 'string', short: 'f', value: 'file', help: 'read the text from a file; - is stdin' },
+} as const satisfies Options;
+
+export const strategyOptions = {
+  strategy: {
+    type: 'string',
+    short: 's',
+    value: 'name',
+    help: 'base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask (default: phatgoose)',
+  },
+  k: {
+    type: 'string',
+    short: 'k',
+    value: 'n',
+    help: 'experts a token, where the strategy does not say (default: the pool’s)',
+  },
+} as const satisfies Options;
+
+export const interventionOptions = {
+  'knock-out': { type: 'string', multiple: true, value: 'expert[@scope]', help: 'never choose this expert' },
+  force: { type: 'string', multiple: true, value: 'expert[@scope]', help: 'this expert with weight 1, all others 0' },
+  tilt: {
+    type: 'string',
+    multiple: true,
+    value: 'expert[@scope]=amount',
+    help: 'add to its affinity before the choice',
+  },
+} as const satisfies Options;
+
+/** What one run is asked for. */
+export interface Asked {
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+}
+
+/** Checked against the pool. Knock-outs come after tilts and forces, so that they win. */
+export function askedFor(args: Arguments, pool: PoolInfo): Asked {
+  const strategy = parseStrategy(args.text('strategy') ?? 'phatgoose', pool, kOf(args));
+  const interventions = (['tilt', 'force', 'knock-out'] as const).flatMap((action) =>
+    args.list(action).map((text) => parseIntervention(action, text)),
+  );
+  checkExperts(pool, [strategy], interventions);
+  return { strategy, interventions };
+}
+
+export function kOf(args: Arguments): number | undefined {
+  const k = args.text('k');
+  return k === undefined ? undefined : parseCount(k, '--k');
+}

@@ -1,0 +1,26 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+
+/** The pool that ships with Gander. @param bundle folder of the running bundle, `dist` */
+export function bundledPool(bundle: string): string {
+  return path.resolve(bundle, '..', 'models', 'smollm2-135m');
+}
+
+/** Where this platform keeps what can be made again. */
+export function cacheFolder(
+  platform: NodeJS.Platform = process.platform,
+  env: NodeJS.ProcessEnv = process.env,
+  home: string = homedir(),
+): string {
+  switch (platform) {
+    case 'darwin':
+      return path.join(home, 'Library', 'Caches', 'gander');
+    case 'win32':
+      return path.join(env['LOCALAPPDATA'] ?? path.join(home, 'AppData', 'Local'), 'gander', 'Cache');
+    default: {
+      // The XDG specification: a relative path is to be ignored.
+      const xdg = env['XDG_CACHE_HOME'];
+      return path.join(xdg && path.isAbsolute(xdg) ? xdg : path.join(home, '.cache'), 'gander');
+    }
+  }
+}

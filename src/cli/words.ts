@@ -1,0 +1,94 @@
+/** Strategies and what-ifs as they are written on the command line. */
+import type { PoolInfo } from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
+import type { Intervention, Scope, Strategy } from '../trace/trace.js';
+import { UsageError } from './usage.js';
+
+/** PEFT's default for arrow; the others take the pool's. */
+const arrowK = 3;
+
+/** A count from 1. */
+export function parseCount(text: string, option: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`${option} takes a whole number from 1, not "${text}".`);
+  return Number(text);
+}
+
+export function parseNumber(text: string, option: string): number {
+  const x = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(x)) throw new UsageError(`${option} takes a number, not "${text}".`);
+  return x;
+}
+
+/**
+ * `phatgoose`, `phatgoose:3`, `single:python`, `base`, …
+ * @param k for strategies that take one and do not name it; the pool's where absent
+ */
+export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strategy {
+  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)!;
+  switch (name) {
+    case 'base':
+    case 'merged':
+    case 'multitask':
+    case 'retrieval':
+      if (argument !== undefined) throw new UsageError(`The strategy ${name} takes nothing after it, as in "${text}".`);
+      return { name };
+    case 'single':
+      if (!argument) throw new UsageError('The strategy single needs an expert: single:<expert>.');
+      return { name, expert: argument };
+    case 'phatgoose':
+    case 'average-activation':
+    case 'arrow': {
+      const given = argument === undefined ? k : parseCount(argument, name);
+      return { name, k: given ?? (name === 'arrow' ? Math.min(arrowK, pool.experts.length) : pool.topK) };
+    }
+    default:
+      throw new UsageError(
+        `There is no strategy "${text}". Strategies: base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask.`,
+      );
+  }
+}
+
+/** `layer=3,kind=q,module=<path>,token=5` */
+function parseScope(text: string, option: string): Scope {
+  const scope: { layer?: number; kind?: string; module?: string; token?: number } = {};
+  for (const part of text.split(',')) {
+    const [, axis, value] = /^([a-z]+)=(.+)$/s.exec(part) ?? [];
+    if ((axis === 'layer' || axis === 'token') && /^\d{1,9}$/.test(value!)) scope[axis] = Number(value);
+    else if (axis === 'kind' || axis === 'module') scope[axis] = value!;
+    else
+      throw new UsageError(
+        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, with commas between.`,
+      );
+  }
+  return scope;
+}
+
+/** `expert[@scope]`, for a tilt `expert[@scope]=amount`. */
+export function parseIntervention(action: Intervention['action'], text: string): Intervention {
+  const option = `--${action}`;
+  const equals = action === 'tilt' ? text.lastIndexOf('=') : text.length;
+  if (equals < 0) throw new UsageError(`${option} takes <expert>[@<scope>]=<amount>, not "${text}".`);
+  const target = text.slice(0, equals);
+  const at = target.indexOf('@');
+  const expert = at < 0 ? target : target.slice(0, at);
+  if (expert === '') throw new UsageError(`${option} takes an expert, not "${text}".`);
+  const scope = at < 0 ? {} : parseScope(target.slice(at + 1), option);
+  if (action !== 'tilt') return { action, expert, scope };
+  return { action, expert, scope, amount: parseNumber(text.slice(equals + 1), option) };
+}
+
+/** @throws GanderError `request-invalid` naming the experts there are */
+export function checkExperts(
+  pool: PoolInfo,
+  strategies: readonly Strategy[],
+  interventions: readonly Intervention[],
+): void {
+  const named = [
+    ...strategies.flatMap((s) => (s.name === 'single' ? [s.expert] : [])),
+    ...interventions.map((i) => i.expert),
+  ];
+  const ids = pool.experts.map((e) => e.id);
+  const unknown = named.find((id) => !ids.includes(id));
+  if (unknown === undefined) return;
+  throw new GanderError('request-invalid', `The pool has no expert "${unknown}".`, `Its experts: ${ids.join(', ')}.`);
+}
