@@ -7,4 +7,7 @@ const template = {
   version: 'v2',
   plugins: [{ local: 'protoc-gen-es', out: 'src/graph', opt: ['target=ts', 'import_extension=js'] }],
 };
-execFileSync('npx', ['buf', 'generate', 'src/graph', '--template', JSON.stringify(template)], { cwd: root, stdio: 'inherit' });
+execFileSync('npx', ['buf', 'generate', 'src/graph', '--template', JSON.stringify(template)], {
+  cwd: root,
+  stdio: 'inherit',
+});

@@ -1,5 +1,5 @@
 // npm test [-- PART...]: everything, or the parts named. Ends with the sum of all and fails if a part failed or ran nothing.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, Remedy, root, run, say, temporary } from './lib/main.mjs';
 import { needChromium } from './lib/system.mjs';
@@ -67,6 +67,7 @@ const parts = {
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
   ui: { run: ui, browser: true },
+  house: { run: () => vitest('house'), built: true, browser: true },
 };
 
 await main(async () => {
@@ -107,6 +108,7 @@ await main(async () => {
   console.log(
     `\n${table.map((row) => row.map((cell, i) => (i ? cell.padStart(12) : cell.padEnd(8))).join('')).join('\n')}`,
   );
+  writeFileSync(path.join(artifacts, 'summary.json'), JSON.stringify(sum));
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
   return sum.failed ? 1 : 0;
 });

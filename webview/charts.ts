@@ -146,7 +146,7 @@ export function lines(
     low = 0,
     high = 1,
     reference,
-    xLabel = (i: number) => String(i),
+    first = 0,
     height = 110,
     selected,
     press,
@@ -154,7 +154,8 @@ export function lines(
     low?: number;
     high?: number;
     reference?: number | undefined;
-    xLabel?: (i: number) => string;
+    /** What the first point is numbered. */
+    first?: number;
     height?: number;
     selected?: number | undefined;
     press?: (i: number) => void;
@@ -163,7 +164,7 @@ export function lines(
   const width = 300;
   const edge = { left: 30, right: 6, top: 6, bottom: 18 };
   const count = Math.max(1, ...list.map(({ values }) => values.length));
-  const x = scaleLinear([0, Math.max(1, count - 1)], [edge.left, width - edge.right]);
+  const x = scaleLinear([first, first + Math.max(1, count - 1)], [edge.left, width - edge.right]);
   const y = scaleLinear([low, high], [height - edge.bottom, edge.top]);
   const svg = s('svg', { viewBox: `0 0 ${width} ${height}`, class: 'lines' });
   const ticks = x.ticks(Math.min(6, count)).filter(Number.isInteger);
@@ -171,12 +172,7 @@ export function lines(
     .append('g')
     .attr('class', 'axis')
     .attr('transform', `translate(0,${height - edge.bottom})`)
-    .call(
-      axisBottom(x)
-        .tickValues(ticks)
-        .tickSize(3)
-        .tickFormat((i) => xLabel(Number(i))),
-    );
+    .call(axisBottom(x).tickValues(ticks).tickSize(3).tickFormat(String));
   select(svg)
     .append('g')
     .attr('class', 'axis')
@@ -187,24 +183,35 @@ export function lines(
       s('line', { x1: edge.left, x2: width - edge.right, y1: y(reference), y2: y(reference), class: 'referenceLine' }),
     );
   const path = line<number>(
-    (_, i) => x(i),
+    (_, i) => x(first + i),
     (value) => y(Math.min(high, Math.max(low, value))),
   ).defined(Number.isFinite);
   for (const { values, class: name } of list) {
     svg.append(s('path', { d: path(Array.from(values)) ?? '', class: `line ${name}` }));
     // A line of one point has no length: it is drawn as a dot.
     if (values.length === 1 && Number.isFinite(values[0]))
-      svg.append(s('circle', { cx: x(0), cy: y(values[0]!), r: 3, class: `dot ${name}` }));
+      svg.append(s('circle', { cx: x(first), cy: y(values[0]!), r: 3, class: `dot ${name}` }));
   }
   if (selected !== undefined && selected >= 0 && selected < count)
     svg.append(
-      s('line', { x1: x(selected), x2: x(selected), y1: edge.top, y2: height - edge.bottom, class: 'selectedLine' }),
+      s('line', {
+        x1: x(first + selected),
+        x2: x(first + selected),
+        y1: edge.top,
+        y2: height - edge.bottom,
+        class: 'selectedLine',
+      }),
     );
   if (press) {
     svg.classList.add('pressable');
     svg.addEventListener('click', (event) => {
       const box = svg.getBoundingClientRect();
-      press(Math.min(count - 1, Math.max(0, Math.round(x.invert(((event.clientX - box.left) / box.width) * width)))));
+      press(
+        Math.min(
+          count - 1,
+          Math.max(0, Math.round(x.invert(((event.clientX - box.left) / box.width) * width)) - first),
+        ),
+      );
     });
   }
   return svg;

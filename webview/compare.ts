@@ -96,10 +96,10 @@ export function drawCompare(root: HTMLElement, store: Store): void {
         chart: () =>
           lines([{ values: shares, class: 'main' }], {
             reference: all.chanceSaturation,
-            xLabel: (i) => String(layers[i] ?? ''),
+            first: layers[0] ?? 0,
           }),
         table: () => ({
-          head: [t('layerTitle', ''), t('compareSaturation'), t('compareJs')],
+          head: [t('layerHead'), t('compareSaturation'), t('compareJs')],
           rows: layers.map((layer, i) => [String(layer), percent(shares[i]!), fixed(byLayer[i]!.divergence, 3)]),
         }),
       }),
@@ -171,7 +171,7 @@ function most(
         h(
           'tr',
           {},
-          h('th', { scope: 'col' }, t('tokens', 1).replace('1 ', '')),
+          h('th', { scope: 'col' }, t('tokenHead')),
           h('th', { scope: 'col', class: 'number' }, t('compareDiffering')),
           h('th', { scope: 'col', class: 'number' }, t('compareLogProbChange')),
         ),

@@ -146,7 +146,7 @@ function byLayer(store: Store, trace: Trace, token: number): HTMLElement {
         ),
       ),
     table: () => ({
-      head: [t('layerTitle', ''), t('expert'), t('share')],
+      head: [t('layerHead'), t('expert'), t('share')],
       rows: leaders.map(({ layer, e, share }) => [
         button(t('layerTitle', layer), {
           press: () => {

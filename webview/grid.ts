@@ -15,7 +15,7 @@ import { label, spoken } from './tokens.js';
 
 const gutterLeft = 62;
 const smallest = 0.05;
-const largest = 40;
+const largest = { width: 30, height: 22 };
 
 interface Place {
   readonly token: number;
@@ -234,10 +234,10 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
     };
     const token = (at.x - f.gutter.left + f.scroll.x) / f.cell.width;
     const r = (at.y - f.gutter.top + f.scroll.y) / f.cell.height;
-    const clamp = (n: number) => Math.min(largest, Math.max(smallest, n));
+    const clamp = (n: number, most: number) => Math.min(most, Math.max(smallest, n));
     const zoom: Zoom = {
-      width: clamp(width),
-      height: clamp(height),
+      width: clamp(width, largest.width),
+      height: clamp(height, largest.height),
       token: f.scroll.x / f.cell.width,
       row: f.scroll.y / f.cell.height,
     };

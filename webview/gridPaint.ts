@@ -23,7 +23,7 @@ export interface PaperOptions {
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
 const weakest = 0.3;
-const faded = 0.14;
+const faded = 0.08;
 
 export function shade(theme: Theme, expert: number, strength: number, fade = 1): [number, number, number] {
   const floor = theme.highContrast ? 0.55 : weakest;
@@ -61,7 +61,7 @@ export function makePaper(raster: Raster, theme: Theme, { experts, difference, f
       for (let i = 0; i < width; i++) {
         const cell = r * tokens + from + i;
         const e = raster.expert[cell]!;
-        const stays = fade && raster.changed !== undefined && raster.changed[cell] === 0 ? 1 : 0;
+        const stays = fade && raster.changed?.[cell] === 0 ? 1 : 0;
         pixels[r * width + i] =
           e === nothing
             ? empty
@@ -271,9 +271,10 @@ function gutters(context: Drawing, { raster, theme }: Paper, frame: Frame, view:
       if (row.layer % every === 0 || r === 0) {
         context.textAlign = 'right';
         // The layer's name stays in view as long as the layer does.
-        const last = lastOf(raster.rows, r);
-        const low = yOf(frame, last) + cell.height / 2;
-        context.fillText(String(row.layer), 30, Math.min(Math.max(y, top + size / 2 + 1), low));
+        const end = yOf(frame, lastOf(raster.rows, r) + 1);
+        const high = top + size / 2;
+        if (end > top + 1)
+          context.fillText(String(row.layer), 30, Math.max(high, Math.min(Math.max(y, high), end - cell.height / 2)));
       }
       if (cell.height >= 9) disclosure(context, 7, y, row.module >= 0);
     }

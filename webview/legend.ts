@@ -37,6 +37,11 @@ export function mountLegend(root: HTMLElement, store: Store): void {
     if (!trace) return;
     const { share } = usageOf(trace);
     const chosen = store.view.filter.experts;
+    // A card is asked of a pool that is here, not of a saved trace.
+    const only =
+      chosen.length === 1
+        ? store.pool?.experts.find(({ id, card }) => id === chosen[0] && card !== undefined)
+        : undefined;
     replace(
       root,
       ...trace.experts.map((expert, e) => {
@@ -61,6 +66,14 @@ export function mountLegend(root: HTMLElement, store: Store): void {
           },
         );
       }),
+      only !== undefined &&
+        button(t('openCard'), {
+          press: () => {
+            store.send({ type: 'openCard', expert: only.id });
+          },
+          class: 'link',
+          'data-focus': 'legend-card',
+        }),
       chosen.length > 0 &&
         button(t('showAll'), {
           press: () => {

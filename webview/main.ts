@@ -12,7 +12,7 @@ import { saver } from './save.js';
 import { splitter } from './split.js';
 import { tabs, type Tab } from './state.js';
 import { Store, type Host } from './store.js';
-import { isWord, t, type Word, setWords } from './strings.js';
+import { isWord, setWords, t } from './strings.js';
 import { drawSummary } from './summary.js';
 import { mountText } from './textView.js';
 import { onThemeChange, readTheme, styleExperts } from './theme.js';
@@ -24,9 +24,7 @@ declare function acquireVsCodeApi(): Host;
 const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
 if (typeof words === 'object' && words !== null)
   setWords(
-    Object.fromEntries(
-      Object.entries(words).filter(([key, value]) => isWord(key) && typeof value === 'string'),
-    ) as Partial<Record<Word, string>>,
+    Object.fromEntries(Object.entries(words).filter(([key, value]) => isWord(key) && typeof value === 'string')),
   );
 
 const store = new Store(acquireVsCodeApi());
@@ -41,8 +39,8 @@ const grid = h('section', { class: 'gridView', 'aria-label': t('grid') });
 const side = h('section', { class: 'side', 'aria-label': t('tabs') });
 const first = h('div', { class: 'first' });
 const left = h('div', { class: 'left' }, legend, texts, splitter(store, 'textShare', t('splitText')), grid);
-const main = h('main', {}, left, splitter(store, 'sideShare', t('splitSide')), side);
-document.body.append(header, first, main);
+const work = h('div', { class: 'work' }, left, splitter(store, 'sideShare', t('splitSide')), side);
+(document.getElementById('app') ?? document.body).append(header, first, work);
 
 mountHeader(
   header,
@@ -61,7 +59,7 @@ mountTabs();
 store.on(['main', 'other', 'pool', 'status'], () => {
   const { main: run, other } = store.sides;
   const blank = !run?.trace;
-  main.hidden = blank;
+  work.hidden = blank;
   first.hidden = !blank;
   if (blank) drawFirst();
   styleExperts(

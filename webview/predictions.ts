@@ -6,7 +6,7 @@ import { lines } from './charts.js';
 import { h, replace } from './dom.js';
 import { figure, paged } from './figure.js';
 import type { Store } from './store.js';
-import { fixed, percent, t } from './strings.js';
+import { percent, small, t } from './strings.js';
 import { label, visible } from './tokens.js';
 
 interface Alternative {
@@ -58,7 +58,7 @@ function one(trace: Trace, before: Trace | undefined, token: number): HTMLElemen
   ];
   if (before?.logProb) {
     sentences.push(t('predictionChange', percent(Math.exp(before.logProb[token]!))));
-    sentences.push(t('predictionKl', fixed(predictionDivergence(before, token - 1, trace, token - 1), 3)));
+    sentences.push(t('predictionKl', small(predictionDivergence(before, token - 1, trace, token - 1))));
   }
   return [
     h(
@@ -99,7 +99,7 @@ function alternatives(
       h(
         'tr',
         {},
-        h('th', { scope: 'col' }, t('topAlternatives')),
+        h('th', { scope: 'col' }, t('tokenHead')),
         before && h('th', { scope: 'col', class: 'number' }, t('probabilityBefore')),
         h('th', { scope: 'col', class: 'number' }, t('probability')),
         h('td', {}),
@@ -146,7 +146,7 @@ function overall(store: Store, trace: Trace, before: Trace | undefined, token: n
       ...(before?.logProb
         ? [
             percent(Math.exp(before.logProb[at]!)),
-            fixed(at > 0 ? predictionDivergence(before, at - 1, trace, at - 1) : NaN, 3),
+            small(at > 0 ? predictionDivergence(before, at - 1, trace, at - 1) : NaN),
           ]
         : []),
       best ? `${visible(best.text)} ${percent(best.p)}` : '–',
@@ -163,7 +163,7 @@ function overall(store: Store, trace: Trace, before: Trace | undefined, token: n
           { values: probability(trace.logProb), class: 'main' },
         ],
         {
-          xLabel: (i) => String(i + 1),
+          first: 1,
           selected: token,
           press: (i) => {
             store.select({ token: i });
@@ -172,7 +172,7 @@ function overall(store: Store, trace: Trace, before: Trace | undefined, token: n
       ),
     table: () => ({
       head: [
-        t('tokens', 1).replace('1 ', ''),
+        t('tokenHead'),
         t('probability'),
         ...(before ? [t('probabilityBefore'), t('kl')] : []),
         t('topAlternatives'),

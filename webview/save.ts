@@ -10,12 +10,12 @@ import type { Store } from './store.js';
 import { strategyName } from './strings.js';
 
 export interface Saver {
-  trace(): void;
-  csv(): void;
-  svg(): void;
-  png(): void;
-  html(): void;
-  markdown(): void;
+  readonly trace: () => void;
+  readonly csv: () => void;
+  readonly svg: () => void;
+  readonly png: () => void;
+  readonly html: () => void;
+  readonly markdown: () => void;
 }
 
 export function saver(store: Store, grid: () => Grid): Saver {
@@ -43,11 +43,11 @@ export function saver(store: Store, grid: () => Grid): Saver {
     markdown: withTrace((trace) => {
       store.send({ type: 'copy', text: traceMarkdown(trace) });
     }),
-    svg() {
+    svg: () => {
       const now = seen();
       if (now) store.send({ type: 'save', kind: 'svg', data: svgOf(now.title, now.trace, now.paper, now.frame) });
     },
-    png() {
+    png: () => {
       const now = seen();
       if (!now) return;
       pngOf(now.title, now.trace, now.paper, now.frame).then(

@@ -81,9 +81,8 @@ export class Store {
       case 'status': {
         const side = this.sides[message.side];
         if (!side) break;
-        const { running: _running, error: _error, ...rest } = side;
         this.sides[message.side] = {
-          ...rest,
+          ...without(side, 'running', 'error'),
           stale: message.stale,
           ...(message.running ? { running: message.running } : {}),
           ...(message.error ? { error: message.error } : {}),
@@ -192,6 +191,12 @@ export class Store {
       },
     });
   }
+}
+
+function without<T extends object, K extends keyof T>(object: T, ...keys: readonly K[]): Omit<T, K> {
+  const rest = { ...object };
+  for (const key of keys) Reflect.deleteProperty(rest, key);
+  return rest;
 }
 
 function same(a: unknown, b: unknown): boolean {

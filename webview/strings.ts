@@ -31,6 +31,8 @@ const english = {
   layerTitle: 'Layer {0}',
   layerKind: 'layer {0}, {1}',
   token: 'token {0} of {1}',
+  tokenHead: 'Token',
+  layerHead: 'Layer',
   none: 'none',
 
   // Header
@@ -72,18 +74,17 @@ const english = {
     'Select text in an editor and run “Gander: Route Selection”. With nothing selected, the whole document is routed.',
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
-  poolWarnings: '{0} note about this pool|{0} notes about this pool',
   replay: 'Saved trace',
 
   // Legend and text
   legend: 'Experts. Choose some to see only their choices.',
   legendShare: '{0}: {1} of all choices',
   showAll: 'Show all',
+  openCard: 'Model card',
   text: 'Text by leading expert',
   tokenSpoken: '{0}, token {1}: {2} leads with {3}',
   tokenPlain: '{0}, token {1}: no expert',
   tokenPending: '{0}, token {1}: not routed yet',
-  tokenKeys: 'Arrow keys move between tokens.',
 
   // Grid
   grid: 'Experts by token and module',
@@ -101,7 +102,6 @@ const english = {
   zoomFit: 'Fit everything',
   filter: 'Filter',
   filterOn: 'Filter (on)',
-  filterLayers: 'Layers from {0} to {1}',
   filterFrom: 'First layer',
   filterTo: 'Last layer',
   filterKinds: 'Kinds of module',
@@ -167,14 +167,12 @@ const english = {
   topMass: 'Mass of the chosen',
   contribution: 'Moves the output by',
   contributionHint: 'Size of the expert’s output beside the base module’s',
-  chosen: 'chosen',
+  chosen: 'Chosen',
   shareOfWeight: 'Share of the weight',
-  sharesToken: 'Share of the routing weight by expert',
   byLayer: 'Leading expert by layer',
   byModule: 'Modules of this layer',
   module: 'Module',
   expert: 'Expert',
-  score: 'Score',
   backToToken: 'Whole token',
   backToLayer: 'Whole layer',
   tryWhatIf: 'What if…',
@@ -216,7 +214,6 @@ const english = {
 
   // Predictions
   predictionsNone: 'This trace holds no predictions.',
-  predictionOf: 'How likely was it?',
   predictionFirst: 'The first token is given, not predicted.',
   predictionWas: 'It had a probability of {0}, rank {1} among the alternatives.',
   predictionWasUnlisted: 'It had a probability of {0} and was not among the {1} likeliest.',
@@ -224,7 +221,6 @@ const english = {
   predictionKl: 'KL divergence of the what-if at this place: at least {0} nats.',
   alternatives: 'Likeliest here',
   nextToken: 'Next after the end',
-  nextAfter: 'Next after it',
   surprise: 'Probability of each token',
   surpriseCaption: 'Higher: the model expected the token. Click to select.',
   surpriseBefore: 'Grey: before the what-if.',
@@ -341,6 +337,11 @@ export function fixed(n: number, digits = 2): string {
   if (!Number.isFinite(n)) return '–';
   const text = n.toFixed(digits);
   return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
+}
+
+/** Of what is never below zero: what is there but too small to write is not 0. */
+export function small(n: number): string {
+  return n > 0 && n < 0.001 ? '<0.001' : fixed(n, 3);
 }
 
 export function signed(n: number, digits = 2): string {

@@ -149,7 +149,7 @@ function layersFigure(store: Store, trace: Trace, { byLayer }: Sums): HTMLElemen
         { text: percent, cellHeight: layers.length > 12 ? 9 : 14 },
       ),
     table: () => ({
-      head: [t('layerTitle', ''), ...trace.experts.map(({ name }) => name)],
+      head: [t('layerHead'), ...trace.experts.map(({ name }) => name)],
       rows: byLayer.map(({ share }, i) => [layers[i]!, ...Array.from(share, percent)]),
     }),
   });
@@ -161,9 +161,9 @@ function entropyFigure(store: Store, trace: Trace, entropy: Float32Array): HTMLE
     name: 'entropy',
     title: t('entropyTitle'),
     caption: t('entropyCaption'),
-    chart: () => lines([{ values: entropy, class: 'main' }], { reference: 1, xLabel: (i) => String(layers[i] ?? '') }),
+    chart: () => lines([{ values: entropy, class: 'main' }], { reference: 1, first: layers[0] ?? 0 }),
     table: () => ({
-      head: [t('layerTitle', ''), t('entropy')],
+      head: [t('layerHead'), t('entropy')],
       rows: layers.map((layer, i) => [String(layer), fixed(entropy[i]!)]),
     }),
   });

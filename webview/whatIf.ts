@@ -9,7 +9,7 @@ import { badge } from './legend.js';
 import { runReason } from './reasons.js';
 import type { WhatIfForm } from './state.js';
 import type { Store } from './store.js';
-import { fixed, kindName, percent, signed, t } from './strings.js';
+import { fixed, kindName, percent, signed, small, t } from './strings.js';
 import { label } from './tokens.js';
 
 /** One intervention in words. */
@@ -227,7 +227,7 @@ function effect(store: Store, trace: Trace): HTMLElement | undefined {
       h('dt', {}, t('effectLogProb')),
       h('dd', {}, t('nats', signed(sum))),
       h('dt', {}, t('effectKl')),
-      h('dd', {}, t('nats', fixed(kl, 3))),
+      h('dd', {}, t('nats', small(kl))),
     ),
     figure(store, {
       name: 'effectByLayer',
@@ -235,10 +235,10 @@ function effect(store: Store, trace: Trace): HTMLElement | undefined {
       chart: () =>
         lines([{ values: shares, class: 'main' }], {
           high: Math.max(0.05, ...shares),
-          xLabel: (i) => String(layers[i] ?? ''),
+          first: layers[0] ?? 0,
         }),
       table: () => ({
-        head: [t('layerTitle', ''), t('effectChoices')],
+        head: [t('layerHead'), t('effectChoices')],
         rows: layers.map((layer, i) => [String(layer), percent(shares[i]!)]),
       }),
     }),
@@ -299,7 +299,7 @@ function attribution(store: Store, trace: Trace, again: () => void): HTMLElement
       ...Array.from(row, (x) => heatText(x, largest)),
     ];
   });
-  const heads = [t('tokens', 1).replace('1 ', ''), t('attributeBest'), ...found.experts.map(({ name }) => name)];
+  const heads = [t('tokenHead'), t('attributeBest'), ...found.experts.map(({ name }) => name)];
   return h(
     'section',
     { class: 'figure', 'data-figure': 'attribution' },

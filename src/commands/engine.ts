@@ -3,10 +3,10 @@ import type { Command } from './parts.js';
 
 export const restartEngine: Command = {
   id: 'gander.restartEngine',
-  async run({ engines, service }) {
+  async run({ engines }) {
     engines.restart();
     // Started at once, so that what is wrong is told now.
-    await service.pool();
+    await engines.engine.pool();
     vscode.window.setStatusBarMessage(vscode.l10n.t('Gander: engine restarted'), 3000);
   },
 };

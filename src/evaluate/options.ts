@@ -106,7 +106,10 @@ function whole(name: string, value: string, least: number): number {
 
 /** The command that makes this report again, without a path of this machine in it. */
 export function commandOf(options: Options, cwd: string): string {
-  const relative = (folder: string) => path.relative(cwd, path.resolve(cwd, folder)).split(path.sep).join('/') || '.';
+  const relative = (folder: string) => {
+    const within = path.relative(cwd, path.resolve(cwd, folder)).split(path.sep).join('/');
+    return within.startsWith('..') || path.isAbsolute(within) ? `…/${path.basename(folder)}` : within || '.';
+  };
   const words = [`--pool ${relative(options.pool)}`, `--corpora ${relative(options.corpora)}`];
   if (options.kinds) words.push(`--kinds ${options.kinds.join(',')}`);
   words.push(`--documents ${options.documents}`, `--tokens ${options.tokens}`);

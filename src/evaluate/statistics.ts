@@ -11,15 +11,19 @@ export interface Estimate extends Interval {
   readonly value: number;
 }
 
+/** With fewer documents in a stratum their spread is not known well enough for an interval; of one it would be 0 wide. */
+export const leastDocuments = 5;
+
 /**
  * Mean over the strata of Σ part ÷ Σ whole, with a percentile bootstrap interval: documents are drawn with replacement
  * within each stratum, so that each keeps its size (Efron & Tibshirani 1993, ch. 6 and 8). Paired when `parts` are
- * differences of two strategies on the same document. NaN when a stratum is empty or there is none.
+ * differences of two strategies on the same document. No value (NaN) when a stratum is empty or there is none, no
+ * interval when one is small.
  */
 export function stratified(strata: readonly Stratum[], options: BootstrapOptions = {}): Estimate {
   const { seed = 1, resamples = 2000, level = 0.95 } = options;
   const value = mean(strata.map(({ parts, wholes }) => sum(parts) / sum(wholes)));
-  if (Number.isNaN(value)) return { value, low: NaN, high: NaN };
+  if (Number.isNaN(value) || strata.some(({ parts }) => parts.length < leastDocuments)) return { value, low: NaN, high: NaN };
   const next = random(seed);
   const draws = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {

@@ -35,8 +35,9 @@ export class Desk implements vscode.Disposable {
         }));
         if (changes.length > 0) this.#edited(document, changes);
       }),
-      // It may have changed on disk while nobody had it open.
-      vscode.workspace.onDidOpenTextDocument((document) => this.#edited(document, [])),
+      vscode.workspace.onDidOpenTextDocument((document) => {
+        this.store.reopened(document.uri.toString(), (span) => document.getText(rangeOf(document, span)));
+      }),
     ];
   }
 

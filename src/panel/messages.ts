@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import { z } from 'zod';
 import type { PageMessage } from '../shared/panelProtocol.js';
 
 const index = z.int().min(0);

@@ -156,6 +156,16 @@ export class RoutingStore {
     }
   }
 
+  /**
+   * A document was opened. It may be another one than was routed under that address (the next untitled one, a file that
+   * changed on disk meanwhile): a range whose text is not there shows on it no more.
+   */
+  reopened(uri: string, read: (span: Span) => string): void {
+    for (const { span, main, id } of this.of(uri)) {
+      if (read(span) !== main.text) this.#replace(this.#entries.get(id)!);
+    }
+  }
+
   tokenSpans(id: number): TokenSpans | undefined {
     const entry = this.#entries.get(id);
     const trace = entry?.routed.main.trace;

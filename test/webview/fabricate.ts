@@ -273,7 +273,7 @@ export function fabricate(options: Fabrication = {}): Trace {
       topLogProb[i] = Math.log(share);
       const free = others.filter((text) => text !== nextText && !topTokens.slice(t * P, i).includes(text));
       topTokens[i] = p === rank ? nextText : free[Math.floor(luck() * free.length)]!;
-      topIds[i] = p === rank ? idOf(nextText) : idOf(topTokens[i]!);
+      topIds[i] = p === rank ? idOf(nextText) : idOf(topTokens[i]);
     }
     // Best first, as the format has it.
     if (t + 1 < done) logProb[t + 1] = rank >= 0 ? topLogProb[t * P + rank]! : Math.log(rest * 0.2);

@@ -31,7 +31,7 @@ function html(theme: ThemeName, words: string): string {
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 </script>
 <link rel="stylesheet" href="/panel.css"></head>
-<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><script nonce="${nonce}" src="/panel.js"></script></body></html>`;
+<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script nonce="${nonce}" src="/panel.js"></script></body></html>`;
 }
 
 export interface Site {
@@ -135,7 +135,7 @@ export class Panel {
       });
       const message = JSON.parse(text, (_, value: unknown) =>
         typeof value === 'object' && value !== null && '$array' in value
-          ? made[Number((value as { $array: number }).$array)]
+          ? made[(value as { $array: number }).$array]
           : value,
       ) as unknown;
       const at = performance.now();

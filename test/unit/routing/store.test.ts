@@ -111,6 +111,14 @@ describe('ranges of one document', () => {
   });
 });
 
+it('no longer shows on another document that was opened under the same address', () => {
+  const [kept, gone] = [route(0, 3), route(4, 7)];
+  document = 'one fish';
+  store.reopened('d', ({ start, end }) => document.slice(start, end));
+  expect(store.of('d').map((r) => r.id)).toEqual([kept]);
+  expect(store.get(gone)).toBeUndefined();
+});
+
 describe('tokens', () => {
   it('are found at an offset', () => {
     const id = route(4, 7);

@@ -63,7 +63,7 @@ export async function startServer(options) {
     port = 0,
     keep = false,
   } = options;
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'gander-vscode-'));
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'vs-')); // short: sockets go in it;
   mkdirSync(path.join(dataDir, 'data/User'), { recursive: true });
   const trusted = trust
     ? { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' }

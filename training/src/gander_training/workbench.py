@@ -116,7 +116,7 @@ class Workbench:
 
     @property
     def call(self) -> Callable[..., object]:
-        return self.compiled or self.model
+        return self.model if self.compiled is None else self.compiled
 
     def modules(self) -> dict[str, LoraLayer]:
         """The adapted layers by their path in the base model."""

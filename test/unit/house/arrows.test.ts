@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { violation } from '../../../scripts/lint/arrows.mjs';
+
+test.each([
+  ['src/trace/metrics.ts', '../pool/pool.js'],
+  ['src/shared/errors.ts', '../trace/trace.js'],
+  ['src/graph/find.ts', 'onnxruntime-node'],
+  ['src/graph/find.ts', '../engine/session.js'],
+  ['src/pool/pool.ts', 'node:child_process'],
+  ['src/trace/file.ts', 'node:fs'],
+  ['src/trace/file.ts', 'vscode'],
+  ['src/engine/local.ts', 'onnxruntime-node'],
+  ['src/engine/main.ts', 'tokenizers'],
+  ['src/engine/client.ts', './session.js'],
+  ['src/routing/service.ts', '../panel/panels.js'],
+  ['src/routing/service.ts', 'vscode'],
+  ['src/panel/panels.ts', '../commands/route.js'],
+  ['src/cli/main.ts', 'vscode'],
+  ['src/extension.ts', './engine/session.js'],
+  ['webview/main.ts', '../src/panel/html.js'],
+  ['webview/main.ts', 'node:fs'],
+])('%s may not import %s', (file, specifier) => {
+  expect(violation(file, specifier, false)).toContain('may not import');
+});
+
+test.each([
+  ['src/trace/metrics.ts', './trace.js'],
+  ['src/trace/file.ts', 'zod'],
+  ['src/engine/session.ts', 'onnxruntime-node'],
+  ['src/engine/session.ts', '../graph/find.js'],
+  ['src/engine/tokenizer.ts', 'tokenizers'],
+  ['src/panel/panels.ts', 'vscode'],
+  ['src/extension.ts', './engine/client.js'],
+  ['src/cli/main.ts', '../engine/local.js'],
+  ['webview/main.ts', '../src/trace/usage.js'],
+  ['test/unit/any.test.ts', '../../src/engine/session.js'],
+])('%s may import %s', (file, specifier) => {
+  expect(violation(file, specifier, false)).toBeUndefined();
+});
+
+test('types may cross where code may not', () => {
+  expect(violation('src/shared/panelProtocol.ts', '../engine/api.js', true)).toBeUndefined();
+  expect(violation('src/shared/panelProtocol.ts', '../engine/api.js', false)).toBeDefined();
+});
+
+test('a file in no room is not free of the arrows', () => {
+  expect(violation('src/new/file.ts', '../trace/trace.js', false)).toBe('src/new/file.ts is in no room');
+});

@@ -1,0 +1,658 @@
+import { mkdir } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Intervention } from '../../src/trace/trace.js';
+import { colourCount, expertStyle } from '../../src/shared/palette.js';
+import { fabricate, fabricateAttribution, names, pool } from './fabricate.js';
+import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import { themeNames, type ThemeName } from './themes.js';
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+let opened: Panel[] = [];
+
+async function open(setup: Setup = {}): Promise<Panel> {
+  panel = await Panel.open(browser, site, setup);
+  opened.push(panel);
+  return panel;
+}
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+  await mkdir(pictures, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+beforeEach(() => {
+  opened = [];
+});
+afterEach(async () => {
+  const trouble = (await Promise.all(opened.map((one) => one.trouble()))).flat();
+  await Promise.all(opened.map((one) => one.close()));
+  expect(trouble).toEqual([]);
+});
+
+/** The colour in the middle of the cell that the grid's focus is on. */
+function cellColour(): Promise<number[]> {
+  return panel.page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+    const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
+    const scale = canvas.width / box.width;
+    // Off the middle, where a letter may be.
+    const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
+    return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
+  });
+}
+
+/** The expert whose colour, at some strength over the background, is nearest. */
+function nearestExpert(pixel: readonly number[], background: readonly number[], light = false): number {
+  let best = -1;
+  let least = Infinity;
+  for (let e = 0; e < Math.min(names.length, colourCount); e++) {
+    const { fill } = expertStyle(e)[light ? 'light' : 'dark'];
+    const full = [1, 3, 5].map((at) => parseInt(fill.slice(at, at + 2), 16));
+    for (let share = 0.3; share <= 1.001; share += 0.01) {
+      const gap = full.reduce((sum, c, i) => sum + (background[i]! + (c - background[i]!) * share - pixel[i]!) ** 2, 0);
+      if (gap < least) [best, least] = [e, gap];
+    }
+  }
+  return best;
+}
+
+async function goTo(token: number, row: number): Promise<void> {
+  const cell = panel.page.locator('.cell');
+  await cell.focus();
+  await panel.page.keyboard.press('Control+Home');
+  await panel.page.keyboard.press('Control+Home');
+  for (let i = 0; i < token; i++) await panel.page.keyboard.press('ArrowRight');
+  for (let i = 0; i < row; i++) await panel.page.keyboard.press('ArrowDown');
+  await settled();
+}
+
+async function settled(): Promise<void> {
+  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+const text = (selector: string) => panel.page.locator(selector).first().innerText();
+
+describe('before anything is routed', () => {
+  test('says what to do, and asks the host for its state', async () => {
+    await open();
+    expect(await panel.sent('ready')).toHaveLength(1);
+    await panel.post({ type: 'pool', pool });
+    expect(await text('.first')).toContain('Route Selection');
+    expect(await panel.page.locator('.work').isVisible()).toBe(false);
+  });
+
+  test('an error is told once, with its remedy', async () => {
+    await open();
+    const error = { code: 'pool-missing' as const, message: 'There is no pool at /pools/x.', remedy: 'Choose one in the settings.' };
+    await panel.post({ type: 'pool', pool: undefined, error });
+    await panel.post({ type: 'side', side: 'main', state: { title: 'a.md', strategy: { name: 'phatgoose', k: 2 }, interventions: [], stale: false, error } });
+    const alerts = panel.page.locator('[role=alert]');
+    expect(await alerts.count()).toBe(1);
+    expect(await alerts.innerText()).toContain('Choose one in the settings.');
+  });
+
+  test('words can be translated by the host', async () => {
+    await open({ words: { empty: 'Sieh, wohin jedes Token geht', nonsense: 'x' } });
+    expect(await text('.first h2')).toBe('Sieh, wohin jedes Token geht');
+  });
+});
+
+describe('the text', () => {
+  test('has every character of the document, once and in order', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    const shown = await panel.page.evaluate(() => [...document.querySelectorAll('.t:not(.special)')].map((t) => t.textContent).join(''));
+    // The second half of the emoji has no character of its own.
+    expect(shown.replaceAll('▯', '')).toBe(trace.text);
+  });
+
+  test('is coloured by the leading expert and says so', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    const at = trace.tokens.text.indexOf(' function');
+    const span = panel.page.locator('.t').nth(trace.tokens.text.findIndex((word) => word.startsWith(' functi')));
+    expect(at === -2).toBe(false);
+    expect(await span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
+    await span.hover();
+    expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+ %/);
+  });
+
+  test('what a document says is never markup', async () => {
+    await open();
+    const words = ['<img src=x onerror="window.hacked=1">', '<script>window.hacked=1</script>', '&lt;b&gt;', "'; --", '</span></div>'];
+    const trace = { ...fabricate({ words }), experts: fabricate({ words }).experts.map((e) => ({ ...e, name: `<b>${e.name}</b>` })) };
+    await panel.show(trace, { title: '<i>title</i>' });
+    for (let i = 0; i < words.length; i++) {
+      await panel.page.locator('.t').nth(i).click();
+      for (const tab of ['cell', 'summary', 'predictions', 'whatIf']) await panel.page.locator(`#tab-${tab}`).click();
+    }
+    await settled();
+    expect(await panel.page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
+    expect(await panel.page.locator('#app img, #app script, #app b, #app i:not(.w,.nl,.tb)').count()).toBe(0);
+    expect(await text('h1')).toBe('<i>title</i>');
+  });
+
+  test('arrow keys select, and the editor is told', async () => {
+    await open();
+    await panel.show(fabricate());
+    await panel.page.locator('.tokens').first().focus();
+    for (let i = 0; i < 3; i++) await panel.page.keyboard.press('ArrowRight');
+    await settled();
+    expect((await panel.sent('select')).map((m) => m.token)).toEqual([0, 1, 2, 3]);
+    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('3');
+    expect(await panel.page.locator('.tokens').first().getAttribute('aria-activedescendant')).toBe('main-token-3');
+    await panel.page.keyboard.press('ArrowDown');
+    await settled();
+    expect(Number(await panel.page.locator('.t.selected').getAttribute('data-i'))).toBeGreaterThan(4);
+  });
+
+  test('the editor’s cursor selects and is not told what it said itself', async () => {
+    await open();
+    await panel.show(fabricate());
+    await panel.post({ type: 'select', token: 40 });
+    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
+    expect(await panel.sent('select')).toEqual([]);
+  });
+});
+
+describe('the grid', () => {
+  test.each(['dark', 'light'] as const)('each cell has its expert’s colour (%s)', async (theme) => {
+    await open({ theme });
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    const T = trace.tokens.ids.length;
+    for (const [token, m] of [[0, 0], [7, 3], [12, 20]] as const) {
+      await goTo(token, m);
+      const expected = trace.chosen[(m * T + token) * trace.k]!;
+      expect(nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light')).toBe(expected);
+    }
+  });
+
+  test('is walked by keyboard, with words for the screen reader', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await goTo(5, 2);
+    const label = await panel.page.locator('.cell').getAttribute('aria-label');
+    expect(label).toMatch(/, token 6 of 266, layer 2, .* 0\.\d\d/);
+    expect(await panel.page.locator('[role=status][aria-live=polite]').first().textContent()).toBe(label);
+    await panel.page.keyboard.press('Enter');
+    await settled();
+    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
+    await panel.page.keyboard.press('ArrowDown');
+    await settled();
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('layer 2, key');
+    await panel.page.keyboard.press('Control+End');
+    await settled();
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 266 of 266, layer 29');
+  });
+
+  test('a click chooses the cell under the pointer; hovering tells of it', async () => {
+    await open();
+    await panel.show(fabricate());
+    await goTo(30, 10);
+    const box = (await panel.page.locator('.cell').boundingBox())!;
+    await panel.page.locator('.cell').blur();
+    await panel.page.mouse.move(box.x + box.width / 2 + box.width * 20, box.y + box.height / 2);
+    await settled();
+    expect(await text('.tip')).toMatch(/layer 10/);
+    await panel.page.mouse.down();
+    await panel.page.mouse.up();
+    await settled();
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 51 of 266, layer 10');
+  });
+
+  test('zooms about the pointer and pans by dragging', async () => {
+    await open();
+    await panel.show(fabricate());
+    const plot = (await panel.page.locator('.scroller').boundingBox())!;
+    const [x, y] = [plot.x + 300, plot.y + 150];
+    await panel.page.mouse.move(x, y);
+    await settled();
+    const before = await text('.tipTitle');
+    await panel.page.keyboard.down('Control');
+    await panel.page.mouse.wheel(0, -400);
+    await panel.page.keyboard.up('Control');
+    await settled();
+    await panel.page.mouse.move(x + 1, y);
+    await panel.page.mouse.move(x, y);
+    await settled();
+    expect(await text('.tipTitle')).toBe(before);
+    const left = await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
+    expect(left).toBeGreaterThan(100);
+    await panel.page.mouse.down();
+    await panel.page.mouse.move(x + 60, y, { steps: 4 });
+    await panel.page.mouse.up();
+    expect(await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft)).toBeCloseTo(left - 60, 0);
+  });
+
+  test('the filter hides what it does not want', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await goTo(50, 15);
+    const shown = nearestExpert(await cellColour(), [31, 31, 31]);
+    await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
+    await settled();
+    expect(nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
+    await panel.page.locator('[data-focus="legend-all"]').click();
+    await settled();
+    expect(nearestExpert(await cellColour(), [31, 31, 31])).toBe(shown);
+
+    await panel.page.locator('[data-focus="grid-filter"]').click();
+    await panel.page.locator('[data-focus="filter-from"]').fill('10');
+    await panel.page.locator('[data-focus="filter-from"]').blur();
+    await panel.page.locator('[data-focus="filter-q"]').click();
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await settled();
+    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('20');
+    await panel.page.locator('[data-focus="filter-margin"]').selectOption('0.02');
+    await panel.page.locator('[data-focus="filter-weight"]').fill('0.9');
+    await panel.page.locator('[data-focus="filter-weight"]').blur();
+    await goTo(3, 3);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('hidden by the filter');
+  });
+
+  test('the expert explorer can ask for one expert', async () => {
+    await open();
+    await panel.show(fabricate());
+    await panel.post({ type: 'filter', expert: 'html' });
+    expect(await panel.page.locator('[data-focus="legend-html"]').getAttribute('aria-pressed')).toBe('true');
+    await panel.page.locator('[data-focus="legend-card"]').click();
+    expect(await panel.sent('openCard')).toEqual([{ type: 'openCard', expert: 'html' }]);
+    await panel.post({ type: 'filter', expert: undefined });
+    expect(await panel.page.locator('.chip[aria-pressed=true]').count()).toBe(0);
+  });
+
+  test('has a table twin', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.post({ type: 'select', token: 9 });
+    await panel.page.locator('[data-focus="grid-asTable"]').click();
+    await settled();
+    expect(await panel.page.locator('.gridTable tbody tr').count()).toBe(210);
+    const first = trace.experts[trace.chosen[9 * trace.k]!]!.name;
+    expect(await text('.gridTable tbody tr')).toContain(first);
+  });
+});
+
+describe('the views beside', () => {
+  test('a cell: all affinities, the chosen ones marked, and words', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.post({ type: 'select', token: 20, module: 100 });
+    expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
+    expect(await panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
+    const at = (100 * trace.tokens.ids.length + 20) * trace.k;
+    expect(await text('.sentence')).toContain(`${trace.experts[trace.chosen[at]!]!.name} (${trace.weight[at]!.toFixed(2)})`);
+    expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
+  });
+
+  test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
+    await open();
+    await panel.show(fabricate());
+    await panel.page.locator('#tab-summary').click();
+    for (const name of ['usage', 'usageByLayer', 'entropy', 'coactivation', 'attracted']) expect(await panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
+    expect(await panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
+    expect(await panel.page.locator('.warning').count()).toBe(0);
+    // The twin is there for a screen reader before anybody asks for it.
+    expect(await panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
+    await panel.page.locator('[data-focus=table-usage]').click();
+    expect(await panel.page.locator('[data-figure=usage] .chart').count()).toBe(0);
+    await panel.show(fabricate({ tokens: 12 }));
+    expect(await text('.warning')).toContain('Only 11 text tokens');
+  });
+
+  test('predictions: the token’s probability, alternatives, the next token', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.page.locator('#tab-predictions').click();
+    await panel.post({ type: 'select', token: 30 });
+    const body = await text('.tabBody');
+    expect(body).toMatch(/probability of [\d.<]+ %/);
+    expect(body).toContain('Next after the end');
+    expect(await panel.page.locator('.alternatives').count()).toBe(2);
+    expect(await panel.page.locator('.alternatives').first().locator('tbody tr').count()).toBe(5);
+  });
+
+  test('a what-if is sent, its effect shown, and undone', async () => {
+    await open();
+    const before = fabricate();
+    await panel.show(before);
+    await panel.post({ type: 'select', token: 30, module: 100 });
+    await panel.page.locator('#tab-whatIf').click();
+    await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
+    await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
+    await panel.page.locator('[data-focus=whatif-token]').check();
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    const knockOut: Intervention = { action: 'knock-out', expert: 'prose', scope: { layer: 5, token: 30 } };
+    expect(await panel.sent('route')).toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] }]);
+
+    await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
+    await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
+    await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.modules[100]!.path}`);
+    await panel.page.locator('[data-focus=whatif-token]').uncheck();
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([{ action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.modules[100]!.path } }]);
+
+    const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
+    const after = fabricate({ interventions: [everywhere] });
+    await panel.show(after, { before });
+    expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
+    expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+ %/);
+    await panel.page.locator('#tab-predictions').click();
+    expect(await text('.tabBody')).toContain('Before the what-if it was');
+    expect(await text('.tabBody')).toContain('KL divergence');
+    await panel.page.locator('[data-focus=undo]').click();
+    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([]);
+  });
+
+  test('choices that a what-if flipped are marked, those that stayed are faded', async () => {
+    await open();
+    const before = fabricate({ tokens: 60 });
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: { module: before.modules[0]!.path } }];
+    const after = fabricate({ tokens: 60, interventions });
+    await panel.show(after, { before });
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    const T = before.tokens.ids.length;
+    const set = (trace: typeof before, t: number) => [...trace.chosen.subarray(t * 2, t * 2 + 2)].sort().join();
+    const tokens = [...Array(T).keys()];
+    const [flipped, stayed] = [tokens.find((t) => set(before, t) !== set(after, t))!, tokens.find((t) => set(before, t) === set(after, t))!];
+    expect(flipped).toBeDefined();
+    await goTo(flipped, 0);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
+    await goTo(stayed, 0);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
+    const faded = await cellColour();
+    await panel.page.locator('[data-focus=grid-fade]').uncheck();
+    await settled();
+    const full = await cellColour();
+    const distance = (pixel: number[]) => pixel.slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
+    expect(distance(full)).toBeGreaterThan(distance(faded) * 1.5);
+  });
+
+  test('attribution is asked for and shown', async () => {
+    await open();
+    const trace = fabricate({ tokens: 90 });
+    await panel.show(trace);
+    await panel.page.locator('#tab-whatIf').click();
+    await panel.page.locator('[data-focus=attribute]').click();
+    expect(await panel.sent('attribute')).toHaveLength(1);
+    await panel.show(trace, { attribution: fabricateAttribution(trace) });
+    const table = panel.page.locator('[data-figure=attribution]');
+    expect(await table.locator('thead th').count()).toBe(14);
+    expect(await table.locator('tbody tr').count()).toBe(40);
+    await table.locator('[data-focus=page-on]').click();
+    await table.locator('[data-focus=page-on]').click();
+    expect(await table.locator('tbody tr').count()).toBe(10);
+  });
+});
+
+describe('two runs', () => {
+  test('are aligned by token, their differences coloured and counted', async () => {
+    await open();
+    const words = ['The', ' grey', ' goose', ' flies', ' south', '.'];
+    const main = fabricate({ words });
+    const other = fabricate({ words: ['The', ' goose', ' flies', ' far', ' south', '.'], strategy: { name: 'arrow', k: 2 }, seed: 5 });
+    await panel.show(main);
+    await panel.show(other, { title: 'other.md' }, 'other');
+    expect(await panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
+    expect(await text('.tabBody')).toMatch(/Same choices\s+[\d.]+ % chance 17 %/);
+    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
+    await panel.page.locator('.text.other .t').nth(1).click();
+    await settled();
+    expect(await panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
+    expect(await panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
+    // The grid is of this run; a token with no counterpart has no difference.
+    await goTo(1, 0);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
+    await goTo(2, 0);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(/\d %? of the choices differ|0 % of the choices differ/);
+    await panel.page.locator('[data-focus="segment-The other"]').click();
+    await goTo(3, 0);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');
+    await panel.page.locator('[data-focus=head-compare]').click();
+    expect(await panel.sent('closeCompare')).toHaveLength(1);
+    await panel.post({ type: 'side', side: 'other', state: undefined });
+    expect(await panel.page.locator('.text.other').isVisible()).toBe(false);
+  });
+
+  test('a comparison is asked for with another strategy or the editor’s selection', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 40 }));
+    await panel.page.locator('[data-focus=head-compare]').click();
+    await panel.page.locator('[data-focus=compare-with]').selectOption('arrow');
+    await panel.page.locator('[data-focus=compare-now]').click();
+    await panel.page.locator('[data-focus=compare-editor]').click();
+    expect(await panel.sent('compare')).toEqual([
+      { type: 'compare', strategy: { name: 'arrow', k: 2 }, interventions: [], selection: 'same' },
+      { type: 'compare', strategy: { name: 'phatgoose', k: 2 }, interventions: [], selection: 'editor' },
+    ]);
+  });
+});
+
+describe('running', () => {
+  test('progress, stop, and what must wait', async () => {
+    await open();
+    await panel.show(fabricate({ done: 100 }), { running: { what: 'route', done: 100, total: 266 } });
+    expect(await text('.progress')).toContain('100 of 266');
+    expect(await panel.page.locator('.t.pending').count()).toBe(166);
+    await panel.page.locator('[data-focus=stop]').click();
+    expect(await panel.sent('stop')).toHaveLength(1);
+    const generate = panel.page.locator('[data-focus=head-generate]');
+    expect(await generate.getAttribute('aria-disabled')).toBe('true');
+    expect(await generate.getAttribute('title')).toBe('A run is in progress.');
+    await panel.post({ type: 'status', side: 'main', running: undefined, stale: true });
+    expect(await panel.page.locator('.progress').isVisible()).toBe(false);
+    expect(await text('.notices')).toContain('100 of 266 tokens');
+    await panel.page.locator('[data-focus=again]').click();
+    expect(await panel.sent('route')).toHaveLength(1);
+  });
+
+  test('strategy, k and generate go to the host', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 40 }));
+    await panel.page.locator('[data-focus=strategy]').selectOption('single');
+    await panel.page.locator('[data-focus=strategy-k]').fill('3');
+    await panel.page.locator('[data-focus=strategy-k]').blur();
+    expect((await panel.sent('route')).map((m) => m.strategy)).toEqual([
+      { name: 'single', expert: 'c' },
+      { name: 'phatgoose', k: 3 },
+    ]);
+    expect(await panel.page.locator('[data-focus=strategy] option').count()).toBe(pool.strategies.length);
+    await panel.page.locator('[data-focus=head-generate]').click();
+    await panel.page.locator('[data-focus=generate-n]').fill('12');
+    await panel.page.locator('[data-focus=generate-t]').fill('0.7');
+    await panel.page.locator('[data-focus=generate-t]').blur();
+    await panel.page.locator('[data-focus=generate-start]').click();
+    expect(await panel.sent('generate')).toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
+  });
+
+  test('a saved trace: nothing runs, and it says why', async () => {
+    await open();
+    await panel.post({ type: 'replay' });
+    const trace = fabricate({ tokens: 40 });
+    await panel.post({ type: 'side', side: 'main', state: { title: 'run.gander', strategy: trace.strategy, interventions: [], stale: false, trace } });
+    for (const name of ['head-compare', 'head-generate']) {
+      const control = panel.page.locator(`[data-focus=${name}]`);
+      expect(await control.getAttribute('aria-disabled')).toBe('true');
+      expect(await control.getAttribute('title')).toContain('saved trace');
+    }
+    expect(await panel.page.locator('[data-focus=strategy]').isDisabled()).toBe(true);
+    await panel.page.locator('#tab-whatIf').click();
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    expect(await panel.sent('route')).toEqual([]);
+  });
+});
+
+describe('what can be saved', () => {
+  test('trace, CSV, SVG, PNG, report and Markdown', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 30 }));
+    const choose = async (item: string) => {
+      await panel.page.locator('[data-focus=head-save]').click();
+      await panel.page.getByRole('menuitem', { name: item }).click();
+    };
+    for (const item of ['Trace file', 'Table of choices', 'SVG', 'Report', 'Copy as Markdown']) await choose(item);
+    const saved = await panel.sent('save');
+    expect(saved.map((m) => m.kind)).toEqual(['trace', 'csv', 'svg', 'html']);
+    const data = Object.fromEntries(saved.map((m) => [m.kind, 'data' in m ? m.data : ''])) as Record<string, string>;
+    expect(data['csv']!.split('\r\n').length).toBeGreaterThan(30 * 210);
+    expect(data['html']).toContain('<!DOCTYPE html>');
+    expect((await panel.sent('copy'))[0]!.text).toContain('| token |');
+    const svg = await panel.page.evaluate((source) => {
+      const parsed = new DOMParser().parseFromString(source, 'image/svg+xml');
+      return { broken: parsed.querySelector('parsererror') !== null, rects: parsed.querySelectorAll('rect').length, text: parsed.documentElement.textContent };
+    }, data['svg']!);
+    expect(svg.broken).toBe(false);
+    expect(svg.rects).toBeGreaterThan(100);
+    expect(svg.text).toContain('typescript');
+
+    await choose('PNG');
+    await panel.page.waitForFunction(() => (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'));
+    const png = await panel.page.evaluate(async () => {
+      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find((m) => m.kind === 'png')!;
+      const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+      return { width: image.width, height: image.height, bytes: data.byteLength };
+    });
+    expect(png.width).toBeGreaterThan(600);
+    expect(png.bytes).toBeGreaterThan(5000);
+  });
+});
+
+describe('what is remembered', () => {
+  test('selection, tab, filter and rows survive a reload; what the host asked to keep does too', async () => {
+    await open();
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.post({ type: 'remember', memory: 'file:///geese.md#1' });
+    await panel.post({ type: 'select', token: 25, module: 50 });
+    await panel.page.locator('#tab-predictions').click();
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.page.locator('[data-focus=legend-sql]').click();
+    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await settled();
+    const width = await panel.page.locator('.spacer').evaluate((e) => e.clientWidth);
+    await panel.page.reload();
+    await panel.show(trace);
+    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('25');
+    expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
+    expect(await panel.page.locator('[data-focus=legend-sql]').getAttribute('aria-pressed')).toBe('true');
+    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('210');
+    expect(await panel.page.locator('.spacer').evaluate((e) => e.clientWidth)).toBe(width);
+    expect(await panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory)).toBe('file:///geese.md#1');
+  });
+
+  test('what another version kept, or nonsense, is no harm', async () => {
+    await open();
+    for (const kept of ['{"version":99,"tab":"x"}', '{"version":1,"tab":"nowhere","selection":{"token":"x"},"filter":7,"zoom":{"width":"w"},"expanded":"some"}', '"text"']) {
+      await panel.page.evaluate((state) => { sessionStorage.setItem('state', state); }, kept);
+      await panel.page.reload();
+      await panel.show(fabricate({ tokens: 20 }));
+      expect(await panel.page.locator('.t').count()).toBe(20);
+    }
+  });
+});
+
+describe('sizes', () => {
+  test('one token', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 1 }));
+    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await panel.page.locator(`#tab-${tab}`).click();
+    await goTo(0, 3);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 1 of 1, layer 3');
+  });
+
+  test('no affinities, no predictions, no expert applied', async () => {
+    await open();
+    const { logProb: _l, topIds: _i, topLogProb: _p, topTokens: _t, ...trace } = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
+    await panel.show(trace);
+    await panel.post({ type: 'select', token: 3, module: 7 });
+    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await panel.page.locator(`#tab-${tab}`).click();
+    await panel.page.locator('#tab-cell').click();
+    expect(await text('.tabBody')).toContain('This trace holds no affinities.');
+    await panel.page.locator('#tab-predictions').click();
+    expect(await text('.tabBody')).toContain('no predictions');
+  });
+
+  test('10,000 tokens', async () => {
+    await open();
+    // Two layers: the bytes that cross to the test's page are what is slow here.
+    await panel.show(fabricate({ tokens: 10_000, layers: 2, bare: true }));
+    expect(await panel.page.locator('.t').count()).toBe(10_000);
+    await panel.post({ type: 'select', token: 9_990, module: 3 });
+    expect(await panel.page.locator('.t.selected').isVisible()).toBe(true);
+    await panel.page.locator('[data-focus=grid-zoomFit]').click();
+    await settled();
+    for (const tab of ['summary', 'predictions']) await panel.page.locator(`#tab-${tab}`).click();
+    expect(await text('.tabBody')).toContain('Next after the end');
+  });
+});
+
+describe('axe finds nothing serious', () => {
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+  test.each(themeNames)('%s', async (theme: ThemeName) => {
+    await open({ theme });
+    const before = fabricate({ tokens: 80 });
+    const after = fabricate({ tokens: 80, interventions: [{ action: 'force', expert: 'go', scope: { layer: 3 } }] });
+    await panel.show(after, { before, attribution: fabricateAttribution(after) });
+    await panel.post({ type: 'select', token: 20, module: 30 });
+    await panel.page.locator('[data-focus=grid-filter]').click();
+    await panel.page.locator('[data-focus=head-generate]').click();
+    await panel.page.evaluate(axe);
+    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
+      await panel.page.locator(`#tab-${tab}`).click();
+      await settled();
+      const found = await panel.page.evaluate(async () => {
+        const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+        return (await axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`) }));
+      });
+      expect(found.filter(({ impact }) => impact === 'serious' || impact === 'critical'), tab).toEqual([]);
+    }
+  });
+});
+
+describe('pictures to look at', () => {
+  const trace = fabricate();
+  const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
+  const after = fabricate({ interventions });
+
+  test.each(themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))))('$theme $width', async ({ theme, width }) => {
+    await open({ theme, width });
+    const shot = async (name: string) => {
+      await settled();
+      await panel.page.screenshot({ path: join(pictures, `${theme}-${width}-${name}.png`) });
+    };
+    await panel.show(trace);
+    await shot('first');
+    await panel.post({ type: 'select', token: 60, module: 100 });
+    for (const tab of ['cell', 'summary', 'predictions']) {
+      await panel.page.locator(`#tab-${tab}`).click();
+      await shot(tab);
+    }
+    await panel.show(after, { before: trace, attribution: fabricateAttribution(after) });
+    await panel.page.locator('#tab-whatIf').click();
+    await shot('whatIf');
+    await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), {}, 'other');
+    await shot('compare');
+    // Nothing is wider than the page.
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  });
+});

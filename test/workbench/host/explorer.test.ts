@@ -1,0 +1,97 @@
+import * as assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { answering, closeAll, hearing, pause, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
+
+describe('the expert tree', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  const children = (node?: Parameters<TestApi['parts']['tree']['getChildren']>[0]) => api.parts.tree.getChildren(node);
+  const item = (node: Parameters<TestApi['parts']['tree']['getTreeItem']>[0]) => api.parts.tree.getTreeItem(node);
+
+  it('lists the pool and its experts', async () => {
+    const [pool] = await children();
+    assert.equal(item(pool!).label, 'Tiny pool with random weights');
+    const experts = await children(pool);
+    assert.equal(experts.length, 4);
+    assert.match(String(item(experts[0]!).label), /^A {2}/);
+    assert.match(String(item(experts[0]!).tooltip), /Rank \d/);
+  });
+
+  it('shows the share of the last trace, layers, modules and tokens; a token goes to its place', async () => {
+    const editor = await show('Geese fly south over the lake.');
+    const { main, id } = await routed(api, editor);
+    const [pool] = await children();
+    const experts = await children(pool);
+    assert.match(String(item(experts[0]!).description), /%/);
+    const groups = (await Promise.all(experts.map((expert) => children(expert)))).flat();
+    const layers = (await Promise.all(groups.filter(({ kind }) => kind === 'layers').map((group) => children(group)))).flat();
+    assert.ok(layers.length > 0);
+    const modules = (await Promise.all(layers.map((layer) => children(layer)))).flat();
+    const led = modules.reduce((sum, module) => sum + (module.kind === 'module' ? module.count : 0), 0);
+    const text = main.trace!.tokens.start.filter((start) => start >= 0).length;
+    assert.equal(led, text * main.trace!.modules.length, 'every cell is led by one expert');
+    const tokens = (await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))).flat();
+    assert.equal(tokens.length, text, 'every token was taken by one expert');
+    const last = tokens.find((token) => token.kind === 'token' && token.token === main.trace!.tokens.ids.length - 1)!;
+    const { command } = item(last);
+    await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
+    const spans = api.parts.store.tokenSpans(id)!;
+    await until('the caret', () => editor.document.offsetAt(editor.selection.active) === spans.start.at(-1));
+  });
+
+  it('is empty, and says what to do, when the pool is missing', async () => {
+    await set('pool', '/nowhere/at/all');
+    assert.deepEqual(await children(), []);
+    await useTinyPool();
+    assert.equal((await children()).length, 1);
+  });
+
+  it('opens as a view with its own container', async () => {
+    await vscode.commands.executeCommand('gander.experts.focus');
+    await pause(200);
+  });
+
+  it('adds an expert from a folder, and removes it', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
+    const pool = path.join(folder, 'pool');
+    const newcomer = path.join(folder, 'newcomer');
+    cpSync(tinyPool(), pool, { recursive: true });
+    cpSync(path.join(tinyPool(), 'experts/alpha'), newcomer, { recursive: true });
+    await set('pool', pool);
+    try {
+      await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(newcomer)], async () => {
+        await vscode.commands.executeCommand('gander.addExpert');
+      }));
+      assert.ok((await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
+      const again = await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(newcomer)], async () => {
+        await vscode.commands.executeCommand('gander.addExpert');
+      }));
+      assert.match(again[0]!.text, /already/);
+      const experts = await children((await children())[0]);
+      const node = experts.find((one) => one.kind === 'expert' && one.expert.id === 'newcomer');
+      await hearing(async () => {
+        await vscode.commands.executeCommand('gander.removeExpert', node);
+      }, () => 'Remove');
+      assert.ok(!existsSync(path.join(pool, 'experts/newcomer')));
+      assert.ok(!(await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
+    } finally {
+      await useTinyPool();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('refuses a folder that is no expert', async () => {
+    const said = await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(path.join(tinyPool(), 'base'))], async () => {
+      await vscode.commands.executeCommand('gander.addExpert');
+    }));
+    assert.match(said[0]!.text, /is no expert.*Choose a folder/);
+  });
+});

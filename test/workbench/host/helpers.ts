@@ -1,0 +1,104 @@
+import * as assert from 'node:assert/strict';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import type { Routed } from '../../../src/routing/store.js';
+
+export const extension = () => {
+  const found = vscode.extensions.getExtension<TestApi>('gander.gander');
+  assert.ok(found, 'the extension is installed');
+  return found;
+};
+
+export const activate = () => Promise.resolve(extension().activate());
+
+export const tinyPool = () => path.join(extension().extensionPath, 'test/fixtures/tiny-pool');
+
+export async function set(name: string, value: unknown): Promise<void> {
+  await vscode.workspace.getConfiguration('gander').update(name, value, vscode.ConfigurationTarget.Global);
+}
+
+/** The pool with which everything takes milliseconds. */
+export async function useTinyPool(): Promise<TestApi> {
+  const api = await activate();
+  await set('pool', tinyPool());
+  return api;
+}
+
+export async function until<T>(what: string, ok: () => T | undefined | false, ms = 20_000): Promise<T> {
+  for (const end = Date.now() + ms; Date.now() < end; await pause(25)) {
+    const found = ok();
+    if (found !== undefined && found !== false) return found;
+  }
+  assert.fail(`timed out: ${what}`);
+}
+
+export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function show(content: string, language = 'plaintext'): Promise<vscode.TextEditor> {
+  return vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content, language }), vscode.ViewColumn.One);
+}
+
+export const closeAll = () => vscode.commands.executeCommand('workbench.action.closeAllEditors');
+
+/** Selects parts of the text by their words. */
+export function select(editor: vscode.TextEditor, ...words: string[]): void {
+  const { document } = editor;
+  editor.selections = words.map((word) => {
+    const at = document.getText().indexOf(word);
+    assert.ok(at >= 0, word);
+    return new vscode.Selection(document.positionAt(at), document.positionAt(at + word.length));
+  });
+}
+
+export async function routed(api: TestApi, editor: vscode.TextEditor): Promise<Routed> {
+  await vscode.commands.executeCommand('gander.routeSelection');
+  const found = api.parts.store.of(editor.document.uri.toString())[0];
+  assert.ok(found?.main.trace, 'the text was routed');
+  return found;
+}
+
+export async function hover(document: vscode.TextDocument, offset: number): Promise<string> {
+  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', document.uri, document.positionAt(offset));
+  const texts = hovers.flatMap(({ contents }) => contents).map((content) => (content as vscode.MarkdownString).value);
+  return texts.filter((text) => text.includes('Gander')).join('\n').replaceAll('&nbsp;', ' ');
+}
+
+interface Said {
+  readonly level: 'error' | 'warning' | 'information';
+  readonly text: string;
+  readonly actions: readonly string[];
+}
+
+/** Runs with messages and questions answered here. `answer` gets each message and names the action to take. */
+export async function hearing<T>(body: (said: readonly Said[]) => Promise<T>, answer: (said: Said) => string | undefined = () => undefined): Promise<readonly Said[]> {
+  const window = vscode.window as unknown as Record<string, unknown>;
+  const names = { showErrorMessage: 'error', showWarningMessage: 'warning', showInformationMessage: 'information' } as const;
+  const originals = Object.keys(names).map((name) => [name, window[name]] as const);
+  const said: Said[] = [];
+  for (const [name, level] of Object.entries(names)) {
+    window[name] = (text: string, ...rest: unknown[]) => {
+      const one = { level, text, actions: rest.filter((item): item is string => typeof item === 'string') };
+      said.push(one);
+      return Promise.resolve(answer(one));
+    };
+  }
+  try {
+    await body(said);
+  } finally {
+    for (const [name, original] of originals) window[name] = original;
+  }
+  return said;
+}
+
+/** Runs with a dialog or a pick of VS Code's answered. */
+export async function answering<T>(name: 'showQuickPick' | 'showOpenDialog' | 'showSaveDialog' | 'showInputBox', answer: (first: unknown) => unknown, body: () => Promise<T>): Promise<T> {
+  const window = vscode.window as unknown as Record<string, unknown>;
+  const original = window[name];
+  window[name] = async (first: unknown) => answer(await first);
+  try {
+    return await body();
+  } finally {
+    window[name] = original;
+  }
+}

@@ -1,0 +1,209 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { closeAll, hearing, hover, pause, routed, select, set, show, until, useTinyPool } from './helpers.js';
+
+const text = 'The quick brown fox jumps over the lazy dog.\nSELECT name FROM birds;\n';
+
+describe('routing a text', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  it('routes all of an untitled document and opens a panel beside it', async () => {
+    const editor = await show(text);
+    const { main, span } = await routed(api, editor);
+    assert.deepEqual(span, { start: 0, end: text.length });
+    assert.equal(main.trace!.text, text);
+    assert.equal(main.trace!.done, main.trace!.tokens.ids.length);
+    const labels = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).map(({ label }) => label);
+    assert.ok(labels.some((label) => label.startsWith('Routing: ')), labels.join());
+    assert.equal(vscode.window.activeTextEditor?.document, editor.document, 'the focus stays in the text');
+  });
+
+  it('routes several selections one by one', async () => {
+    const editor = await show(text);
+    select(editor, 'brown fox', 'SELECT name');
+    await vscode.commands.executeCommand('gander.routeSelection');
+    const all = api.parts.store.of(editor.document.uri.toString());
+    assert.deepEqual(all.map(({ main }) => main.trace!.text).reverse(), ['brown fox', 'SELECT name']);
+  });
+
+  it('answers a hover from what is known, without a run', async () => {
+    const editor = await show(text);
+    await routed(api, editor);
+    const busy: boolean[] = [];
+    const listening = api.parts.engines.onDidChangeState((state) => busy.push(state.name === 'ready' && state.busy));
+    const found = await hover(editor.document, text.indexOf('fox') + 1);
+    listening.dispose();
+    assert.match(found, /PHATGOOSE/);
+    assert.match(found, /█/);
+    assert.match(found, /%/);
+    assert.match(found, /Probability/);
+    assert.deepEqual(busy, []);
+  });
+
+  it('says nothing on hover where nothing was routed', async () => {
+    const editor = await show(text);
+    select(editor, 'SELECT name');
+    await routed(api, editor);
+    assert.equal(await hover(editor.document, 5), '');
+  });
+
+  it('moves with edits, goes stale, and is fresh again after undo', async () => {
+    const editor = await show(text);
+    select(editor, 'SELECT name');
+    const { id } = await routed(api, editor);
+    const start = text.indexOf('SELECT');
+    await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), 'Well. '));
+    assert.deepEqual(api.parts.store.get(id)!.span, { start: start + 6, end: start + 17 });
+    assert.equal(api.parts.store.get(id)!.stale, false);
+    assert.match(await hover(editor.document, start + 8), /Gander/);
+    await editor.edit((edit) => edit.insert(editor.document.positionAt(start + 13), 'X'));
+    assert.equal(api.parts.store.get(id)!.stale, true);
+    assert.match(await hover(editor.document, start + 8), /has.changed/);
+    await vscode.commands.executeCommand('undo');
+    await until('fresh again', () => !api.parts.store.get(id)!.stale);
+  });
+
+  it('tells other extensions', async () => {
+    const heard: string[] = [];
+    const listening = api.onDidRoute(({ trace }) => heard.push(trace.text));
+    const editor = await show('Told to others.');
+    await routed(api, editor);
+    listening.dispose();
+    assert.deepEqual(heard, ['Told to others.']);
+    const trace = await api.route('Told to others.');
+    assert.equal(trace.text, 'Told to others.');
+    assert.equal(trace.affinity!.length, trace.modules.length * trace.tokens.ids.length * trace.experts.length);
+  });
+
+  it('rejects for other extensions with a code and a remedy', async () => {
+    await assert.rejects(api.route('x', { strategy: { name: 'single', expert: 'nobody' } }), (error: { code?: string; remedy?: string }) => {
+      assert.ok(error.code);
+      assert.ok(error.remedy);
+      return true;
+    });
+  });
+
+  it('routes a notebook cell', async () => {
+    const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, 'print("honk")', 'python');
+    const notebook = await vscode.workspace.openNotebookDocument('jupyter-notebook', new vscode.NotebookData([cell]));
+    const { document } = notebook.cellAt(0);
+    const { main } = await api.parts.desk.route(document, { start: 0, end: document.getText().length });
+    assert.equal(main.trace!.text, 'print("honk")');
+    assert.match(await hover(document, 2), /Gander/);
+  });
+
+  it('routes what is read-only and on no disk', async () => {
+    const uri = vscode.Uri.parse('honk:/far/away.txt');
+    const provider = vscode.workspace.registerTextDocumentContentProvider('honk', { provideTextDocumentContent: () => 'Far away geese.' });
+    const editor = await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri));
+    assert.equal((await routed(api, editor)).main.trace!.text, 'Far away geese.');
+    provider.dispose();
+  });
+
+  it('routes a side of a diff', async () => {
+    const [left, right] = [await vscode.workspace.openTextDocument({ content: 'one goose' }), await vscode.workspace.openTextDocument({ content: 'two geese' })];
+    await vscode.commands.executeCommand('vscode.diff', left.uri, right.uri, 'diff');
+    const editor = await until('the diff', () => vscode.window.activeTextEditor);
+    assert.equal((await routed(api, editor)).main.trace!.text, editor.document.getText());
+  });
+
+  it('shows one panel for a document, and another once that is pinned', async () => {
+    const panels = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ input }) => input instanceof vscode.TabInputWebview).length;
+    const editor = await show(text);
+    await routed(api, editor);
+    select(editor, 'brown fox');
+    await routed(api, editor);
+    await until('one panel', () => panels() === 1);
+    await vscode.commands.executeCommand('gander.pinPanel');
+    select(editor, 'SELECT name');
+    await routed(api, editor);
+    await until('two panels', () => panels() === 2);
+  });
+
+  it('keeps decorations quiet while they are off', async () => {
+    await set('decorations', false);
+    const editor = await show(text);
+    await routed(api, editor);
+    await vscode.commands.executeCommand('gander.toggleDecorations');
+    assert.equal(vscode.workspace.getConfiguration('gander').get('decorations'), true);
+  });
+});
+
+describe('what cannot be routed', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  const refused = async (content: string) => {
+    await show(content);
+    return hearing(async () => {
+      await vscode.commands.executeCommand('gander.routeSelection');
+    });
+  };
+
+  it('is an empty document: one message with the remedy', async () => {
+    const said = await refused('');
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.text, /no text.*select some text/i);
+  });
+
+  it('is a binary file: one message with the remedy', async () => {
+    const said = await refused('PNG\0\0\0\u0001\u0002');
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.text, /binary.*Open a text file/i);
+  });
+
+  it('is 5 MB: one message that offers the first part, which then is routed', async () => {
+    const editor = await show('geese fly south. '.repeat(300_000));
+    const start = Date.now();
+    const said = await hearing(
+      async () => {
+        await vscode.commands.executeCommand('gander.routeSelection');
+        await until('the first part', () => api.parts.store.of(editor.document.uri.toString())[0]?.main.trace);
+      },
+      () => 'Route First Part',
+    );
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.text, /5100000|5,100,000/);
+    assert.deepEqual(said[0]!.actions, ['Route First Part']);
+    const { main } = await until('the end', () => {
+      const found = api.parts.store.of(editor.document.uri.toString())[0];
+      return found && !found.main.running && found.main.trace ? found : undefined;
+    });
+    assert.ok(main.trace!.tokens.ids.length > 10);
+    assert.ok(Date.now() - start < 15_000);
+  }).timeout(60_000);
+
+  it('is nothing at all: commands say what to do first', async () => {
+    await closeAll();
+    await pause(100);
+    for (const command of ['gander.routeSelection', 'gander.saveTrace', 'gander.attribute']) {
+      api.parts.store.clear();
+      const said = await hearing(async () => {
+        await vscode.commands.executeCommand(command);
+      });
+      assert.equal(said.length, 1, command);
+      assert.match(said[0]!.text, /Route Selection/, command);
+    }
+  });
+
+  it('is a pool that is missing or damaged: one message with the remedy, and the next pool works', async () => {
+    await show('geese');
+    await set('pool', '/nowhere/at/all');
+    const said = await hearing(async () => {
+      await vscode.commands.executeCommand('gander.routeSelection');
+    });
+    assert.equal(said.length, 1);
+    assert.deepEqual(said[0]!.actions, ['Choose Pool']);
+    await useTinyPool();
+    const editor = vscode.window.activeTextEditor!;
+    assert.equal((await routed(api, editor)).main.trace!.text, 'geese');
+  });
+});

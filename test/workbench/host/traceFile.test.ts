@@ -1,0 +1,57 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { answering, closeAll, hearing, routed, show, until, useTinyPool } from './helpers.js';
+
+describe('a trace file', () => {
+  let api: TestApi;
+  const folder = () => vscode.workspace.workspaceFolders![0]!.uri;
+  const file = (name: string) => vscode.Uri.joinPath(folder(), `${name}.gander.safetensors`);
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  const save = async (text: string, name: string) => {
+    await routed(api, await show(text));
+    await hearing(() => answering('showSaveDialog', () => file(name), async () => {
+      await vscode.commands.executeCommand('gander.saveTrace');
+    }));
+  };
+  const openEditors = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.trace');
+
+  it('is saved, and opens again with no engine', async () => {
+    await save('Geese fly south.', 'one');
+    const { trace } = api.parts.store.latest!.main;
+    await closeAll();
+    // So that nobody looks at the expert tree, which asks for the pool.
+    await vscode.commands.executeCommand('workbench.view.explorer');
+    api.parts.engines.reload();
+    await vscode.commands.executeCommand('vscode.open', file('one'));
+    await until('its editor', () => openEditors().length === 1);
+    const { scene } = await until('the trace', () => api.parts.traces.active);
+    assert.equal(scene.trace!.text, 'Geese fly south.');
+    assert.deepEqual(scene.trace!.affinity, trace!.affinity);
+    assert.deepEqual(scene.trace!.chosen, trace!.chosen);
+    assert.equal(api.parts.engines.state.name, 'stopped');
+  });
+
+  it('is compared with another', async () => {
+    await save('Geese fly north.', 'two');
+    await closeAll();
+    await vscode.commands.executeCommand('gander.compareTraces', file('one'), [file('one'), file('two')]);
+    const active = await until('the comparison', () => api.parts.traces.active);
+    assert.equal(active.scene.side('main')!.title, 'one.gander.safetensors');
+    assert.equal(active.scene.side('other')!.trace!.text, 'Geese fly north.');
+  });
+
+  it('that is damaged is refused with the remedy', async () => {
+    await vscode.workspace.fs.writeFile(file('broken'), new TextEncoder().encode('no trace at all'));
+    const said = await hearing(async (heard) => {
+      await vscode.commands.executeCommand('vscode.open', file('broken'));
+      await until('a message', () => heard.length > 0);
+    });
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.text, /trace/i);
+  });
+});

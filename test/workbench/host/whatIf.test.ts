@@ -1,0 +1,128 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { answering, closeAll, routed, show, until, useTinyPool } from './helpers.js';
+
+const text = 'The quick brown fox jumps over the lazy dog.';
+
+describe('what if', () => {
+  let api: TestApi;
+  let id: number;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  beforeEach(async () => {
+    id = (await routed(api, await show(text))).id;
+  });
+  afterEach(closeAll);
+
+  const main = () => api.parts.store.get(id)!.main;
+  const expertNode = async (index = 0) => {
+    const pool = await api.parts.service.pool();
+    return { kind: 'expert', expert: pool.experts[index]!, index } as const;
+  };
+
+  it('knocks an expert out: nobody chooses it, and predictions move', async () => {
+    const node = await expertNode();
+    const before = main().trace!;
+    await vscode.commands.executeCommand('gander.knockOut', node);
+    const { trace } = main();
+    assert.deepEqual(trace!.interventions, [{ action: 'knock-out', expert: node.expert.id, scope: {} }]);
+    assert.ok(before.chosen.includes(0));
+    assert.ok(!trace!.chosen.includes(0));
+    assert.notDeepEqual([...trace!.logProb!], [...before.logProb!]);
+    assert.deepEqual([...main().before!.logProb!], [...before.logProb!]);
+    await vscode.commands.executeCommand('gander.clearWhatIf');
+    assert.deepEqual([...main().trace!.logProb!], [...before.logProb!]);
+    assert.equal(main().before, undefined);
+  });
+
+  it('asks which expert and where, from the palette', async () => {
+    const answers = [(items: unknown[]) => items[1], (items: unknown[]) => items.find((item) => (item as { label: string }).label === 'In layer 1')];
+    await answering('showQuickPick', (items) => answers.shift()!(items as unknown[]), async () => {
+      await vscode.commands.executeCommand('gander.force');
+    });
+    const [intervention] = main().trace!.interventions;
+    assert.equal(intervention!.action, 'force');
+    assert.deepEqual(intervention!.scope, { layer: 1 });
+  });
+
+  it('runs one expert alone', async () => {
+    await vscode.commands.executeCommand('gander.solo', await expertNode(2));
+    assert.equal(main().trace!.strategy.name, 'single');
+    assert.ok(main().trace!.chosen.every((expert) => expert === 2 || expert === -1));
+  });
+
+  it('attributes', async () => {
+    await vscode.commands.executeCommand('gander.attribute');
+    const { attribution, trace } = main();
+    assert.equal(attribution!.change.length, trace!.tokens.ids.length * trace!.experts.length);
+    assert.ok(attribution!.change.some((change) => change !== 0 && !Number.isNaN(change)));
+  });
+
+  it('generates, and what was written is not in the document', async () => {
+    await answering('showInputBox', () => '4', async () => {
+      await vscode.commands.executeCommand('gander.generate');
+    });
+    const { trace } = main();
+    assert.ok(trace!.text.startsWith(text));
+    assert.ok(trace!.tokens.ids.length > 4);
+    assert.equal(api.parts.store.get(id)!.stale, false);
+    const spans = api.parts.store.tokenSpans(id)!;
+    assert.ok(spans.end.every((end) => end <= text.length));
+  });
+
+  it('compares with another strategy', async () => {
+    const answers = [(items: unknown[]) => items[0], (items: unknown[]) => items.find((item) => (item as { value: string }).value === 'base')];
+    await answering('showQuickPick', (items) => answers.shift()!(items as unknown[]), async () => {
+      await vscode.commands.executeCommand('gander.compareWith');
+    });
+    const { other } = api.parts.store.get(id)!;
+    assert.equal(other!.trace!.strategy.name, 'base');
+    assert.equal(other!.trace!.text, text);
+  });
+
+  it('chooses a strategy', async () => {
+    await answering('showQuickPick', (items) => (items as { value: string }[]).find(({ value }) => value === 'merged'), async () => {
+      await vscode.commands.executeCommand('gander.chooseStrategy');
+    });
+    assert.equal(main().trace!.strategy.name, 'merged');
+  });
+
+  it('leaves all as it was when nothing is picked', async () => {
+    const before = main();
+    for (const command of ['gander.knockOut', 'gander.solo', 'gander.chooseStrategy', 'gander.compareWith']) {
+      await answering('showQuickPick', () => undefined, async () => {
+        await vscode.commands.executeCommand(command);
+      });
+    }
+    assert.equal(main(), before);
+  });
+});
+
+describe('the engine', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  it('that is killed is started again by the next request', async () => {
+    const editor = await show('A goose.');
+    await routed(api, editor);
+    const pid = api.parts.engines.engine.pid;
+    assert.ok(pid);
+    process.kill(pid, 'SIGKILL');
+    await until('its end is noticed', () => api.parts.engines.engine.pid !== pid);
+    const next = await show('Another goose.');
+    assert.equal((await routed(api, next)).main.trace!.text, 'Another goose.');
+    assert.notEqual(api.parts.engines.engine.pid, pid);
+  });
+
+  it('restarts when told to', async () => {
+    await routed(api, await show('A third goose.'));
+    const pid = api.parts.engines.engine.pid;
+    await vscode.commands.executeCommand('gander.restartEngine');
+    await until('another child', () => api.parts.engines.engine.pid !== undefined && api.parts.engines.engine.pid !== pid);
+  });
+});
