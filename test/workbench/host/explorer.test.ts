@@ -21,8 +21,8 @@ describe('the expert tree', () => {
     assert.equal(item(pool!).label, 'Tiny pool with random weights');
     const experts = await children(pool);
     assert.equal(experts.length, 4);
-    assert.match(String(item(experts[0]!).label), /^A {2}/);
-    assert.match(String(item(experts[0]!).tooltip), /Rank \d/);
+    assert.match(item(experts[0]!).label as string, /^A {2}/);
+    assert.match(item(experts[0]!).tooltip as string, /Rank \d/);
   });
 
   it('shows the share of the last trace, layers, modules and tokens; a token goes to its place', async () => {
@@ -32,13 +32,17 @@ describe('the expert tree', () => {
     const experts = await children(pool);
     assert.match(String(item(experts[0]!).description), /%/);
     const groups = (await Promise.all(experts.map((expert) => children(expert)))).flat();
-    const layers = (await Promise.all(groups.filter(({ kind }) => kind === 'layers').map((group) => children(group)))).flat();
+    const layers = (
+      await Promise.all(groups.filter(({ kind }) => kind === 'layers').map((group) => children(group)))
+    ).flat();
     assert.ok(layers.length > 0);
     const modules = (await Promise.all(layers.map((layer) => children(layer)))).flat();
     const led = modules.reduce((sum, module) => sum + (module.kind === 'module' ? module.count : 0), 0);
     const text = main.trace!.tokens.start.filter((start) => start >= 0).length;
     assert.equal(led, text * main.trace!.modules.length, 'every cell is led by one expert');
-    const tokens = (await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))).flat();
+    const tokens = (
+      await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))
+    ).flat();
     assert.equal(tokens.length, text, 'every token was taken by one expert');
     const last = tokens.find((token) => token.kind === 'token' && token.token === main.trace!.tokens.ids.length - 1)!;
     const { command } = item(last);
@@ -67,19 +71,34 @@ describe('the expert tree', () => {
     cpSync(path.join(tinyPool(), 'experts/alpha'), newcomer, { recursive: true });
     await set('pool', pool);
     try {
-      await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(newcomer)], async () => {
-        await vscode.commands.executeCommand('gander.addExpert');
-      }));
+      await hearing(() =>
+        answering(
+          'showOpenDialog',
+          () => [vscode.Uri.file(newcomer)],
+          async () => {
+            await vscode.commands.executeCommand('gander.addExpert');
+          },
+        ),
+      );
       assert.ok((await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
-      const again = await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(newcomer)], async () => {
-        await vscode.commands.executeCommand('gander.addExpert');
-      }));
+      const again = await hearing(() =>
+        answering(
+          'showOpenDialog',
+          () => [vscode.Uri.file(newcomer)],
+          async () => {
+            await vscode.commands.executeCommand('gander.addExpert');
+          },
+        ),
+      );
       assert.match(again[0]!.text, /already/);
       const experts = await children((await children())[0]);
       const node = experts.find((one) => one.kind === 'expert' && one.expert.id === 'newcomer');
-      await hearing(async () => {
-        await vscode.commands.executeCommand('gander.removeExpert', node);
-      }, () => 'Remove');
+      await hearing(
+        async () => {
+          await vscode.commands.executeCommand('gander.removeExpert', node);
+        },
+        () => 'Remove',
+      );
       assert.ok(!existsSync(path.join(pool, 'experts/newcomer')));
       assert.ok(!(await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
     } finally {
@@ -89,9 +108,15 @@ describe('the expert tree', () => {
   });
 
   it('refuses a folder that is no expert', async () => {
-    const said = await hearing(() => answering('showOpenDialog', () => [vscode.Uri.file(path.join(tinyPool(), 'base'))], async () => {
-      await vscode.commands.executeCommand('gander.addExpert');
-    }));
+    const said = await hearing(() =>
+      answering(
+        'showOpenDialog',
+        () => [vscode.Uri.file(path.join(tinyPool(), 'base'))],
+        async () => {
+          await vscode.commands.executeCommand('gander.addExpert');
+        },
+      ),
+    );
     assert.match(said[0]!.text, /is no expert.*Choose a folder/);
   });
 });

@@ -36,7 +36,10 @@ export async function until<T>(what: string, ok: () => T | undefined | false, ms
 export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function show(content: string, language = 'plaintext'): Promise<vscode.TextEditor> {
-  return vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content, language }), vscode.ViewColumn.One);
+  return vscode.window.showTextDocument(
+    await vscode.workspace.openTextDocument({ content, language }),
+    vscode.ViewColumn.One,
+  );
 }
 
 export const closeAll = () => vscode.commands.executeCommand('workbench.action.closeAllEditors');
@@ -59,9 +62,16 @@ export async function routed(api: TestApi, editor: vscode.TextEditor): Promise<R
 }
 
 export async function hover(document: vscode.TextDocument, offset: number): Promise<string> {
-  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', document.uri, document.positionAt(offset));
+  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+    'vscode.executeHoverProvider',
+    document.uri,
+    document.positionAt(offset),
+  );
   const texts = hovers.flatMap(({ contents }) => contents).map((content) => (content as vscode.MarkdownString).value);
-  return texts.filter((text) => text.includes('Gander')).join('\n').replaceAll('&nbsp;', ' ');
+  return texts
+    .filter((text) => text.includes('Gander'))
+    .join('\n')
+    .replaceAll('&nbsp;', ' ');
 }
 
 interface Said {
@@ -71,9 +81,16 @@ interface Said {
 }
 
 /** Runs with messages and questions answered here. `answer` gets each message and names the action to take. */
-export async function hearing<T>(body: (said: readonly Said[]) => Promise<T>, answer: (said: Said) => string | undefined = () => undefined): Promise<readonly Said[]> {
+export async function hearing<T>(
+  body: (said: readonly Said[]) => Promise<T>,
+  answer: (said: Said) => string | undefined = () => undefined,
+): Promise<readonly Said[]> {
   const window = vscode.window as unknown as Record<string, unknown>;
-  const names = { showErrorMessage: 'error', showWarningMessage: 'warning', showInformationMessage: 'information' } as const;
+  const names = {
+    showErrorMessage: 'error',
+    showWarningMessage: 'warning',
+    showInformationMessage: 'information',
+  } as const;
   const originals = Object.keys(names).map((name) => [name, window[name]] as const);
   const said: Said[] = [];
   for (const [name, level] of Object.entries(names)) {
@@ -92,7 +109,11 @@ export async function hearing<T>(body: (said: readonly Said[]) => Promise<T>, an
 }
 
 /** Runs with a dialog or a pick of VS Code's answered. */
-export async function answering<T>(name: 'showQuickPick' | 'showOpenDialog' | 'showSaveDialog' | 'showInputBox', answer: (first: unknown) => unknown, body: () => Promise<T>): Promise<T> {
+export async function answering<T>(
+  name: 'showQuickPick' | 'showOpenDialog' | 'showSaveDialog' | 'showInputBox',
+  answer: (first: unknown) => unknown,
+  body: () => Promise<T>,
+): Promise<T> {
   const window = vscode.window as unknown as Record<string, unknown>;
   const original = window[name];
   window[name] = async (first: unknown) => answer(await first);

@@ -19,7 +19,10 @@ describe('routing a text', () => {
     assert.equal(main.trace!.text, text);
     assert.equal(main.trace!.done, main.trace!.tokens.ids.length);
     const labels = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).map(({ label }) => label);
-    assert.ok(labels.some((label) => label.startsWith('Routing: ')), labels.join());
+    assert.ok(
+      labels.some((label) => label.startsWith('Routing: ')),
+      labels.join(),
+    );
     assert.equal(vscode.window.activeTextEditor?.document, editor.document, 'the focus stays in the text');
   });
 
@@ -81,11 +84,14 @@ describe('routing a text', () => {
   });
 
   it('rejects for other extensions with a code and a remedy', async () => {
-    await assert.rejects(api.route('x', { strategy: { name: 'single', expert: 'nobody' } }), (error: { code?: string; remedy?: string }) => {
-      assert.ok(error.code);
-      assert.ok(error.remedy);
-      return true;
-    });
+    await assert.rejects(
+      api.route('x', { strategy: { name: 'single', expert: 'nobody' } }),
+      (error: { code?: string; remedy?: string }) => {
+        assert.ok(error.code);
+        assert.ok(error.remedy);
+        return true;
+      },
+    );
   });
 
   it('routes a notebook cell', async () => {
@@ -99,21 +105,29 @@ describe('routing a text', () => {
 
   it('routes what is read-only and on no disk', async () => {
     const uri = vscode.Uri.parse('honk:/far/away.txt');
-    const provider = vscode.workspace.registerTextDocumentContentProvider('honk', { provideTextDocumentContent: () => 'Far away geese.' });
+    const provider = vscode.workspace.registerTextDocumentContentProvider('honk', {
+      provideTextDocumentContent: () => 'Far away geese.',
+    });
     const editor = await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri));
     assert.equal((await routed(api, editor)).main.trace!.text, 'Far away geese.');
     provider.dispose();
   });
 
   it('routes a side of a diff', async () => {
-    const [left, right] = [await vscode.workspace.openTextDocument({ content: 'one goose' }), await vscode.workspace.openTextDocument({ content: 'two geese' })];
+    const [left, right] = [
+      await vscode.workspace.openTextDocument({ content: 'one goose' }),
+      await vscode.workspace.openTextDocument({ content: 'two geese' }),
+    ];
     await vscode.commands.executeCommand('vscode.diff', left.uri, right.uri, 'diff');
     const editor = await until('the diff', () => vscode.window.activeTextEditor);
     assert.equal((await routed(api, editor)).main.trace!.text, editor.document.getText());
   });
 
   it('shows one panel for a document, and another once that is pinned', async () => {
-    const panels = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ input }) => input instanceof vscode.TabInputWebview).length;
+    const panels = () =>
+      vscode.window.tabGroups.all
+        .flatMap(({ tabs }) => tabs)
+        .filter(({ input }) => input instanceof vscode.TabInputWebview).length;
     const editor = await show(text);
     await routed(api, editor);
     select(editor, 'brown fox');

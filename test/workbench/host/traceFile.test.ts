@@ -14,11 +14,20 @@ describe('a trace file', () => {
 
   const save = async (text: string, name: string) => {
     await routed(api, await show(text));
-    await hearing(() => answering('showSaveDialog', () => file(name), async () => {
-      await vscode.commands.executeCommand('gander.saveTrace');
-    }));
+    await hearing(() =>
+      answering(
+        'showSaveDialog',
+        () => file(name),
+        async () => {
+          await vscode.commands.executeCommand('gander.saveTrace');
+        },
+      ),
+    );
   };
-  const openEditors = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).filter(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.trace');
+  const openEditors = () =>
+    vscode.window.tabGroups.all
+      .flatMap(({ tabs }) => tabs)
+      .filter(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.trace');
 
   it('is saved, and opens again with no engine', async () => {
     await save('Geese fly south.', 'one');

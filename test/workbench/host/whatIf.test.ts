@@ -38,10 +38,17 @@ describe('what if', () => {
   });
 
   it('asks which expert and where, from the palette', async () => {
-    const answers = [(items: unknown[]) => items[1], (items: unknown[]) => items.find((item) => (item as { label: string }).label === 'In layer 1')];
-    await answering('showQuickPick', (items) => answers.shift()!(items as unknown[]), async () => {
-      await vscode.commands.executeCommand('gander.force');
-    });
+    const answers = [
+      (items: unknown[]) => items[1],
+      (items: unknown[]) => items.find((item) => (item as { label: string }).label === 'In layer 1'),
+    ];
+    await answering(
+      'showQuickPick',
+      (items) => answers.shift()!(items as unknown[]),
+      async () => {
+        await vscode.commands.executeCommand('gander.force');
+      },
+    );
     const [intervention] = main().trace!.interventions;
     assert.equal(intervention!.action, 'force');
     assert.deepEqual(intervention!.scope, { layer: 1 });
@@ -61,9 +68,13 @@ describe('what if', () => {
   });
 
   it('generates, and what was written is not in the document', async () => {
-    await answering('showInputBox', () => '4', async () => {
-      await vscode.commands.executeCommand('gander.generate');
-    });
+    await answering(
+      'showInputBox',
+      () => '4',
+      async () => {
+        await vscode.commands.executeCommand('gander.generate');
+      },
+    );
     const { trace } = main();
     assert.ok(trace!.text.startsWith(text));
     assert.ok(trace!.tokens.ids.length > 4);
@@ -73,28 +84,43 @@ describe('what if', () => {
   });
 
   it('compares with another strategy', async () => {
-    const answers = [(items: unknown[]) => items[0], (items: unknown[]) => items.find((item) => (item as { value: string }).value === 'base')];
-    await answering('showQuickPick', (items) => answers.shift()!(items as unknown[]), async () => {
-      await vscode.commands.executeCommand('gander.compareWith');
-    });
+    const answers = [
+      (items: unknown[]) => items[0],
+      (items: unknown[]) => items.find((item) => (item as { value: string }).value === 'base'),
+    ];
+    await answering(
+      'showQuickPick',
+      (items) => answers.shift()!(items as unknown[]),
+      async () => {
+        await vscode.commands.executeCommand('gander.compareWith');
+      },
+    );
     const { other } = api.parts.store.get(id)!;
     assert.equal(other!.trace!.strategy.name, 'base');
     assert.equal(other!.trace!.text, text);
   });
 
   it('chooses a strategy', async () => {
-    await answering('showQuickPick', (items) => (items as { value: string }[]).find(({ value }) => value === 'merged'), async () => {
-      await vscode.commands.executeCommand('gander.chooseStrategy');
-    });
+    await answering(
+      'showQuickPick',
+      (items) => (items as { value: string }[]).find(({ value }) => value === 'merged'),
+      async () => {
+        await vscode.commands.executeCommand('gander.chooseStrategy');
+      },
+    );
     assert.equal(main().trace!.strategy.name, 'merged');
   });
 
   it('leaves all as it was when nothing is picked', async () => {
     const before = main();
     for (const command of ['gander.knockOut', 'gander.solo', 'gander.chooseStrategy', 'gander.compareWith']) {
-      await answering('showQuickPick', () => undefined, async () => {
-        await vscode.commands.executeCommand(command);
-      });
+      await answering(
+        'showQuickPick',
+        () => undefined,
+        async () => {
+          await vscode.commands.executeCommand(command);
+        },
+      );
     }
     assert.equal(main(), before);
   });
@@ -123,6 +149,9 @@ describe('the engine', () => {
     await routed(api, await show('A third goose.'));
     const pid = api.parts.engines.engine.pid;
     await vscode.commands.executeCommand('gander.restartEngine');
-    await until('another child', () => api.parts.engines.engine.pid !== undefined && api.parts.engines.engine.pid !== pid);
+    await until(
+      'another child',
+      () => api.parts.engines.engine.pid !== undefined && api.parts.engines.engine.pid !== pid,
+    );
   });
 });
