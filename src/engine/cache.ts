@@ -1,5 +1,18 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -73,12 +86,16 @@ export class Cache {
     const hour = 3_600_000;
     const entries = readdirSync(this.folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && entry.name !== current)
-      .map(({ name }) => ({ name, used: statSync(path.join(this.folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .map(({ name }) => ({
+        name,
+        used: statSync(path.join(this.folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+      }))
       .sort((a, b) => b.used - a.used);
     // What a killed process left half made.
     const abandoned = entries.filter(({ name, used }) => name.endsWith('.tmp') && used < Date.now() - hour);
     const surplus = entries.filter(({ name }) => !name.endsWith('.tmp')).slice(this.keep - 1);
-    for (const { name } of [...abandoned, ...surplus]) rmSync(path.join(this.folder, name), { recursive: true, force: true });
+    for (const { name } of [...abandoned, ...surplus])
+      rmSync(path.join(this.folder, name), { recursive: true, force: true });
   }
 }
 
@@ -112,7 +129,7 @@ function hashFile(file: string): string {
   const buffer = Buffer.alloc(1 << 20);
   const fd = openSync(file, 'r');
   try {
-    for (let count; (count = readSync(fd, buffer)) > 0; ) hash.update(buffer.subarray(0, count));
+    for (let count; (count = readSync(fd, buffer)) > 0;) hash.update(buffer.subarray(0, count));
   } finally {
     closeSync(fd);
   }

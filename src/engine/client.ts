@@ -3,7 +3,16 @@ import { createInterface } from 'node:readline';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage, MethodName, Methods } from '../shared/protocol.js';
 import type { Trace } from '../trace/trace.js';
-import type { Attribution, Engine, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from './api.js';
+import type {
+  Attribution,
+  Engine,
+  EngineOptions,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from './api.js';
 
 /**
  * `stopped`: no child (not yet asked, or let go when idle); the next request starts one. `failed`: it died too often in
@@ -105,16 +114,25 @@ export class EngineClient implements Engine {
     this.#listeners.clear();
   }
 
-  #call<N extends MethodName>(method: N, request: Methods[N]['request'], options: RunOptions = {}): Promise<Methods[N]['result']> {
+  #call<N extends MethodName>(
+    method: N,
+    request: Methods[N]['request'],
+    options: RunOptions = {},
+  ): Promise<Methods[N]['result']> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(cancelled());
-    if (this.#disposed) return Promise.reject(new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.'));
+    if (this.#disposed)
+      return Promise.reject(new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.'));
     if (this.#state.name === 'failed') return Promise.reject(GanderError.fromData(this.#state.error));
     let child: ChildProcess;
     try {
       child = this.#child ?? this.#start();
     } catch (error) {
-      return Promise.reject(new GanderError('engine-unavailable', `The engine cannot be started: ${String(error)}`, 'See the Gander log.', { cause: error }));
+      return Promise.reject(
+        new GanderError('engine-unavailable', `The engine cannot be started: ${String(error)}`, 'See the Gander log.', {
+          cause: error,
+        }),
+      );
     }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
@@ -143,7 +161,8 @@ export class EngineClient implements Engine {
     });
     this.#child = child;
     this.#ready = false;
-    for (const stream of [child.stdout, child.stderr]) if (stream) createInterface(stream).on('line', (line) => this.#options.log?.(line));
+    for (const stream of [child.stdout, child.stderr])
+      if (stream) createInterface(stream).on('line', (line) => this.#options.log?.(line));
     child.on('message', (message) => {
       if (child === this.#child) this.#receive(message as ChildMessage);
     });
@@ -222,7 +241,11 @@ export class EngineClient implements Engine {
     this.#deaths = [...this.#deaths.filter((at) => now - at < within), now];
     this.#options.log?.(`engine: died (${how})`);
     if (this.#deaths.length >= most) {
-      const error = new GanderError('engine-unavailable', `The engine died ${this.#deaths.length} times in a short while (last: ${how}).`, 'See the Gander log, then restart the engine.');
+      const error = new GanderError(
+        'engine-unavailable',
+        `The engine died ${this.#deaths.length} times in a short while (last: ${how}).`,
+        'See the Gander log, then restart the engine.',
+      );
       this.#setState({ name: 'failed', error: error.toData() });
     } else {
       this.#setState({ name: 'stopped' });
@@ -243,7 +266,8 @@ export class EngineClient implements Engine {
 
   #setState(state: EngineState): void {
     const before = this.#state;
-    if (before.name === state.name && (state.name !== 'ready' || state.busy === (before as { busy?: boolean }).busy)) return;
+    if (before.name === state.name && (state.name !== 'ready' || state.busy === (before as { busy?: boolean }).busy))
+      return;
     this.#state = state;
     for (const listener of [...this.#listeners]) listener(state);
   }

@@ -1,9 +1,33 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, copyFileSync, existsSync, linkSync, openSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
 import { type Site, findModules } from '../graph/find.js';
-import { type GraphProto, type ModelProto, type TensorProto, externalOf, opset, parseModel, setExternal, tensorsOf, tensorsOfNodes, writeModel } from '../graph/model.js';
+import {
+  type GraphProto,
+  type ModelProto,
+  type TensorProto,
+  externalOf,
+  opset,
+  parseModel,
+  setExternal,
+  tensorsOf,
+  tensorsOfNodes,
+  writeModel,
+} from '../graph/model.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
@@ -55,7 +79,13 @@ export function poolHash(pool: Pool, cache: Cache): string {
   for (const file of filesBeside(pool)) add(path.relative(pool.folder, file), file);
   add('tokenizer', pool.base.tokenizer);
   for (const expert of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])]) {
-    for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'gate.safetensors', 'activation.safetensors', 'examples.safetensors']) {
+    for (const name of [
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'gate.safetensors',
+      'activation.safetensors',
+      'examples.safetensors',
+    ]) {
       add(`${expert.id}/${name}`, path.join(expert.folder, name));
     }
   }
@@ -91,28 +121,53 @@ export function compose(pool: Pool, hash: string, cache: Cache, withMultitask: b
 
 function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
   const model = readBase(pool);
-  const all = withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
-  const { sites, missing } = findModules(model.graph, new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])));
+  const all =
+    withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
+  const { sites, missing } = findModules(
+    model.graph,
+    new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])),
+  );
   const warnings: string[] = [];
   const experts = all.filter((expert) => {
-    const misfit = [...expert.adapter.modules].find(([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut));
+    const misfit = [...expert.adapter.modules].find(
+      ([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut),
+    );
     if (misfit) {
       const site = sites.get(misfit[0])!;
-      warnings.push(`Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`);
+      warnings.push(
+        `Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`,
+      );
     }
     return !misfit;
   });
   for (const [name, lookedFor] of missing) {
     const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
-    if (whose.length > 0) warnings.push(`Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`);
+    if (whose.length > 0)
+      warnings.push(
+        `Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`,
+      );
   }
-  if (experts.length === 0) throw new GanderError('expert-invalid', `No expert fits the base. ${warnings[0] ?? ''}`, 'Check that the experts were trained for this base model.');
+  if (experts.length === 0)
+    throw new GanderError(
+      'expert-invalid',
+      `No expert fits the base. ${warnings[0] ?? ''}`,
+      'Check that the experts were trained for this base model.',
+    );
   const used = [...sites.values()].filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
-  if (used.length === 0) throw new GanderError('module-not-placed', warnings[0] ?? 'No adapted module was found in the base.', 'Export the base with parameter names kept.');
+  if (used.length === 0)
+    throw new GanderError(
+      'module-not-placed',
+      warnings[0] ?? 'No adapted module was found in the base.',
+      'Export the base with parameter names kept.',
+    );
 
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
-  const routers = { phatgoose: file('phatgoose.bin'), 'average-activation': file('average-activation.bin'), arrow: file('arrow.bin') };
+  const routers = {
+    phatgoose: file('phatgoose.bin'),
+    'average-activation': file('average-activation.bin'),
+    arrow: file('arrow.bin'),
+  };
   try {
     const { modules, order } = moduleAxis(used);
     const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers));
@@ -144,10 +199,16 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
 }
 
 function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
-  if (statSync(pool.base.model).size >= 2 ** 31) throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
+  if (statSync(pool.base.model).size >= 2 ** 31)
+    throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
-  if (opset(model) < 13) throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
-  if (!model.graph.output.some(({ name }) => name === 'logits')) throw invalidBase('The base model gives no "logits"', 'Export it as a causal language model with past keys and values.');
+  if (opset(model) < 13)
+    throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
+  if (!model.graph.output.some(({ name }) => name === 'logits'))
+    throw invalidBase(
+      'The base model gives no "logits"',
+      'Export it as a causal language model with past keys and values.',
+    );
   return model;
 }
 
@@ -182,16 +243,24 @@ function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): S
   return [...groups.values()];
 }
 
-function storeGroup(sites: Site[], experts: readonly PoolExpert[], data: DataFile, routers: Record<Router, DataFile>): Group {
+function storeGroup(
+  sites: Site[],
+  experts: readonly PoolExpert[],
+  data: DataFile,
+  routers: Record<Router, DataFile>,
+): Group {
   const n = experts.length;
   const columns = sites.length * n;
   const dIn = sites[0]!.dIn;
-  const rank = Math.max(...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)));
+  const rank = Math.max(
+    ...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)),
+  );
   const gates = new Float32Array(dIn * columns);
   const singular = new Float32Array(dIn * columns);
   const means = new Float32Array(dIn * columns);
   const down = new Float32Array(dIn * columns * rank);
-  const column = (into: Float32Array, at: number, of: Float32Array) => of.forEach((x, d) => (into[d * columns + at] = x));
+  const column = (into: Float32Array, at: number, of: Float32Array) =>
+    of.forEach((x, d) => (into[d * columns + at] = x));
   const ups = sites.map((site, j) => {
     const up = new Float32Array(n * rank * site.dOut);
     experts.forEach((expert, e) => {
@@ -202,7 +271,9 @@ function storeGroup(sites: Site[], experts: readonly PoolExpert[], data: DataFil
       if (mean) column(means, at, normalisedGate(mean.read()));
       const adapted = expert.adapter.modules.get(site.path);
       if (!adapted) return;
-      const { a, b } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      const { a, b } = named(expert, () =>
+        orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut),
+      );
       column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
       for (let r = 0; r < adapted.rank; r++) {
         for (let d = 0; d < dIn; d++) down[d * columns * rank + at * rank + r] = a[r * dIn + d]!;
@@ -247,7 +318,13 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
       sizes.set(location, statSync(file).size);
     }
     const wanted = length ?? sizes.get(location)! - offset;
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(wanted) || offset < 0 || wanted < 0 || offset + wanted > sizes.get(location)!) {
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(wanted) ||
+      offset < 0 ||
+      wanted < 0 ||
+      offset + wanted > sizes.get(location)!
+    ) {
       throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" lies outside its data file`, 'Fetch the pool again.');
     }
     setExternal(tensor, links.get(location)!, offset, wanted);
@@ -291,7 +368,8 @@ class DataFile {
   append(values: Float32Array | Uint8Array, alignment = 4096): { location: string; offset: number } {
     const offset = Math.ceil(this.size / alignment) * alignment;
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
     this.size = offset + bytes.length;
     return { location: this.location, offset };
   }

@@ -6,7 +6,10 @@
  * @param whole the last of them
  * @returns offsets into `whole` in UTF-16 units; −1 for a token that is no text
  */
-export function continuationOffsets(prefixes: readonly string[], whole: string): { start: Int32Array; end: Int32Array } {
+export function continuationOffsets(
+  prefixes: readonly string[],
+  whole: string,
+): { start: Int32Array; end: Int32Array } {
   const reach = prefixes.map((prefix) => commonLength(prefix, whole));
   const start = new Int32Array(prefixes.length);
   const end = new Int32Array(prefixes.length);

@@ -4,7 +4,16 @@ import { type Pool, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
 import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
-import type { Attribution, Engine, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from './api.js';
+import type {
+  Attribution,
+  Engine,
+  EngineOptions,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from './api.js';
 import { Cache } from './cache.js';
 import { type Composed, type Plan, compose, poolHash } from './compose.js';
 import { continuationOffsets } from './continuation.js';
@@ -63,7 +72,12 @@ class LocalEngine implements Engine {
     try {
       this.#cache = new Cache(options.cache);
     } catch (cause) {
-      throw new GanderError('io', `The cache folder ${options.cache} cannot be made.`, 'Choose a folder that can be written.', { cause });
+      throw new GanderError(
+        'io',
+        `The cache folder ${options.cache} cannot be made.`,
+        'Choose a folder that can be written.',
+        { cause },
+      );
     }
   }
 
@@ -93,7 +107,11 @@ class LocalEngine implements Engine {
     return this.#inTurn(options.signal, async () => {
       const { temperature = 0, topP = 1, seed = 0, maxTokens } = request;
       if (!Number.isInteger(maxTokens) || maxTokens < 0 || !(temperature >= 0) || !(topP > 0 && topP <= 1)) {
-        throw new GanderError('request-invalid', 'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1.', 'Change the options of the generation.');
+        throw new GanderError(
+          'request-invalid',
+          'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1.',
+          'Change the options of the generation.',
+        );
       }
       const run = await this.#prepare(request, options.signal);
       const { loaded, tokens, session, steering } = run;
@@ -103,7 +121,11 @@ class LocalEngine implements Engine {
       const generated: number[] = [];
       const prefixes: string[] = [];
       let partialAt = Date.now();
-      const snapshot = () => recorder.trace(request.text + (prefixes.at(-1) ?? ''), continued(tokens, request.text, generated, prefixes, loaded.tokenizer));
+      const snapshot = () =>
+        recorder.trace(
+          request.text + (prefixes.at(-1) ?? ''),
+          continued(tokens, request.text, generated, prefixes, loaded.tokenizer),
+        );
       let last: ChunkResult = await this.#prefill(run, options.signal, (chunk, count) => {
         recorder.add(chunk, count);
         options.onProgress?.(recorder.done, capacity);
@@ -153,7 +175,9 @@ class LocalEngine implements Engine {
     return this.#inTurn(options.signal, async () => {
       const run = await this.#prepare(request, options.signal);
       let passed = 0;
-      const logProb = await this.#logProbs(run, options.signal, (count) => options.onProgress?.((passed += count), run.tokens.ids.length));
+      const logProb = await this.#logProbs(run, options.signal, (count) =>
+        options.onProgress?.((passed += count), run.tokens.ids.length),
+      );
       return scoreOf(request.text, run.tokens, logProb);
     });
   }
@@ -219,23 +243,42 @@ class LocalEngine implements Engine {
   }
 
   async #prepare(request: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
-    if (request.text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
+    if (request.text.length === 0)
+      throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     const loaded = await this.#load();
     const available = strategiesOf(loaded.pool);
     if (!available.includes(request.strategy.name)) {
-      throw new GanderError('strategy-unavailable', `This pool does not offer the strategy "${request.strategy.name}".`, `Choose one of: ${available.join(', ')}.`);
+      throw new GanderError(
+        'strategy-unavailable',
+        `This pool does not offer the strategy "${request.strategy.name}".`,
+        `Choose one of: ${available.join(', ')}.`,
+      );
     }
     const tokens = await loaded.tokenizer.encode(request.text);
     const { contextLength } = loaded.pool;
     if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
     if (tokens.ids.length > contextLength) {
-      throw new GanderError('text-too-long', `The text has ${tokens.ids.length} tokens; this model takes at most ${contextLength}.`, 'Select less text.');
+      throw new GanderError(
+        'text-too-long',
+        `The text has ${tokens.ids.length} tokens; this model takes at most ${contextLength}.`,
+        'Select less text.',
+      );
     }
     await checkCancelled(signal, this.#disposed);
     const session = await this.#session(loaded, request.strategy.name === 'multitask');
-    const strategy = request.strategy.name === 'retrieval' ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) } : request.strategy;
+    const strategy =
+      request.strategy.name === 'retrieval'
+        ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
+        : request.strategy;
     const interventions = request.interventions ?? [];
-    return { loaded, session, strategy, interventions, tokens, steering: new StrategySteering(session.plan, strategy, interventions) };
+    return {
+      loaded,
+      session,
+      strategy,
+      interventions,
+      tokens,
+      steering: new StrategySteering(session.plan, strategy, interventions),
+    };
   }
 
   async #retrieve(loaded: Loaded, text: string): Promise<string> {
@@ -244,7 +287,11 @@ class LocalEngine implements Engine {
   }
 
   /** Runs the whole text in chunks over the keys and values of those before. */
-  async #prefill(run: Run, signal: AbortSignal | undefined, each: (chunk: ChunkResult, count: number) => void): Promise<ChunkResult> {
+  async #prefill(
+    run: Run,
+    signal: AbortSignal | undefined,
+    each: (chunk: ChunkResult, count: number) => void,
+  ): Promise<ChunkResult> {
     const { ids } = run.tokens;
     const size = Math.max(1, this.#options.chunk);
     let chunk: ChunkResult | undefined;
@@ -308,7 +355,13 @@ function endTokensOf(pool: Pool): Set<number> {
   return new Set([config.eos_token_id].flat().filter((id): id is number => typeof id === 'number'));
 }
 
-function continued(prompt: Tokens, text: string, generated: readonly number[], prefixes: readonly string[], tokenizer: Tokenizer): Tokens {
+function continued(
+  prompt: Tokens,
+  text: string,
+  generated: readonly number[],
+  prefixes: readonly string[],
+  tokenizer: Tokenizer,
+): Tokens {
   const { start, end } = continuationOffsets(prefixes, prefixes.at(-1) ?? '');
   const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + text.length));
   return {

@@ -32,7 +32,12 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
   const abort = new AbortController();
   running.set(id, abort);
   try {
-    if (!engine) throw new GanderError('internal', 'The engine was called before it was started.', 'Please report this with the Gander log.');
+    if (!engine)
+      throw new GanderError(
+        'internal',
+        'The engine was called before it was started.',
+        'Please report this with the Gander log.',
+      );
     const result = await invoke(await engine, call, {
       signal: abort.signal,
       onProgress: (done, total) => send({ type: 'progress', id, done, total }),

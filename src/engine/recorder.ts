@@ -85,7 +85,8 @@ export class Recorder {
     const width = plan.experts.length;
     const from = (i * plan.rows.length + row) * width;
     const cell = module * this.#t + this.#done + i;
-    for (let e = 0; e < n; e++) this.#affinity[cell * n + e] = this.#scored[row * width + e] ? chunk.affinity[from + e]! : NaN;
+    for (let e = 0; e < n; e++)
+      this.#affinity[cell * n + e] = this.#scored[row * width + e] ? chunk.affinity[from + e]! : NaN;
     const base = chunk.base[i * plan.rows.length + row]!;
     const to = cell * k;
     for (let slot = 0; slot < k; slot++) {

@@ -18,13 +18,20 @@ export class Retriever {
     readonly tokenizer: Tokenizer,
     pool: Pool,
   ) {
-    this.#examples = pool.experts.filter(({ hasExamples }) => hasExamples).map(({ id, folder }) => ({ id, examples: readExamples(path.resolve(folder)) }));
+    this.#examples = pool.experts
+      .filter(({ hasExamples }) => hasExamples)
+      .map(({ id, folder }) => ({ id, examples: readExamples(path.resolve(folder)) }));
   }
 
   /** @throws GanderError `strategy-unavailable`, `base-invalid`, `tokenizer-invalid` */
   static async open(pool: Pool, threads: number): Promise<Retriever> {
-    if (!pool.retriever) throw new GanderError('strategy-unavailable', 'This pool has no retriever.', 'Choose another strategy.');
-    return new Retriever(await Embedder.open(pool.retriever.model, threads), new Tokenizer(pool.retriever.tokenizer), pool);
+    if (!pool.retriever)
+      throw new GanderError('strategy-unavailable', 'This pool has no retriever.', 'Choose another strategy.');
+    return new Retriever(
+      await Embedder.open(pool.retriever.model, threads),
+      new Tokenizer(pool.retriever.tokenizer),
+      pool,
+    );
   }
 
   /** The expert's id; a text is embedded once. */
@@ -34,7 +41,12 @@ export class Retriever {
     const { ids } = await this.tokenizer.encode(text);
     const kept = ids.length > longest ? Int32Array.of(...ids.subarray(0, longest - 1), ids.at(-1)!) : ids;
     const best = nearest(await this.embedder.embed(kept), this.#examples);
-    if (best === undefined) throw new GanderError('strategy-unavailable', 'No expert of this pool has examples for retrieval.', 'Choose another strategy.');
+    if (best === undefined)
+      throw new GanderError(
+        'strategy-unavailable',
+        'No expert of this pool has examples for retrieval.',
+        'Choose another strategy.',
+      );
     if (this.#answers.size >= 100) this.#answers.clear();
     this.#answers.set(text, best);
     return best;
@@ -46,7 +58,10 @@ export class Retriever {
 }
 
 /** The owner of the example with the highest cosine similarity; of two alike the first. */
-export function nearest(embedding: Float32Array, owners: readonly { readonly id: string; readonly examples: Examples }[]): string | undefined {
+export function nearest(
+  embedding: Float32Array,
+  owners: readonly { readonly id: string; readonly examples: Examples }[],
+): string | undefined {
   let best: string | undefined;
   let highest = -Infinity;
   for (const { id, examples } of owners) {

@@ -20,7 +20,12 @@ export async function openSession(file: string, threads: number): Promise<ort.In
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
   } catch (cause) {
-    throw new GanderError('base-invalid', `onnxruntime refuses the model: ${cause instanceof Error ? cause.message : String(cause)}`, 'Fetch the pool again.', { cause });
+    throw new GanderError(
+      'base-invalid',
+      `onnxruntime refuses the model: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Fetch the pool again.',
+      { cause },
+    );
   }
 }
 
@@ -45,7 +50,16 @@ export interface ChunkResult {
   readonly last: Float32Array;
 }
 
-const traceOutputs = [names.affinity, names.weight, names.moved, names.base, names.logProb, names.topLogProb, names.topIds, names.last];
+const traceOutputs = [
+  names.affinity,
+  names.weight,
+  names.moved,
+  names.base,
+  names.logProb,
+  names.topLogProb,
+  names.topIds,
+  names.last,
+];
 
 /** A composed graph, ready to run. */
 export class RoutedSession {
@@ -76,7 +90,13 @@ export class RoutedSession {
    * @param targets the token after each; any where there is none
    * @param done tokens before the chunk, whose keys and values are `past`
    */
-  async run(ids: Int32Array, targets: Int32Array, done: number, past: Past | undefined, steering: Steering): Promise<ChunkResult> {
+  async run(
+    ids: Int32Array,
+    targets: Int32Array,
+    done: number,
+    past: Past | undefined,
+    steering: Steering,
+  ): Promise<ChunkResult> {
     const { plan } = this;
     const [m, n, t] = [plan.rows.length, plan.experts.length, ids.length];
     const { bias, fixed, share } = steering.inputs(done, t);
@@ -119,7 +139,10 @@ export class RoutedSession {
       let offset = 0;
       routers = {};
       for (const [i, { dIn, columns }] of this.plan.routers.entries()) {
-        routers[routerInput(i)] = new ort.Tensor('float32', all.subarray(offset, (offset += dIn * columns)), [dIn, columns]);
+        routers[routerInput(i)] = new ort.Tensor('float32', all.subarray(offset, (offset += dIn * columns)), [
+          dIn,
+          columns,
+        ]);
       }
       this.#routers.set(router, routers);
     }
@@ -142,7 +165,10 @@ export class BaseSession {
   /** @returns logits [T, V] */
   async run(ids: Int32Array, done: number, past: Past | undefined): Promise<{ past: Past; logits: Float32Array }> {
     const outputs = await this.session.run(this.#past.feeds(ids, done, past), ['logits', ...this.#past.outputs]);
-    return { past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])), logits: outputs['logits']!.data as Float32Array };
+    return {
+      past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
+      logits: outputs['logits']!.data as Float32Array,
+    };
   }
 
   async release(): Promise<void> {
@@ -163,11 +189,20 @@ class PastLayout {
       if (!meta.name.startsWith('past_key_values.') || !meta.isTensor) continue;
       // [batch, heads, past, width], of which only heads and width are numbers.
       const dims = meta.shape.map((d, axis) => (axis === 0 ? 1 : typeof d === 'number' ? d : 0));
-      if (meta.type !== 'float32') throw new GanderError('base-invalid', `The base keeps its past as ${meta.type}.`, 'Export it with float32 activations.');
+      if (meta.type !== 'float32')
+        throw new GanderError(
+          'base-invalid',
+          `The base keeps its past as ${meta.type}.`,
+          'Export it with float32 activations.',
+        );
       empty.set(meta.name, new ort.Tensor('float32', new Float32Array(0), dims));
     }
     if (empty.size === 0 || !session.inputNames.includes('input_ids')) {
-      throw new GanderError('base-invalid', 'The base model takes no past keys and values.', 'Export it as a causal language model with past keys and values.');
+      throw new GanderError(
+        'base-invalid',
+        'The base model takes no past keys and values.',
+        'Export it as a causal language model with past keys and values.',
+      );
     }
     this.#empty = empty;
     this.outputs = [...empty.keys()].map((name) => name.replace('past_key_values.', 'present.'));
@@ -177,10 +212,19 @@ class PastLayout {
 
   feeds(ids: Int32Array, done: number, past: Past | undefined): Record<string, ort.Tensor> {
     const t = ids.length;
-    const feeds: Record<string, ort.Tensor> = { input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, t]) };
-    if (this.#hasMask) feeds['attention_mask'] = new ort.Tensor('int64', new BigInt64Array(done + t).fill(1n), [1, done + t]);
-    if (this.#hasPositions) feeds['position_ids'] = new ort.Tensor('int64', BigInt64Array.from({ length: t }, (_, i) => BigInt(done + i)), [1, t]);
-    for (const [name, empty] of this.#empty) feeds[name] = past?.get(name.replace('past_key_values.', 'present.')) ?? empty;
+    const feeds: Record<string, ort.Tensor> = {
+      input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, t]),
+    };
+    if (this.#hasMask)
+      feeds['attention_mask'] = new ort.Tensor('int64', new BigInt64Array(done + t).fill(1n), [1, done + t]);
+    if (this.#hasPositions)
+      feeds['position_ids'] = new ort.Tensor(
+        'int64',
+        BigInt64Array.from({ length: t }, (_, i) => BigInt(done + i)),
+        [1, t],
+      );
+    for (const [name, empty] of this.#empty)
+      feeds[name] = past?.get(name.replace('past_key_values.', 'present.')) ?? empty;
     return feeds;
   }
 }

@@ -46,7 +46,8 @@ export class StrategySteering implements Steering {
    */
   constructor(plan: Plan, strategy: Strategy, interventions: readonly Intervention[]) {
     const k = 'k' in strategy ? strategy.k : 1;
-    if (!Number.isInteger(k) || k < 1) throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
+    if (!Number.isInteger(k) || k < 1)
+      throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
     this.#plan = plan;
     this.#interventions = interventions;
     for (const { expert } of interventions) this.#expert(expert);
@@ -61,7 +62,9 @@ export class StrategySteering implements Steering {
     if (!this.#given) return this.k;
     const n = this.#plan.experts.length;
     const visible = n - (this.#plan.experts.includes(multitaskId) ? 1 : 0);
-    const counts = this.#plan.rows.map((_, row) => this.#given!.subarray(row * n, row * n + visible).filter((w) => w !== 0).length);
+    const counts = this.#plan.rows.map(
+      (_, row) => this.#given!.subarray(row * n, row * n + visible).filter((w) => w !== 0).length,
+    );
     return Math.max(1, ...counts);
   }
 
@@ -76,7 +79,12 @@ export class StrategySteering implements Steering {
     const weights = new Float32Array(height * rows * n);
     const share = new Float32Array(height * rows);
     for (let cell = 0; cell < height * rows; cell++) {
-      const open = this.#settle(cell % rows, bias.subarray(cell * n, cell * n + n), weights.subarray(cell * n, cell * n + n), forced[cell]!);
+      const open = this.#settle(
+        cell % rows,
+        bias.subarray(cell * n, cell * n + n),
+        weights.subarray(cell * n, cell * n + n),
+        forced[cell]!,
+      );
       share[cell] = open ? 1 : 0;
     }
     if (height === t) return { bias, fixed: weights, share };
@@ -130,7 +138,8 @@ export class StrategySteering implements Steering {
     const { experts, adapts, rows } = this.#plan;
     const n = experts.length;
     const members = experts.filter((id) => id !== multitaskId).length;
-    const weights = (of: (e: number) => number) => Float32Array.from({ length: rows.length * n }, (_, at) => (adapts[at] ? of(at % n) : 0));
+    const weights = (of: (e: number) => number) =>
+      Float32Array.from({ length: rows.length * n }, (_, at) => (adapts[at] ? of(at % n) : 0));
     const one = (id: string) => {
       const expert = this.#expert(id);
       return weights((e) => (e === expert ? 1 : 0));
@@ -153,7 +162,12 @@ export class StrategySteering implements Steering {
 
   #expert(id: string): number {
     const index = id === multitaskId ? -1 : this.#plan.experts.indexOf(id);
-    if (index < 0) throw new GanderError('request-invalid', `There is no expert "${id}" in the pool.`, 'Choose one that the pool has.');
+    if (index < 0)
+      throw new GanderError(
+        'request-invalid',
+        `There is no expert "${id}" in the pool.`,
+        'Choose one that the pool has.',
+      );
     return index;
   }
 }

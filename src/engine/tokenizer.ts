@@ -38,7 +38,12 @@ export class Tokenizer {
       this.#tokenizer.disableTruncation();
       this.#tokenizer.disablePadding();
     } catch (cause) {
-      throw new GanderError('tokenizer-invalid', `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, 'Fetch the pool again.', { cause });
+      throw new GanderError(
+        'tokenizer-invalid',
+        `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+        'Fetch the pool again.',
+        { cause },
+      );
     }
   }
 
@@ -114,6 +119,8 @@ function readableBytes(token: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
   } catch {
-    return Array.from(raw, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`)).join('');
+    return Array.from(raw, (byte) =>
+      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+    ).join('');
   }
 }

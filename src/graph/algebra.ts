@@ -24,7 +24,9 @@ export function normalisedGate(v: Float32Array): Float32Array {
  */
 export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Array; rr: Float64Array } {
   // Column by column while working, for the cache's sake.
-  const columns = Array.from({ length: r }, (_, j) => Float64Array.from({ length: rows }, (_unused, i) => b[i * r + j]!));
+  const columns = Array.from({ length: r }, (_, j) =>
+    Float64Array.from({ length: rows }, (_unused, i) => b[i * r + j]!),
+  );
   const rr = new Float64Array(r * r);
   for (let j = 0; j < r; j++) {
     const column = columns[j]!;
@@ -56,7 +58,14 @@ export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Ar
  * @param a [r, dIn]
  * @param b [dOut, r]
  */
-export function orthonormalise(a: Float32Array, b: Float32Array, scale: number, rank: number, dIn: number, dOut: number): { a: Float32Array; b: Float32Array } {
+export function orthonormalise(
+  a: Float32Array,
+  b: Float32Array,
+  scale: number,
+  rank: number,
+  dIn: number,
+  dOut: number,
+): { a: Float32Array; b: Float32Array } {
   const { q, rr } = thinQr(b, dOut, rank);
   const row = new Float64Array(dIn);
   const out = new Float32Array(rank * dIn);
@@ -101,7 +110,10 @@ function topEigenvector(m: Float64Array, n: number): Float64Array {
   for (let sweep = 0; sweep < 30; sweep++) {
     let off = 0;
     let diagonal = 0;
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) if (i === j) diagonal += m[i * n + j]! ** 2; else off += m[i * n + j]! ** 2;
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++)
+        if (i === j) diagonal += m[i * n + j]! ** 2;
+        else off += m[i * n + j]! ** 2;
     if (off <= 1e-26 * diagonal) break;
     for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) rotate(m, vectors, n, p, q);
   }

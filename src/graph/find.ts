@@ -76,7 +76,11 @@ function push(map: Map<string, NodeProto[]>, key: string, n: NodeProto): void {
 }
 
 /** The name of the initializer that the node multiplies by; undefined for a product of two activations. */
-function weightName(n: NodeProto, producers: ReadonlyMap<string, NodeProto>, initializers: ReadonlyMap<string, TensorProto>): string | undefined {
+function weightName(
+  n: NodeProto,
+  producers: ReadonlyMap<string, NodeProto>,
+  initializers: ReadonlyMap<string, TensorProto>,
+): string | undefined {
   let name = n.input[1];
   for (let steps = 0; name !== undefined && steps < 4; steps++) {
     if (initializers.has(name)) return name;
@@ -96,13 +100,19 @@ function metadataScopes(n: NodeProto): string[] {
   return last ? [last] : [];
 }
 
-function siteOf(path: string, n: NodeProto, producers: ReadonlyMap<string, NodeProto>, initializers: ReadonlyMap<string, TensorProto>): Site | undefined {
+function siteOf(
+  path: string,
+  n: NodeProto,
+  producers: ReadonlyMap<string, NodeProto>,
+  initializers: ReadonlyMap<string, TensorProto>,
+): Site | undefined {
   const sizes = weightSizes(n, producers, initializers);
   const raw = n.input[0];
   if (!sizes || !raw || !n.output[0]) return undefined;
   let input = raw;
   if (n.opType === 'Gemm') {
-    if ((intAttribute(n, 'transA') ?? 0) !== 0 || floatAttribute(n, 'alpha') !== 1 || floatAttribute(n, 'beta') !== 1) return undefined;
+    if ((intAttribute(n, 'transA') ?? 0) !== 0 || floatAttribute(n, 'alpha') !== 1 || floatAttribute(n, 'beta') !== 1)
+      return undefined;
     const reshape = producers.get(raw);
     if (reshape?.opType === 'Reshape' && reshape.input[0]) input = reshape.input[0];
   }
@@ -114,7 +124,11 @@ function floatAttribute(n: NodeProto, name: string): number {
   return n.attribute.find((a) => a.name === name)?.f ?? 1;
 }
 
-function weightSizes(n: NodeProto, producers: ReadonlyMap<string, NodeProto>, initializers: ReadonlyMap<string, TensorProto>): { dIn: number; dOut: number } | undefined {
+function weightSizes(
+  n: NodeProto,
+  producers: ReadonlyMap<string, NodeProto>,
+  initializers: ReadonlyMap<string, TensorProto>,
+): { dIn: number; dOut: number } | undefined {
   if (n.opType === 'MatMulNBits') {
     const dIn = intAttribute(n, 'K');
     const dOut = intAttribute(n, 'N');

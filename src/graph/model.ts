@@ -26,10 +26,19 @@ export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto 
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
-    throw new GanderError('base-invalid', 'The base model is not an ONNX file.', 'Fetch the pool again, or export the base anew.', { cause });
+    throw new GanderError(
+      'base-invalid',
+      'The base model is not an ONNX file.',
+      'Fetch the pool again, or export the base anew.',
+      { cause },
+    );
   }
   if (!model.graph || model.graph.node.length === 0) {
-    throw new GanderError('base-invalid', 'The base model holds no graph.', 'Fetch the pool again, or export the base anew.');
+    throw new GanderError(
+      'base-invalid',
+      'The base model holds no graph.',
+      'Fetch the pool again, or export the base anew.',
+    );
   }
   return model as ModelProto & { graph: GraphProto };
 }
@@ -45,19 +54,46 @@ export function opset(model: ModelProto): number {
 
 type Attribute = number | { readonly float: number } | string | readonly number[];
 
-export function node(opType: string, input: string[], output: string[], attributes: Record<string, Attribute> = {}): NodeProto {
+export function node(
+  opType: string,
+  input: string[],
+  output: string[],
+  attributes: Record<string, Attribute> = {},
+): NodeProto {
   const attribute = Object.entries(attributes).map(([name, value]) => {
-    if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
-    if (typeof value === 'string') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) });
-    if (Array.isArray(value)) return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
-    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: (value as { float: number }).float });
+    if (typeof value === 'number')
+      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+    if (typeof value === 'string')
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeProto_AttributeType.STRING,
+        s: new TextEncoder().encode(value),
+      });
+    if (Array.isArray(value))
+      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
+    return create(AttributeProtoSchema, {
+      name,
+      type: AttributeProto_AttributeType.FLOAT,
+      f: (value as { float: number }).float,
+    });
   });
-  return create(NodeProtoSchema, { opType, name: `/gander/${output.find((name) => name) ?? opType}`, input, output, attribute });
+  return create(NodeProtoSchema, {
+    opType,
+    name: `/gander/${output.find((name) => name) ?? opType}`,
+    input,
+    output,
+    attribute,
+  });
 }
 
 export function int64s(name: string, values: readonly number[], scalar = false): TensorProto {
   const data = BigInt64Array.from(values, BigInt);
-  return create(TensorProtoSchema, { name, dataType: TensorProto_DataType.INT64, dims: scalar ? [] : [BigInt(values.length)], rawData: new Uint8Array(data.buffer) });
+  return create(TensorProtoSchema, {
+    name,
+    dataType: TensorProto_DataType.INT64,
+    dims: scalar ? [] : [BigInt(values.length)],
+    rawData: new Uint8Array(data.buffer),
+  });
 }
 
 export function floats(name: string, dims: readonly number[], values: Float32Array): TensorProto {
@@ -86,7 +122,11 @@ export function setExternal(tensor: TensorProto, location: string, offset: numbe
 }
 
 /** Dimensions: a number, or a name for one that is known only at run time. */
-export function valueInfo(name: string, elemType: TensorProto_DataType, dims: readonly (number | string)[]): ValueInfoProto {
+export function valueInfo(
+  name: string,
+  elemType: TensorProto_DataType,
+  dims: readonly (number | string)[],
+): ValueInfoProto {
   return create(ValueInfoProtoSchema, {
     name,
     type: {
@@ -96,7 +136,10 @@ export function valueInfo(name: string, elemType: TensorProto_DataType, dims: re
           elemType,
           shape: {
             dim: dims.map((d) => ({
-              value: typeof d === 'number' ? { case: 'dimValue' as const, value: BigInt(d) } : { case: 'dimParam' as const, value: d },
+              value:
+                typeof d === 'number'
+                  ? { case: 'dimValue' as const, value: BigInt(d) }
+                  : { case: 'dimParam' as const, value: d },
             })),
           },
         },
@@ -136,9 +179,15 @@ export function* tensorsOfNodes(nodes: readonly NodeProto[]): Generator<TensorPr
 }
 
 /** Where an external tensor says it lies; undefined for one whose numbers are inside. */
-export function externalOf(tensor: TensorProto): { location: string; offset: number; length: number | undefined } | undefined {
+export function externalOf(
+  tensor: TensorProto,
+): { location: string; offset: number; length: number | undefined } | undefined {
   if (tensor.dataLocation !== TensorProto_DataLocation.EXTERNAL) return undefined;
   const entry = (key: string) => tensor.externalData.find((e) => e.key === key)?.value;
   const length = entry('length');
-  return { location: entry('location') ?? '', offset: Number(entry('offset') ?? 0), length: length === undefined ? undefined : Number(length) };
+  return {
+    location: entry('location') ?? '',
+    offset: Number(entry('offset') ?? 0),
+    length: length === undefined ? undefined : Number(length),
+  };
 }

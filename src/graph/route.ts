@@ -1,5 +1,16 @@
 import type { Site } from './find.js';
-import { DataType, type GraphProto, type ModelProto, type NodeProto, externalFloats, floats, int64s, node, opset, valueInfo } from './model.js';
+import {
+  DataType,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  externalFloats,
+  floats,
+  int64s,
+  node,
+  opset,
+  valueInfo,
+} from './model.js';
 
 /** Numbers in a file beside the composed model. */
 export interface Stored {
@@ -71,7 +82,12 @@ export function routerInput(group: number): string {
  * @param n experts
  * @param predictions P
  */
-export function insertRouting(model: ModelProto & { graph: GraphProto }, groups: readonly Group[], n: number, predictions: number): void {
+export function insertRouting(
+  model: ModelProto & { graph: GraphProto },
+  groups: readonly Group[],
+  n: number,
+  predictions: number,
+): void {
   const { graph } = model;
   const builder = new Builder(graph, opset(model));
   const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
@@ -81,16 +97,35 @@ export function insertRouting(model: ModelProto & { graph: GraphProto }, groups:
   builder.input(names.share, DataType.FLOAT, ['gander.share_tokens', m, 1]);
   builder.input(names.normalise, DataType.FLOAT, [1]);
   builder.input(names.slope, DataType.FLOAT, [1]);
-  builder.constant(int64s('gander.sizes', groups.map(({ sites }) => sites.length)));
+  builder.constant(
+    int64s(
+      'gander.sizes',
+      groups.map(({ sites }) => sites.length),
+    ),
+  );
   for (const name of [names.bias, names.fixed, names.share]) {
-    builder.first(node('Split', [name, 'gander.sizes'], groups.map((_, i) => `${name}.${i}`), { axis: 1 }));
+    builder.first(
+      node(
+        'Split',
+        [name, 'gander.sizes'],
+        groups.map((_, i) => `${name}.${i}`),
+        { axis: 1 },
+      ),
+    );
   }
   groups.forEach((group, i) => insertGroup(builder, group, i, n));
   const each = (what: string) => groups.map((_, i) => `gander.${what}.${i}`);
   builder.last(node('Concat', each('affinity'), [names.affinity], { axis: 1 }));
   builder.last(node('Concat', each('weight'), [names.weight], { axis: 1 }));
   builder.last(node('Concat', each('moved'), [names.moved], { axis: 1 }));
-  builder.last(node('Concat', groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`)), ['gander.base_all'], { axis: -1 }));
+  builder.last(
+    node(
+      'Concat',
+      groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`)),
+      ['gander.base_all'],
+      { axis: -1 },
+    ),
+  );
   builder.constant(int64s('gander.rows', [-1, m]));
   builder.last(node('Reshape', ['gander.base_all', 'gander.rows'], [names.base]));
   builder.output(names.affinity, DataType.FLOAT, ['gander.tokens', m, n]);
@@ -113,7 +148,10 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
   const nodes = [
     node('MatMul', [u, routerInput(i)], [own('raw')]),
     // Only InvStd is wanted, but one operator costs less than the five that would compute it alone.
-    node('LayerNormalization', [u, ones], [own('normal'), own('mean'), own('inv_std')], { axis: -1, epsilon: { float: 1e-5 } }),
+    node('LayerNormalization', [u, ones], [own('normal'), own('mean'), own('inv_std')], {
+      axis: -1,
+      epsilon: { float: 1e-5 },
+    }),
     node('Pow', [own('inv_std'), names.normalise], [own('factor')]),
     node('Mul', [own('raw'), own('factor')], [own('signed')]),
     node('PRelu', [own('signed'), names.slope], [own('flat')]),
@@ -128,12 +166,26 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
     node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
     builder.norm(own('z4'), own('moved'), false),
     node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
-    node('Reshape', [own('weighted4'), builder.shape([-1, g * n * rank])], [g === 1 ? `${own('weighted')}.0` : own('weighted')]),
+    node(
+      'Reshape',
+      [own('weighted4'), builder.shape([-1, g * n * rank])],
+      [g === 1 ? `${own('weighted')}.0` : own('weighted')],
+    ),
   ];
   if (g > 1) {
-    nodes.push(node('Split', [own('weighted'), builder.shape(sites.map(() => n * rank))], sites.map((_, j) => `${own('weighted')}.${j}`), { axis: -1 }));
+    nodes.push(
+      node(
+        'Split',
+        [own('weighted'), builder.shape(sites.map(() => n * rank))],
+        sites.map((_, j) => `${own('weighted')}.${j}`),
+        { axis: -1 },
+      ),
+    );
   }
-  builder.before(sites.map((site) => site.node), nodes);
+  builder.before(
+    sites.map((site) => site.node),
+    nodes,
+  );
   sites.forEach((site, j) => insertSite(builder, site, `${i}.${j}`, group.up[j]!, n * rank));
 }
 
@@ -157,7 +209,9 @@ function insertPredictions(builder: Builder, predictions: number): void {
   builder.input(names.targets, DataType.INT64, [1, 'gander.tokens', 1]);
   builder.last(node('LogSoftmax', ['logits'], ['gander.log_softmax'], { axis: -1 }));
   builder.last(node('GatherElements', ['gander.log_softmax', names.targets], [names.logProb], { axis: -1 }));
-  builder.last(node('TopK', ['gander.log_softmax', builder.shape([predictions])], [names.topLogProb, names.topIds], { axis: -1 }));
+  builder.last(
+    node('TopK', ['gander.log_softmax', builder.shape([predictions])], [names.topLogProb, names.topIds], { axis: -1 }),
+  );
   builder.constant(int64s('gander.minus_one', [-1], true));
   builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
   builder.output(names.logProb, DataType.FLOAT, [1, 'gander.tokens', 1]);
@@ -216,7 +270,8 @@ class Builder {
 
   /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
   scatterAdd(data: string, indices: string, updates: string, output: string): NodeProto[] {
-    if (this.version >= 16) return [node('ScatterElements', [data, indices, updates], [output], { axis: -1, reduction: 'add' })];
+    if (this.version >= 16)
+      return [node('ScatterElements', [data, indices, updates], [output], { axis: -1, reduction: 'add' })];
     return [
       node('GatherElements', [data, indices], [`${output}.there`], { axis: -1 }),
       node('Add', [`${output}.there`, updates], [`${output}.sum`]),

@@ -73,7 +73,8 @@ export function readAdapter(folder: string): Adapter {
     const [rank, dIn] = matrix(tensors, A);
     const [dOut, rankB] = matrix(tensors, B);
     if (rank !== rankB) throw invalid(`${path}: A has ${rank} rows, B has ${rankB} columns`);
-    if (rank === 0 || rank > largestRank || dIn === 0 || dOut === 0) throw invalid(`${path}: shapes [${rank}, ${dIn}] and [${dOut}, ${rank}] make no adapter`);
+    if (rank === 0 || rank > largestRank || dIn === 0 || dOut === 0)
+      throw invalid(`${path}: shapes [${rank}, ${dIn}] and [${dOut}, ${rank}] make no adapter`);
     const declared = patternValue(config.rank_pattern, path) ?? config.r;
     if (declared !== rank) throw invalid(`${path}: rank ${rank}, where adapter_config.json says ${declared}`);
     const alpha = patternValue(config.alpha_pattern, path) ?? config.lora_alpha;
@@ -122,7 +123,10 @@ export function readExamples(folder: string): Examples {
  * PEFT's rule for `rank_pattern` and `alpha_pattern`: the first key that matches the module's path at its end, after a
  * dot, as a regular expression. A pool is not trusted to write expressions that take for ever, so only mild ones count.
  */
-export function patternValue(patterns: Readonly<Record<string, number>> | null | undefined, path: string): number | undefined {
+export function patternValue(
+  patterns: Readonly<Record<string, number>> | null | undefined,
+  path: string,
+): number | undefined {
   for (const [key, value] of Object.entries(patterns ?? {})) {
     if (path === key || path.endsWith(`.${key}`)) return value;
     const mild = key.length <= 200 && !/\)[*+?{]|\\\d/.test(key) && (key.match(/[*+{]/g) ?? []).length <= 3;
@@ -159,5 +163,9 @@ function floats(tensors: Safetensors, name: string): Float32Array {
 }
 
 function invalid(message: string): GanderError {
-  return new GanderError('expert-invalid', message, 'Ask the contributor for a plain LoRA adapter, or remove the folder.');
+  return new GanderError(
+    'expert-invalid',
+    message,
+    'Ask the contributor for a plain LoRA adapter, or remove the folder.',
+  );
 }

@@ -33,19 +33,32 @@ const longestJson = 4 * 2 ** 20;
 export function readManifest(folder: string): Manifest {
   const file = path.join(folder, 'pool.json');
   if (!statSync(file, { throwIfNoEntry: false })) {
-    throw new GanderError('pool-missing', `There is no pool.json in ${folder}.`, 'Choose the folder that holds pool.json.');
+    throw new GanderError(
+      'pool-missing',
+      `There is no pool.json in ${folder}.`,
+      'Choose the folder that holds pool.json.',
+    );
   }
   const json = readJson(folder, 'pool.json');
   const version = (json as { version?: unknown } | null)?.version;
   if (typeof version === 'number' && version > understood) {
-    throw new GanderError('pool-invalid', `This pool has format version ${version}; this Gander understands ${understood}.`, 'Update Gander.');
+    throw new GanderError(
+      'pool-invalid',
+      `This pool has format version ${version}; this Gander understands ${understood}.`,
+      'Update Gander.',
+    );
   }
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) throw malformed('pool.json', parsed.error);
   return parsed.data;
 }
 
-const configSchema = z.object({ max_position_embeddings: z.int().positive().max(2 ** 24) });
+const configSchema = z.object({
+  max_position_embeddings: z
+    .int()
+    .positive()
+    .max(2 ** 24),
+});
 
 /** Tokens that the base model can take. @throws GanderError */
 export function readContextLength(folder: string, relativePath: string): number {
@@ -57,7 +70,8 @@ export function readContextLength(folder: string, relativePath: string): number 
 /** @throws GanderError `pool-invalid`, `pool-unsafe-path` */
 export function readJson(folder: string, relativePath: string): unknown {
   const file = fileInside(folder, relativePath);
-  if (statSync(file).size > longestJson) throw new GanderError('pool-invalid', `${relativePath} is too large.`, 'Fetch the pool again.');
+  if (statSync(file).size > longestJson)
+    throw new GanderError('pool-invalid', `${relativePath} is too large.`, 'Fetch the pool again.');
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
@@ -67,5 +81,9 @@ export function readJson(folder: string, relativePath: string): unknown {
 
 function malformed(file: string, error: z.ZodError): GanderError {
   const issue = error.issues[0];
-  return new GanderError('pool-invalid', `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}.`, 'See docs/pool-format.md.');
+  return new GanderError(
+    'pool-invalid',
+    `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}.`,
+    'See docs/pool-format.md.',
+  );
 }

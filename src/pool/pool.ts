@@ -56,7 +56,10 @@ export function readPool(folder: string): Pool {
     const signature = poolSignature(folder);
     const manifest = readManifest(folder);
     const contextLength = readContextLength(folder, manifest.base.config);
-    const base = { model: fileInside(folder, manifest.base.model), tokenizer: fileInside(folder, manifest.base.tokenizer) };
+    const base = {
+      model: fileInside(folder, manifest.base.model),
+      tokenizer: fileInside(folder, manifest.base.tokenizer),
+    };
     const warnings: string[] = [];
     const experts: PoolExpert[] = [];
     for (const id of expertIds(folder, manifest)) {
@@ -67,7 +70,11 @@ export function readPool(folder: string): Pool {
       }
     }
     if (experts.length === 0) {
-      throw new GanderError('pool-invalid', ['The pool has no usable expert.', ...warnings.slice(0, 5)].join(' '), 'Add an expert folder, or repair one.');
+      throw new GanderError(
+        'pool-invalid',
+        ['The pool has no usable expert.', ...warnings.slice(0, 5)].join(' '),
+        'Add an expert folder, or repair one.',
+      );
     }
     const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
       try {
@@ -77,12 +84,31 @@ export function readPool(folder: string): Pool {
         return undefined;
       }
     };
-    const multitask = optional('The multitask adapter', manifest.multitask === undefined ? undefined : () => readExpert(resolveInside(folder, manifest.multitask!), 'multitask', false));
-    const retriever = optional('The retriever', manifest.retriever && (() => ({
-      model: fileInside(folder, manifest.retriever!.model),
-      tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
-    })));
-    return { folder, manifest, contextLength, base, experts, warnings, signature, ...(multitask && { multitask }), ...(retriever && { retriever }) };
+    const multitask = optional(
+      'The multitask adapter',
+      manifest.multitask === undefined
+        ? undefined
+        : () => readExpert(resolveInside(folder, manifest.multitask!), 'multitask', false),
+    );
+    const retriever = optional(
+      'The retriever',
+      manifest.retriever &&
+        (() => ({
+          model: fileInside(folder, manifest.retriever!.model),
+          tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
+        })),
+    );
+    return {
+      folder,
+      manifest,
+      contextLength,
+      base,
+      experts,
+      warnings,
+      signature,
+      ...(multitask && { multitask }),
+      ...(retriever && { retriever }),
+    };
   });
 }
 
@@ -97,7 +123,12 @@ export function poolSignature(folder: string): string {
         const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
         if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
       }
-      if (lines.length > 10 * mostExperts) throw new GanderError('pool-invalid', 'The pool folder holds too many files.', 'Choose the folder that holds pool.json.');
+      if (lines.length > 10 * mostExperts)
+        throw new GanderError(
+          'pool-invalid',
+          'The pool folder holds too many files.',
+          'Choose the folder that holds pool.json.',
+        );
     }
   };
   return typed(() => {
@@ -114,7 +145,8 @@ function expertIds(folder: string, manifest: Manifest): string[] {
   const ids = readdirSync(experts, { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
-  if (ids.length > mostExperts) throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
+  if (ids.length > mostExperts)
+    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
   return ids.sort(byCodePoint);
 }
 
@@ -128,15 +160,24 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
   const adapter = readAdapter(folder);
   const gates: Vectors = gated ? readVectors(folder, 'gate.safetensors') : new Map();
   const activations = has('activation.safetensors') ? readVectors(folder, 'activation.safetensors') : undefined;
-  for (const [what, vectors] of [['gate', gates], ['activation', activations]] as const) {
+  for (const [what, vectors] of [
+    ['gate', gates],
+    ['activation', activations],
+  ] as const) {
     for (const [module, { length }] of vectors ?? []) {
       const dIn = adapter.modules.get(module)?.dIn;
       if (dIn !== undefined && dIn !== length) {
-        throw new GanderError('expert-invalid', `${what}.safetensors: ${module} has ${length} numbers, its adapter takes ${dIn}`, 'Train the gate again.');
+        throw new GanderError(
+          'expert-invalid',
+          `${what}.safetensors: ${module} has ${length} numbers, its adapter takes ${dIn}`,
+          'Train the gate again.',
+        );
       }
     }
   }
-  const card = has('README.md') ? parseCard(readFileSync(fileInside(folder, 'README.md'), { encoding: 'utf8' }).slice(0, 100_000)) : {};
+  const card = has('README.md')
+    ? parseCard(readFileSync(fileInside(folder, 'README.md'), { encoding: 'utf8' }).slice(0, 100_000))
+    : {};
   const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
   return {
     id,
@@ -159,7 +200,12 @@ function typed<T>(read: () => T): T {
   } catch (error) {
     if (error instanceof GanderError) throw error;
     if (error instanceof Error && 'code' in error) {
-      throw new GanderError('io', `The pool cannot be read: ${error.message}`, 'Check the folder and its permissions.', { cause: error });
+      throw new GanderError(
+        'io',
+        `The pool cannot be read: ${error.message}`,
+        'Check the folder and its permissions.',
+        { cause: error },
+      );
     }
     throw error;
   }

@@ -1,5 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type SafetensorsHeader, SafetensorsError, parseHeader, prefixLength, tensorArray, toFloat32 } from '../shared/safetensors.js';
+import {
+  type SafetensorsHeader,
+  SafetensorsError,
+  parseHeader,
+  prefixLength,
+  tensorArray,
+  toFloat32,
+} from '../shared/safetensors.js';
 
 export { SafetensorsError } from '../shared/safetensors.js';
 
@@ -29,7 +36,8 @@ export class Safetensors {
   /** The tensor's numbers, stored as F32, F16 or BF16. @throws SafetensorsError */
   floats(name: string): Float32Array {
     const { dtype, bytes } = this.#tensor(name);
-    if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 or BF16 are understood`);
+    if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
+      throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 or BF16 are understood`);
     const numbers = toFloat32(dtype, bytes);
     // A number that is none would spread through the whole model.
     if (!numbers.every(Number.isFinite)) throw new SafetensorsError(`"${name}" holds a number that is not finite`);

@@ -16,7 +16,11 @@ export interface SideState {
   /** The same request without interventions, when there are any: before → after. */
   readonly before?: Trace;
   readonly attribution?: Attribution;
-  readonly running?: { readonly what: 'route' | 'generate' | 'attribute'; readonly done: number; readonly total: number };
+  readonly running?: {
+    readonly what: 'route' | 'generate' | 'attribute';
+    readonly done: number;
+    readonly total: number;
+  };
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
@@ -32,7 +36,13 @@ export type HostMessage =
   /** The whole side anew; `undefined` closes the comparison. Sent with trace arrays as ArrayBuffers. */
   | { readonly type: 'side'; readonly side: Side; readonly state: SideState | undefined }
   /** Progress or flags only: the trace stays as it was. */
-  | { readonly type: 'status'; readonly side: Side; readonly running: SideState['running']; readonly stale: boolean; readonly error?: ErrorData }
+  | {
+      readonly type: 'status';
+      readonly side: Side;
+      readonly running: SideState['running'];
+      readonly stale: boolean;
+      readonly error?: ErrorData;
+    }
   /** The cursor in the editor went to this token. */
   | { readonly type: 'select'; readonly token: number; readonly module?: number }
   /** Expert explorer: show only this expert. */
@@ -46,12 +56,22 @@ export type PageMessage =
   | { readonly type: 'ready' }
   /** Select the token in the editor. */
   | { readonly type: 'select'; readonly token: number }
-  | { readonly type: 'route'; readonly side: Side; readonly strategy: Strategy; readonly interventions: readonly Intervention[] }
+  | {
+      readonly type: 'route';
+      readonly side: Side;
+      readonly strategy: Strategy;
+      readonly interventions: readonly Intervention[];
+    }
   | { readonly type: 'attribute' }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }
   /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
-  | { readonly type: 'compare'; readonly strategy: Strategy; readonly interventions: readonly Intervention[]; readonly selection: 'same' | 'editor' }
+  | {
+      readonly type: 'compare';
+      readonly strategy: Strategy;
+      readonly interventions: readonly Intervention[];
+      readonly selection: 'same' | 'editor';
+    }
   | { readonly type: 'closeCompare' }
   /** `trace` is written by the host from the trace; the others carry what the page drew. */
   | { readonly type: 'save'; readonly kind: 'trace' }

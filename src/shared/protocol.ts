@@ -17,7 +17,15 @@ export type MethodName = keyof Methods;
 export type HostMessage =
   /** First message to a child, once. */
   | { readonly type: 'start'; readonly options: EngineOptions }
-  | { [N in MethodName]: { readonly type: 'call'; readonly id: number; readonly method: N; readonly request: Methods[N]['request']; readonly partial: boolean } }[MethodName]
+  | {
+      [N in MethodName]: {
+        readonly type: 'call';
+        readonly id: number;
+        readonly method: N;
+        readonly request: Methods[N]['request'];
+        readonly partial: boolean;
+      };
+    }[MethodName]
   /** Takes effect between chunks; the call is then answered with `cancelled`. */
   | { readonly type: 'cancel'; readonly id: number };
 

@@ -28,7 +28,10 @@ function clientWith(options: Partial<EngineClientOptions> = {}): EngineClient {
 /** A child that does as told by the script: no tiny model is slow enough to be caught at it. */
 function scripted(body: string): string {
   const file = path.join(temporaryFolder(), 'child.cjs');
-  writeFileSync(file, `process.on('disconnect', () => process.exit()); process.send({ type: 'ready' }); process.on('message', (m) => { ${body} });`);
+  writeFileSync(
+    file,
+    `process.on('disconnect', () => process.exit()); process.send({ type: 'ready' }); process.on('message', (m) => { ${body} });`,
+  );
   return file;
 }
 
@@ -47,7 +50,10 @@ it('reports progress and partial traces between chunks', async () => {
   const client = clientWith();
   const progress: number[] = [];
   const partial: number[] = [];
-  const trace = await client.route({ text: longText, strategy }, { onProgress: (done) => progress.push(done), onPartial: (t) => partial.push(t.done) });
+  const trace = await client.route(
+    { text: longText, strategy },
+    { onProgress: (done) => progress.push(done), onPartial: (t) => partial.push(t.done) },
+  );
   expect(progress.at(-1)).toBe(trace.done);
   expect(partial).toEqual(progress.slice(0, -1));
   expect(partial.length).toBeGreaterThan(2);
@@ -56,7 +62,9 @@ it('reports progress and partial traces between chunks', async () => {
 it('rejects with the code that the engine gave', async () => {
   const client = clientWith();
   await expect(client.route({ text: '', strategy })).rejects.toMatchObject({ code: 'text-empty' });
-  await expect(client.route({ text, strategy: { name: 'single', expert: 'nobody' } })).rejects.toMatchObject({ code: 'request-invalid' });
+  await expect(client.route({ text, strategy: { name: 'single', expert: 'nobody' } })).rejects.toMatchObject({
+    code: 'request-invalid',
+  });
   await expect(clientWith({ pool: '/nowhere' }).pool()).rejects.toMatchObject({ code: 'pool-missing' });
 });
 
@@ -68,14 +76,19 @@ it('cancels at once, and the child goes on to serve the next', async () => {
   const pid = client.pid;
   expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
   expect(client.pid).toBe(pid);
-  await expect(client.route({ text, strategy }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+  await expect(client.route({ text, strategy }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: 'cancelled',
+  });
 });
 
 it('lives through a child killed in mid-run 50 times in a row', { timeout: 180_000 }, async () => {
   const client = clientWith({ chunk: 1, deaths: { most: 1000, within: 60_000 } });
   const pids = new Set<number>();
   for (let round = 0; round < 50; round++) {
-    const routed = client.route({ text: longText, strategy }, { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') });
+    const routed = client.route(
+      { text: longText, strategy },
+      { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') },
+    );
     pids.add(client.pid!);
     await expect(routed).rejects.toMatchObject({ code: 'engine-died' });
   }
@@ -125,7 +138,10 @@ it('rejects what is pending when it is disposed, and leaves no process', async (
 
 it('leaves no orphan when its host is killed', async () => {
   const hostFile = path.join(temporaryFolder(), 'host.cjs');
-  writeFileSync(hostFile, `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' }); process.send(child.pid); setInterval(() => {}, 1000);`);
+  writeFileSync(
+    hostFile,
+    `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' }); process.send(child.pid); setInterval(() => {}, 1000);`,
+  );
   const host = fork(hostFile);
   const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
   expect(isAlive(pid)).toBe(true);
@@ -134,5 +150,7 @@ it('leaves no orphan when its host is killed', async () => {
 });
 
 it('says so when there is no script to start', async () => {
-  await expect(clientWith({ entry: path.join(temporaryFolder(), 'nothing.cjs') }).pool()).rejects.toMatchObject({ code: 'engine-died' });
+  await expect(clientWith({ entry: path.join(temporaryFolder(), 'nothing.cjs') }).pool()).rejects.toMatchObject({
+    code: 'engine-died',
+  });
 });

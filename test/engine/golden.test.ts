@@ -10,7 +10,16 @@ import { Recorder } from '../../src/engine/recorder.js';
 import { RoutedSession } from '../../src/engine/session.js';
 import { StrategySteering, never, type Steering } from '../../src/engine/steering.js';
 import { readPool } from '../../src/pool/pool.js';
-import { type Golden, type Tolerance, copyOfTinyPool, expectLike, goldens, root, temporaryFolder, tinyPool } from './support.js';
+import {
+  type Golden,
+  type Tolerance,
+  copyOfTinyPool,
+  expectLike,
+  goldens,
+  root,
+  temporaryFolder,
+  tinyPool,
+} from './support.js';
 
 /** An fp32 base: nothing but rounding apart. */
 const exact: Tolerance = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
@@ -32,21 +41,31 @@ describe('the tiny pool', () => {
     const engine = await engineFor(tinyPool);
     const { text, strategy, interventions } = golden;
     // A request names no expert for retrieval: the engine has to find the same.
-    const trace = await engine.route({ text, strategy: strategy.name === 'retrieval' ? { name: 'retrieval' } : strategy, interventions });
+    const trace = await engine.route({
+      text,
+      strategy: strategy.name === 'retrieval' ? { name: 'retrieval' } : strategy,
+      interventions,
+    });
     expect(trace.strategy).toEqual(strategy);
     expect(trace.modules).toEqual(golden.modules);
     expectLike(trace, golden, exact);
   });
 
-  it.each(asked.filter(({ trace }) => trace.tokens.ids.length > 7))('gives the same in chunks: $name', async ({ trace: golden }) => {
-    const engine = await engineFor(tinyPool, 7);
-    const { text, strategy, interventions } = golden;
-    expectLike(await engine.route({ text, strategy, interventions }), golden, exact);
-  });
+  it.each(asked.filter(({ trace }) => trace.tokens.ids.length > 7))(
+    'gives the same in chunks: $name',
+    async ({ trace: golden }) => {
+      const engine = await engineFor(tinyPool, 7);
+      const { text, strategy, interventions } = golden;
+      expectLike(await engine.route({ text, strategy, interventions }), golden, exact);
+    },
+  );
 
-  it.each(tiny.filter(({ extra }) => extra('bias') ?? extra('fixed')))('takes bias and fixed weights by number: $name', async (golden) => {
-    expectLike(await routeWithTensors(golden), golden.trace, exact);
-  });
+  it.each(tiny.filter(({ extra }) => extra('bias') ?? extra('fixed')))(
+    'takes bias and fixed weights by number: $name',
+    async (golden) => {
+      expectLike(await routeWithTensors(golden), golden.trace, exact);
+    },
+  );
 
   it.each(['dynamo', 'gemm', 'initializer'])('is found in another export of the same base: %s', async (base) => {
     const pool = copyOfTinyPool();
@@ -74,12 +93,21 @@ const shippedGoldens = path.join(root, 'test/fixtures/golden/smollm2-135m');
 const present = existsSync(path.join(shipped, 'base/model.onnx')) && existsSync(shippedGoldens);
 
 describe.skipIf(!present)('the pool that ships', () => {
-  it.each(present ? goldens('smollm2-135m') : [])('gives what PyTorch gives: $name', { timeout: 120_000 }, async ({ trace: golden }) => {
-    engines[0] ??= await engineFor(shipped);
-    const engine = engines.find((e) => e === shippedEngine) ?? (shippedEngine = await engineFor(shipped));
-    const { text, strategy, interventions } = golden;
-    expectLike(await engine.route({ text, strategy, interventions }), golden, { affinity: 1e-3, logProb: 1e-2, weight: 1e-3, contribution: 1e-2 });
-  });
+  it.each(present ? goldens('smollm2-135m') : [])(
+    'gives what PyTorch gives: $name',
+    { timeout: 120_000 },
+    async ({ trace: golden }) => {
+      engines[0] ??= await engineFor(shipped);
+      const engine = engines.find((e) => e === shippedEngine) ?? (shippedEngine = await engineFor(shipped));
+      const { text, strategy, interventions } = golden;
+      expectLike(await engine.route({ text, strategy, interventions }), golden, {
+        affinity: 1e-3,
+        logProb: 1e-2,
+        weight: 1e-3,
+        contribution: 1e-2,
+      });
+    },
+  );
 });
 let shippedEngine: Engine | undefined;
 
@@ -98,7 +126,8 @@ async function routeWithTensors({ trace: golden, extra }: Golden) {
         const out = new Float32Array(t * composed.plan.rows.length * n);
         for (let token = 0; token < t; token++) {
           composed.plan.rows.forEach((module, row) => {
-            for (let e = 0; e < n; e++) out[(token * composed.plan.rows.length + row) * n + e] = of((module * t + token) * n + e);
+            for (let e = 0; e < n; e++)
+              out[(token * composed.plan.rows.length + row) * n + e] = of((module * t + token) * n + e);
           });
         }
         return out;

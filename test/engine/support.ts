@@ -91,24 +91,36 @@ export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): v
   let compared = 0;
   let closeCalls = 0;
   rows.forEach((row, module) => {
-    const of = (array: Float32Array | Int16Array, m: number, width: number) => array.subarray(m * t * width, (m + 1) * t * width);
+    const of = (array: Float32Array | Int16Array, m: number, width: number) =>
+      array.subarray(m * t * width, (m + 1) * t * width);
     if (golden.affinity) {
-      expect(largestDifference(of(trace.affinity!, row, n), of(golden.affinity, module, n)), `affinity at ${golden.modules[module]!.path}`).toBeLessThan(tolerance.affinity);
+      expect(
+        largestDifference(of(trace.affinity!, row, n), of(golden.affinity, module, n)),
+        `affinity at ${golden.modules[module]!.path}`,
+      ).toBeLessThan(tolerance.affinity);
     }
     for (let token = 0; token < t; token++) {
       const mine = (row * t + token) * k;
       const theirs = (module * t + token) * k;
-      const same = [...trace.chosen.subarray(mine, mine + k)].join() === [...golden.chosen.subarray(theirs, theirs + k)].join();
+      const same =
+        [...trace.chosen.subarray(mine, mine + k)].join() === [...golden.chosen.subarray(theirs, theirs + k)].join();
       if (!same && isCloseCall(golden, module, token)) {
         closeCalls++;
         continue;
       }
-      expect([...trace.chosen.subarray(mine, mine + k)], `choice at ${golden.modules[module]!.path}, token ${token}`).toEqual([...golden.chosen.subarray(theirs, theirs + k)]);
+      expect(
+        [...trace.chosen.subarray(mine, mine + k)],
+        `choice at ${golden.modules[module]!.path}, token ${token}`,
+      ).toEqual([...golden.chosen.subarray(theirs, theirs + k)]);
       compared++;
-      expect(largestDifference(trace.weight.subarray(mine, mine + k), golden.weight.subarray(theirs, theirs + k))).toBeLessThan(tolerance.weight);
+      expect(
+        largestDifference(trace.weight.subarray(mine, mine + k), golden.weight.subarray(theirs, theirs + k)),
+      ).toBeLessThan(tolerance.weight);
       for (let slot = 0; slot < k; slot++) {
         const wanted = golden.contribution![theirs + slot]!;
-        expect(Math.abs(trace.contribution![mine + slot]! - wanted)).toBeLessThan(tolerance.contribution * Math.max(1, wanted));
+        expect(Math.abs(trace.contribution![mine + slot]! - wanted)).toBeLessThan(
+          tolerance.contribution * Math.max(1, wanted),
+        );
       }
     }
   });
@@ -127,7 +139,9 @@ export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): v
 function isCloseCall(golden: Trace, module: number, token: number): boolean {
   if (!golden.affinity) return true;
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
-  const scores = [...golden.affinity.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort((a, b) => b - a);
+  const scores = [...golden.affinity.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort(
+    (a, b) => b - a,
+  );
   return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
 }
 
