@@ -11,7 +11,7 @@ export default defineConfig({
       project('engine', 'test/engine/**/*.test.ts', 60_000),
       project('webview', 'test/webview/**/*.test.ts', 60_000),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
-      project('house', 'test/house/**/*.test.ts', 180_000, { fileParallelism: false }),
+      project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),
       // One workbench at a time: each is a VS Code server, an extension host and a browser.
       project('ui', 'test/workbench/ui/**/*.test.ts', 120_000, { fileParallelism: false }),
     ],

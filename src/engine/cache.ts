@@ -64,7 +64,7 @@ export class Cache {
   hash(file: string): string {
     const { size, mtimeMs } = statSync(file);
     const known = this.#hashes[file];
-    if (known && known.size === size && known.mtime === mtimeMs) return known.hash;
+    if (known?.size === size && known.mtime === mtimeMs) return known.hash;
     const hash = hashFile(file);
     this.#hashes[file] = { size, mtime: mtimeMs, hash };
     return hash;

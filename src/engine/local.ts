@@ -393,7 +393,7 @@ function scoreOf(text: string, tokens: Tokens, logProb: Float32Array): Score {
     count++;
     // A character spread over several tokens is counted once.
     if (tokens.end[i]! > covered) {
-      bytes += Buffer.byteLength(text.slice(covered, tokens.end[i]!));
+      bytes += Buffer.byteLength(text.slice(covered, tokens.end[i]));
       covered = tokens.end[i]!;
     }
   }

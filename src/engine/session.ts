@@ -113,6 +113,7 @@ export class RoutedSession {
       ...this.#routersOf(steering.router),
     };
     const outputs = await this.#session.run(feeds, [...traceOutputs, ...this.#past.outputs]);
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- each output has its own array type
     const data = <T>(name: string) => outputs[name]!.data as T;
     return {
       past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),

@@ -83,7 +83,7 @@ function malformed(file: string, error: z.ZodError): GanderError {
   const issue = error.issues[0];
   return new GanderError(
     'pool-invalid',
-    `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}.`,
+    `${file}: ${issue?.path.length ? issue.path.join('.') : 'the file'}: ${issue?.message}.`,
     'See docs/pool-format.md.',
   );
 }

@@ -1,6 +1,6 @@
 // A small checkout to break: the real tooling around an extension of a few lines.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -24,8 +24,6 @@ export class Checkout {
 
   constructor({ installed = true } = {}) {
     for (const file of tooling) cpSync(path.join(root, file), path.join(this.dir, file), { recursive: true });
-    // The engine's code generation is not part of what is broken here.
-    rmSync(path.join(this.dir, 'scripts/generate-onnx.mjs'), { force: true });
     if (installed) symlinkSync(path.join(root, 'node_modules'), path.join(this.dir, 'node_modules'), 'junction');
     this.write('src/extension.ts', extension.trimStart());
     this.write('webview/main.ts', 'document.title = "";\n'.replaceAll('"', "'"));
@@ -89,7 +87,11 @@ const plain = (): NodeJS.ProcessEnv =>
     Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_ENV$|NODE_OPTIONS$|GANDER_)/.test(name)),
   );
 
-const manifest = JSON.stringify(
+const { dependencies, devDependencies, overrides } = JSON.parse(
+  readFileSync(path.join(root, 'package.json'), 'utf8'),
+) as Record<string, unknown>;
+
+const manifest = `${JSON.stringify(
   {
     name: 'gander',
     publisher: 'gander',
@@ -99,7 +101,10 @@ const manifest = JSON.stringify(
     main: './dist/extension.cjs',
     activationEvents: [],
     contributes: { commands: [{ command: 'gander.answer', title: 'Answer' }] },
+    dependencies,
+    devDependencies,
+    overrides,
   },
   null,
   2,
-).concat('\n');
+)}\n`;

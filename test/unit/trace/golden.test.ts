@@ -32,7 +32,7 @@ describe('golden traces', () => {
   it.each(traces)('%s adds up', (_, trace) => {
     const { share, expert } = tokenLeaders(trace);
     expect(share.every((s) => s >= 0 && s <= 1)).toBe(true);
-    expect(expert.every((e, t) => e >= -1 === true && e >= 0 === share[t]! > 0)).toBe(true);
+    expect(expert.every((e, t) => e >= -1 && e >= 0 === share[t]! > 0)).toBe(true);
     const u = usage(trace);
     if (u.choices > 0) expect(u.share.reduce((a, b) => a + b, 0)).toBeCloseTo(1);
     if (tokenCount(trace) > 1) expect(difference(trace, trace).all.flipped).toBe(0);
