@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -90,17 +92,24 @@ def load_source(source: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTr
     if source.suffix == ".gguf":
         if not source.is_file():
             raise UserError(f"{source}: no such file")
-        model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=dtype)
-        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        try:
+            model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=dtype)
+            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{source}: cannot be loaded ({str(error).splitlines()[0]})") from None
         if _is_smollm_gguf(source):
             tokenizer = _repair_gguf_tokenizer(tokenizer)
         return model.eval(), tokenizer
     _require_causal(source)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, local_files_only=True)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{source}: cannot be loaded ({str(error).splitlines()[0]})") from None
+    if report["missing_keys"]:
+        raise UserError(f"{source}: the checkpoint has no weight {sorted(report['missing_keys'])[0]}")
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(f"{source}: has no fast tokenizer (tokenizer.json)")
     _require_finite(source, model)
@@ -182,13 +191,42 @@ def load_shipped(
     return model.to(dtype).eval(), tokenizer
 
 
+def _parse(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path, load_external_data=False)
+    except DecodeError:
+        raise UserError(f"{path}: not an ONNX file") from None
+
+
+def _values(path: Path, tensor: TensorProto) -> np.ndarray:
+    """A tensor's values, from the graph file or the data file beside it.
+
+    onnx's own loader refuses data files with hard links, which package managers and build scripts make.
+    """
+    if tensor.data_location != TensorProto.EXTERNAL:
+        return numpy_helper.to_array(tensor)
+    place = {entry.key: entry.value for entry in tensor.external_data}
+    file = path.parent / place["location"]
+    if not file.resolve().is_relative_to(path.parent.resolve()):
+        raise UserError(f"{path}: {tensor.name} is stored outside the folder: {place['location']}")
+    kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    count = int(np.prod(tensor.dims))
+    try:
+        flat = np.fromfile(file, kind, count, offset=int(place.get("offset", 0)))
+    except OSError:
+        raise UserError(f"{file}: no such file (it holds {tensor.name})") from None
+    if len(flat) != count:
+        raise UserError(f"{file}: too short for {tensor.name}")
+    return flat.reshape(tuple(tensor.dims))
+
+
 def read_weights(path: Path, linear: set[str]) -> dict[str, Tensor]:
     """Every weight of an exported graph by its Hugging Face name, dequantised to float32."""
-    graph = onnx.load(path).graph
+    graph = _parse(path).graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
 
     def array(name: str) -> Tensor:
-        return torch.from_numpy(numpy_helper.to_array(tensors[name]).copy())
+        return torch.from_numpy(_values(path, tensors[name]).copy())
 
     weights = {
         name: array(name).float() for name, t in tensors.items() if name.endswith((".weight", ".bias")) and len(t.dims)
@@ -202,6 +240,9 @@ def read_weights(path: Path, linear: set[str]) -> dict[str, Tensor]:
             weights[f"{module}.weight"] = Quantised(
                 data, scales, zeros, attributes["block_size"], attributes["bits"]
             ).weight()
+        elif node.op_type == "Identity" and node.input[0] in tensors:
+            # The exporter stores equal norm weights once.
+            weights[node.output[0]] = array(node.input[0]).float()
         elif module not in linear:
             continue
         elif node.op_type == "MatMulNBits":
@@ -415,7 +456,7 @@ def export_base(
     source: Path,
     target: Path,
     texts: list[str] | None = None,
-    options: ExportOptions | None = ExportOptions(),
+    options: ExportOptions | None = ExportOptions(),  # noqa: B008 (frozen)
     layers: dict[str, Quantised] | None = None,
 ) -> None:
     """Write ``target`` (a pool's ``base`` folder): ONNX graph, data files, config and tokenizer.

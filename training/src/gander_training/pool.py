@@ -56,7 +56,7 @@ def manifest_of(pool: Path) -> dict[str, Any]:
 
 
 def create_pool(pool: Path, identifier: str, name: str, description: str, license: str, base_name: str) -> None:
-    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever there is named too."""
+    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named."""
     if not (pool / "base" / "model.onnx").is_file():
         raise UserError(f"{pool / 'base' / 'model.onnx'}: no such file (run export-base first)")
     manifest: dict[str, Any] = {

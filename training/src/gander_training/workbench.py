@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -206,26 +207,42 @@ def base_name(path: Path) -> str:
 def check_adapter(folder: Path, model: PreTrainedModel | PeftModel) -> None:
     """Raise a UserError if ``folder`` is not a finite LoRA whose modules and shapes are those of ``model``."""
     weights_path = folder / "adapter_model.safetensors"
-    read_json(folder / "adapter_config.json")
+    kind = read_json(folder / "adapter_config.json").get("peft_type")
+    if kind != "LORA":
+        raise UserError(f"{folder / 'adapter_config.json'}: peft_type is {kind}, not LORA")
     if not weights_path.is_file():
         raise UserError(f"{weights_path}: no such file")
-    shapes = {name.replace(".base_layer", ""): tuple(p.shape) for name, p in model.named_parameters()}
-    shapes = {name.removeprefix("base_model.model."): shape for name, shape in shapes.items()}
-    tensors = load_peft_weights(str(folder), device="cpu")
+    try:
+        tensors = load_peft_weights(str(folder), device="cpu")
+    except SafetensorError as error:
+        raise UserError(f"{weights_path}: {error}") from None
     if not tensors:
         raise UserError(f"{weights_path}: holds no tensor")
+    shapes = _linear_shapes(model)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise UserError(f"{weights_path}: {name} holds NaN or infinity")
         module, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
-        wanted = shapes.get(f"{module}.weight")
-        if not module or wanted is None:
-            raise UserError(f"{weights_path}: {name} belongs to no layer of this base model")
+        wanted = shapes.get(module)
+        if wanted is None:
+            raise UserError(f"{weights_path}: {name} belongs to no linear layer of this base model")
         given, expected = (tensor.shape[-1], wanted[1]) if part.startswith("A") else (tensor.shape[0], wanted[0])
         if given != expected:
             raise UserError(
                 f"{weights_path}: {name} has shape {list(tensor.shape)}, the base's {module} is {list(wanted)}"
             )
+
+
+def _linear_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """[d_out, d_in] of every linear layer by its path in the base model, wrapped by PEFT or not."""
+    shapes = {}
+    for name, layer in model.named_modules():
+        path = name.removeprefix("base_model.model.").removesuffix(".base_layer")
+        if isinstance(layer, nn.Linear):
+            shapes[path] = (layer.out_features, layer.in_features)
+        elif isinstance(layer, Conv1D):  # GPT-2 keeps its weights transposed
+            shapes[path] = (layer.weight.shape[1], layer.weight.shape[0])
+    return shapes
 
 
 def input_hooks(

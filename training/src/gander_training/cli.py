@@ -1,0 +1,246 @@
+"""``gander-training``: train an expert and its gate, export a base, build and check a pool."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import UserError
+
+# Heavy imports wait until a command runs, so that --help is immediate.
+
+
+def _common(parser: argparse.ArgumentParser, steps: int, learning_rate: float, batch: int) -> None:
+    parser.add_argument("--base", type=Path, required=True, help="a pool, or a Hugging Face causal LM folder or GGUF file")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help='jsonl files of {"text": ...}')
+    parser.add_argument("--steps", type=int, default=steps, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=batch, help="windows a step (default: %(default)s)")
+    parser.add_argument("--length", type=int, default=256, help="tokens a window (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=learning_rate, help="peak (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gander-training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    expert = commands.add_parser("expert", help="train a LoRA adapter", description="Train a LoRA adapter with PEFT.")
+    _common(expert, 120, 1e-3, 4)
+    expert.add_argument("--out", type=Path, required=True, help="folder to write; its name becomes the expert's id")
+    expert.add_argument("--name", help="shown name (default: the folder's)")
+    expert.add_argument("--description", default="", help="one sentence for the model card")
+    expert.add_argument("--license", default="apache-2.0", help="of the adapter (default: %(default)s)")
+    expert.add_argument("--rank", type=int, default=8, help="default: %(default)s")
+    expert.add_argument("--alpha", type=int, default=16, help="default: %(default)s")
+    expert.add_argument("--validation", type=Path, help="jsonl, measured before and after")
+    expert.add_argument("--test", type=Path, help="jsonl, measured before and after")
+    expert.add_argument("--compile", action="store_true", help="torch.compile: slow to start, then faster")
+    expert.add_argument("--overwrite", action="store_true", help="replace an expert that is there")
+    expert.set_defaults(run=_expert)
+
+    gate = commands.add_parser(
+        "gate",
+        help="train an expert's PHATGOOSE gate",
+        description="Train the gate with base and adapter frozen; gather mean activations and retrieval examples too.",
+    )
+    _common(gate, 100, 5e-3, 2)
+    gate.add_argument("--expert", type=Path, required=True, help="the folder that `expert` (or PEFT) wrote")
+    gate.add_argument("--retriever", type=Path, help="embedder for the examples (default: the pool's, if --base is one)")
+    gate.add_argument("--add", action="store_true", help="check the finished expert and copy it into the pool (--base)")
+    gate.add_argument("--overwrite", action="store_true", help="with --add: replace an expert that is there")
+    gate.set_defaults(run=_gate)
+
+    export = commands.add_parser(
+        "export-base", help="export and quantise a base model", description="Hugging Face or GGUF to quantised ONNX."
+    )
+    export.add_argument("source", type=Path, help="Hugging Face causal LM folder or GGUF file")
+    export.add_argument("target", type=Path, help="folder to write, a pool's base/")
+    export.add_argument("--calibration", type=Path, nargs="+", help="jsonl files; without them weights are only rounded")
+    export.add_argument("--fit-steps", type=int, default=48, help="steps that fit the scales (default: %(default)s)")
+    export.add_argument("--float", action="store_true", help="do not quantise")
+    export.set_defaults(run=_export)
+
+    retriever = commands.add_parser(
+        "export-retriever", help="export a sentence embedder", description="A BERT-like encoder to int8 ONNX."
+    )
+    retriever.add_argument("source", type=Path, help="sentence-transformers folder, such as all-MiniLM-L6-v2")
+    retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
+    retriever.set_defaults(run=_retriever)
+
+    _pool_parser(commands.add_parser("pool", help="create, extend, check or measure a pool"))
+    reference = commands.add_parser("reference", help="golden traces by a plain PyTorch forward pass", add_help=False)
+    reference.add_argument("rest", nargs=argparse.REMAINDER)
+    corpora = commands.add_parser("corpora", help="fetch the pinned corpora", add_help=False)
+    corpora.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _pool_parser(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True)
+    check = commands.add_parser("check", help="read every file and hold it against the base")
+    check.add_argument("pool", type=Path)
+    check.set_defaults(run=_pool_check)
+    add = commands.add_parser("add", help="check an expert and copy it into a pool")
+    add.add_argument("pool", type=Path)
+    add.add_argument("expert", type=Path)
+    add.add_argument("--id", help="default: the folder's name")
+    add.add_argument("--overwrite", action="store_true")
+    add.set_defaults(run=_pool_add)
+    create = commands.add_parser("create", help="write pool.json beside an exported base/")
+    create.add_argument("pool", type=Path)
+    create.add_argument("--name", required=True)
+    create.add_argument("--base-name", required=True)
+    create.add_argument("--description", default="")
+    create.add_argument("--license", required=True)
+    create.set_defaults(run=_pool_create)
+    table = commands.add_parser("table", help="measure experts x domains and routing; write them into the README")
+    table.add_argument("pool", type=Path)
+    table.add_argument("--corpora", type=Path, default=Path(".corpora"), help="holds <expert>/test.jsonl")
+    table.add_argument("--source", type=Path, help="published weights, to measure what quantisation costs")
+    table.add_argument("--windows", type=int, default=16, help="a domain (default: %(default)s)")
+    table.add_argument("--routed", type=int, default=8, help="of them routed (default: %(default)s)")
+    table.set_defaults(run=_pool_table)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    import torch
+
+    for key in ("steps", "batch", "length", "threads"):
+        if getattr(args, key) < 1:
+            raise UserError(f"--{key} must be at least 1")
+    if args.learning_rate <= 0:
+        raise UserError("--learning-rate must be above 0")
+    torch.set_num_threads(args.threads)
+
+
+def _expert(args: argparse.Namespace) -> None:
+    import torch
+
+    from .expert import Card, ExpertOptions, require_fresh, train_expert
+    from .workbench import open_bench
+
+    _prepare(args)
+    if args.rank < 1 or args.alpha < 1:
+        raise UserError("--rank and --alpha must be at least 1")
+    require_fresh(args.out, args.overwrite)
+    held_out = {split: [path] for split in ("validation", "test") if (path := getattr(args, split))}
+    bench = open_bench(
+        args.base, rank=args.rank, alpha=args.alpha, dtype=getattr(torch, args.dtype), compiled=args.compile
+    )
+    options = ExpertOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed)
+    card = Card(args.name or args.out.name, args.description, args.license)
+    for split, scores in train_expert(bench, args.data, args.out, card, options, args.runs, held_out).items():
+        print(f"{split}: {scores['before'].bits:.4f} to {scores['after'].bits:.4f} bits per byte")
+    print(f"wrote {args.out}")
+
+
+def _gate(args: argparse.Namespace) -> None:
+    import torch
+
+    from .gate import GateOptions, train_gate_folder
+    from .pool import add_expert, manifest_of
+    from .retriever import Retriever
+    from .workbench import open_bench
+
+    _prepare(args)
+    is_pool = (args.base / "pool.json").is_file()
+    if args.add and not is_pool:
+        raise UserError(f"{args.base / 'pool.json'}: no such file (--add needs --base to be a pool)")
+    folder = args.retriever
+    if folder is None and is_pool and "retriever" in (manifest := manifest_of(args.base)):
+        folder = args.base / Path(manifest["retriever"]["model"]).parent
+    retriever = Retriever(folder) if folder else None
+    if retriever is None:
+        print("no retriever: examples.safetensors is not written", file=sys.stderr)
+    bench = open_bench(
+        args.base, rank=0, alpha=0, dtype=getattr(torch, args.dtype), compiled=False, adapter=args.expert
+    )
+    options = GateOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed + 1)
+    train_gate_folder(bench, args.data, args.expert, options, args.runs, retriever)
+    print(f"wrote {args.expert / 'gate.safetensors'}")
+    if args.add:
+        print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")
+
+
+def _export(args: argparse.Namespace) -> None:
+    import random
+
+    from .base import ExportOptions, export_base
+    from .text import read_texts
+
+    texts = None
+    if args.calibration:
+        # The same number of documents and at most 4,000 characters of each: no file outweighs another.
+        parts = [read_texts(path) for path in args.calibration]
+        texts = [text[:4000] for part in parts for text in random.Random(0).sample(part, min(12, len(part)))]
+    export_base(args.source, args.target, texts, None if args.float else ExportOptions(fit_steps=args.fit_steps))
+    print(f"wrote {args.target}")
+
+
+def _retriever(args: argparse.Namespace) -> None:
+    from .retriever import export_retriever
+
+    export_retriever(args.source, args.target)
+    print(f"wrote {args.target}")
+
+
+def _pool_check(args: argparse.Namespace) -> None:
+    from .pool import check_pool
+
+    print("\n".join(check_pool(args.pool)))
+
+
+def _pool_add(args: argparse.Namespace) -> None:
+    from .pool import add_expert
+
+    print(f"added {add_expert(args.pool, args.expert, args.id, args.overwrite)}")
+
+
+def _pool_create(args: argparse.Namespace) -> None:
+    from .pool import create_pool
+
+    create_pool(args.pool, args.pool.resolve().name, args.name, args.description, args.license, args.base_name)
+    print(f"wrote {args.pool / 'pool.json'}")
+
+
+def _pool_table(args: argparse.Namespace) -> None:
+    from .measure import MeasureOptions, report, write_report
+
+    text = report(args.pool, args.corpora, args.source, MeasureOptions(windows=args.windows, routed=args.routed))
+    write_report(args.pool / "README.md", text)
+    print(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; an error that a user can mend is one line on stderr and exit code 1."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["corpora"]:
+        from . import corpora
+
+        return corpora.main(arguments[1:])
+    if arguments[:1] == ["reference"]:
+        from . import reference
+
+        return reference.main(arguments[1:])
+    args = _parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except (UserError, OSError) as error:
+        line = " ".join(str(error).split())
+        print(f"gander-training: {line}"[: max(400, shutil.get_terminal_size().columns)], file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("gander-training: stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
