@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+
 from gander_training.base import ExportOptions, export_base, load_shipped, load_source
 from gander_training.errors import UserError
 from gander_training.quantise import pack_nibbles, quantise, quantise_symmetric, unpack_nibbles
@@ -47,7 +48,13 @@ def pool(small: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     options = ExportOptions(calibration_windows=1, fit_steps=2)
     export_base(small, folder / "base", read_texts(data), options)
     names = {"model": "base/model.onnx", "tokenizer": "base/tokenizer.json", "config": "base/config.json"}
-    manifest = {"format": "gander-pool", "version": 1, "id": "p", "base": {"name": "small", **names}, "experts": "experts"}
+    manifest = {
+        "format": "gander-pool",
+        "version": 1,
+        "id": "p",
+        "base": {"name": "small", **names},
+        "experts": "experts",
+    }
     (folder / "pool.json").write_text(json.dumps(manifest))
     return folder
 

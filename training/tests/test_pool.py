@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import write_lines
+from safetensors.torch import load_file, save_file
+
 from gander_training.cli import main
 from gander_training.errors import UserError
 from gander_training.measure import diagonal_text, markdown_table, usage_text, write_report
 from gander_training.pool import add_expert, check_pool
-from safetensors.torch import load_file, save_file
 
 TINY = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "tiny-pool"
 
@@ -156,7 +157,9 @@ def test_bad_data_is_named(pool: Path, tmp_path: Path, line: str, capsys: pytest
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", ["expert", "gate", "export-base", "export-retriever", "pool", "reference", "corpora"])
+@pytest.mark.parametrize(
+    "command", ["expert", "gate", "export-base", "export-retriever", "pool", "reference", "corpora"]
+)
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

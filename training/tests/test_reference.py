@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from peft import PeftModel
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
 from gander_training import reference, tiny
 from gander_training.errors import UserError
 from gander_training.reference import TINY_TEXT, encode, load_base, load_tokenizer
@@ -32,10 +37,6 @@ from gander_training.routed import (
     read_pool,
     routed_forward,
 )
-from peft import PeftModel
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
 POOL = Path(__file__).parents[2] / "test/fixtures/tiny-pool"
 GOLDEN = Path(__file__).parents[2] / "test/fixtures/golden/tiny"

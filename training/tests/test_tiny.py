@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+
 from gander_training import tiny, tiny_bases, tiny_retriever
 from gander_training.reference import load_base, load_tokenizer
 from gander_training.retriever import Retriever

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -102,12 +103,13 @@ def load_source(source: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTr
         return model.eval(), tokenizer
     _require_causal(source)
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, local_files_only=True, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{source}: cannot be loaded ({str(error).splitlines()[0]})") from None
+    model, report = loaded
     if report["missing_keys"]:
         raise UserError(f"{source}: the checkpoint has no weight {sorted(report['missing_keys'])[0]}")
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -156,9 +158,7 @@ def _linear_modules(model: nn.Module) -> dict[str, nn.Linear]:
 # ---------------------------------------------------------------- loading what ships
 
 
-def load_shipped(
-    pool: Path, dtype: torch.dtype = torch.float32
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The pool's ONNX base as a transformers model with the dequantised weights, in eval mode, and its tokenizer.
 
     ``dtype`` rounds the dequantised weights; float32 is what the runtime computes with.
@@ -326,7 +326,8 @@ def quantise_model(
     """Four bits for every linear layer of a Llama-like model; calibrated and fitted if ``texts`` are given."""
     if not texts:
         return _round_layers(model, {}, options.wide)
-    teacher = copy.deepcopy(model).to(torch.bfloat16)
+    teacher = copy.deepcopy(model)
+    nn.Module.to(teacher, torch.bfloat16)
     windows = pack(tokenizer, texts, 512, options.seed)[: options.calibration_windows]
     result = _round_layers(model, _second_moments(teacher, windows), options.wide)
     if not options.fit_steps:

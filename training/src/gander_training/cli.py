@@ -15,14 +15,18 @@ from .errors import UserError
 
 
 def _common(parser: argparse.ArgumentParser, steps: int, learning_rate: float, batch: int) -> None:
-    parser.add_argument("--base", type=Path, required=True, help="a pool, or a Hugging Face causal LM folder or GGUF file")
+    parser.add_argument(
+        "--base", type=Path, required=True, help="a pool, or a Hugging Face causal LM folder or GGUF file"
+    )
     parser.add_argument("--data", type=Path, nargs="+", required=True, help='jsonl files of {"text": ...}')
     parser.add_argument("--steps", type=int, default=steps, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=batch, help="windows a step (default: %(default)s)")
     parser.add_argument("--length", type=int, default=256, help="tokens a window (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=learning_rate, help="peak (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
+    )
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
 
@@ -52,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _common(gate, 100, 5e-3, 2)
     gate.add_argument("--expert", type=Path, required=True, help="the folder that `expert` (or PEFT) wrote")
-    gate.add_argument("--retriever", type=Path, help="embedder for the examples (default: the pool's, if --base is one)")
+    gate.add_argument(
+        "--retriever", type=Path, help="embedder for the examples (default: the pool's, if --base is one)"
+    )
     gate.add_argument("--add", action="store_true", help="check the finished expert and copy it into the pool (--base)")
     gate.add_argument("--overwrite", action="store_true", help="with --add: replace an expert that is there")
     gate.set_defaults(run=_gate)
@@ -62,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("source", type=Path, help="Hugging Face causal LM folder or GGUF file")
     export.add_argument("target", type=Path, help="folder to write, a pool's base/")
-    export.add_argument("--calibration", type=Path, nargs="+", help="jsonl files; without them weights are only rounded")
+    export.add_argument(
+        "--calibration", type=Path, nargs="+", help="jsonl files; without them weights are only rounded"
+    )
     export.add_argument("--fit-steps", type=int, default=48, help="steps that fit the scales (default: %(default)s)")
     export.add_argument("--float", action="store_true", help="do not quantise")
     export.set_defaults(run=_export)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import yaml
+from peft import LoraConfig
 from torch import Tensor
 
 from .errors import UserError
@@ -62,7 +64,7 @@ def train_expert(
     card: Card,
     options: ExpertOptions,
     runs: Path,
-    held_out: dict[str, Sequence[Path]],
+    held_out: Mapping[str, Sequence[Path]],
 ) -> dict[str, dict[str, Score]]:
     """Train on ``data`` and write ``target``; the figures before and after on each of ``held_out`` are returned.
 
@@ -121,7 +123,7 @@ def _card(
     losses: list[float],
     figures: dict[str, dict[str, Score]],
 ) -> str:
-    config = bench.model.peft_config["default"]
+    config = cast(LoraConfig, bench.model.peft_config["default"])
     front = {
         "name": card.name,
         "description": card.description,
@@ -143,7 +145,8 @@ def _card(
         f"| adapted modules | {len(bench.modules())} |",
         f"| steps | {options.steps} of {options.batch} windows of {options.length} tokens ({options.steps * tokens} tokens) |",
         f"| optimiser | AdamW, peak learning rate {options.learning_rate:g}, warm-up 6 %, cosine to 0, clip 1.0, no weight decay |",
-        f"| arithmetic | {next(bench.model.parameters()).dtype}".replace("torch.", "") + ", float32 copies in the optimiser |",
+        f"| arithmetic | {next(bench.model.parameters()).dtype}".replace("torch.", "")
+        + ", float32 copies in the optimiser |",
         f"| seed | {options.seed} |",
         f"| training loss (nats a token) | {sum(losses[:width]) / width:.3f} in the first {width} steps, "
         f"{sum(losses[-width:]) / width:.3f} in the last {width} |",
@@ -163,7 +166,9 @@ def _card(
             "tokens. The packages trained on are in the front matter.",
             "",
         ]
-    return "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000) + "---\n\n" + "\n".join(lines)
+    return (
+        "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000) + "---\n\n" + "\n".join(lines)
+    )
 
 
 def require_fresh(target: Path, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import save_file
@@ -43,7 +44,7 @@ class Gates(nn.Module):
         super().__init__()
         self.paths = list(bench.modules())
         self.vectors = nn.ParameterList(
-            nn.Parameter(torch.zeros(layer.lora_A[ADAPTER].in_features, dtype=layer.lora_A[ADAPTER].weight.dtype))
+            nn.Parameter(torch.zeros_like(cast(Tensor, layer.lora_A[ADAPTER].weight)[0]))
             for layer in bench.modules().values()
         )
 
@@ -58,7 +59,9 @@ class Gates(nn.Module):
         return scale
 
 
-def train_gate(bench: Workbench, windows: Tensor, options: GateOptions, checkpoint: Path, key: str, label: str) -> dict[str, Tensor]:
+def train_gate(
+    bench: Workbench, windows: Tensor, options: GateOptions, checkpoint: Path, key: str, label: str
+) -> dict[str, Tensor]:
     """v of every module, float32 [d_in], trained with base and adapter frozen on ``windows`` [n, length]."""
     for parameter in bench.model.parameters():
         parameter.requires_grad_(False)
@@ -121,9 +124,15 @@ def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: t.half() if fits else t.float() for name, t in tensors.items()}
 
 
-def gather_examples(texts: Sequence[str], bench: Workbench, retriever: Retriever, options: GateOptions) -> dict[str, Tensor]:
+def gather_examples(
+    texts: Sequence[str], bench: Workbench, retriever: Retriever, options: GateOptions
+) -> dict[str, Tensor]:
     """Embeddings of snippets of about 256 tokens, spread evenly over the training documents."""
-    chosen = [texts[i * len(texts) // options.examples] for i in range(options.examples)] if len(texts) > options.examples else texts
+    chosen = (
+        [texts[i * len(texts) // options.examples] for i in range(options.examples)]
+        if len(texts) > options.examples
+        else texts
+    )
     snippets = []
     for text in chosen:
         offsets = bench.tokenizer(text[:4000], add_special_tokens=False, return_offsets_mapping=True).offset_mapping

@@ -138,9 +138,13 @@ def diagonal_text(table: dict[str, dict[str, float]]) -> str:
         if best != domain:
             lines.append(f"- {domain}: the {best} expert does better ({rows[best]:.3f} against {rows[domain]:.3f}).")
         if rows[domain] >= table["base"][domain]:
-            lines.append(f"- {domain}: its expert does not beat the base ({rows[domain]:.3f} against {table['base'][domain]:.3f}).")
+            lines.append(
+                f"- {domain}: its expert does not beat the base ({rows[domain]:.3f} against {table['base'][domain]:.3f})."
+            )
     won = len(own) - sum("does better" in line for line in lines)
-    head = f"The expert of a domain is the best of all experts on that domain's test text in {won} of {len(own)} domains."
+    head = (
+        f"The expert of a domain is the best of all experts on that domain's test text in {won} of {len(own)} domains."
+    )
     return "\n".join([head, *([""] + lines if lines else [])])
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
@@ -84,7 +85,9 @@ def fit(
         if saved["key"] == key:
             optimiser.load_state_dict(saved["optimiser"])
             losses = saved["losses"]
-    progress = tqdm(range(len(losses), len(batches)), desc=label, initial=len(losses), total=len(batches), mininterval=5)
+    progress = tqdm(
+        range(len(losses), len(batches)), desc=label, initial=len(losses), total=len(batches), mininterval=5
+    )
     for step in progress:
         value = loss_of(batches[step])
         value.backward()
@@ -145,7 +148,7 @@ class Workbench:
         """PEFT's own two files; its card and any absolute path are left out."""
         config = self.model.peft_config[ADAPTER]
         config.base_model_name_or_path = self.base_name
-        self.model.save_pretrained(folder, save_embedding_layers=False)
+        self.model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
 
     def load(self, folder: Path) -> None:
@@ -173,6 +176,7 @@ def open_bench(
     """
     base, tokenizer = load_base(path, dtype)
     name = base_name(path)
+    model: PeftModel
     if adapter is None:
         config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="CAUSAL_LM")
         model = get_peft_model(base, config, autocast_adapter_dtype=False)
@@ -250,5 +254,5 @@ def input_hooks(
 ) -> Iterator[torch.utils.hooks.RemovableHandle]:
     """Register ``hook(path)`` before each adapted layer, or with ``inner`` before its A alone."""
     for path, layer in bench.modules().items():
-        target = layer.lora_A[ADAPTER] if inner else layer
+        target = cast(nn.Module, layer.lora_A[ADAPTER] if inner else layer)
         yield target.register_forward_pre_hook(hook(path))
