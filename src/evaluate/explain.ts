@@ -7,7 +7,7 @@ import { load, usage, usageByLayer } from '../trace/usage.js';
 import type { Document } from './documents.js';
 import { type Region, regionOfTokens } from './regions.js';
 import type { Explained } from './results.js';
-import { argmax, type Estimate, mean, spearman, stratified, type Stratum, sum } from './statistics.js';
+import { argmax, type Estimate, leastDocuments, mean, spearman, stratified, type Stratum, sum } from './statistics.js';
 
 /** What is kept of one document's trace. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
@@ -56,7 +56,7 @@ export interface Shares {
   readonly tokens: number;
   /** [N] share of the choices. Chance: 1/N. */
   readonly share: readonly number[];
-  /** [N] over documents drawn anew. */
+  /** [N] over documents drawn anew; NaN with few documents. */
   readonly interval: readonly Interval[];
 }
 
@@ -176,12 +176,15 @@ function sharesOf(items: readonly Pick<Explained, 'tokens' | 'counts' | 'choices
     documents: items.length,
     tokens: sum(items.map((i) => i.tokens)),
     share: Array.from({ length: n }, (_, e) => sum(items.map((i) => i.counts[e]!)) / total),
-    interval: bootstrapRatios(
-      items.flatMap((i) => i.counts),
-      wholes,
-      n,
-      { seed, resamples: 1000 },
-    ),
+    interval:
+      items.length < leastDocuments
+        ? Array.from({ length: n }, () => ({ low: NaN, high: NaN }))
+        : bootstrapRatios(
+            items.flatMap((i) => i.counts),
+            wholes,
+            n,
+            { seed, resamples: 1000 },
+          ),
   };
 }
 

@@ -34,14 +34,16 @@ function difference(evaluation: Evaluation): Figure | undefined {
     rows.map((row) => row.key),
     [top, top + 26 * rows.length],
   );
-  const all = rows.flatMap(({ overall }) => [overall.difference!.low, overall.difference!.high, 0]);
+  const all = rows
+    .flatMap(({ overall }) => [overall.difference!.low, overall.difference!.high, overall.difference!.value, 0])
+    .filter((bound) => !Number.isNaN(bound)); // of few documents there is no interval
   const x = scaleLinear([Math.min(...all), Math.max(...all)], [left, right]).nice(6);
   const bottom = top + 26 * rows.length;
   const body = [
     text(
       16,
       44,
-      `Held-out documents, mean of ${section.kinds.length} kinds; to the right is worse; lines: 95 % intervals`,
+      `Held-out documents, mean of ${section.kinds.length} kind${section.kinds.length === 1 ? '' : 's'}; to the right is worse; lines: 95 % intervals`,
       {
         class: 'sub faint',
       },
@@ -65,7 +67,9 @@ function difference(evaluation: Evaluation): Figure | undefined {
       const middle = y(key)! + y.bandwidth() / 2;
       return [
         text(left - 10, middle + 4, label, { 'text-anchor': 'end' }),
-        element('line', { x1: x(low), x2: x(high), y1: middle, y2: middle, class: 'stroke', 'stroke-width': 3 }),
+        ...(Number.isNaN(low)
+          ? []
+          : [element('line', { x1: x(low), x2: x(high), y1: middle, y2: middle, class: 'stroke', 'stroke-width': 3 })]),
         element('circle', { cx: x(value), cy: middle, r: 4.5, class: 'mark' }),
         text(right + 14, middle + 4, signed(value, 4), { class: 'sub' }),
       ];

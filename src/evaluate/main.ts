@@ -110,8 +110,14 @@ function write(evaluation: Evaluation, options: Options): void {
     put(file, svg);
     return { name, title, link: link(file) };
   });
+  const explanation = 'docs/evaluation.md';
+  // A report that is written elsewhere has no such neighbour.
+  const docs = path.relative(process.cwd(), path.resolve(options.out));
   put(path.join(options.out, 'evaluation.json'), `${JSON.stringify(evaluation, tidy, 1)}\n`);
-  put(path.join(options.out, 'EVALUATION.md'), report(evaluation, links, link('docs/evaluation.md')));
+  put(
+    path.join(options.out, 'EVALUATION.md'),
+    report(evaluation, links, docs.startsWith('..') || path.isAbsolute(docs) ? undefined : link(explanation)),
+  );
 }
 
 /** Six digits of what is computed are more than it can bear; the rest would only make the file long. */

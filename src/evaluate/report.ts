@@ -2,6 +2,7 @@
 import type { Interval } from '../trace/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
+import { leastDocuments } from './statistics.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
 
@@ -12,7 +13,7 @@ export interface FigureLink {
   readonly link: string;
 }
 
-export function report(evaluation: Evaluation, links: readonly FigureLink[], docs: string): string {
+export function report(evaluation: Evaluation, links: readonly FigureLink[], docs?: string): string {
   const picture = (name: string) => {
     const found = links.find((f) => f.name === name);
     return found ? [`![${found.title}](${found.link})`] : [];
@@ -21,7 +22,7 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
     `# Evaluation of ${evaluation.pool.name}`,
     ...partialNote(evaluation),
     about(evaluation),
-    `How this is measured and what the words mean: [docs/evaluation.md](${docs}).`,
+    `How this is measured and what the words mean: ${docs === undefined ? 'docs/evaluation.md' : `[docs/evaluation.md](${docs})`}.`,
   ];
   for (const section of evaluation.sections) {
     blocks.push(
@@ -43,11 +44,16 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
 }
 
 const count = (n: number) => n.toLocaleString('en-US');
+const plural = (n: number, what: string) => `${count(n)} ${what}${n === 1 ? '' : 's'}`;
 const bits = (value: number) => value.toFixed(3);
 const signed = (value: number, digits = 4) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 const minus = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
-const span = ({ low, high }: Interval, of: (x: number) => string) => `[${of(low)}, ${of(high)}]`;
+/** Of too few documents there is no interval. */
+const span = ({ low, high }: Interval, of: (x: number) => string) =>
+  Number.isNaN(low) ? '—' : `[${of(low)}, ${of(high)}]`;
+const bracketed = (interval: Interval, of: (x: number) => string) =>
+  Number.isNaN(interval.low) ? '' : ` ${span(interval, of)}`;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
   const line = (cells: readonly string[]) => `| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -101,16 +107,19 @@ function says({ kinds, rows }: Section): string[] {
   const named = (group: readonly Row[]) => {
     const singles = group.filter((row) => row.key.startsWith('single:'));
     const names = group.filter((row) => !singles.includes(row)).map((row) => row.label);
-    if (singles.length > 0) names.push(`${singles.length} single expert${singles.length > 1 ? 's' : ''}`);
+    if (singles.length > 0) names.push(plural(singles.length, 'single expert'));
     return names.length > 0 ? names.join('; ') : 'none';
   };
   return [
     [
-      `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${kinds.length} kinds (${count(base.documents)} documents).`,
+      `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${plural(kinds.length, 'kind')} (${plural(base.documents, 'document')}).`,
       '',
       `- better than it (the 95 % interval of the difference lies below 0): ${named(sorted.better)}`,
       `- worse: ${named(sorted.worse)}`,
       `- not told apart by this sample: ${named(sorted.open)}`,
+      ...(sorted.open.some((row) => Number.isNaN(row.overall!.difference!.low))
+        ? ['', `A kind with fewer than ${leastDocuments} documents has no interval, so nothing is told apart by it.`]
+        : []),
     ].join('\n'),
   ];
 }
@@ -195,7 +204,7 @@ function leading({ share, interval }: Shares, experts: readonly string[], most =
   return [...share.keys()]
     .sort((a, b) => share[b]! - share[a]! || a - b)
     .slice(0, most)
-    .map((e) => `${experts[e]!} ${percent(share[e]!)} ${span(interval[e]!, (x) => (100 * x).toFixed(0))}`)
+    .map((e) => `${experts[e]!} ${percent(share[e]!)}${bracketed(interval[e]!, (x) => (100 * x).toFixed(0))}`)
     .join(', ');
 }
 
@@ -238,9 +247,9 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
   if (told.oracle) {
     const line = (name: string, { same, chance: apart, rank, documents }: OracleAgreement) => [
       name,
-      `${percent(same.value)} ${span(same, (x) => (100 * x).toFixed(0))}`,
+      `${percent(same.value)}${bracketed(same, (x) => (100 * x).toFixed(0))}`,
       percent(apart),
-      Number.isNaN(rank.value) ? '—' : `${minus(rank.value, 2)} ${span(rank, (x) => minus(x, 2))}`,
+      Number.isNaN(rank.value) ? '—' : `${minus(rank.value, 2)}${bracketed(rank, (x) => minus(x, 2))}`,
       count(documents),
     ];
     const agreements = told.oracle.kinds;

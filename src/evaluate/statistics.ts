@@ -23,7 +23,8 @@ export const leastDocuments = 5;
 export function stratified(strata: readonly Stratum[], options: BootstrapOptions = {}): Estimate {
   const { seed = 1, resamples = 2000, level = 0.95 } = options;
   const value = mean(strata.map(({ parts, wholes }) => sum(parts) / sum(wholes)));
-  if (Number.isNaN(value) || strata.some(({ parts }) => parts.length < leastDocuments)) return { value, low: NaN, high: NaN };
+  if (Number.isNaN(value) || strata.some(({ parts }) => parts.length < leastDocuments))
+    return { value, low: NaN, high: NaN };
   const next = random(seed);
   const draws = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {

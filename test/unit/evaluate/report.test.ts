@@ -16,11 +16,10 @@ const about: About = {
   documents: 30,
   tokens: 512,
 };
+const five = [1, 2, 3, 4, 5];
 const documents = [
-  doc('markdown', 'ab\n```\ncd\n```\n', 'heldout', 'README.md'),
-  doc('markdown', 'ef\n```\ngh\n```\n', 'heldout', 'b.md'),
-  doc('cpp', 'x1'),
-  doc('cpp', 'x2'),
+  ...five.map((i) => doc('markdown', `a${i}\n\`\`\`\ncd\n\`\`\`\n`, 'heldout', `${i}.md`)),
+  ...five.map((i) => doc('cpp', `x${i}`)),
   doc('a', 'own1', 'own'),
 ];
 const bitsOf = (key: string) =>
@@ -52,7 +51,7 @@ describe('the report', () => {
     expect(text).toContain('`npm run evaluate -- --pool models/fake`');
     expect(text).toContain('Date: 2026-02-03');
     expect(text).toContain('gander 0.1.0, node 20.0.0, onnxruntime 1.0.0');
-    expect(text).toContain('cpp (2)');
+    expect(text).toContain('cpp (5)');
     expect(text).toContain('![Use](../figures/usage.svg)');
     expect(text).not.toContain('Partial');
     expect(text).not.toContain('NaN');
@@ -62,12 +61,12 @@ describe('the report', () => {
   it('says what the intervals bear out', async () => {
     const text = await markdown();
     const line = (start: string) => text.split('\n').find((l) => l.startsWith(start));
-    expect(text).toContain('**phatgoose, k = 2: 1.000 bits per byte**, the mean of 2 kinds (4 documents)');
+    expect(text).toContain('**phatgoose, k = 2: 1.000 bits per byte**, the mean of 2 kinds (10 documents)');
     expect(line('- better')).toContain('best individual; oracle, per kind; oracle, per document; 1 single expert');
     expect(line('- worse')).toContain('base; phatgoose, k = 3');
     expect(line('- not told apart')).toContain('phatgoose, k = 1');
-    expect(line('| best individual')).toBe('| best individual (a) | 0.900 | −0.1000 | [−0.1000, −0.1000] | 4 |');
-    expect(line('| base |')).toBe('| base | 1.200 | +0.2000 | [+0.2000, +0.2000] | 4 |');
+    expect(line('| best individual')).toBe('| best individual (a) | 0.900 | −0.1000 | [−0.1000, −0.1000] | 10 |');
+    expect(line('| base |')).toBe('| base | 1.200 | +0.2000 | [+0.2000, +0.2000] | 10 |');
   });
 
   it('tells use, regions, oracle and entropy', async () => {
@@ -87,11 +86,13 @@ describe('the report', () => {
   it('labels a partial run, and invents nothing', async () => {
     const text = await markdown(10);
     expect(text).toMatch(/> \*\*Partial run: 10 of \d+ measurements\.\*\*/);
-    expect(text).toContain('cpp (1 of 2)');
+    expect(text).toContain('cpp (1 of 5)');
     expect(text).not.toContain('oracle, per kind');
     expect(text).not.toContain('Against the oracle');
     expect(text).toContain('Nothing was measured yet.'); // the own test splits
     expect(text).not.toContain('NaN');
+    expect(text).toContain('no interval, so nothing is told apart');
+    expect(text).toMatch(/- worse: none/);
     const nothing = await markdown(0);
     expect(nothing).toContain('Partial run: 0 of');
     expect(nothing).not.toContain('| base |');
@@ -115,7 +116,7 @@ describe('the report', () => {
 
   it('keeps each document’s bits in the data', async () => {
     const { results, work } = await evaluated();
-    expect(results).toHaveLength(5);
+    expect(results).toHaveLength(11);
     expect(results[0]!.bits).toMatchObject({ base: 12, 'single:a': 9 });
     expect(work.done).toBe(work.total);
   });

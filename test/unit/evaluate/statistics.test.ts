@@ -22,7 +22,8 @@ describe('stratified bootstrap', () => {
   });
 
   it('has no width where documents do not differ, and repeats by seed', () => {
-    expect(stratified([{ parts: [2, 2, 2], wholes: [4, 4, 4] }])).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
+    const same = { parts: [2, 2, 2, 2, 2], wholes: [4, 4, 4, 4, 4] };
+    expect(stratified([same])).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
     const strata = [sample(20, 0, 3)];
     expect(stratified(strata, { seed: 5 })).toEqual(stratified(strata, { seed: 5 }));
     expect(stratified(strata, { seed: 5 })).not.toEqual(stratified(strata, { seed: 6 }));
@@ -47,6 +48,12 @@ describe('stratified bootstrap', () => {
     }
     expect(covered / 200).toBeGreaterThan(0.9);
     expect(covered / 200).toBeLessThan(0.99);
+  });
+
+  it('gives a value but no interval of few documents', () => {
+    const few = { parts: [1, 1, 1, 1], wholes: [1, 1, 1, 1] };
+    expect(stratified([few])).toEqual({ value: 1, low: NaN, high: NaN });
+    expect(stratified([sample(20, 0, 1), few]).low).toBeNaN();
   });
 
   it('is not a number of nothing', () => {
