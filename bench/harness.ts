@@ -1,0 +1,137 @@
+// What every benchmark stands on: sides that are run in turn, medians with their spread, ratios within a round.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
+import path from 'node:path';
+
+/** One of the things compared. `run` gives a number, what it measured in the comparison's unit, or is timed. */
+export interface Side {
+  readonly label: string;
+  readonly run: () => unknown;
+}
+
+export interface CompareOptions {
+  readonly unit?: string;
+  /** Rounds before those that count: caches, just-in-time compilation, first allocations. */
+  readonly warmUps?: number;
+  readonly rounds?: number;
+}
+
+/** The median and the quartiles around it. */
+export interface Spread {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface SideResult extends Spread {
+  readonly label: string;
+  readonly values: readonly number[];
+  /** Of this side to the first, round by round: what disturbs a whole round cancels out. Absent for the first side. */
+  readonly ratio?: Spread;
+}
+
+export interface Comparison {
+  readonly name: string;
+  readonly unit: string;
+  readonly rounds: number;
+  readonly sides: readonly SideResult[];
+}
+
+/** What a `*.bench.ts` file exports as default. */
+export type Suite = (bench: Bench) => Promise<void> | void;
+
+export class Bench {
+  readonly comparisons: Comparison[] = [];
+  /** Anything else worth keeping: sizes, versions, settings. */
+  readonly notes: Record<string, string | number> = {};
+
+  /** `quick`: one round, to see that a benchmark works. */
+  constructor(readonly quick = false) {}
+
+  /** Runs every side once a round, each round beginning with another, and keeps and returns the result. */
+  async compare(name: string, sides: readonly Side[], options: CompareOptions = {}): Promise<Comparison> {
+    const { unit = 'ms', warmUps = 3, rounds = 15 } = options;
+    const counted = this.quick ? 1 : rounds;
+    const ignored = this.quick ? 0 : warmUps;
+    const values: number[][] = sides.map(() => []);
+    for (let round = -ignored; round < counted; round++) {
+      for (let i = 0; i < sides.length; i++) {
+        const at = (i + round + ignored) % sides.length;
+        const start = performance.now();
+        const own = await sides[at]!.run();
+        const value = typeof own === 'number' ? own : performance.now() - start;
+        if (round >= 0) values[at]!.push(value);
+      }
+    }
+    const first = values[0] ?? [];
+    const comparison: Comparison = {
+      name,
+      unit,
+      rounds: counted,
+      sides: sides.map(({ label }, i) => ({
+        label,
+        ...spread(values[i]!),
+        ...(i > 0 && { ratio: spread(values[i]!.map((v, round) => v / first[round]!)) }),
+        values: values[i]!,
+      })),
+    };
+    this.comparisons.push(comparison);
+    return comparison;
+  }
+}
+
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) };
+}
+
+/** Linear between the two values around it. */
+function quantile(sorted: readonly number[], q: number): number {
+  const at = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(at)] ?? NaN;
+  const above = sorted[Math.ceil(at)] ?? NaN;
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/** What it ran on, in one line. */
+export function machine(): string {
+  const all = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const load = loadavg()[0]?.toFixed(1) ?? '?';
+  return `${all.length} × ${all[0]?.model.trim() ?? 'unknown CPU'}, ${memory}, ${platform()} ${release()} ${arch()}, Node ${process.versions.node}, load ${load}`;
+}
+
+const figure = (n: number): string => (Number.isFinite(n) ? String(Number(n.toPrecision(3))) : '–');
+
+export function table(comparison: Comparison): string {
+  const head = ['', comparison.unit, 'quartiles', 'ratio', 'quartiles'];
+  const rows = comparison.sides.map(({ label, median, low, high, ratio }) => [
+    label,
+    figure(median),
+    `${figure(low)} – ${figure(high)}`,
+    ratio ? `${figure(ratio.median)}×` : '',
+    ratio ? `${figure(ratio.low)} – ${figure(ratio.high)}` : '',
+  ]);
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return [`${comparison.name} (${comparison.rounds} rounds)`, line(head), ...rows.map(line)].join('\n');
+}
+
+/** Runs one file's suite, prints its tables and writes `folder`/`name`.json. */
+export async function runSuite(name: string, suite: Suite, folder: string, quick: boolean): Promise<void> {
+  const bench = new Bench(quick);
+  const ranOn = machine();
+  await suite(bench);
+  if (!bench.comparisons.length) throw new Error(`${name} compared nothing`);
+  console.log(`\n── ${name}\n${ranOn}`);
+  for (const comparison of bench.comparisons) console.log(`\n${table(comparison)}`);
+  for (const [key, value] of Object.entries(bench.notes)) console.log(`${key}: ${value}`);
+  const { comparisons, notes } = bench;
+  mkdirSync(folder, { recursive: true });
+  const json = { name, machine: ranOn, date: new Date().toISOString(), comparisons, notes };
+  writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(json, null, 1));
+}
