@@ -23,8 +23,12 @@ import { usageFigure } from './summary.js';
 import { label } from './tokens.js';
 
 export function drawDetail(root: HTMLElement, store: Store): void {
-  const trace = store.main;
-  const { token, layer, module } = store.view.selection;
+  // A token that only the other run has is told of from there.
+  const lone = store.other !== undefined && store.view.selection.token < 0 && store.lone >= 0;
+  const trace = lone ? store.other : store.main;
+  const token = store.tokenOf(lone ? 'other' : 'main');
+  const module = store.moduleOf(lone ? 'other' : 'main');
+  const { layer } = store.view.selection;
   if (!trace || token < 0) {
     replace(root, ...(trace ? howTo(store, trace) : [h('p', { class: 'hint' }, t('needsTrace'))]));
     return;
@@ -35,7 +39,13 @@ export function drawDetail(root: HTMLElement, store: Store): void {
     'header',
     { class: 'detailTitle' },
     h('h2', {}, h('code', {}, label(trace, token))),
-    h('span', { class: 'faint' }, [t('token', token + 1, trace.tokens.ids.length), where].filter(Boolean).join(' · ')),
+    h(
+      'span',
+      { class: 'faint' },
+      [lone ? t('compareOther') : '', t('token', token + 1, trace.tokens.ids.length), where]
+        .filter(Boolean)
+        .join(' · '),
+    ),
     h('span', { class: 'spring' }),
     module >= 0 &&
       button(t('backToLayer'), {

@@ -1,5 +1,6 @@
 /** The grid of tokens × modules: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
 import { chosenAt, layersOf, tokenCount, weightsAt } from '../src/trace/access.js';
+import type { Side } from '../src/shared/panelProtocol.js';
 import type { Trace } from '../src/trace/trace.js';
 import { mountFilter } from './filterBar.js';
 import { button, h, icon, replace, type Icon } from './dom.js';
@@ -71,8 +72,8 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
   let dragged = false;
 
   /** The run that the columns are of: the other one only when the grid shows it. */
-  const shown = (): Trace | undefined => (store.view.gridSource === 'other' ? store.other : store.main);
-  const difference = (): boolean => store.view.gridSource === 'difference' && store.other !== undefined;
+  const shown = (): Trace | undefined => (store.gridSource === 'other' ? store.other : store.main);
+  const difference = (): boolean => store.gridSource === 'difference' && store.other !== undefined;
 
   // ---- geometry
 
@@ -142,16 +143,12 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
     showTip(f);
   };
 
-  const place = (): Place => {
-    const { token, layer, module } = store.view.selection;
-    const trace = shown();
-    if (!raster || !trace) return { token: -1, row: -1 };
-    const own =
-      store.view.gridSource === 'other' && store.main && store.other && token >= 0
-        ? (partners(store.main, store.other).of[token] ?? -1)
-        : token;
-    return { token: own, row: rowAt(raster.rows, layer, module) };
-  };
+  const own = (): Side => (store.gridSource === 'other' ? 'other' : 'main');
+
+  const place = (): Place =>
+    raster && shown()
+      ? { token: store.tokenOf(own()), row: rowAt(raster.rows, store.view.selection.layer, store.moduleOf(own())) }
+      : { token: -1, row: -1 };
 
   const hit = (event: MouseEvent): Place | 'gutter' | undefined => {
     const f = frame();
@@ -196,7 +193,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
     plot.hidden = !trace;
     if (!trace) return;
     const rows = rowsOf(trace, store.view.filter, store.view.expanded);
-    const before = store.view.gridSource === 'main' ? store.sides.main?.before : undefined;
+    const before = store.gridSource === 'main' ? store.sides.main?.before : undefined;
     raster =
       difference() && store.main && store.other
         ? differenceRaster(store.main, store.other, rows, partners(store.main, store.other).of)
@@ -289,11 +286,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
     const token = Math.min(raster.tokens - 1, Math.max(0, to.token));
     const target = raster.rows[Math.min(raster.rows.length - 1, Math.max(0, to.row))];
     if (!target) return;
-    const own =
-      store.view.gridSource === 'other' && store.main && store.other
-        ? (partners(store.main, store.other).back[token] ?? -1)
-        : token;
-    store.select({ token: own, layer: target.layer, module: target.module });
+    store.selectIn(own(), token, target);
   };
 
   const toggleLayer = (layer: number): void => {
@@ -506,14 +499,14 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
           t('gridShows'),
           gridSources.map((source) => ({
             label: t(({ main: 'gridMain', other: 'gridOther', difference: 'gridDiff' } as const)[source]),
-            on: view.gridSource === source,
+            on: store.gridSource === source,
             press: () => {
               store.set({ gridSource: source });
             },
           })),
         ),
       store.sides.main?.before &&
-        view.gridSource === 'main' &&
+        store.gridSource === 'main' &&
         h(
           'label',
           { class: 'check', title: t('fadeHint') },

@@ -7,7 +7,6 @@ import { choices } from './grid.js';
 import type { Store } from './store.js';
 import { fixed, kindName, t } from './strings.js';
 import { label } from './tokens.js';
-import { partners } from './raster.js';
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
@@ -23,9 +22,7 @@ export function gridTable(root: HTMLElement, store: Store, trace: Trace | undefi
 }
 
 function build(root: HTMLElement, store: Store, trace: Trace | undefined): void {
-  const main = store.view.selection.token;
-  const token =
-    trace && trace === store.other && store.main && main >= 0 ? (partners(store.main, trace).of[main] ?? -1) : main;
+  const token = store.tokenOf(trace && trace === store.other ? 'other' : 'main');
   if (!trace || token < 0) {
     replace(root, trace && h('p', { class: 'hint' }, t('gridTableHint')));
     return;

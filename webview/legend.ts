@@ -60,7 +60,6 @@ export function mountLegend(root: HTMLElement, store: Store): void {
             },
             class: `chip ${chosen.length > 0 && !on ? 'off' : ''}`,
             'aria-pressed': on,
-            'aria-label': t('legendShare', expert.name, percent(share[e]!)),
             title: t('legendShare', expert.name, percent(share[e]!)),
             'data-focus': `legend-${expert.id}`,
           },

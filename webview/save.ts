@@ -25,7 +25,7 @@ export function saver(store: Store, grid: () => Grid): Saver {
   /** What the grid shows: the other run's picture has the other run's name. */
   const seen = (): { title: string; trace: Trace; paper: Paper; frame: Frame } | undefined => {
     const [paper, frame] = [grid().paper(), grid().frame()];
-    const side = store.sides[store.view.gridSource === 'other' ? 'other' : 'main'];
+    const side = store.sides[store.gridSource === 'other' ? 'other' : 'main'];
     return side?.trace && paper && frame
       ? { title: `${side.title} · ${strategyName(side.strategy.name)}`, trace: side.trace, paper, frame }
       : undefined;

@@ -3,7 +3,8 @@ import type { PoolInfo } from '../src/engine/api.js';
 import type { ErrorData } from '../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../src/shared/panelProtocol.js';
 import type { Intervention, Strategy, Trace } from '../src/trace/trace.js';
-import { initial, restore, type Filter, type Selection, type View } from './state.js';
+import { partners } from './raster.js';
+import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
 export interface Host {
   postMessage(message: PageMessage): void;
@@ -28,6 +29,9 @@ export class Store {
   sides: Record<Side, SideState | undefined> = { main: undefined, other: undefined };
   view: View;
 
+  /** A token of the other run that has no counterpart, selected there; −1: none. */
+  lone = -1;
+
   private memory: string | undefined;
   private readonly listeners: Listener[] = [];
   private changes = new Set<Change>();
@@ -47,6 +51,11 @@ export class Store {
 
   get other(): Trace | undefined {
     return this.sides.other?.trace;
+  }
+
+  /** What was chosen, or this run when there is no other to show. */
+  get gridSource(): GridSource {
+    return this.other ? this.view.gridSource : 'main';
   }
 
   get running(): boolean {
@@ -75,7 +84,10 @@ export class Store {
       case 'side':
         this.sides[message.side] = message.state;
         if (message.side === 'main') this.keepSelection();
-        else this.followComparison(message.state !== undefined);
+        else {
+          this.lone = -1;
+          this.followComparison(message.state !== undefined);
+        }
         this.touch(message.side);
         break;
       case 'status': {
@@ -143,6 +155,39 @@ export class Store {
     const moved = token !== this.view.selection.token;
     this.set({ selection: { ...next, token } });
     if (moved && from === 'page' && token >= 0) this.send({ type: 'select', token });
+  }
+
+  /** The selected token of either run; −1: none. The selection is in the main run, if its token has a counterpart there. */
+  tokenOf(side: Side): number {
+    const { token } = this.view.selection;
+    if (side === 'main' || !this.main || !this.other) return token;
+    return token < 0 ? this.lone : (partners(this.main, this.other).of[token] ?? -1);
+  }
+
+  /** The selected module as either run counts them; runs of two pools may have different ones. */
+  moduleOf(side: Side): number {
+    const { module } = this.view.selection;
+    if (side === 'main' || module < 0 || !this.main || !this.other) return module;
+    const path = this.main.modules[module]?.path;
+    return this.other.modules.findIndex((m) => m.path === path);
+  }
+
+  selectIn(
+    side: Side,
+    token: number,
+    row: { readonly layer: number; readonly module: number } = this.view.selection,
+  ): void {
+    if (side === 'main' || !this.main || !this.other) {
+      this.lone = -1;
+      this.select({ ...row, token });
+      return;
+    }
+    const path = this.other.modules[row.module]?.path;
+    const module = row === this.view.selection ? row.module : this.main.modules.findIndex((m) => m.path === path);
+    const own = partners(this.main, this.other).back[token] ?? -1;
+    this.lone = own < 0 ? token : -1;
+    this.select({ layer: row.layer, module, token: own });
+    this.touch('selection');
   }
 
   place(module: number): Pick<Selection, 'layer' | 'module'> {

@@ -3,10 +3,10 @@ import { isSpecial, tokenCount } from '../src/trace/access.js';
 import type { Side } from '../src/shared/panelProtocol.js';
 import type { Trace } from '../src/trace/trace.js';
 import { h } from './dom.js';
-import { leaders, partners } from './raster.js';
+import { leaders } from './raster.js';
 import type { Store } from './store.js';
 import { percent, t } from './strings.js';
-import { covered, spoken } from './tokens.js';
+import { blank, covered, spoken } from './tokens.js';
 
 const blockTokens = 120;
 
@@ -26,19 +26,10 @@ export function mountText(root: HTMLElement, store: Store, side: Side): void {
 
   const trace = () => store.sides[side]?.trace;
 
-  /** The token here that the selection, which is in the main run, stands for. */
-  const selected = (): number => {
-    const own = trace();
-    const { token } = store.view.selection;
-    if (side === 'main' || !own || !store.main || token < 0) return token;
-    return partners(store.main, own).of[token] ?? -1;
-  };
+  const selected = (): number => store.tokenOf(side);
 
   const select = (token: number): void => {
-    const own = trace();
-    if (!own || token < 0 || token >= spans.length) return;
-    const at = side === 'main' || !store.main ? token : (partners(store.main, own).back[token] ?? -1);
-    if (at >= 0) store.select({ token: at });
+    if (token >= 0 && token < spans.length) store.selectIn(side, token);
   };
 
   const say = (own: Trace, token: number): string => {
@@ -208,5 +199,7 @@ function whitespace(span: HTMLElement, text: string): void {
     else if (mark === 'nl') span.append(Object.assign(document.createElement('i'), { className: mark }), '\n');
     else span.append(Object.assign(document.createElement('i'), { className: mark, textContent: part }));
   }
-  if (/^\s+$/.test(text)) span.classList.add('blank');
+  if (!/^\s+$/.test(text)) return;
+  span.classList.add('blank');
+  span.setAttribute('aria-label', blank(text));
 }

@@ -19,11 +19,13 @@ export function label(trace: Trace, t: number): string {
   return visible(tokenText(trace, t));
 }
 
+/** Whitespace by name. */
+export function blank(text: string): string {
+  return word(/[\r\n]/.test(text) ? 'lineEnd' : text.includes('\t') ? 'tab' : 'space');
+}
+
 /** For a screen reader, which skips signs. */
 export function spoken(trace: Trace, t: number): string {
   const text = tokenText(trace, t);
-  if (/^[\r\n]+$/.test(text)) return word('lineEnd');
-  if (/^\t+$/.test(text)) return word('tab');
-  if (/^ +$/.test(text)) return word('space');
-  return visible(text.trim());
+  return /^\s+$/.test(text) ? blank(text) : visible(text.trim());
 }

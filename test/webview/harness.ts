@@ -120,6 +120,7 @@ export class Panel {
       colorScheme: theme.includes('light') ? 'light' : 'dark',
     });
     const page = await context.newPage();
+    page.setDefaultTimeout(5000);
     const panel = new Panel(page, () => context.close());
     await page.goto(`${site.url}?theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`);
     return panel;

@@ -76,11 +76,20 @@ async function goTo(token: number, row: number): Promise<void> {
   await settled();
 }
 
+async function showTab(name: string): Promise<void> {
+  await panel.page.locator(`#tab-${name}`).click();
+  await settled();
+}
+
 async function settled(): Promise<void> {
   await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-const text = (selector: string) => panel.page.locator(selector).first().innerText();
+/** What is read once the last change has been drawn. */
+async function text(selector: string): Promise<string> {
+  await settled();
+  return panel.page.locator(selector).first().innerText();
+}
 
 describe('before anything is routed', () => {
   test('says what to do, and asks the host for its state', async () => {
@@ -93,9 +102,17 @@ describe('before anything is routed', () => {
 
   test('an error is told once, with its remedy', async () => {
     await open();
-    const error = { code: 'pool-missing' as const, message: 'There is no pool at /pools/x.', remedy: 'Choose one in the settings.' };
+    const error = {
+      code: 'pool-missing' as const,
+      message: 'There is no pool at /pools/x.',
+      remedy: 'Choose one in the settings.',
+    };
     await panel.post({ type: 'pool', pool: undefined, error });
-    await panel.post({ type: 'side', side: 'main', state: { title: 'a.md', strategy: { name: 'phatgoose', k: 2 }, interventions: [], stale: false, error } });
+    await panel.post({
+      type: 'side',
+      side: 'main',
+      state: { title: 'a.md', strategy: { name: 'phatgoose', k: 2 }, interventions: [], stale: false, error },
+    });
     const alerts = panel.page.locator('[role=alert]');
     expect(await alerts.count()).toBe(1);
     expect(await alerts.innerText()).toContain('Choose one in the settings.');
@@ -112,7 +129,9 @@ describe('the text', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    const shown = await panel.page.evaluate(() => [...document.querySelectorAll('.t:not(.special)')].map((t) => t.textContent).join(''));
+    const shown = await panel.page.evaluate(() =>
+      [...document.querySelectorAll('.t:not(.special)')].map((t) => t.textContent).join(''),
+    );
     // The second half of the emoji has no character of its own.
     expect(shown.replaceAll('▯', '')).toBe(trace.text);
   });
@@ -121,9 +140,7 @@ describe('the text', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    const at = trace.tokens.text.indexOf(' function');
     const span = panel.page.locator('.t').nth(trace.tokens.text.findIndex((word) => word.startsWith(' functi')));
-    expect(at === -2).toBe(false);
     expect(await span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
     await span.hover();
     expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+ %/);
@@ -131,12 +148,21 @@ describe('the text', () => {
 
   test('what a document says is never markup', async () => {
     await open();
-    const words = ['<img src=x onerror="window.hacked=1">', '<script>window.hacked=1</script>', '&lt;b&gt;', "'; --", '</span></div>'];
-    const trace = { ...fabricate({ words }), experts: fabricate({ words }).experts.map((e) => ({ ...e, name: `<b>${e.name}</b>` })) };
+    const words = [
+      '<img src=x onerror="window.hacked=1">',
+      '<script>window.hacked=1</script>',
+      '&lt;b&gt;',
+      "'; --",
+      '</span></div>',
+    ];
+    const trace = {
+      ...fabricate({ words }),
+      experts: fabricate({ words }).experts.map((e) => ({ ...e, name: `<b>${e.name}</b>` })),
+    };
     await panel.show(trace, { title: '<i>title</i>' });
     for (let i = 0; i < words.length; i++) {
       await panel.page.locator('.t').nth(i).click();
-      for (const tab of ['cell', 'summary', 'predictions', 'whatIf']) await panel.page.locator(`#tab-${tab}`).click();
+      for (const tab of ['cell', 'summary', 'predictions', 'whatIf']) await showTab(tab);
     }
     await settled();
     expect(await panel.page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
@@ -174,10 +200,16 @@ describe('the grid', () => {
     await panel.show(trace);
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     const T = trace.tokens.ids.length;
-    for (const [token, m] of [[0, 0], [7, 3], [12, 20]] as const) {
+    for (const [token, m] of [
+      [0, 0],
+      [7, 3],
+      [12, 20],
+    ] as const) {
       await goTo(token, m);
       const expected = trace.chosen[(m * T + token) * trace.k]!;
-      expect(nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light')).toBe(expected);
+      expect(
+        nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
+      ).toBe(expected);
     }
   });
 
@@ -203,10 +235,11 @@ describe('the grid', () => {
   test('a click chooses the cell under the pointer; hovering tells of it', async () => {
     await open();
     await panel.show(fabricate());
-    await goTo(30, 10);
+    await goTo(50, 10);
     const box = (await panel.page.locator('.cell').boundingBox())!;
+    await goTo(30, 5);
     await panel.page.locator('.cell').blur();
-    await panel.page.mouse.move(box.x + box.width / 2 + box.width * 20, box.y + box.height / 2);
+    await panel.page.mouse.move(box.x + 1, box.y + box.height / 2);
     await settled();
     expect(await text('.tip')).toMatch(/layer 10/);
     await panel.page.mouse.down();
@@ -299,20 +332,24 @@ describe('the views beside', () => {
     expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
     expect(await panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
     const at = (100 * trace.tokens.ids.length + 20) * trace.k;
-    expect(await text('.sentence')).toContain(`${trace.experts[trace.chosen[at]!]!.name} (${trace.weight[at]!.toFixed(2)})`);
+    expect(await text('.sentence')).toContain(
+      `${trace.experts[trace.chosen[at]!]!.name} (${trace.weight[at]!.toFixed(2)})`,
+    );
     expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
   test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
     await open();
     await panel.show(fabricate());
-    await panel.page.locator('#tab-summary').click();
-    for (const name of ['usage', 'usageByLayer', 'entropy', 'coactivation', 'attracted']) expect(await panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
+    await showTab('summary');
+    for (const name of ['usage', 'usageByLayer', 'entropy', 'coactivation', 'attracted'])
+      expect(await panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
     expect(await panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
     expect(await panel.page.locator('.warning').count()).toBe(0);
     // The twin is there for a screen reader before anybody asks for it.
     expect(await panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
+    await settled();
     expect(await panel.page.locator('[data-figure=usage] .chart').count()).toBe(0);
     await panel.show(fabricate({ tokens: 12 }));
     expect(await text('.warning')).toContain('Only 11 text tokens');
@@ -322,7 +359,7 @@ describe('the views beside', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    await panel.page.locator('#tab-predictions').click();
+    await showTab('predictions');
     await panel.post({ type: 'select', token: 30 });
     const body = await text('.tabBody');
     expect(body).toMatch(/probability of [\d.<]+ %/);
@@ -336,27 +373,31 @@ describe('the views beside', () => {
     const before = fabricate();
     await panel.show(before);
     await panel.post({ type: 'select', token: 30, module: 100 });
-    await panel.page.locator('#tab-whatIf').click();
+    await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
     await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
     await panel.page.locator('[data-focus=whatif-token]').check();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     const knockOut: Intervention = { action: 'knock-out', expert: 'prose', scope: { layer: 5, token: 30 } };
-    expect(await panel.sent('route')).toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] }]);
+    expect(await panel.sent('route')).toEqual([
+      { type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] },
+    ]);
 
     await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
     await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.modules[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
-    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([{ action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.modules[100]!.path } }]);
+    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([
+      { action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.modules[100]!.path } },
+    ]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
     const after = fabricate({ interventions: [everywhere] });
     await panel.show(after, { before });
     expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
     expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+ %/);
-    await panel.page.locator('#tab-predictions').click();
+    await showTab('predictions');
     expect(await text('.tabBody')).toContain('Before the what-if it was');
     expect(await text('.tabBody')).toContain('KL divergence');
     await panel.page.locator('[data-focus=undo]').click();
@@ -366,14 +407,19 @@ describe('the views beside', () => {
   test('choices that a what-if flipped are marked, those that stayed are faded', async () => {
     await open();
     const before = fabricate({ tokens: 60 });
-    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: { module: before.modules[0]!.path } }];
+    const interventions: Intervention[] = [
+      { action: 'knock-out', expert: 'prose', scope: { module: before.modules[0]!.path } },
+    ];
     const after = fabricate({ tokens: 60, interventions });
     await panel.show(after, { before });
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     const T = before.tokens.ids.length;
     const set = (trace: typeof before, t: number) => [...trace.chosen.subarray(t * 2, t * 2 + 2)].sort().join();
     const tokens = [...Array(T).keys()];
-    const [flipped, stayed] = [tokens.find((t) => set(before, t) !== set(after, t))!, tokens.find((t) => set(before, t) === set(after, t))!];
+    const [flipped, stayed] = [
+      tokens.find((t) => set(before, t) !== set(after, t))!,
+      tokens.find((t) => set(before, t) === set(after, t))!,
+    ];
     expect(flipped).toBeDefined();
     await goTo(flipped, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
@@ -391,7 +437,7 @@ describe('the views beside', () => {
     await open();
     const trace = fabricate({ tokens: 90 });
     await panel.show(trace);
-    await panel.page.locator('#tab-whatIf').click();
+    await showTab('whatIf');
     await panel.page.locator('[data-focus=attribute]').click();
     expect(await panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
@@ -409,7 +455,11 @@ describe('two runs', () => {
     await open();
     const words = ['The', ' grey', ' goose', ' flies', ' south', '.'];
     const main = fabricate({ words });
-    const other = fabricate({ words: ['The', ' goose', ' flies', ' far', ' south', '.'], strategy: { name: 'arrow', k: 2 }, seed: 5 });
+    const other = fabricate({
+      words: ['The', ' goose', ' flies', ' far', ' south', '.'],
+      strategy: { name: 'arrow', k: 2 },
+      seed: 5,
+    });
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
     expect(await panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
@@ -423,7 +473,9 @@ describe('two runs', () => {
     await goTo(1, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
     await goTo(2, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(/\d %? of the choices differ|0 % of the choices differ/);
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(
+      /\d %? of the choices differ|0 % of the choices differ/,
+    );
     await panel.page.locator('[data-focus="segment-The other"]').click();
     await goTo(3, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');
@@ -488,15 +540,19 @@ describe('running', () => {
     await open();
     await panel.post({ type: 'replay' });
     const trace = fabricate({ tokens: 40 });
-    await panel.post({ type: 'side', side: 'main', state: { title: 'run.gander', strategy: trace.strategy, interventions: [], stale: false, trace } });
+    await panel.post({
+      type: 'side',
+      side: 'main',
+      state: { title: 'run.gander', strategy: trace.strategy, interventions: [], stale: false, trace },
+    });
     for (const name of ['head-compare', 'head-generate']) {
       const control = panel.page.locator(`[data-focus=${name}]`);
       expect(await control.getAttribute('aria-disabled')).toBe('true');
       expect(await control.getAttribute('title')).toContain('saved trace');
     }
     expect(await panel.page.locator('[data-focus=strategy]').isDisabled()).toBe(true);
-    await panel.page.locator('#tab-whatIf').click();
-    await panel.page.locator('[data-focus=whatif-apply]').click();
+    await showTab('whatIf');
+    await panel.page.locator('[data-focus=whatif-apply]').press('Enter');
     expect(await panel.sent('route')).toEqual([]);
   });
 });
@@ -518,16 +574,24 @@ describe('what can be saved', () => {
     expect((await panel.sent('copy'))[0]!.text).toContain('| token |');
     const svg = await panel.page.evaluate((source) => {
       const parsed = new DOMParser().parseFromString(source, 'image/svg+xml');
-      return { broken: parsed.querySelector('parsererror') !== null, rects: parsed.querySelectorAll('rect').length, text: parsed.documentElement.textContent };
+      return {
+        broken: parsed.querySelector('parsererror') !== null,
+        rects: parsed.querySelectorAll('rect').length,
+        text: parsed.documentElement.textContent,
+      };
     }, data['svg']!);
     expect(svg.broken).toBe(false);
     expect(svg.rects).toBeGreaterThan(100);
     expect(svg.text).toContain('typescript');
 
     await choose('PNG');
-    await panel.page.waitForFunction(() => (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'));
+    await panel.page.waitForFunction(() =>
+      (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
+    );
     const png = await panel.page.evaluate(async () => {
-      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find((m) => m.kind === 'png')!;
+      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find(
+        (m) => m.kind === 'png',
+      )!;
       const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
       return { width: image.width, height: image.height, bytes: data.byteLength };
     });
@@ -543,7 +607,7 @@ describe('what is remembered', () => {
     await panel.show(trace);
     await panel.post({ type: 'remember', memory: 'file:///geese.md#1' });
     await panel.post({ type: 'select', token: 25, module: 50 });
-    await panel.page.locator('#tab-predictions').click();
+    await showTab('predictions');
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.page.locator('[data-focus=legend-sql]').click();
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
@@ -556,13 +620,21 @@ describe('what is remembered', () => {
     expect(await panel.page.locator('[data-focus=legend-sql]').getAttribute('aria-pressed')).toBe('true');
     expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('210');
     expect(await panel.page.locator('.spacer').evaluate((e) => e.clientWidth)).toBe(width);
-    expect(await panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory)).toBe('file:///geese.md#1');
+    expect(
+      await panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory),
+    ).toBe('file:///geese.md#1');
   });
 
   test('what another version kept, or nonsense, is no harm', async () => {
     await open();
-    for (const kept of ['{"version":99,"tab":"x"}', '{"version":1,"tab":"nowhere","selection":{"token":"x"},"filter":7,"zoom":{"width":"w"},"expanded":"some"}', '"text"']) {
-      await panel.page.evaluate((state) => { sessionStorage.setItem('state', state); }, kept);
+    for (const kept of [
+      '{"version":99,"tab":"x"}',
+      '{"version":1,"tab":"nowhere","selection":{"token":"x"},"filter":7,"zoom":{"width":"w"},"expanded":"some"}',
+      '"text"',
+    ]) {
+      await panel.page.evaluate((state) => {
+        sessionStorage.setItem('state', state);
+      }, kept);
       await panel.page.reload();
       await panel.show(fabricate({ tokens: 20 }));
       expect(await panel.page.locator('.t').count()).toBe(20);
@@ -574,20 +646,26 @@ describe('sizes', () => {
   test('one token', async () => {
     await open();
     await panel.show(fabricate({ tokens: 1 }));
-    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await panel.page.locator(`#tab-${tab}`).click();
+    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
     await goTo(0, 3);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 1 of 1, layer 3');
   });
 
   test('no affinities, no predictions, no expert applied', async () => {
     await open();
-    const { logProb: _l, topIds: _i, topLogProb: _p, topTokens: _t, ...trace } = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
+    const {
+      logProb: _l,
+      topIds: _i,
+      topLogProb: _p,
+      topTokens: _t,
+      ...trace
+    } = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
     await panel.show(trace);
     await panel.post({ type: 'select', token: 3, module: 7 });
-    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await panel.page.locator(`#tab-${tab}`).click();
-    await panel.page.locator('#tab-cell').click();
+    for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
+    await showTab('cell');
     expect(await text('.tabBody')).toContain('This trace holds no affinities.');
-    await panel.page.locator('#tab-predictions').click();
+    await showTab('predictions');
     expect(await text('.tabBody')).toContain('no predictions');
   });
 
@@ -600,7 +678,7 @@ describe('sizes', () => {
     expect(await panel.page.locator('.t.selected').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await settled();
-    for (const tab of ['summary', 'predictions']) await panel.page.locator(`#tab-${tab}`).click();
+    for (const tab of ['summary', 'predictions']) await showTab(tab);
     expect(await text('.tabBody')).toContain('Next after the end');
   });
 });
@@ -618,13 +696,26 @@ describe('axe finds nothing serious', () => {
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.evaluate(axe);
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
-      await panel.page.locator(`#tab-${tab}`).click();
+      await showTab(tab);
       await settled();
       const found = await panel.page.evaluate(async () => {
-        const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
-        return (await axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`) }));
+        const { axe } = window as unknown as {
+          axe: {
+            run(): Promise<{
+              violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+            }>;
+          };
+        };
+        return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+          id,
+          impact,
+          nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`),
+        }));
       });
-      expect(found.filter(({ impact }) => impact === 'serious' || impact === 'critical'), tab).toEqual([]);
+      expect(
+        found.filter(({ impact }) => impact === 'serious' || impact === 'critical'),
+        tab,
+      ).toEqual([]);
     }
   });
 });
@@ -634,25 +725,28 @@ describe('pictures to look at', () => {
   const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
   const after = fabricate({ interventions });
 
-  test.each(themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))))('$theme $width', async ({ theme, width }) => {
-    await open({ theme, width });
-    const shot = async (name: string) => {
-      await settled();
-      await panel.page.screenshot({ path: join(pictures, `${theme}-${width}-${name}.png`) });
-    };
-    await panel.show(trace);
-    await shot('first');
-    await panel.post({ type: 'select', token: 60, module: 100 });
-    for (const tab of ['cell', 'summary', 'predictions']) {
-      await panel.page.locator(`#tab-${tab}`).click();
-      await shot(tab);
-    }
-    await panel.show(after, { before: trace, attribution: fabricateAttribution(after) });
-    await panel.page.locator('#tab-whatIf').click();
-    await shot('whatIf');
-    await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), {}, 'other');
-    await shot('compare');
-    // Nothing is wider than the page.
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-  });
+  test.each(themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))))(
+    '$theme $width',
+    async ({ theme, width }) => {
+      await open({ theme, width });
+      const shot = async (name: string) => {
+        await settled();
+        await panel.page.screenshot({ path: join(pictures, `${theme}-${width}-${name}.png`) });
+      };
+      await panel.show(trace);
+      await shot('first');
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      for (const tab of ['cell', 'summary', 'predictions']) {
+        await showTab(tab);
+        await shot(tab);
+      }
+      await panel.show(after, { before: trace, attribution: fabricateAttribution(after) });
+      await showTab('whatIf');
+      await shot('whatIf');
+      await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), {}, 'other');
+      await shot('compare');
+      // Nothing is wider than the page.
+      expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    },
+  );
 });
