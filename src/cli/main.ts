@@ -1,7 +1,6 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
 import path from 'node:path';
 import type { Engine, PoolInfo } from '../engine/api.js';
-import { createEngine } from '../engine/local.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
 import { plain } from '../trace/label.js';
@@ -53,6 +52,8 @@ async function run(command: Command, args: Arguments): Promise<void> {
   let opened: { readonly engine: Engine; readonly pool: PoolInfo } | undefined;
   const open = async (folder?: string) => {
     if (opened) return opened;
+    // Only here: help, trace files and wrong usage need no native module.
+    const { createEngine } = await import('../engine/local.js');
     const engine = await createEngine({
       pool: path.resolve(folder ?? args.text('pool') ?? bundledPool(__dirname)),
       cache: path.resolve(args.text('cache') ?? cacheFolder()),

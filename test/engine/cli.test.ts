@@ -1,0 +1,312 @@
+/** `gander` as a person or a script runs it: a process of its own, on the tiny pool. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { buildSync } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeTrace } from '../../src/trace/file.js';
+import { root, temporaryFolder, tinyPool, until } from './support.js';
+
+const dist = path.join(root, `node_modules/.cache/gander-test/cli-${process.pid}/dist`);
+const bin = path.join(dist, 'cli.cjs');
+const cache = temporaryFolder();
+const folder = temporaryFolder();
+const file = (name: string) => path.join(folder, name);
+const sample = 'def add(a, b):\n    return a + b\n';
+
+beforeAll(() => {
+  buildSync({
+    entryPoints: [path.join(root, 'src/cli/main.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outfile: bin,
+    logLevel: 'error',
+  });
+});
+afterAll(() => rmSync(path.dirname(dist), { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly error: string;
+}
+
+function start(args: readonly string[], at: string = cache): { child: ChildProcess; ended: Promise<Ended> } {
+  const env = { ...process.env, XDG_CACHE_HOME: at, NO_COLOR: '' };
+  const child = spawn(process.execPath, [bin, ...args], { env, cwd: root, stdio: 'pipe' });
+  let out = '';
+  let error = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text));
+  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, out, error })));
+  return { child, ended };
+}
+
+function gander(args: readonly string[], stdin = ''): Promise<Ended> {
+  const { child, ended } = start(args);
+  child.stdin!.on('error', () => {}); // a command that reads no stdin may be gone before it is written
+  child.stdin!.end(stdin);
+  return ended;
+}
+
+const onTiny = (command: string, ...args: string[]) => [command, '--pool', tinyPool, ...args];
+
+async function parsed<T>(args: readonly string[], stdin?: string): Promise<T> {
+  const { code, out, error } = await gander([...args, '--json'], stdin);
+  expect({ code, error }).toEqual({ code: 0, error: '' });
+  return JSON.parse(out) as T;
+}
+
+interface RouteJson {
+  readonly text: string;
+  readonly strategy: object;
+  readonly interventions: readonly object[];
+  readonly experts: readonly { readonly id: string; readonly share: number; readonly chance: number }[];
+  readonly tokens: readonly {
+    readonly text: string;
+    readonly logProb: number | null;
+    readonly special: boolean;
+    readonly experts: readonly { readonly id: string; readonly share: number }[];
+    readonly next: readonly { readonly logProb: number }[];
+  }[];
+}
+
+describe('gander route', () => {
+  it('draws a line for each token and for each expert, without colour in a pipe', async () => {
+    const { code, out, error } = await gander(onTiny('route', sample));
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    const { tokens, experts } = await parsed<RouteJson>(onTiny('route', sample));
+    expect(out.split('\n').filter((line) => /^ *\d+ {2}/.test(line)).length).toBe(tokens.length);
+    for (const { id } of experts) expect(out.toLowerCase()).toContain(id.split('-')[0]!.toLowerCase());
+    expect(out).toContain('chance');
+    expect(out).not.toContain('\u001b');
+  });
+
+  it('takes the same text from an argument, --text, a file and stdin', async () => {
+    writeFileSync(file('sample.py'), sample);
+    const ways: [string[], string?][] = [
+      [[sample]],
+      [['--text', sample]],
+      [['--file', file('sample.py')]],
+      [[], sample],
+      [['-'], sample],
+      [['--file', '-'], sample],
+    ];
+    const tokens: unknown[] = [];
+    for (const [args, stdin] of ways) tokens.push((await parsed<RouteJson>(onTiny('route', ...args), stdin)).tokens);
+    for (const other of tokens) expect(other).toEqual(tokens[0]);
+  });
+
+  it('says in JSON what the trace holds', async () => {
+    const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--tilt', 'Zeta@layer=1=+0.5'));
+    expect(route.text).toBe(sample);
+    expect(route.strategy).toEqual({ name: 'phatgoose', k: 3 });
+    expect(route.interventions).toEqual([{ action: 'tilt', expert: 'Zeta', scope: { layer: 1 }, amount: 0.5 }]);
+    expect(route.tokens[0]).toMatchObject({ special: true, logProb: null });
+    expect(route.tokens.slice(1).every((t) => t.logProb! < 0 && t.next.length > 0)).toBe(true);
+    const shares = route.tokens[3]!.experts.reduce((sum, e) => sum + e.share, 0);
+    expect(shares).toBeCloseTo(1, 5);
+    expect(route.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1, 5);
+  });
+
+  it('saves the trace, CSV, HTML and Markdown', async () => {
+    const [trace, csv, html, markdown] = ['t.safetensors', 't.csv', 't.html', 't.md'].map(file) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const { code } = await gander(
+      onTiny('route', sample, '--trace', trace, '--csv', csv, '--html', html, '--markdown', markdown),
+    );
+    expect(code).toBe(0);
+    const read = decodeTrace(readFileSync(trace));
+    expect(read.text).toBe(sample);
+    expect(readFileSync(csv, 'utf8').trimEnd().split('\r\n').length).toBe(1 + read.done * read.modules.length * read.k);
+    expect(readFileSync(html, 'utf8')).toContain('<!DOCTYPE html>');
+    expect(readFileSync(markdown, 'utf8')).toContain('| # | token |');
+  });
+
+  it('never chooses the one knocked out, and only the one forced', async () => {
+    const out = await parsed<RouteJson>(onTiny('route', sample, '--knock-out', 'Zeta'));
+    expect(out.experts.find((e) => e.id === 'Zeta')!.share).toBe(0);
+    const forced = await parsed<RouteJson>(onTiny('route', sample, '--force', 'alpha@kind=q'));
+    const plain = await parsed<RouteJson>(onTiny('route', sample));
+    const alpha = (r: RouteJson) => r.experts.find((e) => e.id === 'alpha')!.share;
+    expect(alpha(forced)).toBeGreaterThan(alpha(plain));
+  });
+});
+
+describe('the other commands', () => {
+  it('generate goes on with the text, the same each time for one seed', async () => {
+    const args = onTiny('generate', 'hello', '-n', '6', '--temperature', '1', '--seed', '4');
+    const made = await parsed<RouteJson & { prompt: string; completion: string }>(args);
+    expect(made.prompt + made.completion).toBe(made.text);
+    const again = await gander(args);
+    expect(again.code).toBe(0);
+    expect(again.out.trimEnd()).toBe(made.completion.trimEnd());
+    expect((await gander([...args, '--table'])).out).toContain('leading expert');
+  });
+
+  it('compare tells two strategies, two texts, a what-if and two trace files apart', async () => {
+    interface Compared {
+      readonly all: { readonly saturation: number; readonly flipped: number };
+      readonly tokens: readonly { readonly same: boolean; readonly text: string }[];
+    }
+    const ks = await parsed<Compared>(onTiny('compare', sample, '--with', 'phatgoose:3'));
+    // Two of three, but for what the third changes further on.
+    expect(ks.all.saturation).toBeGreaterThan(0.55);
+    expect(ks.all.saturation).toBeLessThan(0.7);
+    const texts = await parsed<Compared>(onTiny('compare', 'a + b', 'a - b'));
+    expect(texts.tokens.filter((t) => !t.same).map((t) => t.text)).toEqual(['+']);
+    const whatIf = await parsed<Compared>(onTiny('compare', sample, '--knock-out', 'Zeta'));
+    expect(whatIf.all.flipped).toBeGreaterThan(0);
+    await gander(onTiny('route', sample, '--trace', file('a.safetensors')));
+    await gander(onTiny('route', sample, '--strategy', 'merged', '--trace', file('b.safetensors')));
+    const { code, out } = await gander(['compare', file('a.safetensors'), file('b.safetensors')]);
+    expect(code).toBe(0);
+    expect(out).toContain('merged');
+    const same = await parsed<Compared>(['compare', file('a.safetensors'), file('a.safetensors')]);
+    expect(same.all).toMatchObject({ saturation: 1, flipped: 0 });
+  });
+
+  it('attribute gives each expert’s change of each token', async () => {
+    const { experts, tokens } = await parsed<{ experts: { total: number }[]; tokens: { change: (number | null)[] }[] }>(
+      onTiny('attribute', sample),
+    );
+    const sum = tokens.reduce((all, t) => all + (t.change[0] ?? 0), 0);
+    expect(experts[0]!.total).toBeCloseTo(sum, 4);
+    expect(tokens.every((t) => t.change.length === experts.length)).toBe(true);
+    expect((await gander(onTiny('attribute', sample))).out).toContain('change without');
+  });
+
+  it('score gives bits per byte, of a file longer than the context too', async () => {
+    writeFileSync(file('short.txt'), sample);
+    writeFileSync(file('long.txt'), sample.repeat(40));
+    const files = [file('short.txt'), file('long.txt')];
+    interface Scores {
+      readonly bytes: number;
+      readonly bits: number;
+      readonly bitsPerByte: number;
+      readonly strategy: string;
+    }
+    const scored = await parsed<{ files: { scores: Scores[] }[]; all: Scores[] }>(
+      onTiny('score', ...files, '--strategies', 'base,phatgoose,single'),
+    );
+    expect(scored.all.map((s) => s.strategy)).toEqual([
+      'base',
+      'phatgoose:2',
+      'single:Zeta',
+      'single:alpha',
+      'single:beta-10',
+      'single:beta-2',
+    ]);
+    expect(scored.files.map((f) => f.scores[0]!.bytes)).toEqual([sample.length, sample.length * 40]);
+    expect(scored.all[0]!.bits).toBeCloseTo(scored.files[0]!.scores[0]!.bits + scored.files[1]!.scores[0]!.bits, 3);
+    expect(scored.all.every((s) => s.bitsPerByte > 0)).toBe(true);
+    const { bits } = scored.files[0]!.scores[1]!;
+    const { tokens } = await parsed<RouteJson>(onTiny('route', sample));
+    const nats = tokens.reduce((sum, t) => sum - (t.special ? 0 : (t.logProb ?? 0)), 0);
+    expect(bits).toBeCloseTo(nats / Math.LN2, 2);
+  });
+
+  it('inspect shows a pool and a trace file', async () => {
+    const pool = await gander(['inspect', tinyPool]);
+    expect(pool.code).toBe(0);
+    for (const word of ['Zeta', 'beta-10', '14 modules placed', 'phatgoose']) expect(pool.out).toContain(word);
+    const { modules } = await parsed<{ modules: object[] }>(onTiny('inspect'));
+    expect(modules.length).toBe(14);
+    const golden = path.join(root, 'test/fixtures/golden/tiny/phatgoose-k2.safetensors');
+    const trace = await gander(['inspect', golden, '--modules']);
+    expect(trace.out).toContain('model.layers.1.mlp.down_proj');
+    expect(trace.out).toContain('phatgoose:2');
+  });
+
+  it('bench measures something', async () => {
+    const { route, generateTokensPerSecond } = await parsed<{
+      route: { ms: number }[];
+      generateTokensPerSecond: number;
+    }>(onTiny('bench', '--runs', '1'));
+    expect(route.length).toBeGreaterThan(0);
+    expect(generateTokensPerSecond).toBeGreaterThan(0);
+  });
+});
+
+describe('what goes wrong', () => {
+  it.each([
+    ['no command', []],
+    ['an unknown command', ['fly']],
+    ['an unknown option', ['route', 'a', '--wings']],
+    ['an option without its value', ['route', 'a', '--pool']],
+    ['two texts', ['route', 'a', 'b']],
+    ['an unknown strategy', onTiny('route', 'a', '-s', 'magic')],
+    ['a malformed what-if', onTiny('route', 'a', '--tilt', 'Zeta')],
+    ['nothing to compare with', onTiny('compare', 'a')],
+    ['no file to score', onTiny('score')],
+    ['a seed that is none', onTiny('generate', 'a', '--seed', 'x')],
+    ['an argument too many', onTiny('bench', 'a')],
+  ])('%s: wrong usage, exit code 2', async (_, args) => {
+    const { code, out, error } = await gander(args);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(error).not.toBe('');
+    if (args.length > 0) expect(error).toMatch(/^gander: .* See gander --help\.\n$/);
+  });
+
+  it.each<[string, string, string[]]>([
+    ['a pool that is not there', 'pool-missing', ['route', 'a', '--pool', path.join(root, 'nowhere')]],
+    ['an unknown expert', 'request-invalid', onTiny('route', 'a', '-s', 'single:nobody')],
+    ['an empty text', 'text-empty', onTiny('route', '')],
+    ['a text too long', 'text-too-long', onTiny('route', 'x '.repeat(300))],
+    ['a file that is not there', 'io', onTiny('route', '--file', 'nowhere.txt')],
+    ['a file that is no text', 'io', onTiny('route', '--file', path.join(tinyPool, 'base/model.onnx'))],
+    ['a trace that is none', 'trace-invalid', ['inspect', path.join(root, 'package.json')]],
+    ['a place that cannot be written', 'io', onTiny('route', 'a', '--trace', path.join(root, 'nowhere/x.safetensors'))],
+  ])('%s: one line or JSON, exit code 1', async (_, code, args) => {
+    const plain = await gander(args);
+    expect(plain).toMatchObject({ code: 1, out: '' });
+    expect(plain.error).toMatch(/^gander: [^\n]+\n$/);
+    const asJson = await gander([...args, '--json']);
+    expect(asJson.code).toBe(1);
+    const { error } = JSON.parse(asJson.error) as { error: { code: string; message: string; remedy: string } };
+    expect(error.code).toBe(code);
+    expect(plain.error).toBe(`gander: ${error.message} ${error.remedy}\n`);
+  });
+
+  it('Ctrl+C ends a long run with 130 and no half result', async () => {
+    writeFileSync(file('endless.txt'), sample.repeat(3000));
+    const own = temporaryFolder();
+    const { child, ended } = start(onTiny('score', file('endless.txt')), own);
+    // The cache folder is made after the signal is listened for.
+    await until(() => existsSync(path.join(own, 'gander')), 30_000);
+    child.kill('SIGINT');
+    const { code, out, error } = await ended;
+    expect({ code, out }).toEqual({ code: 130, out: '' });
+    expect(error).toMatch(/^gander: /);
+  });
+
+  it('a reader that has seen enough is no failure', async () => {
+    const { child, ended } = start(onTiny('route', sample, '--json'));
+    child.stdin!.end();
+    child.stdout!.destroy();
+    expect(await ended).toMatchObject({ code: 0, error: '' });
+  });
+});
+
+describe('help', () => {
+  it('is there for all commands, and the version', async () => {
+    const all = await gander(['--help']);
+    expect(all.code).toBe(0);
+    const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);
+    expect(names).toEqual(['route', 'generate', 'compare', 'attribute', 'score', 'inspect', 'bench']);
+    for (const name of names) {
+      const { code, out } = await gander([name, '--help']);
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: gander ${name}`);
+    }
+    const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
+    expect((await gander(['--version'])).out).toBe(`${version}\n`);
+  });
+});
