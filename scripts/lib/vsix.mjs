@@ -18,8 +18,7 @@ const needed = [
 
 const poolNeeds = ['pool.json', 'base/model.onnx', 'base/tokenizer.json', 'base/config.json'];
 
-const forbidden =
-  /\.(py|pyc|ts|map|proto|log|pt|bin)$|(^|\/)(src|test|training|scripts|bench|\.git|\.cache|__pycache__)\//;
+const forbidden = /\.(py|pyc|ts|map|proto|log|pt)$|(^|\/)(src|test|training|scripts|bench|\.git|\.cache|__pycache__)\//;
 
 export const poolNames = () =>
   readdirSync(path.join(root, 'models')).filter((n) => statSync(path.join(root, 'models', n)).isDirectory());
