@@ -181,7 +181,7 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
   const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
   return {
     id,
-    name: card.name ? card.name : id,
+    name: card.name?.length ? card.name : id,
     card,
     folder,
     bytes,
