@@ -1,7 +1,7 @@
 /** The evaluation in three pictures. Each is left out where what it would show was not measured. */
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { type Evaluation, isPartial } from './evaluation.js';
-import { element, escape, figure, text } from './svg.js';
+import { element, figure, text } from './svg.js';
 import type { Row } from './table.js';
 
 export interface Figure {
@@ -172,12 +172,17 @@ function entropy(evaluation: Evaluation): Figure | undefined {
   const top = 78;
   const cell = { width: 62, height: 16 };
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  // Darker is more decided; one value alone is drawn in the middle.
+  // Stronger is more decided; one value alone is drawn in the middle.
   const strength = scaleLinear([most, least > most - 1e-9 ? least - 1 : least], [0.05, 0.85]);
   const body = [
-    text(16, 44, `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; darker: more decided`, {
-      class: 'sub faint',
-    }),
+    text(
+      16,
+      44,
+      `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; stronger colour: more decided`,
+      {
+        class: 'sub faint',
+      },
+    ),
     ...kinds.map((kind, k) =>
       text(left + (k + 0.5) * cell.width, top - 8, kind, { class: 'sub', 'text-anchor': 'middle' }),
     ),
@@ -202,12 +207,6 @@ function entropy(evaluation: Evaluation): Figure | undefined {
     text(16, top + 12, 'layer', { class: 'small faint' }),
   ];
   const words = kinds.map((kind, k) => `${kind} ${explanation.entropy.byKind[k]?.toFixed(2) ?? 'none'}`).join(', ');
-  const svg = figure(
-    left + kinds.length * cell.width + 24,
-    top + layers.length * cell.height + 16,
-    title,
-    escape(words),
-    body,
-  );
+  const svg = figure(left + kinds.length * cell.width + 24, top + layers.length * cell.height + 16, title, words, body);
   return { name: 'entropy', title, svg };
 }
