@@ -36,7 +36,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 1;
+const composerVersion = 2;
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';
@@ -50,6 +50,8 @@ export interface Plan {
   readonly modules: readonly Module[];
   /** For each row of the graph's module axis, the index in `modules`. */
   readonly rows: readonly number[];
+  /** Width of each row's module's output. */
+  readonly widths: readonly number[];
   /** Ids on the graph's expert axis; in a graph with the multitask adapter, `multitaskId` is the last. */
   readonly experts: readonly string[];
   /** [rows · experts] whether the expert has an adapter at the module. */
@@ -181,6 +183,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
     const plan: Plan = {
       modules,
       rows: placed.map((site) => order.get(site.path)!),
+      widths: placed.map(({ dOut }) => dOut),
       experts: experts.map(({ id }) => id),
       adapts,
       scored: {

@@ -60,7 +60,7 @@ export class Recorder {
   /** Takes in one chunk of `count` tokens. */
   add(chunk: ChunkResult, count: number): void {
     const { rows } = this.context.plan;
-    for (let row = 0; row < rows.length; row++) for (let i = 0; i < count; i++) this.#cell(chunk, rows[row]!, row, i);
+    for (let row = 0; row < rows.length; row++) this.#row(chunk, row, count);
     for (let i = 0; i < count; i++) {
       const t = this.#done + i;
       // What the graph says of the next token belongs to the next token; `setLogProb` may say better later.
@@ -78,43 +78,38 @@ export class Recorder {
     this.#logProb[token] = logProb;
   }
 
-  /** One module and token: affinities as they are, and of the weights those that are not 0, largest first. */
-  #cell(chunk: ChunkResult, module: number, row: number, i: number): void {
+  /** One module: affinities as they are, and of each token's weights those that are not 0, largest first. */
+  #row(chunk: ChunkResult, row: number, count: number): void {
     const { plan, k } = this.context;
-    const n = this.#n;
-    const width = plan.experts.length;
-    const from = (i * plan.rows.length + row) * width;
-    const cell = module * this.#t + this.#done + i;
-    for (let e = 0; e < n; e++)
-      this.#affinity[cell * n + e] = this.#scored[row * width + e] ? chunk.affinity[from + e]! : NaN;
-    const base = chunk.base[i * plan.rows.length + row]!;
-    const to = cell * k;
-    for (let slot = 0; slot < k; slot++) {
-      this.#weight[to + slot] = 0;
-      this.#contribution[to + slot] = 0;
-    }
-    let count = 0;
-    for (let e = 0; e < n; e++) {
-      const w = chunk.weight[from + e]!;
-      if (w === 0) continue;
-      // Insertion into at most k slots; of two alike the lower index stays first.
-      let slot = Math.min(count, k - 1);
-      if (count >= k && this.#weight[to + slot]! >= w) continue;
-      while (slot > 0 && this.#weight[to + slot - 1]! < w) {
-        this.#move(to, slot - 1, slot);
-        slot--;
+    const [affinities, chosen, weights, contributions] = [this.#affinity, this.#chosen, this.#weight, this.#contribution];
+    const [rows, n, all] = [plan.rows.length, this.#n, plan.experts.length];
+    const scored = this.#scored.slice(row * all, row * all + n);
+    const root = Math.sqrt(plan.widths[row]!);
+    const first = plan.rows[row]! * this.#t + this.#done;
+    weights.fill(0, first * k, (first + count) * k);
+    contributions.fill(0, first * k, (first + count) * k);
+    for (let i = 0; i < count; i++) {
+      const from = (i * rows + row) * all;
+      const to = (first + i) * k;
+      const base = root / chunk.base[i * rows + row]!;
+      let taken = 0;
+      for (let e = 0; e < n; e++) {
+        affinities[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
+        const w = chunk.weight[from + e]!;
+        if (w === 0) continue;
+        // Insertion into at most k slots; of two alike the lower index stays first.
+        if (taken === k && weights[to + k - 1]! >= w) continue;
+        let slot = taken < k ? taken++ : k - 1;
+        for (; slot > 0 && weights[to + slot - 1]! < w; slot--) {
+          chosen[to + slot] = chosen[to + slot - 1]!;
+          weights[to + slot] = weights[to + slot - 1]!;
+          contributions[to + slot] = contributions[to + slot - 1]!;
+        }
+        chosen[to + slot] = e;
+        weights[to + slot] = w;
+        contributions[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[from + e]!) / base : 0;
       }
-      this.#chosen[to + slot] = e;
-      this.#weight[to + slot] = w;
-      this.#contribution[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[from + e]!) / base : 0;
-      count++;
     }
-  }
-
-  #move(to: number, from: number, slot: number): void {
-    this.#chosen[to + slot] = this.#chosen[to + from]!;
-    this.#weight[to + slot] = this.#weight[to + from]!;
-    this.#contribution[to + slot] = this.#contribution[to + from]!;
   }
 
   /** All that is known so far, in arrays of its own. `tokens` may be fewer than the capacity: then the arrays are cut. */

@@ -39,7 +39,7 @@ export interface ChunkResult {
   readonly affinity: Float32Array;
   readonly weight: Float32Array;
   readonly moved: Float32Array;
-  /** [T, rows] */
+  /** [T, rows] 1 / √(‖W u‖² / dOut) */
   readonly base: Float32Array;
   /** [T] of the token after each, as named by `targets`. */
   readonly logProb: Float32Array;

@@ -53,11 +53,11 @@ export const names = {
   weight: 'gander.weight',
   /** [T, M, N] ‖s B A u‖. */
   moved: 'gander.moved',
-  /** [T, M] ‖W u‖. */
+  /** [T, M] 1 / √(‖W u‖² / dOut). */
   base: 'gander.base',
   /** [1, T, 1] natural log-probability of the target. */
   logProb: 'gander.log_prob',
-  /** [1, T, P] natural log-probabilities of the likeliest next tokens, and their ids (int64). */
+  /** [T, P] natural log-probabilities of the likeliest next tokens, and their ids (int64). */
   topLogProb: 'gander.top_log_prob',
   topIds: 'gander.top_ids',
   /** [1, V] logits of the last position. */
@@ -140,68 +140,53 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
   const { sites, dIn, rank } = group;
   const g = sites.length;
   const own = (what: string) => `gander.${what}.${i}`;
-  const u = sites[0]!.input;
   builder.input(routerInput(i), DataType.FLOAT, [dIn, g * n]);
   builder.constant(externalFloats(own('down'), [dIn, g * n * rank], group.down.location, group.down.offset));
-  const shape = builder.shape([-1, g, n]);
-  const ones = builder.ones(dIn);
   const nodes = [
-    node('MatMul', [u, routerInput(i)], [own('raw')]),
+    // The batch is always 1; without it Gemm can add the experts' part to the base's in place of one more pass.
+    node('Reshape', [sites[0]!.input, builder.shape([-1, dIn])], [own('u')]),
+    node('MatMul', [own('u'), routerInput(i)], [own('raw')]),
     // Only InvStd is wanted, but one operator costs less than the five that would compute it alone.
-    node('LayerNormalization', [u, ones], [own('normal'), own('mean'), own('inv_std')], {
-      axis: -1,
-      epsilon: { float: 1e-5 },
-    }),
+    node('LayerNormalization', [own('u'), builder.ones(dIn)], [own('normal'), own('mean'), own('inv_std')], { axis: -1, epsilon: { float: 1e-5 } }),
     node('Pow', [own('inv_std'), names.normalise], [own('factor')]),
     node('Mul', [own('raw'), own('factor')], [own('signed')]),
     node('PRelu', [own('signed'), names.slope], [own('flat')]),
-    node('Reshape', [own('flat'), shape], [own('affinity')]),
+    node('Reshape', [own('flat'), builder.shape([-1, g, n])], [own('affinity')]),
     node('Add', [own('affinity'), `${names.bias}.${i}`], [own('selection')]),
     node('TopK', [own('selection'), names.k], [own('best'), own('chosen')], { axis: -1 }),
     node('Softmax', [own('best')], [own('among')], { axis: -1 }),
     node('Mul', [own('among'), `${names.share}.${i}`], [own('shared')]),
     ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
     node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
-    node('MatMul', [u, own('down')], [own('z')]),
+    node('MatMul', [own('u'), own('down')], [own('z')]),
     node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
-    builder.norm(own('z4'), own('moved'), false),
+    builder.reduce('ReduceL2', own('z4'), own('moved')),
     node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
-    node(
-      'Reshape',
-      [own('weighted4'), builder.shape([-1, g * n * rank])],
-      [g === 1 ? `${own('weighted')}.0` : own('weighted')],
-    ),
+    node('Reshape', [own('weighted4'), builder.shape([-1, g * n * rank])], [g === 1 ? `${own('weighted')}.0` : own('weighted')]),
   ];
   if (g > 1) {
-    nodes.push(
-      node(
-        'Split',
-        [own('weighted'), builder.shape(sites.map(() => n * rank))],
-        sites.map((_, j) => `${own('weighted')}.${j}`),
-        { axis: -1 },
-      ),
-    );
+    nodes.push(node('Split', [own('weighted'), builder.shape(sites.map(() => n * rank))], sites.map((_, j) => `${own('weighted')}.${j}`), { axis: -1 }));
   }
-  builder.before(
-    sites.map((site) => site.node),
-    nodes,
-  );
-  sites.forEach((site, j) => insertSite(builder, site, `${i}.${j}`, group.up[j]!, n * rank));
+  builder.before(sites.map((site) => site.node), nodes);
+  sites.forEach((site, j) => insertSite(builder, site, own('u'), `${i}.${j}`, group.up[j]!, n * rank));
 }
 
-function insertSite(builder: Builder, site: Site, id: string, up: Stored, width: number): void {
+function insertSite(builder: Builder, site: Site, u: string, id: string, up: Stored, width: number): void {
   const own = (what: string) => `gander.${what}.${id}`;
-  const y = site.node.output[0]!;
-  builder.constant(externalFloats(own('up'), [width, site.dOut], up.location, up.offset));
-  site.node.output[0] = own('y');
-  const nodes: NodeProto[] = [];
-  if (site.bias) nodes.push(node('Sub', [own('y'), site.bias], [own('product')]));
-  nodes.push(
-    builder.norm(site.bias ? own('product') : own('y'), own('base'), true),
-    node('MatMul', [own('weighted'), own('up')], [own('delta')]),
-    node('Add', [own('y'), own('delta')], [y]),
-  );
-  builder.after(site.node, nodes);
+  const { node: base, bias, dOut } = site;
+  const y = base.output[0]!;
+  // A Gemm has two axes already, and its own way to them.
+  const flat = base.opType === 'Gemm';
+  if (!flat) base.input[0] = u;
+  base.output[0] = own('y');
+  builder.constant(externalFloats(own('up'), [width, dOut], up.location, up.offset));
+  builder.after(base, [
+    ...(bias ? [node('Sub', [own('y'), bias], [own('product')])] : []),
+    // For its second output, which costs a quarter of what ReduceL2 takes over long rows.
+    node('SimplifiedLayerNormalization', [bias ? own('product') : own('y'), builder.ones(dOut)], [own('unit'), own('base')], { axis: -1, epsilon: { float: 1e-30 }, stash_type: 1 }),
+    node('Gemm', [own('weighted'), own('up'), own('y')], [flat ? y : own('sum')]),
+    ...(flat ? [] : [node('Reshape', [own('sum'), builder.shape([1, -1, dOut])], [y])]),
+  ]);
 }
 
 /** log p(next) = logit − log Σ exp; the [T, V] logits never leave the graph. */
@@ -209,15 +194,48 @@ function insertPredictions(builder: Builder, predictions: number): void {
   builder.input(names.targets, DataType.INT64, [1, 'gander.tokens', 1]);
   builder.last(node('LogSoftmax', ['logits'], ['gander.log_softmax'], { axis: -1 }));
   builder.last(node('GatherElements', ['gander.log_softmax', names.targets], [names.logProb], { axis: -1 }));
-  builder.last(
-    node('TopK', ['gander.log_softmax', builder.shape([predictions])], [names.topLogProb, names.topIds], { axis: -1 }),
-  );
+  insertTop(builder, predictions);
   builder.constant(int64s('gander.minus_one', [-1], true));
   builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
   builder.output(names.logProb, DataType.FLOAT, [1, 'gander.tokens', 1]);
-  builder.output(names.topLogProb, DataType.FLOAT, [1, 'gander.tokens', predictions]);
-  builder.output(names.topIds, DataType.INT64, [1, 'gander.tokens', predictions]);
+  builder.output(names.topLogProb, DataType.FLOAT, ['gander.tokens', predictions]);
+  builder.output(names.topIds, DataType.INT64, ['gander.tokens', predictions]);
   builder.output(names.last, DataType.FLOAT, [1, 'gander.vocabulary']);
+}
+
+/** Tokens of a vocabulary that are looked at together. */
+const block = 128;
+
+/**
+ * The P likeliest of V. TopK over all of a large vocabulary is slow; but the P best lie in the P blocks with the best
+ * maxima, and a maximum is quick to find. (Of tokens exactly alike, those in the better block come first.)
+ */
+function insertTop(builder: Builder, p: number): void {
+  const size = builder.lastDimension('logits');
+  const top = (what: string) => `gander.top.${what}`;
+  if (size === undefined || size % block !== 0 || size < 32 * block) {
+    builder.last(node('TopK', ['gander.log_softmax', builder.shape([p])], [top('log_prob'), top('ids')], { axis: -1 }));
+    builder.last(node('Reshape', [top('log_prob'), builder.shape([-1, p])], [names.topLogProb]));
+    builder.last(node('Reshape', [top('ids'), builder.shape([-1, p])], [names.topIds]));
+    return;
+  }
+  const width = builder.shape([block]);
+  for (const n of [
+    node('Reshape', ['gander.log_softmax', builder.shape([-1, size / block, block])], [top('blocks')]),
+    builder.reduce('ReduceMax', top('blocks'), top('maxima')),
+    node('TopK', [top('maxima'), builder.shape([p])], [top('best'), top('where')], { axis: -1 }),
+    node('Unsqueeze', [top('where'), builder.shape([-1])], [top('index')]),
+    node('GatherND', [top('blocks'), top('index')], [top('rows')], { batch_dims: 1 }),
+    node('Reshape', [top('rows'), builder.shape([-1, p * block])], [top('few')]),
+    node('TopK', [top('few'), builder.shape([p])], [names.topLogProb, top('among')], { axis: -1 }),
+    node('Div', [top('among'), width], [top('slot')]),
+    node('Mod', [top('among'), width], [top('offset')]),
+    node('GatherElements', [top('where'), top('slot')], [top('block')], { axis: -1 }),
+    node('Mul', [top('block'), width], [top('start')]),
+    node('Add', [top('start'), top('offset')], [names.topIds]),
+  ]) {
+    builder.last(n);
+  }
 }
 
 /** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
@@ -260,12 +278,18 @@ class Builder {
     return name;
   }
 
-  /** Euclidean norm over the last axis; axes became an input with operator set 18. */
-  norm(input: string, output: string, keep: boolean): NodeProto {
-    const keepdims = keep ? 1 : 0;
+  /** A reduction over the last axis, which goes; axes became an input with operator set 18. */
+  reduce(opType: string, input: string, output: string): NodeProto {
     return this.version >= 18
-      ? node('ReduceL2', [input, this.shape([-1])], [output], { keepdims })
-      : node('ReduceL2', [input], [output], { axes: [-1], keepdims });
+      ? node(opType, [input, this.shape([-1])], [output], { keepdims: 0 })
+      : node(opType, [input], [output], { axes: [-1], keepdims: 0 });
+  }
+
+  /** Size of the last axis of one of the base's outputs, where it is declared. */
+  lastDimension(output: string): number | undefined {
+    const type = this.graph.output.find(({ name }) => name === output)?.type?.value;
+    const dimension = type?.case === 'tensorType' ? type.value.shape?.dim.at(-1)?.value : undefined;
+    return dimension?.case === 'dimValue' ? Number(dimension.value) : undefined;
   }
 
   /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
