@@ -59,7 +59,11 @@ async function install(venv) {
   const env = code === 0 ? { UV_DEFAULT_INDEX: text.trim(), ...process.env } : process.env;
   if (!existsSync(inVenv(venv, 'python'))) await quietly(uv, ['venv', '--quiet', '--python', python, venv], env);
   say('Installing what training/ needs (some minutes the first time: torch) …');
-  await quietly(uv, ['pip', 'install', '--quiet', '--python', inVenv(venv, 'python'), '-e', `${training}[dev,export]`], env);
+  await quietly(
+    uv,
+    ['pip', 'install', '--quiet', '--python', inVenv(venv, 'python'), '-e', `${training}[dev,export]`],
+    env,
+  );
 }
 
 await main(async () => {

@@ -41,16 +41,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     service.forget();
     panels.poolChanged();
   });
-  const tree = new ExpertTree(
-    service,
-    store,
-    engines,
-    (pool) => {
-      status.showPool(pool);
-      void vscode.commands.executeCommand('setContext', 'gander.poolMissing', pool === undefined);
-    },
-    log,
-  );
+  const tree = new ExpertTree(service, store, engines, log);
   const parts: Parts = { context, log, engines, service, store, runs, desk, mark, panels, traces, tree };
   const routed = new vscode.EventEmitter<RoutedEvent>();
   let known = false;
@@ -67,6 +58,12 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     routed,
     runs,
     new RoutingDecorations(store),
+    new vscode.Disposable(
+      service.onPool((pool) => {
+        status.showPool(pool);
+        void vscode.commands.executeCommand('setContext', 'gander.poolMissing', pool === undefined);
+      }),
+    ),
     new vscode.Disposable(
       store.onChange(() => {
         if (known === (store.latest !== undefined)) return;

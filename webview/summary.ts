@@ -18,30 +18,47 @@ import type { Store } from './store.js';
 import { fixed, percent, t, whole } from './strings.js';
 import { visible } from './tokens.js';
 
-interface Sums {
-  readonly usage: Usage;
-  readonly intervals: readonly Interval[];
-  readonly byLayer: readonly Usage[];
-  readonly together: Coactivation;
-  readonly entropy: Float32Array | undefined;
-  readonly vocabulary: Vocabulary;
+/** Each number is worked out when first asked for: the first view needs usage only, and must not wait for the rest. */
+class Sums {
+  private readonly made = new Map<string, unknown>();
+
+  constructor(private readonly trace: Trace) {}
+
+  get usage(): Usage {
+    return usageOf(this.trace);
+  }
+
+  get intervals(): readonly Interval[] {
+    return this.once('intervals', () => usageIntervals(this.trace));
+  }
+
+  get byLayer(): readonly Usage[] {
+    return this.once('byLayer', () => usageByLayer(this.trace));
+  }
+
+  get together(): Coactivation {
+    return this.once('together', () => coactivation(this.trace));
+  }
+
+  get entropy(): Float32Array | undefined {
+    return this.trace.affinity && this.once('entropy', () => entropyByLayer(this.trace));
+  }
+
+  get vocabulary(): Vocabulary {
+    return this.once('vocabulary', () => vocabularySpecialisation([this.trace]));
+  }
+
+  private once<T>(name: string, make: () => T): T {
+    if (!this.made.has(name)) this.made.set(name, make());
+    return this.made.get(name) as T;
+  }
 }
 
 const kept = new WeakMap<Trace, Sums>();
 
 function sums(trace: Trace): Sums {
   let found = kept.get(trace);
-  if (!found) {
-    found = {
-      usage: usageOf(trace),
-      intervals: usageIntervals(trace),
-      byLayer: usageByLayer(trace),
-      together: coactivation(trace),
-      entropy: trace.affinity && entropyByLayer(trace),
-      vocabulary: vocabularySpecialisation([trace]),
-    };
-    kept.set(trace, found);
-  }
+  if (!found) kept.set(trace, (found = new Sums(trace)));
   return found;
 }
 

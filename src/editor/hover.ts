@@ -11,7 +11,7 @@ import type { Trace } from '../trace/trace.js';
 import { bar, column, spark } from './bars.js';
 
 /** How many experts a hover names. */
-const named = 4;
+const named = 3;
 
 /** Tells what is known of the token under the mouse; it draws from the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {

@@ -81,7 +81,12 @@ export class Recorder {
   /** One module: affinities as they are, and of each token's weights those that are not 0, largest first. */
   #row(chunk: ChunkResult, row: number, count: number): void {
     const { plan, k } = this.context;
-    const [affinities, chosen, weights, contributions] = [this.#affinity, this.#chosen, this.#weight, this.#contribution];
+    const [affinities, chosen, weights, contributions] = [
+      this.#affinity,
+      this.#chosen,
+      this.#weight,
+      this.#contribution,
+    ];
     const [rows, n, all] = [plan.rows.length, this.#n, plan.experts.length];
     const scored = this.#scored.slice(row * all, row * all + n);
     const root = Math.sqrt(plan.widths[row]!);

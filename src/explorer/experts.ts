@@ -28,7 +28,6 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     private readonly service: RoutingService,
     private readonly store: RoutingStore,
     engines: EngineHost,
-    private readonly onPool: (pool: PoolInfo | undefined) => void,
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#subscriptions = [
@@ -109,12 +108,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   async #pools(): Promise<Node[]> {
     try {
       const pool = await this.service.pool();
-      this.onPool(pool);
       return [{ kind: 'pool', pool }];
     } catch (thrown) {
       const error = GanderError.from(thrown);
       this.log.warn(`The pool could not be read: ${error.message} ${error.remedy}`);
-      this.onPool(undefined);
       return [];
     }
   }

@@ -147,7 +147,10 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
     node('Reshape', [sites[0]!.input, builder.shape([-1, dIn])], [own('u')]),
     node('MatMul', [own('u'), routerInput(i)], [own('raw')]),
     // Only InvStd is wanted, but one operator costs less than the five that would compute it alone.
-    node('LayerNormalization', [own('u'), builder.ones(dIn)], [own('normal'), own('mean'), own('inv_std')], { axis: -1, epsilon: { float: 1e-5 } }),
+    node('LayerNormalization', [own('u'), builder.ones(dIn)], [own('normal'), own('mean'), own('inv_std')], {
+      axis: -1,
+      epsilon: { float: 1e-5 },
+    }),
     node('Pow', [own('inv_std'), names.normalise], [own('factor')]),
     node('Mul', [own('raw'), own('factor')], [own('signed')]),
     node('PRelu', [own('signed'), names.slope], [own('flat')]),
@@ -162,12 +165,26 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
     node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
     builder.reduce('ReduceL2', own('z4'), own('moved')),
     node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
-    node('Reshape', [own('weighted4'), builder.shape([-1, g * n * rank])], [g === 1 ? `${own('weighted')}.0` : own('weighted')]),
+    node(
+      'Reshape',
+      [own('weighted4'), builder.shape([-1, g * n * rank])],
+      [g === 1 ? `${own('weighted')}.0` : own('weighted')],
+    ),
   ];
   if (g > 1) {
-    nodes.push(node('Split', [own('weighted'), builder.shape(sites.map(() => n * rank))], sites.map((_, j) => `${own('weighted')}.${j}`), { axis: -1 }));
+    nodes.push(
+      node(
+        'Split',
+        [own('weighted'), builder.shape(sites.map(() => n * rank))],
+        sites.map((_, j) => `${own('weighted')}.${j}`),
+        { axis: -1 },
+      ),
+    );
   }
-  builder.before(sites.map((site) => site.node), nodes);
+  builder.before(
+    sites.map((site) => site.node),
+    nodes,
+  );
   sites.forEach((site, j) => insertSite(builder, site, own('u'), `${i}.${j}`, group.up[j]!, n * rank));
 }
 
@@ -183,7 +200,12 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
   builder.after(base, [
     ...(bias ? [node('Sub', [own('y'), bias], [own('product')])] : []),
     // For its second output, which costs a quarter of what ReduceL2 takes over long rows.
-    node('SimplifiedLayerNormalization', [bias ? own('product') : own('y'), builder.ones(dOut)], [own('unit'), own('base')], { axis: -1, epsilon: { float: 1e-30 }, stash_type: 1 }),
+    node(
+      'SimplifiedLayerNormalization',
+      [bias ? own('product') : own('y'), builder.ones(dOut)],
+      [own('unit'), own('base')],
+      { axis: -1, epsilon: { float: 1e-30 }, stash_type: 1 },
+    ),
     node('Gemm', [own('weighted'), own('up'), own('y')], [flat ? y : own('sum')]),
     ...(flat ? [] : [node('Reshape', [own('sum'), builder.shape([1, -1, dOut])], [y])]),
   ]);

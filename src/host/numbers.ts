@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
 
-/** 0.234 → `23 %`, in the language of the window; a digit more below 10 %. */
+/** 0.234 → `23 %`, in the language of the window: two digits that tell, and never a 0 for what is not 0. */
 export function percent(share: number): string {
   if (Number.isNaN(share)) return '–';
-  const digits = share > 0 && share < 0.0995 ? 1 : 0;
-  return new Intl.NumberFormat(vscode.env.language, { style: 'percent', maximumFractionDigits: digits }).format(share);
+  const least = 0.0001;
+  const format = new Intl.NumberFormat(vscode.env.language, { style: 'percent', maximumSignificantDigits: 2 });
+  return share > 0 && share < least ? `< ${format.format(least)}` : format.format(share);
 }
 
 export function decimal(value: number, digits = 2): string {

@@ -87,7 +87,8 @@ export class Panels implements vscode.Disposable {
     const page = new Page(panel.webview, scene, this.parts.service, this.log, this.extension);
     const open: RoutingPanel = { panel, scene, page };
     this.#open.add(open);
-    panel.iconPath = vscode.Uri.joinPath(this.extension, 'media', 'icon.svg');
+    const icon = (theme: string) => vscode.Uri.joinPath(this.extension, 'media', `icon-${theme}.svg`);
+    panel.iconPath = { light: icon('light'), dark: icon('dark') };
     const unlisten = scene.onChange(() => {
       if (scene.routed) this.#entitle(open);
       else panel.dispose();

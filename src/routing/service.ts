@@ -19,6 +19,7 @@ interface Flight {
 export class RoutingService {
   readonly #flights = new Map<string, Flight>();
   readonly #results: Lru<Result>;
+  readonly #poolListeners = new Set<(pool: PoolInfo | undefined) => void>();
   #pool: Promise<PoolInfo> | undefined;
 
   /** `engine` is asked at each run, so that it may be exchanged; call `forget` when its pool changed. */
@@ -33,11 +34,20 @@ export class RoutingService {
     if (this.#pool) return this.#pool;
     const asked = attempt(() => this.engine().pool());
     this.#pool = asked;
-    // A failure is not remembered: the person may have mended the pool.
-    asked.catch(() => {
-      if (this.#pool === asked) this.#pool = undefined;
-    });
+    const known = (pool: PoolInfo | undefined) => {
+      if (this.#pool !== asked) return;
+      // A failure is not remembered: the person may have mended the pool.
+      if (!pool) this.#pool = undefined;
+      for (const listener of this.#poolListeners) listener(pool);
+    };
+    asked.then(known, () => known(undefined));
     return asked;
+  }
+
+  /** Told which pool there is, or that it could not be read. Returns what ends the listening. */
+  onPool(listener: (pool: PoolInfo | undefined) => void): () => void {
+    this.#poolListeners.add(listener);
+    return () => this.#poolListeners.delete(listener);
   }
 
   route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {

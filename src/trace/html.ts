@@ -14,23 +14,28 @@ const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 .text { font: 15px/2 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-.text span { border-bottom: 3px solid; border-radius: 2px; }
+.text span { border-bottom-width: 3px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .7rem; text-align: right; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 th.l, td.l { text-align: left; }
 td code { white-space: pre; }
-.bar { display: inline-block; height: .7rem; background: currentColor; vertical-align: baseline; }
+.bar { display: inline-block; height: .7rem; vertical-align: baseline; }
 .key { display: inline-block; min-width: 1.4em; padding: 0 .2em; border-radius: 3px; text-align: center; font-weight: 600; }
-dt { font-weight: 600; float: left; clear: left; width: 11rem; } dd { margin-left: 11rem; }
+dl { display: grid; grid-template-columns: max-content auto; gap: 0 1.5rem; overflow-wrap: anywhere; }
+dt { font-weight: 600; } dd { margin: 0; }
 `;
 
-/** One class an expert: `e3` its colour as text, `k3` as a label. */
+/** The palette's patterns as lines under text: colour is not the only sign. */
+const lines = { solid: 'solid', rising: 'dashed', dots: 'dotted', cross: 'double' } as const;
+
+/** Two classes an expert: `e3` underlines text, `k3` fills labels and bars. */
 function expertCss(trace: Trace): string {
   const rules = (of: 'light' | 'dark') =>
     trace.experts
       .map((_, e) => {
-        const { fill, ink }: Colour = expertStyle(e)[of];
-        return `.e${e} { border-color: ${fill}; } .e${e} .bar { background: ${fill}; } .k${e} { background: ${fill}; color: ${ink}; }`;
+        const { [of]: colour, pattern } = expertStyle(e);
+        const { fill, ink }: Colour = colour;
+        return `.e${e} { border-color: ${fill}; border-bottom-style: ${lines[pattern]}; } .k${e} { background: ${fill}; color: ${ink}; }`;
       })
       .join('\n');
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
@@ -115,11 +120,12 @@ function table(head: readonly string[], left: number, rows: readonly (readonly s
 }
 
 function usageTable(trace: Trace, { experts }: Summary): string {
+  const most = Math.max(...experts.map((e) => e.share), Number.MIN_VALUE);
   const rows = [...experts]
     .sort((a, b) => b.share - a.share || a.index - b.index)
     .map((e) => [
       keyOf(trace, e.index),
-      `<span class="e${e.index}"><span class="bar" style="width: ${(e.share * 16).toFixed(2)}rem"></span></span>`,
+      `<span class="bar k${e.index}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
       percent(e.share),
       `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
       percent(e.chance),

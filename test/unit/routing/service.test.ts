@@ -117,6 +117,19 @@ describe('failing', () => {
   });
 });
 
+it('tells which pool there is, and when it cannot be read', async () => {
+  const told: (string | undefined)[] = [];
+  const unlisten = service.onPool((pool) => told.push(pool?.id));
+  await service.pool();
+  service.forget();
+  engine.poolError = new GanderError('pool-missing', 'no pool', 'choose one');
+  await expect(service.pool()).rejects.toMatchObject({ code: 'pool-missing' });
+  unlisten();
+  engine.poolError = undefined;
+  await service.pool();
+  expect(told).toEqual(['fake', undefined]);
+});
+
 it('forgets all when the pool is another one', async () => {
   const old = service.route({ text: 'ab', strategy });
   await settle();

@@ -1,0 +1,36 @@
+// The package of this platform and what the check sees in it.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { packageFor, thisTarget } from '../../scripts/package.mjs';
+import { vsixProblems } from '../../scripts/lib/vsix.mjs';
+import { zipEntries } from '../../scripts/lib/zip.mjs';
+import { Checkout } from './checkout.js';
+
+const checkout = new Checkout();
+afterAll(() => checkout.remove());
+
+test('holds all that it must, nothing that it must not, and says so without a warning', async () => {
+  const file = await packageFor(thisTarget);
+  expect(vsixProblems(file, thisTarget)).toEqual([]);
+
+  // For another platform the same package is wrong in each native file.
+  const other = thisTarget === 'win32-x64' ? 'linux-x64' : 'win32-x64';
+  const problems = vsixProblems(file, other);
+  expect(problems.filter((p) => p.endsWith('is missing'))).toHaveLength(3);
+  expect(problems.filter((p) => p.endsWith(`is not for ${other}`)).length).toBeGreaterThanOrEqual(3);
+
+  // Unpacked anywhere, it runs.
+  const unpacked = path.join(checkout.dir, 'unpacked');
+  for (const [name, data] of zipEntries(file)) {
+    mkdirSync(path.join(unpacked, path.dirname(name)), { recursive: true });
+    writeFileSync(path.join(unpacked, name), data());
+  }
+  const cli = path.join(unpacked, 'extension/dist/cli.cjs');
+  const out = execFileSync(process.execPath, [cli, 'route', '--text', 'two geese'], {
+    cwd: unpacked,
+    encoding: 'utf8',
+  });
+  expect(out).toContain('geese');
+});

@@ -1,0 +1,86 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser, FrameLocator, Page } from 'playwright-core';
+import { launchBrowser, openWorkbench, startServer, type Server } from '../harness/vscode.mjs';
+import { webview } from '../harness/workbench.mjs';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+const artifacts = path.join(root, 'artifacts/ui');
+
+export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
+
+function given(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run npm run test:ui`);
+  return value;
+}
+
+/** One window of VS Code with the packaged extension in it. */
+export class Window {
+  private constructor(
+    readonly server: Server,
+    readonly browser: Browser,
+    readonly page: Page,
+  ) {}
+
+  static async open(
+    folder: string,
+    options: { readonly trust?: boolean; readonly settings?: Record<string, unknown> } = {},
+  ): Promise<Window> {
+    const server = await startServer({
+      vscode: given('GANDER_TEST_VSCODE'),
+      vsix: given('GANDER_TEST_VSIX'),
+      ...options,
+    });
+    const browser = await launchBrowser();
+    const page = await openWorkbench(browser, server, { folder, viewport: { width: 1600, height: 1000 } });
+    return new Window(server, browser, page);
+  }
+
+  /** The page of the routing panel that is in front. */
+  get panel(): FrameLocator {
+    return webview(this.page, 'gander.gander', 'panel');
+  }
+
+  /** Opaque pixels of the grid's canvas: more than none once it is painted. */
+  async painted(): Promise<number> {
+    return this.panel.locator('canvas.base').evaluate((canvas) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const data = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+      let count = 0;
+      for (let i = 3; i < data.length; i += 4) if (data[i] !== 0) count++;
+      return count;
+    });
+  }
+
+  async shot(name: string): Promise<void> {
+    mkdirSync(artifacts, { recursive: true });
+    await this.page.screenshot({ path: path.join(artifacts, `${name}.png`) });
+  }
+
+  /** Changes the person's settings, as the settings editor would. */
+  configure(changes: Record<string, unknown>): void {
+    const file = path.join(this.server.dataDir, 'data/User/settings.json');
+    const now = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ ...now, ...changes }));
+  }
+
+  async notifications(): Promise<string[]> {
+    return this.page.locator('.notification-list-item-message').allInnerTexts();
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.server.stop();
+  }
+}
+
+/** A picture of what the window showed when a step failed is worth more than the message. */
+export async function witnessed(window: Window, name: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    await window.shot(`failed-${name.replace(/\W+/g, '-')}`).catch(() => undefined);
+    throw error;
+  }
+}
