@@ -87,9 +87,9 @@ it('lives through a child killed in mid-run 50 times in a row', { timeout: 180_0
   for (let round = 0; round < 50; round++) {
     const routed = client.route(
       { text: longText, strategy },
-      { onProgress: (done) => done === 2 && process.kill(client.pid, 'SIGKILL') },
+      { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') },
     );
-    pids.add(client.pid);
+    pids.add(client.pid!);
     await expect(routed).rejects.toMatchObject({ code: 'engine-died' });
   }
   expect(pids.size).toBe(50);
@@ -111,7 +111,7 @@ it('kills a child that owes an answer and gives no sign of life', async () => {
   const asked = client.pool();
   const { pid } = client;
   await expect(asked).rejects.toMatchObject({ code: 'engine-died' });
-  await until(() => !isAlive(pid));
+  await until(() => !isAlive(pid!));
 });
 
 it('lets an idle child go, and starts another when asked', async () => {
@@ -120,7 +120,7 @@ it('lets an idle child go, and starts another when asked', async () => {
   client.onStateChange(({ name }) => states.push(name));
   await client.pool();
   const { pid } = client;
-  await until(() => client.state.name === 'stopped' && !isAlive(pid));
+  await until(() => client.state.name === 'stopped' && !isAlive(pid!));
   await client.pool();
   expect(client.pid).not.toBe(pid);
   expect(states.slice(0, 4)).toEqual(['starting', 'ready', 'ready', 'stopped']);
@@ -133,7 +133,7 @@ it('rejects what is pending when it is disposed, and leaves no process', async (
   client.dispose();
   await expect(asked).rejects.toMatchObject({ code: 'engine-unavailable' });
   await expect(client.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
-  await until(() => !isAlive(pid));
+  await until(() => !isAlive(pid!));
 });
 
 it('leaves no orphan when its host is killed', async () => {

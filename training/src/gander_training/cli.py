@@ -112,6 +112,7 @@ def _pool_parser(parser: argparse.ArgumentParser) -> None:
     table.add_argument("pool", type=Path)
     table.add_argument("--corpora", type=Path, default=Path(".corpora"), help="holds <expert>/test.jsonl")
     table.add_argument("--source", type=Path, help="published weights, to measure what quantisation costs")
+    table.add_argument("--runs", type=Path, default=Path(".runs"), help="keeps measurements (default: %(default)s)")
     table.add_argument("--windows", type=int, default=16, help="a domain (default: %(default)s)")
     table.add_argument("--routed", type=int, default=8, help="of them routed (default: %(default)s)")
     table.set_defaults(run=_pool_table)
@@ -221,7 +222,9 @@ def _pool_create(args: argparse.Namespace) -> None:
 def _pool_table(args: argparse.Namespace) -> None:
     from .measure import MeasureOptions, report, write_report
 
-    text = report(args.pool, args.corpora, args.source, MeasureOptions(windows=args.windows, routed=args.routed))
+    text = report(
+        args.pool, args.corpora, args.source, args.runs, MeasureOptions(windows=args.windows, routed=args.routed)
+    )
     write_report(args.pool / "README.md", text)
     print(text)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from tqdm import tqdm
 
 from .base import load_shipped, load_source
 from .errors import UserError
-from .files import whole_file
+from .files import read_json, whole_file
 from .pool import manifest_of
 from .routed import Expert, Strategy, read_pool, routed_forward
 from .text import Sample, read_texts, sample, score, second_half
@@ -46,7 +50,33 @@ def domain_samples(tokenizer: Any, corpora: Path, domains: Sequence[str], option
     }
 
 
-def expert_table(pool: Path, samples: dict[str, Sample], folders: dict[str, Path]) -> dict[str, dict[str, float]]:
+class Kept:
+    """Measurements on disk under a key that names all they depend on, so that a run can be resumed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.values: dict[str, Any] = read_json(file) if file.is_file() else {}
+
+    def get(self, key: str, measure: Callable[[], Any]) -> Any:
+        """The value kept under ``key``, or what ``measure`` gives, kept from now on."""
+        if key not in self.values:
+            self.values[key] = measure()
+            with whole_file(self.file) as path:
+                path.write_text(json.dumps(self.values), encoding="utf-8")
+        return self.values[key]
+
+
+def digest(*files: Path) -> str:
+    """A short hash of the contents of ``files``."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def expert_table(
+    pool: Path, samples: dict[str, Sample], folders: dict[str, Path], kept: Kept, about: str
+) -> dict[str, dict[str, float]]:
     """Bits per byte: row ``base`` and a row for each adapter folder, a column for each sample. bfloat16 arithmetic."""
     first = next(iter(folders.values()))
     bench = open_bench(pool, rank=0, alpha=0, dtype=torch.bfloat16, compiled=False, adapter=first)
@@ -55,33 +85,31 @@ def expert_table(pool: Path, samples: dict[str, Sample], folders: dict[str, Path
     def row() -> dict[str, float]:
         return {domain: score(bench.model, data).bits for domain, data in samples.items()}
 
-    with bench.model.disable_adapter():
-        table = {"base": row()}
-    for name, folder in tqdm(folders.items(), desc="experts x domains"):
+    def base_row() -> dict[str, float]:
+        with bench.model.disable_adapter():
+            return row()
+
+    def adapted_row(folder: Path) -> dict[str, float]:
         bench.load(folder)
-        table[name] = row()
+        return row()
+
+    table = {"base": kept.get(f"bits base {about}", base_row)}
+    for name, folder in tqdm(folders.items(), desc="experts x domains"):
+        key = f"bits {name} {digest(folder / 'adapter_model.safetensors')} {about}"
+        table[name] = kept.get(key, partial(adapted_row, folder))
     return table
 
 
-def usage_table(
-    model: nn.Module, experts: Sequence[Expert], samples: dict[str, Sample], options: MeasureOptions
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """PHATGOOSE on each sample: the share of choices that each expert got, and bits per byte of the routed model.
+def usage(model: nn.Module, experts: Sequence[Expert], data: Sample, options: MeasureOptions) -> list[float]:
+    """The share of PHATGOOSE's choices that each expert got on a sample.
 
-    A choice is one of the k of a token at a module; the separator at the front of a window is left out of the shares.
+    A choice is one of the k of a token at a module; the separator at the front of a window is left out.
     """
-    shares, bits = {}, {}
-    for domain, data in tqdm(samples.items(), desc="routing"):
-        part = data.ids[: options.routed]
-        counts = torch.zeros(len(experts))
-        total = 0.0
-        for ids in part:
-            result = routed_forward(model, experts, ids, Strategy("phatgoose", options.k))
-            counts += torch.bincount(result.chosen[:, 1:].flatten().long(), minlength=len(experts))
-            total -= float(result.log_prob[1:].sum())
-        shares[domain] = (counts / counts.sum()).tolist()
-        bits[domain] = total
-    return shares, bits
+    counts = torch.zeros(len(experts))
+    for ids in data.ids[: options.routed]:
+        result = routed_forward(model, experts, ids, Strategy("phatgoose", options.k))
+        counts += torch.bincount(result.chosen[:, 1:].flatten().long(), minlength=len(experts))
+    return (counts / counts.sum()).tolist()
 
 
 @torch.no_grad()
@@ -89,7 +117,7 @@ def quantisation_cost(source: Path, pool: Path, data: Sample) -> tuple[float, fl
     """Bits per byte of the published weights (PyTorch, float32) and of the shipped graph (ONNX Runtime)."""
     model, _ = load_source(source)
     published = score(model, data).bits
-    return published, float(_graph_nats(pool, data.ids).sum()) / 0.6931471805599453 / data.size
+    return published, float(_graph_nats(pool, data.ids).sum()) / math.log(2) / data.size
 
 
 def _graph_nats(pool: Path, ids: Tensor) -> Tensor:
@@ -166,8 +194,8 @@ def usage_text(shares: dict[str, list[float]], experts: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def report(pool: Path, corpora: Path, source: Path | None, options: MeasureOptions) -> str:
-    """All measurements of a pool as Markdown."""
+def report(pool: Path, corpora: Path, source: Path | None, runs: Path, options: MeasureOptions) -> str:
+    """All measurements of a pool as Markdown; what is measured once is kept in ``runs``."""
     manifest = manifest_of(pool)
     contents = read_pool(pool)
     if not contents.experts:
@@ -181,8 +209,16 @@ def report(pool: Path, corpora: Path, source: Path | None, options: MeasureOptio
     folders = {name: pool / manifest["experts"] / name for name in names}
     if contents.multitask is not None:
         folders["multitask"] = pool / manifest["multitask"]
-    table = expert_table(pool, samples, folders)
-    shares, _ = usage_table(model, contents.experts, samples, options)
+    data_files = [corpora / domain / "test.jsonl" for domain in domains]
+    graph = pool / manifest["base"]["model"]
+    about = f"{options} {digest(*data_files)} {digest(graph, *graph.parent.glob('*.bin'))}"
+    kept = Kept(runs / f"{manifest.get('id', 'pool')}.measured.json")
+    table = expert_table(pool, samples, folders, kept, about)
+    gates = digest(*(folders[name] / "gate.safetensors" for name in names))
+    shares = {
+        domain: kept.get(f"usage {domain} {gates} {about}", partial(usage, model, contents.experts, data, options))
+        for domain, data in tqdm(samples.items(), desc="routing")
+    }
     size = sum(path.stat().st_size for path in pool.rglob("*") if path.is_file())
     parts = [
         "### Experts and domains",
@@ -202,7 +238,7 @@ def report(pool: Path, corpora: Path, source: Path | None, options: MeasureOptio
     if source is not None:
         texts = [second_half(t) for domain in domains for t in read_texts(corpora / domain / "test.jsonl")]
         data = sample(tokenizer, texts, 3 * len(domains), 2 * options.length)
-        published, shipped = quantisation_cost(source, pool, data)
+        published, shipped = kept.get(f"cost {digest(source)} {about}", partial(quantisation_cost, source, pool, data))
         parts += [
             "### What quantisation costs",
             f"Bits per byte on {len(data.ids)} test windows of {2 * options.length} tokens over the same domains: published "
