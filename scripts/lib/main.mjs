@@ -111,7 +111,7 @@ export async function run(command, args, { cwd = root, env = process.env, output
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', take);
   try {
     const code = await new Promise((resolve, reject) => {
-      child.once('error', reject);
+      child.once('error', () => reject(new Remedy(`${command} cannot be started; install it or mend the PATH`)));
       child.once('close', (status) => resolve(status ?? 1));
     });
     return { code: Number(code), text };

@@ -52,6 +52,9 @@ const dropped = [
   'zod',
 ];
 
+/** Raise it when what install() makes changes. */
+const layout = 2;
+
 const platform = `${process.platform}-${process.arch}`;
 
 /**
@@ -65,12 +68,9 @@ export async function installVscodeWeb(version = newest) {
     throw new Remedy('no VS Code found; install it (https://code.visualstudio.com) or set GANDER_CODE to its path');
   }
   const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
-  const dir = path.join(cache, 'gander/vscode-web', version);
-  const self = createHash('sha256')
-    .update(readFileSync(import.meta.filename))
-    .digest('hex')
-    .slice(0, 16);
-  const stamp = `${wanted.server} ${wanted.node} ${platform} ${self}`;
+  // A folder of its own for each way of installing: clones of different ages must not replace each other's.
+  const dir = path.join(cache, 'gander/vscode-web', `${version}.${layout}`);
+  const stamp = `${wanted.server} ${wanted.node} ${platform}`;
   const stampFile = path.join(dir, '.stamp');
   const ready = () => existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
   if (ready()) return dir;

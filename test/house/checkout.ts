@@ -16,7 +16,14 @@ export function activate(context: vscode.ExtensionContext): void {
 const tooling = [
   ...['package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'esbuild.mjs', 'eslint.config.mjs'],
   ...['.prettierrc.json', '.prettierignore', 'vitest.config.ts', 'scripts', 'samples'],
-  ...['test/tsconfig.json', 'test/workbench/harness', 'webview/tsconfig.json', 'src/shared/errors.ts'],
+  ...[
+    'test/tsconfig.json',
+    'test/workbench/harness',
+    'bench/harness.ts',
+    'bench/tsconfig.json',
+    'webview/tsconfig.json',
+    'src/shared/errors.ts',
+  ],
 ];
 
 export class Checkout {
@@ -76,6 +83,7 @@ export class Run {
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
       const found = pattern.exec(this.text);
       if (found) return found[1] ?? found[0];
+      if (this.child.exitCode !== null) break;
     }
     throw new Error(`it did not write ${pattern.source}:\n${this.text}`);
   }

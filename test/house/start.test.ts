@@ -2,12 +2,14 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installVscodeWeb } from '../../scripts/lib/vscode-web.mjs';
 import { Checkout } from './checkout.js';
 
 let checkout: Checkout;
 let bin: string; // a PATH with Node and nothing else: no desktop VS Code
 let temp: string;
-beforeAll(() => {
+beforeAll(async () => {
+  await installVscodeWeb(); // needs more on the PATH than the tests leave there
   checkout = new Checkout();
   bin = path.join(checkout.dir, 'bin');
   temp = path.join(checkout.dir, 't');
