@@ -10,7 +10,6 @@ import { Desk } from './host/desk.js';
 import { EngineHost } from './host/engineHost.js';
 import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
-import { TokenLinks } from './panel/links.js';
 import { Panels } from './panel/panels.js';
 import { TraceEditor } from './panel/traceEditor.js';
 import { Runs } from './routing/runs.js';
@@ -32,7 +31,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const desk = new Desk(service, store, runs);
   const mark = new TokenMark();
   const panels = new Panels({ service, store, runs, desk, mark }, context.extensionUri, log);
-  const links = new TokenLinks(context.extension.id, store, panels);
   const traces = new TraceEditor(context.extensionUri, service, log);
   const status = new StatusBar(engines, store);
 
@@ -80,12 +78,11 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
         );
       }),
     ),
-    vscode.languages.registerHoverProvider('*', new RoutingHover(store, ({ id }, token) => links.to(id, token))),
+    vscode.languages.registerHoverProvider('*', new RoutingHover(store)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, {
       supportsMultipleEditorsPerDocument: true,
     }),
-    vscode.window.registerUriHandler(links),
   );
 
   if (process.env['GANDER_START'] === '1') void startWithSample(log);

@@ -8,7 +8,10 @@ export const openPanel: Command = {
   async run(parts) {
     const routed = parts.desk.current();
     if (!routed) return vscode.commands.executeCommand('gander.routeSelection');
-    parts.panels.show(routed, false);
+    const { page, scene } = parts.panels.show(routed, false);
+    // A page that is new asks for it itself.
+    const token = scene.token();
+    if (token !== undefined) page.post({ type: 'select', token });
     return undefined;
   },
 };

@@ -15,10 +15,7 @@ const named = 3;
 
 /** Tells what is known of the token under the mouse; it draws from the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
-  constructor(
-    private readonly store: RoutingStore,
-    private readonly link: (routed: Routed, token: number) => vscode.Uri,
-  ) {}
+  constructor(private readonly store: RoutingStore) {}
 
   provideHover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | undefined {
     const uri = document.uri.toString();
@@ -47,10 +44,9 @@ export class RoutingHover implements vscode.HoverProvider {
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
     out.appendText(certainty(trace, token));
-    // A link into this extension: it needs no trust, unlike a command.
-    out.appendMarkdown(
-      `\n\n[${escapeLabel(vscode.l10n.t('Open in the routing panel'))}](${this.link(routed, token).toString()})`,
-    );
+    // Named, not linked: a command link would need trust, and VS Code drops links of any other kind that could do it.
+    out.appendMarkdown('\n\n');
+    out.appendText(vscode.l10n.t('Click the word and run Gander: Open Routing Panel to see it there.'));
     return out;
   }
 }
@@ -121,8 +117,4 @@ function certainty(trace: Trace, token: number): string {
 
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
-}
-
-function escapeLabel(text: string): string {
-  return text.replace(/[\\[\]]/g, '\\$&');
 }

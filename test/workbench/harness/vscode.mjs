@@ -69,6 +69,9 @@ export async function startServer(options) {
     ? { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' }
     : {};
   writeFileSync(path.join(dataDir, 'data/User/settings.json'), JSON.stringify({ ...quiet, ...trusted, ...settings }));
+  // In a browser the extension host is remote: what is the machine's to set is read from there.
+  mkdirSync(path.join(dataDir, 'data/Machine'));
+  writeFileSync(path.join(dataDir, 'data/Machine/settings.json'), JSON.stringify(settings));
   if (link) {
     mkdirSync(path.join(dataDir, 'extensions'));
     symlinkSync(path.resolve(link), path.join(dataDir, 'extensions/linked'));

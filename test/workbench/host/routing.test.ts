@@ -18,11 +18,8 @@ describe('routing a text', () => {
     assert.deepEqual(span, { start: 0, end: text.length });
     assert.equal(main.trace!.text, text);
     assert.equal(main.trace!.done, main.trace!.tokens.ids.length);
-    const labels = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).map(({ label }) => label);
-    assert.ok(
-      labels.some((label) => label.startsWith('Routing: ')),
-      labels.join(),
-    );
+    const labels = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).map(({ label }) => label);
+    await until('the panel', () => labels().some((label) => label.startsWith('Routing: ')));
     assert.equal(vscode.window.activeTextEditor?.document, editor.document, 'the focus stays in the text');
   });
 

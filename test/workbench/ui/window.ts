@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { launchBrowser, openWorkbench, startServer, type Server } from '../harness/vscode.mjs';
@@ -34,6 +34,7 @@ export class Window {
     });
     const browser = await launchBrowser();
     const page = await openWorkbench(browser, server, { folder, viewport: { width: 1600, height: 1000 } });
+    page.setDefaultTimeout(20_000);
     return new Window(server, browser, page);
   }
 
@@ -56,13 +57,6 @@ export class Window {
   async shot(name: string): Promise<void> {
     mkdirSync(artifacts, { recursive: true });
     await this.page.screenshot({ path: path.join(artifacts, `${name}.png`) });
-  }
-
-  /** Changes the person's settings, as the settings editor would. */
-  configure(changes: Record<string, unknown>): void {
-    const file = path.join(this.server.dataDir, 'data/User/settings.json');
-    const now = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-    writeFileSync(file, JSON.stringify({ ...now, ...changes }));
   }
 
   async notifications(): Promise<string[]> {
