@@ -31,6 +31,9 @@ export interface Group {
   readonly up: readonly Stored[];
 }
 
+/** The name of the axis T. */
+const tokens = 'gander.tokens';
+
 /** Names of what the routed graph takes and gives beyond the base's own inputs and outputs. M modules in group order. */
 export const names = {
   /** [1] int64, 1 ≤ k ≤ N. */
@@ -93,7 +96,7 @@ export function insertRouting(
   const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
   builder.input(names.k, DataType.INT64, [1]);
   builder.input(names.bias, DataType.FLOAT, ['gander.bias_tokens', m, n]);
-  builder.input(names.fixed, DataType.FLOAT, ['gander.tokens', m, n]);
+  builder.input(names.fixed, DataType.FLOAT, [tokens, m, n]);
   builder.input(names.share, DataType.FLOAT, ['gander.share_tokens', m, 1]);
   builder.input(names.normalise, DataType.FLOAT, [1]);
   builder.input(names.slope, DataType.FLOAT, [1]);
@@ -118,20 +121,12 @@ export function insertRouting(
   builder.last(node('Concat', each('affinity'), [names.affinity], { axis: 1 }));
   builder.last(node('Concat', each('weight'), [names.weight], { axis: 1 }));
   builder.last(node('Concat', each('moved'), [names.moved], { axis: 1 }));
-  builder.last(
-    node(
-      'Concat',
-      groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`)),
-      ['gander.base_all'],
-      { axis: -1 },
-    ),
-  );
-  builder.constant(int64s('gander.rows', [-1, m]));
-  builder.last(node('Reshape', ['gander.base_all', 'gander.rows'], [names.base]));
-  builder.output(names.affinity, DataType.FLOAT, ['gander.tokens', m, n]);
-  builder.output(names.weight, DataType.FLOAT, ['gander.tokens', m, n]);
-  builder.output(names.moved, DataType.FLOAT, ['gander.tokens', m, n]);
-  builder.output(names.base, DataType.FLOAT, ['gander.tokens', m]);
+  const rows = groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`));
+  builder.last(node('Concat', rows, [names.base], { axis: -1 }));
+  builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
+  builder.output(names.weight, DataType.FLOAT, [tokens, m, n]);
+  builder.output(names.moved, DataType.FLOAT, [tokens, m, n]);
+  builder.output(names.base, DataType.FLOAT, [tokens, m]);
   insertPredictions(builder, predictions);
   builder.finish();
 }
@@ -181,6 +176,23 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
       ),
     );
   }
+  const [wide, narrow] = [
+    [tokens, g * n],
+    [tokens, g, n],
+  ];
+  builder.declare({
+    ...Object.fromEntries(['u', 'normal'].map((what) => [own(what), [tokens, dIn]])),
+    ...Object.fromEntries(['mean', 'inv_std', 'factor'].map((what) => [own(what), [tokens, 1]])),
+    ...Object.fromEntries(['raw', 'signed', 'flat'].map((what) => [own(what), wide])),
+    ...Object.fromEntries(['affinity', 'selection', 'weight', 'moved'].map((what) => [own(what), narrow])),
+    ...Object.fromEntries(['best', 'among', 'shared'].map((what) => [own(what), [tokens, g, 'gander.width']])),
+    ...Object.fromEntries(['z4', 'weighted4'].map((what) => [own(what), [tokens, g, n, rank]])),
+    [own('weight4')]: [tokens, g, n, 1],
+    [own('z')]: [tokens, g * n * rank],
+    ...(g > 1 && { [own('weighted')]: [tokens, g * n * rank] }),
+    ...Object.fromEntries(sites.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
+  });
+  builder.declare({ [own('chosen')]: [tokens, g, 'gander.width'] }, DataType.INT64);
   builder.before(
     sites.map((site) => site.node),
     nodes,
@@ -197,6 +209,8 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
   if (!flat) base.input[0] = u;
   base.output[0] = own('y');
   builder.constant(externalFloats(own('up'), [width, dOut], up.location, up.offset));
+  const between = ['y', 'unit', ...(bias ? ['product'] : []), ...(flat ? [] : ['sum'])];
+  builder.declare({ [own('base')]: [tokens, 1], ...Object.fromEntries(between.map((what) => [own(what), [tokens, dOut]])) });
   builder.after(base, [
     ...(bias ? [node('Sub', [own('y'), bias], [own('product')])] : []),
     // For its second output, which costs a quarter of what ReduceL2 takes over long rows.
@@ -213,15 +227,15 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
 
 /** log p(next) = logit − log Σ exp; the [T, V] logits never leave the graph. */
 function insertPredictions(builder: Builder, predictions: number): void {
-  builder.input(names.targets, DataType.INT64, [1, 'gander.tokens', 1]);
+  builder.input(names.targets, DataType.INT64, [1, tokens, 1]);
   builder.last(node('LogSoftmax', ['logits'], ['gander.log_softmax'], { axis: -1 }));
   builder.last(node('GatherElements', ['gander.log_softmax', names.targets], [names.logProb], { axis: -1 }));
   insertTop(builder, predictions);
   builder.constant(int64s('gander.minus_one', [-1], true));
   builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
-  builder.output(names.logProb, DataType.FLOAT, [1, 'gander.tokens', 1]);
-  builder.output(names.topLogProb, DataType.FLOAT, ['gander.tokens', predictions]);
-  builder.output(names.topIds, DataType.INT64, ['gander.tokens', predictions]);
+  builder.output(names.logProb, DataType.FLOAT, [1, tokens, 1]);
+  builder.output(names.topLogProb, DataType.FLOAT, [tokens, predictions]);
+  builder.output(names.topIds, DataType.INT64, [tokens, predictions]);
   builder.output(names.last, DataType.FLOAT, [1, 'gander.vocabulary']);
 }
 
@@ -323,6 +337,14 @@ class Builder {
       node('Add', [`${output}.there`, updates], [`${output}.sum`]),
       node('ScatterElements', [data, indices, `${output}.sum`], [output], { axis: -1 }),
     ];
+  }
+
+  /**
+   * Shapes of what lies between. Without names for them onnxruntime's planner sees no two alike: it reuses no memory, and
+   * searches the growing list of what it could not reuse for every node (5 s for a graph that loads in 1).
+   */
+  declare(shapes: Readonly<Record<string, readonly (number | string)[]>>, type = DataType.FLOAT): void {
+    for (const [name, dims] of Object.entries(shapes)) this.graph.valueInfo.push(valueInfo(name, type, dims));
   }
 
   first(n: NodeProto): void {
