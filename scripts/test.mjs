@@ -68,7 +68,7 @@ const parts = {
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
   ui: { run: ui, browser: true, byName: true },
-  house: { run: () => vitest('house'), built: true, browser: true, byName: true },
+  house: { run: () => vitest('house'), built: true, browser: true },
 };
 
 await main(async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runTests } from '@vscode/test-electron';
 import * as esbuild from 'esbuild';
-import { root } from '../../../scripts/lib/main.mjs';
+import { atEnd, root } from '../../../scripts/lib/main.mjs';
 
 /** @typedef {import('./host-entry.js').HostResult} HostResult */
 
@@ -30,6 +30,10 @@ export async function runInHost(options) {
   mkdirSync(path.join(root, 'out'), { recursive: true });
   const out = mkdtempSync(path.join(root, 'out/host-'));
   const temp = mkdtempSync(path.join(tmpdir(), 'gander-host-'));
+  const remove = () => {
+    for (const dir of [out, temp]) rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  };
+  const callOff = atEnd(remove);
   const resultsFile = path.join(temp, 'results.json');
   const log = path.join(temp, 'log');
   let shown = 0;
@@ -80,7 +84,8 @@ export async function runInHost(options) {
   } finally {
     clearInterval(timer);
     show();
-    for (const dir of [out, temp]) rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    remove();
+    callOff();
   }
 }
 
