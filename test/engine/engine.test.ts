@@ -1,0 +1,254 @@
+/** The engine in this process, on the tiny pool. */
+import { appendFileSync, cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, EngineOptions } from '../../src/engine/api.js';
+import { createEngine } from '../../src/engine/local.js';
+import { copyOfTinyPool, largestDifference, temporaryFolder, tinyPool } from './support.js';
+
+const strategy = { name: 'phatgoose', k: 2 } as const;
+const text = 'the model routes 🦢 each token\r\n';
+const cache = temporaryFolder();
+const opened: Engine[] = [];
+const open = async (options: Partial<EngineOptions> = {}) => {
+  const engine = await createEngine({ pool: tinyPool, cache, threads: 1, chunk: 256, ...options });
+  opened.push(engine);
+  return engine;
+};
+let engine: Engine;
+beforeAll(async () => {
+  engine = await open();
+});
+afterAll(() => opened.forEach((e) => e.dispose()));
+
+describe('a text', () => {
+  it('that is empty is refused', async () => {
+    await expect(engine.route({ text: '', strategy })).rejects.toMatchObject({ code: 'text-empty' });
+    await expect(engine.generate({ text: '', strategy, maxTokens: 3 })).rejects.toMatchObject({ code: 'text-empty' });
+  });
+
+  it('of one token is routed', async () => {
+    const trace = await engine.route({ text: 'a', strategy });
+    expect([...trace.tokens.start]).toEqual([-1, 0]);
+    expect(trace.logProb![0]).toBeNaN();
+    expect(trace.logProb![1]).toBeLessThan(0);
+    expect(trace.affinity!.every(Number.isFinite)).toBe(true);
+  });
+
+  it('as long as the context is routed, one token longer is refused with the limit', async () => {
+    // A letter and a line end are a token each, and there is one before them.
+    expect((await engine.route({ text: 'a\n'.repeat(127) + 'a', strategy })).done).toBe(256);
+    await expect(engine.route({ text: 'a\n'.repeat(128), strategy })).rejects.toMatchObject({ code: 'text-too-long', message: expect.stringContaining('256') as string });
+  });
+});
+
+it('does not generate past the context', async () => {
+  const trace = await engine.generate({ text: 'a\n'.repeat(126), strategy, maxTokens: 50 });
+  expect(trace.done).toBe(256);
+});
+
+it('never chooses who is knocked out, and gives the weights to the others', async () => {
+  const trace = await engine.route({ text, strategy, interventions: [{ action: 'knock-out', expert: 'alpha', scope: {} }] });
+  expect(trace.chosen.includes(1)).toBe(false);
+  for (let cell = 0; cell < trace.weight.length; cell += 2) expect(trace.weight[cell]! + trace.weight[cell + 1]!).toBeCloseTo(1, 5);
+});
+
+it('has no choice where all are knocked out, and then is the base', async () => {
+  const interventions = ['Zeta', 'alpha', 'beta-10', 'beta-2'].map((expert) => ({ action: 'knock-out', expert, scope: {} }) as const);
+  const silenced = await engine.route({ text, strategy, interventions });
+  expect(silenced.chosen.every((e) => e === -1)).toBe(true);
+  expect(silenced.weight.every((w) => w === 0)).toBe(true);
+  expect(silenced.logProb).toEqual((await engine.route({ text, strategy: { name: 'base' } })).logProb);
+});
+
+it('is single(e) when e is forced everywhere', async () => {
+  const forced = await engine.route({ text, strategy, interventions: [{ action: 'force', expert: 'beta-2', scope: {} }] });
+  const single = await engine.route({ text, strategy: { name: 'single', expert: 'beta-2' } });
+  expect(forced.logProb).toEqual(single.logProb);
+});
+
+it('gives the same whatever the chunk', async () => {
+  const whole = await engine.route({ text, strategy });
+  for (const chunk of [1, 2, 5]) {
+    const parts = await (await open({ chunk })).route({ text, strategy });
+    expect(parts.chosen).toEqual(whole.chosen);
+    for (const name of ['affinity', 'weight', 'contribution', 'logProb', 'topLogProb'] as const) expect(largestDifference(parts[name]!, whole[name]!)).toBeLessThan(2e-5);
+  }
+});
+
+it('streams partial traces that grow into the whole', async () => {
+  const chunked = await open({ chunk: 4 });
+  const partial: Awaited<ReturnType<Engine['route']>>[] = [];
+  const whole = await chunked.route({ text, strategy }, { onPartial: (trace) => partial.push(trace) });
+  expect(partial.map(({ done }) => done)).toEqual([4, 8]);
+  const [t, n] = [whole.tokens.ids.length, whole.experts.length];
+  for (const { affinity, chosen, weight, done } of partial) {
+    expect(affinity!.subarray(0, done * n)).toEqual(whole.affinity!.subarray(0, done * n));
+    expect(affinity!.subarray(done * n, t * n).every(Number.isNaN)).toBe(true);
+    expect(weight.subarray(done * 2, t * 2).every(Number.isNaN)).toBe(true);
+    expect(chosen.subarray(done * 2, t * 2).every((e) => e === -1)).toBe(true);
+  }
+});
+
+it('stops between chunks when cancelled', async () => {
+  const chunked = await open({ chunk: 2 });
+  const abort = new AbortController();
+  const seen: number[] = [];
+  const onProgress = (done: number) => {
+    seen.push(done);
+    if (done === 4) abort.abort();
+  };
+  await expect(chunked.route({ text, strategy }, { signal: abort.signal, onProgress })).rejects.toMatchObject({ code: 'cancelled' });
+  expect(seen).toEqual([2, 4]);
+});
+
+describe('generation', () => {
+  it('routes what it writes as it would route it when given', async () => {
+    const generated = await engine.generate({ text: 'the model', strategy, maxTokens: 12 });
+    expect(generated.text.startsWith('the model')).toBe(true);
+    expect(generated.done).toBe(generated.tokens.ids.length);
+    const given = await engine.route({ text: generated.text, strategy });
+    // Random weights may write what the tokenizer would cut otherwise; up to there the two must agree.
+    let same = 0;
+    while (same < given.tokens.ids.length && given.tokens.ids[same] === generated.tokens.ids[same]) same++;
+    expect(same).toBeGreaterThan(4);
+    expect(largestDifference(generated.logProb!.subarray(0, same), given.logProb!.subarray(0, same))).toBeLessThan(2e-5);
+    expect([...generated.tokens.start.subarray(0, same)]).toEqual([...given.tokens.start.subarray(0, same)]);
+  });
+
+  it('is greedy by default: each token is the likeliest after the one before', async () => {
+    const { tokens, topIds, predictions } = await engine.generate({ text: 'the model', strategy, maxTokens: 8 });
+    const prompt = (await engine.route({ text: 'the model', strategy })).tokens.ids.length;
+    for (let t = prompt; t < tokens.ids.length; t++) expect(tokens.ids[t]).toBe(topIds![(t - 1) * predictions]);
+  });
+
+  it('comes out alike for one seed', async () => {
+    const write = async (seed: number) => (await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed })).text;
+    expect(await write(4)).toBe(await write(4));
+    expect(new Set([await write(4), await write(5), await write(6)]).size).toBeGreaterThan(1);
+  });
+
+  it('refuses options that mean nothing', async () => {
+    for (const wrong of [{ maxTokens: -1 }, { maxTokens: 1.5 }, { maxTokens: 1, temperature: -1 }, { maxTokens: 1, topP: 0 }, { maxTokens: 1, temperature: NaN }]) {
+      await expect(engine.generate({ text, strategy, ...wrong })).rejects.toMatchObject({ code: 'request-invalid' });
+    }
+  });
+});
+
+it('attributes by knocking out each in turn', async () => {
+  const { experts, logProb, change } = await engine.attribute({ text, strategy });
+  expect(experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2']);
+  const without = await engine.route({ text, strategy, interventions: [{ action: 'knock-out', expert: 'beta-10', scope: {} }] });
+  for (let t = 1; t < logProb.length; t++) expect(change[t * 4 + 2]).toBeCloseTo(without.logProb![t]! - logProb[t]!, 5);
+  expect(change.subarray(0, 4).every(Number.isNaN)).toBe(true);
+});
+
+it('scores the text that was predicted, each byte once', async () => {
+  const [score, { logProb }] = [await engine.score({ text, strategy }), await engine.route({ text, strategy })];
+  expect(score.bits).toBeCloseTo(-logProb!.slice(1).reduce((sum, p) => sum + p, 0) / Math.LN2, 4);
+  expect(score.bytes).toBe(Buffer.byteLength(text));
+  expect(score.tokens).toBe(logProb!.length - 1);
+});
+
+it('refuses what the pool does not offer', async () => {
+  const pool = copyOfTinyPool();
+  rmSync(path.join(pool, 'multitask'), { recursive: true });
+  rmSync(path.join(pool, 'experts/Zeta/activation.safetensors'));
+  const poorer = await open({ pool });
+  const { strategies, warnings } = await poorer.pool();
+  expect(strategies).not.toContain('multitask');
+  expect(strategies).not.toContain('average-activation');
+  expect(warnings[0]).toMatch(/multitask/);
+  await expect(poorer.route({ text, strategy: { name: 'multitask' } })).rejects.toMatchObject({ code: 'strategy-unavailable' });
+});
+
+it('serves all strategies after the multitask adapter was asked for as before', async () => {
+  const fresh = await open();
+  const before = await fresh.route({ text, strategy });
+  await fresh.route({ text, strategy: { name: 'multitask' } });
+  const after = await fresh.route({ text, strategy });
+  expect(after.experts).toEqual(before.experts);
+  expect(after.chosen).toEqual(before.chosen);
+  expect(largestDifference(after.logProb!, before.logProb!)).toBeLessThan(2e-5);
+});
+
+it('notices an expert that appears, changes or goes', async () => {
+  const pool = copyOfTinyPool();
+  const watching = await open({ pool });
+  const first = await watching.pool();
+  cpSync(path.join(pool, 'experts/beta-2'), path.join(pool, 'experts/new'), { recursive: true });
+  const second = await watching.pool();
+  expect(second.experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2', 'new']);
+  expect(second.hash).not.toBe(first.hash);
+  expect((await watching.route({ text, strategy })).experts).toHaveLength(5);
+  rmSync(path.join(pool, 'experts/new'), { recursive: true });
+  expect((await watching.pool()).hash).toBe(first.hash);
+});
+
+it('places what it can and names what it cannot', async () => {
+  const pool = copyOfTinyPool();
+  const file = path.join(pool, 'experts/alpha/adapter_model.safetensors');
+  const { readFileSync } = await import('node:fs');
+  // Of the same length, so that the header's offsets still hold.
+  writeFileSync(file, readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'), 'latin1');
+  const { warnings, modules } = await (await open({ pool })).pool();
+  expect(warnings).toEqual([expect.stringMatching(/layers\.9\.mlp\.up_proj \(of alpha\).*looked for/)]);
+  expect(modules).toHaveLength(14);
+});
+
+describe('the cache', () => {
+  const composed = (folder: string) => readdirSync(folder).filter((name) => /^[0-9a-f]{32}$/.test(name));
+
+  it('is used by the next engine, made again when damaged, and kept small', async () => {
+    const own = temporaryFolder();
+    const wanted = await (await open({ cache: own })).route({ text, strategy });
+    const [entry] = composed(own);
+    const model = path.join(own, entry!, 'model.onnx');
+    const made = statSync(model).mtimeMs;
+    await (await open({ cache: own })).route({ text, strategy });
+    expect(statSync(model).mtimeMs).toBe(made);
+
+    for (const spoil of [
+      () => truncateSync(model, 1000),
+      () => appendFileSync(model, 'x'),
+      () => rmSync(path.join(own, entry!, 'experts.bin')),
+      () => writeFileSync(path.join(own, entry!, 'plan.json'), '{}'),
+      () => writeFileSync(path.join(own, entry!, 'seal.json'), 'nonsense'),
+    ]) {
+      spoil();
+      expect((await (await open({ cache: own })).route({ text, strategy })).logProb).toEqual(wanted.logProb);
+    }
+    expect(composed(own)).toHaveLength(1);
+  });
+
+  it('forgets the pools not used for longest', async () => {
+    const own = temporaryFolder();
+    for (let i = 0; i < 6; i++) {
+      const pool = copyOfTinyPool();
+      writeFileSync(path.join(pool, 'base/note.txt'), String(i));
+      await (await open({ pool, cache: own })).pool();
+      for (const name of composed(own)) utimesSync(path.join(own, name), i, i);
+    }
+    expect(composed(own).length).toBeLessThanOrEqual(4);
+  });
+
+  it('never writes into the pool, nor through to its files', async () => {
+    const pool = copyOfTinyPool();
+    const before = readdirSync(pool, { recursive: true }).sort();
+    await (await open({ pool, cache: temporaryFolder() })).route({ text, strategy });
+    expect(readdirSync(pool, { recursive: true }).sort()).toEqual(before);
+  });
+
+  it('that cannot be made is an error', async () => {
+    const file = path.join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    await expect(createEngine({ pool: tinyPool, cache: path.join(file, 'cache'), threads: 1, chunk: 8 })).rejects.toMatchObject({ code: 'io' });
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+it('refuses requests once it is disposed', async () => {
+  const closing = await open();
+  closing.dispose();
+  await expect(closing.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/engine/compose.js';
+import { sampleToken, seededRandom } from '../../src/engine/sample.js';
+import { StrategySteering, never } from '../../src/engine/steering.js';
+import { nearest } from '../../src/engine/retrieval.js';
+import type { Intervention, Strategy } from '../../src/trace/trace.js';
+
+/** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
+const plan: Plan = {
+  modules: [
+    { path: 'model.layers.0.mlp.up_proj', layer: 0, kind: 'up' },
+    { path: 'model.layers.1.mlp.up_proj', layer: 1, kind: 'up' },
+  ],
+  rows: [0, 1],
+  widths: [4, 4],
+  experts: ['a', 'b', 'c'],
+  adapts: [true, true, true, true, true, false],
+  scored: {
+    phatgoose: [true, true, true, true, false, false],
+    'average-activation': [true, true, true, true, true, true],
+    arrow: [true, true, true, true, true, false],
+  },
+  routers: [],
+  warnings: [],
+  bytes: 0,
+};
+const phatgoose: Strategy = { name: 'phatgoose', k: 2 };
+const inputs = (strategy: Strategy, interventions: Intervention[] = [], done = 0, t = 1) => {
+  const { bias, fixed, share } = new StrategySteering(plan, strategy, interventions).inputs(done, t);
+  return { bias: [...bias].map((b) => (b === Math.fround(never) ? 'never' : b)), fixed: [...fixed], share: [...share] };
+};
+
+describe('a strategy', () => {
+  it('routes among those that take part', () => {
+    expect(inputs(phatgoose)).toEqual({ bias: [0, 0, 0, 0, 'never', 'never'], fixed: [0, 0, 0, 0, 0, 0], share: [1, 1] });
+    expect(inputs({ name: 'arrow', k: 2 }).bias).toEqual([0, 0, 0, 0, 0, 'never']);
+  });
+
+  it.each<[Strategy, number[], number]>([
+    [{ name: 'base' }, [0, 0, 0, 0, 0, 0], 1],
+    [{ name: 'single', expert: 'c' }, [0, 0, 1, 0, 0, 0], 1],
+    [{ name: 'retrieval', expert: 'b' }, [0, 1, 0, 0, 1, 0], 1],
+    [{ name: 'merged' }, [1, 1, 1, 1, 1, 0].map((w) => Math.fround(w / 3)), 3],
+  ])('gives weights: %j', (strategy, fixed, width) => {
+    expect(inputs(strategy)).toMatchObject({ fixed, share: [0, 0] });
+    expect(new StrategySteering(plan, strategy, []).width).toBe(width);
+  });
+
+  it('has no more choices than experts, and at least one', () => {
+    expect(new StrategySteering(plan, { name: 'phatgoose', k: 9 }, []).k).toBe(3);
+    for (const k of [0, -1, 1.5, NaN]) {
+      expect(() => new StrategySteering(plan, { name: 'phatgoose', k }, [])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
+    }
+    expect(() => new StrategySteering(plan, { name: 'single', expert: 'x' }, [])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
+  });
+});
+
+describe('an intervention', () => {
+  const out = (expert: string, scope = {}): Intervention => ({ action: 'knock-out', expert, scope });
+  const force = (expert: string, scope = {}): Intervention => ({ action: 'force', expert, scope });
+  const tilt = (expert: string, amount: number, scope = {}): Intervention => ({ action: 'tilt', expert, amount, scope });
+
+  it('knocks out: never chosen, no given weight', () => {
+    expect(inputs(phatgoose, [out('a')])).toMatchObject({ bias: ['never', 0, 0, 'never', 'never', 'never'], share: [1, 0] });
+    expect(inputs({ name: 'merged' }, [out('a', { layer: 0 })]).fixed.slice(0, 3)).toEqual([0, Math.fround(1 / 3), Math.fround(1 / 3)]);
+  });
+
+  it('leaves nobody: then nobody has a weight', () => {
+    expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).share).toEqual([0, 0]);
+  });
+
+  it('forces one, where it has an adapter', () => {
+    expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], share: [0, 0] });
+  });
+
+  it('tilts', () => {
+    expect(inputs(phatgoose, [tilt('b', 1.5, { module: 'model.layers.0.mlp.up_proj' })]).bias).toEqual([0, 1.5, 0, 0, 'never', 'never']);
+  });
+
+  it('wins over an earlier one where they meet', () => {
+    expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
+    expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({ fixed: [0, 0, 0, 1, 0, 0], share: [1, 0] });
+    expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], share: [0, 0] });
+    expect(inputs(phatgoose, [force('a'), force('b')]).fixed.slice(0, 3)).toEqual([0, 1, 0]);
+  });
+
+  it('holds for one token, counted from the text\'s first in every chunk', () => {
+    const third = [out('a', { token: 3, layer: 0 })];
+    expect(inputs(phatgoose, third, 2, 2).bias.map((b) => b === 'never')).toEqual([false, false, false, false, true, true, true, false, false, false, true, true]);
+    expect(inputs(phatgoose, third, 4, 1).bias[0]).toBe(0);
+    expect(inputs(phatgoose, third, 2, 2).share).toEqual([1, 1, 1, 1]);
+  });
+
+  it('holds for one kind', () => {
+    expect(inputs(phatgoose, [tilt('a', 1, { kind: 'q' })]).bias[0]).toBe(0);
+    expect(inputs(phatgoose, [tilt('a', 1, { kind: 'up' })]).bias[0]).toBe(1);
+  });
+
+  it('names an expert that is there', () => {
+    expect(() => inputs(phatgoose, [out('x')])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
+  });
+});
+
+describe('a sample', () => {
+  const logits = Float32Array.of(1, 3, 3, -2);
+
+  it('is the likeliest, the first of two alike, without temperature', () => {
+    expect(sampleToken(logits, 0, 1, seededRandom(1))).toBe(1);
+  });
+
+  it('comes out alike for one seed, and as often as it is likely', () => {
+    const draw = (seed: number) => {
+      const random = seededRandom(seed);
+      return Array.from({ length: 4000 }, () => sampleToken(logits, 1, 1, random));
+    };
+    expect(draw(7)).toEqual(draw(7));
+    expect(draw(7)).not.toEqual(draw(8));
+    const total = Math.E ** 1 + 2 * Math.E ** 3 + Math.E ** -2;
+    expect(draw(7).filter((id) => id === 0).length / 4000).toBeCloseTo(Math.E / total, 1);
+  });
+
+  it('is drawn from the smallest set with probability enough', () => {
+    const random = seededRandom(3);
+    for (let i = 0; i < 200; i++) expect([1, 2]).toContain(sampleToken(logits, 1, 0.9, random));
+    for (let i = 0; i < 50; i++) expect(sampleToken(logits, 1, 0.1, random)).toBe(1);
+  });
+});
+
+it('retrieves the owner of the nearest example, whatever its scale', () => {
+  const examples = (rows: number[][], scales: number[]) => ({ count: rows.length, width: 2, embeddings: Int8Array.from(rows.flat()), scales: Float32Array.from(scales) });
+  const owners = [
+    { id: 'x', examples: examples([[127, 0], [90, 90]], [1 / 127, 1 / 127.3]) },
+    { id: 'y', examples: examples([[0, 64]], [1 / 64]) },
+    { id: 'of another model', examples: { ...examples([[127, 0]], [9]), width: 1 } },
+  ];
+  expect(nearest(Float32Array.of(0.1, 0.99), owners)).toBe('y');
+  expect(nearest(Float32Array.of(0.8, 0.6), owners)).toBe('x');
+  expect(nearest(Float32Array.of(1, 0), [])).toBeUndefined();
+});

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { continuationOffsets } from '../../src/engine/continuation.js';
+import { Tokenizer } from '../../src/engine/tokenizer.js';
+import { root, temporaryFolder, tinyPool } from './support.js';
+
+const files = {
+  tiny: path.join(tinyPool, 'base/tokenizer.json'),
+  shipped: path.join(root, 'models/smollm2-135m/base/tokenizer.json'),
+};
+
+const texts: Record<string, string> = {
+  'an emoji': 'a🦢b',
+  'emoji joined to one': '👩\u200d🔬!',
+  'combining marks': 'cafe\u0301 e\u0301',
+  'line ends': 'a\r\nb\rc\n\n',
+  tabs: '\t\tif (x)\t{',
+  NUL: 'a\0b\0',
+  'Chinese and Arabic': '漢字 العربية',
+  'no ASCII at all': '🦢🦢🦢',
+  'a special token written out': 'x <|endoftext|> y',
+  'a selection that begins inside a word': 'ction that begins',
+  'a byte order mark': '\uFEFFa',
+  'spaces only': '    ',
+};
+
+for (const [name, file] of Object.entries(files)) {
+  describe.skipIf(!existsSync(file))(`the tokenizer of the ${name} pool`, () => {
+    it.each(Object.entries(texts))('covers %s without a gap, in UTF-16 units', async (_, text) => {
+      const { ids, start, end } = await new Tokenizer(file).encode(text);
+      let at = 0;
+      for (let i = 0; i < ids.length; i++) {
+        if (start[i] === -1) {
+          expect(end[i]).toBe(-1);
+          continue;
+        }
+        expect(start[i]!).toBeLessThan(end[i]!);
+        // Either next to the token before, or of the same character as it.
+        if (start[i] !== at) expect(start[i]!).toBe(start[i - 1]!);
+        at = end[i]!;
+        // Never between the halves of a surrogate pair.
+        for (const offset of [start[i]!, at]) expect(/[\udc00-\udfff]/.test(text[offset] ?? '')).toBe(false);
+      }
+      expect(at).toBe(text.length);
+    });
+
+    it.each(['a\ud800b', '\udc00', 'x\ud83e', '\udd22\ud83e!'])('takes a lone surrogate for U+FFFD, offsets unmoved: %j', async (text) => {
+      const tokenizer = new Tokenizer(file);
+      const [odd, plain] = [await tokenizer.encode(text), await tokenizer.encode(text.replace(/[\ud800-\udfff]/g, '\uFFFD'))];
+      expect(odd).toEqual(plain);
+      expect(Math.max(...odd.end)).toBe(text.length);
+    });
+
+    it('puts in a special token of its own, which is no text', async () => {
+      const { start, end } = await new Tokenizer(file).encode('text');
+      expect([start[0], end[0]]).toEqual([-1, -1]);
+      expect(start[1]).toBe(0);
+    });
+
+    it('writes tokens as a person reads them', async () => {
+      const tokenizer = new Tokenizer(file);
+      const { text } = await tokenizer.encode('the the\n🦢漢');
+      expect(text.slice(1, 3)).toEqual(['the', ' the']);
+      expect(text).toContain('\n');
+      for (const token of text) expect(token).not.toMatch(/Ġ|Ċ|\uFFFD/);
+    });
+
+    it('gives back the text of ids', async () => {
+      const tokenizer = new Tokenizer(file);
+      const text = 'def f(x):\r\n\treturn "🦢" # é\n';
+      expect(await tokenizer.decode([...(await tokenizer.encode(text)).ids])).toBe(text);
+    });
+  });
+}
+
+it('keeps offsets into the original where a normaliser changes lengths', async () => {
+  const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
+  // NFKC makes one ligature two letters, and two code points of a letter with its mark one.
+  json['normalizer'] = { type: 'NFKC' };
+  const file = path.join(temporaryFolder(), 'tokenizer.json');
+  writeFileSync(file, JSON.stringify(json));
+  const text = '🦢ﬁe\u0301x';
+  const { start, end } = await new Tokenizer(file).encode(text);
+  const pieces = [...start].map((from, i) => (from < 0 ? '' : text.slice(from, end[i])));
+  expect(pieces).toContain('ﬁ');
+  expect(pieces.at(-1)).toBe('x');
+  expect(end.at(-1)).toBe(text.length);
+});
+
+it('does not cut a text, whatever length its file says', async () => {
+  const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
+  json['truncation'] = { direction: 'Right', max_length: 4, strategy: 'LongestFirst', stride: 0 };
+  const file = path.join(temporaryFolder(), 'tokenizer.json');
+  writeFileSync(file, JSON.stringify(json));
+  const text = 'the model routes each token';
+  expect((await new Tokenizer(file).encode(text)).end.at(-1)).toBe(text.length);
+});
+
+it('says what is wrong with a file that is none', () => {
+  const file = path.join(temporaryFolder(), 'tokenizer.json');
+  for (const content of ['', '{}', 'nonsense', '{"model": 1}']) {
+    writeFileSync(file, content);
+    expect(() => new Tokenizer(file)).toThrow(expect.objectContaining({ code: 'tokenizer-invalid' }));
+  }
+});
+
+it('places generated tokens, also those that end inside a character', () => {
+  const swan = '🦢';
+  const { start, end } = continuationOffsets(['a', 'a\uFFFD', 'a\uFFFD', `a${swan}`, `a${swan}`, `a${swan} b`], `a${swan} b`);
+  expect([...start]).toEqual([0, 1, -1, 1, -1, 3]);
+  expect([...end]).toEqual([1, 3, -1, 3, -1, 5]);
+});
