@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import { type Progress, withPatientProgress } from '../host/progress.js';
-import { firstPart, rangeOf, spansToRoute } from '../host/texts.js';
+import { activeEditor, firstPart, rangeOf, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
@@ -14,7 +14,7 @@ const attempts = 5;
 export const routeSelection: Command = {
   id: 'gander.routeSelection',
   async run(parts) {
-    const editor = vscode.window.activeTextEditor;
+    const editor = await activeEditor();
     if (!editor) throw noEditor();
     const { document } = editor;
     const spans = spansToRoute(editor);

@@ -25,6 +25,23 @@ export function editorsOf(uri: string): vscode.TextEditor[] {
     .sort((a, b) => Number(b === active) - Number(a === active));
 }
 
+/** Milliseconds. A window that has just opened tells the extension host of its editors a moment later. */
+const editorPatience = 500;
+
+/** The editor with the focus; asked when the window has just opened, it waits a moment for one. */
+export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
+  if (vscode.window.activeTextEditor) return vscode.window.activeTextEditor;
+  return new Promise((resolve) => {
+    const done = (editor: vscode.TextEditor | undefined) => {
+      clearTimeout(timer);
+      listening.dispose();
+      resolve(editor);
+    };
+    const timer = setTimeout(() => done(vscode.window.activeTextEditor), editorPatience);
+    const listening = vscode.window.onDidChangeActiveTextEditor((editor) => editor && done(editor));
+  });
+}
+
 /** The selections that are not empty in the order of the text, or the whole document. */
 export function spansToRoute(editor: vscode.TextEditor): Span[] {
   const { document } = editor;

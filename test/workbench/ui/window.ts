@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { launchBrowser, openWorkbench, startServer, type Server } from '../harness/vscode.mjs';
-import { webview } from '../harness/workbench.mjs';
+import { runCommand, webview } from '../harness/workbench.mjs';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const artifacts = path.join(root, 'artifacts/ui');
@@ -59,8 +59,15 @@ export class Window {
     await this.page.screenshot({ path: path.join(artifacts, `${name}.png`) });
   }
 
+  /** What the window has said and nobody has cleared. */
   async notifications(): Promise<string[]> {
-    return this.page.locator('.notification-list-item-message').allInnerTexts();
+    const center = this.page.locator('.notifications-center.visible');
+    await this.page.keyboard.press('Escape');
+    await runCommand(this.page, 'Notifications: Show Notifications');
+    await center.waitFor();
+    const said = await center.locator('.notification-list-item-message').allInnerTexts();
+    await runCommand(this.page, 'Notifications: Hide Notifications');
+    return said;
   }
 
   async close(): Promise<void> {
@@ -75,6 +82,8 @@ export async function witnessed(window: Window, name: string, body: () => Promis
     await body();
   } catch (error) {
     await window.shot(`failed-${name.replace(/\W+/g, '-')}`).catch(() => undefined);
+    const said = await window.notifications().catch(() => []);
+    if (said.length > 0) throw new Error(`the window said: ${said.join(' | ')}`, { cause: error });
     throw error;
   }
 }
