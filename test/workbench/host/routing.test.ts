@@ -1,4 +1,6 @@
 import * as assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import { closeAll, hearing, hover, pause, routed, select, set, show, until, useTinyPool } from './helpers.js';
@@ -217,4 +219,22 @@ describe('what cannot be routed', () => {
     const editor = vscode.window.activeTextEditor!;
     assert.equal((await routed(api, editor)).main.trace!.text, 'geese');
   });
+});
+
+describe('the pool that Gander brings along', () => {
+  let api: TestApi;
+  before(async function () {
+    api = await useTinyPool();
+    if (!existsSync(path.join(api.parts.engines.bundledPool, 'pool.json'))) this.skip();
+    await set('pool', undefined);
+  });
+  after(useTinyPool);
+  afterEach(closeAll);
+
+  it('is used when nothing is set, and answers a hover', async () => {
+    const editor = await show('def total(rows):\n    return sum(row["price"] for row in rows)\n');
+    const { main } = await routed(api, editor);
+    assert.equal(main.trace!.experts.length, 12);
+    assert.match(await hover(editor.document, 20), /[A-L] \w+ +█/);
+  }).timeout(120_000);
 });
