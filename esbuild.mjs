@@ -26,9 +26,23 @@ const node = {
   external: ['vscode', 'onnxruntime-node', 'tokenizers'],
 };
 
+/**
+ * What the extension imports dynamically is in a file of its own: VS Code reads all of extension.cjs to activate it.
+ * @type {esbuild.Plugin}
+ */
+const lazily = {
+  name: 'lazily',
+  setup: (b) => {
+    b.onResolve({ filter: /^\./ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './lazy.cjs', external: true } : undefined,
+    );
+  },
+};
+
 /** @type {esbuild.BuildOptions[]} */
 const all = [
-  { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs` },
+  { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [lazily] },
+  { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs` },
   { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
   {

@@ -10,7 +10,14 @@ const mostBytes = 300e6;
 
 const needed = [
   ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png'],
-  ...['dist/extension.cjs', 'dist/engine.cjs', 'dist/cli.cjs', 'dist/webview/panel.js', 'dist/webview/panel.css'],
+  ...[
+    'dist/extension.cjs',
+    'dist/lazy.cjs',
+    'dist/engine.cjs',
+    'dist/cli.cjs',
+    'dist/webview/panel.js',
+    'dist/webview/panel.css',
+  ],
   ...['onnxruntime-node/dist/index.js', 'onnxruntime-common/dist/cjs/index.js', 'tokenizers/index.js'].map(
     (file) => `dist/node_modules/${file}`,
   ),

@@ -50,6 +50,7 @@ export const rooms = {
     types: [contract],
     packages: editor,
   },
+  'src/lazy.ts': { from: ['src/panel', 'src/trace'] },
   'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
   'src/evaluate': { from: ['src/engine', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:', 'd3-'] },
   webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['@vscode-elements/elements', 'd3-'] },

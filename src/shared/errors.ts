@@ -53,6 +53,9 @@ export class GanderError extends Error {
   /** Anything thrown, as a GanderError; what is not one already is `internal`. */
   static from(thrown: unknown): GanderError {
     if (thrown instanceof GanderError) return thrown;
+    // Another bundle of this program has a class of its own.
+    if (thrown instanceof Error && thrown.name === 'GanderError' && 'code' in thrown && 'remedy' in thrown)
+      return new GanderError(thrown.code as ErrorCode, thrown.message, thrown.remedy as string, { cause: thrown });
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new GanderError('internal', message, 'Please report this with the Gander log.', { cause: thrown });
   }

@@ -1,0 +1,3 @@
+/** What activation does without: dist/lazy.cjs, loaded by the first dynamic import. The validator is most of it. */
+export * from './panel/messages.js';
+export * from './trace/file.js';
