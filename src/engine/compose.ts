@@ -3,7 +3,6 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  existsSync,
   linkSync,
   openSync,
   readFileSync,
@@ -21,6 +20,7 @@ import {
   type ModelProto,
   type TensorProto,
   externalOf,
+  holdsWhatItDeclares,
   opset,
   parseModel,
   setExternal,
@@ -77,9 +77,14 @@ export interface Composed {
 /** Hashes of a pool's content; the cache's key and what a trace names its pool by. */
 export function poolHash(pool: Pool, cache: Cache): string {
   const hash = createHash('sha256');
-  const add = (name: string, file: string) => hash.update(`${name}\0${existsSync(file) ? cache.hash(file) : ''}\0`);
-  for (const file of filesBeside(pool)) add(path.relative(pool.folder, file), file);
-  add('tokenizer', pool.base.tokenizer);
+  const add = (file: string) => {
+    const name = path.relative(pool.folder, file);
+    hash.update(`${name}\0${isFileInside(pool.folder, name) ? cache.hash(file) : ''}\0`);
+  };
+  // Beside the model lies its external data, under whatever name.
+  const beside = path.dirname(pool.base.model);
+  for (const name of readdirSync(beside).sort()) add(path.join(beside, name));
+  add(pool.base.tokenizer);
   for (const expert of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])]) {
     for (const name of [
       'adapter_config.json',
@@ -88,20 +93,21 @@ export function poolHash(pool: Pool, cache: Cache): string {
       'activation.safetensors',
       'examples.safetensors',
     ]) {
-      add(`${expert.id}/${name}`, path.join(expert.folder, name));
+      add(path.join(expert.folder, name));
     }
   }
   cache.save();
   return hash.digest('hex');
 }
 
-/** All that lies beside the model: its external data, under whatever name, is among it. */
-function filesBeside(pool: Pool): string[] {
-  const folder = path.dirname(pool.base.model);
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => path.join(folder, name))
-    .sort();
+/** Nothing but ordinary files of the pool is read, not even to be hashed: a link may lead to a device without an end. */
+function isFileInside(folder: string, name: string): boolean {
+  try {
+    fileInside(folder, name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -311,7 +317,15 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
   const links = new Map<string, string>();
   for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
     const external = externalOf(tensor);
-    if (!external) continue;
+    const misfit = () =>
+      invalidBase(
+        `The tensor "${tensor.name.slice(0, 80)}" is not where or not as large as it says`,
+        'Fetch the pool again.',
+      );
+    if (!external) {
+      if (!holdsWhatItDeclares(tensor)) throw misfit();
+      continue;
+    }
     const { location, offset, length } = external;
     if (!sizes.has(location)) {
       // Inside the model's own folder, which is inside the pool.
@@ -320,16 +334,10 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
       linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
       sizes.set(location, statSync(file).size);
     }
-    const wanted = length ?? sizes.get(location)! - offset;
-    if (
-      !Number.isSafeInteger(offset) ||
-      !Number.isSafeInteger(wanted) ||
-      offset < 0 ||
-      wanted < 0 ||
-      offset + wanted > sizes.get(location)!
-    ) {
-      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" lies outside its data file`, 'Fetch the pool again.');
-    }
+    const size = sizes.get(location)!;
+    const wanted = length ?? size - offset;
+    const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
+    if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
     setExternal(tensor, links.get(location)!, offset, wanted);
   }
   const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);

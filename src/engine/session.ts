@@ -29,6 +29,20 @@ export async function openSession(file: string, threads: number): Promise<ort.In
   }
 }
 
+/** @throws GanderError `base-invalid` when onnxruntime fails: the inputs are ours, so it is the model that is at odds with itself. */
+async function runSession(
+  session: ort.InferenceSession,
+  feeds: Record<string, ort.Tensor>,
+  outputs: string[],
+): Promise<Record<string, ort.Tensor>> {
+  try {
+    return (await session.run(feeds, outputs)) as Record<string, ort.Tensor>;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new GanderError('base-invalid', `The model cannot be run: ${message}`, 'Fetch the pool again.', { cause });
+  }
+}
+
 /** Past keys and values of one text, as the graph gave them. */
 export type Past = ReadonlyMap<string, ort.Tensor>;
 
@@ -112,7 +126,7 @@ export class RoutedSession {
       [names.targets]: new ort.Tensor('int64', BigInt64Array.from(targets, BigInt), [1, t, 1]),
       ...this.#routersOf(steering.router),
     };
-    const outputs = await this.#session.run(feeds, [...traceOutputs, ...this.#past.outputs]);
+    const outputs = await runSession(this.#session, feeds, [...traceOutputs, ...this.#past.outputs]);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- each output has its own array type
     const data = <T>(name: string) => outputs[name]!.data as T;
     return {
@@ -165,7 +179,10 @@ export class BaseSession {
 
   /** @returns logits [T, V] */
   async run(ids: Int32Array, done: number, past: Past | undefined): Promise<{ past: Past; logits: Float32Array }> {
-    const outputs = await this.session.run(this.#past.feeds(ids, done, past), ['logits', ...this.#past.outputs]);
+    const outputs = await runSession(this.session, this.#past.feeds(ids, done, past), [
+      'logits',
+      ...this.#past.outputs,
+    ]);
     return {
       past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
       logits: outputs['logits']!.data as Float32Array,
@@ -250,7 +267,9 @@ export class Embedder {
     for (const name of this.session.inputNames) {
       if (all[name]) feeds[name] = new ort.Tensor('int64', BigInt64Array.from(all[name]), [1, t]);
     }
-    const output = (await this.session.run(feeds))[this.session.outputNames[0]!]!;
+    const output = (await runSession(this.session, feeds, [this.session.outputNames[0]!]))[
+      this.session.outputNames[0]!
+    ]!;
     const hidden = output.data as Float32Array;
     const width = output.dims.at(-1)!;
     const mean = new Float32Array(width);

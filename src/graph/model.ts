@@ -191,3 +191,47 @@ export function externalOf(
     length: length === undefined ? undefined : Number(length),
   };
 }
+
+/** Of one number of a type. */
+const bits: Readonly<Record<number, number>> = {
+  [TensorProto_DataType.FLOAT]: 32,
+  [TensorProto_DataType.DOUBLE]: 64,
+  [TensorProto_DataType.FLOAT16]: 16,
+  [TensorProto_DataType.BFLOAT16]: 16,
+  [TensorProto_DataType.INT64]: 64,
+  [TensorProto_DataType.UINT64]: 64,
+  [TensorProto_DataType.INT32]: 32,
+  [TensorProto_DataType.UINT32]: 32,
+  [TensorProto_DataType.INT16]: 16,
+  [TensorProto_DataType.UINT16]: 16,
+  [TensorProto_DataType.INT8]: 8,
+  [TensorProto_DataType.UINT8]: 8,
+  [TensorProto_DataType.BOOL]: 8,
+  [TensorProto_DataType.INT4]: 4,
+  [TensorProto_DataType.UINT4]: 4,
+};
+
+/**
+ * Whether a tensor has as many numbers as its dimensions say, so that nobody makes room for more on the strength of a
+ * declaration alone.
+ *
+ * @param external bytes it has in another file, if it lies in one
+ */
+export function holdsWhatItDeclares(tensor: TensorProto, external?: number): boolean {
+  const width = bits[tensor.dataType];
+  // Strings and types that are newer than this list: onnxruntime knows.
+  if (width === undefined) return external === undefined;
+  if (tensor.dims.some((d) => d < 0n)) return false;
+  const elements = tensor.dims.reduce((product, d) => product * d, 1n);
+  const bytes = (elements * BigInt(width) + 7n) / 8n;
+  if (external !== undefined) return bytes === BigInt(external);
+  if (tensor.rawData.length > 0) return bytes === BigInt(tensor.rawData.length);
+  const listed = Math.max(
+    tensor.floatData.length,
+    tensor.int32Data.length,
+    tensor.int64Data.length,
+    tensor.doubleData.length,
+    tensor.uint64Data.length,
+  );
+  return elements === BigInt(listed) || (width === 4 && (elements + 1n) / 2n === BigInt(listed));
+}

@@ -210,7 +210,10 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
   base.output[0] = own('y');
   builder.constant(externalFloats(own('up'), [width, dOut], up.location, up.offset));
   const between = ['y', 'unit', ...(bias ? ['product'] : []), ...(flat ? [] : ['sum'])];
-  builder.declare({ [own('base')]: [tokens, 1], ...Object.fromEntries(between.map((what) => [own(what), [tokens, dOut]])) });
+  builder.declare({
+    [own('base')]: [tokens, 1],
+    ...Object.fromEntries(between.map((what) => [own(what), [tokens, dOut]])),
+  });
   builder.after(base, [
     ...(bias ? [node('Sub', [own('y'), bias], [own('product')])] : []),
     // For its second output, which costs a quarter of what ReduceL2 takes over long rows.

@@ -1,5 +1,15 @@
 /** The engine in this process, on the tiny pool. */
-import { appendFileSync, cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
@@ -38,7 +48,10 @@ describe('a text', () => {
   it('as long as the context is routed, one token longer is refused with the limit', async () => {
     // A letter and a line end are a token each, and there is one before them.
     expect((await engine.route({ text: 'a\n'.repeat(127) + 'a', strategy })).done).toBe(256);
-    await expect(engine.route({ text: 'a\n'.repeat(128), strategy })).rejects.toMatchObject({ code: 'text-too-long', message: expect.stringContaining('256') as string });
+    await expect(engine.route({ text: 'a\n'.repeat(128), strategy })).rejects.toMatchObject({
+      code: 'text-too-long',
+      message: expect.stringContaining('256') as string,
+    });
   });
 });
 
@@ -48,13 +61,20 @@ it('does not generate past the context', async () => {
 });
 
 it('never chooses who is knocked out, and gives the weights to the others', async () => {
-  const trace = await engine.route({ text, strategy, interventions: [{ action: 'knock-out', expert: 'alpha', scope: {} }] });
+  const trace = await engine.route({
+    text,
+    strategy,
+    interventions: [{ action: 'knock-out', expert: 'alpha', scope: {} }],
+  });
   expect(trace.chosen.includes(1)).toBe(false);
-  for (let cell = 0; cell < trace.weight.length; cell += 2) expect(trace.weight[cell]! + trace.weight[cell + 1]!).toBeCloseTo(1, 5);
+  for (let cell = 0; cell < trace.weight.length; cell += 2)
+    expect(trace.weight[cell]! + trace.weight[cell + 1]!).toBeCloseTo(1, 5);
 });
 
 it('has no choice where all are knocked out, and then is the base', async () => {
-  const interventions = ['Zeta', 'alpha', 'beta-10', 'beta-2'].map((expert) => ({ action: 'knock-out', expert, scope: {} }) as const);
+  const interventions = ['Zeta', 'alpha', 'beta-10', 'beta-2'].map(
+    (expert) => ({ action: 'knock-out', expert, scope: {} }) as const,
+  );
   const silenced = await engine.route({ text, strategy, interventions });
   expect(silenced.chosen.every((e) => e === -1)).toBe(true);
   expect(silenced.weight.every((w) => w === 0)).toBe(true);
@@ -62,7 +82,11 @@ it('has no choice where all are knocked out, and then is the base', async () => 
 });
 
 it('is single(e) when e is forced everywhere', async () => {
-  const forced = await engine.route({ text, strategy, interventions: [{ action: 'force', expert: 'beta-2', scope: {} }] });
+  const forced = await engine.route({
+    text,
+    strategy,
+    interventions: [{ action: 'force', expert: 'beta-2', scope: {} }],
+  });
   const single = await engine.route({ text, strategy: { name: 'single', expert: 'beta-2' } });
   expect(forced.logProb).toEqual(single.logProb);
 });
@@ -72,7 +96,8 @@ it('gives the same whatever the chunk', async () => {
   for (const chunk of [1, 2, 5]) {
     const parts = await (await open({ chunk })).route({ text, strategy });
     expect(parts.chosen).toEqual(whole.chosen);
-    for (const name of ['affinity', 'weight', 'contribution', 'logProb', 'topLogProb'] as const) expect(largestDifference(parts[name]!, whole[name]!)).toBeLessThan(2e-5);
+    for (const name of ['affinity', 'weight', 'contribution', 'logProb', 'topLogProb'] as const)
+      expect(largestDifference(parts[name]!, whole[name]!)).toBeLessThan(2e-5);
   }
 });
 
@@ -98,7 +123,9 @@ it('stops between chunks when cancelled', async () => {
     seen.push(done);
     if (done === 4) abort.abort();
   };
-  await expect(chunked.route({ text, strategy }, { signal: abort.signal, onProgress })).rejects.toMatchObject({ code: 'cancelled' });
+  await expect(chunked.route({ text, strategy }, { signal: abort.signal, onProgress })).rejects.toMatchObject({
+    code: 'cancelled',
+  });
   expect(seen).toEqual([2, 4]);
 });
 
@@ -112,7 +139,9 @@ describe('generation', () => {
     let same = 0;
     while (same < given.tokens.ids.length && given.tokens.ids[same] === generated.tokens.ids[same]) same++;
     expect(same).toBeGreaterThan(4);
-    expect(largestDifference(generated.logProb!.subarray(0, same), given.logProb!.subarray(0, same))).toBeLessThan(2e-5);
+    expect(largestDifference(generated.logProb!.subarray(0, same), given.logProb!.subarray(0, same))).toBeLessThan(
+      2e-5,
+    );
     expect([...generated.tokens.start.subarray(0, same)]).toEqual([...given.tokens.start.subarray(0, same)]);
   });
 
@@ -123,13 +152,20 @@ describe('generation', () => {
   });
 
   it('comes out alike for one seed', async () => {
-    const write = async (seed: number) => (await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed })).text;
+    const write = async (seed: number) =>
+      (await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed })).text;
     expect(await write(4)).toBe(await write(4));
     expect(new Set([await write(4), await write(5), await write(6)]).size).toBeGreaterThan(1);
   });
 
   it('refuses options that mean nothing', async () => {
-    for (const wrong of [{ maxTokens: -1 }, { maxTokens: 1.5 }, { maxTokens: 1, temperature: -1 }, { maxTokens: 1, topP: 0 }, { maxTokens: 1, temperature: NaN }]) {
+    for (const wrong of [
+      { maxTokens: -1 },
+      { maxTokens: 1.5 },
+      { maxTokens: 1, temperature: -1 },
+      { maxTokens: 1, topP: 0 },
+      { maxTokens: 1, temperature: NaN },
+    ]) {
       await expect(engine.generate({ text, strategy, ...wrong })).rejects.toMatchObject({ code: 'request-invalid' });
     }
   });
@@ -138,7 +174,11 @@ describe('generation', () => {
 it('attributes by knocking out each in turn', async () => {
   const { experts, logProb, change } = await engine.attribute({ text, strategy });
   expect(experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2']);
-  const without = await engine.route({ text, strategy, interventions: [{ action: 'knock-out', expert: 'beta-10', scope: {} }] });
+  const without = await engine.route({
+    text,
+    strategy,
+    interventions: [{ action: 'knock-out', expert: 'beta-10', scope: {} }],
+  });
   for (let t = 1; t < logProb.length; t++) expect(change[t * 4 + 2]).toBeCloseTo(without.logProb![t]! - logProb[t]!, 5);
   expect(change.subarray(0, 4).every(Number.isNaN)).toBe(true);
 });
@@ -159,7 +199,9 @@ it('refuses what the pool does not offer', async () => {
   expect(strategies).not.toContain('multitask');
   expect(strategies).not.toContain('average-activation');
   expect(warnings[0]).toMatch(/multitask/);
-  await expect(poorer.route({ text, strategy: { name: 'multitask' } })).rejects.toMatchObject({ code: 'strategy-unavailable' });
+  await expect(poorer.route({ text, strategy: { name: 'multitask' } })).rejects.toMatchObject({
+    code: 'strategy-unavailable',
+  });
 });
 
 it('serves all strategies after the multitask adapter was asked for as before', async () => {
@@ -190,7 +232,11 @@ it('places what it can and names what it cannot', async () => {
   const file = path.join(pool, 'experts/alpha/adapter_model.safetensors');
   const { readFileSync } = await import('node:fs');
   // Of the same length, so that the header's offsets still hold.
-  writeFileSync(file, readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'), 'latin1');
+  writeFileSync(
+    file,
+    readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'),
+    'latin1',
+  );
   const { warnings, modules } = await (await open({ pool })).pool();
   expect(warnings).toEqual([expect.stringMatching(/layers\.9\.mlp\.up_proj \(of alpha\).*looked for/)]);
   expect(modules).toHaveLength(14);
@@ -242,7 +288,9 @@ describe('the cache', () => {
   it('that cannot be made is an error', async () => {
     const file = path.join(temporaryFolder(), 'file');
     writeFileSync(file, '');
-    await expect(createEngine({ pool: tinyPool, cache: path.join(file, 'cache'), threads: 1, chunk: 8 })).rejects.toMatchObject({ code: 'io' });
+    await expect(
+      createEngine({ pool: tinyPool, cache: path.join(file, 'cache'), threads: 1, chunk: 8 }),
+    ).rejects.toMatchObject({ code: 'io' });
     expect(existsSync(file)).toBe(true);
   });
 });

@@ -32,7 +32,11 @@ const inputs = (strategy: Strategy, interventions: Intervention[] = [], done = 0
 
 describe('a strategy', () => {
   it('routes among those that take part', () => {
-    expect(inputs(phatgoose)).toEqual({ bias: [0, 0, 0, 0, 'never', 'never'], fixed: [0, 0, 0, 0, 0, 0], share: [1, 1] });
+    expect(inputs(phatgoose)).toEqual({
+      bias: [0, 0, 0, 0, 'never', 'never'],
+      fixed: [0, 0, 0, 0, 0, 0],
+      share: [1, 1],
+    });
     expect(inputs({ name: 'arrow', k: 2 }).bias).toEqual([0, 0, 0, 0, 0, 'never']);
   });
 
@@ -49,20 +53,36 @@ describe('a strategy', () => {
   it('has no more choices than experts, and at least one', () => {
     expect(new StrategySteering(plan, { name: 'phatgoose', k: 9 }, []).k).toBe(3);
     for (const k of [0, -1, 1.5, NaN]) {
-      expect(() => new StrategySteering(plan, { name: 'phatgoose', k }, [])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
+      expect(() => new StrategySteering(plan, { name: 'phatgoose', k }, [])).toThrow(
+        expect.objectContaining({ code: 'request-invalid' }),
+      );
     }
-    expect(() => new StrategySteering(plan, { name: 'single', expert: 'x' }, [])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
+    expect(() => new StrategySteering(plan, { name: 'single', expert: 'x' }, [])).toThrow(
+      expect.objectContaining({ code: 'request-invalid' }),
+    );
   });
 });
 
 describe('an intervention', () => {
   const out = (expert: string, scope = {}): Intervention => ({ action: 'knock-out', expert, scope });
   const force = (expert: string, scope = {}): Intervention => ({ action: 'force', expert, scope });
-  const tilt = (expert: string, amount: number, scope = {}): Intervention => ({ action: 'tilt', expert, amount, scope });
+  const tilt = (expert: string, amount: number, scope = {}): Intervention => ({
+    action: 'tilt',
+    expert,
+    amount,
+    scope,
+  });
 
   it('knocks out: never chosen, no given weight', () => {
-    expect(inputs(phatgoose, [out('a')])).toMatchObject({ bias: ['never', 0, 0, 'never', 'never', 'never'], share: [1, 0] });
-    expect(inputs({ name: 'merged' }, [out('a', { layer: 0 })]).fixed.slice(0, 3)).toEqual([0, Math.fround(1 / 3), Math.fround(1 / 3)]);
+    expect(inputs(phatgoose, [out('a')])).toMatchObject({
+      bias: ['never', 0, 0, 'never', 'never', 'never'],
+      share: [1, 0],
+    });
+    expect(inputs({ name: 'merged' }, [out('a', { layer: 0 })]).fixed.slice(0, 3)).toEqual([
+      0,
+      Math.fround(1 / 3),
+      Math.fround(1 / 3),
+    ]);
   });
 
   it('leaves nobody: then nobody has a weight', () => {
@@ -74,19 +94,42 @@ describe('an intervention', () => {
   });
 
   it('tilts', () => {
-    expect(inputs(phatgoose, [tilt('b', 1.5, { module: 'model.layers.0.mlp.up_proj' })]).bias).toEqual([0, 1.5, 0, 0, 'never', 'never']);
+    expect(inputs(phatgoose, [tilt('b', 1.5, { module: 'model.layers.0.mlp.up_proj' })]).bias).toEqual([
+      0,
+      1.5,
+      0,
+      0,
+      'never',
+      'never',
+    ]);
   });
 
   it('wins over an earlier one where they meet', () => {
     expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
-    expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({ fixed: [0, 0, 0, 1, 0, 0], share: [1, 0] });
+    expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({
+      fixed: [0, 0, 0, 1, 0, 0],
+      share: [1, 0],
+    });
     expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], share: [0, 0] });
     expect(inputs(phatgoose, [force('a'), force('b')]).fixed.slice(0, 3)).toEqual([0, 1, 0]);
   });
 
-  it('holds for one token, counted from the text\'s first in every chunk', () => {
+  it("holds for one token, counted from the text's first in every chunk", () => {
     const third = [out('a', { token: 3, layer: 0 })];
-    expect(inputs(phatgoose, third, 2, 2).bias.map((b) => b === 'never')).toEqual([false, false, false, false, true, true, true, false, false, false, true, true]);
+    expect(inputs(phatgoose, third, 2, 2).bias.map((b) => b === 'never')).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
     expect(inputs(phatgoose, third, 4, 1).bias[0]).toBe(0);
     expect(inputs(phatgoose, third, 2, 2).share).toEqual([1, 1, 1, 1]);
   });
@@ -127,9 +170,23 @@ describe('a sample', () => {
 });
 
 it('retrieves the owner of the nearest example, whatever its scale', () => {
-  const examples = (rows: number[][], scales: number[]) => ({ count: rows.length, width: 2, embeddings: Int8Array.from(rows.flat()), scales: Float32Array.from(scales) });
+  const examples = (rows: number[][], scales: number[]) => ({
+    count: rows.length,
+    width: 2,
+    embeddings: Int8Array.from(rows.flat()),
+    scales: Float32Array.from(scales),
+  });
   const owners = [
-    { id: 'x', examples: examples([[127, 0], [90, 90]], [1 / 127, 1 / 127.3]) },
+    {
+      id: 'x',
+      examples: examples(
+        [
+          [127, 0],
+          [90, 90],
+        ],
+        [1 / 127, 1 / 127.3],
+      ),
+    },
     { id: 'y', examples: examples([[0, 64]], [1 / 64]) },
     { id: 'of another model', examples: { ...examples([[127, 0]], [9]), width: 1 } },
   ];

@@ -45,12 +45,18 @@ for (const [name, file] of Object.entries(files)) {
       expect(at).toBe(text.length);
     });
 
-    it.each(['a\ud800b', '\udc00', 'x\ud83e', '\udd22\ud83e!'])('takes a lone surrogate for U+FFFD, offsets unmoved: %j', async (text) => {
-      const tokenizer = new Tokenizer(file);
-      const [odd, plain] = [await tokenizer.encode(text), await tokenizer.encode(text.replace(/[\ud800-\udfff]/g, '\uFFFD'))];
-      expect(odd).toEqual(plain);
-      expect(Math.max(...odd.end)).toBe(text.length);
-    });
+    it.each(['a\ud800b', '\udc00', 'x\ud83e', '\udd22\ud83e!'])(
+      'takes a lone surrogate for U+FFFD, offsets unmoved: %j',
+      async (text) => {
+        const tokenizer = new Tokenizer(file);
+        const [odd, plain] = [
+          await tokenizer.encode(text),
+          await tokenizer.encode(text.replace(/[\ud800-\udfff]/g, '\uFFFD')),
+        ];
+        expect(odd).toEqual(plain);
+        expect(Math.max(...odd.end)).toBe(text.length);
+      },
+    );
 
     it('puts in a special token of its own, which is no text', async () => {
       const { start, end } = await new Tokenizer(file).encode('text');
@@ -107,7 +113,10 @@ it('says what is wrong with a file that is none', () => {
 
 it('places generated tokens, also those that end inside a character', () => {
   const swan = '🦢';
-  const { start, end } = continuationOffsets(['a', 'a\uFFFD', 'a\uFFFD', `a${swan}`, `a${swan}`, `a${swan} b`], `a${swan} b`);
+  const { start, end } = continuationOffsets(
+    ['a', 'a\uFFFD', 'a\uFFFD', `a${swan}`, `a${swan}`, `a${swan} b`],
+    `a${swan} b`,
+  );
   expect([...start]).toEqual([0, 1, -1, 1, -1, 3]);
   expect([...end]).toEqual([1, 3, -1, 3, -1, 5]);
 });

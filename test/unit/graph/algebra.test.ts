@@ -26,7 +26,10 @@ it('scores a token against a gate as LN(u) · LN(v) / √d does', () => {
   const normalise = (x: Float32Array) => {
     const mean = x.reduce((a, b) => a + b) / x.length;
     const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
-    return { unit: Array.from(x, (a) => (a - mean) / Math.sqrt(variance + 1e-5)), inverse: 1 / Math.sqrt(variance + 1e-5) };
+    return {
+      unit: Array.from(x, (a) => (a - mean) / Math.sqrt(variance + 1e-5)),
+      inverse: 1 / Math.sqrt(variance + 1e-5),
+    };
   };
   const wanted = normalise(u).unit.reduce((sum, x, i) => sum + x * normalise(v).unit[i]!, 0) / Math.sqrt(48);
   const [dot] = times(u, 1, 48, normalisedGate(v));
@@ -51,7 +54,9 @@ it('manages columns that depend on each other, and an adapter that changes nothi
   const b = numbers(10 * 3);
   for (let i = 0; i < 10; i++) b[i * 3 + 2] = 2 * b[i * 3]! - b[i * 3 + 1]!;
   const { q, rr } = thinQr(b, 10, 3);
-  for (let i = 0; i < 10; i++) for (let j = 0; j < 3; j++) expect(times(q.subarray(i * 3), 1, 3, [rr[j]!, rr[3 + j]!, rr[6 + j]!])[0]).toBeCloseTo(b[i * 3 + j]!, 5);
+  for (let i = 0; i < 10; i++)
+    for (let j = 0; j < 3; j++)
+      expect(times(q.subarray(i * 3), 1, 3, [rr[j]!, rr[3 + j]!, rr[6 + j]!])[0]).toBeCloseTo(b[i * 3 + j]!, 5);
   const silent = orthonormalise(numbers(6), new Float32Array(8), 1, 2, 3, 4);
   expect([...silent.a, ...silent.b].every((x) => x === 0)).toBe(true);
 });

@@ -42,7 +42,9 @@ it('finds modules under the short scope that other exporters write', () => {
 it('names what it cannot place and what it looked for', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const { missing } = findModules(graph, ['model.layers.7.mlp.up_proj', 'lm_head_of_another_model']);
-  expect(missing.get('model.layers.7.mlp.up_proj')).toMatch(/model\.layers\.7\.mlp\.up_proj\.weight.*\/model\/layers\.7\/mlp\/up_proj\/MatMul.*torch\.onnx/);
+  expect(missing.get('model.layers.7.mlp.up_proj')).toMatch(
+    /model\.layers\.7\.mlp\.up_proj\.weight.*\/model\/layers\.7\/mlp\/up_proj\/MatMul.*torch\.onnx/,
+  );
   expect(missing.size).toBe(2);
 });
 
@@ -60,7 +62,9 @@ it('writes what it read, unknown fields and all', () => {
   const future = Buffer.concat([bytes, Buffer.from([0x82, 0xfa, 0x01, 0x03, 1, 2, 3])]);
   const again = writeModel(parseModel(future));
   expect(Buffer.from(again).includes(Buffer.from([0x82, 0xfa, 0x01, 0x03, 1, 2, 3]))).toBe(true);
-  expect(parseModel(again).graph.node.map(({ name }) => name)).toEqual(parseModel(bytes).graph.node.map(({ name }) => name));
+  expect(parseModel(again).graph.node.map(({ name }) => name)).toEqual(
+    parseModel(bytes).graph.node.map(({ name }) => name),
+  );
 });
 
 it.each([

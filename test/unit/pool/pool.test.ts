@@ -31,7 +31,12 @@ describe('a pool', () => {
     const pool = readPool(folder);
     expect(pool.warnings).toEqual([]);
     expect(pool.experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2']);
-    expect(pool.experts.map(({ name }) => name)).toEqual(['Zeta', 'Alpha (rank-stabilised)', 'Beta 10 (patterns)', 'Beta 2']);
+    expect(pool.experts.map(({ name }) => name)).toEqual([
+      'Zeta',
+      'Alpha (rank-stabilised)',
+      'Beta 10 (patterns)',
+      'Beta 2',
+    ]);
     expect(pool.contextLength).toBe(256);
     expect(pool.multitask?.adapter.modules.size).toBe(14);
     expect(pool.experts.every(({ gates, hasExamples }) => gates.size === 14 && hasExamples)).toBe(true);
@@ -82,7 +87,14 @@ describe('a pool', () => {
     ['lacks a field', 'pool-invalid', () => change('pool.json', (json) => delete json['base'])],
     ['points outside', 'pool-unsafe-path', () => change('pool.json', (json) => (json['experts'] = '../elsewhere'))],
     ['points to the root', 'pool-unsafe-path', () => change('pool.json', (json) => (json['experts'] = '/etc'))],
-    ['has no usable expert', 'pool-invalid', () => void readdirSync(path.join(folder, 'experts')).forEach((id) => rmSync(path.join(folder, 'experts', id), { recursive: true }))],
+    [
+      'has no usable expert',
+      'pool-invalid',
+      () =>
+        void readdirSync(path.join(folder, 'experts')).forEach((id) =>
+          rmSync(path.join(folder, 'experts', id), { recursive: true }),
+        ),
+    ],
     ['lost its model', 'pool-invalid', () => rmSync(path.join(folder, 'base/model.onnx'))],
   ])('that %s is refused: %s', (_, wanted, spoil) => {
     spoil();
@@ -102,14 +114,30 @@ describe('an adapter', () => {
   const tensors = (entries: Record<string, number[]>) =>
     write(
       'experts/alpha/adapter_model.safetensors',
-      encodeSafetensors(Object.entries(entries).map(([name, shape]) => ({ name, dtype: 'F32' as const, shape, data: new Float32Array(shape.reduce((a, b) => a * b)) })), {}),
+      encodeSafetensors(
+        Object.entries(entries).map(([name, shape]) => ({
+          name,
+          dtype: 'F32' as const,
+          shape,
+          data: new Float32Array(shape.reduce((a, b) => a * b)),
+        })),
+        {},
+      ),
     );
   const q = 'base_model.model.model.layers.0.self_attn.q_proj';
 
   it.each<[string, RegExp, Record<string, number[]>]>([
     ['has half a pair', /only one of its two/, { [`${q}.lora_A.weight`]: [4, 32] }],
-    ['has pairs that do not fit', /4 rows.*3 columns/, { [`${q}.lora_A.weight`]: [4, 32], [`${q}.lora_B.weight`]: [32, 3] }],
-    ['has another rank than it says', /rank 3.*says 4/, { [`${q}.lora_A.weight`]: [3, 32], [`${q}.lora_B.weight`]: [32, 3] }],
+    [
+      'has pairs that do not fit',
+      /4 rows.*3 columns/,
+      { [`${q}.lora_A.weight`]: [4, 32], [`${q}.lora_B.weight`]: [32, 3] },
+    ],
+    [
+      'has another rank than it says',
+      /rank 3.*says 4/,
+      { [`${q}.lora_A.weight`]: [3, 32], [`${q}.lora_B.weight`]: [32, 3] },
+    ],
     ['changes more than linear layers', /not a LoRA matrix/, { 'base_model.model.embed.lora_embedding_A': [4, 32] }],
     ['changes nothing', /adapts nothing/, {}],
   ])('that %s is refused', (_, why, entries) => {
@@ -118,7 +146,13 @@ describe('an adapter', () => {
   });
 
   it('whose gate has another width is refused', () => {
-    write('experts/alpha/gate.safetensors', encodeSafetensors([{ name: 'model.layers.0.self_attn.q_proj', dtype: 'F32', shape: [31], data: new Float32Array(31) }], {}));
+    write(
+      'experts/alpha/gate.safetensors',
+      encodeSafetensors(
+        [{ name: 'model.layers.0.self_attn.q_proj', dtype: 'F32', shape: [31], data: new Float32Array(31) }],
+        {},
+      ),
+    );
     refused(/31 numbers.*takes 32/);
   });
 
@@ -152,9 +186,12 @@ describe('an adapter', () => {
 });
 
 describe('a path', () => {
-  it.each(['', '/etc/passwd', '../x', 'a/../../x', 'C:\\x', '\\\\host\\x', 'a\0b', '..', 'x'.repeat(2000)])('%j is unsafe', (name) => {
-    expect(() => resolveInside(folder, name)).toThrow(code('pool-unsafe-path'));
-  });
+  it.each(['', '/etc/passwd', '../x', 'a/../../x', 'C:\\x', '\\\\host\\x', 'a\0b', '..', 'x'.repeat(2000)])(
+    '%j is unsafe',
+    (name) => {
+      expect(() => resolveInside(folder, name)).toThrow(code('pool-unsafe-path'));
+    },
+  );
 
   it('through a link that leads out is unsafe, one in a circle is invalid, one inside is fine', () => {
     symlinkSync('/etc/hostname', path.join(folder, 'out'));
@@ -168,14 +205,21 @@ describe('a path', () => {
 
 describe('a model card', () => {
   it('gives its front matter, and what is odd in it is left out', () => {
-    expect(parseCard('---\nname: A\nlicense: mit\ndatasets: [x, y]\nother: 1\n---\ntext')).toEqual({ name: 'A', license: 'mit', datasets: ['x', 'y'] });
+    expect(parseCard('---\nname: A\nlicense: mit\ndatasets: [x, y]\nother: 1\n---\ntext')).toEqual({
+      name: 'A',
+      license: 'mit',
+      datasets: ['x', 'y'],
+    });
     expect(parseCard('---\r\nname: A\r\nlicense: [1]\r\n---\r\n')).toEqual({ name: 'A' });
     expect(parseCard('no front matter')).toEqual({});
     expect(parseCard('---\n: : :\n  - [\n---\n')).toEqual({});
   });
 
   it('is not blown up by aliases', () => {
-    const bomb = ['a0: &a0 [x,x,x,x,x,x,x,x,x]', ...Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(',')}]`)];
+    const bomb = [
+      'a0: &a0 [x,x,x,x,x,x,x,x,x]',
+      ...Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(',')}]`),
+    ];
     expect(parseCard(`---\n${bomb.join('\n')}\n---\n`)).toEqual({});
   });
 });
@@ -185,6 +229,8 @@ it('orders by code point, not by UTF-16 unit', () => {
 });
 
 it('knows its own version', () => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   expect(ganderVersion).toBe(version);
 });
