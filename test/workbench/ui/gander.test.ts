@@ -125,7 +125,10 @@ describe('Gander in the workbench', () => {
       .toBeGreaterThan(0);
     await window.shot('stale');
     await window.page.keyboard.press('ControlOrMeta+Z');
-    await window.panel.locator('.notice.stale').waitFor({ state: 'detached' });
+    await window.panel.locator('.notice.stale').waitFor({ state: 'hidden' });
+    // Saved, so that the window that is reloaded next has the same text.
+    await window.page.keyboard.press('ControlOrMeta+S');
+    await window.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
   });
 
   step('brings the panel back when the window is reloaded', async () => {
@@ -133,7 +136,7 @@ describe('Gander in the workbench', () => {
     await window.page.waitForSelector('.monaco-workbench');
     await text().locator('[role=option]').first().waitFor({ timeout: 60_000 });
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
-    expect(await text().innerText()).toMatch(/formation/);
+    expect(await text().innerText()).toMatch(/and.write.down/);
     expect(await window.notifications()).toEqual([]);
     await window.shot('reloaded');
   });
