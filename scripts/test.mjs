@@ -58,8 +58,7 @@ async function ui() {
   return vitest('ui');
 }
 
-// byName: not yet seen to pass in a fresh clone, so it runs only when named.
-/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, byName?: boolean }>} */
+/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean }>} */
 const parts = {
   lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
   types: { run: () => checks(...['.', 'test', 'bench', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])) },
@@ -67,7 +66,7 @@ const parts = {
   engine: { run: () => vitest('engine'), built: true },
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
-  ui: { run: ui, browser: true, byName: true },
+  ui: { run: ui, browser: true },
   house: { run: () => vitest('house'), built: true, browser: true },
 };
 
@@ -75,7 +74,7 @@ await main(async () => {
   const asked = process.argv.slice(2);
   const unknown = asked.find((name) => !(name in parts));
   if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
-  const names = asked.length ? asked : Object.keys(parts).filter((name) => !parts[name]?.byName);
+  const names = asked.length ? asked : Object.keys(parts);
   await setup();
   if (names.some((name) => parts[name]?.browser)) await needChromium();
   if (names.some((name) => parts[name]?.built)) await build();
