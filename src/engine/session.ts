@@ -36,7 +36,7 @@ async function runSession(
   outputs: string[],
 ): Promise<Record<string, ort.Tensor>> {
   try {
-    return (await session.run(feeds, outputs)) as Record<string, ort.Tensor>;
+    return (await session.run(feeds, outputs));
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new GanderError('base-invalid', `The model cannot be run: ${message}`, 'Fetch the pool again.', { cause });

@@ -24,7 +24,7 @@ const change = (name: string, edit: (json: Record<string, unknown>) => void) => 
   edit(json);
   write(name, JSON.stringify(json));
 };
-const code = (wanted: string) => expect.objectContaining({ code: wanted });
+const code = (wanted: string): unknown => expect.objectContaining({ code: wanted });
 
 describe('a pool', () => {
   it('has its experts in code point order, each with what its files say', () => {
@@ -90,10 +90,9 @@ describe('a pool', () => {
     [
       'has no usable expert',
       'pool-invalid',
-      () =>
-        void readdirSync(path.join(folder, 'experts')).forEach((id) =>
-          rmSync(path.join(folder, 'experts', id), { recursive: true }),
-        ),
+      () => {
+        for (const id of readdirSync(path.join(folder, 'experts'))) rmSync(path.join(folder, 'experts', id), { recursive: true });
+      },
     ],
     ['lost its model', 'pool-invalid', () => rmSync(path.join(folder, 'base/model.onnx'))],
   ])('that %s is refused: %s', (_, wanted, spoil) => {

@@ -1,0 +1,189 @@
+// The engine: routed with its whole trace against the same base graph alone, PyTorch, starts, memory, generation.
+// GANDER_BENCH_POOL names another pool than the one that ships, GANDER_BENCH_THREADS the threads (default 2).
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Cache } from '../src/engine/cache.js';
+import { EngineClient } from '../src/engine/client.js';
+import { compose, poolHash } from '../src/engine/compose.js';
+import { createEngine } from '../src/engine/local.js';
+import { Recorder } from '../src/engine/recorder.js';
+import { BaseSession, type Past, RoutedSession } from '../src/engine/session.js';
+import { StrategySteering } from '../src/engine/steering.js';
+import { readPool } from '../src/pool/pool.js';
+import type { Bench, Suite } from './harness.js';
+
+const root = process.cwd();
+const poolFolder = path.resolve(process.env['GANDER_BENCH_POOL'] ?? path.join(root, 'models/smollm2-135m'));
+const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
+const strategy = { name: 'phatgoose', k: 2 } as const;
+
+/** Text of whatever length is wanted: this project's own. */
+const text = readFileSync(path.join(root, 'src/engine/compose.ts'), 'utf8');
+
+const suite: Suite = async (bench) => {
+  const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
+  try {
+    const cache = path.join(temporary, 'cache');
+    await againstBase(bench, cache);
+    await whole(bench, cache);
+    await starts(bench, temporary);
+    await memory(bench, cache);
+    pytorch(bench);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+};
+export default suite;
+
+async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
+  const pool = readPool(poolFolder);
+  const cache = new Cache(cacheFolder);
+  const composed = compose(pool, poolHash(pool, cache), cache, false);
+  const { plan } = composed;
+  const routed = await RoutedSession.open(composed, threads);
+  const base = await BaseSession.open(pool.base.model, threads);
+  const steering = new StrategySteering(plan, strategy, []);
+  const context = {
+    plan,
+    experts: plan.experts.map((id) => ({ id, name: id })),
+    strategy,
+    interventions: [],
+    pool: { id: '', name: '', hash: '' },
+    tokenizer: { hash: '' },
+    versions: {},
+    readable: String,
+    router: steering.router,
+    k: steering.width,
+  };
+  bench.notes['pool'] = `${plan.experts.length} experts, ${plan.modules.length} modules, ${threads} threads`;
+  const ids = (length: number) => Int32Array.from({ length }, (_, i) => 100 + ((i * 7919) % 40_000));
+  const compare = async (name: string, length: number, past: number) => {
+    const before = ids(past);
+    const pasts: [Past | undefined, Past | undefined] =
+      past > 0
+        ? [(await routed.run(before, before, 0, undefined, steering)).past, (await base.run(before, 0, undefined)).past]
+        : [undefined, undefined];
+    await bench.compare(name, [
+      { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
+      {
+        label: 'routed, whole trace',
+        run: async () => {
+          const recorder = new Recorder(context, length);
+          recorder.add(await routed.run(ids(length), ids(length), past, pasts[0], steering), length);
+          recorder.trace('', { ids: ids(length), start: ids(length), end: ids(length), text: [] });
+        },
+      },
+    ]);
+  };
+  await compare('256 tokens', 256, 0);
+  await compare('1 token after 64', 1, 64);
+  await routed.release();
+  await base.release();
+}
+
+async function whole(bench: Bench, cache: string): Promise<void> {
+  const engine = await createEngine({ pool: poolFolder, cache, threads, chunk: 256 });
+  const cut = await cutter(engine);
+  const sides = [64, 256, 1024].map((tokens) => {
+    const piece = cut(tokens);
+    return { label: `${tokens} tokens`, run: () => engine.route({ text: piece, strategy }) };
+  });
+  await bench.compare('Text to trace, in chunks of 256', sides, { rounds: 5, warmUps: 1 });
+  const start = performance.now();
+  const prompt = cut(64);
+  await engine.generate({ text: prompt, strategy, maxTokens: 1 });
+  const prefill = performance.now() - start;
+  const from = performance.now();
+  const { tokens } = await engine.generate({
+    text: prompt,
+    strategy,
+    maxTokens: bench.quick ? 4 : 65,
+    temperature: 1,
+    seed: 1,
+  });
+  const written = tokens.ids.length - (await engine.route({ text: prompt, strategy })).tokens.ids.length;
+  bench.notes['generation, tokens/s'] = Number(((1000 * written) / (performance.now() - from - prefill)).toFixed(1));
+  engine.dispose();
+}
+
+/** Cuts the text to a number of tokens. */
+async function cutter(engine: Awaited<ReturnType<typeof createEngine>>): Promise<(tokens: number) => string> {
+  const { tokens } = await engine.route({ text: text.slice(0, 6000), strategy: { name: 'base' } });
+  return (count) => text.slice(0, tokens.end[Math.min(count, tokens.end.length) - 1]);
+}
+
+async function starts(bench: Bench, temporary: string): Promise<void> {
+  let round = 0;
+  const warm = path.join(temporary, 'warm');
+  const first = async (cache: string) => {
+    const engine = await createEngine({ pool: poolFolder, cache, threads, chunk: 256 });
+    await engine.route({ text: 'def f(x):', strategy });
+    engine.dispose();
+  };
+  await first(warm);
+  await bench.compare(
+    'From nothing to a first trace',
+    [
+      { label: 'composed before', run: () => first(warm) },
+      {
+        label: 'nothing cached',
+        run: async () => {
+          const cold = path.join(temporary, `cold-${round++}`);
+          await first(cold);
+          rmSync(cold, { recursive: true });
+        },
+      },
+    ],
+    { rounds: 3, warmUps: 0 },
+  );
+}
+
+/** In a process of its own: memory of the child against the files that it has loaded. Linux alone says. */
+async function memory(bench: Bench, cache: string): Promise<void> {
+  const entry = path.join(root, 'dist/engine.cjs');
+  if (!existsSync(entry) || !existsSync('/proc/self/status')) return;
+  const composed = readdirSync(cache).find((name) => /^[0-9a-f]{32}$/.test(name))!;
+  const files = readdirSync(path.join(cache, composed)).filter(
+    (name) => name === 'model.onnx' || /^(base|experts|phatgoose).*bin$/.test(name),
+  );
+  const loaded = files.reduce((sum, name) => sum + statSync(path.join(cache, composed, name)).size, 0);
+  const client = new EngineClient({ entry, pool: poolFolder, cache, threads, chunk: 256 });
+  const resident = (which: 'VmRSS' | 'VmHWM') =>
+    1024 * Number(new RegExp(`${which}:\\s+(\\d+)`).exec(readFileSync(`/proc/${client.pid}/status`, 'utf8'))![1]);
+  const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB, ${(bytes / loaded).toFixed(2)} × the files`;
+  await client.pool();
+  const bare = resident('VmRSS');
+  await client.route({ text: 'a', strategy });
+  bench.notes['files as loaded'] = `${Math.round(loaded / 2 ** 20)} MiB`;
+  bench.notes['memory before the model is open'] = megabytes(bare);
+  bench.notes['memory with the model open'] = megabytes(resident('VmRSS'));
+  bench.notes['peak memory to open it'] = megabytes(resident('VmHWM'));
+  await client.route({ text: text.slice(0, 3000), strategy });
+  bench.notes['peak memory in chunks of 256'] = megabytes(resident('VmHWM'));
+  client.dispose();
+}
+
+/** The reference on as many tokens, with as many threads. */
+function pytorch(bench: Bench): void {
+  const python = path.join(root, 'training/.venv/bin/python');
+  if (!existsSync(python)) return;
+  const options = ['--time', '--tokens', '256', '--threads', String(threads), '--repeats', bench.quick ? '1' : '5'];
+  const args = ['-m', 'gander_training.reference', '--pool', poolFolder, '--text', text.slice(0, 3000), ...options];
+  let timed: string;
+  try {
+    timed = execFileSync(python, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, PYTHONPATH: path.join(root, 'training/src') },
+    });
+  } catch {
+    bench.notes['PyTorch reference'] = 'could not be run';
+    return;
+  }
+  const { ms, baseMs } = JSON.parse(timed) as { ms: number; baseMs: number };
+  const ours = bench.comparisons.find(({ name }) => name === '256 tokens')!.sides[1]!.median;
+  bench.notes['PyTorch reference, 256 tokens'] =
+    `${Math.round(ms)} ms routed (${Math.round(baseMs)} base alone): ${(ms / ours).toFixed(2)} × ours`;
+}
