@@ -36,7 +36,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 4;
+const composerVersion = 5;
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';

@@ -16,6 +16,8 @@ export async function openSession(file: string, threads: number): Promise<ort.In
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
+      enableMemPattern: false,
       // Threads that spin while they wait would take an editor's other work its cores.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     });

@@ -236,6 +236,8 @@ function insertPredictions(builder: Builder, predictions: number): void {
   insertTop(builder, predictions);
   builder.constant(int64s('gander.minus_one', [-1], true));
   builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
+  // Nobody asks for all logits any more: not an output, their room can be used again.
+  builder.graph.output = builder.graph.output.filter(({ name }) => name !== 'logits');
   builder.output(names.logProb, DataType.FLOAT, [1, tokens, 1]);
   builder.output(names.topLogProb, DataType.FLOAT, [tokens, predictions]);
   builder.output(names.topIds, DataType.INT64, [tokens, predictions]);
