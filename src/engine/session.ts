@@ -38,7 +38,7 @@ async function runSession(
   outputs: string[],
 ): Promise<Record<string, ort.Tensor>> {
   try {
-    return (await session.run(feeds, outputs));
+    return await session.run(feeds, outputs);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new GanderError('base-invalid', `The model cannot be run: ${message}`, 'Fetch the pool again.', { cause });

@@ -91,7 +91,8 @@ describe('a pool', () => {
       'has no usable expert',
       'pool-invalid',
       () => {
-        for (const id of readdirSync(path.join(folder, 'experts'))) rmSync(path.join(folder, 'experts', id), { recursive: true });
+        for (const id of readdirSync(path.join(folder, 'experts')))
+          rmSync(path.join(folder, 'experts', id), { recursive: true });
       },
     ],
     ['lost its model', 'pool-invalid', () => rmSync(path.join(folder, 'base/model.onnx'))],
