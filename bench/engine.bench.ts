@@ -1,12 +1,12 @@
 // The engine: routed with its whole trace against the same base graph alone, PyTorch, starts, memory, generation.
 // GANDER_BENCH_POOL names another pool than the one that ships, GANDER_BENCH_THREADS the threads (default 2).
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Cache } from '../src/engine/cache.js';
 import { EngineClient } from '../src/engine/client.js';
-import { compose, poolHash } from '../src/engine/compose.js';
+import { compose, composeBase, poolHash } from '../src/engine/compose.js';
 import { createEngine } from '../src/engine/local.js';
 import { Recorder } from '../src/engine/recorder.js';
 import { BaseSession, type Past, RoutedSession } from '../src/engine/session.js';
@@ -43,7 +43,10 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   const composed = compose(pool, poolHash(pool, cache), cache, false);
   const { plan } = composed;
   const routed = await RoutedSession.open(composed, threads);
-  const base = await BaseSession.open(pool.base.model, threads);
+  const exported = await BaseSession.open(pool.base.model, threads);
+  const alone = path.join(cacheFolder, 'base');
+  mkdirSync(alone);
+  const base = await BaseSession.open(composeBase(alone, pool), threads);
   const steering = new StrategySteering(plan, strategy, []);
   const context = {
     plan,
@@ -67,6 +70,7 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
         : [undefined, undefined];
     await bench.compare(name, [
       { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
+      { label: 'the same as exported', run: () => exported.run(ids(length), past, pasts[1]) },
       {
         label: 'routed, whole trace',
         run: async () => {
@@ -81,6 +85,7 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   await compare('1 token after 64', 1, 64);
   await routed.release();
   await base.release();
+  await exported.release();
 }
 
 async function whole(bench: Bench, cache: string): Promise<void> {

@@ -6,6 +6,7 @@ import {
   linkSync,
   openSync,
   readFileSync,
+  readSync,
   readdirSync,
   realpathSync,
   statSync,
@@ -16,10 +17,13 @@ import path from 'node:path';
 import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
 import { type Site, findModules } from '../graph/find.js';
 import {
+  DataType,
   type GraphProto,
   type ModelProto,
+  type NodeProto,
   type TensorProto,
   externalOf,
+  externalTensor,
   holdsWhatItDeclares,
   opset,
   parseModel,
@@ -28,6 +32,7 @@ import {
   tensorsOfNodes,
   writeModel,
 } from '../graph/model.js';
+import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
@@ -36,7 +41,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 5;
+const composerVersion = 6;
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';
@@ -127,6 +132,20 @@ export function compose(pool: Pool, hash: string, cache: Cache, withMultitask: b
   };
 }
 
+/**
+ * The base alone in a folder, with the same head as the routed graph: what the routing is measured against.
+ *
+ * @returns the model file
+ */
+export function composeBase(folder: string, pool: Pool): string {
+  const model = readBase(pool);
+  linkBase(folder, pool, model);
+  halveUnadapted(folder, model.graph, new Set());
+  const file = path.join(folder, 'model.onnx');
+  writeFileSync(file, writeModel(model));
+  return file;
+}
+
 function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
   const model = readBase(pool);
   const all =
@@ -182,6 +201,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
     const placed = groups.flatMap((group) => group.sites);
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
     linkBase(folder, pool, model);
+    halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
     insertRouting(model, groups, experts.length, predictions);
     const written = writeModel(model);
     writeFileSync(path.join(folder, 'model.onnx'), written);
@@ -354,6 +374,74 @@ function moveOut(tensor: TensorProto, data: DataFile): void {
   const { rawData } = tensor;
   const { location, offset } = data.append(rawData);
   setExternal(tensor, location, offset, rawData.length);
+}
+
+/** 8-bit products that no expert adapts, the head above all, as two of 4 bits (halves.ts). */
+function halveUnadapted(folder: string, graph: GraphProto, adapted: ReadonlySet<NodeProto>): void {
+  const tensors = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const eights = graph.node.filter((n) => hasEightBits(n) && !adapted.has(n));
+  if (eights.length === 0) return;
+  const data = new DataFile(path.join(folder, 'halves.bin'), 'halves.bin');
+  try {
+    for (const n of eights) {
+      const [weights, scales, zeroPoints] = n.input.slice(1, 4).map((name) => tensors.get(name));
+      if (weights?.dims.length !== 3 || scales?.dataType !== DataType.FLOAT) continue;
+      const [rows, blocks, block] = weights.dims.map(Number) as [number, number, number];
+      const [bytes, factors] = [tensorBytes(folder, weights), tensorBytes(folder, scales)];
+      const zeros = zeroPoints && tensorBytes(folder, zeroPoints);
+      // Whatever is written in another way stays as it is; onnxruntime knows it.
+      const isPlain =
+        block % 2 === 0 &&
+        bytes.length === rows * blocks * block &&
+        factors.length === 4 * rows * blocks &&
+        (n.input[3] ? zeros?.length === rows * blocks : true);
+      if (!isPlain) continue;
+      const halves = halve(bytes, zeros, new Float32Array(factors.buffer), rows);
+      graph.node.splice(graph.node.indexOf(n), 1, ...halvedNodes(n, storeHalves(graph, n, weights.dims, halves, data)));
+    }
+  } finally {
+    data.close();
+  }
+}
+
+/** @returns the names of weights, scales and zero points, high and low */
+function storeHalves(
+  graph: GraphProto,
+  n: NodeProto,
+  [rows, blocks, block]: readonly bigint[],
+  { weights, scales, zeroPoints }: Halves,
+  data: DataFile,
+): [string[], string[]] {
+  const store = (name: string, values: Float32Array | Uint8Array, dims: bigint[]): string => {
+    const { location, offset } = data.append(values);
+    const dataType = values instanceof Float32Array ? DataType.FLOAT : DataType.UINT8;
+    graph.initializer.push(externalTensor(name, dataType, dims, location, offset, values.byteLength));
+    return name;
+  };
+  const half = (i: 0 | 1) => {
+    const own = `gander.half.${i}.${n.input[1]!}`;
+    return [
+      store(own, weights[i], [rows!, blocks!, block! / 2n]),
+      store(`${own}.scales`, scales[i], [rows! * blocks!]),
+      store(`${own}.zero_points`, zeroPoints[i], [rows! * ((blocks! + 1n) / 2n)]),
+    ];
+  };
+  return [half(0), half(1)];
+}
+
+/** A tensor's bytes, aligned, from the folder or from the model itself. */
+function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
+  const external = externalOf(tensor);
+  if (!external) return tensor.rawData.slice();
+  const bytes = new Uint8Array(external.length!);
+  const fd = openSync(path.join(folder, external.location), 'r');
+  try {
+    if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length)
+      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again.');
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
 }
 
 function linkOrCopy(from: string, to: string): void {

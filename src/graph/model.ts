@@ -105,12 +105,24 @@ export function floats(name: string, dims: readonly number[], values: Float32Arr
   });
 }
 
-/** A float32 tensor whose numbers lie in another file beside the model. */
-export function externalFloats(name: string, dims: readonly number[], location: string, offset: number): TensorProto {
-  const length = 4 * dims.reduce((product, n) => product * n, 1);
-  const tensor = create(TensorProtoSchema, { name, dataType: TensorProto_DataType.FLOAT, dims: dims.map(BigInt) });
+/** A tensor whose numbers lie in another file beside the model. @param length in bytes */
+export function externalTensor(
+  name: string,
+  dataType: TensorProto_DataType,
+  dims: readonly bigint[],
+  location: string,
+  offset: number,
+  length: number,
+): TensorProto {
+  const tensor = create(TensorProtoSchema, { name, dataType, dims: [...dims] });
   setExternal(tensor, location, offset, length);
   return tensor;
+}
+
+/** The same of float32. */
+export function externalFloats(name: string, dims: readonly number[], location: string, offset: number): TensorProto {
+  const length = 4 * dims.reduce((product, n) => product * n, 1);
+  return externalTensor(name, TensorProto_DataType.FLOAT, dims.map(BigInt), location, offset, length);
 }
 
 export function setExternal(tensor: TensorProto, location: string, offset: number, length: number): void {
