@@ -1,6 +1,6 @@
 // npm start: Gander at work on a sample text. In the desktop VS Code where there is one, else in VS Code in a browser.
 // npm start -- --text "...": the same in the terminal.
-import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { spawn } from 'node:child_process';
@@ -17,7 +17,10 @@ const samples = path.join(root, 'samples');
 function awake() {
   const dir = temporary();
   for (const name of readdirSync(root)) {
-    if (/^(dist|media|models|l10n|node_modules)$/.test(name)) {
+    if (name === 'dist') {
+      // VS Code tells by the real path of its code which extension calls; behind a link it would not know this one.
+      cpSync(path.join(root, name), path.join(dir, name), { recursive: true });
+    } else if (/^(media|models|l10n|node_modules)$/.test(name)) {
       symlinkSync(path.join(root, name), path.join(dir, name), 'junction');
     } else if (/^package\.nls.*\.json$/.test(name)) {
       copyFileSync(path.join(root, name), path.join(dir, name));
