@@ -15,6 +15,22 @@ function given(name: string): string {
   return value;
 }
 
+/** Opaque pixels of the grid's canvas: more than none once it is painted. */
+export function countPainted(panel: FrameLocator): Promise<number> {
+  return panel.locator('canvas.base').evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const data = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+    let count = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i] !== 0) count++;
+    return count;
+  });
+}
+
+export async function takeShot(page: Page, name: string): Promise<void> {
+  mkdirSync(artifacts, { recursive: true });
+  await page.screenshot({ path: path.join(artifacts, `${name}.png`) });
+}
+
 /** One window of VS Code with the packaged extension in it. */
 export class Window {
   private constructor(
@@ -43,20 +59,12 @@ export class Window {
     return webview(this.page, 'gander.gander', 'panel');
   }
 
-  /** Opaque pixels of the grid's canvas: more than none once it is painted. */
-  async painted(): Promise<number> {
-    return this.panel.locator('canvas.base').evaluate((canvas) => {
-      const { width, height } = canvas as HTMLCanvasElement;
-      const data = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
-      let count = 0;
-      for (let i = 3; i < data.length; i += 4) if (data[i] !== 0) count++;
-      return count;
-    });
+  painted(): Promise<number> {
+    return countPainted(this.panel);
   }
 
-  async shot(name: string): Promise<void> {
-    mkdirSync(artifacts, { recursive: true });
-    await this.page.screenshot({ path: path.join(artifacts, `${name}.png`) });
+  shot(name: string): Promise<void> {
+    return takeShot(this.page, name);
   }
 
   /** What the window has said and nobody has cleared. */
