@@ -188,7 +188,7 @@ function pytorch(bench: Bench): void {
     return;
   }
   const { ms, baseMs } = JSON.parse(timed) as { ms: number; baseMs: number };
-  const ours = bench.comparisons.find(({ name }) => name === '256 tokens')!.sides[1]!.median;
+  const ours = bench.comparisons.find(({ name }) => name === '256 tokens')!.sides.at(-1)!.median;
   bench.notes['PyTorch reference, 256 tokens'] =
     `${Math.round(ms)} ms routed (${Math.round(baseMs)} base alone): ${(ms / ours).toFixed(2)} × ours`;
 }
