@@ -53,11 +53,11 @@ export const rooms = {
   'src/lazy.ts': { from: ['src/panel', 'src/trace'] },
   'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
   'src/evaluate': { from: ['src/engine', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:', 'd3-'] },
-  webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['@vscode-elements/elements', 'd3-'] },
+  webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['d3-'] },
 };
 
 /** Packages that reach out of the room: a native addon, the editor, the system, the page. Others are free. */
-const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', '@vscode-elements/elements', 'd3-'];
+const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', 'd3-'];
 
 const within = (/** @type {string} */ file, /** @type {string} */ room) => file === room || file.startsWith(`${room}/`);
 
