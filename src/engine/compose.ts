@@ -33,6 +33,7 @@ import {
   writeModel,
 } from '../graph/model.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
+import { insertPredictions } from '../graph/predictions.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
@@ -41,7 +42,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 6;
+const composerVersion = 7;
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';
@@ -202,7 +203,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
     linkBase(folder, pool, model);
     halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
-    insertRouting(model, groups, experts.length, predictions);
+    insertRouting(model, groups, experts.length);
+    insertPredictions(model, predictions);
     const written = writeModel(model);
     writeFileSync(path.join(folder, 'model.onnx'), written);
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));

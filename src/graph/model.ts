@@ -1,10 +1,12 @@
 /** ONNX as data: small builders over the generated protobuf types. Bytes in, bytes out; no file is touched here. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type MessageInitShape, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { GanderError } from '../shared/errors.js';
 import {
+  type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType,
   type GraphProto,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
@@ -83,6 +85,15 @@ export function node(
     input,
     output,
     attribute,
+  });
+}
+
+/** A graph inside a node: the body of a loop. */
+export function graphAttribute(name: string, g: MessageInitShape<typeof GraphProtoSchema>): AttributeProto {
+  return create(AttributeProtoSchema, {
+    name,
+    type: AttributeProto_AttributeType.GRAPH,
+    g: create(GraphProtoSchema, g),
   });
 }
 

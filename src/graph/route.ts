@@ -83,14 +83,8 @@ export function routerInput(group: number): string {
  * scattered into W [T, g, N]; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for V̂, A' and B'.
  *
  * @param n experts
- * @param predictions P
  */
-export function insertRouting(
-  model: ModelProto & { graph: GraphProto },
-  groups: readonly Group[],
-  n: number,
-  predictions: number,
-): void {
+export function insertRouting(model: ModelProto & { graph: GraphProto }, groups: readonly Group[], n: number): void {
   const { graph } = model;
   const builder = new Builder(graph, opset(model));
   const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
@@ -127,7 +121,6 @@ export function insertRouting(
   builder.output(names.weight, DataType.FLOAT, [tokens, m, n]);
   builder.output(names.moved, DataType.FLOAT, [tokens, m, n]);
   builder.output(names.base, DataType.FLOAT, [tokens, m]);
-  insertPredictions(builder, predictions);
   builder.finish();
 }
 
@@ -228,57 +221,6 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
   ]);
 }
 
-/** log p(next) = logit − log Σ exp; the [T, V] logits never leave the graph. */
-function insertPredictions(builder: Builder, predictions: number): void {
-  builder.input(names.targets, DataType.INT64, [1, tokens, 1]);
-  builder.last(node('LogSoftmax', ['logits'], ['gander.log_softmax'], { axis: -1 }));
-  builder.last(node('GatherElements', ['gander.log_softmax', names.targets], [names.logProb], { axis: -1 }));
-  insertTop(builder, predictions);
-  builder.constant(int64s('gander.minus_one', [-1], true));
-  builder.last(node('Gather', ['logits', 'gander.minus_one'], [names.last], { axis: 1 }));
-  // Nobody asks for all logits any more: not an output, their room can be used again.
-  builder.graph.output = builder.graph.output.filter(({ name }) => name !== 'logits');
-  builder.output(names.logProb, DataType.FLOAT, [1, tokens, 1]);
-  builder.output(names.topLogProb, DataType.FLOAT, [tokens, predictions]);
-  builder.output(names.topIds, DataType.INT64, [tokens, predictions]);
-  builder.output(names.last, DataType.FLOAT, [1, 'gander.vocabulary']);
-}
-
-/** Tokens of a vocabulary that are looked at together. */
-const block = 128;
-
-/**
- * The P likeliest of V. TopK over all of a large vocabulary is slow; but the P best lie in the P blocks with the best
- * maxima, and a maximum is quick to find. (Of tokens exactly alike, those in the better block come first.)
- */
-function insertTop(builder: Builder, p: number): void {
-  const size = builder.lastDimension('logits');
-  const top = (what: string) => `gander.top.${what}`;
-  if (size === undefined || size % block !== 0 || size < 32 * block) {
-    builder.last(node('TopK', ['gander.log_softmax', builder.shape([p])], [top('log_prob'), top('ids')], { axis: -1 }));
-    builder.last(node('Reshape', [top('log_prob'), builder.shape([-1, p])], [names.topLogProb]));
-    builder.last(node('Reshape', [top('ids'), builder.shape([-1, p])], [names.topIds]));
-    return;
-  }
-  const width = builder.shape([block]);
-  for (const n of [
-    node('Reshape', ['gander.log_softmax', builder.shape([-1, size / block, block])], [top('blocks')]),
-    builder.reduce('ReduceMax', top('blocks'), top('maxima')),
-    node('TopK', [top('maxima'), builder.shape([p])], [top('best'), top('where')], { axis: -1 }),
-    node('Unsqueeze', [top('where'), builder.shape([-1])], [top('index')]),
-    node('GatherND', [top('blocks'), top('index')], [top('rows')], { batch_dims: 1 }),
-    node('Reshape', [top('rows'), builder.shape([-1, p * block])], [top('few')]),
-    node('TopK', [top('few'), builder.shape([p])], [names.topLogProb, top('among')], { axis: -1 }),
-    node('Div', [top('among'), width], [top('slot')]),
-    node('Mod', [top('among'), width], [top('offset')]),
-    node('GatherElements', [top('where'), top('slot')], [top('block')], { axis: -1 }),
-    node('Mul', [top('block'), width], [top('start')]),
-    node('Add', [top('start'), top('offset')], [names.topIds]),
-  ]) {
-    builder.last(n);
-  }
-}
-
 /** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
 class Builder {
   readonly #first: NodeProto[] = [];
@@ -324,13 +266,6 @@ class Builder {
     return this.version >= 18
       ? node(opType, [input, this.shape([-1])], [output], { keepdims: 0 })
       : node(opType, [input], [output], { axes: [-1], keepdims: 0 });
-  }
-
-  /** Size of the last axis of one of the base's outputs, where it is declared. */
-  lastDimension(output: string): number | undefined {
-    const type = this.graph.output.find(({ name }) => name === output)?.type?.value;
-    const dimension = type?.case === 'tensorType' ? type.value.shape?.dim.at(-1)?.value : undefined;
-    return dimension?.case === 'dimValue' ? Number(dimension.value) : undefined;
   }
 
   /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
