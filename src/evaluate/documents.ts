@@ -58,7 +58,7 @@ function fileOf(corpora: string, part: Part, kind: string): string {
   return part === 'heldout' ? path.join(corpora, 'heldout', `${kind}.jsonl`) : path.join(corpora, kind, 'test.jsonl');
 }
 
-const fetchThem = 'Fetch them with `python -m gander_training.corpora` in training/, or give another --corpora.';
+const fetchThem = 'Fetch them with `gander-training corpora` in training/, or give another --corpora.';
 
 /** Every kind of held-out document that is there, by name. @throws GanderError `io` */
 export function heldoutKinds(corpora: string): string[] {

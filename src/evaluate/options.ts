@@ -27,7 +27,7 @@ Bits per byte of every strategy on held-out documents, and what the router did t
 Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
 
   --pool FOLDER        the pool (models/smollm2-135m)
-  --corpora FOLDER     made by python -m gander_training.corpora (training/.corpora)
+  --corpora FOLDER     made by gander-training corpora (training/.corpora)
   --kinds A,B          kinds of held-out documents (all that are there)
   --documents N        documents a kind (30)
   --tokens N           tokens a document (512)

@@ -322,7 +322,7 @@ def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[di
     """Run one case: the tensors and the header of its file."""
     encoded, strategy = encode(tokenizer, case.text), settled(pool, case.strategy, case.text)
     shape = len(modules_of(pool.experts)), len(encoded.ids), len(pool.experts)
-    given = {case.given: random_tensor(case, shape)} if case.given else {}
+    given: dict[str, Any] = {case.given: random_tensor(case, shape)} if case.given else {}
     result = routed_forward(
         model,
         pool.experts,

@@ -398,6 +398,7 @@ class Router:
             weight = model.get_submodule(path).weight
         except AttributeError:
             raise UserError(f"the base has no linear layer {path}") from None
+        assert isinstance(weight, Tensor)
         d_out, d_in = weight.shape
         for expert in [*self.experts, *([self.multitask] if self.multitask else [])]:
             lora = expert.lora.get(path)
@@ -444,7 +445,8 @@ class Router:
         u, base = u[0], out[0]
         affinity = self.score(self.modules[index].path, u)
         chosen, weight = self.decide(index, affinity)
-        plain = base if getattr(module, "bias", None) is None else base - module.bias
+        bias = getattr(module, "bias", None)
+        plain = base if bias is None else base - bias
         length = plain.float().norm(dim=-1)
         contribution = torch.zeros_like(weight)
         result = base.clone()
