@@ -1,4 +1,5 @@
-// Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, in one place, for translators.
+// Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t and every word of the page
+// (src/shared/words.ts), in one place, for translators.
 // `--check` fails when it is not up to date.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,8 +23,13 @@ export function bundle() {
     const visit = (node) => {
       if (ts.isCallExpression(node) && /^vscode\s*\.l10n\s*\.t$/.test(node.expression.getText(source))) {
         const [text] = node.arguments;
-        if (!text || !ts.isStringLiteralLike(text)) throw new Error(`${name}: vscode.l10n.t needs a literal`);
-        strings.add(text.text);
+        if (text && ts.isStringLiteralLike(text)) strings.add(text.text);
+        // The table itself is listed below.
+        else if (text?.getText(source) !== 'words[key]') throw new Error(`${name}: vscode.l10n.t needs a literal`);
+      }
+      if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
+        if (!ts.isStringLiteralLike(node.initializer)) throw new Error(`${name}: a word is a literal`);
+        strings.add(node.initializer.text);
       }
       ts.forEachChild(node, visit);
     };

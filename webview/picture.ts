@@ -118,12 +118,14 @@ export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): 
         height: Math.max(0, frame.height - frame.gutter.top),
       }),
     ),
+    // A long token ends where the legend is, as on the canvas.
+    s('clipPath', { id: 'head' }, s('rect', { width: frame.width, height: frame.gutter.top })),
     s(
       'g',
       { transform: `translate(0 ${top})` },
       s('g', { 'clip-path': 'url(#plot)', 'shape-rendering': 'crispEdges' }, ...cells),
       ...rowLabels,
-      ...tokenLabels,
+      s('g', { 'clip-path': 'url(#head)' }, ...tokenLabels),
     ),
   );
   return new XMLSerializer().serializeToString(root);

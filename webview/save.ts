@@ -30,6 +30,10 @@ export function saver(store: Store, grid: () => Grid): Saver {
       ? { title: `${side.title} · ${strategyName(side.strategy.name)}`, trace: side.trace, paper, frame }
       : undefined;
   };
+  const drawn = (): string | undefined => {
+    const now = seen();
+    return now && svgOf(now.title, now.trace, now.paper, now.frame);
+  };
   return {
     trace: withTrace(() => {
       store.send({ type: 'save', kind: 'trace' });
@@ -38,14 +42,14 @@ export function saver(store: Store, grid: () => Grid): Saver {
       store.send({ type: 'save', kind: 'csv', data: toCsv(trace) });
     }),
     html: withTrace((trace) => {
-      store.send({ type: 'save', kind: 'html', data: traceHtml(trace) });
+      store.send({ type: 'save', kind: 'html', data: traceHtml(trace, drawn()) });
     }),
     markdown: withTrace((trace) => {
       store.send({ type: 'copy', text: traceMarkdown(trace) });
     }),
     svg: () => {
-      const now = seen();
-      if (now) store.send({ type: 'save', kind: 'svg', data: svgOf(now.title, now.trace, now.paper, now.frame) });
+      const data = drawn();
+      if (data !== undefined) store.send({ type: 'save', kind: 'svg', data });
     },
     png: () => {
       const now = seen();

@@ -2,12 +2,20 @@ import * as vscode from 'vscode';
 import type { Command } from './parts.js';
 import { target } from './target.js';
 
-/** Opens the panel of the range under the cursor; where nothing was routed, routes first. */
+/**
+ * Opens the panel of the range under the cursor; where nothing was routed, routes first. A hover's link names a range and a
+ * token of it instead.
+ */
 export const openPanel: Command = {
   id: 'gander.openPanel',
-  async run(parts) {
-    const routed = parts.desk.current();
+  async run(parts, id, at) {
+    const named = typeof id === 'number' ? parts.store.get(id) : undefined;
+    const routed = named ?? parts.desk.current();
     if (!routed) return vscode.commands.executeCommand('gander.routeSelection');
+    const spans = named && parts.store.tokenSpans(named.id);
+    const start = typeof at === 'number' ? (spans?.start[at] ?? -1) : -1;
+    // By the caret a page that is new finds its token.
+    if (start >= 0) parts.mark.show(routed.uri, { start, end: spans!.end[at as number]! });
     const { page, scene } = parts.panels.show(routed, false);
     // A page that is new asks for it itself.
     const token = scene.token();

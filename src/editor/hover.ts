@@ -1,17 +1,20 @@
 import * as vscode from 'vscode';
 import { decimal, percent } from '../host/numbers.js';
-import { strategyLabel } from '../host/strategies.js';
+import { strategyLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { expertStyle } from '../shared/palette.js';
 import { layersOf, type Measure } from '../trace/access.js';
 import { certaintyAt } from '../trace/distribution.js';
+import { plain } from '../trace/label.js';
 import { ranked, tokenShares } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
 import { bar, column, spark } from './bars.js';
 
 /** How many experts a hover names. */
 const named = 3;
+
+const open = 'gander.openPanel';
 
 /** Tells what is known of the token under the mouse; it draws from the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
@@ -31,9 +34,14 @@ export class RoutingHover implements vscode.HoverProvider {
   }
 
   #text(routed: Routed, trace: Trace, token: number): vscode.MarkdownString {
-    // Names come from model cards and text from the document: neither may become markup, and nothing here is trusted.
+    // What experts are called comes from outside: it stands in the block of code and nowhere else, so that none becomes markup.
+    // Should one do so all the same, it could open the panel and nothing more.
     const out = new vscode.MarkdownString();
-    out.appendText(vscode.l10n.t('Gander: {0}', strategyLabel(trace.strategy)));
+    out.isTrusted = { enabledCommands: [open] };
+    const { strategy } = trace;
+    out.appendText(
+      vscode.l10n.t('Gander: {0}', 'k' in strategy ? strategyLabel(strategy) : strategyTitle(strategy.name)),
+    );
     if (routed.stale) {
       out.appendText(' · ');
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
@@ -44,9 +52,8 @@ export class RoutingHover implements vscode.HoverProvider {
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
     out.appendText(certainty(trace, token));
-    // Named, not linked: a command link would need trust, and VS Code drops links of any other kind that could do it.
-    out.appendMarkdown('\n\n');
-    out.appendText(vscode.l10n.t('Click the word and run Gander: Open Routing Panel to see it there.'));
+    const where = encodeURIComponent(JSON.stringify([routed.id, token]));
+    out.appendMarkdown(`\n\n[${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     return out;
   }
 }
@@ -116,5 +123,5 @@ function certainty(trace: Trace, token: number): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return plain(text.replace(/\s+/g, ' ').trim());
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
+import { translations } from '../host/words.js';
+import { escapeHtml } from '../shared/html.js';
 
 /** Where the page's files are: all that a panel may load. */
 export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
@@ -10,7 +12,7 @@ export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
 }
 
-/** The page without any data: all of that comes by message, once the page is ready. */
+/** The page without any data: all of that comes by message, once the page is ready. Its words it needs before. */
 export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string {
   const nonce = randomBytes(16).toString('base64');
   const file = (name: string) =>
@@ -29,10 +31,10 @@ export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string
   <meta charset="utf-8">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>${vscode.l10n.t('Routing')}</title>
+  <title>${escapeHtml(vscode.l10n.t('Routing'))}</title>
   <link rel="stylesheet" nonce="${nonce}" href="${file('panel.css')}">
 </head>
-<body>
+<body data-words="${escapeHtml(JSON.stringify(translations()))}">
   <main id="app"></main>
   <script nonce="${nonce}" src="${file('panel.js')}"></script>
 </body>

@@ -1,14 +1,11 @@
 /** A trace as one HTML file that needs nothing else: text coloured by leading expert, tables, no script. */
+import { escapeHtml } from '../shared/html.js';
 import { type Colour, expertStyle } from '../shared/palette.js';
 import { certaintyByLayer } from './distribution.js';
 import { layersOf } from './access.js';
 import { decimal, interventionText, percent, strategyText, visible } from './label.js';
 import { summarise, type Summary, type TokenSummary } from './summary.js';
 import type { Trace } from './trace.js';
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-}
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -22,6 +19,8 @@ td code { white-space: pre; }
 .bar { display: inline-block; height: .7rem; vertical-align: baseline; }
 .key { display: inline-block; min-width: 1.4em; padding: 0 .2em; border-radius: 3px; text-align: center; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content auto; gap: 0 1.5rem; overflow-wrap: anywhere; }
+figure { margin: 0; }
+figure svg { display: block; max-width: 100%; height: auto; }
 dt { font-weight: 600; } dd { margin: 0; }
 `;
 
@@ -41,7 +40,8 @@ function expertCss(trace: Trace): string {
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
 }
 
-export function traceHtml(trace: Trace): string {
+/** @param grid a picture of the grid, as SVG: markup that the caller has made itself */
+export function traceHtml(trace: Trace, grid?: string): string {
   const summary = summarise(trace);
   const title = `Routing of ${JSON.stringify(trace.text.slice(0, 60))}`;
   return `<!DOCTYPE html>
@@ -58,7 +58,7 @@ export function traceHtml(trace: Trace): string {
 ${facts(trace, summary)}
 <h2>Text</h2>
 <p class="text">${text(trace, summary.tokens)}</p>
-<h2>Experts</h2>
+${grid === undefined ? '' : `<h2>Grid</h2>\n<figure>${grid}<figcaption>As it was seen in the panel.</figcaption></figure>\n`}<h2>Experts</h2>
 ${usageTable(trace, summary)}
 <h2>Layers</h2>
 ${layerTable(trace)}

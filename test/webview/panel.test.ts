@@ -584,6 +584,25 @@ describe('what can be saved', () => {
     expect(svg.rects).toBeGreaterThan(100);
     expect(svg.text).toContain('typescript');
 
+    // The report has the same picture, and needs nothing else to show it.
+    expect(data['html']).toContain(data['svg']!);
+    const report = await panel.page.context().newPage();
+    const asked: string[] = [];
+    report.on('request', (request) => asked.push(request.url()));
+    report.on('console', (message) => asked.push(message.text()));
+    await report.setContent(data['html']!);
+    const box = await report.locator('figure svg').boundingBox();
+    expect(box!.height).toBeGreaterThan(200);
+    const pixel = await report
+      .locator('figure svg g rect')
+      .first()
+      .evaluate((rect) => getComputedStyle(rect).fill);
+    expect(pixel).not.toBe('rgb(0, 0, 0)');
+    expect(await report.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    expect(asked).toEqual([]);
+    await report.screenshot({ path: join(pictures, 'report.png') });
+    await report.close();
+
     await choose('PNG');
     await panel.page.waitForFunction(() =>
       (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),

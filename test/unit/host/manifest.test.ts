@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { bundle } from '../../../scripts/l10n.mjs';
 import { colourCount, expertStyle } from '../../../src/shared/palette.js';
+import { words } from '../../../src/shared/words.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
@@ -69,6 +70,8 @@ it('starts with nothing and lets no untrusted workspace choose the pool', () => 
     expect(contributes.configuration.properties).toHaveProperty([name]);
 });
 
-it('has every string of the extension in one place', () => {
+it('has every string of the extension and of its page in one place', () => {
+  const listed = JSON.parse(bundle()) as Record<string, string>;
+  for (const said of Object.values(words)) expect(listed).toHaveProperty([said]);
   expect(read('l10n/bundle.l10n.json'), 'run node scripts/l10n.mjs').toBe(bundle());
 });

@@ -123,6 +123,12 @@ describe('HTML', () => {
     expect([...html.matchAll(/<\/(span|table|tr|td|p)>/g)].length).toBe(opened);
   });
 
+  it('shows the picture of the grid that it is given, and no empty place without', () => {
+    const picture = '<svg><title>grid</title></svg>';
+    expect(traceHtml(fabricate(), picture)).toContain(`<figure>${picture}`);
+    expect(traceHtml(fabricate())).not.toContain('<figure>');
+  });
+
   it('shows all of the text once, shared characters and gaps included', () => {
     const trace = fabricate({ tokens: ['a', 'b', '😀', 'c'], layers: 1 });
     // Two tokens for the emoji's bytes, and a character that no token covers.

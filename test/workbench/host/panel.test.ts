@@ -1,0 +1,147 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { RoutingHover } from '../../../src/editor/hover.js';
+import type { TestApi } from '../../../src/extension.js';
+import type { RoutingStore } from '../../../src/routing/store.js';
+import { words } from '../../../src/shared/words.js';
+import { closeAll, routed, show, until, useTinyPool } from './helpers.js';
+
+const text = 'The quick brown fox jumps over the lazy dog.\n';
+
+describe('the page', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  const html = async () => {
+    const { id } = await routed(api, await show(text));
+    return (await until('the panel', () => api.parts.panels.find(id))).panel.webview.html;
+  };
+  const wordsOf = (page: string) => {
+    const [, written] = /<body data-words="([^"]*)">/.exec(page) ?? [];
+    assert.ok(written);
+    return JSON.parse(written.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))) as unknown;
+  };
+
+  it('needs no words in an English window', async () => {
+    assert.deepEqual(wordsOf(await html()), {});
+  });
+
+  it('gets its words in the language of the window, whatever they are made of', async () => {
+    const german: Record<string, string> = {
+      [words.generate]: 'Fortsetzen',
+      [words.tokens]: '{0} Token|{0} Tokens',
+      [words.empty]: '„Wohin“ geht\'s? </body> & "<b>',
+    };
+    const l10n = vscode.l10n as unknown as { t: (text: string, ...values: unknown[]) => string };
+    const original = l10n.t;
+    l10n.t = (message, ...values) => german[message] ?? original.call(l10n, message, ...values);
+    try {
+      const page = await html();
+      assert.deepEqual(wordsOf(page), {
+        generate: german[words.generate],
+        tokens: german[words.tokens],
+        empty: german[words.empty],
+      });
+      assert.equal(page.match(/<\/body>/g)!.length, 1);
+    } finally {
+      l10n.t = original;
+    }
+  });
+});
+
+describe('a hover', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  const contents = (store: RoutingStore, document: vscode.TextDocument, offset: number) => {
+    const hover = new RoutingHover(store).provideHover(document, document.positionAt(offset));
+    const [content] = hover!.contents as vscode.MarkdownString[];
+    return content!;
+  };
+
+  it('links to its token in the panel, which opens again where it was closed', async () => {
+    const editor = await show(text);
+    const { id } = await routed(api, editor);
+    const panel = () => api.parts.panels.find(id);
+    (await until('the panel', panel)).panel.dispose();
+    await until('no panel', () => panel() === undefined);
+
+    const offset = text.indexOf('fox') + 1;
+    const { value, isTrusted } = contents(api.parts.store, editor.document, offset);
+    assert.deepEqual(isTrusted, { enabledCommands: ['gander.openPanel'] });
+    const links = [...value.matchAll(/\]\(command:([\w.]+)\?([^)]*)\)/g)];
+    assert.equal(links.length, 1);
+    const [, command, query] = links[0]!;
+    assert.equal(command, 'gander.openPanel');
+    const token = api.parts.store.tokenAt(id, offset)!;
+    const args = JSON.parse(decodeURIComponent(query!)) as unknown[];
+    assert.deepEqual(args, [id, token]);
+
+    // The caret is elsewhere: it goes to the token, and so does the page.
+    editor.selection = new vscode.Selection(0, 0, 0, 0);
+    await vscode.commands.executeCommand(command, ...args);
+    const { scene } = await until('the panel with the focus', () => api.parts.panels.active);
+    assert.equal(scene.id, id);
+    assert.equal(scene.token(), token);
+    assert.equal(editor.document.offsetAt(editor.selection.active), api.parts.store.tokenSpans(id)!.start[token]);
+  });
+
+  it('opens nothing for numbers that mean nothing', async () => {
+    const editor = await show(text);
+    const { id } = await routed(api, editor);
+    editor.selection = new vscode.Selection(0, 5, 0, 5);
+    for (const args of [
+      [id, 1e9],
+      [id, -1],
+      [id, 'x'],
+      [1e9, 0],
+      [{}, []],
+    ])
+      await vscode.commands.executeCommand('gander.openPanel', ...args);
+    assert.equal(editor.document.offsetAt(editor.selection.active), 5);
+  });
+
+  it('makes no markup of what experts are called', async () => {
+    const editor = await show(text);
+    const now = await routed(api, editor);
+    const hostile = [
+      '[x](command:workbench.action.quit)',
+      '```\n[x](command:gander.openPanel)\n```',
+      '<a href="command:gander.openPanel">x</a>',
+      '$(alert) ![](https://example.com/x.png) \u202e',
+    ];
+    const trace = now.main.trace!;
+    const renamed = {
+      ...now,
+      main: {
+        ...now.main,
+        trace: { ...trace, experts: trace.experts.map((expert, i) => ({ ...expert, name: hostile[i % 4]! })) },
+        strategy: { name: 'single', expert: hostile[0]! },
+      },
+    };
+    Object.assign(renamed.main.trace, { strategy: renamed.main.strategy });
+    const { store } = api.parts;
+    const fake = {
+      at: () => renamed,
+      tokenAt: () => store.tokenAt(now.id, 5),
+      tokenSpans: () => store.tokenSpans(now.id),
+    } as unknown as RoutingStore;
+    const { value, supportHtml } = contents(fake, editor.document, 5);
+    assert.notEqual(supportHtml, true);
+    // All of it is in the block of code, whose fence is longer than any in it; nothing but the link is markup.
+    const fence = /^(`{3,})text$/m.exec(value)![1]!;
+    const [before, code, after] = value.split(new RegExp(`^${fence}(?:text)?$`, 'm')) as [string, string, string];
+    assert.match(code, /^A \[x\]\(command:/m);
+    assert.doesNotMatch(code, new RegExp(`^ {0,3}\`{${fence.length},}`, 'm'));
+    const outside = before + after;
+    assert.doesNotMatch(outside, /quit|href|example|alert/);
+    assert.equal([...outside.matchAll(/(?<!\\)\]\(/g)].length, 1);
+    assert.doesNotMatch(value, /\u202e/);
+  });
+});
