@@ -34,6 +34,8 @@ import {
 } from '../graph/model.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
+import { dense } from '../graph/dense.js';
+import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
@@ -43,6 +45,15 @@ import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 7;
+
+/** Part of the keys of gathered graphs beside it. */
+const gatheredVersion = 1;
+
+/** Columns of A' (experts × rank) from which a graph is gathered; below, the dense form is quicker. */
+const gatheredFrom = 512;
+
+/** How the experts are computed: all at once, or the chosen alone (src/graph). */
+export type FormName = 'dense' | 'gathered';
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';
@@ -68,6 +79,8 @@ export interface Plan {
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
   readonly warnings: readonly string[];
   readonly bytes: number;
+  /** The graph's form; dense if not told. */
+  readonly form?: 'gathered';
 }
 
 /** What the router vectors are: gates, mean inputs, or singular vectors (routing.md, "The other strategies"). */
@@ -123,14 +136,26 @@ function isFileInside(folder: string, name: string): boolean {
  * @param withMultitask puts the multitask adapter on the expert axis, last; it is never chosen by a router.
  * @throws GanderError `base-invalid`, `module-not-placed`, `expert-invalid`, `pool-unsafe-path`
  */
-export function compose(pool: Pool, hash: string, cache: Cache, withMultitask: boolean): Composed {
-  const key = createHash('sha256').update(`${composerVersion}\0${hash}\0${withMultitask}`).digest('hex').slice(0, 32);
-  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask));
+export function compose(
+  pool: Pool,
+  hash: string,
+  cache: Cache,
+  withMultitask: boolean,
+  form: FormName = formOf(pool),
+): Composed {
+  const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
+  const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask, form));
   return {
     model: path.join(folder, 'model.onnx'),
     plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
     routerFile: (router) => path.join(folder, `${router}.bin`),
   };
+}
+
+function formOf({ experts }: Pool): FormName {
+  const rank = Math.max(...experts.map(({ adapter }) => adapter.rank));
+  return experts.length * rank >= gatheredFrom ? 'gathered' : 'dense';
 }
 
 /**
@@ -147,8 +172,10 @@ export function composeBase(folder: string, pool: Pool): string {
   return file;
 }
 
-function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
+function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
   const model = readBase(pool);
+  // What sums up pairs came with operator set 16.
+  const form = opset(model) < 16 ? 'dense' : wanted;
   const all =
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
   const { sites, missing } = findModules(
@@ -198,12 +225,12 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
   };
   try {
     const { modules, order } = moduleAxis(used);
-    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers));
+    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers, form));
     const placed = groups.flatMap((group) => group.sites);
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
     linkBase(folder, pool, model);
     halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
-    insertRouting(model, groups, experts.length);
+    insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions);
     const written = writeModel(model);
     writeFileSync(path.join(folder, 'model.onnx'), written);
@@ -222,6 +249,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean): void {
       routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
       warnings,
       bytes: data.size,
+      ...(form === 'gathered' && { form }),
     };
     writeFileSync(path.join(folder, 'plan.json'), JSON.stringify(plan));
   } finally {
@@ -279,6 +307,7 @@ function storeGroup(
   experts: readonly PoolExpert[],
   data: DataFile,
   routers: Record<Router, DataFile>,
+  form: FormName,
 ): Group {
   const n = experts.length;
   const columns = sites.length * n;
@@ -290,6 +319,10 @@ function storeGroup(
   const singular = new Float32Array(dIn * columns);
   const means = new Float32Array(dIn * columns);
   const down = new Float32Array(dIn * columns * rank);
+  const downAt =
+    form === 'gathered'
+      ? (d: number, at: number, r: number) => (at * dIn + d) * rank + r
+      : (d: number, at: number, r: number) => (d * columns + at) * rank + r;
   const column = (into: Float32Array, at: number, of: Float32Array) =>
     of.forEach((x, d) => (into[d * columns + at] = x));
   const ups = sites.map((site, j) => {
@@ -307,7 +340,7 @@ function storeGroup(
       );
       column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
       for (let r = 0; r < adapted.rank; r++) {
-        for (let d = 0; d < dIn; d++) down[d * columns * rank + at * rank + r] = a[r * dIn + d]!;
+        for (let d = 0; d < dIn; d++) down[downAt(d, at, r)] = a[r * dIn + d]!;
         for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
       }
     });
@@ -316,7 +349,9 @@ function storeGroup(
   routers.phatgoose.append(gates, 1);
   routers['average-activation'].append(means, 1);
   routers.arrow.append(singular, 1);
-  return { sites, dIn, rank, down: data.append(down), up: ups.map((up) => data.append(up)) };
+  const size = n * dIn * rank;
+  const downs = form === 'gathered' ? sites.map((_, j) => down.subarray(j * size, (j + 1) * size)) : [down];
+  return { sites, dIn, rank, down: downs.map((part) => data.append(part)), up: ups.map((up) => data.append(up)) };
 }
 
 function named<T>(expert: PoolExpert, read: () => T): T {

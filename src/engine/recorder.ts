@@ -93,16 +93,20 @@ export class Recorder {
     const first = plan.rows[row]! * this.#t + this.#done;
     weights.fill(0, first * k, (first + count) * k);
     contributions.fill(0, first * k, (first + count) * k);
+    // Of the experts with a weight, or of all.
+    const slots = chunk.weight.length / (chunk.base.length || 1);
     for (let i = 0; i < count; i++) {
       const from = (i * rows + row) * all;
+      const cell = (i * rows + row) * slots;
       const to = (first + i) * k;
       const base = root / chunk.base[i * rows + row]!;
       let taken = 0;
-      for (let e = 0; e < n; e++) {
-        affinities[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
-        const w = chunk.weight[from + e]!;
-        if (w === 0) continue;
-        // Insertion into at most k slots; of two alike the lower index stays first.
+      for (let e = 0; e < n; e++) affinities[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
+      for (let s = 0; s < slots; s++) {
+        const e = chunk.chosen ? chunk.chosen[cell + s]! : s;
+        const w = chunk.weight[cell + s]!;
+        if (w === 0 || e >= n) continue;
+        // Insertion into at most k places; of two alike the one that came first, with the lower index, stays first.
         if (taken === k && weights[to + k - 1]! >= w) continue;
         let slot = taken < k ? taken++ : k - 1;
         for (; slot > 0 && weights[to + slot - 1]! < w; slot--) {
@@ -112,7 +116,7 @@ export class Recorder {
         }
         chosen[to + slot] = e;
         weights[to + slot] = w;
-        contributions[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[from + e]!) / base : 0;
+        contributions[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[cell + s]!) / base : 0;
       }
     }
   }

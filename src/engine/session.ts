@@ -1,10 +1,11 @@
 /** The only file that runs a model: onnxruntime-node behind two small classes. Batch is always 1. */
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
+import { given } from '../graph/gathered.js';
 import { names, routerInput } from '../graph/route.js';
 import { GanderError } from '../shared/errors.js';
 import type { Composed, Plan, Router } from './compose.js';
-import type { Steering } from './steering.js';
+import { type Steering, never } from './steering.js';
 
 export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
 
@@ -53,6 +54,8 @@ export interface ChunkResult {
   readonly past: Past;
   /** [T, rows, N] */
   readonly affinity: Float32Array;
+  /** [T, rows, k] whose weight and norm stand there; absent where these are [T, rows, N]. */
+  readonly chosen?: Int32Array;
   readonly weight: Float32Array;
   readonly moved: Float32Array;
   /** [T, rows] 1 / √(‖W u‖² / dOut) */
@@ -115,25 +118,29 @@ export class RoutedSession {
   ): Promise<ChunkResult> {
     const { plan } = this;
     const [m, n, t] = [plan.rows.length, plan.experts.length, ids.length];
+    const isGathered = plan.form === 'gathered';
     const { bias, fixed, share } = steering.inputs(done, t);
+    const scores = isGathered ? withGiven(bias, fixed, share) : bias;
     const arrow = steering.router === 'arrow';
     const feeds: Record<string, ort.Tensor> = {
       ...this.#past.feeds(ids, done, past),
       [names.k]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steering.k)), [1]),
-      [names.bias]: new ort.Tensor('float32', bias, [bias.length / (m * n), m, n]),
-      [names.fixed]: new ort.Tensor('float32', fixed, [t, m, n]),
+      [names.bias]: new ort.Tensor('float32', scores, [scores.length / (m * n), m, n]),
+      ...(!isGathered && { [names.fixed]: new ort.Tensor('float32', forAll(fixed, t * m * n), [t, m, n]) }),
       [names.share]: new ort.Tensor('float32', share, [share.length / m, m, 1]),
       [names.normalise]: new ort.Tensor('float32', Float32Array.of(arrow ? 0 : 1), [1]),
       [names.slope]: new ort.Tensor('float32', Float32Array.of(arrow ? -1 : 1), [1]),
       [names.targets]: new ort.Tensor('int64', BigInt64Array.from(targets, BigInt), [1, t, 1]),
       ...this.#routersOf(steering.router),
     };
-    const outputs = await runSession(this.#session, feeds, [...traceOutputs, ...this.#past.outputs]);
+    const wanted = isGathered ? [...traceOutputs, names.chosen] : traceOutputs;
+    const outputs = await runSession(this.#session, feeds, [...wanted, ...this.#past.outputs]);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- each output has its own array type
     const data = <T>(name: string) => outputs[name]!.data as T;
     return {
       past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
       affinity: data(names.affinity),
+      ...(isGathered && { chosen: data<Int32Array>(names.chosen) }),
       weight: data(names.weight),
       moved: data(names.moved),
       base: data(names.base),
@@ -165,6 +172,20 @@ export class RoutedSession {
     }
     return routers;
   }
+}
+
+/** The same for every token where that is all that is told. @param size of the whole */
+function forAll(values: Float32Array, size: number): Float32Array {
+  if (values.length === size) return values;
+  const all = new Float32Array(size);
+  if (values.some((x) => x !== 0)) for (let at = 0; at < size; at += values.length) all.set(values, at);
+  return all;
+}
+
+/** Where the router has no share, the weights that are given in the place of scores, as a gathered graph reads them. */
+function withGiven(bias: Float32Array, fixed: Float32Array, share: Float32Array): Float32Array {
+  const n = bias.length / share.length;
+  return bias.map((score, at) => (share[Math.floor(at / n)] !== 0 ? score : fixed[at] ? fixed[at] * given : never));
 }
 
 /** The base as it was exported, with no routing: what the routed graph is measured against. */

@@ -7,13 +7,13 @@ export const never = -1e30;
 
 /** What steers one run of the routed graph. */
 export interface Steering {
-  /** 1 ≤ k ≤ N */
+  /** How many a token chooses at one module, or is given; 1 ≤ k ≤ N */
   readonly k: number;
   /** Which router vectors score the tokens; under fixed weights the gates, whose affinities are shown beside. */
   readonly router: Router;
   /**
-   * Inputs for tokens `done` to `done + t`: bias [1 or t, rows, N], fixed [t, rows, N], share [1 or t, rows, 1]; rows are
-   * modules in the graph's order.
+   * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], share [h, rows, 1], where h is t, or 1 if all
+   * tokens have the same; rows are modules in the graph's order.
    */
   inputs(done: number, t: number): SteeringInputs;
 }
@@ -53,7 +53,9 @@ export class StrategySteering implements Steering {
     for (const { expert } of interventions) this.#expert(expert);
     this.#multitask = strategy.name === 'multitask';
     this.#given = this.#givenWeights(strategy);
-    this.k = Math.min(k, plan.experts.filter((id) => id !== multitaskId).length);
+    // A forced expert and the multitask adapter may stand beside each other.
+    const most = this.#multitask ? 2 : this.#given ? this.width : k;
+    this.k = Math.min(most, plan.experts.filter((id) => this.#multitask || id !== multitaskId).length);
     this.router = strategy.name === 'arrow' || strategy.name === 'average-activation' ? strategy.name : 'phatgoose';
   }
 
@@ -76,20 +78,17 @@ export class StrategySteering implements Steering {
     const bias = new Float32Array(height * rows * n);
     const forced = new Int16Array(height * rows).fill(-1);
     for (const intervention of this.#interventions) this.#apply(intervention, done, height, bias, forced);
-    const weights = new Float32Array(height * rows * n);
+    const fixed = new Float32Array(height * rows * n);
     const share = new Float32Array(height * rows);
     for (let cell = 0; cell < height * rows; cell++) {
       const open = this.#settle(
         cell % rows,
         bias.subarray(cell * n, cell * n + n),
-        weights.subarray(cell * n, cell * n + n),
+        fixed.subarray(cell * n, cell * n + n),
         forced[cell]!,
       );
       share[cell] = open ? 1 : 0;
     }
-    if (height === t) return { bias, fixed: weights, share };
-    const fixed = new Float32Array(t * rows * n);
-    if (weights.some((w) => w !== 0)) for (let i = 0; i < t; i++) fixed.set(weights, i * rows * n);
     return { bias, fixed, share };
   }
 

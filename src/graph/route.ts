@@ -1,16 +1,6 @@
+import { Builder } from './builder.js';
 import type { Site } from './find.js';
-import {
-  DataType,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  externalFloats,
-  floats,
-  int64s,
-  node,
-  opset,
-  valueInfo,
-} from './model.js';
+import { DataType, type GraphProto, type ModelProto, type NodeProto, int64s, node, opset } from './model.js';
 
 /** Numbers in a file beside the composed model. */
 export interface Stored {
@@ -25,14 +15,15 @@ export interface Group {
   readonly dIn: number;
   /** The largest rank of any expert here; smaller ones are padded with zeros. */
   readonly rank: number;
-  /** [dIn, g·N·rank] A' (algebra.ts), module by module, expert by expert. */
-  readonly down: Stored;
+  /** A' (algebra.ts): in the dense form one [dIn, g·N·rank], in the gathered form for each module [N, dIn, rank]. */
+  readonly down: readonly Stored[];
   /** For each module [N·rank, dOut] B'. */
   readonly up: readonly Stored[];
 }
 
-/** The name of the axis T. */
-const tokens = 'gander.tokens';
+/** The names of the axes T and k. */
+export const tokens = 'gander.tokens';
+export const width = 'gander.width';
 
 /** Names of what the routed graph takes and gives beyond the base's own inputs and outputs. M modules in group order. */
 export const names = {
@@ -40,7 +31,7 @@ export const names = {
   k: 'gander.k',
   /** [1 or T, M, N] added to affinities before the choice; at most −1e30 for "never". Infinity is no good: all out would make NaN. */
   bias: 'gander.bias',
-  /** [T, M, N] weights that are added to the router's. */
+  /** [T, M, N] weights that are added to the router's; dense form only (`given` in gathered.ts). */
   fixed: 'gander.fixed',
   /** [1 or T, M, 1] what the router's weights are multiplied by: 1, or 0 for fixed weights alone. */
   share: 'gander.share',
@@ -52,9 +43,11 @@ export const names = {
   targets: 'gander.targets',
   /** [T, M, N] raw affinities. */
   affinity: 'gander.affinity',
-  /** [T, M, N] applied weights. */
+  /** [T, M, k] int32: whose the weights are; gathered form only. */
+  chosen: 'gander.chosen',
+  /** [T, M, N] applied weights; in the gathered form [T, M, k]. */
   weight: 'gander.weight',
-  /** [T, M, N] ‖s B A u‖. */
+  /** [T, M, N] ‖s B A u‖; in the gathered form [T, M, k]. */
   moved: 'gander.moved',
   /** [T, M] 1 / √(‖W u‖² / dOut). */
   base: 'gander.base',
@@ -75,23 +68,43 @@ export function routerInput(group: number): string {
   return `gander.router.${group}`;
 }
 
+/** One of the two ways to compute what the chosen experts add: dense.ts and gathered.ts. */
+export interface Form {
+  /** Inputs [T, M, N] of its own, of which each group gets its part. */
+  readonly inputs: readonly string[];
+  /** Where a router's k best go: `gander.best`, `chosen` and `shared` (the softmax, times the share) of the group, [T, g, k]. */
+  group(builder: Builder, group: Group, i: number, n: number): NodeProto[];
+  /** Adds the experts' part to what module j of group i gives, `y` [T, dOut]; the sum is named `sum`. */
+  site(builder: Builder, group: Group, i: number, j: number, n: number, y: string, sum: string): NodeProto[];
+  /** Gives its outputs, once all groups are there. */
+  outputs(builder: Builder, groups: readonly Group[], n: number): void;
+}
+
 /**
  * Puts the routing into the base graph, in place. The base's own nodes stay as they are, except that what a module gives
  * is renamed and the sum with the experts' part takes its name.
  *
- * For a group of g modules with input u, all experts at once (dense): S = u·V̂ · InvStd(u) + bias → top-k → softmax →
- * scattered into W [T, g, N]; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for V̂, A' and B'.
+ * For a group of g modules with input u: S = u·V̂ · InvStd(u) + bias → top-k → softmax; see algebra.ts for V̂. What the
+ * chosen then add is the form's business.
  *
  * @param n experts
  */
-export function insertRouting(model: ModelProto & { graph: GraphProto }, groups: readonly Group[], n: number): void {
+export function insertRouting(
+  model: ModelProto & { graph: GraphProto },
+  groups: readonly Group[],
+  n: number,
+  form: Form,
+): void {
   const { graph } = model;
   const builder = new Builder(graph, opset(model));
   const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+  const parted: Record<string, (number | string)[]> = {
+    [names.bias]: ['gander.bias_tokens', m, n],
+    ...Object.fromEntries(form.inputs.map((name) => [name, [tokens, m, n]])),
+    [names.share]: ['gander.share_tokens', m, 1],
+  };
   builder.input(names.k, DataType.INT64, [1]);
-  builder.input(names.bias, DataType.FLOAT, ['gander.bias_tokens', m, n]);
-  builder.input(names.fixed, DataType.FLOAT, [tokens, m, n]);
-  builder.input(names.share, DataType.FLOAT, ['gander.share_tokens', m, 1]);
+  for (const [name, dims] of Object.entries(parted)) builder.input(name, DataType.FLOAT, dims);
   builder.input(names.normalise, DataType.FLOAT, [1]);
   builder.input(names.slope, DataType.FLOAT, [1]);
   builder.constant(
@@ -100,36 +113,26 @@ export function insertRouting(model: ModelProto & { graph: GraphProto }, groups:
       groups.map(({ sites }) => sites.length),
     ),
   );
-  for (const name of [names.bias, names.fixed, names.share]) {
-    builder.first(
-      node(
-        'Split',
-        [name, 'gander.sizes'],
-        groups.map((_, i) => `${name}.${i}`),
-        { axis: 1 },
-      ),
-    );
+  for (const name of Object.keys(parted)) {
+    const parts = groups.map((_, i) => `${name}.${i}`);
+    builder.first(node('Split', [name, 'gander.sizes'], parts, { axis: 1 }));
   }
-  groups.forEach((group, i) => insertGroup(builder, group, i, n));
-  const each = (what: string) => groups.map((_, i) => `gander.${what}.${i}`);
-  builder.last(node('Concat', each('affinity'), [names.affinity], { axis: 1 }));
-  builder.last(node('Concat', each('weight'), [names.weight], { axis: 1 }));
-  builder.last(node('Concat', each('moved'), [names.moved], { axis: 1 }));
+  groups.forEach((group, i) => insertGroup(builder, group, i, n, form));
+  const affinities = groups.map((_, i) => `gander.affinity.${i}`);
+  builder.last(node('Concat', affinities, [names.affinity], { axis: 1 }));
+  builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
+  form.outputs(builder, groups, n);
   const rows = groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`));
   builder.last(node('Concat', rows, [names.base], { axis: -1 }));
-  builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
-  builder.output(names.weight, DataType.FLOAT, [tokens, m, n]);
-  builder.output(names.moved, DataType.FLOAT, [tokens, m, n]);
   builder.output(names.base, DataType.FLOAT, [tokens, m]);
   builder.finish();
 }
 
-function insertGroup(builder: Builder, group: Group, i: number, n: number): void {
-  const { sites, dIn, rank } = group;
+function insertGroup(builder: Builder, group: Group, i: number, n: number, form: Form): void {
+  const { sites, dIn } = group;
   const g = sites.length;
   const own = (what: string) => `gander.${what}.${i}`;
   builder.input(routerInput(i), DataType.FLOAT, [dIn, g * n]);
-  builder.constant(externalFloats(own('down'), [dIn, g * n * rank], group.down.location, group.down.offset));
   const nodes = [
     // The batch is always 1; without it Gemm can add the experts' part to the base's in place of one more pass.
     node('Reshape', [sites[0]!.input, builder.shape([-1, dIn])], [own('u')]),
@@ -147,61 +150,30 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number): void
     node('TopK', [own('selection'), names.k], [own('best'), own('chosen')], { axis: -1 }),
     node('Softmax', [own('best')], [own('among')], { axis: -1 }),
     node('Mul', [own('among'), `${names.share}.${i}`], [own('shared')]),
-    ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
-    node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
-    node('MatMul', [own('u'), own('down')], [own('z')]),
-    node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
-    builder.reduce('ReduceL2', own('z4'), own('moved')),
-    node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
-    node(
-      'Reshape',
-      [own('weighted4'), builder.shape([-1, g * n * rank])],
-      [g === 1 ? `${own('weighted')}.0` : own('weighted')],
-    ),
-  ];
-  if (g > 1) {
-    nodes.push(
-      node(
-        'Split',
-        [own('weighted'), builder.shape(sites.map(() => n * rank))],
-        sites.map((_, j) => `${own('weighted')}.${j}`),
-        { axis: -1 },
-      ),
-    );
-  }
-  const [wide, narrow] = [
-    [tokens, g * n],
-    [tokens, g, n],
   ];
   builder.declare({
     ...Object.fromEntries(['u', 'normal'].map((what) => [own(what), [tokens, dIn]])),
     ...Object.fromEntries(['mean', 'inv_std', 'factor'].map((what) => [own(what), [tokens, 1]])),
-    ...Object.fromEntries(['raw', 'signed', 'flat'].map((what) => [own(what), wide])),
-    ...Object.fromEntries(['affinity', 'selection', 'weight', 'moved'].map((what) => [own(what), narrow])),
-    ...Object.fromEntries(['best', 'among', 'shared'].map((what) => [own(what), [tokens, g, 'gander.width']])),
-    ...Object.fromEntries(['z4', 'weighted4'].map((what) => [own(what), [tokens, g, n, rank]])),
-    [own('weight4')]: [tokens, g, n, 1],
-    [own('z')]: [tokens, g * n * rank],
-    ...(g > 1 && { [own('weighted')]: [tokens, g * n * rank] }),
-    ...Object.fromEntries(sites.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
+    ...Object.fromEntries(['raw', 'signed', 'flat'].map((what) => [own(what), [tokens, g * n]])),
+    ...Object.fromEntries(['affinity', 'selection'].map((what) => [own(what), [tokens, g, n]])),
+    ...Object.fromEntries(['best', 'among', 'shared'].map((what) => [own(what), [tokens, g, width]])),
   });
-  builder.declare({ [own('chosen')]: [tokens, g, 'gander.width'] }, DataType.INT64);
+  builder.declare({ [own('chosen')]: [tokens, g, width] }, DataType.INT64);
   builder.before(
     sites.map((site) => site.node),
-    nodes,
+    [...nodes, ...form.group(builder, group, i, n)],
   );
-  sites.forEach((site, j) => insertSite(builder, site, own('u'), `${i}.${j}`, group.up[j]!, n * rank));
+  sites.forEach((_, j) => insertSite(builder, group, i, j, n, form));
 }
 
-function insertSite(builder: Builder, site: Site, u: string, id: string, up: Stored, width: number): void {
-  const own = (what: string) => `gander.${what}.${id}`;
-  const { node: base, bias, dOut } = site;
+function insertSite(builder: Builder, group: Group, i: number, j: number, n: number, form: Form): void {
+  const own = (what: string) => `gander.${what}.${i}.${j}`;
+  const { node: base, bias, dOut } = group.sites[j]!;
   const y = base.output[0]!;
   // A Gemm has two axes already, and its own way to them.
   const flat = base.opType === 'Gemm';
-  if (!flat) base.input[0] = u;
+  if (!flat) base.input[0] = `gander.u.${i}`;
   base.output[0] = own('y');
-  builder.constant(externalFloats(own('up'), [width, dOut], up.location, up.offset));
   const between = ['y', 'unit', ...(bias ? ['product'] : []), ...(flat ? [] : ['sum'])];
   builder.declare({
     [own('base')]: [tokens, 1],
@@ -216,101 +188,7 @@ function insertSite(builder: Builder, site: Site, u: string, id: string, up: Sto
       [own('unit'), own('base')],
       { axis: -1, epsilon: { float: 1e-30 }, stash_type: 1 },
     ),
-    node('Gemm', [own('weighted'), own('up'), own('y')], [flat ? y : own('sum')]),
+    ...form.site(builder, group, i, j, n, own('y'), flat ? y : own('sum')),
     ...(flat ? [] : [node('Reshape', [own('sum'), builder.shape([1, -1, dOut])], [y])]),
   ]);
-}
-
-/** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
-class Builder {
-  readonly #first: NodeProto[] = [];
-  readonly #last: NodeProto[] = [];
-  readonly #before = new Map<NodeProto, NodeProto[]>();
-  readonly #after = new Map<NodeProto, NodeProto[]>();
-  readonly #shared = new Set<string>();
-
-  constructor(
-    readonly graph: GraphProto,
-    readonly version: number,
-  ) {}
-
-  input(name: string, type: DataType, dims: readonly (number | string)[]): void {
-    this.graph.input.push(valueInfo(name, type, dims));
-  }
-
-  output(name: string, type: DataType, dims: readonly (number | string)[]): void {
-    this.graph.output.push(valueInfo(name, type, dims));
-  }
-
-  constant(tensor: Parameters<GraphProto['initializer']['push']>[0]): void {
-    this.graph.initializer.push(tensor);
-  }
-
-  /** A shared constant of integers; its name. */
-  shape(values: readonly number[]): string {
-    const name = `gander.ints.${values.join('_')}`;
-    if (!this.#shared.has(name)) this.constant(int64s(name, values));
-    this.#shared.add(name);
-    return name;
-  }
-
-  ones(count: number): string {
-    const name = `gander.ones.${count}`;
-    if (!this.#shared.has(name)) this.constant(floats(name, [count], new Float32Array(count).fill(1)));
-    this.#shared.add(name);
-    return name;
-  }
-
-  /** A reduction over the last axis, which goes; axes became an input with operator set 18. */
-  reduce(opType: string, input: string, output: string): NodeProto {
-    return this.version >= 18
-      ? node(opType, [input, this.shape([-1])], [output], { keepdims: 0 })
-      : node(opType, [input], [output], { axes: [-1], keepdims: 0 });
-  }
-
-  /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
-  scatterAdd(data: string, indices: string, updates: string, output: string): NodeProto[] {
-    if (this.version >= 16)
-      return [node('ScatterElements', [data, indices, updates], [output], { axis: -1, reduction: 'add' })];
-    return [
-      node('GatherElements', [data, indices], [`${output}.there`], { axis: -1 }),
-      node('Add', [`${output}.there`, updates], [`${output}.sum`]),
-      node('ScatterElements', [data, indices, `${output}.sum`], [output], { axis: -1 }),
-    ];
-  }
-
-  /**
-   * Shapes of what lies between. Without names for them onnxruntime's planner sees no two alike: it reuses no memory, and
-   * searches the growing list of what it could not reuse for every node (5 s for a graph that loads in 1).
-   */
-  declare(shapes: Readonly<Record<string, readonly (number | string)[]>>, type = DataType.FLOAT): void {
-    for (const [name, dims] of Object.entries(shapes)) this.graph.valueInfo.push(valueInfo(name, type, dims));
-  }
-
-  first(n: NodeProto): void {
-    this.#first.push(n);
-  }
-
-  last(n: NodeProto): void {
-    this.#last.push(n);
-  }
-
-  /** Before whichever of `targets` comes first. */
-  before(targets: readonly NodeProto[], nodes: readonly NodeProto[]): void {
-    const among = new Set(targets);
-    const target = this.graph.node.find((candidate) => among.has(candidate))!;
-    this.#before.set(target, [...(this.#before.get(target) ?? []), ...nodes]);
-  }
-
-  after(target: NodeProto, nodes: readonly NodeProto[]): void {
-    this.#after.set(target, [...nodes]);
-  }
-
-  finish(): void {
-    this.graph.node = [
-      ...this.#first,
-      ...this.graph.node.flatMap((n) => [...(this.#before.get(n) ?? []), n, ...(this.#after.get(n) ?? [])]),
-      ...this.#last,
-    ];
-  }
 }

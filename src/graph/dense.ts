@@ -1,0 +1,67 @@
+/**
+ * All experts at once, those not chosen with weight 0: for few experts, whose two products are quicker than any sorting.
+ *
+ * W [T, g, N] are the weights, scattered; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for A' and B'.
+ */
+import { DataType, externalFloats, node } from './model.js';
+import { type Form, names, tokens } from './route.js';
+
+export const dense: Form = {
+  inputs: [names.fixed],
+
+  group(builder, { sites, dIn, rank, down }, i, n) {
+    const g = sites.length;
+    const own = (what: string) => `gander.${what}.${i}`;
+    builder.constant(externalFloats(own('down'), [dIn, g * n * rank], down[0]!.location, down[0]!.offset));
+    builder.declare({
+      ...Object.fromEntries(['weight', 'moved'].map((what) => [own(what), [tokens, g, n]])),
+      ...Object.fromEntries(['z4', 'weighted4'].map((what) => [own(what), [tokens, g, n, rank]])),
+      [own('weight4')]: [tokens, g, n, 1],
+      [own('z')]: [tokens, g * n * rank],
+      ...(g > 1 && { [own('weighted')]: [tokens, g * n * rank] }),
+      ...Object.fromEntries(sites.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
+    });
+    const nodes = [
+      ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
+      node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
+      node('MatMul', [own('u'), own('down')], [own('z')]),
+      node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
+      builder.reduce('ReduceL2', own('z4'), own('moved')),
+      node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
+      node(
+        'Reshape',
+        [own('weighted4'), builder.shape([-1, g * n * rank])],
+        [g === 1 ? `${own('weighted')}.0` : own('weighted')],
+      ),
+    ];
+    if (g > 1) {
+      nodes.push(
+        node(
+          'Split',
+          [own('weighted'), builder.shape(sites.map(() => n * rank))],
+          sites.map((_, j) => `${own('weighted')}.${j}`),
+          { axis: -1 },
+        ),
+      );
+    }
+    return nodes;
+  },
+
+  site(builder, { sites, rank, up }, i, j, n, y, sum) {
+    const own = (what: string) => `gander.${what}.${i}.${j}`;
+    builder.constant(externalFloats(own('up'), [n * rank, sites[j]!.dOut], up[j]!.location, up[j]!.offset));
+    return [node('Gemm', [own('weighted'), own('up'), y], [sum])];
+  },
+
+  outputs(builder, groups, n) {
+    const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+    for (const [what, name] of [
+      ['weight', names.weight],
+      ['moved', names.moved],
+    ] as const) {
+      const parts = groups.map((_, i) => `gander.${what}.${i}`);
+      builder.last(node('Concat', parts, [name], { axis: 1 }));
+      builder.output(name, DataType.FLOAT, [tokens, m, n]);
+    }
+  },
+};

@@ -1,0 +1,143 @@
+/** The gathered form against the dense one, on the tiny pool and on one made larger. */
+import { cpSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cache } from '../../src/engine/cache.js';
+import { type FormName, compose, multitaskId, poolHash } from '../../src/engine/compose.js';
+import { Recorder } from '../../src/engine/recorder.js';
+import { RoutedSession } from '../../src/engine/session.js';
+import { StrategySteering } from '../../src/engine/steering.js';
+import { Tokenizer } from '../../src/engine/tokenizer.js';
+import { readPool } from '../../src/pool/pool.js';
+import type { Intervention, Strategy, Trace } from '../../src/trace/trace.js';
+import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './support.js';
+
+const exact = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+const text = 'the model routes 🦢 each token, and each module by itself; fn main() { let x = 1; }\r\n';
+const cache = new Cache(temporaryFolder(), 16);
+
+type Route = (strategy: Strategy, interventions?: readonly Intervention[], chunk?: number) => Promise<Trace>;
+
+/** Routes the text through a pool's graph of one form. */
+async function open(folder: string, form: FormName): Promise<{ route: Route; release: () => Promise<void> }> {
+  const pool = readPool(folder);
+  const composed = compose(pool, poolHash(pool, cache), cache, true, form);
+  expect(composed.plan.form ?? 'dense').toBe(form);
+  const session = await RoutedSession.open(composed, 1);
+  const tokens = await new Tokenizer(pool.base.tokenizer).encode(text);
+  const route: Route = async (strategy, interventions = [], chunk = tokens.ids.length) => {
+    const { plan } = session;
+    const steering = new StrategySteering(plan, strategy, interventions);
+    const recorder = new Recorder(
+      {
+        plan,
+        experts: plan.experts.filter((id) => id !== multitaskId).map((id) => ({ id, name: id })),
+        strategy,
+        interventions,
+        pool: { id: '', name: '', hash: '' },
+        tokenizer: { hash: '' },
+        versions: {},
+        readable: String,
+        router: steering.router,
+        k: steering.width,
+      },
+      tokens.ids.length,
+    );
+    let past;
+    for (let done = 0; done < tokens.ids.length; done += chunk) {
+      const ids = tokens.ids.slice(done, done + chunk);
+      const targets = ids.map((_, i) => tokens.ids[done + i + 1] ?? 0);
+      const result = await session.run(ids, targets, done, past, steering);
+      recorder.add(result, ids.length);
+      past = result.past;
+    }
+    return recorder.trace(text, tokens);
+  };
+  return { route, release: () => session.release() };
+}
+
+/** The tiny pool with each expert several times: ties everywhere, which the lower index wins. */
+function crowdedPool(times: number): string {
+  const folder = copyOfTinyPool();
+  for (const id of ['Zeta', 'alpha', 'beta-2']) {
+    for (let i = 0; i < times; i++)
+      cpSync(path.join(folder, 'experts', id), path.join(folder, 'experts', `${id}-${i}`), { recursive: true });
+  }
+  return folder;
+}
+
+const out = (expert: string, scope = {}): Intervention => ({ action: 'knock-out', expert, scope });
+const cases: [string, Strategy, Intervention[]?][] = [
+  ['phatgoose, 1', { name: 'phatgoose', k: 1 }],
+  ['phatgoose, 2', { name: 'phatgoose', k: 2 }],
+  ['phatgoose, 3', { name: 'phatgoose', k: 3 }],
+  ['more than may be gathered', { name: 'phatgoose', k: 9 }],
+  ['base', { name: 'base' }],
+  ['single', { name: 'single', expert: 'beta-2' }],
+  ['merged', { name: 'merged' }],
+  ['multitask', { name: 'multitask' }],
+  ['average activation', { name: 'average-activation', k: 2 }],
+  ['arrow', { name: 'arrow', k: 2 }],
+  ['one knocked out', { name: 'phatgoose', k: 2 }, [out('alpha')]],
+  ['one knocked out at one token', { name: 'phatgoose', k: 2 }, [out('alpha', { token: 3 })]],
+  ['one knocked out of the merged', { name: 'merged' }, [out('Zeta', { layer: 0 })]],
+  [
+    'fewer than k left',
+    { name: 'phatgoose', k: 3 },
+    ['Zeta', 'alpha', 'beta-2'].map((expert) => out(expert, { layer: 1 })),
+  ],
+  ['one tilted', { name: 'phatgoose', k: 2 }, [{ action: 'tilt', expert: 'beta-2', amount: 0.7, scope: {} }]],
+  ['one forced in one layer', { name: 'phatgoose', k: 2 }, [{ action: 'force', expert: 'alpha', scope: { layer: 1 } }]],
+  ['one forced beside the multitask adapter', { name: 'multitask' }, [{ action: 'force', expert: 'alpha', scope: {} }]],
+];
+
+describe.each([
+  ['the tiny pool', () => tinyPool],
+  ['a pool of 16', () => crowdedPool(4)],
+])('%s, gathered', (_, make) => {
+  let dense: Awaited<ReturnType<typeof open>>;
+  let gathered: Awaited<ReturnType<typeof open>>;
+  beforeAll(async () => {
+    const folder = make();
+    dense = await open(folder, 'dense');
+    gathered = await open(folder, 'gathered');
+  });
+  afterAll(async () => {
+    await dense.release();
+    await gathered.release();
+  });
+
+  it.each(cases)('gives what the dense form gives: %s', async (_name, strategy, interventions) => {
+    const [wanted, got] = [await dense.route(strategy, interventions), await gathered.route(strategy, interventions)];
+    expectLike(got, wanted, exact);
+  });
+
+  it('gives the same in chunks, of one token too', async () => {
+    for (const chunk of [1, 7]) {
+      const strategy = { name: 'phatgoose', k: 2 } as const;
+      expectLike(await gathered.route(strategy, [], chunk), await dense.route(strategy), exact);
+    }
+  });
+});
+
+it.each(['dynamo', 'gemm', 'initializer'])('is made of another export of the same base: %s', async (base) => {
+  const folder = copyOfTinyPool();
+  cpSync(path.join(root, 'test/fixtures/bases', base), path.join(folder, 'base'), { recursive: true });
+  const [dense, gathered] = [await open(folder, 'dense'), await open(folder, 'gathered')];
+  const strategy = { name: 'phatgoose', k: 2 } as const;
+  expectLike(await gathered.route(strategy), await dense.route(strategy), exact);
+  await dense.release();
+  await gathered.release();
+});
+
+it('is what a large pool is composed to, beside the dense form in the cache', () => {
+  const pool = readPool(tinyPool);
+  const rank = Math.max(...pool.experts.map(({ adapter }) => adapter.rank));
+  const of = (count: number) => ({
+    ...pool,
+    experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
+  });
+  const form = (count: number) => compose(of(count), `hash of ${count}`, cache, false).plan.form;
+  expect(form(Math.ceil(512 / rank))).toBe('gathered');
+  expect(form(Math.ceil(512 / rank) - 1)).toBeUndefined();
+});
