@@ -1,5 +1,5 @@
 /** `npm run evaluate`: reads the options, builds the parts and hands them to each other. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Engine } from '../engine/api.js';
@@ -51,6 +51,8 @@ async function run(engine: Engine, options: Options, cache: string, signal: Abor
     pool.hash,
     path.join(cache, 'evaluate', `${fileName(pool.id)}-${fileName(pool.hash.slice(-12))}.jsonl`),
   );
+  const before = path.join(options.out, 'evaluation.json');
+  if (options.goOn && existsSync(before)) say(`${results.takeOver(readFileSync(before, 'utf8'))} scores of ${before}`);
   const progress = new Progress();
   let outcome: RunOutcome = { cancelled: false, failures: [] };
   let broken: GanderError | undefined;

@@ -19,6 +19,8 @@ export interface Options {
   readonly seed: number;
   /** Write the report of what is there; measure nothing. */
   readonly reportOnly: boolean;
+  /** Take the scores of an earlier evaluation.json of the same pool as measured. */
+  readonly goOn: boolean;
 }
 
 export const help = `npm run evaluate -- [options]
@@ -36,6 +38,7 @@ Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
   --threads N          0: as many as onnxruntime likes (0)
   --seed N             of the bootstrap (1)
   --report             only write the report of what was measured before
+  --continue           take over the scores in FOLDER/evaluation.json (--out), if they are of the same pool
   --out FOLDER         for EVALUATION.md and evaluation.json (the pool)
   --figures FOLDER     for the pictures (docs/figures)
   --cache FOLDER       for results and composed graphs (.cache)
@@ -59,6 +62,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
         threads: { type: 'string', default: '0' },
         seed: { type: 'string', default: '1' },
         report: { type: 'boolean', default: false },
+        continue: { type: 'boolean', default: false },
         out: { type: 'string' },
         figures: { type: 'string', default: 'docs/figures' },
         cache: { type: 'string', default: '.cache' },
@@ -86,6 +90,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     threads: whole('threads', values.threads, 0),
     seed: whole('seed', values.seed, 0),
     reportOnly: values.report,
+    goOn: values.continue,
   };
 }
 

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Score } from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
 
 /** Raised when a line means something else than before. */
 const version = 1;
@@ -44,6 +45,14 @@ const line = z.object({
   explained: explained.exactOptional(),
 });
 
+/** What is read of an evaluation.json. */
+const earlier = z.object({
+  pool: z.object({ hash: z.string() }),
+  results: z.array(
+    z.object({ hash: z.string(), bytes: z.number(), tokens: z.number(), bits: z.record(z.string(), z.number()) }),
+  ),
+});
+
 export class Results {
   readonly #file: string | undefined;
   readonly #pool: string;
@@ -77,6 +86,25 @@ export class Results {
     if (explained) this.#explained.set(key(document, strategy), explained);
   }
 
+  /**
+   * Takes over the scores of an evaluation.json, so that work goes on where the .cache is not; none of another pool.
+   * @returns how many
+   * @throws GanderError `request-invalid`
+   */
+  takeOver(json: string): number {
+    const { pool, results } = parseEarlier(json);
+    if (pool.hash !== this.#pool) return 0;
+    let taken = 0;
+    for (const { hash, bytes, tokens, bits: ofAll } of results) {
+      for (const [strategy, bits] of Object.entries(ofAll)) {
+        if (this.score(hash, strategy)) continue;
+        this.#scores.set(key(hash, strategy), { bits, bytes, tokens });
+        taken++;
+      }
+    }
+    return taken;
+  }
+
   score(document: string, strategy: string): Score | undefined {
     return this.#scores.get(key(document, strategy));
   }
@@ -100,6 +128,16 @@ export class Results {
   #append(entry: Omit<z.infer<typeof line>, 'version' | 'pool'>): void {
     if (this.#file === undefined) return;
     appendFileSync(this.#file, `${JSON.stringify({ version, pool: this.#pool, ...entry })}\n`);
+  }
+}
+
+function parseEarlier(json: string): z.infer<typeof earlier> {
+  try {
+    return earlier.parse(JSON.parse(json));
+  } catch (cause) {
+    throw new GanderError('request-invalid', 'The earlier evaluation.json is damaged.', 'Run without --continue.', {
+      cause,
+    });
   }
 }
 

@@ -52,4 +52,16 @@ describe('results', () => {
     appendFileSync(file, old);
     expect(new Results('pool', file).score('old', 'base')).toBeUndefined();
   });
+
+  it('take over an earlier evaluation of the same pool, and nothing of another', () => {
+    const before = { hash: 'd', bytes: 7, tokens: 3, bits: { base: 12.5, 'phatgoose:2': 11 } };
+    const json = (hash: string) => JSON.stringify({ pool: { hash }, results: [before] });
+    const results = new Results('pool', file);
+    results.addScore('d', 'base', { ...score, bits: 1 });
+    expect(results.takeOver(json('other'))).toBe(0);
+    expect(results.takeOver(json('pool'))).toBe(1);
+    expect(results.score('d', 'phatgoose:2')).toEqual({ bits: 11, bytes: 7, tokens: 3 });
+    expect(results.score('d', 'base')?.bits).toBe(1); // measured here
+    expect(() => results.takeOver('{"pool"')).toThrow('damaged');
+  });
 });
