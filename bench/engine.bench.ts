@@ -8,11 +8,10 @@ import { Cache } from '../src/engine/cache.js';
 import { EngineClient } from '../src/engine/client.js';
 import { compose, composeBase, poolHash } from '../src/engine/compose.js';
 import { createEngine } from '../src/engine/local.js';
-import { Recorder } from '../src/engine/recorder.js';
 import { BaseSession, type Past, RoutedSession } from '../src/engine/session.js';
-import { StrategySteering } from '../src/engine/steering.js';
 import { readPool } from '../src/pool/pool.js';
 import type { Bench, Suite } from './harness.js';
+import { tracer } from './sides.js';
 
 const root = process.cwd();
 const poolFolder = path.resolve(process.env['GANDER_BENCH_POOL'] ?? path.join(root, 'models/smollm2-135m'));
@@ -47,38 +46,19 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   const alone = path.join(cacheFolder, 'base');
   mkdirSync(alone);
   const base = await BaseSession.open(composeBase(alone, pool), threads);
-  const steering = new StrategySteering(plan, strategy, []);
-  const context = {
-    plan,
-    experts: plan.experts.map((id) => ({ id, name: id })),
-    strategy,
-    interventions: [],
-    pool: { id: '', name: '', hash: '' },
-    tokenizer: { hash: '' },
-    versions: {},
-    readable: String,
-    router: steering.router,
-    k: steering.width,
-  };
+  const trace = tracer(routed, composed, strategy);
   bench.notes['pool'] = `${plan.experts.length} experts, ${plan.modules.length} modules, ${threads} threads`;
   const ids = (length: number) => Int32Array.from({ length }, (_, i) => 100 + ((i * 7919) % 40_000));
   const compare = async (name: string, length: number, past: number) => {
     const before = ids(past);
     const pasts: [Past | undefined, Past | undefined] =
       past > 0
-        ? [(await routed.run(before, before, 0, undefined, steering)).past, (await base.run(before, 0, undefined)).past]
+        ? [await trace(before, 0, undefined), (await base.run(before, 0, undefined)).past]
         : [undefined, undefined];
     await bench.compare(name, [
       { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
       { label: 'the same as exported', run: () => exported.run(ids(length), past, pasts[1]) },
-      {
-        label: 'routed, whole trace',
-        run: async () => {
-          const recorder = new Recorder(context, length);
-          recorder.add(await routed.run(ids(length), ids(length), past, pasts[0], steering), length);
-          recorder.trace('', { ids: ids(length), start: ids(length), end: ids(length), text: [] });
-        },
-      },
+      { label: 'routed, whole trace', run: () => trace(ids(length), past, pasts[0]) },
     ]);
   };
   await compare('256 tokens', 256, 0);

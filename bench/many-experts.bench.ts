@@ -1,0 +1,106 @@
+// A pool of 166 experts of rank 16, as many as the paper's larger pool: routed with its whole trace against the base.
+// The experts are made up: what they say does not matter here, and random gates spread tokens at least as widely as trained.
+// GANDER_BENCH_EXPERTS and GANDER_BENCH_RANK make other pools, GANDER_BENCH_FORM (dense or gathered) the other form.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Cache } from '../src/engine/cache.js';
+import { type FormName, compose, composeBase, poolHash } from '../src/engine/compose.js';
+import { seededRandom } from '../src/engine/sample.js';
+import { BaseSession, RoutedSession } from '../src/engine/session.js';
+import { Tokenizer } from '../src/engine/tokenizer.js';
+import { type Pool, readPool } from '../src/pool/pool.js';
+import { encodeSafetensors } from '../src/shared/safetensors.js';
+import type { Bench, Suite } from './harness.js';
+import { tracer } from './sides.js';
+
+const root = process.cwd();
+const shipped = path.join(root, 'models/smollm2-135m');
+const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
+const experts = Number(process.env['GANDER_BENCH_EXPERTS'] ?? 166);
+const rank = Number(process.env['GANDER_BENCH_RANK'] ?? 16);
+const form = process.env['GANDER_BENCH_FORM'] as FormName | undefined;
+
+const suite: Suite = async (bench) => {
+  const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
+  // Some gigabytes: they must not stay behind when somebody grows impatient.
+  const remove = () => rmSync(temporary, { recursive: true, force: true });
+  process.once('exit', remove);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  try {
+    const folder = path.join(temporary, 'pool');
+    writePool(folder);
+    await againstBase(bench, readPool(folder), temporary);
+  } finally {
+    remove();
+  }
+};
+export default suite;
+
+/** The base that ships, and experts of random numbers, one after another. */
+function writePool(folder: string): void {
+  const { modules } = readPool(shipped).experts[0]!.adapter;
+  const manifest = JSON.parse(readFileSync(path.join(shipped, 'pool.json'), 'utf8')) as Record<string, unknown>;
+  delete manifest['multitask'];
+  delete manifest['retriever'];
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'pool.json'), JSON.stringify({ ...manifest, id: 'many-experts' }));
+  cpSync(path.join(shipped, 'base'), path.join(folder, 'base'), { recursive: true });
+  const random = seededRandom(1);
+  for (let e = 0; e < experts; e++) {
+    const expert = path.join(folder, 'experts', `expert-${String(e).padStart(4, '0')}`);
+    mkdirSync(expert, { recursive: true });
+    const config = { peft_type: 'LORA', r: rank, lora_alpha: rank };
+    writeFileSync(path.join(expert, 'adapter_config.json'), JSON.stringify(config));
+    const adapter = [...modules].flatMap(([name, { dIn, dOut }]) => [
+      matrix(`base_model.model.${name}.lora_A.weight`, [rank, dIn], 1 / Math.sqrt(dIn), random),
+      matrix(`base_model.model.${name}.lora_B.weight`, [dOut, rank], 0.02, random),
+    ]);
+    writeFileSync(path.join(expert, 'adapter_model.safetensors'), encodeSafetensors(adapter));
+    const gates = [...modules].map(([name, { dIn }]) => matrix(name, [dIn], 1, random));
+    writeFileSync(path.join(expert, 'gate.safetensors'), encodeSafetensors(gates));
+  }
+}
+
+/** Uniform numbers of variance scale², in bfloat16. */
+function matrix(name: string, shape: number[], scale: number, random: () => number) {
+  const size = shape.reduce((product, n) => product * n, 1);
+  const values = Float32Array.from({ length: size }, () => (2 * random() - 1) * Math.sqrt(3) * scale);
+  const data = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
+  return { name, dtype: 'BF16' as const, shape, data };
+}
+
+async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
+  const cache = new Cache(path.join(temporary, 'cache'));
+  const start = performance.now();
+  const composed = compose(pool, poolHash(pool, cache), cache, false, form);
+  const { plan } = composed;
+  bench.notes['pool'] =
+    `${plan.experts.length} experts of rank ${rank}, ${plan.modules.length} modules, ${threads} threads`;
+  bench.notes['form'] = plan.form ?? 'dense';
+  bench.notes['composed in, s'] = Math.round((performance.now() - start) / 1000);
+  bench.notes['composed experts, MiB'] = Math.round(plan.bytes / 2 ** 20);
+  const alone = path.join(temporary, 'base');
+  mkdirSync(alone);
+  const base = await BaseSession.open(composeBase(alone, pool), threads);
+  const routed = await RoutedSession.open(composed, threads);
+  const trace = tracer(routed, composed, { name: 'phatgoose', k: 2 });
+  const text = readFileSync(path.join(root, 'src/engine/compose.ts'), 'utf8');
+  const { ids } = await new Tokenizer(pool.base.tokenizer).encode(text.slice(0, 6000));
+  const compare = async (name: string, done: number, count: number) => {
+    const [before, now] = [ids.slice(0, done), ids.slice(done, done + count)];
+    const pasts = done > 0 ? [(await base.run(before, 0, undefined)).past, await trace(before, 0, undefined)] : [];
+    await bench.compare(
+      name,
+      [
+        { label: 'base graph, logits', run: () => base.run(now, done, pasts[0]) },
+        { label: 'routed, whole trace', run: () => trace(now, done, pasts[1]) },
+      ],
+      { rounds: 7, warmUps: 2 },
+    );
+  };
+  await compare('256 tokens', 0, 256);
+  await compare('1 token after 64', 64, 1);
+  await base.release();
+  await routed.release();
+}
