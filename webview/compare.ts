@@ -9,7 +9,7 @@ import { partners } from './raster.js';
 import { runReason } from './reasons.js';
 import type { Store } from './store.js';
 import { fixed, percent, signed, strategyName, t } from './strings.js';
-import { label } from './tokens.js';
+import { tokenLabel } from '../src/trace/label.js';
 
 /** A strategy with what it needs filled in. */
 export function strategyOf(name: StrategyName, store: Store, now?: Strategy): Strategy {
@@ -186,7 +186,7 @@ function most(
             h(
               'th',
               { scope: 'row' },
-              button(h('code', {}, label(main, token)), {
+              button(h('code', {}, tokenLabel(main, token)), {
                 press: () => {
                   store.select({ token });
                 },

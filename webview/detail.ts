@@ -20,7 +20,7 @@ import { choices } from './grid.js';
 import type { Store } from './store.js';
 import { fixed, kindName, percent, t } from './strings.js';
 import { usageFigure } from './summary.js';
-import { label } from './tokens.js';
+import { tokenLabel } from '../src/trace/label.js';
 
 export function drawDetail(root: HTMLElement, store: Store): void {
   // A token that only the other run has is told of from there.
@@ -38,7 +38,7 @@ export function drawDetail(root: HTMLElement, store: Store): void {
   const title = h(
     'header',
     { class: 'detailTitle' },
-    h('h2', {}, h('code', {}, label(trace, token))),
+    h('h2', {}, h('code', {}, tokenLabel(trace, token))),
     h(
       'span',
       { class: 'faint' },

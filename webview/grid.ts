@@ -12,7 +12,8 @@ import { gridSources, initial, type Zoom } from './state.js';
 import type { Store } from './store.js';
 import { fixed, kindName, percent, t, type Word } from './strings.js';
 import type { Theme } from './theme.js';
-import { label, spoken } from './tokens.js';
+import { tokenLabel } from '../src/trace/label.js';
+import { spoken } from './tokens.js';
 
 const gutterLeft = 62;
 const smallest = 0.05;
@@ -200,7 +201,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
         : rasterOf(trace, rows, store.view.filter, before);
     if (labels.length !== tokenCount(trace) || labelled !== trace) {
       labelled = trace;
-      labels = Array.from({ length: tokenCount(trace) }, (_, i) => label(trace, i));
+      labels = Array.from({ length: tokenCount(trace) }, (_, i) => tokenLabel(trace, i));
     }
     empty.hidden = rows.length > 0;
     empty.textContent = rows.length > 0 ? '' : t('nothingLeft');
@@ -647,7 +648,7 @@ function describeCell(trace: Trace, raster: Raster, at: Place, difference: boole
   const row = raster.rows[at.row];
   if (!row) return [];
   const cell = at.row * raster.tokens + at.token;
-  const out = [h('div', { class: 'tipTitle' }, h('code', {}, label(trace, at.token)), ` ${rowName(row)}`)];
+  const out = [h('div', { class: 'tipTitle' }, h('code', {}, tokenLabel(trace, at.token)), ` ${rowName(row)}`)];
   if (difference) {
     out.push(
       h('div', {}, raster.expert[cell] === nothing ? t('noChoice') : t('differs', percent(raster.strength[cell]!))),

@@ -6,7 +6,7 @@ import { table } from './figure.js';
 import { choices } from './grid.js';
 import type { Store } from './store.js';
 import { fixed, kindName, t } from './strings.js';
-import { label } from './tokens.js';
+import { tokenLabel } from '../src/trace/label.js';
 
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,7 +27,7 @@ function build(root: HTMLElement, store: Store, trace: Trace | undefined): void 
     replace(root, trace && h('p', { class: 'hint' }, t('gridTableHint')));
     return;
   }
-  const name = t('gridTable', label(trace, token));
+  const name = t('gridTable', tokenLabel(trace, token));
   const rows = trace.modules.map((module, m) => {
     const chosen = choices(trace, { layer: module.layer, module: m, kind: module.kind, modules: [m] }, token);
     return [

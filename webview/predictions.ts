@@ -7,7 +7,7 @@ import { h, replace } from './dom.js';
 import { figure, paged } from './figure.js';
 import type { Store } from './store.js';
 import { percent, small, t } from './strings.js';
-import { label, visible } from './tokens.js';
+import { tokenLabel, visible } from '../src/trace/label.js';
 
 interface Alternative {
   readonly id: number;
@@ -64,7 +64,7 @@ function one(trace: Trace, before: Trace | undefined, token: number): HTMLElemen
     h(
       'header',
       { class: 'detailTitle' },
-      h('h2', {}, h('code', {}, label(trace, token))),
+      h('h2', {}, h('code', {}, tokenLabel(trace, token))),
       h('span', { class: 'faint' }, t('token', token + 1, tokenCount(trace))),
     ),
     h('p', { class: 'sentence' }, sentences.join(' ')),
@@ -141,7 +141,7 @@ function overall(store: Store, trace: Trace, before: Trace | undefined, token: n
     const at = page + i;
     const best = after(trace, at - 1)[0];
     return [
-      `${at + 1} ${label(trace, at)}`,
+      `${at + 1} ${tokenLabel(trace, at)}`,
       percent(Math.exp(trace.logProb![at]!)),
       ...(before?.logProb
         ? [

@@ -16,7 +16,7 @@ import { figure } from './figure.js';
 import { usageOf } from './legend.js';
 import type { Store } from './store.js';
 import { fixed, percent, t, whole } from './strings.js';
-import { visible } from './tokens.js';
+import { visible } from '../src/trace/label.js';
 
 /** Each number is worked out when first asked for: the first view needs usage only, and must not wait for the rest. */
 class Sums {

@@ -6,7 +6,8 @@ import { h } from './dom.js';
 import { leaders } from './raster.js';
 import type { Store } from './store.js';
 import { percent, t } from './strings.js';
-import { blank, covered, spoken } from './tokens.js';
+import { covered } from '../src/trace/label.js';
+import { blank, spoken } from './tokens.js';
 
 const blockTokens = 120;
 

@@ -10,7 +10,7 @@ import { runReason } from './reasons.js';
 import type { WhatIfForm } from './state.js';
 import type { Store } from './store.js';
 import { fixed, kindName, percent, signed, small, t } from './strings.js';
-import { label } from './tokens.js';
+import { tokenLabel } from '../src/trace/label.js';
 
 /** One intervention in words. */
 export function say(intervention: Intervention, trace: Trace | undefined, name: (expert: string) => string): string {
@@ -32,7 +32,7 @@ export function say(intervention: Intervention, trace: Trace | undefined, name: 
         : t('saidTilt', expert, signed(intervention.amount, 1), where);
   return scope.token === undefined
     ? what
-    : t('saidToken', what, trace ? label(trace, scope.token) : String(scope.token + 1));
+    : t('saidToken', what, trace ? tokenLabel(trace, scope.token) : String(scope.token + 1));
 }
 
 function placeOf(trace: Trace | undefined, path: string): string {
@@ -163,7 +163,7 @@ function form(store: Store, trace: Trace): HTMLElement {
           },
         },
       }),
-      selection.token >= 0 ? t('onlyToken', label(trace, selection.token)) : t('onlyTokenNone'),
+      selection.token >= 0 ? t('onlyToken', tokenLabel(trace, selection.token)) : t('onlyTokenNone'),
     ),
     h('p', { class: 'caption' }, hint),
     h(
@@ -286,7 +286,7 @@ function attribution(store: Store, trace: Trace, again: () => void): HTMLElement
     const row = change.subarray(at * N, (at + 1) * N);
     const best = row.reduce((b, x, e) => (x < (row[b] ?? 0) ? e : b), -1);
     return [
-      button(h('code', {}, label(trace, at)), {
+      button(h('code', {}, tokenLabel(trace, at)), {
         press: () => {
           store.select({ token: at });
         },

@@ -1,6 +1,7 @@
 /** Strategies and what-ifs as they are written on the command line. */
 import type { PoolInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
+import { readCount, readStrategy, strategyForms } from '../trace/label.js';
 import type { Intervention, Scope, Strategy } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
@@ -9,8 +10,9 @@ const arrowK = 3;
 
 /** A count from 1. */
 export function parseCount(text: string, option: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`${option} takes a whole number from 1, not "${text}".`);
-  return Number(text);
+  const count = readCount(text);
+  if (count === undefined) throw new UsageError(`${option} takes a whole number from 1, not "${text}".`);
+  return count;
 }
 
 export function parseNumber(text: string, option: string): number {
@@ -24,28 +26,10 @@ export function parseNumber(text: string, option: string): number {
  * @param k for strategies that take one and do not name it; the pool's where absent
  */
 export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strategy {
-  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)!;
-  switch (name) {
-    case 'base':
-    case 'merged':
-    case 'multitask':
-    case 'retrieval':
-      if (argument !== undefined) throw new UsageError(`The strategy ${name} takes nothing after it, as in "${text}".`);
-      return { name };
-    case 'single':
-      if (!argument) throw new UsageError('The strategy single needs an expert: single:<expert>.');
-      return { name, expert: argument };
-    case 'phatgoose':
-    case 'average-activation':
-    case 'arrow': {
-      const given = argument === undefined ? k : parseCount(argument, name);
-      return { name, k: given ?? (name === 'arrow' ? Math.min(arrowK, pool.experts.length) : pool.topK) };
-    }
-    default:
-      throw new UsageError(
-        `There is no strategy "${text}". Strategies: base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask.`,
-      );
-  }
+  const byDefault = (name: string) => k ?? (name === 'arrow' ? Math.min(arrowK, pool.experts.length) : pool.topK);
+  const strategy = readStrategy(text, byDefault);
+  if (strategy) return strategy;
+  throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms}.`);
 }
 
 /** `layer=3,kind=q,module=<path>,token=5` */

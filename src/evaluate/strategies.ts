@@ -1,7 +1,8 @@
 /** Strategies by a short name: `base`, `phatgoose:2`, `single:python`. */
 import type { PoolInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
-import type { Strategy, StrategyName } from '../trace/trace.js';
+import { readStrategy, strategyText } from '../trace/label.js';
+import type { Strategy } from '../trace/trace.js';
 
 /** What all others are compared with. */
 export const reference = 'phatgoose:2';
@@ -20,31 +21,14 @@ export const mainStrategies = [
 ] as const;
 
 export function keyOf(strategy: Strategy): string {
-  if ('k' in strategy) return `${strategy.name}:${strategy.k}`;
-  return strategy.name === 'single' ? `single:${strategy.expert}` : strategy.name;
+  // What retrieval picked is a result.
+  return strategy.name === 'retrieval' ? strategy.name : strategyText(strategy);
 }
 
 /** @throws GanderError `request-invalid` */
 export function strategyOf(key: string): Strategy {
-  const colon = key.indexOf(':');
-  const name = (colon < 0 ? key : key.slice(0, colon)) as StrategyName;
-  const rest = colon < 0 ? undefined : key.slice(colon + 1);
-  switch (name) {
-    case 'base':
-    case 'retrieval':
-    case 'merged':
-    case 'multitask':
-      if (rest === undefined) return { name };
-      break;
-    case 'single':
-      if (rest) return { name, expert: rest };
-      break;
-    case 'phatgoose':
-    case 'average-activation':
-    case 'arrow':
-      if (rest !== undefined && /^[1-9]\d*$/.test(rest)) return { name, k: Number(rest) };
-      break;
-  }
+  const strategy = readStrategy(key);
+  if (strategy) return strategy;
   throw new GanderError(
     'request-invalid',
     `"${key}" is not a strategy.`,
