@@ -71,7 +71,7 @@ const cases: [string, Strategy, Intervention[]?][] = [
   ['phatgoose, 1', { name: 'phatgoose', k: 1 }],
   ['phatgoose, 2', { name: 'phatgoose', k: 2 }],
   ['phatgoose, 3', { name: 'phatgoose', k: 3 }],
-  ['more than may be gathered', { name: 'phatgoose', k: 9 }],
+  ['more than are gathered', { name: 'phatgoose', k: 9 }],
   ['base', { name: 'base' }],
   ['single', { name: 'single', expert: 'beta-2' }],
   ['merged', { name: 'merged' }],
@@ -93,7 +93,7 @@ const cases: [string, Strategy, Intervention[]?][] = [
 
 describe.each([
   ['the tiny pool', () => tinyPool],
-  ['a pool of 16', () => crowdedPool(4)],
+  ['a pool of 40', () => crowdedPool(12)],
 ])('%s, gathered', (_, make) => {
   let dense: Awaited<ReturnType<typeof open>>;
   let gathered: Awaited<ReturnType<typeof open>>;
