@@ -28,7 +28,10 @@ export function editorsOf(uri: string): vscode.TextEditor[] {
 /** Milliseconds. A window that has just opened tells the extension host of its editors a moment later. */
 const editorPatience = 500;
 
-/** The editor with the focus; asked when the window has just opened, it waits a moment for one. */
+/**
+ * The editor with the focus, or the only one in sight when the focus is elsewhere (in the walkthrough, say); asked when the
+ * window has just opened, it waits a moment for one.
+ */
 export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
   if (vscode.window.activeTextEditor) return vscode.window.activeTextEditor;
   return new Promise((resolve) => {
@@ -37,9 +40,14 @@ export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
       listening.dispose();
       resolve(editor);
     };
-    const timer = setTimeout(() => done(vscode.window.activeTextEditor), editorPatience);
+    const timer = setTimeout(() => done(vscode.window.activeTextEditor ?? onlyEditor()), editorPatience);
     const listening = vscode.window.onDidChangeActiveTextEditor((editor) => editor && done(editor));
   });
+}
+
+function onlyEditor(): vscode.TextEditor | undefined {
+  const [first, ...more] = vscode.window.visibleTextEditors.filter(({ document }) => document.uri.scheme !== 'output');
+  return more.length === 0 ? first : undefined;
 }
 
 /** The selections that are not empty in the order of the text, or the whole document. */

@@ -159,6 +159,7 @@ export function launchBrowser(options = {}) {
  * @property {string[]} [extensions] folders of extensions to run from source; their engines.vscode must be a version
  * @property {string} [tests] CommonJS module with run(), for the extension host
  * @property {{ width: number, height: number }} [viewport]
+ * @property {string} [language] the window's; VS Code's own words stay English, for it brings no others
  * @property {(type: string, text: string) => void} [onConsole]
  * @property {(type: string, args: string[]) => void} [onLog] gets what the workbench and the extension host log, in tests
  */
@@ -168,10 +169,23 @@ export function launchBrowser(options = {}) {
  * @param {import('playwright-core').Browser} browser @param {Server} server @param {WorkbenchOptions} options
  */
 export async function openWorkbench(browser, server, options) {
-  const { folder, extensions = [], tests, viewport = { width: 1280, height: 800 }, onConsole, onLog } = options;
+  const {
+    folder,
+    extensions = [],
+    tests,
+    viewport = { width: 1280, height: 800 },
+    language,
+    onConsole,
+    onLog,
+  } = options;
   if ((extensions.length || tests) && !server.development) throw new Error('start the server with development: true');
   const context = await browser.newContext({ viewport, permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
+  // Where a language pack would set it.
+  if (language)
+    await page.addInitScript((l) => {
+      Object.defineProperty(globalThis, '_VSCODE_NLS_LANGUAGE', { get: () => l, set: () => {} });
+    }, language);
   if (onConsole) page.on('console', (m) => onConsole(m.type(), m.text()));
   /** @type {Promise<number>} */
   const exitCode = new Promise((resolve, reject) => {

@@ -25,7 +25,7 @@ export async function openFile(page, name) {
   await quickInput(page).waitFor();
   await quickInput(page).fill(name);
   await pick(page, name);
-  await page.locator('.tab.active', { hasText: name }).waitFor();
+  await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 }
 
 /** The text editor that shows a file. @param {Page} page @param {string} name */

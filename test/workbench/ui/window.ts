@@ -31,6 +31,16 @@ export async function takeShot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(artifacts, `${name}.png`) });
 }
 
+async function newPage(browser: Browser, server: Server, folder: string, language?: string): Promise<Page> {
+  const page = await openWorkbench(browser, server, {
+    folder,
+    viewport: { width: 1600, height: 1000 },
+    ...(language && { language }),
+  });
+  page.setDefaultTimeout(20_000);
+  return page;
+}
+
 /** One window of VS Code with the packaged extension in it. */
 export class Window {
   private constructor(
@@ -49,9 +59,12 @@ export class Window {
       ...options,
     });
     const browser = await launchBrowser();
-    const page = await openWorkbench(browser, server, { folder, viewport: { width: 1600, height: 1000 } });
-    page.setDefaultTimeout(20_000);
-    return new Window(server, browser, page);
+    return new Window(server, browser, await newPage(browser, server, folder));
+  }
+
+  /** Another window of the same VS Code, with a browser profile of its own. */
+  async another(folder: string, language?: string): Promise<Window> {
+    return new Window(this.server, this.browser, await newPage(this.browser, this.server, folder, language));
   }
 
   /** The page of the routing panel that is in front. */

@@ -1,0 +1,325 @@
+// The panel's page in a real window: what it saves, how it comes back, in another language, in two windows; the walkthrough.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { words } from '../../../src/shared/words.js';
+import { decodeTrace } from '../../../src/trace/file.js';
+import { editor, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
+import { tinyPool, Window, witnessed } from './window.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const flock = ['Geese fly south over the lake.', 'They honk at every boat.', 'SELECT name FROM birds;', ''];
+function files(name: string): string {
+  const dir = path.join(folder, name);
+  mkdirSync(dir);
+  for (const file of ['flock.txt', 'gaggle.txt']) writeFileSync(path.join(dir, file), flock.join('\n'));
+  return dir;
+}
+
+let window: Window;
+const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+const tokens = () => window.panel.locator('.tokens').first();
+const tab = (title: string) => window.page.locator('.tab', { hasText: title });
+async function route(file: string, line?: number): Promise<void> {
+  // Not beside a panel that has the focus.
+  await window.page.keyboard.press('Control+1');
+  await openFile(window.page, file);
+  if (line === undefined) await editor(window.page, file).click();
+  else await selectLine(window.page, file, line);
+  await runCommand(window.page, 'Gander: Route Selection');
+  await tab(line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`).waitFor();
+  await tokens().locator('[role=option]').first().waitFor();
+}
+
+describe('what the page saves', () => {
+  const dir = files('saved');
+  const input = () => window.page.locator('.quick-input-widget input.input');
+
+  beforeAll(async () => {
+    window = await Window.open(dir, { settings: { 'gander.pool': tinyPool } });
+    await route('flock.txt');
+  });
+  afterAll(() => window.close());
+
+  /** From the page's menu through VS Code's own dialog to the disk. */
+  async function saved(item: string, ending: string): Promise<Buffer> {
+    await window.panel.locator('[data-focus=head-save]').click();
+    await window.panel.getByRole('menuitem', { name: item }).click();
+    await expect.poll(() => input().inputValue()).toContain(`flock.txt.${ending}`);
+    await window.page.keyboard.press('Enter');
+    const file = path.join(dir, `flock.txt.${ending}`);
+    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0).toBe(true);
+    await input().waitFor({ state: 'hidden' });
+    return readFileSync(file);
+  }
+
+  step('as a trace file, which is the whole run', async () => {
+    const trace = decodeTrace(new Uint8Array(await saved(words.saveTrace, 'gander.safetensors')));
+    expect(trace.text).toBe(flock.join('\n'));
+    expect(trace.done).toBe(trace.tokens.ids.length);
+    expect(trace.experts).toHaveLength(4);
+    expect(trace.affinity).toHaveLength(trace.modules.length * trace.tokens.ids.length * 4);
+  });
+
+  step('as CSV', async () => {
+    const rows = (await saved(words.saveCsv, 'csv')).toString().trim().split('\r\n');
+    expect(rows[0]).toMatch(/^token,.*weight/);
+    const trace = decodeTrace(new Uint8Array(readFileSync(path.join(dir, 'flock.txt.gander.safetensors'))));
+    expect(rows).toHaveLength(1 + trace.tokens.ids.length * trace.modules.length * trace.k);
+  });
+
+  step('as SVG, and as a report with the same picture in it', async () => {
+    const svg = (await saved(words.saveSvg, 'svg')).toString();
+    expect(svg).toMatch(/^<svg[^>]* xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    expect(svg.match(/<rect /g)!.length).toBeGreaterThan(20);
+    const html = (await saved(words.saveHtml, 'html')).toString();
+    expect(html).toContain(svg);
+    expect(html).toContain('Geese');
+    expect(html).not.toMatch(/<script|<link|<img|src=/);
+  });
+
+  step('as PNG', async () => {
+    const png = await saved(words.savePng, 'png');
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    expect(png.readUInt32BE(16)).toBeGreaterThan(300);
+  });
+
+  step('nowhere when the person thinks better of it', async () => {
+    const before = readdirSync(dir);
+    await window.panel.locator('[data-focus=head-save]').click();
+    await window.panel.getByRole('menuitem', { name: words.saveCsv }).click();
+    await input().waitFor();
+    await window.page.keyboard.press('Escape');
+    await input().waitFor({ state: 'hidden' });
+    expect(readdirSync(dir)).toEqual(before);
+    expect((await window.notifications()).filter((said) => !said.startsWith('Saved '))).toEqual([]);
+  });
+});
+
+describe('panels', () => {
+  /** What VS Code has written down of its layout, which it does every few seconds. */
+  const kept = (title: string) =>
+    expect
+      .poll(
+        () =>
+          window.page.evaluate(async (wanted) => {
+            const done = <T>(request: IDBRequest<T>) =>
+              new Promise<T>((resolve, reject) => {
+                request.onsuccess = () => resolve(request.result);
+                request.onerror = () => reject(new Error(String(request.error)));
+              });
+            for (const { name } of await indexedDB.databases()) {
+              const db = await done(indexedDB.open(name!));
+              for (const store of db.objectStoreNames) {
+                const all = await done(db.transaction(store).objectStore(store).getAll());
+                if (JSON.stringify(all).includes(wanted)) return true;
+              }
+              db.close();
+            }
+            return false;
+          }, title),
+        { timeout: 60_000, interval: 500 },
+      )
+      .toBe(true);
+
+  beforeAll(async () => {
+    window = await Window.open(files('panels'), { settings: { 'gander.pool': tinyPool } });
+  });
+  afterAll(() => window.close());
+
+  step('open from a hover at its token', async () => {
+    await route('flock.txt');
+    await editor(window.page, 'flock.txt').locator('.view-line').nth(2).click();
+    await hoverText(window.page, 'flock.txt', 'honk');
+    const links = window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' });
+    await links.first().click();
+    // The tiny vocabulary cuts words into pieces: one of them has both the caret and the page.
+    await window.page.locator('.statusbar-item', { hasText: /Ln 2, Col [6-9]/ }).waitFor();
+    const chosen = tokens().locator('[aria-selected=true]');
+    await expect.poll(() => chosen.innerText().catch(() => '')).toMatch(/^[honk]+$/);
+    await window.shot('hover-link');
+  });
+
+  step('are one a document, and one more for what is pinned', async () => {
+    await route('flock.txt', 1);
+    await runCommand(window.page, 'Gander: Pin Panel');
+    await tab('Routing (pinned): flock.txt:1').waitFor();
+    await route('flock.txt', 2);
+    await route('gaggle.txt', 3);
+    await expect
+      .poll(() =>
+        tokens()
+          .innerText()
+          .catch(() => ''),
+      )
+      .toContain('birds');
+    expect(await tab('Routing').count()).toBe(3);
+  });
+
+  step('all come back when the window is reloaded, the pinned one pinned', async () => {
+    await kept('Routing: gaggle.txt:3');
+    await window.page.reload();
+    await window.page.waitForSelector('.monaco-workbench');
+    for (const [title, line] of [
+      ['Routing (pinned): flock.txt:1', 0],
+      ['Routing: flock.txt:2', 1],
+      ['Routing: gaggle.txt:3', 2],
+    ] as const) {
+      await tab(title).click();
+      await expect
+        .poll(
+          () =>
+            tokens()
+              .innerText()
+              .catch(() => ''),
+          { timeout: 30_000 },
+        )
+        .toContain(flock[line]!.split(' ')[1]!);
+    }
+    expect(await tab('Routing').count()).toBe(3);
+    // Still pinned: another range of its document goes to the other panel.
+    await route('flock.txt', 3);
+    await tab('Routing (pinned): flock.txt:1').waitFor();
+    expect(await tab('Routing').count()).toBe(3);
+    expect(await window.notifications()).toEqual([]);
+    await window.shot('pinned');
+  });
+
+  step('of another window are another matter', async () => {
+    const other = await window.another(files('another'));
+    try {
+      const [mine, theirs] = [window, other];
+      window = other;
+      await route('gaggle.txt');
+      window = mine;
+      expect(await tab('Routing').count()).toBe(3);
+      expect(await theirs.page.locator('.tab', { hasText: 'Routing' }).count()).toBe(1);
+      // Each runs its own.
+      await route('gaggle.txt', 1);
+      await expect.poll(() => theirs.panel.locator('.tokens').first().innerText()).toContain('honk');
+    } finally {
+      await other.page.context().close();
+    }
+  });
+});
+
+describe('a window in another language', () => {
+  beforeAll(async () => {
+    const english = await Window.open(files('english'), { settings: { 'gander.pool': tinyPool } });
+    // What a translator would add.
+    const extensions = path.join(english.server.dataDir, 'extensions');
+    const ours = readdirSync(extensions).find((name) => name.startsWith('gander.gander-'))!;
+    const german = { [words.generate]: 'Fortsetzen', [words.tab_summary]: 'Überblick', 'Routing: {0}': 'Wege: {0}' };
+    writeFileSync(path.join(extensions, ours, 'l10n/bundle.l10n.de.json'), JSON.stringify(german));
+    window = await english.another(files('german'), 'de');
+  });
+  afterAll(() => window.close());
+
+  step('has the page in it too', async () => {
+    await openFile(window.page, 'flock.txt');
+    await editor(window.page, 'flock.txt').click();
+    await runCommand(window.page, 'Gander: Route Selection');
+    await tab('Wege: flock.txt').waitFor();
+    await tokens().locator('[role=option]').first().waitFor();
+    expect(await window.panel.locator('[data-focus=head-generate]').innerText()).toBe('Fortsetzen');
+    expect(await window.panel.locator('#tab-summary').innerText()).toBe('Überblick');
+    // What nobody translated stays English.
+    expect(await window.panel.locator('#tab-compare').innerText()).toBe(words.tab_compare);
+    expect(await window.panel.locator('html').getAttribute('lang')).toBe('de');
+    await window.shot('german');
+  });
+});
+
+describe('the walkthrough', () => {
+  beforeAll(async () => {
+    window = await Window.open(files('walkthrough'), { settings: { 'gander.pool': tinyPool } });
+    // Its commands are there once it is.
+    await window.page.locator('.activitybar .action-label[aria-label^="Gander"]').waitFor();
+  });
+  afterAll(() => window.close());
+
+  const steps = () => window.page.locator('.getting-started-step');
+  /** Opens it at a step and presses the button there. */
+  async function press(title: string, label: string): Promise<void> {
+    await runCommand(window.page, 'Gander: Open Walkthrough');
+    const one = steps().filter({ hasText: title });
+    await one.waitFor();
+    if (!(await one.locator('.button-container, .monaco-button').first().isVisible())) await one.click();
+    await one.getByRole('button', { name: label, exact: true }).click();
+  }
+  const asked = (text: string) => window.page.locator('.quick-input-widget', { hasText: text });
+
+  step('has four steps', async () => {
+    await runCommand(window.page, 'Gander: Open Walkthrough');
+    await steps().nth(3).waitFor();
+    expect(await steps().count()).toBe(4);
+    await window.shot('walkthrough');
+  });
+
+  step('opens a sample and routes it', async () => {
+    await press('Route a text', 'Open a Sample');
+    await tab('Untitled-1').waitFor();
+    await window.page.locator('.editor-instance .monaco-editor.focused').waitFor();
+    await press('Route a text', 'Route Selection');
+    await tokens().locator('[role=option]').first().waitFor();
+  });
+
+  step('opens the panel', async () => {
+    await tab('Routing').locator('.codicon-close').click();
+    await tab('Routing').waitFor({ state: 'detached' });
+    await tab('Untitled-1').click();
+    await press('Read the panel', 'Open Routing Panel');
+    await tab('Routing').waitFor();
+    await tokens().locator('[role=option]').first().waitFor();
+  });
+
+  step('asks what if', async () => {
+    await press('Ask what if', 'Knock Out Expert');
+    await asked('Zeta').waitFor();
+    await window.page.keyboard.press('Escape');
+    await press('Ask what if', 'Attribute');
+    await tab('Routing').click();
+    await window.panel.locator('#tab-whatIf').click();
+    await window.panel.locator('[data-figure=attribution]').waitFor();
+  });
+
+  step('shows the experts, and adds one', async () => {
+    await press('Meet the experts', 'Show Experts');
+    await window.page.locator('.pane-body .monaco-list-row', { hasText: 'Zeta' }).waitFor();
+    await press('Meet the experts', 'Add Expert From Folder');
+    await window.page.locator('.quick-input-widget').waitFor();
+    await window.page.keyboard.press('Escape');
+    expect(await window.notifications()).toEqual([]);
+  });
+});
+
+describe('names that mean harm', () => {
+  const pool = path.join(folder, 'hostile-pool');
+  const hostile = '[x](command:gander.restartEngine) <b>b</b> $(alert)';
+
+  beforeAll(async () => {
+    cpSync(tinyPool, pool, { recursive: true });
+    for (const expert of readdirSync(path.join(pool, 'experts'))) {
+      const card = path.join(pool, 'experts', expert, 'README.md');
+      writeFileSync(card, readFileSync(card, 'utf8').replace(/^name: .*$/m, `name: ${JSON.stringify(hostile)}`));
+    }
+    window = await Window.open(files('hostile'), { settings: { 'gander.pool': pool } });
+  });
+  afterAll(() => window.close());
+
+  step('stay text in hover, page and tree', async () => {
+    await route('flock.txt');
+    const told = await hoverText(window.page, 'flock.txt', 'honk');
+    expect(told.replaceAll('\u00a0', ' ')).toContain('[x](command:gander');
+    const hover = window.page.locator('.monaco-hover:visible');
+    expect(await hover.locator('a[data-href], a[href]').allInnerTexts()).toEqual(['Show in the routing panel']);
+    expect(await hover.locator('b, img').count()).toBe(0);
+    expect(await window.panel.locator('.legend').innerText()).toContain(hostile);
+    expect(await window.panel.locator('.legend b').count()).toBe(0);
+    await openContainer(window.page, 'Gander');
+    await window.page.locator('.pane-body .monaco-list-row', { hasText: '<b>b</b>' }).first().waitFor();
+  });
+});
