@@ -17,6 +17,7 @@ export interface Theme {
 
 /** The page follows the editor's theme by the class that VS Code puts on the body. */
 export function readTheme(): Theme {
+  if (matchMedia('(forced-colors: active)').matches) return forcedTheme();
   const style = getComputedStyle(document.body);
   const of = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
   const light =
@@ -35,6 +36,33 @@ export function readTheme(): Theme {
     difference: of('--vscode-charts-orange', light ? '#b35c00' : '#ffa348'),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),
+  };
+}
+
+/** The canvas is not forced: it takes the system's colours by itself. */
+function forcedTheme(): Theme {
+  const probe = document.createElement('span');
+  probe.hidden = true;
+  document.body.append(probe);
+  const system = (name: string) => {
+    probe.style.color = name;
+    return getComputedStyle(probe).color;
+  };
+  const [background, foreground] = [system('Canvas'), system('CanvasText')];
+  const [faint, line, focus] = [foreground, system('GrayText'), system('Highlight')];
+  const style = getComputedStyle(document.body);
+  probe.remove();
+  return {
+    light: channels(background).reduce((sum, c) => sum + c, 0) > 382,
+    highContrast: true,
+    background,
+    foreground,
+    faint,
+    line,
+    focus,
+    difference: focus,
+    font: style.getPropertyValue('--vscode-font-family').trim() || 'sans-serif',
+    mono: style.getPropertyValue('--vscode-editor-font-family').trim() || 'monospace',
   };
 }
 

@@ -702,6 +702,78 @@ describe('sizes', () => {
   });
 });
 
+describe('what the system asks for', () => {
+  /** Every element's transition and animation, in seconds. */
+  const motion = () =>
+    panel.page.evaluate(() =>
+      [...document.querySelectorAll('*')]
+        .map((element) => getComputedStyle(element))
+        .flatMap((style) => [style.transitionDuration, style.animationDuration])
+        .flatMap((list) => list.split(','))
+        .reduce((most, one) => Math.max(most, parseFloat(one)), 0),
+    );
+
+  test('less motion: nothing moves by itself', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 40 }));
+    expect(await motion()).toBeGreaterThan(0);
+    await panel.page.emulateMedia({ reducedMotion: 'reduce' });
+    expect(await motion()).toBe(0);
+    expect(await panel.page.evaluate(() => document.getAnimations().length)).toBe(0);
+  });
+
+  test.each(['dark', 'light'] as const)('its own colours, over a theme of another kind (%s)', async (colorScheme) => {
+    // As hard as it gets: the editor's theme is the opposite of the system's.
+    const light = colorScheme === 'light';
+    await open({ theme: light ? 'dark' : 'light' });
+    const trace = fabricate({ tokens: 60 });
+    await panel.show(trace);
+    await panel.page.emulateMedia({ forcedColors: 'active', colorScheme });
+    await settled();
+    await panel.page.locator(`[data-focus=legend-sql]`).click();
+    await goTo(12, 3);
+    await settled();
+    const seen = await panel.page.evaluate(() => {
+      const of = (selector: string) => getComputedStyle(document.querySelector(selector)!);
+      const probe = document.body.appendChild(document.createElement('i'));
+      const system = (name: string) => {
+        probe.style.color = name;
+        return getComputedStyle(probe).color;
+      };
+      const [canvas, canvasText, highlight] = ['Canvas', 'CanvasText', 'Highlight'].map(system);
+      probe.remove();
+      return {
+        system: { canvas, canvasText, highlight },
+        tabs: [...document.querySelectorAll('.tab')].map((one) => getComputedStyle(one).backgroundColor),
+        pressed: of('[aria-pressed=true].chip').backgroundColor,
+        text: of('.t:not(.plain)').color,
+        badge: of('.badge').backgroundColor,
+      };
+    });
+    const { canvas, canvasText, highlight } = seen.system;
+    expect(canvas).not.toBe(canvasText);
+    // One tab is the chosen one, and so is one expert.
+    expect(seen.tabs.filter((colour) => colour === highlight)).toHaveLength(1);
+    expect(seen.pressed).toBe(highlight);
+    // Experts keep their colours and patterns.
+    expect(seen.text).toBe(canvasText);
+    expect(seen.badge).not.toBe(canvas);
+    await panel.page.locator('[data-focus=legend-all]').click();
+    await settled();
+    const band = await panel.page
+      .locator('.t:not(.plain)')
+      .first()
+      .evaluate((token) => getComputedStyle(token).backgroundImage);
+    expect(band).toContain('gradient');
+    const paper = canvas!.match(/\d+/g)!.map(Number);
+    const expected = trace.chosen[(0 * trace.tokens.ids.length + 12) * trace.k]!;
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await goTo(12, 0);
+    expect(nearestExpert(await cellColour(), paper, light)).toBe(expected);
+    await panel.page.screenshot({ path: join(pictures, `forced-${colorScheme}.png`) });
+  });
+});
+
 describe('axe finds nothing serious', () => {
   const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
