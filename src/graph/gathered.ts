@@ -5,6 +5,9 @@
  * blocks of b rows, each of one expert (its last one filled up with whatever): X [blocks, b, dIn]. One A' and one B' are
  * gathered for each block: Z = X·A', Y = Z·B'. Each pair finds its row of both, for ‖s B A u‖ and for y += Σ w Y.
  *
+ * (The operator com.microsoft.MoE does the like, but for square modules only, to which the others would have to be padded,
+ * with more copies of each row, and it gives no norms: it took about twice as long.)
+ *
  * Where k is large (merged experts have weights for all), nearly all of them are wanted by every token, and the same A' and
  * B' are multiplied by all tokens instead, as in dense.ts.
  */

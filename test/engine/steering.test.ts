@@ -47,7 +47,7 @@ describe('a strategy', () => {
     [{ name: 'merged' }, [1, 1, 1, 1, 1, 0].map((w) => Math.fround(w / 3)), 3],
   ])('gives weights: %j', (strategy, fixed, width) => {
     expect(inputs(strategy)).toMatchObject({ fixed, share: [0, 0] });
-    expect(new StrategySteering(plan, strategy, []).width).toBe(width);
+    expect(new StrategySteering(plan, strategy, [])).toMatchObject({ width, k: width });
   });
 
   it('has no more choices than experts, and at least one', () => {
