@@ -47,22 +47,26 @@ export function drawDetail(root: HTMLElement, store: Store): void {
         .join(' · '),
     ),
     h('span', { class: 'spring' }),
-    module >= 0 &&
-      button(t('backToLayer'), {
-        press: () => {
-          store.select({ module: -1 });
-        },
-        class: 'link',
-        'data-focus': 'detail-layer',
-      }),
-    layer >= 0 &&
-      button(t('backToToken'), {
-        press: () => {
-          store.select({ layer: -1, module: -1 });
-        },
-        class: 'link',
-        'data-focus': 'detail-token',
-      }),
+    h(
+      'span',
+      { class: 'links' },
+      module >= 0 &&
+        button(t('backToLayer'), {
+          press: () => {
+            store.select({ module: -1 });
+          },
+          class: 'link',
+          'data-focus': 'detail-layer',
+        }),
+      layer >= 0 &&
+        button(t('backToToken'), {
+          press: () => {
+            store.select({ layer: -1, module: -1 });
+          },
+          class: 'link',
+          'data-focus': 'detail-token',
+        }),
+    ),
   );
   if (token >= trace.done) replace(root, title, h('p', { class: 'hint' }, t('emptyRunning')));
   else if (module >= 0) replace(root, title, ...cell(store, trace, token, module));

@@ -31,6 +31,17 @@ export const openSample: Command = {
       '```',
       '',
     ].join('\n');
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'markdown', content }));
+    // Beside the walkthrough, whose next step is to route what is in sight.
+    const walkthrough = vscode.window.tabGroups.activeTabGroup.activeTab && !vscode.window.activeTextEditor;
+    // Empty at first: VS Code opens an untitled document with content by itself, in a place of its own, if it is quicker.
+    const document = await vscode.workspace.openTextDocument({ language: 'markdown' });
+    const editor = await vscode.window.showTextDocument(
+      document,
+      walkthrough ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active,
+    );
+    await editor.edit((edit) => {
+      edit.insert(new vscode.Position(0, 0), content);
+    });
+    editor.selection = new vscode.Selection(0, 0, 0, 0);
   },
 };

@@ -55,10 +55,7 @@ describe('Gander in the workbench', () => {
     expect(told).toMatch(/[█▉▊▋▌▍▎▏] *\d+ ?%/);
     expect(told).toMatch(/Probability/);
     await window.shot('hover');
-    expect(told).toMatch(/Open Routing Panel/);
-    await window.page.mouse.down();
-    await window.page.mouse.up();
-    await runCommand(window.page, 'Gander: Open Routing Panel');
+    await window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' }).first().click();
     await expect.poll(() => text().locator('[aria-selected=true]').innerText()).toMatch(/form/);
   });
 
