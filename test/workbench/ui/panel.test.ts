@@ -268,9 +268,8 @@ describe('the walkthrough', () => {
   });
 
   step('opens the panel', async () => {
-    await tab('Routing').locator('.codicon-close').click();
+    await tab('Routing').click({ button: 'middle' });
     await tab('Routing').waitFor({ state: 'detached' });
-    await tab('Untitled-1').click();
     await press('Read the panel', 'Open Routing Panel');
     await tab('Routing').waitFor();
     await tokens().locator('[role=option]').first().waitFor();
