@@ -7,13 +7,25 @@ const quickInput = (/** @type {Page} */ page) => page.locator('.quick-input-widg
 const pick = (/** @type {Page} */ page, /** @type {string} */ text) =>
   page.locator('.quick-input-widget .monaco-list-row', { hasText: text }).first().click();
 
+/** Until the quick input is there: a webview that has the focus and is still loading swallows keys. @param {Page} page @param {string} key */
+async function askFor(page, key) {
+  for (let left = 3; ; left--) {
+    await page.keyboard.press(key);
+    try {
+      await quickInput(page).waitFor({ timeout: left > 0 ? 5000 : 20_000 });
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
+}
+
 /**
  * F1, the command's label as the palette shows it (category included), then what it asks to pick.
  * @param {Page} page @param {string} label @param {...string} picks
  */
 export async function runCommand(page, label, ...picks) {
-  await page.keyboard.press('F1');
-  await quickInput(page).waitFor();
+  await askFor(page, 'F1');
   await quickInput(page).fill(`>${label}`);
   for (const text of [label, ...picks]) await pick(page, text);
   await quickInput(page).waitFor({ state: 'hidden' });
@@ -21,8 +33,7 @@ export async function runCommand(page, label, ...picks) {
 
 /** Ctrl+P, then the file's name. @param {Page} page @param {string} name */
 export async function openFile(page, name) {
-  await page.keyboard.press('ControlOrMeta+P');
-  await quickInput(page).waitFor();
+  await askFor(page, 'ControlOrMeta+P');
   await quickInput(page).fill(name);
   await pick(page, name);
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();

@@ -1,6 +1,6 @@
 // What a person sees, with the packaged extension, the pool that it brings along and a text of the samples. The steps
 // follow each other in one window.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -125,7 +125,7 @@ describe('Gander in the workbench', () => {
     await window.panel.locator('.notice.stale').waitFor({ state: 'hidden' });
     // Saved, so that the window that is reloaded next has the same text.
     await window.page.keyboard.press('ControlOrMeta+S');
-    await window.page.locator('.tab.active.dirty').waitFor({ state: 'detached' });
+    await expect.poll(() => readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('and write down');
   });
 
   step('brings the panel back when the window is reloaded', async () => {

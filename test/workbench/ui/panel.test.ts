@@ -23,6 +23,14 @@ let window: Window;
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const tokens = () => window.panel.locator('.tokens').first();
 const tab = (title: string) => window.page.locator('.tab', { hasText: title });
+/** Brings a tab to the front; while the window still lays itself out, a click may land on its neighbour. */
+const show = (title: string) =>
+  expect
+    .poll(async () => {
+      await tab(title).click();
+      return tab(title).getAttribute('aria-selected');
+    })
+    .toBe('true');
 async function route(file: string, line?: number): Promise<void> {
   // Not beside a panel that has the focus.
   await window.page.keyboard.press('Control+1');
@@ -168,7 +176,7 @@ describe('panels', () => {
       ['Routing: flock.txt:2', 1],
       ['Routing: gaggle.txt:3', 2],
     ] as const) {
-      await tab(title).click();
+      await show(title);
       await expect
         .poll(
           () =>
