@@ -4,7 +4,7 @@ import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 
 /** Where each comes from: a screenshot of the UI tests. */
-const pictures = { 'panel.png': 'dark.png', 'what-if.png': 'what-if.png', 'hover.png': 'hover.png' };
+const pictures = { 'panel.png': 'dark.png', 'what-if.png': 'what-if.png' };
 
 await main(async () => {
   const { code } = await run(process.execPath, [path.join(root, 'scripts/test.mjs'), 'ui']);
