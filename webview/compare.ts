@@ -118,9 +118,9 @@ export function sideName(store: Store, side: 'main' | 'other'): string {
   const state = store.sides[side];
   if (!state) return '';
   const { name } = state.strategy;
-  return [state.title, strategyName(name), state.interventions.length > 0 ? t('tab_whatIf') : '']
-    .filter(Boolean)
-    .join(' · ');
+  const parts = [state.title, strategyName(name), state.interventions.length > 0 ? t('tab_whatIf') : ''];
+  // A run under another strategy has its strategy for a title.
+  return [...new Set(parts)].filter(Boolean).join(' · ');
 }
 
 function usageFigure(store: Store, main: Trace, { experts, usage }: Difference): HTMLElement {
