@@ -115,7 +115,7 @@ function write(evaluation: Evaluation, options: Options): void {
   const explanation = 'docs/evaluation.md';
   // A report that is written elsewhere has no such neighbour.
   const docs = path.relative(process.cwd(), path.resolve(options.out));
-  put(path.join(options.out, 'evaluation.json'), `${JSON.stringify(evaluation, tidy, 1)}\n`);
+  put(path.join(options.out, 'evaluation.json'), `${JSON.stringify(evaluation, tidy)}\n`);
   put(
     path.join(options.out, 'EVALUATION.md'),
     report(evaluation, links, docs.startsWith('..') || path.isAbsolute(docs) ? undefined : link(explanation)),
