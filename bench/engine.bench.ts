@@ -131,7 +131,7 @@ async function memory(bench: Bench, cache: string): Promise<void> {
   if (!existsSync(entry) || !existsSync('/proc/self/status')) return;
   const composed = readdirSync(cache).find((name) => /^[0-9a-f]{32}$/.test(name))!;
   const files = readdirSync(path.join(cache, composed)).filter(
-    (name) => name === 'model.onnx' || /^(base|experts|phatgoose).*bin$/.test(name),
+    (name) => name === 'model.onnx' || /^(base|halves|experts|phatgoose).*bin$/.test(name),
   );
   const loaded = files.reduce((sum, name) => sum + statSync(path.join(cache, composed, name)).size, 0);
   const client = new EngineClient({ entry, pool: poolFolder, cache, threads, chunk: 256 });

@@ -32,6 +32,7 @@ import {
   tensorsOfNodes,
   writeModel,
 } from '../graph/model.js';
+import { removeGuards } from '../graph/guards.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
 import { dense } from '../graph/dense.js';
@@ -44,7 +45,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 7;
+const composerVersion = 8;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -166,6 +167,7 @@ function formOf({ experts }: Pool): FormName {
 export function composeBase(folder: string, pool: Pool): string {
   const model = readBase(pool);
   linkBase(folder, pool, model);
+  removeGuards(model.graph);
   halveUnadapted(folder, model.graph, new Set());
   const file = path.join(folder, 'model.onnx');
   writeFileSync(file, writeModel(model));
@@ -229,6 +231,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const placed = groups.flatMap((group) => group.sites);
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
     linkBase(folder, pool, model);
+    removeGuards(model.graph);
     halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions);

@@ -94,12 +94,11 @@ export class Recorder {
     weights.fill(0, first * k, (first + count) * k);
     contributions.fill(0, first * k, (first + count) * k);
     // Of the experts with a weight, or of all.
-    const slots = chunk.weight.length / (chunk.base.length || 1);
+    const slots = chunk.weight.length / (rows * count || 1);
     for (let i = 0; i < count; i++) {
       const from = (i * rows + row) * all;
       const cell = (i * rows + row) * slots;
       const to = (first + i) * k;
-      const base = root / chunk.base[i * rows + row]!;
       let taken = 0;
       for (let e = 0; e < n; e++) affinities[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
       for (let s = 0; s < slots; s++) {
@@ -116,7 +115,7 @@ export class Recorder {
         }
         chosen[to + slot] = e;
         weights[to + slot] = w;
-        contributions[to + slot] = base > 0 ? (Math.abs(w) * chunk.moved[cell + s]!) / base : 0;
+        contributions[to + slot] = (Math.abs(w) * chunk.moved[cell + s]!) / root;
       }
     }
   }

@@ -58,8 +58,6 @@ export interface ChunkResult {
   readonly chosen?: Int32Array;
   readonly weight: Float32Array;
   readonly moved: Float32Array;
-  /** [T, rows] 1 / √(‖W u‖² / dOut) */
-  readonly base: Float32Array;
   /** [T] of the token after each, as named by `targets`. */
   readonly logProb: Float32Array;
   /** [T, P] */
@@ -73,7 +71,6 @@ const traceOutputs = [
   names.affinity,
   names.weight,
   names.moved,
-  names.base,
   names.logProb,
   names.topLogProb,
   names.topIds,
@@ -143,7 +140,6 @@ export class RoutedSession {
       ...(isGathered && { chosen: data<Int32Array>(names.chosen) }),
       weight: data(names.weight),
       moved: data(names.moved),
-      base: data(names.base),
       logProb: data(names.logProb),
       topLogProb: data(names.topLogProb),
       topIds: data(names.topIds),

@@ -14,7 +14,7 @@ export const dense: Form = {
     const own = (what: string) => `gander.${what}.${i}`;
     builder.constant(externalFloats(own('down'), [dIn, g * n * rank], down[0]!.location, down[0]!.offset));
     builder.declare({
-      ...Object.fromEntries(['weight', 'moved'].map((what) => [own(what), [tokens, g, n]])),
+      ...Object.fromEntries(['weight', 'norm'].map((what) => [own(what), [tokens, g, n]])),
       ...Object.fromEntries(['z4', 'weighted4'].map((what) => [own(what), [tokens, g, n, rank]])),
       [own('weight4')]: [tokens, g, n, 1],
       [own('z')]: [tokens, g * n * rank],
@@ -26,7 +26,7 @@ export const dense: Form = {
       node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
       node('MatMul', [own('u'), own('down')], [own('z')]),
       node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
-      builder.reduce('ReduceL2', own('z4'), own('moved')),
+      builder.reduce('ReduceL2', own('z4'), own('norm')),
       node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
       node(
         'Reshape',
@@ -55,13 +55,12 @@ export const dense: Form = {
 
   outputs(builder, groups, n) {
     const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
-    for (const [what, name] of [
-      ['weight', names.weight],
-      ['moved', names.moved],
-    ] as const) {
-      const parts = groups.map((_, i) => `gander.${what}.${i}`);
-      builder.last(node('Concat', parts, [name], { axis: 1 }));
-      builder.output(name, DataType.FLOAT, [tokens, m, n]);
-    }
+    const weights = groups.map((_, i) => `gander.weight.${i}`);
+    builder.last(node('Concat', weights, [names.weight], { axis: 1 }));
+    builder.output(names.weight, DataType.FLOAT, [tokens, m, n]);
   },
+
+  slots: (n) => n,
+
+  norms: ({ sites }, i) => [{ name: `gander.norm.${i}`, bases: sites.map((_, j) => `gander.base.${i}.${j}`) }],
 };

@@ -73,12 +73,12 @@ export const gathered: Form = {
     const [down, up] = [group.down[j]!, group.up[j]!];
     builder.constant(externalFloats(own('down'), [n, dIn, rank], down.location, down.offset));
     builder.constant(externalFloats(own('up'), [n, rank, dOut], up.location, up.offset));
-    builder.declare({ [own('moved')]: [tokens, 1, width] });
-    const choice = node('If', [common.wide], [sum, own('moved')]);
+    builder.declare({ [own('norm')]: [tokens, 1, width] });
+    const choice = node('If', [common.wide], [sum, own('norm')]);
     const branch = (name: string, nodes: NodeProto[]) => {
       const output = [
         valueInfo(own(`${name}.sum`), DataType.FLOAT, [tokens, dOut]),
-        valueInfo(own(`${name}.moved`), DataType.FLOAT, [tokens, 1, width]),
+        valueInfo(own(`${name}.norm`), DataType.FLOAT, [tokens, 1, width]),
       ];
       choice.attribute.push(graphAttribute(`${name}_branch`, { name: own(name), node: nodes, output }));
     };
@@ -88,18 +88,20 @@ export const gathered: Form = {
   },
 
   outputs(builder, groups) {
-    const sites = groups.flatMap(({ sites: of }, i) => of.map((_, j) => `${i}.${j}`));
+    const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
     const chosen = groups.map((_, i) => `gander.chosen.${i}`);
     builder.last(node('Concat', chosen, ['gander.chosen.all'], { axis: 1 }));
     builder.last(node('Cast', ['gander.chosen.all'], [names.chosen], { to: DataType.INT32 }));
     const weights = groups.map((_, i) => `gander.weight.${i}`);
     builder.last(node('Concat', weights, [names.weight], { axis: 1 }));
-    const norms = sites.map((id) => `gander.moved.${id}`);
-    builder.last(node('Concat', norms, [names.moved], { axis: 1 }));
-    builder.output(names.chosen, DataType.INT32, [tokens, sites.length, width]);
-    builder.output(names.weight, DataType.FLOAT, [tokens, sites.length, width]);
-    builder.output(names.moved, DataType.FLOAT, [tokens, sites.length, width]);
+    builder.output(names.chosen, DataType.INT32, [tokens, m, width]);
+    builder.output(names.weight, DataType.FLOAT, [tokens, m, width]);
   },
+
+  slots: () => width,
+
+  norms: ({ sites }, i) =>
+    sites.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
 };
 
 /** The values of `common`. */
@@ -122,7 +124,7 @@ function once(builder: Builder, experts: number): void {
   }
 }
 
-/** The blocks; sum and norms are named `else.sum` and `else.moved`. */
+/** The blocks; sum and norms are named `else.sum` and `else.norm`. */
 function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: number, y: string): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const { dIn, rank } = group;
@@ -167,8 +169,8 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
     // Back to the pairs.
     node('Reshape', [own('z'), builder.shape([-1, rank])], [own('z.rows')]),
     node('Gather', [own('z.rows'), own('row')], [own('z.pairs')]),
-    builder.reduce('ReduceL2', own('z.pairs'), own('norm')),
-    node('Reshape', [own('norm'), common.shape], [own('else.moved')]),
+    builder.reduce('ReduceL2', own('z.pairs'), own('norm.pairs')),
+    node('Reshape', [own('norm.pairs'), common.shape], [own('else.norm')]),
     node('Reshape', [own('change'), builder.shape([-1, dOut])], [own('change.rows')]),
     node('Reshape', [own('row'), common.flat], [own('row.of')]),
     node('Gather', [own('change.rows'), own('row.of')], [own('change.of')]),
@@ -178,7 +180,7 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
   ];
 }
 
-/** As in dense.ts; sum and norms are named `then.sum` and `then.moved`. */
+/** As in dense.ts; sum and norms are named `then.sum` and `then.norm`. */
 function everyExpert(builder: Builder, group: Group, i: number, j: number, n: number, y: string): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const all = (what: string) => own(`all.${what}`);
@@ -190,7 +192,7 @@ function everyExpert(builder: Builder, group: Group, i: number, j: number, n: nu
     builder.reduce('ReduceL2', all('z'), all('norm')),
     node('Reshape', [own('chosen'), common.flat], [all('chosen')]),
     node('GatherElements', [all('norm'), all('chosen')], [all('norm.chosen')], { axis: -1 }),
-    node('Reshape', [all('norm.chosen'), common.shape], [own('then.moved')]),
+    node('Reshape', [all('norm.chosen'), common.shape], [own('then.norm')]),
     node('Shape', [all('norm')], [all('shape')]),
     node('ConstantOfShape', [all('shape')], [all('zeros')]),
     node('Reshape', [own('weight'), common.flat], [all('weight.chosen')]),

@@ -88,8 +88,11 @@ export function insertPredictions(model: ModelProto & { graph: GraphProto }, pre
       'as.top': [-1, predictions],
     }).map(([name, values]) => int64s(own(name), values)),
   );
+  // Where the head was, not at the end: the routing's last output must stay last (route.ts).
+  const at = graph.node.findIndex((n) => n.output.includes('logits')) + 1;
+  const [before, after] = [graph.node.slice(0, at), graph.node.slice(at)];
   graph.node = [
-    ...graph.node.filter((n) => !head.includes(n)),
+    ...before.filter((n) => !head.includes(n)),
     node('Shape', [names.targets], [own('shape')]),
     node('Gather', [own('shape'), own('axis.1')], [own('tokens.1')]),
     node('Squeeze', [own('tokens.1')], [own('tokens')]),
@@ -109,6 +112,7 @@ export function insertPredictions(model: ModelProto & { graph: GraphProto }, pre
       node('Reshape', [own(`${what}.all`), own(`as.${as}`)], [own(`${what}.flat`)]),
       node('Slice', [own(`${what}.flat`), own('axis.0'), own('tokens.1'), own(`axis.${axis}`)], [output]),
     ]),
+    ...after,
   ];
   graph.input.push(valueInfo(names.targets, DataType.INT64, [1, 'gander.tokens', 1]));
   graph.output = [

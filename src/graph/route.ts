@@ -47,10 +47,8 @@ export const names = {
   chosen: 'gander.chosen',
   /** [T, M, N] applied weights; in the gathered form [T, M, k]. */
   weight: 'gander.weight',
-  /** [T, M, N] ‖s B A u‖; in the gathered form [T, M, k]. */
+  /** [T, M, N] ‖s B A u‖ ÷ √(‖W u‖² / dOut); in the gathered form [T, M, k]. */
   moved: 'gander.moved',
-  /** [T, M] 1 / √(‖W u‖² / dOut). */
-  base: 'gander.base',
   /** [1, T, 1] natural log-probability of the target. */
   logProb: 'gander.log_prob',
   /** [T, P] natural log-probabilities of the likeliest next tokens, and their ids (int64). */
@@ -76,8 +74,18 @@ export interface Form {
   group(builder: Builder, group: Group, i: number, n: number): NodeProto[];
   /** Adds the experts' part to what module j of group i gives, `y` [T, dOut]; the sum is named `sum`. */
   site(builder: Builder, group: Group, i: number, j: number, n: number, y: string, sum: string): NodeProto[];
-  /** Gives its outputs, once all groups are there. */
+  /** Gives its outputs but `moved`, once all groups are there. */
   outputs(builder: Builder, groups: readonly Group[], n: number): void;
+  /** The last axis of `moved`. */
+  slots(n: number): number | string;
+  /** The norms ‖s B A u‖ of a group, [T, its modules, slots], in one piece or more. */
+  norms(group: Group, i: number): Norms[];
+}
+
+export interface Norms {
+  readonly name: string;
+  /** Of the modules in the piece, [T, 1] each: 1 / √(‖W u‖² / dOut). */
+  readonly bases: readonly string[];
 }
 
 /**
@@ -122,10 +130,36 @@ export function insertRouting(
   builder.last(node('Concat', affinities, [names.affinity], { axis: 1 }));
   builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
   form.outputs(builder, groups, n);
-  const rows = groups.flatMap(({ sites }, i) => sites.map((_, j) => `gander.base.${i}.${j}`));
-  builder.last(node('Concat', rows, [names.base], { axis: -1 }));
-  builder.output(names.base, DataType.FLOAT, [tokens, m]);
+  insertMoved(
+    builder,
+    groups.flatMap((group, i) => form.norms(group, i)),
+    m,
+    form.slots(n),
+  );
   builder.finish();
+}
+
+/**
+ * Of all outputs onnxruntime makes the one that stands last in the graph first, and of its inputs, too, the last first:
+ * depth first. So this output stands last, and its pieces the other way round: then W u and A u are used up module by
+ * module. In any other order they are kept for all modules till the end, which takes as much memory again as the model.
+ */
+function insertMoved(builder: Builder, norms: readonly Norms[], m: number, slots: number | string): void {
+  const own = (what: string, i: number) => `gander.moved.${what}.${i}`;
+  for (const [i, { name, bases }] of [...norms.entries()].reverse()) {
+    const together = bases.length > 1 ? own('bases', i) : bases[0]!;
+    builder.declare({
+      ...(bases.length > 1 && { [together]: [tokens, bases.length] }),
+      [own('bases3', i)]: [tokens, bases.length, 1],
+      [own('part', i)]: [tokens, bases.length, slots],
+    });
+    if (bases.length > 1) builder.last(node('Concat', [...bases], [together], { axis: -1 }));
+    builder.last(node('Unsqueeze', [together, builder.shape([-1])], [own('bases3', i)]));
+    builder.last(node('Mul', [name, own('bases3', i)], [own('part', i)]));
+  }
+  const parts = norms.map((_, i) => own('part', i));
+  builder.last(node('Concat', parts, [names.moved], { axis: 1 }));
+  builder.output(names.moved, DataType.FLOAT, [tokens, m, slots]);
 }
 
 function insertGroup(builder: Builder, group: Group, i: number, n: number, form: Form): void {
