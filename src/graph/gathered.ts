@@ -100,8 +100,7 @@ export const gathered: Form = {
 
   slots: () => width,
 
-  norms: ({ sites }, i) =>
-    sites.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
+  norms: ({ sites }, i) => sites.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
 };
 
 /** The values of `common`. */

@@ -21,7 +21,10 @@ it('takes the guard after a softmax out', () => {
 
 it.each([
   ['another choice', [node('Softmax', ['s'], ['p']), node('Where', ['mask', 'zero', 'p'], ['safe'])]],
-  ['no softmax', [node('Exp', ['s'], ['p']), node('IsNaN', ['p'], ['bad']), node('Where', ['bad', 'zero', 'p'], ['safe'])]],
+  [
+    'no softmax',
+    [node('Exp', ['s'], ['p']), node('IsNaN', ['p'], ['bad']), node('Where', ['bad', 'zero', 'p'], ['safe'])],
+  ],
   [
     'of something else',
     [node('Softmax', ['s'], ['p']), node('IsNaN', ['s'], ['bad']), node('Where', ['bad', 'zero', 'p'], ['safe'])],
