@@ -72,4 +72,4 @@ def export_retriever(source: Path, target: Path) -> None:
         tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_PIECES)
-        tokenizer.save(str(folder / "tokenizer.json"))
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
