@@ -97,9 +97,9 @@ async function gather(options: Options, pool: { experts: readonly { id: string }
   for (const kind of options.kinds ?? heldoutKinds(options.corpora)) {
     documents.push(...(await readDocuments(options.corpora, 'heldout', kind, options.documents, cut)));
   }
-  if (options.own) {
+  if (options.own > 0) {
     for (const kind of ownKinds(options.corpora, pool.experts)) {
-      documents.push(...(await readDocuments(options.corpora, 'own', kind, options.documents, cut)));
+      documents.push(...(await readDocuments(options.corpora, 'own', kind, options.own, cut)));
     }
   }
   return documents;

@@ -14,7 +14,8 @@ export interface Options {
   readonly strategies?: readonly string[];
   readonly documents: number;
   readonly tokens: number;
-  readonly own: boolean;
+  /** Documents of each expert's own test split; 0: none. */
+  readonly own: number;
   readonly threads: number;
   readonly seed: number;
   /** Write the report of what is there; measure nothing. */
@@ -34,7 +35,7 @@ Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
   --documents N        documents a kind (30)
   --tokens N           tokens a document (512)
   --strategies A,B     such as base,phatgoose:1,arrow:3,single:python; single: every expert (all)
-  --own                each expert's own test split, too
+  --own N              documents of each expert's own test split, too (0)
   --threads N          0: as many as onnxruntime likes (0)
   --seed N             of the bootstrap (1)
   --report             only write the report of what was measured before
@@ -58,7 +59,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
         documents: { type: 'string', default: '30' },
         tokens: { type: 'string', default: '512' },
         strategies: { type: 'string' },
-        own: { type: 'boolean', default: false },
+        own: { type: 'string', default: '0' },
         threads: { type: 'string', default: '0' },
         seed: { type: 'string', default: '1' },
         report: { type: 'boolean', default: false },
@@ -86,7 +87,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     ...(strategies !== undefined && { strategies: list(strategies) }),
     documents: whole('documents', values.documents, 1),
     tokens: whole('tokens', values.tokens, 2),
-    own: values.own,
+    own: whole('own', values.own, 0),
     threads: whole('threads', values.threads, 0),
     seed: whole('seed', values.seed, 0),
     reportOnly: values.report,
@@ -119,7 +120,7 @@ export function commandOf(options: Options, cwd: string): string {
   if (options.kinds) words.push(`--kinds ${options.kinds.join(',')}`);
   words.push(`--documents ${options.documents}`, `--tokens ${options.tokens}`);
   if (options.strategies) words.push(`--strategies ${options.strategies.join(',')}`);
-  if (options.own) words.push('--own');
+  if (options.own > 0) words.push(`--own ${options.own}`);
   if (options.seed !== 1) words.push(`--seed ${options.seed}`);
   return `npm run evaluate -- ${words.join(' ')}`;
 }

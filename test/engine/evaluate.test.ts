@@ -28,7 +28,18 @@ const never = new AbortController().signal;
 
 function command(corpus: string, documents: number) {
   const out = temporaryFolder();
-  const given = ['--pool', tinyPool, '--corpora', corpus, '--documents', String(documents), '--tokens', '60', '--own'];
+  const given = [
+    '--pool',
+    tinyPool,
+    '--corpora',
+    corpus,
+    '--documents',
+    String(documents),
+    '--tokens',
+    '60',
+    '--own',
+    String(documents),
+  ];
   const folders = ['--out', out, '--figures', path.join(out, 'figures'), '--cache', path.join(out, 'cache')];
   return {
     args: [...given, ...folders, '--threads', '1'],

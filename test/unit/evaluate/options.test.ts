@@ -5,7 +5,7 @@ import { duration, Progress } from '../../../src/evaluate/progress.js';
 describe('options', () => {
   it('have defaults', () => {
     const options = parseOptions([])!;
-    expect(options).toMatchObject({ documents: 30, tokens: 512, own: false, out: 'models/smollm2-135m', seed: 1 });
+    expect(options).toMatchObject({ documents: 30, tokens: 512, own: 0, out: 'models/smollm2-135m', seed: 1 });
     expect(options.kinds).toBeUndefined();
     expect(parseOptions(['--pool', 'p', '--kinds', 'a, b,'])).toMatchObject({ out: 'p', kinds: ['a', 'b'] });
     expect(parseOptions(['-h'])).toBeUndefined();
@@ -19,9 +19,18 @@ describe('options', () => {
   );
 
   it('come back as a command without a path of this machine', () => {
-    const options = parseOptions(['--pool', '/here/models/x', '--own', '--strategies', 'base', '--cache', '/tmp/c'])!;
+    const options = parseOptions([
+      '--pool',
+      '/here/models/x',
+      '--own',
+      '5',
+      '--strategies',
+      'base',
+      '--cache',
+      '/tmp/c',
+    ])!;
     expect(commandOf(options, '/here')).toBe(
-      'npm run evaluate -- --pool models/x --corpora training/.corpora --documents 30 --tokens 512 --strategies base --own',
+      'npm run evaluate -- --pool models/x --corpora training/.corpora --documents 30 --tokens 512 --strategies base --own 5',
     );
   });
 });
