@@ -2,6 +2,7 @@
 import type { PoolInfo } from '../src/engine/api.js';
 import type { ErrorData } from '../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../src/shared/panelProtocol.js';
+import { SideReceiver } from '../src/trace/sides.js';
 import type { Intervention, Strategy, Trace } from '../src/trace/trace.js';
 import { partners } from './raster.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
@@ -32,6 +33,7 @@ export class Store {
   /** A token of the other run that has no counterpart, selected there; −1: none. */
   lone = -1;
 
+  private readonly incoming = new SideReceiver();
   private memory: string | undefined;
   private readonly listeners: Listener[] = [];
   private changes = new Set<Change>();
@@ -81,8 +83,11 @@ export class Store {
         this.ready = true;
         this.touch('pool');
         break;
+      case 'piece':
+        this.incoming.piece(message);
+        break;
       case 'side':
-        this.sides[message.side] = message.state;
+        this.sides[message.side] = this.incoming.side(message);
         if (message.side === 'main') this.keepSelection();
         else {
           this.lone = -1;

@@ -66,7 +66,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called between chunks: tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Called between chunks with all that is known so far (`trace.done` tokens). */
+  /** Called between chunks with all that is known so far (`trace.done` tokens). Later traces of the run may share its arrays. */
   readonly onPartial?: (trace: Trace) => void;
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage, MethodName, Methods } from '../shared/protocol.js';
+import { TraceBuilder } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type {
   Attribution,
@@ -41,6 +42,7 @@ interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: GanderError) => void;
   readonly options: RunOptions;
+  readonly trace: TraceBuilder;
   /** Stops listening to the request's signal. */
   readonly forget: () => void;
 }
@@ -142,7 +144,13 @@ export class EngineClient implements Engine {
         reject(cancelled());
       };
       signal?.addEventListener('abort', cancel, { once: true });
-      this.#pending.set(id, { resolve, reject, options, forget: () => signal?.removeEventListener('abort', cancel) });
+      this.#pending.set(id, {
+        resolve,
+        reject,
+        options,
+        trace: new TraceBuilder(),
+        forget: () => signal?.removeEventListener('abort', cancel),
+      });
       this.#post(child, { type: 'call', id, method, request, partial: options.onPartial !== undefined } as HostMessage);
       this.#watch();
     });
@@ -183,8 +191,16 @@ export class EngineClient implements Engine {
       case 'progress':
         this.#pending.get(message.id)?.options.onProgress?.(message.done, message.total);
         break;
-      case 'partial':
-        this.#pending.get(message.id)?.options.onPartial?.(message.trace);
+      case 'piece':
+        this.#pending.get(message.id)?.trace.add(message.piece);
+        break;
+      case 'partial': {
+        const pending = this.#pending.get(message.id);
+        pending?.options.onPartial?.(pending.trace.build(message.head));
+        break;
+      }
+      case 'trace':
+        this.#settle(message.id, ({ resolve, trace }) => resolve(trace.build(message.head) as never));
         break;
       case 'result':
         this.#settle(message.id, ({ resolve }) => resolve(message.result as never));

@@ -1,6 +1,8 @@
 /** The engine's child process: serves one host over the channel it was forked with, and ends with it. */
 import { GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage } from '../shared/protocol.js';
+import { headOf, piecesOf } from '../trace/pieces.js';
+import type { Trace } from '../trace/trace.js';
 import type { Engine, RunOptions } from './api.js';
 import { createEngine } from './local.js';
 
@@ -38,12 +40,19 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
         'The engine was called before it was started.',
         'Please report this with the Gander log.',
       );
+    let sent = 0;
+    const sendNew = (trace: Trace) => {
+      for (const piece of piecesOf(trace, sent)) send({ type: 'piece', id, piece });
+      sent = trace.done;
+      return headOf(trace);
+    };
     const result = await invoke(await engine, call, {
       signal: abort.signal,
       onProgress: (done, total) => send({ type: 'progress', id, done, total }),
-      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, trace }) }),
+      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }) }),
     });
-    send({ type: 'result', id, result });
+    if ('chosen' in result) send({ type: 'trace', id, head: sendNew(result) });
+    else send({ type: 'result', id, result });
   } catch (error) {
     send({ type: 'error', id, error: GanderError.from(error).toData() });
   } finally {

@@ -120,12 +120,12 @@ export class Recorder {
     }
   }
 
-  /** All that is known so far, in arrays of its own. `tokens` may be fewer than the capacity: then the arrays are cut. */
+  /** All that is known so far, in arrays that later tokens go on to fill; or cut, where `tokens` are fewer than the capacity. */
   trace(text: string, tokens: Trace['tokens']): Trace {
     const { plan, experts, strategy, interventions, pool, tokenizer, versions, k } = this.context;
     const t = tokens.ids.length;
     const cut = <A extends Float32Array | Int16Array>(array: A, width: number): A => {
-      if (t === this.#t) return array.slice() as A;
+      if (t === this.#t) return array;
       const out = new (array.constructor as new (length: number) => A)(this.#m * t * width);
       for (let module = 0; module < this.#m; module++) {
         out.set(array.subarray(module * this.#t * width, (module * this.#t + t) * width), module * t * width);

@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
 import type { HostMessage, Side, SideState } from '../shared/panelProtocol.js';
+import { SideSender } from '../trace/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
 
@@ -12,7 +14,11 @@ const sides: readonly Side[] = ['main', 'other'];
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
   readonly #sent = new Map<Side, SideState>();
-  #ready = false;
+  /** Until the page says that it is there, and once it is gone, there is nobody to send to. */
+  #sender: SideSender | undefined;
+  /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
+  readonly #outbox: (HostMessage | 'scene')[] = [];
+  #sending = false;
   #disposed = false;
 
   constructor(
@@ -32,11 +38,12 @@ export class Page implements vscode.Disposable {
 
   /** The page is gone (a hidden panel keeps none); the next one says `ready`. */
   forget(): void {
-    this.#ready = false;
+    this.#sender = undefined;
   }
 
   post(message: HostMessage): void {
-    if (this.#ready && !this.#disposed) void this.webview.postMessage(message);
+    this.#outbox.push(message);
+    void this.#send();
   }
 
   async sendPool(): Promise<void> {
@@ -49,28 +56,50 @@ export class Page implements vscode.Disposable {
 
   dispose(): void {
     this.#disposed = true;
+    this.forget();
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
   #update(): void {
-    for (const side of sides) {
-      const [before, now] = [this.#sent.get(side), this.scene.side(side)];
-      if (!this.#ready || (!before && !now)) continue;
-      if (before && now && sameResult(before, now)) {
-        const { running, stale, error } = now;
-        if (running === before.running && stale === before.stale && error === before.error) continue;
-        this.post({ type: 'status', side, running, stale, ...(error && { error }) });
-      } else {
-        this.post({ type: 'side', side, state: now });
-      }
-      this.#keep(side, now);
-    }
-    this.#remember();
+    if (this.#outbox.at(-1) !== 'scene') this.#outbox.push('scene');
+    void this.#send();
   }
 
-  #keep(side: Side, state: SideState | undefined): void {
-    if (state) this.#sent.set(side, state);
+  async #send(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    try {
+      for (let next = this.#outbox.shift(); next; next = this.#outbox.shift()) {
+        if (next !== 'scene') this.#post(next);
+        else for (const side of sides) await this.#sendSide(side);
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  async #sendSide(side: Side): Promise<void> {
+    const sender = this.#sender;
+    const [before, now] = [this.#sent.get(side), this.scene.side(side)];
+    if (!sender || (!before && !now)) return;
+    if (now) this.#sent.set(side, now);
     else this.#sent.delete(side);
+    if (before && now && sameResult(before, now)) {
+      const { running, stale, error } = now;
+      if (running === before.running && stale === before.stale && error === before.error) return;
+      this.#post({ type: 'status', side, running, stale, ...(error && { error }) });
+      return;
+    }
+    for (const message of sender.messages(side, now)) {
+      this.#post(message);
+      // To copy a long trace whole would hold up everything else in the host.
+      if (message.type === 'piece') await setImmediate();
+      if (sender !== this.#sender) return;
+    }
+  }
+
+  #post(message: HostMessage): void {
+    if (this.#sender) void this.webview.postMessage(message);
   }
 
   #remember(): void {
@@ -79,14 +108,11 @@ export class Page implements vscode.Disposable {
   }
 
   #replayAll(): void {
-    this.#ready = true;
+    this.#sender = new SideSender();
+    this.#sent.clear();
     if (this.scene.replay) this.post({ type: 'replay' });
     else void this.sendPool();
-    for (const side of sides) {
-      const state = this.scene.side(side);
-      this.#keep(side, state);
-      this.post({ type: 'side', side, state });
-    }
+    this.#update();
     this.#remember();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });
@@ -122,7 +148,7 @@ export class Page implements vscode.Disposable {
   }
 
   #shows(error: unknown): boolean {
-    if (!this.#ready || !(error instanceof GanderError)) return false;
+    if (!this.#sender || !(error instanceof GanderError)) return false;
     return sides.some((side) => this.scene.side(side)?.error?.message === error.message);
   }
 }

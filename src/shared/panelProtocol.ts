@@ -1,4 +1,5 @@
 import type { Attribution, PoolInfo } from '../engine/api.js';
+import type { TraceHead, TracePiece } from '../trace/pieces.js';
 import type { Intervention, Strategy, Trace } from '../trace/trace.js';
 import type { ErrorData } from './errors.js';
 
@@ -26,6 +27,17 @@ export interface SideState {
   readonly stale: boolean;
 }
 
+/** A trace in a message: its arrays have gone before, as pieces with the same key (trace/sides.ts). */
+export interface SentTrace {
+  readonly key: number;
+  readonly head: TraceHead;
+}
+
+export type SentSide = Omit<SideState, 'trace' | 'before'> & {
+  readonly trace?: SentTrace;
+  readonly before?: SentTrace;
+};
+
 export interface Settings {
   /** Decorations in the editor are on. */
   readonly decorations: boolean;
@@ -33,8 +45,9 @@ export interface Settings {
 
 export type HostMessage =
   | { readonly type: 'pool'; readonly pool: PoolInfo | undefined; readonly error?: ErrorData }
-  /** The whole side anew; `undefined` closes the comparison. Sent with trace arrays as ArrayBuffers. */
-  | { readonly type: 'side'; readonly side: Side; readonly state: SideState | undefined }
+  | { readonly type: 'piece'; readonly key: number; readonly piece: TracePiece }
+  /** The whole side anew; `undefined` closes the comparison. */
+  | { readonly type: 'side'; readonly side: Side; readonly state: SentSide | undefined }
   /** Progress or flags only: the trace stays as it was. */
   | {
       readonly type: 'status';

@@ -1,5 +1,6 @@
 /** What crosses the channel between the host and the engine's child process. Errors cross as data. */
 import type { Attribution, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, Score } from '../engine/api.js';
+import type { TraceHead, TracePiece } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type { ErrorData } from './errors.js';
 
@@ -32,6 +33,10 @@ export type HostMessage =
 export type ChildMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
-  | { readonly type: 'partial'; readonly id: number; readonly trace: Trace }
-  | { readonly type: 'result'; readonly id: number; readonly result: Methods[MethodName]['result'] }
+  /** Of the trace that the next `partial` or `trace` of the same call is the head of; each piece is sent once. */
+  | { readonly type: 'piece'; readonly id: number; readonly piece: TracePiece }
+  | { readonly type: 'partial'; readonly id: number; readonly head: TraceHead }
+  /** The result of a call that gives a trace. */
+  | { readonly type: 'trace'; readonly id: number; readonly head: TraceHead }
+  | { readonly type: 'result'; readonly id: number; readonly result: Exclude<Methods[MethodName]['result'], Trace> }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };

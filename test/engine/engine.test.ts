@@ -104,7 +104,7 @@ it('gives the same whatever the chunk', async () => {
 it('streams partial traces that grow into the whole', async () => {
   const chunked = await open({ chunk: 4 });
   const partial: Awaited<ReturnType<Engine['route']>>[] = [];
-  const whole = await chunked.route({ text, strategy }, { onPartial: (trace) => partial.push(trace) });
+  const whole = await chunked.route({ text, strategy }, { onPartial: (trace) => partial.push(structuredClone(trace)) });
   expect(partial.map(({ done }) => done)).toEqual([4, 8]);
   const [t, n] = [whole.tokens.ids.length, whole.experts.length];
   for (const { affinity, chosen, weight, done } of partial) {

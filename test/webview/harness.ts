@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import type { HostMessage, PageMessage, SideState } from '../../src/shared/panelProtocol.js';
+import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
+import { SideSender } from '../../src/trace/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { fabricate, pool } from './fabricate.js';
 import { themeStyle, type ThemeName } from './themes.js';
@@ -100,6 +101,7 @@ export interface Setup {
 /** One page with its host. */
 export class Panel {
   readonly errors: string[] = [];
+  private sender = new SideSender();
 
   private constructor(
     readonly page: Page,
@@ -127,20 +129,24 @@ export class Panel {
   }
 
   /** Typed arrays cross as bytes in base64: as structured clone they would be listed number by number. */
-  async post(message: HostMessage): Promise<void> {
+  post(message: HostMessage): Promise<void> {
+    return this.postAll([message]);
+  }
+
+  private async postAll(messages: readonly HostMessage[]): Promise<void> {
     await this.page.evaluate(({ text, arrays }) => {
       const types = { Float32Array, Int16Array, Int32Array } as const;
       const made = arrays.map(({ type, data }) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
         return new types[type as keyof typeof types](bytes.buffer);
       });
-      const message = JSON.parse(text, (_, value: unknown) =>
+      const parsed = JSON.parse(text, (_, value: unknown) =>
         typeof value === 'object' && value !== null && '$array' in value
           ? made[(value as { $array: number }).$array]
           : value,
-      ) as unknown;
+      ) as unknown[];
       const at = performance.now();
-      window.dispatchEvent(new MessageEvent('message', { data: message }));
+      for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
       // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
       return new Promise<void>((resolve) =>
         requestAnimationFrame(() =>
@@ -150,23 +156,23 @@ export class Panel {
           }),
         ),
       );
-    }, pack(message));
+    }, pack(messages));
   }
 
-  async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: 'main' | 'other' = 'main'): Promise<void> {
+  async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: Side = 'main'): Promise<void> {
     await this.post({ type: 'pool', pool });
-    await this.post({
-      type: 'side',
-      side,
-      state: {
-        title: 'geese.md',
-        strategy: trace?.strategy ?? { name: 'phatgoose', k: 2 },
-        interventions: trace?.interventions ?? [],
-        stale: false,
-        ...(trace ? { trace } : {}),
-        ...more,
-      },
+    await this.side(side, {
+      title: 'geese.md',
+      strategy: trace?.strategy ?? { name: 'phatgoose', k: 2 },
+      interventions: trace?.interventions ?? [],
+      stale: false,
+      ...(trace ? { trace } : {}),
+      ...more,
     });
+  }
+
+  async side(side: Side, state: SideState | undefined): Promise<void> {
+    await this.postAll([...this.sender.messages(side, state)]);
   }
 
   sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
@@ -187,14 +193,20 @@ export class Panel {
     return [...this.errors, ...violations];
   }
 
+  /** A new page has nothing of what was sent. */
+  async reload(): Promise<void> {
+    this.sender = new SideSender();
+    await this.page.reload();
+  }
+
   close(): Promise<void> {
     return this.close_();
   }
 }
 
-function pack(message: HostMessage): { text: string; arrays: { type: string; data: string }[] } {
+function pack(messages: readonly HostMessage[]): { text: string; arrays: { type: string; data: string }[] } {
   const arrays: { type: string; data: string }[] = [];
-  const text = JSON.stringify(message, (_, value: unknown) => {
+  const text = JSON.stringify(messages, (_, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value;
     arrays.push({
       type: value.constructor.name,

@@ -540,10 +540,12 @@ describe('running', () => {
     await open();
     await panel.post({ type: 'replay' });
     const trace = fabricate({ tokens: 40 });
-    await panel.post({
-      type: 'side',
-      side: 'main',
-      state: { title: 'run.gander', strategy: trace.strategy, interventions: [], stale: false, trace },
+    await panel.side('main', {
+      title: 'run.gander',
+      strategy: trace.strategy,
+      interventions: [],
+      stale: false,
+      trace,
     });
     for (const name of ['head-compare', 'head-generate']) {
       const control = panel.page.locator(`[data-focus=${name}]`);
@@ -632,7 +634,7 @@ describe('what is remembered', () => {
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
     await settled();
     const width = await panel.page.locator('.spacer').evaluate((e) => e.clientWidth);
-    await panel.page.reload();
+    await panel.reload();
     await panel.show(trace);
     expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('25');
     expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
@@ -654,7 +656,7 @@ describe('what is remembered', () => {
       await panel.page.evaluate((state) => {
         sessionStorage.setItem('state', state);
       }, kept);
-      await panel.page.reload();
+      await panel.reload();
       await panel.show(fabricate({ tokens: 20 }));
       expect(await panel.page.locator('.t').count()).toBe(20);
     }

@@ -1,0 +1,128 @@
+/**
+ * A trace on its way to another process or to the page. It goes in pieces of a few tokens each: whoever takes it in does
+ * other things in between, and of a trace that grows only what is new is sent.
+ */
+import type { Trace } from './trace.js';
+
+/** Rows of each array: one a module, or a single one. */
+const rows = {
+  affinity: 'modules',
+  chosen: 'modules',
+  weight: 'modules',
+  contribution: 'modules',
+  logProb: 'one',
+  topIds: 'one',
+  topLogProb: 'one',
+  topTokens: 'one',
+} as const;
+
+type Name = keyof typeof rows;
+type Column = Float32Array | Int16Array | Int32Array | readonly string[];
+type Columns = Partial<Record<Name, Column>>;
+
+const names = Object.keys(rows) as Name[];
+
+/** What is not cut into pieces. */
+export type TraceHead = Omit<Trace, Name>;
+
+export interface TracePiece {
+  /** M and T of the whole. */
+  readonly modules: number;
+  readonly total: number;
+  /** The piece's tokens: [from, from + count) of T. */
+  readonly from: number;
+  readonly count: number;
+  /** As in a trace, with `count` in the place of T; those are absent that the trace has not. */
+  readonly columns: Columns;
+}
+
+/** Tokens of a piece: of a pool like the one that ships, about a megabyte. */
+const tokensAtOnce = 64;
+
+export function headOf(trace: Trace): TraceHead {
+  const { affinity: _a, chosen: _c, weight: _w, contribution: _m, ...rest } = trace;
+  const { logProb: _l, topIds: _i, topLogProb: _p, topTokens: _t, ...head } = rest;
+  return head;
+}
+
+/** The done tokens from `from` on; at least one piece, of no tokens if there are none. */
+export function* piecesOf(trace: Trace, from = 0): Generator<TracePiece> {
+  const [modules, total] = [trace.modules.length, trace.tokens.ids.length];
+  let at = from;
+  do {
+    const count = Math.min(tokensAtOnce, trace.done - at);
+    const columns: Columns = {};
+    for (const name of names) {
+      const column = trace[name];
+      if (column) columns[name] = cut(column, rowsOf(name, modules), total, at, count);
+    }
+    yield { modules, total, from: at, count, columns };
+    at += count;
+  } while (at < trace.done);
+}
+
+/** Puts pieces together. The traces that it builds share their arrays, which later pieces go on to fill. */
+export class TraceBuilder {
+  #columns: Columns = {};
+  #total = -1;
+
+  add({ modules, total, from, count, columns }: TracePiece): void {
+    if (total !== this.#total) this.#widen(modules, total, count, columns);
+    for (const name of names) {
+      const [piece, whole] = [columns[name], this.#columns[name]];
+      if (piece && whole) put(whole, piece, rowsOf(name, modules), total, from, count);
+    }
+  }
+
+  build(head: TraceHead): Trace {
+    return { ...head, ...this.#columns } as Trace;
+  }
+
+  /** Text that is being written grows: what is known moves into wider arrays. */
+  #widen(modules: number, total: number, count: number, columns: Columns): void {
+    const before = this.#columns;
+    this.#columns = {};
+    for (const name of names) {
+      const piece = columns[name];
+      if (!piece) continue;
+      const r = rowsOf(name, modules);
+      const known = before[name];
+      const width = count > 0 ? piece.length / count : (known?.length ?? 0) / (this.#total || 1);
+      const whole = blank(piece, width * total);
+      if (known) put(whole, known, r, total, 0, this.#total);
+      this.#columns[name] = whole;
+    }
+    this.#total = total;
+  }
+}
+
+const rowsOf = (name: Name, modules: number) => (rows[name] === 'modules' ? modules : 1);
+
+/** [rows, total, width] → [rows, count, width] */
+export function cut<C extends Column>(column: C, r: number, total: number, from: number, count: number): C {
+  const width = column.length / (r * total || 1);
+  const part = (row: number) => column.slice((row * total + from) * width, (row * total + from + count) * width) as C;
+  if (r === 1) return part(0);
+  const out = column.slice(0, r * count * width);
+  for (let row = 0; row < r; row++) put(out, part(row), 1, r * count, row * count, count);
+  return out as C;
+}
+
+/** [rows, count, width] into [rows, total, width] at `from` */
+function put(whole: Column, piece: Column, r: number, total: number, from: number, count: number): void {
+  const width = count > 0 ? piece.length / (r * count) : 0;
+  for (let row = 0; row < r; row++) {
+    const [to, begin, end] = [(row * total + from) * width, row * count * width, (row + 1) * count * width];
+    if (isStrings(piece)) for (let i = begin; i < end; i++) (whole as string[])[to + i - begin] = piece[i]!;
+    else (whole as Float32Array).set(piece.subarray(begin, end), to);
+  }
+}
+
+const isStrings = (column: Column): column is readonly string[] => Array.isArray(column);
+
+/** As far as a trace holds nothing yet. */
+function blank(like: Column, length: number): Column {
+  if (isStrings(like)) return new Array<string>(length).fill('');
+  if (like instanceof Float32Array) return new Float32Array(length).fill(NaN);
+  return like instanceof Int16Array ? new Int16Array(length).fill(-1) : new Int32Array(length).fill(-1);
+}
