@@ -87,7 +87,11 @@ async function activation(vscode: string): Promise<string> {
   const server = await startServer({ vscode, link: path.resolve('.') });
   const browser = await launchBrowser();
   try {
-    const page = await openWorkbench(browser, server, { folder: path.resolve('samples') });
+    const page = await openWorkbench(browser, server, {
+      folder: path.resolve('samples'),
+      // High enough for the whole list: it draws only the rows that are seen.
+      viewport: { width: 1200, height: 3000 },
+    });
     // Not beside VS Code's own start.
     await page.waitForTimeout(8000);
     await openContainer(page, 'Gander');

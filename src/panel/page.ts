@@ -71,11 +71,17 @@ export class Page implements vscode.Disposable {
     try {
       for (let next = this.#outbox.shift(); next; next = this.#outbox.shift()) {
         if (next !== 'scene') this.#post(next);
-        else for (const side of sides) await this.#sendSide(side);
+        else await this.#sendScene();
       }
     } finally {
       this.#sending = false;
     }
+  }
+
+  async #sendScene(): Promise<void> {
+    for (const side of sides) await this.#sendSide(side);
+    const memory = this.scene.memory();
+    if (memory) this.#post({ type: 'remember', memory });
   }
 
   async #sendSide(side: Side): Promise<void> {
@@ -102,18 +108,12 @@ export class Page implements vscode.Disposable {
     if (this.#sender) void this.webview.postMessage(message);
   }
 
-  #remember(): void {
-    const memory = this.scene.memory();
-    if (memory) this.post({ type: 'remember', memory });
-  }
-
   #replayAll(): void {
     this.#sender = new SideSender();
     this.#sent.clear();
     if (this.scene.replay) this.post({ type: 'replay' });
     else void this.sendPool();
     this.#update();
-    this.#remember();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });
   }
