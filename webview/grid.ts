@@ -474,6 +474,8 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
         'data-focus': `grid-${name}`,
         ...props,
       });
+    const showsChange = store.sides.main?.before !== undefined && store.gridSource === 'main';
+    toolbar.classList.toggle('full', showsChange || store.other !== undefined);
     const filtered = JSON.stringify(view.filter) !== JSON.stringify(initial.filter);
     replace(
       toolbar,
@@ -506,8 +508,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
             },
           })),
         ),
-      store.sides.main?.before &&
-        store.gridSource === 'main' &&
+      showsChange &&
         h(
           'label',
           { class: 'check', title: t('fadeHint') },
