@@ -208,7 +208,9 @@ function start(store: Store): HTMLElement {
   const reason = runReason(store);
   const main = store.sides.main;
   const strategies = (store.pool?.strategies ?? []).filter((name) => name !== main?.strategy.name);
-  const chosen = strategies.find((name) => name === store.view.compareWith) ?? strategies[0];
+  // Of those that choose experts themselves, for only their choices can differ more here and less there.
+  const choosing = strategies.find((name) => ['phatgoose', 'average-activation', 'arrow'].includes(name));
+  const chosen = strategies.find((name) => name === store.view.compareWith) ?? choosing ?? strategies[0];
   const compare = (selection: 'same' | 'editor', strategy: Strategy | undefined): void => {
     if (strategy)
       store.send({

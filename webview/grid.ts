@@ -552,7 +552,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
       ),
     );
     caption.textContent = t(
-      difference() ? 'gridDifference' : 'gridCaption',
+      difference() ? 'gridDifference' : trace.strategy.name === 'merged' ? 'gridCaptionEven' : 'gridCaption',
       t(all ? 'gridCaptionModules' : 'gridCaptionLayers'),
     );
   };

@@ -51,11 +51,6 @@ mountLegend(legend, store);
 const titles = { main: h('p', { class: 'caption', hidden: true }), other: h('p', { class: 'caption' }) };
 text.append(titles.main);
 otherText.append(titles.other);
-mountText(text, store, 'main');
-mountText(otherText, store, 'other');
-const gridView = mountGrid(grid, store, () => theme);
-mountTabs();
-
 store.on(['main', 'other', 'pool', 'status'], () => {
   const { main: run, other } = store.sides;
   const blank = !run?.trace;
@@ -73,6 +68,12 @@ store.on(['main', 'other', 'pool', 'status'], () => {
   titles.other.textContent = `${t('compareOther')}: ${sideName(store, 'other')}`;
   otherText.setAttribute('aria-label', titles.other.textContent);
 });
+
+// After the above, so that a selected token is brought into sight where the texts then stand.
+mountText(text, store, 'main');
+mountText(otherText, store, 'other');
+const gridView = mountGrid(grid, store, () => theme);
+mountTabs();
 
 function drawFirst(): void {
   const running = store.sides.main?.running;

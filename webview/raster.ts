@@ -2,7 +2,7 @@
 import { chosenOffset, kindsOf, layersOf, tokenCount } from '../src/trace/access.js';
 import { alignTraces, type Alignment } from '../src/trace/align.js';
 import { certaintyAt } from '../src/trace/distribution.js';
-import { tokenLeaders, type Leaders } from '../src/trace/leaders.js';
+import { isEven, tokenLeaders, type Leaders } from '../src/trace/leaders.js';
 import { chosenCount, saturationOf, shared } from '../src/trace/overlap.js';
 import type { Trace } from '../src/trace/trace.js';
 import type { Filter, View } from './state.js';
@@ -83,8 +83,9 @@ export function rasterOf(trace: Trace, rows: readonly Row[], filter: Filter, bef
         }
       }
       for (let e = 0; e < N; e++) if (shares[e]! > most) [best, most] = [e, shares[e]!];
-      if (best === nothing) {
-        expert[cell] = any || filter.margin !== null ? hidden : nothing;
+      const even = best !== nothing && isEven(shares);
+      if (best === nothing || even) {
+        expert[cell] = !even && (any || filter.margin !== null) ? hidden : nothing;
         continue;
       }
       const share = total > 0 ? most / total : 0;

@@ -91,7 +91,7 @@ export function mountText(root: HTMLElement, store: Store, side: Side): void {
       spans.forEach((span, i) => span.classList.toggle('kept', experts.includes(own.experts[expert[i]!]?.id ?? '')));
   };
 
-  store.on([side, ...(side === 'other' ? (['main'] as const) : []), 'selection', 'filter'], (changes) => {
+  store.on(['main', 'other', 'selection', 'filter'], (changes) => {
     const own = trace();
     if (own !== drawn) {
       spans = own ? build(body, own) : [];
@@ -102,7 +102,8 @@ export function mountText(root: HTMLElement, store: Store, side: Side): void {
       fade();
       return;
     }
-    if (changes.has('selection')) mark();
+    // A text beside this one makes it narrower.
+    if (changes.has('selection') || changes.has(side === 'main' ? 'other' : 'main')) mark();
     if (changes.has('filter')) fade();
   });
 }

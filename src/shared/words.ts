@@ -86,12 +86,13 @@ export const words = {
   openCard: 'Model card',
   text: 'Text by leading expert',
   tokenSpoken: '{0}, token {1}: {2} leads with {3}',
-  tokenPlain: '{0}, token {1}: no expert',
+  tokenPlain: '{0}, token {1}: no expert leads',
   tokenPending: '{0}, token {1}: not routed yet',
 
   // Grid
   grid: 'Experts by token and module',
   gridCaption: 'Tokens across, {0} down. Stronger colour: larger weight.',
+  gridCaptionEven: 'Tokens across, {0} down. All experts have the same weight: none leads.',
   gridCaptionLayers: 'layers',
   gridCaptionModules: 'modules',
   gridDifference: 'Tokens across, {0} down. Stronger: more of the choices differ.',

@@ -52,7 +52,7 @@ export function measured(trace: Trace, by: Measure): Float32Array {
   return by === 'contribution' ? (trace.contribution ?? trace.weight) : trace.weight;
 }
 
-/** The expert with the largest part in a cell, −1 for none; the better-placed one wins a tie. */
+/** The expert with the largest part in a cell; the better-placed one wins a tie. −1: none, or all experts have the same part. */
 export function leaderAt(trace: Trace, m: number, t: number, by: Measure = 'weight'): number {
   const parts = measured(trace, by);
   const at = chosenOffset(trace, m, t);
@@ -61,7 +61,9 @@ export function leaderAt(trace: Trace, m: number, t: number, by: Measure = 'weig
   for (let i = at; i < at + trace.k; i++) {
     if (trace.chosen[i]! >= 0 && parts[i]! > most) [best, most] = [trace.chosen[i]!, parts[i]!];
   }
-  return best;
+  const isEven =
+    trace.k > 1 && trace.k === trace.experts.length && parts.subarray(at, at + trace.k).every((p) => p === most);
+  return isEven ? -1 : best;
 }
 
 export function matches(module: Module, filter: ModuleFilter): boolean {

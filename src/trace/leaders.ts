@@ -3,7 +3,7 @@ import { type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from
 import type { Trace } from './trace.js';
 
 export interface Leaders {
-  /** [T] the leading expert; −1: none (not routed yet, or all weights are 0). */
+  /** [T] the leading expert; −1: none (not routed yet, all weights are 0, or all experts share alike). */
   readonly expert: Int16Array;
   /** [T] its share of the token's whole weight (or contribution), 0..1. Chance gives at least 1/N. */
   readonly share: Float32Array;
@@ -29,8 +29,14 @@ export function tokenLeaders(trace: Trace, filter: ModuleFilter = {}, by: Measur
     for (let e = 0; e < shares.length; e++) {
       if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
     }
+    if (isEven(shares)) [expert[t], share[t]] = [-1, 0];
   }
   return { expert, share };
+}
+
+/** Whether all of several experts have the same share, as merged ones have: then none leads. */
+export function isEven(shares: ArrayLike<number>): boolean {
+  return shares.length > 1 && Array.prototype.every.call(shares, (share) => share === shares[0]);
 }
 
 /** Expert indexes by share, largest first, those with none left out. */

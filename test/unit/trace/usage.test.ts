@@ -175,6 +175,17 @@ describe('the leading expert', () => {
     trace.weight.fill(0.5);
     expect(tokenLeaders(trace).expert[3]).toBe(0);
   });
+
+  it('is nobody where all experts share alike', () => {
+    const trace = fabricate({ experts: 3, k: 3 });
+    trace.weight.fill(1 / 3);
+    expect(new Set(tokenLeaders(trace).expert)).toEqual(new Set([-1]));
+    expect(new Set(tokenLeaders(trace).share)).toEqual(new Set([0]));
+    expect(leaderAt(trace, 0, 0)).toBe(-1);
+    trace.weight[0] = 0.5;
+    expect(leaderAt(trace, 0, 0)).toBe(trace.chosen[0]);
+    expect(tokenLeaders(trace).expert[0]).toBe(trace.chosen[0]);
+  });
 });
 
 describe('the bootstrap', () => {
