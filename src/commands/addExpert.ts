@@ -43,7 +43,10 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   parts.engines.reload();
   const { warnings } = await parts.service.pool();
   const about = warnings.find((warning) => warning.includes(id));
-  if (about === undefined) void vscode.window.showInformationMessage(vscode.l10n.t('Added the expert {0}.', id));
+  if (about === undefined)
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('Added the expert {0}. Route again to see what it takes.', id),
+    );
   else void vscode.window.showWarningMessage(about);
 }
 

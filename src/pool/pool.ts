@@ -103,13 +103,21 @@ export function readPool(folder: string): Pool {
       manifest,
       contextLength,
       base,
-      experts,
+      experts: apart(experts),
       warnings,
       signature,
       ...(multitask && { multitask }),
       ...(retriever && { retriever }),
     };
   });
+}
+
+/** Experts that give themselves the same name are told apart by their folders. */
+function apart(experts: readonly PoolExpert[]): PoolExpert[] {
+  const shared = (name: string) => experts.filter((expert) => expert.name === name).length > 1;
+  return experts.map((expert) =>
+    shared(expert.name) && expert.name !== expert.id ? { ...expert, name: `${expert.name} (${expert.id})` } : expert,
+  );
 }
 
 /** Names, sizes and times of a pool's files: cheap to compute, different after any change. */

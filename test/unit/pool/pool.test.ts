@@ -42,6 +42,17 @@ describe('a pool', () => {
     expect(pool.experts.every(({ gates, hasExamples }) => gates.size === 14 && hasExamples)).toBe(true);
   });
 
+  it('tells experts of the same name apart', () => {
+    cpSync(path.join(folder, 'experts/beta-2'), path.join(folder, 'experts/mine'), { recursive: true });
+    expect(readPool(folder).experts.map(({ name }) => name)).toEqual([
+      'Zeta',
+      'Alpha (rank-stabilised)',
+      'Beta 10 (patterns)',
+      'Beta 2 (beta-2)',
+      'Beta 2 (mine)',
+    ]);
+  });
+
   it('honours rank-stabilised scales and patterns', () => {
     const [zeta, alpha, patterned] = readPool(folder).experts;
     const of = (expert: typeof zeta, module: string) => expert!.adapter.modules.get(module)!;
