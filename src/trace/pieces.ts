@@ -36,7 +36,7 @@ export interface TracePiece {
   readonly columns: Columns;
 }
 
-/** Tokens of a piece: of a pool like the one that ships, about a megabyte. */
+/** Tokens of a piece: of a pool like the one that ships, half a megabyte. */
 const tokensAtOnce = 64;
 
 export function headOf(trace: Trace): TraceHead {
@@ -45,54 +45,44 @@ export function headOf(trace: Trace): TraceHead {
   return head;
 }
 
-/** The done tokens from `from` on; at least one piece, of no tokens if there are none. */
+/** The done tokens from `from` on, the affinities, which are most of a trace, apart from the rest. */
 export function* piecesOf(trace: Trace, from = 0): Generator<TracePiece> {
   const [modules, total] = [trace.modules.length, trace.tokens.ids.length];
-  let at = from;
-  do {
+  for (let at = from; at < trace.done || at === 0; at += tokensAtOnce) {
     const count = Math.min(tokensAtOnce, trace.done - at);
-    const columns: Columns = {};
-    for (const name of names) {
-      const column = trace[name];
-      if (column) columns[name] = cut(column, rowsOf(name, modules), total, at, count);
+    for (const some of [names.slice(0, 1), names.slice(1)]) {
+      const columns: Columns = {};
+      for (const name of some) {
+        const column = trace[name];
+        if (column) columns[name] = cut(column, rowsOf(name, modules), total, at, count);
+      }
+      yield { modules, total, from: at, count, columns };
     }
-    yield { modules, total, from: at, count, columns };
-    at += count;
-  } while (at < trace.done);
+  }
 }
 
 /** Puts pieces together. The traces that it builds share their arrays, which later pieces go on to fill. */
 export class TraceBuilder {
-  #columns: Columns = {};
-  #total = -1;
+  readonly #columns: Columns = {};
 
   add({ modules, total, from, count, columns }: TracePiece): void {
-    if (total !== this.#total) this.#widen(modules, total, count, columns);
-    for (const name of names) {
-      const [piece, whole] = [columns[name], this.#columns[name]];
-      if (piece && whole) put(whole, piece, rowsOf(name, modules), total, from, count);
+    for (const name of Object.keys(columns) as Name[]) {
+      const piece = columns[name]!;
+      const r = rowsOf(name, modules);
+      const width = piece.length / (r * count || 1);
+      let whole = this.#columns[name];
+      if (whole?.length !== r * total * width) {
+        // Text that is being written grows: what is known moves into a wider array.
+        const known = whole;
+        whole = this.#columns[name] = blank(piece, r * total * width);
+        if (known) put(whole, known, r, total, 0, known.length / (r * width));
+      }
+      put(whole, piece, r, total, from, count);
     }
   }
 
   build(head: TraceHead): Trace {
     return { ...head, ...this.#columns } as Trace;
-  }
-
-  /** Text that is being written grows: what is known moves into wider arrays. */
-  #widen(modules: number, total: number, count: number, columns: Columns): void {
-    const before = this.#columns;
-    this.#columns = {};
-    for (const name of names) {
-      const piece = columns[name];
-      if (!piece) continue;
-      const r = rowsOf(name, modules);
-      const known = before[name];
-      const width = count > 0 ? piece.length / count : (known?.length ?? 0) / (this.#total || 1);
-      const whole = blank(piece, width * total);
-      if (known) put(whole, known, r, total, 0, this.#total);
-      this.#columns[name] = whole;
-    }
-    this.#total = total;
   }
 }
 

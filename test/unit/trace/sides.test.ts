@@ -44,11 +44,11 @@ it('sends arrays once, and of a trace that grows the new tokens', () => {
   const { show, pieces } = page();
   const trace = fabricate({ tokens: words(200) });
   show('main', state({ trace: { ...trace, done: 64 } }));
-  expect(pieces()).toBe(1);
-  show('main', state({ trace: { ...trace, done: 128 } }));
-  expect(pieces()).toBe(1);
-  expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
   expect(pieces()).toBe(2);
+  show('main', state({ trace: { ...trace, done: 128 } }));
+  expect(pieces()).toBe(2);
+  expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
+  expect(pieces()).toBe(4);
   show('main', state({ trace, stale: true }));
   expect(pieces()).toBe(0);
   // The other side shows the same run: it is there already.
@@ -66,7 +66,7 @@ it('sends again what no side shows any more', () => {
   expect(pieces()).toBe(0);
   show('other', undefined);
   show('main', state({ trace: second }));
-  expect(pieces()).toBe(1);
+  expect(pieces()).toBe(2);
   expect(show('main', state({ trace: first }))).toStrictEqual(state({ trace: first }));
-  expect(pieces()).toBe(1);
+  expect(pieces()).toBe(2);
 });
