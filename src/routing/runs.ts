@@ -76,11 +76,12 @@ export class Runs {
   /** Puts another side beside the main one: the same text run otherwise, or another text. */
   compare(
     id: number,
-    other: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
+    { text, title, strategy, interventions }: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
     signal?: AbortSignal,
   ): Promise<void> {
-    this.store.setSide(id, 'other', other);
-    return this.route(id, 'other', other.strategy, other.interventions, signal);
+    // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
+    this.store.setSide(id, 'other', { text, title, strategy, interventions });
+    return this.route(id, 'other', strategy, interventions, signal);
   }
 
   closeCompare(id: number): void {

@@ -112,6 +112,18 @@ it('attributes, compares and closes the comparison', async () => {
   expect(store.get(id)!.other).toBeUndefined();
 });
 
+it("shows no other run's trace under the name of what it compares with", async () => {
+  const routed = runs.route(id, 'main', strategy, []);
+  await answer(0);
+  await routed;
+  const compared = runs.compare(id, { ...main(), title: 'base', strategy: { name: 'base' } });
+  expect(store.get(id)!.other).toMatchObject({ title: 'base', strategy: { name: 'base' } });
+  expect(store.get(id)!.other!.trace).toBeUndefined();
+  await answer(1);
+  await compared;
+  expect(store.get(id)!.other!.trace).toBeDefined();
+});
+
 it('does nothing for a range that is gone', async () => {
   store.remove(id);
   await runs.route(id, 'main', strategy, []);
