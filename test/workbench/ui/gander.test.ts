@@ -103,6 +103,7 @@ describe('Gander in the workbench', () => {
     await runCommand(window.page, 'Gander: Compare With…', 'Another Strategy', 'Base model alone');
     await window.panel.locator('.text.other [role=option]').first().waitFor({ timeout: 30_000 });
     await window.panel.locator('#tab-compare[aria-selected=true]').waitFor();
+    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
     await window.shot('compare');
   });
 
