@@ -18,6 +18,18 @@ interface Round {
   readonly tokens: number;
 }
 
+/** Milliseconds of the command Route Selection, till its trace is sent to the page, and of the engine's run alone. */
+interface Command {
+  readonly tokens: number;
+  readonly command: number;
+  readonly engine: number;
+}
+
+interface Result {
+  readonly rounds: readonly Round[];
+  readonly commands: readonly Command[];
+}
+
 // They find their files by where they are, so they are not bundled.
 const load = (file: string) => import(pathToFileURL(path.resolve(file)).href) as Promise<unknown>;
 
@@ -40,8 +52,20 @@ export default async function host(bench: Bench): Promise<void> {
     });
     if (!ok || !existsSync(file))
       throw new Error(results.map(({ error }) => error).join('\n') || 'nothing was measured');
-    const rounds = JSON.parse(readFileSync(file, 'utf8')) as Round[];
+    const { rounds, commands } = JSON.parse(readFileSync(file, 'utf8')) as Result;
     bench.notes['tokens'] = rounds[0]!.tokens;
+    for (const tokens of new Set(commands.map((one) => one.tokens))) {
+      const some = commands.filter((one) => one.tokens === tokens);
+      let [engine, command] = [0, 0];
+      await bench.compare(
+        `about ${tokens} tokens routed in VS Code`,
+        [
+          { label: 'the engine, asked by the host', run: () => some[engine++ % some.length]!.engine },
+          { label: 'the command Route Selection', run: () => some[command++ % some.length]!.command },
+        ],
+        { warmUps: 0, rounds: some.length },
+      );
+    }
     const activations = await inTurn(bench.quick ? 1 : 3, () => activation(vscode));
     bench.notes['activation, as VS Code tells it'] = activations.join(', ');
     for (const [name, of] of [

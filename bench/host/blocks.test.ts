@@ -50,6 +50,13 @@ function longestOfOurs({ nodes, samples = [], timeDeltas = [] }: Profiler.Profil
   return longest / 1000;
 }
 
+/** Milliseconds. */
+async function timed(run: () => PromiseLike<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}
+
 /** Prose and code in turn, long enough to be cut to the tokens wanted. */
 const text = Array.from(
   { length: 200 },
@@ -83,6 +90,19 @@ describe('blocks', () => {
       });
       rounds.push({ idle, busy, tokens });
     }
-    writeFileSync(process.env['GANDER_BENCH_RESULT']!, JSON.stringify(rounds));
+    const commands = [];
+    for (const tokens of [64, wanted]) {
+      const long = Math.floor((characters * tokens) / wanted);
+      for (let round = 1; round <= Math.min(3, Number(process.env['GANDER_BENCH_ROUNDS'])); round++) {
+        editor.selection = new vscode.Selection(document.positionAt(round), document.positionAt(round + long));
+        const command = await timed(() => vscode.commands.executeCommand('gander.routeSelection'));
+        await pause(700);
+        // The same length, but another text.
+        const piece = text.slice(100 + round, 100 + round + long);
+        const engine = await timed(() => parts.service.route({ text: piece, strategy: { name: 'phatgoose', k: 2 } }));
+        commands.push({ tokens, command, engine });
+      }
+    }
+    writeFileSync(process.env['GANDER_BENCH_RESULT']!, JSON.stringify({ rounds, commands }));
   }).timeout(600_000);
 });
