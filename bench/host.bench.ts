@@ -70,7 +70,7 @@ export default async function host(bench: Bench): Promise<void> {
     bench.notes['activation, as VS Code tells it'] = activations.join(', ');
     for (const [name, of] of [
       ['longest block of the extension host', (one: Measured) => one.longest],
-      ["of which in Gander's code on end", (one: Measured) => one.ours],
+      ["longest on end in Gander's own code", (one: Measured) => one.ours],
     ] as const) {
       let [idle, busy] = [0, 0];
       await bench.compare(

@@ -117,8 +117,9 @@ export function drawCompare(root: HTMLElement, store: Store): void {
 export function sideName(store: Store, side: 'main' | 'other'): string {
   const state = store.sides[side];
   if (!state) return '';
-  const { name } = state.strategy;
-  const parts = [state.title, strategyName(name), state.interventions.length > 0 ? t('tab_whatIf') : ''];
+  // Of the run that is seen: while another is asked for, the former stays on show.
+  const { strategy, interventions } = state.trace ?? state;
+  const parts = [state.title, strategyName(strategy.name), interventions.length > 0 ? t('tab_whatIf') : ''];
   // A run under another strategy has its strategy for a title.
   return [...new Set(parts)].filter(Boolean).join(' · ');
 }

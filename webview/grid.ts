@@ -551,8 +551,9 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
         { 'aria-pressed': view.tables.includes('grid') },
       ),
     );
+    const even = trace.strategy.name === 'merged' && trace.interventions.length === 0;
     caption.textContent = t(
-      difference() ? 'gridDifference' : trace.strategy.name === 'merged' ? 'gridCaptionEven' : 'gridCaption',
+      difference() ? 'gridDifference' : even ? 'gridCaptionEven' : 'gridCaption',
       t(all ? 'gridCaptionModules' : 'gridCaptionLayers'),
     );
   };

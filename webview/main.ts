@@ -51,6 +51,7 @@ mountLegend(legend, store);
 const titles = { main: h('p', { class: 'caption', hidden: true }), other: h('p', { class: 'caption' }) };
 text.append(titles.main);
 otherText.append(titles.other);
+
 store.on(['main', 'other', 'pool', 'status'], () => {
   const { main: run, other } = store.sides;
   const blank = !run?.trace;

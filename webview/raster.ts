@@ -1,8 +1,8 @@
 /** What each grid cell shows, worked out once for a trace and a filter: an expert and a strength. Drawing only reads it. */
-import { chosenOffset, kindsOf, layersOf, tokenCount } from '../src/trace/access.js';
+import { chosenOffset, isEven, kindsOf, layersOf, tokenCount } from '../src/trace/access.js';
 import { alignTraces, type Alignment } from '../src/trace/align.js';
 import { certaintyAt } from '../src/trace/distribution.js';
-import { isEven, tokenLeaders, type Leaders } from '../src/trace/leaders.js';
+import { tokenLeaders, type Leaders } from '../src/trace/leaders.js';
 import { chosenCount, saturationOf, shared } from '../src/trace/overlap.js';
 import type { Trace } from '../src/trace/trace.js';
 import type { Filter, View } from './state.js';

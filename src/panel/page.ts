@@ -4,11 +4,9 @@ import { report } from '../host/notify.js';
 import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
 import type { HostMessage, Side, SideState } from '../shared/panelProtocol.js';
-import { SideSender } from '../trace/sides.js';
+import { SideSender, sides } from '../trace/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
-
-const sides: readonly Side[] = ['main', 'other'];
 
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {

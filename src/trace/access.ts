@@ -61,9 +61,12 @@ export function leaderAt(trace: Trace, m: number, t: number, by: Measure = 'weig
   for (let i = at; i < at + trace.k; i++) {
     if (trace.chosen[i]! >= 0 && parts[i]! > most) [best, most] = [trace.chosen[i]!, parts[i]!];
   }
-  const isEven =
-    trace.k > 1 && trace.k === trace.experts.length && parts.subarray(at, at + trace.k).every((p) => p === most);
-  return isEven ? -1 : best;
+  return trace.k === trace.experts.length && isEven(parts.subarray(at, at + trace.k)) ? -1 : best;
+}
+
+/** Whether all of several experts have the same share, as merged ones have: then none leads. */
+export function isEven(shares: Float32Array | Float64Array): boolean {
+  return shares.length > 1 && shares.every((share) => share === shares[0]);
 }
 
 export function matches(module: Module, filter: ModuleFilter): boolean {

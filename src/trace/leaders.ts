@@ -1,5 +1,5 @@
 /** Which expert a token went to most, over many modules: what the text view, the hover and the decorations draw. */
-import { type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from './access.js';
+import { isEven, type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from './access.js';
 import type { Trace } from './trace.js';
 
 export interface Leaders {
@@ -32,11 +32,6 @@ export function tokenLeaders(trace: Trace, filter: ModuleFilter = {}, by: Measur
     if (isEven(shares)) [expert[t], share[t]] = [-1, 0];
   }
   return { expert, share };
-}
-
-/** Whether all of several experts have the same share, as merged ones have: then none leads. */
-export function isEven(shares: ArrayLike<number>): boolean {
-  return shares.length > 1 && Array.prototype.every.call(shares, (share) => share === shares[0]);
 }
 
 /** Expert indexes by share, largest first, those with none left out. */

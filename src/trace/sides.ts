@@ -3,7 +3,7 @@ import { TraceBuilder, headOf, piecesOf } from './pieces.js';
 import type { Trace } from './trace.js';
 import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../shared/panelProtocol.js';
 
-const sides: readonly Side[] = ['main', 'other'];
+export const sides: readonly Side[] = ['main', 'other'];
 
 /** The host's end, for one page. */
 export class SideSender {
