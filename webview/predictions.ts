@@ -6,7 +6,7 @@ import { lines } from './charts.js';
 import { h, replace } from './dom.js';
 import { figure, paged } from './figure.js';
 import type { Store } from './store.js';
-import { percent, small, t } from './strings.js';
+import { fixed, percent, small, t } from './strings.js';
 import { tokenLabel, visible } from '../src/trace/label.js';
 
 interface Alternative {
@@ -58,7 +58,7 @@ function one(trace: Trace, before: Trace | undefined, token: number): HTMLElemen
   ];
   if (before?.logProb) {
     sentences.push(t('predictionChange', percent(Math.exp(before.logProb[token]!))));
-    sentences.push(t('predictionKl', small(predictionDivergence(before, token - 1, trace, token - 1))));
+    sentences.push(t('predictionKl', fixed(predictionDivergence(before, token - 1, trace, token - 1), 3)));
   }
   return [
     h(
