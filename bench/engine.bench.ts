@@ -45,18 +45,19 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   const exported = await BaseSession.open(pool.base.model, threads);
   const alone = path.join(cacheFolder, 'base');
   mkdirSync(alone);
-  const base = await BaseSession.open(composeBase(alone, pool), threads);
+  const files = composeBase(alone, pool);
+  const base = await BaseSession.open(files.logits, threads);
+  const predicting = await BaseSession.open(files.predictions, threads);
   const trace = tracer(routed, composed, strategy);
   bench.notes['pool'] = `${plan.experts.length} experts, ${plan.modules.length} modules, ${threads} threads`;
   const ids = (length: number) => Int32Array.from({ length }, (_, i) => 100 + ((i * 7919) % 40_000));
   const compare = async (name: string, length: number, past: number) => {
     const before = ids(past);
     const pasts: [Past | undefined, Past | undefined] =
-      past > 0
-        ? [await trace(before, 0, undefined), (await base.run(before, 0, undefined)).past]
-        : [undefined, undefined];
+      past > 0 ? [await trace(before, 0, undefined), await base.run(before, 0, undefined)] : [undefined, undefined];
     await bench.compare(name, [
       { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
+      { label: 'the same with our predictions', run: () => predicting.run(ids(length), past, pasts[1]) },
       { label: 'the same as exported', run: () => exported.run(ids(length), past, pasts[1]) },
       { label: 'routed, whole trace', run: () => trace(ids(length), past, pasts[0]) },
     ]);
@@ -65,6 +66,7 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   await compare('1 token after 64', 1, 64);
   await routed.release();
   await base.release();
+  await predicting.release();
   await exported.release();
 }
 

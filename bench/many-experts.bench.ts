@@ -82,14 +82,14 @@ async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise
   bench.notes['composed experts, MiB'] = Math.round(plan.bytes / 2 ** 20);
   const alone = path.join(temporary, 'base');
   mkdirSync(alone);
-  const base = await BaseSession.open(composeBase(alone, pool), threads);
+  const base = await BaseSession.open(composeBase(alone, pool).logits, threads);
   const routed = await RoutedSession.open(composed, threads);
   const trace = tracer(routed, composed, { name: 'phatgoose', k: 2 });
   const text = readFileSync(path.join(root, 'src/engine/compose.ts'), 'utf8');
   const { ids } = await new Tokenizer(pool.base.tokenizer).encode(text.slice(0, 6000));
   const compare = async (name: string, done: number, count: number) => {
     const [before, now] = [ids.slice(0, done), ids.slice(done, done + count)];
-    const pasts = done > 0 ? [(await base.run(before, 0, undefined)).past, await trace(before, 0, undefined)] : [];
+    const pasts = done > 0 ? [await base.run(before, 0, undefined), await trace(before, 0, undefined)] : [];
     await bench.compare(
       name,
       [

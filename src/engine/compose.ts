@@ -45,7 +45,7 @@ import { type Module, kinds } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 8;
+const composerVersion = 9;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -162,16 +162,18 @@ function formOf({ experts }: Pool): FormName {
 /**
  * The base alone in a folder, with the same head as the routed graph: what the routing is measured against.
  *
- * @returns the model file
+ * @returns the model files: one gives logits, the other the predictions that the routed graph gives
  */
-export function composeBase(folder: string, pool: Pool): string {
+export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
   const model = readBase(pool);
   linkBase(folder, pool, model);
   removeGuards(model.graph);
-  halveUnadapted(folder, model.graph, new Set());
-  const file = path.join(folder, 'model.onnx');
-  writeFileSync(file, writeModel(model));
-  return file;
+  const eightBits = halveUnadapted(folder, model.graph, new Set());
+  const files = { logits: path.join(folder, 'logits.onnx'), predictions: path.join(folder, 'predictions.onnx') };
+  writeFileSync(files.logits, writeModel(model));
+  insertPredictions(model, predictions, eightBits);
+  writeFileSync(files.predictions, writeModel(model));
+  return files;
 }
 
 function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
@@ -232,9 +234,9 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
     linkBase(folder, pool, model);
     removeGuards(model.graph);
-    halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
+    const eightBits = halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
-    insertPredictions(model, predictions);
+    insertPredictions(model, predictions, eightBits);
     const written = writeModel(model);
     writeFileSync(path.join(folder, 'model.onnx'), written);
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
@@ -416,11 +418,20 @@ function moveOut(tensor: TensorProto, data: DataFile): void {
   setExternal(tensor, location, offset, rawData.length);
 }
 
-/** 8-bit products that no expert adapts, the head above all, as two of 4 bits (halves.ts). */
-function halveUnadapted(folder: string, graph: GraphProto, adapted: ReadonlySet<NodeProto>): void {
+/**
+ * 8-bit products that no expert adapts, the head above all, as two of 4 bits (halves.ts).
+ *
+ * @returns what they were, by what they give
+ */
+function halveUnadapted(
+  folder: string,
+  graph: GraphProto,
+  adapted: ReadonlySet<NodeProto>,
+): ReadonlyMap<string, NodeProto> {
+  const halved = new Map<string, NodeProto>();
   const tensors = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   const eights = graph.node.filter((n) => hasEightBits(n) && !adapted.has(n));
-  if (eights.length === 0) return;
+  if (eights.length === 0) return halved;
   const data = new DataFile(path.join(folder, 'halves.bin'), 'halves.bin');
   try {
     for (const n of eights) {
@@ -438,10 +449,12 @@ function halveUnadapted(folder: string, graph: GraphProto, adapted: ReadonlySet<
       if (!isPlain) continue;
       const halves = halve(bytes, zeros, new Float32Array(factors.buffer), rows);
       graph.node.splice(graph.node.indexOf(n), 1, ...halvedNodes(n, storeHalves(graph, n, weights.dims, halves, data)));
+      halved.set(n.output[0]!, n);
     }
   } finally {
     data.close();
   }
+  return halved;
 }
 
 /** @returns the names of weights, scales and zero points, high and low */

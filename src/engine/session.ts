@@ -184,7 +184,7 @@ function withGiven(bias: Float32Array, fixed: Float32Array, share: Float32Array)
   return bias.map((score, at) => (share[Math.floor(at / n)] !== 0 ? score : fixed[at] ? fixed[at] * given : never));
 }
 
-/** The base as it was exported, with no routing: what the routed graph is measured against. */
+/** A base with no routing: what the routed graph is measured against. */
 export class BaseSession {
   readonly #past: PastLayout;
 
@@ -196,16 +196,15 @@ export class BaseSession {
     return new BaseSession(await openSession(file, threads));
   }
 
-  /** @returns logits [T, V] */
-  async run(ids: Int32Array, done: number, past: Past | undefined): Promise<{ past: Past; logits: Float32Array }> {
-    const outputs = await runSession(this.session, this.#past.feeds(ids, done, past), [
-      'logits',
-      ...this.#past.outputs,
-    ]);
-    return {
-      past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
-      logits: outputs['logits']!.data as Float32Array,
+  /** All of the base's outputs, of which only the past is given back. */
+  async run(ids: Int32Array, done: number, past: Past | undefined): Promise<Past> {
+    const targets = new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length, 1]);
+    const feeds = {
+      ...this.#past.feeds(ids, done, past),
+      ...(this.session.inputNames.includes(names.targets) && { [names.targets]: targets }),
     };
+    const outputs = await runSession(this.session, feeds, [...this.session.outputNames]);
+    return new Map(this.#past.outputs.map((name) => [name, outputs[name]!]));
   }
 
   async release(): Promise<void> {

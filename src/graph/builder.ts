@@ -1,4 +1,4 @@
-import { DataType, type GraphProto, type NodeProto, floats, int64s, node, valueInfo } from './model.js';
+import { DataType, type GraphProto, type NodeProto, floats, int64s, node, reduceLast, valueInfo } from './model.js';
 
 /** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
 export class Builder {
@@ -48,11 +48,8 @@ export class Builder {
     return name;
   }
 
-  /** A reduction over the last axis, which goes; axes became an input with operator set 18. */
   reduce(opType: string, input: string, output: string): NodeProto {
-    return this.version >= 18
-      ? node(opType, [input, this.shape([-1])], [output], { keepdims: 0 })
-      : node(opType, [input], [output], { axes: [-1], keepdims: 0 });
+    return reduceLast(opType, input, output, this.shape([-1]), this.version);
   }
 
   /** data with updates added at indices, over the last axis; no such operator before operator set 16. */

@@ -88,6 +88,18 @@ export function node(
   });
 }
 
+/**
+ * A reduction over the last axis, which goes. Axes became an input with operator set 18.
+ *
+ * @param axis names a constant [-1]
+ * @param version of the standard operators
+ */
+export function reduceLast(opType: string, input: string, output: string, axis: string, version: number): NodeProto {
+  return version >= 18
+    ? node(opType, [input, axis], [output], { keepdims: 0 })
+    : node(opType, [input], [output], { axes: [-1], keepdims: 0 });
+}
+
 /** A graph inside a node: the body of a loop. */
 export function graphAttribute(name: string, g: MessageInitShape<typeof GraphProtoSchema>): AttributeProto {
   return create(AttributeProtoSchema, {
