@@ -19,8 +19,8 @@ export async function openSession(file: string, threads: number): Promise<ort.In
       logSeverityLevel: 3,
       // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
       enableMemPattern: false,
-      // Between one product and the next, threads wait by spinning, which makes a run a tenth quicker; after it they sleep.
-      extra: { session: { force_spinning_stop: '1' } },
+      // Threads that spin while they wait would take an editor's other work its cores.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
   } catch (cause) {
     throw new GanderError(
