@@ -23,7 +23,7 @@ import { parseCount } from './words.js';
 const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, bench];
 
 /** Tokens between two looks at whether to stop. */
-const chunk = 64;
+const chunk = 128;
 
 /** Columns where stdout is no terminal: nothing is cut there for want of room. */
 const pipedColumns = 160;

@@ -66,8 +66,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called between chunks: tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Called between chunks with all that is known so far (`trace.done` tokens). Later traces of the run may share its arrays. */
-  readonly onPartial?: (trace: Trace) => void;
+  /**
+   * Called between chunks with all that is known so far (`trace.done` tokens). Later traces of the run may share its
+   * arrays. The next chunk waits for a promise that it returns.
+   */
+  readonly onPartial?: (trace: Trace) => unknown;
 }
 
 /**

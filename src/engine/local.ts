@@ -94,10 +94,10 @@ class LocalEngine implements Engine {
       const { tokens } = run;
       const recorder = this.#recorder(run, tokens.ids.length);
       const total = tokens.ids.length;
-      await this.#prefill(run, options.signal, (chunk, count) => {
+      await this.#prefill(run, options.signal, async (chunk, count) => {
         recorder.add(chunk, count);
         options.onProgress?.(recorder.done, total);
-        if (recorder.done < total) options.onPartial?.(recorder.trace(request.text, tokens));
+        if (recorder.done < total) await options.onPartial?.(recorder.trace(request.text, tokens));
       });
       return recorder.trace(request.text, tokens);
     });
@@ -143,7 +143,7 @@ class LocalEngine implements Engine {
         recorder.add(last, 1);
         options.onProgress?.(recorder.done, capacity);
         if (options.onPartial && Date.now() - partialAt >= partialEvery) {
-          options.onPartial(snapshot());
+          await options.onPartial(snapshot());
           partialAt = Date.now();
         }
       }
@@ -290,7 +290,7 @@ class LocalEngine implements Engine {
   async #prefill(
     run: Run,
     signal: AbortSignal | undefined,
-    each: (chunk: ChunkResult, count: number) => void,
+    each: (chunk: ChunkResult, count: number) => unknown,
   ): Promise<ChunkResult> {
     const { ids } = run.tokens;
     const size = Math.max(1, this.#options.chunk);
@@ -301,7 +301,7 @@ class LocalEngine implements Engine {
       const targets = new Int32Array(part.length);
       targets.set(ids.subarray(done + 1, done + 1 + part.length));
       chunk = await run.session.run(part, targets, done, chunk?.past, run.steering);
-      each(chunk, part.length);
+      await each(chunk, part.length);
     }
     return chunk!;
   }

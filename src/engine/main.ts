@@ -40,16 +40,16 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
         'The engine was called before it was started.',
         'Please report this with the Gander log.',
       );
-    let sent = 0;
+    let known = 0;
     const sendNew = (trace: Trace) => {
-      for (const piece of piecesOf(trace, sent)) send({ type: 'piece', id, piece });
-      sent = trace.done;
+      for (const piece of piecesOf(trace, known)) send({ type: 'piece', id, piece });
+      known = trace.done;
       return headOf(trace);
     };
     const result = await invoke(await engine, call, {
       signal: abort.signal,
       onProgress: (done, total) => send({ type: 'progress', id, done, total }),
-      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }) }),
+      ...(call.partial && { onPartial: (trace) => sent({ type: 'partial', id, head: sendNew(trace) }) }),
     });
     if ('chosen' in result) send({ type: 'trace', id, head: sendNew(result) });
     else send({ type: 'result', id, result });
@@ -78,4 +78,12 @@ function invoke(target: Engine, call: Extract<HostMessage, { type: 'call' }>, op
 function send(message: ChildMessage): void {
   // The host may be gone between its end and the event that says so.
   if (process.connected) process.send!(message);
+}
+
+/** Sends, and is done when all of it has left: what is still in the channel when a chunk begins stays there till its end. */
+function sent(message: ChildMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
 }

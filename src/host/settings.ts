@@ -24,7 +24,7 @@ export function readSettings(): GanderSettings {
     strategy: of.get<StrategyName>('strategy', 'phatgoose'),
     k: of.get('k', 0),
     threads: of.get('threads', 0),
-    chunk: of.get('chunk', 64),
+    chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
     idleSeconds: of.get('idleSeconds', 300),
   };

@@ -115,6 +115,22 @@ it('streams partial traces that grow into the whole', async () => {
   }
 });
 
+it('begins no chunk before the partial trace of the last one is taken', async () => {
+  const chunked = await open({ chunk: 4 });
+  const seen: string[] = [];
+  await chunked.route(
+    { text, strategy },
+    {
+      onProgress: (done) => seen.push(`ran ${done}`),
+      onPartial: async ({ done }) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        seen.push(`took ${done}`);
+      },
+    },
+  );
+  expect(seen.slice(0, 4)).toEqual(['ran 4', 'took 4', 'ran 8', 'took 8']);
+});
+
 it('stops between chunks when cancelled', async () => {
   const chunked = await open({ chunk: 2 });
   const abort = new AbortController();
