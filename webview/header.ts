@@ -27,7 +27,7 @@ export function mountHeader(root: HTMLElement, store: Store, saver: Saver): void
   store.on(['main', 'pool', 'status'], () => {
     drawChips(chips, store);
   });
-  store.on(['main', 'other', 'status'], () => {
+  store.on(['main', 'other', 'status', 'progress'], () => {
     drawProgress(progress, store, said);
   });
   store.on(['pool', 'main', 'other', 'status'], () => {

@@ -16,8 +16,8 @@ export interface Host {
 /** `memory` is the host's: by it a panel is found again after a reload. */
 export type Kept = View & { readonly memory?: string };
 
-/** What changed: the pool, a side's trace or request, its progress, or a part of the view. */
-export type Change = 'pool' | 'main' | 'other' | 'status' | 'theme' | keyof View;
+/** What changed: the pool, a side's trace or request, what runs there or went wrong, how far it is, or a part of the view. */
+export type Change = 'pool' | 'main' | 'other' | 'status' | 'progress' | 'theme' | keyof View;
 
 type Listener = (changes: ReadonlySet<Change>) => void;
 
@@ -104,7 +104,9 @@ export class Store {
           ...(message.running ? { running: message.running } : {}),
           ...(message.error ? { error: message.error } : {}),
         };
-        this.touch('status');
+        const goesOn =
+          side.running?.what === message.running?.what && side.stale === message.stale && !side.error && !message.error;
+        this.touch(goesOn ? 'progress' : 'status');
         break;
       }
       case 'select':

@@ -94,7 +94,9 @@ export function mountText(root: HTMLElement, store: Store, side: Side): void {
   store.on(['main', 'other', 'selection', 'filter'], (changes) => {
     const own = trace();
     if (own !== drawn) {
-      spans = own ? build(body, own) : [];
+      // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
+      if (own && own.chosen === drawn?.chosen && tokenCount(own) === spans.length) restyle(spans, own);
+      else spans = own ? build(body, own) : [];
       if (!own) body.replaceChildren();
       drawn = own;
       current = undefined;
@@ -147,11 +149,9 @@ function lineFrom(at: number, step: 1 | -1, spans: readonly HTMLElement[]): numb
 
 function build(body: HTMLElement, trace: Trace): HTMLElement[] {
   const made: HTMLElement[] = [];
-  const { expert, share } = leaders(trace);
-  const most = strongest(share);
+  const styles = stylesOf(trace);
   const blocks: HTMLElement[] = [];
   let block: HTMLElement | undefined;
-  let last = -2;
   for (let i = 0; i < tokenCount(trace); i++) {
     if (
       !block ||
@@ -160,13 +160,19 @@ function build(body: HTMLElement, trace: Trace): HTMLElement[] {
       block = h('div', { class: 'block', role: 'presentation', 'data-from': made.length });
       blocks.push(block);
     }
-    const span = tokenSpan(trace, i, expert[i]!, expert[i] !== last, share[i]! / most);
-    last = expert[i]!;
+    const span = tokenSpan(trace, i);
+    span.className = styles[i]!;
     block.append(span);
     made.push(span);
   }
   body.replaceChildren(...blocks);
   return made;
+}
+
+function restyle(spans: readonly HTMLElement[], trace: Trace): void {
+  stylesOf(trace).forEach((style, i) => {
+    if (spans[i]!.className !== style) spans[i]!.className = style;
+  });
 }
 
 /** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
@@ -175,21 +181,35 @@ function strongest(share: Float32Array): number {
   return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
 }
 
-function tokenSpan(trace: Trace, i: number, expert: number, first: boolean, strength: number): HTMLElement {
+/** [T] classes of each token: its leading expert, how strongly, and what it is. */
+function stylesOf(trace: Trace): string[] {
+  const { expert, share } = leaders(trace);
+  const most = strongest(share);
+  return Array.from({ length: tokenCount(trace) }, (_, i) => {
+    const e = expert[i]!;
+    const classes = ['t'];
+    if (e >= 0) classes.push(`x${e}`, `s${Math.min(4, Math.floor((share[i]! / most) * 5))}`);
+    else classes.push(i >= trace.done ? 'pending' : 'plain');
+    if (e >= 0 && e !== expert[i - 1]) classes.push('lead');
+    const text = textOf(trace, i);
+    if (isSpecial(trace, i)) classes.push('special');
+    if (text.endsWith('\n')) classes.push('break');
+    if (isBlank(trace, i)) classes.push('blank');
+    return classes.join(' ');
+  });
+}
+
+const textOf = (trace: Trace, i: number) => (isSpecial(trace, i) ? trace.tokens.text[i]! : covered(trace, i));
+const isBlank = (trace: Trace, i: number) => !isSpecial(trace, i) && /^\s+$/.test(textOf(trace, i));
+
+function tokenSpan(trace: Trace, i: number): HTMLElement {
   const span = document.createElement('span');
-  const special = isSpecial(trace, i);
-  const text = special ? trace.tokens.text[i]! : covered(trace, i);
-  const classes = ['t'];
-  if (expert >= 0) classes.push(`x${expert}`, `s${Math.min(4, Math.floor(strength * 5))}`);
-  else classes.push(i >= trace.done ? 'pending' : 'plain');
-  if (first && expert >= 0) classes.push('lead');
-  if (special) classes.push('special');
-  if (text.endsWith('\n')) classes.push('break');
-  span.className = classes.join(' ');
+  const text = textOf(trace, i);
   span.dataset['i'] = String(i);
   span.setAttribute('role', 'option');
-  if (special || !/[ \t\r\n]/.test(text)) span.textContent = text || '▯';
+  if (isSpecial(trace, i) || !/[ \t\r\n]/.test(text)) span.textContent = text || '▯';
   else whitespace(span, text);
+  if (isBlank(trace, i)) span.setAttribute('aria-label', blank(text));
   return span;
 }
 
@@ -201,7 +221,4 @@ function whitespace(span: HTMLElement, text: string): void {
     else if (mark === 'nl') span.append(Object.assign(document.createElement('i'), { className: mark }), '\n');
     else span.append(Object.assign(document.createElement('i'), { className: mark, textContent: part }));
   }
-  if (!/^\s+$/.test(text)) return;
-  span.classList.add('blank');
-  span.setAttribute('aria-label', blank(text));
 }

@@ -37,7 +37,7 @@ export class RoutingDecorations implements vscode.Disposable {
 
   constructor(private readonly store: RoutingStore) {
     this.#subscriptions = [
-      new vscode.Disposable(store.onChange(({ routed }) => this.#soon(routed.uri))),
+      new vscode.Disposable(store.onChange(({ routed, kind }) => kind !== 'running' && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration(`${section}.decorations`)) this.#drawAll();

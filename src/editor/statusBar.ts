@@ -18,7 +18,7 @@ export class StatusBar implements vscode.Disposable {
     this.#subscriptions = [
       engines.onDidChangeState(() => this.#draw()),
       engines.onDidChangePool(() => this.showPool(undefined)),
-      new vscode.Disposable(store.onChange(({ kind }) => kind === 'result' && this.#draw())),
+      new vscode.Disposable(store.onChange(({ kind }) => (kind === 'result' || kind === 'running') && this.#draw())),
     ];
     this.#draw();
     this.#item.show();
@@ -58,8 +58,8 @@ export class StatusBar implements vscode.Disposable {
       case 'ready':
         if (!state.busy) return { icon: 'type-hierarchy', words: vscode.l10n.t('ready') };
         return running && running.total > 0
-          ? { icon: 'sync~spin', words: vscode.l10n.t('running, {0} of {1} tokens', running.done, running.total) }
-          : { icon: 'sync~spin', words: vscode.l10n.t('running') };
+          ? { icon: 'sync', words: vscode.l10n.t('running, {0} of {1} tokens', running.done, running.total) }
+          : { icon: 'sync', words: vscode.l10n.t('running') };
     }
   }
 }

@@ -7,8 +7,12 @@ import type { Routed, RoutingStore, SideResult } from './store.js';
 
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
-/** What is written into the store no more often than this: every partial result is drawn anew as a whole. Milliseconds. */
-const partialEvery = 150;
+/**
+ * How long a partial result is shown at least before the next: every one is drawn anew as a whole, which takes the longer
+ * the more tokens it has, and takes the engine its cores. Milliseconds.
+ */
+const leastShown = 150;
+const leastShownPerToken = 4;
 
 /**
  * Runs what a side of a routed range asks for and writes what comes of it into the store: progress, partial results, the
@@ -127,7 +131,7 @@ export class Runs {
     const end = () => abort.abort();
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted) end();
-    let shown = 0;
+    let nextAt = 0;
     let unshown: Trace | undefined;
     patch({ running: { what, done: 0, total: 0 }, error: undefined });
     try {
@@ -136,8 +140,9 @@ export class Runs {
         onProgress: (done, total) => patch({ running: { what, done, total } }),
         onPartial: (trace) => {
           unshown = trace;
-          if (performance.now() - shown < partialEvery) return;
-          shown = performance.now();
+          const now = performance.now();
+          if (now < nextAt) return;
+          nextAt = now + Math.max(leastShown, leastShownPerToken * trace.done);
           unshown = undefined;
           patch({ trace, before: undefined });
         },

@@ -37,7 +37,8 @@ export interface Routed {
 
 export interface StoreEvent {
   readonly routed: Routed;
-  readonly kind: 'result' | 'moved' | 'removed';
+  /** `running`: what runs there, how far it is, or why it ended; no result is another. */
+  readonly kind: 'result' | 'running' | 'moved' | 'removed';
 }
 
 /** Token spans in the document as it is now; −1: a special token, one that was edited, or one the model wrote. */
@@ -120,15 +121,13 @@ export class RoutingStore {
 
   /** Does nothing when the range is gone, so that a late result harms nobody. `undefined` takes the side away. */
   setSide(id: number, side: Side, result: SideResult | undefined): void {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    this.#latest = id;
-    this.#put(entry, { ...entry.routed, [side]: result }, 'result');
+    this.#setSide(id, side, result, 'result');
   }
 
   patchSide(id: number, side: Side, patch: Partial<SideResult>): void {
     const before = this.get(id)?.[side];
-    if (before) this.setSide(id, side, { ...before, ...patch });
+    const isRunning = Object.keys(patch).every((key) => key === 'running' || key === 'error');
+    if (before) this.#setSide(id, side, { ...before, ...patch }, isRunning ? 'running' : 'result');
   }
 
   /**
@@ -191,6 +190,13 @@ export class RoutingStore {
 
   clear(): void {
     for (const id of [...this.#entries.keys()]) this.remove(id);
+  }
+
+  #setSide(id: number, side: Side, result: SideResult | undefined, kind: StoreEvent['kind']): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#latest = id;
+    this.#put(entry, { ...entry.routed, [side]: result }, kind);
   }
 
   #replace(entry: Entry): void {
