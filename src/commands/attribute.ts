@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { withPatientProgress } from '../host/progress.js';
+import { withPatientProgress } from './progress.js';
 import type { Command } from './parts.js';
 import { target } from './target.js';
 
@@ -8,7 +8,7 @@ export const attribute: Command = {
   async run(parts) {
     const routed = target(parts);
     parts.panels.show(routed);
-    return withPatientProgress(vscode.l10n.t('Attributing: each expert is knocked out in turn'), ({ signal }) =>
+    return withPatientProgress(parts, vscode.l10n.t('Attributing: each expert is knocked out in turn'), ({ signal }) =>
       parts.runs.attribute(routed.id, signal),
     );
   },

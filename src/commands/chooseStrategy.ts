@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { withPatientProgress } from '../host/progress.js';
+import { withPatientProgress } from './progress.js';
 import { section } from '../host/settings.js';
 import type { Command } from './parts.js';
 import { pickStrategy } from './pick.js';
@@ -17,7 +17,7 @@ export const chooseStrategy: Command = {
       return;
     }
     parts.panels.show(routed);
-    await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) =>
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
       parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, signal),
     );
   },

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { withPatientProgress } from '../host/progress.js';
+import { withPatientProgress } from './progress.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
 import type { SideResult } from '../routing/store.js';
@@ -19,7 +19,7 @@ export const compareWith: Command = {
     const other = node?.kind === 'expert' ? alone(main, node.expert.id) : await choose(parts, main);
     if (!other) return;
     parts.panels.show(parts.store.get(id)!);
-    await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
   },
 };
 

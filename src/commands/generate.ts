@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { withPatientProgress } from '../host/progress.js';
+import { withPatientProgress } from './progress.js';
 import type { Command } from './parts.js';
 import { target } from './target.js';
 
@@ -20,7 +20,7 @@ export const generate: Command = {
     });
     if (answer === undefined) return;
     parts.panels.show(routed);
-    await withPatientProgress(vscode.l10n.t('Generating'), ({ signal }) =>
+    await withPatientProgress(parts, vscode.l10n.t('Generating'), ({ signal }) =>
       parts.runs.generate(routed.id, { maxTokens: Number(answer), temperature: 0 }, signal),
     );
   },

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Parts } from './parts.js';
 
 /** A run shorter than this shows no notification; the status bar tells of it. Milliseconds. */
 const patience = 700;
@@ -9,8 +10,15 @@ export interface Progress {
   readonly report: (done: number, total: number) => void;
 }
 
-/** Runs something that can be cancelled, with a notification once it takes long. */
-export async function withPatientProgress<T>(title: string, body: (progress: Progress) => Promise<T>): Promise<T> {
+/**
+ * Runs something that can be cancelled, with a notification once it takes long and no panel is in sight: that shows how
+ * far it is, and has a button that stops it.
+ */
+export async function withPatientProgress<T>(
+  { panels }: Pick<Parts, 'panels'>,
+  title: string,
+  body: (progress: Progress) => Promise<T>,
+): Promise<T> {
   const abort = new AbortController();
   let last = { done: 0, total: 0 };
   let show = (_done: number, _total: number) => {};
@@ -28,7 +36,7 @@ export async function withPatientProgress<T>(title: string, body: (progress: Pro
     ),
     new Promise<false>((resolve) => setTimeout(resolve, patience, false)),
   ]);
-  if (early) return running;
+  if (early || panels.isVisible) return running;
   return vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title, cancellable: true },
     async (progress, token) => {

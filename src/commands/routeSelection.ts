@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { type Progress, withPatientProgress } from '../host/progress.js';
+import { type Progress, withPatientProgress } from './progress.js';
 import { activeEditor, firstPart, rangeOf, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
@@ -31,7 +31,7 @@ export const routeSelection: Command = {
 
 /** One by one; the panel shows each as it runs. A part that fails does not keep the others from being routed. */
 function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly Span[]): Promise<Routed[]> {
-  return withPatientProgress(vscode.l10n.t('Routing'), async (progress) => {
+  return withPatientProgress(parts, vscode.l10n.t('Routing'), async (progress) => {
     const done: Routed[] = [];
     let failure: GanderError | undefined;
     for (const span of spans) {
@@ -78,7 +78,7 @@ export async function routeFirstPart(parts: Parts, document: vscode.TextDocument
     const part = firstPart(text, characters);
     try {
       const shorter = { start: span.start, end: span.start + part.length };
-      return await withPatientProgress(vscode.l10n.t('Routing'), (progress) =>
+      return await withPatientProgress(parts, vscode.l10n.t('Routing'), (progress) =>
         routeOne(parts, document, shorter, progress),
       );
     } catch (thrown) {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
-import { withPatientProgress } from '../host/progress.js';
+import { withPatientProgress } from './progress.js';
 import type { Intervention, Scope } from '../trace/trace.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickExpert, pickScope } from './pick.js';
@@ -60,7 +60,7 @@ async function intervene(
 async function rerun(parts: Parts, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const routed = parts.store.get(id);
   if (routed && !parts.panels.find(id)) parts.panels.show(routed);
-  await withPatientProgress(vscode.l10n.t('Routing'), ({ signal }) => run(signal));
+  await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => run(signal));
 }
 
 /** A layer or module of the tree stands under an expert of the last trace. */

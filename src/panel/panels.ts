@@ -55,6 +55,11 @@ export class Panels implements vscode.Disposable {
     return open.find(({ panel }) => panel.active) ?? open.find(({ scene }) => scene.id === id);
   }
 
+  /** Whether one of them is in sight. */
+  get isVisible(): boolean {
+    return [...this.#open].some(({ panel }) => panel.visible);
+  }
+
   get active(): RoutingPanel | undefined {
     return [...this.#open].find(({ panel }) => panel.active);
   }
