@@ -48,7 +48,7 @@ export default async function host(bench: Bench): Promise<void> {
       vscode,
       suites: path.resolve('bench/host'),
       folder: path.resolve('samples'),
-      env: { GANDER_BENCH_RESULT: file, GANDER_BENCH_ROUNDS: bench.quick ? '1' : '7' },
+      env: { GANDER_BENCH_RESULT: file, GANDER_BENCH_ROUNDS: bench.quick ? '1' : '5' },
     });
     if (!ok || !existsSync(file))
       throw new Error(results.map(({ error }) => error).join('\n') || 'nothing was measured');

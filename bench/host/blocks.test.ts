@@ -95,14 +95,26 @@ describe('blocks', () => {
     const commands = [];
     for (const tokens of [64, wanted]) {
       const long = Math.floor((characters * tokens) / wanted);
-      for (let round = 1; round <= Math.min(3, Number(process.env['GANDER_BENCH_ROUNDS'])); round++) {
-        editor.selection = new vscode.Selection(document.positionAt(round), document.positionAt(round + long));
-        const command = await timed(() => vscode.commands.executeCommand('gander.routeSelection'));
-        await pause(700);
-        // The same length, but another text.
-        const piece = text.slice(100 + round, 100 + round + long);
-        const engine = await timed(() => parts.service.route({ text: piece, strategy: { name: 'phatgoose', k: 2 } }));
-        commands.push({ tokens, command, engine });
+      // Another text each time, for the same reason; each side comes first in every other round.
+      const command = async (from: number) => {
+        editor.selection = new vscode.Selection(document.positionAt(from), document.positionAt(from + long));
+        return await timed(() => vscode.commands.executeCommand('gander.routeSelection'));
+      };
+      const engine = (from: number) => {
+        const piece = text.slice(from, from + long);
+        return timed(() => parts.service.route({ text: piece, strategy: { name: 'phatgoose', k: 2 } }));
+      };
+      for (let round = 1; round <= Number(process.env['GANDER_BENCH_ROUNDS']); round++) {
+        const sides = round % 2 ? ([command, engine] as const) : ([engine, command] as const);
+        const times = [];
+        for (const [i, side] of sides.entries()) {
+          times.push(await side(100 * i + round));
+          await pause(700);
+        }
+        const [first, second] = times as [number, number];
+        commands.push(
+          round % 2 ? { tokens, command: first, engine: second } : { tokens, command: second, engine: first },
+        );
       }
     }
     writeFileSync(process.env['GANDER_BENCH_RESULT']!, JSON.stringify({ rounds, commands }));
