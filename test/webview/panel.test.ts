@@ -517,6 +517,34 @@ describe('running', () => {
     expect(await panel.sent('route')).toHaveLength(1);
   });
 
+  test('a text that goes on is drawn on, and looks as if it had been drawn whole', async () => {
+    await open();
+    const whole = fabricate({});
+    await panel.show({ ...whole, done: 100 }, { running: { what: 'route', done: 100, total: 266 } });
+    await panel.page.evaluate(() => document.querySelector('.t')!.setAttribute('data-first', 'drawn'));
+    await panel.show(whole);
+    expect(await panel.page.locator('.t.pending').count()).toBe(0);
+    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+    const classes = () =>
+      panel.page.locator('.tokens .t').evaluateAll((spans) => spans.map((span: Element) => span.getAttribute('class')));
+    const grown = await classes();
+    await open();
+    await panel.show(whole);
+    expect(grown).toEqual(await classes());
+  });
+
+  test('how far a run is redraws its bar alone', async () => {
+    await open();
+    const running = { what: 'route', done: 100, total: 266 } as const;
+    await panel.show(fabricate({ done: 100 }), { running });
+    await panel.page.evaluate(() =>
+      document.querySelector('.tabBody')!.firstElementChild!.setAttribute('data-first', 'drawn'),
+    );
+    await panel.post({ type: 'status', side: 'main', running: { ...running, done: 200 }, stale: false });
+    expect(await text('.progress')).toContain('200 of 266');
+    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+  });
+
   test('strategy, k and generate go to the host', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
