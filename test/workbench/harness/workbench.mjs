@@ -31,11 +31,12 @@ export async function runCommand(page, label, ...picks) {
   await quickInput(page).waitFor({ state: 'hidden' });
 }
 
-/** Ctrl+P, then the file's name. @param {Page} page @param {string} name */
+/** Ctrl+P, then the file's name; a panel of that file is listed there, too. @param {Page} page @param {string} name */
 export async function openFile(page, name) {
   await askFor(page, 'ControlOrMeta+P');
   await quickInput(page).fill(name);
-  await pick(page, name);
+  const label = page.locator('.quick-input-widget .monaco-list-row .label-name').getByText(name, { exact: true });
+  await label.first().click();
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 }
 
