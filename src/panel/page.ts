@@ -8,9 +8,6 @@ import { SideSender, sides } from '../trace/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
 
-/** A run that has nothing to show yet leaves what is drawn as it is for so long: a quick one would only make it flicker. Milliseconds. */
-const patience = 400;
-
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
@@ -20,7 +17,6 @@ export class Page implements vscode.Disposable {
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
-  #waiting: NodeJS.Timeout | undefined;
   #disposed = false;
 
   constructor(
@@ -58,23 +54,11 @@ export class Page implements vscode.Disposable {
 
   dispose(): void {
     this.#disposed = true;
-    clearTimeout(this.#waiting);
     this.forget();
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
   #update(): void {
-    const main = this.scene.side('main');
-    if (main?.running && !main.trace && this.#sent.get('main')?.trace) {
-      this.#waiting ??= setTimeout(() => this.#sendSoon(), patience);
-    } else {
-      this.#sendSoon();
-    }
-  }
-
-  #sendSoon(): void {
-    clearTimeout(this.#waiting);
-    this.#waiting = undefined;
     if (this.#outbox.at(-1) !== 'scene') this.#outbox.push('scene');
     void this.#send();
   }
