@@ -35,8 +35,7 @@ export async function runCommand(page, label, ...picks) {
 export async function openFile(page, name) {
   await askFor(page, 'ControlOrMeta+P');
   await quickInput(page).fill(name);
-  const whole = new RegExp(`^${name.replaceAll('.', '\\.')}$`);
-  const label = page.locator('.quick-input-widget .monaco-list-row .label-name', { hasText: whole });
+  const label = page.locator('.quick-input-widget .monaco-list-row .label-name').getByText(name, { exact: true });
   await label.first().click();
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 }
