@@ -35,7 +35,9 @@ export async function runCommand(page, label, ...picks) {
 export async function openFile(page, name) {
   await askFor(page, 'ControlOrMeta+P');
   await quickInput(page).fill(name);
-  const label = page.locator('.quick-input-widget .monaco-list-row .label-name').getByText(name, { exact: true });
+  // Parts of a label that match are elements of their own, so the whole label is asked for.
+  const whole = new RegExp(`^${name.replaceAll('.', '\\.')}$`);
+  const label = page.locator('.quick-input-widget .monaco-list-row .label-name', { hasText: whole });
   await label.first().click();
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 }
