@@ -96,10 +96,12 @@ export function mountText(root: HTMLElement, store: Store, side: Side): void {
     if (own !== drawn) {
       // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
       if (own && own.chosen === drawn?.chosen && tokenCount(own) === spans.length) restyle(spans, own);
-      else spans = own ? build(body, own) : [];
+      else {
+        spans = own ? build(body, own) : [];
+        current = undefined;
+      }
       if (!own) body.replaceChildren();
       drawn = own;
-      current = undefined;
       mark();
       fade();
       return;

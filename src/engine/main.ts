@@ -15,7 +15,7 @@ process.on('message', (message: HostMessage) => {
       engine = createEngine(message.options);
       // Without a listener a failure would end the process before any call could be answered with it.
       engine.catch(() => undefined);
-      send({ type: 'ready' });
+      void send({ type: 'ready' });
       break;
     case 'call':
       void answer(message);
@@ -42,19 +42,19 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
       );
     let known = 0;
     const sendNew = (trace: Trace) => {
-      for (const piece of piecesOf(trace, known)) send({ type: 'piece', id, piece });
+      for (const piece of piecesOf(trace, known)) void send({ type: 'piece', id, piece });
       known = trace.done;
       return headOf(trace);
     };
     const result = await invoke(await engine, call, {
       signal: abort.signal,
-      onProgress: (done, total) => send({ type: 'progress', id, done, total }),
-      ...(call.partial && { onPartial: (trace) => sent({ type: 'partial', id, head: sendNew(trace) }) }),
+      onProgress: (done, total) => void send({ type: 'progress', id, done, total }),
+      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }) }),
     });
-    if ('chosen' in result) send({ type: 'trace', id, head: sendNew(result) });
-    else send({ type: 'result', id, result });
+    if ('chosen' in result) void send({ type: 'trace', id, head: sendNew(result) });
+    else void send({ type: 'result', id, result });
   } catch (error) {
-    send({ type: 'error', id, error: GanderError.from(error).toData() });
+    void send({ type: 'error', id, error: GanderError.from(error).toData() });
   } finally {
     running.delete(id);
   }
@@ -75,14 +75,10 @@ function invoke(target: Engine, call: Extract<HostMessage, { type: 'call' }>, op
   }
 }
 
-function send(message: ChildMessage): void {
-  // The host may be gone between its end and the event that says so.
-  if (process.connected) process.send!(message);
-}
-
-/** Sends, and is done when all of it has left: what is still in the channel when a chunk begins stays there till its end. */
-function sent(message: ChildMessage): Promise<void> {
+/** Done when all of it has left: what is still in the channel when a chunk begins stays there till the chunk's end. */
+function send(message: ChildMessage): Promise<void> {
   return new Promise((resolve) => {
+    // The host may be gone between its end and the event that says so.
     if (process.connected) process.send!(message, undefined, undefined, () => resolve());
     else resolve();
   });
