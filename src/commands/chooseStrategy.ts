@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { withPatientProgress } from './progress.js';
 import { section } from '../host/settings.js';
+import { asking } from './asking.js';
 import type { Command } from './parts.js';
 import { pickStrategy } from './pick.js';
 
@@ -9,7 +10,8 @@ export const chooseStrategy: Command = {
   id: 'gander.chooseStrategy',
   async run(parts) {
     const routed = parts.panels.active?.scene.routed ?? parts.desk.current();
-    const strategy = await pickStrategy(await parts.service.pool(), routed?.main.strategy, vscode.l10n.t('Strategy'));
+    const pool = await parts.service.pool();
+    const strategy = await asking((ask) => pickStrategy(ask, pool, routed?.main.strategy, vscode.l10n.t('Strategy')));
     if (!strategy) return;
     if (!routed) {
       const settings = vscode.workspace.getConfiguration(section);

@@ -4,6 +4,7 @@ import { strategyLabel } from '../host/strategies.js';
 import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
 import type { SideResult } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
+import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';
 import { target } from './target.js';
@@ -16,7 +17,8 @@ export const compareWith: Command = {
   async run(parts, arg) {
     const { id, main } = target(parts);
     const node = asNode(arg);
-    const other = node?.kind === 'expert' ? alone(main, node.expert.id) : await choose(parts, main);
+    const other =
+      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, main));
     if (!other) return;
     parts.panels.show(parts.store.get(id)!);
     await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
@@ -28,7 +30,7 @@ function alone({ text }: SideResult, expert: string): Other {
   return { text, title: strategyLabel(strategy), strategy, interventions: [] };
 }
 
-async function choose(parts: Parts, main: SideResult): Promise<Other | undefined> {
+async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<Other | undefined> {
   const title = vscode.l10n.t('Compare with');
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
@@ -37,15 +39,15 @@ async function choose(parts: Parts, main: SideResult): Promise<Other | undefined
       ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }]
       : []),
   ];
-  const chosen = await vscode.window.showQuickPick(items, { title });
+  const chosen = await ask<'strategy' | 'selection' | 'before'>(items, title);
   const pool = await parts.service.pool();
-  switch (chosen?.value) {
+  switch (chosen) {
     case undefined:
       return undefined;
     case 'before':
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {
-      const strategy = await pickStrategy(pool, main.strategy, title);
+      const strategy = await pickStrategy(ask, pool, main.strategy, title);
       return strategy && { ...main, title: strategyLabel(strategy), strategy };
     }
     case 'selection': {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { openCard as showCard } from '../panel/card.js';
 import type { Command } from './parts.js';
+import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 
 export const openCard: Command = {
@@ -9,7 +10,9 @@ export const openCard: Command = {
     const pool = await service.pool();
     const node = asNode(arg);
     const id =
-      node?.kind === 'expert' ? node.expert.id : await pickExpert(pool, vscode.l10n.t('Open which model card?'));
+      node?.kind === 'expert'
+        ? node.expert.id
+        : await asking((ask) => pickExpert(ask, pool, vscode.l10n.t('Open which model card?')));
     if (id !== undefined) await showCard(pool, id);
   },
 };

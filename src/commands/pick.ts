@@ -5,31 +5,25 @@ import { strategyOf } from '../host/settings.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import { expertStyle } from '../shared/palette.js';
 import type { Scope, Strategy, Trace } from '../trace/trace.js';
+import type { Ask, Item } from './asking.js';
 
-interface Item<T> extends vscode.QuickPickItem {
-  readonly value: T;
-}
-
-async function pick<T>(items: readonly Item<T>[], title: string): Promise<T | undefined> {
-  return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true, matchOnDetail: true }))?.value;
-}
-
-export function pickExpert(pool: PoolInfo, title: string): Promise<string | undefined> {
+export function pickExpert(ask: Ask, pool: PoolInfo, title: string): Promise<string | undefined> {
   const items = pool.experts.map(({ id, name, description }, i) => ({
     label: `${expertStyle(i).letter}  ${name}`,
     description: id,
     ...(description && { detail: description }),
     value: id,
   }));
-  return pick(items, title);
+  return ask(items, title);
 }
 
 export async function pickStrategy(
+  ask: Ask,
   pool: PoolInfo,
   now: Strategy | undefined,
   title: string,
 ): Promise<Strategy | undefined> {
-  const name = await pick(
+  const name = await ask(
     pool.strategies.map((value) => ({
       label: strategyTitle(value),
       description: value === now?.name ? vscode.l10n.t('current') : '',
@@ -41,12 +35,12 @@ export async function pickStrategy(
   if (!name) return undefined;
   const k = now && 'k' in now ? now.k : pool.topK;
   if (name !== 'single') return strategyOf(name, k, '');
-  const expert = await pickExpert(pool, title);
+  const expert = await pickExpert(ask, pool, title);
   return expert === undefined ? undefined : strategyOf(name, k, expert);
 }
 
 /** Where a what-if holds. `token`: the one under the cursor, if there is one. */
-export function pickScope(trace: Trace, token: number | undefined): Promise<Scope | undefined> {
+export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Promise<Scope | undefined> {
   const layers = [...new Set(trace.modules.map(({ layer }) => layer))];
   const kinds = [...new Set(trace.modules.map(({ kind }) => kind))];
   const items: Item<Scope>[] = [
@@ -63,7 +57,7 @@ export function pickScope(trace: Trace, token: number | undefined): Promise<Scop
     ...kinds.map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
     ...layers.map((layer) => ({ label: vscode.l10n.t('In layer {0}', layer), value: { layer } })),
   ];
-  return pick(items, vscode.l10n.t('Where?'));
+  return ask(items, vscode.l10n.t('Where?'));
 }
 
 /** The tree's node that a menu was opened on. */

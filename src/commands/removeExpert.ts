@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { Command } from './parts.js';
+import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 
 /** Removing an expert is removing its folder. */
@@ -9,7 +10,10 @@ export const removeExpert: Command = {
   async run({ service, engines }, arg) {
     const pool = await service.pool();
     const node = asNode(arg);
-    const id = node?.kind === 'expert' ? node.expert.id : await pickExpert(pool, vscode.l10n.t('Remove which expert?'));
+    const id =
+      node?.kind === 'expert'
+        ? node.expert.id
+        : await asking((ask) => pickExpert(ask, pool, vscode.l10n.t('Remove which expert?')));
     const expert = pool.experts.find((one) => one.id === id);
     if (!expert) return;
     if (engines.pool === engines.bundledPool) {

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { withPatientProgress } from './progress.js';
 import type { Intervention, Scope } from '../trace/trace.js';
+import { asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickExpert, pickScope } from './pick.js';
 import { target } from './target.js';
@@ -20,9 +21,10 @@ export const solo: Command = {
   id: 'gander.solo',
   async run(parts, arg) {
     const { id } = target(parts);
+    const pool = await parts.service.pool();
     const expert =
       expertOf(parts, asNode(arg)) ??
-      (await pickExpert(await parts.service.pool(), vscode.l10n.t('Which expert alone?')));
+      (await asking((ask) => pickExpert(ask, pool, vscode.l10n.t('Which expert alone?'))));
     if (expert === undefined) return;
     await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
   },
@@ -43,15 +45,18 @@ async function intervene(
   title: string,
 ): Promise<void> {
   const { id, main } = target(parts);
-  const fromTree = expertOf(parts, node);
-  const expert = fromTree ?? (await pickExpert(await parts.service.pool(), title));
-  if (expert === undefined) return;
-  const scope =
-    fromTree !== undefined || !main.trace
-      ? scopeOf(parts, node)
-      : await pickScope(main.trace, tokenAtCursor(parts, id));
-  if (!scope) return;
-  const intervention: Intervention = { action, expert, scope };
+  const pool = await parts.service.pool();
+  const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
+    const fromTree = expertOf(parts, node);
+    const expert = fromTree ?? (await pickExpert(ask, pool, title));
+    if (expert === undefined) return undefined;
+    const scope =
+      fromTree !== undefined || !main.trace
+        ? scopeOf(parts, node)
+        : await pickScope(ask, main.trace, tokenAtCursor(parts, id));
+    return scope && { action, expert, scope };
+  });
+  if (!intervention) return;
   await rerun(parts, id, (signal) =>
     parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal),
   );

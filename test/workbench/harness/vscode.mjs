@@ -90,6 +90,8 @@ export async function startServer(options) {
     execFileSync(node, [...common, '--install-extension', path.resolve(vsix)], { env: childEnv, stdio: 'pipe' });
 
   const args = [...common, '--host', '127.0.0.1', '--port', String(port), '--without-connection-token'];
+  // Browser and server are on one machine, as window and extension host are on the desktop, where nothing is compressed.
+  args.push('--disable-websocket-compression');
   if (!trust) args.push('--disable-workspace-trust');
   // Without this a built VS Code ignores extensionDevelopmentPath and extensionTestsPath in the page's address.
   if (development) args.push('--enable-smoke-test-driver');

@@ -110,7 +110,7 @@ export async function hearing<T>(
 
 /** Runs with a dialog or a pick of VS Code's answered. */
 export async function answering<T>(
-  name: 'showQuickPick' | 'showOpenDialog' | 'showSaveDialog' | 'showInputBox',
+  name: 'showOpenDialog' | 'showSaveDialog' | 'showInputBox',
   answer: (first: unknown) => unknown,
   body: () => Promise<T>,
 ): Promise<T> {
@@ -121,5 +121,40 @@ export async function answering<T>(
     return await body();
   } finally {
     window[name] = original;
+  }
+}
+
+/** Runs with the questions of one box answered in turn; where there is no answer, the box is closed. */
+export async function picking<T>(
+  answers: readonly ((items: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem | undefined)[],
+  body: () => Promise<T>,
+): Promise<T> {
+  const window = vscode.window as { createQuickPick: () => unknown };
+  const original = window.createQuickPick;
+  const left = [...answers];
+  window.createQuickPick = () => {
+    const [accepted, hidden] = [new vscode.EventEmitter<void>(), new vscode.EventEmitter<void>()];
+    const box = {
+      items: [] as vscode.QuickPickItem[],
+      selectedItems: [] as vscode.QuickPickItem[],
+      onDidAccept: accepted.event,
+      onDidHide: hidden.event,
+      show: () => {
+        setTimeout(() => {
+          const item = left.shift()?.(box.items);
+          box.selectedItems = item ? [item] : [];
+          (item ? accepted : hidden).fire();
+        });
+      },
+      dispose: () => undefined,
+    };
+    return box;
+  };
+  try {
+    const result = await body();
+    assert.equal(left.length, 0, 'every question was asked');
+    return result;
+  } finally {
+    window.createQuickPick = original;
   }
 }

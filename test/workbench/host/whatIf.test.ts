@@ -1,9 +1,12 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { answering, closeAll, routed, show, until, useTinyPool } from './helpers.js';
+import { answering, closeAll, picking, routed, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.';
+
+const strategy = (name: string) => (items: readonly vscode.QuickPickItem[]) =>
+  (items as readonly (vscode.QuickPickItem & { readonly value: string })[]).find(({ value }) => value === name);
 
 describe('what if', () => {
   let api: TestApi;
@@ -38,17 +41,9 @@ describe('what if', () => {
   });
 
   it('asks which expert and where, from the palette', async () => {
-    const answers = [
-      (items: unknown[]) => items[1],
-      (items: unknown[]) => items.find((item) => (item as { label: string }).label === 'In layer 1'),
-    ];
-    await answering(
-      'showQuickPick',
-      (items) => answers.shift()!(items as unknown[]),
-      async () => {
-        await vscode.commands.executeCommand('gander.force');
-      },
-    );
+    await picking([(items) => items[1], (items) => items.find(({ label }) => label === 'In layer 1')], async () => {
+      await vscode.commands.executeCommand('gander.force');
+    });
     const [intervention] = main().trace!.interventions;
     assert.equal(intervention!.action, 'force');
     assert.deepEqual(intervention!.scope, { layer: 1 });
@@ -84,43 +79,32 @@ describe('what if', () => {
   });
 
   it('compares with another strategy', async () => {
-    const answers = [
-      (items: unknown[]) => items[0],
-      (items: unknown[]) => items.find((item) => (item as { value: string }).value === 'base'),
-    ];
-    await answering(
-      'showQuickPick',
-      (items) => answers.shift()!(items as unknown[]),
-      async () => {
-        await vscode.commands.executeCommand('gander.compareWith');
-      },
-    );
+    await picking([(items) => items[0], strategy('base')], async () => {
+      await vscode.commands.executeCommand('gander.compareWith');
+    });
     const { other } = api.parts.store.get(id)!;
     assert.equal(other!.trace!.strategy.name, 'base');
     assert.equal(other!.trace!.text, text);
   });
 
   it('chooses a strategy', async () => {
-    await answering(
-      'showQuickPick',
-      (items) => (items as { value: string }[]).find(({ value }) => value === 'merged'),
-      async () => {
-        await vscode.commands.executeCommand('gander.chooseStrategy');
-      },
-    );
+    await picking([strategy('merged')], async () => {
+      await vscode.commands.executeCommand('gander.chooseStrategy');
+    });
     assert.equal(main().trace!.strategy.name, 'merged');
   });
 
   it('leaves all as it was when nothing is picked', async () => {
     const before = main();
     for (const command of ['gander.knockOut', 'gander.solo', 'gander.chooseStrategy', 'gander.compareWith']) {
-      await answering(
-        'showQuickPick',
-        () => undefined,
-        async () => {
-          await vscode.commands.executeCommand(command);
-        },
-      );
+      await picking([() => undefined], async () => {
+        await vscode.commands.executeCommand(command);
+      });
+    }
+    for (const command of ['gander.knockOut', 'gander.compareWith']) {
+      await picking([(items) => items[0], () => undefined], async () => {
+        await vscode.commands.executeCommand(command);
+      });
     }
     assert.equal(main(), before);
   });

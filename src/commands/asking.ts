@@ -1,0 +1,44 @@
+import * as vscode from 'vscode';
+
+export interface Item<T> extends vscode.QuickPickItem {
+  readonly value: T;
+}
+
+/** What was picked; undefined when the person closed the box, at this question or before. */
+export type Ask = <T>(items: readonly Item<T>[], title: string) => Promise<T | undefined>;
+
+/**
+ * Asks one question after the other in the same box. With a box for each, VS Code would hand the focus back in between, and
+ * a panel that takes it late closes the next one.
+ */
+export async function asking<T>(body: (ask: Ask) => Promise<T>): Promise<T> {
+  const box = vscode.window.createQuickPick<Item<unknown>>();
+  box.matchOnDescription = true;
+  box.matchOnDetail = true;
+  let closed = false;
+  box.onDidHide(() => (closed = true));
+  const ask = (items: readonly Item<unknown>[], title: string) =>
+    new Promise<unknown>((resolve) => {
+      if (closed) {
+        resolve(undefined);
+        return;
+      }
+      const answer = (item: Item<unknown> | undefined) => {
+        listening.dispose();
+        resolve(item?.value);
+      };
+      const listening = vscode.Disposable.from(
+        box.onDidAccept(() => answer(box.selectedItems[0])),
+        box.onDidHide(() => answer(undefined)),
+      );
+      box.title = title;
+      box.value = '';
+      box.items = items;
+      box.show();
+    });
+  try {
+    return await body(ask as Ask);
+  } finally {
+    box.dispose();
+  }
+}
