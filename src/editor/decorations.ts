@@ -6,7 +6,7 @@ import { colourCount, expertStyle, type Pattern } from '../shared/palette.js';
 import { tokenLeaders } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
 
-/** Drawn again at most so often while results stream in. Milliseconds. */
+/** Drawn again at most so often. Milliseconds. */
 const every = 100;
 
 /** Line styles stand in for the page's patterns: colour is not the only channel. */
@@ -37,7 +37,8 @@ export class RoutingDecorations implements vscode.Disposable {
 
   constructor(private readonly store: RoutingStore) {
     this.#subscriptions = [
-      new vscode.Disposable(store.onChange(({ routed, kind }) => kind !== 'running' && this.#soon(routed.uri))),
+      // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
+      new vscode.Disposable(store.onChange(({ routed }) => !routed.main.running && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration(`${section}.decorations`)) this.#drawAll();

@@ -10,7 +10,7 @@ import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
 import { layersLed, modulesLed, type Node, tokensLed } from './nodes.js';
 
-/** Drawn again at most so often while results stream in. Milliseconds. */
+/** Drawn again at most so often. Milliseconds. */
 const every = 250;
 
 /** Pools, their experts, and in the last trace: where each expert leads and which tokens it took. */
@@ -96,7 +96,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #traceChanged(): void {
-    if (this.#trace === this.#shown) return;
+    // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
+    if (this.#trace === this.#shown || this.store.latest?.main.running) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#shown = this.#trace;

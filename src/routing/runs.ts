@@ -12,7 +12,7 @@ export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'to
  * the more tokens it has, and takes the engine its cores. Milliseconds.
  */
 const leastShown = 150;
-const leastShownPerToken = 4;
+const leastShownPerToken = 6;
 
 /**
  * Runs what a side of a routed range asks for and writes what comes of it into the store: progress, partial results, the

@@ -1,5 +1,5 @@
 /** Which expert a token went to most, over many modules: what the text view, the hover and the decorations draw. */
-import { isEven, type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from './access.js';
+import { chosenOffset, isEven, type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from './access.js';
 import type { Trace } from './trace.js';
 
 export interface Leaders {
@@ -14,22 +14,21 @@ export interface Leaders {
  * are all 0 where nothing was applied.
  */
 export function tokenShares(trace: Trace, t: number, filter: ModuleFilter = {}, by: Measure = 'weight'): Float32Array {
-  return sharesInto(new Float32Array(trace.experts.length), trace, t, modulesOf(trace, filter), measured(trace, by));
+  const to = Math.min(t + 1, trace.done);
+  const sums = sumsOf(trace, Math.min(t, to), to, modulesOf(trace, filter), measured(trace, by));
+  return to > t ? normalised(sums) : new Float32Array(trace.experts.length);
 }
 
 /** The leading expert of every token, special ones included; the lower expert index wins a tie. */
 export function tokenLeaders(trace: Trace, filter: ModuleFilter = {}, by: Measure = 'weight'): Leaders {
-  const modules = modulesOf(trace, filter);
-  const parts = measured(trace, by);
+  const n = trace.experts.length;
+  const sums = sumsOf(trace, 0, trace.done, modulesOf(trace, filter), measured(trace, by));
   const expert = new Int16Array(tokenCount(trace)).fill(-1);
   const share = new Float32Array(expert.length);
-  const shares = new Float32Array(trace.experts.length);
   for (let t = 0; t < trace.done; t++) {
-    sharesInto(shares.fill(0), trace, t, modules, parts);
-    for (let e = 0; e < shares.length; e++) {
-      if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
-    }
-    if (isEven(shares)) [expert[t], share[t]] = [-1, 0];
+    const shares = normalised(sums.subarray(t * n, (t + 1) * n));
+    if (isEven(shares)) continue;
+    for (let e = 0; e < n; e++) if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
   }
   return { expert, share };
 }
@@ -41,25 +40,24 @@ export function ranked(shares: ArrayLike<number>): number[] {
     .sort((a, b) => shares[b]! - shares[a]! || a - b);
 }
 
-function sharesInto(
-  out: Float32Array,
-  trace: Trace,
-  t: number,
-  modules: Int32Array,
-  parts: Float32Array,
-): Float32Array {
-  if (t >= trace.done) return out;
-  const stride = tokenCount(trace) * trace.k;
-  let total = 0;
+/** [tokens, N] what each expert has of the tokens [from, to), summed over modules; in the arrays' own order, for the cache. */
+function sumsOf(trace: Trace, from: number, to: number, modules: Int32Array, parts: Float32Array): Float32Array {
+  const n = trace.experts.length;
+  const sums = new Float32Array((to - from) * n);
   for (const m of modules) {
-    const at = m * stride + t * trace.k;
-    for (let i = at; i < at + trace.k; i++) {
-      const e = trace.chosen[i]!;
-      if (e < 0) continue;
-      out[e]! += parts[i]!;
-      total += parts[i]!;
+    for (let t = from, i = chosenOffset(trace, m, from); t < to; t++) {
+      for (const end = i + trace.k; i < end; i++) {
+        const e = trace.chosen[i]!;
+        if (e >= 0) sums[(t - from) * n + e]! += parts[i]!;
+      }
     }
   }
-  if (total > 0) for (let e = 0; e < out.length; e++) out[e]! /= total;
-  return out;
+  return sums;
+}
+
+/** In place. */
+function normalised(sums: Float32Array): Float32Array {
+  const total = sums.reduce((a, b) => a + b, 0);
+  if (total > 0) for (let e = 0; e < sums.length; e++) sums[e]! /= total;
+  return sums;
 }

@@ -91,20 +91,33 @@ const rowsOf = (name: Name, modules: number) => (rows[name] === 'modules' ? modu
 /** [rows, total, width] → [rows, count, width] */
 export function cut<C extends Column>(column: C, r: number, total: number, from: number, count: number): C {
   const width = column.length / (r * total || 1);
-  const part = (row: number) => column.slice((row * total + from) * width, (row * total + from + count) * width) as C;
-  if (r === 1) return part(0);
-  const out = column.slice(0, r * count * width);
-  for (let row = 0; row < r; row++) put(out, part(row), 1, r * count, row * count, count);
-  return out as C;
+  const out = column.slice(0, r * count * width) as C;
+  const [stride, length] = [total * width, count * width];
+  copyRows(r, length, { column, stride, at: from * width }, { column: out, stride: length, at: 0 });
+  return out;
 }
 
 /** [rows, count, width] into [rows, total, width] at `from` */
 function put(whole: Column, piece: Column, r: number, total: number, from: number, count: number): void {
   const width = count > 0 ? piece.length / (r * count) : 0;
-  for (let row = 0; row < r; row++) {
-    const [to, begin, end] = [(row * total + from) * width, row * count * width, (row + 1) * count * width];
-    if (isStrings(piece)) for (let i = begin; i < end; i++) (whole as string[])[to + i - begin] = piece[i]!;
-    else (whole as Float32Array).set(piece.subarray(begin, end), to);
+  const [stride, length] = [total * width, count * width];
+  copyRows(r, length, { column: piece, stride: length, at: 0 }, { column: whole, stride, at: from * width });
+}
+
+/** Elements from `at` in each row of an array, `stride` elements apart. */
+interface Rows {
+  readonly column: Column;
+  readonly stride: number;
+  readonly at: number;
+}
+
+/** `length` elements a row. */
+function copyRows(count: number, length: number, from: Rows, to: Rows): void {
+  for (let row = 0; row < count; row++) {
+    const begin = row * from.stride + from.at;
+    const at = row * to.stride + to.at;
+    if (!isStrings(from.column)) (to.column as Float32Array).set(from.column.subarray(begin, begin + length), at);
+    else for (let i = 0; i < length; i++) (to.column as string[])[at + i] = from.column[begin + i]!;
   }
 }
 

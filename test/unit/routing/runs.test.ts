@@ -76,7 +76,7 @@ it('leaves a partial result on show for a while, the longer the more tokens it h
     expect(shown(2)).toBe(false);
     vi.advanceTimersByTime(1);
     expect(shown(100)).toBe(true);
-    vi.advanceTimersByTime(399);
+    vi.advanceTimersByTime(599);
     expect(shown(101)).toBe(false);
     vi.advanceTimersByTime(1);
     expect(shown(102)).toBe(true);
