@@ -18,7 +18,7 @@ interface Round {
   readonly tokens: number;
 }
 
-/** Milliseconds of the command Route Selection, till its trace is sent to the page, and of the engine's run alone. */
+/** Milliseconds of the command Route Selection, till its trace has arrived at the page, and of the engine's run alone. */
 interface Command {
   readonly tokens: number;
   readonly command: number;

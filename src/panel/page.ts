@@ -17,6 +17,8 @@ export class Page implements vscode.Disposable {
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
+  /** Each time it is told, VS Code writes the page's state down. */
+  #remembered: string | undefined;
   #disposed = false;
 
   constructor(
@@ -79,7 +81,8 @@ export class Page implements vscode.Disposable {
   async #sendScene(): Promise<void> {
     for (const side of sides) await this.#sendSide(side);
     const memory = this.scene.memory();
-    if (memory) this.#post({ type: 'remember', memory });
+    if (memory && memory !== this.#remembered) this.#post({ type: 'remember', memory });
+    this.#remembered = memory;
   }
 
   async #sendSide(side: Side): Promise<void> {
@@ -109,6 +112,7 @@ export class Page implements vscode.Disposable {
   #replayAll(): void {
     this.#sender = new SideSender();
     this.#sent.clear();
+    this.#remembered = undefined;
     if (this.scene.replay) this.post({ type: 'replay' });
     else void this.sendPool();
     this.#update();
