@@ -96,10 +96,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #traceChanged(): void {
-    // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
-    if (this.#trace === this.#shown || this.store.latest?.main.running) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
+      // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
+      if (this.#trace === this.#shown || this.store.latest?.main.running) return;
       this.#shown = this.#trace;
       this.refresh();
     }, every);
