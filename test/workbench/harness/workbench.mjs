@@ -25,10 +25,11 @@ async function askFor(page, key) {
  * @param {Page} page @param {string} label @param {...string} picks
  */
 export async function runCommand(page, label, ...picks) {
-  for (let left = 1; ; left--) {
+  for (let left = 2; ; left--) {
     await askFor(page, 'F1');
-    await quickInput(page).fill(`>${label}`);
     try {
+      // Seen to be there, it may be another one that is just closing.
+      await quickInput(page).fill(`>${label}`, { timeout: 5000 });
       for (const text of [label, ...picks]) await pick(page, text);
       break;
     } catch (error) {

@@ -303,6 +303,7 @@ describe('the walkthrough', () => {
     await press('Meet the experts', 'Add Expert From Folder');
     await window.page.locator('.quick-input-widget').waitFor();
     await window.page.keyboard.press('Escape');
+    await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     expect(await window.notifications()).toEqual([]);
   });
 });
