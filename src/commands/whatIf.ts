@@ -21,10 +21,9 @@ export const solo: Command = {
   id: 'gander.solo',
   async run(parts, arg) {
     const { id } = target(parts);
-    const pool = await parts.service.pool();
     const expert =
       expertOf(parts, asNode(arg)) ??
-      (await asking((ask) => pickExpert(ask, pool, vscode.l10n.t('Which expert alone?'))));
+      (await asking(async (ask) => pickExpert(ask, await parts.service.pool(), vscode.l10n.t('Which expert alone?'))));
     if (expert === undefined) return;
     await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
   },
@@ -45,10 +44,9 @@ async function intervene(
   title: string,
 ): Promise<void> {
   const { id, main } = target(parts);
-  const pool = await parts.service.pool();
   const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
     const fromTree = expertOf(parts, node);
-    const expert = fromTree ?? (await pickExpert(ask, pool, title));
+    const expert = fromTree ?? (await pickExpert(ask, await parts.service.pool(), title));
     if (expert === undefined) return undefined;
     const scope =
       fromTree !== undefined || !main.trace

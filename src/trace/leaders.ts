@@ -14,9 +14,8 @@ export interface Leaders {
  * are all 0 where nothing was applied.
  */
 export function tokenShares(trace: Trace, t: number, filter: ModuleFilter = {}, by: Measure = 'weight'): Float32Array {
-  const to = Math.min(t + 1, trace.done);
-  const sums = sumsOf(trace, Math.min(t, to), to, modulesOf(trace, filter), measured(trace, by));
-  return to > t ? normalised(sums) : new Float32Array(trace.experts.length);
+  if (t >= trace.done) return new Float32Array(trace.experts.length);
+  return normalised(sumsOf(trace, t, t + 1, modulesOf(trace, filter), measured(trace, by)));
 }
 
 /** The leading expert of every token, special ones included; the lower expert index wins a tie. */

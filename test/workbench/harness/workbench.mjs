@@ -27,14 +27,16 @@ async function askFor(page, key) {
 export async function runCommand(page, label, ...picks) {
   for (let left = 2; ; left--) {
     await askFor(page, 'F1');
+    let asked = 0;
     try {
       // Seen to be there, it may be another one that is just closing.
       await quickInput(page).fill(`>${label}`, { timeout: 5000 });
-      for (const text of [label, ...picks]) await pick(page, text);
+      await pick(page, label);
+      for (; asked < picks.length; asked++) await pick(page, picks[asked] ?? '');
       break;
     } catch (error) {
-      // A webview that takes the focus back late, after the palette, closes what the command asks: a person asks again.
-      if (left === 0 || (await quickInput(page).isVisible())) throw error;
+      // A webview that takes the focus back late, after the palette, closes what the command asks first: a person asks again.
+      if (left === 0 || asked > 0 || (await quickInput(page).isVisible())) throw error;
     }
   }
   await quickInput(page).waitFor({ state: 'hidden' });
