@@ -9,6 +9,7 @@ import type { Bench } from './harness.js';
 
 interface Measured {
   readonly longest: number;
+  readonly atWork: number;
   readonly ours: number;
 }
 
@@ -70,6 +71,7 @@ export default async function host(bench: Bench): Promise<void> {
     bench.notes['activation, as VS Code tells it'] = activations.join(', ');
     for (const [name, of] of [
       ['longest block of the extension host', (one: Measured) => one.longest],
+      ['longest at work, not kept from a core', (one: Measured) => one.atWork],
       ["longest on end in Gander's own code", (one: Measured) => one.ours],
     ] as const) {
       let [idle, busy] = [0, 0];

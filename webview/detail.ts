@@ -311,7 +311,7 @@ function cell(store: Store, trace: Trace, token: number, m: number): (HTMLElemen
             ]),
           }),
         })
-      : h('p', { class: 'hint' }, t('affinityNone')),
+      : h('p', { class: 'hint' }, t(store.sides.main?.affinitiesFollow ? 'affinityLater' : 'affinityNone')),
     lead === undefined
       ? undefined
       : button(t('tryWhatIf'), {

@@ -9,7 +9,7 @@ const marginSteps = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
 export function mountFilter(root: HTMLElement, store: Store): void {
   root.setAttribute('role', 'group');
   root.setAttribute('aria-label', t('filter'));
-  store.on(['main', 'filter', 'filterOpen'], () => {
+  store.on(['main', 'affinities', 'filter', 'filterOpen'], () => {
     const trace = store.main;
     root.hidden = !store.view.filterOpen || !trace;
     if (root.hidden || !trace) return;
@@ -83,7 +83,7 @@ export function mountFilter(root: HTMLElement, store: Store): void {
           { 'data-focus': 'filter-weight' },
         ),
       ),
-      trace.affinity !== undefined &&
+      (trace.affinity !== undefined || store.sides.main?.affinitiesFollow) &&
         h(
           'label',
           { class: 'field' },

@@ -569,14 +569,27 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
   };
 
   store.on(
-    ['main', 'other', 'filter', 'expanded', 'gridSource', 'fadeUnchanged', 'zoom', 'selection', 'tables', 'filterOpen'],
+    [
+      'main',
+      'other',
+      'affinities',
+      'filter',
+      'expanded',
+      'gridSource',
+      'fadeUnchanged',
+      'zoom',
+      'selection',
+      'tables',
+      'filterOpen',
+    ],
     (changes) => {
       const has = (...names: Parameters<typeof changes.has>[0][]) => names.some((name) => changes.has(name));
       if (has('main', 'other', 'filter', 'expanded', 'gridSource', 'fadeUnchanged', 'tables', 'filterOpen'))
         drawToolbar();
       const asTable = store.view.tables.includes('grid');
       plot.classList.toggle('unseen', asTable);
-      if (has('main', 'other', 'filter', 'expanded', 'gridSource')) rebuild();
+      const byMargin = has('affinities') && store.view.filter.margin !== null;
+      if (has('main', 'other', 'filter', 'expanded', 'gridSource') || byMargin) rebuild();
       else if (has('fadeUnchanged', 'theme')) ink();
       plot.hidden = !shown();
       size = { width: scroller.clientWidth, height: scroller.clientHeight };
@@ -587,7 +600,7 @@ export function mountGrid(root: HTMLElement, store: Store, theme: () => Theme): 
       frameAsked = 0;
       draw();
       if (has('selection', 'main', 'filter', 'gridSource', 'expanded')) announce();
-      if (has('main', 'selection', 'tables', 'filter', 'other', 'gridSource'))
+      if (has('main', 'affinities', 'selection', 'tables', 'filter', 'other', 'gridSource'))
         gridTable(table, store, shown(), asTable);
     },
   );

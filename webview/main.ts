@@ -97,7 +97,19 @@ function mountTabs(): void {
     compare: drawCompare,
   };
   store.on(
-    ['tab', 'main', 'other', 'pool', 'status', 'selection', 'tables', 'whatIf', 'attracted', 'compareWith'],
+    [
+      'tab',
+      'main',
+      'other',
+      'affinities',
+      'pool',
+      'status',
+      'selection',
+      'tables',
+      'whatIf',
+      'attracted',
+      'compareWith',
+    ],
     (changes) => {
       const { tab } = store.view;
       if (changes.has('tab') || strip.childElementCount === 0) {

@@ -104,7 +104,8 @@ function wantedExperts(trace: Trace, filter: Filter): boolean[] | undefined {
 }
 
 function closerThan(trace: Trace, m: number, t: number, limit: number): boolean {
-  return certaintyAt(trace, m, t).margin <= limit;
+  // Without affinities there is no margin that could hide anything.
+  return trace.affinity === undefined || certaintyAt(trace, m, t).margin <= limit;
 }
 
 /** Share of a row's modules whose chosen set is not what it was. Both runs are of the same text. */

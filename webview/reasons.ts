@@ -11,5 +11,7 @@ export function runReason(store: Store): string | undefined {
 }
 
 export function traceReason(store: Store): string | undefined {
-  return store.main ? undefined : t('needsTrace');
+  if (!store.main) return t('needsTrace');
+  // What is saved would lack them, and nobody would know.
+  return store.sides.main?.affinitiesFollow ? t('busy') : undefined;
 }

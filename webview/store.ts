@@ -16,8 +16,11 @@ export interface Host {
 /** `memory` is the host's: by it a panel is found again after a reload. */
 export type Kept = View & { readonly memory?: string };
 
-/** What changed: the pool, a side's trace or request, what runs there or went wrong, how far it is, or a part of the view. */
-export type Change = 'pool' | 'main' | 'other' | 'status' | 'progress' | 'theme' | keyof View;
+/**
+ * What changed: the pool, a side's trace or request, only the affinities of a trace, which come last, what runs on a side
+ * or went wrong, how far it is, or a part of the view.
+ */
+export type Change = 'pool' | 'main' | 'other' | 'affinities' | 'status' | 'progress' | 'theme' | keyof View;
 
 type Listener = (changes: ReadonlySet<Change>) => void;
 
@@ -86,8 +89,13 @@ export class Store {
       case 'piece':
         this.incoming.piece(message);
         break;
-      case 'side':
-        this.sides[message.side] = this.incoming.side(message);
+      case 'side': {
+        const former = this.sides[message.side];
+        const now = (this.sides[message.side] = this.incoming.side(message));
+        if (former && now && onlyAffinities(former, now)) {
+          this.touch('affinities', 'status');
+          break;
+        }
         if (message.side === 'main') this.keepSelection();
         else {
           this.lone = -1;
@@ -95,6 +103,7 @@ export class Store {
         }
         this.touch(message.side);
         break;
+      }
       case 'status': {
         const side = this.sides[message.side];
         if (!side) break;
@@ -243,6 +252,17 @@ export class Store {
       },
     });
   }
+}
+
+/** Traces of one run share their arrays. */
+function onlyAffinities(former: SideState, now: SideState): boolean {
+  const same = (a: Trace | undefined, b: Trace | undefined) => a?.chosen === b?.chosen && a?.done === b?.done;
+  return (
+    former.affinitiesFollow === true &&
+    !now.affinitiesFollow &&
+    same(former.trace, now.trace) &&
+    same(former.before, now.before)
+  );
 }
 
 function without<T extends object, K extends keyof T>(object: T, ...keys: readonly K[]): Omit<T, K> {

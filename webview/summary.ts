@@ -87,7 +87,10 @@ export function drawSummary(root: HTMLElement, store: Store): void {
 }
 
 export function usageFigure(store: Store, trace: Trace): HTMLElement {
-  const { usage, intervals } = sums(trace);
+  const all = sums(trace);
+  const { usage } = all;
+  // Of half a run they say little, and take long to work out.
+  const intervals = store.sides.main?.affinitiesFollow ? undefined : all.intervals;
   const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
   return figure(store, {
@@ -102,7 +105,7 @@ export function usageFigure(store: Store, trace: Trace): HTMLElement {
           value: usage.share[e]!,
           text: percent(usage.share[e]!),
           reference: usage.chance[e]!,
-          ...intervals[e]!,
+          ...intervals?.[e],
         })),
         0.1,
         (e) => {
@@ -114,7 +117,7 @@ export function usageFigure(store: Store, trace: Trace): HTMLElement {
       rows: order.map((e) => [
         trace.experts[e]!.name,
         percent(usage.share[e]!),
-        range(intervals[e]!),
+        intervals ? range(intervals[e]!) : '–',
         percent(usage.chance[e]!),
         whole(usage.counts[e]!),
       ]),

@@ -1,6 +1,6 @@
 /// <reference types="mocha" />
 // Runs inside VS Code's extension host: how long its event loop is held up while a selection is routed and drawn.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as vscode from 'vscode';
@@ -13,8 +13,33 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 interface Measured {
   /** Milliseconds that anything else had to wait at most, whoever was at work: the editor, its extensions, the machine. */
   readonly longest: number;
+  /** Milliseconds of them that the host's thread was at work, not kept from a core by others; NaN where nobody says. */
+  readonly atWork: number;
   /** Milliseconds on end, at most, in Gander's own code, in what it called, or in reading what its engine sent. */
   readonly ours: number;
+}
+
+/** Milliseconds that this thread has been on a core, as Linux counts. */
+function onCore(): number {
+  try {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
+  } catch {
+    return NaN;
+  }
+}
+
+/** Looks whenever it can; ends with the most time on a core between two looks. */
+function watchCore(): () => number {
+  let [last, longest] = [onCore(), 0];
+  const timer = setInterval(() => {
+    const now = onCore();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, resolution);
+  return () => {
+    clearInterval(timer);
+    return longest;
+  };
 }
 
 async function during(body: () => Promise<unknown>): Promise<Measured> {
@@ -25,11 +50,12 @@ async function during(body: () => Promise<unknown>): Promise<Measured> {
   await session.post('Profiler.setSamplingInterval', { interval: 500 });
   await session.post('Profiler.start');
   histogram.enable();
+  const atWork = watchCore();
   await body();
   histogram.disable();
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
-  return { longest: Math.max(0, histogram.max / 1e6 - resolution), ours: longestOfOurs(profile) };
+  return { longest: Math.max(0, histogram.max / 1e6 - resolution), atWork: atWork(), ours: longestOfOurs(profile) };
 }
 
 /** Milliseconds of the longest run of samples that have Gander's code, or its engine's channel, on the stack. */
@@ -94,12 +120,17 @@ describe('blocks', () => {
       rounds.push({ idle, busy, tokens });
     }
     const commands = [];
-    let arrivedAt = 0;
+    const page = { arrivedAt: 0, isComplete: false };
     const { webview } = parts.panels.find(parts.store.of(document.uri.toString())[0]!.id)!.panel;
     const postMessage = webview.postMessage.bind(webview);
     webview.postMessage = async (message: HostMessage) => {
       const arrived = await postMessage(message);
-      if (message.type === 'side') arrivedAt = performance.now();
+      if (message.type === 'side') {
+        const trace = message.state?.trace?.head;
+        const isWhole = trace !== undefined && trace.done === trace.tokens.ids.length;
+        if (isWhole) page.arrivedAt ||= performance.now();
+        page.isComplete = isWhole && !message.state?.affinitiesFollow;
+      }
       return arrived;
     };
     for (const tokens of [64, wanted]) {
@@ -107,12 +138,12 @@ describe('blocks', () => {
       // Another text each time, for the same reason; each side comes first in every other round.
       const command = async (from: number) => {
         editor.selection = new vscode.Selection(document.positionAt(from), document.positionAt(from + long));
+        Object.assign(page, { arrivedAt: 0, isComplete: false });
         const start = performance.now();
         await vscode.commands.executeCommand('gander.routeSelection');
-        // What is to be painted goes to the page after the command's end.
-        const end = performance.now();
-        while (performance.now() < Math.max(arrivedAt, end) + 500) await pause(50);
-        return arrivedAt - start;
+        // The grid is drawn by now, or soon; what follows must not disturb what is measured next.
+        while (!page.isComplete) await pause(50);
+        return page.arrivedAt - start;
       };
       const engine = (from: number) => {
         const piece = text.slice(from, from + long);

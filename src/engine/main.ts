@@ -1,7 +1,7 @@
 /** The engine's child process: serves one host over the channel it was forked with, and ends with it. */
 import { GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage } from '../shared/protocol.js';
-import { headOf, piecesOf } from '../trace/pieces.js';
+import { affinityPieces, choicePieces, headOf } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type { Engine, RunOptions } from './api.js';
 import { createEngine } from './local.js';
@@ -42,7 +42,8 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
       );
     let known = 0;
     const sendNew = (trace: Trace) => {
-      for (const piece of piecesOf(trace, known)) void send({ type: 'piece', id, piece });
+      for (const pieces of [choicePieces(trace, known), affinityPieces(trace, known)])
+        for (const piece of pieces) void send({ type: 'piece', id, piece });
       known = trace.done;
       return headOf(trace);
     };

@@ -1,17 +1,19 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
-import type { HostMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { HostMessage, Side } from '../shared/panelProtocol.js';
 import { SideSender, sides } from '../trace/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
 
+/** For a page to take in a piece, before the next is sent all the same. Milliseconds. */
+const longestWait = 200;
+
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
-  readonly #sent = new Map<Side, SideState>();
   /** Until the page says that it is there, and once it is gone, there is nobody to send to. */
   #sender: SideSender | undefined;
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
@@ -87,31 +89,30 @@ export class Page implements vscode.Disposable {
 
   async #sendSide(side: Side): Promise<void> {
     const sender = this.#sender;
-    const [before, now] = [this.#sent.get(side), this.scene.side(side)];
-    if (!sender || (!before && !now)) return;
-    if (now) this.#sent.set(side, now);
-    else this.#sent.delete(side);
-    if (before && now && sameResult(before, now)) {
-      const { running, stale, error } = now;
-      if (running === before.running && stale === before.stale && error === before.error) return;
-      this.#post({ type: 'status', side, running, stale, ...(error && { error }) });
-      return;
-    }
-    for (const message of sender.messages(side, now)) {
-      this.#post(message);
+    if (!sender) return;
+    for (const message of sender.messages(side, this.scene.side(side))) {
+      const arrived = this.#post(message);
+      if (message.type !== 'piece') continue;
       // To copy a long trace whole would hold up everything else in the host.
-      if (message.type === 'piece') await setImmediate();
+      if (!message.piece.columns.affinity) await setImmediate();
+      else {
+        // Nobody waits for these, and whatever else there is to say goes first.
+        await Promise.race([arrived, setTimeout(longestWait)]);
+        if (this.#outbox.length > 0) {
+          this.#update();
+          return;
+        }
+      }
       if (sender !== this.#sender) return;
     }
   }
 
-  #post(message: HostMessage): void {
-    if (this.#sender) void this.webview.postMessage(message);
+  #post(message: HostMessage): PromiseLike<boolean> | undefined {
+    return this.#sender && this.webview.postMessage(message);
   }
 
   #replayAll(): void {
     this.#sender = new SideSender();
-    this.#sent.clear();
     this.#remembered = undefined;
     if (this.scene.replay) this.post({ type: 'replay' });
     else void this.sendPool();
@@ -153,15 +154,4 @@ export class Page implements vscode.Disposable {
     if (!this.#sender || !(error instanceof GanderError)) return false;
     return sides.some((side) => this.scene.side(side)?.error?.message === error.message);
   }
-}
-
-function sameResult(a: SideState, b: SideState): boolean {
-  return (
-    a.trace === b.trace &&
-    a.before === b.before &&
-    a.attribution === b.attribution &&
-    a.strategy === b.strategy &&
-    a.interventions === b.interventions &&
-    a.title === b.title
-  );
 }

@@ -8,13 +8,6 @@ import type { Routed, RoutingStore, SideResult } from './store.js';
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
 /**
- * How long a partial result is shown at least before the next: every one is drawn anew as a whole, which takes the longer
- * the more tokens it has, and takes the engine its cores. Milliseconds.
- */
-const leastShown = 150;
-const leastShownPerToken = 6;
-
-/**
  * Runs what a side of a routed range asks for and writes what comes of it into the store: progress, partial results, the
  * end or the error. One run a side at a time: a new one ends the former. Failures are in the store, and are thrown.
  */
@@ -131,27 +124,17 @@ export class Runs {
     const end = () => abort.abort();
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted) end();
-    let nextAt = 0;
-    let unshown: Trace | undefined;
     patch({ running: { what, done: 0, total: 0 }, error: undefined });
     try {
       await body({
         signal: abort.signal,
         onProgress: (done, total) => patch({ running: { what, done, total } }),
-        onPartial: (trace) => {
-          unshown = trace;
-          const now = performance.now();
-          if (now < nextAt) return;
-          nextAt = now + Math.max(leastShown, leastShownPerToken * trace.done);
-          unshown = undefined;
-          patch({ trace, before: undefined });
-        },
+        onPartial: (trace) => patch({ trace, before: undefined }),
       });
       patch({ running: undefined });
     } catch (thrown) {
       const error = GanderError.from(thrown);
       // That it was stopped is no failure: the person did it.
-      if (unshown) patch({ trace: unshown, before: undefined });
       patch({ running: undefined, error: error.code === 'cancelled' ? undefined : error.toData() });
       throw error;
     } finally {

@@ -165,6 +165,7 @@ export const words = {
   affinity: 'Affinity',
   affinities: 'Affinity of every expert; chosen ones are marked',
   affinityNone: 'This trace holds no affinities.',
+  affinityLater: 'The affinities come when the run is done.',
   weight: 'Weight',
   margin: 'Margin',
   entropy: 'Entropy',

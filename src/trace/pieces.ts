@@ -20,7 +20,8 @@ type Name = keyof typeof rows;
 type Column = Float32Array | Int16Array | Int32Array | readonly string[];
 type Columns = Partial<Record<Name, Column>>;
 
-const names = Object.keys(rows) as Name[];
+const affinities: readonly Name[] = ['affinity'];
+const choices = (Object.keys(rows) as Name[]).filter((name) => !affinities.includes(name));
 
 /** What is not cut into pieces. */
 export type TraceHead = Omit<Trace, Name>;
@@ -45,19 +46,27 @@ export function headOf(trace: Trace): TraceHead {
   return head;
 }
 
-/** The done tokens from `from` on, the affinities, which are most of a trace, apart from the rest. */
-export function* piecesOf(trace: Trace, from = 0): Generator<TracePiece> {
+/** The done tokens from `from` on, without their affinities. */
+export function choicePieces(trace: Trace, from = 0): Generator<TracePiece> {
+  return pieces(trace, from, choices);
+}
+
+/** The affinities of the done tokens from `from` on: most of a trace, and not needed for the first look at it. */
+export function affinityPieces(trace: Trace, from = 0): Generator<TracePiece> {
+  return pieces(trace, from, trace.affinity ? affinities : []);
+}
+
+function* pieces(trace: Trace, from: number, names: readonly Name[]): Generator<TracePiece> {
+  if (names.length === 0) return;
   const [modules, total] = [trace.modules.length, trace.tokens.ids.length];
   for (let at = from; at < trace.done || at === 0; at += tokensAtOnce) {
     const count = Math.min(tokensAtOnce, trace.done - at);
-    for (const some of [names.slice(0, 1), names.slice(1)]) {
-      const columns: Columns = {};
-      for (const name of some) {
-        const column = trace[name];
-        if (column) columns[name] = cut(column, rowsOf(name, modules), total, at, count);
-      }
-      yield { modules, total, from: at, count, columns };
+    const columns: Columns = {};
+    for (const name of names) {
+      const column = trace[name];
+      if (column) columns[name] = cut(column, rowsOf(name, modules), total, at, count);
     }
+    yield { modules, total, from: at, count, columns };
   }
 }
 

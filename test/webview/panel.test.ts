@@ -533,6 +533,33 @@ describe('running', () => {
     expect(grown).toEqual(await classes());
   });
 
+  test('affinities come last: what rests on them waits, and what is drawn stays', async () => {
+    await open();
+    const whole = fabricate({});
+    const canSave = async () => {
+      await panel.page.locator('[data-focus=head-save]').click();
+      const item = panel.page.getByRole('menuitem', { name: 'Table of choices' });
+      const disabled = await item.getAttribute('aria-disabled');
+      await panel.page.keyboard.press('Escape');
+      return disabled !== 'true';
+    };
+    await panel.show({ ...whole, done: 100 }, { running: { what: 'route', done: 100, total: 266 } });
+    await panel.post({ type: 'select', token: 20, module: 100 });
+    expect(await text('.tabBody')).toContain('The affinities come when the run is done.');
+    await showTab('summary');
+    expect(await panel.page.locator('[data-figure=entropy]').count()).toBe(0);
+    expect(await panel.page.locator('[data-figure=usage] .whisker').count()).toBe(0);
+    expect(await canSave()).toBe(false);
+    await panel.page.evaluate(() => document.querySelector('.t')!.setAttribute('data-first', 'drawn'));
+    await panel.show(whole);
+    expect(await canSave()).toBe(true);
+    expect(await panel.page.locator('[data-figure=entropy]').count()).toBe(1);
+    expect(await panel.page.locator('[data-figure=usage] .whisker').count()).toBeGreaterThan(0);
+    await showTab('cell');
+    expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
+    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+  });
+
   test('how far a run is redraws its bar alone', async () => {
     await open();
     const running = { what: 'route', done: 100, total: 266 } as const;

@@ -60,31 +60,6 @@ it('tells progress apart from results', async () => {
   expect(kinds).toEqual(['running', 'result', 'result', 'running']);
 });
 
-it('leaves a partial result on show for a while, the longer the more tokens it has', async () => {
-  vi.useFakeTimers({ toFake: ['performance'] });
-  try {
-    void runs.route(id, 'main', strategy, []);
-    await settle();
-    const { options, request } = engine.asked[0]!;
-    const shown = (done: number) => {
-      const partial = { ...fakeTrace(request), done };
-      options.onPartial?.(partial);
-      return main().trace === partial;
-    };
-    expect(shown(1)).toBe(true);
-    vi.advanceTimersByTime(149);
-    expect(shown(2)).toBe(false);
-    vi.advanceTimersByTime(1);
-    expect(shown(100)).toBe(true);
-    vi.advanceTimersByTime(599);
-    expect(shown(101)).toBe(false);
-    vi.advanceTimersByTime(1);
-    expect(shown(102)).toBe(true);
-  } finally {
-    vi.useRealTimers();
-  }
-});
-
 it('runs a what-if also without it', async () => {
   const done = runs.route(id, 'main', strategy, [knockOut]);
   await answer(0);

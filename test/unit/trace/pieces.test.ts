@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TraceBuilder, headOf, piecesOf } from '../../../src/trace/pieces.js';
+import { TraceBuilder, affinityPieces, choicePieces, headOf } from '../../../src/trace/pieces.js';
 import { finished } from '../../../src/trace/finished.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { fabricate } from './fabricate.js';
@@ -10,13 +10,15 @@ const words = (count: number) => Array.from({ length: count }, (_, i) => ` ${i}`
 const sent = <T>(value: T): T => structuredClone(value);
 
 function pass(builder: TraceBuilder, trace: Trace, from = 0): Trace {
-  for (const piece of piecesOf(trace, from)) builder.add(sent(piece));
+  for (const piece of choicePieces(trace, from)) builder.add(sent(piece));
+  for (const piece of affinityPieces(trace, from)) builder.add(sent(piece));
   return builder.build(sent(headOf(trace)));
 }
 
 it.each([1, 63, 64, 65, 200])('a trace of %i tokens arrives as it was', (tokens) => {
   const trace = fabricate({ tokens: words(tokens) });
-  expect([...piecesOf(trace)]).toHaveLength(2 * Math.ceil(tokens / 64));
+  expect([...choicePieces(trace)]).toHaveLength(Math.ceil(tokens / 64));
+  expect([...affinityPieces(trace)]).toHaveLength(Math.ceil(tokens / 64));
   expect(pass(new TraceBuilder(), trace)).toStrictEqual(trace);
 });
 
@@ -30,12 +32,12 @@ it('a trace that grows sends what is new, and its tail stays empty until then', 
   expect(first.affinity!.subarray(70 * whole.experts.length, 150 * whole.experts.length).every(Number.isNaN)).toBe(
     true,
   );
-  expect([...piecesOf(whole, 70)].map(({ from, count }) => [from, count])).toEqual([
-    [70, 64],
-    [70, 64],
-    [134, 16],
-    [134, 16],
-  ]);
+  for (const pieces of [choicePieces, affinityPieces]) {
+    expect([...pieces(whole, 70)].map(({ from, count }) => [from, count])).toEqual([
+      [70, 64],
+      [134, 16],
+    ]);
+  }
   const last = pass(builder, whole, 70);
   expect(last).toStrictEqual(whole);
   expect(last.chosen).toBe(first.chosen);
@@ -58,6 +60,7 @@ it('what a trace has not stays away', () => {
     topTokens: _t,
     ...bare
   } = fabricate();
+  expect([...affinityPieces(bare)]).toEqual([]);
   expect(pass(new TraceBuilder(), bare)).toStrictEqual(bare);
 });
 

@@ -1,72 +1,147 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { HostMessage, SideState } from '../../../src/shared/panelProtocol.js';
 import { SideReceiver, SideSender } from '../../../src/trace/sides.js';
 import { fabricate } from './fabricate.js';
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => ` ${i}`);
 
-const state = (more: Partial<SideState>): SideState => ({
-  title: 'geese.md',
-  strategy: { name: 'phatgoose', k: 2 },
-  interventions: [],
-  stale: false,
-  ...more,
-});
+const asked = { title: 'geese.md', strategy: { name: 'phatgoose', k: 2 }, interventions: [] } as const;
+
+const state = (more: Partial<SideState>): SideState => ({ ...asked, stale: false, ...more });
+
+const running = { what: 'route', done: 0, total: 0 } as const;
 
 function page() {
   const [sender, receiver] = [new SideSender(), new SideReceiver()];
-  let pieces = 0;
+  let types: string[] = [];
+  let states: (SideState | undefined)[] = [];
   return {
-    show: (side: 'main' | 'other', shown: SideState | undefined): SideState | undefined => {
-      pieces = 0;
-      let result: SideState | undefined;
-      for (const message of structuredClone<HostMessage[]>([...sender.messages(side, shown)])) {
-        if (message.type === 'piece') {
-          pieces++;
-          receiver.piece(message);
-        } else if (message.type === 'side') result = receiver.side(message);
+    /** What the page shows at last; `until`: the host stops after so many messages. */
+    show: (side: 'main' | 'other', shown: SideState | undefined, until = Infinity): SideState | undefined => {
+      [types, states] = [[], []];
+      for (const message of sender.messages(side, shown)) {
+        const arrived = structuredClone<HostMessage>(message);
+        if (arrived.type === 'piece') {
+          types.push(arrived.piece.columns.affinity ? 'affinities' : 'choices');
+          receiver.piece(arrived);
+        } else {
+          types.push(arrived.type);
+          if (arrived.type === 'side') states.push(receiver.side(arrived));
+        }
+        if (types.length === until) break;
       }
-      return result;
+      return states.at(-1);
     },
-    pieces: () => pieces,
+    types: () => types,
+    states: () => states,
   };
 }
 
 it('the page has what the host has, with traces and without', () => {
-  const { show } = page();
+  const { show, types } = page();
   const [trace, before] = [fabricate({ tokens: words(100) }), fabricate({ tokens: words(20) })];
   for (const shown of [state({}), state({ trace }), state({ trace, before }), state({ title: 'other.md', trace })])
     expect(show('main', shown)).toStrictEqual(shown);
   expect(show('main', undefined)).toBeUndefined();
+  expect(types()).toEqual(['side']);
+  show('main', undefined);
+  expect(types()).toEqual([]);
 });
 
 it('sends arrays once, and of a trace that grows the new tokens', () => {
-  const { show, pieces } = page();
-  const trace = fabricate({ tokens: words(200) });
-  show('main', state({ trace: { ...trace, done: 64 } }));
-  expect(pieces()).toBe(2);
-  show('main', state({ trace: { ...trace, done: 128 } }));
-  expect(pieces()).toBe(2);
-  expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
-  expect(pieces()).toBe(4);
-  show('main', state({ trace, stale: true }));
-  expect(pieces()).toBe(0);
-  // The other side shows the same run: it is there already.
-  show('other', state({ trace }));
-  expect(pieces()).toBe(0);
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const { show, types } = page();
+    const trace = fabricate({ tokens: words(200) });
+    show('main', state({ running, trace: { ...trace, done: 64 } }));
+    expect(types()).toEqual(['choices', 'side']);
+    vi.advanceTimersByTime(1000);
+    show('main', state({ running, trace: { ...trace, done: 128 } }));
+    expect(types()).toEqual(['choices', 'side']);
+    expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
+    expect(types()).toEqual(['status', 'choices', 'choices', 'side', ...Array<string>(4).fill('affinities'), 'side']);
+    show('main', state({ trace, stale: true }));
+    expect(types()).toEqual(['status']);
+    // The other side shows the same run: it is there already.
+    show('other', state({ trace }));
+    expect(types()).toEqual(['side']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('leaves a partial result on show for a while, the longer the more tokens it has; what is known goes ahead', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const { show, types } = page();
+    const trace = fabricate({ tokens: words(200) });
+    const shown = (done: number) => {
+      show('main', state({ running, trace: { ...trace, done } }));
+      return types();
+    };
+    expect(shown(1)).toEqual(['choices', 'side']);
+    vi.advanceTimersByTime(149);
+    expect(shown(2)).toEqual(['choices']);
+    vi.advanceTimersByTime(1);
+    expect(shown(100)).toEqual(['choices', 'choices', 'side']);
+    vi.advanceTimersByTime(599);
+    expect(shown(101)).toEqual(['choices']);
+    vi.advanceTimersByTime(1);
+    expect(shown(102)).toEqual(['choices', 'side']);
+    // The end waits for nothing.
+    show('main', state({ running, trace }));
+    expect(types()).toEqual(['choices', 'choices']);
+    show('main', state({ trace }));
+    expect(types().slice(0, 2)).toEqual(['status', 'side']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('shows another run at once', () => {
+  const { show, types } = page();
+  const [first, second] = [fabricate({ tokens: words(30) }), fabricate({ tokens: words(30) })];
+  show('main', state({ running, trace: { ...first, done: 9 } }));
+  show('main', state({ running, trace: { ...second, done: 9, created: '2026-01-02T00:00:00.000Z' } }));
+  expect(types()).toEqual(['choices', 'side']);
+});
+
+it('shows what was chosen before the affinities are there, and says that they follow', () => {
+  const { show, states } = page();
+  const trace = fabricate({ tokens: words(100) });
+  const { affinity: _, ...bare } = trace;
+  show('main', state({ trace }));
+  expect(states()).toStrictEqual([state({ trace: bare, affinitiesFollow: true }), state({ trace })]);
+  // A run that was stopped: there is nothing new to show but these.
+  const { show: showAgain, types, states: all } = page();
+  showAgain('main', state({ running, trace: { ...trace, done: 70 } }));
+  expect(all().map((s) => s?.affinitiesFollow)).toEqual([true]);
+  const stopped = showAgain('main', state({ trace: { ...trace, done: 70 } }));
+  expect(types()).toEqual(['status', 'affinities', 'affinities', 'side']);
+  expect(stopped!.trace!.affinity!.slice(0, 70)).toEqual(trace.affinity!.slice(0, 70));
+});
+
+it('goes on with affinities that were interrupted', () => {
+  const { show, types } = page();
+  const shown = state({ trace: fabricate({ tokens: words(200) }) });
+  // Four of choices, the side, one of affinities.
+  show('main', shown, 6);
+  expect(types().at(-1)).toBe('affinities');
+  expect(show('main', shown)).toStrictEqual(shown);
+  expect(types()).toEqual(['affinities', 'affinities', 'affinities', 'side']);
 });
 
 it('sends again what no side shows any more', () => {
-  const { show, pieces } = page();
+  const { show, types } = page();
   const [first, second] = [fabricate({ tokens: words(30) }), fabricate({ tokens: words(30) })];
   show('main', state({ trace: first }));
   show('other', state({ trace: first }));
   show('main', state({ trace: second }));
   show('main', state({ trace: first }));
-  expect(pieces()).toBe(0);
+  expect(types()).toEqual(['side']);
   show('other', undefined);
   show('main', state({ trace: second }));
-  expect(pieces()).toBe(2);
+  expect(types()).toEqual(['choices', 'side', 'affinities', 'side']);
   expect(show('main', state({ trace: first }))).toStrictEqual(state({ trace: first }));
-  expect(pieces()).toBe(2);
+  expect(types()).toEqual(['choices', 'side', 'affinities', 'side']);
 });
