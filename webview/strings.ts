@@ -1,4 +1,5 @@
 /** How words and numbers are written on the page. */
+import { Numbers } from '../src/shared/numbers.js';
 import { words, type Word } from '../src/shared/words.js';
 
 export type { Word };
@@ -23,31 +24,16 @@ export function t(key: Word, ...values: readonly (string | number)[]): string {
   });
 }
 
-/** 12,345 */
-export const whole = (n: number): string => (Number.isInteger(n) ? n : Math.round(n)).toLocaleString('en');
+const numbers = new Numbers(document.documentElement.lang || 'en');
 
-export function fixed(n: number, digits = 2): string {
-  if (!Number.isFinite(n)) return '–';
-  const text = n.toFixed(digits);
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
-}
+export const whole = (n: number): string => numbers.whole(n);
+export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
+export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
+export const percent = (share: number): string => numbers.percent(share);
 
 /** Of what is never below zero: what is there but too small to write is not 0. */
 export function small(n: number): string {
-  return n > 0 && n < 0.001 ? '<0.001' : fixed(n, 3);
-}
-
-export function signed(n: number, digits = 2): string {
-  const text = fixed(n, digits);
-  return Number(text) > 0 ? `+${text}` : text;
-}
-
-/** 7 %; small shares keep a digit, so that nothing that happened reads as 0 %. */
-export function percent(n: number): string {
-  if (!Number.isFinite(n)) return '–';
-  const p = n * 100;
-  if (p > 0 && p < 0.1) return '<0.1 %';
-  return `${(p !== 0 && Math.abs(p) < 10) || (p > 99 && p < 100) ? p.toFixed(1) : p.toFixed(0)} %`;
+  return n > 0 && n < 0.001 ? `<${fixed(0.001, 3)}` : fixed(n, 3);
 }
 
 export const strategyName = (name: string): string => (isWord(name) ? t(name) : name);

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { decimal, percent } from '../host/numbers.js';
+import { numbers } from '../host/numbers.js';
 import { strategyLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
@@ -67,7 +67,7 @@ function experts(trace: Trace, token: number): string | undefined {
     leading.map((e) => `${expertStyle(e).letter} ${oneLine(trace.experts[e]!.name)}`),
     22,
   );
-  const percents = leading.map((e) => percent(shares[e]!));
+  const percents = leading.map((e) => numbers.percent(shares[e]!));
   const width = Math.max(...percents.map((text) => text.length));
   const weights = overLayers(trace, token, 'weight');
   const contributions = trace.contribution && overLayers(trace, token, 'contribution');
@@ -113,12 +113,12 @@ function certainty(trace: Trace, token: number): string {
   const parts: string[] = [];
   const logProb = trace.logProb?.[token];
   if (logProb !== undefined && !Number.isNaN(logProb))
-    parts.push(vscode.l10n.t('Probability {0}', percent(Math.exp(logProb))));
+    parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));
   const margins = trace.modules
     .map((_, m) => certaintyAt(trace, m, token).margin)
     .filter((margin) => !Number.isNaN(margin));
   const margin = margins.reduce((sum, one) => sum + one, 0) / margins.length;
-  if (margins.length > 0) parts.push(vscode.l10n.t('mean margin to another choice {0}', decimal(margin, 3)));
+  if (margins.length > 0) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));
   return parts.join(' · ');
 }
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ExpertInfo, PoolInfo } from '../engine/api.js';
-import { megabytes, percent } from '../host/numbers.js';
+import { megabytes, numbers } from '../host/numbers.js';
 import type { EngineHost } from '../host/engineHost.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
@@ -148,12 +148,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     );
     item.id = `expert ${expert.id}`;
     const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
-    const share = used && percent(used.share[inTrace]!);
+    const share = used && numbers.percent(used.share[inTrace]!);
     item.description = share ?? megabytes(expert.bytes);
     item.tooltip = lines([
       expert.name,
       expert.description,
-      used && vscode.l10n.t('Used in the last trace: {0} (chance {1})', share!, percent(used.chance[inTrace]!)),
+      used && vscode.l10n.t('Used in the last trace: {0} (chance {1})', share!, numbers.percent(used.chance[inTrace]!)),
       expert.datasets?.length && vscode.l10n.t('Data: {0}', expert.datasets.join(', ')),
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
@@ -171,8 +171,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const routed = this.store.latest;
     const text = routed?.main.trace?.tokens.text[token] ?? '';
     const item = new vscode.TreeItem(JSON.stringify(text).slice(1, -1).replaceAll(' ', '␣'));
-    item.description = percent(share);
-    item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, percent(share));
+    item.description = numbers.percent(share);
+    item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, numbers.percent(share));
     if (routed) {
       item.command = {
         title: vscode.l10n.t('Show in Text'),
@@ -198,7 +198,7 @@ function group(label: string, icon: string): vscode.TreeItem {
 
 function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
-  item.description = percent(count / of);
+  item.description = numbers.percent(count / of);
   item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
   item.contextValue = 'gander.place';
   return item;

@@ -185,13 +185,13 @@ export const words = {
 
   // Summary
   summaryNone: 'The summary appears with the first routed tokens.',
-  small: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95 % intervals.',
+  small: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.',
   smallNone: 'There are no text tokens to sum up.',
   usage: 'Usage',
-  usageCaption: 'Share of all choices. The line is what chance would give, whiskers are 95 % intervals.',
+  usageCaption: 'Share of all choices. The line is what chance would give, whiskers are 95% intervals.',
   usageRow: 'Choices',
   chance: 'Chance',
-  interval: '95 % interval',
+  interval: '95% interval',
   loadTitle: 'Load',
   loadEffective: 'Effective experts',
   loadEffectiveHint: 'How many evenly used experts would be as varied',

@@ -143,7 +143,7 @@ describe('the text', () => {
     const span = panel.page.locator('.t').nth(trace.tokens.text.findIndex((word) => word.startsWith(' functi')));
     expect(await span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
     await span.hover();
-    expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+ %/);
+    expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+%/);
   });
 
   test('what a document says is never markup', async () => {
@@ -362,7 +362,7 @@ describe('the views beside', () => {
     await showTab('predictions');
     await panel.post({ type: 'select', token: 30 });
     const body = await text('.tabBody');
-    expect(body).toMatch(/probability of [\d.<]+ %/);
+    expect(body).toMatch(/probability of [\d.<]+%/);
     expect(body).toContain('Next after the end');
     expect(await panel.page.locator('.alternatives').count()).toBe(2);
     expect(await panel.page.locator('.alternatives').first().locator('tbody tr').count()).toBe(5);
@@ -396,7 +396,7 @@ describe('the views beside', () => {
     const after = fabricate({ interventions: [everywhere] });
     await panel.show(after, { before });
     expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
-    expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+ %/);
+    expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
     await showTab('predictions');
     expect(await text('.tabBody')).toContain('Before the what-if it was');
     expect(await text('.tabBody')).toContain('KL divergence');
@@ -463,7 +463,7 @@ describe('two runs', () => {
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
     expect(await panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
-    expect(await text('.tabBody')).toMatch(/Same choices\s+[\d.]+ % chance 17 %/);
+    expect(await text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
     expect(await text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await settled();
@@ -474,7 +474,7 @@ describe('two runs', () => {
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
     await goTo(2, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(
-      /\d %? of the choices differ|0 % of the choices differ/,
+      /\d%? of the choices differ|0% of the choices differ/,
     );
     await panel.page.locator('[data-focus="segment-The other"]').click();
     await goTo(3, 0);

@@ -1,0 +1,45 @@
+/** How numbers are written for people, in a language; each format is made once, for a page has thousands of numbers. */
+export class Numbers {
+  readonly #formats = new Map<string, Intl.NumberFormat>();
+
+  /** @param language a BCP 47 tag */
+  constructor(readonly language: string) {}
+
+  /** 0.234 → `23%`; small shares keep two digits, so that nothing that happened reads as 0. `–` where it is not known. */
+  percent(share: number): string {
+    if (!Number.isFinite(share)) return '–';
+    const least = 0.0001;
+    if (share > 0 && share < least) return `<${this.percent(least)}`;
+    const size = Math.abs(share);
+    if (size > 0 && size < 0.0995)
+      return this.#write(share, { style: 'percent', minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
+    const isAlmostAll = size > 0.99 && size < 1;
+    return this.#write(share, { style: 'percent', maximumFractionDigits: isAlmostAll ? 1 : 0 });
+  }
+
+  /** With so many digits after the point; `–` where it is not known. */
+  fixed(value: number, digits = 2): string {
+    if (!Number.isFinite(value)) return '–';
+    return this.#write(value, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+  }
+
+  /** As `fixed`, with a plus above zero. */
+  signed(value: number, digits = 2): string {
+    const text = this.fixed(value, digits);
+    return value > 0 && text !== this.fixed(0, digits) ? `+${text}` : text;
+  }
+
+  /** 12,345 */
+  whole(value: number): string {
+    return this.#write(value, { maximumFractionDigits: 0 });
+  }
+
+  #write(value: number, options: Intl.NumberFormatOptions): string {
+    const key = JSON.stringify(options);
+    let format = this.#formats.get(key);
+    // Rounded to zero it has no sign.
+    if (!format)
+      this.#formats.set(key, (format = new Intl.NumberFormat(this.language, { ...options, signDisplay: 'negative' })));
+    return format.format(value).replace('-', '−');
+  }
+}
