@@ -159,13 +159,15 @@ export function differenceRaster(main: Trace, other: Trace, rows: readonly Row[]
 
 /** Worked out once for each trace object; the host sends a new object whenever anything in it changes. */
 const leadersKept = new WeakMap<Trace, Leaders>();
-const alignments = new WeakMap<Trace, WeakMap<Trace, Partners>>();
 
 export function leaders(trace: Trace): Leaders {
   let kept = leadersKept.get(trace);
   if (!kept) leadersKept.set(trace, (kept = tokenLeaders(trace)));
   return kept;
 }
+
+/** Of long texts an alignment takes a second: it holds for all traces of two runs, which share their arrays, with as many tokens. */
+const alignments = new WeakMap<object, WeakMap<object, Partners & { readonly done: string }>>();
 
 export interface Partners {
   readonly alignment: Alignment;
@@ -175,10 +177,11 @@ export interface Partners {
 }
 
 export function partners(a: Trace, b: Trace): Partners {
-  let kept = alignments.get(a);
-  if (!kept) alignments.set(a, (kept = new WeakMap()));
-  let found = kept.get(b);
-  if (!found) {
+  let kept = alignments.get(a.chosen);
+  if (!kept) alignments.set(a.chosen, (kept = new WeakMap()));
+  const done = `${a.done} ${b.done}`;
+  let found = kept.get(b.chosen);
+  if (found?.done !== done) {
     const alignment = alignTraces(a, b);
     const of = new Int32Array(tokenCount(a)).fill(-1);
     const back = new Int32Array(tokenCount(b)).fill(-1);
@@ -187,7 +190,7 @@ export function partners(a: Trace, b: Trace): Partners {
       if (i >= 0) of[i] = j;
       if (j >= 0) back[j] = i;
     }
-    kept.set(b, (found = { alignment, of, back }));
+    kept.set(b.chosen, (found = { alignment, of, back, done }));
   }
   return found;
 }

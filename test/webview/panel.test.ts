@@ -451,6 +451,19 @@ describe('the views beside', () => {
 });
 
 describe('two runs', () => {
+  test('are aligned anew while one of them grows, and again compared when the affinities are there', async () => {
+    await open();
+    const [main, other] = [fabricate({ tokens: 60 }), fabricate({ tokens: 60, seed: 5 })];
+    await panel.show(main);
+    const running = { what: 'route', done: 20, total: 60 } as const;
+    await panel.show({ ...other, done: 20 }, { title: 'other.md', running }, 'other');
+    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
+    expect(await text('.tabBody')).toMatch(/Divergence of scores\s+–/);
+    await panel.show(other, { title: 'other.md' }, 'other');
+    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
+    expect(await text('.tabBody')).toMatch(/Divergence of scores\s+[\d.]+ bits/);
+  });
+
   test('are aligned by token, their differences coloured and counted', async () => {
     await open();
     const words = ['The', ' grey', ' goose', ' flies', ' south', '.'];
