@@ -38,6 +38,12 @@ describe('Gander in the workbench', () => {
     await window.shot('dark');
   });
 
+  step('sums up, with what comes last: entropy rests on the affinities', async () => {
+    await tab('summary');
+    await window.panel.locator('[data-figure=entropy]').waitFor();
+    await tab('cell');
+  });
+
   step('underlines the routed text in the colours of the experts', async () => {
     const lines = editor(window.page, 'README.md').locator('.view-overlays [class*="ced-"]');
     await expect.poll(() => lines.count()).toBeGreaterThan(3);
