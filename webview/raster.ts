@@ -166,7 +166,10 @@ export function leaders(trace: Trace): Leaders {
   return kept;
 }
 
-/** Of long texts an alignment takes a second: it holds for all traces of two runs, which share their arrays, with as many tokens. */
+/**
+ * By the arrays that all traces of a run share: of long texts an alignment takes a second, and holds while there are as
+ * many tokens.
+ */
 const alignments = new WeakMap<object, WeakMap<object, Partners & { readonly done: string }>>();
 
 export interface Partners {

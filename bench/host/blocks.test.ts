@@ -1,6 +1,6 @@
 /// <reference types="mocha" />
 // Runs inside VS Code's extension host: how long its event loop is held up while a selection is routed and drawn.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as vscode from 'vscode';
@@ -13,23 +13,20 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 interface Measured {
   /** Milliseconds that anything else had to wait at most, whoever was at work: the editor, its extensions, the machine. */
   readonly longest: number;
-  /** Milliseconds of them that the host's thread was at work, not kept from a core by others; NaN where nobody says. */
-  readonly atWork: number;
+  /** Milliseconds of them that the host's thread was at work, not kept from a core by others; only Linux says. */
+  readonly atWork: number | undefined;
   /** Milliseconds on end, at most, in Gander's own code, in what it called, or in reading what its engine sent. */
   readonly ours: number;
 }
 
-/** Milliseconds that this thread has been on a core, as Linux counts. */
-function onCore(): number {
-  try {
-    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
-  } catch {
-    return NaN;
-  }
-}
+const schedule = '/proc/thread-self/schedstat';
+
+/** Milliseconds that this thread has been on a core. */
+const onCore = () => Number(readFileSync(schedule, 'utf8').split(' ')[0]) / 1e6;
 
 /** Looks whenever it can; ends with the most time on a core between two looks. */
-function watchCore(): () => number {
+function watchCore(): () => number | undefined {
+  if (!existsSync(schedule)) return () => undefined;
   let [last, longest] = [onCore(), 0];
   const timer = setInterval(() => {
     const now = onCore();

@@ -9,7 +9,7 @@ export class Numbers {
   percent(share: number): string {
     if (!Number.isFinite(share)) return '–';
     const least = 0.0001;
-    if (share > 0 && share < least) return `<${this.percent(least)}`;
+    if (share > 0 && share < least) return `<${this.#write(least, { style: 'percent', maximumSignificantDigits: 1 })}`;
     const size = Math.abs(share);
     if (size > 0 && size < 0.0995)
       return this.#write(share, { style: 'percent', minimumSignificantDigits: 2, maximumSignificantDigits: 2 });

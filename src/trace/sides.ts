@@ -28,7 +28,6 @@ export class SideSender {
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
   /** By an array that a trace shares with the partial traces it grew from. */
   readonly #known = new Map<object, Known>();
-  readonly #used = new Map<Side, readonly object[]>();
   #keys = 0;
 
   /**
@@ -41,7 +40,7 @@ export class SideSender {
     const told = this.#told.get(side);
     if (!state) {
       this.#told.delete(side);
-      this.#use(side, []);
+      this.#forget();
       if (told) yield { type: 'side', side, state };
       return;
     }
@@ -63,16 +62,13 @@ export class SideSender {
     }
     const until = performance.now() + Math.max(leastShown, leastShownPerToken * (state.trace?.done ?? 0));
     this.#told.set(side, { state, until });
+    this.#forget();
     yield* this.#whole(side, state);
   }
 
   *#whole(side: Side, state: SideState): Generator<HostMessage> {
     const traces = tracesOf(state);
     for (const trace of traces) yield* this.#choices(trace);
-    this.#use(
-      side,
-      traces.map(({ chosen }) => chosen),
-    );
     const lacking = this.#lacking(state);
     if (lacking.length > 0) {
       const isNew = traces.some((trace) => this.#knownOf(trace).shown < trace.done);
@@ -124,9 +120,9 @@ export class SideSender {
   }
 
   /** What no side shows any more the page has let go, too. */
-  #use(side: Side, arrays: readonly object[]): void {
-    this.#used.set(side, arrays);
-    const used = new Set(sides.flatMap((s) => this.#used.get(s) ?? []));
+  #forget(): void {
+    const shown = [...this.#told.values()].flatMap(({ state }) => tracesOf(state));
+    const used = new Set<object>(shown.map(({ chosen }) => chosen));
     for (const array of this.#known.keys()) if (!used.has(array)) this.#known.delete(array);
   }
 }
