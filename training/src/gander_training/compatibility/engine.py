@@ -1,0 +1,183 @@
+"""What the engine makes of a cell: ``node dist/cli.cjs`` on its pool, held to what PEFT expects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from gander_training.compatibility.pool import TEXT, adapted_modules
+from gander_training.errors import UserError
+from gander_training.files import read_json
+
+ROOT = Path(__file__).parents[4]
+LIMIT = 300  # seconds a run: of minutes it says nothing
+EXACT = 1e-3  # nats, and of an affinity: a hundred times what float32 leaves, a tenth of what anything wrong would
+# A file whose own arithmetic is rounded cannot be nearer to PEFT than it is with no expert at all; experts add to that.
+SLACK = 5
+
+Outcome = Literal[
+    "not exported",  # the exporter refuses the model, or its file does not run
+    "file differs",  # the file computes another model than the one it was made of
+    "refused",  # by the engine, before it ran
+    "failed",  # by the engine, while it ran
+    "in part",  # some of the modules were not placed, and the engine said so
+    "exact",
+    "near",  # as near as the file itself is to the model
+    "wrong, said",
+    "wrong",  # and nothing was said
+]
+
+
+@dataclass
+class Result:
+    """One cell of the table."""
+
+    outcome: Outcome
+    why: str = ""
+    warnings: list[str] = field(default_factory=list)
+    placed: int = 0
+    adapted: int = 0
+    file: float | None = None  # largest difference of a log-probability, the file alone against the model
+    log_prob: float | None = None  # the same of the engine against PEFT, over all strategies
+    affinity: float | None = None
+    flipped: int = 0
+    choices: int = 0
+    engine: str = ""
+
+    def header(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the command line left behind."""
+
+    trace: dict[str, Any] | None
+    error: str
+    warnings: list[str]
+
+
+class Refusal(Exception):
+    """The engine said no."""
+
+
+def cli() -> Path:
+    """The built command line."""
+    path = ROOT / "dist/cli.cjs"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; npm run build makes it")
+    return path
+
+
+def engine_hash() -> str:
+    """What results are results of."""
+    return hashlib.sha256(cli().read_bytes()).hexdigest()[:16]
+
+
+def command(arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """Run ``gander``; one that goes on for longer than ``LIMIT`` is ended."""
+    try:
+        return subprocess.run(["node", cli(), *arguments], capture_output=True, text=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess([], 124, "", f"it ran for more than {LIMIT} s")
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """What a failed command said, in one line."""
+    try:
+        error = json.loads(done.stderr[done.stderr.index("{") :])["error"]
+        said = f"{error['code']}: {error['message']} {error['remedy']}"
+    except (ValueError, KeyError):
+        said = done.stderr.strip() or f"exit code {done.returncode}"
+    return " ".join(said.split())
+
+
+def inspect(pool: Path, cache: Path) -> list[str]:
+    """The warnings of ``gander inspect``, or a Refusal."""
+    done = command(["inspect", pool, "--cache", cache, "--json"])
+    if done.returncode:
+        raise Refusal(refusal(done))
+    return list(json.loads(done.stdout)["warnings"])
+
+
+def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
+    """A strategy's trace as ``expected`` has it: ``log_prob`` and, of each module, affinities and choices."""
+    trace = cache / "trace.safetensors"
+    options = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
+    done = command(["route", "--text", TEXT, *options])
+    if done.returncode:
+        raise Refusal(refusal(done))
+    with safe_open(trace, "np") as file:
+        paths = [module["path"] for module in json.loads(file.metadata()["gander-trace"])["modules"]]
+    tensors = load_file(trace)
+    result = {"log_prob": tensors["log_prob"][1:]}
+    for index, path in enumerate(paths):
+        result[f"{path}:affinity"] = tensors["affinity"][index]
+        result[f"{path}:chosen"] = tensors["chosen"][index]
+    return result
+
+
+def compare(result: Result, got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Add what differs between one run and what PEFT expects of it to ``result``."""
+
+    def largest(before: float | None, name: str) -> float:
+        # Where one has a number and the other none, they differ by more than any number.
+        off = np.abs(got[name] - expected[name])
+        unlike = np.isnan(got[name]) != np.isnan(expected[name])
+        return max(before or 0.0, float(np.where(unlike, np.inf, np.nan_to_num(off)).max()))
+
+    result.log_prob = largest(result.log_prob, "log_prob")
+    for name in expected:
+        if name.endswith(":affinity") and name in got:
+            result.affinity = largest(result.affinity, name)
+        elif name.endswith(":chosen") and name in got:
+            result.flipped += int((np.sort(got[name], -1) != np.sort(expected[name], -1)).any(-1).sum())
+            result.choices += len(got[name])
+
+
+def judged(result: Result) -> Outcome:
+    """What the numbers of a run mean."""
+    bound = max(EXACT, SLACK * (result.file or 0))
+    far = (result.log_prob or 0) > bound or (result.affinity or 0) > bound or result.placed < result.adapted
+    if far:
+        said = bool(result.warnings)
+        return ("in part" if result.placed < result.adapted else "wrong, said") if said else "wrong"
+    return "exact" if bound == EXACT else "near"
+
+
+def run_cell(cell: Path) -> Result:
+    """Run the pool of a cell by every strategy that something is expected of."""
+    about = read_json(cell / "about.json")
+    if "refused" in about or about["file"] is None:
+        return Result("not exported", about.get("refused") or about["onnxruntime"])
+    result = Result("exact", adapted=adapted_modules(cell / "pool"), file=about["file"])
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = Path(temporary)
+        try:
+            for file in sorted((cell / "expected").iterdir()):
+                got = route(cell / "pool", cache, file.name)
+                result.placed = sum(name.endswith(":affinity") for name in got)
+                compare(result, got, load_file(file))
+            result.outcome = judged(result)
+            if result.outcome == "wrong":
+                result.warnings = inspect(cell / "pool", cache)
+                result.outcome = judged(result)
+        except Refusal as error:
+            result.outcome, result.why = "refused", str(error)
+            try:
+                result.warnings = inspect(cell / "pool", cache)
+                result.outcome = "failed"
+            except Refusal as at_once:
+                result.why = str(at_once)
+    return result

@@ -1,0 +1,77 @@
+"""What PEFT computes, and what the base's file computes by itself."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from gander_training.compatibility.pool import TEXT
+from gander_training.fixtures import quiet
+from gander_training.routed import Strategy, read_expert, routed_forward
+from gander_training.tiny import build_tokenizer
+
+
+def token_ids() -> torch.Tensor:
+    """The text's tokens [1, T]."""
+    return torch.tensor([build_tokenizer().encode(TEXT).ids])
+
+
+def log_probs(logits: torch.Tensor) -> torch.Tensor:
+    """Of each token but the first given those before it [T − 1], for logits [1, T, V]."""
+    return logits[0, :-1].float().log_softmax(-1).gather(1, token_ids()[0, 1:, None])[:, 0]
+
+
+def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> None:
+    """A file a strategy, called by the engine's word for it: ``log_prob``, and where it routes also ``path:affinity``
+    [T, N], ``path:chosen`` [T, k] of each module."""
+    folder.mkdir(parents=True)
+    with torch.no_grad(), quiet():
+        save_file({"log_prob": log_probs(model(token_ids(), use_cache=False).logits)}, folder / "base")
+        for expert in ("first", "second"):
+            save_file({"log_prob": single(model, experts / expert)}, folder / f"single:{expert}")
+    if routed:
+        result = routed_forward(
+            model,
+            [read_expert(entry) for entry in sorted(experts.iterdir())],
+            token_ids(),
+            Strategy("phatgoose", 2),
+        )
+        tensors = {"log_prob": result.log_prob[1:].clone()}
+        for index, module in enumerate(result.modules):
+            tensors[f"{module.path}:affinity"] = result.affinity[index].clone()
+            tensors[f"{module.path}:chosen"] = result.chosen[index].clone()
+        save_file(tensors, folder / "phatgoose:2")
+
+
+def single(model: Any, expert: Path) -> torch.Tensor:
+    """PEFT's own log-probabilities with one adapter."""
+    from peft import PeftModel
+
+    return log_probs(PeftModel.from_pretrained(copy.deepcopy(model), str(expert))(token_ids(), use_cache=False).logits)
+
+
+def file_error(file: Path, expected: torch.Tensor) -> float:
+    """How far the file itself, run by onnxruntime, is from the model: the largest difference of a log-probability."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    ids = token_ids().numpy()
+    tokens = ids.shape[1]
+    known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": np.arange(tokens)[None]}
+    feed = {}
+    for entry in session.get_inputs():
+        if entry.name in known:
+            feed[entry.name] = known[entry.name]
+        else:
+            # [batch, heads, past, width], of which heads and width are numbers.
+            shape = [1 if axis == 0 else size if isinstance(size, int) else 0 for axis, size in enumerate(entry.shape)]
+            feed[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
+    logits = session.run(["logits"], feed)[0]
+    return float((log_probs(torch.from_numpy(logits.astype(np.float32))) - expected).abs().max())
