@@ -58,7 +58,7 @@ ARCHITECTURES = [
     Architecture("gemma", {**LLAMA, **HEAD}),
     Architecture("gemma2", {**LLAMA, **HEAD, "query_pre_attn_scalar": 16, "sliding_window": 64}),
     Architecture("gemma3_text", {**LLAMA, **HEAD, "query_pre_attn_scalar": 16, "sliding_window": 64}),
-    Architecture("phi", {**LLAMA, "tie_word_embeddings": False}),
+    Architecture("phi", {**UNGROUPED, "tie_word_embeddings": False}),
     Architecture("phi3", {**LLAMA, "original_max_position_embeddings": CONTEXT, "tie_word_embeddings": False}),
     Architecture("smollm3", {**LLAMA, "no_rope_layers": [1, 0]}),
     Architecture("granite", {**LLAMA, "embedding_multiplier": 3.0, "residual_multiplier": 0.5, "logits_scaling": 2.0}),

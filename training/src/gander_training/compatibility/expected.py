@@ -32,8 +32,7 @@ def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> Non
     folder.mkdir(parents=True)
     with torch.no_grad(), quiet():
         save_file({"log_prob": log_probs(model(token_ids(), use_cache=False).logits)}, folder / "base")
-        for expert in ("first", "second"):
-            save_file({"log_prob": single(model, experts / expert)}, folder / f"single:{expert}")
+        save_file({"log_prob": single(model, experts / "second")}, folder / "single:second")
     if routed:
         result = routed_forward(
             model,

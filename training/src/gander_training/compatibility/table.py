@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any
 
-from gander_training.compatibility.architectures import Architecture
-from gander_training.compatibility.exporters import Exporter
-from gander_training.compatibility.kinds import Kind
+from gander_training.compatibility.architectures import ARCHITECTURES, LAYERS, Architecture
+from gander_training.compatibility.engine import ROOT
+from gander_training.compatibility.exporters import EXPORTERS, Exporter
+from gander_training.compatibility.kinds import KINDS, Kind
+from gander_training.compatibility.pool import TEXT
+from gander_training.files import read_json
+from gander_training.tiny import build_tokenizer
 
 Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporter and kind
 
@@ -24,15 +29,23 @@ the weights that the file rounds to.
 | cell | means |
 | --- | --- |
 | 2e-5 | exact: every module placed, and the largest difference of a log-probability or affinity |
-| ≈ 0.02 (3 of 2,170) | the file computes in rounded arithmetic and the engine follows it; the largest difference, and how many choices are others |
+| ≈ 0.02 (file 0.01; 3 of 2,170) | as near as the file is to the model in onnxruntime with no expert; and how many choices are others |
 | 8 of 14 | modules placed; the engine says which are not |
 | refused | by `gander inspect`, before anything runs |
-| late | refused, but not by `gander inspect` |
+| late | refused when it runs, where `gander inspect` had nothing to say |
 | – | the exporter cannot make the file, or what it makes does not run in onnxruntime by itself |
 | **wrong** | differs from PEFT, and nothing is said |
 
-Letters lead to the reasons below each table.
+Letters lead to the reasons below each table. Made with {head}.
 """
+
+
+def versions() -> str:
+    """What computed: the engine's side and PEFT's."""
+    manifest = read_json(ROOT / "package.json")
+    node = manifest["dependencies"]["onnxruntime-node"]
+    own = ", ".join(f"{name} {version(name)}" for name in ("peft", "transformers", "torch", "onnxruntime"))
+    return f"Gander {manifest['version']} on onnxruntime-node {node}; {own} on the side of Python"
 
 
 def number(value: float) -> str:
@@ -59,7 +72,7 @@ def others(result: dict[str, Any]) -> str:
 
 WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "exact": lambda result: number(largest(result)),
-    "near": lambda result: f"≈ {number(largest(result))} ({others(result)})",
+    "near": lambda result: f"≈ {number(largest(result))} (file {number(result['file'])}; {others(result)})",
     "in part": lambda result: f"{result['placed']} of {result['adapted']}",
     "refused": lambda result: "refused",
     "failed": lambda result: "late",
@@ -94,11 +107,40 @@ def cell(result: dict[str, Any] | None, reasons: Reasons) -> str:
     return WORDS[result["outcome"]](result) + reasons.letter(result) if result else "not run"
 
 
+def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
+    """How often each kind of file came to what, and how far the files themselves are from their models."""
+    words = ["exact", "near", "in part", "refused", "failed", "wrong, said", "wrong", "not exported"]
+    heads = ["exact", "≈", "in part", "refused", "late", "off, said", "wrong", "–"]
+    lines = ["## In sum", "", f"| | {' | '.join(heads)} | the file itself: median, largest |", "| --- " * 10 + "|"]
+    for kind in kinds:
+        own = [result for (_, _, name), result in results.items() if name == kind.name]
+        counts = [str(sum(result["outcome"] == word for result in own)) for word in words]
+        off = sorted(result["file"] for result in own if result["file"] is not None)
+        far = f"{number(off[len(off) // 2])}, {number(off[-1])}" if off else ""
+        lines.append(f"| {kind.name} | {' | '.join(counts)} | {far} |")
+    what = [f"- {kind.name}: {kind.what}" for kind in kinds]
+    note = "The last column is of a log-probability, onnxruntime on the file with no expert against the model in PyTorch."
+    return [*lines, "", note, "", *what, ""]
+
+
+def document(results: Results) -> str:
+    """The whole file."""
+    left_out = [exporter for exporter in EXPORTERS if exporter.versions() is None]
+    lines = [INTRODUCTION.format(layers=LAYERS, tokens=len(build_tokenizer().encode(TEXT).ids), head=versions())]
+    if left_out:
+        names = ", ".join(f"{exporter.name} ({' and '.join(exporter.packages)})" for exporter in left_out)
+        lines += [f"Left out, because it was not installed: {names}.", ""]
+    lines += summary(KINDS, results)
+    for exporter in EXPORTERS:
+        if exporter not in left_out:
+            lines += section(exporter, ARCHITECTURES, KINDS, results)
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def section(exporter: Exporter, rows: Sequence[Architecture], kinds: Sequence[Kind], results: Results) -> list[str]:
     """An exporter's table."""
     reasons = Reasons()
-    versions = exporter.versions()
-    head = ", ".join(f"{name} {version}" for name, version in versions.items()) if versions else "not installed"
+    head = ", ".join(f"{name} {number}" for name, number in (exporter.versions() or {}).items())
     lines = [f"## {exporter.name}", "", f"{head}.", ""]
     lines += ["| | " + " | ".join(kind.name for kind in kinds) + " |", "| --- " * (len(kinds) + 1) + "|"]
     for row in rows:
