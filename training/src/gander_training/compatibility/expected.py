@@ -54,8 +54,11 @@ def single(model: Any, expert: Path) -> torch.Tensor:
     return log_probs(PeftModel.from_pretrained(copy.deepcopy(model), str(expert))(token_ids(), use_cache=False).logits)
 
 
-def file_error(file: Path, expected: torch.Tensor) -> float:
-    """How far the file itself, run by onnxruntime, is from the model: the largest difference of a log-probability."""
+def file_error(file: Path, expected: torch.Tensor, head_width: int) -> float:
+    """How far the file itself, run by onnxruntime, is from the model: the largest difference of a log-probability.
+
+    ``head_width`` of keys and values, where the file does not tell it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -69,8 +72,8 @@ def file_error(file: Path, expected: torch.Tensor) -> float:
         if entry.name in known:
             feed[entry.name] = known[entry.name]
         else:
-            # [batch, heads, past, width], of which heads and width are numbers.
-            shape = [1 if axis == 0 else size if isinstance(size, int) else 0 for axis, size in enumerate(entry.shape)]
+            _, heads, _, width = entry.shape  # onnxruntime-genai gives the width a name
+            shape = (1, heads, 0, width if isinstance(width, int) else head_width)
             feed[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
     logits = session.run(["logits"], feed)[0]
     return float((log_probs(torch.from_numpy(logits.astype(np.float32))) - expected).abs().max())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import runpy
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -78,16 +79,19 @@ def torchscript(source: Path, target: Path, _: str) -> None:
 
 
 def genai(source: Path, target: Path, precision: str) -> None:
-    """onnxruntime-genai's model builder for the CPU, a script that finds its own modules beside itself."""
+    """onnxruntime-genai's model builder for the CPU: a script, run as its command line is."""
     import onnxruntime_genai
 
-    sys.path.insert(0, str(Path(onnxruntime_genai.__file__).parent / "models"))
-    import builder
-
+    script = Path(onnxruntime_genai.__file__).parent / "models/builder.py"
     cache = target / "cache"
+    options = ["-i", source, "-o", target, "-p", precision, "-e", "cpu", "-c", cache]
+    before = sys.argv, sys.path[:]
+    sys.argv = [str(script), *map(str, options)]
+    sys.path.insert(0, str(script.parent))
     try:
-        builder.create_model(None, str(source), str(target), precision, "cpu", str(cache))
+        runpy.run_path(str(script), run_name="__main__")
     finally:
+        sys.argv, sys.path[:] = before
         shutil.rmtree(cache, ignore_errors=True)
 
 

@@ -62,7 +62,7 @@ def optimised(source: Path, target: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(target)
-    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(onnx.load(source).SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 KINDS = [

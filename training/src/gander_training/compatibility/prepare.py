@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from gander_training.compatibility import architectures, exporters, kinds
-from gander_training.compatibility.architectures import Architecture
+from gander_training.compatibility.architectures import HEADS, WIDTH, Architecture
 from gander_training.compatibility.expected import file_error, write_expected
 from gander_training.compatibility.exporters import Exporter
 from gander_training.compatibility.kinds import Kind
@@ -62,7 +62,8 @@ class Bench:
             shutil.copytree(self.shared / "expected", target / "expected")
         try:
             with quiet():
-                return {"file": file_error(base / "model.onnx", load_file(target / "expected/base")["log_prob"])}
+                expected = load_file(target / "expected/base")["log_prob"]
+                return {"file": file_error(base / "model.onnx", expected, WIDTH // HEADS)}
         except Exception as error:  # onnxruntime's own classes share no other base
             return {"file": None, "onnxruntime": one_line(error)}
 
@@ -98,7 +99,7 @@ def prepare(folder: Path, architecture: str, exporter: str, wanted: list[str]) -
                 try:
                     write_file(bench, by, kind, Path(temporary, "exports"), made)
                     about = bench.write_cell(target, made / "model.onnx", kind)
-                except Exception as error:  # an exporter throws whatever it likes
+                except (Exception, SystemExit) as error:  # an exporter throws whatever it likes
                     shutil.rmtree(target)
                     target.mkdir()
                     about = {"refused": one_line(error)}
