@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { GanderError } from '../shared/errors.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
@@ -73,8 +73,9 @@ export function readPool(folder: string): Pool {
         experts.push(expert);
         warnings.push(...strayVectors(expert));
       } catch (error) {
-        leftOut.set(id, GanderError.from(error));
-        warnings.push(leftOutText(`Expert "${id}"`, GanderError.from(error)));
+        const why = GanderError.from(error);
+        leftOut.set(id, why);
+        warnings.push(`${leftOutText(`Expert "${id}"`, why)} ${why.remedy}`);
       }
     }
     if (experts.length === 0) {
@@ -88,7 +89,8 @@ export function readPool(folder: string): Pool {
       try {
         return read?.();
       } catch (error) {
-        warnings.push(leftOutText(what, GanderError.from(error)));
+        const why = GanderError.from(error);
+        warnings.push(`${leftOutText(what, why)} ${why.remedy}`);
         return undefined;
       }
     };
@@ -121,8 +123,9 @@ export function readPool(folder: string): Pool {
   });
 }
 
-export function leftOutText(what: string, { message, remedy }: GanderError): string {
-  return `${what} is left out: ${/[.!?]$/.test(message) ? message : `${message}.`} ${remedy}`;
+/** One sentence on what was left out and why; the remedy is not in it. */
+export function leftOutText(what: string, { message }: ErrorData): string {
+  return `${what} is left out: ${/[.!?]$/.test(message) ? message : `${message}.`}`;
 }
 
 /** Gates and mean inputs that belong to no module of the expert's: it would never be chosen, and nobody would know why. */
