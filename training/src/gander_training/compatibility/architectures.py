@@ -45,8 +45,13 @@ class Architecture:
 
     @property
     def name(self) -> str:
-        """The row of the table, also the name of a folder."""
+        """What it is asked for by; the name of a folder."""
         return f"{self.type}-{self.note}" if self.note else self.type
+
+    @property
+    def title(self) -> str:
+        """The head of its row."""
+        return f"{self.type}, {self.note}" if self.note else self.type
 
 
 ARCHITECTURES = [

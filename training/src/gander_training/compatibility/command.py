@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
         cell = cell_folder(args.folder, architecture, exporter, kind)
         if result_of(cell) is None:
             built = engine_hash()
-            write_json(cell / "result.json", {**run_cell(cell).header(), "engine": built})
+            write_json(cell / "result.json", {**asdict(run_cell(cell)), "engine": built})
     results: Results = {}
     for architecture, exporter, kind in product(ARCHITECTURES, EXPORTERS, KINDS):
         if result := result_of(cell_folder(args.folder, architecture, exporter, kind)):

@@ -7,7 +7,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ from gander_training.files import read_json
 ROOT = Path(__file__).parents[4]
 LIMIT = 300  # seconds a run: of minutes it says nothing
 EXACT = 1e-3  # nats, and of an affinity: a hundred times what float32 leaves, a tenth of what anything wrong would
-STRATEGIES = ("phatgoose:2", "single:second")
 # A file whose own arithmetic is rounded cannot be nearer to PEFT than it is with no expert at all; experts add to that.
 SLACK = 5
 
@@ -39,6 +38,20 @@ Outcome = Literal[
 
 
 @dataclass
+class Difference:
+    """How far two runs are from each other: the largest difference of each, and the choices that are others."""
+
+    log_prob: float
+    affinity: float
+    flipped: int
+    choices: int
+
+    def largest(self) -> float:
+        """Of the numbers."""
+        return max(self.log_prob, self.affinity)
+
+
+@dataclass
 class Result:
     """One cell of the table."""
 
@@ -48,14 +61,8 @@ class Result:
     placed: int = 0
     adapted: int = 0
     file: float | None = None  # largest difference of a log-probability, the file alone against the model
-    log_prob: float | None = None  # the same of the engine against PEFT, over all strategies
-    affinity: float | None = None
-    flipped: int = 0
-    choices: int = 0
-
-    def header(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+    off: Difference | None = None  # the engine against PEFT
+    unrounded: Difference | None = None  # the same against PEFT on the model before its weights were rounded
 
 
 class Refusal(Exception):
@@ -118,36 +125,38 @@ def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
     return result
 
 
-def compare(result: Result, got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    """Add what differs between one run and what PEFT expects of it to ``result``."""
+def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Difference:
+    """What differs between a run and what is expected of it, over the modules that both have."""
 
-    def largest(before: float | None, name: str) -> float:
+    def largest(name: str) -> float:
         # Where one has a number and the other none, they differ by more than any number.
         off = np.abs(got[name] - expected[name])
         unlike = np.isnan(got[name]) != np.isnan(expected[name])
-        return max(before or 0.0, float(np.where(unlike, np.inf, np.nan_to_num(off)).max()))
+        return float(np.where(unlike, np.inf, np.nan_to_num(off)).max())
 
-    result.log_prob = largest(result.log_prob, "log_prob")
-    for name in expected:
-        if name.endswith(":affinity") and name in got:
-            result.affinity = largest(result.affinity, name)
-        elif name.endswith(":chosen") and name in got:
-            result.flipped += int((np.sort(got[name], -1) != np.sort(expected[name], -1)).any(-1).sum())
-            result.choices += len(got[name])
+    both = got.keys() & expected.keys()
+    chosen = [name for name in both if name.endswith(":chosen")]
+    return Difference(
+        largest("log_prob"),
+        max((largest(name) for name in both if name.endswith(":affinity")), default=0.0),
+        sum(int((np.sort(got[name]) != np.sort(expected[name])).any(-1).sum()) for name in chosen),
+        sum(len(got[name]) for name in chosen),
+    )
 
 
 def judged(result: Result) -> Outcome:
     """What the numbers of a run mean."""
-    bound = max(EXACT, SLACK * (result.file or 0))
-    far = (result.log_prob or 0) > bound or (result.affinity or 0) > bound or result.placed < result.adapted
-    if far:
-        said = bool(result.warnings)
-        return ("in part" if result.placed < result.adapted else "wrong, said") if said else "wrong"
-    return "exact" if bound == EXACT else "near"
+    assert result.off is not None and result.file is not None
+    bound = max(EXACT, SLACK * result.file)
+    if result.placed < result.adapted:
+        return "in part" if result.warnings else "wrong"
+    if result.off.largest() > bound:
+        return "wrong, said" if result.warnings else "wrong"
+    return "exact" if result.off.largest() <= EXACT else "near"
 
 
 def run_cell(cell: Path) -> Result:
-    """Run the pool of a cell by every strategy that something is expected of."""
+    """Run the pool of a cell and judge it."""
     about = read_json(cell / "about.json")
     if "refused" in about or about["file"] is None:
         return Result("not exported", about.get("refused") or about["onnxruntime"])
@@ -155,10 +164,11 @@ def run_cell(cell: Path) -> Result:
     with tempfile.TemporaryDirectory() as temporary:
         cache = Path(temporary)
         try:
-            for strategy in (name for name in STRATEGIES if (cell / "expected" / name).exists()):
-                got = route(cell / "pool", cache, strategy)
-                result.placed = sum(name.endswith(":affinity") for name in got)
-                compare(result, got, load_file(cell / "expected" / strategy))
+            expected = next(file for file in (cell / "expected").iterdir() if file.name != "base")
+            got = route(cell / "pool", cache, expected.name)
+            result.placed = sum(name.endswith(":affinity") for name in got)
+            result.off = compare(got, load_file(expected))
+            result.unrounded = compare(got, load_file(cell / "unrounded" / expected.name))
             result.outcome = judged(result)
             if result.outcome == "wrong":
                 result.warnings = inspect(cell / "pool", cache)

@@ -11,9 +11,12 @@ import torch
 from safetensors.torch import save_file
 
 from gander_training.compatibility.pool import TEXT
+from gander_training.errors import UserError
 from gander_training.fixtures import quiet
 from gander_training.routed import Strategy, read_expert, routed_forward
 from gander_training.tiny import build_tokenizer
+
+ONE = "second"  # the expert that PEFT runs alone
 
 
 def token_ids() -> torch.Tensor:
@@ -27,24 +30,25 @@ def log_probs(logits: torch.Tensor) -> torch.Tensor:
 
 
 def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> None:
-    """A file a strategy, called by the engine's word for it: ``log_prob``, and where it routes also ``path:affinity``
-    [T, N], ``path:chosen`` [T, k] of each module."""
+    """``base`` and a file called by the engine's word for a strategy: ``log_prob``, and if it routes also, of each
+    module, ``path:affinity`` [T, N] and ``path:chosen`` [T, k]."""
     folder.mkdir(parents=True)
     with torch.no_grad(), quiet():
         save_file({"log_prob": log_probs(model(token_ids(), use_cache=False).logits)}, folder / "base")
-        save_file({"log_prob": single(model, experts / "second")}, folder / "single:second")
-    if routed:
-        result = routed_forward(
-            model,
-            [read_expert(entry) for entry in sorted(experts.iterdir())],
-            token_ids(),
-            Strategy("phatgoose", 2),
-        )
-        tensors = {"log_prob": result.log_prob[1:].clone()}
-        for index, module in enumerate(result.modules):
-            tensors[f"{module.path}:affinity"] = result.affinity[index].clone()
-            tensors[f"{module.path}:chosen"] = result.chosen[index].clone()
-        save_file(tensors, folder / "phatgoose:2")
+        peft = single(model, experts / ONE)
+    if not routed:
+        save_file({"log_prob": peft}, folder / f"single:{ONE}")
+        return
+    pool = [read_expert(entry) for entry in sorted(experts.iterdir())]
+    own = routed_forward(model, pool, token_ids(), Strategy("single", expert=ONE))
+    if (off := float((own.log_prob[1:] - peft).abs().max())) > 1e-3:
+        raise UserError(f"the forward pass that stands for PEFT is {off} from it")
+    result = routed_forward(model, pool, token_ids(), Strategy("phatgoose", 2))
+    tensors = {"log_prob": result.log_prob[1:].clone()}
+    for index, module in enumerate(result.modules):
+        tensors[f"{module.path}:affinity"] = result.affinity[index].clone()
+        tensors[f"{module.path}:chosen"] = result.chosen[index].clone()
+    save_file(tensors, folder / "phatgoose:2")
 
 
 def single(model: Any, expert: Path) -> torch.Tensor:

@@ -16,7 +16,6 @@ from gander_training.compatibility.expected import file_error, write_expected
 from gander_training.compatibility.exporters import Exporter
 from gander_training.compatibility.kinds import Kind
 from gander_training.compatibility.pool import write_experts, write_manifest, write_source
-from gander_training.compatibility.rounded import put_back
 from gander_training.files import whole_folder
 from gander_training.fixtures import quiet
 from gander_training.tiny import write_json
@@ -54,12 +53,13 @@ class Bench:
         for name in ("config.json", "tokenizer.json"):
             shutil.copyfile(self.shared / "source" / name, base / name)
         write_manifest(self.architecture, target / "pool")
-        if kind.rounded:
+        if kind.weights:
             model = architectures.build(self.architecture)
-            put_back(model, base / "model.onnx")
+            kind.weights(model, base / "model.onnx")
             write_expected(model, self.shared / "experts", self.architecture.routed, target / "expected")
         else:
             shutil.copytree(self.shared / "expected", target / "expected")
+        shutil.copytree(self.shared / "expected", target / "unrounded")
         try:
             with quiet():
                 expected = load_file(target / "expected/base")["log_prob"]

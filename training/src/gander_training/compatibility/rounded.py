@@ -22,13 +22,20 @@ ALIKE = 0.3  # of a row's length: four bits of a normal weight are off by about 
 
 
 def put_back(model: nn.Module, file: Path) -> None:
-    """Give ``model``'s linear layers the weights of ``file``; a weight of the file that is nobody's is a UserError."""
+    """Give ``model``'s layers the weights of ``file``; a weight of the file that is nobody's is a UserError."""
     untie(model)
-    layers = [layer for layer in model.modules() if hasattr(layer, "weight") and layer.weight.ndim == 2]
-    for name, weight in file_weights(onnx.load(file)):
+    layers = [layer for layer in model.modules() if isinstance(getattr(layer, "weight", None), Tensor)]
+    matrices = [layer for layer in layers if layer.weight.ndim == 2]
+    for name, looks_up, weight in file_weights(onnx.load(file)):
         # A packed matrix is several of the model's, or a part of one that the model keeps packed.
-        if sum(place(layer, weight) for layer in layers if not isinstance(layer, nn.Embedding)) != weight.shape[0]:
+        rows = sum(place(layer, weight) for layer in matrices if isinstance(layer, nn.Embedding) == looks_up)
+        if rows != weight.shape[0]:
             raise UserError(f"{name} of the file resembles no weight of the model")
+
+
+def halve(model: nn.Module, _: Path) -> None:
+    """Round all of ``model``'s numbers, buffers too, to float16."""
+    model.half().float()
 
 
 def untie(model: Any) -> None:
@@ -37,14 +44,22 @@ def untie(model: Any) -> None:
     head.weight = nn.Parameter(head.weight.detach().clone())
 
 
-def file_weights(model: onnx.ModelProto) -> Iterator[tuple[str, Tensor]]:
-    """Each MatMulNBits' name and weight [d_out, d_in], F32."""
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+def file_weights(model: onnx.ModelProto) -> Iterator[tuple[str, bool, Tensor]]:
+    """Each rounded weight's node, whether that looks rows up instead of multiplying, and the weight [rows, d_in], F32."""
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
+        if node.op_type == "Reshape" and node.input[0] in tensors:
+            tensors[node.output[0]] = tensors[node.input[0]]
+    for node in model.graph.node:
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         if node.op_type == "MatMulNBits":
-            values = [numpy_helper.to_array(tensors[name]) if name else None for name in node.input[1:4]]
-            attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-            yield node.name, dequantised(*values, **attributes)
+            codes, scales, zeros = (tensors.get(name) for name in (*node.input[1:4], "")[:3])
+            yield node.name, False, dequantised(codes, scales, zeros, **attributes)
+        elif node.op_type == "GatherBlockQuantized":
+            scales = tensors[node.input[2]]
+            sizes = {"N": scales.shape[0], "K": scales.shape[1] * attributes["block_size"]}
+            zeros = tensors[node.input[3]] if len(node.input) > 3 else None
+            yield node.name, True, dequantised(tensors[node.input[0]], scales, zeros, **sizes, **attributes)
 
 
 def dequantised(

@@ -22,9 +22,9 @@ INTRODUCTION = """# Which bases run
 Written by `gander-training compatibility` ([training/README.md](../training/README.md)); not by hand.
 
 Each cell is a model of {layers} layers with random weights, exported, made a file of one kind, and run by the engine with
-three LoRA adapters that PEFT saved, on {tokens} tokens. Its log-probabilities with one adapter are held to PEFT's, and its
-log-probabilities, affinities and choices under phatgoose to a plain PyTorch forward pass. A quantised file is held to PEFT on
-the weights that the file rounds to.
+three LoRA adapters that PEFT saved, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are
+held to a plain PyTorch forward pass, and that, with one adapter, to PEFT. A file of rounded weights is held to a model of
+the same rounded weights; one of half precision to the float32 model.
 
 | cell | means |
 | --- | --- |
@@ -37,6 +37,14 @@ the weights that the file rounds to.
 | **wrong** | differs from PEFT, and nothing is said |
 
 Letters lead to the reasons below each table. Made with {head}.
+"""
+
+ROUNDING = """## What rounding costs
+
+The same runs against PEFT on the float32 model, before its weights were rounded: median and largest difference over all
+architectures and exporters. These models are random, and their experts change a module's output by half: where another
+expert is chosen, a log-probability moves as it would not in a trained model. The last column is what onnxruntime's own
+arithmetic costs: the largest difference of a log-probability between the file, with no expert, and a model of its weights.
 """
 
 
@@ -62,12 +70,12 @@ def reason(text: str) -> str:
 
 def largest(result: dict[str, Any]) -> float:
     """The largest difference of a cell."""
-    return max(result["log_prob"] or 0.0, result["affinity"] or 0.0)
+    return max(result["off"]["log_prob"], result["off"]["affinity"])
 
 
 def others(result: dict[str, Any]) -> str:
     """How many choices are others."""
-    return f"{result['flipped']:,} of {result['choices']:,}"
+    return f"{result['off']['flipped']:,} of {result['off']['choices']:,}"
 
 
 WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -107,20 +115,36 @@ def cell(result: dict[str, Any] | None, reasons: Reasons) -> str:
     return WORDS[result["outcome"]](result) + reasons.letter(result) if result else "not run"
 
 
+def spread(values: Sequence[float]) -> str:
+    """Median and largest."""
+    ranked = sorted(values)
+    return f"{number(ranked[len(ranked) // 2])}, {number(ranked[-1])}" if ranked else ""
+
+
 def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
-    """How often each kind of file came to what, and how far the files themselves are from their models."""
+    """How often each kind of file came to what."""
     words = ["exact", "near", "in part", "refused", "failed", "wrong, said", "wrong", "not exported"]
     heads = ["exact", "≈", "in part", "refused", "late", "off, said", "wrong", "–"]
-    lines = ["## In sum", "", f"| | {' | '.join(heads)} | the file itself: median, largest |", "| --- " * 10 + "|"]
+    lines = ["## In sum", "", f"| | {' | '.join(heads)} | what it is |", "| --- " * 10 + "|"]
     for kind in kinds:
         own = [result for (_, _, name), result in results.items() if name == kind.name]
         counts = [str(sum(result["outcome"] == word for result in own)) for word in words]
-        off = sorted(result["file"] for result in own if result["file"] is not None)
-        far = f"{number(off[len(off) // 2])}, {number(off[-1])}" if off else ""
-        lines.append(f"| {kind.name} | {' | '.join(counts)} | {far} |")
-    what = [f"- {kind.name}: {kind.what}" for kind in kinds]
-    note = "The last column is of a log-probability, onnxruntime on the file with no expert against the model in PyTorch."
-    return [*lines, "", note, "", *what, ""]
+        lines.append(f"| {kind.name} | {' | '.join(counts)} | {kind.what} |")
+    return [*lines, ""]
+
+
+def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
+    """How far rounded files are from the float32 model: in onnxruntime by themselves, and routed by the engine."""
+    lines = [ROUNDING, "| | log-probability | affinity | choices that are others | the file by itself |", "| --- " * 5 + "|"]
+    for kind in kinds:
+        own = [result for (_, _, name), result in results.items() if name == kind.name and result["unrounded"]]
+        if kind.weights is None or not own:
+            continue
+        log_prob, affinity = (spread([result["unrounded"][key] for result in own]) for key in ("log_prob", "affinity"))
+        flipped, choices = (sum(result["unrounded"][key] for result in own) for key in ("flipped", "choices"))
+        file = spread([result["file"] for result in own])
+        lines.append(f"| {kind.name} | {log_prob} | {affinity} | {flipped:,} of {choices:,} | {file} |")
+    return [*lines, ""]
 
 
 def document(results: Results) -> str:
@@ -130,7 +154,7 @@ def document(results: Results) -> str:
     if left_out:
         names = ", ".join(f"{exporter.name} ({' and '.join(exporter.packages)})" for exporter in left_out)
         lines += [f"Left out, because it was not installed: {names}.", ""]
-    lines += summary(KINDS, results)
+    lines += summary(KINDS, results) + rounding(KINDS, results)
     for exporter in EXPORTERS:
         if exporter not in left_out:
             lines += section(exporter, ARCHITECTURES, KINDS, results)
@@ -145,5 +169,5 @@ def section(exporter: Exporter, rows: Sequence[Architecture], kinds: Sequence[Ki
     lines += ["| | " + " | ".join(kind.name for kind in kinds) + " |", "| --- " * (len(kinds) + 1) + "|"]
     for row in rows:
         texts = [cell(results.get((row.name, exporter.name, kind.name)), reasons) for kind in kinds]
-        lines.append(f"| {row.name.replace('-', ', ')} | " + " | ".join(texts) + " |")
+        lines.append(f"| {row.title} | " + " | ".join(texts) + " |")
     return [*lines, "", *reasons.lines(), ""]
