@@ -38,6 +38,7 @@ import { removeGuards } from '../graph/guards.js';
 import { settlePast } from '../graph/past.js';
 import type { Product } from '../graph/products.js';
 import { declareSingle } from '../graph/single.js';
+import { unfuse } from '../graph/unfuse.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
 import { dense } from '../graph/dense.js';
@@ -250,6 +251,7 @@ function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halv
       'The base model gives no "logits"',
       'Export it as a causal language model with past keys and values.',
     );
+  unfuse(model.graph);
   settlePast(model.graph);
   return { model, halves: declareSingle(model) };
 }
@@ -360,7 +362,7 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     const misfit = () =>
       invalidBase(
         `The tensor "${tensor.name.slice(0, 80)}" is not where or not as large as it says`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or export the base anew.',
       );
     if (!external) {
       if (!holdsWhatItDeclares(tensor)) throw misfit();
@@ -508,7 +510,7 @@ function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
   const fd = openSync(path.join(folder, external.location), 'r');
   try {
     if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length)
-      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again.');
+      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again, or export the base anew.');
   } finally {
     closeSync(fd);
   }

@@ -32,6 +32,7 @@ const unplaceable: Readonly<Record<string, string>> = {
   QGemm: 'multiplies in 8 bits',
   QAttention: 'multiplies in 8 bits',
   FusedGemm: 'has the activation in it',
+  FusedMatMul: 'has a factor in it, of its input or of what it gives',
   MatMulBnb4: 'has weights of a kind that Gander does not know',
 };
 
@@ -48,7 +49,7 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
   for (const product of products) {
     const [weights, scopes, metadata] = byName;
     weights.add(weightPath(product.weight), product);
-    scopes.add(scopePath(product.node.name), product);
+    scopes.add(fusedScope(product.node.name), product);
     const scope = metadataScope(product.node);
     if (scope !== undefined) metadata.add(scope, product);
   }
@@ -137,10 +138,13 @@ function siteByFlow(path: string, { layers, head }: Followed): Site | undefined 
 }
 
 function whyMissing(graph: GraphProto, path: string): string {
-  const quantised = graph.node.filter(({ opType }) => Object.hasOwn(unplaceable, opType));
-  const n = quantised.find(({ name }) => agree(scopeKey(scopePath(name)), scopeKey(path))) ?? quantised[0];
+  const fused = graph.node.filter(({ opType }) => Object.hasOwn(unplaceable, opType));
+  // A scope of attention's own has products of activations, too, in which nothing is to be found.
+  const n =
+    fused.find(({ name }) => agree(scopeKey(fusedScope(name)), scopeKey(path))) ??
+    fused.find(({ opType }) => opType !== 'FusedMatMul');
   if (n)
-    return `the graph multiplies by ${n.opType}, which ${unplaceable[n.opType]}; export with float weights, or with weights alone in 4 or 8 bits (MatMulNBits)`;
+    return `the graph multiplies by ${n.opType}, which ${unplaceable[n.opType]}; export with float weights and not optimised, or with weights alone in 4 or 8 bits (MatMulNBits)`;
   return `looked for an initializer "${path}.weight", a node "/${path.replaceAll('.', '/').replace(/(layers|h)\/(\d+)/, '$1.$2')}/MatMul", torch.onnx metadata "${path}", and for what flows into the keys and values`;
 }
 
@@ -189,6 +193,11 @@ function weightPath(weight: string): string {
 
 function scopePath(nodeName: string): string {
   return nodeName.split('/').filter(Boolean).slice(0, -1).join('.');
+}
+
+/** onnxruntime's optimiser appends what it fused: `/…/c_proj/MatMul/MatMulScaleFusion/`. */
+function fusedScope(nodeName: string): string {
+  return scopePath(nodeName.replace(/(?:\/+\w*Fusion)+\/*$/, ''));
 }
 
 /** The newest module scope of `pkg.torch.onnx.name_scopes`, a Python list of strings, whose last item is the operator. */

@@ -14,6 +14,8 @@ export interface Product {
   readonly weight: string;
   /** Whether the weight lies as [dOut, dIn]. */
   readonly flipped: boolean;
+  /** Whether what it gives has two axes [T, dOut] and not three: a Gemm, or a MatMul of such an input. */
+  readonly flat: boolean;
   /** Name of the bias that the node itself adds, which is no part of W u. */
   readonly bias?: string;
 }
@@ -22,12 +24,20 @@ export interface Product {
 export interface Index {
   readonly producers: ReadonlyMap<string, NodeProto>;
   readonly initializers: ReadonlyMap<string, TensorProto>;
+  /** Axes of values whose shape is declared. */
+  readonly axes: ReadonlyMap<string, number>;
 }
 
 export function indexOf(graph: GraphProto): Index {
   return {
     producers: new Map(graph.node.flatMap((n) => n.output.filter(Boolean).map((output) => [output, n]))),
     initializers: new Map(graph.initializer.map((t) => [t.name, t])),
+    axes: new Map(
+      [...graph.input, ...graph.valueInfo, ...graph.output].flatMap(({ name, type }) => {
+        const shape = type?.value.case === 'tensorType' ? type.value.value.shape : undefined;
+        return shape ? [[name, shape.dim.length]] : [];
+      }),
+    ),
   };
 }
 
@@ -50,7 +60,42 @@ function productOf(n: NodeProto, index: Index): Product | undefined {
   const reshape = n.opType === 'Gemm' ? index.producers.get(raw) : undefined;
   const input = reshape?.opType === 'Reshape' && reshape.input[0] ? reshape.input[0] : raw;
   const bias = n.opType === 'Gemm' ? n.input[2] : n.opType === 'MatMulNBits' ? n.input[5] : undefined;
-  return { node: n, input, output: n.output[0], ...found, ...(bias && { bias }) };
+  const flat = n.opType === 'Gemm' || axesOf(raw, index) === 2;
+  return { node: n, input, output: n.output[0], flat, ...found, ...(bias && { bias }) };
+}
+
+/** How many axes a value has, as far as it is told near by. */
+function axesOf(value: string, { producers, initializers, axes }: Index): number | undefined {
+  let name = value;
+  for (let steps = 0; steps < 32; steps++) {
+    const told = axes.get(name);
+    if (told !== undefined) return told;
+    const n = producers.get(name);
+    if (n?.opType === 'Gemm') return 2;
+    if (n?.opType === 'Reshape') return lengthOf(n.input[1] ?? '', { producers, initializers, axes });
+    if (!n || !keepers.has(n.opType)) return undefined;
+    // A weight or a number beside the activation has no more axes than it.
+    name = n.input.find((input) => !initializers.has(input) && producers.get(input)?.opType !== 'Constant') ?? '';
+  }
+  return undefined;
+}
+
+/** Operators that give as many axes as they take. */
+const keepers = new Set([
+  ...['Add', 'Sub', 'Mul', 'Div', 'Cast', 'Identity', 'Relu', 'Sigmoid', 'Tanh', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu'],
+  ...['QuickGelu', 'Softmax', 'Pow', 'Sqrt', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization'],
+  ...['SkipLayerNormalization', 'SkipSimplifiedLayerNormalization', 'MatMul', 'FusedMatMul', 'MatMulNBits'],
+]);
+
+/** Numbers in a list, such as a shape that something is brought into. */
+function lengthOf(value: string, { producers, initializers, axes }: Index): number | undefined {
+  const n = producers.get(value);
+  const dims = initializers.get(value)?.dims ?? constantDims(n);
+  if (dims) return dims.length === 1 ? Number(dims[0]) : undefined;
+  if (n?.opType === 'Unsqueeze') return 1;
+  if (n?.opType !== 'Concat') return undefined;
+  const lengths = n.input.map((input) => lengthOf(input, { producers, initializers, axes }));
+  return lengths.every((length) => length !== undefined) ? lengths.reduce((sum, length) => sum + length, 0) : undefined;
 }
 
 /** Whether it is u·W and nothing else: no factor, and u as it is. */

@@ -42,9 +42,9 @@ export function seamsOf(builder: Builder, { sites }: Group, i: number): Seam[] {
 }
 
 function alone(builder: Builder, product: Product, i: number, j: number): Seam {
-  const [y, sum] = [own('y', i, j), isFlat(product) ? product.output : own('sum', i, j)];
+  const [y, sum] = [own('y', i, j), product.flat ? product.output : own('sum', i, j)];
   rename(product, y, i);
-  if (!isFlat(product)) builder.declare({ [sum]: [tokens, product.dOut] });
+  if (!product.flat) builder.declare({ [sum]: [tokens, product.dOut] });
   return {
     after: product.node,
     open: [],
@@ -87,7 +87,7 @@ function cut(
     builder.declare({ [before[part]!]: [tokens, width], [after[part]!]: [tokens, width] }),
   );
   const biases = before.map((name) => `${name}.bias`);
-  const together = isFlat(product) ? product.output : `${whole}.sum`;
+  const together = product.flat ? product.output : `${whole}.sum`;
   return {
     after: product.node,
     open: [
@@ -112,7 +112,7 @@ function joined(builder: Builder, { products, dOut }: Site, i: number, j: number
     rename(product, parts[part]!, i);
     builder.declare({ [parts[part]!]: [tokens, product.dOut] });
   });
-  const sums = products.map((product, part) => (isFlat(product) ? product.output : `${parts[part]}.sum`));
+  const sums = products.map((product, part) => (product.flat ? product.output : `${parts[part]}.sum`));
   const biases = products.flatMap(({ bias }) => bias ?? []);
   const at = (product: Product) => builder.graph.node.indexOf(product.node);
   return {
@@ -131,17 +131,13 @@ function joined(builder: Builder, { products, dOut }: Site, i: number, j: number
 
 const own = (what: string, i: number, j: number) => `gander.${what}.${i}.${j}`;
 
-/** A Gemm has two axes already, and its own way to them. */
-function isFlat({ node: { opType } }: Product): boolean {
-  return opType === 'Gemm';
-}
-
 function rename(product: Product, output: string, i: number): void {
-  if (!isFlat(product)) product.node.input[0] = `gander.u.${i}`;
+  // What has two axes already has its own way to them.
+  if (!product.flat) product.node.input[0] = `gander.u.${i}`;
   product.node.output[0] = output;
 }
 
 /** What a product gave, of [T, dOut]. */
 function restored(builder: Builder, product: Product, value: string): NodeProto[] {
-  return isFlat(product) ? [] : [node('Reshape', [value, builder.shape([1, -1, product.dOut])], [product.output])];
+  return product.flat ? [] : [node('Reshape', [value, builder.shape([1, -1, product.dOut])], [product.output])];
 }
