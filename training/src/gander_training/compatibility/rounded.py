@@ -15,6 +15,7 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from gander_training.errors import UserError
 
@@ -87,7 +88,7 @@ def dequantised(
 
 def place(layer: Any, found: Tensor) -> int:
     """Write the rows of ``found`` that are ``layer``'s into it; how many they are."""
-    own = layer.weight.data if isinstance(layer, nn.Linear) else layer.weight.data.T
+    own = layer.weight.data.T if isinstance(layer, Conv1D) else layer.weight.data
     if own.shape[1] != found.shape[1]:
         return 0
     nearest = torch.cdist(own, found)
