@@ -35,9 +35,7 @@ LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.we
 # What PEFT may add to LoRA and this file does not compute.
 UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_to_save": None}
 
-StrategyName = Literal[
-    "base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"
-]
+StrategyName = Literal["base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"]
 ROUTED = ("phatgoose", "average-activation", "arrow")
 
 

@@ -114,8 +114,8 @@ def inspect(pool: Path, cache: Path) -> list[str]:
 def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
     """A strategy's trace as ``expected`` has it: ``log_prob`` and, of each module, affinities and choices."""
     trace = cache / "trace.safetensors"
-    options: list[str | Path] = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
-    done = command(["route", "--text", TEXT, *options])
+    named = {"pool": pool, "cache": cache, "strategy": strategy, "trace": trace, "threads": "1", "text": TEXT}
+    done = command(["route", "--json", *(word for name, value in named.items() for word in (f"--{name}", value))])
     if done.returncode:
         raise Refusal(refusal(done))
     with safe_open(trace, "np") as file:
