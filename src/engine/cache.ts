@@ -111,7 +111,8 @@ export class Cache {
     const temporary = `${folder}.${owner}.tmp`;
     try {
       remove(temporary);
-      mkdirSync(temporary);
+      // The whole folder may have gone.
+      mkdirSync(temporary, { recursive: true });
       make(temporary);
       const sealed = this.#put(temporary, folder, seal(temporary));
       this.#prune(key);
