@@ -45,7 +45,7 @@ export class Cache {
     readonly keep = 4,
   ) {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
     } catch (cause) {
       throw this.#trouble(cause);
     }
@@ -112,7 +112,7 @@ export class Cache {
     try {
       remove(temporary);
       // The whole folder may have gone.
-      mkdirSync(temporary, { recursive: true });
+      makeFolder(temporary);
       make(temporary);
       const sealed = this.#put(temporary, folder, seal(temporary));
       this.#prune(key);
@@ -206,6 +206,18 @@ const thisHost = hostname().replace(/[^\w-]/g, '_');
 const owner = `${thisHost}-${process.pid}`;
 
 const leftover = /^(?:[0-9a-f]{32}(?:\.old)?|hashes\.json)\.([\w-]+)-(\d+)\.tmp$/;
+
+/** `recursive` of Node's own never ends where a folder cannot be made though its parent is there, as in /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
+}
 
 /** In one step, so that nobody finds half an entry; a folder that is in use on Windows stays whole. */
 function discard(folder: string): void {

@@ -1,4 +1,5 @@
 /** What becomes of an answer when the cache or the pool is changed underneath. */
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -19,7 +20,7 @@ import { compose } from '../../src/engine/compose.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel, setExternal, writeModel } from '../../src/graph/model.js';
 import { readPool } from '../../src/pool/pool.js';
-import { copyOfTinyPool, temporaryFolder } from './support.js';
+import { builtCli, copyOfTinyPool, temporaryFolder } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 const text = 'the model routes 🦢 each token\r\n';
@@ -129,4 +130,55 @@ it('the cache holds copies that are not the pool’s own files', async () => {
   expect(readFileSync(entry('base-0.bin')).equals(readFileSync(data))).toBe(true);
   expect(statSync(entry('base-0.bin')).ino).not.toBe(statSync(data).ino);
   expect(statSync(data).nlink).toBe(1);
+});
+
+/** Who may not write where root did; whoever is not root takes his own rights away. */
+const isRoot = process.getuid?.() === 0;
+const nobody = isRoot ? { uid: 65534, gid: 65534 } : {};
+const bin = builtCli();
+
+function gander(): { code: number | null; error: string } {
+  const args = [bin, 'route', '--pool', pool, '--cache', cache, 'the model'];
+  const { status, stderr } = spawnSync(process.execPath, args, { ...nobody, encoding: 'utf8' });
+  return { code: status, error: stderr };
+}
+
+/** With the folder's mode during `work`. */
+function withMode<T>(mode: number, work: () => T): T {
+  for (const folder of [path.dirname(pool), pool]) chmodSync(folder, 0o755);
+  chmodSync(cache, mode);
+  try {
+    return work();
+  } finally {
+    chmodSync(cache, 0o755);
+  }
+}
+
+const mayRun = spawnSync(process.execPath, [bin, '--version'], nobody).status === 0;
+
+it.skipIf(!mayRun)('a cache that is complete is enough where nothing can be written', async () => {
+  await (await open()).route({ text, strategy });
+  expect(withMode(0o555, gander)).toEqual({ code: 0, error: '' });
+});
+
+it.skipIf(!mayRun)('a cache that is not, and cannot be written, is one clear line', () => {
+  const { code, error } = withMode(0o555, gander);
+  expect(code).toBe(1);
+  expect(error).toMatch(/^gander: The cache folder .* cannot be written \(E\w+\)\. Choose a folder .*\n$/);
+});
+
+it.skipIf(!mayRun || !isRoot)('entries that cannot be deleted stay, and the run goes on', () => {
+  const others = ['a', 'b', 'c', 'd', 'e'].map((digit) => digit.repeat(32));
+  for (const name of others) mkdirSync(path.join(cache, name));
+  // Sticky: everybody may write, and delete what is his own.
+  expect(withMode(0o1777, gander)).toEqual({ code: 0, error: '' });
+  expect(entries()).toHaveLength(6);
+});
+
+it.skipIf(!mayRun || !isRoot)('an entry that is damaged and cannot be replaced is one clear line', async () => {
+  await (await open()).route({ text, strategy });
+  spoil(entry('experts.bin'), (bytes) => bytes.fill(1));
+  const { code, error } = withMode(0o1777, gander);
+  expect(code).toBe(1);
+  expect(error).toMatch(/^gander: The cache folder .* cannot be written .*\n$/);
 });

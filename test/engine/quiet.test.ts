@@ -1,30 +1,14 @@
 /** What onnxruntime would do on its own: tell its maker, and write to the terminal. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
 import { parseModel, writeModel } from '../../src/graph/model.js';
-import { builtEngine, copyOfTinyPool, root, temporaryFolder, tinyPool } from './support.js';
+import { builtCli, builtEngine, copyOfTinyPool, temporaryFolder, tinyPool } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
-const dist = path.join(root, `node_modules/.cache/gander-test/quiet-${process.pid}/dist`);
-const bin = path.join(dist, 'cli.cjs');
-
-beforeAll(() => {
-  buildSync({
-    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['onnxruntime-node', 'tokenizers'],
-    outdir: dist,
-    outExtension: { '.js': '.cjs' },
-    logLevel: 'error',
-  });
-});
-afterAll(() => rmSync(path.dirname(dist), { recursive: true, force: true }));
+const bin = builtCli();
 afterEach(() => vi.unstubAllEnvs());
 
 /** An environment with nothing in it but empty folders: onnxruntime sends nothing where it believes to be tested. */
@@ -58,7 +42,9 @@ it('the command line leaves nothing behind but the cache', () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const files = filesIn(folder);
   expect(files.length).toBeGreaterThan(0);
-  const caches = ['CACHE/gander/', 'HOME/Library/Caches/gander/', 'LOCALAPPDATA/gander/Cache/'].map(path.normalize);
+  const caches = ['CACHE/gander/', 'HOME/Library/Caches/gander/', 'LOCALAPPDATA/gander/Cache/'].map((name) =>
+    path.normalize(name),
+  );
   expect(files.filter((file) => !caches.some((cache) => file.startsWith(cache)))).toEqual([]);
 });
 

@@ -192,6 +192,10 @@ describe('the folder', () => {
       );
   });
 
+  it.skipIf(!existsSync('/proc/self'))('that cannot be made where it should lie is an error, not a wait', () => {
+    expect(() => new Cache('/proc/gander/cache')).toThrow(expect.objectContaining({ code: 'io' }));
+  });
+
   it.skipIf(!existsSync('/dev/full'))('on a full disk is an error that says so, and nothing half made stays', () => {
     const full = () => writeFileSync('/dev/full', 'x');
     expect(() => new Cache(folder).entry(key('a'), full)).toThrow(
