@@ -42,6 +42,8 @@ function poolWithData(): { pool: string; data: string } {
     offset += rawData.length;
   }
   writeFileSync(data, Buffer.concat(parts));
+  // A time that can be put back to the nanosecond.
+  utimesSync(data, 1, 1);
   writeFileSync(file, writeModel(model));
   return { pool, data };
 }
