@@ -3,12 +3,10 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  linkSync,
   openSync,
   readFileSync,
   readSync,
   readdirSync,
-  realpathSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -39,10 +37,10 @@ import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import type { Pool, PoolExpert } from '../pool/pool.js';
+import { type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { type Module, kinds } from '../trace/trace.js';
-import type { Cache } from './cache.js';
+import { type Cache, type Entry, readCached } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 9;
@@ -88,6 +86,7 @@ export interface Plan {
 export type Router = 'phatgoose' | 'average-activation' | 'arrow';
 
 export interface Composed {
+  readonly entry: Entry;
   readonly model: string;
   readonly plan: Plan;
   /** Router vectors of all groups, one after another, float32. */
@@ -146,11 +145,18 @@ export function compose(
 ): Composed {
   const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask, form));
+  const entry = cache.entry(key, (temporary) => {
+    composeInto(temporary, pool, withMultitask, form);
+    // The key would be that of other files than those that were read.
+    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
+      throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
+  });
+  const file = (name: string) => path.join(entry.folder, name);
   return {
-    model: path.join(folder, 'model.onnx'),
-    plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
-    routerFile: (router) => path.join(folder, `${router}.bin`),
+    entry,
+    model: file('model.onnx'),
+    plan: JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan,
+    routerFile: (router) => file(`${router}.bin`),
   };
 }
 
@@ -166,7 +172,7 @@ function formOf({ experts }: Pool): FormName {
  */
 export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
   const model = readBase(pool);
-  linkBase(folder, pool, model);
+  copyBase(folder, pool, model);
   removeGuards(model.graph);
   const eightBits = halveUnadapted(folder, model.graph, new Set());
   const files = { logits: path.join(folder, 'logits.onnx'), predictions: path.join(folder, 'predictions.onnx') };
@@ -232,7 +238,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers, form));
     const placed = groups.flatMap((group) => group.sites);
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
-    linkBase(folder, pool, model);
+    copyBase(folder, pool, model);
     removeGuards(model.graph);
     const eightBits = halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
@@ -370,13 +376,13 @@ function named<T>(expert: PoolExpert, read: () => T): T {
 
 /**
  * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
- * linked into the cache (copied where links are not possible), never rewritten; what is large inside the model file
- * itself is moved out, so that it can be mapped instead of parsed.
+ * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
+ * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
  */
-function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
+function copyBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
   const baseFolder = path.dirname(pool.base.model);
   const sizes = new Map<string, number>();
-  const links = new Map<string, string>();
+  const copies = new Map<string, string>();
   for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
     const external = externalOf(tensor);
     const misfit = () =>
@@ -392,15 +398,15 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     if (!sizes.has(location)) {
       // Inside the model's own folder, which is inside the pool.
       const file = fileInside(baseFolder, location);
-      links.set(location, `base-${links.size}.bin`);
-      linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
+      copies.set(location, `base-${copies.size}.bin`);
+      copyFileSync(file, path.join(folder, copies.get(location)!), constants.COPYFILE_FICLONE);
       sizes.set(location, statSync(file).size);
     }
     const size = sizes.get(location)!;
     const wanted = length ?? size - offset;
     const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
     if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
-    setExternal(tensor, links.get(location)!, offset, wanted);
+    setExternal(tensor, copies.get(location)!, offset, wanted);
   }
   const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);
   if (large.length === 0) return;
@@ -495,14 +501,6 @@ function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
     closeSync(fd);
   }
   return bytes;
-}
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE);
-  }
 }
 
 /** A file that grows by tensors, each on a page of its own, as mapping needs. */

@@ -69,22 +69,13 @@ class LocalEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    try {
-      this.#cache = new Cache(options.cache);
-    } catch (cause) {
-      throw new GanderError(
-        'io',
-        `The cache folder ${options.cache} cannot be made.`,
-        'Choose a folder that can be written.',
-        { cause },
-      );
-    }
+    this.#cache = new Cache(options.cache);
   }
 
   pool(): Promise<PoolInfo> {
     return this.#inTurn(undefined, async () => {
       const loaded = await this.#load();
-      return poolInfo(loaded.pool, loaded.hash, this.#composed(loaded, false).plan);
+      return poolInfo(loaded.pool, loaded.hash, (await this.#composed(loaded, false)).plan);
     });
   }
 
@@ -223,21 +214,23 @@ class LocalEngine implements Engine {
     await loaded?.retriever?.release();
   }
 
-  /** The graph with the multitask adapter holds all that the one without does, so it stays once it was asked for. */
-  #composed(loaded: Loaded, withMultitask: boolean): Composed {
-    if (!loaded.composed || (withMultitask && !loaded.composed.withMultitask)) {
-      loaded.composed = { ...compose(loaded.pool, loaded.hash, this.#cache, withMultitask), withMultitask };
-    }
+  /**
+   * Composed anew when it went from the cache or was damaged there. The graph with the multitask adapter holds all that
+   * the one without does, so it stays once it was asked for.
+   */
+  async #composed(loaded: Loaded, withMultitask: boolean): Promise<Composed> {
+    const { composed, session } = loaded;
+    if (composed && (composed.withMultitask || !withMultitask) && this.#cache.holds(composed.entry)) return composed;
+    // Windows replaces no file that a session has open.
+    await session?.release();
+    delete loaded.session;
+    const both = withMultitask || (composed?.withMultitask ?? false);
+    loaded.composed = { ...compose(loaded.pool, loaded.hash, this.#cache, both), withMultitask: both };
     return loaded.composed;
   }
 
   async #session(loaded: Loaded, withMultitask: boolean): Promise<RoutedSession> {
-    const before = loaded.composed;
-    const composed = this.#composed(loaded, withMultitask);
-    if (loaded.session && composed !== before) {
-      await loaded.session.release();
-      delete loaded.session;
-    }
+    const composed = await this.#composed(loaded, withMultitask);
     loaded.session ??= await RoutedSession.open(composed, this.#options.threads);
     return loaded.session;
   }

@@ -161,6 +161,23 @@ export function builtEngine(): string {
   return outfile;
 }
 
+/** The command line, and the child's script beside it as in a package; for the tests of one file alone. */
+export function builtCli(): string {
+  const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
+  buildSync({
+    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    logLevel: 'error',
+  });
+  process.once('exit', () => rmSync(path.dirname(folder), { recursive: true, force: true }));
+  return path.join(folder, 'cli.cjs');
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
