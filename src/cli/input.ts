@@ -18,7 +18,7 @@ const longestText = 64 * 2 ** 20;
 export function readBytes(file: string, most = Infinity): Uint8Array {
   try {
     // To open a pipe that nobody writes to would otherwise wait for one.
-    const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile())

@@ -50,7 +50,7 @@ function isPiece(value: unknown): value is TracePiece {
   return (
     [modules, total, from, count].every(isCount) &&
     (from as number) + (count as number) <= (total as number) &&
-    Object.values(columns as Fields).every((column) => ArrayBuffer.isView(column) || Array.isArray(column))
+    Object.values(columns).every((column) => ArrayBuffer.isView(column) || Array.isArray(column))
   );
 }
 

@@ -42,7 +42,11 @@ export type ChildMessage =
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };
 
 /** What a child writes, as JSON, to the file descriptor `lastWordsAt` before it ends itself: it may be in native code then. */
-export type LastWords = { readonly type: 'memory'; readonly held: number; readonly allowed: number };
+export interface LastWords {
+  readonly type: 'memory';
+  readonly held: number;
+  readonly allowed: number;
+}
 
 /** After standard input, output, error and the channel. */
 export const lastWordsAt = 4;
