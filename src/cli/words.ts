@@ -75,5 +75,10 @@ export function checkExperts(
   const ids = pool.experts.map((e) => e.id);
   const unknown = named.find((id) => !ids.includes(id));
   if (unknown === undefined) return;
-  throw new GanderError('request-invalid', `The pool has no expert "${unknown}".`, `Its experts: ${ids.join(', ')}.`);
+  const leftOut = pool.warnings.length > 0 ? ' gander inspect says what was left out, and why.' : '';
+  throw new GanderError(
+    'request-invalid',
+    `The pool has no expert "${unknown}".`,
+    `Its experts: ${ids.join(', ')}.${leftOut}`,
+  );
 }

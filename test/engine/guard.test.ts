@@ -1,6 +1,6 @@
 /** Pools that kill, hang or swell the child; children that talk nonsense; hosts that are gone. */
 import { fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineClient, type EngineClientOptions } from '../../src/engine/client.js';
@@ -57,11 +57,12 @@ describe('a pool that', () => {
   });
 
   it('is mended is taken after a restart', async () => {
-    const client = clientWith({ pool: poolThatAborts() });
+    const pool = poolThatAborts();
+    const client = clientWith({ pool });
     expect((await failure(client.route({ text, strategy }))).code).toBe('pool-invalid');
+    cpSync(path.join(tinyPool, 'base/tokenizer.json'), path.join(pool, 'base/tokenizer.json'));
     client.restart();
-    expect(client.state.name).toBe('stopped');
-    expect((await failure(client.route({ text, strategy }))).code).toBe('pool-invalid');
+    expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
   });
 });
 
