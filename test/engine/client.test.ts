@@ -114,7 +114,9 @@ it('kills a child that owes an answer and gives no sign of life', async () => {
   const client = clientWith({ entry: scripted(`if (m.type === 'call') for (;;);`), deadlineMs: 200 });
   const asked = client.pool();
   const { pid } = client;
-  await expect(asked).rejects.toMatchObject({ message: expect.stringContaining('no sign of life for 0.2 s') });
+  await expect(asked).rejects.toMatchObject({
+    message: expect.stringContaining('no sign of life for 0.2 s') as string,
+  });
   await until(() => !isAlive(pid!));
 });
 
