@@ -3,6 +3,7 @@ import { readJson } from '../pool/manifest.js';
 import { type Pool, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
+import { checkedGenerate, checkedRoute } from '../trace/asked.js';
 import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
 import type {
   Attribution,
@@ -72,8 +73,8 @@ class LocalEngine implements Engine {
     this.#cache = new Cache(options.cache);
   }
 
-  pool(): Promise<PoolInfo> {
-    return this.#inTurn(undefined, async () => {
+  pool(options: RunOptions = {}): Promise<PoolInfo> {
+    return this.#inTurn(options.signal, async () => {
       const loaded = await this.#load();
       return poolInfo(loaded.pool, loaded.hash, (await this.#composed(loaded, false)).plan);
     });
@@ -94,16 +95,10 @@ class LocalEngine implements Engine {
     });
   }
 
-  generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
+  generate(asked: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
     return this.#inTurn(options.signal, async () => {
+      const request = checkedGenerate(asked);
       const { temperature = 0, topP = 1, seed = 0, maxTokens } = request;
-      if (!Number.isInteger(maxTokens) || maxTokens < 0 || !(temperature >= 0) || !(topP > 0 && topP <= 1)) {
-        throw new GanderError(
-          'request-invalid',
-          'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1.',
-          'Change the options of the generation.',
-        );
-      }
       const run = await this.#prepare(request, options.signal);
       const { loaded, tokens, session, steering } = run;
       const capacity = Math.min(tokens.ids.length + maxTokens, loaded.pool.contextLength);
@@ -235,7 +230,8 @@ class LocalEngine implements Engine {
     return loaded.session;
   }
 
-  async #prepare(request: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
+  async #prepare(asked: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
+    const request = checkedRoute(asked);
     if (request.text.length === 0)
       throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     const loaded = await this.#load();
@@ -247,16 +243,14 @@ class LocalEngine implements Engine {
         `Choose one of: ${available.join(', ')}.`,
       );
     }
-    const tokens = await loaded.tokenizer.encode(request.text);
     const { contextLength } = loaded.pool;
+    const { length } = request.text;
+    // Megabytes take seconds to tokenize; what is not far too long is not worth a look at the whole vocabulary.
+    if (length > 16 * contextLength && length > loaded.tokenizer.longestToken * contextLength)
+      throw tooLong(`${length} characters`, contextLength);
+    const tokens = await loaded.tokenizer.encode(request.text);
     if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
-    if (tokens.ids.length > contextLength) {
-      throw new GanderError(
-        'text-too-long',
-        `The text has ${tokens.ids.length} tokens; this model takes at most ${contextLength}.`,
-        'Select less text.',
-      );
-    }
+    if (tokens.ids.length > contextLength) throw tooLong(`${tokens.ids.length} tokens`, contextLength);
     await checkCancelled(signal, this.#disposed);
     const session = await this.#session(loaded, request.strategy.name === 'multitask');
     const strategy =
@@ -264,14 +258,8 @@ class LocalEngine implements Engine {
         ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
         : request.strategy;
     const interventions = request.interventions ?? [];
-    return {
-      loaded,
-      session,
-      strategy,
-      interventions,
-      tokens,
-      steering: new StrategySteering(session.plan, strategy, interventions),
-    };
+    const steering = new StrategySteering(session.plan, strategy, interventions);
+    return { loaded, session, strategy: steering.strategy, interventions, tokens, steering };
   }
 
   async #retrieve(loaded: Loaded, text: string): Promise<string> {
@@ -334,6 +322,14 @@ class LocalEngine implements Engine {
 /** Those that the graph has; the others were left out with a warning. */
 function expertsOf(pool: Pool, plan: Plan): Expert[] {
   return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
+}
+
+function tooLong(what: string, contextLength: number): GanderError {
+  return new GanderError(
+    'text-too-long',
+    `The text has ${what}; this model takes at most ${contextLength} tokens.`,
+    'Select less text.',
+  );
 }
 
 /** Lets messages in first (a cancel among them): a run blocks the thread. */

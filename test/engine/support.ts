@@ -1,4 +1,5 @@
 /** What the engine's tests share. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -185,6 +186,14 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Process ids of its living children. */
+export function childrenOf(pid: number): number[] {
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return [...all.matchAll(/(\d+) +(\d+)/g)]
+    .filter(([, , parent]) => Number(parent) === pid)
+    .map(([, own]) => Number(own));
 }
 
 export async function until(condition: () => boolean, ms = 5000): Promise<void> {
