@@ -7,13 +7,14 @@ import {
   readFileSync,
   readSync,
   readdirSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
-import { type Site, findModules } from '../graph/find.js';
+import type { Site } from '../graph/find.js';
 import {
   DataType,
   type GraphProto,
@@ -26,24 +27,32 @@ import {
   opset,
   parseModel,
   setExternal,
+  setInternal,
   tensorsOf,
   tensorsOfNodes,
   writeModel,
 } from '../graph/model.js';
 import { removeGuards } from '../graph/guards.js';
+import { settlePast } from '../graph/past.js';
+import type { Product } from '../graph/products.js';
+import { declareSingle } from '../graph/single.js';
+import { unfuse } from '../graph/unfuse.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
 import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import { type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
+import type { Pool, PoolExpert } from '../pool/pool.js';
+import { poolSignature } from '../pool/pool.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
+import { toFloat32 } from '../shared/safetensors.js';
 import { type Module, kinds } from '../trace/trace.js';
 import { type Cache, type Entry, readCached } from './cache.js';
+import { multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 9;
+const composerVersion = 10;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -53,9 +62,6 @@ export const gatheredFrom = 384;
 
 /** How the experts are computed: all at once, or the chosen alone (src/graph). */
 export type FormName = 'dense' | 'gathered';
-
-/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
-export const multitaskId = '/multitask';
 
 /** Predictions kept for each token. */
 export const predictions = 8;
@@ -76,6 +82,8 @@ export interface Plan {
   readonly scored: Readonly<Record<Router, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
+  /** Experts of the pool that the graph is without, and why, by id. */
+  readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly string[];
   readonly bytes: number;
   /** The graph's form; dense if not told. */
@@ -171,8 +179,9 @@ function formOf({ experts }: Pool): FormName {
  * @returns the model files: one gives logits, the other the predictions that the routed graph gives
  */
 export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
-  const model = readBase(pool);
+  const { model, halves } = readBase(pool);
   copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
   removeGuards(model.graph);
   const eightBits = halveUnadapted(folder, model.graph, new Set());
   const files = { logits: path.join(folder, 'logits.onnx'), predictions: path.join(folder, 'predictions.onnx') };
@@ -183,49 +192,14 @@ export function composeBase(folder: string, pool: Pool): { readonly logits: stri
 }
 
 function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
-  const model = readBase(pool);
+  const { model, halves } = readBase(pool);
   // What sums up pairs came with operator set 16.
   const form = opset(model) < 16 ? 'dense' : wanted;
   const all =
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
-  const { sites, missing } = findModules(
-    model.graph,
-    new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])),
-  );
-  const warnings: string[] = [];
-  const experts = all.filter((expert) => {
-    const misfit = [...expert.adapter.modules].find(
-      ([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut),
-    );
-    if (misfit) {
-      const site = sites.get(misfit[0])!;
-      warnings.push(
-        `Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`,
-      );
-    }
-    return !misfit;
-  });
-  for (const [name, lookedFor] of missing) {
-    const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
-    if (whose.length > 0)
-      warnings.push(
-        `Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`,
-      );
-  }
-  if (experts.length === 0)
-    throw new GanderError(
-      'expert-invalid',
-      `No expert fits the base. ${warnings[0] ?? ''}`,
-      'Check that the experts were trained for this base model.',
-    );
-  const used = [...sites.values()].filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
-  if (used.length === 0)
-    throw new GanderError(
-      'module-not-placed',
-      warnings[0] ?? 'No adapted module was found in the base.',
-      'Export the base with parameter names kept.',
-    );
-
+  copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
+  const { experts, sites, leftOut, warnings } = place(model.graph, all, (product) => weightOf(folder, model, product));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
   const routers = {
@@ -234,13 +208,16 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     arrow: file('arrow.bin'),
   };
   try {
-    const { modules, order } = moduleAxis(used);
-    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers, form));
+    const { modules, order } = moduleAxis(sites);
+    const groups = groupsOf(sites, order).map((members) => storeGroup(members, experts, data, routers, form));
     const placed = groups.flatMap((group) => group.sites);
     const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
-    copyBase(folder, pool, model);
     removeGuards(model.graph);
-    const eightBits = halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
+    const eightBits = halveUnadapted(
+      folder,
+      model.graph,
+      new Set(placed.flatMap(({ products }) => products.map((product) => product.node))),
+    );
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions, eightBits);
     const written = writeModel(model);
@@ -258,6 +235,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
         arrow: cells.map(({ site, expert }) => expert.id !== multitaskId && expert.adapter.modules.has(site.path)),
       },
       routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
+      leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
       warnings,
       bytes: data.size,
       ...(form === 'gathered' && { form }),
@@ -268,7 +246,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   }
 }
 
-function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
+/** The base, and those of its tensors that are still in half precision. */
+function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -279,7 +258,9 @@ function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
       'The base model gives no "logits"',
       'Export it as a causal language model with past keys and values.',
     );
-  return model;
+  unfuse(model.graph);
+  settlePast(model.graph);
+  return { model, halves: declareSingle(model) };
 }
 
 function invalidBase(message: string, remedy: string): GanderError {
@@ -388,7 +369,7 @@ function copyBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     const misfit = () =>
       invalidBase(
         `The tensor "${tensor.name.slice(0, 80)}" is not where or not as large as it says`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or export the base anew.',
       );
     if (!external) {
       if (!holdsWhatItDeclares(tensor)) throw misfit();
@@ -422,6 +403,46 @@ function moveOut(tensor: TensorProto, data: DataFile): void {
   const { rawData } = tensor;
   const { location, offset } = data.append(rawData);
   setExternal(tensor, location, offset, rawData.length);
+}
+
+/** Numbers of half precision as single, in a file beside; data files that nothing is left in go. */
+function convertHalves(
+  folder: string,
+  { graph, functions }: ModelProto & { graph: GraphProto },
+  halves: TensorProto[],
+): void {
+  if (halves.length === 0) return;
+  const data = new DataFile(path.join(folder, 'single.bin'), 'single.bin');
+  try {
+    for (const tensor of halves) {
+      const bytes =
+        tensor.int32Data.length > 0
+          ? new Uint8Array(Uint16Array.from(tensor.int32Data).buffer)
+          : tensorBytes(folder, tensor);
+      setInternal(tensor, toFloat32(tensor.dataType === DataType.FLOAT16 ? 'F16' : 'BF16', bytes));
+      if (tensor.rawData.length >= 65_536) moveOut(tensor, data);
+    }
+  } finally {
+    data.close();
+  }
+  const left = [...tensorsOf(graph), ...functions.flatMap((f) => [...tensorsOfNodes(f.node)])];
+  const used = new Set(left.map((tensor) => externalOf(tensor)?.location));
+  for (const name of readdirSync(folder))
+    if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
+}
+
+/** [dOut, dIn] in float32; undefined where it is anything but a plain tensor. */
+function weightOf(
+  folder: string,
+  { graph }: ModelProto & { graph: GraphProto },
+  { node: { opType }, weight, flipped, dIn, dOut }: Product,
+): Float32Array | undefined {
+  const tensor = graph.initializer.find(({ name }) => name === weight);
+  if (tensor?.dataType !== DataType.FLOAT || opType === 'MatMulNBits') return undefined;
+  const bytes = tensorBytes(folder, tensor);
+  if (bytes.length !== 4 * dIn * dOut) return undefined;
+  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  return flipped ? numbers : numbers.map((_, at) => numbers[(at % dIn) * dOut + Math.floor(at / dIn)]!);
 }
 
 /**
@@ -491,12 +512,15 @@ function storeHalves(
 /** A tensor's bytes, aligned, from the folder or from the model itself. */
 function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
   const external = externalOf(tensor);
-  if (!external) return tensor.rawData.slice();
+  if (!external) return new Uint8Array(tensor.rawData);
   const bytes = new Uint8Array(external.length!);
   const fd = openSync(path.join(folder, external.location), 'r');
   try {
     if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length)
-      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again.');
+      throw invalidBase(
+        `The tensor "${tensor.name.slice(0, 80)}" is cut off`,
+        'Fetch the pool again, or export the base anew.',
+      );
   } finally {
     closeSync(fd);
   }

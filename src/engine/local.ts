@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readJson } from '../pool/manifest.js';
-import { type Pool, poolSignature, readPool } from '../pool/pool.js';
+import { type Pool, leftOutText, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
 import { checkedGenerate, checkedRoute } from '../trace/asked.js';
@@ -19,6 +19,7 @@ import { Cache } from './cache.js';
 import { type Composed, type Plan, compose, poolHash } from './compose.js';
 import { continuationOffsets } from './continuation.js';
 import { poolInfo, strategiesOf } from './info.js';
+import { expertText, multitaskId } from './placing.js';
 import { Recorder } from './recorder.js';
 import { Retriever } from './retrieval.js';
 import { sampleToken, seededRandom } from './sample.js';
@@ -253,6 +254,7 @@ class LocalEngine implements Engine {
     if (tokens.ids.length > contextLength) throw tooLong(`${tokens.ids.length} tokens`, contextLength);
     await checkCancelled(signal, this.#disposed);
     const session = await this.#session(loaded, request.strategy.name === 'multitask');
+    requireUsable(loaded.pool, session.plan, request);
     const strategy =
       request.strategy.name === 'retrieval'
         ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
@@ -316,6 +318,17 @@ class LocalEngine implements Engine {
       },
       capacity,
     );
+  }
+}
+
+/** An expert that was left out is no expert that is not there: who asks for it is told why. */
+function requireUsable(pool: Pool, plan: Plan, { strategy, interventions = [] }: RouteRequest): void {
+  const asked = interventions.map(({ expert }) => expert);
+  if (strategy.name === 'multitask') asked.push(multitaskId);
+  if (strategy.name === 'single') asked.push(strategy.expert);
+  for (const id of asked) {
+    const error = plan.leftOut[id] ?? pool.leftOut.get(id);
+    if (error) throw new GanderError(error.code, leftOutText(expertText(id), error), error.remedy);
   }
 }
 

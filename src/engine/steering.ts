@@ -1,7 +1,8 @@
 import type { Intervention, Scope, Strategy } from '../trace/trace.js';
 import { GanderError } from '../shared/errors.js';
 import { bounded } from '../trace/strategy.js';
-import { type Plan, type Router, multitaskId } from './compose.js';
+import type { Plan, Router } from './compose.js';
+import { multitaskId } from './placing.js';
 
 /** Stands for −∞: the softmax of it beside any affinity is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;

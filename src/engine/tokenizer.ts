@@ -42,7 +42,7 @@ export class Tokenizer {
       throw new GanderError(
         'tokenizer-invalid',
         `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
         { cause },
       );
     }

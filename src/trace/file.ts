@@ -14,6 +14,7 @@ import {
   tensorArray,
   type TensorInput,
 } from '../shared/safetensors.js';
+import { schemaProblem } from '../shared/schemaWords.js';
 import { finished } from './finished.js';
 import { bounded } from './strategy.js';
 import type { Intervention, Strategy, Trace } from './trace.js';
@@ -182,8 +183,7 @@ function readHeader({ metadata }: SafetensorsHeader): Header {
   }
   const parsed = headerSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw invalid(`its header is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
 }
 
 class Tensors {
