@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
+import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../graph/algebra.js';
 import { type Site, findModules } from '../graph/find.js';
 import {
   DataType,
@@ -42,10 +42,11 @@ import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { type Module, kinds } from '../trace/trace.js';
+import { affordable } from './budget.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 9;
+const composerVersion = 10;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -187,7 +188,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])),
   );
   const warnings: string[] = [];
-  const experts = all.filter((expert) => {
+  const fitting = all.filter((expert) => {
     const misfit = [...expert.adapter.modules].find(
       ([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut),
     );
@@ -199,6 +200,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     }
     return !misfit;
   });
+  const { experts, warnings: unaffordable } = affordable(sharingInput([...sites.values()]), fitting);
+  warnings.push(...unaffordable);
   for (const [name, lookedFor] of missing) {
     const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
     if (whose.length > 0)
@@ -298,8 +301,12 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
+  return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
+}
+
+function sharingInput(sites: readonly Site[]): Site[][] {
   const groups = new Map<string, Site[]>();
-  for (const site of [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!)) {
+  for (const site of sites) {
     const group = groups.get(site.input);
     if (group) group.push(site);
     else groups.set(site.input, [site]);
@@ -318,7 +325,10 @@ function storeGroup(
   const columns = sites.length * n;
   const dIn = sites[0]!.dIn;
   const rank = Math.max(
-    ...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)),
+    1,
+    ...sites.map(({ path: name, dOut }) =>
+      Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(name)?.rank ?? 1, dIn, dOut))),
+    ),
   );
   const gates = new Float32Array(dIn * columns);
   const singular = new Float32Array(dIn * columns);
@@ -340,13 +350,15 @@ function storeGroup(
       if (mean) column(means, at, normalisedGate(mean.read()));
       const adapted = expert.adapter.modules.get(site.path);
       if (!adapted) return;
-      const { a, b } = named(expert, () =>
-        orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut),
-      );
-      column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
-      for (let r = 0; r < adapted.rank; r++) {
+      const {
+        a,
+        b,
+        rank: own,
+      } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      column(singular, at, topRightSingularVector(a, own, dIn));
+      for (let r = 0; r < own; r++) {
         for (let d = 0; d < dIn; d++) down[downAt(d, at, r)] = a[r * dIn + d]!;
-        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
+        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * own + r]!;
       }
     });
     return up;
