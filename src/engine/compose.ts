@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
+import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../graph/algebra.js';
 import type { Site } from '../graph/find.js';
 import {
   DataType,
@@ -43,13 +43,13 @@ import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import type { Pool, PoolExpert } from '../pool/pool.js';
-import { poolSignature } from '../pool/pool.js';
+import { leftOutText, type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { toFloat32 } from '../shared/safetensors.js';
 import { type Module, kinds } from '../trace/trace.js';
+import { affordable } from './budget.js';
 import { type Cache, type Entry, readCached } from './cache.js';
-import { multitaskId, place } from './placing.js';
+import { expertText, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 10;
@@ -199,7 +199,14 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
   copyBase(folder, pool, model);
   convertHalves(folder, model, halves);
-  const { experts, sites, leftOut, warnings } = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const placed = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
+  const leftOut = new Map([...placed.leftOut, ...tooLarge]);
+  const warnings = [
+    ...placed.warnings,
+    ...[...tooLarge].map(([id, error]) => `${leftOutText(expertText(id), error)} ${error.remedy}`),
+  ];
+  const sites = placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
   const routers = {
@@ -210,13 +217,13 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   try {
     const { modules, order } = moduleAxis(sites);
     const groups = groupsOf(sites, order).map((members) => storeGroup(members, experts, data, routers, form));
-    const placed = groups.flatMap((group) => group.sites);
-    const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
+    const adapted = groups.flatMap((group) => group.sites);
+    const cells = adapted.flatMap((site) => experts.map((expert) => ({ site, expert })));
     removeGuards(model.graph);
     const eightBits = halveUnadapted(
       folder,
       model.graph,
-      new Set(placed.flatMap(({ products }) => products.map((product) => product.node))),
+      new Set(adapted.flatMap(({ products }) => products.map((product) => product.node))),
     );
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions, eightBits);
@@ -225,8 +232,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
     const plan: Plan = {
       modules,
-      rows: placed.map((site) => order.get(site.path)!),
-      widths: placed.map(({ dOut }) => dOut),
+      rows: adapted.map((site) => order.get(site.path)!),
+      widths: adapted.map(({ dOut }) => dOut),
       experts: experts.map(({ id }) => id),
       adapts,
       scored: {
@@ -285,8 +292,12 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
+  return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
+}
+
+function sharingInput(sites: readonly Site[]): Site[][] {
   const groups = new Map<string, Site[]>();
-  for (const site of [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!)) {
+  for (const site of sites) {
     const group = groups.get(site.input);
     if (group) group.push(site);
     else groups.set(site.input, [site]);
@@ -305,7 +316,10 @@ function storeGroup(
   const columns = sites.length * n;
   const dIn = sites[0]!.dIn;
   const rank = Math.max(
-    ...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)),
+    1,
+    ...sites.map(({ path: name, dOut }) =>
+      Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(name)?.rank ?? 1, dIn, dOut))),
+    ),
   );
   const gates = new Float32Array(dIn * columns);
   const singular = new Float32Array(dIn * columns);
@@ -327,13 +341,15 @@ function storeGroup(
       if (mean) column(means, at, normalisedGate(mean.read()));
       const adapted = expert.adapter.modules.get(site.path);
       if (!adapted) return;
-      const { a, b } = named(expert, () =>
-        orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut),
-      );
-      column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
-      for (let r = 0; r < adapted.rank; r++) {
+      const {
+        a,
+        b,
+        rank: own,
+      } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      column(singular, at, topRightSingularVector(a, own, dIn));
+      for (let r = 0; r < own; r++) {
         for (let d = 0; d < dIn; d++) down[downAt(d, at, r)] = a[r * dIn + d]!;
-        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
+        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * own + r]!;
       }
     });
     return up;

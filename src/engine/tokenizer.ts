@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
 import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
 
 export interface Tokens {
   /** [T] */
@@ -11,9 +12,6 @@ export interface Tokens {
   /** [T] readable. */
   readonly text: readonly string[];
 }
-
-/** Vocabularies of a quarter of a million words are some 30 MB of JSON. */
-const largestFile = 256 * 2 ** 20;
 
 /**
  * Text to ids and back, with offsets as an editor counts: in UTF-16 units of the original text.
@@ -31,7 +29,7 @@ export class Tokenizer {
   /** @throws GanderError `tokenizer-invalid` */
   constructor(file: string) {
     try {
-      if (statSync(file).size > largestFile) throw new Error('the file is too large');
+      if (statSync(file).size > poolLimits.tokenizer) throw new Error('the file is too large');
       const json = readFileSync(file, 'utf8');
       this.#byteLevel = /"type":\s*"ByteLevel"/.test(json);
       this.#tokenizer = HubTokenizer.fromString(json);
