@@ -115,12 +115,28 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--length", type=int, default=512, help="tokens of each (default: %(default)s)")
     report.set_defaults(run=_moe_card)
 
+    compatibility = commands.add_parser(
+        "compatibility",
+        help="write docs/compatibility.md",
+        description="Tiny models of many architectures, exporters and kinds of file, run by the engine and held to PEFT.",
+    )
+    _compatibility_options(compatibility)
     _pool_parser(commands.add_parser("pool", help="create, extend, check or measure a pool"))
     reference = commands.add_parser("reference", help="golden traces by a plain PyTorch forward pass", add_help=False)
     reference.add_argument("rest", nargs=argparse.REMAINDER)
     corpora = commands.add_parser("corpora", help="fetch the pinned corpora", add_help=False)
     corpora.add_argument("rest", nargs=argparse.REMAINDER)
     return parser
+
+
+def _compatibility_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, help="default: docs/compatibility.md")
+    parser.add_argument("--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)")
+    parser.add_argument("--architectures", nargs="+", metavar="NAME", help="run only these")
+    parser.add_argument("--exporters", nargs="+", metavar="NAME", help="run only these")
+    parser.add_argument("--kinds", nargs="+", metavar="NAME", help="run only these kinds of file")
+    parser.add_argument("--limit", type=int, default=900, help="seconds an export (default: %(default)s)")
+    parser.set_defaults(run=_compatibility)
 
 
 def _pool_parser(parser: argparse.ArgumentParser) -> None:
@@ -258,6 +274,12 @@ def _retriever(args: argparse.Namespace) -> None:
 
     export_retriever(args.source, args.target)
     print(f"wrote {args.target}")
+
+
+def _compatibility(args: argparse.Namespace) -> None:
+    from .compatibility.command import run
+
+    run(args)
 
 
 def _pool_check(args: argparse.Namespace) -> None:
