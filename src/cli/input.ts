@@ -1,7 +1,9 @@
 /** Where a command's text comes from. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { GanderError } from '../shared/errors.js';
+import { checkTraceSize, decodeTrace } from '../trace/file.js';
+import type { Trace } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
 function decode(bytes: Uint8Array, name: string): string {
@@ -19,6 +21,18 @@ export function readBytes(file: string): Uint8Array {
   } catch (cause) {
     throw ioError('read', file, cause);
   }
+}
+
+/** @throws GanderError `io`, `trace-invalid`, `trace-newer` */
+export function readTrace(file: string): Trace {
+  let size: number;
+  try {
+    size = statSync(file).size;
+  } catch (cause) {
+    throw ioError('read', file, cause);
+  }
+  checkTraceSize(size);
+  return decodeTrace(readBytes(file));
 }
 
 export function readText(file: string): string {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
 import { expertFiles } from '../shared/expertFiles.js';
-import { poolLimits } from '../shared/limits.js';
+import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest } from './manifest.js';
@@ -31,6 +31,7 @@ export interface PoolExpert {
 export interface Pool {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** In tokens; no more than a trace can have. */
   readonly contextLength: number;
   /** Absolute. */
   readonly base: { readonly model: string; readonly tokenizer: string };
@@ -102,7 +103,7 @@ export function readPool(folder: string): Pool {
     return {
       folder,
       manifest,
-      contextLength,
+      contextLength: Math.min(contextLength, traceLimits.tokens),
       base,
       experts: apart(experts),
       warnings,
@@ -163,7 +164,7 @@ export function poolSignature(folder: string): string {
         const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
         if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
       }
-      if (lines.length > 10 * poolLimits.experts)
+      if (lines.length > 40 * poolLimits.experts)
         throw new GanderError(
           'pool-invalid',
           'The pool folder holds too many files.',
