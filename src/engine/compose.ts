@@ -42,7 +42,7 @@ import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { type Module, kinds } from '../trace/trace.js';
-import { affordable } from './budget.js';
+import { affordable, sharingInput } from './budget.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
@@ -177,6 +177,16 @@ export function composeBase(folder: string, pool: Pool): { readonly logits: stri
   return files;
 }
 
+/** Why an expert was not made for the base, if it was not. */
+export function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): string | undefined {
+  for (const [name, { dIn, dOut }] of adapter.modules) {
+    const site = sites.get(name);
+    if (site && (site.dIn !== dIn || site.dOut !== dOut))
+      return `made for another base model: at ${name} it maps ${dIn} to ${dOut} where this one has ${site.dIn} to ${site.dOut}`;
+  }
+  return undefined;
+}
+
 function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
   const model = readBase(pool);
   // What sums up pairs came with operator set 16.
@@ -189,16 +199,9 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   );
   const warnings: string[] = [];
   const fitting = all.filter((expert) => {
-    const misfit = [...expert.adapter.modules].find(
-      ([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut),
-    );
-    if (misfit) {
-      const site = sites.get(misfit[0])!;
-      warnings.push(
-        `Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`,
-      );
-    }
-    return !misfit;
+    const why = misfit(expert, sites);
+    if (why !== undefined) warnings.push(`Expert "${expert.id}" is left out: it was ${why}.`);
+    return why === undefined;
   });
   const { experts, warnings: unaffordable } = affordable(sharingInput([...sites.values()]), fitting);
   warnings.push(...unaffordable);
@@ -265,7 +268,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   }
 }
 
-function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
+export function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -302,16 +305,6 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
   return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
-}
-
-function sharingInput(sites: readonly Site[]): Site[][] {
-  const groups = new Map<string, Site[]>();
-  for (const site of sites) {
-    const group = groups.get(site.input);
-    if (group) group.push(site);
-    else groups.set(site.input, [site]);
-  }
-  return [...groups.values()];
 }
 
 function storeGroup(
