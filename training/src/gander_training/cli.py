@@ -82,6 +82,39 @@ def _parser() -> argparse.ArgumentParser:
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
     retriever.set_defaults(run=_retriever)
 
+    moe = commands.add_parser(
+        "train-moe",
+        help="train a small mixture of experts from scratch",
+        description="Train a Mixtral on the corpora at a constant rate; --finish-in takes it to 0 and writes the model.",
+    )
+    moe.add_argument(
+        "--data", type=Path, default=Path(".corpora/moe"), help="holds */train.jsonl (default: %(default)s)"
+    )
+    moe.add_argument("--runs", type=Path, default=Path(".runs/moe"), help="the run's folder (default: %(default)s)")
+    moe.add_argument("--steps", type=int, default=5000, help="in all, before a finish (default: %(default)s)")
+    moe.add_argument("--finish-in", type=int, help="from the last checkpoint: steps that take the rate to 0")
+    moe.add_argument("--out", type=Path, help="with --finish-in: Hugging Face folder to write")
+    moe.add_argument("--batch", type=int, default=16, help="windows a step (default: %(default)s)")
+    moe.add_argument("--length", type=int, default=512, help="tokens a window (default: %(default)s)")
+    moe.add_argument("--learning-rate", type=float, default=1.5e-3, help="peak (default: %(default)s)")
+    moe.add_argument("--seed", type=int, default=0)
+    moe.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    moe.set_defaults(run=_train_moe)
+
+    report = commands.add_parser(
+        "moe-card",
+        help="measure what train-moe made and write its model card",
+        description="Loss on text kept from training, load, and what the experts took: README.md and measured.json.",
+    )
+    report.add_argument("model", type=Path, help="folder that train-moe wrote")
+    report.add_argument("--name", help="in the card (default: the folder's)")
+    report.add_argument(
+        "--data", type=Path, default=Path(".corpora/moe"), help="holds */test.jsonl and heldout/ (default: %(default)s)"
+    )
+    report.add_argument("--windows", type=int, default=16, help="documents a kind (default: %(default)s)")
+    report.add_argument("--length", type=int, default=512, help="tokens of each (default: %(default)s)")
+    report.set_defaults(run=_moe_card)
+
     compatibility = commands.add_parser(
         "compatibility",
         help="write docs/compatibility.md",
@@ -194,6 +227,33 @@ def _gate(args: argparse.Namespace) -> None:
     print(f"wrote {args.expert / 'gate.safetensors'}")
     if args.add:
         print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")
+
+
+def _train_moe(args: argparse.Namespace) -> None:
+    from .mixtral import Shape
+    from .moe import MoeOptions, Run, finish_moe, train_moe
+
+    _prepare(args)
+    if (args.finish_in is None) != (args.out is None):
+        raise UserError("--finish-in and --out go together")
+    if args.finish_in is not None and args.finish_in < 1:
+        raise UserError("--finish-in must be at least 1")
+    options = MoeOptions(args.batch, args.length, args.learning_rate, seed=args.seed)
+    run = Run(args.runs, args.data, Shape(), options)
+    if args.finish_in is None:
+        train_moe(run, args.steps)
+        print(f"{args.runs}: {len(run.losses)} steps done; --finish-in N --out FOLDER makes a model of them")
+    else:
+        finish_moe(run, args.finish_in, args.out)
+        print(f"wrote {args.out}")
+
+
+def _moe_card(args: argparse.Namespace) -> None:
+    from .moe_report import ReportOptions, write_card
+
+    options = ReportOptions(args.windows, args.length)
+    write_card(args.model, args.data, args.name or args.model.resolve().name, options)
+    print(f"wrote {args.model / 'README.md'}")
 
 
 def _export(args: argparse.Namespace) -> None:
