@@ -32,6 +32,22 @@ export interface PoolInfo {
   readonly warnings: readonly string[];
 }
 
+/** An expert's folder outside the pool, found to fit its base. */
+export interface Candidate {
+  /** Names of its files that a pool reads. */
+  readonly files: readonly string[];
+  /** Bytes of these. */
+  readonly bytes: number;
+  /** Where its folder would lie, relative to the pool's and inside it. */
+  readonly target: string;
+}
+
+/** What an engine with a pool on this machine can do beside tracing. */
+export interface PoolKeeper {
+  /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
+  examine(folder: string): Promise<Candidate>;
+}
+
 export interface RouteRequest {
   readonly text: string;
   readonly strategy: Strategy;
@@ -74,11 +90,11 @@ export interface RunOptions {
 }
 
 /**
- * A trace source. The forked child, the in-process engine of the command line and, later, remote engines all offer this.
+ * A trace source. The forked child, the engine in this process and, later, remote engines all offer this.
  * Every method rejects with a GanderError; `cancelled` when the signal fired.
  */
 export interface Engine {
-  pool(): Promise<PoolInfo>;
+  pool(options?: Pick<RunOptions, 'signal'>): Promise<PoolInfo>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;

@@ -3,19 +3,17 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  linkSync,
   openSync,
   readFileSync,
   readSync,
   readdirSync,
-  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
+import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../graph/algebra.js';
 import type { Site } from '../graph/find.js';
 import {
   DataType,
@@ -45,12 +43,13 @@ import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import type { Pool, PoolExpert } from '../pool/pool.js';
+import { leftOutText, type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { toFloat32 } from '../shared/safetensors.js';
 import { type Module, kinds } from '../trace/trace.js';
-import type { Cache } from './cache.js';
-import { multitaskId, place } from './placing.js';
+import { affordable, sharingInput } from './budget.js';
+import { type Cache, type Entry, readCached } from './cache.js';
+import { expertText, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 10;
@@ -95,6 +94,7 @@ export interface Plan {
 export type Router = 'phatgoose' | 'average-activation' | 'arrow';
 
 export interface Composed {
+  readonly entry: Entry;
   readonly model: string;
   readonly plan: Plan;
   /** Router vectors of all groups, one after another, float32. */
@@ -153,11 +153,18 @@ export function compose(
 ): Composed {
   const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask, form));
+  const entry = cache.entry(key, (temporary) => {
+    composeInto(temporary, pool, withMultitask, form);
+    // The key would be that of other files than those that were read.
+    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
+      throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
+  });
+  const file = (name: string) => path.join(entry.folder, name);
   return {
-    model: path.join(folder, 'model.onnx'),
-    plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
-    routerFile: (router) => path.join(folder, `${router}.bin`),
+    entry,
+    model: file('model.onnx'),
+    plan: JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan,
+    routerFile: (router) => file(`${router}.bin`),
   };
 }
 
@@ -173,7 +180,7 @@ function formOf({ experts }: Pool): FormName {
  */
 export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
   const { model, halves } = readBase(pool);
-  linkBase(folder, pool, model);
+  copyBase(folder, pool, model);
   convertHalves(folder, model, halves);
   removeGuards(model.graph);
   const eightBits = halveUnadapted(folder, model.graph, new Set());
@@ -190,9 +197,16 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   const form = opset(model) < 16 ? 'dense' : wanted;
   const all =
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
-  linkBase(folder, pool, model);
+  copyBase(folder, pool, model);
   convertHalves(folder, model, halves);
-  const { experts, sites, leftOut, warnings } = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const placed = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
+  const leftOut = new Map([...placed.leftOut, ...tooLarge]);
+  const warnings = [
+    ...placed.warnings,
+    ...[...tooLarge].map(([id, error]) => `${leftOutText(expertText(id), error)} ${error.remedy}`),
+  ];
+  const sites = placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
   const routers = {
@@ -203,13 +217,13 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   try {
     const { modules, order } = moduleAxis(sites);
     const groups = groupsOf(sites, order).map((members) => storeGroup(members, experts, data, routers, form));
-    const placed = groups.flatMap((group) => group.sites);
-    const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
+    const adapted = groups.flatMap((group) => group.sites);
+    const cells = adapted.flatMap((site) => experts.map((expert) => ({ site, expert })));
     removeGuards(model.graph);
     const eightBits = halveUnadapted(
       folder,
       model.graph,
-      new Set(placed.flatMap(({ products }) => products.map((product) => product.node))),
+      new Set(adapted.flatMap(({ products }) => products.map((product) => product.node))),
     );
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions, eightBits);
@@ -218,8 +232,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
     const plan: Plan = {
       modules,
-      rows: placed.map((site) => order.get(site.path)!),
-      widths: placed.map(({ dOut }) => dOut),
+      rows: adapted.map((site) => order.get(site.path)!),
+      widths: adapted.map(({ dOut }) => dOut),
       experts: experts.map(({ id }) => id),
       adapts,
       scored: {
@@ -240,7 +254,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
 }
 
 /** The base, and those of its tensors that are still in half precision. */
-function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
+export function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -278,13 +292,7 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
-  const groups = new Map<string, Site[]>();
-  for (const site of [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!)) {
-    const group = groups.get(site.input);
-    if (group) group.push(site);
-    else groups.set(site.input, [site]);
-  }
-  return [...groups.values()];
+  return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
 }
 
 function storeGroup(
@@ -298,7 +306,10 @@ function storeGroup(
   const columns = sites.length * n;
   const dIn = sites[0]!.dIn;
   const rank = Math.max(
-    ...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)),
+    1,
+    ...sites.map(({ path: name, dOut }) =>
+      Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(name)?.rank ?? 1, dIn, dOut))),
+    ),
   );
   const gates = new Float32Array(dIn * columns);
   const singular = new Float32Array(dIn * columns);
@@ -320,13 +331,15 @@ function storeGroup(
       if (mean) column(means, at, normalisedGate(mean.read()));
       const adapted = expert.adapter.modules.get(site.path);
       if (!adapted) return;
-      const { a, b } = named(expert, () =>
-        orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut),
-      );
-      column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
-      for (let r = 0; r < adapted.rank; r++) {
+      const {
+        a,
+        b,
+        rank: own,
+      } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      column(singular, at, topRightSingularVector(a, own, dIn));
+      for (let r = 0; r < own; r++) {
         for (let d = 0; d < dIn; d++) down[downAt(d, at, r)] = a[r * dIn + d]!;
-        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
+        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * own + r]!;
       }
     });
     return up;
@@ -350,13 +363,13 @@ function named<T>(expert: PoolExpert, read: () => T): T {
 
 /**
  * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
- * linked into the cache (copied where links are not possible), never rewritten; what is large inside the model file
- * itself is moved out, so that it can be mapped instead of parsed.
+ * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
+ * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
  */
-function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
+function copyBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
   const baseFolder = path.dirname(pool.base.model);
   const sizes = new Map<string, number>();
-  const links = new Map<string, string>();
+  const copies = new Map<string, string>();
   for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
     const external = externalOf(tensor);
     const misfit = () =>
@@ -372,15 +385,15 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     if (!sizes.has(location)) {
       // Inside the model's own folder, which is inside the pool.
       const file = fileInside(baseFolder, location);
-      links.set(location, `base-${links.size}.bin`);
-      linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
+      copies.set(location, `base-${copies.size}.bin`);
+      copyFileSync(file, path.join(folder, copies.get(location)!), constants.COPYFILE_FICLONE);
       sizes.set(location, statSync(file).size);
     }
     const size = sizes.get(location)!;
     const wanted = length ?? size - offset;
     const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
     if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
-    setExternal(tensor, links.get(location)!, offset, wanted);
+    setExternal(tensor, copies.get(location)!, offset, wanted);
   }
   const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);
   if (large.length === 0) return;
@@ -518,14 +531,6 @@ function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
     closeSync(fd);
   }
   return bytes;
-}
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE);
-  }
 }
 
 /** A file that grows by tensors, each on a page of its own, as mapping needs. */

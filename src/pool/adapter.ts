@@ -1,6 +1,10 @@
+import { statSync } from 'node:fs';
+import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
 import { plainRemedy, readAdapterConfig } from './adapterConfig.js';
 import { fileInside } from './paths.js';
+import { readPatterns } from './patterns.js';
 import { Safetensors, SafetensorsError } from './safetensors.js';
 
 /** One expert's change of one module: W u + scale · B A u. */
@@ -30,8 +34,6 @@ export interface Adapter {
   readonly baseCopies: ReadonlyMap<string, BaseCopy>;
 }
 
-const largestRank = 4096;
-
 const tensorName = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/;
 const baseCopyName = /^base_model\.model\.(.+)\.base_layer\.weight$/;
 
@@ -44,7 +46,13 @@ const baseCopyName = /^base_model\.model\.(.+)\.base_layer\.weight$/;
  */
 export function readAdapter(folder: string): Adapter {
   const config = readAdapterConfig(folder);
+  const rankOf = readPatterns('rank_pattern', config.rank_pattern);
+  const alphaOf = readPatterns('alpha_pattern', config.alpha_pattern);
   const tensors = openTensors(folder, 'adapter_model.safetensors');
+  if (tensors.header.tensors.size > 2 * poolLimits.modules)
+    throw invalid(
+      `it has ${tensors.header.tensors.size} tensors; an adapter changes at most ${poolLimits.modules} modules`,
+    );
   const found = new Map<string, { A?: string; B?: string }>();
   const baseCopies = new Map<string, BaseCopy>();
   for (const [name, { shape }] of tensors.header.tensors) {
@@ -61,15 +69,16 @@ export function readAdapter(folder: string): Adapter {
   }
   const modules = new Map<string, AdaptedModule>();
   for (const [path, { A, B }] of found) {
+    if (path.length > poolLimits.modulePath) throw invalid(`a module's path has ${path.length} characters`);
     if (!A || !B) throw invalid(`${path} has only one of its two matrices`);
     const [rank, dIn] = matrix(tensors, A);
     const [dOut, rankB] = matrix(tensors, B);
     if (rank !== rankB) throw invalid(`${path}: A has ${rank} rows, B has ${rankB} columns`);
-    if (rank === 0 || rank > largestRank || dIn === 0 || dOut === 0)
+    if (rank === 0 || rank > poolLimits.rank || dIn === 0 || dOut === 0)
       throw invalid(`${path}: shapes [${rank}, ${dIn}] and [${dOut}, ${rank}] make no adapter`);
-    const declared = patternValue(config.rank_pattern, path) ?? config.r;
+    const declared = rankOf(path) ?? config.r;
     if (declared !== rank) throw invalid(`${path}: rank ${rank}, where adapter_config.json says ${declared}`);
-    const alpha = patternValue(config.alpha_pattern, path) ?? config.lora_alpha;
+    const alpha = alphaOf(path) ?? config.lora_alpha;
     const scale = alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
     modules.set(path, { rank, dIn, dOut, scale, a: () => floats(tensors, A), b: () => floats(tensors, B) });
   }
@@ -87,7 +96,7 @@ function unusable(name: string): GanderError {
   if (/\.base_layer\.lora_[AB]/.test(name))
     return invalid(`${shown} adapts a parameter (target_parameters) and not a linear layer`);
   if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding and not a linear layer`);
-  if (name.endsWith(".weight") && !name.includes('lora_'))
+  if (name.endsWith('.weight') && !name.includes('lora_'))
     return invalid(`${shown} is a weight of the base itself, trained or with a vocabulary of another size`);
   return invalid(`${shown} is not a LoRA matrix of a linear layer`);
 }
@@ -121,6 +130,11 @@ export interface Examples {
 
 /** @throws GanderError */
 export function readExamples(folder: string): Examples {
+  const { size } = statSync(fileInside(folder, 'examples.safetensors'));
+  if (size > poolLimits.exampleBytes)
+    throw invalid(
+      `examples.safetensors has ${bytesInWords(size)}; at most ${bytesInWords(poolLimits.exampleBytes)} are held`,
+    );
   const tensors = openTensors(folder, 'examples.safetensors');
   const [count, width] = matrix(tensors, 'embeddings');
   try {
@@ -130,27 +144,6 @@ export function readExamples(folder: string): Examples {
   } catch (error) {
     throw error instanceof SafetensorsError ? invalid(`examples.safetensors: ${error.message}`) : error;
   }
-}
-
-/**
- * PEFT's rule for `rank_pattern` and `alpha_pattern`: the first key that matches the module's path at its end, after a
- * dot, as a regular expression. A pool is not trusted to write expressions that take for ever, so only mild ones count.
- */
-export function patternValue(
-  patterns: Readonly<Record<string, number>> | null | undefined,
-  path: string,
-): number | undefined {
-  for (const [key, value] of Object.entries(patterns ?? {})) {
-    if (path === key || path.endsWith(`.${key}`)) return value;
-    const mild = key.length <= 200 && !/\)[*+?{]|\\\d/.test(key) && (key.match(/[*+{]/g) ?? []).length <= 3;
-    if (!mild) throw invalid(`the pattern "${key.slice(0, 80)}" in adapter_config.json is too intricate`);
-    try {
-      if (new RegExp(`^(?:.*\\.)?(?:${key})$`).test(path)) return value;
-    } catch {
-      throw invalid(`the pattern "${key.slice(0, 80)}" in adapter_config.json is not a regular expression`);
-    }
-  }
-  return undefined;
 }
 
 function openTensors(folder: string, file: string): Safetensors {

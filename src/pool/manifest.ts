@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import { fileInside } from './paths.js';
 
@@ -26,9 +27,6 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 
 const understood = 1;
-
-/** No JSON file of a pool, the tokenizer's apart, has cause to be larger. */
-const longestJson = 4 * 2 ** 20;
 
 /** @throws GanderError `pool-missing`, `pool-invalid`, `pool-unsafe-path` */
 export function readManifest(folder: string): Manifest {
@@ -85,7 +83,7 @@ export function readContextLength(folder: string, relativePath: string): number 
 /** @throws GanderError `pool-invalid`, `pool-unsafe-path` */
 export function readJson(folder: string, relativePath: string): unknown {
   const file = fileInside(folder, relativePath);
-  if (statSync(file).size > longestJson)
+  if (statSync(file).size > poolLimits.json)
     throw new GanderError(
       'pool-invalid',
       `${relativePath} is larger than such a file can be.`,

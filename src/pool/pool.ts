@@ -1,6 +1,9 @@
-import { lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { bytesInWords } from '../shared/bytes.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
+import { expertFiles } from '../shared/expertFiles.js';
+import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
@@ -28,6 +31,7 @@ export interface PoolExpert {
 export interface Pool {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** In tokens; no more than a trace can have. */
   readonly contextLength: number;
   /** Absolute. */
   readonly base: { readonly model: string; readonly tokenizer: string };
@@ -42,9 +46,6 @@ export interface Pool {
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
 }
-
-/** More experts than this is a mistake, or meant to do harm. */
-const mostExperts = 4096;
 
 /**
  * Reads a pool folder (docs/pool-format.md). An expert that cannot be used is left out with a warning; a pool that cannot
@@ -108,10 +109,11 @@ export function readPool(folder: string): Pool {
           tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
         })),
     );
+    checkSize(folder, manifest, [...experts, ...(multitask ? [multitask] : [])]);
     return {
       folder,
       manifest,
-      contextLength: told ?? unnamedContext,
+      contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
       base,
       experts: apart(experts),
       leftOut,
@@ -142,6 +144,37 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): string[]
   });
 }
 
+/** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
+function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
+  const beside = path.dirname(path.join(folder, base.model));
+  const files = [
+    // External data lies beside the model, under whatever name.
+    ...readdirSync(beside).map((name) => path.join(beside, name)),
+    ...[base.tokenizer, ...(retriever ? [retriever.model, retriever.tokenizer] : [])].map((name) =>
+      path.join(folder, name),
+    ),
+  ];
+  const bytes = [...files.map(sizeOf), ...experts.map(({ folder: own }) => readBytes(own))].reduce((a, b) => a + b, 0);
+  if (bytes > poolLimits.bytes) {
+    throw new GanderError(
+      'pool-invalid',
+      `The pool has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.bytes)} are read.`,
+      'Use a smaller base model, or split the pool.',
+    );
+  }
+}
+
+/** Of a file that is there; a link counts as what it leads to. */
+function sizeOf(file: string): number {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() ? stat.size : 0;
+}
+
+/** Of the files of an expert that are read. */
+export function readBytes(folder: string): number {
+  return expertFiles.reduce((sum, name) => sum + sizeOf(path.join(folder, name)), 0);
+}
+
 /** Experts that give themselves the same name are told apart by their folders. */
 function apart(experts: readonly PoolExpert[]): PoolExpert[] {
   const shared = (name: string) => experts.filter((expert) => expert.name === name).length > 1;
@@ -161,7 +194,7 @@ export function poolSignature(folder: string): string {
         const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
         if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
       }
-      if (lines.length > 10 * mostExperts)
+      if (lines.length > 40 * poolLimits.experts)
         throw new GanderError(
           'pool-invalid',
           'The pool folder holds too many files.',
@@ -183,7 +216,7 @@ function expertIds(folder: string, manifest: Manifest): string[] {
   const ids = readdirSync(experts, { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
-  if (ids.length > mostExperts)
+  if (ids.length > poolLimits.experts)
     throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
   return ids.sort(byCodePoint);
 }
@@ -193,8 +226,21 @@ export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
+/** An expert's folder by itself, in a pool or not. @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io` */
+export function readExpertFolder(folder: string): PoolExpert {
+  return typed(() => readExpert(folder, path.basename(folder)));
+}
+
 function readExpert(folder: string, id: string, gated = true): PoolExpert {
   const has = (file: string) => lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined;
+  const size = readBytes(folder);
+  if (size > poolLimits.expertBytes) {
+    throw new GanderError(
+      'expert-invalid',
+      `its files have ${bytesInWords(size)}; at most ${bytesInWords(poolLimits.expertBytes)} are read`,
+      'Ask the contributor for a smaller adapter, or remove the folder.',
+    );
+  }
   const adapter = readAdapter(folder);
   const gates: Vectors = gated ? readVectors(folder, 'gate.safetensors') : new Map();
   const activations = has('activation.safetensors') ? readVectors(folder, 'activation.safetensors') : undefined;
@@ -213,9 +259,7 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
       }
     }
   }
-  const card = has('README.md')
-    ? parseCard(readFileSync(fileInside(folder, 'README.md'), { encoding: 'utf8' }).slice(0, 100_000))
-    : {};
+  const card = has('README.md') ? parseCard(beginning(fileInside(folder, 'README.md'), poolLimits.card)) : {};
   const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
   return {
     id,
@@ -229,6 +273,17 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
     ...(has('README.md') && { cardFile: path.join(folder, 'README.md') }),
     ...(activations && { activations }),
   };
+}
+
+/** A text file's first bytes. */
+function beginning(file: string, bytes: number): string {
+  const buffer = Buffer.alloc(bytes);
+  const fd = openSync(file, 'r');
+  try {
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, bytes, 0));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What the file system throws is no bug of ours. */

@@ -1,5 +1,13 @@
 /** What crosses the channel between the host and the engine's child process. Errors cross as data. */
-import type { Attribution, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, Score } from '../engine/api.js';
+import type {
+  Attribution,
+  Candidate,
+  EngineOptions,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  Score,
+} from '../engine/api.js';
 import type { TraceHead, TracePiece } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type { ErrorData } from './errors.js';
@@ -11,13 +19,15 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: RouteRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
+  /** An absolute folder. */
+  examine: { request: string; result: Candidate };
 }
 
 export type MethodName = keyof Methods;
 
 export type HostMessage =
-  /** First message to a child, once. */
-  | { readonly type: 'start'; readonly options: EngineOptions }
+  /** First message to a child, once. `memory`: bytes it may hold; what the pool's size allows, if not told. */
+  | { readonly type: 'start'; readonly options: EngineOptions; readonly memory?: number | undefined }
   | {
       [N in MethodName]: {
         readonly type: 'call';
@@ -40,3 +50,12 @@ export type ChildMessage =
   | { readonly type: 'trace'; readonly id: number; readonly head: TraceHead }
   | { readonly type: 'result'; readonly id: number; readonly result: Exclude<Methods[MethodName]['result'], Trace> }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };
+
+/** What a child writes, as JSON, to the file descriptor `lastWordsAt` before it ends itself: it may be in native code then. */
+export interface LastWords {
+  readonly type: 'memory';
+  readonly allowed: number;
+}
+
+/** After standard input, output, error and the channel. */
+export const lastWordsAt = 4;

@@ -3,12 +3,15 @@
  * the given bytes where they are aligned; keep the bytes as they are afterwards.
  */
 import { z } from 'zod';
+import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
+import { traceLimits } from '../shared/limits.js';
 import {
   type ArrayOf,
   type DType,
   encodeSafetensors,
   parseHeader,
+  prefixLength,
   SafetensorsError,
   type SafetensorsHeader,
   tensorArray,
@@ -16,6 +19,7 @@ import {
 } from '../shared/safetensors.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import { finished } from './finished.js';
+import { bounded } from './strategy.js';
 import type { Intervention, Strategy, Trace } from './trace.js';
 
 const version = 1;
@@ -64,9 +68,14 @@ const headerSchema = z.object({
 
 type Header = z.infer<typeof headerSchema>;
 
-/** The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole. */
+/**
+ * The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole.
+ * @throws GanderError `request-invalid` for one that could not be opened again
+ */
 export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const trace = finished(given);
+  const excess = tooMany({ ...trace, tokens: trace.tokens.text });
+  if (excess) throw unsaved(excess);
   const M = trace.modules.length;
   const T = trace.tokens.ids.length;
   const P = trace.predictions;
@@ -100,7 +109,33 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
     versions: trace.versions,
     created: trace.created,
   };
+  const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (bytes > traceLimits.bytes) throw unsaved(tooLarge(bytes));
   return encodeSafetensors(tensors, { [metadataKey]: JSON.stringify(header) });
+}
+
+function unsaved(why: string): GanderError {
+  return new GanderError('request-invalid', `This trace could not be opened again: ${why}.`, 'Route a shorter text.');
+}
+
+/** For who reads a trace file: its size is known before its content. @throws GanderError `trace-invalid` */
+export function checkTraceSize(bytes: number): void {
+  if (bytes > traceLimits.bytes) throw invalid(tooLarge(bytes));
+}
+
+function tooLarge(bytes: number): string {
+  return `it has ${bytesInWords(bytes)}, and at most ${bytesInWords(traceLimits.bytes)} can be shown`;
+}
+
+const axes = ['tokens', 'modules', 'experts', 'interventions', 'versions'] as const;
+
+/** What there is more of than a view can show, in words. */
+function tooMany(of: Partial<Record<(typeof axes)[number], unknown>>): string | undefined {
+  for (const axis of axes) {
+    const count = Object.keys(of[axis] ?? {}).length;
+    if (count > traceLimits[axis]) return `it has ${count} ${axis}, and at most ${traceLimits[axis]} can be shown`;
+  }
+  return undefined;
 }
 
 /**
@@ -117,6 +152,10 @@ export function decodeTrace(bytes: Uint8Array): Trace {
 }
 
 function decode(bytes: Uint8Array): Trace {
+  checkTraceSize(bytes.byteLength);
+  const prefix = prefixLength(bytes, bytes.byteLength);
+  if (prefix > traceLimits.header)
+    throw invalid(`its header has ${bytesInWords(prefix)}, and at most ${bytesInWords(traceLimits.header)} are read`);
   const container = parseHeader(bytes, bytes.byteLength);
   const header = readHeader(container);
   const tensors = new Tensors(container, bytes);
@@ -151,7 +190,7 @@ function decode(bytes: Uint8Array): Trace {
       topLogProb: tensors.optional('top_log_prob', 'F32', [T, P]),
       topTokens: header.topTokens?.flat(),
     }),
-    strategy: header.strategy,
+    strategy: bounded(header.strategy, N),
     interventions: header.interventions,
     pool: { ...header.pool, name: header.pool.name ?? header.pool.id },
     tokenizer: header.tokenizer,
@@ -180,6 +219,9 @@ function readHeader({ metadata }: SafetensorsHeader): Header {
       'Update Gander to open it.',
     );
   }
+  // Before the schema, which looks at each.
+  const excess = typeof json === 'object' && json ? tooMany(json) : undefined;
+  if (excess) throw invalid(excess);
   const parsed = headerSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
@@ -211,6 +253,9 @@ class Tensors {
 function check(trace: Trace, header: Header): void {
   const { start, end } = trace.tokens;
   const length = trace.text.length;
+  // Where there is no token or no module, a width costs no byte of the file.
+  if (trace.k > Math.max(1, trace.experts.length))
+    throw invalid(`it chooses ${trace.k} of ${trace.experts.length} experts`);
   if (!start.every((s, t) => (s === -1 && end[t] === -1) || (s >= 0 && s <= end[t]! && end[t]! <= length))) {
     throw invalid('a token lies outside the text');
   }

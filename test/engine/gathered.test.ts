@@ -138,7 +138,7 @@ it('is what a large pool is composed to, beside the dense form in the cache', ()
     ...pool,
     experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
   });
-  const form = (count: number) => compose(of(count), `hash of ${count}`, cache, false).plan.form;
+  const form = (count: number) => compose(of(count), poolHash(of(count), cache), cache, false).plan.form;
   expect(form(Math.ceil(gatheredFrom / rank))).toBe('gathered');
   expect(form(Math.ceil(gatheredFrom / rank) - 1)).toBeUndefined();
 });

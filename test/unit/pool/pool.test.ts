@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
-import { patternValue } from '../../../src/pool/adapter.js';
 import { parseCard } from '../../../src/pool/card.js';
 import { resolveInside } from '../../../src/pool/paths.js';
 import { byCodePoint, poolSignature, readPool } from '../../../src/pool/pool.js';
@@ -304,17 +303,6 @@ describe('an adapter', () => {
     );
     const alpha = readPool(folder).experts.find(({ id }) => id === 'alpha')!;
     expect(() => alpha.adapter.modules.get('model.layers.0.self_attn.q_proj')!.a()).toThrow(code('expert-invalid'));
-  });
-
-  it.each<[Record<string, number>, string, number | undefined]>([
-    [{ q_proj: 2 }, 'model.layers.0.self_attn.q_proj', 2],
-    [{ 'layers.1.mlp.down_proj': 6 }, 'model.layers.0.mlp.down_proj', undefined],
-    [{ proj: 3 }, 'model.layers.0.mlp.down_proj', undefined],
-    [{ 'layers\\.[01]\\..*_proj': 5 }, 'model.layers.1.mlp.up_proj', 5],
-    [{ '(a+)+b': 1, up_proj: 2 }, 'model.layers.1.mlp.down_proj', NaN],
-  ])('pattern %j at %s', (patterns, module, wanted) => {
-    if (Number.isNaN(wanted)) expect(() => patternValue(patterns, module)).toThrow(code('expert-invalid'));
-    else expect(patternValue(patterns, module)).toBe(wanted);
   });
 });
 

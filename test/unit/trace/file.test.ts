@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GanderError } from '../../../src/shared/errors.js';
 import { encodeSafetensors, parseHeader } from '../../../src/shared/safetensors.js';
-import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
+import { checkTraceSize, decodeTrace, encodeTrace } from '../../../src/trace/file.js';
 import { finished } from '../../../src/trace/finished.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { fabricate } from './fabricate.js';
@@ -43,7 +43,7 @@ describe('a trace file', () => {
     });
     fc.assert(
       fc.property(recipe, (given) => {
-        const trace = fabricate(given);
+        const trace = fabricate({ ...given, k: Math.min(given.k, given.experts) });
         expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
       }),
       { numRuns: 60 },
@@ -122,6 +122,18 @@ describe('a trace file', () => {
     expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
   });
 
+  it('that was asked for more experts than there are says how many that is', () => {
+    const trace = fabricate();
+    const read = decodeTrace(withHeader(trace, (h) => (h['strategy'] = { name: 'phatgoose', k: 1e8 })));
+    expect(read.strategy).toEqual({ name: 'phatgoose', k: trace.experts.length });
+  });
+
+  it('is refused when it chooses more experts than there are, be it of no token', () => {
+    const none = new Float32Array(0);
+    const trace = { ...fabricate({ tokens: [] }), k: 1e8, chosen: new Int16Array(0), weight: none, contribution: none };
+    expect(codeOf(() => decodeTrace(encodeTrace(trace)))).toBe('trace-invalid');
+  });
+
   it('is refused when a chosen expert does not exist', () => {
     const trace = fabricate();
     trace.chosen[5] = 5;
@@ -149,4 +161,77 @@ describe('a trace file', () => {
       { numRuns: 500 },
     );
   });
+});
+
+describe('a trace file that is too much', () => {
+  /** Only the header of a safetensors file, however long; nothing of it need be JSON. */
+  const headed = (bytes: number) => {
+    const file = new Uint8Array(8 + bytes).fill(0x20, 8);
+    new DataView(file.buffer).setUint32(0, bytes, true);
+    return file;
+  };
+  const why = (act: () => unknown): string => {
+    try {
+      act();
+    } catch (thrown) {
+      return (thrown as Error).message;
+    }
+    return 'nothing thrown';
+  };
+
+  it.each<[RegExp, (header: Record<string, unknown>) => void]>([
+    [
+      /it has 100000 modules, and at most 4096 can be shown/,
+      (h) => (h['modules'] = new Array<object>(100_000).fill({ path: 'a', layer: 0, kind: 'q' })),
+    ],
+    [
+      /it has 200000 experts, and at most 1024 can be shown/,
+      (h) => (h['experts'] = new Array<object>(200_000).fill({ id: 'a', name: 'a' })),
+    ],
+    [
+      /it has 100000 tokens, and at most 32768 can be shown/,
+      (h) => (h['tokens'] = new Array<string>(100_000).fill('a')),
+    ],
+    [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = new Array<object>(20_000).fill({}))],
+    [
+      /it has 101 versions/,
+      (h) => (h['versions'] = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, '']))),
+    ],
+  ])('is refused in words: %s', (wanted, change) => {
+    const bytes = withHeader(fabricate(), change);
+    expect(codeOf(() => decodeTrace(bytes))).toBe('trace-invalid');
+    expect(why(() => decodeTrace(bytes))).toMatch(wanted);
+  });
+
+  it("is refused by its header's length, before that is read as JSON", () => {
+    expect(why(() => decodeTrace(headed(57e6)))).toMatch(/its header has 57 MB, and at most 8\.4 MB are read/);
+  });
+
+  it('is refused by its size', () => {
+    expect(why(() => checkTraceSize(1.9e9))).toMatch(/1\.9 GB, and at most 537 MB can be shown/);
+    expect(() => checkTraceSize(100e6)).not.toThrow();
+  });
+
+  it('is not saved: it could not be opened again', () => {
+    const trace = fabricate({
+      tokens: new Array<string>(32_769).fill('a'),
+      layers: 1,
+      kinds: ['q'],
+      k: 1,
+      predictions: 0,
+    });
+    expect(codeOf(() => encodeTrace(trace))).toBe('request-invalid');
+  });
+});
+
+it.each([0, 1, 2, 3, 4, 5, 6, 7])('is read with a header that is not padded, by a Buffer too: %i spaces', (spaces) => {
+  const trace = fabricate();
+  const padded = Buffer.from(encodeTrace(trace));
+  const length = padded.readUInt32LE(0);
+  const json = padded.toString('utf8', 8, 8 + length).trimEnd() + ' '.repeat(spaces);
+  const size = Buffer.alloc(8);
+  size.writeUInt32LE(Buffer.byteLength(json));
+  const bytes = Buffer.concat([size, Buffer.from(json), padded.subarray(8 + length)]);
+  expect(decodeTrace(bytes)).toStrictEqual(trace);
+  expect(decodeTrace(new Uint8Array(bytes))).toStrictEqual(trace);
 });

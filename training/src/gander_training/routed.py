@@ -33,7 +33,7 @@ KIND_OF = {f"{kind}_proj": kind for kind in KINDS}
 EPSILON = 1e-5
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
 # What PEFT may add to LoRA and this file does not compute.
-UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "fan_in_fan_out": False, "modules_to_save": None}
+UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_to_save": None}
 # Values of init_lora_weights that change the base's weights first.
 OTHER_BASES = ("pissa", "olora", "corda", "lora_ga", "loftq")
 
@@ -399,11 +399,13 @@ class Router:
     def check(self, model: nn.Module, path: str) -> None:
         """Refuse an adapter that was made for another base."""
         try:
-            weight = model.get_submodule(path).weight
+            layer = model.get_submodule(path)
+            weight = layer.weight
         except AttributeError:
             raise UserError(f"the base has no linear layer {path}") from None
         assert isinstance(weight, Tensor)
-        d_out, d_in = weight.shape
+        # GPT-2's Conv1D is a linear layer that keeps its weight transposed; PEFT's matrices are the same for both.
+        d_out, d_in = weight.shape if isinstance(layer, nn.Linear) else weight.T.shape
         for expert in [*self.experts, *([self.multitask] if self.multitask else [])]:
             lora = expert.lora.get(path)
             if lora and (lora.a.shape[1], lora.b.shape[0]) != (d_in, d_out):
@@ -445,8 +447,11 @@ class Router:
         return experts.where(given, chosen), weights.where(given, weight)
 
     def hook(self, index: int, module: nn.Module, u: Tensor, out: Tensor) -> Tensor:
-        """The routed output [1, T, d_out] for input u [1, T, d_in] and the base's output."""
-        u, base = u[0], out[0]
+        """The routed output, shaped as ``out``, for input u [1, T, d_in] and the base's output.
+
+        Some models, OPT for one, give a layer their tokens as [T, d_in].
+        """
+        u, base = u.reshape(-1, u.shape[-1]), out.reshape(-1, out.shape[-1])
         affinity = self.score(self.modules[index].path, u)
         chosen, weight = self.decide(index, affinity)
         bias = getattr(module, "bias", None)
@@ -468,7 +473,7 @@ class Router:
             "weight": weight,
             "contribution": contribution,
         }
-        return result[None]
+        return result.reshape(out.shape)
 
     @contextlib.contextmanager
     def installed(self, model: nn.Module) -> Iterator[None]:
