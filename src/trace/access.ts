@@ -1,118 +1,153 @@
-/** Where things lie in a trace: strides, cells, and the modules and tokens that a view is about. */
-import type { Module, Scope, Strategy, Trace } from './trace.js';
+/** Where things lie in a trace: a site's rows, and the sites and tokens that a view is about. */
+import type { Block, Expert, ExpertSet, Sequence, Site, Stack, Trace } from './trace.js';
 
-/** Which modules a view is about; an absent field means all. */
-export interface ModuleFilter {
+/** Which sites a view is about; an absent field means all. */
+export interface SiteFilter {
+  readonly stack?: Stack | undefined;
   readonly layer?: number | undefined;
   readonly kind?: string | undefined;
-  /** Module path. */
+  /** Site path. */
   readonly module?: string | undefined;
+  readonly sequence?: number | undefined;
 }
 
-/** T: all tokens of a trace, special ones and those not yet routed included. */
-export function tokenCount(trace: Trace): number {
-  return trace.tokens.ids.length;
+/** One site's rows, over the trace's own memory. T tokens of its sequence, row-major. */
+export interface Rows {
+  readonly site: Site;
+  readonly tokens: number;
+  /** Of these, the first so many are routed. */
+  readonly done: number;
+  readonly experts: number;
+  readonly k: number;
+  /** [T, k] */
+  readonly chosen: Int16Array;
+  readonly weight?: Float32Array;
+  readonly contribution?: Float32Array;
+  /** [T, N] */
+  readonly score?: Float32Array;
+  readonly selection?: Float32Array;
+  /** [T, A] */
+  readonly alwaysOnWeight?: Float32Array;
 }
 
-/** Offset of cell (m, t) in the [M, T, k] arrays. */
-export function chosenOffset(trace: Trace, m: number, t: number): number {
-  return (m * tokenCount(trace) + t) * trace.k;
+export function blockOf(trace: Trace, s: number): Block {
+  // A few blocks at most; a pool has one.
+  return trace.blocks.find(({ from, to }) => from <= s && s < to)!;
 }
 
-/** [N] raw scores at a cell, over the trace's own memory; undefined where the source gave none. */
-export function affinitiesAt(trace: Trace, m: number, t: number): Float32Array | undefined {
-  const n = trace.experts.length;
-  const at = (m * tokenCount(trace) + t) * n;
-  return trace.affinity?.subarray(at, at + n);
+/** The rows of site s: views, no copies. Take them once, outside the loop over tokens. */
+export function rowsAt(trace: Trace, s: number): Rows {
+  const block = blockOf(trace, s);
+  const { tokens, done } = trace.sequences[block.sequence]!;
+  const T = tokens.count;
+  const row = s - block.from;
+  const part = <A extends Float32Array | Int16Array>(array: A, width: number): A =>
+    array.subarray(row * T * width, (row + 1) * T * width) as A;
+  const { k, experts, alwaysOn, weight, contribution, score, selection, alwaysOnWeight } = block;
+  return {
+    site: trace.sites[s]!,
+    tokens: T,
+    done,
+    experts,
+    k,
+    chosen: part(block.chosen, k),
+    ...(weight && { weight: part(weight, k) }),
+    ...(contribution && { contribution: part(contribution, k) }),
+    ...(score && { score: part(score, experts) }),
+    ...(selection && { selection: part(selection, experts) }),
+    ...(alwaysOnWeight && { alwaysOnWeight: part(alwaysOnWeight, alwaysOn) }),
+  };
 }
 
-/** [k] expert indexes at a cell, best first, −1 for none; over the trace's own memory. */
-export function chosenAt(trace: Trace, m: number, t: number): Int16Array {
-  const at = chosenOffset(trace, m, t);
-  return trace.chosen.subarray(at, at + trace.k);
+/** [k] expert indexes at a cell, best first, −1 for none. */
+export function chosenAt(rows: Rows, t: number): Int16Array {
+  return rows.chosen.subarray(t * rows.k, (t + 1) * rows.k);
 }
 
-/** [k] routing weights at a cell, as `chosenAt`; over the trace's own memory. */
-export function weightsAt(trace: Trace, m: number, t: number): Float32Array {
-  const at = chosenOffset(trace, m, t);
-  return trace.weight.subarray(at, at + trace.k);
+/** How many were chosen at a cell: k, or fewer. */
+export function chosenCount({ chosen, k }: Rows, t: number): number {
+  let count = 0;
+  for (let i = t * k; i < (t + 1) * k; i++) if (chosen[i]! >= 0) count++;
+  return count;
 }
 
-/** [k] contributions at a cell, as `chosenAt`; undefined where the source gave none. */
-export function contributionsAt(trace: Trace, m: number, t: number): Float32Array | undefined {
-  const at = chosenOffset(trace, m, t);
-  return trace.contribution?.subarray(at, at + trace.k);
+/** Whether the source says anything of a token at a site: it may have left it out, or not have come to it yet. */
+export function isKnown({ chosen, weight, k }: Rows, t: number): boolean {
+  return chosen[t * k]! >= 0 || (weight !== undefined && !Number.isNaN(weight[t * k]!));
 }
 
-/** What one expert's part in a cell is measured by. */
-export type Measure = 'weight' | 'contribution';
-
-/** [M, T, k]; falls back to the routing weight where the source gave no contribution. */
-export function measured(trace: Trace, by: Measure): Float32Array {
-  return by === 'contribution' ? (trace.contribution ?? trace.weight) : trace.weight;
-}
-
-/** The expert with the largest part in a cell; the better-placed one wins a tie. −1: none, or all experts have the same part. */
-export function leaderAt(trace: Trace, m: number, t: number, by: Measure = 'weight'): number {
-  const parts = measured(trace, by);
-  const at = chosenOffset(trace, m, t);
-  let best = -1;
-  let most = -Infinity;
-  for (let i = at; i < at + trace.k; i++) {
-    if (trace.chosen[i]! >= 0 && parts[i]! > most) [best, most] = [trace.chosen[i]!, parts[i]!];
-  }
-  return trace.k === trace.experts.length && isEven(parts.subarray(at, at + trace.k)) ? -1 : best;
-}
-
-/** Whether all of several experts have the same share, as merged ones have: then none leads. */
-export function isEven(shares: Float32Array | Float64Array): boolean {
-  return shares.length > 1 && shares.every((share) => share === shares[0]);
-}
-
-export function matches(module: Module, filter: ModuleFilter): boolean {
+export function matches(site: Site, filter: SiteFilter): boolean {
   return (
-    (filter.layer === undefined || filter.layer === module.layer) &&
-    (filter.kind === undefined || filter.kind === module.kind) &&
-    (filter.module === undefined || filter.module === module.path)
+    (filter.stack === undefined || filter.stack === site.stack) &&
+    (filter.layer === undefined || filter.layer === site.layer) &&
+    (filter.kind === undefined || filter.kind === site.kind) &&
+    (filter.module === undefined || filter.module === site.path) &&
+    (filter.sequence === undefined || filter.sequence === site.sequence)
   );
 }
 
-/** Whether an intervention's scope holds at a cell. */
-export function holdsAt(scope: Scope, module: Module, t: number): boolean {
-  return (scope.token === undefined || scope.token === t) && matches(module, scope);
+/** Indexes of the sites that a filter leaves, ascending. */
+export function sitesOf(trace: Trace, filter: SiteFilter = {}): Int32Array {
+  return Int32Array.from(trace.sites.keys()).filter((s) => matches(trace.sites[s]!, filter));
 }
 
-/** Indexes of the modules that a filter leaves, ascending. */
-export function modulesOf(trace: Trace, filter: ModuleFilter = {}): Int32Array {
-  return Int32Array.from(trace.modules.keys()).filter((m) => matches(trace.modules[m]!, filter));
+declare const oneSet: unique symbol;
+
+/**
+ * Sites over the same tokens where an expert's index means the same expert: all that may be added up, averaged or coloured
+ * by expert. Only `sharedSites` makes one, so what counts experts cannot be asked about sites whose experts are strangers.
+ */
+export interface SharedSites {
+  readonly [oneSet]: true;
+  /** Ascending. */
+  readonly sites: Int32Array;
+  readonly sequence: Sequence;
+  readonly set: ExpertSet;
+  readonly experts: readonly Expert[];
 }
 
-/** The layers that have modules, ascending. */
-export function layersOf(trace: Trace): number[] {
-  return [...new Set(trace.modules.map((m) => m.layer))].sort((a, b) => a - b);
+/** The sites that a filter leaves; undefined where these have no set of experts or no tokens in common, or there are none. */
+export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites | undefined {
+  const sites = sitesOf(trace, filter);
+  if (sites.length === 0) return undefined;
+  const first = trace.sites[sites[0]!]!;
+  const alike = sites.every((s) => {
+    const { expertSet, sequence } = trace.sites[s]!;
+    return expertSet === first.expertSet && sequence === first.sequence;
+  });
+  const set = trace.expertSets[first.expertSet]!;
+  return alike
+    ? ({ sites, sequence: trace.sequences[first.sequence]!, set, experts: set.experts } as unknown as SharedSites)
+    : undefined;
 }
 
-/** The kinds that the trace's modules have, in the order of the module axis. */
-export function kindsOf(trace: Trace): string[] {
-  return [...new Set(trace.modules.map((m) => m.kind))];
+/** A layer of a stack: decoders count theirs from 0 again. */
+export interface Layer {
+  readonly stack?: Stack;
+  readonly layer: number;
 }
 
-/** A special token maps to no text. */
-export function isSpecial(trace: Trace, t: number): boolean {
-  return trace.tokens.start[t]! < 0;
+/** The layers that have sites, in the order of the site axis. */
+export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
+  const seen = new Map<string, Layer>();
+  for (const s of sitesOf(trace, filter)) {
+    const { stack, layer } = trace.sites[s]!;
+    const key = `${stack ?? ''} ${layer}`;
+    if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }) });
+  }
+  return [...seen.values()];
+}
+
+/** The kinds that the trace's sites have, in the order of the site axis. */
+export function kindsOf(trace: Trace, filter: SiteFilter = {}): string[] {
+  return [...new Set(Array.from(sitesOf(trace, filter), (s) => trace.sites[s]!.kind))];
+}
+
+export function isSpecial({ tokens }: Sequence, t: number): boolean {
+  return tokens.special?.[t] === 1;
 }
 
 /** Indexes of the tokens that statistics are about: routed, and not special. */
-export function textTokens(trace: Trace): Int32Array {
-  return Int32Array.from(trace.tokens.ids.keys()).filter((t) => t < trace.done && !isSpecial(trace, t));
-}
-
-/** k of a strategy whose router chooses; undefined where fixed weights stand in for it. */
-export function routedK(strategy: Strategy): number | undefined {
-  return 'k' in strategy ? strategy.k : undefined;
-}
-
-/** Whether expert e has a gate at module m: its affinity is a number there. True where the source gave no affinities. */
-export function takesPart(trace: Trace, m: number, e: number): boolean {
-  return trace.done === 0 || !Number.isNaN(affinitiesAt(trace, m, 0)?.[e] ?? 0);
+export function textTokens(sequence: Sequence): Int32Array {
+  return Int32Array.from({ length: sequence.done }, (_, t) => t).filter((t) => !isSpecial(sequence, t));
 }
