@@ -1,6 +1,7 @@
 import type { Attribution, PoolInfo } from '../engine/api.js';
-import type { TraceHead, TracePiece } from '../trace/pieces.js';
-import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Intervention, Trace } from '../trace/trace.js';
+import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
 
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
@@ -25,11 +26,11 @@ export interface SideState {
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
-  /** On the page only: its traces' affinities are still to come. */
-  readonly affinitiesFollow?: true;
+  /** On the page only: its traces' scores are still to come. */
+  readonly scoresFollow?: true;
 }
 
-/** A trace in a message: its arrays have gone before, as pieces with the same key (trace/sides.ts). */
+/** A trace in a message: its arrays have gone before, as pieces with the same key (transport/sides.ts). */
 export interface SentTrace {
   readonly key: number;
   readonly head: TraceHead;
@@ -59,7 +60,7 @@ export type HostMessage =
       readonly error?: ErrorData;
     }
   /** The cursor in the editor went to this token. */
-  | { readonly type: 'select'; readonly token: number; readonly module?: number }
+  | { readonly type: 'select'; readonly token: number; readonly site?: number }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** No engine behind it: a trace file; what needs a run is disabled. */
