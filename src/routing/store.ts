@@ -1,7 +1,8 @@
 import type { Attribution } from '../engine/api.js';
 import type { ErrorData } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
-import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Intervention, Trace } from '../trace/trace.js';
 import { type Change, type Span, moved, touches } from './positions.js';
 
 /** One side of a routed range: what was asked and what came of it so far. */
