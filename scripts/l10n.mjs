@@ -1,5 +1,5 @@
-// Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t and every word of the page
-// (src/shared/words.ts), in one place, for translators.
+// Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
+// (src/shared/words.ts) and what strategies are called (src/strategies), in one place, for translators.
 // `--check` fails when it is not up to date.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,10 +24,14 @@ export function bundle() {
       if (ts.isCallExpression(node) && /^vscode\s*\.l10n\s*\.t$/.test(node.expression.getText(source))) {
         const [text] = node.arguments;
         if (text && ts.isStringLiteralLike(text)) strings.add(text.text);
-        // The table itself is listed below.
-        else if (text?.getText(source) !== 'words[key]') throw new Error(`${name}: vscode.l10n.t needs a literal`);
+        // The tables themselves are listed below.
+        else if (!['words[key]', 'title', 'hint'].includes(text?.getText(source) ?? '')) throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
-      if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
+      const isWord =
+        ts.isPropertyAssignment(node) &&
+        (name === path.join('shared', 'words.ts') ||
+          (path.dirname(name) === 'strategies' && ['title', 'hint'].includes(node.name.getText(source))));
+      if (isWord) {
         if (!ts.isStringLiteralLike(node.initializer)) throw new Error(`${name}: a word is a literal`);
         strings.add(node.initializer.text);
       }

@@ -1,10 +1,9 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
 import type { Node } from '../explorer/nodes.js';
-import { strategyOf } from '../host/settings.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import { expertStyle } from '../shared/palette.js';
-import type { Strategy } from '../strategies/strategy.js';
+import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
 import { layerText, tokenLabel } from '../trace/label.js';
 import type { Scope, Trace } from '../trace/trace.js';
@@ -36,10 +35,10 @@ export async function pickStrategy(
     title,
   );
   if (!name) return undefined;
-  const k = now && 'k' in now ? now.k : pool.topK;
-  if (name !== 'single') return strategyOf(name, k, '');
+  const k = now?.k ?? pool.topK;
+  if (descriptorOf(name)?.takes !== 'expert') return strategyOf(name, { k, expert: '' });
   const expert = await pickExpert(ask, pool, title);
-  return expert === undefined ? undefined : strategyOf(name, k, expert);
+  return expert === undefined ? undefined : strategyOf(name, { k, expert });
 }
 
 /** Where a what-if holds. `token`: the one under the cursor, if there is one. */

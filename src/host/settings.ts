@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
-import type { Strategy } from '../strategies/strategy.js';
+import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {
   /** Absolute folder, or empty for the bundled pool. */
   readonly pool: string;
-  readonly strategy: StrategyName;
+  readonly strategy: string;
   /** 0: what the pool says. */
   readonly k: number;
   readonly threads: number;
@@ -21,7 +21,7 @@ export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
   return {
     pool: of.get('pool', '').trim(),
-    strategy: of.get<StrategyName>('strategy', 'phatgoose'),
+    strategy: of.get('strategy', 'phatgoose'),
     k: of.get('k', 0),
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),
@@ -30,26 +30,12 @@ export function readSettings(): GanderSettings {
   };
 }
 
-/** A strategy by its name, with what it needs beside: k, or the expert for `single`. */
-export function strategyOf(name: StrategyName, k: number, expert: string): Strategy {
-  switch (name) {
-    case 'single':
-      return { name, expert };
-    case 'phatgoose':
-    case 'average-activation':
-    case 'arrow':
-      return { name, k };
-    case 'base':
-    case 'retrieval':
-    case 'merged':
-    case 'multitask':
-      return { name };
-  }
-}
-
 /** What the settings ask for, as far as the pool has it; else the pool's first strategy. */
 export function preferredStrategy(pool: PoolInfo): Strategy {
   const { strategy, k } = readSettings();
   const name = pool.strategies.includes(strategy) ? strategy : (pool.strategies[0] ?? 'base');
-  return strategyOf(name, Math.min(k || pool.topK, Math.max(1, pool.experts.length)), pool.experts[0]?.id ?? '');
+  return strategyOf(name, {
+    k: Math.min(k || pool.topK, Math.max(1, pool.experts.length)),
+    expert: pool.experts[0]?.id ?? '',
+  });
 }

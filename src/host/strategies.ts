@@ -1,18 +1,24 @@
 import * as vscode from 'vscode';
-import type { Strategy } from '../strategies/strategy.js';
-import { word } from './words.js';
+import { descriptorOf, type Strategy, strategyOfRouter } from '../strategies/index.js';
+import type { Router } from '../trace/trace.js';
 
-/** As the page calls it. */
-export function strategyTitle(name: StrategyName): string {
-  return word(name);
+/** As the page calls it; a router that is none of ours is called what its source calls it. */
+export function strategyTitle(name: string): string {
+  const title = descriptorOf(name)?.title;
+  return title === undefined ? name : vscode.l10n.t(title);
 }
 
-export function strategyDetail(name: StrategyName): string {
-  return word(`${name}Hint`);
+export function strategyDetail(name: string): string {
+  const hint = descriptorOf(name)?.hint;
+  return hint === undefined ? '' : vscode.l10n.t(hint);
 }
 
-export function strategyLabel(strategy: Strategy): string {
-  const title = strategyTitle(strategy.name);
-  if ('k' in strategy) return vscode.l10n.t('{0}, top {1}', title, strategy.k);
-  return 'expert' in strategy && strategy.expert ? `${title}: ${strategy.expert}` : title;
+export function strategyLabel({ name, k, expert }: Strategy): string {
+  const title = strategyTitle(name);
+  if (k !== undefined) return vscode.l10n.t('{0}, top {1}', title, k);
+  return expert === undefined ? title : `${title}: ${expert}`;
+}
+
+export function routerLabel(router: Router): string {
+  return strategyLabel(strategyOfRouter(router));
 }

@@ -1,25 +1,15 @@
 import { z } from 'zod';
 import type { PageMessage } from '../shared/panelProtocol.js';
+import { strategySchema as strategy } from '../strategies/schema.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);
-const k = z.int().min(1).max(10_000);
-
-const strategy = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('base') }),
-  z.strictObject({ name: z.literal('single'), expert: name }),
-  z.strictObject({ name: z.literal('phatgoose'), k }),
-  z.strictObject({ name: z.literal('retrieval'), expert: name.exactOptional() }),
-  z.strictObject({ name: z.literal('merged') }),
-  z.strictObject({ name: z.literal('average-activation'), k }),
-  z.strictObject({ name: z.literal('arrow'), k }),
-  z.strictObject({ name: z.literal('multitask') }),
-]);
-
 const scope = z.strictObject({
+  stack: z.enum(['encoder', 'decoder']).exactOptional(),
   layer: index.exactOptional(),
   kind: name.exactOptional(),
   module: name.exactOptional(),
+  sequence: index.exactOptional(),
   token: index.exactOptional(),
 });
 
