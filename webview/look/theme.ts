@@ -1,5 +1,7 @@
-/** Colours for canvas and charts, read from the editor's theme, and one style class for each expert. */
-import { expertStyle, type Colour, type ExpertStyle } from '../src/shared/palette.js';
+/** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
+import { effect, signal } from '@preact/signals';
+import { colourCount, expertStyle, quiet, type Colour } from '../../src/shared/palette.js';
+import { classOf } from './looks.js';
 
 export interface Theme {
   readonly light: boolean;
@@ -15,8 +17,18 @@ export interface Theme {
   readonly mono: string;
 }
 
+const bands = {
+  solid: 'linear-gradient(var(--x),var(--x))',
+  rising: 'repeating-linear-gradient(135deg,var(--x) 0 2px,transparent 2px 4px)',
+  dots: 'repeating-linear-gradient(90deg,var(--x) 0 3px,transparent 3px 6px)',
+  cross: 'repeating-linear-gradient(0deg,var(--x) 0 1px,transparent 1px 2px)',
+} as const;
+
+const parsed = new Map<string, [number, number, number]>();
+const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })!;
+
 /** The page follows the editor's theme by the class that VS Code puts on the body. */
-export function readTheme(): Theme {
+function readTheme(): Theme {
   if (matchMedia('(forced-colors: active)').matches) return forcedTheme();
   const style = getComputedStyle(document.body);
   const of = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
@@ -66,44 +78,37 @@ function forcedTheme(): Theme {
   };
 }
 
-export function onThemeChange(changed: () => void): void {
-  new MutationObserver(changed).observe(document.body, {
-    attributes: true,
-    attributeFilter: ['class', 'data-vscode-theme-id'],
-  });
-  new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
-  matchMedia('(forced-colors: active)').addEventListener('change', changed);
-}
+export const theme = signal(readTheme());
 
-const styles: ExpertStyle[] = [];
+const again = (): void => {
+  theme.value = readTheme();
+};
+new MutationObserver(again).observe(document.body, {
+  attributes: true,
+  attributeFilter: ['class', 'data-vscode-theme-id'],
+});
+new MutationObserver(again).observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
+matchMedia('(forced-colors: active)').addEventListener('change', again);
 
-/** As `expertStyle`, made once. */
-export function look(expert: number): ExpertStyle {
-  return (styles[expert] ??= expertStyle(expert));
-}
-
-export function colourOf(expert: number, theme: Theme): Colour {
-  return theme.light ? look(expert).light : look(expert).dark;
+/** @param slot as `slotsOf` gave it */
+export function colourOf(slot: number, { light, background, foreground }: Theme): Colour {
+  if (slot === quiet) return { fill: css(mix(background, foreground, 0.42)), ink: light ? '#000000' : '#ffffff' };
+  const style = expertStyle(slot);
+  return light ? style.light : style.dark;
 }
 
 const sheet = new CSSStyleSheet();
 document.adoptedStyleSheets.push(sheet);
 
-/** `.x3` sets expert 3's colour, ink and letter as custom properties, and the pattern of its band. */
-export function styleExperts(count: number, theme: Theme): void {
-  const rules = Array.from({ length: count }, (_, e) => {
-    const { fill, ink } = colourOf(e, theme);
-    return `.x${e}{--x:${fill};--ink:${ink};--letter:"${look(e).letter}";--band:${bands[look(e).pattern]}}`;
+/** `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. */
+effect(() => {
+  const rules = [quiet, ...Array(colourCount).keys()].map((slot) => {
+    const { fill, ink } = colourOf(slot, theme.value);
+    const band = bands[slot === quiet ? 'solid' : expertStyle(slot).pattern];
+    return `.${classOf(slot)}{--x:${fill};--ink:${ink};--band:${band}}`;
   });
   sheet.replaceSync(rules.join('\n'));
-}
-
-const bands = {
-  solid: 'linear-gradient(var(--x),var(--x))',
-  rising: 'repeating-linear-gradient(135deg,var(--x) 0 2px,transparent 2px 4px)',
-  dots: 'repeating-linear-gradient(90deg,var(--x) 0 3px,transparent 3px 6px)',
-  cross: 'repeating-linear-gradient(0deg,var(--x) 0 1px,transparent 1px 2px)',
-} as const;
+});
 
 /** sRGB channels of a CSS colour in hex, rgb() or a name, by way of a canvas. */
 export function channels(colour: string): [number, number, number] {
@@ -118,12 +123,11 @@ export function channels(colour: string): [number, number, number] {
   return out;
 }
 
-const parsed = new Map<string, [number, number, number]>();
-const pixel = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true })!;
-
 export function mix(from: string, to: string, share: number): [number, number, number] {
   const [a, b] = [channels(from), channels(to)];
   return [0, 1, 2].map((i) => Math.round(a[i]! + (b[i]! - a[i]!) * share)) as [number, number, number];
 }
 
-export const css = ([r, g, b]: readonly [number, number, number]): string => `rgb(${r} ${g} ${b})`;
+export function css([r, g, b]: readonly [number, number, number]): string {
+  return `rgb(${r} ${g} ${b})`;
+}

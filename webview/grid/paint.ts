@@ -1,123 +1,107 @@
 /** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
-import { look, channels, colourOf, css, mix, type Theme } from './theme.js';
-import { hidden, nothing, type Raster, type Row } from './raster.js';
+import { colourCount, quiet } from '../../src/shared/palette.js';
+import type { ExpertSet } from '../../src/trace/trace.js';
+import { letterOf, type Looks } from '../look/looks.js';
+import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
+import { labelFrom, windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
+import { keyOf } from './layers.js';
+import { hidden, type Raster, type Row } from './model.js';
 
-/** Tokens a tile: far below every canvas limit. */
-const tileTokens = 4096;
+/** Columns a tile: far below every canvas limit. */
+const tileColumns = 4096;
 const levels = 16;
 
 export interface Paper {
   readonly raster: Raster;
   readonly theme: Theme;
   readonly tiles: readonly OffscreenCanvas[];
+  /** How the experts of a set look. */
+  readonly looks: (set: ExpertSet) => Looks;
+  /** [C] what stands above each column. */
+  readonly labels: readonly string[];
   /** Colours are one hue by strength, not experts. */
-  readonly difference: boolean;
-}
-
-export interface PaperOptions {
-  readonly experts: number;
-  readonly difference: boolean;
-  /** Choices that a what-if did not change are faded. */
-  readonly fade: boolean;
+  readonly isDifference: boolean;
 }
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
 const weakest = 0.3;
 const faded = 0.08;
 
-export function shade(theme: Theme, expert: number, strength: number, fade = 1): [number, number, number] {
+export function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
   const floor = theme.highContrast ? 0.55 : weakest;
-  return mix(theme.background, colourOf(expert, theme).fill, (floor + (1 - floor) * strength) * fade);
+  return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
 }
 
 function word([r, g, b]: readonly [number, number, number]): number {
   return (255 << 24) | (b << 16) | (g << 8) | r; // little-endian RGBA
 }
 
-export function makePaper(raster: Raster, theme: Theme, { experts, difference, fade }: PaperOptions): Paper {
-  const { rows, tokens } = raster;
-  // [expert, level, faded] as packed pixels.
-  const table = new Uint32Array(experts * (levels + 1) * 2);
-  for (let e = 0; e < experts; e++) {
+/** A cell's expert as a slot of the palette; undefined where it has none, in a difference too. */
+export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
+  // By row and sequence, looked up once: a row may have experts of its own.
+  const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
+  const sequenceOf = new Int8Array(columns.count).fill(-1);
+  for (const { sequence, from, count } of columns.spans) sequenceOf.fill(sequence, from, from + count);
+  return (row: number, column: number): number => {
+    const e = expert[row * columns.count + column]!;
+    return slots[row]![sequenceOf[column]!]?.[e] ?? quiet;
+  };
+}
+
+/** @param isFading choices that a what-if did not change are faded */
+export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper {
+  const { raster, theme, isDifference } = parts;
+  const { rows, columns } = raster;
+  // [slot, level, faded] as packed pixels; the first slot is the quiet one.
+  const table = new Uint32Array((colourCount + 1) * (levels + 1) * 2);
+  for (let slot = quiet; slot < colourCount; slot++) {
     for (let level = 0; level <= levels; level++) {
-      const at = (e * (levels + 1) + level) * 2;
-      if (difference)
-        table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * (level / levels)));
-      else
-        [table[at], table[at + 1]] = [
-          word(shade(theme, e, level / levels)),
-          word(shade(theme, e, level / levels, faded / weakest)),
-        ];
+      const at = ((slot + 1) * (levels + 1) + level) * 2;
+      const share = level / levels;
+      if (isDifference)
+        table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * share));
+      else {
+        table[at] = word(shade(theme, slot, share));
+        table[at + 1] = word(shade(theme, slot, share, faded / weakest));
+      }
     }
   }
   const empty = word(channels(theme.background));
   const off = word(mix(theme.background, theme.foreground, 0.06));
+  const slotOf = slotAt(parts);
   const tiles: OffscreenCanvas[] = [];
-  for (let from = 0; from < tokens && rows.length > 0; from += tileTokens) {
-    const width = Math.min(tileTokens, tokens - from);
+  for (let from = 0; from < columns.count && rows.length > 0; from += tileColumns) {
+    const width = Math.min(tileColumns, columns.count - from);
     const image = new ImageData(width, rows.length);
     const pixels = new Uint32Array(image.data.buffer);
     for (let r = 0; r < rows.length; r++) {
       for (let i = 0; i < width; i++) {
-        const cell = r * tokens + from + i;
+        const cell = r * columns.count + from + i;
         const e = raster.expert[cell]!;
-        const stays = fade && raster.changed?.[cell] === 0 ? 1 : 0;
-        pixels[r * width + i] =
-          e === nothing
-            ? empty
-            : e === hidden
-              ? off
-              : table[(e * (levels + 1) + Math.round(raster.strength[cell]! * levels)) * 2 + stays]!;
+        if (e < 0) {
+          pixels[r * width + i] = e === hidden ? off : empty;
+          continue;
+        }
+        const stays = isFading && raster.changed?.[cell] === 0 ? 1 : 0;
+        const level = Math.round(raster.strength[cell]! * levels);
+        pixels[r * width + i] = table[((slotOf(r, from + i) + 1) * (levels + 1) + level) * 2 + stays]!;
       }
     }
     const tile = new OffscreenCanvas(width, rows.length);
     tile.getContext('2d')!.putImageData(image, 0, 0);
     tiles.push(tile);
   }
-  return { raster, theme, tiles, difference };
+  return { ...parts, tiles };
 }
 
-export interface Frame {
-  /** CSS pixels. */
-  readonly width: number;
-  readonly height: number;
-  readonly ratio: number;
-  readonly gutter: { readonly left: number; readonly top: number };
-  readonly cell: { readonly width: number; readonly height: number };
-  /** How far the content is scrolled. */
-  readonly scroll: { readonly x: number; readonly y: number };
-  readonly labels: readonly string[];
-}
+export const extentOf = ({ rows, columns }: Raster): Extent => ({ rows: rows.length, columns: columns.count });
 
-export interface Window {
-  readonly t0: number;
-  readonly t1: number;
-  readonly r0: number;
-  readonly r1: number;
-}
+type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-/** The cells in view; the ends are past the last. */
-export function windowOf(frame: Frame, raster: Raster): Window {
-  const { cell, scroll, gutter } = frame;
-  return {
-    t0: Math.max(0, Math.floor(scroll.x / cell.width)),
-    t1: Math.min(raster.tokens, Math.ceil((scroll.x + frame.width - gutter.left) / cell.width)),
-    r0: Math.max(0, Math.floor(scroll.y / cell.height)),
-    r1: Math.min(raster.rows.length, Math.ceil((scroll.y + frame.height - gutter.top) / cell.height)),
-  };
-}
-
-export const xOf = (frame: Frame, t: number): number => frame.gutter.left + t * frame.cell.width - frame.scroll.x;
-export const yOf = (frame: Frame, r: number): number => frame.gutter.top + r * frame.cell.height - frame.scroll.y;
-
-export function paint(
-  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
-  paper: Paper,
-  frame: Frame,
-): void {
+export function paint(context: Drawing, paper: Paper, frame: Frame): void {
   const { raster, theme } = paper;
   const { cell, ratio } = frame;
-  const view = windowOf(frame, raster);
+  const view = windowOf(frame, extentOf(raster));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = theme.background;
   context.fillRect(0, 0, frame.width, frame.height);
@@ -125,12 +109,12 @@ export function paint(
   // Cells smaller than a pixel are averaged, larger ones keep their edges.
   context.imageSmoothingEnabled = cell.width * ratio < 1 || cell.height * ratio < 1;
   paper.tiles.forEach((tile, i) => {
-    const from = Math.max(view.t0, i * tileTokens);
-    const to = Math.min(view.t1, i * tileTokens + tile.width);
+    const from = Math.max(view.c0, i * tileColumns);
+    const to = Math.min(view.c1, i * tileColumns + tile.width);
     if (from >= to || view.r0 >= view.r1) return;
     context.drawImage(
       tile,
-      from - i * tileTokens,
+      from - i * tileColumns,
       view.r0,
       to - from,
       view.r1 - view.r0,
@@ -143,7 +127,7 @@ export function paint(
 
   if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
   layerLines(context, theme, frame, view, raster.rows);
-  if (cell.width >= 11 && cell.height >= 11 && !paper.difference) letters(context, paper, frame, view);
+  if (cell.width >= 11 && cell.height >= 11 && !paper.isDifference) letters(context, paper, frame, view);
   if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
   gutters(context, paper, frame, view);
 }
@@ -151,8 +135,8 @@ export function paint(
 function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void {
   context.fillStyle = theme.background;
   const bottom = yOf(frame, view.r1);
-  const right = xOf(frame, view.t1);
-  for (let t = view.t0; t <= view.t1; t++)
+  const right = xOf(frame, view.c1);
+  for (let t = view.c0; t <= view.c1; t++)
     context.fillRect(xOf(frame, t) - 0.5, frame.gutter.top, 1, bottom - frame.gutter.top);
   for (let r = view.r0; r <= view.r1; r++)
     context.fillRect(frame.gutter.left, yOf(frame, r) - 0.5, right - frame.gutter.left, 1);
@@ -162,61 +146,66 @@ function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void 
 function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, rows: readonly Row[]): void {
   if (frame.cell.height < 3) return;
   context.fillStyle = theme.line;
-  const right = xOf(frame, view.t1);
+  const right = xOf(frame, view.c1);
   for (let r = Math.max(1, view.r0); r < view.r1; r++) {
     const [above, row] = [rows[r - 1]!, rows[r]!];
-    if (above.layer !== row.layer && (above.module >= 0 || row.module >= 0))
+    if (keyOf(above) !== keyOf(row) && (above.site >= 0 || row.site >= 0))
       context.fillRect(frame.gutter.left, Math.round(yOf(frame, r)) - 0.5, right - frame.gutter.left, 1);
   }
 }
 
-type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-
 /** Letters are drawn once each and then copied: thousands of fillText calls would cost frames. */
 function letters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
   const { raster, theme } = paper;
+  const { rows, columns } = raster;
   const size = Math.min(12, frame.cell.width - 3, frame.cell.height - 3);
   const atlas = letterAtlas(theme, size, frame.ratio);
+  const slotOf = slotAt(paper);
   context.imageSmoothingEnabled = true;
-  for (let r = view.r0; r < view.r1; r++) {
-    const y = yOf(frame, r) + (frame.cell.height - atlas.box) / 2;
-    for (let t = view.t0; t < view.t1; t++) {
-      const cell = r * raster.tokens + t;
-      const e = raster.expert[cell]!;
-      if (e < 0) continue;
-      const strong = raster.strength[cell]! > 0.45;
-      const x = xOf(frame, t) + (frame.cell.width - atlas.box) / 2;
-      context.drawImage(atlas.of(e, strong), x, y, atlas.box, atlas.box);
+  for (const { sequence, from, count } of columns.spans) {
+    for (let r = view.r0; r < view.r1; r++) {
+      const set = rows[r]!.parts[sequence]?.set;
+      if (!set) continue;
+      const y = yOf(frame, r) + (frame.cell.height - atlas.box) / 2;
+      for (let c = Math.max(from, view.c0); c < Math.min(from + count, view.c1); c++) {
+        const cell = r * columns.count + c;
+        const e = raster.expert[cell]!;
+        if (e < 0) continue;
+        const isStrong = raster.strength[cell]! > 0.45;
+        const x = xOf(frame, c) + (frame.cell.width - atlas.box) / 2;
+        const ink = isStrong ? colourOf(slotOf(r, c), theme).ink : theme.foreground;
+        context.drawImage(atlas.of(letterOf(set, e), ink), x, y, atlas.box, atlas.box);
+      }
     }
   }
 }
 
 interface Atlas {
   readonly box: number;
-  of(expert: number, strong: boolean): OffscreenCanvas;
+  of(letter: string, ink: string): OffscreenCanvas;
 }
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
 function letterAtlas(theme: Theme, size: number, ratio: number): Atlas {
-  const key = `${theme.background} ${theme.foreground} ${theme.light} ${theme.font} ${size} ${ratio}`;
+  const key = `${theme.font} ${size} ${ratio}`;
   if (atlasKept?.key === key) return atlasKept.atlas;
-  const made = new Map<number, OffscreenCanvas>();
+  const made = new Map<string, OffscreenCanvas>();
   const box = Math.ceil(size) + 2;
   const atlas: Atlas = {
     box,
-    of(expert, strong) {
-      const slot = expert * 2 + (strong ? 1 : 0);
-      let glyph = made.get(slot);
+    of(letter, ink) {
+      const name = `${letter} ${ink}`;
+      let glyph = made.get(name);
       if (!glyph) {
-        made.set(slot, (glyph = new OffscreenCanvas(Math.ceil(box * ratio), Math.ceil(box * ratio))));
+        made.set(name, (glyph = new OffscreenCanvas(Math.ceil(box * ratio), Math.ceil(box * ratio))));
         const g = glyph.getContext('2d')!;
         g.scale(ratio, ratio);
         g.font = `600 ${size}px ${theme.font}`;
         g.textAlign = 'center';
         g.textBaseline = 'middle';
-        g.fillStyle = strong ? colourOf(expert, theme).ink : theme.foreground;
-        g.fillText(look(expert).letter, box / 2, box / 2 + 0.5, box);
+        g.fillStyle = ink;
+        g.fillText(letter, box / 2, box / 2 + 0.5, box);
       }
       return glyph;
     },
@@ -231,8 +220,8 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   const size = Math.min(6, frame.cell.width * 0.45, frame.cell.height * 0.45);
   context.beginPath();
   for (let r = view.r0; r < view.r1; r++) {
-    for (let t = view.t0; t < view.t1; t++) {
-      if (!(raster.changed![r * raster.tokens + t]! > 0)) continue;
+    for (let t = view.c0; t < view.c1; t++) {
+      if (!(raster.changed![r * raster.columns.count + t]! > 0)) continue;
       const x = xOf(frame, t + 1) - 0.5;
       const y = yOf(frame, r) + 0.5;
       context.moveTo(x - size, y);
@@ -244,7 +233,7 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   context.fill();
 }
 
-function gutters(context: Drawing, { raster, theme }: Paper, frame: Frame, view: Window): void {
+function gutters(context: Drawing, { raster, theme, labels }: Paper, frame: Frame, view: Window): void {
   const { left, top } = frame.gutter;
   const { cell } = frame;
   context.fillStyle = theme.background;
@@ -258,7 +247,7 @@ function gutters(context: Drawing, { raster, theme }: Paper, frame: Frame, view:
   const size = Math.min(11, Math.max(9, cell.height - 2));
   context.font = `${size}px ${theme.font}`;
   const every = Math.max(1, Math.ceil((size + 1) / layerHeight(raster.rows, view, cell.height)));
-  let seen = -1;
+  let seen = '';
   context.save();
   context.beginPath();
   context.rect(0, top, left, frame.height - top);
@@ -266,21 +255,21 @@ function gutters(context: Drawing, { raster, theme }: Paper, frame: Frame, view:
   for (let r = Math.max(0, view.r0 - 12); r < view.r1; r++) {
     const row = raster.rows[r]!;
     const y = yOf(frame, r) + cell.height / 2;
-    if (row.layer !== seen) {
-      seen = row.layer;
+    if (keyOf(row) !== seen) {
+      seen = keyOf(row);
       if (row.layer % every === 0 || r === 0) {
         context.textAlign = 'right';
         // The layer's name stays in view as long as the layer does.
         const end = yOf(frame, lastOf(raster.rows, r) + 1);
         const high = top + size / 2;
         if (end > top + 1)
-          context.fillText(String(row.layer), 30, Math.max(high, Math.min(Math.max(y, high), end - cell.height / 2)));
+          context.fillText(layerMark(row), 30, Math.max(high, Math.min(Math.max(y, high), end - cell.height / 2)));
       }
-      if (cell.height >= 9) disclosure(context, 7, y, row.module >= 0);
+      if (cell.height >= 9) disclosure(context, 7, y, row.site >= 0);
     }
-    if (row.module >= 0 && cell.height >= 9) {
+    if (row.site >= 0 && cell.height >= 9) {
       context.textAlign = 'left';
-      context.fillText(row.kind, 36, y);
+      context.fillText(row.kind, 36, y, left - 38);
     }
   }
   context.restore();
@@ -293,37 +282,43 @@ function gutters(context: Drawing, { raster, theme }: Paper, frame: Frame, view:
   if (cell.width >= labelFrom) {
     context.font = `${Math.min(11, cell.width - 1)}px ${theme.mono}`;
     context.textAlign = 'left';
-    for (let t = view.t0; t < view.t1; t++) {
+    for (let c = view.c0; c < view.c1; c++) {
       context.save();
-      context.translate(xOf(frame, t) + cell.width / 2, top - 4);
+      context.translate(xOf(frame, c) + cell.width / 2, top - 4);
       context.rotate(-Math.PI / 2);
-      context.fillText(frame.labels[t]!, 0, 0, top - 8);
+      context.fillText(labels[c]!, 0, 0, top - 8);
       context.restore();
     }
   } else {
     context.font = `10px ${theme.font}`;
     const step = tick(44 / cell.width);
-    // Counted from 1, as everywhere on the page.
-    for (let number = Math.ceil((view.t0 + 1) / step) * step; number <= view.t1; number += step) {
-      const x = xOf(frame, number - 1) + cell.width / 2;
-      context.fillRect(Math.round(x), top - 4, 1, 3);
-      context.textAlign = 'center';
-      context.fillText(String(number), x, top - 10);
+    for (const { from, count } of raster.columns.spans) {
+      const [first, last] = [Math.max(0, view.c0 - from), Math.min(count, view.c1 - from)];
+      // Counted from 1, as everywhere on the page.
+      for (let number = Math.ceil((first + 1) / step) * step; number <= last; number += step) {
+        const x = xOf(frame, from + number - 1) + cell.width / 2;
+        context.fillRect(Math.round(x), top - 4, 1, 3);
+        context.textAlign = 'center';
+        context.fillText(String(number), x, top - 10);
+      }
     }
   }
   context.restore();
 }
 
-export const labelFrom = 10;
+/** `3`; of an encoder-decoder `e3` and `d3`. */
+export function layerMark({ stack, layer }: Row): string {
+  return `${stack?.[0] ?? ''}${layer}`;
+}
 
 function lastOf(rows: readonly Row[], r: number): number {
   let last = r;
-  while (rows[last + 1]?.layer === rows[r]!.layer) last++;
+  while (rows[last + 1] && keyOf(rows[last + 1]!) === keyOf(rows[r]!)) last++;
   return last;
 }
 
 function layerHeight(rows: readonly Row[], view: Window, height: number): number {
-  const layers = new Set(rows.slice(view.r0, view.r1).map((row) => row.layer)).size;
+  const layers = new Set(rows.slice(view.r0, view.r1).map(keyOf)).size;
   return layers > 0 ? ((view.r1 - view.r0) * height) / layers : height;
 }
 
@@ -356,13 +351,13 @@ export function paintOver(
   theme: Theme,
   frame: Frame,
   raster: Raster,
-  selected: { readonly token: number; readonly row: number },
-  pointer: { readonly token: number; readonly row: number } | undefined,
+  selected: Place,
+  pointer: Place | undefined,
 ): void {
   context.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
   context.clearRect(0, 0, frame.width, frame.height);
   const { left, top } = frame.gutter;
-  const right = Math.min(frame.width, xOf(frame, raster.tokens));
+  const right = Math.min(frame.width, xOf(frame, raster.columns.count));
   const bottom = Math.min(frame.height, yOf(frame, raster.rows.length));
   context.save();
   context.beginPath();
@@ -371,7 +366,7 @@ export function paintOver(
   if (pointer) {
     context.fillStyle = css(mix(theme.background, theme.foreground, 0.5));
     context.globalAlpha = 0.7;
-    const x = xOf(frame, pointer.token);
+    const x = xOf(frame, pointer.column);
     const y = yOf(frame, pointer.row);
     for (const at of [x, x + frame.cell.width]) if (at >= left) context.fillRect(at - 0.5, top, 1, bottom - top);
     for (const at of [y, y + frame.cell.height]) if (at >= top) context.fillRect(left, at - 0.5, right - left, 1);
@@ -382,8 +377,8 @@ export function paintOver(
   context.beginPath();
   context.rect(left - 1, top - 1, frame.width, frame.height);
   context.clip();
-  if (selected.token >= 0)
-    context.strokeRect(xOf(frame, selected.token) - 0.5, top - 2, Math.max(2, frame.cell.width) + 1, bottom - top + 4);
+  if (selected.column >= 0)
+    context.strokeRect(xOf(frame, selected.column) - 0.5, top - 2, Math.max(2, frame.cell.width) + 1, bottom - top + 4);
   if (selected.row >= 0)
     context.strokeRect(left - 2, yOf(frame, selected.row) - 0.5, right - left + 4, Math.max(2, frame.cell.height) + 1);
   context.restore();

@@ -1,5 +1,4 @@
 /** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
-import type { StrategyName } from '../src/trace/trace.js';
 
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
@@ -8,13 +7,19 @@ export type Tab = (typeof tabs)[number];
 export const gridSources = ['main', 'other', 'difference'] as const;
 export type GridSource = (typeof gridSources)[number];
 
+/** What gives a text its colours where experts belong to one layer each. */
+export const colourings = ['experts', 'entropy', 'margin', 'probability', 'nothing'] as const;
+export type Colouring = (typeof colourings)[number];
+
 export interface Selection {
+  /** Which sequence `token` counts in. */
+  readonly sequence: number;
   /** −1: none. */
   readonly token: number;
-  /** Layer number; −1: all layers. */
-  readonly layer: number;
-  /** Index on the module axis; −1: the layer as a whole, or all layers. */
-  readonly module: number;
+  /** Key of a layer (`layerKey`); empty: all layers. */
+  readonly layer: string;
+  /** Index on the site axis; −1: the layer as a whole, or all layers. */
+  readonly site: number;
 }
 
 export interface Filter {
@@ -33,7 +38,7 @@ export interface Zoom {
   /** CSS pixels of a cell; a row may be higher than a token is wide. */
   readonly width: number;
   readonly height: number;
-  /** First token and row in view, in cells, fractional. */
+  /** First column and row in view, in cells, fractional. */
   readonly token: number;
   readonly row: number;
 }
@@ -42,20 +47,20 @@ export interface WhatIfForm {
   readonly action: 'knock-out' | 'force' | 'tilt';
   readonly expert: string;
   readonly amount: number;
-  /** `all`, `layer:7`, `kind:q` or `module:<path>`. */
+  /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */
   readonly where: string;
   readonly tokenOnly: boolean;
 }
 
 export interface View {
-  readonly version: 1;
+  readonly version: 2;
   readonly tab: Tab;
   readonly selection: Selection;
   readonly filter: Filter;
   readonly filterOpen: boolean;
   readonly generateOpen: boolean;
-  /** Layers whose modules are shown as rows of their own. */
-  readonly expanded: 'all' | readonly number[];
+  /** Keys of the layers whose sites are rows of their own. */
+  readonly expanded: 'all' | readonly string[];
   /** Null: everything fits. */
   readonly zoom: Zoom | null;
   readonly gridSource: GridSource;
@@ -63,6 +68,11 @@ export interface View {
   readonly comparing: boolean;
   /** With a what-if: choices that stayed are faded. */
   readonly fadeUnchanged: boolean;
+  readonly colouring: Colouring;
+  /** Key of the layer whose experts colour a text; empty: the first. */
+  readonly colourLayer: string;
+  /** Ids of experts that have a colour though few tokens go to them. */
+  readonly pinned: readonly string[];
   /** Share of the height that the text has, of the width (or height) that the views beside it have. */
   readonly textShare: number;
   readonly sideShare: number;
@@ -71,15 +81,16 @@ export interface View {
   readonly tables: readonly string[];
   readonly generate: { readonly tokens: number; readonly temperature: number; readonly seed: number };
   readonly whatIf: WhatIfForm;
-  readonly compareWith: StrategyName | '';
+  /** Name of a strategy; empty: none chosen yet. */
+  readonly compareWith: string;
   /** Expert whose most attracted tokens are listed; an index, −1: the most used one. */
   readonly attracted: number;
 }
 
 export const initial: View = {
-  version: 1,
+  version: 2,
   tab: 'cell',
-  selection: { token: -1, layer: -1, module: -1 },
+  selection: { sequence: 0, token: -1, layer: '', site: -1 },
   filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
   filterOpen: false,
   generateOpen: false,
@@ -88,6 +99,9 @@ export const initial: View = {
   gridSource: 'main',
   comparing: false,
   fadeUnchanged: true,
+  colouring: 'experts',
+  colourLayer: '',
+  pinned: [],
   textShare: 0.36,
   sideShare: 0.36,
   bottomShare: 0.4,
@@ -108,16 +122,20 @@ export function restore(kept: unknown): View {
       view[key] = value;
   }
   const restored = view as unknown as View;
+  const known = <T extends string>(names: readonly T[], value: T, fallback: T): T =>
+    names.includes(value) ? value : fallback;
   return {
     ...restored,
-    tab: tabs.includes(restored.tab) ? restored.tab : initial.tab,
-    gridSource: gridSources.includes(restored.gridSource) ? restored.gridSource : initial.gridSource,
+    tab: known(tabs, restored.tab, initial.tab),
+    gridSource: known(gridSources, restored.gridSource, initial.gridSource),
+    colouring: known(colourings, restored.colouring, initial.colouring),
   };
 }
 
 function sameShape(value: unknown, like: unknown): boolean {
   if (like === null) return value === null;
-  if (Array.isArray(like)) return Array.isArray(value);
+  // All lists here are of text, but for a range of layers.
+  if (Array.isArray(like)) return Array.isArray(value) && value.every((one) => typeof one === 'string');
   if (typeof like !== 'object')
     return typeof value === typeof like && (typeof value !== 'number' || Number.isFinite(value));
   if (typeof value !== 'object' || value === null) return false;

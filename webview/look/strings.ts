@@ -1,14 +1,15 @@
 /** How words and numbers are written on the page. */
-import { Numbers } from '../src/shared/numbers.js';
-import { words, type Word } from '../src/shared/words.js';
+import { Numbers } from '../../src/shared/numbers.js';
+import { words, type Word } from '../../src/shared/words.js';
 
 export type { Word };
 
 let translated: Partial<Record<Word, string>> = {};
 
-/** The host may hand over a translation of any of them. */
-export function setWords(bundle: Partial<Record<Word, string>>): void {
+/** The host may hand over a translation of any of them. @param language a BCP 47 tag */
+export function setWords(bundle: Partial<Record<Word, string>>, language: string): void {
   translated = bundle;
+  numbers = new Numbers(language);
 }
 
 export function isWord(key: string): key is Word {
@@ -24,7 +25,7 @@ export function t(key: Word, ...values: readonly (string | number)[]): string {
   });
 }
 
-const numbers = new Numbers(document.documentElement.lang || 'en');
+let numbers = new Numbers('en');
 
 export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
