@@ -1,19 +1,15 @@
 /** Where things lie in a trace: a site's rows, and the sites and tokens that a view is about. */
+import { matches, type SiteFilter } from './filter.js';
 import type { Block, Expert, ExpertSet, Sequence, Site, Stack, Trace } from './trace.js';
+import { type SiteWhatIf, whatIfAt } from './whatIf.js';
 
-/** Which sites a view is about; an absent field means all. */
-export interface SiteFilter {
-  readonly stack?: Stack | undefined;
-  readonly layer?: number | undefined;
-  readonly kind?: string | undefined;
-  /** Site path. */
-  readonly module?: string | undefined;
-  readonly sequence?: number | undefined;
-}
+export { matches, type SiteFilter };
 
 /** One site's rows, over the trace's own memory. T tokens of its sequence, row-major. */
 export interface Rows {
   readonly site: Site;
+  /** Its set's, N of them. */
+  readonly set: ExpertSet;
   readonly tokens: number;
   /** Of these, the first so many are routed. */
   readonly done: number;
@@ -21,13 +17,15 @@ export interface Rows {
   readonly k: number;
   /** [T, k] */
   readonly chosen: Int16Array;
-  readonly weight?: Float32Array;
-  readonly contribution?: Float32Array;
+  readonly weight: Float32Array | undefined;
+  readonly contribution: Float32Array | undefined;
   /** [T, N] */
-  readonly score?: Float32Array;
-  readonly selection?: Float32Array;
+  readonly score: Float32Array | undefined;
+  readonly selection: Float32Array | undefined;
   /** [T, A] */
-  readonly alwaysOnWeight?: Float32Array;
+  readonly alwaysOnWeight: Float32Array | undefined;
+  /** What the run's interventions do here; undefined where none does anything. */
+  readonly whatIf: SiteWhatIf | undefined;
 }
 
 export function blockOf(trace: Trace, s: number): Block {
@@ -39,23 +37,27 @@ export function blockOf(trace: Trace, s: number): Block {
 export function rowsAt(trace: Trace, s: number): Rows {
   const block = blockOf(trace, s);
   const { tokens, done } = trace.sequences[block.sequence]!;
+  const site = trace.sites[s]!;
+  const set = trace.expertSets[site.expertSet]!;
   const T = tokens.count;
   const row = s - block.from;
   const part = <A extends Float32Array | Int16Array>(array: A, width: number): A =>
     array.subarray(row * T * width, (row + 1) * T * width) as A;
-  const { k, experts, alwaysOn, weight, contribution, score, selection, alwaysOnWeight } = block;
+  const { k, experts, alwaysOn } = block;
   return {
-    site: trace.sites[s]!,
+    site,
+    set,
     tokens: T,
     done,
     experts,
     k,
     chosen: part(block.chosen, k),
-    ...(weight && { weight: part(weight, k) }),
-    ...(contribution && { contribution: part(contribution, k) }),
-    ...(score && { score: part(score, experts) }),
-    ...(selection && { selection: part(selection, experts) }),
-    ...(alwaysOnWeight && { alwaysOnWeight: part(alwaysOnWeight, alwaysOn) }),
+    weight: block.weight && part(block.weight, k),
+    contribution: block.contribution && part(block.contribution, k),
+    score: block.score && part(block.score, experts),
+    selection: block.selection && part(block.selection, experts),
+    alwaysOnWeight: block.alwaysOnWeight && part(block.alwaysOnWeight, alwaysOn),
+    whatIf: whatIfAt(trace.interventions, set.experts, site),
   };
 }
 
@@ -74,16 +76,6 @@ export function chosenCount({ chosen, k }: Rows, t: number): number {
 /** Whether the source says anything of a token at a site: it may have left it out, or not have come to it yet. */
 export function isKnown({ chosen, weight, k }: Rows, t: number): boolean {
   return chosen[t * k]! >= 0 || (weight !== undefined && !Number.isNaN(weight[t * k]!));
-}
-
-export function matches(site: Site, filter: SiteFilter): boolean {
-  return (
-    (filter.stack === undefined || filter.stack === site.stack) &&
-    (filter.layer === undefined || filter.layer === site.layer) &&
-    (filter.kind === undefined || filter.kind === site.kind) &&
-    (filter.module === undefined || filter.module === site.path) &&
-    (filter.sequence === undefined || filter.sequence === site.sequence)
-  );
 }
 
 /** Indexes of the sites that a filter leaves, ascending. */
@@ -129,8 +121,13 @@ export interface Layer {
 
 /** The layers that have sites, in the order of the site axis. */
 export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
+  return layersAmong(trace, sitesOf(trace, filter));
+}
+
+/** The layers that some sites are of, in their order. */
+export function layersAmong(trace: Trace, sites: Int32Array): Layer[] {
   const seen = new Map<string, Layer>();
-  for (const s of sitesOf(trace, filter)) {
+  for (const s of sites) {
     const { stack, layer } = trace.sites[s]!;
     const key = `${stack ?? ''} ${layer}`;
     if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }) });

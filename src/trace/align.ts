@@ -1,5 +1,6 @@
 /** Which token of one run answers to which of another: the shortest token edit script. */
-import type { Trace } from './trace.js';
+import { tokenText } from './label.js';
+import type { Sequence, Trace } from './trace.js';
 
 /** Columns of the two texts laid side by side. */
 export interface Alignment {
@@ -10,17 +11,47 @@ export interface Alignment {
   readonly same: Uint8Array;
 }
 
-/** Aligns all routed tokens of two traces; by text where the tokenizers differ. */
-export function alignTraces(a: Trace, b: Trace): Alignment {
-  if (a.tokenizer.hash === b.tokenizer.hash)
-    return align(a.tokens.ids.subarray(0, a.done), b.tokens.ids.subarray(0, b.done));
-  const ids = new Map<string, number>();
-  const idsOf = (trace: Trace) =>
-    Int32Array.from(trace.tokens.text.slice(0, trace.done), (text) => {
-      if (!ids.has(text)) ids.set(text, ids.size);
-      return ids.get(text)!;
+/**
+ * Aligns all routed tokens of one sequence of two traces: by ids where the tokenizer is the same, else by text. Where there
+ * is no text either, ids count as long as the tokenizers are not known to differ.
+ */
+export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
+  const [inA, inB] = [a.sequences[sequence], b.sequences[sequence]];
+  if (!inA || !inB) return strangers(inA?.done ?? 0, inB?.done ?? 0);
+  const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];
+  const known = hashA !== undefined && hashB !== undefined;
+  const spelled = isSpelled(inA) && isSpelled(inB);
+  const { ids } = inA.tokens;
+  const { ids: idsB } = inB.tokens;
+  if (ids && idsB && (known ? hashA === hashB : !spelled))
+    return align(ids.subarray(0, inA.done), idsB.subarray(0, inB.done));
+  return spelled ? align(...numbered(inA, inB)) : strangers(inA.done, inB.done);
+}
+
+/** Whether tokens can be told apart by their texts. */
+const isSpelled = ({ tokens, text }: Sequence) =>
+  tokens.text !== undefined || (tokens.start !== undefined && text !== undefined);
+
+/** The tokens' texts as numbers, equal where these are. */
+function numbered(a: Sequence, b: Sequence): [Int32Array, Int32Array] {
+  const numbers = new Map<string, number>();
+  const of = (sequence: Sequence) =>
+    Int32Array.from({ length: sequence.done }, (_, t) => {
+      const text = sequence.tokens.text?.[t] ?? tokenText(sequence, t);
+      if (!numbers.has(text)) numbers.set(text, numbers.size);
+      return numbers.get(text)!;
     });
-  return align(idsOf(a), idsOf(b));
+  return [of(a), of(b)];
+}
+
+/** Nothing is known to be the same. */
+function strangers(a: number, b: number): Alignment {
+  const length = Math.max(a, b);
+  return {
+    a: Int32Array.from({ length }, (_, c) => (c < a ? c : -1)),
+    b: Int32Array.from({ length }, (_, c) => (c < b ? c : -1)),
+    same: new Uint8Array(length),
+  };
 }
 
 /** Within a changed stretch, tokens are set side by side as replaced as far as both have any. */

@@ -2,12 +2,16 @@
  * The columns of a trace, once: name, axis, type, what stands where nothing is known, and when a page needs it. The file
  * format, the pieces that a trace travels in, the recorder and the cutting of a partial trace derive from this table.
  */
-import type { Block, BlockColumns, Sequence, SequenceColumns } from './trace.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens } from './trace.js';
+
+const arrays = { F32: Float32Array, I32: Int32Array, I16: Int16Array, U8: Uint8Array } as const;
+
+export type ColumnArray = Float32Array | Int32Array | Int16Array | Uint8Array;
 
 export interface Column {
   /** In a file: of block i `block.<i>.<tensor>`, of sequence i `sequence.<i>.<tensor>`. */
   readonly tensor: string;
-  readonly type: 'F32' | 'I16' | 'I32';
+  readonly type: keyof typeof arrays;
   /** What stands where nothing is known (yet). */
   readonly unknown: number;
   /** `late`: large, and nothing that is drawn at once rests on it; a page gets it when the run is done. */
@@ -40,8 +44,64 @@ export const sequenceColumns = {
   topLogProb: { tensor: 'top_log_prob', type: 'F32', width: 'predictions', unknown: NaN, sent: 'first' },
 } as const satisfies { readonly [Name in keyof Required<Omit<SequenceColumns, 'topTokens'>>]: SequenceColumn };
 
+/** [T]; `text` travels as such. They are sent once, before all columns. */
+export const tokenColumns = {
+  ids: { tensor: 'ids', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
+  start: { tensor: 'start', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
+  end: { tensor: 'end', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
+  special: { tensor: 'special', type: 'U8', width: 'one', unknown: 0, sent: 'first' },
+} as const satisfies { readonly [Name in keyof Required<Omit<Tokens, 'count' | 'text'>>]: SequenceColumn };
+
 export type BlockColumnName = keyof typeof blockColumns;
 export type SequenceColumnName = keyof typeof sequenceColumns;
+export type TokenColumnName = keyof typeof tokenColumns;
+
+/** A column in which nothing is known yet. */
+export function blank<C extends Column>(
+  { type, unknown }: C,
+  length: number,
+): InstanceType<(typeof arrays)[C['type']]> {
+  return new arrays[type](length).fill(unknown) as InstanceType<(typeof arrays)[C['type']]>;
+}
+
+/** The columns that something has, each changed to one of its own type; what it has not stays absent. */
+export function mapColumns<Name extends string, Holder extends { readonly [N in Name]?: ColumnArray | undefined }>(
+  table: Readonly<Record<Name, Column>>,
+  holder: Holder,
+  change: (array: ColumnArray, name: Name) => ColumnArray,
+): Pick<Holder, Name & keyof Holder> {
+  const out: { [N in Name]?: ColumnArray } = {};
+  for (const name of Object.keys(table) as Name[]) {
+    const array = holder[name];
+    if (array) out[name] = change(array, name);
+  }
+  return out as Pick<Holder, Name & keyof Holder>;
+}
+
+/** [rows, T, width] → [rows, count, width], the tokens from `from` on. */
+export function cut<C extends ColumnArray>(column: C, rows: number, total: number, from: number, count: number): C {
+  const width = column.length / (rows * total || 1);
+  const out = new (column.constructor as new (length: number) => C)(rows * count * width);
+  for (let row = 0; row < rows; row++) {
+    const begin = (row * total + from) * width;
+    out.set(column.subarray(begin, begin + count * width), row * count * width);
+  }
+  return out;
+}
+
+/** [rows, count, width] into [rows, T, width], the tokens from `from` on. */
+export function put(
+  whole: ColumnArray,
+  part: ColumnArray,
+  rows: number,
+  total: number,
+  from: number,
+  count: number,
+): void {
+  const width = part.length / (rows * count || 1);
+  for (let row = 0; row < rows; row++)
+    whole.set(part.subarray(row * count * width, (row + 1) * count * width), (row * total + from) * width);
+}
 
 /** Length of a block's column along its last axis. */
 export function blockWidth(block: Pick<Block, 'experts' | 'k' | 'alwaysOn'>, name: BlockColumnName): number {

@@ -1,8 +1,9 @@
-/** A trace as CSV (RFC 4180): one row for each token, module and chosen expert. */
-import { affinitiesAt, chosenOffset, isSpecial, type ModuleFilter, modulesOf } from './access.js';
+/** A trace as CSV (RFC 4180): one row for each token, site and chosen expert. */
+import { chosenCount, isSpecial, type Rows, rowsAt, type SiteFilter, sitesOf } from './access.js';
 import { certaintyAt } from './distribution.js';
 import { tokenText } from './label.js';
-import type { Trace } from './trace.js';
+import { selectionScores } from './selection.js';
+import type { Sequence, Trace } from './trace.js';
 
 const columns = [
   'token',
@@ -23,6 +24,9 @@ const columns = [
   'affinity',
   'weight',
   'contribution',
+  'sequence',
+  'stack',
+  'selection',
 ] as const;
 
 /** A number as short as float32 allows; empty where there is none. */
@@ -40,40 +44,47 @@ export function csvText(text: string): string {
 }
 
 /** Lines with their ends, the column names first; a cell where nothing was chosen has one row without an expert. */
-export function* csvLines(trace: Trace, filter: ModuleFilter = {}): Generator<string> {
+export function* csvLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
   yield `${columns.join(',')}\r\n`;
-  const modules = modulesOf(trace, filter);
-  for (let t = 0; t < trace.done; t++) {
-    const token = [
-      t,
-      trace.tokens.ids[t]!,
-      csvText(tokenText(trace, t)),
-      trace.tokens.start[t]!,
-      trace.tokens.end[t]!,
-      isSpecial(trace, t) ? 1 : 0,
-      number(trace.logProb?.[t]),
-    ].join(',');
-    for (const m of modules) {
-      const { path, layer, kind } = trace.modules[m]!;
-      const { entropy, margin } = certaintyAt(trace, m, t);
-      const cell = [csvText(path), layer, csvText(kind), number(entropy), number(margin)].join(',');
-      const affinities = affinitiesAt(trace, m, t);
-      const at = chosenOffset(trace, m, t);
-      for (let rank = 0; rank < Math.max(1, trace.k); rank++) {
-        const e = trace.chosen[at + rank] ?? -1;
-        if (e < 0 || trace.k === 0) {
-          if (rank === 0) yield `${token},${cell},,,,,,\r\n`;
-          continue;
-        }
-        const expert = trace.experts[e]!;
-        const values = [affinities?.[e], trace.weight[at + rank], trace.contribution?.[at + rank]].map(number);
-        yield `${token},${cell},${rank + 1},${csvText(expert.id)},${csvText(expert.name)},${values.join(',')}\r\n`;
-      }
+  for (const [i, sequence] of trace.sequences.entries()) {
+    if (filter.sequence !== undefined && filter.sequence !== i) continue;
+    const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
+    for (let t = 0; t < sequence.done; t++) yield* tokenLines(trace, sequence, sites, t);
+  }
+}
+
+function* tokenLines(trace: Trace, sequence: Sequence, sites: readonly Rows[], t: number): Generator<string> {
+  const { tokens, role, logProb } = sequence;
+  const token = [
+    t,
+    tokens.ids?.[t] ?? '',
+    csvText(tokenText(sequence, t)),
+    tokens.start?.[t] ?? '',
+    tokens.end?.[t] ?? '',
+    isSpecial(sequence, t) ? 1 : 0,
+    number(logProb?.[t]),
+  ].join(',');
+  for (const rows of sites) {
+    const { path, layer, kind, stack } = rows.site;
+    const { entropy, margin } = certaintyAt(trace, rows, t);
+    const cell = [csvText(path), layer, csvText(kind), number(entropy), number(margin)].join(',');
+    const place = [role, stack ?? ''].join(',');
+    const scores = rows.score?.subarray(t * rows.experts, (t + 1) * rows.experts);
+    const compared = selectionScores(rows, t);
+    const at = t * rows.k;
+    if (chosenCount(rows, t) === 0) yield `${token},${cell},,,,,,,${place},\r\n`;
+    for (let rank = 0; rank < rows.k; rank++) {
+      const e = rows.chosen[at + rank]!;
+      if (e < 0) continue;
+      const expert = rows.set.experts[e]!;
+      const values = [scores?.[e], rows.weight?.[at + rank], rows.contribution?.[at + rank]].map(number);
+      const own = [rank + 1, csvText(expert.id), csvText(expert.name), ...values].join(',');
+      yield `${token},${cell},${own},${place},${number(compared?.[e])}\r\n`;
     }
   }
 }
 
 /** The whole as one string; for long traces take `csvLines`. */
-export function toCsv(trace: Trace, filter: ModuleFilter = {}): string {
+export function toCsv(trace: Trace, filter: SiteFilter = {}): string {
   return [...csvLines(trace, filter)].join('');
 }

@@ -1,10 +1,22 @@
 /** What differs between two runs of much the same text, over their aligned tokens. */
-import { chosenOffset, isSpecial, layersOf, type ModuleFilter, matches } from './access.js';
+import {
+  chosenCount,
+  isKnown,
+  isSpecial,
+  type Layer,
+  layersAmong,
+  type Rows,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  sitesOf,
+} from './access.js';
 import { alignTraces, type Alignment } from './align.js';
 import { distribution } from './distribution.js';
-import { Mean } from './mean.js';
-import { chanceJaccard, chanceSaturation, chosenCount, jaccardOf, saturationOf, shared } from './overlap.js';
-import type { Expert, Module, Trace } from './trace.js';
+import { Mean } from '../statistics/mean.js';
+import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from './overlap.js';
+import type { Expert, Sequence, Site, Trace } from './trace.js';
 import { usage } from './usage.js';
 
 /** How far the choices of two runs agree, mean over cells whose token is the same; special tokens left out. */
@@ -16,77 +28,117 @@ export interface Agreement {
   /** |S ∩ S'| ÷ |S ∪ S'|. */
   readonly jaccard: number;
   readonly chanceJaccard: number;
-  /** Jensen-Shannon divergence of p in bits, 0..1; NaN where either source gave no affinities. */
+  /** Jensen-Shannon divergence of p in bits, 0..1; NaN where p is not known of either. */
   readonly divergence: number;
   /** Share of cells that chose another set. */
   readonly flipped: number;
   readonly cells: number;
 }
 
+/**
+ * Cells are compared site by site, each by its own experts: of sites whose experts are strangers to each other, too, the
+ * agreement can be averaged.
+ */
 export interface Difference {
   readonly alignment: Alignment;
-  /** Modules that both runs have, as indexes into each. */
-  readonly modules: readonly { readonly module: Module; readonly a: number; readonly b: number }[];
-  /** Experts that either run has. */
-  readonly experts: readonly Expert[];
-  /** [modules, C] how many of a's experts b did not choose; −1 where the column's tokens are not the same. */
-  readonly flips: Int8Array;
+  /** Sites over the aligned tokens that both runs have, as indexes into each. */
+  readonly sites: readonly { readonly site: Site; readonly a: number; readonly b: number }[];
+  /** [sites, C] how many of a's experts b did not choose; −1 where the column's tokens are not the same, or a source says nothing of one. */
+  readonly flips: Int16Array;
   readonly all: Agreement;
-  readonly layers: readonly number[];
+  readonly layers: readonly Layer[];
   /** One for each of `layers`. */
   readonly byLayer: readonly Agreement[];
-  /** [experts] usage in b − usage in a, over all text tokens of each. */
-  readonly usage: Float64Array;
+  /** Absent where the sites' experts are not the same ones in all. */
+  readonly usage?: UsageDifference;
   /** [C] log-probability in b − in a; NaN where the tokens differ or it is not known. */
   readonly logProb: Float32Array;
   /** [C] KL(a‖b) of the next-token predictions in nats, at least; see `predictionDivergence`. */
   readonly predictions: Float32Array;
 }
 
-export function difference(a: Trace, b: Trace, filter: ModuleFilter = {}, alignment = alignTraces(a, b)): Difference {
-  const inB = new Map(b.modules.map((module, m) => [module.path, m]));
-  const modules = a.modules.flatMap((module, m) => {
-    const other = inB.get(module.path);
-    return other !== undefined && matches(module, filter) ? [{ module, a: m, b: other }] : [];
-  });
-  const experts = [...a.experts, ...b.experts.filter((e) => !a.experts.some((x) => x.id === e.id))];
-  const toB = Int16Array.from(a.experts, (e) => b.experts.findIndex((x) => x.id === e.id));
-  const columns = alignment.a.length;
-  const flips = new Int8Array(modules.length * columns).fill(-1);
-  const layers = layersOf(a).filter((layer) => modules.some(({ module }) => module.layer === layer));
-  const total = new Tally();
-  const tallies = new Map(layers.map((layer) => [layer, new Tally()]));
+export interface UsageDifference {
+  /** That either run has. */
+  readonly experts: readonly Expert[];
+  /** [experts] usage in b − usage in a, over all text tokens of each. */
+  readonly change: Float64Array;
+}
 
-  modules.forEach(({ module, a: ma, b: mb }, row) => {
+/** Over the tokens of one sequence: the first, unless the filter names another. */
+export function difference(
+  a: Trace,
+  b: Trace,
+  filter: SiteFilter = {},
+  alignment = alignTraces(a, b, filter.sequence),
+): Difference {
+  const about = { ...filter, sequence: filter.sequence ?? 0 };
+  const inB = new Map(Array.from(sitesOf(b, about), (s) => [b.sites[s]!.path, s]));
+  const sites = Array.from(sitesOf(a, about)).flatMap((s) => {
+    const site = a.sites[s]!;
+    const other = inB.get(site.path);
+    return other === undefined ? [] : [{ site, a: s, b: other }];
+  });
+  const columns = alignment.a.length;
+  const flips = new Int16Array(sites.length * columns).fill(-1);
+  const layers = layersAmong(
+    a,
+    Int32Array.from(sites, (s) => s.a),
+  );
+  const total = new Tally();
+  const tallies = layers.map(() => new Tally());
+  const [textA, textB] = [a.sequences[about.sequence], b.sequences[about.sequence]];
+  const pairOf = pairing();
+
+  sites.forEach(({ site, a: sa, b: sb }, row) => {
+    const [rowsA, rowsB] = [rowsAt(a, sa), rowsAt(b, sb)];
+    const { toB, experts } = pairOf(rowsA, rowsB);
+    const ofLayer = tallies[layers.findIndex(({ stack, layer }) => stack === site.stack && layer === site.layer)]!;
     for (let c = 0; c < columns; c++) {
       if (!alignment.same[c]) continue;
       const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];
-      const [atA, atB] = [chosenOffset(a, ma, ta), chosenOffset(b, mb, tb)];
-      const common = shared(a.chosen, atA, a.k, b.chosen, atB, b.k, toB);
-      const [countA, countB] = [chosenCount(a.chosen, atA, a.k), chosenCount(b.chosen, atB, b.k)];
+      if (!isKnown(rowsA, ta) || !isKnown(rowsB, tb)) continue;
+      const common = shared(rowsA.chosen, ta * rowsA.k, rowsA.k, rowsB.chosen, tb * rowsB.k, rowsB.k, toB);
+      const [countA, countB] = [chosenCount(rowsA, ta), chosenCount(rowsB, tb)];
       flips[row * columns + c] = countA - common;
-      if (isSpecial(a, ta)) continue;
-      const divergence = jensenShannon(distribution(a, ma, ta), distribution(b, mb, tb), toB);
-      for (const tally of [total, tallies.get(module.layer)!])
-        tally.add(common, countA, countB, experts.length, divergence);
+      if (isSpecial(textA!, ta)) continue;
+      const divergence = jensenShannon(distribution(a, rowsA, ta), distribution(b, rowsB, tb), toB);
+      total.add(common, countA, countB, experts, divergence);
+      ofLayer.add(common, countA, countB, experts, divergence);
     }
   });
 
+  const ofColumns = (value: (a: Sequence, ta: number, b: Sequence, tb: number) => number) =>
+    Float32Array.from(alignment.a, (ta, c) =>
+      alignment.same[c] && textA && textB ? value(textA, ta, textB, alignment.b[c]!) : NaN,
+    );
+  const [sharedA, sharedB] = [sharedSites(a, about), sharedSites(b, about)];
   return {
     alignment,
-    modules,
-    experts,
+    sites,
     flips,
     all: total.value,
     layers,
-    byLayer: [...tallies.values()].map((tally) => tally.value),
-    usage: usageDifference(a, b, experts, filter),
-    logProb: Float32Array.from(alignment.a, (ta, c) =>
-      alignment.same[c] ? (b.logProb?.[alignment.b[c]!] ?? NaN) - (a.logProb?.[ta] ?? NaN) : NaN,
-    ),
-    predictions: Float32Array.from(alignment.a, (ta, c) =>
-      alignment.same[c] ? predictionDivergence(a, ta, b, alignment.b[c]!) : NaN,
-    ),
+    byLayer: tallies.map((tally) => tally.value),
+    ...(sharedA && sharedB && { usage: usageDifference(a, sharedA, b, sharedB) }),
+    logProb: ofColumns((x, tx, y, ty) => (y.logProb?.[ty] ?? NaN) - (x.logProb?.[tx] ?? NaN)),
+    predictions: ofColumns(predictionDivergence),
+  };
+}
+
+/** Which of b's experts is each of a's, and how many there are in all; looked up once for the sets that many sites share. */
+function pairing() {
+  const known = new Map<object, Map<object, { readonly toB: Int16Array; readonly experts: number }>>();
+  return ({ set: a }: Rows, { set: b }: Rows) => {
+    let ofA = known.get(a);
+    if (!ofA) known.set(a, (ofA = new Map()));
+    let pair = ofA.get(b);
+    if (!pair) {
+      const places = new Map(b.experts.map(({ id }, e) => [id, e]));
+      const toB = Int16Array.from(a.experts, ({ id }) => places.get(id) ?? -1);
+      const onlyA = toB.reduce((count, e) => count + (e < 0 ? 1 : 0), 0);
+      ofA.set(b, (pair = { toB, experts: b.experts.length + onlyA }));
+    }
+    return pair;
   };
 }
 
@@ -137,18 +189,23 @@ export function jensenShannon(p: Float32Array | undefined, q: Float32Array | und
   return Math.min(1, Math.max(0, bits + 0.5 * Math.max(0, 1 - qSeen)));
 }
 
-function usageDifference(a: Trace, b: Trace, experts: readonly Expert[], filter: ModuleFilter): Float64Array {
-  const [inA, inB] = [usage(a, filter).share, usage(b, filter).share];
-  const shareOf = (trace: Trace, share: Float64Array, id: string) =>
-    share[trace.experts.findIndex((e) => e.id === id)] ?? 0;
-  return Float64Array.from(experts, ({ id }) => shareOf(b, inB, id) - shareOf(a, inA, id));
+function usageDifference(a: Trace, sitesA: SharedSites, b: Trace, sitesB: SharedSites): UsageDifference {
+  const inA = sharesById(a, sitesA);
+  const inB = sharesById(b, sitesB);
+  const experts = [...sitesA.experts, ...sitesB.experts.filter(({ id }) => !inA.has(id))];
+  return { experts, change: Float64Array.from(experts, ({ id }) => (inB.get(id) ?? 0) - (inA.get(id) ?? 0)) };
+}
+
+function sharesById(trace: Trace, sites: SharedSites): Map<string, number> {
+  const { share } = usage(trace, sites);
+  return new Map(sites.experts.map(({ id }, e) => [id, share[e]!]));
 }
 
 /**
  * KL(a‖b) in nats between the predictions after two tokens, from below: the tokens that both list, and all others taken
  * as one. Merging outcomes never adds divergence (log-sum inequality), so the true value is at least this.
  */
-export function predictionDivergence(a: Trace, ta: number, b: Trace, tb: number): number {
+export function predictionDivergence(a: Sequence, ta: number, b: Sequence, tb: number): number {
   if (!a.topIds || !a.topLogProb || !b.topIds || !b.topLogProb) return NaN;
   let kl = 0;
   let restA = 1;

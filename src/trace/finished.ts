@@ -1,27 +1,32 @@
-import { tokenCount } from './access.js';
-import { cut } from './pieces.js';
-import type { Trace } from './trace.js';
+import { blockColumns, type ColumnArray, cut, mapColumns, sequenceColumns, tokenColumns } from './columns.js';
+import type { Block, Sequence, Trace } from './trace.js';
 
 /** A partial trace as a finished one: cut to the tokens that are done. A finished one is given back as it is. */
 export function finished(trace: Trace): Trace {
-  const T = tokenCount(trace);
-  const done = trace.done;
-  if (done === T) return trace;
-
-  const M = trace.modules.length;
-  const first = <A extends Float32Array | Int16Array | Int32Array>(array: A, rows: number) =>
-    cut(array, rows, T, 0, done);
-  const { ids, start, end, text } = trace.tokens;
+  if (trace.sequences.every(({ tokens, done }) => tokens.count === done)) return trace;
   return {
     ...trace,
-    tokens: { ids: first(ids, 1), start: first(start, 1), end: first(end, 1), text: text.slice(0, done) },
-    chosen: first(trace.chosen, M),
-    weight: first(trace.weight, M),
-    ...(trace.affinity && { affinity: first(trace.affinity, M) }),
-    ...(trace.contribution && { contribution: first(trace.contribution, M) }),
-    ...(trace.logProb && { logProb: first(trace.logProb, 1) }),
-    ...(trace.topIds && { topIds: first(trace.topIds, 1) }),
-    ...(trace.topLogProb && { topLogProb: first(trace.topLogProb, 1) }),
-    ...(trace.topTokens && { topTokens: trace.topTokens.slice(0, done * trace.predictions) }),
+    sequences: trace.sequences.map(finishedSequence),
+    blocks: trace.blocks.map((block) => finishedBlock(block, trace.sequences[block.sequence]!)),
   };
+}
+
+function finishedSequence(sequence: Sequence): Sequence {
+  const { tokens, done, topTokens, predictions } = sequence;
+  const first = (array: ColumnArray) => cut(array, 1, tokens.count, 0, done);
+  return {
+    ...sequence,
+    ...mapColumns(sequenceColumns, sequence, first),
+    ...(topTokens && { topTokens: topTokens.slice(0, done * predictions) }),
+    tokens: {
+      ...mapColumns(tokenColumns, tokens, first),
+      ...(tokens.text && { text: tokens.text.slice(0, done) }),
+      count: done,
+    },
+  };
+}
+
+function finishedBlock(block: Block, { tokens, done }: Sequence): Block {
+  const first = (array: ColumnArray) => cut(array, block.to - block.from, tokens.count, 0, done);
+  return { ...block, ...mapColumns(blockColumns, block, first) };
 }

@@ -1,10 +1,8 @@
 /** A trace as one HTML file that needs nothing else: text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../shared/html.js';
 import { type Colour, expertStyle } from '../shared/palette.js';
-import { certaintyByLayer } from './distribution.js';
-import { layersOf } from './access.js';
-import { decimal, interventionText, percent, strategyText, visible } from './label.js';
-import { summarise, type Summary, type TokenSummary } from './summary.js';
+import { decimal, interventionText, layerText, percent, routerText, visible } from './label.js';
+import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
 import type { Trace } from './trace.js';
 
 const style = `
@@ -28,22 +26,21 @@ dt { font-weight: 600; } dd { margin: 0; }
 const lines = { solid: 'solid', rising: 'dashed', dots: 'dotted', cross: 'double' } as const;
 
 /** Two classes an expert: `e3` underlines text, `k3` fills labels and bars. */
-function expertCss(trace: Trace): string {
+function expertCss(experts: number): string {
   const rules = (of: 'light' | 'dark') =>
-    trace.experts
-      .map((_, e) => {
-        const { [of]: colour, pattern } = expertStyle(e);
-        const { fill, ink }: Colour = colour;
-        return `.e${e} { border-color: ${fill}; border-bottom-style: ${lines[pattern]}; } .k${e} { background: ${fill}; color: ${ink}; }`;
-      })
-      .join('\n');
+    Array.from({ length: experts }, (_, e) => {
+      const { [of]: colour, pattern } = expertStyle(e);
+      const { fill, ink }: Colour = colour;
+      return `.e${e} { border-color: ${fill}; border-bottom-style: ${lines[pattern]}; } .k${e} { background: ${fill}; color: ${ink}; }`;
+    }).join('\n');
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
 }
 
 /** @param grid a picture of the grid, as SVG: markup that the caller has made itself */
 export function traceHtml(trace: Trace, grid?: string): string {
-  const summary = summarise(trace);
-  const title = `Routing of ${JSON.stringify(trace.text.slice(0, 60))}`;
+  const all = summaries(trace);
+  const title = `Routing of ${JSON.stringify((trace.sequences[0]!.text ?? trace.source.name).slice(0, 60))}`;
+  const experts = Math.max(0, ...all.map(({ shared }) => shared?.experts.length ?? 0));
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -51,65 +48,91 @@ export function traceHtml(trace: Trace, grid?: string): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title>
-<style>${style}${expertCss(trace)}</style>
+<style>${style}${expertCss(experts)}</style>
 </head>
 <body>
 <h1>Gander</h1>
-${facts(trace, summary)}
-<h2>Text</h2>
-<p class="text">${text(trace, summary.tokens)}</p>
-${grid === undefined ? '' : `<h2>Grid</h2>\n<figure>${grid}<figcaption>As it was seen in the panel.</figcaption></figure>\n`}<h2>Experts</h2>
-${usageTable(trace, summary)}
-<h2>Layers</h2>
-${layerTable(trace)}
-<h2>Tokens</h2>
-${tokenTable(trace, summary.tokens)}
+${facts(trace, all)}
+${all.map(textHtml).join('\n')}
+${grid === undefined ? '' : `<h2>Grid</h2>\n<figure>${grid}<figcaption>As it was seen in the panel.</figcaption></figure>\n`}${all.map(tables).join('\n')}
 </body>
 </html>
 `;
 }
 
-function facts(trace: Trace, { textTokens, smallSample, meanLogProb, load, chanceLoad }: Summary): string {
-  const few = smallSample ? ' (few: shares are uncertain, see the intervals)' : '';
-  const lines: [string, string][] = [
-    ['Pool', `${trace.pool.name} (${trace.pool.hash})`],
-    ['Strategy', strategyText(trace.strategy)],
-    ...trace.interventions.map((i): [string, string] => ['What if', interventionText(i)]),
-    ['Tokens', `${textTokens}${few}`],
-    ['Mean log-probability', decimal(meanLogProb)],
-    [
-      'Load',
-      `CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), ${decimal(load.effective, 1)} effective experts`,
-    ],
-    ['Created', trace.created],
-  ];
-  return `<dl>${lines.map(([term, what]) => `<dt>${term}</dt><dd>${escapeHtml(what)}</dd>`).join('\n')}</dl>`;
+/** Of which sequence a heading speaks, where a trace has several. */
+const of = ({ sequence }: Summary, all: readonly Summary[]) => (all.length > 1 ? ` (${sequence.role})` : '');
+
+function textHtml(summary: Summary, _: number, all: readonly Summary[]): string {
+  return `<h2>Text${of(summary, all)}</h2>\n<p class="text">${text(summary)}</p>`;
 }
 
-function keyOf(trace: Trace, e: number): string {
-  return `<span class="key k${e}">${expertStyle(e).letter}</span> ${escapeHtml(trace.experts[e]!.name)}`;
+function tables(summary: Summary, _: number, all: readonly Summary[]): string {
+  const { shared } = summary;
+  const named = of(summary, all);
+  return `<h2>Experts${named}</h2>
+${shared ? usageTable(shared) : `<p>${ownExperts}</p>`}
+<h2>Layers${named}</h2>
+${layerTable(summary)}
+<h2>Tokens${named}</h2>
+${tokenTable(summary)}`;
+}
+
+function facts(trace: Trace, all: readonly Summary[]): string {
+  const { source, router, interventions, created } = trace;
+  const facts: [string, string][] = [
+    ['Source', source.hash === undefined ? source.name : `${source.name} (${source.hash})`],
+    ['Strategy', routerText(router)],
+    ...interventions.map((i): [string, string] => ['What if', interventionText(i)]),
+    ...all.flatMap((summary) => figures(summary, of(summary, all))),
+    ['Created', created],
+  ];
+  return `<dl>${facts.map(([term, what]) => `<dt>${term}</dt><dd>${escapeHtml(what)}</dd>`).join('\n')}</dl>`;
+}
+
+function figures(summary: Summary, named: string): [string, string][] {
+  const { textTokens, smallSample, meanLogProb, shared, absent } = summary;
+  const few = smallSample ? ' (few: shares are uncertain, see the intervals)' : '';
+  const figures: [string, string][] = [
+    [`Tokens${named}`, `${textTokens}${few}`],
+    [`Mean log-probability${named}`, decimal(meanLogProb)],
+  ];
+  if (shared) {
+    const { load, chanceLoad } = shared;
+    const cv = `CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)})`;
+    figures.push([`Load${named}`, `${cv}, ${decimal(load.effective, 1)} effective experts`]);
+  }
+  if (absent.length > 0) figures.push([`Not given by the source${named}`, absent.join(', ')]);
+  return figures;
+}
+
+function keyOf({ experts }: ExpertsSummary, e: number): string {
+  return `<span class="key k${e}">${expertStyle(e).letter}</span> ${escapeHtml(experts[e]!.name)}`;
 }
 
 /** The text as it is, each token's own characters underlined in its leading expert's colour. */
-function text(trace: Trace, tokens: readonly TokenSummary[]): string {
+function text({ sequence, tokens, shared }: Summary): string {
+  const whole = sequence.text;
+  // Where no token lies in a text, the tokens are all there is to show.
+  if (whole === undefined || !sequence.tokens.start)
+    return tokens.map((token) => marked(shared, token, sequence.tokens.text ? token.text : `${token.text} `)).join('');
   let html = '';
   let at = 0;
   for (const token of tokens) {
-    if (token.special) continue;
-    html += escapeHtml(trace.text.slice(at, token.start));
+    if (token.start < 0) continue;
+    html += escapeHtml(whole.slice(at, token.start));
     // Tokens may share a character: the bytes of an emoji.
-    const own = trace.text.slice(Math.max(at, token.start), token.end);
+    html += marked(shared, token, whole.slice(Math.max(at, token.start), token.end));
     at = Math.max(at, token.end);
-    const lead = token.experts[0];
-    if (!own) continue;
-    const tip = lead
-      ? `${expertStyle(lead.index).letter} ${trace.experts[lead.index]!.name} ${percent(lead.share)}`
-      : '';
-    html += lead
-      ? `<span class="e${lead.index}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`
-      : escapeHtml(own);
   }
-  return html + escapeHtml(trace.text.slice(at));
+  return html + escapeHtml(whole.slice(at));
+}
+
+function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
+  const lead = experts?.[0];
+  if (!own || !shared || !lead) return escapeHtml(own);
+  const tip = `${expertStyle(lead.index).letter} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
+  return `<span class="e${lead.index}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`;
 }
 
 function table(head: readonly string[], left: number, rows: readonly (readonly string[])[]): string {
@@ -119,12 +142,12 @@ function table(head: readonly string[], left: number, rows: readonly (readonly s
   return `<table>\n<thead><tr>${cells('th', head)}</tr></thead>\n<tbody>\n${body}\n</tbody>\n</table>`;
 }
 
-function usageTable(trace: Trace, { experts }: Summary): string {
-  const most = Math.max(...experts.map((e) => e.share), Number.MIN_VALUE);
-  const rows = [...experts]
+function usageTable(shared: ExpertsSummary): string {
+  const most = Math.max(...shared.experts.map((e) => e.share), Number.MIN_VALUE);
+  const rows = [...shared.experts]
     .sort((a, b) => b.share - a.share || a.index - b.index)
     .map((e) => [
-      keyOf(trace, e.index),
+      keyOf(shared, e.index),
       `<span class="bar k${e.index}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
       percent(e.share),
       `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
@@ -133,23 +156,35 @@ function usageTable(trace: Trace, { experts }: Summary): string {
   return table(['expert', '', 'share of choices', '95 % interval', 'chance'], 2, rows);
 }
 
-function layerTable(trace: Trace): string {
-  const { entropy, margin } = certaintyByLayer(trace);
-  const rows = layersOf(trace).map((layer, i) => [String(layer), decimal(entropy[i]!), decimal(margin[i]!, 3)]);
-  return table(['layer', 'entropy (chance 1)', 'margin'], 0, rows);
+function layerTable({ layers, shared }: Summary): string {
+  const rows = layers.map((layer) => [
+    layerText(layer),
+    decimal(layer.entropy),
+    decimal(layer.margin, 3),
+    ...(shared ? [] : [decimal(layer.load?.effective ?? NaN, 1), decimal(layer.chanceLoad?.effective ?? NaN, 1)]),
+  ]);
+  const own = shared ? [] : ['effective experts', 'chance'];
+  return table(['layer', 'entropy (chance 1)', 'margin', ...own], 0, rows);
 }
 
-function tokenTable(trace: Trace, tokens: readonly TokenSummary[]): string {
+function tokenTable({ tokens, shared }: Summary): string {
   const rows = tokens.map((token) => [
     `<code>${escapeHtml(visible(token.text))}</code>`,
-    token.experts
-      .slice(0, 3)
-      .map((e) => `${keyOf(trace, e.index)} ${percent(e.share)}`)
-      .join(', ') || '–',
+    ...(shared ? [leading(shared, token)] : []),
     String(token.index),
     decimal(token.logProb),
     decimal(token.entropy),
     decimal(token.margin, 3),
   ]);
-  return table(['token', 'leading experts', '#', 'log p', 'entropy', 'margin'], 2, rows);
+  return table(
+    ['token', ...(shared ? ['leading experts'] : []), '#', 'log p', 'entropy', 'margin'],
+    shared ? 2 : 1,
+    rows,
+  );
 }
+
+const leading = (shared: ExpertsSummary, { experts }: TokenSummary) =>
+  (experts ?? [])
+    .slice(0, 3)
+    .map((e) => `${keyOf(shared, e.index)} ${percent(e.share)}`)
+    .join(', ') || '–';

@@ -1,24 +1,28 @@
-/** How tokens, strategies and what-ifs are written in one line of plain text, and strategies read back from it. */
-import { isSpecial } from './access.js';
-import type { Intervention, Scope, Strategy, Trace } from './trace.js';
+/** How tokens, routers and what-ifs are written in one line of plain text. */
+import type { Layer } from './access.js';
+import type { Intervention, Router, Scope, Sequence } from './trace.js';
 
-/** The text's own characters under a token; the vocabulary's spelling where there are none. */
-export function tokenText(trace: Trace, t: number): string {
-  const spelled = trace.tokens.text[t]!;
-  return isSpecial(trace, t) ? spelled : trace.text.slice(trace.tokens.start[t], trace.tokens.end[t]) || spelled;
+/** The text's own characters under a token; the vocabulary's spelling where there are none; else its id or its place. */
+export function tokenText({ text, tokens }: Sequence, t: number): string {
+  const start = tokens.start?.[t] ?? -1;
+  const own = text !== undefined && start >= 0 ? text.slice(start, tokens.end?.[t]) : '';
+  return own || (tokens.text?.[t] ?? (tokens.ids ? `#${tokens.ids[t]!}` : `(${t})`));
 }
 
-/** A token in labels and tables: `␣function`, `⏎`, `<|endoftext|>`. */
-export function tokenLabel(trace: Trace, t: number): string {
-  return visible(tokenText(trace, t));
+/** A token in labels and tables: `␣function`, `⏎`, `<|endoftext|>`, `#1234`. */
+export function tokenLabel(sequence: Sequence, t: number): string {
+  return visible(tokenText(sequence, t));
 }
 
-/** The text's own characters under a token; empty where it shares a character with the token before (bytes of an emoji). */
-export function covered(trace: Trace, t: number): string {
-  const { start, end } = trace.tokens;
-  if (isSpecial(trace, t)) return '';
+/**
+ * The text's own characters under a token; empty where it shares a character with the token before (bytes of an emoji), or
+ * where the source knows no text.
+ */
+export function covered({ text, tokens }: Sequence, t: number): string {
+  const { start, end } = tokens;
+  if (text === undefined || !start || !end || start[t]! < 0) return '';
   const from = t > 0 ? Math.max(start[t]!, end[t - 1]!) : start[t]!;
-  return trace.text.slice(from, Math.max(from, end[t]!));
+  return text.slice(from, Math.max(from, end[t]!));
 }
 
 /** Whitespace made visible: `␣function`, `⏎`. Control and direction marks, which would garble a line or a terminal, are dots. */
@@ -32,43 +36,14 @@ export function plain(text: string): string {
 }
 
 /** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
-export function strategyText(strategy: Strategy): string {
-  if ('k' in strategy) return `${strategy.name}:${strategy.k}`;
-  return 'expert' in strategy ? `${strategy.name}:${strategy.expert}` : strategy.name;
+export function routerText({ name, k, params }: Router): string {
+  const argument = k ?? params?.['expert'];
+  return argument === undefined ? name : `${name}:${String(argument)}`;
 }
 
-/** How every strategy may be written, for messages. */
-export const strategyForms =
-  'base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask';
-
-/** A count from 1; undefined for all else. */
-export function readCount(text: string): number | undefined {
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
-}
-
-/** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined for what is no strategy. */
-export function readStrategy(
-  text: string,
-  k?: (name: 'phatgoose' | 'average-activation' | 'arrow') => number,
-): Strategy | undefined {
-  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)!;
-  switch (name) {
-    case 'base':
-    case 'merged':
-    case 'multitask':
-    case 'retrieval':
-      return argument === undefined ? { name } : undefined;
-    case 'single':
-      return argument ? { name, expert: argument } : undefined;
-    case 'phatgoose':
-    case 'average-activation':
-    case 'arrow': {
-      const count = argument === undefined ? k?.(name) : readCount(argument);
-      return count === undefined ? undefined : { name, k: count };
-    }
-    default:
-      return undefined;
-  }
+/** `3`; in an encoder-decoder `decoder 3`. */
+export function layerText({ stack, layer }: Layer): string {
+  return stack ? `${stack} ${layer}` : String(layer);
 }
 
 /** `knock-out python@layer=3,kind=q`, `tilt sql=+0.5`. */

@@ -1,31 +1,41 @@
-/** Which expert a token went to most, over many modules: what the text view, the hover and the decorations draw. */
-import { chosenOffset, isEven, type Measure, measured, type ModuleFilter, modulesOf, tokenCount } from './access.js';
+/** Which expert a token went to most, over sites that share their experts: what the text view, the hover and the decorations draw. */
+import { blockOf, type SharedSites } from './access.js';
+import { isEven, type Measure, measureOf } from './measure.js';
 import type { Trace } from './trace.js';
 
 export interface Leaders {
   /** [T] the leading expert; −1: none (not routed yet, all weights are 0, or all experts share alike). */
   readonly expert: Int16Array;
-  /** [T] its share of the token's whole weight (or contribution), 0..1. Chance gives at least 1/N. */
+  /** [T] its share of the token's whole weight (or contribution, or choices), 0..1. Chance gives at least 1/N. */
   readonly share: Float32Array;
 }
 
 /**
- * [N] each expert's share of a token's routing weight (or contribution), summed over the modules; they add up to 1, or
- * are all 0 where nothing was applied.
+ * [N] each expert's share of a token's routing weight (or what `measureOf` puts in its place), summed over the sites; they
+ * add up to 1, or are all 0 where nothing was applied.
  */
-export function tokenShares(trace: Trace, t: number, filter: ModuleFilter = {}, by: Measure = 'weight'): Float32Array {
-  if (t >= trace.done) return new Float32Array(trace.experts.length);
-  return normalised(sumsOf(trace, t, t + 1, modulesOf(trace, filter), measured(trace, by)));
+export function tokenShares(trace: Trace, sites: SharedSites, t: number, asked: Measure = 'weight'): Float32Array {
+  if (t >= sites.sequence.done) return new Float32Array(sites.experts.length);
+  return normalised(sumsOf(trace, sites, t, t + 1, asked));
+}
+
+/** [done, N] `tokenShares` of every token that is routed. */
+export function allTokenShares(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Float32Array {
+  const n = sites.experts.length;
+  const sums = sumsOf(trace, sites, 0, sites.sequence.done, asked);
+  for (let t = 0; t < sites.sequence.done; t++) normalised(sums.subarray(t * n, (t + 1) * n));
+  return sums;
 }
 
 /** The leading expert of every token, special ones included; the lower expert index wins a tie. */
-export function tokenLeaders(trace: Trace, filter: ModuleFilter = {}, by: Measure = 'weight'): Leaders {
-  const n = trace.experts.length;
-  const sums = sumsOf(trace, 0, trace.done, modulesOf(trace, filter), measured(trace, by));
-  const expert = new Int16Array(tokenCount(trace)).fill(-1);
-  const share = new Float32Array(expert.length);
-  for (let t = 0; t < trace.done; t++) {
-    const shares = normalised(sums.subarray(t * n, (t + 1) * n));
+export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Leaders {
+  const n = sites.experts.length;
+  const { done, tokens } = sites.sequence;
+  const all = allTokenShares(trace, sites, asked);
+  const expert = new Int16Array(tokens.count).fill(-1);
+  const share = new Float32Array(tokens.count);
+  for (let t = 0; t < done; t++) {
+    const shares = all.subarray(t * n, (t + 1) * n);
     if (isEven(shares)) continue;
     for (let e = 0; e < n; e++) if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
   }
@@ -39,15 +49,26 @@ export function ranked(shares: ArrayLike<number>): number[] {
     .sort((a, b) => shares[b]! - shares[a]! || a - b);
 }
 
-/** [tokens, N] what each expert has of the tokens [from, to), summed over modules; in the arrays' own order, for the cache. */
-function sumsOf(trace: Trace, from: number, to: number, modules: Int32Array, parts: Float32Array): Float32Array {
-  const n = trace.experts.length;
+/** [tokens, N] what each expert has of the tokens [from, to), summed over sites; in the arrays' own order, for the cache. */
+function sumsOf(
+  trace: Trace,
+  { sites, sequence, experts }: SharedSites,
+  from: number,
+  to: number,
+  asked: Measure,
+): Float32Array {
+  const n = experts.length;
+  const T = sequence.tokens.count;
+  const measure = measureOf(trace, sites, asked);
   const sums = new Float32Array((to - from) * n);
-  for (const m of modules) {
-    for (let t = from, i = chosenOffset(trace, m, from); t < to; t++) {
-      for (const end = i + trace.k; i < end; i++) {
-        const e = trace.chosen[i]!;
-        if (e >= 0) sums[(t - from) * n + e]! += parts[i]!;
+  for (const s of sites) {
+    const block = blockOf(trace, s);
+    const { chosen, k } = block;
+    const parts = measure === 'choice' ? undefined : block[measure];
+    for (let t = from, i = ((s - block.from) * T + from) * k; t < to; t++) {
+      for (const end = i + k; i < end; i++) {
+        const e = chosen[i]!;
+        if (e >= 0) sums[(t - from) * n + e]! += parts ? parts[i]! : 1;
       }
     }
   }
@@ -56,7 +77,8 @@ function sumsOf(trace: Trace, from: number, to: number, modules: Int32Array, par
 
 /** In place. */
 function normalised(sums: Float32Array): Float32Array {
-  const total = sums.reduce((a, b) => a + b, 0);
+  let total = 0;
+  for (const x of sums) total += x;
   if (total > 0) for (let e = 0; e < sums.length; e++) sums[e]! /= total;
   return sums;
 }

@@ -1,10 +1,18 @@
 /** A trace or one of its tokens as Markdown (GFM): what "copy as Markdown" copies. */
-import { kindsOf, layersOf, leaderAt } from './access.js';
-import { decimal, interventionText, percent, plain, strategyText, tokenText, visible } from './label.js';
-import { ranked, tokenShares } from './leaders.js';
-import { summarise, type TokenSummary } from './summary.js';
-import type { Trace } from './trace.js';
+import { kindsOf, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from './access.js';
 import { certaintyOfToken } from './distribution.js';
+import { decimal, interventionText, layerText, percent, plain, routerText, tokenText, visible } from './label.js';
+import { ranked, tokenShares } from './leaders.js';
+import { leaderAt, type Measure, measureOf } from './measure.js';
+import {
+  type ExpertsSummary,
+  type LayerSummary,
+  ownExperts,
+  summaries,
+  type Summary,
+  type TokenSummary,
+} from './summary.js';
+import type { Trace } from './trace.js';
 
 /** Text that stays text: nothing in it is taken for markup or ends a table cell. */
 export function markdownText(text: string): string {
@@ -27,81 +35,120 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 /** What was run: one line. */
 function heading(trace: Trace): string {
   const what = [
-    markdownText(trace.pool.name),
-    `strategy ${markdownCode(strategyText(trace.strategy))}`,
+    markdownText(trace.source.name),
+    `strategy ${markdownCode(plain(routerText(trace.router)))}`,
     ...trace.interventions.map((i) => markdownCode(plain(interventionText(i)))),
   ];
   return what.join(', ');
 }
 
-function leaders(trace: Trace, token: TokenSummary, limit: number): string {
-  const named = token.experts.slice(0, limit);
-  return named.map((e) => `${markdownText(trace.experts[e.index]!.name)} ${percent(e.share)}`).join(', ') || '–';
+function leaders({ shared }: Summary, { experts }: TokenSummary, limit: number): string {
+  const named = (experts ?? []).slice(0, limit);
+  return named.map((e) => `${markdownText(shared!.experts[e.index]!.name)} ${percent(e.share)}`).join(', ') || '–';
 }
 
 /** The run, each expert's usage beside chance, and a line for each token. */
 export function traceMarkdown(trace: Trace): string {
-  const summary = summarise(trace);
-  const experts = [...summary.experts].sort((a, b) => b.share - a.share || a.index - b.index);
+  const all = summaries(trace);
+  return [heading(trace), ...all.flatMap((summary) => sequenceMarkdown(summary, all.length > 1)), ''].join('\n\n');
+}
+
+function sequenceMarkdown(summary: Summary, named: boolean): string[] {
+  const { sequence, shared, absent, layers, tokens, textTokens, smallSample, meanLogProb } = summary;
+  const few = smallSample ? ' (few: shares are uncertain, see the intervals)' : '';
   return [
-    heading(trace),
-    `${summary.textTokens} tokens${summary.smallSample ? ' (few: shares are uncertain, see the intervals)' : ''}, mean log-probability ${decimal(summary.meanLogProb)}`,
+    ...(named ? [`**${sequence.role}**`] : []),
+    `${textTokens} tokens${few}, mean log-probability ${decimal(meanLogProb)}`,
+    ...(absent.length > 0 ? [`Not given by the source: ${absent.join(', ')}`] : []),
+    ...(shared ? [usageTable(shared)] : [ownExperts, layerTable(layers)]),
     table(
-      ['expert', 'share of choices', '95 % interval', 'chance'],
-      experts.map((e) => [
-        markdownText(e.name),
-        percent(e.share),
-        `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
-        percent(e.chance),
-      ]),
-    ),
-    table(
-      ['#', 'token', 'leading experts', 'log p', 'entropy', 'margin'],
-      summary.tokens.map((token) => [
+      ['#', 'token', ...(shared ? ['leading experts'] : []), 'log p', 'entropy', 'margin'],
+      tokens.map((token) => [
         String(token.index),
         markdownCode(visible(token.text)),
-        leaders(trace, token, 3),
+        ...(shared ? [leaders(summary, token, 3)] : []),
         decimal(token.logProb),
         decimal(token.entropy),
         decimal(token.margin, 3),
       ]),
     ),
-    '',
-  ].join('\n\n');
+  ];
 }
 
-/** One token: its experts over all modules, the leading expert at each module, and what was predicted after it. */
-export function tokenMarkdown(trace: Trace, t: number): string {
-  const shares = tokenShares(trace, t);
-  const byWeight = ranked(shares);
-  const byContribution = tokenShares(trace, t, {}, 'contribution');
-  const { entropy, margin } = certaintyOfToken(trace, t);
-  const kinds = kindsOf(trace);
-  const grid = layersOf(trace).map((layer) => [
-    String(layer),
+function usageTable({ experts }: ExpertsSummary): string {
+  return table(
+    ['expert', 'share of choices', '95 % interval', 'chance'],
+    [...experts]
+      .sort((a, b) => b.share - a.share || a.index - b.index)
+      .map((e) => [
+        markdownText(e.name),
+        percent(e.share),
+        `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
+        percent(e.chance),
+      ]),
+  );
+}
+
+function layerTable(layers: readonly LayerSummary[]): string {
+  return table(
+    ['layer', 'effective experts', 'chance', 'never chosen', 'entropy', 'margin'],
+    layers.map((layer) => [
+      layerText(layer),
+      decimal(layer.load?.effective ?? NaN, 1),
+      decimal(layer.chanceLoad?.effective ?? NaN, 1),
+      layer.load ? String(layer.load.dead.length) : '–',
+      decimal(layer.entropy),
+      decimal(layer.margin, 3),
+    ]),
+  );
+}
+
+const shareOf: Record<Measure, string> = {
+  weight: 'share of weight',
+  contribution: 'share of contribution',
+  choice: 'share of choices',
+};
+
+/** One token: its experts over all sites, the leading expert at each site, and what was predicted after it. */
+export function tokenMarkdown(trace: Trace, t: number, sequence = 0): string {
+  const about = { sequence };
+  const text = trace.sequences[sequence]!;
+  const sites = sharedSites(trace, about);
+  const { entropy, margin } = certaintyOfToken(trace, t, about);
+  const kinds = kindsOf(trace, about);
+  const all = Array.from(sitesOf(trace, about), (s) => rowsAt(trace, s));
+  const grid = layersOf(trace, about).map(({ stack, layer }) => [
+    layerText({ layer, ...(stack && { stack }) }),
     ...kinds.map((kind) => {
-      const m = trace.modules.findIndex((module) => module.layer === layer && module.kind === kind);
-      const lead = m < 0 ? -1 : leaderAt(trace, m, t);
-      return lead < 0 ? '–' : markdownText(trace.experts[lead]!.name);
+      const rows = all.find(({ site }) => site.stack === stack && site.layer === layer && site.kind === kind);
+      const lead = rows ? leaderAt(rows, t) : -1;
+      return lead < 0 ? '–' : markdownText(rows!.set.experts[lead]!.name);
     }),
   ]);
-  const predicted = Array.from({ length: trace.predictions }, (_, i) => t * trace.predictions + i).map((i) => [
-    markdownCode(visible(trace.topTokens?.[i] ?? `#${String(trace.topIds?.[i])}`)),
-    percent(Math.exp(trace.topLogProb?.[i] ?? NaN)),
+  const { predictions, topTokens, topIds, topLogProb, logProb } = text;
+  const predicted = Array.from({ length: predictions }, (_, i) => t * predictions + i).map((i) => [
+    markdownCode(visible(topTokens?.[i] ?? `#${String(topIds?.[i])}`)),
+    percent(Math.exp(topLogProb?.[i] ?? NaN)),
   ]);
   return [
-    `Token ${t}: ${markdownCode(visible(tokenText(trace, t)))}. ${heading(trace)}`,
-    `Log-probability ${decimal(trace.logProb?.[t] ?? NaN)}, entropy ${decimal(entropy)}, margin ${decimal(margin, 3)} (means over modules)`,
-    table(
-      ['expert', 'share of weight', ...(trace.contribution ? ['share of contribution'] : [])],
-      byWeight.map((e) => [
-        markdownText(trace.experts[e]!.name),
-        percent(shares[e]!),
-        ...(trace.contribution ? [percent(byContribution[e]!)] : []),
-      ]),
-    ),
+    `Token ${t}: ${markdownCode(visible(tokenText(text, t)))}. ${heading(trace)}`,
+    `Log-probability ${decimal(logProb?.[t] ?? NaN)}, entropy ${decimal(entropy)}, margin ${decimal(margin, 3)} (means over modules)`,
+    sites ? shareTable(trace, sites, t) : ownExperts,
     table(['layer', ...kinds.map(markdownText)], grid),
     ...(predicted.length > 0 ? [table(['predicted next', 'probability'], predicted)] : []),
     '',
   ].join('\n\n');
+}
+
+/** By weight (or what stands in for it) and, where the source gives it, by contribution. */
+function shareTable(trace: Trace, sites: SharedSites, t: number): string {
+  const measures = new Set([measureOf(trace, sites.sites, 'weight'), measureOf(trace, sites.sites, 'contribution')]);
+  const columns = Array.from(measures, (measure) => ({ measure, shares: tokenShares(trace, sites, t, measure) }));
+  return table(
+    ['expert', ...columns.map(({ measure }) => shareOf[measure])],
+    ranked(columns[0]!.shares).map((e) => [
+      markdownText(sites.experts[e]!.name),
+      ...columns.map(({ shares }) => percent(shares[e]!)),
+    ]),
+  );
 }

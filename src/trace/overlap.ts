@@ -1,6 +1,6 @@
 /** How far two choices agree. */
-import { chosenOffset, layersOf, modulesOf, textTokens } from './access.js';
-import { Mean } from './mean.js';
+import { chosenCount, layersAmong, rowsAt, type SharedSites, textTokens } from './access.js';
+import { Mean } from '../statistics/mean.js';
 import type { Trace } from './trace.js';
 
 /** |S ∩ S'| of two chosen sets; −1 is no expert. */
@@ -19,13 +19,6 @@ export function shared(
     if (e < 0) continue;
     for (let j = bAt; j < bAt + bK; j++) if (b[j] === e) count++;
   }
-  return count;
-}
-
-/** How many were chosen at a cell: k, or fewer. */
-export function chosenCount(chosen: Int16Array, at: number, k: number): number {
-  let count = 0;
-  for (let i = at; i < at + k; i++) if (chosen[i]! >= 0) count++;
   return count;
 }
 
@@ -61,23 +54,26 @@ function choose(n: number, k: number): number {
 
 /**
  * [L, L] mean saturation between the choices of every two layers at the same token and kind: how far a layer already
- * decides as a later one will. Special tokens left out. NaN where two layers have no kind in common. Chance: k/E.
+ * decides as a later one will. Layers as `layersAmong` the sites; special tokens left out. NaN where two layers have no
+ * kind in common. Chance: k/E.
  */
-export function layerOverlap(trace: Trace, kind?: string): Float32Array {
-  const layers = layersOf(trace);
-  const tokens = textTokens(trace);
+export function layerOverlap(trace: Trace, sites: SharedSites): Float32Array {
+  const layers = layersAmong(trace, sites.sites);
+  const tokens = textTokens(sites.sequence);
+  const all = Array.from(sites.sites, (s) => rowsAt(trace, s));
+  const inLayer = layers.map(({ stack, layer }) =>
+    all.filter(({ site }) => site.stack === stack && site.layer === layer),
+  );
   const out = new Float32Array(layers.length ** 2);
-  layers.forEach((la, i) => {
-    layers.forEach((lb, j) => {
+  inLayer.forEach((rowsA, i) => {
+    inLayer.forEach((rowsB, j) => {
       const mean = new Mean();
-      for (const ma of modulesOf(trace, { layer: la, kind })) {
-        for (const mb of modulesOf(trace, { layer: lb, kind: trace.modules[ma]!.kind })) {
+      for (const a of rowsA) {
+        for (const b of rowsB) {
+          if (a.site.kind !== b.site.kind) continue;
           for (const t of tokens) {
-            const [a, b] = [chosenOffset(trace, ma, t), chosenOffset(trace, mb, t)];
-            const common = shared(trace.chosen, a, trace.k, trace.chosen, b, trace.k);
-            mean.add(
-              saturationOf(common, chosenCount(trace.chosen, a, trace.k), chosenCount(trace.chosen, b, trace.k)),
-            );
+            const common = shared(a.chosen, t * a.k, a.k, b.chosen, t * b.k, b.k);
+            mean.add(saturationOf(common, chosenCount(a, t), chosenCount(b, t)));
           }
         }
       }

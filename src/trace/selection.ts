@@ -1,53 +1,41 @@
-/** What the router chose by: the raw affinities under the run's interventions. */
-import { affinitiesAt, holdsAt } from './access.js';
-import type { Intervention, Module, Trace } from './trace.js';
-
-/** What the interventions do at one cell. */
-export interface CellBias {
-  /** [N] added to the affinities before the choice; −∞ for an expert knocked out. */
-  readonly bias: Float32Array;
-  /** The expert that is applied with weight 1 whatever the scores; −1: none. */
-  readonly forced: number;
-}
-
-/** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert lifts the force. */
-export function biasAt(
-  interventions: readonly Intervention[],
-  experts: readonly { readonly id: string }[],
-  module: Module,
-  t: number,
-): CellBias {
-  const bias = new Float32Array(experts.length);
-  let forced = -1;
-  for (const intervention of interventions) {
-    const e = experts.findIndex((expert) => expert.id === intervention.expert);
-    if (e < 0 || !holdsAt(intervention.scope, module, t)) continue;
-    if (intervention.action === 'force') {
-      forced = e;
-      bias[e] = 0;
-    } else {
-      if (forced === e) forced = -1;
-      bias[e] = intervention.action === 'knock-out' ? -Infinity : intervention.amount;
-    }
-  }
-  return { bias, forced };
-}
+/** What the router chose by, and which experts it could choose. */
+import { isKnown, type Rows } from './access.js';
 
 /**
- * [N] the scores that the router chose by at a cell, biased by the interventions; NaN where an expert has no gate.
- * Over the trace's own memory when nothing intervenes. Undefined where the source gave no affinities.
+ * [N] what was compared at a cell: the source's own selection scores, else the raw scores under the run's interventions.
+ * NaN where an expert has no gate, −∞ where it was left out. Over the trace's own memory when nothing intervenes.
+ * Undefined where the source gave neither.
  */
-export function selectionScores(trace: Trace, m: number, t: number): Float32Array | undefined {
-  const raw = affinitiesAt(trace, m, t);
-  const module = trace.modules[m]!;
-  if (raw === undefined || !trace.interventions.some((i) => i.action !== 'force' && holdsAt(i.scope, module, t)))
-    return raw;
-  const { bias } = biasAt(trace.interventions, trace.experts, module, t);
+export function selectionScores(rows: Rows, t: number): Float32Array | undefined {
+  const { experts, selection } = rows;
+  return selection ? selection.subarray(t * experts, (t + 1) * experts) : biasedScores(rows, t);
+}
+
+/** [N] the raw scores under the run's interventions, as `selectionScores`; undefined where the source gave none. */
+export function biasedScores({ score, experts, whatIf }: Rows, t: number): Float32Array | undefined {
+  const raw = score?.subarray(t * experts, (t + 1) * experts);
+  if (!raw || !whatIf) return raw;
+  const { bias } = whatIf.at(t);
   return raw.map((a, e) => a + bias[e]!);
 }
 
 /** The expert forced at a cell, −1 for none. */
-export function forcedAt(trace: Trace, m: number, t: number): number {
-  if (!trace.interventions.some((i) => i.action === 'force')) return -1;
-  return biasAt(trace.interventions, trace.experts, trace.modules[m]!, t).forced;
+export function forcedAt({ whatIf }: Rows, t: number): number {
+  return whatIf ? whatIf.at(t).forced : -1;
+}
+
+/**
+ * [N] 1 for each expert that has a gate at a site: its score is a number there. All have where the source gave no scores,
+ * or none of this site yet.
+ */
+export function takingPart(rows: Rows): Uint8Array {
+  const { score, experts, done } = rows;
+  const all = new Uint8Array(experts).fill(1);
+  if (!score) return all;
+  for (let t = 0; t < done; t++) {
+    if (!isKnown(rows, t)) continue;
+    const part = all.map((_, e) => (Number.isNaN(score[t * experts + e]!) ? 0 : 1));
+    if (part.includes(1)) return part;
+  }
+  return all;
 }

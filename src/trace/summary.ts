@@ -1,11 +1,20 @@
 /** The numbers that every summary of a trace shows: terminal, JSON, Markdown and HTML draw from here. */
-import { isSpecial, textTokens } from './access.js';
-import { type Interval, isSmallSample, usageIntervals } from './bootstrap.js';
-import { certaintyByToken } from './distribution.js';
-import { ranked, tokenShares } from './leaders.js';
+import {
+  isSpecial,
+  type Layer,
+  layersOf,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  textTokens,
+} from './access.js';
+import type { Interval } from '../statistics/bootstrap.js';
+import { certaintyByLayer, certaintyByToken } from './distribution.js';
+import { allTokenShares, ranked } from './leaders.js';
 import { tokenText } from './label.js';
-import { chanceLoad, load, type Load, usage } from './usage.js';
-import type { Trace } from './trace.js';
+import { type Measure, measureOf } from './measure.js';
+import { chanceLoad, isSmallSample, load, type Load, usage, usageByLayer, usageIntervals } from './usage.js';
+import type { Sequence, Trace } from './trace.js';
 
 export interface ExpertSummary {
   readonly index: number;
@@ -15,73 +24,153 @@ export interface ExpertSummary {
   readonly share: number;
   readonly interval: Interval;
   readonly chance: number;
-  readonly weightShare: number;
+  /** Absent where the source gave no weights. */
+  readonly weightShare?: number;
+}
+
+/** What can be said of the experts where all sites have the same ones. */
+export interface ExpertsSummary {
+  readonly sites: SharedSites;
+  readonly experts: readonly ExpertSummary[];
+  readonly choices: number;
+  readonly load: Load;
+  readonly chanceLoad: ReturnType<typeof chanceLoad>;
+  /** What the tokens' shares are of. */
+  readonly measure: Measure;
 }
 
 export interface TokenSummary {
   readonly index: number;
-  readonly id: number;
+  readonly id?: number;
   readonly text: string;
+  /** −1 where it stands for no text, or the source does not say. */
   readonly start: number;
   readonly end: number;
   readonly special: boolean;
   readonly logProb: number;
-  /** Means over the modules. */
+  /** Means over the sites. */
   readonly entropy: number;
   readonly margin: number;
-  /** Shares of the routing weight over all modules, largest first. */
-  readonly experts: readonly { readonly index: number; readonly share: number }[];
+  /** Shares of the routing weight (or of what `measure` says) over all sites, largest first; absent where these share no experts. */
+  readonly experts?: readonly { readonly index: number; readonly share: number }[];
 }
 
+export interface LayerSummary extends Layer {
+  /** Means over its sites and the text's tokens. */
+  readonly entropy: number;
+  readonly margin: number;
+  /** Of the layer's own experts; absent where its sites share none. */
+  readonly load?: Load;
+  readonly chanceLoad?: ReturnType<typeof chanceLoad>;
+}
+
+/** What a source may leave out, as exports say it. */
+export type Part = 'text' | 'weights' | 'scores' | 'contributions' | 'log-probabilities' | 'predictions';
+
 export interface Summary {
-  readonly experts: readonly ExpertSummary[];
+  readonly sequence: Sequence;
+  /** What the source does not give. */
+  readonly absent: readonly Part[];
+  /** Absent where experts are each layer's own: nothing that adds them up over layers has a meaning. */
+  readonly shared?: ExpertsSummary;
   readonly tokens: readonly TokenSummary[];
+  readonly layers: readonly LayerSummary[];
   /** Text tokens: what the statistics are about. */
   readonly textTokens: number;
-  readonly choices: number;
-  readonly load: Load;
-  readonly chanceLoad: ReturnType<typeof chanceLoad>;
   /** Mean log-probability of the text's tokens; NaN where not known. */
   readonly meanLogProb: number;
   readonly smallSample: boolean;
 }
 
-export function summarise(trace: Trace): Summary {
-  const u = usage(trace);
-  const intervals = usageIntervals(trace);
-  const certainty = certaintyByToken(trace);
-  const text = textTokens(trace);
-  const logProbs = [...text].map((t) => trace.logProb?.[t] ?? NaN).filter((x) => !Number.isNaN(x));
+/** A summary of each of the trace's sequences. */
+export function summaries(trace: Trace): Summary[] {
+  return trace.sequences.map((_, sequence) => summarise(trace, { sequence }));
+}
+
+/** Of one sequence: the first, unless the filter names another. */
+export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
+  const about = { ...filter, sequence: filter.sequence ?? 0 };
+  const sequence = trace.sequences[about.sequence]!;
+  const sites = sharedSites(trace, about);
+  const shares = sites && allTokenShares(trace, sites);
+  const certainty = certaintyByToken(trace, about);
+  const text = textTokens(sequence);
+  const { tokens, logProb } = sequence;
+  const logProbs = [...text].map((t) => logProb?.[t] ?? NaN).filter((x) => !Number.isNaN(x));
   return {
-    experts: trace.experts.map(({ id, name }, index) => ({
+    sequence,
+    absent: absentParts(trace, about),
+    ...(sites && { shared: expertsSummary(trace, sites) }),
+    tokens: Array.from({ length: sequence.done }, (_, t) => ({
+      index: t,
+      ...(tokens.ids && { id: tokens.ids[t]! }),
+      text: tokenText(sequence, t),
+      start: tokens.start?.[t] ?? -1,
+      end: tokens.end?.[t] ?? -1,
+      special: isSpecial(sequence, t),
+      logProb: logProb?.[t] ?? NaN,
+      entropy: certainty.entropy[t]!,
+      margin: certainty.margin[t]!,
+      ...(shares && { experts: leading(shares.subarray(t * sites.experts.length, (t + 1) * sites.experts.length)) }),
+    })),
+    layers: layerSummaries(trace, about),
+    textTokens: text.length,
+    meanLogProb: logProbs.length > 0 ? logProbs.reduce((sum, x) => sum + x, 0) / logProbs.length : NaN,
+    smallSample: isSmallSample(text.length),
+  };
+}
+
+const leading = (shares: Float32Array) => ranked(shares).map((index) => ({ index, share: shares[index]! }));
+
+function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
+  const u = usage(trace, sites);
+  const intervals = usageIntervals(trace, sites);
+  return {
+    sites,
+    experts: sites.experts.map(({ id, name }, index) => ({
       index,
       id,
       name,
       share: u.share[index]!,
       interval: intervals[index]!,
       chance: u.chance[index]!,
-      weightShare: u.weightShare[index]!,
+      ...(u.weightShare && { weightShare: u.weightShare[index]! }),
     })),
-    tokens: Array.from({ length: trace.done }, (_, t) => {
-      const shares = tokenShares(trace, t);
-      return {
-        index: t,
-        id: trace.tokens.ids[t]!,
-        text: tokenText(trace, t),
-        start: trace.tokens.start[t]!,
-        end: trace.tokens.end[t]!,
-        special: isSpecial(trace, t),
-        logProb: trace.logProb?.[t] ?? NaN,
-        entropy: certainty.entropy[t]!,
-        margin: certainty.margin[t]!,
-        experts: ranked(shares).map((index) => ({ index, share: shares[index]! })),
-      };
-    }),
-    textTokens: text.length,
     choices: u.choices,
     load: load(u.share),
     chanceLoad: chanceLoad(u),
-    meanLogProb: logProbs.length > 0 ? logProbs.reduce((sum, x) => sum + x, 0) / logProbs.length : NaN,
-    smallSample: isSmallSample(text.length),
+    measure: measureOf(trace, sites.sites, 'weight'),
   };
 }
+
+function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
+  const { entropy, margin } = certaintyByLayer(trace, filter);
+  const usages = usageByLayer(trace, filter);
+  return layersOf(trace, filter).map((layer, i) => {
+    const u = usages[i];
+    return {
+      ...layer,
+      entropy: entropy[i]!,
+      margin: margin[i]!,
+      ...(u && { load: load(u.share), chanceLoad: chanceLoad(u) }),
+    };
+  });
+}
+
+/** What the source does not give of one sequence and its sites. */
+export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
+  const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
+  const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));
+  const given: Record<Part, boolean> = {
+    text: text !== undefined || tokens.text !== undefined,
+    weights: blocks.every(({ weight }) => weight),
+    scores: blocks.every(({ score }) => score),
+    contributions: blocks.every(({ contribution }) => contribution),
+    'log-probabilities': logProb !== undefined,
+    predictions: topIds !== undefined,
+  };
+  return (Object.keys(given) as Part[]).filter((part) => !given[part]);
+}
+
+/** Why there are no shares over all layers. */
+export const ownExperts = 'Each layer has experts of its own; nothing is added up over layers.';

@@ -1,73 +1,119 @@
 /** How often each expert is used, how evenly, and with whom. Special tokens and those not yet routed are left out. */
-import { chosenOffset, kindsOf, layersOf, type ModuleFilter, modulesOf, takesPart, textTokens } from './access.js';
+import {
+  isKnown,
+  kindsOf,
+  type Layer,
+  layersOf,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  textTokens,
+} from './access.js';
+import { bootstrapRatios, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
+import { measureOf } from './measure.js';
+import { takingPart } from './selection.js';
 import type { Trace } from './trace.js';
 
 /** Token indexes. */
 export type Indexes = Int32Array | readonly number[];
 
-/** What a statistic is about: some modules, and some tokens (default: all of the text's). */
-export interface View extends ModuleFilter {
-  readonly tokens?: Indexes | undefined;
-}
-
 export interface Usage {
-  /** [N] cells (token × module) that chose the expert. */
+  /** [N] cells (token × site) that chose the expert. */
   readonly counts: Float64Array;
-  /** [N] f_e: counts over all choices made (N k of them, fewer where fewer than k took part). */
+  /** [N] f_e: counts over all choices made (k a cell, fewer where fewer than k took part). */
   readonly share: Float64Array;
   /** [N] what `share` would be if every choice were drawn evenly from the experts that have a gate there: 1/E. */
   readonly chance: Float64Array;
-  /** [N] share of the routing weight. */
-  readonly weightShare: Float64Array;
-  /** Tokens, cells and choices counted. */
+  /** [N] share of the routing weight; absent where the source gave none. */
+  readonly weightShare?: Float64Array;
+  /** Tokens, cells of which the source says something, and choices counted. */
   readonly tokens: number;
   readonly cells: number;
   readonly choices: number;
 }
 
-export function usage(trace: Trace, view: View = {}): Usage {
-  const n = trace.experts.length;
-  const tokens = view.tokens ?? textTokens(trace);
-  const modules = modulesOf(trace, view);
+/** @param tokens default: all of the text's */
+export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTokens(sites.sequence)): Usage {
+  const n = sites.experts.length;
   const counts = new Float64Array(n);
-  const weights = new Float64Array(n);
   const chance = new Float64Array(n);
-  for (const m of modules) {
+  const weights = measureOf(trace, sites.sites, 'weight') === 'weight' ? new Float64Array(n) : undefined;
+  let cells = 0;
+  for (const s of sites.sites) {
+    const rows = rowsAt(trace, s);
+    const { chosen, k, weight } = rows;
     let choices = 0;
     for (const t of tokens) {
-      const at = chosenOffset(trace, m, t);
-      for (let c = at; c < at + trace.k; c++) {
-        const e = trace.chosen[c]!;
+      if (!isKnown(rows, t)) continue;
+      cells++;
+      for (let i = t * k; i < (t + 1) * k; i++) {
+        const e = chosen[i]!;
         if (e < 0) continue;
         counts[e]!++;
-        weights[e]! += trace.weight[c]!;
+        if (weights) weights[e]! += weight![i]!;
         choices++;
       }
     }
-    const present = trace.experts.map((_, e) => takesPart(trace, m, e));
-    const E = present.filter(Boolean).length;
-    for (let e = 0; e < n; e++) if (present[e]) chance[e]! += choices / E;
+    const part = takingPart(rows);
+    const E = sum(part);
+    for (let e = 0; e < n; e++) if (part[e]) chance[e]! += choices / E;
   }
   const choices = sum(counts);
   return {
     counts,
     share: over(counts, choices),
     chance: over(chance, choices),
-    weightShare: over(weights, sum(weights)),
+    ...(weights && { weightShare: over(weights, sum(weights)) }),
     tokens: tokens.length,
-    cells: tokens.length * modules.length,
+    cells,
     choices,
   };
 }
 
-/** One usage for each layer, in the order of `layersOf`. */
-export function usageByLayer(trace: Trace, view: View = {}): Usage[] {
-  return layersOf(trace).map((layer) => usage(trace, { ...view, layer }));
+/** An interval for each expert's usage. Whole tokens are drawn: the sites of one token are not independent. */
+export function usageIntervals(
+  trace: Trace,
+  sites: SharedSites,
+  tokens: Indexes = textTokens(sites.sequence),
+  options?: BootstrapOptions,
+): Interval[] {
+  const n = sites.experts.length;
+  const counts = new Float64Array(tokens.length * n);
+  const choices = new Float64Array(tokens.length);
+  for (const s of sites.sites) {
+    const { chosen, k } = rowsAt(trace, s);
+    tokens.forEach((t, i) => {
+      for (let c = t * k; c < (t + 1) * k; c++) {
+        if (chosen[c]! < 0) continue;
+        counts[i * n + chosen[c]!]!++;
+        choices[i]!++;
+      }
+    });
+  }
+  return bootstrapRatios(counts, choices, n, options);
 }
 
-/** One usage for each kind, in the order of `kindsOf`. */
-export function usageByKind(trace: Trace, view: View = {}): Usage[] {
-  return kindsOf(trace).map((kind) => usage(trace, { ...view, kind }));
+/** Below this many tokens a statistic is shown with a warning: its interval is as wide as most differences of interest. */
+export const smallSample = 30;
+
+export function isSmallSample(tokens: number): boolean {
+  return tokens < smallSample;
+}
+
+/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined where a layer's own sites share no experts or tokens. */
+export function usageByLayer(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
+  return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
+}
+
+/** One usage for each kind, in the order of `kindsOf(trace, filter)`; undefined where a kind's sites share no experts or tokens. */
+export function usageByKind(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
+  return kindsOf(trace, filter).map((kind) => usageOf(trace, { ...filter, kind }, tokens));
+}
+
+function usageOf(trace: Trace, filter: SiteFilter, tokens?: Indexes): Usage | undefined {
+  const sites = sharedSites(trace, filter);
+  return sites && usage(trace, sites, tokens);
 }
 
 /** How evenly the load is spread over the experts. */
@@ -88,13 +134,15 @@ export function load(share: Float64Array): Load {
   const mean = sum(share) / n;
   let squares = 0;
   let h = 0;
+  let most = -Infinity;
   for (const f of share) {
     squares += (f - mean) ** 2;
     if (f > 0) h -= f * Math.log(f);
+    if (f > most) most = f;
   }
   return {
     cv: Math.sqrt(squares / n) / mean,
-    maxOverMean: Math.max(...share) / mean,
+    maxOverMean: most / mean,
     entropyRatio: n > 1 ? h / Math.log(n) : NaN,
     effective: mean > 0 ? Math.exp(h) : 0,
     dead: Array.from(share.keys()).filter((e) => share[e] === 0),
@@ -127,22 +175,26 @@ export interface Coactivation {
 }
 
 /** Over all pairs in S_t, not only neighbours in rank. */
-export function coactivation(trace: Trace, view: View = {}): Coactivation {
-  const n = trace.experts.length;
-  const tokens = view.tokens ?? textTokens(trace);
+export function coactivation(
+  trace: Trace,
+  sites: SharedSites,
+  tokens: Indexes = textTokens(sites.sequence),
+): Coactivation {
+  const n = sites.experts.length;
   const counts = new Float64Array(n * n);
   let cells = 0;
   let choices = 0;
-  for (const m of modulesOf(trace, view)) {
+  for (const s of sites.sites) {
+    const rows = rowsAt(trace, s);
+    const { chosen, k } = rows;
     for (const t of tokens) {
-      const at = chosenOffset(trace, m, t);
+      if (!isKnown(rows, t)) continue;
       cells++;
-      for (let a = at; a < at + trace.k; a++) {
-        if (trace.chosen[a]! < 0) continue;
+      const end = (t + 1) * k;
+      for (let a = t * k; a < end; a++) {
+        if (chosen[a]! < 0) continue;
         choices++;
-        for (let b = at; b < at + trace.k; b++) {
-          if (trace.chosen[b]! >= 0) counts[trace.chosen[a]! * n + trace.chosen[b]!]!++;
-        }
+        for (let b = t * k; b < end; b++) if (chosen[b]! >= 0) counts[chosen[a]! * n + chosen[b]!]!++;
       }
     }
   }
@@ -153,7 +205,7 @@ export function coactivation(trace: Trace, view: View = {}): Coactivation {
   };
 }
 
-function sum(values: Float64Array): number {
+function sum(values: Float64Array | Uint8Array): number {
   let total = 0;
   for (const x of values) total += x;
   return total;

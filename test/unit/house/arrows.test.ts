@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { violation } from '../../../scripts/lint/arrows.mjs';
 
 test.each([
-  ['src/trace/metrics.ts', '../pool/pool.js'],
+  ['src/trace/usage.ts', '../pool/pool.js'],
   ['src/shared/errors.ts', '../trace/trace.js'],
   ['src/graph/find.ts', 'onnxruntime-node'],
   ['src/graph/find.ts', '../engine/session.js'],
@@ -24,7 +24,7 @@ test.each([
 });
 
 test.each([
-  ['src/trace/metrics.ts', './trace.js'],
+  ['src/trace/usage.ts', './trace.js'],
   ['src/trace/file.ts', 'zod'],
   ['src/engine/session.ts', 'onnxruntime-node'],
   ['src/engine/session.ts', '../graph/find.js'],

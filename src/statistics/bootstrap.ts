@@ -1,0 +1,57 @@
+/** How far a statistic of few units can be trusted: the percentile bootstrap (Efron & Tibshirani 1993, ch. 6, 8 and 13). */
+import { quantile } from './quantile.js';
+import { random } from './random.js';
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface BootstrapOptions {
+  readonly seed?: number;
+  /** How often the sample is drawn anew. */
+  readonly resamples?: number;
+  /** Share of the resamples that the interval holds. */
+  readonly level?: number;
+}
+
+/**
+ * Ratios Σ part ÷ Σ whole over units drawn with replacement.
+ * @param parts [U, N] row-major
+ * @param wholes [U]
+ * @returns an interval for each of N; NaN where no resample had any whole
+ */
+export function bootstrapRatios(
+  parts: ArrayLike<number>,
+  wholes: ArrayLike<number>,
+  n: number,
+  options: BootstrapOptions = {},
+): Interval[] {
+  const { seed = 1, resamples = 500, level = 0.95 } = options;
+  const units = wholes.length;
+  const next = random(seed);
+  const draws = Array.from({ length: n }, () => new Float64Array(resamples));
+  const sums = new Float64Array(n);
+  for (let r = 0; r < resamples; r++) {
+    sums.fill(0);
+    let whole = 0;
+    for (let i = 0; i < units; i++) {
+      const u = Math.floor(next() * units);
+      whole += wholes[u]!;
+      for (let e = 0; e < n; e++) sums[e]! += parts[u * n + e]!;
+    }
+    for (let e = 0; e < n; e++) draws[e]![r] = sums[e]! / whole;
+  }
+  return draws.map((values) => interval(values, level));
+}
+
+/** Interval of the mean of some values, one for each token, say. */
+export function bootstrapMean(values: ArrayLike<number>, options?: BootstrapOptions): Interval {
+  return bootstrapRatios(values, new Uint8Array(values.length).fill(1), 1, options)[0]!;
+}
+
+/** The middle of the resamples' values, those that are not defined left out. */
+export function interval(values: Float64Array, level: number): Interval {
+  const sorted = values.filter((x) => !Number.isNaN(x)).sort();
+  return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2) };
+}

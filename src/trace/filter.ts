@@ -1,0 +1,22 @@
+/** Which sites a view, or a what-if, is about. */
+import type { Site, Stack } from './trace.js';
+
+/** An absent field means all. */
+export interface SiteFilter {
+  readonly stack?: Stack | undefined;
+  readonly layer?: number | undefined;
+  readonly kind?: string | undefined;
+  /** Site path. */
+  readonly module?: string | undefined;
+  readonly sequence?: number | undefined;
+}
+
+export function matches(site: Site, filter: SiteFilter): boolean {
+  return (
+    (filter.stack === undefined || filter.stack === site.stack) &&
+    (filter.layer === undefined || filter.layer === site.layer) &&
+    (filter.kind === undefined || filter.kind === site.kind) &&
+    (filter.module === undefined || filter.module === site.path) &&
+    (filter.sequence === undefined || filter.sequence === site.sequence)
+  );
+}
