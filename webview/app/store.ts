@@ -285,6 +285,15 @@ export class Store {
     return { site, layer: found ? keyOf(found) : '' };
   }
 
+  /** Of a pool there is nothing to choose: its experts are the same in all layers. */
+  colourByLayer(layer: string): void {
+    const sight = this.main.sight.peek();
+    if (!sight?.layer || keyOf(sight.layer) === layer) return;
+    this.set({ colourLayer: layer });
+    // They were the former layer's.
+    this.setFilter({ experts: [] });
+  }
+
   route(interventions: readonly Intervention[], strategy: Strategy | undefined = this.main.strategy.peek()): void {
     if (strategy) this.send({ type: 'route', side: 'main', strategy, interventions });
   }

@@ -1,110 +1,107 @@
 /** Which rows and cells the grid shows. Experts are filtered in the legend. */
-import { kindsOf, layersOf } from '../src/trace/access.js';
-import { button, h, number, replace, select } from './dom.js';
-import type { Store } from './store.js';
-import { fixed, kindName, t } from './strings.js';
+import { kindsOf, layersOf } from '../../src/trace/access.js';
+import { Button, Field, NumberField, Select } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { fixed, kindName, t } from '../look/strings.js';
 
 const marginSteps = [0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-export function mountFilter(root: HTMLElement, store: Store): void {
-  root.setAttribute('role', 'group');
-  root.setAttribute('aria-label', t('filter'));
-  store.on(['main', 'affinities', 'filter', 'filterOpen'], () => {
-    const trace = store.main;
-    root.hidden = !store.view.filterOpen || !trace;
-    if (root.hidden || !trace) return;
-    const { filter } = store.view;
-    const layers = layersOf(trace);
-    const [first, last] = [layers[0] ?? 0, layers.at(-1) ?? 0];
-    const [from, to] = filter.layers ?? [first, last];
-    const range = { min: first, max: last, step: 1 };
-    const kinds = kindsOf(trace);
-    const setLayers = (a: number, b: number): void => {
-      const [low, high] = a <= b ? [a, b] : [b, a];
-      store.setFilter({ layers: low === first && high === last ? null : [low, high] });
-    };
-    replace(
-      root,
-      h(
-        'span',
-        { class: 'field' },
-        t('layers'),
-        number(
-          t('filterFrom'),
-          from,
-          range,
-          (n) => {
+export function Filters() {
+  const store = useStore();
+  const trace = store.main.trace.value;
+  if (!store.view.filterOpen.value || !trace) return null;
+  const filter = store.view.filter.value;
+  const layers = layersOf(trace).map(({ layer }) => layer);
+  const range = { min: Math.min(...layers), max: Math.max(...layers), step: 1 };
+  const [from, to] = filter.layers ?? [range.min, range.max];
+  const setLayers = (a: number, b: number): void => {
+    const [low, high] = a <= b ? [a, b] : [b, a];
+    store.setFilter({ layers: low === range.min && high === range.max ? null : [low, high] });
+  };
+  const kinds = kindsOf(trace);
+  const hasWeights = trace.blocks.every(({ weight }) => weight !== undefined);
+  const hasScores = trace.blocks.some(({ score, selection }) => score ?? selection);
+  return (
+    <div class="filters" role="group" aria-label={t('filter')}>
+      <span class="field">
+        {t('layers')}
+        <NumberField
+          label={t('filterFrom')}
+          value={from}
+          range={range}
+          change={(n) => {
             setLayers(n, to);
-          },
-          { 'data-focus': 'filter-from' },
-        ),
-        '–',
-        number(
-          t('filterTo'),
-          to,
-          range,
-          (n) => {
+          }}
+          data-focus="filter-from"
+        />
+        –
+        <NumberField
+          label={t('filterTo')}
+          value={to}
+          range={range}
+          change={(n) => {
             setLayers(from, n);
-          },
-          { 'data-focus': 'filter-to' },
-        ),
-      ),
-      h(
-        'span',
-        { class: 'segmented', role: 'group', 'aria-label': t('filterKinds') },
-        ...kinds.map((kind) => {
-          const on = filter.kinds.includes(kind);
-          return button(kind, {
-            press: () => {
-              store.setFilter({
-                kinds: on
-                  ? filter.kinds.filter((x) => x !== kind)
-                  : kinds.filter((x) => x === kind || filter.kinds.includes(x)),
-              });
-            },
-            'aria-pressed': on,
-            title: kindName(kind),
-            'aria-label': `${kind}, ${kindName(kind)}`,
-            'data-focus': `filter-${kind}`,
-          });
-        }),
-      ),
-      h(
-        'label',
-        { class: 'field' },
-        t('filterWeight'),
-        number(
-          t('filterWeight'),
-          filter.weight,
-          { min: 0, max: 1, step: 0.05 },
-          (weight) => {
+          }}
+          data-focus="filter-to"
+        />
+      </span>
+      <span class="segmented" role="group" aria-label={t('filterKinds')}>
+        {kinds.map((kind) => {
+          const isOn = filter.kinds.includes(kind);
+          return (
+            <Button
+              key={kind}
+              press={() => {
+                store.setFilter({
+                  kinds: isOn
+                    ? filter.kinds.filter((one) => one !== kind)
+                    : kinds.filter((one) => one === kind || filter.kinds.includes(one)),
+                });
+              }}
+              aria-pressed={isOn}
+              title={kindName(kind)}
+              aria-label={`${kind}, ${kindName(kind)}`}
+              data-focus={`filter-${kind}`}
+            >
+              {kind}
+            </Button>
+          );
+        })}
+      </span>
+      <Field label={t('filterWeight')}>
+        <NumberField
+          label={t('filterWeight')}
+          value={filter.weight}
+          range={{ min: 0, max: 1, step: 0.05 }}
+          change={(weight) => {
             store.setFilter({ weight });
-          },
-          { 'data-focus': 'filter-weight' },
-        ),
-      ),
-      (trace.affinity !== undefined || store.sides.main?.affinitiesFollow) &&
-        h(
-          'label',
-          { class: 'field' },
-          t('filterMargin'),
-          select(
-            t('filterMargin'),
-            filter.margin === null ? '' : String(filter.margin),
-            [['', t('filterMarginAny')], ...marginSteps.map((x): [string, string] => [String(x), fixed(x)])],
-            (value) => {
+          }}
+          reason={hasWeights ? undefined : t('weightNone')}
+          data-focus="filter-weight"
+        />
+      </Field>
+      {(hasScores || store.main.lateFollow.value) && (
+        <Field label={t('filterMargin')}>
+          <Select
+            label={t('filterMargin')}
+            value={filter.margin === null ? '' : String(filter.margin)}
+            options={[['', t('filterMarginAny')], ...marginSteps.map((x) => [String(x), fixed(x)] as const)]}
+            change={(value) => {
               store.setFilter({ margin: value === '' ? null : Number(value) });
-            },
-            { 'data-focus': 'filter-margin' },
-          ),
-        ),
-      button(t('filterReset'), {
-        press: () => {
+            }}
+            data-focus="filter-margin"
+          />
+        </Field>
+      )}
+      <Button
+        press={() => {
           store.clearFilter();
-        },
-        class: 'link',
-        'data-focus': 'filter-reset',
-      }),
-    );
-  });
+        }}
+        class="link"
+        data-focus="filter-reset"
+      >
+        {t('filterReset')}
+      </Button>
+    </div>
+  );
 }

@@ -1,46 +1,63 @@
 /** The grid as it is seen, with its legend, as SVG and PNG. */
-import { paint, windowOf, xOf, yOf, shade, labelFrom, type Frame, type Paper } from './gridPaint.js';
-import { s } from './dom.js';
-import { colourOf, css, look, mix } from './theme.js';
-import type { Trace } from '../src/trace/trace.js';
+import type { ExpertSet } from '../../src/trace/trace.js';
+import { quiet } from '../../src/shared/palette.js';
+import { letterOf } from '../look/looks.js';
+import { plainName } from '../look/names.js';
+import { colourOf, css, mix } from '../look/theme.js';
+import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
+import { extentOf, layerMark, paint, shade, slotAt, type Paper } from './paint.js';
+import { svg as s } from './svg.js';
 
 const pad = 8;
 
 interface Entry {
   readonly x: number;
   readonly y: number;
-  readonly expert: number;
+  readonly slot: number;
+  readonly letter: string;
   readonly name: string;
 }
 
-/** Where the legend's entries go: as many lines as the width asks for. */
-function legend(trace: Trace, width: number): { entries: Entry[]; height: number } {
+/** Where the entries of the experts that have a colour go: as many lines as the width asks for. */
+function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { entries: Entry[]; height: number } {
   let [x, y] = [pad, 0];
-  const entries = trace.experts.map(({ name }, expert) => {
+  const slots = set ? looks(set).slots : [];
+  const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);
+  const entries = coloured.map((e): Entry => {
+    const name = plainName(set!, e);
     const wide = 26 + name.length * 7;
     if (x + wide > width - pad && x > pad) [x, y] = [pad, y + 20];
-    const entry = { x, y, expert, name };
+    const entry = { x, y, slot: slots[e]!, letter: letterOf(set!, e), name };
     x += wide;
     return entry;
   });
   return { entries, height: y + 24 };
 }
 
-export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): string {
+/** A picture's parts: what stands above it, and which set its colours are of. */
+export interface Seen {
+  readonly title: string;
+  readonly set: ExpertSet | undefined;
+  readonly paper: Paper;
+  readonly frame: Frame;
+}
+
+export function svgOf({ title, set, paper, frame }: Seen): string {
   const { theme, raster } = paper;
-  const { entries, height } = legend(trace, frame.width);
+  const { entries, height } = legend(paper, set, frame.width);
+  const colourAt = colours(paper);
   const top = 28 + height;
-  const view = windowOf(frame, raster);
+  const view = windowOf(frame, extentOf(raster));
   const text = (x: number, y: number, words: string, props: Record<string, string | number> = {}) =>
     s('text', { x, y, fill: theme.faint, 'font-size': 11, 'font-family': 'sans-serif', ...props }, words);
 
   const cells: SVGElement[] = [];
   for (let r = view.r0; r < view.r1; r++) {
-    for (let t = view.t0; t < view.t1;) {
-      const colour = colourAt(paper, r * raster.tokens + t);
+    for (let t = view.c0; t < view.c1;) {
+      const colour = colourAt(r, t);
       let end = t + 1;
       // Neighbours of one colour are one rectangle: a picture of a large grid stays small.
-      while (end < view.t1 && colourAt(paper, r * raster.tokens + end) === colour) end++;
+      while (end < view.c1 && colourAt(r, end) === colour) end++;
       if (colour !== undefined)
         cells.push(
           s('rect', {
@@ -62,7 +79,7 @@ export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): 
     if (y - shown < 12) continue;
     shown = y;
     rowLabels.push(
-      text(frame.gutter.left - 6, y, row.module >= 0 ? `${row.layer} ${row.kind}` : String(row.layer), {
+      text(frame.gutter.left - 6, y, row.site >= 0 ? `${layerMark(row)} ${row.kind}` : layerMark(row), {
         'text-anchor': 'end',
         'dominant-baseline': 'central',
       }),
@@ -70,10 +87,10 @@ export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): 
   }
   const tokenLabels: SVGElement[] = [];
   if (frame.cell.width >= labelFrom) {
-    for (let t = view.t0; t < view.t1; t++) {
+    for (let t = view.c0; t < view.c1; t++) {
       const x = round(xOf(frame, t) + frame.cell.width / 2);
       tokenLabels.push(
-        text(0, 0, frame.labels[t]!, {
+        text(0, 0, paper.labels[t]!, {
           transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
           'dominant-baseline': 'central',
           'font-family': 'monospace',
@@ -94,11 +111,11 @@ export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): 
     s('title', {}, title),
     s('rect', { width: '100%', height: '100%', fill: theme.background }),
     text(pad, 18, title, { fill: theme.foreground, 'font-size': 13 }),
-    ...entries.flatMap(({ x, y, expert, name }) => {
-      const { fill, ink } = colourOf(expert, theme);
+    ...entries.flatMap(({ x, y, slot, letter, name }) => {
+      const { fill, ink } = colourOf(slot, theme);
       return [
         s('rect', { x, y: y + 28, width: 14, height: 14, rx: 2, fill }),
-        text(x + 7, y + 35, look(expert).letter, {
+        text(x + 7, y + 35, letter, {
           fill: ink,
           'text-anchor': 'middle',
           'dominant-baseline': 'central',
@@ -131,19 +148,27 @@ export function svgOf(title: string, trace: Trace, paper: Paper, frame: Frame): 
   return new XMLSerializer().serializeToString(root);
 }
 
-function colourAt({ raster, theme, difference }: Paper, cell: number): string | undefined {
-  const e = raster.expert[cell]!;
-  if (e < 0) return undefined;
-  // Steps as on the canvas, so that neighbours do meet in one colour.
-  const strength = Math.round(raster.strength[cell]! * 16) / 16;
-  return css(difference ? mix(theme.background, theme.difference, 0.06 + 0.94 * strength) : shade(theme, e, strength));
+function colours(paper: Paper): (row: number, column: number) => string | undefined {
+  const { raster, theme, isDifference } = paper;
+  const slotOf = slotAt(paper);
+  return (row, column) => {
+    const cell = row * raster.columns.count + column;
+    if (raster.expert[cell]! < 0) return undefined;
+    // Steps as on the canvas, so that neighbours do meet in one colour.
+    const strength = Math.round(raster.strength[cell]! * 16) / 16;
+    return css(
+      isDifference
+        ? mix(theme.background, theme.difference, 0.06 + 0.94 * strength)
+        : shade(theme, slotOf(row, column), strength),
+    );
+  };
 }
 
 const round = (n: number): number => Math.round(n * 100) / 100;
 
-export async function pngOf(title: string, trace: Trace, paper: Paper, frame: Frame): Promise<ArrayBuffer> {
+export async function pngOf({ title, set, paper, frame }: Seen): Promise<ArrayBuffer> {
   const { theme } = paper;
-  const { entries, height } = legend(trace, frame.width);
+  const { entries, height } = legend(paper, set, frame.width);
   const top = 28 + height;
   const ratio = Math.max(2, frame.ratio);
   const grid = new OffscreenCanvas(Math.ceil(frame.width * ratio), Math.ceil(frame.height * ratio));
@@ -157,14 +182,14 @@ export async function pngOf(title: string, trace: Trace, paper: Paper, frame: Fr
   c.font = `13px ${theme.font}`;
   c.fillText(title, pad, 18);
   c.textBaseline = 'middle';
-  for (const { x, y, expert, name } of entries) {
-    const { fill, ink } = colourOf(expert, theme);
+  for (const { x, y, slot, letter, name } of entries) {
+    const { fill, ink } = colourOf(slot, theme);
     c.fillStyle = fill;
     c.fillRect(x, y + 28, 14, 14);
     c.fillStyle = ink;
     c.font = `600 10px ${theme.font}`;
     c.textAlign = 'center';
-    c.fillText(look(expert).letter, x + 7, y + 35.5);
+    c.fillText(letter, x + 7, y + 35.5);
     c.fillStyle = theme.foreground;
     c.font = `11px ${theme.font}`;
     c.textAlign = 'left';

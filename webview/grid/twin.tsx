@@ -1,40 +1,57 @@
-/** The grid's twin: the selected token's choices at every module, as a table. */
-import { certaintyAt } from '../src/trace/distribution.js';
-import type { Trace } from '../src/trace/trace.js';
-import { h, replace } from './dom.js';
-import { table } from './figure.js';
-import { choices } from './grid.js';
-import type { Store } from './store.js';
-import { fixed, kindName, t } from './strings.js';
-import { tokenLabel } from '../src/trace/label.js';
+/** The grid's twin: the selected token's choices at every site, as a table. */
+import { rowsAt, sharedSites, sitesOf } from '../../src/trace/access.js';
+import { certaintyAt } from '../../src/trace/distribution.js';
+import { tokenLabel } from '../../src/trace/label.js';
+import { TableBox } from '../components/table.js';
+import { expertName, siteName } from '../look/names.js';
+import { fixed, t } from '../look/strings.js';
+import { choicesAt } from './model.js';
+import type { GridScene } from './scene.js';
 
-let waiting: ReturnType<typeof setTimeout> | undefined;
-
-export function gridTable(root: HTMLElement, store: Store, trace: Trace | undefined, shown: boolean): void {
-  root.classList.toggle('unseen', !shown);
-  clearTimeout(waiting);
-  // Nobody reads it while the selection runs on.
-  if (shown) build(root, store, trace);
-  else
-    waiting = setTimeout(() => {
-      build(root, store, trace);
-    }, 400);
+export function Twin({ scene }: { readonly scene: GridScene }) {
+  const { store, side } = scene;
+  const trace = store.side(side.value).trace.value;
+  const { sequence, token } = store.placeIn[side.value].value;
+  const isThere = trace !== undefined && token >= 0;
+  return (
+    <div class="gridTable">
+      {!isThere && <p class="hint">{t('gridTableHint')}</p>}
+      {isThere && <Choices trace={trace} sequence={sequence} token={token} />}
+    </div>
+  );
 }
 
-function build(root: HTMLElement, store: Store, trace: Trace | undefined): void {
-  const token = store.tokenOf(trace && trace === store.other ? 'other' : 'main');
-  if (!trace || token < 0) {
-    replace(root, trace && h('p', { class: 'hint' }, t('gridTableHint')));
-    return;
-  }
-  const name = t('gridTable', tokenLabel(trace, token));
-  const rows = trace.modules.map((module, m) => {
-    const chosen = choices(trace, { layer: module.layer, module: m, kind: module.kind, modules: [m] }, token);
+function Choices({
+  trace,
+  sequence,
+  token,
+}: {
+  readonly trace: Parameters<typeof sitesOf>[0];
+  readonly sequence: number;
+  readonly token: number;
+}) {
+  const sites = sitesOf(trace, { sequence });
+  const name = t('gridTable', tokenLabel(trace.sequences[sequence]!, token));
+  const row = (i: number) => {
+    const s = sites[i]!;
+    const site = trace.sites[s]!;
+    const part = sharedSites(trace, { module: site.path, sequence });
+    const chosen = part ? choicesAt(trace, part, token) : [];
     return [
-      t('layerKind', module.layer, kindName(module.kind)),
-      chosen.map(([e, w]) => `${trace.experts[e]!.name} ${fixed(w)}`).join(', ') || t('none'),
-      fixed(certaintyAt(trace, m, token).margin),
+      siteName(site),
+      chosen
+        .map(({ expert, weight }) => {
+          const own = expertName(part!.set, expert, site);
+          return weight === undefined ? own : `${own} ${fixed(weight)}`;
+        })
+        .join(', ') || t('none'),
+      fixed(certaintyAt(trace, rowsAt(trace, s), token).margin),
     ];
-  });
-  replace(root, h('h3', {}, name), table({ head: [t('module'), t('chosen'), t('margin')], rows }, name));
+  };
+  return (
+    <>
+      <h3>{name}</h3>
+      <TableBox rows={{ head: [t('module'), t('chosen'), t('margin')], count: sites.length, row }} caption={name} />
+    </>
+  );
 }

@@ -1,6 +1,6 @@
 /** How tokens are said on the page. */
 import { tokenText, visible } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Sequence } from '../../src/trace/trace.js';
 import { t as word } from './strings.js';
 
 /** Whitespace by name. */
@@ -9,7 +9,7 @@ export function blank(text: string): string {
 }
 
 /** For a screen reader, which skips signs. */
-export function spoken(trace: Trace, t: number): string {
-  const text = tokenText(trace, t);
+export function spoken(sequence: Sequence, t: number): string {
+  const text = tokenText(sequence, t);
   return /^\s+$/.test(text) ? blank(text) : visible(text.trim());
 }

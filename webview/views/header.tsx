@@ -1,325 +1,296 @@
 /** What was routed and how; what can be done with it; what is going on. */
-import type { Intervention, Strategy, StrategyName } from '../src/trace/trace.js';
-import { attribute, button, h, icon, number, replace, select } from './dom.js';
-import { menu } from './menu.js';
-import { runReason, traceReason } from './reasons.js';
+import { useRef } from 'preact/hooks';
+import { reasonAgainst, traceReason } from '../app/reasons.js';
+import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Menu } from '../components/menu.js';
+import { t } from '../look/strings.js';
 import type { Saver } from './save.js';
-import { strategyOf } from './compare.js';
-import type { Store } from './store.js';
-import { strategyHint, strategyName, t } from './strings.js';
-import { expertNames, say } from './whatIf.js';
+import { StrategySwitch } from './strategy.js';
+import { expertNames, say } from './whatIfWords.js';
 
-export function mountHeader(root: HTMLElement, store: Store, saver: Saver): void {
-  const bar = h('div', { class: 'headBar' });
-  const generate = h('div', { class: 'generate', role: 'group', 'aria-label': t('generate') });
-  const chips = h('div', { class: 'chips', role: 'group', 'aria-label': t('whatIfNow') });
-  const progress = h('div', { class: 'progress' });
-  const notices = h('div', { class: 'notices' });
-  const said = h('div', { class: 'unseen', role: 'status' });
-  root.append(bar, generate, chips, progress, notices, said);
-
-  store.on(['pool', 'main', 'other', 'status', 'generateOpen'], () => {
-    drawBar(bar, store, saver);
-  });
-  store.on(['pool', 'main', 'other', 'status', 'generateOpen', 'generate'], () => {
-    drawGenerate(generate, store);
-  });
-  store.on(['main', 'pool', 'status'], () => {
-    drawChips(chips, store);
-  });
-  store.on(['main', 'other', 'status', 'progress'], () => {
-    drawProgress(progress, store, said);
-  });
-  store.on(['pool', 'main', 'other', 'status'], () => {
-    drawNotices(notices, store);
-  });
+export function Header({ saver }: { readonly saver: Saver }) {
+  return (
+    <header class="head">
+      <Bar saver={saver} />
+      <Generate />
+      <WhatIfChips />
+      <Progress />
+      <Notices />
+    </header>
+  );
 }
 
-function drawBar(root: HTMLElement, store: Store, saver: Saver): void {
-  const main = store.sides.main;
-  const reason = runReason(store);
+function Bar({ saver }: { readonly saver: Saver }) {
+  const store = useStore();
+  const description = store.description.value;
+  const title = store.main.title.value || t('page');
+  const count = store.main.choices.value?.sequences.reduce((sum, { tokens }) => sum + tokens.count, 0) ?? 0;
   const noTrace = traceReason(store);
-  const count = store.main?.tokens.ids.length ?? 0;
-  replace(
-    root,
-    h(
-      'div',
-      { class: 'title' },
-      h('h1', { title: main?.title ?? t('page') }, main?.title ?? t('page')),
-      store.replay && h('span', { class: 'tag' }, t('replay')),
-      count > 0 && h('span', { class: 'faint' }, t('tokens', count)),
-      store.pool && h('span', { class: 'faint pool', title: store.pool.warnings.join('\n') }, store.pool.name),
-    ),
-    h(
-      'div',
-      { class: 'actions' },
-      main && strategySwitch(store, main.strategy, main.interventions, reason),
-      store.sides.other
-        ? button(t('compareStop'), {
-            press: () => {
+  return (
+    <div class="headBar">
+      <div class="title">
+        <h1 title={title}>{title}</h1>
+        {description && description.can.route !== true && <span class="tag">{description.name}</span>}
+        {count > 0 && <span class="faint">{t('tokens', count)}</span>}
+        {description?.can.route === true && (
+          <span class="faint pool" title={description.warnings.map(({ text }) => text).join('\n')}>
+            {description.name}
+          </span>
+        )}
+      </div>
+      <div class="actions">
+        <StrategySwitch />
+        {store.other.isThere.value ? (
+          <Button
+            press={() => {
               store.send({ type: 'closeCompare' });
-            },
-            'data-focus': 'head-compare',
-          })
-        : button(t('compare'), {
-            press: () => {
+            }}
+            data-focus="head-compare"
+          >
+            {t('compareStop')}
+          </Button>
+        ) : (
+          <Button
+            press={() => {
               store.set({ tab: 'compare' });
-            },
-            reason,
-            title: t('compareHint'),
-            'data-focus': 'head-compare',
-          }),
-      button(t('generate'), {
-        press: () => {
-          store.set({ generateOpen: !store.view.generateOpen });
-        },
-        reason,
-        title: t('generateHint'),
-        'aria-expanded': store.view.generateOpen,
-        'data-focus': 'head-generate',
-      }),
-      menu(
-        t('save'),
-        [
-          { label: t('saveTrace'), press: saver.trace, reason: noTrace },
-          { label: t('saveCsv'), press: saver.csv, reason: noTrace },
-          { label: t('saveSvg'), press: saver.svg, reason: noTrace },
-          { label: t('savePng'), press: saver.png, reason: noTrace },
-          { label: t('saveHtml'), press: saver.html, reason: noTrace },
-          { label: t('copyMarkdown'), press: saver.markdown, reason: noTrace },
-        ],
-        'head-save',
-      ),
-    ),
+            }}
+            reason={reasonAgainst(store, 'route')}
+            title={t('compareHint')}
+            data-focus="head-compare"
+          >
+            {t('compare')}
+          </Button>
+        )}
+        <Button
+          press={() => {
+            store.set({ generateOpen: !store.view.generateOpen.peek() });
+          }}
+          reason={reasonAgainst(store, 'generate')}
+          title={t('generateHint')}
+          aria-expanded={store.view.generateOpen.value}
+          data-focus="head-generate"
+        >
+          {t('generate')}
+        </Button>
+        <Menu
+          label={t('save')}
+          items={[
+            { label: t('saveTrace'), press: saver.trace, reason: noTrace },
+            { label: t('saveCsv'), press: saver.csv, reason: noTrace },
+            { label: t('saveSvg'), press: saver.svg, reason: noTrace },
+            { label: t('savePng'), press: saver.png, reason: noTrace },
+            { label: t('saveHtml'), press: saver.html, reason: noTrace },
+            { label: t('copyMarkdown'), press: saver.markdown, reason: noTrace },
+          ]}
+          name="head-save"
+        />
+      </div>
+    </div>
   );
 }
 
-function strategySwitch(
-  store: Store,
-  now: Strategy,
-  interventions: readonly Intervention[],
-  reason: string | undefined,
-): HTMLElement {
-  const offered = store.pool?.strategies ?? [];
-  // A saved trace may come from a pool that is not here: its own strategy is shown all the same.
-  const names = offered.includes(now.name) ? offered : [now.name, ...offered];
-  const experts = store.main?.experts ?? store.pool?.experts ?? [];
-  const disabled = reason === undefined ? {} : { disabled: true, title: reason };
-  return h(
-    'span',
-    { class: 'strategy' },
-    select(
-      t('strategy'),
-      now.name,
-      names.map((name): [string, string] => [name, strategyName(name)]),
-      (value) => {
-        store.route(interventions, strategyOf(value as StrategyName, store, now));
-      },
-      { 'data-focus': 'strategy', title: strategyHint(now.name), ...disabled },
-    ),
-    now.name === 'single' &&
-      select(
-        t('expertOf'),
-        now.expert,
-        experts.map(({ id, name }): [string, string] => [id, name]),
-        (expert) => {
-          store.route(interventions, { name: 'single', expert });
-        },
-        { 'data-focus': 'strategy-expert', ...disabled },
-      ),
-    'k' in now &&
-      h(
-        'label',
-        { class: 'field' },
-        h('span', { 'aria-hidden': 'true' }, 'k'),
-        number(
-          t('experts'),
-          now.k,
-          { min: 1, max: Math.max(1, experts.length), step: 1 },
-          (k) => {
-            store.route(interventions, { ...now, k: Math.round(k) });
-          },
-          { 'data-focus': 'strategy-k', class: 'k', ...disabled },
-        ),
-      ),
-  );
-}
-
-function drawGenerate(root: HTMLElement, store: Store): void {
-  root.hidden = !store.view.generateOpen || !store.sides.main;
-  if (root.hidden) return;
-  const { generate } = store.view;
-  const set = (part: Partial<typeof generate>): void => {
-    store.set({ generate: { ...store.view.generate, ...part } });
+function Generate() {
+  const store = useStore();
+  if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
+  const form = store.view.generate.value;
+  const set = (part: Partial<typeof form>): void => {
+    store.set({ generate: { ...store.view.generate.peek(), ...part } });
   };
-  const reason = runReason(store);
-  const room = Math.max(1, (store.pool?.contextLength ?? 2048) - (store.main?.tokens.ids.length ?? 0));
-  const field = (label: string, input: HTMLElement) => h('label', { class: 'field' }, label, input);
-  replace(
-    root,
-    field(
-      t('generateTokens'),
-      number(
-        t('generateTokens'),
-        generate.tokens,
-        { min: 1, max: room, step: 1 },
-        (n) => {
-          set({ tokens: Math.round(n) });
-        },
-        { 'data-focus': 'generate-n' },
-      ),
-    ),
-    field(
-      t('generateTemperature'),
-      number(
-        t('generateTemperature'),
-        generate.temperature,
-        { min: 0, max: 5, step: 0.1 },
-        (temperature) => {
-          set({ temperature });
-        },
-        { 'data-focus': 'generate-t', title: t('generateTemperatureHint') },
-      ),
-    ),
-    field(
-      t('generateSeed'),
-      number(
-        t('generateSeed'),
-        generate.seed,
-        { min: 0, max: 2 ** 31 - 1, step: 1 },
-        (seed) => {
-          set({ seed: Math.round(seed) });
-        },
-        { 'data-focus': 'generate-s' },
-      ),
-    ),
-    button(t('generateStart'), {
-      press: () => {
-        const { tokens, temperature, seed } = store.view.generate;
-        store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
-      },
-      primary: true,
-      reason,
-      'data-focus': 'generate-start',
-    }),
-    reason !== undefined && h('span', { class: 'faint' }, reason),
+  const reason = reasonAgainst(store, 'generate');
+  const read = store.main.choices.value?.sequences[0]?.tokens.count ?? 0;
+  const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
+  return (
+    <div class="generate" role="group" aria-label={t('generate')}>
+      <Field label={t('generateTokens')}>
+        <NumberField
+          label={t('generateTokens')}
+          value={form.tokens}
+          range={{ min: 1, max: room, step: 1 }}
+          change={(n) => {
+            set({ tokens: Math.round(n) });
+          }}
+          data-focus="generate-n"
+        />
+      </Field>
+      <Field label={t('generateTemperature')}>
+        <NumberField
+          label={t('generateTemperature')}
+          value={form.temperature}
+          range={{ min: 0, max: 5, step: 0.1 }}
+          change={(temperature) => {
+            set({ temperature });
+          }}
+          title={t('generateTemperatureHint')}
+          data-focus="generate-t"
+        />
+      </Field>
+      <Field label={t('generateSeed')}>
+        <NumberField
+          label={t('generateSeed')}
+          value={form.seed}
+          range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
+          change={(seed) => {
+            set({ seed: Math.round(seed) });
+          }}
+          data-focus="generate-s"
+        />
+      </Field>
+      <Button
+        press={() => {
+          const { tokens, temperature, seed } = store.view.generate.peek();
+          store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
+        }}
+        primary
+        reason={reason}
+        data-focus="generate-start"
+      >
+        {t('generateStart')}
+      </Button>
+      {reason !== undefined && <span class="faint">{reason}</span>}
+    </div>
   );
 }
 
-function drawChips(root: HTMLElement, store: Store): void {
-  const main = store.sides.main;
-  const list = main?.interventions ?? [];
-  root.hidden = list.length === 0;
-  if (root.hidden) return;
-  const reason = runReason(store);
+function WhatIfChips() {
+  const store = useStore();
+  const list = store.main.interventions.value;
+  if (list.length === 0) return null;
+  const reason = reasonAgainst(store, 'whatIf');
   const name = expertNames(store);
-  replace(
-    root,
-    h('span', { class: 'faint' }, t('whatIfNow')),
-    ...list.map((intervention, i) => {
-      const words = say(intervention, store.main, name);
-      return h(
-        'span',
-        { class: 'whatIfChip' },
-        words,
-        button(icon('close'), {
-          press: () => {
-            store.route(list.filter((_, j) => j !== i));
-          },
-          reason,
-          class: 'tool',
-          'aria-label': t('removeThis', words),
-          'data-focus': `chip-${i}`,
-        }),
-      );
-    }),
-    button(h('span', {}, icon('undo'), t('undo')), {
-      press: () => {
-        store.route(list.slice(0, -1));
-      },
-      reason,
-      class: 'link',
-      title: reason ?? t('undoLast'),
-      'data-focus': 'undo',
-    }),
-    list.length > 1 &&
-      button(t('clearAll'), {
-        press: () => {
-          store.route([]);
-        },
-        reason,
-        class: 'link',
-        'data-focus': 'clear',
-      }),
+  return (
+    <div class="chips" role="group" aria-label={t('whatIfNow')}>
+      <span class="faint">{t('whatIfNow')}</span>
+      {list.map((intervention, i) => {
+        const words = say(intervention, store.main.choices.value, name);
+        return (
+          <span key={i} class="whatIfChip">
+            {words}
+            <Tool
+              label={t('removeThis', words)}
+              icon="close"
+              press={() => {
+                store.route(list.filter((_, j) => j !== i));
+              }}
+              {...(reason !== undefined && { reason })}
+              data-focus={`chip-${i}`}
+            />
+          </span>
+        );
+      })}
+      <Button
+        press={() => {
+          store.route(list.slice(0, -1));
+        }}
+        reason={reason}
+        title={t('undoLast')}
+        class="link"
+        data-focus="undo"
+      >
+        <span>
+          <Icon name="undo" />
+          {t('undo')}
+        </span>
+      </Button>
+      {list.length > 1 && (
+        <Button
+          press={() => {
+            store.route([]);
+          }}
+          reason={reason}
+          class="link"
+          data-focus="clear"
+        >
+          {t('clearAll')}
+        </Button>
+      )}
+    </div>
   );
 }
 
-function drawProgress(root: HTMLElement, store: Store, said: HTMLElement): void {
-  const running = store.sides.main?.running ?? store.sides.other?.running;
-  root.hidden = running === undefined;
-  if (!running) {
-    said.textContent = '';
-    root.replaceChildren();
-    return;
-  }
-  const words = t(
-    ({ route: 'routing', generate: 'generating', attribute: 'attributing' } as const)[running.what],
-    running.done,
-    running.total,
-  );
-  // Begun anew or not, it is the same button: a press must not fall between two drawings.
-  const [label, meter] = root.children.length > 0 ? [root.children[0]!, root.children[1]!] : begin(root, store);
-  label.textContent = words;
-  attribute(meter, 'value', running.done);
-  attribute(meter, 'max', Math.max(1, running.total));
+const doing = { route: 'routing', generate: 'generating', attribute: 'attributing' } as const;
+
+function Progress() {
+  const store = useStore();
+  const running = store.main.running.value ?? store.other.running.value;
   // Said once at the start: a count that runs would drown everything else.
-  if (said.textContent === '') said.textContent = words;
-}
-
-function begin(root: HTMLElement, store: Store): [Element, Element] {
-  const label = h('span', { class: 'faint' });
-  const meter = h('progress', { 'aria-label': t('page') });
-  root.replaceChildren(
-    label,
-    meter,
-    button(h('span', {}, icon('stop'), t('stop')), {
-      press: () => {
-        store.send({ type: 'stop' });
-      },
-      'data-focus': 'stop',
-    }),
+  const said = useRef('');
+  const words = running ? t(doing[running.what], running.done, running.total) : '';
+  if (!running || said.current === '') said.current = words;
+  return (
+    <>
+      {running && (
+        <div class="progress">
+          <span class="faint">{words}</span>
+          <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
+          <Button
+            press={() => {
+              store.send({ type: 'stop' });
+            }}
+            data-focus="stop"
+          >
+            <span>
+              <Icon name="stop" />
+              {t('stop')}
+            </span>
+          </Button>
+        </div>
+      )}
+      <div class="unseen" role="status">
+        {said.current}
+      </div>
+    </>
   );
-  return [label, meter];
 }
 
-function drawNotices(root: HTMLElement, store: Store): void {
-  const { main, other } = store.sides;
-  const errors = [store.poolError, main?.error, other?.error].filter(
+function Notices() {
+  const store = useStore();
+  const errors = [store.poolError.value, store.main.error.value, store.other.error.value].filter(
     (error) => error !== undefined && error.code !== 'cancelled',
   );
   // The same failure may have reached several places; it is told once.
-  const distinct = errors.filter((error, i) => errors.findIndex((e) => e?.message === error?.message) === i);
-  const partial =
-    main?.trace && !main.running && main.trace.done < main.trace.tokens.ids.length ? main.trace : undefined;
-  replace(
-    root,
-    ...distinct.map((error) =>
-      h('div', { class: 'notice error', role: 'alert' }, h('strong', {}, error!.message), ' ', error!.remedy),
-    ),
-    main?.stale &&
-      h(
-        'div',
-        { class: 'notice stale', role: 'status' },
-        h('span', {}, t('stale')),
-        button(t('routeAgain'), {
-          press: () => {
-            store.route(main.interventions);
-          },
-          reason: runReason(store),
-          class: 'link',
-          'data-focus': 'again',
-        }),
-      ),
-    partial && h('div', { class: 'notice', role: 'status' }, t('partial', partial.done, partial.tokens.ids.length)),
+  const distinct = errors.filter((error, i) => errors.findIndex((one) => one?.message === error?.message) === i);
+  return (
+    <div class="notices">
+      {distinct.map((error) => (
+        <div key={error!.message} class="notice error" role="alert">
+          <strong>{error!.message}</strong> {error!.remedy}
+        </div>
+      ))}
+      <Stale />
+      <Partial />
+    </div>
+  );
+}
+
+function Stale() {
+  const store = useStore();
+  if (!store.main.isStale.value) return null;
+  return (
+    <div class="notice stale" role="status">
+      <span>{t('stale')}</span>
+      <Button
+        press={() => {
+          store.route(store.main.interventions.peek());
+        }}
+        reason={reasonAgainst(store, 'route')}
+        class="link"
+        data-focus="again"
+      >
+        {t('routeAgain')}
+      </Button>
+    </div>
+  );
+}
+
+/** A run that ended early. */
+function Partial() {
+  const { main } = useStore();
+  const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
+  if (!unfinished || main.isRunning.value) return null;
+  return (
+    <div class="notice" role="status">
+      {t('partial', unfinished.done, unfinished.tokens.count)}
+    </div>
   );
 }

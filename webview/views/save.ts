@@ -1,13 +1,11 @@
 /** What can be taken away. Files are written by the host. */
-import { toCsv } from '../src/trace/csv.js';
-import { traceHtml } from '../src/trace/html.js';
-import { traceMarkdown } from '../src/trace/markdown.js';
-import type { Trace } from '../src/trace/trace.js';
-import type { Grid } from './grid.js';
-import { pngOf, svgOf } from './picture.js';
-import type { Frame, Paper } from './gridPaint.js';
-import type { Store } from './store.js';
-import { strategyName } from './strings.js';
+import { toCsv } from '../../src/trace/csv.js';
+import { traceHtml } from '../../src/trace/html.js';
+import { traceMarkdown } from '../../src/trace/markdown.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { pngOf, svgOf, type Seen } from '../grid/picture.js';
+import type { GridScene } from '../grid/scene.js';
+import { strategyTitle } from './strategy.js';
 
 export interface Saver {
   readonly trace: () => void;
@@ -18,21 +16,23 @@ export interface Saver {
   readonly markdown: () => void;
 }
 
-export function saver(store: Store, grid: () => Grid): Saver {
+export function saver(scene: GridScene): Saver {
+  const { store } = scene;
   const withTrace = (act: (trace: Trace) => void) => () => {
-    if (store.main) act(store.main);
+    const trace = store.main.trace.peek();
+    if (trace) act(trace);
   };
   /** What the grid shows: the other run's picture has the other run's name. */
-  const seen = (): { title: string; trace: Trace; paper: Paper; frame: Frame } | undefined => {
-    const [paper, frame] = [grid().paper(), grid().frame()];
-    const side = store.sides[store.gridSource === 'other' ? 'other' : 'main'];
-    return side?.trace && paper && frame
-      ? { title: `${side.title} · ${strategyName(side.strategy.name)}`, trace: side.trace, paper, frame }
-      : undefined;
+  const seen = (): Seen | undefined => {
+    const [paper, frame] = [scene.paper.peek(), scene.frame()];
+    const { title, strategy, sight } = store.side(scene.side.peek());
+    if (!paper || !frame) return undefined;
+    const parts = [title.peek(), strategyTitle(store, strategy.peek()?.name)];
+    return { title: parts.filter(Boolean).join(' · '), set: sight.peek()?.set, paper, frame };
   };
   const drawn = (): string | undefined => {
     const now = seen();
-    return now && svgOf(now.title, now.trace, now.paper, now.frame);
+    return now && svgOf(now);
   };
   return {
     trace: withTrace(() => {
@@ -54,7 +54,7 @@ export function saver(store: Store, grid: () => Grid): Saver {
     png: () => {
       const now = seen();
       if (!now) return;
-      pngOf(now.title, now.trace, now.paper, now.frame).then(
+      pngOf(now).then(
         (data) => {
           store.send({ type: 'save', kind: 'png', data });
         },

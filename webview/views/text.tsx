@@ -1,180 +1,116 @@
-/** The text, token by token, over the leading expert's band. Blocks of lines are laid out only when they come into view. */
-import { isSpecial, tokenCount } from '../src/trace/access.js';
-import type { Side } from '../src/shared/panelProtocol.js';
-import type { Trace } from '../src/trace/trace.js';
-import { h } from './dom.js';
-import { leaders } from './raster.js';
-import type { Store } from './store.js';
-import { percent, t } from './strings.js';
-import { covered } from '../src/trace/label.js';
-import { blank, spoken } from './tokens.js';
+/** The texts, token by token, over the leading expert's band, or coloured by a number. */
+import { useComputed } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { Side } from '../../src/shared/panelProtocol.js';
+import { quiet } from '../../src/shared/palette.js';
+import type { Sequence, Trace } from '../../src/trace/trace.js';
+import type { SideSignals, Store } from '../app/store.js';
+import type { Colouring } from '../app/state.js';
+import { classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { classOf, letterOf, type Looks } from '../look/looks.js';
+import { expertName, plainName } from '../look/names.js';
+import { fixed, percent, t } from '../look/strings.js';
+import { spoken } from '../look/tokens.js';
+import type { Sight } from '../app/sight.js';
+import { strengths } from './colours.js';
+import { sideName } from './sides.js';
+import { isRankOnly, leadersOf } from './sums.js';
+import { buildTokens, dress, kindsOfToken, target, type TokenStyle } from './tokenSpans.js';
 
-const blockTokens = 120;
-
-export function mountText(root: HTMLElement, store: Store, side: Side): void {
-  const body = h('div', {
-    class: 'tokens',
-    role: 'listbox',
-    tabindex: 0,
-    'aria-label': t('text'),
-    'aria-orientation': 'horizontal',
-    title: '',
-  });
-  root.append(body);
-  let spans: HTMLElement[] = [];
-  let drawn: Trace | undefined;
-  let current: HTMLElement | undefined;
-
-  const trace = () => store.sides[side]?.trace;
-
-  const selected = (): number => store.tokenOf(side);
-
-  const select = (token: number): void => {
-    if (token >= 0 && token < spans.length) store.selectIn(side, token);
-  };
-
-  const say = (own: Trace, token: number): string => {
-    const { expert, share } = leaders(own);
-    const text = spoken(own, token);
-    if (token >= own.done) return t('tokenPending', text, token + 1);
-    const e = expert[token]!;
-    return e < 0
-      ? t('tokenPlain', text, token + 1)
-      : t('tokenSpoken', text, token + 1, own.experts[e]!.name, percent(share[token]!));
-  };
-
-  body.addEventListener('click', (event) => {
-    const hit = (event.target as Element).closest<HTMLElement>('[data-i]');
-    if (hit) select(Number(hit.dataset['i']));
-  });
-  body.addEventListener('pointerover', (event) => {
-    const hit = (event.target as Element).closest<HTMLElement>('[data-i]');
-    const own = trace();
-    if (hit && own) hit.title = say(own, Number(hit.dataset['i']));
-  });
-  body.addEventListener('keydown', (event) => {
-    const at = selected();
-    const to = target(event.key, at, spans);
-    if (to === undefined) return;
-    event.preventDefault();
-    select(Math.min(spans.length - 1, Math.max(0, to)));
-  });
-  body.addEventListener('focus', () => {
-    if (selected() < 0) select(0);
-  });
-
-  const mark = (): void => {
-    const own = trace();
-    const at = selected();
-    current?.classList.remove('selected');
-    current?.removeAttribute('aria-selected');
-    current = spans[at];
-    if (!current || !own) {
-      body.removeAttribute('aria-activedescendant');
-      return;
-    }
-    current.id = `${side}-token-${at}`;
-    current.setAttribute('aria-label', say(own, at));
-    current.setAttribute('aria-selected', 'true');
-    current.classList.add('selected');
-    body.setAttribute('aria-activedescendant', current.id);
-    current.scrollIntoView({ block: 'nearest' });
-  };
-
-  const fade = (): void => {
-    const own = trace();
-    if (!own) return;
-    const { experts } = store.view.filter;
-    const { expert } = leaders(own);
-    body.classList.toggle('filtered', experts.length > 0);
-    if (experts.length > 0)
-      spans.forEach((span, i) => span.classList.toggle('kept', experts.includes(own.experts[expert[i]!]?.id ?? '')));
-  };
-
-  store.on(['main', 'other', 'selection', 'filter'], (changes) => {
-    const own = trace();
-    if (own !== drawn) {
-      // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
-      if (own && own.chosen === drawn?.chosen && tokenCount(own) === spans.length) restyle(spans, own);
-      else {
-        spans = own ? build(body, own) : [];
-        current = undefined;
-      }
-      if (!own) body.replaceChildren();
-      drawn = own;
-      mark();
-      fade();
-      return;
-    }
-    // A text beside this one makes it narrower.
-    if (changes.has('selection') || changes.has(side === 'main' ? 'other' : 'main')) mark();
-    if (changes.has('filter')) fade();
-  });
+export function Texts() {
+  const store = useStore();
+  return (
+    <div class="texts">
+      <SideTexts side="main" />
+      {store.other.isThere.value && <SideTexts side="other" />}
+    </div>
+  );
 }
 
-/** Where a key leads; up and down go to the nearest token of the line above or below. */
-function target(key: string, at: number, spans: readonly HTMLElement[]): number | undefined {
-  switch (key) {
-    case 'ArrowRight':
-      return at + 1;
-    case 'ArrowLeft':
-      return at - 1;
-    case 'Home':
-      return 0;
-    case 'End':
-      return spans.length - 1;
-    case 'ArrowDown':
-      return lineFrom(at, 1, spans);
-    case 'ArrowUp':
-      return lineFrom(at, -1, spans);
-    default:
-      return undefined;
-  }
+function SideTexts({ side }: { readonly side: Side }) {
+  const count = useStore().side(side).choices.value?.sequences.length ?? 1;
+  return Array.from({ length: count }, (_, sequence) => <Text key={sequence} side={side} sequence={sequence} />);
 }
 
-function lineFrom(at: number, step: 1 | -1, spans: readonly HTMLElement[]): number {
-  const from = spans[at]?.getBoundingClientRect();
-  if (!from) return 0;
-  let best = at;
-  let bestGap = Infinity;
-  let line: number | undefined;
-  for (let i = at + step; i >= 0 && i < spans.length; i += step) {
-    const box = spans[i]!.getBoundingClientRect();
-    if (Math.abs(box.top - from.top) < 4) continue;
-    line ??= box.top;
-    if (Math.abs(box.top - line) > 4) break;
-    const gap = Math.abs(box.left - from.left);
-    if (gap < bestGap) [best, bestGap] = [i, gap];
-  }
-  return best;
+/** How each token of a sequence looks, and what is said of it. */
+interface Drawn {
+  readonly trace: Trace;
+  readonly sequence: Sequence;
+  readonly styles: readonly TokenStyle[];
+  readonly say: (token: number) => string;
+  /** Whether the token's leader is one of the experts. */
+  readonly isLedBy: (token: number, experts: readonly string[]) => boolean;
 }
 
-function build(body: HTMLElement, trace: Trace): HTMLElement[] {
-  const made: HTMLElement[] = [];
-  const styles = stylesOf(trace);
-  const blocks: HTMLElement[] = [];
-  let block: HTMLElement | undefined;
-  for (let i = 0; i < tokenCount(trace); i++) {
-    if (
-      !block ||
-      (made.length - Number(block.dataset['from']) >= blockTokens && made.at(-1)?.classList.contains('break'))
-    ) {
-      block = h('div', { class: 'block', role: 'presentation', 'data-from': made.length });
-      blocks.push(block);
-    }
-    const span = tokenSpan(trace, i);
-    span.className = styles[i]!;
-    block.append(span);
-    made.push(span);
-  }
-  body.replaceChildren(...blocks);
-  return made;
+function drawnOf(store: Store, side: SideSignals, index: number): Drawn | undefined {
+  const [trace, sight] = [side.choices.value, side.sight.value];
+  const sequence = trace?.sequences[index];
+  if (!trace || !sequence) return undefined;
+  const by: Colouring = sight?.layer ? store.view.colouring.value : 'experts';
+  const looks = sight && side.looks.value(sight.set);
+  if (by === 'experts') return byExperts(trace, index, sight, looks);
+  // Numbers rest on scores, which come last.
+  return byNumber(side.trace.value ?? trace, index, by);
 }
 
-function restyle(spans: readonly HTMLElement[], trace: Trace): void {
-  stylesOf(trace).forEach((style, i) => {
-    if (spans[i]!.className !== style) spans[i]!.className = style;
+function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks: Looks | undefined): Drawn {
+  const sequence = trace.sequences[index]!;
+  const part = sight?.parts[index];
+  const leaders = part && leadersOf(trace, part);
+  const most = leaders ? strongest(leaders.share) : 1;
+  const leader = (i: number) => leaders?.expert[i] ?? -1;
+  const styles = Array.from({ length: sequence.tokens.count }, (_, i): TokenStyle => {
+    const e = leader(i);
+    const own = ['t'];
+    if (e >= 0) own.push(classOf(looks?.slots[e] ?? quiet), `s${Math.min(4, Math.floor((leaders!.share[i]! / most) * 5))}`);
+    else own.push(i >= sequence.done ? 'pending' : 'plain');
+    const begins = e >= 0 && e !== leader(i - 1);
+    if (begins) own.push('lead');
+    return { names: classes(...own, ...kindsOfToken(sequence, i)), letter: begins && part ? letterOf(part.set, e) : '' };
   });
+  return {
+    trace,
+    sequence,
+    styles,
+    say: (i) => {
+      const text = spoken(sequence, i);
+      const e = leader(i);
+      if (i >= sequence.done) return t('tokenPending', text, i + 1);
+      if (!part) return t('tokenElsewhere', text, i + 1);
+      if (e < 0) return t('tokenPlain', text, i + 1);
+      const name = sight.layer ? expertName(part.set, e, sight.layer) : plainName(part.set, e);
+      return isRankOnly(trace, part)
+        ? t('tokenFirst', text, i + 1, name)
+        : t('tokenSpoken', text, i + 1, name, percent(leaders!.share[i]!));
+    },
+    isLedBy: (i, experts) => experts.includes(part?.experts[leader(i)]?.id ?? ''),
+  };
+}
+
+function byNumber(trace: Trace, index: number, by: Exclude<Colouring, 'experts'>): Drawn {
+  const sequence = trace.sequences[index]!;
+  const strength = by === 'nothing' ? undefined : strengths(trace, index, by);
+  return {
+    trace,
+    sequence,
+    styles: Array.from({ length: sequence.tokens.count }, (_, i) => {
+      const share = strength?.[i] ?? NaN;
+      const own = Number.isNaN(share)
+        ? [i >= sequence.done ? 'pending' : 'plain']
+        : ['measured', `s${Math.min(4, Math.floor(share * 5))}`];
+      return { names: classes('t', ...own, ...kindsOfToken(sequence, i)), letter: '' };
+    }),
+    say: (i) => {
+      const text = spoken(sequence, i);
+      if (i >= sequence.done) return t('tokenPending', text, i + 1);
+      const share = strength?.[i] ?? NaN;
+      return Number.isNaN(share)
+        ? t('tokenAlone', text, i + 1)
+        : t('tokenMeasured', text, i + 1, t(`colour_${by}`), fixed(by === 'probability' ? 1 - share : share));
+    },
+    isLedBy: () => true,
+  };
 }
 
 /** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
@@ -183,44 +119,100 @@ function strongest(share: Float32Array): number {
   return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
 }
 
-/** [T] classes of each token: its leading expert, how strongly, and what it is. */
-function stylesOf(trace: Trace): string[] {
-  const { expert, share } = leaders(trace);
-  const most = strongest(share);
-  return Array.from({ length: tokenCount(trace) }, (_, i) => {
-    const e = expert[i]!;
-    const classes = ['t'];
-    if (e >= 0) classes.push(`x${e}`, `s${Math.min(4, Math.floor((share[i]! / most) * 5))}`);
-    else classes.push(i >= trace.done ? 'pending' : 'plain');
-    if (e >= 0 && e !== expert[i - 1]) classes.push('lead');
-    const text = textOf(trace, i);
-    if (isSpecial(trace, i)) classes.push('special');
-    if (text.endsWith('\n')) classes.push('break');
-    if (isBlank(trace, i)) classes.push('blank');
-    return classes.join(' ');
-  });
-}
+function Text({ side: name, sequence: index }: { readonly side: Side; readonly sequence: number }) {
+  const store = useStore();
+  const side = store.side(name);
+  const drawn = useComputed(() => drawnOf(store, side, index)).value;
+  const at = store.placeIn[name].value;
+  const selected = at.sequence === index ? at.token : -1;
+  const { experts } = store.view.filter.value;
+  const isCompared = store.other.isThere.value;
+  const body = useRef<HTMLDivElement>(null);
+  const made = useRef<{ run: object; spans: HTMLElement[] }>({ run: {}, spans: [] });
+  const current = useRef<HTMLElement>();
 
-const textOf = (trace: Trace, i: number) => (isSpecial(trace, i) ? trace.tokens.text[i]! : covered(trace, i));
-const isBlank = (trace: Trace, i: number) => !isSpecial(trace, i) && /^\s+$/.test(textOf(trace, i));
+  useLayoutEffect(() => {
+    // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
+    const run = drawn?.trace.blocks[0]?.chosen ?? drawn?.sequence;
+    const { spans } = made.current;
+    if (drawn && run === made.current.run && spans.length === drawn.sequence.tokens.count)
+      spans.forEach((span, i) => dress(span, drawn.styles[i]!));
+    else {
+      if (!drawn) body.current!.replaceChildren();
+      made.current = { run: run ?? {}, spans: drawn ? buildTokens(body.current!, drawn.sequence, drawn.styles) : [] };
+      current.current = undefined;
+    }
+  }, [drawn]);
 
-function tokenSpan(trace: Trace, i: number): HTMLElement {
-  const span = document.createElement('span');
-  const text = textOf(trace, i);
-  span.dataset['i'] = String(i);
-  span.setAttribute('role', 'option');
-  if (isSpecial(trace, i) || !/[ \t\r\n]/.test(text)) span.textContent = text || '▯';
-  else whitespace(span, text);
-  if (isBlank(trace, i)) span.setAttribute('aria-label', blank(text));
-  return span;
-}
+  useLayoutEffect(() => {
+    current.current?.classList.remove('selected');
+    current.current?.removeAttribute('aria-selected');
+    const span = made.current.spans[selected];
+    current.current = span;
+    if (!span || !drawn) {
+      body.current!.removeAttribute('aria-activedescendant');
+      return;
+    }
+    span.id = index === 0 ? `${name}-token-${selected}` : `${name}-${index}-token-${selected}`;
+    span.setAttribute('aria-label', drawn.say(selected));
+    span.setAttribute('aria-selected', 'true');
+    span.classList.add('selected');
+    body.current!.setAttribute('aria-activedescendant', span.id);
+    span.scrollIntoView({ block: 'nearest' });
+    // A text beside this one makes it narrower.
+  }, [selected, drawn, isCompared]);
 
-/** The characters stay what they are, to be copied; marks are drawn by the style sheet over or beside them. */
-function whitespace(span: HTMLElement, text: string): void {
-  for (const part of text.match(/ |\t|\r?\n|[^ \t\r\n]+|\r/g) ?? []) {
-    const mark = part === ' ' ? 'w' : part === '\t' ? 'tb' : part.endsWith('\n') ? 'nl' : undefined;
-    if (mark === undefined) span.append(part);
-    else if (mark === 'nl') span.append(Object.assign(document.createElement('i'), { className: mark }), '\n');
-    else span.append(Object.assign(document.createElement('i'), { className: mark, textContent: part }));
-  }
+  useLayoutEffect(() => {
+    const isFiltered = experts.length > 0;
+    body.current!.classList.toggle('filtered', isFiltered);
+    if (isFiltered && drawn)
+      made.current.spans.forEach((span, i) => span.classList.toggle('kept', drawn.isLedBy(i, experts)));
+  }, [experts, drawn]);
+
+  const select = (token: number): void => {
+    if (token >= 0 && token < made.current.spans.length) store.selectIn(name, { sequence: index, token });
+  };
+  const tokenUnder = (event: Event): HTMLElement | null =>
+    (event.target as Element).closest<HTMLElement>('[data-i]');
+
+  const count = side.choices.value?.sequences.length ?? 1;
+  const caption = [
+    isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
+    count > 1 && drawn && t(drawn.sequence.role),
+  ].filter((part) => typeof part === 'string');
+  return (
+    <section
+      class={classes('text', name === 'other' && 'other', index > 0 && 'next')}
+      aria-label={name === 'main' && count === 1 ? t('text') : caption.join(' · ')}
+    >
+      {caption.length > 0 && <p class="caption">{caption.join(' · ')}</p>}
+      <div
+        ref={body}
+        class="tokens"
+        role="listbox"
+        tabindex={0}
+        aria-label={t('text')}
+        aria-orientation="horizontal"
+        title=""
+        onClick={(event) => {
+          const hit = tokenUnder(event);
+          if (hit) select(Number(hit.dataset['i']));
+        }}
+        onPointerOver={(event) => {
+          const hit = tokenUnder(event);
+          if (hit && drawn) hit.title = drawn.say(Number(hit.dataset['i']));
+        }}
+        onKeyDown={(event) => {
+          const { spans } = made.current;
+          const to = target(event.key, selected, spans);
+          if (to === undefined) return;
+          event.preventDefault();
+          select(Math.min(spans.length - 1, Math.max(0, to)));
+        }}
+        onFocus={() => {
+          if (selected < 0) select(0);
+        }}
+      />
+    </section>
+  );
 }

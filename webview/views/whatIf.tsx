@@ -1,324 +1,333 @@
 /** What would have happened: the form, what changed, and what each token owes to each expert. */
-import { kindsOf, layersOf, tokenCount } from '../src/trace/access.js';
-import { difference, type Difference } from '../src/trace/difference.js';
-import type { Intervention, Scope, Trace } from '../src/trace/trace.js';
-import { lines } from './charts.js';
-import { button, h, number, replace, select } from './dom.js';
-import { figure, paged, table } from './figure.js';
-import { badge } from './legend.js';
-import { runReason } from './reasons.js';
-import type { WhatIfForm } from './state.js';
-import type { Store } from './store.js';
-import { fixed, kindName, percent, signed, small, t } from './strings.js';
-import { tokenLabel } from '../src/trace/label.js';
+import { useSignal } from '@preact/signals';
+import { kindsOf, layersOf } from '../../src/trace/access.js';
+import { tokenLabel } from '../../src/trace/label.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
+import { reasonAgainst } from '../app/reasons.js';
+import type { WhatIfForm } from '../app/state.js';
+import { Button, NumberField, Select, type Option } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Badge } from '../components/expert.js';
+import { Figure, Pager } from '../components/figure.js';
+import { Lines } from '../components/lines.js';
+import { TableBox, rowsOf } from '../components/table.js';
+import { keyOf, layerOf } from '../grid/layers.js';
+import { layerName, plainName } from '../look/names.js';
+import { fixed, kindName, percent, signed, small, t } from '../look/strings.js';
+import { inSite } from './whatIfWords.js';
 
-/** One intervention in words. */
-export function say(intervention: Intervention, trace: Trace | undefined, name: (expert: string) => string): string {
-  const { scope } = intervention;
-  const where =
-    scope.module !== undefined
-      ? placeOf(trace, scope.module)
-      : scope.layer !== undefined
-        ? t('inLayer', scope.layer)
-        : scope.kind !== undefined
-          ? t('inKind', kindName(scope.kind))
-          : t('everywhere');
-  const expert = name(intervention.expert);
-  const what =
-    intervention.action === 'knock-out'
-      ? t('saidKnockOut', expert, where)
-      : intervention.action === 'force'
-        ? t('saidForce', expert, where)
-        : t('saidTilt', expert, signed(intervention.amount, 1), where);
-  return scope.token === undefined
-    ? what
-    : t('saidToken', what, trace ? tokenLabel(trace, scope.token) : String(scope.token + 1));
+export function WhatIf() {
+  const trace = useStore().main.trace.value;
+  if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  return (
+    <>
+      <p class="caption">{t('whatIfIntro')}</p>
+      <Form trace={trace} />
+      <Effect trace={trace} />
+      <Attribution trace={trace} />
+    </>
+  );
 }
 
-function placeOf(trace: Trace | undefined, path: string): string {
-  const module = trace?.modules.find((m) => m.path === path);
-  return module ? t('inModule', module.layer, kindName(module.kind)) : path;
-}
-
-export function expertNames(store: Store): (id: string) => string {
-  const experts = store.main?.experts ?? store.pool?.experts ?? [];
-  return (id) => experts.find((expert) => expert.id === id)?.name ?? id;
-}
-
-function interventionOf(form: WhatIfForm, expert: string, token: number): Intervention {
-  const [axis, ...rest] = form.where.split(':');
-  const value = rest.join(':');
+function interventionOf(
+  trace: Trace,
+  { action, amount, where, tokenOnly }: WhatIfForm,
+  expert: string,
+  at: { readonly sequence: number; readonly token: number },
+): Intervention {
+  const colon = where.indexOf(':');
+  const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
+  const layer = axis === 'layer' ? layerOf(trace, value) : undefined;
   const scope: Scope = {
-    ...(axis === 'layer'
-      ? { layer: Number(value) }
-      : axis === 'kind'
-        ? { kind: value }
-        : axis === 'module'
-          ? { module: value }
-          : {}),
-    ...(form.tokenOnly && token >= 0 ? { token } : {}),
+    ...layer,
+    ...(axis === 'kind' && { kind: value }),
+    ...(axis === 'module' && { module: value }),
+    ...(tokenOnly && at.token >= 0 && { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }),
   };
-  return form.action === 'tilt'
-    ? { action: 'tilt', expert, amount: form.amount, scope }
-    : { action: form.action, expert, scope };
+  return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
 }
 
-export function drawWhatIf(root: HTMLElement, store: Store): void {
-  const trace = store.main;
-  if (!trace) {
-    replace(root, h('p', { class: 'hint' }, t('needsTrace')));
-    return;
-  }
-  replace(
-    root,
-    h('p', { class: 'caption' }, t('whatIfIntro')),
-    form(store, trace),
-    effect(store, trace),
-    attribution(store, trace, () => {
-      drawWhatIf(root, store);
-    }),
-  );
-}
+const actions = [
+  ['knock-out', 'knockOut', 'knockOutHint'],
+  ['force', 'force', 'forceHint'],
+  ['tilt', 'tilt', 'tiltHint'],
+] as const;
 
-function form(store: Store, trace: Trace): HTMLElement {
-  const { whatIf, selection } = store.view;
-  const reason = runReason(store);
-  const experts = trace.experts;
-  const expert = experts.some(({ id }) => id === whatIf.expert) ? whatIf.expert : (experts[0]?.id ?? '');
+function Form({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const form = store.view.whatIf.value;
+  const selection = store.view.selection.value;
+  const sight = store.main.sight.value;
+  const reason = reasonAgainst(store, 'whatIf');
+  const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
   const set = (part: Partial<WhatIfForm>): void => {
-    store.set({ whatIf: { ...store.view.whatIf, ...part } });
+    store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
   };
-  const module = selection.module >= 0 ? trace.modules[selection.module] : undefined;
-  const places: [string, string][] = [
-    ['all', t('everywhere')],
-    ...(module
-      ? [[`module:${module.path}`, t('inModule', module.layer, kindName(module.kind))] as [string, string]]
-      : []),
-    ...layersOf(trace).map((layer): [string, string] => [`layer:${layer}`, t('inLayer', layer)]),
-    ...kindsOf(trace).map((kind): [string, string] => [`kind:${kind}`, t('inKind', kindName(kind))]),
-  ];
-  if (!places.some(([value]) => value === whatIf.where) && whatIf.where.startsWith('module:'))
-    places.splice(1, 0, [whatIf.where, placeOf(trace, whatIf.where.slice(7))]);
-  const where = places.some(([value]) => value === whatIf.where) ? whatIf.where : 'all';
-  const hint = { 'knock-out': t('knockOutHint'), force: t('forceHint'), tilt: t('tiltHint') }[whatIf.action];
-  return h(
-    'div',
-    { class: 'form' },
-    h(
-      'div',
-      { class: 'formRow' },
-      select(
-        t('action'),
-        whatIf.action,
-        [
-          ['knock-out', t('knockOut')],
-          ['force', t('force')],
-          ['tilt', t('tilt')],
-        ],
-        (value) => {
-          set({ action: value as WhatIfForm['action'] });
-        },
-        { 'data-focus': 'whatif-action' },
-      ),
-      select(
-        t('expert'),
-        expert,
-        experts.map(({ id, name }): [string, string] => [id, name]),
-        (value) => {
-          set({ expert: value });
-        },
-        { 'data-focus': 'whatif-expert' },
-      ),
-      whatIf.action === 'tilt' &&
-        number(
-          t('amount'),
-          whatIf.amount,
-          { min: -100, max: 100, step: 0.5 },
-          (amount) => {
-            set({ amount });
-          },
-          { 'data-focus': 'whatif-amount' },
-        ),
-      select(
-        t('where'),
-        where,
-        places,
-        (value) => {
-          set({ where: value });
-        },
-        { 'data-focus': 'whatif-where' },
-      ),
-    ),
-    h(
-      'label',
-      { class: 'check' },
-      h('input', {
-        type: 'checkbox',
-        checked: whatIf.tokenOnly && selection.token >= 0,
-        disabled: selection.token < 0,
-        'data-focus': 'whatif-token',
-        on: {
-          change: () => {
-            set({ tokenOnly: !whatIf.tokenOnly });
-          },
-        },
-      }),
-      selection.token >= 0 ? t('onlyToken', tokenLabel(trace, selection.token)) : t('onlyTokenNone'),
-    ),
-    h('p', { class: 'caption' }, hint),
-    h(
-      'div',
-      { class: 'formRow' },
-      button(t('apply'), {
-        press: () => {
-          store.route([
-            ...(store.sides.main?.interventions ?? []),
-            interventionOf({ ...store.view.whatIf, where }, expert, store.view.selection.token),
-          ]);
-        },
-        primary: true,
-        reason,
-        'data-focus': 'whatif-apply',
-      }),
-      reason !== undefined && h('span', { class: 'faint' }, reason),
-    ),
+  const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);
+  const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
+  const experts = expertsAt(trace, where) ?? sight?.set;
+  const options = (experts?.experts ?? []).map(({ id }, e): Option => [id, plainName(experts!, e)]);
+  const expert = options.some(([id]) => id === form.expert) ? form.expert : (options[0]?.[0] ?? '');
+  const sequence = trace.sequences[selection.sequence]!;
+  return (
+    <div class="form">
+      <div class="formRow">
+        <Select
+          label={t('action')}
+          value={form.action}
+          options={actions.map(([name, title]) => [name, t(title)] as const)}
+          change={(value) => {
+            set({ action: value as WhatIfForm['action'] });
+          }}
+          data-focus="whatif-action"
+        />
+        <Select
+          label={t('expert')}
+          value={expert}
+          options={options}
+          change={(value) => {
+            set({ expert: value });
+          }}
+          data-focus="whatif-expert"
+        />
+        {form.action === 'tilt' && (
+          <NumberField
+            label={t('amount')}
+            value={form.amount}
+            range={{ min: -100, max: 100, step: 0.5 }}
+            change={(amount) => {
+              set({ amount });
+            }}
+            data-focus="whatif-amount"
+          />
+        )}
+        <Select
+          label={t('where')}
+          value={where}
+          options={places}
+          change={(value) => {
+            set({ where: value });
+          }}
+          data-focus="whatif-where"
+        />
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={form.tokenOnly && selection.token >= 0}
+          disabled={selection.token < 0}
+          data-focus="whatif-token"
+          onChange={() => {
+            set({ tokenOnly: !form.tokenOnly });
+          }}
+        />
+        {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
+      </label>
+      <p class="caption">{t(actions.find(([name]) => name === form.action)![2])}</p>
+      <div class="formRow">
+        <Button
+          press={() => {
+            const { whatIf, selection: at } = store.view;
+            store.route([
+              ...store.main.interventions.peek(),
+              interventionOf(trace, { ...whatIf.peek(), where }, expert, at.peek()),
+            ]);
+          }}
+          primary
+          reason={reason}
+          data-focus="whatif-apply"
+        >
+          {t('apply')}
+        </Button>
+        {reason !== undefined && <span class="faint">{reason}</span>}
+      </div>
+    </div>
   );
 }
 
-const differences = new WeakMap<Trace, { before: Trace; value: Difference }>();
-
-function differenceOf(trace: Trace, before: Trace): Difference {
-  const found = differences.get(trace);
-  if (found?.before === before) return found.value;
-  const value = difference(before, trace);
-  differences.set(trace, { before, value });
-  return value;
+/** Where a what-if may hold. Where each layer has experts of its own it holds in one of them. */
+function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: boolean): Option[] {
+  const places: Option[] = isLocal ? [] : [['all', t('everywhere')]];
+  const modules = [path, now.startsWith('module:') ? now.slice(7) : undefined].filter((one) => one !== undefined);
+  for (const module of new Set(modules)) places.push([`module:${module}`, inSite(trace, module)]);
+  for (const layer of layersOf(trace)) places.push([`layer:${keyOf(layer)}`, t('inPlace', layerName(layer))]);
+  if (!isLocal) for (const kind of kindsOf(trace)) places.push([`kind:${kind}`, t('inKind', kindName(kind))]);
+  return places;
 }
 
-function effect(store: Store, trace: Trace): HTMLElement | undefined {
-  const side = store.sides.main;
-  if (!side || side.interventions.length === 0) return undefined;
-  const title = h('h3', {}, t('effect'));
-  if (!side.before || side.running)
-    return h('section', { class: 'figure' }, title, h('p', { class: 'hint' }, t('effectWaiting')));
-  const { all, byLayer, layers, logProb, predictions } = differenceOf(trace, side.before);
-  if (all.flipped === 0) return h('section', { class: 'figure' }, title, h('p', { class: 'hint' }, t('effectNone')));
+/** The experts that a place has. */
+function expertsAt(trace: Trace, where: string) {
+  const site = trace.sites.find((one) => where === `module:${one.path}` || where === `layer:${keyOf(one)}`);
+  return site && trace.expertSets[site.expertSet];
+}
+
+function Effect({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const { before, interventions, isRunning } = store.main;
+  if (interventions.value.length === 0) return null;
+  const found =
+    before.value && !isRunning.value
+      ? store.work.differences(before.value, trace)?.[store.view.selection.value.sequence]
+      : undefined;
+  const isSame = found?.all.flipped === 0;
+  return (
+    <section class="figure">
+      <h3>{t('effect')}</h3>
+      {!found && <p class="hint">{t('effectWaiting')}</p>}
+      {isSame && <p class="hint">{t('effectNone')}</p>}
+      {found && !isSame && <EffectNumbers found={found} tokens={trace.sequences[0]!.tokens.count} />}
+    </section>
+  );
+}
+
+type Found = NonNullable<ReturnType<ReturnType<typeof useStore>['work']['differences']>>[number];
+
+function EffectNumbers({ found, tokens }: { readonly found: Found; readonly tokens: number }) {
+  const { all, byLayer, layers, logProb, predictions } = found;
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
+  const isKnown = logProb.some((x) => !Number.isNaN(x));
   const sum = logProb.reduce((total, x) => (Number.isNaN(x) ? total : total + x), 0);
   const known = predictions.filter((x) => !Number.isNaN(x));
   const kl = known.reduce((total, x) => total + x, 0) / known.length;
   const shares = byLayer.map(({ flipped }) => flipped);
-  return h(
-    'section',
-    { class: 'figure' },
-    title,
-    h(
-      'dl',
-      { class: 'numbers' },
-      h('dt', {}, t('effectChoices')),
-      h(
-        'dd',
-        {},
-        percent(all.flipped),
-        h('span', { class: 'faint' }, ` ${t('effectHere', all.cells, tokenCount(trace))}`),
-      ),
-      h('dt', {}, t('effectFirst')),
-      h('dd', {}, first ?? '–'),
-      h('dt', {}, t('effectLogProb')),
-      h('dd', {}, t('nats', signed(sum))),
-      h('dt', {}, t('effectKl')),
-      h('dd', {}, t('nats', small(kl))),
-    ),
-    figure(store, {
-      name: 'effectByLayer',
-      title: t('effectByLayer'),
-      chart: () =>
-        lines([{ values: shares, class: 'main' }], {
-          high: Math.max(0.05, ...shares),
-          first: layers[0] ?? 0,
-        }),
-      table: () => ({
-        head: [t('layerHead'), t('effectChoices')],
-        rows: layers.map((layer, i) => [String(layer), percent(shares[i]!)]),
-      }),
-    }),
+  return (
+    <>
+      <dl class="numbers">
+        <dt>{t('effectChoices')}</dt>
+        <dd>
+          {percent(all.flipped)}
+          <span class="faint"> {t('effectHere', all.cells, tokens)}</span>
+        </dd>
+        <dt>{t('effectFirst')}</dt>
+        <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
+        <dt>{t('effectLogProb')}</dt>
+        <dd>{isKnown ? t('nats', signed(sum)) : '–'}</dd>
+        <dt>{t('effectKl')}</dt>
+        <dd>{Number.isNaN(kl) ? '–' : t('nats', small(kl))}</dd>
+      </dl>
+      <Figure
+        name="effectByLayer"
+        title={t('effectByLayer')}
+        chart={() => (
+          <Lines
+            list={[{ values: shares, class: 'main' }]}
+            high={Math.max(0.05, ...shares)}
+            first={layers[0]?.layer ?? 0}
+          />
+        )}
+        table={() =>
+          rowsOf(
+            [t('layerHead'), t('effectChoices')],
+            layers.map(({ stack, layer }, i) => [`${stack?.[0] ?? ''}${layer}`, percent(shares[i]!)]),
+          )
+        }
+      />
+    </>
   );
 }
 
 const pageSize = 40;
-let page = 0;
 
-function attribution(store: Store, trace: Trace, again: () => void): HTMLElement {
-  const { attribution: found, running } = store.sides.main ?? {};
-  const reason = runReason(store);
-  const head = h(
-    'header',
-    {},
-    h('h3', {}, t('attributeTitle')),
-    button(t('attribute'), {
-      press: () => {
-        store.send({ type: 'attribute' });
-      },
-      reason,
-      'data-focus': 'attribute',
-    }),
+function Attribution({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const { attribution, running } = store.main;
+  const found = attribution.value;
+  const isGoing = running.value?.what === 'attribute' ? running.value : undefined;
+  return (
+    <section class="figure" data-figure="attribution">
+      <header>
+        <h3>{t('attributeTitle')}</h3>
+        <Button
+          press={() => {
+            store.send({ type: 'attribute' });
+          }}
+          reason={reasonAgainst(store, 'attribute')}
+          data-focus="attribute"
+        >
+          {t('attribute')}
+        </Button>
+      </header>
+      {found ? (
+        <Owed trace={trace} found={found} />
+      ) : (
+        <p class="caption">{isGoing ? t('attributing', isGoing.done, isGoing.total) : t('attributeHow')}</p>
+      )}
+    </section>
   );
-  if (!found)
-    return h(
-      'section',
-      { class: 'figure', 'data-figure': 'attribution' },
-      head,
-      h(
-        'p',
-        { class: 'caption' },
-        running?.what === 'attribute' ? t('attributing', running.done, running.total) : t('attributeHow'),
-      ),
-    );
+}
 
-  const [T, N] = [tokenCount(trace), found.experts.length];
-  const { change } = found;
+function Owed({
+  trace,
+  found: { experts, change },
+}: {
+  readonly trace: Trace;
+  readonly found: { readonly experts: readonly { readonly id: string; readonly name: string }[]; readonly change: Float32Array };
+}) {
+  const store = useStore();
+  const page = useSignal(0);
+  const set = trace.expertSets[0]!;
+  const looks = store.main.looks.value(set);
+  const sequence = trace.sequences[0]!;
+  const [T, N] = [sequence.tokens.count, experts.length];
   let largest = 0;
   for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
-  const indexOf = (id: string) => trace.experts.findIndex((e) => e.id === id);
-  page = Math.min(page, Math.floor((T - 1) / pageSize) * pageSize);
-  const rows = Array.from({ length: Math.min(pageSize, T - page) }, (_, i) => {
-    const at = page + i;
-    const row = change.subarray(at * N, (at + 1) * N);
-    const best = row.reduce((b, x, e) => (x < (row[b] ?? 0) ? e : b), -1);
+  const from = Math.min(page.value, Math.floor((T - 1) / pageSize) * pageSize);
+  const row = (i: number) => {
+    const at = from + i;
+    const own = change.subarray(at * N, (at + 1) * N);
+    const best = own.reduce((b, x, e) => (x < (own[b] ?? 0) ? e : b), -1);
+    const owes = best >= 0 && own[best]! < -0.01;
     return [
-      button(h('code', {}, tokenLabel(trace, at)), {
-        press: () => {
-          store.select({ token: at });
-        },
-        class: 'link',
-        'data-focus': `attribution-${at}`,
-      }),
-      best >= 0 && row[best]! < -0.01
-        ? h('span', { class: 'expert' }, badge(indexOf(found.experts[best]!.id)), found.experts[best]!.name)
-        : '–',
-      ...Array.from(row, (x) => heatText(x, largest)),
+      <Button
+        key="go"
+        press={() => {
+          store.select({ sequence: 0, token: at });
+        }}
+        class="link"
+        data-focus={`attribution-${at}`}
+      >
+        <code>{tokenLabel(sequence, at)}</code>
+      </Button>,
+      owes ? (
+        <span key="owes" class="expert">
+          <Badge looks={looks} expert={set.experts.findIndex(({ id }) => id === experts[best]!.id)} />
+          {experts[best]!.name}
+        </span>
+      ) : (
+        '–'
+      ),
+      ...Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />),
     ];
-  });
-  const heads = [t('tokenHead'), t('attributeBest'), ...found.experts.map(({ name }) => name)];
-  return h(
-    'section',
-    { class: 'figure', 'data-figure': 'attribution' },
-    head,
-    h('p', { class: 'caption' }, t('attributeCaption')),
-    table({ head: heads, rows }, t('attributeTitle')),
-    paged(T, page, pageSize, (from) => {
-      page = from;
-      again();
-    }),
+  };
+  return (
+    <>
+      <p class="caption">{t('attributeCaption')}</p>
+      <TableBox
+        rows={{
+          head: [t('tokenHead'), t('attributeBest'), ...experts.map(({ name }) => name)],
+          count: Math.min(pageSize, T - from),
+          row,
+        }}
+        caption={t('attributeTitle')}
+      />
+      <Pager
+        count={T}
+        from={from}
+        size={pageSize}
+        go={(to) => {
+          page.value = to;
+        }}
+      />
+    </>
   );
 }
 
 /** Red-ish loss and green-ish gain would be lost on many: the sign is in the number, the size in the shade. */
-function heatText(x: number, largest: number): HTMLElement {
+function HeatText({ x, largest }: { readonly x: number; readonly largest: number }) {
   const size = Number.isFinite(x) && largest > 0 ? Math.abs(x) / largest : 0;
-  return h(
-    'span',
-    { class: `heatText ${x < 0 ? 'owes' : 'gains'}`, style: { '--size': `${(size * 100).toFixed(0)}%` } },
-    fixed(x),
+  return (
+    <span class={`heatText ${x < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${(size * 100).toFixed(0)}%` }}>
+      {fixed(x)}
+    </span>
   );
 }
