@@ -4,100 +4,128 @@
  */
 import { z } from 'zod';
 import { GanderError } from '../shared/errors.js';
+import { encodeSafetensors, type TensorInput } from '../shared/safetensors.js';
+import { blockColumns, blockWidth, type Column, type ColumnArray, sequenceColumns, tokenColumns } from './columns.js';
 import {
-  type ArrayOf,
-  type DType,
-  encodeSafetensors,
-  parseHeader,
-  SafetensorsError,
-  type SafetensorsHeader,
-  tensorArray,
-  type TensorInput,
-} from '../shared/safetensors.js';
+  checkChosen,
+  checkOffsets,
+  checkPredictions,
+  Container,
+  defined,
+  expertsSchema,
+  interventionSchema,
+  invalid,
+  metadataKey,
+} from './container.js';
 import { finished } from './finished.js';
-import type { Intervention, Strategy, Trace } from './trace.js';
+import type { Block, BlockColumns, ExpertSet, Sequence, SequenceColumns, Site, Tokens, Trace } from './trace.js';
+import { readVersion1 } from './version1.js';
 
-const version = 1;
-const metadataKey = 'gander-trace';
+const version = 2;
 
-const k = z.int().min(1);
-const scope = z.object({
-  layer: z.int().exactOptional(),
-  kind: z.string().exactOptional(),
-  module: z.string().exactOptional(),
-  token: z.int().exactOptional(),
+const index = z.int().min(0);
+/** Far more than a view could show. */
+const most = 100_000;
+
+const sequenceSchema = z.object({
+  role: z.enum(['text', 'input', 'output']),
+  count: index,
+  text: z.string().exactOptional(),
+  tokens: z.array(z.string()).exactOptional(),
+  topTokens: z.array(z.array(z.string())).exactOptional(),
 });
 
-const strategy: z.ZodType<Strategy> = z.discriminatedUnion('name', [
-  z.object({ name: z.literal('base') }),
-  z.object({ name: z.literal('single'), expert: z.string() }),
-  z.object({ name: z.literal('phatgoose'), k }),
-  z.object({ name: z.literal('retrieval'), expert: z.string().exactOptional() }),
-  z.object({ name: z.literal('merged') }),
-  z.object({ name: z.literal('average-activation'), k }),
-  z.object({ name: z.literal('arrow'), k }),
-  z.object({ name: z.literal('multitask') }),
-]);
-
-const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
-  z.object({ action: z.literal('knock-out'), expert: z.string(), scope }),
-  z.object({ action: z.literal('force'), expert: z.string(), scope }),
-  z.object({ action: z.literal('tilt'), expert: z.string(), amount: z.number(), scope }),
-]);
-
-const headerSchema = z.object({
+const schema = z.object({
   format: z.literal('gander-trace'),
   version: z.literal(version),
-  text: z.string(),
-  modules: z.array(z.object({ path: z.string(), layer: z.int(), kind: z.string() })),
-  experts: z.array(z.object({ id: z.string(), name: z.string() })),
-  tokens: z.array(z.string()),
-  topTokens: z.array(z.array(z.string())).exactOptional(),
-  strategy,
-  interventions: z.array(intervention),
-  pool: z.object({ id: z.string(), name: z.string().exactOptional(), hash: z.string() }),
-  tokenizer: z.object({ hash: z.string() }),
-  versions: z.record(z.string(), z.string()),
+  source: z.object({
+    kind: z.string(),
+    name: z.string(),
+    id: z.string().exactOptional(),
+    hash: z.string().exactOptional(),
+    tokenizer: z.string().exactOptional(),
+    versions: z.record(z.string(), z.string()),
+  }),
+  router: z.object({
+    name: z.string(),
+    k: z.int().min(1).exactOptional(),
+    scoring: z.enum(['softmax', 'sigmoid']).exactOptional(),
+    params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).exactOptional(),
+  }),
+  interventions: z.array(interventionSchema),
+  sequences: z.array(sequenceSchema).min(1).max(most),
+  expertSets: z
+    .array(
+      z.object({
+        scope: z.enum(['pool', 'layer']),
+        experts: expertsSchema,
+        alwaysOn: expertsSchema.exactOptional(),
+      }),
+    )
+    .max(most),
+  sites: z
+    .array(
+      z.object({
+        path: z.string(),
+        layer: z.int(),
+        stack: z.enum(['encoder', 'decoder']).exactOptional(),
+        kind: z.string(),
+        sequence: index,
+        expertSet: index,
+      }),
+    )
+    .max(most),
+  blocks: z.array(z.object({ from: index, to: index, k: index })),
   created: z.string(),
 });
 
-type Header = z.infer<typeof headerSchema>;
+type Header = z.infer<typeof schema>;
 
 /** The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole. */
 export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const trace = finished(given);
-  const M = trace.modules.length;
-  const T = trace.tokens.ids.length;
-  const P = trace.predictions;
+  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = trace;
   const tensors: TensorInput[] = [];
-  const add = (name: string, dtype: DType, shape: readonly number[], data: ArrayBufferView | undefined) => {
-    if (data) tensors.push({ name, dtype, shape, data });
+  const add = <Name extends string>(
+    prefix: string,
+    table: Readonly<Record<Name, Column>>,
+    columns: { readonly [N in NoInfer<Name>]?: ColumnArray | undefined },
+    shape: (name: NoInfer<Name>) => readonly number[],
+  ) => {
+    for (const name of Object.keys(table) as Name[]) {
+      const { tensor, type } = table[name];
+      const data = columns[name];
+      if (data) tensors.push({ name: `${prefix}.${tensor}`, dtype: type, shape: shape(name), data });
+    }
   };
-  add('token_ids', 'I32', [T], trace.tokens.ids);
-  add('token_start', 'I32', [T], trace.tokens.start);
-  add('token_end', 'I32', [T], trace.tokens.end);
-  add('affinity', 'F32', [M, T, trace.experts.length], trace.affinity);
-  add('chosen', 'I16', [M, T, trace.k], trace.chosen);
-  add('weight', 'F32', [M, T, trace.k], trace.weight);
-  add('contribution', 'F32', [M, T, trace.k], trace.contribution);
-  add('log_prob', 'F32', [T], trace.logProb);
-  add('top_ids', 'I32', [T, P], trace.topIds);
-  add('top_log_prob', 'F32', [T, P], trace.topLogProb);
-  const { topTokens } = trace;
+  sequences.forEach((sequence, i) => {
+    const T = sequence.tokens.count;
+    add(`sequence.${i}`, tokenColumns, sequence.tokens, () => [T]);
+    add(`sequence.${i}`, sequenceColumns, sequence, (name) => sequenceShape(name, T, sequence.predictions));
+  });
+  blocks.forEach((block, i) => {
+    const T = sequences[block.sequence]!.tokens.count;
+    add(`block.${i}`, blockColumns, block, (name) => [block.to - block.from, T, blockWidth(block, name)]);
+  });
   const header: Header = {
     format: 'gander-trace',
     version,
-    text: trace.text,
-    modules: [...trace.modules],
-    experts: [...trace.experts],
-    tokens: [...trace.tokens.text],
-    ...(topTokens && { topTokens: Array.from({ length: T }, (_, t) => topTokens.slice(t * P, (t + 1) * P)) }),
-    strategy: trace.strategy,
-    interventions: [...trace.interventions],
-    pool: trace.pool,
-    tokenizer: trace.tokenizer,
-    versions: trace.versions,
-    created: trace.created,
+    source: { ...source, versions: { ...source.versions } },
+    router: { ...router, ...(router.params && { params: { ...router.params } }) } as Header['router'],
+    interventions: [...interventions],
+    sequences: sequences.map(({ role, text, tokens, topTokens, predictions: P }) => ({
+      role,
+      count: tokens.count,
+      ...(text !== undefined && { text }),
+      ...(tokens.text && { tokens: [...tokens.text] }),
+      ...(topTokens && {
+        topTokens: Array.from({ length: tokens.count }, (_, t) => topTokens.slice(t * P, (t + 1) * P)),
+      }),
+    })),
+    expertSets: expertSets as Header['expertSets'],
+    sites: [...sites],
+    blocks: blocks.map(({ from, to, k }) => ({ from, to, k })),
+    created,
   };
   return encodeSafetensors(tensors, { [metadataKey]: JSON.stringify(header) });
 }
@@ -107,134 +135,122 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
  * @throws GanderError `trace-invalid` (and what is wrong with it), `trace-newer`
  */
 export function decodeTrace(bytes: Uint8Array): Trace {
-  try {
-    return decode(bytes);
-  } catch (thrown) {
-    if (thrown instanceof SafetensorsError) throw invalid(thrown.message, thrown);
-    throw thrown;
-  }
-}
-
-function decode(bytes: Uint8Array): Trace {
-  const container = parseHeader(bytes, bytes.byteLength);
-  const header = readHeader(container);
-  const tensors = new Tensors(container, bytes);
-  const M = header.modules.length;
-  const T = header.tokens.length;
-  const N = header.experts.length;
-  // Widths that only the tensors tell; a tensor that is there must agree with them.
-  const width = (name: string, axis: number) => container.tensors.get(name)?.shape[axis] ?? 0;
-  const K = width('chosen', 2);
-  const P = width('top_ids', 1);
-
-  const trace: Trace = {
-    text: header.text,
-    tokens: {
-      ids: tensors.required('token_ids', 'I32', [T]),
-      start: tensors.required('token_start', 'I32', [T]),
-      end: tensors.required('token_end', 'I32', [T]),
-      text: header.tokens,
-    },
-    done: T,
-    modules: header.modules,
-    experts: header.experts,
-    k: K,
-    predictions: P,
-    chosen: tensors.required('chosen', 'I16', [M, T, K]),
-    weight: tensors.required('weight', 'F32', [M, T, K]),
-    ...defined({
-      affinity: tensors.optional('affinity', 'F32', [M, T, N]),
-      contribution: tensors.optional('contribution', 'F32', [M, T, K]),
-      logProb: tensors.optional('log_prob', 'F32', [T]),
-      topIds: tensors.optional('top_ids', 'I32', [T, P]),
-      topLogProb: tensors.optional('top_log_prob', 'F32', [T, P]),
-      topTokens: header.topTokens?.flat(),
-    }),
-    strategy: header.strategy,
-    interventions: header.interventions,
-    pool: { ...header.pool, name: header.pool.name ?? header.pool.id },
-    tokenizer: header.tokenizer,
-    versions: header.versions,
-    created: header.created,
-  };
-  check(trace, header);
-  return trace;
-}
-
-function readHeader({ metadata }: SafetensorsHeader): Header {
-  const text = metadata.get(metadataKey);
-  if (text === undefined) throw invalid(`it is a safetensors file without the entry "${metadataKey}"`);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw invalid('its header is not JSON', cause);
-  }
+  const container = new Container(bytes);
   // Before the schema: a newer version may look quite different.
-  const said = z.object({ version: z.number() }).safeParse(json);
-  if (said.success && said.data.version > version) {
+  const said = z.object({ version: z.number() }).safeParse(container.header).data?.version;
+  if (said !== undefined && said > version) {
     throw new GanderError(
       'trace-newer',
-      `This trace has format version ${said.data.version}; this Gander reads up to ${version}.`,
+      `This trace has format version ${said}; this Gander reads up to ${version}.`,
       'Update Gander to open it.',
     );
   }
-  const parsed = headerSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw invalid(`its header is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  return said === 1 ? readVersion1(container) : readVersion2(container);
 }
 
-class Tensors {
-  constructor(
-    private readonly container: SafetensorsHeader,
-    private readonly bytes: Uint8Array,
-  ) {}
-
-  required<D extends DType>(name: string, dtype: D, shape: readonly number[]): ArrayOf<D> {
-    const array = this.optional(name, dtype, shape);
-    if (array === undefined) throw invalid(`the tensor "${name}" is missing`);
-    return array;
-  }
-
-  optional<D extends DType>(name: string, dtype: D, shape: readonly number[]): ArrayOf<D> | undefined {
-    const entry = this.container.tensors.get(name);
-    if (!entry) return undefined;
-    if (entry.dtype !== dtype || entry.shape.join() !== shape.join()) {
-      throw invalid(`"${name}" is ${entry.dtype} [${entry.shape.join(', ')}], not ${dtype} [${shape.join(', ')}]`);
-    }
-    return tensorArray(dtype, this.bytes.subarray(entry.begin, entry.end));
-  }
+function readVersion2(container: Container): Trace {
+  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = container.parse(schema);
+  const read = sequences.map((sequence, i) => readSequence(container, sequence, i));
+  checkSites(sites, read, expertSets);
+  return {
+    source,
+    router,
+    interventions,
+    sequences: read,
+    expertSets,
+    sites,
+    blocks: readBlocks(container, blocks, sites, read, expertSets),
+    created,
+  };
 }
 
-/** What later indexes into something must lie inside it. */
-function check(trace: Trace, header: Header): void {
-  const { start, end } = trace.tokens;
-  const length = trace.text.length;
-  if (!start.every((s, t) => (s === -1 && end[t] === -1) || (s >= 0 && s <= end[t]! && end[t]! <= length))) {
-    throw invalid('a token lies outside the text');
+type Columns<Name extends string> = { [N in Name]?: ColumnArray };
+
+function readColumns<Name extends string>(
+  container: Container,
+  prefix: string,
+  table: Readonly<Record<Name, Column>>,
+  shape: (name: Name) => readonly number[],
+): Columns<Name> {
+  const columns: Columns<Name> = {};
+  for (const name of Object.keys(table) as Name[]) {
+    const { tensor, type } = table[name];
+    const array = container.optional(`${prefix}.${tensor}`, type, shape(name));
+    if (array) columns[name] = array;
   }
-  if (!trace.chosen.every((e) => e >= -1 && e < trace.experts.length)) throw invalid('a chosen expert does not exist');
-  if ((trace.topIds === undefined) !== (trace.topLogProb === undefined)) {
-    throw invalid('of "top_ids" and "top_log_prob" only one is there');
-  }
-  const rows = header.topTokens;
-  if (rows && !(rows.length === header.tokens.length && rows.every((row) => row.length === trace.predictions))) {
-    throw invalid('topTokens does not fit the tokens and predictions');
-  }
+  return columns;
 }
 
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+function readSequence(container: Container, header: Header['sequences'][number], i: number): Sequence {
+  const { role, count, text, tokens: spelled, topTokens } = header;
+  const prefix = `sequence.${i}`;
+  const tokens = {
+    count,
+    ...(readColumns(container, prefix, tokenColumns, () => [count]) as Omit<Tokens, 'count' | 'text'>),
+    ...(spelled && { text: spelled }),
+  };
+  if (spelled && spelled.length !== count)
+    throw invalid(`sequence ${i} has texts for ${spelled.length} tokens of ${count}`);
+  const { start, end } = tokens;
+  if (start === undefined ? end !== undefined : end === undefined || text === undefined)
+    throw invalid(`of the offsets of sequence ${i}, start, end or the text is missing`);
+  if (start && end) checkOffsets(start, end, text!);
+  const predictions = container.width(`${prefix}.${sequenceColumns.topIds.tensor}`, 1);
+  const columns = readColumns(container, prefix, sequenceColumns, (name) =>
+    sequenceShape(name, count, predictions),
+  ) as Omit<SequenceColumns, 'topTokens'>;
+  checkPredictions(columns.topIds, columns.topLogProb, topTokens, count, predictions);
+  return {
+    role,
+    ...defined({ text }),
+    tokens,
+    done: count,
+    predictions,
+    ...columns,
+    ...(topTokens && { topTokens: topTokens.flat() }),
+  };
 }
 
-function invalid(what: string, cause?: unknown): GanderError {
-  return new GanderError(
-    'trace-invalid',
-    `This is not a usable trace: ${what}.`,
-    'Open a file that Gander saved, or route the text anew.',
-    { cause },
-  );
+function sequenceShape(name: keyof typeof sequenceColumns, T: number, predictions: number): readonly number[] {
+  return sequenceColumns[name].width === 'one' ? [T] : [T, predictions];
+}
+
+function checkSites(sites: readonly Site[], sequences: readonly Sequence[], sets: readonly ExpertSet[]): void {
+  for (const { path, sequence, expertSet } of sites)
+    if (!sequences[sequence] || !sets[expertSet])
+      throw invalid(`site ${path} names a sequence or experts that do not exist`);
+}
+
+function readBlocks(
+  container: Container,
+  headers: Header['blocks'],
+  sites: readonly Site[],
+  sequences: readonly Sequence[],
+  sets: readonly ExpertSet[],
+): Block[] {
+  let at = 0;
+  const blocks = headers.map(({ from, to, k }, i): Block => {
+    if (from !== at || to <= from || to > sites.length) throw invalid(`block ${i} does not follow the one before it`);
+    at = to;
+    const shapes = sites.slice(from, to).map(({ sequence, expertSet }) => ({
+      sequence,
+      experts: sets[expertSet]!.experts.length,
+      alwaysOn: sets[expertSet]!.alwaysOn?.length ?? 0,
+    }));
+    const shape = { ...shapes[0]!, k };
+    const { sequence, experts, alwaysOn } = shape;
+    if (!shapes.every((s) => s.sequence === sequence && s.experts === experts && s.alwaysOn === alwaysOn))
+      throw invalid(`the sites of block ${i} are not alike`);
+    const T = sequences[sequence]!.tokens.count;
+    const columns = readColumns(container, `block.${i}`, blockColumns, (name) => [
+      to - from,
+      T,
+      blockWidth(shape, name),
+    ]);
+    if (!columns.chosen) throw invalid(`the tensor "block.${i}.chosen" is missing`);
+    checkChosen(columns.chosen as Int16Array, experts);
+    return { from, to, ...shape, ...(columns as unknown as BlockColumns) };
+  });
+  if (at !== sites.length) throw invalid(`sites from ${at} on are in no block`);
+  return blocks;
 }

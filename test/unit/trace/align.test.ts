@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { random } from '../../../src/statistics/random.js';
 import { align, alignTraces, commonSubsequence } from '../../../src/trace/align.js';
-import { random } from '../../../src/trace/bootstrap.js';
-import { fabricate } from './fabricate.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { fabricate, fabricateIds, textOf, withText } from './fabricate.js';
+
+const tokenizedBy = (trace: Trace, tokenizer?: string): Trace => {
+  const { tokenizer: _, ...source } = trace.source;
+  return { ...trace, source: { ...source, ...(tokenizer !== undefined && { tokenizer }) } };
+};
 
 /** Textbook dynamic programming: the length that no common subsequence can beat. */
 function longest(a: Int32Array, b: Int32Array): number {
@@ -69,8 +75,37 @@ describe('token alignment', () => {
 
   it('goes by text where the tokenizers differ, and by routed tokens only', () => {
     const a = fabricate({ tokens: ['x', 'y', 'z'] });
-    const b = { ...fabricate({ tokens: ['y', 'z', 'w'] }), tokenizer: { hash: 'other' } };
+    const b = tokenizedBy(fabricate({ tokens: ['y', 'z', 'w'] }), 'other');
     expect([...alignTraces(a, b).same]).toEqual([0, 1, 1, 0]);
-    expect([...alignTraces({ ...a, done: 2 }, b).a]).toEqual([0, 1, -1, -1]);
+    expect([...alignTraces(withText(a, { done: 2 }), b).a]).toEqual([0, 1, -1, -1]);
+  });
+
+  it('goes by text where it is not known that the tokenizers are the same', () => {
+    // The same ids, other texts.
+    const a = fabricate({ tokens: ['x', 'y', 'z'] });
+    const b = fabricate({ tokens: ['p', 'y', 'q'] });
+    expect([...alignTraces(a, b).same]).toEqual([1, 1, 1]);
+    expect([...alignTraces(tokenizedBy(a), b).same]).toEqual([0, 1, 0]);
+  });
+
+  it('goes by ids where there is no text, unless the tokenizers are known to differ', () => {
+    const [a, b] = [fabricateIds({ seed: 1 }), fabricateIds({ seed: 2 })];
+    expect([...alignTraces(a, b, 1).same]).toEqual([1, 1, 1, 1]);
+    const differ = alignTraces(tokenizedBy(a, 'one'), tokenizedBy(b, 'other'));
+    expect([...differ.same]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect([...differ.b]).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('goes by what stands in the text where no token is spelled', () => {
+    const unspelled = (tokens: string[]) => {
+      const trace = fabricate({ tokens });
+      const { text: _, ids: __, ...rest } = textOf(trace).tokens;
+      return withText(trace, { tokens: rest });
+    };
+    expect([...alignTraces(unspelled(['a', 'b']), unspelled(['b', 'c'])).same]).toEqual([0, 1, 0]);
+  });
+
+  it('has no tokens in common with a sequence that is not there', () => {
+    expect([...alignTraces(fabricateIds(), fabricate(), 1).same]).toEqual([0, 0, 0, 0]);
   });
 });

@@ -1,17 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { affinitiesAt, layersOf, textTokens } from '../../../src/trace/access.js';
+import { layersOf, rowsAt, textTokens } from '../../../src/trace/access.js';
 import {
   certainty,
-  certaintyAt,
+  certaintyAt as certaintyOfRows,
   certaintyByToken,
-  distribution,
+  distribution as distributionOfRows,
   entropyByLayer,
   softmax,
 } from '../../../src/trace/distribution.js';
-import { biasAt, forcedAt, selectionScores } from '../../../src/trace/selection.js';
-import type { Intervention } from '../../../src/trace/trace.js';
-import { fabricate } from './fabricate.js';
+import { forcedAt as forcedInRows, selectionScores as scoresOfRows } from '../../../src/trace/selection.js';
+import type { Intervention, Trace } from '../../../src/trace/trace.js';
+import { whatIfAt } from '../../../src/trace/whatIf.js';
+import { blockOf, fabricate, textOf, without, withBlock } from './fabricate.js';
+
+const softly = (scores: Float32Array, k?: number) => certainty(scores, k, 'softmax', scores);
+const certaintyAt = (trace: Trace, s: number, t: number) => certaintyOfRows(trace, rowsAt(trace, s), t);
+const distribution = (trace: Trace, s: number, t: number) => distributionOfRows(trace, rowsAt(trace, s), t);
+const selectionScores = (trace: Trace, s: number, t: number) => scoresOfRows(rowsAt(trace, s), t);
+const forcedAt = (trace: Trace, s: number, t: number) => forcedInRows(rowsAt(trace, s), t);
+const rawScores = (trace: Trace, s: number, t: number) => {
+  const { score, experts } = rowsAt(trace, s);
+  return score!.subarray(t * experts, (t + 1) * experts);
+};
 
 /** By the definition, slowly. */
 function naive(scores: readonly number[], k: number) {
@@ -34,7 +45,7 @@ describe('how decided the router was', () => {
     );
     fc.assert(
       fc.property(fc.array(score, { maxLength: 12 }), fc.integer({ min: 1, max: 4 }), (scores, k) => {
-        const got = certainty(Float32Array.from(scores), k);
+        const got = softly(Float32Array.from(scores), k);
         const want = naive(scores, k);
         for (const key of ['entropy', 'margin', 'mass'] as const) {
           expect(Number.isNaN(got[key])).toBe(Number.isNaN(want[key]));
@@ -46,13 +57,13 @@ describe('how decided the router was', () => {
   });
 
   it('is even for equal scores and sure for one', () => {
-    expect(certainty(Float32Array.of(2, 2, 2, 2), 2)).toEqual({
+    expect(softly(Float32Array.of(2, 2, 2, 2), 2)).toEqual({
       entropy: expect.closeTo(1) as number,
       margin: 0,
       mass: 0.5,
     });
-    expect(certainty(Float32Array.of(NaN, 3), 2)).toEqual({ entropy: 0, margin: NaN, mass: 1 });
-    expect(certainty(Float32Array.of(NaN, -Infinity), 2)).toEqual({ entropy: NaN, margin: NaN, mass: NaN });
+    expect(softly(Float32Array.of(NaN, 3), 2)).toEqual({ entropy: 0, margin: NaN, mass: 1 });
+    expect(softly(Float32Array.of(NaN, -Infinity), 2)).toEqual({ entropy: NaN, margin: NaN, mass: NaN });
   });
 
   it('survives scores that overflow exp', () => {
@@ -60,12 +71,45 @@ describe('how decided the router was', () => {
     expect([...softmax(Float32Array.of(NaN, -Infinity))]).toEqual([0, 0]);
   });
 
-  it('has no margin under fixed weights, nor anything without affinities', () => {
-    const fixed = fabricate({ strategy: { name: 'merged' } });
+  it('has no margin under fixed weights, nor anything without scores', () => {
+    const fixed = fabricate({ router: { name: 'merged', scoring: 'softmax' } });
     expect(certaintyAt(fixed, 0, 1).margin).toBeNaN();
     expect(certaintyAt(fixed, 0, 1).entropy).toBeGreaterThan(0);
     expect(certaintyAt(fabricate({ bare: true }), 0, 1).entropy).toBeNaN();
     expect(distribution(fabricate({ bare: true }), 0, 1)).toBeUndefined();
+  });
+
+  it('knows entropy and mass only where it is known how scores become a distribution', () => {
+    const trace = fabricate({ router: { name: 'unknown', k: 2 } });
+    expect(certaintyAt(trace, 0, 1)).toEqual({
+      entropy: NaN,
+      margin: certaintyAt(fabricate(), 0, 1).margin,
+      mass: NaN,
+    });
+    expect(distribution(trace, 0, 1)).toBeUndefined();
+    const sigmoid = fabricate({ router: { name: 'deepseek-v3', k: 2, scoring: 'sigmoid' } });
+    const p = Array.from(rawScores(sigmoid, 0, 1), (a) => 1 / (1 + Math.exp(-a)));
+    const sum = p.reduce((a, b) => a + b);
+    const h = -p.reduce((total, x) => total + (x / sum) * Math.log(x / sum), 0);
+    expect([...distribution(sigmoid, 0, 1)!]).toEqual(p.map((x) => expect.closeTo(x / sum) as number));
+    expect(certaintyAt(sigmoid, 0, 1).entropy).toBeCloseTo(h / Math.log(5));
+    const best = [...p].sort((a, b) => b - a).slice(0, 2);
+    expect(certaintyAt(sigmoid, 0, 1).mass).toBeCloseTo((best[0]! + best[1]!) / sum);
+  });
+
+  it('goes by what was compared for the margin and by the scores for the rest, where these differ', () => {
+    const trace = fabricate({ layers: 1, kinds: ['q'], experts: 4, tokens: ['a'] });
+    blockOf(trace).score!.set([1, 2, 3, 0]);
+    // The third is outside the chosen group.
+    const own = withBlock(trace, { selection: Float32Array.of(5, 2, -Infinity, 1) });
+    const p = [1, 2, 0].map((a) => Math.exp(a) / (Math.exp(1) + Math.exp(2) + Math.exp(0)));
+    const { entropy, margin, mass } = certaintyAt(own, 0, 0);
+    expect(margin).toBe(1);
+    expect(mass).toBeCloseTo(p[0]! + p[1]!);
+    expect(entropy).toBeCloseTo(-p.reduce((h, x) => h + x * Math.log(x), 0) / Math.log(3));
+    expect([...distribution(own, 0, 0)!]).toEqual([p[0], p[1], 0, p[2]].map((x) => expect.closeTo(x!) as number));
+    expect(certaintyAt(without(own, 'score'), 0, 0)).toEqual({ entropy: NaN, margin: 1, mass: NaN });
+    expect(distribution(without(own, 'score'), 0, 0)).toBeUndefined();
   });
 
   it('is averaged over modules and tokens, special and coming tokens left out', () => {
@@ -77,25 +121,25 @@ describe('how decided the router was', () => {
     expect(byToken.entropy[3]).toBeNaN();
     const layer1 = [2, 3].flatMap((m) => [1, 2].map((t) => certaintyAt(trace, m, t).entropy));
     expect(entropyByLayer(trace)[1]).toBeCloseTo(layer1.reduce((a, b) => a + b) / 4);
-    expect(layersOf(trace)).toEqual([0, 1]);
-    expect([...textTokens(trace)]).toEqual([1, 2]);
+    expect(layersOf(trace)).toEqual([{ layer: 0 }, { layer: 1 }]);
+    expect([...textTokens(textOf(trace))]).toEqual([1, 2]);
   });
 });
 
 describe('what the router saw under interventions', () => {
   const experts = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
-  const module = { path: 'model.layers.3.q', layer: 3, kind: 'q' };
+  const site = { path: 'model.layers.3.q', layer: 3, kind: 'q', sequence: 0, expertSet: 0 };
   const everywhere = {};
   const bias = (interventions: Intervention[], t = 0) => {
-    const { bias, forced } = biasAt(interventions, experts, module, t);
+    const { bias, forced } = whatIfAt(interventions, experts, site)?.at(t) ?? { bias: [0, 0, 0], forced: -1 };
     return [...bias, forced];
   };
 
   it('is the raw score where nothing intervenes, without a copy', () => {
     const trace = fabricate();
-    expect(selectionScores(trace, 3, 2)!.buffer).toBe(trace.affinity!.buffer);
+    expect(selectionScores(trace, 3, 2)!.buffer).toBe(blockOf(trace).score!.buffer);
     const elsewhere = fabricate({ interventions: [{ action: 'knock-out', expert: 'expert-0', scope: { layer: 1 } }] });
-    expect(selectionScores(elsewhere, 0, 2)).toEqual(affinitiesAt(elsewhere, 0, 2));
+    expect(selectionScores(elsewhere, 0, 2)).toEqual(rawScores(elsewhere, 0, 2));
   });
 
   it('takes out the one knocked out and adds a tilt', () => {
@@ -104,12 +148,12 @@ describe('what the router saw under interventions', () => {
       { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
     ];
     const trace = fabricate({ interventions });
-    const raw = affinitiesAt(trace, 0, 2)!;
+    const raw = rawScores(trace, 0, 2)!;
     const scores = selectionScores(trace, 0, 2)!;
     expect(scores[0]).toBe(-Infinity);
     expect(scores[1]).toBeCloseTo(raw[1]! + 0.5);
     expect(scores[2]).toBe(raw[2]);
-    expect(selectionScores(trace, 0, 1)![1]).toBe(affinitiesAt(trace, 0, 1)![1]);
+    expect(selectionScores(trace, 0, 1)![1]).toBe(rawScores(trace, 0, 1)![1]);
     expect(distribution(trace, 0, 2)![0]).toBe(0);
   });
 
@@ -128,11 +172,28 @@ describe('what the router saw under interventions', () => {
 
   it('holds only in its scope, and ignores experts that are not there', () => {
     const at = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
-    expect(bias(at({ layer: 3, kind: 'q', module: module.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
-    for (const scope of [{ layer: 2 }, { kind: 'k' }, { module: 'x' }, { token: 4 }]) {
+    expect(bias(at({ layer: 3, kind: 'q', module: site.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
+    expect(bias(at({ token: 5, sequence: 0 }), 5)).toEqual([0, 1, 0, -1]);
+    for (const scope of [
+      { layer: 2 },
+      { kind: 'k' },
+      { module: 'x' },
+      { token: 4 },
+      { stack: 'decoder' },
+      { sequence: 1 },
+      { token: 5, sequence: 1 },
+    ]) {
       expect(bias(at(scope), 5)).toEqual([0, 0, 0, -1]);
     }
     expect(bias([{ action: 'force', expert: 'nobody', scope: everywhere }])).toEqual([0, 0, 0, -1]);
+  });
+
+  it('counts a token in the first sequence, where none is named', () => {
+    const other = { ...site, sequence: 1 };
+    const tilt = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
+    expect(whatIfAt(tilt({ token: 5 }), experts, other)).toBeUndefined();
+    expect(whatIfAt(tilt({ token: 5, sequence: 1 }), experts, other)!.at(5).bias[1]).toBe(1);
+    expect(whatIfAt(tilt({}), experts, other)!.byToken).toBe(false);
   });
 
   it('leaves a forced cell without a margin', () => {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
 import { chanceJaccard, layerOverlap } from '../../../src/trace/overlap.js';
-import { fabricate, without } from './fabricate.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
+
+const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(trace, { kind }));
 
 const identity = Int16Array.of(0, 1, 2);
 
@@ -13,7 +16,7 @@ describe('the difference of two runs', () => {
     expect(d.all.divergence).toBeCloseTo(0);
     expect(d.all.chanceSaturation).toBeCloseTo(2 / 5);
     expect(d.flips.every((f) => f === 0)).toBe(true);
-    expect([...d.usage].every((x) => x === 0)).toBe(true);
+    expect([...d.usage!.change].every((x) => x === 0)).toBe(true);
     expect([...d.predictions].every((x) => Math.abs(x) < 1e-6)).toBe(true);
     expect(d.logProb[0]).toBeNaN();
     expect(d.logProb[5]).toBe(0);
@@ -30,9 +33,9 @@ describe('the difference of two runs', () => {
   it('counts flipped choices over the tokens that both have', () => {
     const a = fabricate({ layers: 1, kinds: ['q'], tokens: ['a', 'b', 'c'] });
     const b = fabricate({ layers: 1, kinds: ['q'], tokens: ['b', 'x', 'c'] });
-    a.chosen.set([0, 1, 0, 1, 2, 3]);
-    b.chosen.set([1, 2, 0, 1, 3, 2]);
-    const same = { ...b, tokenizer: { hash: 'other' } }; // aligned by text
+    blockOf(a).chosen.set([0, 1, 0, 1, 2, 3]);
+    blockOf(b).chosen.set([1, 2, 0, 1, 3, 2]);
+    const same = { ...b, source: { ...b.source, tokenizer: 'other' } }; // aligned by text
     const d = difference(a, same);
     expect([...d.alignment.a]).toEqual([0, 1, -1, 2]);
     expect([...d.flips]).toEqual([-1, 1, -1, 0]);
@@ -40,27 +43,40 @@ describe('the difference of two runs', () => {
     expect(d.all.jaccard).toBeCloseTo((1 / 3 + 1) / 2);
   });
 
-  it('matches experts by id and modules by path', () => {
+  it('matches experts by id and sites by path', () => {
     const a = fabricate({ experts: 3, kinds: ['q', 'k'] });
     const reversed = {
-      ...a,
-      experts: [...a.experts].reverse(),
-      chosen: a.chosen.map((e) => 2 - e),
-      modules: a.modules,
-    };
-    const b = without(reversed, 'affinity');
+      ...withBlock(a, { chosen: blockOf(a).chosen.map((e) => 2 - e) }),
+      expertSets: [{ scope: 'pool', experts: [...a.expertSets[0]!.experts].reverse() }],
+    } as const;
+    const b = without(reversed, 'score');
     expect(difference(a, b).all).toMatchObject({ saturation: 1, flipped: 0, divergence: NaN });
     const fewer = fabricate({ experts: 3, kinds: ['q'] });
-    expect(difference(a, fewer).modules.map((m) => m.module.kind)).toEqual(['q', 'q']);
-    expect(difference(a, b, { layer: 1, kind: 'k' }).modules.length).toBe(1);
-    expect(difference(a, b, { layer: 1 }).layers).toEqual([1]);
+    expect(difference(a, fewer).sites.map((s) => s.site.kind)).toEqual(['q', 'q']);
+    expect(difference(a, b, { layer: 1, kind: 'k' }).sites.length).toBe(1);
+    expect(difference(a, b, { layer: 1 }).layers).toEqual([{ layer: 1 }]);
   });
 
   it('of a base run, where nothing is chosen, has no overlap to speak of', () => {
     const a = fabricate();
-    const base = { ...a, chosen: a.chosen.map(() => -1) };
+    const base = withBlock(a, { chosen: blockOf(a).chosen.map(() => -1) });
     expect(difference(a, base).all).toMatchObject({ saturation: 0, flipped: 1 });
     expect(difference(base, base).all).toMatchObject({ saturation: NaN, flipped: 0 });
+  });
+
+  it("is site by site where experts are each layer's own, and says nothing of usage over layers", () => {
+    const [a, b] = [fabricateIds({ seed: 1 }), fabricateIds({ seed: 2 })];
+    const same = difference(a, a, { sequence: 1 });
+    // Of four tokens the last went through no router.
+    expect(same.all).toMatchObject({ saturation: 1, flipped: 0, cells: 4 * 3 });
+    expect(same.all.divergence).toBeNaN();
+    expect(same.usage).toBeUndefined();
+    expect([...same.flips].filter((f) => f === -1)).toHaveLength(4);
+    const input = difference(a, b);
+    expect(input.sites.map(({ site }) => site.stack)).toEqual(Array(4).fill('encoder'));
+    expect(input.all.chanceSaturation).toBeCloseTo(8 / 256);
+    expect(input.layers).toEqual([2, 3, 4, 5].map((layer) => ({ stack: 'encoder', layer })));
+    expect(difference(a, b, { layer: 2 }).usage!.change.reduce((sum, x) => sum + x, 0)).toBeCloseTo(0);
   });
 
   it('of empty runs is empty', () => {
@@ -89,9 +105,9 @@ describe('divergences', () => {
     const top = (values: number[], P: number) => {
       const ids = [...values.keys()].sort((a, b) => values[b]! - values[a]!).slice(0, P);
       const trace = fabricate({ tokens: ['a'], predictions: P });
-      trace.topIds!.set(ids);
-      trace.topLogProb!.set(ids.map((i) => Math.log(values[i]!)));
-      return trace;
+      textOf(trace).topIds!.set(ids);
+      textOf(trace).topLogProb!.set(ids.map((i) => Math.log(values[i]!)));
+      return textOf(trace);
     };
     const bound = (P: number) => predictionDivergence(top(p, P), 0, top(q, P), 0);
     expect(bound(5)).toBeCloseTo(full(p, q), 5);
@@ -99,7 +115,7 @@ describe('divergences', () => {
       expect(bound(P)).toBeGreaterThanOrEqual(0);
       expect(bound(P)).toBeLessThanOrEqual(full(p, q) + 1e-6);
     }
-    expect(predictionDivergence(fabricate({ bare: true }), 0, fabricate(), 0)).toBeNaN();
+    expect(predictionDivergence(textOf(fabricate({ bare: true })), 0, textOf(fabricate()), 0)).toBeNaN();
   });
 });
 
@@ -111,9 +127,9 @@ describe('overlap', () => {
   });
 
   it('of layers is 1 with itself and symmetric', () => {
-    const m = layerOverlap(fabricate({ layers: 3 }));
+    const m = overlapOf(fabricate({ layers: 3 }));
     expect([m[0], m[4], m[8]]).toEqual([1, 1, 1]);
     expect(m[1]).toBe(m[3]);
-    expect(layerOverlap(fabricate({ layers: 2, kinds: ['q', 'k'] }), 'q').length).toBe(4);
+    expect(overlapOf(fabricate({ layers: 2, kinds: ['q', 'k'] }), 'q').length).toBe(4);
   });
 });

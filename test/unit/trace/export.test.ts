@@ -4,7 +4,7 @@ import { traceHtml } from '../../../src/trace/html.js';
 import { plain, visible } from '../../../src/trace/label.js';
 import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/markdown.js';
 import { summarise } from '../../../src/trace/summary.js';
-import { fabricate } from './fabricate.js';
+import { blockOf, fabricate, fabricateIds, textOf, withText } from './fabricate.js';
 
 /** RFC 4180, strictly. */
 function parseCsv(csv: string): string[][] {
@@ -43,7 +43,7 @@ const nasty = [
 ];
 
 describe('CSV', () => {
-  it('has a row for each token, module and choice', () => {
+  it('has a row for each token, site and choice', () => {
     const trace = fabricate({ tokens: ['<|s|>', 'a', 'b'], layers: 1, kinds: ['q', 'o'] });
     const rows = parseCsv(toCsv(trace));
     expect(rows.length).toBe(1 + 3 * 2 * 2);
@@ -57,7 +57,7 @@ describe('CSV', () => {
       kind: 'o',
       rank: '2',
     });
-    expect(Number(record['weight'])).toBeCloseTo(trace.weight.at(-1)!, 6);
+    expect(Number(record['weight'])).toBeCloseTo(blockOf(trace).weight!.at(-1)!, 6);
     expect(rows[1]![rows[0]!.indexOf('log_prob')]).toBe('');
     expect(rows[1]![rows[0]!.indexOf('special')]).toBe('1');
     expect(parseCsv(toCsv(trace, { kind: 'o' })).length).toBe(1 + 3 * 2);
@@ -74,10 +74,50 @@ describe('CSV', () => {
   });
 
   it('has one row for a cell without a choice', () => {
-    const trace = fabricate({ tokens: ['a', 'b'], layers: 1, kinds: ['q'], strategy: { name: 'base' } });
-    trace.chosen.fill(-1);
+    const trace = fabricate({ tokens: ['a', 'b'], layers: 1, kinds: ['q'], router: { name: 'base' } });
+    blockOf(trace).chosen.fill(-1);
     expect(parseCsv(toCsv(trace)).length).toBe(3);
     expect(parseCsv(toCsv(fabricate({ tokens: [] }))).length).toBe(1);
+  });
+});
+
+describe('what a source gives that knows ids only', () => {
+  const trace = fabricateIds();
+  const head = parseCsv(toCsv(trace))[0]!;
+
+  it('is a row for each choice of each sequence, with empty cells for what it does not know', () => {
+    const rows = parseCsv(toCsv(trace))
+      .slice(1)
+      .map((row) => Object.fromEntries(head.map((name, i) => [name, row[i]!])));
+    // Of the output's four tokens the last has a row for each site, and no expert.
+    expect(rows.length).toBe(4 * (6 * 8 + 3 * 8 + 1));
+    expect(rows[0]).toMatchObject({ token: '0', id: '100', text: '#100', start: '', log_prob: '', sequence: 'input' });
+    expect(rows[0]).toMatchObject({ stack: 'encoder', layer: '2', affinity: '', weight: '', entropy: '' });
+    expect(rows.at(-1)).toMatchObject({ token: '3', sequence: 'output', stack: 'decoder', rank: '', expert: '' });
+    expect(parseCsv(toCsv(trace, { sequence: 1, layer: 3 })).length).toBe(1 + 3 * 8 + 1);
+  });
+
+  it('is summed up layer by layer, never over layers', () => {
+    const s = summarise(trace, { sequence: 1 });
+    expect(s.shared).toBeUndefined();
+    expect(s.tokens.every((token) => !('experts' in token) && Number.isNaN(token.entropy))).toBe(true);
+    expect(s.layers.map(({ stack, layer }) => `${stack} ${layer}`)).toEqual([2, 3, 4, 5].map((l) => `decoder ${l}`));
+    expect(s.layers[0]!.load!.dead.length).toBeGreaterThan(256 - 3 * 8 - 1);
+    expect(s.absent).toEqual(['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions']);
+    // One layer's experts may be counted.
+    expect(summarise(trace, { sequence: 1, layer: 3 }).shared).toMatchObject({ choices: 3 * 8, measure: 'choice' });
+  });
+
+  it('is said in Markdown and HTML as far as it goes, and what is absent is said to be', () => {
+    for (const text of [traceMarkdown(trace), traceHtml(trace)]) {
+      expect(text).toContain('Each layer has experts of its own');
+      expect(text).toContain('weights, scores, contributions');
+      expect(text).not.toContain('leading experts');
+      expect(text).not.toMatch(/NaN|undefined|0\.0 %/);
+    }
+    expect(tokenMarkdown(trace, 1, 1)).toContain('| decoder 3 | Decoder 3 expert');
+    expect(tokenMarkdown(trace, 3, 1)).toContain('| decoder 3 | – |');
+    expect(tokenMarkdown(trace, 1, 1)).not.toContain('share of');
   });
 });
 
@@ -132,9 +172,9 @@ describe('HTML', () => {
   it('shows all of the text once, shared characters and gaps included', () => {
     const trace = fabricate({ tokens: ['a', 'b', '😀', 'c'], layers: 1 });
     // Two tokens for the emoji's bytes, and a character that no token covers.
-    trace.tokens.start.set([0, 2, 2, 4]);
-    trace.tokens.end.set([1, 4, 4, 5]);
-    const gap = { ...trace, text: 'a <c' + '>' };
+    textOf(trace).tokens.start!.set([0, 2, 2, 4]);
+    textOf(trace).tokens.end!.set([1, 4, 4, 5]);
+    const gap = withText(trace, { text: 'a <c' + '>' });
     const paragraph = /<p class="text">(.*?)<\/p>/s.exec(traceHtml(gap))![1]!;
     expect(paragraph.replace(/<[^>]*>/g, '')).toBe('a &#60;c&#62;');
   });
@@ -145,14 +185,18 @@ describe('the summary', () => {
     const s = summarise(fabricate());
     expect(s.tokens.length).toBe(16);
     expect(s.textTokens).toBe(15);
-    expect(s.choices).toBe(15 * 14 * 2);
-    expect(s.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1);
+    expect(s.shared!.choices).toBe(15 * 14 * 2);
+    expect(s.shared!.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1);
     expect(s.smallSample).toBe(true);
-    expect(s.tokens[1]!.experts[0]!.share).toBeGreaterThan(0.2);
+    expect(s.tokens[1]!.experts![0]!.share).toBeGreaterThan(0.2);
   });
 
   it('of nothing is empty', () => {
-    expect(summarise(fabricate({ tokens: [] }))).toMatchObject({ textTokens: 0, choices: 0, meanLogProb: NaN });
+    expect(summarise(fabricate({ tokens: [] }))).toMatchObject({
+      textTokens: 0,
+      shared: { choices: 0 },
+      meanLogProb: NaN,
+    });
     expect(summarise(fabricate({ bare: true })).tokens[2]!.entropy).toBeNaN();
   });
 });

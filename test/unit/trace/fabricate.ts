@@ -1,6 +1,10 @@
-/** Fabricated traces: seeded, and true to the rules of routing.md (k largest affinities, softmax over them). */
-import { random } from '../../../src/trace/bootstrap.js';
-import { kinds, type Intervention, type Strategy, type Trace } from '../../../src/trace/trace.js';
+/** Fabricated traces: seeded, and true to the rules of routing.md (k largest scores, softmax over them). */
+import { random } from '../../../src/statistics/random.js';
+import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/access.js';
+import { blank, blockColumns } from '../../../src/trace/columns.js';
+import type { Block, ExpertSet, Intervention, Router, Sequence, Site, Trace } from '../../../src/trace/trace.js';
+
+export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 
 export interface Recipe {
   readonly seed?: number;
@@ -13,42 +17,51 @@ export interface Recipe {
   readonly tokens?: readonly string[];
   readonly done?: number;
   readonly interventions?: readonly Intervention[];
-  readonly strategy?: Strategy;
+  readonly router?: Router;
   /** Without what a source need not give. */
   readonly bare?: boolean;
 }
 
 const words = ['def', ' add', '(', 'a', ',', ' b', ')', ':', '\n', '    ', 'return', ' a', ' +', ' b', '\n'];
 
+/** One text through a pool of experts, the same at every site. */
 export function fabricate(recipe: Recipe = {}): Trace {
   const { seed = 7, layers = 2, experts: N = 5, k = 2, predictions: P = 3, interventions = [] } = recipe;
   const texts = recipe.tokens ?? ['<|start|>', ...words];
   const T = texts.length;
   const done = recipe.done ?? T;
   const next = random(seed);
-  const modules = Array.from({ length: layers }, (_, layer) =>
-    (recipe.kinds ?? kinds).map((kind) => ({ path: `model.layers.${layer}.${kind}`, layer, kind })),
+  const sites = Array.from({ length: layers }, (_, layer) =>
+    (recipe.kinds ?? kinds).map((kind): Site => ({
+      path: `model.layers.${layer}.${kind}`,
+      layer,
+      kind,
+      sequence: 0,
+      expertSet: 0,
+    })),
   ).flat();
-  const M = modules.length;
-  const chosen = new Int16Array(M * T * k).fill(-1);
-  const weight = new Float32Array(M * T * k);
-  const contribution = new Float32Array(M * T * k);
-  const affinity = new Float32Array(M * T * N).fill(NaN);
-  for (let m = 0; m < M; m++) {
+  const S = sites.length;
+  const chosen = blank(blockColumns.chosen, S * T * k);
+  const weight = blank(blockColumns.weight, S * T * k);
+  const contribution = blank(blockColumns.contribution, S * T * k);
+  const score = blank(blockColumns.score, S * T * N);
+  for (let s = 0; s < S; s++) {
     for (let t = 0; t < done; t++) {
-      const scores = affinity.subarray((m * T + t) * N, (m * T + t + 1) * N);
+      const scores = score.subarray((s * T + t) * N, (s * T + t + 1) * N);
       scores.forEach((_, e) => (scores[e] = next() * 4 - 2));
       const best = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, k);
       const z = best.reduce((sum, e) => sum + Math.exp(scores[e]!), 0);
+      const at = (s * T + t) * k;
+      weight.fill(0, at, at + k);
+      contribution.fill(0, at, at + k);
       best.forEach((e, rank) => {
-        const at = (m * T + t) * k + rank;
-        chosen[at] = e;
-        weight[at] = Math.exp(scores[e]!) / z;
-        contribution[at] = next() * 0.2;
+        chosen[at + rank] = e;
+        weight[at + rank] = Math.exp(scores[e]!) / z;
+        contribution[at + rank] = next() * 0.2;
       });
     }
   }
-  const special = texts.map((text) => /^<\|.*\|>$/.test(text));
+  const special = Uint8Array.from(texts, (text) => (/^<\|.*\|>$/.test(text) ? 1 : 0));
   const start = new Int32Array(T).fill(-1);
   const end = new Int32Array(T).fill(-1);
   let text = '';
@@ -60,34 +73,141 @@ export function fabricate(recipe: Recipe = {}): Trace {
   });
   const vocabulary = [...new Set(texts)];
   const known = (values: Float32Array) => values.map((x, i) => (i < done ? x : NaN));
-  return {
+  const sequence: Sequence = {
+    role: 'text',
     text,
-    tokens: { ids: Int32Array.from(texts, (token) => vocabulary.indexOf(token)), start, end, text: texts },
+    tokens: {
+      count: T,
+      ids: Int32Array.from(texts, (token) => vocabulary.indexOf(token)),
+      start,
+      end,
+      special,
+      text: texts,
+    },
     done,
-    modules,
-    experts: Array.from({ length: N }, (_, e) => ({ id: `expert-${e}`, name: `Expert ${e}` })),
-    k,
     predictions: recipe.bare ? 0 : P,
-    chosen,
-    weight,
     ...(!recipe.bare && {
-      affinity,
-      contribution,
       logProb: known(Float32Array.from({ length: T }, (_, t) => (t === 0 ? NaN : -5 * next()))),
       topIds: Int32Array.from({ length: T * P }, (_, i) => i % P),
       topLogProb: Float32Array.from({ length: T * P }, (_, i) => Math.log([0.5, 0.25, 0.125][i % P] ?? 0.01)),
       topTokens: Array.from({ length: T * P }, (_, i) => `p${i % P}`),
     }),
-    strategy: recipe.strategy ?? { name: 'phatgoose', k },
+  };
+  const block: Block = {
+    from: 0,
+    to: S,
+    sequence: 0,
+    experts: N,
+    k,
+    alwaysOn: 0,
+    chosen,
+    weight,
+    ...(!recipe.bare && { score, contribution }),
+  };
+  return {
+    source: {
+      kind: 'pool',
+      id: 'fabricated',
+      name: 'Fabricated',
+      hash: 'pool-hash',
+      tokenizer: 'tokenizer-hash',
+      versions: { gander: '0.1.0' },
+    },
+    router: recipe.router ?? { name: 'phatgoose', k, scoring: 'softmax' },
     interventions,
-    pool: { id: 'fabricated', name: 'Fabricated', hash: 'pool-hash' },
-    tokenizer: { hash: 'tokenizer-hash' },
-    versions: { gander: '0.1.0' },
+    sequences: [sequence],
+    expertSets: [{ scope: 'pool', experts: expertsOf(N, 'expert') }],
+    sites,
+    blocks: S > 0 ? [block] : [],
     created: '2026-01-01T00:00:00Z',
   };
 }
 
+const expertsOf = (count: number, of: string) =>
+  Array.from({ length: count }, (_, e) => ({ id: `${of}-${e}`, name: `${of[0]!.toUpperCase()}${of.slice(1)} ${e}` }));
+
+/**
+ * What a source says that gives ids only: two sequences, layers whose experts are strangers to each other's, of 256 the
+ * best 8, one always on; the first two layers of each stack are dense. No text, no offsets, no weights, no scores; one
+ * row of the output is missing.
+ */
+export function fabricateIds(recipe: { readonly seed?: number; readonly layers?: number } = {}): Trace {
+  const { seed = 3, layers = 4 } = recipe;
+  const [N, k, dense] = [256, 8, 2];
+  const next = random(seed);
+  const lengths = [6, 4];
+  const sets: ExpertSet[] = [];
+  const sites: Site[] = [];
+  for (const [sequence, stack] of (['encoder', 'decoder'] as const).entries()) {
+    for (let layer = dense; layer < dense + layers; layer++) {
+      sites.push({
+        path: `${stack}.layers.${layer}.mlp.gate`,
+        layer,
+        stack,
+        kind: 'router',
+        sequence,
+        expertSet: sets.length,
+      });
+      sets.push({
+        scope: 'layer',
+        experts: expertsOf(N, `${stack} ${layer} expert`),
+        alwaysOn: expertsOf(1, `${stack} ${layer} shared`),
+      });
+    }
+  }
+  const blockOf = (sequence: number): Block => {
+    const T = lengths[sequence]!;
+    const chosen = blank(blockColumns.chosen, layers * T * k);
+    for (let cell = 0; cell < layers * T; cell++) {
+      const drawn = new Set<number>();
+      while (drawn.size < k) drawn.add(Math.floor(next() * N));
+      chosen.set([...drawn], cell * k);
+    }
+    // The last token of the output went through no router.
+    if (sequence === 1) for (let s = 0; s < layers; s++) chosen.fill(-1, (s * T + T - 1) * k, (s + 1) * T * k);
+    return { from: sequence * layers, to: (sequence + 1) * layers, sequence, experts: N, k, alwaysOn: 1, chosen };
+  };
+  const sequenceOf = (role: 'input' | 'output', i: number): Sequence => ({
+    role,
+    tokens: { count: lengths[i]!, ids: Int32Array.from({ length: lengths[i]! }, (_, t) => 100 * (i + 1) + t) },
+    done: lengths[i]!,
+    predictions: 0,
+  });
+  return {
+    source: { kind: 'server', name: 'A server', versions: {} },
+    router: { name: 'unknown' },
+    interventions: [],
+    sequences: [sequenceOf('input', 0), sequenceOf('output', 1)],
+    expertSets: sets,
+    sites,
+    blocks: [blockOf(0), blockOf(1)],
+    created: '2026-01-01T00:00:00Z',
+  };
+}
+
+/** Sites of a trace whose experts are the same, as a test knows. */
+export function sharedOf(trace: Trace, filter: SiteFilter = {}): SharedSites {
+  const sites = sharedSites(trace, filter);
+  if (!sites) throw new Error('these sites share no experts');
+  return sites;
+}
+
+/** The first block's columns and the first sequence's, for a test to look at and to change. */
+export const blockOf = (trace: Trace) => trace.blocks[0]!;
+export const textOf = (trace: Trace) => trace.sequences[0]!;
+
+/** The trace with something else of its first sequence, or of its first block. */
+export function withText(trace: Trace, change: Partial<Sequence>): Trace {
+  return { ...trace, sequences: [{ ...textOf(trace), ...change }, ...trace.sequences.slice(1)] };
+}
+
+export function withBlock(trace: Trace, change: Partial<Block>): Trace {
+  return { ...trace, blocks: [{ ...blockOf(trace), ...change }, ...trace.blocks.slice(1)] };
+}
+
 /** The trace as a source would give it that does not know this. */
-export function without(trace: Trace, key: 'affinity' | 'contribution' | 'logProb' | 'topLogProb'): Trace {
-  return Object.fromEntries(Object.entries(trace).filter(([name]) => name !== key)) as unknown as Trace;
+export function without(trace: Trace, key: 'weight' | 'score' | 'contribution' | 'logProb' | 'topLogProb'): Trace {
+  const rest = <H extends object>(holder: H) =>
+    Object.fromEntries(Object.entries(holder).filter(([name]) => name !== key)) as H;
+  return { ...trace, sequences: trace.sequences.map(rest), blocks: trace.blocks.map(rest) };
 }

@@ -1,11 +1,13 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GanderError } from '../../../src/shared/errors.js';
 import { encodeSafetensors, parseHeader } from '../../../src/shared/safetensors.js';
+import { sharedSites } from '../../../src/trace/access.js';
 import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
 import { finished } from '../../../src/trace/finished.js';
-import type { Trace } from '../../../src/trace/trace.js';
-import { fabricate } from './fabricate.js';
+import type { Router, Trace } from '../../../src/trace/trace.js';
+import { blockOf, fabricate, fabricateIds, textOf } from './fabricate.js';
 
 function codeOf(act: () => unknown): string {
   try {
@@ -17,15 +19,20 @@ function codeOf(act: () => unknown): string {
   return 'nothing thrown';
 }
 
-/** The trace's header changed, its tensors kept. */
-function withHeader(trace: Trace, change: (header: Record<string, unknown>) => void): Uint8Array {
-  const bytes = encodeTrace(trace);
+type Header = Record<string, unknown>;
+const sequence = (header: Header) => (header['sequences'] as { [key: string]: unknown; count: number }[])[0]!;
+const set = (header: Header) => (header['expertSets'] as Record<string, unknown>[])[0]!;
+
+/** A file with its header changed, its tensors kept. */
+function changed(bytes: Uint8Array, change: (header: Header) => void): Uint8Array {
   const { metadata, tensors } = parseHeader(bytes, bytes.length);
-  const header = JSON.parse(metadata.get('gander-trace')!) as Record<string, unknown>;
+  const header = JSON.parse(metadata.get('gander-trace')!) as Header;
   change(header);
-  const inputs = [...tensors.values()].map((t) => ({ ...t, data: bytes.subarray(t.begin, t.end) }));
+  const inputs = [...tensors.values()].map((t) => ({ ...t, data: bytes.slice(t.begin, t.end) }));
   return encodeSafetensors(inputs, { 'gander-trace': JSON.stringify(header) });
 }
+
+const withHeader = (trace: Trace, change: (header: Header) => void) => changed(encodeTrace(trace), change);
 
 describe('a trace file', () => {
   it('comes back exactly, whatever the trace', () => {
@@ -50,20 +57,16 @@ describe('a trace file', () => {
     );
   });
 
-  it('keeps every strategy, intervention and a lone surrogate', () => {
-    const scope = { layer: 1, kind: 'q', module: 'model.layers.1.q', token: 3 };
-    for (const strategy of [
-      { name: 'base' },
-      { name: 'single', expert: 'expert-1' },
-      { name: 'retrieval' },
-      { name: 'retrieval', expert: 'expert-0' },
-      { name: 'merged' },
-      { name: 'average-activation', k: 2 },
-      { name: 'arrow', k: 3 },
-      { name: 'multitask' },
-    ] as const) {
+  it('keeps any router, every intervention and a lone surrogate', () => {
+    const scope = { stack: 'decoder', layer: 1, kind: 'q', module: 'model.layers.1.q', sequence: 0, token: 3 } as const;
+    const routers: Router[] = [
+      { name: 'unknown' },
+      { name: 'single', scoring: 'softmax', params: { expert: 'expert-1' } },
+      { name: 'deepseek-v3', k: 8, scoring: 'sigmoid', params: { scale: 2.5, renormalised: true } },
+    ];
+    for (const router of routers) {
       const trace = fabricate({
-        strategy,
+        router,
         tokens: ['\ud83d', '\ude00 ', 'é'],
         interventions: [
           { action: 'knock-out', expert: 'expert-0', scope: {} },
@@ -73,6 +76,14 @@ describe('a trace file', () => {
       });
       expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
     }
+  });
+
+  it('keeps several sequences, sets and blocks, and that the rest is not known', () => {
+    const trace = fabricateIds();
+    const read = decodeTrace(encodeTrace(trace));
+    expect(read).toStrictEqual(trace);
+    expect(sharedSites(read)).toBeUndefined();
+    expect(sharedSites(read, { stack: 'decoder', layer: 3 })!.experts.length).toBe(256);
   });
 
   it('is read right at an odd place in a larger buffer', () => {
@@ -85,46 +96,51 @@ describe('a trace file', () => {
 
   it('is laid over its bytes, not copied, where they are aligned', () => {
     const bytes = encodeTrace(fabricate());
-    expect(decodeTrace(bytes).affinity!.buffer).toBe(bytes.buffer);
+    expect(blockOf(decodeTrace(bytes)).score!.buffer).toBe(bytes.buffer);
   });
 
   it('holds the done tokens of a partial trace', () => {
     const partial = fabricate({ done: 6 });
     const read = decodeTrace(encodeTrace(partial));
-    expect(read).toStrictEqual({ ...finished(partial), done: 6 });
-    expect(read.tokens.ids.length).toBe(6);
-    expect(read.text).toBe(partial.text);
-    const whole = fabricate();
-    const N = whole.experts.length;
-    const T = whole.tokens.ids.length;
-    // Module 3's rows lie right after module 2's six.
-    expect(read.affinity!.subarray(3 * 6 * N, 4 * 6 * N)).toEqual(
-      partial.affinity!.subarray(3 * T * N, (3 * T + 6) * N),
+    expect(read).toStrictEqual(finished(partial));
+    expect(textOf(read)).toMatchObject({ done: 6, text: textOf(partial).text });
+    expect(textOf(read).tokens.ids!.length).toBe(6);
+    const N = blockOf(partial).experts;
+    const T = textOf(partial).tokens.count;
+    // Site 3's rows lie right after site 2's six.
+    expect(blockOf(read).score!.subarray(3 * 6 * N, 4 * 6 * N)).toEqual(
+      blockOf(partial).score!.subarray(3 * T * N, (3 * T + 6) * N),
     );
   });
 
   it('is refused when it is newer, with what to do', () => {
-    const bytes = withHeader(fabricate(), (header) => (header['version'] = 2));
+    const bytes = withHeader(fabricate(), (header) => (header['version'] = 3));
     expect(codeOf(() => decodeTrace(bytes))).toBe('trace-newer');
-    expect(() => decodeTrace(bytes)).toThrow(/version 2.*up to 1/);
+    expect(() => decodeTrace(bytes)).toThrow(/version 3.*up to 2/);
   });
 
-  it.each<[string, (header: Record<string, unknown>) => void]>([
+  it.each<[string, (header: Header) => void]>([
     ['another format', (h) => (h['format'] = 'other')],
-    ['no text', (h) => delete h['text']],
-    ['an unknown strategy', (h) => (h['strategy'] = { name: 'magic' })],
-    ['a token too few', (h) => (h['tokens'] = (h['tokens'] as string[]).slice(1))],
-    ['an expert too few', (h) => (h['experts'] = (h['experts'] as object[]).slice(1))],
-    ['a module too many', (h) => (h['modules'] = [...(h['modules'] as object[]), { path: 'x', layer: 0, kind: 'q' }])],
-    ['text that its tokens go past', (h) => (h['text'] = 'd')],
-    ['ragged predictions', (h) => (h['topTokens'] = [['a']])],
+    ['no sequence', (h) => (h['sequences'] = [])],
+    ['a router without a name', (h) => (h['router'] = { k: 2 })],
+    ['a token too few', (h) => sequence(h).count--],
+    ['a token text too few', (h) => (sequence(h)['tokens'] = (sequence(h)['tokens'] as string[]).slice(1))],
+    ['an expert too few', (h) => (set(h)['experts'] = (set(h)['experts'] as object[]).slice(1))],
+    ['a site too many', (h) => (h['sites'] as object[]).push((h['sites'] as object[])[0]!)],
+    ['a site of no sequence', (h) => ((h['sites'] as { sequence: number }[])[1]!.sequence = 1)],
+    ['a site of no experts', (h) => ((h['sites'] as { expertSet: number }[])[1]!.expertSet = 1)],
+    ['a hole between blocks', (h) => ((h['blocks'] as { from: number }[])[0]!.from = 1)],
+    ['another k', (h) => ((h['blocks'] as { k: number }[])[0]!.k = 3)],
+    ['text that its tokens go past', (h) => (sequence(h)['text'] = 'd')],
+    ['offsets into no text', (h) => delete sequence(h)['text']],
+    ['ragged predictions', (h) => (sequence(h)['topTokens'] = [['a']])],
   ])('is refused with %s', (_, change) => {
     expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
   });
 
   it('is refused when a chosen expert does not exist', () => {
     const trace = fabricate();
-    trace.chosen[5] = 5;
+    blockOf(trace).chosen[5] = 5;
     expect(codeOf(() => decodeTrace(encodeTrace(trace)))).toBe('trace-invalid');
   });
 
@@ -148,5 +164,96 @@ describe('a trace file', () => {
       ),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('a file of version 1', () => {
+  const at = (name: string) => new URL(`../../fixtures/traces/version-1.${name}`, import.meta.url);
+  // What the writer of version 1 was given; null stands for NaN.
+  const given = JSON.parse(readFileSync(at('json'), 'utf8')) as Record<string, (number | null)[]> & {
+    text: string;
+    spelled: string[];
+    topTokens: string[];
+    modules: object[];
+    experts: object[];
+  };
+  const trace = decodeTrace(readFileSync(at('safetensors')));
+  const values = (array: ArrayLike<number>) => Array.from(array, (x) => (Number.isNaN(x) ? null : x));
+
+  it('opens with every value that was written', () => {
+    const { chosen, weight, contribution, score, ...shape } = blockOf(trace);
+    expect(shape).toEqual({ from: 0, to: 4, sequence: 0, experts: 3, k: 2, alwaysOn: 0 });
+    expect(values(chosen)).toEqual(given['chosen']);
+    expect(values(weight!)).toEqual(given['weight']);
+    expect(values(contribution!)).toEqual(given['contribution']);
+    expect(values(score!)).toEqual(given['affinity']);
+    const { tokens, text, logProb, topIds, topLogProb, topTokens, ...rest } = textOf(trace);
+    expect(rest).toEqual({ role: 'text', done: 5, predictions: 2 });
+    expect(text).toBe(given.text);
+    expect(tokens.text).toEqual(given.spelled);
+    expect(values(tokens.ids!)).toEqual(given['ids']);
+    expect(values(tokens.start!)).toEqual(given['start']);
+    expect(values(tokens.end!)).toEqual(given['end']);
+    expect(values(logProb!)).toEqual(given['logProb']);
+    expect(values(topIds!)).toEqual(given['topIds']);
+    expect(values(topLogProb!)).toEqual(given['topLogProb']);
+    expect(topTokens).toEqual(given.topTokens);
+  });
+
+  it('says what version 1 meant without saying it', () => {
+    expect([...textOf(trace).tokens.special!]).toEqual([1, 0, 0, 0, 0]);
+    expect(trace.source).toEqual({
+      kind: 'pool',
+      id: 'fabricated',
+      name: 'Fabricated',
+      hash: 'pool-hash',
+      tokenizer: 'tokenizer-hash',
+      versions: { gander: '0.1.0' },
+    });
+    expect(trace.router).toEqual({ name: 'phatgoose', k: 2, scoring: 'softmax' });
+    expect(trace.expertSets).toEqual([{ scope: 'pool', experts: given.experts }]);
+    expect(trace.sites).toEqual(given.modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })));
+    expect(trace.interventions).toEqual([
+      { action: 'knock-out', expert: 'expert-2', scope: { layer: 1 } },
+      { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
+      { action: 'force', expert: 'expert-0', scope: { module: 'model.layers.0.down' } },
+    ]);
+    expect(trace.created).toBe('2026-01-01T00:00:00Z');
+  });
+
+  it('is saved again as version 2, and nothing of it is lost', () => {
+    expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
+  });
+
+  it.each<[string, (header: Header) => void]>([
+    ['no text', (h) => delete h['text']],
+    ['an unknown strategy', (h) => (h['strategy'] = { name: 'magic' })],
+    ['a token too few', (h) => (h['tokens'] = (h['tokens'] as string[]).slice(1))],
+    ['an expert too few', (h) => (h['experts'] = (h['experts'] as object[]).slice(1))],
+    ['a module too many', (h) => (h['modules'] as object[]).push({ path: 'x', layer: 0, kind: 'q' })],
+    ['text that its tokens go past', (h) => (h['text'] = 'd')],
+    ['ragged predictions', (h) => (h['topTokens'] = [['a']])],
+  ])('is refused with %s', (_, change) => {
+    expect(codeOf(() => decodeTrace(changed(readFileSync(at('safetensors')), change)))).toBe('trace-invalid');
+  });
+
+  it.each<[object, Router]>([
+    [{ name: 'base' }, { name: 'base', scoring: 'softmax' }],
+    [
+      { name: 'single', expert: 'x' },
+      { name: 'single', scoring: 'softmax', params: { expert: 'x' } },
+    ],
+    [{ name: 'retrieval' }, { name: 'retrieval', scoring: 'softmax' }],
+    [
+      { name: 'arrow', k: 3 },
+      { name: 'arrow', k: 3, scoring: 'softmax' },
+    ],
+    [
+      { name: 'average-activation', k: 2 },
+      { name: 'average-activation', k: 2, scoring: 'softmax' },
+    ],
+  ])('reads the strategy %j', (strategy, router) => {
+    const bytes = changed(readFileSync(at('safetensors')), (header) => (header['strategy'] = strategy));
+    expect(decodeTrace(bytes).router).toEqual(router);
   });
 });

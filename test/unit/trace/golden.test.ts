@@ -1,7 +1,7 @@
 /** The PyTorch reference's traces, read by Python's safetensors format and explained by our formulas. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { chosenAt, routedK, tokenCount, weightsAt } from '../../../src/trace/access.js';
+import { chosenAt, rowsAt, sharedSites } from '../../../src/trace/access.js';
 import { difference } from '../../../src/trace/difference.js';
 import { certaintyAt } from '../../../src/trace/distribution.js';
 import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
@@ -17,7 +17,7 @@ const traces = readdirSync(folder)
 
 /** Biased or fixed by a tensor that is no part of a trace. */
 const byTensor = /-(bias|fixed)\.safetensors$/;
-const routed = traces.filter(([name, trace]) => routedK(trace.strategy) !== undefined && !byTensor.test(name));
+const routed = traces.filter(([name, trace]) => trace.router.k !== undefined && !byTensor.test(name));
 
 describe('golden traces', () => {
   it('are there', () => {
@@ -30,33 +30,35 @@ describe('golden traces', () => {
   });
 
   it.each(traces)('%s adds up', (_, trace) => {
-    const { share, expert } = tokenLeaders(trace);
+    const sites = sharedSites(trace)!;
+    const { share, expert } = tokenLeaders(trace, sites);
     expect(share.every((s) => s >= 0 && s <= 1)).toBe(true);
     expect(expert.every((e, t) => e >= -1 && e >= 0 === share[t]! > 0)).toBe(true);
-    const u = usage(trace);
+    const u = usage(trace, sites);
     if (u.choices > 0) expect(u.share.reduce((a, b) => a + b, 0)).toBeCloseTo(1);
-    if (tokenCount(trace) > 1) expect(difference(trace, trace).all.flipped).toBe(0);
+    if (sites.sequence.tokens.count > 1) expect(difference(trace, trace).all.flipped).toBe(0);
   });
 
   it.each(routed)('%s: the k largest selection scores were chosen, with their softmax for weights', (_, trace) => {
-    const k = routedK(trace.strategy)!;
-    for (let m = 0; m < trace.modules.length; m++) {
-      for (let t = 0; t < tokenCount(trace); t++) {
-        const chosen = [...chosenAt(trace, m, t)].filter((e) => e >= 0);
-        const weights = weightsAt(trace, m, t);
-        const forced = forcedAt(trace, m, t);
+    const k = trace.router.k!;
+    for (let s = 0; s < trace.sites.length; s++) {
+      const rows = rowsAt(trace, s);
+      for (let t = 0; t < rows.tokens; t++) {
+        const chosen = [...chosenAt(rows, t)].filter((e) => e >= 0);
+        const weights = rows.weight!.subarray(t * rows.k, (t + 1) * rows.k);
+        const forced = forcedAt(rows, t);
         if (forced >= 0) {
           expect(chosen).toEqual([forced]);
           expect(weights[0]).toBe(1);
           continue;
         }
-        const scores = selectionScores(trace, m, t)!;
+        const scores = selectionScores(rows, t)!;
         const best = [...scores.keys()]
           .filter((e) => scores[e]! > -Infinity)
           .sort((a, b) => scores[b]! - scores[a]! || a - b)
           .slice(0, k);
         // A choice nearer than rounding may go either way.
-        if (!(certaintyAt(trace, m, t).margin < 1e-4)) expect(chosen).toEqual(best);
+        if (!(certaintyAt(trace, rows, t).margin < 1e-4)) expect(chosen).toEqual(best);
         const z = chosen.reduce((sum, e) => sum + Math.exp(scores[e]!), 0);
         chosen.forEach((e, rank) => expect(weights[rank]).toBeCloseTo(Math.exp(scores[e]!) / z, 4));
       }

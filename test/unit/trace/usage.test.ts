@@ -1,22 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import { leaderAt } from '../../../src/trace/access.js';
-import { bootstrapMean, isSmallSample, random, usageIntervals } from '../../../src/trace/bootstrap.js';
+import { bootstrapMean } from '../../../src/statistics/bootstrap.js';
+import { random } from '../../../src/statistics/random.js';
+import { rowsAt, sharedSites, type SiteFilter } from '../../../src/trace/access.js';
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
+import { leaderAt, type Measure, measureOf } from '../../../src/trace/measure.js';
 import { domainSpecialisation, mostAttracted, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
 import type { Trace } from '../../../src/trace/trace.js';
-import { chanceLoad, coactivation, load, usage, usageByKind, usageByLayer } from '../../../src/trace/usage.js';
-import { fabricate, without } from './fabricate.js';
+import {
+  chanceLoad,
+  coactivation,
+  isSmallSample,
+  load,
+  usage,
+  usageByKind,
+  usageByLayer,
+  usageIntervals,
+} from '../../../src/trace/usage.js';
+import { blockOf, fabricate, sharedOf, without, withText } from './fabricate.js';
 
-/** Two modules, tokens `<s>` (special), a, b, a; three experts, k 2. Rows: module, then token; [expert, weight] pairs. */
+const usageOf = (trace: Trace, filter: SiteFilter = {}, tokens?: readonly number[]) =>
+  usage(trace, sharedOf(trace, filter), tokens);
+const intervalsOf = (trace: Trace) => usageIntervals(trace, sharedOf(trace));
+const leadersOf = (trace: Trace, by?: Measure) => tokenLeaders(trace, sharedOf(trace), by);
+const sharesOf = (trace: Trace, t: number, filter: SiteFilter = {}) => tokenShares(trace, sharedOf(trace, filter), t);
+const run = (trace: Trace) => ({ trace, sites: sharedOf(trace) });
+
+/** Two sites, tokens `<s>` (special), a, b, a; three experts, k 2. Rows: site, then token; [expert, weight] pairs. */
 function small(): Trace {
   const trace = fabricate({ layers: 2, kinds: ['q'], experts: 3, tokens: ['<|s|>', 'a', 'b', 'a'] });
   // prettier-ignore
-  trace.chosen.set([
+  blockOf(trace).chosen.set([
     2, 1, /**/ 0, 1, /**/ 1, 0, /**/ 0, 1,
     2, 1, /**/ 0, 2, /**/ 1, -1, /**/ 0, 1,
   ]);
   // prettier-ignore
-  trace.weight.set([
+  blockOf(trace).weight!.set([
     1, 0, /**/ 0.75, 0.25, /**/ 0.5, 0.5, /**/ 0.75, 0.25,
     1, 0, /**/ 0.75, 0.25, /**/ 1, 0, /**/ 0.75, 0.25,
   ]);
@@ -25,46 +43,46 @@ function small(): Trace {
 
 describe('usage', () => {
   it('counts choices of text tokens only', () => {
-    const u = usage(small());
+    const u = usageOf(small());
     expect([...u.counts]).toEqual([5, 5, 1]);
     expect(u).toMatchObject({ tokens: 3, cells: 6, choices: 11 });
     expect([...u.share]).toEqual([5 / 11, 5 / 11, 1 / 11]);
     expect([...u.chance]).toEqual([1 / 3, 1 / 3, 1 / 3].map((x) => expect.closeTo(x) as number));
-    expect(u.weightShare[0]).toBeCloseTo((0.75 * 4 + 0.5) / 6);
+    expect(u.weightShare![0]).toBeCloseTo((0.75 * 4 + 0.5) / 6);
   });
 
   it('leaves out tokens not routed yet', () => {
-    expect(usage({ ...small(), done: 2 })).toMatchObject({ tokens: 1, cells: 2, choices: 4 });
-    expect([...usage({ ...small(), done: 0 }).share]).toEqual([0, 0, 0]);
+    expect(usageOf(withText(small(), { done: 2 }))).toMatchObject({ tokens: 1, cells: 2, choices: 4 });
+    expect([...usageOf(withText(small(), { done: 0 })).share]).toEqual([0, 0, 0]);
   });
 
   it('knows that an expert without a gate is not dead by choice', () => {
     const trace = small();
-    for (let t = 0; t < 4; t++) trace.affinity![t * 3 + 2] = NaN; // expert 2 has no gate at module 0
-    expect([...usage(trace, { layer: 0 }).chance]).toEqual([0.5, 0.5, 0]);
-    expect(usage(trace).chance[2]).toBeCloseTo(5 / 3 / 11);
+    for (let t = 0; t < 4; t++) blockOf(trace).score![t * 3 + 2] = NaN; // expert 2 has no gate at site 0
+    expect([...usageOf(trace, { layer: 0 }).chance]).toEqual([0.5, 0.5, 0]);
+    expect(usageOf(trace).chance[2]).toBeCloseTo(5 / 3 / 11);
   });
 
   it('splits by layer and kind', () => {
-    expect(usageByLayer(small()).map((u) => [...u.counts])).toEqual([
+    expect(usageByLayer(small()).map((u) => [...u!.counts])).toEqual([
       [3, 3, 0],
       [2, 2, 1],
     ]);
-    expect(usageByKind(small()).map((u) => u.choices)).toEqual([11]);
-    expect([...usage(small(), { tokens: [2], layer: 1 }).counts]).toEqual([0, 1, 0]);
-    expect(usage(small(), { kind: 'nothing' }).choices).toBe(0);
+    expect(usageByKind(small()).map((u) => u!.choices)).toEqual([11]);
+    expect([...usageOf(small(), { layer: 1 }, [2]).counts]).toEqual([0, 1, 0]);
+    expect(sharedSites(small(), { kind: 'nothing' })).toBeUndefined();
   });
 
   it('has an interval that holds the share and narrows with more tokens', () => {
     const width = (tokens: number) => {
       const trace = fabricate({ layers: 1, kinds: ['q'], tokens: Array.from({ length: tokens }, (_, i) => `t${i}`) });
-      const share = usage(trace).share[0]!;
-      const { low, high } = usageIntervals(trace)[0]!;
+      const share = usageOf(trace).share[0]!;
+      const { low, high } = intervalsOf(trace)[0]!;
       expect(low <= share && share <= high).toBe(true);
       return high - low;
     };
     expect(width(400)).toBeLessThan(width(25) / 2);
-    expect(usageIntervals(small())).toEqual(usageIntervals(small()));
+    expect(intervalsOf(small())).toEqual(intervalsOf(small()));
     expect(isSmallSample(29)).toBe(true);
     expect(isSmallSample(30)).toBe(false);
   });
@@ -95,7 +113,7 @@ describe('load', () => {
       cv += l.cv ** 2 / runs;
       entropy += l.entropyRatio / runs;
     }
-    const got = chanceLoad({ ...usage(small()), share: new Float64Array(n), cells, choices: cells * k });
+    const got = chanceLoad({ ...usageOf(small()), share: new Float64Array(n), cells, choices: cells * k });
     expect(got.cv).toBeCloseTo(Math.sqrt(cv), 2);
     expect(got.entropyRatio).toBeCloseTo(entropy, 2);
   });
@@ -103,20 +121,20 @@ describe('load', () => {
 
 describe('co-activation', () => {
   it('counts all pairs of a cell, each way', () => {
-    const { share, counts, chance } = coactivation(small());
+    const { share, counts, chance } = coactivation(small(), sharedOf(small()));
     expect([...counts]).toEqual([5, 4, 1, 4, 5, 0, 1, 0, 1]);
     expect([...share]).toEqual([1, 0.8, 0.2, 0.8, 1, 0, 1, 0, 1]);
     expect(chance).toBeCloseTo((11 / 6 - 1) / 2);
   });
 
   it('is not a number for one never chosen', () => {
-    expect(coactivation(small(), { layer: 0 }).share[6]).toBeNaN();
+    expect(coactivation(small(), sharedOf(small(), { layer: 0 })).share[6]).toBeNaN();
   });
 });
 
 describe('specialisation', () => {
   it('of a domain adds up to k', () => {
-    const { share, chance, tokens } = domainSpecialisation([small(), small()]);
+    const { share, chance, tokens } = domainSpecialisation([run(small()), run(small())]);
     expect([...share]).toEqual([5 / 6, 5 / 6, 1 / 6]);
     expect(chance).toBeCloseTo(11 / 6 / 3);
     expect(tokens).toBe(6);
@@ -124,16 +142,16 @@ describe('specialisation', () => {
   });
 
   it('of a token needs a least count', () => {
-    const words = vocabularySpecialisation([small()], {}, 2);
+    const words = vocabularySpecialisation([run(small())], 2);
     expect(words.text).toEqual(['a']);
     expect([...words.count]).toEqual([2]);
     expect([...words.share]).toEqual([1, 0.75, 0.25]);
-    expect(vocabularySpecialisation([small()]).ids.length).toBe(0);
-    expect(vocabularySpecialisation([small(), small()]).text).toEqual(['a']);
+    expect(vocabularySpecialisation([run(small())]).ids!.length).toBe(0);
+    expect(vocabularySpecialisation([run(small()), run(small())]).text).toEqual(['a']);
   });
 
   it('names what an expert draws most, above chance only', () => {
-    const words = vocabularySpecialisation([small()], {}, 1);
+    const words = vocabularySpecialisation([run(small())], 1);
     expect(mostAttracted(words, 1).map((w) => w.text)).toEqual(['b', 'a']);
     expect(mostAttracted(words, 2)).toEqual([]);
     expect(mostAttracted(words, 0)).toMatchObject([{ text: 'a', count: 2, share: 1 }]);
@@ -142,49 +160,62 @@ describe('specialisation', () => {
 
 describe('the leading expert', () => {
   it('of a token has the largest share of its weight', () => {
-    const { expert, share } = tokenLeaders(small());
+    const { expert, share } = leadersOf(small());
     expect([...expert]).toEqual([2, 0, 1, 0]);
     expect(share[1]).toBeCloseTo(0.75);
-    expect([...tokenShares(small(), 2)].map((x) => expect.closeTo(x) as number)).toEqual([0.25, 0.75, 0]);
-    expect([...tokenShares(small(), 2, { layer: 1 })]).toEqual([0, 1, 0]);
-    expect(ranked(tokenShares(small(), 2))).toEqual([1, 0]);
+    expect([...sharesOf(small(), 2)].map((x) => expect.closeTo(x) as number)).toEqual([0.25, 0.75, 0]);
+    expect([...sharesOf(small(), 2, { layer: 1 })]).toEqual([0, 1, 0]);
+    expect(ranked(sharesOf(small(), 2))).toEqual([1, 0]);
   });
 
   it('goes by contribution when asked, by weight where there is none', () => {
     const trace = small();
-    trace.contribution!.fill(0);
-    trace.contribution![3] = 0.3; // module 0, token 1, its second choice: expert 1
-    expect(tokenLeaders(trace, {}, 'contribution').expert[1]).toBe(1);
-    expect(leaderAt(trace, 0, 1, 'contribution')).toBe(1);
-    expect(leaderAt(trace, 0, 1)).toBe(0);
-    expect(tokenLeaders(without(trace, 'contribution'), {}, 'contribution').expert[1]).toBe(0);
+    blockOf(trace).contribution!.fill(0);
+    blockOf(trace).contribution![3] = 0.3; // site 0, token 1, its second choice: expert 1
+    expect(leadersOf(trace, 'contribution').expert[1]).toBe(1);
+    expect(leaderAt(rowsAt(trace, 0), 1, 'contribution')).toBe(1);
+    expect(leaderAt(rowsAt(trace, 0), 1)).toBe(0);
+    expect(leadersOf(without(trace, 'contribution'), 'contribution').expert[1]).toBe(0);
+  });
+
+  it('goes by choices where a source gives no weights, and it can be asked which', () => {
+    const trace = without(without(small(), 'weight'), 'contribution');
+    const { sites } = sharedOf(trace);
+    expect(measureOf(trace, sites, 'contribution')).toBe('choice');
+    expect(measureOf(small(), sites, 'contribution')).toBe('contribution');
+    expect(measureOf(without(small(), 'contribution'), sites, 'contribution')).toBe('weight');
+    // Token 2: expert 1 twice, expert 0 once.
+    expect([...sharesOf(trace, 2)]).toEqual([1 / 3, 2 / 3, 0].map((x) => expect.closeTo(x) as number));
+    expect(usageOf(trace).weightShare).toBeUndefined();
+    expect([...usageOf(trace).share]).toEqual([...usageOf(small()).share]);
+    expect(leaderAt(rowsAt(trace, 0), 1)).toBe(0);
   });
 
   it('is none where nothing is applied or nothing routed yet', () => {
-    const base = fabricate({ strategy: { name: 'base' } });
-    base.chosen.fill(-1);
-    base.weight.fill(0);
-    expect([...tokenLeaders(base).expert]).toEqual([...base.tokens.ids].map(() => -1));
-    expect(leaderAt(base, 0, 0)).toBe(-1);
-    expect([...tokenLeaders({ ...small(), done: 2 }).expert]).toEqual([2, 0, -1, -1]);
-    expect([...tokenShares({ ...small(), done: 2 }, 3)]).toEqual([0, 0, 0]);
+    const base = fabricate({ router: { name: 'base' } });
+    blockOf(base).chosen.fill(-1);
+    blockOf(base).weight!.fill(0);
+    expect([...leadersOf(base).expert]).toEqual(Array(16).fill(-1));
+    expect(leaderAt(rowsAt(base, 0), 0)).toBe(-1);
+    expect([...leadersOf(withText(small(), { done: 2 })).expert]).toEqual([2, 0, -1, -1]);
+    expect([...sharesOf(withText(small(), { done: 2 }), 3)]).toEqual([0, 0, 0]);
   });
 
   it('is the lower index in a tie', () => {
     const trace = small();
-    trace.weight.fill(0.5);
-    expect(tokenLeaders(trace).expert[3]).toBe(0);
+    blockOf(trace).weight!.fill(0.5);
+    expect(leadersOf(trace).expert[3]).toBe(0);
   });
 
   it('is nobody where all experts share alike', () => {
     const trace = fabricate({ experts: 3, k: 3 });
-    trace.weight.fill(1 / 3);
-    expect(new Set(tokenLeaders(trace).expert)).toEqual(new Set([-1]));
-    expect(new Set(tokenLeaders(trace).share)).toEqual(new Set([0]));
-    expect(leaderAt(trace, 0, 0)).toBe(-1);
-    trace.weight[0] = 0.5;
-    expect(leaderAt(trace, 0, 0)).toBe(trace.chosen[0]);
-    expect(tokenLeaders(trace).expert[0]).toBe(trace.chosen[0]);
+    blockOf(trace).weight!.fill(1 / 3);
+    expect(new Set(leadersOf(trace).expert)).toEqual(new Set([-1]));
+    expect(new Set(leadersOf(trace).share)).toEqual(new Set([0]));
+    expect(leaderAt(rowsAt(trace, 0), 0)).toBe(-1);
+    blockOf(trace).weight![0] = 0.5;
+    expect(leaderAt(rowsAt(trace, 0), 0)).toBe(blockOf(trace).chosen[0]);
+    expect(leadersOf(trace).expert[0]).toBe(blockOf(trace).chosen[0]);
   });
 });
 

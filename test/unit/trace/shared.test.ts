@@ -1,0 +1,163 @@
+/** Experts that are strangers to each other are never counted together: refused by type, and by the one guard. */
+import { describe, expect, it } from 'vitest';
+import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/access.js';
+import { certaintyByLayer } from '../../../src/trace/distribution.js';
+import { tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
+import { layerOverlap } from '../../../src/trace/overlap.js';
+import { takingPart } from '../../../src/trace/selection.js';
+import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
+import { chanceLoad, coactivation, load, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
+import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
+
+const ids = fabricateIds();
+
+describe('what adds up by expert', () => {
+  it('does not take sites that nobody has looked at', () => {
+    const some = sitesOf(ids);
+    const forged = { sites: some, sequence: ids.sequences[0]!, set: ids.expertSets[0]!, experts: [] };
+    // Never called: the compiler is what is tested.
+    const refused = [
+      // @ts-expect-error a filter's sites
+      () => usage(ids, some),
+      // @ts-expect-error a filter
+      () => usage(ids, { layer: 2 }),
+      // @ts-expect-error what only looks like shared sites
+      () => usage(ids, forged),
+      // @ts-expect-error perhaps no shared sites
+      () => tokenShares(ids, sharedSites(ids), 0),
+      // @ts-expect-error a filter's sites
+      () => tokenLeaders(ids, some),
+      // @ts-expect-error a filter's sites
+      () => coactivation(ids, some),
+      // @ts-expect-error a filter's sites
+      () => usageIntervals(ids, some),
+      // @ts-expect-error a filter's sites
+      () => layerOverlap(ids, some),
+      // @ts-expect-error traces without sites
+      () => domainSpecialisation([ids]),
+      // @ts-expect-error a filter's sites
+      () => vocabularySpecialisation([{ trace: ids, sites: some }]),
+    ];
+    expect(refused).toHaveLength(10);
+  });
+
+  it('gets shared sites only where experts and tokens are the same', () => {
+    const none: (SharedSites | undefined)[] = [
+      sharedSites(ids),
+      sharedSites(ids, { sequence: 0 }),
+      sharedSites(ids, { kind: 'router' }),
+      // Two stacks have a layer 3.
+      sharedSites(ids, { layer: 3 }),
+      // Dense layers have no sites.
+      sharedSites(ids, { layer: 0 }),
+    ];
+    expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).sites]).toEqual([5]);
+    const pool = fabricate();
+    expect(sharedOf(pool).sites.length).toBe(14);
+    // A pool whose sites run over two sequences.
+    const [first, ...rest] = pool.sites;
+    expect(sharedSites({ ...pool, sites: [{ ...first!, sequence: 1 }, ...rest] })).toBeUndefined();
+  });
+
+  it('refuses runs over different experts', () => {
+    const run = (layer: number) => ({ trace: ids, sites: sharedOf(ids, { stack: 'encoder', layer }) });
+    expect(() => domainSpecialisation([run(2), run(3)])).toThrow(/different experts/);
+    expect(() => vocabularySpecialisation([run(2), run(3)])).toThrow(/different experts/);
+    expect(domainSpecialisation([run(2), run(2)])).toMatchObject({ chance: 8 / 256, tokens: 12 });
+  });
+});
+
+describe('of ids only', () => {
+  const layer = sharedOf(ids, { stack: 'decoder', layer: 3 });
+
+  it('a layer has usage and its chance, but no weights', () => {
+    const u = usage(ids, layer);
+    // The last token went through no router: that is no choice, and no cell.
+    expect(u).toMatchObject({ tokens: 4, cells: 3, choices: 24 });
+    expect(u.weightShare).toBeUndefined();
+    expect(u.chance.every((x) => Math.abs(x - 1 / 256) < 1e-12)).toBe(true);
+    expect(load(u.share).dead.length).toBe(256 - u.counts.filter((n) => n > 0).length);
+    expect(chanceLoad(u).dead).toBeCloseTo(256 * (1 - 8 / 256) ** 3);
+    expect(usageByLayer(ids, { sequence: 1 }).map((x) => x!.choices)).toEqual([24, 24, 24, 24]);
+  });
+
+  it('layers of two stacks are counted apart', () => {
+    expect(layersOf(ids)).toEqual([
+      ...[2, 3, 4, 5].map((l) => ({ stack: 'encoder', layer: l })),
+      ...[2, 3, 4, 5].map((l) => ({ stack: 'decoder', layer: l })),
+    ]);
+    expect(usageByLayer(ids).map((x) => x!.choices)).toEqual([48, 48, 48, 48, 24, 24, 24, 24]);
+    // A layer without a stack is of any.
+    expect(usageByLayer(ids, { stack: 'encoder' })).toHaveLength(4);
+  });
+
+  it('leaders go by choices; a token that no router saw has none', () => {
+    const { expert, share } = tokenLeaders(ids, layer);
+    expect([...share]).toEqual([1 / 8, 1 / 8, 1 / 8, 0]);
+    const lowest = [...rowsAt(ids, layer.sites[0]!).chosen.subarray(0, 8)].sort((a, b) => a - b)[0];
+    expect(expert[0]).toBe(lowest);
+    expect(expert[3]).toBe(-1);
+    expect(usageIntervals(ids, layer)).toHaveLength(256);
+    expect(coactivation(ids, layer).chance).toBeCloseTo(7 / 255);
+  });
+
+  it('nothing is said of how decided the router was', () => {
+    expect([...certaintyByLayer(ids).entropy].every(Number.isNaN)).toBe(true);
+    expect(takingPart(rowsAt(ids, 0))).toEqual(new Uint8Array(256).fill(1));
+  });
+
+  it('a vocabulary is by ids, and shown by them', () => {
+    const words = vocabularySpecialisation([{ trace: ids, sites: layer }], 1);
+    expect(words.text).toEqual(['#200', '#201', '#202', '#203']);
+    expect([...words.ids!]).toEqual([200, 201, 202, 203]);
+    expect(words.chance).toBeCloseTo(8 / 256);
+  });
+});
+
+describe('sites of different N and k', () => {
+  /** Two layers of their own: 4 experts of which 1, and 8 of which 2. */
+  const trace = () => {
+    const base = fabricate({ layers: 2, kinds: ['router'], experts: 8, k: 2, tokens: ['a', 'b'] });
+    const [wide] = base.expertSets;
+    const block = blockOf(base);
+    return {
+      ...base,
+      expertSets: [
+        { scope: 'layer', experts: wide!.experts.slice(0, 4) },
+        { ...wide!, scope: 'layer' },
+      ],
+      sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
+      blocks: [
+        {
+          from: 0,
+          to: 1,
+          sequence: 0,
+          experts: 4,
+          k: 1,
+          alwaysOn: 0,
+          chosen: Int16Array.of(3, 0),
+          score: Float32Array.of(0, 1, 2, 4, 4, 2, 1, 0),
+        },
+        {
+          ...block,
+          from: 1,
+          to: 2,
+          chosen: block.chosen.slice(4),
+          weight: block.weight!.slice(4),
+          score: block.score!.slice(16),
+        },
+      ],
+    } as const;
+  };
+
+  it('have each their own chance and their own margin', () => {
+    const t = trace();
+    const [one, two] = usageByLayer(t);
+    expect(one!.chance[0]).toBeCloseTo(1 / 4);
+    expect(two!.chance[0]).toBeCloseTo(1 / 8);
+    // The router's k is 2, but this layer chooses one: 4 − 2.
+    expect(certaintyByLayer(t).margin[0]).toBe(2);
+    expect(sharedSites(t)).toBeUndefined();
+  });
+});
