@@ -26,8 +26,8 @@ export interface SideState {
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
-  /** On the page only: its traces' affinities are still to come. */
-  readonly affinitiesFollow?: true;
+  /** On the page only: scores are still to come. */
+  readonly scoresFollow?: true;
 }
 
 /** A trace in a message: its arrays have gone before, as pieces with the same key (trace/sides.ts). */

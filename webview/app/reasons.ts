@@ -16,5 +16,5 @@ export function reasonAgainst(store: Store, doing: Doing): string | undefined {
 export function traceReason(store: Store): string | undefined {
   if (!store.main.trace.value) return t('needsTrace');
   // What is saved would lack them, and nobody would know.
-  return store.main.lateFollow.value ? t('busy') : undefined;
+  return store.main.scoresFollow.value ? t('busy') : undefined;
 }

@@ -44,7 +44,7 @@ export class SideSignals {
   readonly error = computed(() => this.state.value?.error);
   readonly isStale = computed(() => this.state.value?.stale === true);
   /** Scores are still to come. */
-  readonly lateFollow = computed(() => this.state.value?.lateFollow === true);
+  readonly scoresFollow = computed(() => this.state.value?.scoresFollow === true);
   readonly isThere = computed(() => this.state.value !== undefined);
   /** The trace as far as it was chosen: what rests on no score is not drawn again when these come. */
   readonly choices: ReadonlySignal<Trace | undefined>;

@@ -1,13 +1,14 @@
 /** Buttons and fields: the browser's own, in the editor's colours. `data-focus` is a control's name. */
-import type { ComponentChildren, JSX } from 'preact';
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
 
 export function classes(...names: readonly (string | false | undefined)[]): string {
   return names.filter(Boolean).join(' ');
 }
 
-type Attributes = JSX.HTMLAttributes<HTMLButtonElement> & { readonly 'data-focus'?: string };
+type Attributes = Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'onClick' | 'class' | 'title' | 'label'>;
 
-export interface ButtonProps extends Omit<Attributes, 'onClick' | 'class' | 'title'> {
+export interface ButtonProps extends Attributes {
+  readonly 'data-focus'?: string;
   readonly press: () => void;
   readonly class?: string;
   readonly title?: string | undefined;

@@ -55,7 +55,7 @@ export function Splitter({ field: which, label }: { readonly field: 'textShare' 
         const step = { ArrowUp: -0.03, ArrowLeft: -0.03, ArrowDown: 0.03, ArrowRight: 0.03 }[event.key];
         if (step === undefined) return;
         event.preventDefault();
-        set(share + (which === 'textShare' ? step : -step));
+        set(store.view[field].peek() + (which === 'textShare' ? step : -step));
       }}
     />
   );

@@ -31,7 +31,8 @@ export function Tabs<T extends string>({
         role="tablist"
         aria-label={label}
         onKeyDown={(event) => {
-          const at = names.indexOf(chosen);
+          // The one that has the focus: keys may come faster than frames.
+          const at = names.findIndex((name) => (event.target as Element).id === `tab-${name}`);
           const last = names.length - 1;
           const to = { ArrowRight: at + 1, ArrowLeft: at + last, Home: 0, End: last }[event.key];
           if (to === undefined) return;

@@ -80,7 +80,7 @@ export function Filters() {
           data-focus="filter-weight"
         />
       </Field>
-      {(hasScores || store.main.lateFollow.value) && (
+      {(hasScores || store.main.scoresFollow.value) && (
         <Field label={t('filterMargin')}>
           <Select
             label={t('filterMargin')}

@@ -23,7 +23,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
   const scroller = useRef<HTMLDivElement>(null);
   const focus = useRef<HTMLDivElement>(null);
-  const stage = useRef<Stage>();
+  const stage = useRef<Stage>(undefined);
   /** The cell under the pointer. */
   const pointer = useSignal<Place | undefined>(undefined);
   const isDragging = useSignal(false);
@@ -170,7 +170,7 @@ function FocusCell({
   onKeyDown,
 }: {
   readonly scene: GridScene;
-  readonly cell: RefObject<HTMLDivElement>;
+  readonly cell: RefObject<HTMLDivElement | null>;
   /** What is said aloud. */
   readonly said: Signal<string>;
   readonly onKeyDown: (event: KeyboardEvent) => void;

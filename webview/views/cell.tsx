@@ -115,7 +115,7 @@ function Scores({ trace, site, token, looks }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, site);
   const scores = selectionScores(rows, token);
-  if (!scores) return <p class="hint">{t(store.main.lateFollow.value ? 'affinityLater' : 'affinityNone')}</p>;
+  if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? 'affinityLater' : 'affinityNone')}</p>;
   const chosen = [...chosenAt(rows, token)];
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
   const p = distribution(trace, rows, token);

@@ -118,7 +118,8 @@ function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert
   return (
     <Button
       press={() => {
-        store.setFilter({ experts: isOn ? chosen.filter((one) => one !== id) : [...chosen, id] });
+        const now = store.view.filter.peek().experts;
+        store.setFilter({ experts: now.includes(id) ? now.filter((one) => one !== id) : [...now, id] });
       }}
       class={classes('chip', chosen.length > 0 && !isOn && 'off')}
       aria-pressed={isOn}

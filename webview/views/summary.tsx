@@ -52,7 +52,7 @@ export function Summary() {
       {entropy ? (
         <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
       ) : (
-        !store.main.lateFollow.value && sight.layer && <p class="hint">{t('entropyNone')}</p>
+        !store.main.scoresFollow.value && sight.layer && <p class="hint">{t('entropyNone')}</p>
       )}
       {trace.blocks.some(({ k }) => k > 1) ? (
         <TogetherFigure trace={trace} sites={own} />
@@ -69,7 +69,7 @@ export function UsageFigure({ trace, sites }: Props) {
   const usage = usageOf(trace, sites);
   const looks = store.main.looks.value(sites.set);
   // Of half a run they say little, and take long to work out.
-  const intervals = store.main.lateFollow.value ? undefined : intervalsOf(trace, sites);
+  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
   const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
   const shown = order.length > most ? order.slice(0, most) : order;

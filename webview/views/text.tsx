@@ -129,7 +129,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const isCompared = store.other.isThere.value;
   const body = useRef<HTMLDivElement>(null);
   const made = useRef<{ run: object; spans: HTMLElement[] }>({ run: {}, spans: [] });
-  const current = useRef<HTMLElement>();
+  const current = useRef<HTMLElement | undefined>(undefined);
 
   useLayoutEffect(() => {
     // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
@@ -172,6 +172,11 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const select = (token: number): void => {
     if (token >= 0 && token < made.current.spans.length) store.selectIn(name, { sequence: index, token });
   };
+  // Keys may come faster than frames.
+  const tokenHere = (): number => {
+    const now = store.placeIn[name].peek();
+    return now.sequence === index ? now.token : -1;
+  };
   const tokenUnder = (event: Event): HTMLElement | null =>
     (event.target as Element).closest<HTMLElement>('[data-i]');
 
@@ -204,13 +209,13 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
         }}
         onKeyDown={(event) => {
           const { spans } = made.current;
-          const to = target(event.key, selected, spans);
+          const to = target(event.key, tokenHere(), spans);
           if (to === undefined) return;
           event.preventDefault();
           select(Math.min(spans.length - 1, Math.max(0, to)));
         }}
         onFocus={() => {
-          if (selected < 0) select(0);
+          if (tokenHere() < 0) select(0);
         }}
       />
     </section>

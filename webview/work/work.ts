@@ -9,7 +9,7 @@ export type { Partners };
 /** The part of a Worker that is used. */
 export interface Helper {
   postMessage(message: unknown): void;
-  onmessage: ((event: { readonly data: Answer }) => void) | null;
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
 }
 
 interface Answer {
@@ -45,7 +45,7 @@ export class Work {
 
   partners(a: Trace, b: Trace): readonly Partners[] | undefined {
     const done = [a, b].flatMap((trace) => trace.sequences.map((sequence) => sequence.done)).join(' ');
-    return this.#ask(this.#partners, a.blocks[0]?.chosen ?? a, b.blocks[0]?.chosen ?? b, done, () => ({
+    return this.#ask<'partners'>(this.#partners, a.blocks[0]?.chosen ?? a, b.blocks[0]?.chosen ?? b, done, () => ({
       task: 'partners',
       a: bare(a),
       b: bare(b),
@@ -55,7 +55,7 @@ export class Work {
   differences(a: Trace, b: Trace): readonly Difference[] | undefined {
     const partners = this.partners(a, b);
     if (!partners) return undefined;
-    return this.#ask(this.#differences, a, b, '', () => ({
+    return this.#ask<'differences'>(this.#differences, a, b, '', () => ({
       task: 'differences',
       a,
       b,
@@ -68,7 +68,7 @@ export class Work {
     a: object,
     b: object,
     done: string,
-    task: () => Task & { readonly task: N },
+    task: () => Task,
   ): Results[N] | undefined {
     let row = shelf.get(a);
     if (!row) shelf.set(a, (row = new WeakMap()));
@@ -77,7 +77,7 @@ export class Work {
     return kept.found.value;
   }
 
-  #begin<N extends Task['task']>(task: Task & { readonly task: N }): Signal<Results[N] | undefined> {
+  #begin<N extends Task['task']>(task: Task): Signal<Results[N] | undefined> {
     if (sizeOf(task) < much[task.task]) return signal(perform(task) as Results[N]);
     const found = signal<Results[N] | undefined>(undefined);
     const id = this.#ids++;
@@ -89,11 +89,12 @@ export class Work {
   #start(): Helper {
     if (this.#helper) return this.#helper;
     const helper = this.hire();
-    helper.onmessage = ({ data: { id, result, error } }) => {
+    helper.addEventListener('message', ({ data }) => {
+      const { id, result, error } = data as Answer;
       if (result) this.#waiting.get(id)?.(result);
       else this.failed(error ?? 'The worker gave no answer.');
       this.#waiting.delete(id);
-    };
+    });
     return (this.#helper = helper);
   }
 }
