@@ -1,4 +1,5 @@
-import type { Expert, Intervention, Module, Strategy, StrategyName, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Expert, Intervention, Site, Trace } from '../trace/trace.js';
 
 /** What is known of one expert without running anything. */
 export interface ExpertInfo extends Expert {
@@ -23,11 +24,12 @@ export interface PoolInfo {
   readonly hash: string;
   readonly baseName: string;
   readonly experts: readonly ExpertInfo[];
-  readonly modules: readonly Module[];
+  readonly sites: readonly Site[];
   /** In tokens. */
   readonly contextLength: number;
   readonly topK: number;
-  readonly strategies: readonly StrategyName[];
+  /** Names of those that the pool has the files for. */
+  readonly strategies: readonly string[];
   /** Experts left out and why, modules that could not be placed. */
   readonly warnings: readonly string[];
 }
@@ -67,7 +69,7 @@ export interface RunOptions {
   /** Called between chunks: tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
   /**
-   * Called between chunks with all that is known so far (`trace.done` tokens). Later traces of the run may share its
+   * Called between chunks with all that is known so far (`done` tokens of each sequence). Later traces of the run may share its
    * arrays. The next chunk waits for a promise that it returns.
    */
   readonly onPartial?: (trace: Trace) => unknown;

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage, MethodName, Methods } from '../shared/protocol.js';
-import { TraceBuilder } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
+import { TraceBuilder } from '../transport/pieces.js';
 import type {
   Attribution,
   Engine,

@@ -41,7 +41,8 @@ import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
 import type { Pool, PoolExpert } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
-import { type Module, kinds } from '../trace/trace.js';
+import type { RouterVectors } from '../strategies/strategy.js';
+import type { Site as TraceSite } from '../trace/trace.js';
 import type { Cache } from './cache.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
@@ -61,6 +62,12 @@ export const multitaskId = '/multitask';
 
 /** Predictions kept for each token. */
 export const predictions = 8;
+
+/** The kinds of a Llama block, in the order in which the model computes them. */
+const kinds: readonly string[] = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
+
+/** One adapted linear layer. */
+export type Module = Pick<TraceSite, 'path' | 'layer' | 'kind'>;
 
 /** What the composed graph is, beside the graph itself. */
 export interface Plan {
@@ -85,7 +92,7 @@ export interface Plan {
 }
 
 /** What the router vectors are: gates, mean inputs, or singular vectors (routing.md, "The other strategies"). */
-export type Router = 'phatgoose' | 'average-activation' | 'arrow';
+export type Router = RouterVectors;
 
 export interface Composed {
   readonly model: string;

@@ -1,20 +1,23 @@
 import type { Pool } from '../pool/pool.js';
-import type { StrategyName } from '../trace/trace.js';
+import { strategiesFor } from '../strategies/index.js';
+import type { PoolPart } from '../strategies/strategy.js';
+import type { Site } from '../trace/trace.js';
 import type { PoolInfo } from './api.js';
 import type { Plan } from './compose.js';
 
-/** What the pool has the files for. */
-export function strategiesOf(pool: Pool): StrategyName[] {
-  return [
-    'base',
-    'single',
-    'phatgoose',
-    ...(pool.retriever && pool.experts.some(({ hasExamples }) => hasExamples) ? (['retrieval'] as const) : []),
-    'merged',
-    ...(pool.experts.every(({ activations }) => activations) ? (['average-activation'] as const) : []),
-    'arrow',
-    ...(pool.multitask ? (['multitask'] as const) : []),
-  ];
+/** Names of the strategies that the pool has the files for. */
+export function strategiesOf(pool: Pool): string[] {
+  const has: Record<PoolPart, boolean> = {
+    retriever: pool.retriever !== undefined && pool.experts.some(({ hasExamples }) => hasExamples),
+    activations: pool.experts.every(({ activations }) => activations),
+    multitask: pool.multitask !== undefined,
+  };
+  return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part]));
+}
+
+/** The adapted modules as sites over one text, all with the pool's experts. */
+export function sitesOfPlan({ modules }: Plan): Site[] {
+  return modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 }));
 }
 
 /** A pool and its composed graph as others see them. */
@@ -40,7 +43,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan): PoolInfo {
     hash,
     baseName: base.name,
     experts,
-    modules: plan.modules,
+    sites: sitesOfPlan(plan),
     contextLength: pool.contextLength,
     topK: Math.min(topK, experts.length),
     strategies: strategiesOf(pool),

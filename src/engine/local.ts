@@ -3,7 +3,8 @@ import { readJson } from '../pool/manifest.js';
 import { type Pool, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
-import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
+import { descriptorOf, routerOf, type Strategy } from '../strategies/index.js';
+import type { Expert, Intervention, Trace } from '../trace/trace.js';
 import type {
   Attribution,
   Engine,
@@ -23,7 +24,7 @@ import { Retriever } from './retrieval.js';
 import { sampleToken, seededRandom } from './sample.js';
 import { type ChunkResult, RoutedSession, onnxruntimeVersion } from './session.js';
 import { StrategySteering } from './steering.js';
-import { Tokenizer, type Tokens } from './tokenizer.js';
+import { type TextTokens, textTokens, Tokenizer } from './tokenizer.js';
 
 /**
  * The engine in this process: what the command line uses, and what the forked child serves.
@@ -53,7 +54,7 @@ interface Run {
   readonly steering: StrategySteering;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
-  readonly tokens: Tokens;
+  readonly tokens: TextTokens;
 }
 
 /** Partial traces while generating: each costs a copy of all that is known, so not one a token. Milliseconds. */
@@ -265,9 +266,10 @@ class LocalEngine implements Engine {
       );
     }
     await checkCancelled(signal, this.#disposed);
-    const session = await this.#session(loaded, request.strategy.name === 'multitask');
+    const descriptor = descriptorOf(request.strategy.name)!;
+    const session = await this.#session(loaded, descriptor.needs.includes('multitask'));
     const strategy =
-      request.strategy.name === 'retrieval'
+      descriptor.finds === 'expert'
         ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
         : request.strategy;
     const interventions = request.interventions ?? [];
@@ -324,12 +326,17 @@ class LocalEngine implements Engine {
       {
         plan,
         experts: expertsOf(loaded.pool, plan),
-        router: steering.router,
-        strategy,
+        router: routerOf(strategy),
+        vectors: steering.router,
         interventions,
-        pool: { id: loaded.pool.manifest.id, name: loaded.pool.manifest.name, hash: loaded.hash },
-        tokenizer: { hash: loaded.tokenizerHash },
-        versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
+        source: {
+          kind: 'pool',
+          id: loaded.pool.manifest.id,
+          name: loaded.pool.manifest.name,
+          hash: loaded.hash,
+          tokenizer: loaded.tokenizerHash,
+          versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
+        },
         readable: (id) => loaded.tokenizer.readable(id),
         k: steering.width,
       },
@@ -356,20 +363,27 @@ function endTokensOf(pool: Pool): Set<number> {
 }
 
 function continued(
-  prompt: Tokens,
+  prompt: TextTokens,
   text: string,
   generated: readonly number[],
   prefixes: readonly string[],
   tokenizer: Tokenizer,
-): Tokens {
+): TextTokens {
   const { start, end } = continuationOffsets(prefixes, prefixes.at(-1) ?? '');
   const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + text.length));
-  return {
-    ids: Int32Array.of(...prompt.ids, ...generated),
-    start: Int32Array.of(...prompt.start, ...shifted(start)),
-    end: Int32Array.of(...prompt.end, ...shifted(end)),
-    text: [...prompt.text, ...generated.map((id) => tokenizer.readable(id))],
-  };
+  return textTokens({
+    ids: joined(prompt.ids, generated),
+    start: joined(prompt.start, shifted(start)),
+    end: joined(prompt.end, shifted(end)),
+    text: prompt.text.concat(generated.map((id) => tokenizer.readable(id))),
+  });
+}
+
+function joined(first: Int32Array, then: ArrayLike<number>): Int32Array {
+  const out = new Int32Array(first.length + then.length);
+  out.set(first);
+  out.set(then, first.length);
+  return out;
 }
 
 /** Natural log-probability of `id` after the chunk. */
@@ -382,7 +396,7 @@ function logProbOf({ last }: ChunkResult, id: number): number {
 }
 
 /** Only tokens that were predicted count: all but the first, and of those only what is text. */
-function scoreOf(text: string, tokens: Tokens, logProb: Float32Array): Score {
+function scoreOf(text: string, tokens: TextTokens, logProb: Float32Array): Score {
   let bits = 0;
   let count = 0;
   let bytes = 0;

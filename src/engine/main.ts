@@ -1,8 +1,8 @@
 /** The engine's child process: serves one host over the channel it was forked with, and ends with it. */
 import { GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage } from '../shared/protocol.js';
-import { affinityPieces, choicePieces, headOf } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
+import { headOf, TraceSender } from '../transport/pieces.js';
 import type { Engine, RunOptions } from './api.js';
 import { createEngine } from './local.js';
 
@@ -40,11 +40,10 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
         'The engine was called before it was started.',
         'Please report this with the Gander log.',
       );
-    let known = 0;
+    const sender = new TraceSender();
     const sendNew = (trace: Trace) => {
-      for (const pieces of [choicePieces(trace, known), affinityPieces(trace, known)])
+      for (const pieces of [sender.first(trace), sender.late(trace)])
         for (const piece of pieces) void send({ type: 'piece', id, piece });
-      known = trace.done;
       return headOf(trace);
     };
     const result = await invoke(await engine, call, {
@@ -52,7 +51,7 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
       onProgress: (done, total) => void send({ type: 'progress', id, done, total }),
       ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }) }),
     });
-    if ('chosen' in result) void send({ type: 'trace', id, head: sendNew(result) });
+    if ('blocks' in result) void send({ type: 'trace', id, head: sendNew(result) });
     else void send({ type: 'result', id, result });
   } catch (error) {
     void send({ type: 'error', id, error: GanderError.from(error).toData() });

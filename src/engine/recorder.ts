@@ -1,37 +1,40 @@
-import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
+import { sitesOfPlan } from './info.js';
+import { blank, blockColumns, cut, sequenceColumns } from '../trace/columns.js';
+import type { Block, Expert, ExpertSet, Intervention, Router, Site, Source, Tokens, Trace } from '../trace/trace.js';
+import type { RouterVectors } from '../strategies/strategy.js';
 import type { ChunkResult } from './session.js';
-import type { Plan, Router } from './compose.js';
+import type { Plan } from './compose.js';
 import { predictions as P } from './compose.js';
 
 export interface RecorderContext {
   readonly plan: Plan;
   /** The pool's, in the order of the plan's; the multitask adapter, which a plan may have last, is none of them. */
   readonly experts: readonly Expert[];
-  readonly strategy: Strategy;
-  readonly interventions: readonly Intervention[];
-  readonly pool: Trace['pool'];
-  readonly tokenizer: Trace['tokenizer'];
-  readonly versions: Trace['versions'];
-  readonly readable: (id: number) => string;
   readonly router: Router;
+  readonly interventions: readonly Intervention[];
+  readonly source: Source;
+  readonly readable: (id: number) => string;
+  /** Which vectors gave the scores. */
+  readonly vectors: RouterVectors;
   /** Width of the chosen axis. */
   readonly k: number;
 }
 
-/** Gathers the chunks of one run into a trace: from the graph's [T, rows, N] to the trace's [M, T, ·]. */
+/** Gathers the chunks of one run into a trace of one block: from the graph's [T, rows, N] to the trace's [S, T, ·]. */
 export class Recorder {
-  readonly #m: number;
   readonly #n: number;
   readonly #t: number;
-  readonly #affinity: Float32Array;
+  readonly #score: Float32Array;
   readonly #chosen: Int16Array;
   readonly #weight: Float32Array;
   readonly #contribution: Float32Array;
   readonly #logProb: Float32Array;
   readonly #topIds: Int32Array;
   readonly #topLogProb: Float32Array;
+  readonly #topTokens: string[];
   readonly #scored: readonly boolean[];
-  readonly #created = new Date().toISOString();
+  /** What the run's partial traces share. */
+  readonly #frame: Omit<Trace, 'sequences' | 'blocks'>;
   #done = 0;
 
   /** @param capacity tokens at most */
@@ -39,18 +42,23 @@ export class Recorder {
     readonly context: RecorderContext,
     capacity: number,
   ) {
-    const { plan, k } = context;
-    this.#scored = plan.scored[context.router];
-    this.#m = plan.modules.length;
-    this.#n = context.experts.length;
+    const { plan, experts, router, interventions, source, k } = context;
+    this.#scored = plan.scored[context.vectors];
+    this.#n = experts.length;
     this.#t = capacity;
-    this.#affinity = new Float32Array(this.#m * capacity * this.#n).fill(NaN);
-    this.#chosen = new Int16Array(this.#m * capacity * k).fill(-1);
-    this.#weight = new Float32Array(this.#m * capacity * k).fill(NaN);
-    this.#contribution = new Float32Array(this.#m * capacity * k).fill(NaN);
-    this.#logProb = new Float32Array(capacity).fill(NaN);
-    this.#topIds = new Int32Array(capacity * P).fill(-1);
-    this.#topLogProb = new Float32Array(capacity * P).fill(NaN);
+    const cells = plan.modules.length * capacity;
+    this.#score = blank(blockColumns.score, cells * this.#n);
+    this.#chosen = blank(blockColumns.chosen, cells * k);
+    this.#weight = blank(blockColumns.weight, cells * k);
+    this.#contribution = blank(blockColumns.contribution, cells * k);
+    this.#logProb = blank(sequenceColumns.logProb, capacity);
+    this.#topIds = blank(sequenceColumns.topIds, capacity * P);
+    this.#topLogProb = blank(sequenceColumns.topLogProb, capacity * P);
+    this.#topTokens = new Array<string>(capacity * P).fill('');
+    const expertSets: readonly ExpertSet[] = [{ scope: 'pool', experts }];
+    const sites: readonly Site[] = sitesOfPlan(plan);
+    const created = new Date().toISOString();
+    this.#frame = { source: { ...source }, router, interventions, expertSets, sites, created };
   }
 
   get done(): number {
@@ -66,8 +74,10 @@ export class Recorder {
       // What the graph says of the next token belongs to the next token; `setLogProb` may say better later.
       if (t + 1 < this.#t) this.#logProb[t + 1] = chunk.logProb[i]!;
       for (let p = 0; p < P; p++) {
-        this.#topIds[t * P + p] = Number(chunk.topIds[i * P + p]);
+        const id = Number(chunk.topIds[i * P + p]);
+        this.#topIds[t * P + p] = id;
         this.#topLogProb[t * P + p] = chunk.topLogProb[i * P + p]!;
+        this.#topTokens[t * P + p] = id < 0 ? '' : this.context.readable(id);
       }
     }
     this.#done += count;
@@ -78,15 +88,10 @@ export class Recorder {
     this.#logProb[token] = logProb;
   }
 
-  /** One module: affinities as they are, and of each token's weights those that are not 0, largest first. */
+  /** One site: scores as they are, and of each token's weights those that are not 0, largest first. */
   #row(chunk: ChunkResult, row: number, count: number): void {
     const { plan, k } = this.context;
-    const [affinities, chosen, weights, contributions] = [
-      this.#affinity,
-      this.#chosen,
-      this.#weight,
-      this.#contribution,
-    ];
+    const [scores, chosen, weights, contributions] = [this.#score, this.#chosen, this.#weight, this.#contribution];
     const [rows, n, all] = [plan.rows.length, this.#n, plan.experts.length];
     const scored = this.#scored.slice(row * all, row * all + n);
     const root = Math.sqrt(plan.widths[row]!);
@@ -100,7 +105,7 @@ export class Recorder {
       const cell = (i * rows + row) * slots;
       const to = (first + i) * k;
       let taken = 0;
-      for (let e = 0; e < n; e++) affinities[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
+      for (let e = 0; e < n; e++) scores[(first + i) * n + e] = scored[e] ? chunk.affinity[from + e]! : NaN;
       for (let s = 0; s < slots; s++) {
         const e = chunk.chosen ? chunk.chosen[cell + s]! : s;
         const w = chunk.weight[cell + s]!;
@@ -121,40 +126,40 @@ export class Recorder {
   }
 
   /** All that is known so far, in arrays that later tokens go on to fill; or cut, where `tokens` are fewer than the capacity. */
-  trace(text: string, tokens: Trace['tokens']): Trace {
-    const { plan, experts, strategy, interventions, pool, tokenizer, versions, k } = this.context;
-    const t = tokens.ids.length;
-    const cut = <A extends Float32Array | Int16Array>(array: A, width: number): A => {
-      if (t === this.#t) return array;
-      const out = new (array.constructor as new (length: number) => A)(this.#m * t * width);
-      for (let module = 0; module < this.#m; module++) {
-        out.set(array.subarray(module * this.#t * width, (module * this.#t + t) * width), module * t * width);
-      }
-      return out;
-    };
-    const topIds = this.#topIds.slice(0, t * P);
-    return {
-      text,
-      tokens,
-      done: this.#done,
-      modules: plan.modules,
-      experts,
+  trace(text: string, tokens: Tokens): Trace {
+    const { plan, k } = this.context;
+    const S = plan.modules.length;
+    const T = tokens.count;
+    const first = <A extends Float32Array | Int32Array | Int16Array>(array: A, rows: number): A =>
+      T === this.#t ? array : cut(array, rows, this.#t, 0, T);
+    const block: Block = {
+      from: 0,
+      to: S,
+      sequence: 0,
+      experts: this.#n,
       k,
-      predictions: P,
-      affinity: cut(this.#affinity, this.#n),
-      chosen: cut(this.#chosen, k),
-      weight: cut(this.#weight, k),
-      contribution: cut(this.#contribution, k),
-      logProb: this.#logProb.slice(0, t),
-      topIds,
-      topLogProb: this.#topLogProb.slice(0, t * P),
-      topTokens: Array.from(topIds, (id) => (id < 0 ? '' : this.context.readable(id))),
-      strategy,
-      interventions,
-      pool,
-      tokenizer,
-      versions,
-      created: this.#created,
+      alwaysOn: 0,
+      chosen: first(this.#chosen, S),
+      weight: first(this.#weight, S),
+      contribution: first(this.#contribution, S),
+      score: first(this.#score, S),
+    };
+    return {
+      ...this.#frame,
+      sequences: [
+        {
+          role: 'text',
+          text,
+          tokens,
+          done: this.#done,
+          predictions: P,
+          logProb: first(this.#logProb, 1),
+          topIds: first(this.#topIds, 1),
+          topLogProb: first(this.#topLogProb, 1),
+          topTokens: T === this.#t ? this.#topTokens : this.#topTokens.slice(0, T * P),
+        },
+      ],
+      blocks: S > 0 ? [block] : [],
     };
   }
 }

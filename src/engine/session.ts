@@ -116,15 +116,15 @@ export class RoutedSession {
     const { plan } = this;
     const [m, n, t] = [plan.rows.length, plan.experts.length, ids.length];
     const isGathered = plan.form === 'gathered';
-    const { bias, fixed, share } = steering.inputs(done, t);
-    const scores = isGathered ? withGiven(bias, fixed, share) : bias;
+    const { bias, fixed, routed } = steering.inputs(done, t);
+    const scores = isGathered ? withGiven(bias, fixed, routed) : bias;
     const arrow = steering.router === 'arrow';
     const feeds: Record<string, ort.Tensor> = {
       ...this.#past.feeds(ids, done, past),
       [names.k]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steering.k)), [1]),
       [names.bias]: new ort.Tensor('float32', scores, [scores.length / (m * n), m, n]),
       ...(!isGathered && { [names.fixed]: new ort.Tensor('float32', forAll(fixed, t * m * n), [t, m, n]) }),
-      [names.share]: new ort.Tensor('float32', share, [share.length / m, m, 1]),
+      [names.share]: new ort.Tensor('float32', routed, [routed.length / m, m, 1]),
       [names.normalise]: new ort.Tensor('float32', Float32Array.of(arrow ? 0 : 1), [1]),
       [names.slope]: new ort.Tensor('float32', Float32Array.of(arrow ? -1 : 1), [1]),
       [names.targets]: new ort.Tensor('int64', BigInt64Array.from(targets, BigInt), [1, t, 1]),
@@ -178,10 +178,10 @@ function forAll(values: Float32Array, size: number): Float32Array {
   return all;
 }
 
-/** Where the router has no share, the weights that are given in the place of scores, as a gathered graph reads them. */
-function withGiven(bias: Float32Array, fixed: Float32Array, share: Float32Array): Float32Array {
-  const n = bias.length / share.length;
-  return bias.map((score, at) => (share[Math.floor(at / n)] !== 0 ? score : fixed[at] ? fixed[at] * given : never));
+/** Where the router does not decide, the weights that are given in the place of scores, as a gathered graph reads them. */
+function withGiven(bias: Float32Array, fixed: Float32Array, routed: Float32Array): Float32Array {
+  const n = bias.length / routed.length;
+  return bias.map((score, at) => (routed[Math.floor(at / n)] !== 0 ? score : fixed[at] ? fixed[at] * given : never));
 }
 
 /** A base with no routing: what the routed graph is measured against. */

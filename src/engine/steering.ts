@@ -1,6 +1,10 @@
-import type { Intervention, Scope, Strategy } from '../trace/trace.js';
 import { GanderError } from '../shared/errors.js';
-import { type Plan, type Router, multitaskId } from './compose.js';
+import { descriptorOf, type Strategy } from '../strategies/index.js';
+import type { FixedWeights, RouterVectors } from '../strategies/strategy.js';
+import type { Intervention } from '../trace/trace.js';
+import { type CellBias, type SiteWhatIf, whatIfAt } from '../trace/whatIf.js';
+import { type Plan, multitaskId } from './compose.js';
+import { sitesOfPlan } from './info.js';
 
 /** Stands for −∞: the softmax of it beside any affinity is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;
@@ -10,9 +14,9 @@ export interface Steering {
   /** How many a token chooses at one module, or is given; 1 ≤ k ≤ N */
   readonly k: number;
   /** Which router vectors score the tokens; under fixed weights the gates, whose affinities are shown beside. */
-  readonly router: Router;
+  readonly router: RouterVectors;
   /**
-   * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], share [h, rows, 1], where h is t, or 1 if all
+   * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], routed [h, rows, 1], where h is t, or 1 if all
    * tokens have the same; rows are modules in the graph's order.
    */
   inputs(done: number, t: number): SteeringInputs;
@@ -21,42 +25,51 @@ export interface Steering {
 export interface SteeringInputs {
   readonly bias: Float32Array;
   readonly fixed: Float32Array;
-  readonly share: Float32Array;
+  /** 1 where the router decides, 0 where the fixed weights do. */
+  readonly routed: Float32Array;
 }
 
 /**
  * A strategy and its interventions as inputs of the routed graph: what-ifs are numbers here, never other graphs.
  *
- * Later interventions win over earlier ones on the same expert, module and token. A forced expert stays forced until it
- * is named again or another is forced. What is knocked out has no weight under fixed weights either; the others keep
- * theirs.
+ * A forced expert stays forced until it is named again or another is forced. What is knocked out has no weight under
+ * fixed weights either; the others keep theirs.
  */
 export class StrategySteering implements Steering {
   readonly k: number;
-  readonly router: Router;
+  readonly router: RouterVectors;
   readonly #plan: Plan;
-  readonly #interventions: readonly Intervention[];
+  /** By row; undefined where no intervention does anything. */
+  readonly #whatIf: readonly (SiteWhatIf | undefined)[];
   readonly #multitask: boolean;
   /** [rows, N] where the strategy gives the weights. */
   readonly #given: Float32Array | undefined;
 
   /**
-   * @param strategy retrieval with `expert` filled in
-   * @throws GanderError `request-invalid` for an expert or a k that the pool does not have
+   * @param strategy with its expert filled in, where the engine finds it
+   * @throws GanderError `request-invalid` for a strategy, an expert or a k that there is not
    */
   constructor(plan: Plan, strategy: Strategy, interventions: readonly Intervention[]) {
-    const k = 'k' in strategy ? strategy.k : 1;
+    const descriptor = descriptorOf(strategy.name);
+    if (!descriptor)
+      throw new GanderError('request-invalid', `There is no strategy "${strategy.name}".`, 'Choose another strategy.');
+    const k = strategy.k ?? 1;
     if (!Number.isInteger(k) || k < 1)
       throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
     this.#plan = plan;
-    this.#interventions = interventions;
     for (const { expert } of interventions) this.#expert(expert);
-    this.#multitask = strategy.name === 'multitask';
-    this.#given = this.#givenWeights(strategy);
+    const experts = plan.experts.map((id) => ({ id }));
+    const sites = sitesOfPlan(plan);
+    this.#whatIf = plan.rows.map((site) => whatIfAt(interventions, experts, sites[site]!));
+    const { weights } = descriptor;
+    const isChosen = descriptor.takes === 'expert' || descriptor.finds === 'expert';
+    const chosen = isChosen ? this.#expert(strategy.expert ?? '') : -1;
+    this.#multitask = weights.by === 'strategy' && weights.adapter === 'multitask';
+    this.#given = weights.by === 'strategy' ? this.#givenWeights(weights, chosen) : undefined;
     // A forced expert and the multitask adapter may stand beside each other.
     const most = this.#multitask ? 2 : this.#given ? this.width : k;
     this.k = Math.min(most, plan.experts.filter((id) => this.#multitask || id !== multitaskId).length);
-    this.router = strategy.name === 'arrow' || strategy.name === 'average-activation' ? strategy.name : 'phatgoose';
+    this.router = weights.by === 'score' ? weights.vectors : 'phatgoose';
   }
 
   /** Width of a trace's chosen axis: k, or the most weights that are not 0 at one module. */
@@ -74,89 +87,54 @@ export class StrategySteering implements Steering {
     const rows = this.#plan.rows.length;
     const n = this.#plan.experts.length;
     // One row for all tokens, unless an intervention tells them apart.
-    const height = this.#interventions.some(({ scope }) => scope.token !== undefined) ? t : 1;
+    const height = this.#whatIf.some((whatIf) => whatIf?.byToken) ? t : 1;
     const bias = new Float32Array(height * rows * n);
-    const forced = new Int16Array(height * rows).fill(-1);
-    for (const intervention of this.#interventions) this.#apply(intervention, done, height, bias, forced);
     const fixed = new Float32Array(height * rows * n);
-    const share = new Float32Array(height * rows);
+    const routed = new Float32Array(height * rows);
     for (let cell = 0; cell < height * rows; cell++) {
+      const row = cell % rows;
+      const whatIf = this.#whatIf[row]?.at(done + Math.floor(cell / rows));
       const open = this.#settle(
-        cell % rows,
+        row,
+        whatIf,
         bias.subarray(cell * n, cell * n + n),
         fixed.subarray(cell * n, cell * n + n),
-        forced[cell]!,
       );
-      share[cell] = open ? 1 : 0;
+      routed[cell] = open ? 1 : 0;
     }
-    return { bias, fixed, share };
-  }
-
-  #apply(intervention: Intervention, done: number, height: number, bias: Float32Array, forced: Int16Array): void {
-    const { experts, rows, modules } = this.#plan;
-    const expert = this.#expert(intervention.expert);
-    const { token } = intervention.scope;
-    for (let i = 0; i < height; i++) {
-      if (token !== undefined && token !== done + i) continue;
-      for (let row = 0; row < rows.length; row++) {
-        if (!holds(intervention.scope, modules[rows[row]!]!)) continue;
-        const cell = i * rows.length + row;
-        const at = cell * experts.length + expert;
-        if (intervention.action === 'force') {
-          forced[cell] = expert;
-          bias[at] = 0;
-          continue;
-        }
-        if (forced[cell] === expert) forced[cell] = -1;
-        bias[at] = intervention.action === 'knock-out' ? never : intervention.amount;
-      }
-    }
+    return { bias, fixed, routed };
   }
 
   /** Fills in one module's bias and given weights [N]. @returns whether the router decides there. */
-  #settle(row: number, bias: Float32Array, weights: Float32Array, forced: number): boolean {
+  #settle(row: number, whatIf: CellBias | undefined, bias: Float32Array, weights: Float32Array): boolean {
     const { experts, adapts, scored } = this.#plan;
     const n = experts.length;
     const given = this.#given?.subarray(row * n, row * n + n);
+    const forced = whatIf?.forced ?? -1;
     let open = false;
     for (let e = 0; e < n; e++) {
-      const out = bias[e]! <= never;
+      const added = whatIf?.bias[e] ?? 0;
+      const out = added <= never;
       const able = adapts[row * n + e]!;
       if (forced >= 0) weights[e] = e === forced && able ? 1 : 0;
       else if (given) weights[e] = out ? 0 : given[e]!;
-      if (!able || !scored[this.router][row * n + e]! || experts[e] === multitaskId) bias[e] = never;
-      open ||= bias[e]! > never;
+      const excluded = out || !able || !scored[this.router][row * n + e]! || experts[e] === multitaskId;
+      bias[e] = excluded ? never : added;
+      open ||= !excluded;
       if (this.#multitask && experts[e] === multitaskId && able) weights[e] = 1;
     }
     // Where nobody may be chosen, softmax over "never" alone would still share out 1.
     return open && forced < 0 && !given;
   }
 
-  /** [rows, N], or undefined where the router decides. */
-  #givenWeights(strategy: Strategy): Float32Array | undefined {
+  /** [rows, N] */
+  #givenWeights({ weight }: FixedWeights, chosen: number): Float32Array {
     const { experts, adapts, rows } = this.#plan;
     const n = experts.length;
     const members = experts.filter((id) => id !== multitaskId).length;
-    const weights = (of: (e: number) => number) =>
-      Float32Array.from({ length: rows.length * n }, (_, at) => (adapts[at] ? of(at % n) : 0));
-    const one = (id: string) => {
-      const expert = this.#expert(id);
-      return weights((e) => (e === expert ? 1 : 0));
-    };
-    switch (strategy.name) {
-      case 'base':
-      case 'multitask':
-        return weights(() => 0);
-      case 'single':
-        return one(strategy.expert);
-      case 'retrieval':
-        return one(strategy.expert ?? '');
-      case 'merged':
-        // The mean over the pool: an expert without a matrix here counts as one that changes nothing.
-        return weights((e) => (experts[e] === multitaskId ? 0 : 1 / members));
-      default:
-        return undefined;
-    }
+    return Float32Array.from({ length: rows.length * n }, (_, at) =>
+      adapts[at] && experts[at % n] !== multitaskId ? weight(at % n, chosen, members) : 0,
+    );
   }
 
   #expert(id: string): number {
@@ -169,12 +147,4 @@ export class StrategySteering implements Steering {
       );
     return index;
   }
-}
-
-function holds(scope: Scope, module: { path: string; layer: number; kind: string }): boolean {
-  return (
-    (scope.layer === undefined || scope.layer === module.layer) &&
-    (scope.kind === undefined || scope.kind === module.kind) &&
-    (scope.module === undefined || scope.module === module.path)
-  );
 }

@@ -1,15 +1,18 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
 import { GanderError } from '../shared/errors.js';
+import type { Tokens } from '../trace/trace.js';
 
-export interface Tokens {
-  /** [T] */
-  readonly ids: Int32Array;
-  /** [T] UTF-16 offsets into the text as it was given; −1 for a special token that the tokenizer put in. */
-  readonly start: Int32Array;
-  readonly end: Int32Array;
-  /** [T] readable. */
-  readonly text: readonly string[];
+/**
+ * Tokens of a text that is there. Offsets are of the text as it was given; −1 for a special token, which the tokenizer put
+ * in or a model generated.
+ */
+export type TextTokens = Required<Tokens>;
+
+/** What a trace says of tokens, from what a tokenizer says. */
+export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | 'start' | 'end' | 'text'>): TextTokens {
+  const special = Uint8Array.from(start, (offset) => (offset < 0 ? 1 : 0));
+  return { count: ids.length, ids, start, end, special, text };
 }
 
 /** Vocabularies of a quarter of a million words are some 30 MB of JSON. */
@@ -47,7 +50,7 @@ export class Tokenizer {
     }
   }
 
-  async encode(text: string): Promise<Tokens> {
+  async encode(text: string): Promise<TextTokens> {
     const encoding = await this.#tokenizer.encode(text);
     const ids = Int32Array.from(encoding.getIds());
     const special = encoding.getSpecialTokensMask();
@@ -58,7 +61,7 @@ export class Tokenizer {
       start[i] = special[i] ? -1 : units ? units[from!]! : from!;
       end[i] = special[i] ? -1 : units ? units[to!]! : to!;
     });
-    return { ids, start, end, text: Array.from(ids, (id) => this.readable(id)) };
+    return textTokens({ ids, start, end, text: Array.from(ids, (id) => this.readable(id)) });
   }
 
   /** The text of some ids. */

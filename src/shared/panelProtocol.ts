@@ -1,8 +1,9 @@
 import type { Attribution } from '../engine/api.js';
-import type { TraceHead, TracePiece } from '../trace/pieces.js';
+import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Trace } from '../trace/trace.js';
+import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
-import type { SourceDescription, Strategy } from './source.js';
+import type { SourceDescription } from './source.js';
 
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
 export type Side = 'main' | 'other';
@@ -26,11 +27,11 @@ export interface SideState {
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
-  /** On the page only: scores are still to come. */
+  /** On the page only: its traces' scores are still to come. */
   readonly scoresFollow?: true;
 }
 
-/** A trace in a message: its arrays have gone before, as pieces with the same key (trace/sides.ts). */
+/** A trace in a message: its arrays have gone before, as pieces with the same key (transport/sides.ts). */
 export interface SentTrace {
   readonly key: number;
   readonly head: TraceHead;

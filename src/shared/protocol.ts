@@ -1,6 +1,6 @@
 /** What crosses the channel between the host and the engine's child process. Errors cross as data. */
 import type { Attribution, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, Score } from '../engine/api.js';
-import type { TraceHead, TracePiece } from '../trace/pieces.js';
+import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type { ErrorData } from './errors.js';
 
@@ -33,7 +33,7 @@ export type HostMessage =
 export type ChildMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
-  /** Of the trace that the next `partial` or `trace` of the same call is the head of; each piece is sent once. */
+  /** Of the trace that the call gives; each piece is sent once, before the `partial` or `trace` that tells of it. */
   | { readonly type: 'piece'; readonly id: number; readonly piece: TracePiece }
   | { readonly type: 'partial'; readonly id: number; readonly head: TraceHead }
   /** The result of a call that gives a trace. */

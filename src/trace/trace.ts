@@ -118,7 +118,7 @@ export interface Router {
   readonly params?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Where a trace comes from. */
+/** Where a trace comes from. One object a run: its partial traces share it, and no other trace does. */
 export interface Source {
   /** Open: `pool`, `moe`, `vllm`, `sglang`, `server`, `file`, … */
   readonly kind: string;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeTrace } from '../../src/trace/file.js';
-import { root, temporaryFolder, tinyPool, until } from './support.js';
+import { root, temporaryFolder, tinyPool, until, pooled } from './support.js';
 
 const dist = path.join(root, `node_modules/.cache/gander-test/cli-${process.pid}/dist`);
 const bin = path.join(dist, 'cli.cjs');
@@ -122,9 +122,9 @@ describe('gander route', () => {
       onTiny('route', sample, '--trace', trace, '--csv', csv, '--html', html, '--markdown', markdown),
     );
     expect(code).toBe(0);
-    const read = decodeTrace(readFileSync(trace));
+    const read = pooled(decodeTrace(readFileSync(trace)));
     expect(read.text).toBe(sample);
-    expect(readFileSync(csv, 'utf8').trimEnd().split('\r\n').length).toBe(1 + read.done * read.modules.length * read.k);
+    expect(readFileSync(csv, 'utf8').trimEnd().split('\r\n').length).toBe(1 + read.done * read.sites.length * read.k);
     expect(readFileSync(html, 'utf8')).toContain('<!DOCTYPE html>');
     expect(readFileSync(markdown, 'utf8')).toContain('| # | token |');
   });

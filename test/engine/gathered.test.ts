@@ -9,10 +9,11 @@ import { RoutedSession } from '../../src/engine/session.js';
 import { StrategySteering } from '../../src/engine/steering.js';
 import { Tokenizer } from '../../src/engine/tokenizer.js';
 import { readPool } from '../../src/pool/pool.js';
-import type { Intervention, Strategy, Trace } from '../../src/trace/trace.js';
+import { routerOf, type Strategy } from '../../src/strategies/index.js';
+import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './support.js';
 
-const exact = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+const exact = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
 const text = 'the model routes 🦢 each token, and each module by itself; fn main() { let x = 1; }\r\n';
 const cache = new Cache(temporaryFolder(), 16);
 
@@ -32,13 +33,11 @@ async function open(folder: string, form: FormName): Promise<{ route: Route; rel
       {
         plan,
         experts: plan.experts.filter((id) => id !== multitaskId).map((id) => ({ id, name: id })),
-        strategy,
+        router: routerOf(strategy),
         interventions,
-        pool: { id: '', name: '', hash: '' },
-        tokenizer: { hash: '' },
-        versions: {},
+        source: { kind: 'pool', name: '', versions: {} },
         readable: String,
-        router: steering.router,
+        vectors: steering.router,
         k: steering.width,
       },
       tokens.ids.length,

@@ -3,7 +3,8 @@ import type { Plan } from '../../src/engine/compose.js';
 import { sampleToken, seededRandom } from '../../src/engine/sample.js';
 import { StrategySteering, never } from '../../src/engine/steering.js';
 import { nearest } from '../../src/engine/retrieval.js';
-import type { Intervention, Strategy } from '../../src/trace/trace.js';
+import type { Strategy } from '../../src/strategies/index.js';
+import type { Intervention } from '../../src/trace/trace.js';
 
 /** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
 const plan: Plan = {
@@ -26,8 +27,12 @@ const plan: Plan = {
 };
 const phatgoose: Strategy = { name: 'phatgoose', k: 2 };
 const inputs = (strategy: Strategy, interventions: Intervention[] = [], done = 0, t = 1) => {
-  const { bias, fixed, share } = new StrategySteering(plan, strategy, interventions).inputs(done, t);
-  return { bias: [...bias].map((b) => (b === Math.fround(never) ? 'never' : b)), fixed: [...fixed], share: [...share] };
+  const { bias, fixed, routed } = new StrategySteering(plan, strategy, interventions).inputs(done, t);
+  return {
+    bias: [...bias].map((b) => (b === Math.fround(never) ? 'never' : b)),
+    fixed: [...fixed],
+    routed: [...routed],
+  };
 };
 
 describe('a strategy', () => {
@@ -35,7 +40,7 @@ describe('a strategy', () => {
     expect(inputs(phatgoose)).toEqual({
       bias: [0, 0, 0, 0, 'never', 'never'],
       fixed: [0, 0, 0, 0, 0, 0],
-      share: [1, 1],
+      routed: [1, 1],
     });
     expect(inputs({ name: 'arrow', k: 2 }).bias).toEqual([0, 0, 0, 0, 0, 'never']);
   });
@@ -46,7 +51,7 @@ describe('a strategy', () => {
     [{ name: 'retrieval', expert: 'b' }, [0, 1, 0, 0, 1, 0], 1],
     [{ name: 'merged' }, [1, 1, 1, 1, 1, 0].map((w) => Math.fround(w / 3)), 3],
   ])('gives weights: %j', (strategy, fixed, width) => {
-    expect(inputs(strategy)).toMatchObject({ fixed, share: [0, 0] });
+    expect(inputs(strategy)).toMatchObject({ fixed, routed: [0, 0] });
     expect(new StrategySteering(plan, strategy, [])).toMatchObject({ width, k: width });
   });
 
@@ -76,7 +81,7 @@ describe('an intervention', () => {
   it('knocks out: never chosen, no given weight', () => {
     expect(inputs(phatgoose, [out('a')])).toMatchObject({
       bias: ['never', 0, 0, 'never', 'never', 'never'],
-      share: [1, 0],
+      routed: [1, 0],
     });
     expect(inputs({ name: 'merged' }, [out('a', { layer: 0 })]).fixed.slice(0, 3)).toEqual([
       0,
@@ -86,11 +91,11 @@ describe('an intervention', () => {
   });
 
   it('leaves nobody: then nobody has a weight', () => {
-    expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).share).toEqual([0, 0]);
+    expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).routed).toEqual([0, 0]);
   });
 
   it('forces one, where it has an adapter', () => {
-    expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], share: [0, 0] });
+    expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], routed: [0, 0] });
   });
 
   it('tilts', () => {
@@ -108,9 +113,9 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
     expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({
       fixed: [0, 0, 0, 1, 0, 0],
-      share: [1, 0],
+      routed: [1, 0],
     });
-    expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], share: [0, 0] });
+    expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], routed: [0, 0] });
     expect(inputs(phatgoose, [force('a'), force('b')]).fixed.slice(0, 3)).toEqual([0, 1, 0]);
   });
 
@@ -131,7 +136,7 @@ describe('an intervention', () => {
       true,
     ]);
     expect(inputs(phatgoose, third, 4, 1).bias[0]).toBe(0);
-    expect(inputs(phatgoose, third, 2, 2).share).toEqual([1, 1, 1, 1]);
+    expect(inputs(phatgoose, third, 2, 2).routed).toEqual([1, 1, 1, 1]);
   });
 
   it('holds for one kind', () => {

@@ -1,7 +1,9 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
 import type { Attribution } from '../../src/engine/api.js';
 import type { SideState } from '../../src/shared/panelProtocol.js';
-import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import type { SourceDescription } from '../../src/shared/source.js';
+import { descriptorOf } from '../../src/strategies/index.js';
+import type { Strategy } from '../../src/strategies/strategy.js';
 import type { Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
@@ -68,8 +70,6 @@ export function sitesOf(layers: number): Site[] {
   ).flat();
 }
 
-const chooses = (name: string) => ['phatgoose', 'average-activation', 'arrow'].includes(name);
-
 /** What a host with a pool says of it. */
 export const description: SourceDescription = {
   name: 'Twelve languages',
@@ -81,12 +81,7 @@ export const description: SourceDescription = {
     attribute: true,
     score: true,
     lens: { reason: 'A pool has no lens.' },
-    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map((name) => ({
-      name,
-      title: name,
-      hint: `How ${name} chooses`,
-      takes: chooses(name) ? ['k'] : name === 'single' ? ['expert'] : [],
-    })),
+    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map(descriptorOf),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
   limits: { tokens: 8192, k: 2 },

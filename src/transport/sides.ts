@@ -1,6 +1,6 @@
 /** Both ends of the way that a side of the panel takes to the page: its traces' arrays first, in pieces, and each piece once. */
-import { TraceBuilder, affinityPieces, choicePieces, headOf } from './pieces.js';
-import type { Trace } from './trace.js';
+import { doneOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
+import type { Source, Trace } from '../trace/trace.js';
 import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../shared/panelProtocol.js';
 
 export const sides: readonly Side[] = ['main', 'other'];
@@ -12,13 +12,11 @@ export const sides: readonly Side[] = ['main', 'other'];
 const leastShown = 150;
 const leastShownPerToken = 6;
 
-/** What the page has of a trace. */
+/** What the page has of a run. */
 interface Known {
   readonly key: number;
-  /** Tokens of which these have been sent; −1: not even that there are none. */
-  choices: number;
-  affinities: number;
-  /** Tokens that a side told of. */
+  readonly sender: TraceSender;
+  /** Tokens that a side told of; −1: nothing yet. */
   shown: number;
 }
 
@@ -26,15 +24,16 @@ interface Known {
 export class SideSender {
   /** What the page shows, and until when it is left alone with it. */
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
-  /** By an array that a trace shares with the partial traces it grew from. */
-  readonly #known = new Map<object, Known>();
+  /** By what the partial traces of one run share, and no other trace. */
+  readonly #known = new Map<Source, Known>();
   #keys = 0;
 
   /**
    * What is to be sent for the page to show a side as it is now; all of it, in this order, with no other side's in between.
    *
-   * A side is shown without affinities first, which are most of a trace; they follow, and the side once more. While tokens
-   * are still to come they wait for the run's end. Who stops in the middle of affinities has them go on with the next call.
+   * A side is shown without its large columns first, the scores: most of a trace. They follow, and the side once more;
+   * while tokens are still to come they wait for the run's end. If the caller stops before the end, the next call goes on
+   * from there.
    */
   *messages(side: Side, state: SideState | undefined): Generator<HostMessage> {
     const told = this.#told.get(side);
@@ -52,7 +51,7 @@ export class SideSender {
       if (running && isMore(before, state) && performance.now() < told.until) {
         // What is known goes ahead, with nothing to draw.
         this.#told.set(side, { state: { ...state, trace: before.trace }, until: told.until });
-        for (const trace of tracesOf(state)) if (this.#known.has(trace.chosen)) yield* this.#choices(trace);
+        for (const trace of tracesOf(state)) if (this.#known.has(trace.source)) yield* this.#first(trace);
         return;
       }
       if (sameResult(before, state) && (isGrowing(state) || this.#lacking(state).length === 0)) {
@@ -60,7 +59,7 @@ export class SideSender {
         return;
       }
     }
-    const until = performance.now() + Math.max(leastShown, leastShownPerToken * (state.trace?.done ?? 0));
+    const until = performance.now() + Math.max(leastShown, leastShownPerToken * tokensIn(state.trace));
     this.#told.set(side, { state, until });
     this.#forget();
     yield* this.#whole(side, state);
@@ -68,48 +67,39 @@ export class SideSender {
 
   *#whole(side: Side, state: SideState): Generator<HostMessage> {
     const traces = tracesOf(state);
-    for (const trace of traces) yield* this.#choices(trace);
+    for (const trace of traces) yield* this.#first(trace);
     const lacking = this.#lacking(state);
     if (lacking.length > 0) {
-      const isNew = traces.some((trace) => this.#knownOf(trace).shown < trace.done);
-      if (isNew) yield this.#side(side, { ...state, affinitiesFollow: true });
+      const isNew = traces.some((trace) => this.#knownOf(trace).shown < tokensIn(trace));
+      if (isNew) yield this.#side(side, { ...state, scoresFollow: true });
       if (isGrowing(state)) return;
     }
-    for (const trace of lacking) yield* this.#affinities(trace);
+    for (const trace of lacking) {
+      const { key, sender } = this.#knownOf(trace);
+      for (const piece of sender.late(trace)) yield { type: 'piece', key, piece };
+    }
     yield this.#side(side, state);
   }
 
   #lacking(state: SideState): Trace[] {
-    return tracesOf(state).filter((trace) => trace.affinity && this.#knownOf(trace).affinities < trace.done);
+    return tracesOf(state).filter((trace) => this.#knownOf(trace).sender.lacksLate(trace));
   }
 
-  *#choices(trace: Trace): Generator<HostMessage> {
-    const known = this.#knownOf(trace);
-    if (known.choices >= trace.done) return;
-    for (const piece of choicePieces(trace, Math.max(0, known.choices))) {
-      known.choices = piece.from + piece.count;
-      yield { type: 'piece', key: known.key, piece };
-    }
+  *#first(trace: Trace): Generator<HostMessage> {
+    const { key, sender } = this.#knownOf(trace);
+    for (const piece of sender.first(trace)) yield { type: 'piece', key, piece };
   }
 
-  *#affinities(trace: Trace): Generator<HostMessage> {
-    const known = this.#knownOf(trace);
-    for (const piece of affinityPieces(trace, Math.max(0, known.affinities))) {
-      known.affinities = piece.from + piece.count;
-      yield { type: 'piece', key: known.key, piece };
-    }
-  }
-
-  #knownOf(trace: Trace): Known {
-    let known = this.#known.get(trace.chosen);
-    if (!known) this.#known.set(trace.chosen, (known = { key: this.#keys++, choices: -1, affinities: -1, shown: -1 }));
+  #knownOf({ source }: Trace): Known {
+    let known = this.#known.get(source);
+    if (!known) this.#known.set(source, (known = { key: this.#keys++, sender: new TraceSender(), shown: -1 }));
     return known;
   }
 
   #side(side: Side, { trace, before, ...rest }: SideState): HostMessage {
     const sent = (one: Trace): SentTrace => {
       const known = this.#knownOf(one);
-      known.shown = one.done;
+      known.shown = tokensIn(one);
       return { key: known.key, head: headOf(one) };
     };
     return {
@@ -122,18 +112,20 @@ export class SideSender {
   /** What no side shows any more the page has let go, too. */
   #forget(): void {
     const shown = [...this.#told.values()].flatMap(({ state }) => tracesOf(state));
-    const used = new Set<object>(shown.map(({ chosen }) => chosen));
-    for (const array of this.#known.keys()) if (!used.has(array)) this.#known.delete(array);
+    const used = new Set(shown.map(({ source }) => source));
+    for (const source of this.#known.keys()) if (!used.has(source)) this.#known.delete(source);
   }
 }
 
 const tracesOf = ({ trace, before }: SideState) => [trace, before].filter((t) => t !== undefined);
 
+const tokensIn = (trace: Trace | undefined) => (trace ? doneOf(headOf(trace)) : 0);
+
 const isGrowing = ({ running }: SideState) => running !== undefined && running.what !== 'attribute';
 
 /** More tokens of the same run. */
 function isMore(before: SideState, now: SideState): before is SideState & { readonly trace: Trace } {
-  return before.trace !== undefined && before.trace !== now.trace && before.trace.created === now.trace?.created;
+  return before.trace !== undefined && before.trace !== now.trace && before.trace.source === now.trace?.source;
 }
 
 function sameResult(a: SideState, b: SideState): boolean {

@@ -1,0 +1,21 @@
+/** Every strategy, in the order in which lists show them. */
+import { arrow } from './arrow.js';
+import { averageActivation } from './averageActivation.js';
+import { base } from './base.js';
+import { merged } from './merged.js';
+import { multitask } from './multitask.js';
+import { phatgoose } from './phatgoose.js';
+import { retrieval } from './retrieval.js';
+import { single } from './single.js';
+import type { StrategyDescriptor } from './strategy.js';
+
+export const all: readonly StrategyDescriptor[] = [
+  base,
+  single,
+  phatgoose,
+  retrieval,
+  merged,
+  averageActivation,
+  arrow,
+  multitask,
+];

@@ -1,0 +1,75 @@
+/** Strategies by name: how they are written and read, what they need, and what a trace's router says of them. */
+import { routerText } from '../trace/label.js';
+import type { Router } from '../trace/trace.js';
+import { all } from './all.js';
+import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
+
+export type { Strategy };
+
+export function descriptorOf(name: string): StrategyDescriptor | undefined {
+  return all.find((descriptor) => descriptor.name === name);
+}
+
+/** Names of those that a pool has the files for. */
+export function strategiesFor(parts: readonly PoolPart[]): string[] {
+  return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(({ name }) => name);
+}
+
+/** What a strategy takes, filled in. */
+export function strategyOf(name: string, { k, expert }: { readonly k: number; readonly expert: string }): Strategy {
+  const takes = descriptorOf(name)?.takes;
+  return { name, ...(takes === 'k' && { k }), ...(takes === 'expert' && { expert }) };
+}
+
+/** Of a pool: its own k, or what is usual for the strategy, as far as there are so many experts. */
+export function usualK(name: string, pool: { readonly topK: number; readonly experts: readonly unknown[] }): number {
+  return Math.min(descriptorOf(name)?.usualK ?? pool.topK, Math.max(1, pool.experts.length));
+}
+
+/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
+export function strategyText(strategy: Strategy): string {
+  return routerText(routerOf(strategy));
+}
+
+/** How every strategy may be written, for messages. */
+export function strategyForms(): string {
+  const argument = { k: '[:k]', expert: ':<expert>' };
+  return all.map(({ name, takes }) => name + (takes ? argument[takes] : '')).join(', ');
+}
+
+/** A count from 1; undefined for all else. */
+export function readCount(text: string): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
+}
+
+/** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined for what is no strategy. */
+export function readStrategy(text: string, k?: (name: string) => number): Strategy | undefined {
+  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)! as unknown as [string, string, string?];
+  const descriptor = descriptorOf(name);
+  switch (descriptor?.takes) {
+    case 'expert':
+      return argument ? { name, expert: argument } : undefined;
+    case 'k': {
+      const count = argument === undefined ? k?.(name) : readCount(argument);
+      return count === undefined ? undefined : { name, k: count };
+    }
+    case undefined:
+      return descriptor && argument === undefined ? { name } : undefined;
+  }
+}
+
+/** What a trace says of the router of a strategy. */
+export function routerOf({ name, k, expert }: Strategy): Router {
+  return {
+    name,
+    scoring: 'softmax',
+    ...(k !== undefined && { k }),
+    ...(expert !== undefined && { params: { expert } }),
+  };
+}
+
+/** The strategy that a trace's router stands for, as far as it is one of a pool's. */
+export function strategyOfRouter({ name, k, params }: Router): Strategy {
+  const expert = params?.['expert'];
+  return { name, ...(k !== undefined && { k }), ...(typeof expert === 'string' && { expert }) };
+}

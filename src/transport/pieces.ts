@@ -1,0 +1,334 @@
+/**
+ * A trace on its way to another process or to the page. It goes in pieces of a few tokens each: whoever takes it in does
+ * other things in between, and of a trace that grows only what is new is sent.
+ */
+import {
+  blank,
+  blockColumns,
+  blockWidth,
+  type Column,
+  type ColumnArray,
+  cut,
+  mapColumns,
+  put,
+  sequenceColumns,
+  sequenceWidth,
+  tokenColumns,
+} from '../trace/columns.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/trace.js';
+
+type BlockShape = Omit<Block, keyof BlockColumns>;
+
+/** What of a trace stays as it is while it grows. */
+export type TraceFrame = Omit<Trace, 'sequences' | 'blocks'> & {
+  readonly sequences: readonly Pick<Sequence, 'role' | 'predictions'>[];
+  readonly blocks: readonly BlockShape[];
+};
+
+/** Of one sequence, the text and the tokens that the other end does not have. */
+export interface TokensPiece {
+  readonly part: 'tokens';
+  readonly sequence: number;
+  /** So many of the tokens known before are still right; the others are replaced by `tokens`. */
+  readonly kept: number;
+  readonly tokens: Tokens;
+  /** The first `kept` UTF-16 units of the text known before, and what follows them. */
+  readonly text?: { readonly kept: number; readonly more: string };
+}
+
+/** Columns of one sequence and of the sites over it, for the tokens [from, from + count). */
+export interface CellsPiece {
+  readonly part: 'cells';
+  readonly sent: Sent;
+  readonly sequence: number;
+  readonly from: number;
+  readonly count: number;
+  /** As in a trace, with `count` in the place of T; those are absent that the trace has not. */
+  readonly columns: SequenceColumns;
+  readonly blocks: readonly { readonly block: number; readonly columns: Partial<BlockColumns> }[];
+}
+
+export type TracePiece = { readonly part: 'frame'; readonly frame: TraceFrame } | TokensPiece | CellsPiece;
+
+/** The last word on a trace whose pieces have gone before: how far each of its sequences is. */
+export interface TraceHead {
+  readonly done: readonly number[];
+}
+
+type Sent = Column['sent'];
+
+/** Tokens of a piece: of a pool like the one that ships, half a megabyte. */
+const tokensAtOnce = 64;
+
+export function headOf(trace: Trace): TraceHead {
+  return { done: trace.sequences.map(({ done }) => done) };
+}
+
+/** Tokens done, in all sequences. */
+export function doneOf({ done }: TraceHead): number {
+  return done.reduce((sum, count) => sum + count, 0);
+}
+
+/** The sending end, for one run: it knows what the other end has. Whoever stops between pieces can go on later. */
+export class TraceSender {
+  #frame: TraceFrame | undefined;
+  readonly #sequences: Sequence[] = [];
+  readonly #done: Record<Sent, number[]> = { first: [], late: [] };
+
+  /** What is needed for the first look at a trace. */
+  *first(trace: Trace): Generator<TracePiece> {
+    const frame = frameOf(trace);
+    if (!this.#frame || !sameFrame(this.#frame, frame)) {
+      this.#frame = frame;
+      yield { part: 'frame', frame };
+    }
+    for (const [i, sequence] of trace.sequences.entries()) {
+      const known = this.#sequences[i];
+      this.#sequences[i] = sequence;
+      const piece = tokensPiece(i, known, sequence);
+      if (piece) yield piece;
+    }
+    yield* this.#cells(trace, 'first');
+  }
+
+  /** The large columns: most of a trace, and nothing that is drawn at once rests on them. */
+  late(trace: Trace): Generator<TracePiece> {
+    return this.#cells(trace, 'late');
+  }
+
+  /** Whether there is more to send of the large columns. */
+  lacksLate(trace: Trace): boolean {
+    return trace.sequences.some(({ done }, i) => hasLate(trace, i) && (this.#done.late[i] ?? -1) < done);
+  }
+
+  *#cells(trace: Trace, sent: Sent): Generator<TracePiece> {
+    const known = this.#done[sent];
+    for (const [sequence, { done }] of trace.sequences.entries()) {
+      if (sent === 'late' && !hasLate(trace, sequence)) continue;
+      // Of no tokens there is a piece, too: it says which columns there are.
+      while ((known[sequence] ?? -1) < done) {
+        const from = known[sequence] ?? 0;
+        const count = Math.min(tokensAtOnce, done - from);
+        known[sequence] = from + count;
+        yield cellsPiece(trace, sent, sequence, from, count);
+      }
+    }
+  }
+}
+
+function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
+  return {
+    ...rest,
+    sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),
+    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({ from, to, sequence, experts, k, alwaysOn })),
+  };
+}
+
+/** Partial traces of one run share what is large in a frame. */
+function sameFrame(a: TraceFrame, b: TraceFrame): boolean {
+  const shape = ({ sequences, blocks }: TraceFrame) => JSON.stringify([sequences, blocks]);
+  return (
+    a.source === b.source &&
+    a.router === b.router &&
+    a.interventions === b.interventions &&
+    a.expertSets === b.expertSets &&
+    a.sites === b.sites &&
+    shape(a) === shape(b)
+  );
+}
+
+function tokensPiece(i: number, known: Sequence | undefined, now: Sequence): TokensPiece | undefined {
+  if (known && known.tokens === now.tokens && known.text === now.text) return undefined;
+  const kept = known ? sameTokens(known.tokens, now.tokens) : 0;
+  const { count, text: spelled } = now.tokens;
+  const whole = now.text;
+  const chars = commonLength(known?.text ?? '', whole ?? '');
+  if (known && kept === count && count === known.tokens.count && known.text === whole) return undefined;
+  return {
+    part: 'tokens',
+    sequence: i,
+    kept,
+    tokens: {
+      ...mapColumns(tokenColumns, now.tokens, (array) => array.slice(kept)),
+      ...(spelled && { text: spelled.slice(kept) }),
+      count,
+    },
+    ...(whole !== undefined && { text: { kept: chars, more: whole.slice(chars) } }),
+  };
+}
+
+/** How many tokens at the beginning are the same in every respect. */
+function sameTokens(a: Tokens, b: Tokens): number {
+  let same = Math.min(a.count, b.count);
+  const names = [...(Object.keys(tokenColumns) as (keyof typeof tokenColumns)[]), 'text'] as const;
+  for (const name of names) {
+    const [x, y] = [a[name], b[name]];
+    if (x === y) continue;
+    if (!x || !y) return 0;
+    same = commonLength(x, y, same);
+  }
+  return same;
+}
+
+function commonLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>, most = Math.min(a.length, b.length)): number {
+  let same = 0;
+  while (same < most && a[same] === b[same]) same++;
+  return same;
+}
+
+function hasLate({ blocks }: Trace, sequence: number): boolean {
+  return blocks.some((block) => block.sequence === sequence && Object.keys(columnsOf(block, 'late')).length > 0);
+}
+
+function columnsOf(block: Block, sent: Sent): Partial<BlockColumns> {
+  return Object.fromEntries(
+    Object.entries(blockColumns).flatMap(([name, column]) => {
+      const array = block[name as keyof typeof blockColumns];
+      return column.sent === sent && array ? [[name, array]] : [];
+    }),
+  );
+}
+
+function cellsPiece(trace: Trace, sent: Sent, sequence: number, from: number, count: number): CellsPiece {
+  const own = trace.sequences[sequence]!;
+  const total = own.tokens.count;
+  const { topTokens, predictions: P } = own;
+  return {
+    part: 'cells',
+    sent,
+    sequence,
+    from,
+    count,
+    columns:
+      sent === 'late'
+        ? {}
+        : {
+            ...mapColumns(sequenceColumns, own, (array) => cut(array, 1, total, from, count)),
+            ...(topTokens && { topTokens: topTokens.slice(from * P, (from + count) * P) }),
+          },
+    blocks: trace.blocks.flatMap((block, i) => {
+      if (block.sequence !== sequence) return [];
+      const rows = block.to - block.from;
+      const columns = mapColumns(blockColumns, columnsOf(block, sent), (array) => cut(array, rows, total, from, count));
+      return [{ block: i, columns }];
+    }),
+  };
+}
+
+/** The receiving end, for one run. The traces that it builds share their arrays, which later pieces go on to fill. */
+export class TraceBuilder {
+  #frame: TraceFrame | undefined;
+  readonly #texts: { readonly text: string | undefined; readonly tokens: Tokens }[] = [];
+  readonly #sequences: Columns[] = [];
+  readonly #topTokens: string[][] = [];
+  readonly #blocks: Columns[] = [];
+
+  add(piece: TracePiece): void {
+    switch (piece.part) {
+      case 'frame':
+        this.#frame = piece.frame;
+        break;
+      case 'tokens':
+        this.#addTokens(piece);
+        break;
+      case 'cells':
+        this.#addCells(piece);
+        break;
+    }
+  }
+
+  build({ done }: TraceHead): Trace {
+    const { sequences, blocks, ...frame } = this.#frame!;
+    return {
+      ...frame,
+      sequences: sequences.map((sequence, i): Sequence => {
+        const { text, tokens } = this.#texts[i]!;
+        const topTokens = this.#topTokens[i];
+        return {
+          ...sequence,
+          ...(text !== undefined && { text }),
+          tokens,
+          done: done[i]!,
+          ...this.#sequences[i],
+          ...(topTokens && { topTokens }),
+        };
+      }),
+      blocks: blocks.map((block, i): Block => ({ ...block, ...(this.#blocks[i] as unknown as BlockColumns) })),
+    };
+  }
+
+  #addTokens({ sequence, kept, tokens, text }: TokensPiece): void {
+    const known = this.#texts[sequence];
+    this.#texts[sequence] = {
+      text: text && (known?.text ?? '').slice(0, text.kept) + text.more,
+      tokens: joined(known?.tokens, kept, tokens),
+    };
+    if (known && known.tokens.count !== tokens.count) this.#resize(sequence, known.tokens.count, tokens.count);
+  }
+
+  /** Text that is being written grows: what is known moves into wider arrays. */
+  #resize(sequence: number, from: number, to: number): void {
+    const { sequences, blocks } = this.#frame!;
+    const resized = (columns: Columns | undefined, table: Table, rows: number, widthOf: (name: string) => number) =>
+      columns &&
+      mapColumns(table, columns, (array, name) => {
+        const count = Math.min(from, to);
+        const wide = blank(table[name]!, rows * to * widthOf(name));
+        put(wide, cut(array, rows, from, 0, count), rows, to, 0, count);
+        return wide;
+      });
+    const shape = sequences[sequence]!;
+    const own = resized(this.#sequences[sequence], sequenceColumns, 1, (name) => sequenceWidth(shape, name as 'logProb'));
+    if (own) this.#sequences[sequence] = own;
+    const topTokens = this.#topTokens[sequence];
+    if (topTokens) this.#topTokens[sequence] = topTokens.slice(0, to * shape.predictions);
+    blocks.forEach((block, i) => {
+      if (block.sequence !== sequence) return;
+      const rows = block.to - block.from;
+      const moved = resized(this.#blocks[i], blockColumns, rows, (name) => blockWidth(block, name as 'chosen'));
+      if (moved) this.#blocks[i] = moved;
+    });
+  }
+
+  #addCells({ sequence, from, count, columns, blocks }: CellsPiece): void {
+    const shape = this.#frame!.sequences[sequence]!;
+    const total = this.#texts[sequence]!.tokens.count;
+    const { topTokens, ...own } = columns;
+    const known = (this.#sequences[sequence] ??= {});
+    mapColumns(sequenceColumns, own, (part, name) => {
+      put((known[name] ??= blank(sequenceColumns[name], total * sequenceWidth(shape, name))), part, 1, total, from, count);
+      return part;
+    });
+    if (topTokens) {
+      const all = (this.#topTokens[sequence] ??= []);
+      while (all.length < total * shape.predictions) all.push('');
+      topTokens.forEach((text, i) => (all[from * shape.predictions + i] = text));
+    }
+    for (const { block: i, columns: parts } of blocks) {
+      const block = this.#frame!.blocks[i]!;
+      const rows = block.to - block.from;
+      const whole = (this.#blocks[i] ??= {});
+      mapColumns(blockColumns, parts, (part, name) => {
+        put((whole[name] ??= blank(blockColumns[name], rows * total * blockWidth(block, name))), part, rows, total, from, count);
+        return part;
+      });
+    }
+  }
+}
+
+type Table = Readonly<Record<string, Column>>;
+type Columns = Record<string, ColumnArray>;
+
+function joined(known: Tokens | undefined, kept: number, more: Tokens): Tokens {
+  if (!known || kept === 0) return more;
+  return {
+    ...mapColumns(tokenColumns, more, (array, name) => {
+      const whole = blank(tokenColumns[name], more.count);
+      whole.set(known[name]!.subarray(0, kept));
+      whole.set(array, kept);
+      return whole;
+    }),
+    ...(more.text && { text: [...known.text!.slice(0, kept), ...more.text] }),
+    count: more.count,
+  };
+}
