@@ -81,7 +81,7 @@ export const description: SourceDescription = {
     attribute: true,
     score: true,
     lens: { reason: 'A pool has no lens.' },
-    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map(descriptorOf),
+    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map((name) => descriptorOf(name)!),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
   limits: { tokens: 8192, k: 2 },

@@ -6,10 +6,10 @@ import type { SourceDescription } from '../../src/shared/source.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/trace.js';
-import { keyOf } from '../grid/layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 import { looksOf, type Looks } from '../look/looks.js';
 import type { Partners, Work } from '../work/work.js';
-import { sightOf } from './sight.js';
+import { sightOf } from '../../src/trace/sight.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
 export interface Host {
@@ -283,13 +283,13 @@ export class Store {
   /** A site and the layer that it is in. */
   spot(site: number): Pick<Selection, 'layer' | 'site'> {
     const found = this.main.trace.peek()?.sites[site];
-    return { site, layer: found ? keyOf(found) : '' };
+    return { site, layer: found ? layerKey(found) : '' };
   }
 
   /** Of a pool there is nothing to choose: its experts are the same in all layers. */
   colourByLayer(layer: string): void {
     const sight = this.main.sight.peek();
-    if (!sight?.layer || keyOf(sight.layer) === layer) return;
+    if (!sight?.layer || layerKey(sight.layer) === layer) return;
     this.set({ colourLayer: layer });
     // They were the former layer's.
     this.setFilter({ experts: [] });
@@ -316,7 +316,7 @@ export class Store {
     if (!trace) return;
     const selection = this.view.selection.peek();
     const { layer, site } = selection;
-    const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => keyOf(one) === layer));
+    const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => layerKey(one) === layer));
     const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
     this.set({
       selection: {

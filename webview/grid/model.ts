@@ -19,7 +19,7 @@ import { saturationOf, shared } from '../../src/trace/overlap.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
-import { keyOf } from './layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 
 /** A layer as a whole, or one site. */
 export interface Row extends Layer {
@@ -62,7 +62,7 @@ export function rowsOf(trace: Trace, filter: Filter, expanded: View['expanded'])
     if (sites.length === 0) continue;
     const parts = partsOf(trace, { ...layer, kind: kinds });
     const isMixed = sites.some((s) => parts[trace.sites[s]!.sequence] === undefined);
-    const isOpen = expanded === 'all' || expanded.includes(keyOf(layer));
+    const isOpen = expanded === 'all' || expanded.includes(layerKey(layer));
     if (!isOpen && !isMixed) rows.push({ ...layer, site: -1, kind: '', parts });
     else
       for (const s of sites) {
@@ -79,8 +79,8 @@ function partsOf(trace: Trace, filter: Parameters<typeof sharedSites>[1]): Row['
 
 /** The row that a place on the site axis is in; −1: none. A site whose layer is closed is found in the layer's row. */
 export function rowAt(rows: readonly Row[], layer: string, site: number): number {
-  const exact = rows.findIndex((row) => row.site === site && (site >= 0 || keyOf(row) === layer));
-  return exact >= 0 ? exact : rows.findIndex((row) => keyOf(row) === layer);
+  const exact = rows.findIndex((row) => row.site === site && (site >= 0 || layerKey(row) === layer));
+  return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
 }
 
 /** @param inSight the set that the filter's experts are of; sets of other layers know nothing of it */

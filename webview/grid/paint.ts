@@ -4,7 +4,7 @@ import type { ExpertSet } from '../../src/trace/trace.js';
 import { letterOf, type Looks } from '../look/looks.js';
 import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
 import { labelFrom, windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
-import { keyOf } from './layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 import { hidden, type Raster, type Row } from './model.js';
 
 /** Columns a tile: far below every canvas limit. */
@@ -149,7 +149,7 @@ function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, 
   const right = xOf(frame, view.c1);
   for (let r = Math.max(1, view.r0); r < view.r1; r++) {
     const [above, row] = [rows[r - 1]!, rows[r]!];
-    if (keyOf(above) !== keyOf(row) && (above.site >= 0 || row.site >= 0))
+    if (layerKey(above) !== layerKey(row) && (above.site >= 0 || row.site >= 0))
       context.fillRect(frame.gutter.left, Math.round(yOf(frame, r)) - 0.5, right - frame.gutter.left, 1);
   }
 }
@@ -255,8 +255,8 @@ function gutters(context: Drawing, { raster, theme, labels }: Paper, frame: Fram
   for (let r = Math.max(0, view.r0 - 12); r < view.r1; r++) {
     const row = raster.rows[r]!;
     const y = yOf(frame, r) + cell.height / 2;
-    if (keyOf(row) !== seen) {
-      seen = keyOf(row);
+    if (layerKey(row) !== seen) {
+      seen = layerKey(row);
       if (row.layer % every === 0 || r === 0) {
         context.textAlign = 'right';
         // The layer's name stays in view as long as the layer does.
@@ -313,12 +313,12 @@ export function layerMark({ stack, layer }: Row): string {
 
 function lastOf(rows: readonly Row[], r: number): number {
   let last = r;
-  while (rows[last + 1] && keyOf(rows[last + 1]!) === keyOf(rows[r]!)) last++;
+  while (rows[last + 1] && layerKey(rows[last + 1]!) === layerKey(rows[r]!)) last++;
   return last;
 }
 
 function layerHeight(rows: readonly Row[], view: Window, height: number): number {
-  const layers = new Set(rows.slice(view.r0, view.r1).map(keyOf)).size;
+  const layers = new Set(rows.slice(view.r0, view.r1).map(layerKey)).size;
   return layers > 0 ? ((view.r1 - view.r0) * height) / layers : height;
 }
 

@@ -10,7 +10,7 @@ import { onToken, tokenAt } from './columns.js';
 import { Filters } from './filter.js';
 import { hit, type Place, type Point } from './geometry.js';
 import { keyAction, listenToPointer, type Action } from './input.js';
-import { keyOf } from './layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 import type { Raster } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
@@ -220,18 +220,18 @@ function go({ store, side, place }: GridScene, { rows, columns }: Raster, to: Pl
   const found = tokenAt(columns, onToken(columns, to.column, place.peek().column));
   if (!row || !found) return;
   batch(() => {
-    store.selectIn(side.peek(), found, { layer: keyOf(row), site: row.site });
-    store.colourByLayer(keyOf(row));
+    store.selectIn(side.peek(), found, { layer: layerKey(row), site: row.site });
+    store.colourByLayer(layerKey(row));
   });
 }
 
 function toggle({ store, trace: shown }: GridScene, { rows }: Raster, at: number): void {
   const [trace, row] = [shown.peek(), rows[at]];
   if (!trace || !row) return;
-  const layers = layersOf(trace).map(keyOf);
+  const layers = layersOf(trace).map(layerKey);
   const { expanded, selection } = store.view;
   const open = expanded.peek() === 'all' ? layers : (expanded.peek() as readonly string[]);
-  const key = keyOf(row);
+  const key = layerKey(row);
   const isOpen = open.includes(key);
   const next = isOpen ? open.filter((one) => one !== key) : [...open, key];
   batch(() => {

@@ -11,7 +11,8 @@ import { Badge, ExpertLabel } from '../components/expert.js';
 import { Figure } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { choicesAt } from '../grid/model.js';
-import { keyOf, layerOf } from '../grid/layers.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { layerOf } from '../app/layers.js';
 import { classOf } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, kindName, percent, t } from '../look/strings.js';
@@ -179,7 +180,7 @@ function ByLayer({ trace, sequence, token }: At) {
     return { layer, part, first };
   });
   const go = (layer: Layer): void => {
-    store.select({ layer: keyOf(layer), site: -1 });
+    store.select({ layer: layerKey(layer), site: -1 });
   };
   const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
   return (
@@ -190,7 +191,7 @@ function ByLayer({ trace, sequence, token }: At) {
         <div class="ladder">
           {rungs.map(({ layer, part, first }) => (
             <span
-              key={keyOf(layer)}
+              key={layerKey(layer)}
               class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
               title={`${layerName(layer)}: ${part && first ? `${plainName(part.set, first.expert)} ${shareOf(first.weight)}` : t('none')}`}
               onClick={() => {
@@ -215,7 +216,7 @@ function ByLayer({ trace, sequence, token }: At) {
                 go(layer);
               }}
               class="link"
-              data-focus={`ladder-${keyOf(layer)}`}
+              data-focus={`ladder-${layerKey(layer)}`}
             >
               {layerName(layer)}
             </Button>,
@@ -253,7 +254,7 @@ function BySite({ trace, sequence, token, layer }: At & { readonly layer: Layer 
                 <th scope="row">
                   <Button
                     press={() => {
-                      store.select({ layer: keyOf(layer), site: s });
+                      store.select({ layer: layerKey(layer), site: s });
                     }}
                     class="link"
                     data-focus={`module-${kind}`}

@@ -4,11 +4,11 @@ import { quiet } from '../../src/shared/palette.js';
 import { layersOf } from '../../src/trace/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { colourings, type Colouring } from '../app/state.js';
-import type { Sight } from '../app/sight.js';
+import type { Sight } from '../../src/trace/sight.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
-import { keyOf } from '../grid/layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 import { classOf, letterOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { percent, t } from '../look/strings.js';
@@ -31,7 +31,7 @@ export function Legend() {
 function ColourBy({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
   const store = useStore();
   const now = store.view.colouring.value;
-  const layers = layersOf(trace).map((layer): Option => [keyOf(layer), layerName(layer)]);
+  const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
   const options = colourings.map((name): Option => {
     const reason = reasonAgainstColouring(trace, name);
     return reason === undefined ? [name, t(`colour_${name}`)] : [name, t(`colour_${name}`), reason];
@@ -51,7 +51,7 @@ function ColourBy({ trace, sight }: { readonly trace: Trace; readonly sight: Sig
       {now === 'experts' && (
         <Select
           label={t('colourLayer')}
-          value={keyOf(sight.layer!)}
+          value={layerKey(sight.layer!)}
           options={layers}
           change={(value) => {
             store.colourByLayer(value);

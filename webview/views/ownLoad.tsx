@@ -5,7 +5,7 @@ import { load } from '../../src/trace/usage.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
-import { keyOf } from '../grid/layers.js';
+import { layerKey } from '../../src/trace/sight.js';
 import { layerName } from '../look/names.js';
 import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
@@ -25,7 +25,7 @@ export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; read
           list={[{ values: loads.map((one) => one?.entropyRatio ?? NaN), class: 'main' }]}
           first={layers[0]?.layer ?? 0}
           press={(i) => {
-            store.colourByLayer(keyOf(layers[i]!));
+            store.colourByLayer(layerKey(layers[i]!));
           }}
         />
       )}
@@ -38,10 +38,10 @@ export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; read
             <Button
               key="go"
               press={() => {
-                store.colourByLayer(keyOf(layers[i]!));
+                store.colourByLayer(layerKey(layers[i]!));
               }}
               class="link"
-              data-focus={`load-${keyOf(layers[i]!)}`}
+              data-focus={`load-${layerKey(layers[i]!)}`}
             >
               {layerName(layers[i]!)}
             </Button>,

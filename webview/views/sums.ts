@@ -13,7 +13,7 @@ import {
   type Coactivation,
   type Usage,
 } from '../../src/trace/usage.js';
-import type { Sight } from '../app/sight.js';
+import type { Sight } from '../../src/trace/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 

@@ -12,7 +12,7 @@ import { classOf, letterOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
-import type { Sight } from '../app/sight.js';
+import type { Sight } from '../../src/trace/sight.js';
 import { strengths } from './colours.js';
 import { sideName } from './sides.js';
 import { isRankOnly, leadersOf } from './sums.js';

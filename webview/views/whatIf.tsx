@@ -11,7 +11,8 @@ import { Badge } from '../components/expert.js';
 import { Figure, Pager } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { TableBox, rowsOf } from '../components/table.js';
-import { keyOf, layerOf } from '../grid/layers.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { layerOf } from '../app/layers.js';
 import { layerName, plainName } from '../look/names.js';
 import { fixed, kindName, percent, signed, small, t } from '../look/strings.js';
 import { inSite } from './whatIfWords.js';
@@ -150,14 +151,14 @@ function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: 
   const places: Option[] = isLocal ? [] : [['all', t('everywhere')]];
   const modules = [path, now.startsWith('module:') ? now.slice(7) : undefined].filter((one) => one !== undefined);
   for (const module of new Set(modules)) places.push([`module:${module}`, inSite(trace, module)]);
-  for (const layer of layersOf(trace)) places.push([`layer:${keyOf(layer)}`, t('inPlace', layerName(layer))]);
+  for (const layer of layersOf(trace)) places.push([`layer:${layerKey(layer)}`, t('inPlace', layerName(layer))]);
   if (!isLocal) for (const kind of kindsOf(trace)) places.push([`kind:${kind}`, t('inKind', kindName(kind))]);
   return places;
 }
 
 /** The experts that a place has. */
 function expertsAt(trace: Trace, where: string) {
-  const site = trace.sites.find((one) => where === `module:${one.path}` || where === `layer:${keyOf(one)}`);
+  const site = trace.sites.find((one) => where === `module:${one.path}` || where === `layer:${layerKey(one)}`);
   return site && trace.expertSets[site.expertSet];
 }
 
