@@ -81,7 +81,9 @@ export const description: SourceDescription = {
     attribute: true,
     score: true,
     lens: { reason: 'A pool has no lens.' },
-    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map((name) => descriptorOf(name)!),
+    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map((name) =>
+      descriptorOf(name)!,
+    ),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
   limits: { tokens: 8192, k: 2 },
@@ -310,7 +312,14 @@ export function fabricate(options: Fabrication = {}): Trace {
     ...(strategy.expert !== undefined && { params: { expert: strategy.expert } }),
   };
   return {
-    source: { kind: 'pool', name: description.name, id: 'twelve', hash: 'sha256:0', tokenizer: 'sha256:1', versions: {} },
+    source: {
+      kind: 'pool',
+      name: description.name,
+      id: 'twelve',
+      hash: 'sha256:0',
+      tokenizer: 'sha256:1',
+      versions: {},
+    },
     router,
     interventions,
     sequences: [

@@ -331,9 +331,7 @@ describe('the views beside', () => {
     expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
     expect(await panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
     const { experts, chosen, weight } = partsOf(trace);
-    expect(await text('.sentence')).toContain(
-      `${experts[chosen(100, 20)[0]!]!.name} (${weight(100, 20).toFixed(2)})`,
-    );
+    expect(await text('.sentence')).toContain(`${experts[chosen(100, 20)[0]!]!.name} (${weight(100, 20).toFixed(2)})`);
     expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 

@@ -264,7 +264,10 @@ export class Store {
   selectIn(
     side: Side,
     place: Place,
-    row: Pick<Selection, 'layer' | 'site'> = { layer: this.view.selection.peek().layer, site: this.siteIn[side].peek() },
+    row: Pick<Selection, 'layer' | 'site'> = {
+      layer: this.view.selection.peek().layer,
+      site: this.siteIn[side].peek(),
+    },
   ): void {
     const [main, other] = [this.main.trace.peek(), this.other.trace.peek()];
     batch(() => {

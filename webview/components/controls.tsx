@@ -1,5 +1,6 @@
 /** Buttons and fields: the browser's own, in the editor's colours. `data-focus` is a control's name. */
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 export function classes(...names: readonly (string | false | undefined)[]): string {
   return names.filter(Boolean).join(' ');
@@ -102,13 +103,18 @@ export function NumberField({
   readonly class?: string;
   readonly 'data-focus'?: string;
 }) {
+  const input = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => {
+    // Only then: whatever else is drawn anew must leave alone what is being typed.
+    input.current!.value = String(value);
+  }, [value]);
   return (
     <input
+      ref={input}
       type="number"
       aria-label={label}
       title={reason ?? title}
       disabled={reason !== undefined}
-      value={value}
       {...range}
       {...rest}
       onChange={({ currentTarget }) => {
@@ -121,7 +127,13 @@ export function NumberField({
   );
 }
 
-export function Field({ label, children }: { readonly label: ComponentChildren; readonly children: ComponentChildren }) {
+export function Field({
+  label,
+  children,
+}: {
+  readonly label: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
   return (
     <label class="field">
       {label}

@@ -70,7 +70,17 @@ function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
   );
 }
 
-function Letter({ looks, expert, x, y }: { readonly looks: Looks; readonly expert: number; readonly x: number; readonly y: number }) {
+function Letter({
+  looks,
+  expert,
+  x,
+  y,
+}: {
+  readonly looks: Looks;
+  readonly expert: number;
+  readonly x: number;
+  readonly y: number;
+}) {
   return (
     <g class={classOf(looks.slots[expert]!)}>
       <title>{plainName(looks.set, expert)}</title>

@@ -8,7 +8,15 @@ export interface Item {
   readonly reason?: string | undefined;
 }
 
-export function Menu({ label, items, name }: { readonly label: string; readonly items: readonly Item[]; readonly name: string }) {
+export function Menu({
+  label,
+  items,
+  name,
+}: {
+  readonly label: string;
+  readonly items: readonly Item[];
+  readonly name: string;
+}) {
   const [isOpen, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role=menuitem]')];

@@ -5,7 +5,13 @@ import { useStore } from './context.js';
 const limits = { low: 0.12, high: 0.8 };
 
 /** `textShare` splits text and grid; `sideShare` the views from both: beside them, or below when the page is narrow. */
-export function Splitter({ field: which, label }: { readonly field: 'textShare' | 'sideShare'; readonly label: string }) {
+export function Splitter({
+  field: which,
+  label,
+}: {
+  readonly field: 'textShare' | 'sideShare';
+  readonly label: string;
+}) {
   const store = useStore();
   const bar = useRef<HTMLDivElement>(null);
   const [isStacked, setStacked] = useState(which === 'textShare');

@@ -18,7 +18,15 @@ const longest = 240;
 /** Rows made above and below those in sight, for quick scrolling. */
 const spare = 20;
 
-export function Table({ rows, caption, class: name }: { readonly rows: Rows; readonly caption: string; readonly class?: string }) {
+export function Table({
+  rows,
+  caption,
+  class: name,
+}: {
+  readonly rows: Rows;
+  readonly caption: string;
+  readonly class?: string;
+}) {
   return (
     <table class={name}>
       <Head rows={rows} caption={caption} />

@@ -58,8 +58,7 @@ export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper
     for (let level = 0; level <= levels; level++) {
       const at = ((slot + 1) * (levels + 1) + level) * 2;
       const share = level / levels;
-      if (isDifference)
-        table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * share));
+      if (isDifference) table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * share));
       else {
         table[at] = word(shade(theme, slot, share));
         table[at + 1] = word(shade(theme, slot, share, faded / weakest));

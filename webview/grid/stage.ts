@@ -112,7 +112,9 @@ export class Stage {
 
   cell(): Size {
     const raster = this.scene.raster.peek();
-    return this.scene.store.view.zoom.peek() ?? comfortable(this.#size, raster ? extentOf(raster) : { columns: 1, rows: 1 });
+    return (
+      this.scene.store.view.zoom.peek() ?? comfortable(this.#size, raster ? extentOf(raster) : { columns: 1, rows: 1 })
+    );
   }
 
   /** Rows on a screen. */

@@ -68,7 +68,8 @@ function Sentences({ trace, site: s, token }: Props) {
   const earlier = before && sharedSites(before, { module: site.path, sequence: site.sequence });
   if (earlier) {
     const was = choicesAt(before, earlier, token);
-    const isSame = was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
+    const isSame =
+      was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
     said.push(isSame ? t('detailWasSame') : t('detailWas', named(was, part.set) || t('none')));
   }
   return <p class="sentence">{said.join(' ')}</p>;
@@ -76,9 +77,10 @@ function Sentences({ trace, site: s, token }: Props) {
 
 /** The chosen experts in the source's own order. */
 function placed(rows: ReturnType<typeof rowsAt>, token: number): Choice[] {
-  return Array.from(chosenAt(rows, token), (expert, i) => ({ expert, weight: rows.weight?.[token * rows.k + i] })).filter(
-    ({ expert }) => expert >= 0,
-  );
+  return Array.from(chosenAt(rows, token), (expert, i) => ({
+    expert,
+    weight: rows.weight?.[token * rows.k + i],
+  })).filter(({ expert }) => expert >= 0);
 }
 
 function Numbers({ trace, site, token }: Props) {

@@ -14,7 +14,9 @@ import { usageByLayerOf } from './sums.js';
 export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; readonly sequence: number }) {
   const store = useStore();
   const layers = layersOf(trace, { sequence });
-  const loads = usageByLayerOf(trace, sequence).map((usage) => usage && { ...load(usage.share), of: usage.share.length });
+  const loads = usageByLayerOf(trace, sequence).map(
+    (usage) => usage && { ...load(usage.share), of: usage.share.length },
+  );
   return (
     <Figure
       name="loadByLayer"

@@ -183,7 +183,12 @@ function Overall({ now, before, sequence, token }: Runs & { readonly sequence: n
         />
       )}
       table={() => ({
-        head: [t('tokenHead'), t('probability'), ...(before ? [t('probabilityBefore'), t('kl')] : []), t('topAlternatives')],
+        head: [
+          t('tokenHead'),
+          t('probability'),
+          ...(before ? [t('probabilityBefore'), t('kl')] : []),
+          t('topAlternatives'),
+        ],
         count: now.tokens.count,
         row: (at) => {
           const best = after(now, at - 1)[0];

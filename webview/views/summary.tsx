@@ -32,7 +32,9 @@ export function Summary() {
   const sequence = trace.sequences.findIndex((one) => one.tokens === own.sequence.tokens);
   const tokens = textTokens(own.sequence).length;
   if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
-  const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(Boolean);
+  const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
+    Boolean,
+  );
   const entropy = entropyOf(trace, sequence);
   return (
     <>
@@ -245,7 +247,8 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
   const { ids, count } = trace.sequences[sequence]!.tokens;
   const firstOf = (id: number | undefined, text: string): number =>
     id === undefined || !ids
-      ? Array.from({ length: count }, (_, i) => i).find((i) => trace.sequences[sequence]!.tokens.text?.[i] === text) ?? -1
+      ? (Array.from({ length: count }, (_, i) => i).find((i) => trace.sequences[sequence]!.tokens.text?.[i] === text) ??
+        -1)
       : ids.indexOf(id);
   return (
     <section class="figure" data-figure="attracted">

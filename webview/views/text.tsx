@@ -63,11 +63,15 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
   const styles = Array.from({ length: sequence.tokens.count }, (_, i): TokenStyle => {
     const e = leader(i);
     const own = ['t'];
-    if (e >= 0) own.push(classOf(looks?.slots[e] ?? quiet), `s${Math.min(4, Math.floor((leaders!.share[i]! / most) * 5))}`);
+    if (e >= 0)
+      own.push(classOf(looks?.slots[e] ?? quiet), `s${Math.min(4, Math.floor((leaders!.share[i]! / most) * 5))}`);
     else own.push(i >= sequence.done ? 'pending' : 'plain');
     const begins = e >= 0 && e !== leader(i - 1);
     if (begins) own.push('lead');
-    return { names: classes(...own, ...kindsOfToken(sequence, i)), letter: begins && part ? letterOf(part.set, e) : '' };
+    return {
+      names: classes(...own, ...kindsOfToken(sequence, i)),
+      letter: begins && part ? letterOf(part.set, e) : '',
+    };
   });
   return {
     trace,
@@ -177,8 +181,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     const now = store.placeIn[name].peek();
     return now.sequence === index ? now.token : -1;
   };
-  const tokenUnder = (event: Event): HTMLElement | null =>
-    (event.target as Element).closest<HTMLElement>('[data-i]');
+  const tokenUnder = (event: Event): HTMLElement | null => (event.target as Element).closest<HTMLElement>('[data-i]');
 
   const count = side.choices.value?.sequences.length ?? 1;
   const caption = [

@@ -2,9 +2,10 @@
 import { useSignal } from '@preact/signals';
 import { kindsOf, layersOf } from '../../src/trace/access.js';
 import { tokenLabel } from '../../src/trace/label.js';
+import type { Sight } from '../../src/trace/sight.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
-import type { WhatIfForm } from '../app/state.js';
+import type { Selection, WhatIfForm } from '../app/state.js';
 import { Button, NumberField, Select, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
@@ -58,17 +59,11 @@ function Form({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const form = store.view.whatIf.value;
   const selection = store.view.selection.value;
-  const sight = store.main.sight.value;
-  const reason = reasonAgainst(store, 'whatIf');
-  const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
   const set = (part: Partial<WhatIfForm>): void => {
     store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
   };
-  const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);
-  const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
-  const experts = expertsAt(trace, where) ?? sight?.set;
-  const options = (experts?.experts ?? []).map(({ id }, e): Option => [id, plainName(experts!, e)]);
-  const expert = options.some(([id]) => id === form.expert) ? form.expert : (options[0]?.[0] ?? '');
+  const reason = reasonAgainst(store, 'whatIf');
+  const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
   const sequence = trace.sequences[selection.sequence]!;
   return (
     <div class="form">
@@ -85,7 +80,7 @@ function Form({ trace }: { readonly trace: Trace }) {
         <Select
           label={t('expert')}
           value={expert}
-          options={options}
+          options={experts}
           change={(value) => {
             set({ expert: value });
           }}
@@ -128,10 +123,12 @@ function Form({ trace }: { readonly trace: Trace }) {
       <div class="formRow">
         <Button
           press={() => {
-            const { whatIf, selection: at } = store.view;
+            // As it stands by now, which may be later than what was drawn.
+            const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
+            const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
             store.route([
               ...store.main.interventions.peek(),
-              interventionOf(trace, { ...whatIf.peek(), where }, expert, at.peek()),
+              interventionOf(trace, { ...now, where: there }, whom, at),
             ]);
           }}
           primary
@@ -144,6 +141,17 @@ function Form({ trace }: { readonly trace: Trace }) {
       </div>
     </div>
   );
+}
+
+/** What the form can say, and what it says: of a place or an expert that this trace has not, the first. */
+function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight: Sight | undefined) {
+  const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
+  const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);
+  const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
+  const set = expertsAt(trace, where) ?? sight?.set;
+  const experts = (set?.experts ?? []).map(({ id }, e): Option => [id, plainName(set!, e)]);
+  const expert = experts.some(([id]) => id === form.expert) ? form.expert : (experts[0]?.[0] ?? '');
+  return { places, where, experts, expert };
 }
 
 /** Where a what-if may hold. Where each layer has experts of its own it holds in one of them. */
@@ -262,7 +270,10 @@ function Owed({
   found: { experts, change },
 }: {
   readonly trace: Trace;
-  readonly found: { readonly experts: readonly { readonly id: string; readonly name: string }[]; readonly change: Float32Array };
+  readonly found: {
+    readonly experts: readonly { readonly id: string; readonly name: string }[];
+    readonly change: Float32Array;
+  };
 }) {
   const store = useStore();
   const page = useSignal(0);
