@@ -1,4 +1,4 @@
-// npm run evaluate [-- OPTION...]: bundles src/evaluate and runs it; the options are its own (--help).
+// npm run evaluate [-- OPTION...]: bundles evaluate/ and runs it; the options are its own (--help).
 import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 import { setup } from './setup.mjs';
@@ -8,7 +8,7 @@ await main(async () => {
   const esbuild = await import('esbuild');
   const bundle = path.join(root, 'out/evaluate.cjs');
   await esbuild.build({
-    stdin: { contents: "import { start } from './src/evaluate/main.ts'; void start();", resolveDir: root },
+    stdin: { contents: "import { start } from './evaluate/main.ts'; void start();", resolveDir: root },
     outfile: bundle,
     bundle: true,
     platform: 'node',

@@ -1,5 +1,6 @@
 import type { Event } from 'vscode';
-import type { Intervention, Strategy, Trace } from './trace/trace.js';
+import type { Strategy } from './strategies/strategy.js';
+import type { Intervention, Trace } from './trace/trace.js';
 
 /** What other extensions get: `vscode.extensions.getExtension<GanderApi>('gander.gander')?.activate()`. See docs/extension-api.md. */
 export interface GanderApi {

@@ -77,7 +77,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       runs.onDidRoute(({ uri, version, span }, trace) => {
         routed.fire({ uri, version, ...span, trace });
         log.info(
-          `routed ${trace.done} tokens through ${trace.experts.length} experts in ${trace.modules.length} modules`,
+          `routed ${trace.sequences.map(({ done }) => done).join(' + ')} tokens through ${trace.sites.length} sites`,
         );
       }),
     ),

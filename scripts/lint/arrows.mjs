@@ -52,7 +52,10 @@ export const rooms = {
   },
   'src/lazy.ts': { from: ['src/panel', 'src/trace'] },
   'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
-  'src/evaluate': { from: ['src/engine', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:', 'd3-'] },
+  evaluate: {
+    from: ['src/engine', 'src/pool', 'src/strategies', 'src/trace', 'src/statistics', 'src/shared'],
+    packages: ['node:', 'd3-'],
+  },
   webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['d3-'] },
 };
 

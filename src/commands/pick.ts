@@ -4,7 +4,10 @@ import type { Node } from '../explorer/nodes.js';
 import { strategyOf } from '../host/settings.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import { expertStyle } from '../shared/palette.js';
-import type { Scope, Strategy, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import { kindsOf, layersOf } from '../trace/access.js';
+import { layerText, tokenLabel } from '../trace/label.js';
+import type { Scope, Trace } from '../trace/trace.js';
 import type { Ask, Item } from './asking.js';
 
 export function pickExpert(ask: Ask, pool: PoolInfo, title: string): Promise<string | undefined> {
@@ -41,8 +44,6 @@ export async function pickStrategy(
 
 /** Where a what-if holds. `token`: the one under the cursor, if there is one. */
 export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Promise<Scope | undefined> {
-  const layers = [...new Set(trace.modules.map(({ layer }) => layer))];
-  const kinds = [...new Set(trace.modules.map(({ kind }) => kind))];
   const items: Item<Scope>[] = [
     { label: vscode.l10n.t('Everywhere'), value: {} },
     ...(token === undefined
@@ -50,12 +51,12 @@ export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Pr
       : [
           {
             label: vscode.l10n.t('At the token under the cursor'),
-            description: JSON.stringify(trace.tokens.text[token]),
+            description: tokenLabel(trace.sequences[0]!, token),
             value: { token },
           },
         ]),
-    ...kinds.map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
-    ...layers.map((layer) => ({ label: vscode.l10n.t('In layer {0}', layer), value: { layer } })),
+    ...kindsOf(trace).map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
+    ...layersOf(trace).map((layer) => ({ label: vscode.l10n.t('In layer {0}', layerText(layer)), value: { ...layer } })),
   ];
   return ask(items, vscode.l10n.t('Where?'));
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Node } from '../explorer/nodes.js';
+import { type Node, treeSites } from '../explorer/nodes.js';
 import { withPatientProgress } from './progress.js';
 import type { Intervention, Scope } from '../trace/trace.js';
 import { asking } from './asking.js';
@@ -74,18 +74,23 @@ function expertOf({ store }: Parts, node: Node | undefined): string | undefined 
     case 'layers':
     case 'tokens':
     case 'layer':
-    case 'module':
+    case 'site':
     case 'token':
-      return store.latest?.main.trace?.experts[node.expert]?.id;
+      return expertOfLatest(store, node.expert);
     case 'pool':
     case undefined:
       return undefined;
   }
 }
 
+function expertOfLatest({ latest }: Parts['store'], expert: number): string | undefined {
+  const trace = latest?.main.trace;
+  return (trace && treeSites(trace))?.experts[expert]?.id;
+}
+
 function scopeOf({ store }: Parts, node: Node | undefined): Scope {
-  if (node?.kind === 'layer') return { layer: node.layer };
-  const module = node?.kind === 'module' ? store.latest?.main.trace?.modules[node.module]?.path : undefined;
+  if (node?.kind === 'layer') return { ...node.layer };
+  const module = node?.kind === 'site' ? store.latest?.main.trace?.sites[node.site]?.path : undefined;
   if (module !== undefined) return { module };
   return node?.kind === 'token' ? { token: node.token } : {};
 }

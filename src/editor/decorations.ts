@@ -2,9 +2,11 @@ import * as vscode from 'vscode';
 import { readSettings, section } from '../host/settings.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { colourCount, expertStyle, type Pattern } from '../shared/palette.js';
+import { colourCount, expertStyle, type Pattern, quiet, slotsOf } from '../shared/palette.js';
+import { sharedSites } from '../trace/access.js';
 import { tokenLeaders } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
+import { usage } from '../trace/usage.js';
 
 /** Drawn again at most so often. Milliseconds. */
 const every = 100;
@@ -17,20 +19,35 @@ const lines: Record<Pattern, { readonly style: string; readonly width: string }>
   cross: { style: 'double', width: '3px' },
 };
 
-/** The colour of expert `index` as contributed in package.json, where themes may change it. */
-export function expertColour(index: number): vscode.ThemeColor {
-  return new vscode.ThemeColor(`gander.expert${expertStyle(index % colourCount).letter}`);
+const quietLine = { style: 'dotted', width: '1px' };
+
+/** The colour of a slot of the palette as contributed in package.json, where themes may change it. */
+export function expertColour(slot: number): vscode.ThemeColor {
+  return new vscode.ThemeColor(`gander.expert${expertStyle(slot % colourCount).letter}`);
+}
+
+/** [T] the slot of each token's leading expert; undefined where none leads, or where no expert is the same in all layers. */
+type TokenSlots = readonly (number | undefined)[];
+
+function leadingSlots(trace: Trace): TokenSlots {
+  // An editor has no room to say of which layer the colours are: experts of one layer alone do not colour a text.
+  const sites = sharedSites(trace, { sequence: 0 });
+  if (!sites) return [];
+  const leaders = tokenLeaders(trace, sites).expert;
+  const slots = slotsOf(sites.experts.length, usage(trace, sites).share);
+  return Array.from(leaders, (e) => (e < 0 ? undefined : slots[e]!));
 }
 
 /** Underlines each routed token in the colour of its leading expert; what has gone stale is dimmed and struck through. */
 export class RoutingDecorations implements vscode.Disposable {
-  readonly #byExpert = new Map<number, vscode.TextEditorDecorationType>();
+  /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
+  readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
   readonly #stale = vscode.window.createTextEditorDecorationType({
     opacity: '0.55',
     textDecoration: 'line-through',
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
-  readonly #leaders = new WeakMap<Trace, Int16Array>();
+  readonly #slots = new WeakMap<Trace, TokenSlots>();
   readonly #subscriptions: vscode.Disposable[];
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +65,7 @@ export class RoutingDecorations implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.#timer);
-    vscode.Disposable.from(...this.#subscriptions, this.#stale, ...this.#byExpert.values()).dispose();
+    vscode.Disposable.from(...this.#subscriptions, this.#stale, ...this.#bySlot.values()).dispose();
   }
 
   #soon(uri: string): void {
@@ -75,8 +92,8 @@ export class RoutingDecorations implements vscode.Disposable {
         if (routed.stale && routed.main.trace) stale.push(rangeOf(editor.document, routed.span));
       }
     }
-    for (const index of ranges.keys()) this.#typeOf(index);
-    for (const [index, type] of this.#byExpert) editor.setDecorations(type, ranges.get(index) ?? []);
+    for (const slot of ranges.keys()) this.#typeOf(slot);
+    for (const [slot, type] of this.#bySlot) editor.setDecorations(type, ranges.get(slot) ?? []);
     editor.setDecorations(this.#stale, stale);
   }
 
@@ -85,38 +102,38 @@ export class RoutingDecorations implements vscode.Disposable {
     const { trace } = routed.main;
     const spans = this.store.tokenSpans(routed.id);
     if (!trace || !spans) return;
-    const leaders = this.#leadersOf(trace);
-    for (let t = 0; t < trace.done;) {
-      const expert = leaders[t]!;
+    const slots = this.#slotsOf(trace);
+    const { done } = trace.sequences[0]!;
+    for (let t = 0; t < done;) {
+      const slot = slots[t];
       const start = spans.start[t]!;
       let end = spans.end[t]!;
       t++;
-      if (expert < 0 || start < 0) continue;
-      for (; t < trace.done && leaders[t] === expert && spans.start[t] === end; t++) end = spans.end[t]!;
-      const index = expert % colourCount;
-      const list = into.get(index) ?? [];
+      if (slot === undefined || start < 0) continue;
+      for (; t < done && slots[t] === slot && spans.start[t] === end; t++) end = spans.end[t]!;
+      const list = into.get(slot) ?? [];
       list.push(rangeOf(document, { start, end }));
-      into.set(index, list);
+      into.set(slot, list);
     }
   }
 
-  #leadersOf(trace: Trace): Int16Array {
-    let leaders = this.#leaders.get(trace);
-    if (!leaders) this.#leaders.set(trace, (leaders = tokenLeaders(trace).expert));
-    return leaders;
+  #slotsOf(trace: Trace): TokenSlots {
+    let slots = this.#slots.get(trace);
+    if (!slots) this.#slots.set(trace, (slots = leadingSlots(trace)));
+    return slots;
   }
 
-  #typeOf(index: number): vscode.TextEditorDecorationType {
-    let type = this.#byExpert.get(index);
+  #typeOf(slot: number): vscode.TextEditorDecorationType {
+    let type = this.#bySlot.get(slot);
     if (!type) {
-      const { style, width } = lines[expertStyle(index).pattern];
+      const { style, width } = slot === quiet ? quietLine : lines[expertStyle(slot).pattern];
       type = vscode.window.createTextEditorDecorationType({
-        borderColor: expertColour(index),
+        borderColor: slot === quiet ? new vscode.ThemeColor('disabledForeground') : expertColour(slot),
         borderStyle: style,
         borderWidth: `0 0 ${width} 0`,
         rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
       });
-      this.#byExpert.set(index, type);
+      this.#bySlot.set(slot, type);
     }
     return type;
   }

@@ -1,18 +1,23 @@
 import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
-import { strategyLabel, strategyTitle } from '../host/strategies.js';
+import { routerLabel } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { expertStyle } from '../shared/palette.js';
-import { layersOf, type Measure } from '../trace/access.js';
-import { certaintyAt } from '../trace/distribution.js';
-import { plain } from '../trace/label.js';
+import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
+import { certaintyOfToken } from '../trace/distribution.js';
+import { layerText, plain } from '../trace/label.js';
 import { ranked, tokenShares } from '../trace/leaders.js';
+import { type Measure, measureOf } from '../trace/measure.js';
 import type { Trace } from '../trace/trace.js';
+import { usage } from '../trace/usage.js';
 import { bar, column, spark } from './bars.js';
 
 /** How many experts a hover names. */
 const named = 3;
+
+/** Where each layer has experts of its own, so many layers are listed. */
+const listedLayers = 12;
 
 const open = 'gander.openPanel';
 
@@ -27,7 +32,7 @@ export class RoutingHover implements vscode.HoverProvider {
     const trace = routed?.main.trace;
     if (!routed || !trace) return undefined;
     const token = this.store.tokenAt(routed.id, offset);
-    if (token === undefined || token >= trace.done) return undefined;
+    if (token === undefined || token >= trace.sequences[0]!.done) return undefined;
     const spans = this.store.tokenSpans(routed.id)!;
     const range = rangeOf(document, { start: spans.start[token]!, end: spans.end[token]! });
     return new vscode.Hover(this.#text(routed, trace, token), range);
@@ -38,16 +43,14 @@ export class RoutingHover implements vscode.HoverProvider {
     // Should one do so all the same, it could open the panel and nothing more.
     const out = new vscode.MarkdownString();
     out.isTrusted = { enabledCommands: [open] };
-    const { strategy } = trace;
-    out.appendText(
-      vscode.l10n.t('Gander: {0}', 'k' in strategy ? strategyLabel(strategy) : strategyTitle(strategy.name)),
-    );
+    out.appendText(vscode.l10n.t('Gander: {0}', routerLabel(trace.router)));
     if (routed.stale) {
       out.appendText(' · ');
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
     }
     out.appendMarkdown('\n\n');
-    const table = experts(trace, token);
+    const shared = sharedSites(trace, { sequence: 0 });
+    const table = shared ? experts(trace, shared, token) : ownExperts(trace, token);
     if (table) out.appendCodeblock(table, 'text');
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
@@ -59,21 +62,28 @@ export class RoutingHover implements vscode.HoverProvider {
 }
 
 /** Name, weight and contribution of the leading experts, each over the layers. */
-function experts(trace: Trace, token: number): string | undefined {
-  const shares = tokenShares(trace, token);
+function experts(trace: Trace, shared: SharedSites, token: number): string | undefined {
+  const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
+  const slots = slotsOf(shared.experts.length, usage(trace, shared).share);
   const names = column(
-    leading.map((e) => `${expertStyle(e).letter} ${oneLine(trace.experts[e]!.name)}`),
+    leading.map((e) => {
+      const name = oneLine(shared.experts[e]!.name);
+      return slots[e] === quiet ? name : `${expertStyle(slots[e]!).letter} ${name}`;
+    }),
     22,
   );
   const percents = leading.map((e) => numbers.percent(shares[e]!));
   const width = Math.max(...percents.map((text) => text.length));
-  const weights = overLayers(trace, token, 'weight');
-  const contributions = trace.contribution && overLayers(trace, token, 'contribution');
+  const weights = overLayers(trace, shared, token, 'weight');
+  const contributions =
+    measureOf(trace, shared.sites, 'contribution') === 'contribution'
+      ? overLayers(trace, shared, token, 'contribution')
+      : undefined;
   const most = contributions && Math.max(...contributions.flatMap((layer) => leading.map((e) => layer[e]!)));
-  const layers = layersOf(trace);
-  const head = vscode.l10n.t('layers {0} to {1}', layers[0] ?? 0, layers.at(-1) ?? 0);
+  const layers = layersOf(trace, { sequence: 0 });
+  const head = vscode.l10n.t('layers {0} to {1}', layerText(layers[0]!), layerText(layers.at(-1)!));
   const lines = leading.flatMap((e, i) => {
     const first = `${names[i]!} ${bar(shares[e]!, 10)} ${percents[i]!.padStart(width)}  ${spark(
       weights.map((layer) => layer[e]!),
@@ -92,33 +102,53 @@ function experts(trace: Trace, token: number): string | undefined {
   return [`${' '.repeat(names[0]!.length + width + 14)}${head}`, ...lines].join('\n');
 }
 
-/** [L][N]: by weight the share in the layer; by contribution its mean over the layer's modules, not made to add up to 1. */
-function overLayers(trace: Trace, token: number, by: Measure): Float32Array[] {
-  return layersOf(trace).map((layer) => {
-    if (by === 'weight') return tokenShares(trace, token, { layer });
-    const sums = new Float32Array(trace.experts.length);
-    let modules = 0;
-    for (const [m, module] of trace.modules.entries()) {
-      if (module.layer !== layer) continue;
-      modules++;
-      const at = (m * trace.tokens.ids.length + token) * trace.k;
-      for (let i = at; i < at + trace.k; i++)
-        if (trace.chosen[i]! >= 0) sums[trace.chosen[i]!]! += trace.contribution![i]!;
+/** [L][N]: by weight the share in the layer; by contribution its mean over the layer's sites, not made to add up to 1. */
+function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measure): Float32Array[] {
+  return layersOf(trace, { sequence: 0 }).map((layer) => {
+    const inLayer = { ...layer, sequence: 0 };
+    // A part of sites that share their experts shares them, too.
+    if (by === 'weight') return tokenShares(trace, sharedSites(trace, inLayer)!, token);
+    const sums = new Float32Array(shared.experts.length);
+    const sites = sitesOf(trace, inLayer);
+    for (const s of sites) {
+      const rows = rowsAt(trace, s);
+      chosenAt(rows, token).forEach((e, i) => {
+        if (e >= 0) sums[e]! += rows.contribution![token * rows.k + i]!;
+      });
     }
-    return sums.map((sum) => sum / modules);
+    return sums.map((sum) => sum / sites.length);
   });
+}
+
+/** Layer by layer: what each layer's own experts are called means nothing in another. */
+function ownExperts(trace: Trace, token: number): string | undefined {
+  const layers = layersOf(trace, { sequence: 0 });
+  const line = (layer: Layer) => {
+    const chosen = Array.from(sitesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
+      const rows = rowsAt(trace, s);
+      const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
+      return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i], rows })).filter(({ e }) => e >= 0);
+    });
+    const texts = chosen.slice(0, named).map(({ e, weight, rows }) => {
+      const name = oneLine(rows.set.experts[e]!.name);
+      return weight === undefined || Number.isNaN(weight) ? name : `${name} (${numbers.percent(weight)})`;
+    });
+    const more = chosen.length - texts.length;
+    return `${vscode.l10n.t('layer {0}', layerText(layer))}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`;
+  };
+  const lines = layers.slice(0, listedLayers).map(line);
+  if (layers.length > listedLayers)
+    lines.push(vscode.l10n.t('{0} more layers in the panel', layers.length - listedLayers));
+  return lines.length > 0 ? lines.join('\n') : undefined;
 }
 
 function certainty(trace: Trace, token: number): string {
   const parts: string[] = [];
-  const logProb = trace.logProb?.[token];
+  const logProb = trace.sequences[0]!.logProb?.[token];
   if (logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));
-  const margins = trace.modules
-    .map((_, m) => certaintyAt(trace, m, token).margin)
-    .filter((margin) => !Number.isNaN(margin));
-  const margin = margins.reduce((sum, one) => sum + one, 0) / margins.length;
-  if (margins.length > 0) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));
+  const { margin } = certaintyOfToken(trace, token, { sequence: 0 });
+  if (!Number.isNaN(margin)) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));
   return parts.join(' · ');
 }
 

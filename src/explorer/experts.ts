@@ -5,10 +5,11 @@ import type { EngineHost } from '../host/engineHost.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
-import { colourCount, expertStyle } from '../shared/palette.js';
+import { colourCount, expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { layerText, tokenLabel } from '../trace/label.js';
 import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
-import { layersLed, modulesLed, type Node, tokensLed } from './nodes.js';
+import { layersLed, type Node, sitesLed, tokensLed, treeSites } from './nodes.js';
 
 /** Drawn again at most so often. Milliseconds. */
 const every = 250;
@@ -43,6 +44,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   async getChildren(node?: Node): Promise<Node[]> {
     if (!node) return this.#pools();
     const trace = this.#trace;
+    const shared = trace && treeSites(trace);
     switch (node.kind) {
       case 'pool':
         return node.pool.experts.map((expert, index) => ({ kind: 'expert', expert, index }));
@@ -55,13 +57,13 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         ];
       }
       case 'layers':
-        return trace ? layersLed(trace, node.expert) : [];
+        return trace && shared ? layersLed(trace, shared, node.expert) : [];
       case 'tokens':
         return trace ? tokensLed(trace, node.expert) : [];
       case 'layer':
-        return trace ? modulesLed(trace, node.expert, node.layer) : [];
-      case 'module':
-        return trace ? tokensLed(trace, node.expert, node.module) : [];
+        return trace && shared ? sitesLed(trace, shared, node.expert, node.layer) : [];
+      case 'site':
+        return trace ? tokensLed(trace, node.expert, node.site) : [];
       case 'token':
         return [];
     }
@@ -78,9 +80,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'tokens':
         return group(vscode.l10n.t('Tokens it took'), 'symbol-text');
       case 'layer':
-        return countItem(vscode.l10n.t('Layer {0}', node.layer), node);
-      case 'module':
-        return countItem(this.#trace?.modules[node.module]?.path ?? '', node);
+        return countItem(vscode.l10n.t('Layer {0}', layerText(node.layer)), node);
+      case 'site':
+        return countItem(this.#trace?.sites[node.site]?.path ?? '', node);
       case 'token':
         return this.#tokenItem(node.token, node.share);
     }
@@ -118,7 +120,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #indexIn(trace: Trace | undefined, id: string): number {
-    return trace?.experts.findIndex((expert) => expert.id === id) ?? -1;
+    return (trace && treeSites(trace))?.experts.findIndex((expert) => expert.id === id) ?? -1;
   }
 
   #poolItem(pool: PoolInfo): vscode.TreeItem {
@@ -141,9 +143,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   #expertItem(expert: ExpertInfo, index: number): vscode.TreeItem {
     const trace = this.#trace;
     const inTrace = this.#indexIn(trace, expert.id);
-    const { letter } = expertStyle(index);
+    const slot = this.#slotOf(trace, inTrace, index);
     const item = new vscode.TreeItem(
-      `${letter}  ${expert.name}`,
+      slot === quiet ? expert.name : `${expertStyle(slot).letter}  ${expert.name}`,
       inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = `expert ${expert.id}`;
@@ -158,10 +160,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
     ]);
-    item.iconPath = new vscode.ThemeIcon(
-      'circle-filled',
-      new vscode.ThemeColor(`gander.expert${expertStyle(index % colourCount).letter}`),
-    );
+    item.iconPath =
+      slot === quiet
+        ? new vscode.ThemeIcon('circle-outline')
+        : new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`));
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
     item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
     return item;
@@ -169,8 +171,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   #tokenItem(token: number, share: number): vscode.TreeItem {
     const routed = this.store.latest;
-    const text = routed?.main.trace?.tokens.text[token] ?? '';
-    const item = new vscode.TreeItem(JSON.stringify(text).slice(1, -1).replaceAll(' ', '␣'));
+    const sequence = routed?.main.trace?.sequences[0];
+    const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     item.description = numbers.percent(share);
     item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, numbers.percent(share));
     if (routed) {
@@ -183,9 +185,17 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  #usageOf(trace: Trace): Usage {
+  /** As panel and editor colour it: by its use in the last trace where there are more experts than colours. */
+  #slotOf(trace: Trace | undefined, inTrace: number, index: number): number {
+    const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
+    if (used) return slotsOf(used.share.length, used.share)[inTrace]!;
+    return index < colourCount ? index : quiet;
+  }
+
+  #usageOf(trace: Trace): Usage | undefined {
+    const shared = treeSites(trace);
     let known = this.#usage.get(trace);
-    if (!known) this.#usage.set(trace, (known = usage(trace)));
+    if (!known && shared) this.#usage.set(trace, (known = usage(trace, shared)));
     return known;
   }
 }

@@ -1,9 +1,21 @@
 import type { ExpertInfo, PoolInfo } from '../engine/api.js';
-import { leaderAt, modulesOf, textTokens } from '../trace/access.js';
+import {
+  type Layer,
+  layersAmong,
+  matches,
+  rowsAt,
+  sharedSites,
+  type SharedSites,
+  textTokens,
+} from '../trace/access.js';
+import { leaderAt } from '../trace/measure.js';
 import { tokenLeaders, tokenShares } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
 
-/** What stands in the tree. A trace's expert axis and the pool's may differ, so experts are matched by id. */
+/**
+ * What stands in the tree. A trace's expert axis and the pool's may differ, so experts are matched by id; `expert` is an
+ * index in the trace, whose sites all have the same experts (or else none of the pool's is in it).
+ */
 export type Node =
   | { readonly kind: 'pool'; readonly pool: PoolInfo }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number }
@@ -13,14 +25,15 @@ export type Node =
   | {
       readonly kind: 'layer';
       readonly expert: number;
-      readonly layer: number;
+      readonly layer: Layer;
       readonly count: number;
       readonly of: number;
     }
+  /** One site. */
   | {
-      readonly kind: 'module';
+      readonly kind: 'site';
       readonly expert: number;
-      readonly module: number;
+      readonly site: number;
       readonly count: number;
       readonly of: number;
     }
@@ -30,41 +43,56 @@ export type Node =
 export const listedTokens = 200;
 
 type LayerNode = Extract<Node, { kind: 'layer' }>;
-type ModuleNode = Extract<Node, { kind: 'module' }>;
+type SiteNode = Extract<Node, { kind: 'site' }>;
 type TokenNode = Extract<Node, { kind: 'token' }>;
 
-/** Modules in which the expert leads at least one token of the text, the most first. */
-export function modulesLed(trace: Trace, expert: number, layer?: number): ModuleNode[] {
-  const tokens = textTokens(trace);
-  return Array.from(modulesOf(trace, { layer }), (module): ModuleNode => {
-    let count = 0;
-    for (const t of tokens) if (leaderAt(trace, module, t) === expert) count++;
-    return { kind: 'module', expert, module, count, of: tokens.length };
-  })
+/** The sites that the tree is about: those over the text, where they have the same experts. */
+export function treeSites(trace: Trace): SharedSites | undefined {
+  return sharedSites(trace, { sequence: 0 });
+}
+
+/** Sites at which the expert leads at least one token of the text, the most first. */
+export function sitesLed(trace: Trace, { sites, sequence }: SharedSites, expert: number, layer?: Layer): SiteNode[] {
+  const tokens = textTokens(sequence);
+  return Array.from(sites)
+    .filter((site) => matches(trace.sites[site]!, layer ?? {}))
+    .map((site): SiteNode => {
+      const rows = rowsAt(trace, site);
+      let count = 0;
+      for (const t of tokens) if (leaderAt(rows, t) === expert) count++;
+      return { kind: 'site', expert, site, count, of: tokens.length };
+    })
     .filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count || a.module - b.module);
+    .sort((a, b) => b.count - a.count || a.site - b.site);
 }
 
 /** Layers in which the expert leads, by the cells it leads there, the most first. */
-export function layersLed(trace: Trace, expert: number): LayerNode[] {
-  const layers = new Map<number, LayerNode>();
-  const size = new Map<number, number>();
-  for (const { layer } of trace.modules) size.set(layer, (size.get(layer) ?? 0) + 1);
-  for (const { module, count, of } of modulesLed(trace, expert)) {
-    const { layer } = trace.modules[module]!;
-    const before = layers.get(layer)?.count ?? 0;
-    layers.set(layer, { kind: 'layer', expert, layer, count: before + count, of: of * size.get(layer)! });
-  }
-  return [...layers.values()].sort((a, b) => b.count - a.count || a.layer - b.layer);
+export function layersLed(trace: Trace, shared: SharedSites, expert: number): LayerNode[] {
+  const tokens = textTokens(shared.sequence).length;
+  return layersAmong(trace, shared.sites)
+    .map((layer): LayerNode => {
+      const led = sitesLed(trace, shared, expert, layer);
+      const sites = shared.sites.filter((s) => matches(trace.sites[s]!, layer)).length;
+      return {
+        kind: 'layer',
+        expert,
+        layer,
+        count: led.reduce((sum, { count }) => sum + count, 0),
+        of: tokens * sites,
+      };
+    })
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count);
 }
 
-/** Tokens that the expert leads over all modules (or at one), the surest first. */
-export function tokensLed(trace: Trace, expert: number, module?: number): TokenNode[] {
-  const filter = module === undefined ? {} : { module: trace.modules[module]!.path };
-  const leaders = tokenLeaders(trace, filter).expert;
-  return Array.from(textTokens(trace))
+/** Tokens that the expert leads over all sites (or at one), the surest first. */
+export function tokensLed(trace: Trace, expert: number, site?: number): TokenNode[] {
+  const shared = sharedSites(trace, { sequence: 0, module: site === undefined ? undefined : trace.sites[site]!.path });
+  if (!shared) return [];
+  const leaders = tokenLeaders(trace, shared).expert;
+  return Array.from(textTokens(shared.sequence))
     .filter((token) => leaders[token] === expert)
-    .map((token): TokenNode => ({ kind: 'token', expert, token, share: tokenShares(trace, token, filter)[expert]! }))
+    .map((token): TokenNode => ({ kind: 'token', expert, token, share: tokenShares(trace, shared, token)[expert]! }))
     .sort((a, b) => b.share - a.share || a.token - b.token)
     .slice(0, listedTokens);
 }

@@ -3,7 +3,8 @@ import type { RoutingService } from '../routing/service.js';
 import type { Runs } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import type { Intervention, Strategy } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Intervention } from '../trace/trace.js';
 import { preferredStrategy } from './settings.js';
 import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
 

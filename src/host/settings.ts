@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
-import type { Strategy, StrategyName } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
 
 export interface GanderSettings {
   /** Absolute folder, or empty for the bundled pool. */

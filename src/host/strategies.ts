@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Strategy, StrategyName } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
 import { word } from './words.js';
 
 /** As the page calls it. */

@@ -4,7 +4,7 @@ import { report } from '../host/notify.js';
 import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
 import type { HostMessage, Side } from '../shared/panelProtocol.js';
-import { SideSender, sides } from '../trace/sides.js';
+import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
 
@@ -94,7 +94,7 @@ export class Page implements vscode.Disposable {
       const arrived = this.#post(message);
       if (message.type !== 'piece') continue;
       // To copy a long trace whole would hold up everything else in the host.
-      if (!message.piece.columns.affinity) await setImmediate();
+      if (message.piece.part !== 'cells' || message.piece.sent === 'first') await setImmediate();
       else {
         // Nobody waits for these, and whatever else there is to say goes first.
         await Promise.race([arrived, setTimeout(longestWait)]);

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import { strategyOfRouter } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import { saveDrawn } from './routedScene.js';
 import { saveTrace } from './save.js';
@@ -82,5 +83,5 @@ export class ReplayScene implements Scene {
 }
 
 function toState({ name, trace }: NamedTrace): SideState {
-  return { title: name, strategy: trace.strategy, interventions: trace.interventions, trace, stale: false };
+  return { title: name, strategy: strategyOfRouter(trace.router), interventions: trace.interventions, trace, stale: false };
 }

@@ -1,7 +1,8 @@
 import type { Attribution, GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
-import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Intervention, Trace } from '../trace/trace.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 

@@ -1,5 +1,6 @@
 import type { Attribution, Engine, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
+import { blockColumns, sequenceColumns, tokenColumns } from '../trace/columns.js';
 import type { Trace } from '../trace/trace.js';
 import { Lru } from './lru.js';
 
@@ -154,16 +155,17 @@ function cancelled(): GanderError {
 
 function weigh(result: Result): number {
   if ('change' in result) return result.change.byteLength + result.logProb.byteLength;
-  const arrays = [
-    result.affinity,
-    result.chosen,
-    result.weight,
-    result.contribution,
-    result.logProb,
-    result.topIds,
-    result.topLogProb,
-  ];
-  const bytes = arrays.reduce((sum, array) => sum + (array?.byteLength ?? 0), 0);
-  // About what a short string costs, twice: a token and its alternatives.
-  return bytes + 2 * result.text.length + 40 * (result.tokens.text.length + (result.topTokens?.length ?? 0));
+  let bytes = 0;
+  const add = (column: { readonly byteLength: number } | undefined) => (bytes += column?.byteLength ?? 0);
+  for (const block of result.blocks) for (const name of names(blockColumns)) add(block[name]);
+  for (const sequence of result.sequences) {
+    for (const name of names(sequenceColumns)) add(sequence[name]);
+    for (const name of names(tokenColumns)) add(sequence.tokens[name]);
+    // About what a short string costs, twice: a token and its alternatives.
+    bytes += 2 * (sequence.text?.length ?? 0);
+    bytes += 40 * ((sequence.tokens.text?.length ?? 0) + (sequence.topTokens?.length ?? 0));
+  }
+  return bytes;
 }
+
+const names = <T extends object>(table: T) => Object.keys(table) as (keyof T)[];

@@ -1,7 +1,8 @@
 import type { Attribution } from '../engine/api.js';
 import type { ErrorData } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
-import type { Intervention, Strategy, Trace } from '../trace/trace.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { Intervention, Trace } from '../trace/trace.js';
 import { type Change, type Span, moved, touches } from './positions.js';
 
 /** One side of a routed range: what was asked and what came of it so far. */
@@ -37,11 +38,11 @@ export interface Routed {
 
 export interface StoreEvent {
   readonly routed: Routed;
-  /** `running`: what runs there, how far it is, or why it ended; no result is another. */
+  /** `running`: only what runs there, how far it is, or why it ended; the results are as before. */
   readonly kind: 'result' | 'running' | 'moved' | 'removed';
 }
 
-/** Token spans in the document as it is now; −1: a special token, one that was edited, or one the model wrote. */
+/** Spans of the first sequence's tokens in the document as it is now; −1: a token that stands for no text, was edited, or was written by the model. */
 export interface TokenSpans {
   readonly start: Int32Array;
   readonly end: Int32Array;
@@ -215,11 +216,11 @@ export class RoutingStore {
 }
 
 function place(trace: Trace, { routed, origin, edits }: Entry): TokenSpans {
-  const count = trace.tokens.start.length;
+  const { count, start: starts, end: ends } = trace.sequences[0]!.tokens;
   const tokens = { start: new Int32Array(count).fill(-1), end: new Int32Array(count).fill(-1) };
   for (let t = 0; t < count; t++) {
-    const start = trace.tokens.start[t]!;
-    const end = trace.tokens.end[t]!;
+    const start = starts?.[t] ?? -1;
+    const end = ends?.[t] ?? -1;
     // Past the routed text are tokens that the model wrote: they are not in the document.
     if (start < 0 || end > routed.main.text.length) continue;
     tokens.start[t] = start + origin;

@@ -45,6 +45,25 @@ const fills: readonly (readonly [string, string])[] = [
 
 export const colourCount = fills.length;
 
+/** The slot of experts that have no colour of their own. */
+export const quiet = -1;
+
+/**
+ * [count] which colour each expert of a set has, as an index for `expertStyle`; `quiet` for those without. Up to 16 experts
+ * each have one. Of more only the 15 that are pinned or used most: what is told apart by nobody is not given a colour twice.
+ * @param used [count] how much each is used; of experts that are not used at all none gets a colour by itself
+ */
+export function slotsOf(count: number, used: ArrayLike<number>, pinned: readonly number[] = []): Int16Array {
+  if (count <= colourCount) return Int16Array.from({ length: count }, (_, e) => e);
+  const slots = new Int16Array(count).fill(quiet);
+  const byUse = Array.from({ length: count }, (_, e) => e)
+    .filter((e) => used[e]! > 0)
+    .sort((a, b) => used[b]! - used[a]! || a - b);
+  const coloured = [...new Set([...pinned, ...byUse])].slice(0, colourCount - 1);
+  coloured.sort((a, b) => (used[b] ?? 0) - (used[a] ?? 0) || a - b).forEach((e, slot) => (slots[e] = slot));
+  return slots;
+}
+
 /** WCAG relative luminance of `#rrggbb`. */
 export function luminance(hex: string): number {
   const [r, g, b] = [1, 3, 5].map((at) => {
@@ -65,12 +84,12 @@ function colour(fill: string): Colour {
 }
 
 /** A to Z, then AA, AB, … as in a spreadsheet. */
-function letters(index: number): string {
+export function letters(index: number): string {
   const last = String.fromCharCode(65 + (index % 26));
   return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
 }
 
-/** `index` is the expert's place on the trace's expert axis. Past 16 colours repeat with another pattern. */
+/** `index` is a slot that `slotsOf` gave: in a set of up to 16 the expert's own index. */
 export function expertStyle(index: number): ExpertStyle {
   const [dark, light] = fills[index % fills.length]!;
   const round = Math.floor(index / fills.length);

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import type { Evaluation } from '../../src/evaluate/evaluation.js';
-import { main } from '../../src/evaluate/main.js';
+import type { Evaluation } from '../../evaluate/evaluation.js';
+import { main } from '../../evaluate/main.js';
 import { root, temporaryFolder, tinyPool, until } from './support.js';
 
 /** Made-up documents: enough kinds and regions for every part of the report. */
@@ -87,7 +87,7 @@ describe('npm run evaluate', () => {
     const { args, read, measured } = command(corpora(200), 200);
     const outfile = path.join(root, `node_modules/.cache/gander-test/evaluate-${process.pid}.cjs`);
     buildSync({
-      stdin: { contents: "import { start } from './src/evaluate/main.ts'; void start();", resolveDir: root },
+      stdin: { contents: "import { start } from './evaluate/main.ts'; void start();", resolveDir: root },
       bundle: true,
       platform: 'node',
       format: 'cjs',

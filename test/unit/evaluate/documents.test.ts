@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cutAt, heldoutKinds, ownKinds, readDocuments } from '../../../src/evaluate/documents.js';
+import { cutAt, heldoutKinds, ownKinds, readDocuments } from '../../../evaluate/documents.js';
 
 let corpora: string;
 beforeEach(() => {

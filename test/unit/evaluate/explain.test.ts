@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explain, summarise } from '../../../src/evaluate/explain.js';
+import { explain, summarise } from '../../../evaluate/explain.js';
 import { doc, traceOf } from './fakes.js';
 
 const found = [

@@ -1,6 +1,6 @@
 import type { Engine, PoolInfo, RouteRequest, RunOptions, Score } from '../../../src/engine/api.js';
-import type { Document, Part } from '../../../src/evaluate/documents.js';
-import { keyOf } from '../../../src/evaluate/strategies.js';
+import type { Document, Part } from '../../../evaluate/documents.js';
+import { keyOf } from '../../../evaluate/strategies.js';
 import { GanderError } from '../../../src/shared/errors.js';
 import type { Trace } from '../../../src/trace/trace.js';
 

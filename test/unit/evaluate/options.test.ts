@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { commandOf, parseOptions } from '../../../src/evaluate/options.js';
-import { duration, Progress } from '../../../src/evaluate/progress.js';
+import { commandOf, parseOptions } from '../../../evaluate/options.js';
+import { duration, Progress } from '../../../evaluate/progress.js';
 
 describe('options', () => {
   it('have defaults', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type About, evaluate } from '../../../src/evaluate/evaluation.js';
-import { figures } from '../../../src/evaluate/figures.js';
-import { report } from '../../../src/evaluate/report.js';
-import { Results } from '../../../src/evaluate/results.js';
-import { measure, plan } from '../../../src/evaluate/run.js';
-import { choose } from '../../../src/evaluate/strategies.js';
+import { type About, evaluate } from '../../../evaluate/evaluation.js';
+import { figures } from '../../../evaluate/figures.js';
+import { report } from '../../../evaluate/report.js';
+import { Results } from '../../../evaluate/results.js';
+import { measure, plan } from '../../../evaluate/run.js';
+import { choose } from '../../../evaluate/strategies.js';
 import { doc, FakeEngine, pool } from './fakes.js';
 
 const about: About = {

@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { explain } from '../../../src/evaluate/explain.js';
-import { Results } from '../../../src/evaluate/results.js';
+import { explain } from '../../../evaluate/explain.js';
+import { Results } from '../../../evaluate/results.js';
 import { traceOf } from './fakes.js';
 
 let folder: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Results } from '../../../src/evaluate/results.js';
-import { byTurns, measure, plan } from '../../../src/evaluate/run.js';
+import { Results } from '../../../evaluate/results.js';
+import { byTurns, measure, plan } from '../../../evaluate/run.js';
 import { GanderError } from '../../../src/shared/errors.js';
 import { doc, FakeEngine } from './fakes.js';
 

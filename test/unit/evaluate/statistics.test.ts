@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { argmax, ranks, spearman, stratified } from '../../../src/evaluate/statistics.js';
+import { argmax, ranks, spearman, stratified } from '../../../evaluate/statistics.js';
 import { random } from '../../../src/trace/bootstrap.js';
 
 describe('stratified bootstrap', () => {

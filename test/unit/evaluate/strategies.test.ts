@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choose, keyOf, labelOf, mainStrategies, strategyOf } from '../../../src/evaluate/strategies.js';
+import { choose, keyOf, labelOf, mainStrategies, strategyOf } from '../../../evaluate/strategies.js';
 import { pool } from './fakes.js';
 
 describe('strategies', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Results } from '../../../src/evaluate/results.js';
-import { bestSingle, tabulate, verdict } from '../../../src/evaluate/table.js';
+import { Results } from '../../../evaluate/results.js';
+import { bestSingle, tabulate, verdict } from '../../../evaluate/table.js';
 import { doc } from './fakes.js';
 
 const documents = [doc('x', 'x1'), doc('x', 'x2'), doc('y', 'y1')];

@@ -1,6 +1,6 @@
 /** What is to be measured, in which order, and the loop that does it. */
-import type { Engine } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import type { Engine } from '../src/engine/api.js';
+import { GanderError } from '../src/shared/errors.js';
 import type { Document } from './documents.js';
 import { explain } from './explain.js';
 import { regions } from './regions.js';

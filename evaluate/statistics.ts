@@ -1,5 +1,6 @@
 /** The few statistics that the evaluation needs beside the trace's own. */
-import { type BootstrapOptions, type Interval, random } from '../trace/bootstrap.js';
+import { type BootstrapOptions, type Interval, interval } from '../src/statistics/bootstrap.js';
+import { random } from '../src/statistics/random.js';
 
 /** Documents of one kind: parts and wholes of a ratio, one of each a document. */
 export interface Stratum {
@@ -42,9 +43,7 @@ export function stratified(strata: readonly Stratum[], options: BootstrapOptions
     }
     draws[r] = total / strata.length;
   }
-  draws.sort();
-  const at = (q: number) => draws[Math.round(q * (resamples - 1))]!;
-  return { value, low: at((1 - level) / 2), high: at((1 + level) / 2) };
+  return { value, ...interval(draws, level) };
 }
 
 /** Ranks from 1; equal values share the mean of theirs. */

@@ -1,53 +1,57 @@
 /** What the reference strategy's traces say: which experts each kind and region used, how that goes with the oracle. */
-import { kindsOf, layersOf, modulesOf, textTokens } from '../trace/access.js';
-import { bootstrapRatios, type Interval } from '../trace/bootstrap.js';
-import { certaintyAt } from '../trace/distribution.js';
-import type { Trace } from '../trace/trace.js';
-import { load, usage, usageByLayer } from '../trace/usage.js';
+import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace/access.js';
+import { bootstrapRatios, type Interval } from '../src/statistics/bootstrap.js';
+import { certaintyAt } from '../src/trace/distribution.js';
+import type { Trace } from '../src/trace/trace.js';
+import { load, usage, usageByLayer } from '../src/trace/usage.js';
 import type { Document } from './documents.js';
 import { type Region, regionOfTokens } from './regions.js';
 import type { Explained } from './results.js';
 import { argmax, type Estimate, leastDocuments, mean, spearman, stratified, type Stratum, sum } from './statistics.js';
 
-/** What is kept of one document's trace. */
+/** What is kept of one document's trace, of a pool on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
-  const layers = layersOf(trace);
+  const shared = sharedSites(trace);
+  if (!shared) throw new TypeError('the trace has no experts in common over its sites');
+  const { sequence, experts } = shared;
+  const layers = layersOf(trace).map(({ layer }) => layer);
   const kinds = kindsOf(trace);
-  const tokens = textTokens(trace);
-  const all = usage(trace, { tokens });
+  const tokens = textTokens(sequence);
+  const all = usage(trace, shared, tokens);
   const entropy = layers.map(() => kinds.map(() => 0));
   const entropyCells = layers.map(() => kinds.map(() => 0));
-  for (const m of modulesOf(trace)) {
-    const l = layers.indexOf(trace.modules[m]!.layer);
-    const k = kinds.indexOf(trace.modules[m]!.kind);
+  for (const s of shared.sites) {
+    const rows = rowsAt(trace, s);
+    const l = layers.indexOf(rows.site.layer);
+    const k = kinds.indexOf(rows.site.kind);
     for (const t of tokens) {
-      const h = certaintyAt(trace, m, t).entropy;
+      const h = certaintyAt(trace, rows, t).entropy;
       if (Number.isNaN(h)) continue;
       entropy[l]![k]! += h;
       entropyCells[l]![k]!++;
     }
   }
-  const regionOf = regionOfTokens(found, trace.tokens.end);
+  const regionOf = regionOfTokens(found, sequence.tokens.end ?? new Int32Array(sequence.tokens.count).fill(-1));
   const regions: Explained['regions'] = {};
   for (const name of new Set(found.map((r) => r.name))) {
     const inside = tokens.filter((t) => found[regionOf[t]!]?.name === name);
     if (inside.length === 0) continue;
-    const { counts, choices } = usage(trace, { tokens: inside });
+    const { counts, choices } = usage(trace, shared, inside);
     regions[name] = { tokens: inside.length, counts: [...counts], choices };
   }
   return {
-    experts: trace.experts.map((e) => e.id),
+    experts: experts.map((e) => e.id),
     layers,
     kinds,
     tokens: tokens.length,
     counts: [...all.counts],
     cells: all.cells,
     choices: all.choices,
-    byLayer: usageByLayer(trace, { tokens }).map((u) => [...u.counts]),
+    byLayer: usageByLayer(trace, {}, tokens).map((u) => [...(u?.counts ?? [])]),
     entropy,
     entropyCells,
     regions,
-    versions: { ...trace.versions },
+    versions: { ...trace.source.versions },
   };
 }
 

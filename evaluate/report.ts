@@ -1,5 +1,5 @@
 /** EVALUATION.md, from the evaluation's data alone. */
-import type { Interval } from '../trace/bootstrap.js';
+import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
 import { leastDocuments } from './statistics.js';

@@ -2,12 +2,12 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Engine } from '../engine/api.js';
-import { createEngine } from '../engine/local.js';
-import { Tokenizer } from '../engine/tokenizer.js';
-import { readPool } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
-import { ganderVersion } from '../shared/version.js';
+import type { Engine } from '../src/engine/api.js';
+import { createEngine } from '../src/engine/local.js';
+import { Tokenizer } from '../src/engine/tokenizer.js';
+import { readPool } from '../src/pool/pool.js';
+import { GanderError } from '../src/shared/errors.js';
+import { ganderVersion } from '../src/shared/version.js';
 import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
 import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
 import { figures } from './figures.js';

@@ -1,8 +1,8 @@
 /** Strategies by a short name: `base`, `phatgoose:2`, `single:python`. */
-import type { PoolInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
-import { readStrategy, strategyText } from '../trace/label.js';
-import type { Strategy } from '../trace/trace.js';
+import type { PoolInfo } from '../src/engine/api.js';
+import { GanderError } from '../src/shared/errors.js';
+import { readStrategy, strategyText } from '../src/trace/label.js';
+import type { Strategy } from '../src/trace/trace.js';
 
 /** What all others are compared with. */
 export const reference = 'phatgoose:2';
