@@ -1,6 +1,7 @@
 /** Strategies by name: how they are written and read, what they need, and what a trace's router says of them. */
 import { routerText } from '../trace/label.js';
 import type { Router } from '../trace/trace.js';
+import type { StrategyOffer } from '../shared/source.js';
 import { all } from './all.js';
 import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
 
@@ -10,9 +11,11 @@ export function descriptorOf(name: string): StrategyDescriptor | undefined {
   return all.find((descriptor) => descriptor.name === name);
 }
 
-/** Names of those that a pool has the files for. */
-export function strategiesFor(parts: readonly PoolPart[]): string[] {
-  return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(({ name }) => name);
+/** Those that a pool has the files for. */
+export function strategiesFor(parts: readonly PoolPart[]): StrategyOffer[] {
+  return all
+    .filter(({ needs }) => needs.every((part) => parts.includes(part)))
+    .map(({ name, title, hint, takes }) => ({ name, title, hint, takes: takes ? [takes] : [] }));
 }
 
 /** What a strategy takes, filled in. */
