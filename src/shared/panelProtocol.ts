@@ -1,9 +1,8 @@
 import type { Attribution } from '../engine/api.js';
-import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
-import type { SourceDescription } from './source.js';
+import type { SourceDescription, Strategy } from './source.js';
 
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
 export type Side = 'main' | 'other';

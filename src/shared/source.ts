@@ -1,5 +1,4 @@
 /** What a source of traces says of itself. Panel, tree, status bar and command line ask this, never what kind a source is. */
-import type { StrategyDescriptor } from '../strategies/strategy.js';
 import type { Expert } from '../trace/trace.js';
 
 /** Whether something can be done; if not, why, in the person's words. */
@@ -30,8 +29,21 @@ export interface SourceDescription {
   readonly warnings: readonly Warning[];
 }
 
-/** What there is to know of a strategy for whoever offers it. */
-export type StrategyOffer = Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes' | 'usualK'>;
+export interface StrategyOffer {
+  readonly name: string;
+  readonly title: string;
+  readonly hint: string;
+  /** What a request for it says besides. */
+  readonly takes: readonly ('k' | 'expert')[];
+}
+
+/** What a request asks for: an offered strategy with what it takes. */
+export interface Strategy {
+  readonly name: string;
+  readonly k?: number;
+  /** Id. */
+  readonly expert?: string;
+}
 
 /** Something that a source left out or could not do as asked. */
 export interface Warning {

@@ -1,10 +1,9 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
 import type { Attribution } from '../../src/engine/api.js';
 import type { SideState } from '../../src/shared/panelProtocol.js';
-import type { SourceDescription } from '../../src/shared/source.js';
-import { descriptorOf } from '../../src/strategies/index.js';
-import type { Strategy } from '../../src/strategies/strategy.js';
-import type { Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
+import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import { strategiesFor } from '../../src/strategies/index.js';
+import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
@@ -81,9 +80,7 @@ export const description: SourceDescription = {
     attribute: true,
     score: true,
     lens: { reason: 'A pool has no lens.' },
-    strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'].map((name) =>
-      descriptorOf(name)!,
-    ),
+    strategies: strategiesFor(['retriever', 'activations']),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
   limits: { tokens: 8192, k: 2 },
@@ -391,6 +388,73 @@ export function requestOf({ router, interventions }: Trace): Pick<SideState, 'st
     interventions,
   };
 }
+
+/**
+ * What a source gives that knows of ids only: an encoder-decoder whose layers have 256 experts each, 8 chosen, but for the
+ * first two, which are dense; no weights, no scores, no log-probabilities, no offsets, no text. Few experts do most.
+ */
+export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } = {}): Trace {
+  const [N, k, dense] = [256, 8, 2];
+  const next = random(seed);
+  const experts = Array.from({ length: N }, (_, e) => ({ id: String(e), name: String(e) }));
+  const sites: Site[] = [];
+  const expertSets: ExpertSet[] = [];
+  const lengths = [input, output];
+  const blocks = (['encoder', 'decoder'] as const).map((stack, sequence): Block => {
+    const T = lengths[sequence]!;
+    const from = sites.length;
+    const chosen = new Int16Array(layers * T * k).fill(-1);
+    for (let l = 0; l < layers; l++) {
+      const layer = dense + l;
+      const path = `${stack}.layers.${layer}.mlp.gate`;
+      sites.push({ path, layer, stack, kind: 'router', sequence, expertSet: expertSets.length });
+      expertSets.push({ scope: 'layer', experts });
+      for (let t = 0; t < T; t++) {
+        // The last token of the output went through no router.
+        if (sequence === 1 && t === T - 1) continue;
+        const drawn = new Set<number>();
+        while (drawn.size < k) drawn.add(Math.floor(N * next() ** 4 + 37 * (layer + sequence)) % N);
+        chosen.set([...drawn], (l * T + t) * k);
+      }
+    }
+    return { from, to: sites.length, sequence, experts: N, k, alwaysOn: 0, chosen };
+  });
+  return {
+    source: { kind: 'server', name: 'A server', versions: {} },
+    router: { name: 'unknown' },
+    interventions: [],
+    sequences: (['input', 'output'] as const).map((role, i) => ({
+      role,
+      tokens: { count: lengths[i]!, ids: Int32Array.from({ length: lengths[i]! }, (_, t) => 100 + (t % 17)) },
+      done: lengths[i]!,
+      predictions: 0,
+    })),
+    expertSets,
+    sites,
+    blocks,
+    created: '2026-01-01T00:00:00.000Z',
+  };
+}
+
+const serverOnly = { reason: 'This server only tells which experts were chosen.' };
+
+/** What a host says of a source that can route and nothing else. */
+export const serverDescription: SourceDescription = {
+  name: 'A server',
+  can: {
+    route: true,
+    stream: serverOnly,
+    generate: serverOnly,
+    whatIf: serverOnly,
+    attribute: serverOnly,
+    score: serverOnly,
+    lens: serverOnly,
+    strategies: [],
+  },
+  experts: [],
+  limits: {},
+  warnings: [],
+};
 
 function fromWords(words: readonly string[]): { text: string; pieces: Piece[] } {
   let text = '';

@@ -2,8 +2,7 @@
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import type { ErrorData } from '../../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
-import type { SourceDescription } from '../../src/shared/source.js';
-import type { Strategy } from '../../src/strategies/strategy.js';
+import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/trace.js';
 import { layerKey } from '../../src/trace/sight.js';

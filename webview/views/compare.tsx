@@ -3,7 +3,7 @@ import { Mean } from '../../src/statistics/mean.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
-import type { Strategy } from '../../src/strategies/strategy.js';
+import type { Strategy } from '../../src/shared/source.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';

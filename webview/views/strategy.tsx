@@ -1,6 +1,5 @@
 /** How experts are chosen: what a source offers, and what a run was asked for. */
-import type { StrategyOffer } from '../../src/shared/source.js';
-import type { Strategy } from '../../src/strategies/strategy.js';
+import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
 import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { reasonAgainst } from '../app/reasons.js';
@@ -20,18 +19,18 @@ export function strategyTitle(store: Store, name: string | undefined): string {
 /** A strategy with what it takes filled in, as near to the present one as can be. */
 export function strategyOf(store: Store, name: string, now?: Strategy): Strategy {
   const { experts, limits } = store.description.value ?? { experts: [], limits: {} };
-  const offer = offers(store).find((one) => one.name === name);
+  const takes = offers(store).find((offer) => offer.name === name)?.takes ?? [];
   const expert = (now?.name === name ? now.expert : undefined) ?? experts[0]?.id;
   return {
     name,
-    ...(offer?.takes === 'k' && { k: now?.k ?? offer.usualK ?? limits.k ?? 2 }),
-    ...(offer?.takes === 'expert' && expert !== undefined && { expert }),
+    ...(takes.includes('k') && { k: now?.k ?? limits.k ?? 2 }),
+    ...(takes.includes('expert') && expert !== undefined && { expert }),
   };
 }
 
 /** Those that choose experts by their scores: only their choices can differ more here and less there. */
 export function choosing(store: Store): readonly StrategyOffer[] {
-  return offers(store).filter(({ takes }) => takes === 'k');
+  return offers(store).filter(({ takes }) => takes.includes('k'));
 }
 
 export function StrategySwitch() {
