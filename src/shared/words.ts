@@ -156,6 +156,7 @@ export const words = {
   hiddenCell: 'hidden by the filter',
   noChoice: 'no expert',
   unknownCell: 'nothing is known here',
+  elsewhereCell: 'does not pass through here',
   changedCell: 'changed by the what-if',
   changedShare: '{0} of its choices changed',
   differs: '{0} of the choices differ',

@@ -14,7 +14,8 @@ export function rowName(trace: Trace, row: Row): string {
 }
 
 /** What there is to say of a cell beside its choices. */
-function remarks(raster: Raster, at: Place, row: Row): string[] {
+function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
+  if (!isThere) return [t('elsewhereCell')];
   const cell = at.row * raster.columns.count + at.column;
   const said: string[] = [];
   const kind = raster.expert[cell]!;
@@ -48,7 +49,7 @@ export function describe(trace: Trace, raster: Raster, at: Place, isDifference: 
   if (part)
     for (const { expert, weight } of choicesAt(trace, part, token))
       parts.push(`${expertName(part.set, expert, row)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
-  return [...parts, ...remarks(raster, at, row)].join(', ');
+  return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 
 export function CellTip({
@@ -84,7 +85,7 @@ export function CellTip({
       ))}
       {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
       {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
-      {!isDifference && remarks(raster, at, row).map((said) => <div key={said}>{said}</div>)}
+      {!isDifference && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
     </>
   );
 }
