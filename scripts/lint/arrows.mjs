@@ -14,7 +14,7 @@ const editor = ['vscode', 'node:'];
 
 /** @type {Record<string, Room>} */
 export const rooms = {
-  'src/shared': { types: [contract, 'src/trace'] },
+  'src/shared': { types: [contract, 'src/transport', 'src/trace'] },
   'src/trace': { from: ['src/shared'], types: [contract] },
   'src/pool': {
     from: ['src/trace', 'src/shared'],
@@ -56,11 +56,15 @@ export const rooms = {
     from: ['src/engine', 'src/pool', 'src/strategies', 'src/trace', 'src/statistics', 'src/shared'],
     packages: ['node:', 'd3-'],
   },
-  webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['d3-'] },
+  webview: {
+    from: ['src/transport', 'src/trace', 'src/statistics', 'src/shared'],
+    types: [contract],
+    packages: ['d3-', 'preact', '@preact'],
+  },
 };
 
 /** Packages that reach out of the room: a native addon, the editor, the system, the page. Others are free. */
-const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', 'd3-'];
+const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', 'd3-', 'preact', '@preact'];
 
 const within = (/** @type {string} */ file, /** @type {string} */ room) => file === room || file.startsWith(`${room}/`);
 

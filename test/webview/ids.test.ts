@@ -137,7 +137,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     const slots = slotsOf(256, countsOf(2));
     const shown = await panel.page
       .locator('.text:not(.next) .t')
-      .evaluateAll((spans) => spans.map((span: Element) => [...span.classList].find((name) => /^x/.test(name))));
+      .evaluateAll((spans) => spans.map((span: Element) => [...span.classList].find((name) => name.startsWith('x'))));
     expect(shown).toEqual(
       Array.from({ length: 60 }, (_, t) => slots[encoder.chosen[(2 * 60 + t) * 8]!]!).map((slot) =>
         slot < 0 ? 'xo' : `x${slot}`,

@@ -5,10 +5,16 @@ import type { Store } from './store.js';
 
 type Doing = Exclude<keyof SourceDescription['can'], 'strategies'>;
 
-export function reasonAgainst(store: Store, doing: Doing): string | undefined {
+/** What the source cannot do at all. */
+export function inability(store: Store, doing: Doing): string | undefined {
   const can = store.description.value?.can[doing];
   if (!can) return t('needsPool');
-  if (can !== true) return can.reason;
+  return can === true ? undefined : can.reason;
+}
+
+export function reasonAgainst(store: Store, doing: Doing): string | undefined {
+  const never = inability(store, doing);
+  if (never !== undefined) return never;
   if (!store.main.isThere.value) return t('needsTrace');
   return store.running.value ? t('busy') : undefined;
 }

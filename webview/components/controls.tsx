@@ -6,7 +6,7 @@ export function classes(...names: readonly (string | false | undefined)[]): stri
   return names.filter(Boolean).join(' ');
 }
 
-type Attributes = Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'onClick' | 'class' | 'title' | 'label'>;
+type Attributes = Omit<ButtonHTMLAttributes, 'onClick' | 'class' | 'title' | 'label'>;
 
 export interface ButtonProps extends Attributes {
   readonly 'data-focus'?: string;

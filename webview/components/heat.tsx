@@ -15,9 +15,11 @@ interface Props {
 }
 
 const [width, left, top] = [300, 30, 18];
+/** More columns have no room for a letter each. */
+const mostCells = 22;
 
 export function Heat(props: Props) {
-  return props.looks.set.experts.length > 40 ? <HeatImage {...props} /> : <HeatCells {...props} />;
+  return props.looks.set.experts.length > mostCells ? <HeatImage {...props} /> : <HeatCells {...props} />;
 }
 
 function highestOf(values: readonly ArrayLike<number>[]): number {

@@ -5,7 +5,8 @@ import { letterOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { colourOf, css, mix } from '../look/theme.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
-import { extentOf, layerMark, paint, shade, slotAt, type Paper } from './paint.js';
+import { layerMark } from './gutters.js';
+import { extentOf, paint, shade, slotAt, type Paper } from './paint.js';
 import { svg as s } from './svg.js';
 
 const pad = 8;

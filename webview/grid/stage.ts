@@ -1,5 +1,5 @@
 /** The grid's canvas in its scroller. */
-import { effect, type Signal } from '@preact/signals';
+import { effect, type ReadonlySignal, type Signal } from '@preact/signals';
 import { theme } from '../look/theme.js';
 import {
   beside,
@@ -36,6 +36,14 @@ function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
   };
 }
 
+/** Acts when one of several signals has changed, and at the start. */
+function whenever(signals: readonly ReadonlySignal[], act: () => void): () => void {
+  return effect(() => {
+    signals.forEach((one) => one.value);
+    act();
+  });
+}
+
 /** The canvas and what it shows of the scene: laid out, scrolled and painted once a frame. */
 export class Stage {
   readonly #base: HTMLCanvasElement;
@@ -59,11 +67,10 @@ export class Stage {
     private readonly scroller: HTMLElement,
     private readonly pointer: Signal<Place | undefined>,
   ) {
-    const part = <E extends HTMLElement>(name: string) => scroller.querySelector<E>(`.${name}`)!;
-    this.#base = part('base');
-    this.#over = part('over');
-    this.#spacer = part('spacer');
-    this.#focus = part('cell');
+    this.#base = scroller.querySelector('canvas.base')!;
+    this.#over = scroller.querySelector('canvas.over')!;
+    this.#spacer = scroller.querySelector('.spacer')!;
+    this.#focus = scroller.querySelector('.cell')!;
     scene.frame = () => this.frame();
     const resized = new ResizeObserver(() => {
       this.#draw();
@@ -73,18 +80,15 @@ export class Stage {
       () => {
         resized.disconnect();
       },
-      effect(() => {
-        // What is drawn; drawing itself reads more, and must not be run again by that.
-        void [scene.paper.value, scene.store.view.zoom.value];
+      // What is drawn; drawing itself reads more, and must not be run again by that.
+      whenever([scene.paper, scene.store.view.zoom], () => {
         this.#frames.ask();
       }),
-      effect(() => {
-        void [scene.place.value, scene.rows.value];
+      whenever([scene.place, scene.rows], () => {
         this.#revealing = true;
         this.#frames.ask();
       }),
-      effect(() => {
-        void [this.pointer.value, theme.value];
+      whenever([pointer, theme], () => {
         this.#overFrames.ask();
       }),
     );

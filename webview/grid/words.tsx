@@ -3,7 +3,7 @@ import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
-import { expertName, layerName, siteName, tokenPlace } from '../look/names.js';
+import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import type { Place } from './geometry.js';
@@ -48,7 +48,7 @@ export function describe(trace: Trace, raster: Raster, at: Place, isDifference: 
   if (isDifference) return [...parts, differs(raster, at)].join(', ');
   if (part)
     for (const { expert, weight } of choicesAt(trace, part, token))
-      parts.push(`${expertName(part.set, expert, row)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
+      parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 

@@ -20,7 +20,7 @@ const used = new WeakMap<Trace, Map<ExpertSet, Float64Array>>();
 /** [N] how often each expert of a set was chosen, at all sites that have this set. */
 function usedOf(trace: Trace, set: ExpertSet): Float64Array {
   let kept = used.get(trace);
-  if (!kept) used.set(trace, (kept = new Map()));
+  if (!kept) used.set(trace, (kept = new Map<ExpertSet, Float64Array>()));
   let counts = kept.get(set);
   if (!counts) {
     kept.set(set, (counts = new Float64Array(set.experts.length)));

@@ -5,6 +5,7 @@ import { forcedAt, selectionScores } from '../../src/trace/selection.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { Bars } from '../components/bars.js';
 import { Button } from '../components/controls.js';
+import { inability } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { choicesAt, type Choice } from '../grid/model.js';
@@ -43,7 +44,7 @@ function Sentences({ trace, site: s, token }: Props) {
   const named = (list: readonly Choice[], of: ExpertSet) =>
     list
       .map(({ expert, weight }) => {
-        const name = expertName(of, expert, site);
+        const name = plainName(of, expert);
         return weight === undefined ? name : `${name} (${fixed(weight)})`;
       })
       .join(', ');
@@ -187,6 +188,7 @@ function TryWhatIf({ trace, site: s, token }: Props) {
         });
       }}
       title={t('tryWhatIfHint', expertName(set, lead, site))}
+      reason={inability(store, 'whatIf')}
       data-focus="detail-whatif"
     >
       {t('tryWhatIf')}

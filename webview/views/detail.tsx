@@ -5,7 +5,7 @@ import { ranked, tokenShares } from '../../src/trace/leaders.js';
 import { measureOf } from '../../src/trace/measure.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Bars } from '../components/bars.js';
-import { Button } from '../components/controls.js';
+import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge, ExpertLabel } from '../components/expert.js';
 import { Figure } from '../components/figure.js';
@@ -181,13 +181,15 @@ function ByLayer({ trace, sequence, token }: At) {
   const go = (layer: Layer): void => {
     store.select({ layer: layerKey(layer), site: -1 });
   };
+  const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
+  const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
   const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
   return (
     <Figure
       name="layers"
-      title={t('byLayer')}
+      title={t(isWeighed ? 'byLayer' : 'byLayerFirst')}
       chart={() => (
-        <div class="ladder">
+        <div class={classes('ladder', isNumbered && 'numbered')}>
           {rungs.map(({ layer, part, first }) => (
             <span
               key={layerKey(layer)}

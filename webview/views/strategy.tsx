@@ -38,8 +38,8 @@ export function StrategySwitch() {
   const now = store.main.strategy.value;
   if (!now) return null;
   const interventions = store.main.interventions.value;
-  const reason = reasonAgainst(store, 'route');
   const offered = offers(store).map(({ name }) => name);
+  const reason = reasonAgainst(store, 'route') ?? (offered.length === 0 ? t('strategyOwn') : undefined);
   const names = offered.includes(now.name) ? offered : [now.name, ...offered];
   const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
   const hint = offers(store).find(({ name }) => name === now.name)?.hint;

@@ -19,7 +19,7 @@ const kept = new WeakMap<Trace, Map<string, unknown>>();
 
 function once<T>(trace: Trace, key: string, make: () => T): T {
   let own = kept.get(trace);
-  if (!own) kept.set(trace, (own = new Map()));
+  if (!own) kept.set(trace, (own = new Map<string, unknown>()));
   if (!own.has(key)) own.set(key, make());
   return own.get(key) as T;
 }
