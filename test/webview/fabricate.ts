@@ -358,6 +358,24 @@ export function fabricate(options: Fabrication = {}): Trace {
   };
 }
 
+/** The same run through a pool of more experts. */
+export function widen(trace: Trace, experts: number): Trace {
+  const block = trace.blocks[0]!;
+  const count = trace.sequences[0]!.tokens.count;
+  const chosen = block.chosen.map((e, i) => {
+    const token = Math.floor(i / block.k) % count;
+    return e < 0 ? e : (e * 21 + (token % 9) * (token % 5) * 3) % experts;
+  });
+  const { score: _, ...rest } = block;
+  return {
+    ...trace,
+    expertSets: [
+      { scope: 'pool', experts: Array.from({ length: experts }, (_, e) => ({ id: `x${e}`, name: `expert-${e}` })) },
+    ],
+    blocks: [{ ...rest, experts, chosen }],
+  };
+}
+
 /** A run as far as it has come. */
 export function cut(trace: Trace, done: number): Trace {
   return { ...trace, sequences: trace.sequences.map((sequence) => ({ ...sequence, done })) };

@@ -6,7 +6,16 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { colourCount, expertStyle } from '../../src/shared/palette.js';
-import { cut, description, fabricate, fabricateAttribution, fileDescription, names, partsOf } from './fabricate.js';
+import {
+  cut,
+  description,
+  fabricate,
+  fabricateAttribution,
+  fileDescription,
+  names,
+  partsOf,
+  widen,
+} from './fabricate.js';
 import { launch, Panel, serve, type Setup, type Site } from './harness.js';
 import { themeNames, type ThemeName } from './themes.js';
 
@@ -760,6 +769,65 @@ describe('sizes', () => {
     await settled();
     for (const tab of ['summary', 'predictions']) await showTab(tab);
     expect(await text('.tabBody')).toContain('Next after the end');
+  });
+});
+
+describe('many experts', () => {
+  test('a pool of 256: 15 have colours, no two the same one, and every view stays readable', async () => {
+    await open();
+    const trace = widen(fabricate(), 256);
+    await panel.show(trace);
+    const chips = panel.page.locator('.chip .badge');
+    expect(await chips.count()).toBe(colourCount - 1);
+    const colours = await chips.evaluateAll((badges) => badges.map((badge) => getComputedStyle(badge).backgroundColor));
+    expect(new Set(colours).size).toBe(colourCount - 1);
+    expect(await text('.legend .rest')).toContain('241 other experts');
+    await panel.page.screenshot({ path: join(pictures, 'dark-256-first.png') });
+    await showTab('summary');
+    await panel.page.screenshot({ path: join(pictures, 'dark-256-summary.png') });
+    // Nothing is a chip, a bar or a cell of its own 256 times over.
+    expect(await panel.page.locator('[data-figure=usage] .bar').count()).toBe(24);
+    expect(await panel.page.locator('[data-figure=coactivation] canvas').count()).toBe(1);
+    expect(await panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
+    // The table has all of them, and makes those in sight.
+    await panel.page.locator('[data-focus=table-usage]').click();
+    await settled();
+    const table = panel.page.locator('[data-figure=usage] table');
+    expect(await table.getAttribute('aria-rowcount')).toBe('257');
+    expect(await table.locator('tbody tr:not(.gap)').count()).toBeLessThan(100);
+    await panel.page.locator('[data-figure=usage] .tableBox').evaluate((box) => {
+      box.scrollTop = box.scrollHeight;
+    });
+    await settled();
+    await settled();
+    expect(await table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
+    // As many columns as experts are a list of pairs.
+    await panel.page.locator('[data-focus=table-coactivation]').click();
+    await settled();
+    expect(await panel.page.locator('[data-figure=coactivation] table').getAttribute('aria-rowcount')).toBe('65281');
+  });
+
+  test('an expert that is filtered for has a colour', async () => {
+    await open();
+    await panel.show(widen(fabricate({ tokens: 60 }), 256));
+    await panel.post({ type: 'filter', expert: 'x250' });
+    expect(await panel.page.locator('[data-focus="legend-x250"]').getAttribute('aria-pressed')).toBe('true');
+    expect(await panel.page.locator('[data-focus="legend-x250"] .badge').getAttribute('class')).toMatch(/x\d/);
+  });
+});
+
+describe('long texts', () => {
+  test('are aligned and compared in a worker', async () => {
+    await open();
+    const recipe = { tokens: 2500, layers: 18, bare: true };
+    await panel.show(fabricate(recipe));
+    await panel.show(fabricate({ ...recipe, seed: 5 }), { title: 'other.md' }, 'other');
+    await panel.page.locator('[data-figure=compareByLayer]').waitFor({ timeout: 40_000 });
+    expect(panel.page.workers()).toHaveLength(1);
+    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+2,500 of 2,500/);
+    await panel.post({ type: 'select', token: 2000 });
+    expect(await panel.page.locator('.text.other .t.selected').getAttribute('data-i')).toBe('2000');
+    expect(await panel.sent('log')).toEqual([]);
   });
 });
 

@@ -37,7 +37,7 @@ function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
 }
 
 /** Acts when one of several signals has changed, and at the start. */
-function whenever(signals: readonly ReadonlySignal[], act: () => void): () => void {
+function whenever(signals: readonly ReadonlySignal<unknown>[], act: () => void): () => void {
   return effect(() => {
     signals.forEach((one) => one.value);
     act();

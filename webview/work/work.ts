@@ -37,10 +37,12 @@ export class Work {
   /**
    * @param hire starts the worker, when first needed
    * @param failed told when it could not do its work
+   * @param limit from how much on a task goes to the worker
    */
   constructor(
     private readonly hire: () => Helper,
     private readonly failed: (message: string) => void,
+    private readonly limit = much,
   ) {}
 
   partners(a: Trace, b: Trace): readonly Partners[] | undefined {
@@ -78,7 +80,7 @@ export class Work {
   }
 
   #begin<N extends Task['task']>(task: Task): Signal<Results[N] | undefined> {
-    if (sizeOf(task) < much[task.task]) return signal(perform(task) as Results[N]);
+    if (sizeOf(task) < this.limit[task.task]) return signal(perform(task) as Results[N]);
     const found = signal<Results[N] | undefined>(undefined);
     const id = this.#ids++;
     this.#waiting.set(id, (result) => (found.value = result as Results[N]));
