@@ -59,6 +59,7 @@ const worker = {
         ...common,
         entryPoints: [path],
         sourcemap: false,
+        minify: true,
         write: false,
         metafile: true,
         platform: 'browser',

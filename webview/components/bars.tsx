@@ -34,7 +34,9 @@ export function Bars({
   const x = scaleLinear([low, high], [0, 100]);
   const isMarked = list.some((bar) => bar.mark !== undefined);
   return (
-    <div class={classes('bars', isMarked && 'marked', list.length > 40 && 'many')}>
+    <div
+      class={classes('bars', isMarked && 'marked', list.length > 40 && 'many', looks.set.experts.length > 26 && 'wide')}
+    >
       {list.map((bar) => {
         const name = plainName(looks.set, bar.expert);
         const [from, to] = [x(Math.min(0, bar.value)), x(Math.max(0, bar.value))];
