@@ -291,12 +291,12 @@ const layerOf = (modulePath: string): number => Number(/\.(\d+)\./.exec(modulePa
 const kindOf = (modulePath: string): string => {
   const last = modulePath.split('.').at(-1)!;
   const kind = last.replace(/_proj$/, '');
-  return (kinds as readonly string[]).includes(kind) ? kind : last;
+  return kinds.includes(kind) ? kind : last;
 };
 
 /** By layer, then by kind in the order of a Llama block, others after those by name. */
 function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<string, number> } {
-  const rank = (kind: string) => ((kinds as readonly string[]).indexOf(kind) + kinds.length + 1) % (kinds.length + 1);
+  const rank = (kind: string) => (kinds.indexOf(kind) + kinds.length + 1) % (kinds.length + 1);
   const modules = sites
     .map(({ path: name }) => ({ path: name, layer: layerOf(name), kind: kindOf(name) }))
     .sort((a, b) => a.layer - b.layer || rank(a.kind) - rank(b.kind) || (a.path < b.path ? -1 : 1));

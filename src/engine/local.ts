@@ -21,7 +21,8 @@ import { continuationOffsets } from './continuation.js';
 import { poolInfo, strategiesOf } from './info.js';
 import { Recorder } from './recorder.js';
 import { Retriever } from './retrieval.js';
-import { sampleToken, seededRandom } from './sample.js';
+import { random } from '../statistics/random.js';
+import { sampleToken } from './sample.js';
 import { type ChunkResult, RoutedSession, onnxruntimeVersion } from './session.js';
 import { StrategySteering } from './steering.js';
 import { type TextTokens, textTokens, Tokenizer } from './tokenizer.js';
@@ -118,7 +119,7 @@ class LocalEngine implements Engine {
       const { loaded, tokens, session, steering } = run;
       const capacity = Math.min(tokens.ids.length + maxTokens, loaded.pool.contextLength);
       const recorder = this.#recorder(run, capacity);
-      const random = seededRandom(seed);
+      const next = random(seed);
       const generated: number[] = [];
       const prefixes: string[] = [];
       let partialAt = Date.now();
@@ -132,7 +133,7 @@ class LocalEngine implements Engine {
         options.onProgress?.(recorder.done, capacity);
       });
       while (recorder.done < capacity) {
-        const id = sampleToken(last.last, temperature, topP, random);
+        const id = sampleToken(last.last, temperature, topP, next);
         if (loaded.endTokens.has(id)) break;
         await checkCancelled(options.signal, this.#disposed);
         generated.push(id);

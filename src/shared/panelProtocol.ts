@@ -1,5 +1,5 @@
 import type { Attribution, PoolInfo } from '../engine/api.js';
-import type { Strategy } from '../strategies/strategy.js';
+import type { Strategy } from './source.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';

@@ -120,7 +120,14 @@ function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   return {
     ...rest,
     sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),
-    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({ from, to, sequence, experts, k, alwaysOn })),
+    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
+      from,
+      to,
+      sequence,
+      experts,
+      k,
+      alwaysOn,
+    })),
   };
 }
 
@@ -278,7 +285,9 @@ export class TraceBuilder {
         return wide;
       });
     const shape = sequences[sequence]!;
-    const own = resized(this.#sequences[sequence], sequenceColumns, 1, (name) => sequenceWidth(shape, name as 'logProb'));
+    const own = resized(this.#sequences[sequence], sequenceColumns, 1, (name) =>
+      sequenceWidth(shape, name as 'logProb'),
+    );
     if (own) this.#sequences[sequence] = own;
     const topTokens = this.#topTokens[sequence];
     if (topTokens) this.#topTokens[sequence] = topTokens.slice(0, to * shape.predictions);
@@ -296,7 +305,14 @@ export class TraceBuilder {
     const { topTokens, ...own } = columns;
     const known = (this.#sequences[sequence] ??= {});
     mapColumns(sequenceColumns, own, (part, name) => {
-      put((known[name] ??= blank(sequenceColumns[name], total * sequenceWidth(shape, name))), part, 1, total, from, count);
+      put(
+        (known[name] ??= blank(sequenceColumns[name], total * sequenceWidth(shape, name))),
+        part,
+        1,
+        total,
+        from,
+        count,
+      );
       return part;
     });
     if (topTokens) {
@@ -309,7 +325,14 @@ export class TraceBuilder {
       const rows = block.to - block.from;
       const whole = (this.#blocks[i] ??= {});
       mapColumns(blockColumns, parts, (part, name) => {
-        put((whole[name] ??= blank(blockColumns[name], rows * total * blockWidth(block, name))), part, rows, total, from, count);
+        put(
+          (whole[name] ??= blank(blockColumns[name], rows * total * blockWidth(block, name))),
+          part,
+          rows,
+          total,
+          from,
+          count,
+        );
         return part;
       });
     }
