@@ -10,7 +10,7 @@ import path from 'node:path';
 const contract = 'src/engine/api.ts';
 /** What every room may use: pure, with no process, file or editor. */
 const pure = ['src/strategies', 'src/transport', 'src/trace', 'src/statistics', 'src/shared'];
-const drawn = ['src/host', 'src/routing', ...pure];
+const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
 
@@ -21,6 +21,7 @@ export const rooms = {
   'src/trace': { from: ['src/statistics', 'src/shared'] },
   'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
   'src/strategies': { from: ['src/trace', 'src/shared'] },
+  'src/source': { from: pure, types: [contract] },
   'src/pool': {
     from: ['src/trace', 'src/shared'],
     types: [contract],
@@ -43,7 +44,7 @@ export const rooms = {
     packages: ['node:', 'onnxruntime-node'],
   },
   'src/engine/tokenizer.ts': { from: ['src/shared'], types: ['src/trace'], packages: ['node:', 'tokenizers'] },
-  'src/engine': { from: ['src/graph', 'src/pool', ...pure], packages: ['node:'] },
+  'src/engine': { from: ['src/graph', 'src/pool', 'src/source', ...pure], packages: ['node:'] },
   'src/routing': { from: ['src/engine/client.ts', ...pure], types: [contract], packages: ['node:'] },
   'src/host': {
     from: ['src/engine/client.ts', 'src/routing', ...pure],
@@ -59,7 +60,7 @@ export const rooms = {
     types: [contract],
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/panel', 'src/trace'] },
+  'src/lazy.ts': { from: ['src/panel', 'src/source', 'src/trace'] },
   'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', ...pure], packages: ['node:'] },
   evaluate: {
     from: ['src/engine', 'src/pool', ...pure],

@@ -244,8 +244,13 @@ export class TraceBuilder {
     }
   }
 
+  /** @throws TypeError where the pieces do not make up a trace so far */
   build({ done }: TraceHead): Trace {
-    const { sequences, blocks, ...frame } = this.#frame!;
+    if (!this.#frame) throw new TypeError('a trace without its frame');
+    const { sequences, blocks, ...frame } = this.#frame;
+    if (!sequences.every((_, i) => (done[i] ?? NaN) <= (this.#texts[i]?.tokens.count ?? -1)))
+      throw new TypeError('a trace without its tokens');
+    if (!blocks.every((_, i) => this.#blocks[i]?.['chosen'])) throw new TypeError('a trace without its choices');
     return {
       ...frame,
       sequences: sequences.map((sequence, i): Sequence => {
@@ -338,9 +343,17 @@ function blockSpace(block: BlockShape, total: number): Space {
   return { rows, total, blank: empty };
 }
 
-/** Puts parts of columns, for the tokens [from, from + count), where they belong; what is not there yet is made. */
+/**
+ * Puts parts of columns, for the tokens [from, from + count), where they belong; what is not there yet is made.
+ * @throws TypeError for a part of another size
+ */
 function fill(whole: Columns, parts: Columns, { rows, total, blank: empty }: Space, from: number, count: number): void {
-  for (const [name, part] of Object.entries(parts)) put((whole[name] ??= empty(name)), part, rows, total, from, count);
+  for (const [name, part] of Object.entries(parts)) {
+    const column = (whole[name] ??= empty(name));
+    if (part.length * total !== column.length * count || from + count > total)
+      throw new TypeError(`a piece of ${name} that does not fit`);
+    put(column, part, rows, total, from, count);
+  }
 }
 
 function joined(known: Tokens | undefined, kept: number, more: Tokens): Tokens {

@@ -23,6 +23,7 @@ const plan: Plan = {
     arrow: [true, true, true, true, true, false],
   },
   routers: [],
+  leftOut: {},
   warnings: [],
   bytes: 0,
 };
