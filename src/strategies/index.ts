@@ -29,6 +29,12 @@ export function usualK(name: string, pool: { readonly topK: number; readonly exp
   return Math.min(descriptorOf(name)?.usualK ?? pool.topK, Math.max(1, pool.experts.length));
 }
 
+/** The strategy with a k that N experts can give: more of them means all, and the trace says how many that is. */
+export function bounded(strategy: Strategy, experts: number): Strategy {
+  const { k } = strategy;
+  return k === undefined ? strategy : { ...strategy, k: Math.min(k, Math.max(1, experts)) };
+}
+
 /** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
 export function strategyText(strategy: Strategy): string {
   return routerText(routerOf(strategy));

@@ -13,6 +13,7 @@ import { Predictions } from '../views/predictions.js';
 import type { Saver } from '../views/save.js';
 import { Summary } from '../views/summary.js';
 import { Texts } from '../views/text.js';
+import { Warnings } from '../views/warnings.js';
 import { WhatIf } from '../views/whatIf.js';
 import { tabs } from './state.js';
 
@@ -22,6 +23,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   return (
     <>
       <Header saver={saver} />
+      <Warnings />
       {isBlank && <First />}
       <div class="work" hidden={isBlank}>
         <div class="left">

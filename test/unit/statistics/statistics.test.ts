@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { argmax, ranks, spearman, stratified } from '../../../evaluate/statistics.js';
-import { random } from '../../../src/trace/bootstrap.js';
+import { bootstrapMean, bootstrapRatios, stratified } from '../../../src/statistics/bootstrap.js';
+import { Mean, mean } from '../../../src/statistics/mean.js';
+import { median, quantile } from '../../../src/statistics/quantile.js';
+import { random } from '../../../src/statistics/random.js';
+import { argmax, ranks, spearman } from '../../../src/statistics/rank.js';
 
 describe('stratified bootstrap', () => {
   const sample = (n: number, shift: number, seed: number) => {
@@ -78,5 +81,40 @@ describe('ranks', () => {
   it('takes the first of equals as the largest', () => {
     expect(argmax([1, 3, 3])).toBe(1);
     expect(argmax([])).toBe(-1);
+  });
+});
+
+describe('the random generator', () => {
+  it('is mulberry32: the same numbers for a seed, everywhere', () => {
+    const next = random(1);
+    expect([next(), next(), next()].map((x) => Math.floor(x * 2 ** 32))).toEqual([2693262067, 11749833, 2265367787]);
+    expect(random(-1)()).toBe(random(2 ** 32 - 1)());
+  });
+
+  it('is even', () => {
+    const next = random(5);
+    const draws = Array.from({ length: 20_000 }, next);
+    expect(mean(draws)).toBeCloseTo(0.5, 2);
+    expect(mean(draws.map((x) => x ** 2))).toBeCloseTo(1 / 3, 2);
+  });
+});
+
+describe('quantiles', () => {
+  it('lie between the two values around them', () => {
+    expect(quantile([1, 2, 10], 0.5)).toBe(2);
+    expect(quantile([1, 2, 10], 0.75)).toBe(6);
+    expect([quantile([7], 0.1), quantile([], 0.5)]).toEqual([7, NaN]);
+    expect(median([10, 1, 2, 3])).toBe(2.5);
+  });
+});
+
+describe('means and intervals', () => {
+  it('leave out what is not defined', () => {
+    const running = new Mean();
+    for (const x of [1, NaN, 3]) running.add(x);
+    expect([running.value, running.count, new Mean().value]).toEqual([2, 2, NaN]);
+    // Of the second ratio no resample has any whole.
+    expect(bootstrapRatios([1, 2], [0, 0], 1, { resamples: 10 })[0]!.low).not.toBeLessThan(Infinity);
+    expect(bootstrapMean([2, 2, 2])).toEqual({ low: 2, high: 2 });
   });
 });
