@@ -20,10 +20,13 @@ async function bundled() {
     loader: { '.svg': 'dataurl', '.ttf': 'dataurl', '.woff2': 'dataurl' },
   };
   const external = ['vscode', 'onnxruntime-node', 'tokenizers'];
+  // The page has its worker's code as text: here that is an entry of its own.
+  /** @type {esbuild.BuildOptions} */
+  const page = { platform: 'browser', jsx: 'automatic', jsxImportSource: 'preact', external: ['*?worker'] };
   const node = ['src/extension.ts', 'src/engine/main.ts', 'src/cli/main.ts'];
   const builds = [
     await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
-    await esbuild.build({ ...common, entryPoints: ['webview/main.ts'], platform: 'browser' }),
+    await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/work/worker.ts'] }),
   ];
   const names = builds.flatMap(({ metafile }) =>
     Object.keys(metafile?.inputs ?? {}).flatMap((file) => {

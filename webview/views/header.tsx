@@ -219,23 +219,25 @@ function Progress() {
   if (!running || said.current === '') said.current = words;
   return (
     <>
-      {running && (
-        <div class="progress">
-          <span class="faint">{words}</span>
-          <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
-          <Button
-            press={() => {
-              store.send({ type: 'stop' });
-            }}
-            data-focus="stop"
-          >
-            <span>
-              <Icon name="stop" />
-              {t('stop')}
-            </span>
-          </Button>
-        </div>
-      )}
+      <div class="progress" hidden={!running}>
+        {running && (
+          <>
+            <span class="faint">{words}</span>
+            <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
+            <Button
+              press={() => {
+                store.send({ type: 'stop' });
+              }}
+              data-focus="stop"
+            >
+              <span>
+                <Icon name="stop" />
+                {t('stop')}
+              </span>
+            </Button>
+          </>
+        )}
+      </div>
       <div class="unseen" role="status">
         {said.current}
       </div>
