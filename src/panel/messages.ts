@@ -15,7 +15,7 @@ const drawn = z.string().max(256 * 1024 * 1024);
 
 const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('select'), token: index }),
+  z.strictObject({ type: z.literal('select'), token: index, sequence: index.exactOptional() }),
   z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
   z.strictObject({ type: z.literal('attribute') }),
   z.strictObject({

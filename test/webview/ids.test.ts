@@ -91,10 +91,10 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     // A cell: who was chosen, by layer and number, and that no weight is known.
     await select(0, 20, 3);
     const first = encoder.chosen[(3 * 60 + 20) * 8]!;
-    expect(await label()).toContain(`input, token 21 of 60, encoder layer 5, encoder layer 5, expert ${first}, `);
+    expect(await label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
     expect(await label()).not.toMatch(/\d\.\d/);
     const cell = await showTab('cell');
-    expect(cell).toContain(`sent to encoder layer 5, expert ${first}`);
+    expect(cell).toContain(`In encoder layer 5, router it is sent to expert ${first}`);
     expect(cell).toContain('gives no weights');
     expect(cell).toContain('holds no affinities');
     expect(cell).not.toContain('Margin');

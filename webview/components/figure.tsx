@@ -71,12 +71,13 @@ export function Pager({
   count,
   from,
   size,
-  go,
+  turn,
 }: {
   readonly count: number;
   readonly from: number;
   readonly size: number;
-  readonly go: (from: number) => void;
+  /** By so many pages: presses may come faster than frames, so that it is not said to which. */
+  readonly turn: (by: 1 | -1) => void;
 }) {
   if (count <= size) return null;
   const last = Math.min(count, from + size);
@@ -84,7 +85,7 @@ export function Pager({
     <div class="pager">
       <Button
         press={() => {
-          if (from > 0) go(Math.max(0, from - size));
+          turn(-1);
         }}
         data-focus="page-back"
         aria-disabled={from === 0}
@@ -94,7 +95,7 @@ export function Pager({
       <span>{t('attributeLimit', from + 1, last, count)}</span>
       <Button
         press={() => {
-          if (last < count) go(from + size);
+          turn(1);
         }}
         data-focus="page-on"
         aria-disabled={last >= count}

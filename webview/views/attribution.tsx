@@ -58,7 +58,8 @@ function Owed({
   const [T, N] = [sequence.tokens.count, experts.length];
   let largest = 0;
   for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
-  const from = Math.min(page.value, Math.floor((T - 1) / pageSize) * pageSize);
+  const lastPage = Math.floor((T - 1) / pageSize);
+  const from = Math.min(page.value, lastPage) * pageSize;
   const row = (i: number) => {
     const at = from + i;
     const own = change.subarray(at * N, (at + 1) * N);
@@ -101,8 +102,8 @@ function Owed({
         count={T}
         from={from}
         size={pageSize}
-        go={(to) => {
-          page.value = to;
+        turn={(by) => {
+          page.value = Math.min(lastPage, Math.max(0, page.peek() + by));
         }}
       />
     </>
