@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Cache } from '../src/engine/cache.js';
 import { type FormName, compose, composeBase, poolHash } from '../src/engine/compose.js';
-import { seededRandom } from '../src/engine/sample.js';
+import { random as seeded } from '../src/statistics/random.js';
 import { BaseSession, RoutedSession } from '../src/engine/session.js';
 import { Tokenizer } from '../src/engine/tokenizer.js';
 import { type Pool, readPool } from '../src/pool/pool.js';
@@ -46,7 +46,7 @@ function writePool(folder: string): void {
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'pool.json'), JSON.stringify({ ...manifest, id: 'many-experts' }));
   cpSync(path.join(shipped, 'base'), path.join(folder, 'base'), { recursive: true });
-  const random = seededRandom(1);
+  const random = seeded(1);
   for (let e = 0; e < experts; e++) {
     const expert = path.join(folder, 'experts', `expert-${String(e).padStart(4, '0')}`);
     mkdirSync(expert, { recursive: true });

@@ -3,7 +3,7 @@ import type { Composed } from '../src/engine/compose.js';
 import { Recorder } from '../src/engine/recorder.js';
 import type { Past, RoutedSession } from '../src/engine/session.js';
 import { StrategySteering } from '../src/engine/steering.js';
-import type { Strategy } from '../src/trace/trace.js';
+import { routerOf, type Strategy } from '../src/strategies/index.js';
 
 /** Runs tokens after `past` and makes the whole trace of them, as the engine does for one chunk. */
 export function tracer(
@@ -15,20 +15,18 @@ export function tracer(
   const context = {
     plan,
     experts: plan.experts.map((id) => ({ id, name: id })),
-    strategy,
+    router: routerOf(strategy),
     interventions: [],
-    pool: { id: '', name: '', hash: '' },
-    tokenizer: { hash: '' },
-    versions: {},
+    source: { kind: 'pool', name: '', versions: {} },
     readable: String,
-    router: steering.router,
+    vectors: steering.router,
     k: steering.width,
   };
   return async (ids, done, before) => {
     const recorder = new Recorder(context, ids.length);
     const result = await session.run(ids, ids, done, before, steering);
     recorder.add(result, ids.length);
-    recorder.trace('', { ids, start: ids, end: ids, text: [] });
+    recorder.trace('', { count: ids.length, ids, start: ids, end: ids, text: [] });
     return result.past;
   };
 }

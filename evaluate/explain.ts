@@ -7,7 +7,9 @@ import { load, usage, usageByLayer } from '../src/trace/usage.js';
 import type { Document } from './documents.js';
 import { type Region, regionOfTokens } from './regions.js';
 import type { Explained } from './results.js';
-import { argmax, type Estimate, leastDocuments, mean, spearman, stratified, type Stratum, sum } from './statistics.js';
+import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/bootstrap.js';
+import { mean, sum } from '../src/statistics/mean.js';
+import { argmax, spearman } from '../src/statistics/rank.js';
 
 /** What is kept of one document's trace, of a pool on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
@@ -181,7 +183,7 @@ function sharesOf(items: readonly Pick<Explained, 'tokens' | 'counts' | 'choices
     tokens: sum(items.map((i) => i.tokens)),
     share: Array.from({ length: n }, (_, e) => sum(items.map((i) => i.counts[e]!)) / total),
     interval:
-      items.length < leastDocuments
+      items.length < leastUnits
         ? Array.from({ length: n }, () => ({ low: NaN, high: NaN }))
         : bootstrapRatios(
             items.flatMap((i) => i.counts),

@@ -2,7 +2,7 @@
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
-import { leastDocuments } from './statistics.js';
+import { leastUnits } from '../src/statistics/bootstrap.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
 
@@ -118,7 +118,7 @@ function says({ kinds, rows }: Section): string[] {
       `- worse: ${named(sorted.worse)}`,
       `- not told apart by this sample: ${named(sorted.open)}`,
       ...(sorted.open.some((row) => Number.isNaN(row.overall!.difference!.low))
-        ? ['', `A kind with fewer than ${leastDocuments} documents has no interval, so nothing is told apart by it.`]
+        ? ['', `A kind with fewer than ${leastUnits} documents has no interval, so nothing is told apart by it.`]
         : []),
     ].join('\n'),
   ];

@@ -3,7 +3,8 @@ import type { Interval } from '../src/statistics/bootstrap.js';
 import { GanderError } from '../src/shared/errors.js';
 import type { Document } from './documents.js';
 import type { Results } from './results.js';
-import { type Estimate, stratified, type Stratum, sum } from './statistics.js';
+import { type Estimate, stratified, type Stratum } from '../src/statistics/bootstrap.js';
+import { sum } from '../src/statistics/mean.js';
 import { labelOf, reference } from './strategies.js';
 
 export interface Cell {

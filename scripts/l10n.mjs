@@ -25,15 +25,16 @@ export function bundle() {
         const [text] = node.arguments;
         if (text && ts.isStringLiteralLike(text)) strings.add(text.text);
         // The tables themselves are listed below.
-        else if (!['words[key]', 'title', 'hint'].includes(text?.getText(source) ?? '')) throw new Error(`${name}: vscode.l10n.t needs a literal`);
+        else if (!/^(words\[key\]|\w+\.(title|hint))$/.test(text?.getText(source) ?? ''))
+          throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
-      const isWord =
-        ts.isPropertyAssignment(node) &&
-        (name === path.join('shared', 'words.ts') ||
-          (path.dirname(name) === 'strategies' && ['title', 'hint'].includes(node.name.getText(source))));
-      if (isWord) {
+      if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
         if (!ts.isStringLiteralLike(node.initializer)) throw new Error(`${name}: a word is a literal`);
         strings.add(node.initializer.text);
+      }
+      if (name.startsWith(`strategies${path.sep}`) && ts.isPropertyAssignment(node)) {
+        const isSaid = /^(title|hint)$/.test(node.name.getText(source));
+        if (isSaid && ts.isStringLiteralLike(node.initializer)) strings.add(node.initializer.text);
       }
       ts.forEachChild(node, visit);
     };

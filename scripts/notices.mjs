@@ -20,10 +20,13 @@ async function bundled() {
     loader: { '.svg': 'dataurl', '.ttf': 'dataurl', '.woff2': 'dataurl' },
   };
   const external = ['vscode', 'onnxruntime-node', 'tokenizers'];
+  // The page has its worker's code as text: here that is an entry of its own.
+  /** @type {esbuild.BuildOptions} */
+  const page = { platform: 'browser', jsx: 'automatic', jsxImportSource: 'preact', external: ['*?worker'] };
   const node = ['src/extension.ts', 'src/engine/main.ts', 'src/cli/main.ts'];
   const builds = [
     await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
-    await esbuild.build({ ...common, entryPoints: ['webview/main.ts'], platform: 'browser' }),
+    await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/work/worker.ts'] }),
   ];
   const names = builds.flatMap(({ metafile }) =>
     Object.keys(metafile?.inputs ?? {}).flatMap((file) => {
@@ -78,6 +81,16 @@ CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING 
 SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`,
 };
 
+/**
+ * Where the notices of what onnxruntime's library is built from lie: the npm package leaves them out.
+ * @param {string} version
+ */
+function builtFrom(version) {
+  const file = `third-party/onnxruntime-${version}.txt`;
+  if (existsSync(path.join(root, file))) return file;
+  throw new Remedy(`${file} is missing; it is ThirdPartyNotices.txt in the Python package onnxruntime ${version}`);
+}
+
 /** @param {string} name */
 function notice(name) {
   const folder = path.join(modules, name);
@@ -91,7 +104,8 @@ function notice(name) {
   if (!texts.length)
     throw new Remedy(`${name} ${version} (${license}) holds no licence text; add it to scripts/notices.mjs`);
   const body = texts.map((t) => `\`\`\`text\n${t}\n\`\`\``).join('\n\n');
-  return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}\n`;
+  const parts = name === 'onnxruntime-node' ? `\n\nThe library's own third-party notices: ${builtFrom(version)}` : '';
+  return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}${parts}\n`;
 }
 
 const weights = `## Model weights

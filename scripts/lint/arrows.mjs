@@ -8,14 +8,20 @@ import path from 'node:path';
  */
 
 const contract = 'src/engine/api.ts';
-const drawn = ['src/host', 'src/routing', 'src/trace', 'src/shared'];
+/** What every room may use: pure, with no process, file or editor. */
+const pure = ['src/strategies', 'src/transport', 'src/trace', 'src/statistics', 'src/shared'];
+const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
 
 /** @type {Record<string, Room>} */
 export const rooms = {
-  'src/shared': { types: [contract, 'src/trace'] },
-  'src/trace': { from: ['src/shared'], types: [contract] },
+  'src/shared': { types: [contract, 'src/trace', 'src/transport'] },
+  'src/statistics': {},
+  'src/trace': { from: ['src/statistics', 'src/shared'] },
+  'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
+  'src/strategies': { from: ['src/trace', 'src/shared'] },
+  'src/source': { from: pure, types: [contract] },
   'src/pool': {
     from: ['src/trace', 'src/shared'],
     types: [contract],
@@ -26,18 +32,22 @@ export const rooms = {
     types: [contract],
     packages: ['node:fs', 'node:path', 'node:crypto'],
   },
-  'src/api.ts': { types: [contract, 'src/trace', 'src/shared'] },
-  [contract]: { types: ['src/trace', 'src/shared'] },
-  'src/engine/client.ts': { from: ['src/trace', 'src/shared'], types: [contract], packages: ['node:'] },
+  'src/api.ts': { types: [contract, ...pure] },
+  [contract]: { types: pure },
+  'src/engine/client.ts': {
+    from: ['src/trace', 'src/transport', 'src/shared'],
+    types: [contract],
+    packages: ['node:'],
+  },
   'src/engine/session.ts': {
     from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'],
     packages: ['node:', 'onnxruntime-node'],
   },
-  'src/engine/tokenizer.ts': { from: ['src/shared'], packages: ['node:', 'tokenizers'] },
-  'src/engine': { from: ['src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
-  'src/routing': { from: ['src/engine/client.ts', 'src/trace', 'src/shared'], types: [contract], packages: ['node:'] },
+  'src/engine/tokenizer.ts': { from: ['src/shared'], types: ['src/trace'], packages: ['node:', 'tokenizers'] },
+  'src/engine': { from: ['src/graph', 'src/pool', 'src/source', ...pure], packages: ['node:'] },
+  'src/routing': { from: ['src/engine/client.ts', ...pure], types: [contract], packages: ['node:'] },
   'src/host': {
-    from: ['src/engine/client.ts', 'src/routing', 'src/trace', 'src/shared'],
+    from: ['src/engine/client.ts', 'src/routing', ...pure],
     types: [contract],
     packages: editor,
   },
@@ -50,17 +60,17 @@ export const rooms = {
     types: [contract],
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/panel', 'src/trace'] },
-  'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'], packages: ['node:'] },
+  'src/lazy.ts': { from: ['src/panel', 'src/source', 'src/trace'] },
+  'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', ...pure], packages: ['node:'] },
   evaluate: {
-    from: ['src/engine', 'src/pool', 'src/strategies', 'src/trace', 'src/statistics', 'src/shared'],
+    from: ['src/engine', 'src/pool', ...pure],
     packages: ['node:', 'd3-'],
   },
-  webview: { from: ['src/trace', 'src/shared'], types: [contract], packages: ['d3-'] },
+  webview: { from: pure, types: [contract], packages: ['d3-', 'preact', '@preact'] },
 };
 
 /** Packages that reach out of the room: a native addon, the editor, the system, the page. Others are free. */
-const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', 'd3-'];
+const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'node:', 'd3-', 'preact', '@preact'];
 
 const within = (/** @type {string} */ file, /** @type {string} */ room) => file === room || file.startsWith(`${room}/`);
 

@@ -55,7 +55,10 @@ export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Pr
           },
         ]),
     ...kindsOf(trace).map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
-    ...layersOf(trace).map((layer) => ({ label: vscode.l10n.t('In layer {0}', layerText(layer)), value: { ...layer } })),
+    ...layersOf(trace).map((layer) => ({
+      label: vscode.l10n.t('In layer {0}', layerText(layer)),
+      value: { ...layer },
+    })),
   ];
   return ask(items, vscode.l10n.t('Where?'));
 }

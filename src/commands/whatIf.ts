@@ -78,6 +78,7 @@ function expertOf({ store }: Parts, node: Node | undefined): string | undefined 
     case 'token':
       return expertOfLatest(store, node.expert);
     case 'pool':
+    case 'warning':
     case undefined:
       return undefined;
   }

@@ -80,7 +80,7 @@ export interface RunOptions {
  * Every method rejects with a GanderError; `cancelled` when the signal fired.
  */
 export interface Engine {
-  pool(): Promise<PoolInfo>;
+  pool(options?: Pick<RunOptions, 'signal'>): Promise<PoolInfo>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;

@@ -3,19 +3,18 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  linkSync,
   openSync,
   readFileSync,
   readSync,
   readdirSync,
-  realpathSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { normalisedGate, orthonormalise, topRightSingularVector } from '../graph/algebra.js';
-import { type Site, findModules } from '../graph/find.js';
+import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../graph/algebra.js';
+import type { Site } from '../graph/find.js';
 import {
   DataType,
   type GraphProto,
@@ -28,25 +27,33 @@ import {
   opset,
   parseModel,
   setExternal,
+  setInternal,
   tensorsOf,
   tensorsOfNodes,
   writeModel,
 } from '../graph/model.js';
 import { removeGuards } from '../graph/guards.js';
+import { settlePast } from '../graph/past.js';
+import type { Product } from '../graph/products.js';
+import { declareSingle } from '../graph/single.js';
+import { unfuse } from '../graph/unfuse.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
 import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import type { Pool, PoolExpert } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
+import { leftOutText, type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
+import { toFloat32 } from '../shared/safetensors.js';
 import type { RouterVectors } from '../strategies/strategy.js';
 import type { Site as TraceSite } from '../trace/trace.js';
-import type { Cache } from './cache.js';
+import { affordable } from './budget.js';
+import { type Cache, type Entry, readCached } from './cache.js';
+import { expertText, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 9;
+const composerVersion = 10;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -56,9 +63,6 @@ export const gatheredFrom = 384;
 
 /** How the experts are computed: all at once, or the chosen alone (src/graph). */
 export type FormName = 'dense' | 'gathered';
-
-/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
-export const multitaskId = '/multitask';
 
 /** Predictions kept for each token. */
 export const predictions = 8;
@@ -85,6 +89,8 @@ export interface Plan {
   readonly scored: Readonly<Record<Router, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
+  /** Experts of the pool that the graph is without, and why, by id. */
+  readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly string[];
   readonly bytes: number;
   /** The graph's form; dense if not told. */
@@ -95,6 +101,7 @@ export interface Plan {
 export type Router = RouterVectors;
 
 export interface Composed {
+  readonly entry: Entry;
   readonly model: string;
   readonly plan: Plan;
   /** Router vectors of all groups, one after another, float32. */
@@ -153,11 +160,18 @@ export function compose(
 ): Composed {
   const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask, form));
+  const entry = cache.entry(key, (temporary) => {
+    composeInto(temporary, pool, withMultitask, form);
+    // The key would be that of other files than those that were read.
+    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
+      throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
+  });
+  const file = (name: string) => path.join(entry.folder, name);
   return {
-    model: path.join(folder, 'model.onnx'),
-    plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
-    routerFile: (router) => path.join(folder, `${router}.bin`),
+    entry,
+    model: file('model.onnx'),
+    plan: JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan,
+    routerFile: (router) => file(`${router}.bin`),
   };
 }
 
@@ -172,8 +186,9 @@ function formOf({ experts }: Pool): FormName {
  * @returns the model files: one gives logits, the other the predictions that the routed graph gives
  */
 export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
-  const model = readBase(pool);
-  linkBase(folder, pool, model);
+  const { model, halves } = readBase(pool);
+  copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
   removeGuards(model.graph);
   const eightBits = halveUnadapted(folder, model.graph, new Set());
   const files = { logits: path.join(folder, 'logits.onnx'), predictions: path.join(folder, 'predictions.onnx') };
@@ -184,49 +199,21 @@ export function composeBase(folder: string, pool: Pool): { readonly logits: stri
 }
 
 function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
-  const model = readBase(pool);
+  const { model, halves } = readBase(pool);
   // What sums up pairs came with operator set 16.
   const form = opset(model) < 16 ? 'dense' : wanted;
   const all =
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
-  const { sites, missing } = findModules(
-    model.graph,
-    new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])),
-  );
-  const warnings: string[] = [];
-  const experts = all.filter((expert) => {
-    const misfit = [...expert.adapter.modules].find(
-      ([name, { dIn, dOut }]) => sites.has(name) && (sites.get(name)!.dIn !== dIn || sites.get(name)!.dOut !== dOut),
-    );
-    if (misfit) {
-      const site = sites.get(misfit[0])!;
-      warnings.push(
-        `Expert "${expert.id}" is left out: at ${misfit[0]} it maps ${misfit[1].dIn} to ${misfit[1].dOut}, the base ${site.dIn} to ${site.dOut}.`,
-      );
-    }
-    return !misfit;
-  });
-  for (const [name, lookedFor] of missing) {
-    const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
-    if (whose.length > 0)
-      warnings.push(
-        `Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`,
-      );
-  }
-  if (experts.length === 0)
-    throw new GanderError(
-      'expert-invalid',
-      `No expert fits the base. ${warnings[0] ?? ''}`,
-      'Check that the experts were trained for this base model.',
-    );
-  const used = [...sites.values()].filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
-  if (used.length === 0)
-    throw new GanderError(
-      'module-not-placed',
-      warnings[0] ?? 'No adapted module was found in the base.',
-      'Export the base with parameter names kept.',
-    );
-
+  copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
+  const placed = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
+  const leftOut = new Map([...placed.leftOut, ...tooLarge]);
+  const warnings = [
+    ...placed.warnings,
+    ...[...tooLarge].map(([id, error]) => `${leftOutText(expertText(id), error)} ${error.remedy}`),
+  ];
+  const sites = placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
   const routers = {
@@ -235,13 +222,16 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     arrow: file('arrow.bin'),
   };
   try {
-    const { modules, order } = moduleAxis(used);
-    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers, form));
-    const placed = groups.flatMap((group) => group.sites);
-    const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
-    linkBase(folder, pool, model);
+    const { modules, order } = moduleAxis(sites);
+    const groups = groupsOf(sites, order).map((members) => storeGroup(members, experts, data, routers, form));
+    const adapted = groups.flatMap((group) => group.sites);
+    const cells = adapted.flatMap((site) => experts.map((expert) => ({ site, expert })));
     removeGuards(model.graph);
-    const eightBits = halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
+    const eightBits = halveUnadapted(
+      folder,
+      model.graph,
+      new Set(adapted.flatMap(({ products }) => products.map((product) => product.node))),
+    );
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions, eightBits);
     const written = writeModel(model);
@@ -249,8 +239,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
     const plan: Plan = {
       modules,
-      rows: placed.map((site) => order.get(site.path)!),
-      widths: placed.map(({ dOut }) => dOut),
+      rows: adapted.map((site) => order.get(site.path)!),
+      widths: adapted.map(({ dOut }) => dOut),
       experts: experts.map(({ id }) => id),
       adapts,
       scored: {
@@ -259,6 +249,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
         arrow: cells.map(({ site, expert }) => expert.id !== multitaskId && expert.adapter.modules.has(site.path)),
       },
       routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
+      leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
       warnings,
       bytes: data.size,
       ...(form === 'gathered' && { form }),
@@ -269,7 +260,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   }
 }
 
-function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
+/** The base, and those of its tensors that are still in half precision. */
+function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -280,7 +272,9 @@ function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
       'The base model gives no "logits"',
       'Export it as a causal language model with past keys and values.',
     );
-  return model;
+  unfuse(model.graph);
+  settlePast(model.graph);
+  return { model, halves: declareSingle(model) };
 }
 
 function invalidBase(message: string, remedy: string): GanderError {
@@ -291,12 +285,12 @@ const layerOf = (modulePath: string): number => Number(/\.(\d+)\./.exec(modulePa
 const kindOf = (modulePath: string): string => {
   const last = modulePath.split('.').at(-1)!;
   const kind = last.replace(/_proj$/, '');
-  return (kinds as readonly string[]).includes(kind) ? kind : last;
+  return kinds.includes(kind) ? kind : last;
 };
 
 /** By layer, then by kind in the order of a Llama block, others after those by name. */
 function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<string, number> } {
-  const rank = (kind: string) => ((kinds as readonly string[]).indexOf(kind) + kinds.length + 1) % (kinds.length + 1);
+  const rank = (kind: string) => (kinds.indexOf(kind) + kinds.length + 1) % (kinds.length + 1);
   const modules = sites
     .map(({ path: name }) => ({ path: name, layer: layerOf(name), kind: kindOf(name) }))
     .sort((a, b) => a.layer - b.layer || rank(a.kind) - rank(b.kind) || (a.path < b.path ? -1 : 1));
@@ -305,8 +299,12 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
+  return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
+}
+
+function sharingInput(sites: readonly Site[]): Site[][] {
   const groups = new Map<string, Site[]>();
-  for (const site of [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!)) {
+  for (const site of sites) {
     const group = groups.get(site.input);
     if (group) group.push(site);
     else groups.set(site.input, [site]);
@@ -325,7 +323,10 @@ function storeGroup(
   const columns = sites.length * n;
   const dIn = sites[0]!.dIn;
   const rank = Math.max(
-    ...sites.flatMap(({ path: name }) => experts.map(({ adapter }) => adapter.modules.get(name)?.rank ?? 1)),
+    1,
+    ...sites.map(({ path: name, dOut }) =>
+      Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(name)?.rank ?? 1, dIn, dOut))),
+    ),
   );
   const gates = new Float32Array(dIn * columns);
   const singular = new Float32Array(dIn * columns);
@@ -347,13 +348,15 @@ function storeGroup(
       if (mean) column(means, at, normalisedGate(mean.read()));
       const adapted = expert.adapter.modules.get(site.path);
       if (!adapted) return;
-      const { a, b } = named(expert, () =>
-        orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut),
-      );
-      column(singular, at, topRightSingularVector(a, adapted.rank, dIn));
-      for (let r = 0; r < adapted.rank; r++) {
+      const {
+        a,
+        b,
+        rank: own,
+      } = named(expert, () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, site.dOut));
+      column(singular, at, topRightSingularVector(a, own, dIn));
+      for (let r = 0; r < own; r++) {
         for (let d = 0; d < dIn; d++) down[downAt(d, at, r)] = a[r * dIn + d]!;
-        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * adapted.rank + r]!;
+        for (let o = 0; o < site.dOut; o++) up[(e * rank + r) * site.dOut + o] = b[o * own + r]!;
       }
     });
     return up;
@@ -377,19 +380,19 @@ function named<T>(expert: PoolExpert, read: () => T): T {
 
 /**
  * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
- * linked into the cache (copied where links are not possible), never rewritten; what is large inside the model file
- * itself is moved out, so that it can be mapped instead of parsed.
+ * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
+ * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
  */
-function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
+function copyBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
   const baseFolder = path.dirname(pool.base.model);
   const sizes = new Map<string, number>();
-  const links = new Map<string, string>();
+  const copies = new Map<string, string>();
   for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
     const external = externalOf(tensor);
     const misfit = () =>
       invalidBase(
         `The tensor "${tensor.name.slice(0, 80)}" is not where or not as large as it says`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or export the base anew.',
       );
     if (!external) {
       if (!holdsWhatItDeclares(tensor)) throw misfit();
@@ -399,15 +402,15 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     if (!sizes.has(location)) {
       // Inside the model's own folder, which is inside the pool.
       const file = fileInside(baseFolder, location);
-      links.set(location, `base-${links.size}.bin`);
-      linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
+      copies.set(location, `base-${copies.size}.bin`);
+      copyFileSync(file, path.join(folder, copies.get(location)!), constants.COPYFILE_FICLONE);
       sizes.set(location, statSync(file).size);
     }
     const size = sizes.get(location)!;
     const wanted = length ?? size - offset;
     const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
     if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
-    setExternal(tensor, links.get(location)!, offset, wanted);
+    setExternal(tensor, copies.get(location)!, offset, wanted);
   }
   const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);
   if (large.length === 0) return;
@@ -423,6 +426,46 @@ function moveOut(tensor: TensorProto, data: DataFile): void {
   const { rawData } = tensor;
   const { location, offset } = data.append(rawData);
   setExternal(tensor, location, offset, rawData.length);
+}
+
+/** Numbers of half precision as single, in a file beside; data files that nothing is left in go. */
+function convertHalves(
+  folder: string,
+  { graph, functions }: ModelProto & { graph: GraphProto },
+  halves: TensorProto[],
+): void {
+  if (halves.length === 0) return;
+  const data = new DataFile(path.join(folder, 'single.bin'), 'single.bin');
+  try {
+    for (const tensor of halves) {
+      const bytes =
+        tensor.int32Data.length > 0
+          ? new Uint8Array(Uint16Array.from(tensor.int32Data).buffer)
+          : tensorBytes(folder, tensor);
+      setInternal(tensor, toFloat32(tensor.dataType === DataType.FLOAT16 ? 'F16' : 'BF16', bytes));
+      if (tensor.rawData.length >= 65_536) moveOut(tensor, data);
+    }
+  } finally {
+    data.close();
+  }
+  const left = [...tensorsOf(graph), ...functions.flatMap((f) => [...tensorsOfNodes(f.node)])];
+  const used = new Set(left.map((tensor) => externalOf(tensor)?.location));
+  for (const name of readdirSync(folder))
+    if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
+}
+
+/** [dOut, dIn] in float32; undefined where it is anything but a plain tensor. */
+function weightOf(
+  folder: string,
+  { graph }: ModelProto & { graph: GraphProto },
+  { node: { opType }, weight, flipped, dIn, dOut }: Product,
+): Float32Array | undefined {
+  const tensor = graph.initializer.find(({ name }) => name === weight);
+  if (tensor?.dataType !== DataType.FLOAT || opType === 'MatMulNBits') return undefined;
+  const bytes = tensorBytes(folder, tensor);
+  if (bytes.length !== 4 * dIn * dOut) return undefined;
+  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  return flipped ? numbers : numbers.map((_, at) => numbers[(at % dIn) * dOut + Math.floor(at / dIn)]!);
 }
 
 /**
@@ -492,24 +535,19 @@ function storeHalves(
 /** A tensor's bytes, aligned, from the folder or from the model itself. */
 function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
   const external = externalOf(tensor);
-  if (!external) return tensor.rawData.slice();
+  if (!external) return new Uint8Array(tensor.rawData);
   const bytes = new Uint8Array(external.length!);
   const fd = openSync(path.join(folder, external.location), 'r');
   try {
     if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length)
-      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again.');
+      throw invalidBase(
+        `The tensor "${tensor.name.slice(0, 80)}" is cut off`,
+        'Fetch the pool again, or export the base anew.',
+      );
   } finally {
     closeSync(fd);
   }
   return bytes;
-}
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE);
-  }
 }
 
 /** A file that grows by tensors, each on a page of its own, as mapping needs. */

@@ -12,7 +12,7 @@ export function strategiesOf(pool: Pool): string[] {
     activations: pool.experts.every(({ activations }) => activations),
     multitask: pool.multitask !== undefined,
   };
-  return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part]));
+  return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part])).map(({ name }) => name);
 }
 
 /** The adapted modules as sites over one text, all with the pool's experts. */

@@ -1,17 +1,5 @@
 /** Choosing the next token. */
 
-/** A small seeded generator (mulberry32), so that the same seed gives the same text everywhere. In [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /**
  * @param logits [V]
  * @param temperature 0: the likeliest, the lower id of two alike

@@ -1,10 +1,11 @@
 import { GanderError } from '../shared/errors.js';
-import { descriptorOf, type Strategy } from '../strategies/index.js';
+import { bounded, descriptorOf, type Strategy } from '../strategies/index.js';
 import type { FixedWeights, RouterVectors } from '../strategies/strategy.js';
 import type { Intervention } from '../trace/trace.js';
 import { type CellBias, type SiteWhatIf, whatIfAt } from '../trace/whatIf.js';
-import { type Plan, multitaskId } from './compose.js';
+import type { Plan } from './compose.js';
 import { sitesOfPlan } from './info.js';
+import { multitaskId } from './placing.js';
 
 /** Stands for −∞: the softmax of it beside any affinity is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;
@@ -36,6 +37,8 @@ export interface SteeringInputs {
  * fixed weights either; the others keep theirs.
  */
 export class StrategySteering implements Steering {
+  /** As asked, but for a k that the pool cannot give. */
+  readonly strategy: Strategy;
   readonly k: number;
   readonly router: RouterVectors;
   readonly #plan: Plan;
@@ -46,29 +49,36 @@ export class StrategySteering implements Steering {
   readonly #given: Float32Array | undefined;
 
   /**
-   * @param strategy with its expert filled in, where the engine finds it
-   * @throws GanderError `request-invalid` for a strategy, an expert or a k that there is not
+   * @param asked with its expert filled in, where the engine finds it
+   * @throws GanderError `request-invalid` for a strategy or an expert that there is not or a k that is none,
+   *   `expert-invalid` for one that is to be applied and has no module in the base
    */
-  constructor(plan: Plan, strategy: Strategy, interventions: readonly Intervention[]) {
-    const descriptor = descriptorOf(strategy.name);
+  constructor(plan: Plan, asked: Strategy, interventions: readonly Intervention[]) {
+    const descriptor = descriptorOf(asked.name);
     if (!descriptor)
-      throw new GanderError('request-invalid', `There is no strategy "${strategy.name}".`, 'Choose another strategy.');
-    const k = strategy.k ?? 1;
+      throw new GanderError('request-invalid', `There is no strategy "${asked.name}".`, 'Choose another strategy.');
+    const k = asked.k ?? 1;
     if (!Number.isInteger(k) || k < 1)
       throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
+    const members = plan.experts.filter((id) => id !== multitaskId).length;
+    const strategy = bounded(asked, members);
+    this.strategy = strategy;
     this.#plan = plan;
-    for (const { expert } of interventions) this.#expert(expert);
+    for (const { action, expert } of interventions) {
+      if (action === 'force') this.#placed(expert);
+      else this.#expert(expert);
+    }
     const experts = plan.experts.map((id) => ({ id }));
     const sites = sitesOfPlan(plan);
     this.#whatIf = plan.rows.map((site) => whatIfAt(interventions, experts, sites[site]!));
     const { weights } = descriptor;
     const isChosen = descriptor.takes === 'expert' || descriptor.finds === 'expert';
-    const chosen = isChosen ? this.#expert(strategy.expert ?? '') : -1;
+    const chosen = isChosen ? this.#placed(strategy.expert ?? '') : -1;
     this.#multitask = weights.by === 'strategy' && weights.adapter === 'multitask';
     this.#given = weights.by === 'strategy' ? this.#givenWeights(weights, chosen) : undefined;
     // A forced expert and the multitask adapter may stand beside each other.
     const most = this.#multitask ? 2 : this.#given ? this.width : k;
-    this.k = Math.min(most, plan.experts.filter((id) => this.#multitask || id !== multitaskId).length);
+    this.k = Math.min(most, this.#multitask ? plan.experts.length : members);
     this.router = weights.by === 'score' ? weights.vectors : 'phatgoose';
   }
 
@@ -134,6 +144,18 @@ export class StrategySteering implements Steering {
     const members = experts.filter((id) => id !== multitaskId).length;
     return Float32Array.from({ length: rows.length * n }, (_, at) =>
       adapts[at] && experts[at % n] !== multitaskId ? weight(at % n, chosen, members) : 0,
+    );
+  }
+
+  /** An expert that changes something: to apply one that has no module here would be to show the base in its name. */
+  #placed(id: string): number {
+    const expert = this.#expert(id);
+    const { rows, experts, adapts } = this.#plan;
+    if (rows.some((_, row) => adapts[row * experts.length + expert])) return expert;
+    throw new GanderError(
+      'expert-invalid',
+      `Expert "${id}" has no module that was found in the base.`,
+      'See the warnings of the pool (gander inspect), or choose another expert.',
     );
   }
 

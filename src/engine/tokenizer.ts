@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
 import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
 import type { Tokens } from '../trace/trace.js';
 
 /**
@@ -15,9 +16,6 @@ export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | '
   return { count: ids.length, ids, start, end, special, text };
 }
 
-/** Vocabularies of a quarter of a million words are some 30 MB of JSON. */
-const largestFile = 256 * 2 ** 20;
-
 /**
  * Text to ids and back, with offsets as an editor counts: in UTF-16 units of the original text.
  *
@@ -29,11 +27,12 @@ export class Tokenizer {
   readonly #tokenizer: HubTokenizer;
   readonly #byteLevel: boolean;
   readonly #readable = new Map<number, string>();
+  #longestToken: number | undefined;
 
   /** @throws GanderError `tokenizer-invalid` */
   constructor(file: string) {
     try {
-      if (statSync(file).size > largestFile) throw new Error('the file is too large');
+      if (statSync(file).size > poolLimits.tokenizer) throw new Error('the file is too large');
       const json = readFileSync(file, 'utf8');
       this.#byteLevel = /"type":\s*"ByteLevel"/.test(json);
       this.#tokenizer = HubTokenizer.fromString(json);
@@ -44,7 +43,7 @@ export class Tokenizer {
       throw new GanderError(
         'tokenizer-invalid',
         `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
         { cause },
       );
     }
@@ -67,6 +66,21 @@ export class Tokenizer {
   /** The text of some ids. */
   async decode(ids: readonly number[]): Promise<string> {
     return this.#tokenizer.decode([...ids], true);
+  }
+
+  /**
+   * Units of the longest entry of the vocabulary, and so a bound: n units of text make at least n ÷ longestToken tokens.
+   *
+   * Proof, for a tokenizer that spells a text out (byte-level, or with bytes to fall back to): every unit of the text lies
+   * in some token, and no token covers more units than its entry has. An entry is as long as its text, a symbol a byte
+   * where it is spelt in bytes, and no text has fewer bytes in UTF-8 than units in UTF-16. One that drops or fuses what it
+   * does not know can go below the bound, but only with a text that nearly all of is lost.
+   */
+  get longestToken(): number {
+    return (this.#longestToken ??= Object.keys(this.#tokenizer.getVocab(true)).reduce(
+      (most, { length }) => Math.max(most, length),
+      1,
+    ));
   }
 
   idOf(token: string): number | undefined {

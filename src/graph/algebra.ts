@@ -51,21 +51,42 @@ export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Ar
   return { q, rr };
 }
 
+/** The rank that an adapter is kept with: that of its product, which its narrower side bounds. */
+export function poolRank(rank: number, dIn: number, dOut: number): number {
+  return Math.min(rank, dIn, dOut);
+}
+
 /**
  * The same product s·B·A with B's columns orthonormal: B = Q R, A' = s R A, B' = Q. Then ‖s B A u‖ = ‖A' u‖, a norm over
  * r numbers instead of d_out.
  *
  * @param a [r, dIn]
  * @param b [dOut, r]
+ * @returns a [rank, dIn], b [dOut, rank] with the rank of `poolRank`
  */
 export function orthonormalise(
+  a: Float32Array,
+  b: Float32Array,
+  scale: number,
+  r: number,
+  dIn: number,
+  dOut: number,
+): { a: Float32Array; b: Float32Array; rank: number } {
+  const rank = poolRank(r, dIn, dOut);
+  if (rank === r) return orthonormalFactors(a, b, scale, r, dIn, dOut);
+  const product = scaledProduct(a, b, scale, r, dIn, dOut);
+  if (rank === dOut) return { a: product, b: identity(rank), rank };
+  return orthonormalFactors(identity(rank), product, 1, rank, dIn, dOut);
+}
+
+function orthonormalFactors(
   a: Float32Array,
   b: Float32Array,
   scale: number,
   rank: number,
   dIn: number,
   dOut: number,
-): { a: Float32Array; b: Float32Array } {
+): { a: Float32Array; b: Float32Array; rank: number } {
   const { q, rr } = thinQr(b, dOut, rank);
   const row = new Float64Array(dIn);
   const out = new Float32Array(rank * dIn);
@@ -78,7 +99,28 @@ export function orthonormalise(
     }
     out.set(row, i * dIn);
   }
-  return { a: out, b: Float32Array.from(q) };
+  return { a: out, b: Float32Array.from(q), rank };
+}
+
+/** s·B·A [dOut, dIn] */
+function scaledProduct(a: Float32Array, b: Float32Array, scale: number, r: number, dIn: number, dOut: number) {
+  const out = new Float32Array(dOut * dIn);
+  const row = new Float64Array(dIn);
+  for (let o = 0; o < dOut; o++) {
+    row.fill(0);
+    for (let j = 0; j < r; j++) {
+      const factor = scale * b[o * r + j]!;
+      for (let n = 0; n < dIn; n++) row[n]! += factor * a[j * dIn + n]!;
+    }
+    out.set(row, o * dIn);
+  }
+  return out;
+}
+
+function identity(n: number): Float32Array {
+  const out = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) out[i * n + i] = 1;
+  return out;
 }
 
 /**

@@ -24,6 +24,8 @@ export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string
     `font-src ${webview.cspSource}`,
     `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
+    // What compares long texts, from the page's own code.
+    `worker-src blob:`,
   ].join('; ');
   return `<!DOCTYPE html>
 <html lang="${vscode.env.language}">

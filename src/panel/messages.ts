@@ -1,25 +1,10 @@
 import { z } from 'zod';
 import type { PageMessage } from '../shared/panelProtocol.js';
+import { interventionsSchema as interventions } from '../source/asked.js';
 import { strategySchema as strategy } from '../strategies/schema.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);
-const scope = z.strictObject({
-  stack: z.enum(['encoder', 'decoder']).exactOptional(),
-  layer: index.exactOptional(),
-  kind: name.exactOptional(),
-  module: name.exactOptional(),
-  sequence: index.exactOptional(),
-  token: index.exactOptional(),
-});
-
-const intervention = z.discriminatedUnion('action', [
-  z.strictObject({ action: z.literal('knock-out'), expert: name, scope }),
-  z.strictObject({ action: z.literal('force'), expert: name, scope }),
-  z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
-]);
-
-const interventions = z.array(intervention).max(10_000);
 const side = z.enum(['main', 'other']);
 
 /** Not by instanceof: the buffer may come from another realm. */
@@ -30,7 +15,7 @@ const drawn = z.string().max(256 * 1024 * 1024);
 
 const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('select'), token: index }),
+  z.strictObject({ type: z.literal('select'), token: index, sequence: index.exactOptional() }),
   z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
   z.strictObject({ type: z.literal('attribute') }),
   z.strictObject({

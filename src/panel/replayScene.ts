@@ -83,5 +83,11 @@ export class ReplayScene implements Scene {
 }
 
 function toState({ name, trace }: NamedTrace): SideState {
-  return { title: name, strategy: strategyOfRouter(trace.router), interventions: trace.interventions, trace, stale: false };
+  return {
+    title: name,
+    strategy: strategyOfRouter(trace.router),
+    interventions: trace.interventions,
+    trace,
+    stale: false,
+  };
 }

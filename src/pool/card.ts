@@ -1,5 +1,6 @@
-import { parse } from 'yaml';
+import { CST, Lexer, parse } from 'yaml';
 import { z } from 'zod';
+import { poolLimits } from '../shared/limits.js';
 
 /** What a model card says of its expert; docs/pool-format.md, "Model card". */
 export interface Card {
@@ -17,14 +18,42 @@ const cardSchema = z.object({
   description: short,
 });
 
-/** The YAML front matter of a model card. A card is an extra: one that cannot be read is an empty one. */
+/** The fields that are read, each with its lines: a card's other fields (evaluations, widgets) may be long. */
+const field = /^(name|license|datasets|description):.*(?:\r?\n(?:[ \t-].*)?)*/gm;
+
+/** The YAML front matter of a model card. A card is an extra: a field that cannot be read is as one that is not there. */
 export function parseCard(markdown: string): Card {
   const match = /^---\r?\n([\s\S]*?)\r?\n---(?:\r?\n|$)/.exec(markdown.replace(/^\uFEFF/, ''));
-  if (!match) return {};
+  const fields: Record<string, unknown> = {};
+  for (const [lines, name] of match?.[1]!.matchAll(field) ?? [])
+    if (!(name! in fields)) fields[name!] = parseField(lines, name!);
+  return cardSchema.parse(fields);
+}
+
+function parseField(lines: string, name: string): unknown {
+  if (lines.length > poolLimits.cardField || depth(lines) > deepest) return undefined;
   try {
-    const parsed = cardSchema.safeParse(parse(match[1]!, { maxAliasCount: 10 }));
-    return parsed.success ? parsed.data : {};
+    return (parse(lines, { maxAliasCount: 10, logLevel: 'error', prettyErrors: false }) as Record<string, unknown>)[
+      name
+    ];
   } catch {
-    return {};
+    return undefined;
   }
+}
+
+/** Far less than what the parser, which calls itself for each level, has room for: V8 ends the process if a regular expression is compiled where the stack ends. */
+const deepest = 16;
+
+/** How deep lists and mappings lie in each other where that is written without indentation. */
+function depth(source: string): number {
+  let [flow, compact, most] = [0, 0, 0];
+  for (const token of new Lexer().lex(source)) {
+    const type = CST.tokenType(token);
+    if (type === 'flow-map-start' || type === 'flow-seq-start') flow++;
+    else if (type === 'flow-map-end' || type === 'flow-seq-end') flow--;
+    else if (type === 'seq-item-ind' || type === 'explicit-key-ind') compact++;
+    else if (type === 'newline') compact = 0;
+    most = Math.max(most, flow + compact);
+  }
+  return most;
 }

@@ -1,9 +1,12 @@
-import { lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { GanderError } from '../shared/errors.js';
+import { bytesInWords } from '../shared/bytes.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
+import { expertFiles } from '../shared/expertFiles.js';
+import { poolLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
-import { type Manifest, readContextLength, readManifest } from './manifest.js';
+import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -35,14 +38,13 @@ export interface Pool {
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
   readonly multitask?: PoolExpert;
-  /** Experts left out, and why. */
+  /** Experts that cannot be used, by id. */
+  readonly leftOut: ReadonlyMap<string, GanderError>;
+  /** What was left out and why, and what else a person should know. */
   readonly warnings: readonly string[];
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
 }
-
-/** More experts than this is a mistake, or meant to do harm. */
-const mostExperts = 4096;
 
 /**
  * Reads a pool folder (docs/pool-format.md). An expert that cannot be used is left out with a warning; a pool that cannot
@@ -55,18 +57,25 @@ export function readPool(folder: string): Pool {
   return typed(() => {
     const signature = poolSignature(folder);
     const manifest = readManifest(folder);
-    const contextLength = readContextLength(folder, manifest.base.config);
+    const told = readContextLength(folder, manifest.base.config);
     const base = {
       model: fileInside(folder, manifest.base.model),
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
     const warnings: string[] = [];
+    if (told === undefined)
+      warnings.push(`${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`);
+    const leftOut = new Map<string, GanderError>();
     const experts: PoolExpert[] = [];
     for (const id of expertIds(folder, manifest)) {
       try {
-        experts.push(readExpert(resolveInside(folder, path.join(manifest.experts, id)), id));
+        const expert = readExpert(resolveInside(folder, path.join(manifest.experts, id)), id);
+        experts.push(expert);
+        warnings.push(...strayVectors(expert));
       } catch (error) {
-        warnings.push(`Expert "${id}" is left out: ${GanderError.from(error).message}`);
+        const why = GanderError.from(error);
+        leftOut.set(id, why);
+        warnings.push(`${leftOutText(`Expert "${id}"`, why)} ${why.remedy}`);
       }
     }
     if (experts.length === 0) {
@@ -80,7 +89,8 @@ export function readPool(folder: string): Pool {
       try {
         return read?.();
       } catch (error) {
-        warnings.push(`${what} is left out: ${GanderError.from(error).message}`);
+        const why = GanderError.from(error);
+        warnings.push(`${leftOutText(what, why)} ${why.remedy}`);
         return undefined;
       }
     };
@@ -98,18 +108,70 @@ export function readPool(folder: string): Pool {
           tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
         })),
     );
+    checkSize(folder, manifest, [...experts, ...(multitask ? [multitask] : [])]);
     return {
       folder,
       manifest,
-      contextLength,
+      contextLength: told ?? unnamedContext,
       base,
       experts: apart(experts),
+      leftOut,
       warnings,
       signature,
       ...(multitask && { multitask }),
       ...(retriever && { retriever }),
     };
   });
+}
+
+/** One sentence on what was left out and why; the remedy is not in it. */
+export function leftOutText(what: string, { message }: ErrorData): string {
+  return `${what} is left out: ${/[.!?]$/.test(message) ? message : `${message}.`}`;
+}
+
+/** Gates and mean inputs that belong to no module of the expert's: it would never be chosen, and nobody would know why. */
+function strayVectors({ id, adapter, gates, activations }: PoolExpert): string[] {
+  const files = { 'gate.safetensors': gates, 'activation.safetensors': activations };
+  return Object.entries(files).flatMap(([file, vectors]) => {
+    const stray = [...(vectors?.keys() ?? [])].filter((module) => !adapter.modules.has(module));
+    if (stray.length === 0) return [];
+    const shown = stray.slice(0, 3).map((module) => `"${module.slice(0, 120)}"`);
+    const more = stray.length > shown.length ? ` and ${stray.length - shown.length} more` : '';
+    return [
+      `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} name no module that it adapts: ${shown.join(', ')}${more}.`,
+    ];
+  });
+}
+
+/** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
+function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
+  const beside = path.dirname(path.join(folder, base.model));
+  const files = [
+    // External data lies beside the model, under whatever name.
+    ...readdirSync(beside).map((name) => path.join(beside, name)),
+    ...[base.tokenizer, ...(retriever ? [retriever.model, retriever.tokenizer] : [])].map((name) =>
+      path.join(folder, name),
+    ),
+  ];
+  const bytes = [...files.map(sizeOf), ...experts.map(({ folder: own }) => readBytes(own))].reduce((a, b) => a + b, 0);
+  if (bytes > poolLimits.bytes) {
+    throw new GanderError(
+      'pool-invalid',
+      `The pool has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.bytes)} are read.`,
+      'Use a smaller base model, or split the pool.',
+    );
+  }
+}
+
+/** Of a file that is there; a link counts as what it leads to. */
+function sizeOf(file: string): number {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() ? stat.size : 0;
+}
+
+/** Of the files of an expert that are read. */
+function readBytes(folder: string): number {
+  return expertFiles.reduce((sum, name) => sum + sizeOf(path.join(folder, name)), 0);
 }
 
 /** Experts that give themselves the same name are told apart by their folders. */
@@ -131,7 +193,7 @@ export function poolSignature(folder: string): string {
         const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
         if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
       }
-      if (lines.length > 10 * mostExperts)
+      if (lines.length > 10 * poolLimits.experts)
         throw new GanderError(
           'pool-invalid',
           'The pool folder holds too many files.',
@@ -153,7 +215,7 @@ function expertIds(folder: string, manifest: Manifest): string[] {
   const ids = readdirSync(experts, { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
-  if (ids.length > mostExperts)
+  if (ids.length > poolLimits.experts)
     throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
   return ids.sort(byCodePoint);
 }
@@ -165,6 +227,14 @@ export function byCodePoint(a: string, b: string): number {
 
 function readExpert(folder: string, id: string, gated = true): PoolExpert {
   const has = (file: string) => lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined;
+  const size = readBytes(folder);
+  if (size > poolLimits.expertBytes) {
+    throw new GanderError(
+      'expert-invalid',
+      `its files have ${bytesInWords(size)}; at most ${bytesInWords(poolLimits.expertBytes)} are read`,
+      'Ask the contributor for a smaller adapter, or remove the folder.',
+    );
+  }
   const adapter = readAdapter(folder);
   const gates: Vectors = gated ? readVectors(folder, 'gate.safetensors') : new Map();
   const activations = has('activation.safetensors') ? readVectors(folder, 'activation.safetensors') : undefined;
@@ -183,9 +253,7 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
       }
     }
   }
-  const card = has('README.md')
-    ? parseCard(readFileSync(fileInside(folder, 'README.md'), { encoding: 'utf8' }).slice(0, 100_000))
-    : {};
+  const card = has('README.md') ? parseCard(beginning(fileInside(folder, 'README.md'), poolLimits.card)) : {};
   const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
   return {
     id,
@@ -199,6 +267,17 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
     ...(has('README.md') && { cardFile: path.join(folder, 'README.md') }),
     ...(activations && { activations }),
   };
+}
+
+/** A text file's first bytes. */
+function beginning(file: string, bytes: number): string {
+  const buffer = Buffer.alloc(bytes);
+  const fd = openSync(file, 'r');
+  try {
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, bytes, 0));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What the file system throws is no bug of ours. */

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { poolLimits } from '../shared/limits.js';
 import {
   type SafetensorsHeader,
   SafetensorsError,
@@ -9,9 +10,6 @@ import {
 } from '../shared/safetensors.js';
 
 export { SafetensorsError } from '../shared/safetensors.js';
-
-/** The header is JSON of tensor names; an adapter's is well below this. */
-const longestHeader = 16 * 2 ** 20;
 
 /**
  * A safetensors file on disk: the header is read and checked at once, tensors one by one when asked for. No declared
@@ -28,7 +26,7 @@ export class Safetensors {
     return withFile(file, (fd) => {
       const { size } = fstatSync(fd);
       const length = prefixLength(read(fd, 0, Math.min(8, size)), size);
-      if (length > longestHeader) throw new SafetensorsError(`it declares a header of ${length} bytes`);
+      if (length > poolLimits.header) throw new SafetensorsError(`it declares a header of ${length} bytes`);
       return new Safetensors(file, parseHeader(read(fd, 0, length), size));
     });
   }

@@ -1,8 +1,8 @@
-import type { Attribution, PoolInfo } from '../engine/api.js';
-import type { Strategy } from '../strategies/strategy.js';
+import type { Attribution } from '../engine/api.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
+import type { SourceDescription, Strategy } from './source.js';
 
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
 export type Side = 'main' | 'other';
@@ -47,7 +47,8 @@ export interface Settings {
 }
 
 export type HostMessage =
-  | { readonly type: 'pool'; readonly pool: PoolInfo | undefined; readonly error?: ErrorData }
+  /** What is behind the panel, or that there is nothing. */
+  | { readonly type: 'pool'; readonly description: SourceDescription | undefined; readonly error?: ErrorData }
   | { readonly type: 'piece'; readonly key: number; readonly piece: TracePiece }
   /** The whole side anew; `undefined` closes the comparison. */
   | { readonly type: 'side'; readonly side: Side; readonly state: SentSide | undefined }
@@ -59,19 +60,17 @@ export type HostMessage =
       readonly stale: boolean;
       readonly error?: ErrorData;
     }
-  /** The cursor in the editor went to this token. */
-  | { readonly type: 'select'; readonly token: number; readonly site?: number }
+  /** The cursor in the editor went to this token, of the first sequence where it does not say. */
+  | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
-  /** No engine behind it: a trace file; what needs a run is disabled. */
-  | { readonly type: 'replay' }
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
   | { readonly type: 'remember'; readonly memory: string };
 
 export type PageMessage =
   | { readonly type: 'ready' }
   /** Select the token in the editor. */
-  | { readonly type: 'select'; readonly token: number }
+  | { readonly type: 'select'; readonly token: number; readonly sequence?: number }
   | {
       readonly type: 'route';
       readonly side: Side;

@@ -169,7 +169,8 @@ export type ArrayOf<D extends DType> = InstanceType<(typeof arrays)[D]>;
  */
 export function tensorArray<D extends DType>(dtype: D, data: Uint8Array): ArrayOf<D> {
   const bytes = dtypeBytes[dtype];
-  const aligned = data.byteOffset % bytes === 0 ? data : data.slice();
+  // Not `slice`: a Buffer's shares its memory, and stays where it is.
+  const aligned = data.byteOffset % bytes === 0 ? data : new Uint8Array(data);
   const make = arrays[dtype] as unknown as new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayOf<D>;
   return new make(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytes);
 }

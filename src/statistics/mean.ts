@@ -14,3 +14,14 @@ export class Mean {
     return this.count > 0 ? this.sum / this.count : NaN;
   }
 }
+
+export function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const x of values) total += x;
+  return total;
+}
+
+/** NaN of nothing. */
+export function mean(values: readonly number[]): number {
+  return sum(values) / values.length;
+}

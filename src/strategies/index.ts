@@ -1,6 +1,7 @@
 /** Strategies by name: how they are written and read, what they need, and what a trace's router says of them. */
 import { routerText } from '../trace/label.js';
 import type { Router } from '../trace/trace.js';
+import type { StrategyOffer } from '../shared/source.js';
 import { all } from './all.js';
 import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
 
@@ -10,9 +11,11 @@ export function descriptorOf(name: string): StrategyDescriptor | undefined {
   return all.find((descriptor) => descriptor.name === name);
 }
 
-/** Names of those that a pool has the files for. */
-export function strategiesFor(parts: readonly PoolPart[]): string[] {
-  return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(({ name }) => name);
+/** Those that a pool has the files for. */
+export function strategiesFor(parts: readonly PoolPart[]): StrategyOffer[] {
+  return all
+    .filter(({ needs }) => needs.every((part) => parts.includes(part)))
+    .map(({ name, title, hint, takes }) => ({ name, title, hint, takes: takes ? [takes] : [] }));
 }
 
 /** What a strategy takes, filled in. */
@@ -24,6 +27,12 @@ export function strategyOf(name: string, { k, expert }: { readonly k: number; re
 /** Of a pool: its own k, or what is usual for the strategy, as far as there are so many experts. */
 export function usualK(name: string, pool: { readonly topK: number; readonly experts: readonly unknown[] }): number {
   return Math.min(descriptorOf(name)?.usualK ?? pool.topK, Math.max(1, pool.experts.length));
+}
+
+/** The strategy with a k that N experts can give: more of them means all, and the trace says how many that is. */
+export function bounded(strategy: Strategy, experts: number): Strategy {
+  const { k } = strategy;
+  return k === undefined ? strategy : { ...strategy, k: Math.min(k, Math.max(1, experts)) };
 }
 
 /** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */

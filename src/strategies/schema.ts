@@ -3,17 +3,21 @@ import { z } from 'zod';
 import { all } from './all.js';
 import type { Strategy } from './strategy.js';
 
-const k = z.int().min(1).max(10_000);
+/** More than there are experts means all of them. */
+const k = z.int().min(1);
 const expert = z.string().min(1).max(500);
 
+const schemas = all.map(({ name, takes, finds }) =>
+  z.strictObject({
+    name: z.literal(name),
+    ...(takes === 'k' && { k }),
+    ...(takes === 'expert' && { expert }),
+    ...(finds && { expert: expert.exactOptional() }),
+  }),
+);
+
 /** A strategy with what it takes, and nothing else. */
-export const strategySchema: z.ZodType<Strategy> = z.union(
-  all.map(({ name, takes, finds }) =>
-    z.strictObject({
-      name: z.literal(name),
-      ...(takes === 'k' && { k }),
-      ...(takes === 'expert' && { expert }),
-      ...(finds && { expert: expert.exactOptional() }),
-    }),
-  ),
-) as z.ZodType<Strategy>;
+export const strategySchema = z.discriminatedUnion(
+  'name',
+  schemas as [z.ZodObject, ...z.ZodObject[]],
+) as unknown as z.ZodType<Strategy>;

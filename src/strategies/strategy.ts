@@ -1,12 +1,6 @@
 /** What a strategy is: how a pool's experts get their weights. One descriptor a file; `all.ts` lists them. */
 
-/** What a request asks for, and a panel offers; its descriptor says which of the fields it takes. */
-export interface Strategy {
-  readonly name: string;
-  readonly k?: number;
-  /** An expert's id; of a strategy that finds it itself absent in a request. */
-  readonly expert?: string;
-}
+export type { Strategy } from '../shared/source.js';
 
 /** What a pool may have beside experts and gates. */
 export type PoolPart = 'retriever' | 'activations' | 'multitask';

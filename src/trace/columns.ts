@@ -65,12 +65,15 @@ export function blank<C extends Column>(
 }
 
 /** The columns that something has, each changed to one of its own type; what it has not stays absent. */
-export function mapColumns<Name extends string, Holder extends { readonly [N in Name]?: ColumnArray | undefined }>(
+export function mapColumns<
+  Name extends string,
+  Holder extends Readonly<Partial<Record<Name, ColumnArray | undefined>>>,
+>(
   table: Readonly<Record<Name, Column>>,
   holder: Holder,
   change: (array: ColumnArray, name: Name) => ColumnArray,
 ): Pick<Holder, Name & keyof Holder> {
-  const out: { [N in Name]?: ColumnArray } = {};
+  const out: Partial<Record<Name, ColumnArray>> = {};
   for (const name of Object.keys(table) as Name[]) {
     const array = holder[name];
     if (array) out[name] = change(array, name);

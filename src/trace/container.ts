@@ -8,6 +8,7 @@ import {
   type SafetensorsHeader,
   tensorArray,
 } from '../shared/safetensors.js';
+import { schemaProblem } from '../shared/schemaWords.js';
 import { z } from 'zod';
 
 export const metadataKey = 'gander-trace';
@@ -49,8 +50,7 @@ export class Container {
   parse<T>(schema: z.ZodType<T>): T {
     const parsed = schema.safeParse(this.header);
     if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    throw invalid(`its header is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+    throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
   }
 
   /** Length of a tensor along an axis, for widths that only the tensors tell; 0 without it. */

@@ -125,12 +125,19 @@ export function difference(
   };
 }
 
-/** Which of b's experts is each of a's, and how many there are in all; looked up once for the sets that many sites share. */
+interface Pair {
+  /** [N of a] the same expert's index in b, −1 where b has not got it. */
+  readonly toB: Int16Array;
+  /** How many there are in both together. */
+  readonly experts: number;
+}
+
+/** What experts two sites have in common; looked up once for the sets that many sites share. */
 function pairing() {
-  const known = new Map<object, Map<object, { readonly toB: Int16Array; readonly experts: number }>>();
+  const known = new Map<object, Map<object, Pair>>();
   return ({ set: a }: Rows, { set: b }: Rows) => {
     let ofA = known.get(a);
-    if (!ofA) known.set(a, (ofA = new Map()));
+    if (!ofA) known.set(a, (ofA = new Map<object, Pair>()));
     let pair = ofA.get(b);
     if (!pair) {
       const places = new Map(b.experts.map(({ id }, e) => [id, e]));

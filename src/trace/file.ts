@@ -89,7 +89,7 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const add = <Name extends string>(
     prefix: string,
     table: Readonly<Record<Name, Column>>,
-    columns: { readonly [N in NoInfer<Name>]?: ColumnArray | undefined },
+    columns: Readonly<Partial<Record<NoInfer<Name>, ColumnArray | undefined>>>,
     shape: (name: NoInfer<Name>) => readonly number[],
   ) => {
     for (const name of Object.keys(table) as Name[]) {
@@ -111,7 +111,7 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
     format: 'gander-trace',
     version,
     source: { ...source, versions: { ...source.versions } },
-    router: { ...router, ...(router.params && { params: { ...router.params } }) } as Header['router'],
+    router: { ...router, ...(router.params && { params: { ...router.params } }) },
     interventions: [...interventions],
     sequences: sequences.map(({ role, text, tokens, topTokens, predictions: P }) => ({
       role,
@@ -164,7 +164,7 @@ function readVersion2(container: Container): Trace {
   };
 }
 
-type Columns<Name extends string> = { [N in Name]?: ColumnArray };
+type Columns<Name extends string> = Partial<Record<Name, ColumnArray>>;
 
 function readColumns<Name extends string>(
   container: Container,

@@ -5,7 +5,8 @@ import type { Site, Stack } from './trace.js';
 export interface SiteFilter {
   readonly stack?: Stack | undefined;
   readonly layer?: number | undefined;
-  readonly kind?: string | undefined;
+  /** One, or several. */
+  readonly kind?: string | readonly string[] | undefined;
   /** Site path. */
   readonly module?: string | undefined;
   readonly sequence?: number | undefined;
@@ -15,7 +16,7 @@ export function matches(site: Site, filter: SiteFilter): boolean {
   return (
     (filter.stack === undefined || filter.stack === site.stack) &&
     (filter.layer === undefined || filter.layer === site.layer) &&
-    (filter.kind === undefined || filter.kind === site.kind) &&
+    (filter.kind === undefined || [filter.kind].flat().includes(site.kind)) &&
     (filter.module === undefined || filter.module === site.path) &&
     (filter.sequence === undefined || filter.sequence === site.sequence)
   );

@@ -10,6 +10,7 @@ import {
   type SiteFilter,
   textTokens,
 } from './access.js';
+import { sum } from '../statistics/mean.js';
 import { bootstrapRatios, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
 import { measureOf } from './measure.js';
 import { takingPart } from './selection.js';
@@ -203,12 +204,6 @@ export function coactivation(
     counts,
     chance: (choices / cells - 1) / (n - 1),
   };
-}
-
-function sum(values: Float64Array | Uint8Array): number {
-  let total = 0;
-  for (const x of values) total += x;
-  return total;
 }
 
 function over(values: Float64Array, total: number): Float64Array {

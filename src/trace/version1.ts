@@ -83,7 +83,7 @@ export function readVersion1(container: Container): Trace {
       tokenizer: header.tokenizer.hash,
       versions: header.versions,
     },
-    router: routerOf(header.strategy),
+    router: routerOf(header.strategy, experts.length),
     interventions: header.interventions,
     sequences: [
       {
@@ -110,11 +110,12 @@ export function readVersion1(container: Container): Trace {
   };
 }
 
-function routerOf(said: z.infer<typeof strategy>): Router {
+/** A k of more experts than there are meant all of them. */
+function routerOf(said: z.infer<typeof strategy>, experts: number): Router {
   return {
     name: said.name,
     scoring: 'softmax',
-    ...('k' in said && { k: said.k }),
+    ...('k' in said && { k: Math.min(said.k, Math.max(1, experts)) }),
     ...('expert' in said && { params: { expert: said.expert } }),
   };
 }

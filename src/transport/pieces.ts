@@ -120,7 +120,14 @@ function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   return {
     ...rest,
     sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),
-    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({ from, to, sequence, experts, k, alwaysOn })),
+    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
+      from,
+      to,
+      sequence,
+      experts,
+      k,
+      alwaysOn,
+    })),
   };
 }
 
@@ -138,7 +145,7 @@ function sameFrame(a: TraceFrame, b: TraceFrame): boolean {
 }
 
 function tokensPiece(i: number, known: Sequence | undefined, now: Sequence): TokensPiece | undefined {
-  if (known && known.tokens === now.tokens && known.text === now.text) return undefined;
+  if (known?.tokens === now.tokens && known.text === now.text) return undefined;
   const kept = known ? sameTokens(known.tokens, now.tokens) : 0;
   const { count, text: spelled } = now.tokens;
   const whole = now.text;
@@ -237,8 +244,13 @@ export class TraceBuilder {
     }
   }
 
+  /** @throws TypeError where the pieces do not make up a trace so far */
   build({ done }: TraceHead): Trace {
-    const { sequences, blocks, ...frame } = this.#frame!;
+    if (!this.#frame) throw new TypeError('a trace without its frame');
+    const { sequences, blocks, ...frame } = this.#frame;
+    if (!sequences.every((_, i) => (done[i] ?? NaN) <= (this.#texts[i]?.tokens.count ?? -1)))
+      throw new TypeError('a trace without its tokens');
+    if (!blocks.every((_, i) => this.#blocks[i]?.['chosen'])) throw new TypeError('a trace without its choices');
     return {
       ...frame,
       sequences: sequences.map((sequence, i): Sequence => {
@@ -269,55 +281,80 @@ export class TraceBuilder {
   /** Text that is being written grows: what is known moves into wider arrays. */
   #resize(sequence: number, from: number, to: number): void {
     const { sequences, blocks } = this.#frame!;
-    const resized = (columns: Columns | undefined, table: Table, rows: number, widthOf: (name: string) => number) =>
-      columns &&
-      mapColumns(table, columns, (array, name) => {
-        const count = Math.min(from, to);
-        const wide = blank(table[name]!, rows * to * widthOf(name));
-        put(wide, cut(array, rows, from, 0, count), rows, to, 0, count);
-        return wide;
-      });
     const shape = sequences[sequence]!;
-    const own = resized(this.#sequences[sequence], sequenceColumns, 1, (name) => sequenceWidth(shape, name as 'logProb'));
-    if (own) this.#sequences[sequence] = own;
+    const moved = (columns: Columns, space: Space) => {
+      const count = Math.min(from, to);
+      const wider: Columns = {};
+      const known = Object.entries(columns).map(([name, array]) => [name, cut(array, space.rows, from, 0, count)]);
+      fill(wider, Object.fromEntries(known) as Columns, space, 0, count);
+      return wider;
+    };
+    const own = this.#sequences[sequence];
+    if (own) this.#sequences[sequence] = moved(own, sequenceSpace(shape, to));
     const topTokens = this.#topTokens[sequence];
     if (topTokens) this.#topTokens[sequence] = topTokens.slice(0, to * shape.predictions);
-    blocks.forEach((block, i) => {
-      if (block.sequence !== sequence) return;
-      const rows = block.to - block.from;
-      const moved = resized(this.#blocks[i], blockColumns, rows, (name) => blockWidth(block, name as 'chosen'));
-      if (moved) this.#blocks[i] = moved;
-    });
+    for (const [i, block] of blocks.entries()) {
+      const columns = this.#blocks[i];
+      if (block.sequence === sequence && columns) this.#blocks[i] = moved(columns, blockSpace(block, to));
+    }
   }
 
   #addCells({ sequence, from, count, columns, blocks }: CellsPiece): void {
     const shape = this.#frame!.sequences[sequence]!;
     const total = this.#texts[sequence]!.tokens.count;
     const { topTokens, ...own } = columns;
-    const known = (this.#sequences[sequence] ??= {});
-    mapColumns(sequenceColumns, own, (part, name) => {
-      put((known[name] ??= blank(sequenceColumns[name], total * sequenceWidth(shape, name))), part, 1, total, from, count);
-      return part;
-    });
+    fill((this.#sequences[sequence] ??= {}), own as Columns, sequenceSpace(shape, total), from, count);
     if (topTokens) {
       const all = (this.#topTokens[sequence] ??= []);
       while (all.length < total * shape.predictions) all.push('');
       topTokens.forEach((text, i) => (all[from * shape.predictions + i] = text));
     }
-    for (const { block: i, columns: parts } of blocks) {
-      const block = this.#frame!.blocks[i]!;
-      const rows = block.to - block.from;
-      const whole = (this.#blocks[i] ??= {});
-      mapColumns(blockColumns, parts, (part, name) => {
-        put((whole[name] ??= blank(blockColumns[name], rows * total * blockWidth(block, name))), part, rows, total, from, count);
-        return part;
-      });
+    for (const { block, columns: parts } of blocks) {
+      const space = blockSpace(this.#frame!.blocks[block]!, total);
+      fill((this.#blocks[block] ??= {}), parts as Columns, space, from, count);
     }
   }
 }
 
-type Table = Readonly<Record<string, Column>>;
 type Columns = Record<string, ColumnArray>;
+
+/** How columns lie: [rows, total, width]. */
+interface Space {
+  readonly rows: number;
+  readonly total: number;
+  /** Of a column in which nothing is known. */
+  readonly blank: (name: string) => ColumnArray;
+}
+
+function sequenceSpace(shape: Pick<Sequence, 'predictions'>, total: number): Space {
+  const empty = (name: string) => {
+    const column = name as keyof typeof sequenceColumns;
+    return blank(sequenceColumns[column], total * sequenceWidth(shape, column));
+  };
+  return { rows: 1, total, blank: empty };
+}
+
+function blockSpace(block: BlockShape, total: number): Space {
+  const rows = block.to - block.from;
+  const empty = (name: string) => {
+    const column = name as keyof typeof blockColumns;
+    return blank(blockColumns[column], rows * total * blockWidth(block, column));
+  };
+  return { rows, total, blank: empty };
+}
+
+/**
+ * Puts parts of columns, for the tokens [from, from + count), where they belong; what is not there yet is made.
+ * @throws TypeError for a part of another size
+ */
+function fill(whole: Columns, parts: Columns, { rows, total, blank: empty }: Space, from: number, count: number): void {
+  for (const [name, part] of Object.entries(parts)) {
+    const column = (whole[name] ??= empty(name));
+    if (part.length * total !== column.length * count || from + count > total)
+      throw new TypeError(`a piece of ${name} that does not fit`);
+    put(column, part, rows, total, from, count);
+  }
+}
 
 function joined(known: Tokens | undefined, kept: number, more: Tokens): Tokens {
   if (!known || kept === 0) return more;

@@ -14,7 +14,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { copyOfTinyPool, largestDifference, temporaryFolder, tinyPool } from './support.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { copyOfTinyPool, largestDifference, pooled, temporaryFolder, tinyPool } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 const text = 'the model routes 🦢 each token\r\n';
@@ -39,15 +40,16 @@ describe('a text', () => {
 
   it('of one token is routed', async () => {
     const trace = await engine.route({ text: 'a', strategy });
-    expect([...trace.tokens.start]).toEqual([-1, 0]);
-    expect(trace.logProb![0]).toBeNaN();
-    expect(trace.logProb![1]).toBeLessThan(0);
-    expect(trace.affinity!.every(Number.isFinite)).toBe(true);
+    expect([...pooled(trace).tokens.start]).toEqual([-1, 0]);
+    expect([...pooled(trace).tokens.special]).toEqual([1, 0]);
+    expect(pooled(trace).logProb![0]).toBeNaN();
+    expect(pooled(trace).logProb![1]).toBeLessThan(0);
+    expect(pooled(trace).score!.every(Number.isFinite)).toBe(true);
   });
 
   it('as long as the context is routed, one token longer is refused with the limit', async () => {
     // A letter and a line end are a token each, and there is one before them.
-    expect((await engine.route({ text: 'a\n'.repeat(127) + 'a', strategy })).done).toBe(256);
+    expect(pooled(await engine.route({ text: 'a\n'.repeat(127) + 'a', strategy })).done).toBe(256);
     await expect(engine.route({ text: 'a\n'.repeat(128), strategy })).rejects.toMatchObject({
       code: 'text-too-long',
       message: expect.stringContaining('256') as string,
@@ -57,7 +59,7 @@ describe('a text', () => {
 
 it('does not generate past the context', async () => {
   const trace = await engine.generate({ text: 'a\n'.repeat(126), strategy, maxTokens: 50 });
-  expect(trace.done).toBe(256);
+  expect(pooled(trace).done).toBe(256);
 });
 
 it('never chooses who is knocked out, and gives the weights to the others', async () => {
@@ -66,19 +68,19 @@ it('never chooses who is knocked out, and gives the weights to the others', asyn
     strategy,
     interventions: [{ action: 'knock-out', expert: 'alpha', scope: {} }],
   });
-  expect(trace.chosen.includes(1)).toBe(false);
-  for (let cell = 0; cell < trace.weight.length; cell += 2)
-    expect(trace.weight[cell]! + trace.weight[cell + 1]!).toBeCloseTo(1, 5);
+  const { chosen, weight } = pooled(trace);
+  expect(chosen.includes(1)).toBe(false);
+  for (let cell = 0; cell < weight!.length; cell += 2) expect(weight![cell]! + weight![cell + 1]!).toBeCloseTo(1, 5);
 });
 
 it('has no choice where all are knocked out, and then is the base', async () => {
   const interventions = ['Zeta', 'alpha', 'beta-10', 'beta-2'].map(
     (expert) => ({ action: 'knock-out', expert, scope: {} }) as const,
   );
-  const silenced = await engine.route({ text, strategy, interventions });
+  const silenced = pooled(await engine.route({ text, strategy, interventions }));
   expect(silenced.chosen.every((e) => e === -1)).toBe(true);
-  expect(silenced.weight.every((w) => w === 0)).toBe(true);
-  expect(silenced.logProb).toEqual((await engine.route({ text, strategy: { name: 'base' } })).logProb);
+  expect(silenced.weight!.every((w) => w === 0)).toBe(true);
+  expect(silenced.logProb).toEqual(pooled(await engine.route({ text, strategy: { name: 'base' } })).logProb);
 });
 
 it('is single(e) when e is forced everywhere', async () => {
@@ -88,29 +90,30 @@ it('is single(e) when e is forced everywhere', async () => {
     interventions: [{ action: 'force', expert: 'beta-2', scope: {} }],
   });
   const single = await engine.route({ text, strategy: { name: 'single', expert: 'beta-2' } });
-  expect(forced.logProb).toEqual(single.logProb);
+  expect(pooled(forced).logProb).toEqual(pooled(single).logProb);
 });
 
 it('gives the same whatever the chunk', async () => {
-  const whole = await engine.route({ text, strategy });
+  const whole = pooled(await engine.route({ text, strategy }));
   for (const chunk of [1, 2, 5]) {
-    const parts = await (await open({ chunk })).route({ text, strategy });
+    const parts = pooled(await (await open({ chunk })).route({ text, strategy }));
     expect(parts.chosen).toEqual(whole.chosen);
-    for (const name of ['affinity', 'weight', 'contribution', 'logProb', 'topLogProb'] as const)
+    for (const name of ['score', 'weight', 'contribution', 'logProb', 'topLogProb'] as const)
       expect(largestDifference(parts[name]!, whole[name]!)).toBeLessThan(2e-5);
   }
 });
 
 it('streams partial traces that grow into the whole', async () => {
   const chunked = await open({ chunk: 4 });
-  const partial: Awaited<ReturnType<Engine['route']>>[] = [];
-  const whole = await chunked.route({ text, strategy }, { onPartial: (trace) => partial.push(structuredClone(trace)) });
+  const partial: ReturnType<typeof pooled>[] = [];
+  const onPartial = (trace: Trace) => partial.push(structuredClone(pooled(trace)));
+  const whole = pooled(await chunked.route({ text, strategy }, { onPartial }));
   expect(partial.map(({ done }) => done)).toEqual([4, 8]);
   const [t, n] = [whole.tokens.ids.length, whole.experts.length];
-  for (const { affinity, chosen, weight, done } of partial) {
-    expect(affinity!.subarray(0, done * n)).toEqual(whole.affinity!.subarray(0, done * n));
-    expect(affinity!.subarray(done * n, t * n).every(Number.isNaN)).toBe(true);
-    expect(weight.subarray(done * 2, t * 2).every(Number.isNaN)).toBe(true);
+  for (const { score, chosen, weight, done } of partial) {
+    expect(score!.subarray(0, done * n)).toEqual(whole.score!.subarray(0, done * n));
+    expect(score!.subarray(done * n, t * n).every(Number.isNaN)).toBe(true);
+    expect(weight!.subarray(done * 2, t * 2).every(Number.isNaN)).toBe(true);
     expect(chosen.subarray(done * 2, t * 2).every((e) => e === -1)).toBe(true);
   }
 });
@@ -122,7 +125,8 @@ it('begins no chunk before the partial trace of the last one is taken', async ()
     { text, strategy },
     {
       onProgress: (done) => seen.push(`ran ${done}`),
-      onPartial: async ({ done }) => {
+      onPartial: async (trace) => {
+        const { done } = pooled(trace);
         await new Promise((resolve) => setTimeout(resolve, 20));
         seen.push(`took ${done}`);
       },
@@ -147,10 +151,10 @@ it('stops between chunks when cancelled', async () => {
 
 describe('generation', () => {
   it('routes what it writes as it would route it when given', async () => {
-    const generated = await engine.generate({ text: 'the model', strategy, maxTokens: 12 });
-    expect(generated.text.startsWith('the model')).toBe(true);
+    const generated = pooled(await engine.generate({ text: 'the model', strategy, maxTokens: 12 }));
+    expect(generated.text!.startsWith('the model')).toBe(true);
     expect(generated.done).toBe(generated.tokens.ids.length);
-    const given = await engine.route({ text: generated.text, strategy });
+    const given = pooled(await engine.route({ text: generated.text!, strategy }));
     // Random weights may write what the tokenizer would cut otherwise; up to there the two must agree.
     let same = 0;
     while (same < given.tokens.ids.length && given.tokens.ids[same] === generated.tokens.ids[same]) same++;
@@ -162,14 +166,17 @@ describe('generation', () => {
   });
 
   it('is greedy by default: each token is the likeliest after the one before', async () => {
-    const { tokens, topIds, predictions } = await engine.generate({ text: 'the model', strategy, maxTokens: 8 });
-    const prompt = (await engine.route({ text: 'the model', strategy })).tokens.ids.length;
+    const { tokens, topIds, predictions } = pooled(
+      await engine.generate({ text: 'the model', strategy, maxTokens: 8 }),
+    );
+    const prompt = pooled(await engine.route({ text: 'the model', strategy })).tokens.ids.length;
     for (let t = prompt; t < tokens.ids.length; t++) expect(tokens.ids[t]).toBe(topIds![(t - 1) * predictions]);
   });
 
   it('comes out alike for one seed', async () => {
     const write = async (seed: number) =>
-      (await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed })).text;
+      pooled(await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed }))
+        .text;
     expect(await write(4)).toBe(await write(4));
     expect(new Set([await write(4), await write(5), await write(6)]).size).toBeGreaterThan(1);
   });
@@ -195,12 +202,14 @@ it('attributes by knocking out each in turn', async () => {
     strategy,
     interventions: [{ action: 'knock-out', expert: 'beta-10', scope: {} }],
   });
-  for (let t = 1; t < logProb.length; t++) expect(change[t * 4 + 2]).toBeCloseTo(without.logProb![t]! - logProb[t]!, 5);
+  for (let t = 1; t < logProb.length; t++)
+    expect(change[t * 4 + 2]).toBeCloseTo(pooled(without).logProb![t]! - logProb[t]!, 5);
   expect(change.subarray(0, 4).every(Number.isNaN)).toBe(true);
 });
 
 it('scores the text that was predicted, each byte once', async () => {
-  const [score, { logProb }] = [await engine.score({ text, strategy }), await engine.route({ text, strategy })];
+  const score = await engine.score({ text, strategy });
+  const { logProb } = pooled(await engine.route({ text, strategy }));
   expect(score.bits).toBeCloseTo(-logProb!.slice(1).reduce((sum, p) => sum + p, 0) / Math.LN2, 4);
   expect(score.bytes).toBe(Buffer.byteLength(text));
   expect(score.tokens).toBe(logProb!.length - 1);
@@ -225,9 +234,9 @@ it('serves all strategies after the multitask adapter was asked for as before', 
   const before = await fresh.route({ text, strategy });
   await fresh.route({ text, strategy: { name: 'multitask' } });
   const after = await fresh.route({ text, strategy });
-  expect(after.experts).toEqual(before.experts);
-  expect(after.chosen).toEqual(before.chosen);
-  expect(largestDifference(after.logProb!, before.logProb!)).toBeLessThan(2e-5);
+  expect(after.expertSets).toEqual(before.expertSets);
+  expect(pooled(after).chosen).toEqual(pooled(before).chosen);
+  expect(largestDifference(pooled(after).logProb!, pooled(before).logProb!)).toBeLessThan(2e-5);
 });
 
 it('notices an expert that appears, changes or goes', async () => {
@@ -238,7 +247,7 @@ it('notices an expert that appears, changes or goes', async () => {
   const second = await watching.pool();
   expect(second.experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2', 'new']);
   expect(second.hash).not.toBe(first.hash);
-  expect((await watching.route({ text, strategy })).experts).toHaveLength(5);
+  expect(pooled(await watching.route({ text, strategy })).experts).toHaveLength(5);
   rmSync(path.join(pool, 'experts/new'), { recursive: true });
   expect((await watching.pool()).hash).toBe(first.hash);
 });
@@ -253,9 +262,9 @@ it('places what it can and names what it cannot', async () => {
     readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'),
     'latin1',
   );
-  const { warnings, modules } = await (await open({ pool })).pool();
+  const { warnings, sites } = await (await open({ pool })).pool();
   expect(warnings).toEqual([expect.stringMatching(/layers\.9\.mlp\.up_proj \(of alpha\).*looked for/)]);
-  expect(modules).toHaveLength(14);
+  expect(sites).toHaveLength(14);
 });
 
 describe('the cache', () => {
@@ -263,7 +272,7 @@ describe('the cache', () => {
 
   it('is used by the next engine, made again when damaged, and kept small', async () => {
     const own = temporaryFolder();
-    const wanted = await (await open({ cache: own })).route({ text, strategy });
+    const wanted = pooled(await (await open({ cache: own })).route({ text, strategy }));
     const [entry] = composed(own);
     const model = path.join(own, entry!, 'model.onnx');
     const made = statSync(model).mtimeMs;
@@ -278,7 +287,7 @@ describe('the cache', () => {
       () => writeFileSync(path.join(own, entry!, 'seal.json'), 'nonsense'),
     ]) {
       spoil();
-      expect((await (await open({ cache: own })).route({ text, strategy })).logProb).toEqual(wanted.logProb);
+      expect(pooled(await (await open({ cache: own })).route({ text, strategy })).logProb).toEqual(wanted.logProb);
     }
     expect(composed(own)).toHaveLength(1);
   });

@@ -3,16 +3,18 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cache } from '../../src/engine/cache.js';
-import { type FormName, compose, gatheredFrom, multitaskId, poolHash } from '../../src/engine/compose.js';
+import { type FormName, compose, gatheredFrom, poolHash } from '../../src/engine/compose.js';
+import { multitaskId } from '../../src/engine/placing.js';
 import { Recorder } from '../../src/engine/recorder.js';
 import { RoutedSession } from '../../src/engine/session.js';
 import { StrategySteering } from '../../src/engine/steering.js';
 import { Tokenizer } from '../../src/engine/tokenizer.js';
 import { readPool } from '../../src/pool/pool.js';
-import type { Intervention, Strategy, Trace } from '../../src/trace/trace.js';
+import { routerOf, type Strategy } from '../../src/strategies/index.js';
+import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './support.js';
 
-const exact = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+const exact = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
 const text = 'the model routes 🦢 each token, and each module by itself; fn main() { let x = 1; }\r\n';
 const cache = new Cache(temporaryFolder(), 16);
 
@@ -32,13 +34,11 @@ async function open(folder: string, form: FormName): Promise<{ route: Route; rel
       {
         plan,
         experts: plan.experts.filter((id) => id !== multitaskId).map((id) => ({ id, name: id })),
-        strategy,
+        router: routerOf(strategy),
         interventions,
-        pool: { id: '', name: '', hash: '' },
-        tokenizer: { hash: '' },
-        versions: {},
+        source: { kind: 'pool', name: '', versions: {} },
         readable: String,
-        router: steering.router,
+        vectors: steering.router,
         k: steering.width,
       },
       tokens.ids.length,
@@ -137,7 +137,7 @@ it('is what a large pool is composed to, beside the dense form in the cache', ()
     ...pool,
     experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
   });
-  const form = (count: number) => compose(of(count), `hash of ${count}`, cache, false).plan.form;
+  const form = (count: number) => compose(of(count), poolHash(of(count), cache), cache, false).plan.form;
   expect(form(Math.ceil(gatheredFrom / rank))).toBe('gathered');
   expect(form(Math.ceil(gatheredFrom / rank) - 1)).toBeUndefined();
 });

@@ -16,13 +16,14 @@ import {
   copyOfTinyPool,
   expectLike,
   goldens,
+  pooled,
   root,
   temporaryFolder,
   tinyPool,
 } from './support.js';
 
 /** An fp32 base: nothing but rounding apart. */
-const exact: Tolerance = { affinity: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+const exact: Tolerance = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
 
 const cache = temporaryFolder();
 const engines: Engine[] = [];
@@ -34,28 +35,28 @@ const engineFor = async (pool: string, chunk = 256) => {
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
 const tiny = goldens('tiny');
-const asked = tiny.filter(({ trace, extra }) => trace.text !== '' && !extra('bias') && !extra('fixed'));
+const asked = tiny.filter(({ trace, extra }) => pooled(trace).text !== '' && !extra('bias') && !extra('fixed'));
 
 describe('the tiny pool', () => {
   it.each(asked)('gives what PyTorch gives: $name', async ({ trace: golden }) => {
     const engine = await engineFor(tinyPool);
-    const { text, strategy, interventions } = golden;
+    const { text = '', strategy, interventions } = pooled(golden);
     // A request names no expert for retrieval: the engine has to find the same.
     const trace = await engine.route({
       text,
       strategy: strategy.name === 'retrieval' ? { name: 'retrieval' } : strategy,
       interventions,
     });
-    expect(trace.strategy).toEqual(strategy);
-    expect(trace.modules).toEqual(golden.modules);
+    expect(trace.router).toEqual(golden.router);
+    expect(trace.sites).toEqual(golden.sites);
     expectLike(trace, golden, exact);
   });
 
-  it.each(asked.filter(({ trace }) => trace.tokens.ids.length > 7))(
+  it.each(asked.filter(({ trace }) => pooled(trace).tokens.count > 7))(
     'gives the same in chunks: $name',
     async ({ trace: golden }) => {
       const engine = await engineFor(tinyPool, 7);
-      const { text, strategy, interventions } = golden;
+      const { text = '', strategy, interventions } = pooled(golden);
       expectLike(await engine.route({ text, strategy, interventions }), golden, exact);
     },
   );
@@ -73,7 +74,7 @@ describe('the tiny pool', () => {
     const engine = await engineFor(pool);
     expect((await engine.pool()).warnings).toEqual([]);
     const { trace: golden } = asked.find(({ name }) => name === 'phatgoose-k2')!;
-    expectLike(await engine.route({ text: golden.text, strategy: golden.strategy }), golden, exact);
+    expectLike(await engine.route({ text: pooled(golden).text!, strategy: pooled(golden).strategy }), golden, exact);
   });
 
   it('is found in a base with 4-bit weights, whose own rounding is all that differs', async () => {
@@ -82,9 +83,9 @@ describe('the tiny pool', () => {
     const engine = await engineFor(pool);
     const info = await engine.pool();
     expect(info.warnings).toEqual([]);
-    expect(info.modules).toHaveLength(14);
+    expect(info.sites).toHaveLength(14);
     const trace = await engine.route({ text: 'the model', strategy: { name: 'phatgoose', k: 2 } });
-    expect(trace.contribution!.every((c) => c > 0)).toBe(true);
+    expect(pooled(trace).contribution!.every((c) => c > 0)).toBe(true);
   });
 });
 
@@ -98,9 +99,9 @@ describe.skipIf(!present)('the pool that ships', () => {
     { timeout: 300_000 },
     async ({ trace: golden }) => {
       const engine = (shippedEngine ??= await engineFor(shipped));
-      const { text, strategy, interventions } = golden;
+      const { text = '', strategy, interventions } = pooled(golden);
       expectLike(await engine.route({ text, strategy, interventions }), golden, {
-        affinity: 1e-3,
+        score: 1e-3,
         logProb: 1e-2,
         weight: 1e-3,
         contribution: 1e-2,
@@ -111,12 +112,13 @@ describe.skipIf(!present)('the pool that ships', () => {
 let shippedEngine: Engine | undefined;
 
 /** The reference was given numbers in place of interventions: [M, T, N], `fixed` NaN where the router decides. */
-async function routeWithTensors({ trace: golden, extra }: Golden) {
+async function routeWithTensors({ trace, extra }: Golden) {
+  const golden = pooled(trace);
   const pool = readPool(tinyPool);
   const composed = compose(pool, poolHash(pool, new Cache(cache)), new Cache(cache), false);
   const session = await RoutedSession.open(composed, 1);
   const plain = new StrategySteering(composed.plan, golden.strategy, []);
-  const [t, n] = [golden.tokens.ids.length, golden.experts.length];
+  const [t, n] = [golden.tokens.count, golden.experts.length];
   const steering: Steering = {
     k: plain.k,
     router: 'phatgoose',
@@ -137,7 +139,7 @@ async function routeWithTensors({ trace: golden, extra }: Golden) {
       return {
         bias: cells((from) => Math.max(never, bias?.[from] ?? 0)),
         fixed: given.map((w) => (Number.isNaN(w) ? 0 : w)),
-        share: given.filter((_, i) => i % n === 0).map((w) => (Number.isNaN(w) ? 1 : 0)),
+        routed: given.filter((_, i) => i % n === 0).map((w) => (Number.isNaN(w) ? 1 : 0)),
       };
     },
   };
@@ -145,13 +147,11 @@ async function routeWithTensors({ trace: golden, extra }: Golden) {
     {
       plan: composed.plan,
       experts: golden.experts,
-      strategy: golden.strategy,
+      router: trace.router,
       interventions: [],
-      pool: golden.pool,
-      tokenizer: golden.tokenizer,
-      versions: {},
+      source: trace.source,
       readable: String,
-      router: 'phatgoose',
+      vectors: 'phatgoose',
       k: golden.k,
     },
     t,
@@ -159,5 +159,5 @@ async function routeWithTensors({ trace: golden, extra }: Golden) {
   const targets = Int32Array.from(golden.tokens.ids, (_, i) => golden.tokens.ids[i + 1] ?? 0);
   recorder.add(await session.run(golden.tokens.ids, targets, 0, undefined, steering), t);
   await session.release();
-  return recorder.trace(golden.text, golden.tokens);
+  return recorder.trace(golden.text!, golden.tokens);
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/engine/compose.js';
-import { sampleToken, seededRandom } from '../../src/engine/sample.js';
+import { sampleToken } from '../../src/engine/sample.js';
+import { random } from '../../src/statistics/random.js';
 import { StrategySteering, never } from '../../src/engine/steering.js';
 import { nearest } from '../../src/engine/retrieval.js';
-import type { Intervention, Strategy } from '../../src/trace/trace.js';
+import type { Strategy } from '../../src/strategies/index.js';
+import type { Intervention } from '../../src/trace/trace.js';
 
 /** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
 const plan: Plan = {
@@ -21,13 +23,18 @@ const plan: Plan = {
     arrow: [true, true, true, true, true, false],
   },
   routers: [],
+  leftOut: {},
   warnings: [],
   bytes: 0,
 };
 const phatgoose: Strategy = { name: 'phatgoose', k: 2 };
 const inputs = (strategy: Strategy, interventions: Intervention[] = [], done = 0, t = 1) => {
-  const { bias, fixed, share } = new StrategySteering(plan, strategy, interventions).inputs(done, t);
-  return { bias: [...bias].map((b) => (b === Math.fround(never) ? 'never' : b)), fixed: [...fixed], share: [...share] };
+  const { bias, fixed, routed } = new StrategySteering(plan, strategy, interventions).inputs(done, t);
+  return {
+    bias: [...bias].map((b) => (b === Math.fround(never) ? 'never' : b)),
+    fixed: [...fixed],
+    routed: [...routed],
+  };
 };
 
 describe('a strategy', () => {
@@ -35,7 +42,7 @@ describe('a strategy', () => {
     expect(inputs(phatgoose)).toEqual({
       bias: [0, 0, 0, 0, 'never', 'never'],
       fixed: [0, 0, 0, 0, 0, 0],
-      share: [1, 1],
+      routed: [1, 1],
     });
     expect(inputs({ name: 'arrow', k: 2 }).bias).toEqual([0, 0, 0, 0, 0, 'never']);
   });
@@ -46,7 +53,7 @@ describe('a strategy', () => {
     [{ name: 'retrieval', expert: 'b' }, [0, 1, 0, 0, 1, 0], 1],
     [{ name: 'merged' }, [1, 1, 1, 1, 1, 0].map((w) => Math.fround(w / 3)), 3],
   ])('gives weights: %j', (strategy, fixed, width) => {
-    expect(inputs(strategy)).toMatchObject({ fixed, share: [0, 0] });
+    expect(inputs(strategy)).toMatchObject({ fixed, routed: [0, 0] });
     expect(new StrategySteering(plan, strategy, [])).toMatchObject({ width, k: width });
   });
 
@@ -76,7 +83,7 @@ describe('an intervention', () => {
   it('knocks out: never chosen, no given weight', () => {
     expect(inputs(phatgoose, [out('a')])).toMatchObject({
       bias: ['never', 0, 0, 'never', 'never', 'never'],
-      share: [1, 0],
+      routed: [1, 0],
     });
     expect(inputs({ name: 'merged' }, [out('a', { layer: 0 })]).fixed.slice(0, 3)).toEqual([
       0,
@@ -86,11 +93,11 @@ describe('an intervention', () => {
   });
 
   it('leaves nobody: then nobody has a weight', () => {
-    expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).share).toEqual([0, 0]);
+    expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).routed).toEqual([0, 0]);
   });
 
   it('forces one, where it has an adapter', () => {
-    expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], share: [0, 0] });
+    expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], routed: [0, 0] });
   });
 
   it('tilts', () => {
@@ -108,9 +115,9 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
     expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({
       fixed: [0, 0, 0, 1, 0, 0],
-      share: [1, 0],
+      routed: [1, 0],
     });
-    expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], share: [0, 0] });
+    expect(inputs(phatgoose, [out('a'), force('a')])).toMatchObject({ fixed: [1, 0, 0, 1, 0, 0], routed: [0, 0] });
     expect(inputs(phatgoose, [force('a'), force('b')]).fixed.slice(0, 3)).toEqual([0, 1, 0]);
   });
 
@@ -131,7 +138,7 @@ describe('an intervention', () => {
       true,
     ]);
     expect(inputs(phatgoose, third, 4, 1).bias[0]).toBe(0);
-    expect(inputs(phatgoose, third, 2, 2).share).toEqual([1, 1, 1, 1]);
+    expect(inputs(phatgoose, third, 2, 2).routed).toEqual([1, 1, 1, 1]);
   });
 
   it('holds for one kind', () => {
@@ -148,13 +155,13 @@ describe('a sample', () => {
   const logits = Float32Array.of(1, 3, 3, -2);
 
   it('is the likeliest, the first of two alike, without temperature', () => {
-    expect(sampleToken(logits, 0, 1, seededRandom(1))).toBe(1);
+    expect(sampleToken(logits, 0, 1, random(1))).toBe(1);
   });
 
   it('comes out alike for one seed, and as often as it is likely', () => {
     const draw = (seed: number) => {
-      const random = seededRandom(seed);
-      return Array.from({ length: 4000 }, () => sampleToken(logits, 1, 1, random));
+      const next = random(seed);
+      return Array.from({ length: 4000 }, () => sampleToken(logits, 1, 1, next));
     };
     expect(draw(7)).toEqual(draw(7));
     expect(draw(7)).not.toEqual(draw(8));
@@ -163,9 +170,9 @@ describe('a sample', () => {
   });
 
   it('is drawn from the smallest set with probability enough', () => {
-    const random = seededRandom(3);
-    for (let i = 0; i < 200; i++) expect([1, 2]).toContain(sampleToken(logits, 1, 0.9, random));
-    for (let i = 0; i < 50; i++) expect(sampleToken(logits, 1, 0.1, random)).toBe(1);
+    const next = random(3);
+    for (let i = 0; i < 200; i++) expect([1, 2]).toContain(sampleToken(logits, 1, 0.9, next));
+    for (let i = 0; i < 50; i++) expect(sampleToken(logits, 1, 0.1, next)).toBe(1);
   });
 });
 

@@ -1,4 +1,5 @@
 /** What the engine's tests share. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,10 +8,28 @@ import { buildSync } from 'esbuild';
 import { expect, onTestFinished } from 'vitest';
 import type { Trace } from '../../src/trace/trace.js';
 import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
+import type { TextTokens } from '../../src/engine/tokenizer.js';
+import { strategyOfRouter } from '../../src/strategies/index.js';
 import { decodeTrace } from '../../src/trace/file.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
+
+/** A pool's trace as one table: its one text and its one block; `router` as a request has it. */
+export function pooled(trace: Trace) {
+  const [sequence, block, set] = [trace.sequences[0]!, trace.blocks[0]!, trace.expertSets[0]!];
+  const { sites, interventions } = trace;
+  const strategy = strategyOfRouter(trace.router);
+  return {
+    ...block,
+    ...sequence,
+    tokens: sequence.tokens as TextTokens,
+    experts: set.experts,
+    sites,
+    interventions,
+    strategy,
+  };
+}
 
 /** A folder that is gone after the test (or the file, if called outside one). */
 export function temporaryFolder(): string {
@@ -56,7 +75,7 @@ export function goldens(pool: string): Golden[] {
 }
 
 export interface Tolerance {
-  readonly affinity: number;
+  readonly score: number;
   readonly logProb: number;
   readonly weight: number;
   readonly contribution: number;
@@ -78,26 +97,27 @@ export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): n
  * Compares a trace with a golden one, whose modules may be only some of the trace's. The choice must be the same wherever
  * the golden's margin (to the best expert that was not chosen, and between the chosen) is above 1e-3.
  */
-export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): void {
+export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): void {
+  const [trace, golden] = [pooled(got), pooled(wanted)];
   expect([...trace.tokens.ids]).toEqual([...golden.tokens.ids]);
   expect([...trace.tokens.start]).toEqual([...golden.tokens.start]);
   expect([...trace.tokens.end]).toEqual([...golden.tokens.end]);
   expect(trace.experts).toEqual(golden.experts);
-  expect(trace.done).toBe(trace.tokens.ids.length);
+  expect(trace.done).toBe(trace.tokens.count);
   expect(trace.k).toBe(golden.k);
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
-  const rows = golden.modules.map(({ path: name }) => trace.modules.findIndex((module) => module.path === name));
+  const rows = golden.sites.map(({ path: name }) => trace.sites.findIndex((site) => site.path === name));
   expect(rows).not.toContain(-1);
   let compared = 0;
   let closeCalls = 0;
   rows.forEach((row, module) => {
     const of = (array: Float32Array | Int16Array, m: number, width: number) =>
       array.subarray(m * t * width, (m + 1) * t * width);
-    if (golden.affinity) {
+    if (golden.score) {
       expect(
-        largestDifference(of(trace.affinity!, row, n), of(golden.affinity, module, n)),
-        `affinity at ${golden.modules[module]!.path}`,
-      ).toBeLessThan(tolerance.affinity);
+        largestDifference(of(trace.score!, row, n), of(golden.score, module, n)),
+        `score at ${golden.sites[module]!.path}`,
+      ).toBeLessThan(tolerance.score);
     }
     for (let token = 0; token < t; token++) {
       const mine = (row * t + token) * k;
@@ -110,11 +130,11 @@ export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): v
       }
       expect(
         [...trace.chosen.subarray(mine, mine + k)],
-        `choice at ${golden.modules[module]!.path}, token ${token}`,
+        `choice at ${golden.sites[module]!.path}, token ${token}`,
       ).toEqual([...golden.chosen.subarray(theirs, theirs + k)]);
       compared++;
       expect(
-        largestDifference(trace.weight.subarray(mine, mine + k), golden.weight.subarray(theirs, theirs + k)),
+        largestDifference(trace.weight!.subarray(mine, mine + k), golden.weight!.subarray(theirs, theirs + k)),
       ).toBeLessThan(tolerance.weight);
       for (let slot = 0; slot < k; slot++) {
         const wanted = golden.contribution![theirs + slot]!;
@@ -136,10 +156,10 @@ export function expectLike(trace: Trace, golden: Trace, tolerance: Tolerance): v
 }
 
 /** Whether the golden's scores at this place are so near to each other that rounding may decide. */
-function isCloseCall(golden: Trace, module: number, token: number): boolean {
-  if (!golden.affinity) return true;
+function isCloseCall(golden: ReturnType<typeof pooled>, module: number, token: number): boolean {
+  if (!golden.score) return true;
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
-  const scores = [...golden.affinity.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort(
+  const scores = [...golden.score.subarray((module * t + token) * n, (module * t + token + 1) * n)].sort(
     (a, b) => b - a,
   );
   return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
@@ -161,6 +181,23 @@ export function builtEngine(): string {
   return outfile;
 }
 
+/** The command line, and the child's script beside it as in a package; for the tests of one file alone. */
+export function builtCli(): string {
+  const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
+  buildSync({
+    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    logLevel: 'error',
+  });
+  process.once('exit', () => rmSync(path.dirname(folder), { recursive: true, force: true }));
+  return path.join(folder, 'cli.cjs');
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -168,6 +205,14 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Process ids of its living children. */
+export function childrenOf(pid: number): number[] {
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return [...all.matchAll(/(\d+) +(\d+)/g)]
+    .filter(([, , parent]) => Number(parent) === pid)
+    .map(([, own]) => Number(own));
 }
 
 export async function until(condition: () => boolean, ms = 5000): Promise<void> {

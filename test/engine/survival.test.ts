@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
-import { seededRandom } from '../../src/engine/sample.js';
+import { random } from '../../src/statistics/random.js';
 import { externalOf, parseModel, setExternal, writeModel } from '../../src/graph/model.js';
 import { GanderError, errorCodes } from '../../src/shared/errors.js';
 import { builtEngine, temporaryFolder, tinyPool } from './support.js';
@@ -249,7 +249,7 @@ it.each(kinds)(`survives ${each} pools with %s`, { timeout: 600_000 }, async (ki
   const seeds = fc.sample(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { numRuns: each, seed: kinds.indexOf(kind) });
   for (const seed of seeds) {
     restore();
-    mutations[kind]!(seededRandom(seed));
+    mutations[kind]!(random(seed));
     try {
       await outcome();
     } catch (error) {

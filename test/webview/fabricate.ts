@@ -1,6 +1,11 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
-import { kinds, type Intervention, type Module, type Strategy, type Trace } from '../../src/trace/trace.js';
-import type { Attribution, ExpertInfo, PoolInfo } from '../../src/engine/api.js';
+import type { Attribution } from '../../src/engine/api.js';
+import type { SideState } from '../../src/shared/panelProtocol.js';
+import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import { strategiesFor } from '../../src/strategies/index.js';
+import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
+
+export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
 export const names = [
   'c',
@@ -51,35 +56,54 @@ export function random(seed: number): () => number {
   };
 }
 
-export function modulesOf(layers: number): Module[] {
+export function sitesOf(layers: number): Site[] {
   const place = (kind: string) => (['q', 'k', 'v', 'o'].includes(kind) ? 'self_attn' : 'mlp');
   return Array.from({ length: layers }, (_, layer) =>
-    kinds.map((kind) => ({ path: `model.layers.${layer}.${place(kind)}.${kind}_proj`, layer, kind })),
+    kinds.map((kind) => ({
+      path: `model.layers.${layer}.${place(kind)}.${kind}_proj`,
+      layer,
+      kind,
+      sequence: 0,
+      expertSet: 0,
+    })),
   ).flat();
 }
 
-export const modules = modulesOf(30);
-
-export const pool: PoolInfo = {
-  id: 'twelve',
+/** What a host with a pool says of it. */
+export const description: SourceDescription = {
   name: 'Twelve languages',
-  description: 'Twelve experts on SmolLM2-135M',
-  folder: '/pools/twelve',
-  hash: 'sha256:0',
-  baseName: 'SmolLM2-135M',
-  experts: names.map((name): ExpertInfo => ({
-    id: name,
-    name,
-    rank: 16,
-    bytes: 5_000_000,
-    folder: `/pools/twelve/${name}`,
-    license: 'MIT',
-    card: `/pools/twelve/${name}/README.md`,
-  })),
-  modules,
-  contextLength: 8192,
-  topK: 2,
-  strategies: ['base', 'single', 'phatgoose', 'retrieval', 'merged', 'average-activation', 'arrow'],
+  can: {
+    route: true,
+    stream: true,
+    generate: true,
+    whatIf: true,
+    attribute: true,
+    score: true,
+    lens: { reason: 'A pool has no lens.' },
+    strategies: strategiesFor(['retriever', 'activations']),
+  },
+  experts: names.map((name) => ({ id: name, name, card: true })),
+  limits: { tokens: 8192, k: 2 },
+  warnings: [],
+};
+
+const savedTrace = { reason: 'This is a saved trace: there is no model behind it to run.' };
+
+/** What a host with a trace file says of it. */
+export const fileDescription: SourceDescription = {
+  name: 'Saved trace',
+  can: {
+    route: savedTrace,
+    stream: savedTrace,
+    generate: savedTrace,
+    whatIf: savedTrace,
+    attribute: savedTrace,
+    score: savedTrace,
+    lens: savedTrace,
+    strategies: [],
+  },
+  experts: [],
+  limits: {},
   warnings: [],
 };
 
@@ -125,7 +149,7 @@ export interface Fabrication {
   words?: readonly string[];
 }
 
-function holds(i: Intervention, module: Module, token: number): boolean {
+function holds(i: Intervention, module: Site, token: number): boolean {
   const s = i.scope;
   return (
     (s.layer === undefined || s.layer === module.layer) &&
@@ -139,9 +163,9 @@ export function fabricate(options: Fabrication = {}): Trace {
   const { seed = 7, strategy = { name: 'phatgoose', k: 2 }, interventions = [] } = options;
   const made = options.words ? fromWords(options.words) : pieces(options.tokens);
   const list = made.pieces;
-  const mods = modulesOf(options.layers ?? 30);
+  const mods = sitesOf(options.layers ?? 30);
   const [M, T, N, P] = [mods.length, list.length, names.length, 5];
-  const k = 'k' in strategy ? strategy.k : 1;
+  const k = strategy.k ?? 1;
   const layers = options.layers ?? 30;
   const done = options.done ?? T;
   const next = random(seed);
@@ -278,34 +302,177 @@ export function fabricate(options: Fabrication = {}): Trace {
     // Best first, as the format has it.
     if (t + 1 < done) logProb[t + 1] = rank >= 0 ? topLogProb[t * P + rank]! : Math.log(rest * 0.2);
   }
+  const router: Router = {
+    name: strategy.name,
+    scoring: 'softmax',
+    ...(strategy.k !== undefined && { k: strategy.k }),
+    ...(strategy.expert !== undefined && { params: { expert: strategy.expert } }),
+  };
   return {
-    text: made.text,
-    tokens: {
-      ids: Int32Array.from(list, (p) => idOf(p.text)),
-      start: Int32Array.from(list, (p) => p.start),
-      end: Int32Array.from(list, (p) => p.end),
-      text: list.map((p) => p.text),
+    source: {
+      kind: 'pool',
+      name: description.name,
+      id: 'twelve',
+      hash: 'sha256:0',
+      tokenizer: 'sha256:1',
+      versions: {},
     },
-    done,
-    modules: mods,
-    experts: names.map((name) => ({ id: name, name })),
-    k,
-    predictions: P,
-    ...(options.bare ? {} : { affinity, contribution }),
-    chosen,
-    weight,
-    logProb,
-    topIds,
-    topLogProb,
-    topTokens,
-    strategy,
+    router,
     interventions,
-    pool: { id: pool.id, name: pool.name, hash: pool.hash },
-    tokenizer: { hash: 'sha256:1' },
-    versions: { gander: '0.1.0' },
+    sequences: [
+      {
+        role: 'text',
+        text: made.text,
+        tokens: {
+          count: T,
+          ids: Int32Array.from(list, (p) => idOf(p.text)),
+          start: Int32Array.from(list, (p) => p.start),
+          end: Int32Array.from(list, (p) => p.end),
+          text: list.map((p) => p.text),
+          special: Uint8Array.from(list, (p) => (p.start < 0 ? 1 : 0)),
+        },
+        done,
+        predictions: P,
+        logProb,
+        topIds,
+        topLogProb,
+        topTokens,
+      },
+    ],
+    expertSets: [{ scope: 'pool', experts: names.map((name) => ({ id: name, name })) }],
+    sites: mods,
+    blocks: [
+      {
+        from: 0,
+        to: M,
+        sequence: 0,
+        experts: N,
+        k,
+        alwaysOn: 0,
+        chosen,
+        weight,
+        ...(options.bare ? {} : { score: affinity, contribution }),
+      },
+    ],
     created: '2025-01-01T00:00:00.000Z',
   };
 }
+
+/** The same run through a pool of more experts. */
+export function widen(trace: Trace, experts: number): Trace {
+  const block = trace.blocks[0]!;
+  const count = trace.sequences[0]!.tokens.count;
+  const chosen = block.chosen.map((e, i) => {
+    const token = Math.floor(i / block.k) % count;
+    return e < 0 ? e : (e * 21 + (token % 9) * (token % 5) * 3) % experts;
+  });
+  const { score: _, ...rest } = block;
+  return {
+    ...trace,
+    expertSets: [
+      { scope: 'pool', experts: Array.from({ length: experts }, (_, e) => ({ id: `x${e}`, name: `expert-${e}` })) },
+    ],
+    blocks: [{ ...rest, experts, chosen }],
+  };
+}
+
+/** A run as far as it has come. */
+export function cut(trace: Trace, done: number): Trace {
+  return { ...trace, sequences: trace.sequences.map((sequence) => ({ ...sequence, done })) };
+}
+
+/** What a test asks of a trace of one text and one pool. */
+export function partsOf(trace: Trace) {
+  const [sequence, block] = [trace.sequences[0]!, trace.blocks[0]!];
+  const count = sequence.tokens.count;
+  return {
+    text: sequence.text!,
+    words: sequence.tokens.text!,
+    count,
+    experts: trace.expertSets[0]!.experts,
+    chosen: (site: number, token: number) => {
+      const at = (site * count + token) * block.k;
+      return block.chosen.subarray(at, at + block.k);
+    },
+    weight: (site: number, token: number) => block.weight![(site * count + token) * block.k]!,
+  };
+}
+
+/** The request that a trace came of. */
+export function requestOf({ router, interventions }: Trace): Pick<SideState, 'strategy' | 'interventions'> {
+  const { name, k, params } = router;
+  return {
+    strategy: { name, ...(k !== undefined && { k }), ...(params?.['expert'] && { expert: String(params['expert']) }) },
+    interventions,
+  };
+}
+
+/**
+ * What a source gives that knows of ids only: an encoder-decoder whose layers have 256 experts each, 8 chosen, but for the
+ * first two, which are dense; no weights, no scores, no log-probabilities, no offsets, no text. Few experts do most.
+ */
+export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } = {}): Trace {
+  const [N, k, dense] = [256, 8, 2];
+  const next = random(seed);
+  const experts = Array.from({ length: N }, (_, e) => ({ id: String(e), name: String(e) }));
+  const sites: Site[] = [];
+  const expertSets: ExpertSet[] = [];
+  const lengths = [input, output];
+  const blocks = (['encoder', 'decoder'] as const).map((stack, sequence): Block => {
+    const T = lengths[sequence]!;
+    const from = sites.length;
+    const chosen = new Int16Array(layers * T * k).fill(-1);
+    for (let l = 0; l < layers; l++) {
+      const layer = dense + l;
+      const path = `${stack}.layers.${layer}.mlp.gate`;
+      sites.push({ path, layer, stack, kind: 'router', sequence, expertSet: expertSets.length });
+      expertSets.push({ scope: 'layer', experts });
+      for (let t = 0; t < T; t++) {
+        // The last token of the output went through no router.
+        if (sequence === 1 && t === T - 1) continue;
+        const drawn = new Set<number>();
+        while (drawn.size < k) drawn.add(Math.floor(N * next() ** 4 + 37 * (layer + sequence)) % N);
+        chosen.set([...drawn], (l * T + t) * k);
+      }
+    }
+    return { from, to: sites.length, sequence, experts: N, k, alwaysOn: 0, chosen };
+  });
+  return {
+    source: { kind: 'server', name: 'A server', versions: {} },
+    router: { name: 'unknown' },
+    interventions: [],
+    sequences: (['input', 'output'] as const).map((role, i) => ({
+      role,
+      tokens: { count: lengths[i]!, ids: Int32Array.from({ length: lengths[i]! }, (_, t) => 100 + (t % 17)) },
+      done: lengths[i]!,
+      predictions: 0,
+    })),
+    expertSets,
+    sites,
+    blocks,
+    created: '2026-01-01T00:00:00.000Z',
+  };
+}
+
+const serverOnly = { reason: 'This server only tells which experts were chosen.' };
+
+/** What a host says of a source that can route and nothing else. */
+export const serverDescription: SourceDescription = {
+  name: 'A server',
+  can: {
+    route: true,
+    stream: serverOnly,
+    generate: serverOnly,
+    whatIf: serverOnly,
+    attribute: serverOnly,
+    score: serverOnly,
+    lens: serverOnly,
+    strategies: [],
+  },
+  experts: [],
+  limits: {},
+  warnings: [],
+};
 
 function fromWords(words: readonly string[]): { text: string; pieces: Piece[] } {
   let text = '';
@@ -325,10 +492,12 @@ function idOf(text: string): number {
 
 export function fabricateAttribution(trace: Trace): Attribution {
   const next = random(99);
-  const [T, N] = [trace.tokens.ids.length, trace.experts.length];
+  const sequence = trace.sequences[0]!;
+  const { experts } = trace.expertSets[0]!;
+  const [T, N] = [sequence.tokens.count, experts.length];
   const change = new Float32Array(T * N).fill(NaN);
   const { pieces: list } = pieces(T);
   for (let t = 1; t < T; t++)
     for (let e = 0; e < N; e++) change[t * N + e] = (next() - 0.5) * 0.15 - (list[t]!.domain === e ? next() * 1.4 : 0);
-  return { experts: trace.experts, logProb: trace.logProb!, change };
+  return { experts, logProb: sequence.logProb!, change };
 }

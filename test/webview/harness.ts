@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
-import { SideSender } from '../../src/trace/sides.js';
+import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { fabricate, pool } from './fabricate.js';
+import { description, fabricate, requestOf } from './fabricate.js';
 import { themeStyle, type ThemeName } from './themes.js';
 
 const built = join(import.meta.dirname, '../../dist/webview');
@@ -15,7 +15,7 @@ const nonce = 'abcdef0123456789';
 
 function html(theme: ThemeName, words: string): string {
   // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere.
-  const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'`;
+  const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'; worker-src blob:`;
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width"><title>Gander</title><link rel="icon" href="data:,">
 <script nonce="${nonce}">
@@ -135,7 +135,7 @@ export class Panel {
 
   private async postAll(messages: readonly HostMessage[]): Promise<void> {
     await this.page.evaluate(({ text, arrays }) => {
-      const types = { Float32Array, Int16Array, Int32Array } as const;
+      const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
       const made = arrays.map(({ type, data }) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
         return new types[type as keyof typeof types](bytes.buffer);
@@ -160,11 +160,10 @@ export class Panel {
   }
 
   async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: Side = 'main'): Promise<void> {
-    await this.post({ type: 'pool', pool });
+    await this.post({ type: 'pool', description });
     await this.side(side, {
       title: 'geese.md',
-      strategy: trace?.strategy ?? { name: 'phatgoose', k: 2 },
-      interventions: trace?.interventions ?? [],
+      ...(trace ? requestOf(trace) : { strategy: { name: 'phatgoose', k: 2 }, interventions: [] }),
       stale: false,
       ...(trace ? { trace } : {}),
       ...more,
@@ -217,4 +216,4 @@ function pack(messages: readonly HostMessage[]): { text: string; arrays: { type:
   return { text, arrays };
 }
 
-export { fabricate, pool };
+export { fabricate };

@@ -6,7 +6,16 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { colourCount, expertStyle } from '../../src/shared/palette.js';
-import { fabricate, fabricateAttribution, names, pool } from './fabricate.js';
+import {
+  cut,
+  description,
+  fabricate,
+  fabricateAttribution,
+  fileDescription,
+  names,
+  partsOf,
+  widen,
+} from './fabricate.js';
 import { launch, Panel, serve, type Setup, type Site } from './harness.js';
 import { themeNames, type ThemeName } from './themes.js';
 
@@ -95,7 +104,7 @@ describe('before anything is routed', () => {
   test('says what to do, and asks the host for its state', async () => {
     await open();
     expect(await panel.sent('ready')).toHaveLength(1);
-    await panel.post({ type: 'pool', pool });
+    await panel.post({ type: 'pool', description });
     expect(await text('.first')).toContain('Route Selection');
     expect(await panel.page.locator('.work').isVisible()).toBe(false);
   });
@@ -107,7 +116,7 @@ describe('before anything is routed', () => {
       message: 'There is no pool at /pools/x.',
       remedy: 'Choose one in the settings.',
     };
-    await panel.post({ type: 'pool', pool: undefined, error });
+    await panel.post({ type: 'pool', description: undefined, error });
     await panel.post({
       type: 'side',
       side: 'main',
@@ -116,6 +125,19 @@ describe('before anything is routed', () => {
     const alerts = panel.page.locator('[role=alert]');
     expect(await alerts.count()).toBe(1);
     expect(await alerts.innerText()).toContain('Choose one in the settings.');
+  });
+
+  test('what of the pool takes no part is said, with the reasons behind it', async () => {
+    await open();
+    const warnings = ['Expert "a" is left out.', '<b>b</b> is not found.'].map((words) => ({ code: 'x', text: words }));
+    await panel.post({ type: 'pool', description: { ...description, warnings } });
+    const banner = panel.page.locator('details.warning');
+    expect(await text('details.warning summary')).toContain('2 warnings');
+    await banner.locator('summary').click();
+    expect(await banner.locator('li').allInnerTexts()).toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
+    await panel.post({ type: 'pool', description });
+    await settled();
+    expect(await banner.count()).toBe(0);
   });
 
   test('words can be translated by the host', async () => {
@@ -133,14 +155,14 @@ describe('the text', () => {
       [...document.querySelectorAll('.t:not(.special)')].map((t) => t.textContent).join(''),
     );
     // The second half of the emoji has no character of its own.
-    expect(shown.replaceAll('▯', '')).toBe(trace.text);
+    expect(shown.replaceAll('▯', '')).toBe(partsOf(trace).text);
   });
 
   test('is coloured by the leading expert and says so', async () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    const span = panel.page.locator('.t').nth(trace.tokens.text.findIndex((word) => word.startsWith(' functi')));
+    const span = panel.page.locator('.t').nth(partsOf(trace).words.findIndex((word) => word.startsWith(' functi')));
     expect(await span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
     await span.hover();
     expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+%/);
@@ -155,10 +177,9 @@ describe('the text', () => {
       "'; --",
       '</span></div>',
     ];
-    const trace = {
-      ...fabricate({ words }),
-      experts: fabricate({ words }).experts.map((e) => ({ ...e, name: `<b>${e.name}</b>` })),
-    };
+    const made = fabricate({ words });
+    const experts = partsOf(made).experts.map((e) => ({ ...e, name: `<b>${e.name}</b>` }));
+    const trace = { ...made, expertSets: [{ scope: 'pool' as const, experts }] };
     await panel.show(trace, { title: '<i>title</i>' });
     for (let i = 0; i < words.length; i++) {
       await panel.page.locator('.t').nth(i).click();
@@ -199,14 +220,13 @@ describe('the grid', () => {
     const trace = fabricate();
     await panel.show(trace);
     await panel.page.locator('[data-focus="segment-Modules"]').click();
-    const T = trace.tokens.ids.length;
     for (const [token, m] of [
       [0, 0],
       [7, 3],
       [12, 20],
     ] as const) {
       await goTo(token, m);
-      const expected = trace.chosen[(m * T + token) * trace.k]!;
+      const expected = partsOf(trace).chosen(m, token)[0]!;
       expect(
         nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
       ).toBe(expected);
@@ -318,7 +338,8 @@ describe('the grid', () => {
     await panel.page.locator('[data-focus="grid-asTable"]').click();
     await settled();
     expect(await panel.page.locator('.gridTable tbody tr').count()).toBe(210);
-    const first = trace.experts[trace.chosen[9 * trace.k]!]!.name;
+    const { experts, chosen } = partsOf(trace);
+    const first = experts[chosen(0, 9)[0]!]!.name;
     expect(await text('.gridTable tbody tr')).toContain(first);
   });
 });
@@ -328,13 +349,11 @@ describe('the views beside', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    await panel.post({ type: 'select', token: 20, module: 100 });
+    await panel.post({ type: 'select', token: 20, site: 100 });
     expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
     expect(await panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
-    const at = (100 * trace.tokens.ids.length + 20) * trace.k;
-    expect(await text('.sentence')).toContain(
-      `${trace.experts[trace.chosen[at]!]!.name} (${trace.weight[at]!.toFixed(2)})`,
-    );
+    const { experts, chosen, weight } = partsOf(trace);
+    expect(await text('.sentence')).toContain(`${experts[chosen(100, 20)[0]!]!.name} (${weight(100, 20).toFixed(2)})`);
     expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
@@ -372,7 +391,7 @@ describe('the views beside', () => {
     await open();
     const before = fabricate();
     await panel.show(before);
-    await panel.post({ type: 'select', token: 30, module: 100 });
+    await panel.post({ type: 'select', token: 30, site: 100 });
     await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
     await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
@@ -385,11 +404,11 @@ describe('the views beside', () => {
 
     await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
-    await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.modules[100]!.path}`);
+    await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.sites[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     expect((await panel.sent('route')).at(-1)!.interventions).toEqual([
-      { action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.modules[100]!.path } },
+      { action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } },
     ]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
@@ -408,14 +427,13 @@ describe('the views beside', () => {
     await open();
     const before = fabricate({ tokens: 60 });
     const interventions: Intervention[] = [
-      { action: 'knock-out', expert: 'prose', scope: { module: before.modules[0]!.path } },
+      { action: 'knock-out', expert: 'prose', scope: { module: before.sites[0]!.path } },
     ];
     const after = fabricate({ tokens: 60, interventions });
     await panel.show(after, { before });
     await panel.page.locator('[data-focus="segment-Modules"]').click();
-    const T = before.tokens.ids.length;
-    const set = (trace: typeof before, t: number) => [...trace.chosen.subarray(t * 2, t * 2 + 2)].sort().join();
-    const tokens = [...Array(T).keys()];
+    const set = (trace: typeof before, t: number) => [...partsOf(trace).chosen(0, t)].sort().join();
+    const tokens = [...Array(partsOf(before).count).keys()];
     const [flipped, stayed] = [
       tokens.find((t) => set(before, t) !== set(after, t))!,
       tokens.find((t) => set(before, t) === set(after, t))!,
@@ -456,7 +474,7 @@ describe('two runs', () => {
     const [main, other] = [fabricate({ tokens: 60 }), fabricate({ tokens: 60, seed: 5 })];
     await panel.show(main);
     const running = { what: 'route', done: 20, total: 60 } as const;
-    await panel.show({ ...other, done: 20 }, { title: 'other.md', running }, 'other');
+    await panel.show(cut(other, 20), { title: 'other.md', running }, 'other');
     expect(await text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
     expect(await text('.tabBody')).toMatch(/Divergence of scores\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
@@ -533,7 +551,7 @@ describe('running', () => {
   test('a text that goes on is drawn on, and looks as if it had been drawn whole', async () => {
     await open();
     const whole = fabricate({});
-    await panel.show({ ...whole, done: 100 }, { running: { what: 'route', done: 100, total: 266 } });
+    await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
     await panel.page.evaluate(() => document.querySelector('.t')!.setAttribute('data-first', 'drawn'));
     await panel.show(whole);
     expect(await panel.page.locator('.t.pending').count()).toBe(0);
@@ -556,8 +574,8 @@ describe('running', () => {
       await panel.page.keyboard.press('Escape');
       return disabled !== 'true';
     };
-    await panel.show({ ...whole, done: 100 }, { running: { what: 'route', done: 100, total: 266 } });
-    await panel.post({ type: 'select', token: 20, module: 100 });
+    await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
+    await panel.post({ type: 'select', token: 20, site: 100 });
     expect(await text('.tabBody')).toContain('The affinities come when the run is done.');
     await showTab('summary');
     expect(await panel.page.locator('[data-figure=entropy]').count()).toBe(0);
@@ -595,7 +613,7 @@ describe('running', () => {
       { name: 'single', expert: 'c' },
       { name: 'phatgoose', k: 3 },
     ]);
-    expect(await panel.page.locator('[data-focus=strategy] option').count()).toBe(pool.strategies.length);
+    expect(await panel.page.locator('[data-focus=strategy] option').count()).toBe(description.can.strategies.length);
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.locator('[data-focus=generate-n]').fill('12');
     await panel.page.locator('[data-focus=generate-t]').fill('0.7');
@@ -606,11 +624,11 @@ describe('running', () => {
 
   test('a saved trace: nothing runs, and it says why', async () => {
     await open();
-    await panel.post({ type: 'replay' });
+    await panel.post({ type: 'pool', description: fileDescription });
     const trace = fabricate({ tokens: 40 });
     await panel.side('main', {
       title: 'run.gander',
-      strategy: trace.strategy,
+      strategy: { name: 'phatgoose', k: 2 },
       interventions: [],
       stale: false,
       trace,
@@ -695,7 +713,7 @@ describe('what is remembered', () => {
     const trace = fabricate();
     await panel.show(trace);
     await panel.post({ type: 'remember', memory: 'file:///geese.md#1' });
-    await panel.post({ type: 'select', token: 25, module: 50 });
+    await panel.post({ type: 'select', token: 25, site: 50 });
     await showTab('predictions');
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.page.locator('[data-focus=legend-sql]').click();
@@ -718,7 +736,7 @@ describe('what is remembered', () => {
     await open();
     for (const kept of [
       '{"version":99,"tab":"x"}',
-      '{"version":1,"tab":"nowhere","selection":{"token":"x"},"filter":7,"zoom":{"width":"w"},"expanded":"some"}',
+      '{"version":2,"tab":"nowhere","selection":{"token":"x"},"filter":7,"zoom":{"width":"w"},"expanded":"some"}',
       '"text"',
     ]) {
       await panel.page.evaluate((state) => {
@@ -742,15 +760,10 @@ describe('sizes', () => {
 
   test('no affinities, no predictions, no expert applied', async () => {
     await open();
-    const {
-      logProb: _l,
-      topIds: _i,
-      topLogProb: _p,
-      topTokens: _t,
-      ...trace
-    } = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
-    await panel.show(trace);
-    await panel.post({ type: 'select', token: 3, module: 7 });
+    const made = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
+    const { logProb: _l, topIds: _i, topLogProb: _p, topTokens: _t, ...sequence } = made.sequences[0]!;
+    await panel.show({ ...made, sequences: [{ ...sequence, predictions: 0 }] });
+    await panel.post({ type: 'select', token: 3, site: 7 });
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
     await showTab('cell');
     expect(await text('.tabBody')).toContain('This trace holds no affinities.');
@@ -763,12 +776,71 @@ describe('sizes', () => {
     // Two layers: the bytes that cross to the test's page are what is slow here.
     await panel.show(fabricate({ tokens: 10_000, layers: 2, bare: true }));
     expect(await panel.page.locator('.t').count()).toBe(10_000);
-    await panel.post({ type: 'select', token: 9_990, module: 3 });
+    await panel.post({ type: 'select', token: 9_990, site: 3 });
     expect(await panel.page.locator('.t.selected').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await settled();
     for (const tab of ['summary', 'predictions']) await showTab(tab);
     expect(await text('.tabBody')).toContain('Next after the end');
+  });
+});
+
+describe('many experts', () => {
+  test('a pool of 256: 15 have colours, no two the same one, and every view stays readable', async () => {
+    await open();
+    const trace = widen(fabricate(), 256);
+    await panel.show(trace);
+    const chips = panel.page.locator('.chip .badge');
+    expect(await chips.count()).toBe(colourCount - 1);
+    const colours = await chips.evaluateAll((badges) => badges.map((badge) => getComputedStyle(badge).backgroundColor));
+    expect(new Set(colours).size).toBe(colourCount - 1);
+    expect(await text('.legend .rest')).toContain('241 other experts');
+    await panel.page.screenshot({ path: join(pictures, 'dark-256-first.png') });
+    await showTab('summary');
+    await panel.page.screenshot({ path: join(pictures, 'dark-256-summary.png') });
+    // Nothing is a chip, a bar or a cell of its own 256 times over.
+    expect(await panel.page.locator('[data-figure=usage] .bar').count()).toBe(24);
+    expect(await panel.page.locator('[data-figure=coactivation] canvas').count()).toBe(1);
+    expect(await panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
+    // The table has all of them, and makes those in sight.
+    await panel.page.locator('[data-focus=table-usage]').click();
+    await settled();
+    const table = panel.page.locator('[data-figure=usage] table');
+    expect(await table.getAttribute('aria-rowcount')).toBe('257');
+    expect(await table.locator('tbody tr:not(.gap)').count()).toBeLessThan(100);
+    await panel.page.locator('[data-figure=usage] .tableBox').evaluate((box) => {
+      box.scrollTop = box.scrollHeight;
+    });
+    await settled();
+    await settled();
+    expect(await table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
+    // As many columns as experts are a list of pairs.
+    await panel.page.locator('[data-focus=table-coactivation]').click();
+    await settled();
+    expect(await panel.page.locator('[data-figure=coactivation] table').getAttribute('aria-rowcount')).toBe('65281');
+  });
+
+  test('an expert that is filtered for has a colour', async () => {
+    await open();
+    await panel.show(widen(fabricate({ tokens: 60 }), 256));
+    await panel.post({ type: 'filter', expert: 'x250' });
+    expect(await panel.page.locator('[data-focus="legend-x250"]').getAttribute('aria-pressed')).toBe('true');
+    expect(await panel.page.locator('[data-focus="legend-x250"] .badge').getAttribute('class')).toMatch(/x\d/);
+  });
+});
+
+describe('long texts', () => {
+  test('are aligned and compared in a worker', async () => {
+    await open();
+    const recipe = { tokens: 2500, layers: 18, bare: true };
+    await panel.show(fabricate(recipe));
+    await panel.show(fabricate({ ...recipe, seed: 5 }), { title: 'other.md' }, 'other');
+    await panel.page.locator('[data-figure=compareByLayer]').waitFor({ timeout: 40_000 });
+    expect(panel.page.workers()).toHaveLength(1);
+    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+2,500 of 2,500/);
+    await panel.post({ type: 'select', token: 2000 });
+    expect(await panel.page.locator('.text.other .t.selected').getAttribute('data-i')).toBe('2000');
+    expect(await panel.sent('log')).toEqual([]);
   });
 });
 
@@ -836,7 +908,7 @@ describe('what the system asks for', () => {
       .evaluate((token) => getComputedStyle(token).backgroundImage);
     expect(band).toContain('gradient');
     const paper = canvas!.match(/\d+/g)!.map(Number);
-    const expected = trace.chosen[(0 * trace.tokens.ids.length + 12) * trace.k]!;
+    const expected = partsOf(trace).chosen(0, 12)[0]!;
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await goTo(12, 0);
     expect(nearestExpert(await cellColour(), paper, light)).toBe(expected);
@@ -852,7 +924,7 @@ describe('axe finds nothing serious', () => {
     const before = fabricate({ tokens: 80 });
     const after = fabricate({ tokens: 80, interventions: [{ action: 'force', expert: 'go', scope: { layer: 3 } }] });
     await panel.show(after, { before, attribution: fabricateAttribution(after) });
-    await panel.post({ type: 'select', token: 20, module: 30 });
+    await panel.post({ type: 'select', token: 20, site: 30 });
     await panel.page.locator('[data-focus=grid-filter]').click();
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.evaluate(axe);
@@ -896,7 +968,7 @@ describe('pictures to look at', () => {
       };
       await panel.show(trace);
       await shot('first');
-      await panel.post({ type: 'select', token: 60, module: 100 });
+      await panel.post({ type: 'select', token: 60, site: 100 });
       for (const tab of ['cell', 'summary', 'predictions']) {
         await showTab(tab);
         await shot(tab);

@@ -15,9 +15,9 @@ export const pool: PoolInfo = {
   contextLength: 512,
   topK: 2,
   experts: ['a', 'b', 'c'].map(expert),
-  modules: [
-    { path: 'layers.0.q', layer: 0, kind: 'q' },
-    { path: 'layers.1.up', layer: 1, kind: 'up' },
+  sites: [
+    { path: 'layers.0.q', layer: 0, kind: 'q', sequence: 0, expertSet: 0 },
+    { path: 'layers.1.up', layer: 1, kind: 'up', sequence: 0, expertSet: 0 },
   ],
   strategies: ['base', 'single', 'phatgoose', 'merged', 'arrow', 'average-activation'],
   warnings: [],
@@ -27,33 +27,46 @@ export function doc(kind: string, text: string, part: Part = 'heldout', path = `
   return { part, kind, package: 'npm:x@1', path, text, hash: `hash of ${text}` };
 }
 
-/** One token a character, k = 1; `choose` says who takes each token. Affinity 4 for the chosen, 0 for the others. */
-export function traceOf(text: string, choose: (t: number, m: number) => number): Trace {
+/** One token a character, k = 1; `choose` says who takes each token. Score 4 for the chosen, 0 for the others. */
+export function traceOf(text: string, choose: (t: number, site: number) => number): Trace {
   const T = text.length;
   const N = pool.experts.length;
-  const M = pool.modules.length;
-  const chosen = Int16Array.from({ length: M * T }, (_, i) => choose(i % T, Math.floor(i / T)));
+  const S = pool.sites.length;
+  const chosen = Int16Array.from({ length: S * T }, (_, i) => choose(i % T, Math.floor(i / T)));
   return {
-    text,
-    done: T,
-    strategy: { name: 'phatgoose', k: 1 },
+    source: { kind: 'pool', id: pool.id, name: pool.name, hash: pool.hash, versions: { onnxruntime: '1.0.0' } },
+    router: { name: 'phatgoose', k: 1, scoring: 'softmax' },
     interventions: [],
-    tokens: {
-      ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
-      start: Int32Array.from({ length: T }, (_, t) => t),
-      end: Int32Array.from({ length: T }, (_, t) => t + 1),
-      text: text.split(''),
-    },
-    modules: pool.modules,
-    experts: pool.experts,
-    k: 1,
-    predictions: 0,
-    affinity: Float32Array.from({ length: M * T * N }, (_, i) => (chosen[Math.floor(i / N)] === i % N ? 4 : 0)),
-    chosen,
-    weight: new Float32Array(M * T).fill(1),
-    pool: { id: pool.id, name: pool.name, hash: pool.hash },
-    tokenizer: { hash: 't' },
-    versions: { onnxruntime: '1.0.0' },
+    sequences: [
+      {
+        role: 'text',
+        text,
+        tokens: {
+          count: T,
+          ids: Int32Array.from(text, (c) => c.charCodeAt(0)),
+          start: Int32Array.from({ length: T }, (_, t) => t),
+          end: Int32Array.from({ length: T }, (_, t) => t + 1),
+          text: text.split(''),
+        },
+        done: T,
+        predictions: 0,
+      },
+    ],
+    expertSets: [{ scope: 'pool', experts: pool.experts }],
+    sites: pool.sites,
+    blocks: [
+      {
+        from: 0,
+        to: S,
+        sequence: 0,
+        experts: N,
+        k: 1,
+        alwaysOn: 0,
+        chosen,
+        weight: new Float32Array(S * T).fill(1),
+        score: Float32Array.from({ length: S * T * N }, (_, i) => (chosen[Math.floor(i / N)] === i % N ? 4 : 0)),
+      },
+    ],
     created: '2026-01-01T00:00:00Z',
   };
 }

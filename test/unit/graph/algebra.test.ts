@@ -50,6 +50,20 @@ it.each([1, 3, 8])('keeps the product and moves its length into r numbers, rank 
   expect(length(z)).toBeCloseTo(length(wanted), 4);
 });
 
+it.each([
+  [20, 12],
+  [12, 20],
+])('keeps a rank above the narrower side no longer than that side: %i to %i', (dIn, dOut) => {
+  const [r, scale] = [50, 0.5];
+  const [a, b, u] = [numbers(r * dIn, 5), numbers(dOut * r, 9), numbers(dIn, 11)];
+  const wanted = times(b, dOut, r, times(a, r, dIn, u)).map((x) => scale * x);
+  const out = orthonormalise(a, b, scale, r, dIn, dOut);
+  expect(out).toMatchObject({ rank: 12, a: { length: 12 * dIn }, b: { length: 12 * dOut } });
+  const z = times(out.a, 12, dIn, u);
+  times(out.b, dOut, 12, z).forEach((x, i) => expect(x).toBeCloseTo(wanted[i]!, 4));
+  expect(length(z)).toBeCloseTo(length(wanted), 4);
+});
+
 it('manages columns that depend on each other, and an adapter that changes nothing', () => {
   const b = numbers(10 * 3);
   for (let i = 0; i < 10; i++) b[i * 3 + 2] = 2 * b[i * 3]! - b[i * 3 + 1]!;

@@ -26,7 +26,7 @@ it.each([
   expect([...missing]).toEqual([]);
   for (const path of paths) {
     const site = sites.get(path)!;
-    expect(site.node.opType).toBe(opType);
+    expect(site.products.map((product) => product.node.opType)).toEqual([opType]);
     expect([site.dIn, site.dOut]).toEqual(sizes[path.replace(/^model\.layers\.\d\./, '')]);
   }
   // What shares an input forms one group: 4 a layer.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { colourCount, contrast, expertStyle, luminance } from '../../../src/shared/palette.js';
+import { colourCount, contrast, expertStyle, luminance, quiet, slotsOf } from '../../../src/shared/palette.js';
 
 const all = Array.from({ length: colourCount }, (_, i) => expertStyle(i));
 
@@ -90,5 +90,30 @@ describe('expert colours', () => {
   it('measures luminance as WCAG does', () => {
     expect(luminance('#ffffff')).toBeCloseTo(1);
     expect(contrast('#000000', '#ffffff')).toBeCloseTo(21);
+  });
+});
+
+describe('more experts than colours', () => {
+  it('16 have one each, as their index says', () => {
+    expect([...slotsOf(16, [])]).toEqual([...Array(16).keys()]);
+  });
+
+  it('of more the 15 most used, no colour twice, and no other', () => {
+    const used = Float64Array.from({ length: 256 }, (_, e) => (e * 37) % 256);
+    const slots = slotsOf(256, used);
+    const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);
+    expect(coloured.map((e) => used[e]!).sort((a, b) => b - a)).toEqual(Array.from({ length: 15 }, (_, i) => 255 - i));
+    expect(new Set(coloured.map((e) => slots[e])).size).toBe(15);
+    // The most used is the easiest to tell.
+    expect(slots[used.indexOf(255)]).toBe(0);
+  });
+
+  it('who is not used has none, who is pinned has one all the same', () => {
+    const used = new Float64Array(40);
+    used[7] = 3;
+    expect([...slotsOf(40, used)].filter((slot) => slot !== quiet)).toHaveLength(1);
+    const slots = slotsOf(40, used, [30]);
+    expect([slots[7], slots[30]]).toEqual([0, 1]);
+    expect(slotsOf(40, used, [...Array(40).keys()]).filter((slot) => slot !== quiet)).toHaveLength(15);
   });
 });

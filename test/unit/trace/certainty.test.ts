@@ -148,12 +148,12 @@ describe('what the router saw under interventions', () => {
       { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
     ];
     const trace = fabricate({ interventions });
-    const raw = rawScores(trace, 0, 2)!;
+    const raw = rawScores(trace, 0, 2);
     const scores = selectionScores(trace, 0, 2)!;
     expect(scores[0]).toBe(-Infinity);
     expect(scores[1]).toBeCloseTo(raw[1]! + 0.5);
     expect(scores[2]).toBe(raw[2]);
-    expect(selectionScores(trace, 0, 1)![1]).toBe(rawScores(trace, 0, 1)![1]);
+    expect(selectionScores(trace, 0, 1)![1]).toBe(rawScores(trace, 0, 1)[1]);
     expect(distribution(trace, 0, 2)![0]).toBe(0);
   });
 

@@ -196,6 +196,13 @@ export function sharedOf(trace: Trace, filter: SiteFilter = {}): SharedSites {
 export const blockOf = (trace: Trace) => trace.blocks[0]!;
 export const textOf = (trace: Trace) => trace.sequences[0]!;
 
+/** A text whose tokens are told apart by their spelling alone. */
+export function spelled(tokens: readonly string[], seed = 7): Trace {
+  const trace = fabricate({ tokens, seed });
+  const { ids: _, ...rest } = textOf(trace).tokens;
+  return withText(trace, { tokens: rest });
+}
+
 /** The trace with something else of its first sequence, or of its first block. */
 export function withText(trace: Trace, change: Partial<Sequence>): Trace {
   return { ...trace, sequences: [{ ...textOf(trace), ...change }, ...trace.sequences.slice(1)] };

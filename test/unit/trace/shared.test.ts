@@ -19,7 +19,7 @@ describe('what adds up by expert', () => {
     const refused = [
       // @ts-expect-error a filter's sites
       () => usage(ids, some),
-      // @ts-expect-error a filter
+      // @ts-expect-error a filter itself
       () => usage(ids, { layer: 2 }),
       // @ts-expect-error what only looks like shared sites
       () => usage(ids, forged),

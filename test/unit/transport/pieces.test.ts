@@ -1,70 +1,128 @@
-import { expect, it } from 'vitest';
-import { TraceBuilder, affinityPieces, choicePieces, headOf } from '../../../src/trace/pieces.js';
+import { describe, expect, it } from 'vitest';
 import { finished } from '../../../src/trace/finished.js';
 import type { Trace } from '../../../src/trace/trace.js';
-import { fabricate } from './fabricate.js';
+import { headOf, TraceBuilder, type TracePiece, TraceSender } from '../../../src/transport/pieces.js';
+import { blockOf, fabricate, fabricateIds, textOf, withText } from '../trace/fabricate.js';
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => ` ${i}`);
 
-/** As another process has it: nothing shared. */
-const sent = <T>(value: T): T => structuredClone(value);
-
-function pass(builder: TraceBuilder, trace: Trace, from = 0): Trace {
-  for (const piece of choicePieces(trace, from)) builder.add(sent(piece));
-  for (const piece of affinityPieces(trace, from)) builder.add(sent(piece));
-  return builder.build(sent(headOf(trace)));
+/** A run's way: pieces as another process gets them, with nothing shared. */
+function way() {
+  const [sender, builder] = [new TraceSender(), new TraceBuilder()];
+  const send = (pieces: Iterable<TracePiece>) => {
+    const sent = [...pieces].map((piece) => structuredClone(piece));
+    for (const piece of sent) builder.add(piece);
+    return sent;
+  };
+  return {
+    send: (trace: Trace) => [...send(sender.first(trace)), ...send(sender.late(trace))],
+    first: (trace: Trace) => send(sender.first(trace)),
+    build: (trace: Trace) => builder.build(structuredClone(headOf(trace))),
+    lacksLate: (trace: Trace) => sender.lacksLate(trace),
+  };
 }
+
+const said = (pieces: readonly TracePiece[]) =>
+  pieces.map((piece) => (piece.part === 'cells' ? `${piece.sent} ${piece.from}+${piece.count}` : piece.part));
 
 it.each([1, 63, 64, 65, 200])('a trace of %i tokens arrives as it was', (tokens) => {
   const trace = fabricate({ tokens: words(tokens) });
-  expect([...choicePieces(trace)]).toHaveLength(Math.ceil(tokens / 64));
-  expect([...affinityPieces(trace)]).toHaveLength(Math.ceil(tokens / 64));
-  expect(pass(new TraceBuilder(), trace)).toStrictEqual(trace);
+  const { send, build } = way();
+  const pieces = said(send(trace));
+  expect(pieces.slice(0, 2)).toEqual(['frame', 'tokens']);
+  expect(pieces.filter((piece) => piece.startsWith('first'))).toHaveLength(Math.ceil(tokens / 64));
+  expect(pieces.filter((piece) => piece.startsWith('late'))).toHaveLength(Math.ceil(tokens / 64));
+  expect(build(trace)).toStrictEqual(trace);
 });
 
 it('a trace that grows sends what is new, and its tail stays empty until then', () => {
   const whole = fabricate({ tokens: words(150) });
-  const builder = new TraceBuilder();
-  const first = pass(builder, { ...whole, done: 70 });
-  expect(finished(first)).toStrictEqual(finished({ ...whole, done: 70 }));
-  const tail = first.chosen.subarray(70 * whole.k, 150 * whole.k);
+  const { k, experts } = blockOf(whole);
+  const { send, build } = way();
+  const partial = withText(whole, { done: 70 });
+  send(partial);
+  const first = build(partial);
+  expect(finished(first)).toStrictEqual(finished(partial));
+  const tail = blockOf(first).chosen.subarray(70 * k, 150 * k);
   expect(tail.every((e) => e === -1)).toBe(true);
-  expect(first.affinity!.subarray(70 * whole.experts.length, 150 * whole.experts.length).every(Number.isNaN)).toBe(
-    true,
-  );
-  for (const pieces of [choicePieces, affinityPieces]) {
-    expect([...pieces(whole, 70)].map(({ from, count }) => [from, count])).toEqual([
-      [70, 64],
-      [134, 16],
-    ]);
-  }
-  const last = pass(builder, whole, 70);
+  expect(
+    blockOf(first)
+      .score!.subarray(70 * experts, 150 * experts)
+      .every(Number.isNaN),
+  ).toBe(true);
+  // No frame, no text, no token goes twice.
+  expect(said(send(whole))).toEqual(['first 70+64', 'first 134+16', 'late 70+64', 'late 134+16']);
+  const last = build(whole);
   expect(last).toStrictEqual(whole);
-  expect(last.chosen).toBe(first.chosen);
+  expect(blockOf(last).chosen).toBe(blockOf(first).chosen);
+  expect(textOf(last).tokens).toBe(textOf(first).tokens);
 });
 
-it('text that is being written gets wider arrays, and nothing of it is lost', () => {
+describe('text that is being written', () => {
   const whole = fabricate({ tokens: words(90) });
-  const builder = new TraceBuilder();
-  pass(builder, finished({ ...whole, done: 80 }));
-  expect(pass(builder, whole, 80)).toStrictEqual(whole);
+  const short = finished(withText(whole, { done: 80, text: words(80).join('') }));
+
+  it('gets wider arrays, and nothing of it is lost', () => {
+    const { send, build } = way();
+    send(short);
+    expect(build(short)).toStrictEqual(short);
+    const [tokens, ...cells] = send(whole);
+    expect(tokens).toMatchObject({ part: 'tokens', kept: 80, text: { kept: short.sequences[0]!.text!.length } });
+    expect((tokens as Extract<TracePiece, { part: 'tokens' }>).tokens.text).toEqual(words(90).slice(80));
+    expect(said(cells)).toEqual(['first 80+10', 'late 80+10']);
+    expect(build(whole)).toStrictEqual(whole);
+    expect(build(withText(whole, { done: 85 })).sequences[0]!.done).toBe(85);
+  });
+
+  it('may change at its end: a token that was half a character', () => {
+    const { send, build } = way();
+    send(short);
+    const end = textOf(whole).tokens.end!.slice();
+    end[79]!++;
+    const changed = withText(whole, { text: `${words(79).join('')}x`, tokens: { ...textOf(whole).tokens, end } });
+    expect(send(changed)[0]).toMatchObject({ kept: 79, text: { kept: words(79).join('').length, more: 'x' } });
+    expect(build(changed)).toStrictEqual(changed);
+  });
+
+  it('that was stopped is cut to what is done', () => {
+    const { send, build } = way();
+    const partial = withText(whole, { done: 70 });
+    send(partial);
+    const cut = finished(partial);
+    send(cut);
+    expect(build(cut)).toStrictEqual(cut);
+  });
 });
 
 it('what a trace has not stays away', () => {
-  const {
-    affinity: _a,
-    contribution: _c,
-    logProb: _l,
-    topIds: _i,
-    topLogProb: _p,
-    topTokens: _t,
-    ...bare
-  } = fabricate();
-  expect([...affinityPieces(bare)]).toEqual([]);
-  expect(pass(new TraceBuilder(), bare)).toStrictEqual(bare);
+  const bare = fabricate({ bare: true });
+  const { send, build, lacksLate } = way();
+  expect(lacksLate(bare)).toBe(false);
+  expect(said(send(bare))).toEqual(['frame', 'tokens', 'first 0+16']);
+  expect(build(bare)).toStrictEqual(bare);
+});
+
+it('several sequences and blocks arrive, each with its own tokens', () => {
+  const trace = fabricateIds();
+  const { send, build } = way();
+  expect(said(send(trace))).toEqual(['frame', 'tokens', 'tokens', 'first 0+6', 'first 0+4']);
+  expect(build(trace)).toStrictEqual(trace);
+});
+
+it('large columns follow when they are asked for', () => {
+  const trace = fabricate();
+  const { first, send, build, lacksLate } = way();
+  first(trace);
+  expect(blockOf(build(trace)).score).toBeUndefined();
+  expect(lacksLate(trace)).toBe(true);
+  expect(said(send(trace))).toEqual(['late 0+16']);
+  expect(lacksLate(trace)).toBe(false);
+  expect(build(trace)).toStrictEqual(trace);
 });
 
 it('a trace of no tokens arrives, too', () => {
-  const none = finished({ ...fabricate(), done: 0 });
-  expect(pass(new TraceBuilder(), none)).toStrictEqual(none);
+  const none = finished(withText(fabricate(), { done: 0 }));
+  const { send, build } = way();
+  send(none);
+  expect(build(none)).toStrictEqual(none);
 });

@@ -1,7 +1,10 @@
 import { expect, it, vi } from 'vitest';
 import type { HostMessage, SideState } from '../../../src/shared/panelProtocol.js';
-import { SideReceiver, SideSender } from '../../../src/trace/sides.js';
-import { fabricate } from './fabricate.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { SideReceiver, SideSender } from '../../../src/transport/sides.js';
+import { blockOf, fabricate, withText, without } from '../trace/fabricate.js';
+
+const upTo = (trace: Trace, done: number) => withText(trace, { done });
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => ` ${i}`);
 
@@ -14,15 +17,19 @@ const running = { what: 'route', done: 0, total: 0 } as const;
 function page() {
   const [sender, receiver] = [new SideSender(), new SideReceiver()];
   let types: string[] = [];
+  let texts = 0;
   let states: (SideState | undefined)[] = [];
   return {
     /** What the page shows at last; `until`: the host stops after so many messages. */
     show: (side: 'main' | 'other', shown: SideState | undefined, until = Infinity): SideState | undefined => {
       [types, states] = [[], []];
+      texts = 0;
       for (const message of sender.messages(side, shown)) {
         const arrived = structuredClone<HostMessage>(message);
         if (arrived.type === 'piece') {
-          types.push(arrived.piece.columns.affinity ? 'affinities' : 'choices');
+          // Frame and tokens go before the first cells, once a run.
+          if (arrived.piece.part === 'cells') types.push(arrived.piece.sent === 'late' ? 'scores' : 'choices');
+          else texts++;
           receiver.piece(arrived);
         } else {
           types.push(arrived.type);
@@ -33,6 +40,8 @@ function page() {
       return states.at(-1);
     },
     types: () => types,
+    /** Pieces of frame, text and tokens. */
+    texts: () => texts,
     states: () => states,
   };
 }
@@ -51,15 +60,17 @@ it('the page has what the host has, with traces and without', () => {
 it('sends arrays once, and of a trace that grows the new tokens', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
-    const { show, types } = page();
+    const { show, types, texts } = page();
     const trace = fabricate({ tokens: words(200) });
-    show('main', state({ running, trace: { ...trace, done: 64 } }));
+    show('main', state({ running, trace: upTo(trace, 64) }));
+    expect(texts()).toBe(2);
     expect(types()).toEqual(['choices', 'side']);
     vi.advanceTimersByTime(1000);
-    show('main', state({ running, trace: { ...trace, done: 128 } }));
+    show('main', state({ running, trace: upTo(trace, 128) }));
     expect(types()).toEqual(['choices', 'side']);
     expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
-    expect(types()).toEqual(['status', 'choices', 'choices', 'side', ...Array<string>(4).fill('affinities'), 'side']);
+    expect(types()).toEqual(['status', 'choices', 'choices', 'side', ...Array<string>(4).fill('scores'), 'side']);
+    expect(texts()).toBe(0);
     show('main', state({ trace, stale: true }));
     expect(types()).toEqual(['status']);
     // The other side shows the same run: it is there already.
@@ -76,7 +87,7 @@ it('leaves a partial result on show for a while, the longer the more tokens it h
     const { show, types } = page();
     const trace = fabricate({ tokens: words(200) });
     const shown = (done: number) => {
-      show('main', state({ running, trace: { ...trace, done } }));
+      show('main', state({ running, trace: upTo(trace, done) }));
       return types();
     };
     expect(shown(1)).toEqual(['choices', 'side']);
@@ -101,34 +112,35 @@ it('leaves a partial result on show for a while, the longer the more tokens it h
 it('shows another run at once', () => {
   const { show, types } = page();
   const [first, second] = [fabricate({ tokens: words(30) }), fabricate({ tokens: words(30) })];
-  show('main', state({ running, trace: { ...first, done: 9 } }));
-  show('main', state({ running, trace: { ...second, done: 9, created: '2026-01-02T00:00:00.000Z' } }));
+  show('main', state({ running, trace: upTo(first, 9) }));
+  show('main', state({ running, trace: upTo(second, 9) }));
   expect(types()).toEqual(['choices', 'side']);
 });
 
-it('shows what was chosen before the affinities are there, and says that they follow', () => {
+it('shows what was chosen before the scores are there, and says that they follow', () => {
   const { show, states } = page();
   const trace = fabricate({ tokens: words(100) });
-  const { affinity: _, ...bare } = trace;
+  const bare = without(trace, 'score');
   show('main', state({ trace }));
-  expect(states()).toStrictEqual([state({ trace: bare, affinitiesFollow: true }), state({ trace })]);
+  expect(states()).toStrictEqual([state({ trace: bare, scoresFollow: true }), state({ trace })]);
   // A run that was stopped: there is nothing new to show but these.
   const { show: showAgain, types, states: all } = page();
-  showAgain('main', state({ running, trace: { ...trace, done: 70 } }));
-  expect(all().map((s) => s?.affinitiesFollow)).toEqual([true]);
-  const stopped = showAgain('main', state({ trace: { ...trace, done: 70 } }));
-  expect(types()).toEqual(['status', 'affinities', 'affinities', 'side']);
-  expect(stopped!.trace!.affinity!.slice(0, 70)).toEqual(trace.affinity!.slice(0, 70));
+  showAgain('main', state({ running, trace: upTo(trace, 70) }));
+  expect(all().map((s) => s?.scoresFollow)).toEqual([true]);
+  const stopped = showAgain('main', state({ trace: upTo(trace, 70) }));
+  expect(types()).toEqual(['status', 'scores', 'scores', 'side']);
+  const scores = (of: Trace) => blockOf(of).score!.slice(0, 70 * 5);
+  expect(scores(stopped!.trace!)).toEqual(scores(trace));
 });
 
-it('goes on with affinities that were interrupted', () => {
+it('goes on with scores that were interrupted', () => {
   const { show, types } = page();
   const shown = state({ trace: fabricate({ tokens: words(200) }) });
   // Four of choices, the side, one of affinities.
   show('main', shown, 6);
-  expect(types().at(-1)).toBe('affinities');
+  expect(types().at(-1)).toBe('scores');
   expect(show('main', shown)).toStrictEqual(shown);
-  expect(types()).toEqual(['affinities', 'affinities', 'affinities', 'side']);
+  expect(types()).toEqual(['scores', 'scores', 'scores', 'side']);
 });
 
 it('sends again what no side shows any more', () => {
@@ -141,7 +153,7 @@ it('sends again what no side shows any more', () => {
   expect(types()).toEqual(['side']);
   show('other', undefined);
   show('main', state({ trace: second }));
-  expect(types()).toEqual(['choices', 'side', 'affinities', 'side']);
+  expect(types()).toEqual(['choices', 'side', 'scores', 'side']);
   expect(show('main', state({ trace: first }))).toStrictEqual(state({ trace: first }));
-  expect(types()).toEqual(['choices', 'side', 'affinities', 'side']);
+  expect(types()).toEqual(['choices', 'side', 'scores', 'side']);
 });

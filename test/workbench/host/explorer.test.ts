@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -101,6 +101,24 @@ describe('the expert tree', () => {
       );
       assert.ok(!existsSync(path.join(pool, 'experts/newcomer')));
       assert.ok(!(await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
+    } finally {
+      await useTinyPool();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('says what of a pool takes no part', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
+    cpSync(tinyPool(), folder, { recursive: true });
+    const config = path.join(folder, 'experts/Zeta/adapter_config.json');
+    writeFileSync(config, JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), use_dora: true }));
+    await set('pool', folder);
+    try {
+      const [pool] = await children();
+      assert.match(String(item(pool!).description), /3 experts, 1 warning/);
+      const warnings = (await children(pool)).filter(({ kind }) => kind === 'warning');
+      assert.equal(warnings.length, 1);
+      assert.match(item(warnings[0]!).label as string, /Zeta/);
     } finally {
       await useTinyPool();
       rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,91 @@
+/** What composing a pool would take, told before anything is written. */
+import { poolRank } from '../graph/algebra.js';
+import type { Site } from '../graph/find.js';
+import type { PoolExpert } from '../pool/pool.js';
+import { bytesInWords } from '../shared/bytes.js';
+import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
+
+/** The experts that can be composed, and why the others, by id, cannot. */
+export interface Affordable {
+  readonly experts: readonly PoolExpert[];
+  readonly tooLarge: ReadonlyMap<string, GanderError>;
+}
+
+/** Router vectors of a module and expert: gates, mean inputs, singular vectors. */
+const routers = 3;
+
+/**
+ * Leaves out the experts whose share is out of all proportion: one that takes minutes of arithmetic by itself, or one of
+ * a large rank among many of a small one, to whose rank all are padded.
+ *
+ * @param groups modules that share an input
+ * @throws GanderError `pool-invalid` where the pool would be too large even so
+ */
+export function affordable(groups: readonly (readonly Site[])[], given: readonly PoolExpert[]): Affordable {
+  const tooLarge = new Map<string, GanderError>();
+  const leaveOut = (expert: PoolExpert, why: string) => {
+    tooLarge.set(expert.id, new GanderError('expert-invalid', why, 'Save it with a smaller rank.'));
+    return false;
+  };
+  const sites = groups.flat();
+  let experts = given.filter(
+    (expert) =>
+      workOf(sites, expert) <= poolLimits.work ||
+      leaveOut(expert, `its rank, ${expert.adapter.rank}, would take hours to compose`),
+  );
+  for (;;) {
+    const own = sum(experts, (expert) => ownBytes(sites, expert));
+    const padded = groups.map((group) => paddedBytes(group, experts));
+    const total = sum(padded, (bytes) => bytes);
+    if (experts.length === 0 || total <= Math.max(poolLimits.padded, poolLimits.paddedTimes * own)) {
+      const most = Math.max(0, ...padded);
+      if (total > poolLimits.composed || most > poolLimits.group) throw poolTooLarge(total, most);
+      return { experts, tooLarge };
+    }
+    const largest = Math.max(...experts.map((expert) => rankOf(sites, expert)));
+    const why = `its rank, ${largest}, would pad all others to it, ${bytesInWords(total)} in place of ${bytesInWords(own)}`;
+    experts = experts.filter((expert) => rankOf(sites, expert) < largest || leaveOut(expert, why));
+  }
+}
+
+function poolTooLarge(total: number, group: number): GanderError {
+  const [is, may] = total > poolLimits.composed ? [total, poolLimits.composed] : [group, poolLimits.group];
+  return new GanderError(
+    'pool-invalid',
+    `The experts would take ${bytesInWords(is)}${is === group ? ' at modules that share one input' : ''}; at most ${bytesInWords(may)} are composed.`,
+    'Split the pool, or remove the experts of the largest rank.',
+  );
+}
+
+function rankAt(site: Site, { adapter }: PoolExpert): number {
+  const adapted = adapter.modules.get(site.path);
+  return adapted ? poolRank(adapted.rank, site.dIn, site.dOut) : 0;
+}
+
+function rankOf(sites: readonly Site[], expert: PoolExpert): number {
+  return sites.reduce((most, site) => Math.max(most, rankAt(site, expert)), 0);
+}
+
+/** Multiplications, those of Jacobi's method (rank³, some ten sweeps) included. */
+function workOf(sites: readonly Site[], expert: PoolExpert): number {
+  return sum(sites, (site) => {
+    const given = expert.adapter.modules.get(site.path)?.rank ?? 0;
+    const rank = rankAt(site, expert);
+    const product = given > rank ? given * site.dIn * site.dOut : 0;
+    return product + rank ** 2 * (site.dIn + site.dOut) + 10 * rank ** 3;
+  });
+}
+
+function ownBytes(sites: readonly Site[], expert: PoolExpert): number {
+  return 4 * sum(sites, (site) => rankAt(site, expert) * (site.dIn + site.dOut) + routers * site.dIn);
+}
+
+function paddedBytes(group: readonly Site[], experts: readonly PoolExpert[]): number {
+  const rank = experts.reduce((most, expert) => Math.max(most, rankOf(group, expert)), 1);
+  return 4 * experts.length * sum(group, (site) => rank * (site.dIn + site.dOut) + routers * site.dIn);
+}
+
+function sum<T>(of: readonly T[], value: (one: T) => number): number {
+  return of.reduce((total, one) => total + value(one), 0);
+}

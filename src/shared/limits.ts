@@ -1,0 +1,56 @@
+/**
+ * How much of each thing is taken: each is looked at before the work that it bounds, and what is over it is refused in
+ * words. docs/pool-format.md and docs/trace-format.md give the reasons.
+ */
+const [KiB, MiB, GiB] = [2 ** 10, 2 ** 20, 2 ** 30];
+
+export const poolLimits = {
+  /** Experts of a pool. */
+  experts: 4096,
+  /** Bytes of a JSON file, a tokenizer apart. */
+  json: 4 * MiB,
+  tokenizer: 256 * MiB,
+  /** Bytes of a safetensors file's header. */
+  header: 16 * MiB,
+  /** Bytes of a model card that are read; its front matter stands at the beginning. */
+  card: 64 * KiB,
+  /** Characters of one of its fields: a YAML parser takes time with the square of them where nothing is right. */
+  cardField: 4 * KiB,
+  /** Bytes of all that a pool has its content hashed of. */
+  bytes: 64 * GiB,
+  /** Bytes of one expert's files. */
+  expertBytes: 4 * GiB,
+  /** Bytes of one expert's examples: they are held in memory. */
+  exampleBytes: 256 * MiB,
+  rank: 4096,
+  /** Modules that one adapter changes. */
+  modules: 10_000,
+  /** Characters of a module's path. */
+  modulePath: 512,
+  /** Keys of `rank_pattern` or `alpha_pattern`, and those of them that are expressions. */
+  patterns: 10_000,
+  expressions: 100,
+  /** Characters of an expression. */
+  expression: 200,
+  /** What a composed pool's experts take, bytes; and of that what is held at a time, one group of modules. */
+  composed: 32 * GiB,
+  group: 2 * GiB,
+  /** Experts are padded to the largest rank. So much padding is taken in any case; above it, so many times their own size. */
+  padded: GiB,
+  paddedTimes: 4,
+  /** Of one expert, multiplications to make its factors orthonormal. */
+  work: 5e10,
+} as const;
+
+export const traceLimits = {
+  bytes: 512 * MiB,
+  header: 16 * MiB,
+  tokens: 65_536,
+  modules: 4096,
+  experts: poolLimits.experts,
+  /** Characters of one name: a module's, an expert's, a kind's. */
+  name: 500,
+} as const;
+
+/** Half of the edits of two texts up to which their alignment is a shortest one. */
+export const alignedEdits = 4096;

@@ -1,0 +1,55 @@
+import { isTraceHead, isTracePiece } from './checks.js';
+import { errorCodes } from '../shared/errors.js';
+import { isCount, isNumber, isObject } from '../shared/plain.js';
+import type { ChildMessage, LastWords } from '../shared/protocol.js';
+
+/**
+ * A message from the engine's child, or undefined where it is none. By hand: the client is loaded when the editor starts,
+ * and the validator takes longer to load than all the rest.
+ */
+export function readChildMessage(value: unknown): ChildMessage | undefined {
+  return isObject(value) && isChildMessage(value) ? value : undefined;
+}
+
+/** @param text of what a child wrote before its end */
+export function readLastWords(text: string): LastWords | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && value['type'] === 'memory' && isCount(value['held']) && isNumber(value['allowed'])
+      ? (value as unknown as LastWords)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isChildMessage(value: Fields): value is Fields & ChildMessage {
+  if (value['type'] === 'ready') return true;
+  if (!isCount(value['id'])) return false;
+  switch (value['type']) {
+    case 'progress':
+      return isCount(value['done']) && isCount(value['total']);
+    case 'piece':
+      return isTracePiece(value['piece']);
+    case 'partial':
+    case 'trace':
+      return isTraceHead(value['head']);
+    case 'result':
+      return isObject(value['result']);
+    case 'error':
+      return isErrorData(value['error']);
+    default:
+      return false;
+  }
+}
+
+function isErrorData(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    (errorCodes as readonly unknown[]).includes(value['code']) &&
+    typeof value['message'] === 'string' &&
+    typeof value['remedy'] === 'string'
+  );
+}

@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest';
+import { affordable } from '../../../src/engine/budget.js';
+import type { Site } from '../../../src/graph/find.js';
+import type { PoolExpert } from '../../../src/pool/pool.js';
+
+const site = (path: string, dIn: number, dOut: number) => ({ path, dIn, dOut, input: 'x' }) as Site;
+const q = site('q_proj', 4096, 4096);
+
+/** Only what a header says: nothing of its tensors may be asked for. */
+const expert = (id: string, rank: number, { path, dIn, dOut }: Site = q) =>
+  ({ id, adapter: { rank, modules: new Map([[path, { rank, dIn, dOut }]]) } }) as unknown as PoolExpert;
+const many = (count: number, rank: number) => Array.from({ length: count }, (_, i) => expert(`e${i}`, rank));
+
+it('leaves out the one expert whose rank all others would be padded to, and names it', () => {
+  const large = expert('large', 512);
+  const { experts, tooLarge } = affordable([[q]], [...many(300, 1), large]);
+  expect(experts).toHaveLength(300);
+  expect([...tooLarge.keys()]).toEqual(['large']);
+  expect(tooLarge.get('large')!.message).toMatch(
+    /^its rank, 512, would pad all others to it, 5\.\d GB in place of \d+ MB$/,
+  );
+});
+
+it('leaves out an expert that takes hours by itself', () => {
+  const { experts, tooLarge } = affordable([[q]], [...many(3, 8), expert('slow', 4096)]);
+  expect(experts.map(({ id }) => id)).toEqual(['e0', 'e1', 'e2']);
+  expect(tooLarge.get('slow')!.message).toMatch(/^its rank, 4096, would take hours/);
+});
+
+it('takes ranks that differ, where the padding is small or no more than a few times their own size', () => {
+  expect(affordable([[q]], [...many(10, 8), expert('large', 128)]).tooLarge.size).toBe(0);
+  expect(affordable([[q]], [...many(200, 64), ...many(100, 128)]).tooLarge.size).toBe(0);
+});
+
+it('counts a rank above the narrower side as that side', () => {
+  const narrow = site('k_proj', 32, 64);
+  const wide = expert('wide', 4096, narrow);
+  expect(
+    affordable([[narrow]], [...Array.from({ length: 300 }, (_, i) => expert(`e${i}`, 1, narrow)), wide]).tooLarge.size,
+  ).toBe(0);
+});
+
+it('refuses a pool that would fill the machine even so', () => {
+  const large = (count: number) => Array.from({ length: count }, (_, i) => site(`m${i}`, 16_384, 16_384));
+  const wide = (sites: readonly Site[]) =>
+    Array.from({ length: 500 }, (_, i) => ({
+      id: `e${i}`,
+      adapter: { rank: 16, modules: new Map(sites.map(({ path, dIn, dOut }) => [path, { rank: 16, dIn, dOut }])) },
+    })) as unknown as PoolExpert[];
+  const one = large(2);
+  expect(() => affordable([one], wide(one))).toThrow(/2\.3 GB at modules that share one input; at most 2\.1 GB/);
+  const all = large(40);
+  expect(() =>
+    affordable(
+      all.map((each) => [each]),
+      wide(all),
+    ),
+  ).toThrow(/46 GB; at most 34 GB/);
+});

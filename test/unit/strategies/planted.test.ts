@@ -1,0 +1,69 @@
+/** A strategy that stands in one file appears wherever strategies are named. */
+import { expect, it, vi } from 'vitest';
+import { settings } from '../../../scripts/strategies.mjs';
+import { choose, labelOf } from '../../../evaluate/strategies.js';
+import { StrategySteering } from '../../../src/engine/steering.js';
+import { all } from '../../../src/strategies/all.js';
+import { readStrategy, strategiesFor, strategyForms } from '../../../src/strategies/index.js';
+import { strategySchema } from '../../../src/strategies/schema.js';
+import type { StrategyDescriptor } from '../../../src/strategies/strategy.js';
+
+vi.mock('../../../src/strategies/all.js', async (original) => {
+  const planted: StrategyDescriptor = {
+    name: 'first',
+    title: 'The first',
+    hint: 'The first expert has all.',
+    takes: 'k',
+    measured: [1],
+    needs: [],
+    weights: { by: 'strategy', weight: (e) => (e === 0 ? 1 : 0) },
+  };
+  const { all: own } = await original<{ readonly all: readonly StrategyDescriptor[] }>();
+  return { all: [...own, planted] };
+});
+
+it('is planted', () => {
+  expect(all.at(-1)!.name).toBe('first');
+});
+
+it('appears in the command line’s help and is read there', () => {
+  expect(strategyForms()).toMatch(/, first\[:k\]$/);
+  expect(readStrategy('first:2')).toEqual({ name: 'first', k: 2 });
+});
+
+it('appears in the panel’s list', () => {
+  const offer = { name: 'first', title: 'The first', hint: 'The first expert has all.', takes: ['k'] };
+  expect(strategiesFor([])).toContainEqual(offer);
+});
+
+it('appears in the settings', () => {
+  const { 'package.json': manifest, 'package.nls.json': texts } = settings(all);
+  expect(manifest).toContain('"%setting.strategy.first%"');
+  expect(texts).toContain('"setting.strategy.first": "The first expert has all."');
+});
+
+it('is allowed in messages and memories', () => {
+  expect(strategySchema.safeParse({ name: 'first', k: 2 }).success).toBe(true);
+  expect(strategySchema.safeParse({ name: 'first' }).success).toBe(false);
+});
+
+it('is evaluated', () => {
+  const pool = { experts: [], strategies: ['first'] };
+  expect(choose(pool, ['first:1']).main).toEqual(['first:1']);
+  expect(labelOf('first:1')).toBe('first, k = 1');
+});
+
+it('steers the engine', () => {
+  const plan = {
+    modules: [{ path: 'm', layer: 0, kind: 'up' }],
+    rows: [0],
+    widths: [4],
+    experts: ['a', 'b'],
+    adapts: [true, true],
+    scored: { phatgoose: [true, true], 'average-activation': [true, true], arrow: [true, true] },
+    routers: [],
+    warnings: [],
+    bytes: 0,
+  };
+  expect([...new StrategySteering(plan, { name: 'first', k: 1 }, []).inputs(0, 1).fixed]).toEqual([1, 0]);
+});

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { settings } from '../../../scripts/strategies.mjs';
+import { all } from '../../../src/strategies/all.js';
+import {
+  readStrategy,
+  routerOf,
+  strategiesFor,
+  strategyForms,
+  strategyOf,
+  strategyOfRouter,
+  strategyText,
+  usualK,
+} from '../../../src/strategies/index.js';
+import { strategySchema } from '../../../src/strategies/schema.js';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+
+describe('strategies', () => {
+  it('are written and read back', () => {
+    for (const { name, takes } of all) {
+      const strategy = strategyOf(name, { k: 2, expert: 'a:b' });
+      expect(readStrategy(strategyText(strategy))).toEqual(strategy);
+      expect(Object.keys(strategy)).toEqual(['name', ...(takes ? [takes] : [])]);
+    }
+    expect(strategyForms()).toBe(
+      'base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask',
+    );
+    expect(readStrategy('arrow', () => 3)).toEqual({ name: 'arrow', k: 3 });
+  });
+
+  it.each(['', 'magic', 'base:2', 'single', 'phatgoose', 'phatgoose:0', 'phatgoose:x', 'retrieval:a'])(
+    '"%s" is none',
+    (text) => {
+      expect(readStrategy(text)).toBeUndefined();
+    },
+  );
+
+  it('are checked when they come from outside', () => {
+    for (const { name } of all) {
+      const strategy = strategyOf(name, { k: 2, expert: 'a' });
+      expect(strategySchema.parse(strategy)).toEqual(strategy);
+    }
+    expect(strategySchema.parse({ name: 'retrieval', expert: 'a' })).toEqual({ name: 'retrieval', expert: 'a' });
+    for (const wrong of [
+      { name: 'magic' },
+      { name: 'phatgoose' },
+      { name: 'phatgoose', k: 0 },
+      { name: 'base', k: 2 },
+      { name: 'single' },
+      { name: 'single', expert: 'a', more: 1 },
+    ])
+      expect(strategySchema.safeParse(wrong).success, JSON.stringify(wrong)).toBe(false);
+  });
+
+  it('are those that a pool has the files for', () => {
+    const names = (parts: Parameters<typeof strategiesFor>[0]) => strategiesFor(parts).map(({ name }) => name);
+    expect(names([])).toEqual(['base', 'single', 'phatgoose', 'merged', 'arrow']);
+    expect(names(['retriever', 'activations', 'multitask'])).toEqual(all.map(({ name }) => name));
+    expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
+  });
+
+  it('have a k that is usual, never more than there are experts', () => {
+    const pool = (experts: number) => ({ topK: 2, experts: Array.from({ length: experts }) });
+    expect(usualK('phatgoose', pool(12))).toBe(2);
+    expect(usualK('arrow', pool(12))).toBe(3);
+    expect(usualK('arrow', pool(2))).toBe(2);
+  });
+
+  it('are what a trace says of its router, and are found again there', () => {
+    for (const { name } of all) {
+      const strategy = strategyOf(name, { k: 2, expert: 'a' });
+      expect(strategyOfRouter(routerOf(strategy))).toEqual(strategy);
+    }
+    expect(routerOf({ name: 'single', expert: 'a' })).toEqual({
+      name: 'single',
+      scoring: 'softmax',
+      params: { expert: 'a' },
+    });
+    expect(strategyOfRouter({ name: 'mixtral', k: 2, params: { renormalised: true } })).toEqual({
+      name: 'mixtral',
+      k: 2,
+    });
+  });
+
+  it('stand in the settings as they are told here', () => {
+    for (const [name, text] of Object.entries(settings(all)))
+      expect(readFileSync(path.join(root, name), 'utf8'), 'run node scripts/strategies.mjs').toBe(text);
+  });
+});

@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  beside,
+  comfortable,
+  contentSize,
+  fitted,
+  gutterTop,
+  hit,
+  revealed,
+  windowOf,
+  xOf,
+  yOf,
+  zoomed,
+  type Frame,
+} from '../../../webview/grid/geometry.js';
+import { keyAction, zoomStep } from '../../../webview/grid/input.js';
+
+const frameOf = (width: number, height: number, x = 0, y = 0): Frame => ({
+  width: 700,
+  height: 300,
+  ratio: 1,
+  gutter: { left: 62, top: gutterTop(width) },
+  cell: { width, height },
+  scroll: { x, y },
+});
+
+const extents = fc.record({ columns: fc.integer({ min: 1, max: 20_000 }), rows: fc.integer({ min: 1, max: 900 }) });
+const cells = fc.record({
+  width: fc.double({ min: 0.05, max: 30, noNaN: true }),
+  height: fc.double({ min: 0.05, max: 22, noNaN: true }),
+});
+
+describe('geometry', () => {
+  test('a point in a cell hits that cell', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 29 }), (column, row) => {
+        const frame = frameOf(9, 8);
+        const at = { x: xOf(frame, column) + 4, y: yOf(frame, row) + 4 };
+        expect(hit(frame, at, { columns: 61, rows: 30 })).toEqual({ on: 'cell', column, row });
+      }),
+    );
+  });
+
+  test('outside there is nothing, at the left a row', () => {
+    const frame = frameOf(12, 10);
+    const extent = { columns: 10, rows: 4 };
+    expect(hit(frame, { x: 200, y: 5 }, extent)).toBeUndefined();
+    expect(hit(frame, { x: 600, y: 70 }, extent)).toBeUndefined();
+    expect(hit(frame, { x: 200, y: 290 }, extent)).toBeUndefined();
+    expect(hit(frame, { x: 20, y: 58 + 15 }, extent)).toEqual({ on: 'gutter', row: 1 });
+  });
+
+  test('fitted, everything is in sight', () => {
+    fc.assert(
+      fc.property(extents, (extent) => {
+        const size = { width: 700, height: 300 };
+        const content = contentSize(fitted(size, extent), extent);
+        expect(content.width).toBeLessThanOrEqual(size.width);
+        expect(content.height).toBeLessThanOrEqual(size.height + 1e-6);
+      }),
+    );
+  });
+
+  test('before anybody has zoomed no cell is too small to be seen', () => {
+    const { width, height } = comfortable({ width: 700, height: 300 }, { columns: 20_000, rows: 900 });
+    expect([width, height]).toEqual([2.5, 4]);
+  });
+
+  test('zooming leaves what is under the pointer where it is', () => {
+    fc.assert(
+      fc.property(
+        cells,
+        fc.double({ min: 0.5, max: 2, noNaN: true }),
+        fc.nat(5000),
+        fc.nat(2000),
+        (cell, factor, x, y) => {
+          const frame = frameOf(cell.width, cell.height, x, y);
+          const anchor = { x: 300, y: 200 };
+          const { zoom, scroll } = zoomed(frame, { width: cell.width * factor, height: cell.height * factor }, anchor);
+          const columnOf = (f: Frame) => (anchor.x - f.gutter.left + f.scroll.x) / f.cell.width;
+          const rowOf = (f: Frame) => (anchor.y - f.gutter.top + f.scroll.y) / f.cell.height;
+          const after = { ...frameOf(zoom.width, zoom.height), scroll };
+          expect(columnOf(after)).toBeCloseTo(columnOf(frame), 6);
+          expect(rowOf(after)).toBeCloseTo(rowOf(frame), 6);
+          expect(zoom.width).toBeLessThanOrEqual(30);
+          expect(zoom.height).toBeLessThanOrEqual(22);
+        },
+      ),
+    );
+  });
+
+  test('a selected cell is brought into sight by the least scrolling', () => {
+    fc.assert(
+      fc.property(fc.nat(400), fc.nat(200), fc.nat(3000), fc.nat(1500), (column, row, x, y) => {
+        const frame = frameOf(9, 8, x, y);
+        const inner = { width: 690, height: 290 };
+        const scroll = revealed(frame, inner, { column, row });
+        const moved = { ...frame, scroll };
+        expect(xOf(moved, column)).toBeGreaterThanOrEqual(62 - 1e-6);
+        expect(xOf(moved, column + 1)).toBeLessThanOrEqual(690 + 1e-6);
+        expect(yOf(moved, row)).toBeGreaterThanOrEqual(18 - 1e-6);
+        expect(yOf(moved, row + 1)).toBeLessThanOrEqual(290 + 1e-6);
+        expect(revealed(moved, inner, { column, row })).toEqual(scroll);
+      }),
+    );
+    expect(revealed(frameOf(9, 8, 70, 30), { width: 690, height: 290 }, { column: -1, row: -1 })).toEqual({
+      x: 70,
+      y: 30,
+    });
+  });
+
+  test('the window holds the cells in view and no more', () => {
+    expect(windowOf(frameOf(10, 10, 25, 15), { columns: 1000, rows: 500 })).toEqual({ c0: 2, c1: 67, r0: 1, r1: 26 });
+    expect(windowOf(frameOf(10, 10), { columns: 3, rows: 2 })).toEqual({ c0: 0, c1: 3, r0: 0, r1: 2 });
+  });
+
+  test('a tip stands on the side that has room', () => {
+    const box = { width: 120, height: 60 };
+    const frame = frameOf(9, 8);
+    expect(beside(frame, { column: 2, row: 2 }, box).x).toBeGreaterThan(xOf(frame, 3));
+    const far = beside(frame, { column: 68, row: 30 }, box);
+    expect(far.x + box.width).toBeLessThanOrEqual(xOf(frame, 68));
+    expect(far.y + box.height).toBeLessThanOrEqual(yOf(frame, 30));
+  });
+});
+
+describe('keys', () => {
+  const about = { page: 10, all: false, columns: 50, rows: 30 };
+  const at = { column: 5, row: 6 };
+
+  test.each([
+    ['ArrowLeft', 4, 6],
+    ['ArrowRight', 6, 6],
+    ['ArrowUp', 5, 5],
+    ['ArrowDown', 5, 7],
+    ['PageUp', 5, -4],
+    ['PageDown', 5, 16],
+    ['Home', 0, 6],
+    ['End', 49, 6],
+  ])('%s', (key, column, row) => {
+    expect(keyAction(key, at, about)).toEqual({ do: 'go', to: { column, row } });
+  });
+
+  test('with Ctrl to the corners', () => {
+    expect(keyAction('End', at, { ...about, all: true })).toEqual({ do: 'go', to: { column: 49, row: 29 } });
+    expect(keyAction('Home', at, { ...about, all: true })).toEqual({ do: 'go', to: { column: 0, row: 0 } });
+  });
+
+  test('the first arrow only enters', () => {
+    expect(keyAction('ArrowRight', { column: 5, row: -1 }, about)).toEqual({ do: 'go', to: { column: 5, row: 0 } });
+    expect(keyAction('ArrowDown', { column: -1, row: -1 }, about)).toEqual({ do: 'go', to: { column: 0, row: 0 } });
+  });
+
+  test('what else there is', () => {
+    expect(keyAction('Enter', at, about)).toEqual({ do: 'toggle', row: 6 });
+    expect(keyAction('+', at, about)).toEqual({ do: 'zoom', by: zoomStep });
+    expect(keyAction('0', at, about)).toEqual({ do: 'fit' });
+    expect(keyAction('Escape', at, about)).toEqual({ do: 'leave' });
+    expect(keyAction('a', at, about)).toBeUndefined();
+  });
+});

@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest';
+import { rowsAt, sharedSites } from '../../../src/trace/access.js';
+import { certaintyAt } from '../../../src/trace/distribution.js';
+import { tokenLeaders } from '../../../src/trace/leaders.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { initial } from '../../../webview/app/state.js';
+import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
+import {
+  cellAt,
+  choicesAt,
+  differenceRaster,
+  hidden,
+  nothing,
+  rasterOf,
+  rowAt,
+  rowsOf,
+  unknown,
+} from '../../../webview/grid/model.js';
+import { partners } from '../../../webview/work/tasks.js';
+import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock, without } from '../trace/fabricate.js';
+
+const { filter } = initial;
+const layers = (trace: Trace) => rowsOf(trace, filter, []);
+const sites = (trace: Trace) => rowsOf(trace, filter, 'all');
+const draw = (trace: Trace, rows = layers(trace), own = filter, before?: Trace) =>
+  rasterOf(trace, rows, columnsOf(trace), own, trace.expertSets[0], before);
+
+describe('columns', () => {
+  test('one text: a column a token', () => {
+    const columns = columnsOf(fabricate());
+    expect(columns.count).toBe(16);
+    expect(tokenAt(columns, 15)).toEqual({ sequence: 0, token: 15 });
+    expect(columnOf(columns, 0, 16)).toBe(-1);
+  });
+
+  test('two texts have a gap between them that no key stops in', () => {
+    const columns = columnsOf(fabricateIds());
+    expect(columns.count).toBe(6 + 2 + 4);
+    expect(tokenAt(columns, 6)).toBeUndefined();
+    expect(tokenAt(columns, 8)).toEqual({ sequence: 1, token: 0 });
+    expect(columnOf(columns, 1, 3)).toBe(11);
+    expect(onToken(columns, 6, 5)).toBe(8);
+    expect(onToken(columns, 7, 8)).toBe(5);
+    expect([onToken(columns, -4, 0), onToken(columns, 99, 3)]).toEqual([0, 11]);
+  });
+});
+
+describe('rows', () => {
+  test('a layer, or its sites when it is open', () => {
+    const trace = fabricate({ layers: 3 });
+    expect(layers(trace).map(({ layer, site }) => [layer, site])).toEqual([
+      [0, -1],
+      [1, -1],
+      [2, -1],
+    ]);
+    const rows = rowsOf(trace, filter, ['1']);
+    expect(rows).toHaveLength(2 + 7);
+    expect(rows[1]).toMatchObject({ layer: 1, site: 7, kind: 'q' });
+    expect(rowAt(rows, '1', 8)).toBe(2);
+    expect(rowAt(rows, '2', 15)).toBe(8);
+    expect(rowAt(rows, '', -1)).toBe(-1);
+  });
+
+  test('the filter leaves layers and kinds', () => {
+    const trace = fabricate({ layers: 4 });
+    const rows = rowsOf(trace, { ...filter, layers: [1, 2], kinds: ['q', 'up'] }, 'all');
+    expect(rows.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual(['1 q', '1 up', '2 q', '2 up']);
+  });
+
+  test('a layer whose sites’ experts are strangers is never summed up', () => {
+    const trace = fabricate({ layers: 1, kinds: ['q', 'router'] });
+    const mixed: Trace = {
+      ...trace,
+      expertSets: [trace.expertSets[0]!, { scope: 'layer', experts: trace.expertSets[0]!.experts }],
+      sites: trace.sites.map((site, s) => ({ ...site, expertSet: s })),
+    };
+    expect(layers(mixed).map(({ site }) => site)).toEqual([0, 1]);
+    expect(layers(trace).map(({ site }) => site)).toEqual([-1]);
+  });
+
+  test('a row knows which text it is over', () => {
+    const trace = fabricateIds();
+    const [first] = layers(trace);
+    expect(first!.parts.map((part) => part?.sites.length)).toEqual([1, undefined]);
+  });
+});
+
+describe('raster', () => {
+  test('a layer’s cell is who leads over its sites; strength is the share', () => {
+    const trace = fabricate({ experts: 8, k: 3 });
+    const rows = layers(trace);
+    const raster = draw(trace);
+    const T = textOf(trace).tokens.count;
+    rows.forEach(({ layer }, r) => {
+      const leaders = tokenLeaders(trace, sharedSites(trace, { layer })!);
+      for (let t = 0; t < T; t++) {
+        expect(raster.expert[r * T + t]).toBe(leaders.expert[t]);
+        expect(raster.strength[r * T + t]).toBeCloseTo(leaders.share[t]!, 6);
+      }
+    });
+  });
+
+  test('a site’s strength starts at the even split', () => {
+    const trace = fabricate({ k: 2 });
+    const raster = draw(trace, sites(trace));
+    const { chosen, weight } = rowsAt(trace, 0);
+    expect(raster.expert[4]).toBe(chosen[8]);
+    expect(raster.strength[4]).toBeCloseTo((weight![8]! - 0.5) / 0.5, 6);
+  });
+
+  test('what is not routed yet is unknown, what chose nobody is nothing', () => {
+    const trace = fabricate({ done: 5 });
+    const raster = draw(trace);
+    expect([raster.expert[4]! >= 0, raster.expert[5]]).toEqual([true, unknown]);
+    const T = textOf(trace).tokens.count;
+    const none = withBlock(fabricate(), {
+      chosen: new Int16Array(blockOf(trace).chosen.length).fill(-1),
+      weight: new Float32Array(14 * T * 2),
+    });
+    expect(new Set(draw(none).expert)).toEqual(new Set([nothing]));
+  });
+
+  test('experts with the same share each: none leads', () => {
+    const T = 16;
+    const trace = fabricate({ experts: 2, k: 2 });
+    const even = withBlock(trace, { weight: new Float32Array(14 * T * 2).fill(0.5) });
+    expect(new Set(draw(even).expert)).toEqual(new Set([nothing]));
+  });
+
+  test('without weights the first named, as sure as any', () => {
+    const trace = without(fabricate({ k: 3 }), 'weight');
+    const raster = draw(trace, sites(trace));
+    const { chosen } = rowsAt(trace, 3);
+    const T = 16;
+    for (let t = 0; t < T; t++) {
+      expect(raster.expert[3 * T + t]).toBe(chosen[t * 3]);
+      expect(raster.strength[3 * T + t]).toBe(1);
+    }
+  });
+
+  test('each layer’s own experts, empty where a text does not pass, unknown where a source says nothing', () => {
+    const trace = fabricateIds();
+    const raster = draw(trace);
+    const C = 12;
+    const { chosen } = rowsAt(trace, 2);
+    expect(raster.expert[2 * C + 3]).toBe(chosen[3 * 8]);
+    expect([...raster.expert.subarray(2 * C + 6, 3 * C)]).toEqual(Array(6).fill(unknown));
+    expect(raster.expert[4 * C + 11]).toBe(unknown);
+    expect(raster.expert[4 * C + 10]).toBe(rowsAt(trace, 4).chosen[2 * 8]);
+    expect(cellAt(raster, 7, 0)).toBeUndefined();
+    expect(cellAt(raster, 8, 0)).toMatchObject({ sequence: 1, token: 0, part: undefined });
+  });
+
+  test('the filter of experts holds for the set in sight and hides its other choices', () => {
+    const trace = fabricate({ experts: 6, k: 2 });
+    const id = trace.expertSets[0]!.experts[3]!.id;
+    const raster = draw(trace, sites(trace), { ...filter, experts: [id] });
+    const T = 16;
+    for (let t = 0; t < T; t++) {
+      const has = [...rowsAt(trace, 5).chosen.subarray(t * 2, t * 2 + 2)].includes(3);
+      expect(raster.expert[5 * T + t]).toBe(has ? 3 : hidden);
+    }
+    const ids = fabricateIds();
+    const other = ids.expertSets[1]!.experts[7]!.id;
+    const elsewhere = rasterOf(ids, layers(ids), columnsOf(ids), { ...filter, experts: [other] }, ids.expertSets[1]);
+    expect(elsewhere.expert[0]).toBe(rowsAt(ids, 0).chosen[0]);
+    expect([7, hidden]).toContain(elsewhere.expert[12]);
+  });
+
+  test('the filters of weight and margin', () => {
+    const trace = fabricate({ k: 1, experts: 4 });
+    const T = 16;
+    const limit = 0.7;
+    const raster = draw(trace, sites(trace), { ...filter, margin: limit });
+    for (let t = 0; t < T; t++)
+      expect(raster.expert[t] === hidden).toBe(certaintyAt(trace, rowsAt(trace, 0), t).margin > limit);
+    const heavy = draw(fabricate({ k: 2 }), sites(trace), { ...filter, weight: 1.1 });
+    expect(new Set(heavy.expert)).toEqual(new Set([hidden]));
+    // Without scores there is no margin that could hide anything.
+    expect([...draw(fabricate({ bare: true }), undefined, { ...filter, margin: 0 }).expert]).not.toContain(hidden);
+  });
+
+  test('what a what-if changed', () => {
+    const before = fabricate();
+    const chosen = blockOf(before).chosen.slice();
+    const free = [0, 1, 2, 3, 4].find((e) => !chosen.subarray(0, 2).includes(e))!;
+    chosen[0] = free;
+    const after = withBlock(before, { chosen });
+    const bySite = draw(after, sites(after), filter, before);
+    expect(bySite.changed!.reduce((sum, x) => sum + x, 0)).toBe(1);
+    expect(bySite.changed![0]).toBe(1);
+    expect(draw(after, layers(after), filter, before).changed![0]).toBeCloseTo(1 / 7, 6);
+  });
+});
+
+describe('choices', () => {
+  test('a site’s weights, a layer’s shares, and none where none are given', () => {
+    const trace = fabricate({ k: 2 });
+    const one = sharedSites(trace, { module: trace.sites[0]!.path })!;
+    const { chosen, weight } = rowsAt(trace, 0);
+    expect(choicesAt(trace, one, 3)).toEqual([
+      { expert: chosen[6], weight: weight![6] },
+      { expert: chosen[7], weight: weight![7] },
+    ]);
+    const all = choicesAt(trace, sharedSites(trace, { layer: 0 })!, 3);
+    expect(all.reduce((sum, choice) => sum + choice.weight!, 0)).toBeCloseTo(1, 5);
+    const bare = without(trace, 'weight');
+    expect(choicesAt(bare, sharedSites(bare, { module: trace.sites[0]!.path })!, 3)).toEqual([
+      { expert: chosen[6], weight: undefined },
+      { expert: chosen[7], weight: undefined },
+    ]);
+  });
+});
+
+describe('difference', () => {
+  test('of a run with itself there is none; of another it is 1 − |S ∩ S′| ÷ k', () => {
+    const [main, other] = [fabricate(), fabricate({ seed: 8 })];
+    const rows = sites(main);
+    const same = differenceRaster(main, main, rows, columnsOf(main), partners(main, main));
+    expect(new Set(same.strength)).toEqual(new Set([0]));
+    const raster = differenceRaster(main, other, rows, columnsOf(main), partners(main, other));
+    const [a, b] = [rowsAt(main, 2).chosen, rowsAt(other, 2).chosen];
+    for (let t = 0; t < 16; t++) {
+      const common = [0, 1].filter((i) => b.subarray(t * 2, t * 2 + 2).includes(a[t * 2 + i]!)).length;
+      expect(raster.strength[2 * 16 + t]).toBeCloseTo(1 - common / 2, 6);
+    }
+  });
+
+  test('a token with no counterpart has none', () => {
+    const main = spelled(['a', ' b', ' c']);
+    const other = spelled(['a', ' c']);
+    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
+    expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
+  });
+
+  test('experts are compared by id, whatever their index', () => {
+    const main = fabricate({ experts: 4 });
+    const order = [2, 0, 3, 1];
+    const { experts } = main.expertSets[0]!;
+    const other: Trace = {
+      ...withBlock(main, { chosen: blockOf(main).chosen.map((e) => (e < 0 ? e : order.indexOf(e))) }),
+      expertSets: [{ scope: 'pool', experts: order.map((e) => experts[e]!) }],
+    };
+    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
+    expect(new Set(raster.strength)).toEqual(new Set([0]));
+  });
+});

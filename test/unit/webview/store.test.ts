@@ -1,0 +1,193 @@
+import { effect } from '@preact/signals-core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { HostMessage, PageMessage, Side, SideState } from '../../../src/shared/panelProtocol.js';
+import { SideSender } from '../../../src/transport/sides.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { Store, type Kept } from '../../../webview/app/store.js';
+import { Work } from '../../../webview/work/work.js';
+import { fabricate, fabricateIds, spelled, textOf, withText } from '../trace/fabricate.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function begin(kept?: unknown) {
+  const sent: PageMessage[] = [];
+  const saved: Kept[] = [];
+  const host = {
+    postMessage: (message: PageMessage) => sent.push(message),
+    getState: () => kept,
+    setState: (state: Kept) => saved.push(state),
+  };
+  const work = new Work(
+    () => {
+      throw new Error('these texts are short');
+    },
+    () => {},
+  );
+  const store = new Store(host, work);
+  const sender = new SideSender();
+  const side = (name: Side, trace: Trace | undefined, more: Partial<SideState> = {}): void => {
+    const state: SideState = {
+      title: 'a.md',
+      strategy: { name: 'phatgoose', k: 2 },
+      interventions: [],
+      stale: false,
+      ...(trace && { trace }),
+      ...more,
+    };
+    for (const message of sender.messages(name, state)) store.receive(message);
+  };
+  return { store, sent, saved, side, receive: (message: HostMessage) => store.receive(message) };
+}
+
+describe('selection', () => {
+  test('a token selected on the page is told, one that the editor chose is not', () => {
+    const { store, side, sent, receive } = begin();
+    side('main', fabricate());
+    store.select({ token: 4 });
+    receive({ type: 'select', token: 7 });
+    expect(store.view.selection.value.token).toBe(7);
+    expect(sent).toEqual([{ type: 'select', token: 4 }]);
+  });
+
+  test('stays within the text, and within what a new trace has', () => {
+    const { store, side, receive } = begin();
+    side('main', fabricate({ layers: 3 }));
+    receive({ type: 'select', token: 99, site: 20 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 15, layer: '2', site: 20 });
+    side('main', fabricate({ layers: 1, tokens: ['a', ' b'] }));
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 1, layer: '', site: -1 });
+  });
+
+  test('of the second text says so', () => {
+    const { store, side, sent } = begin();
+    side('main', fabricateIds());
+    store.select({ sequence: 1, token: 2 });
+    expect(sent).toEqual([{ type: 'select', token: 2, sequence: 1 }]);
+  });
+
+  test('goes over to the token beside it in the other run, and back', () => {
+    const { store, side } = begin();
+    side('main', spelled(['The', ' grey', ' goose', ' flies']));
+    side('other', spelled(['The', ' goose', ' flies', ' far']));
+    store.select({ token: 2 });
+    expect(store.placeIn.other.value.token).toBe(1);
+    store.selectIn('other', { sequence: 0, token: 2 });
+    expect(store.view.selection.value.token).toBe(3);
+    // One that only the other run has is selected there alone.
+    store.selectIn('other', { sequence: 0, token: 3 });
+    expect(store.view.selection.value.token).toBe(-1);
+    expect(store.placeIn.other.value.token).toBe(3);
+    store.select({ token: 0 });
+    expect(store.placeIn.other.value.token).toBe(0);
+  });
+});
+
+describe('sides', () => {
+  test('a comparison that opens is shown, one that ends leaves its view', () => {
+    const { store, side, receive } = begin();
+    side('main', fabricate());
+    expect(store.gridSource.value).toBe('main');
+    side('other', fabricate({ seed: 3 }));
+    expect([store.view.tab.value, store.gridSource.value]).toEqual(['compare', 'difference']);
+    receive({ type: 'side', side: 'other', state: undefined });
+    expect([store.view.tab.value, store.gridSource.value]).toEqual(['summary', 'main']);
+  });
+
+  test('how far a run is changes nothing but that', () => {
+    const { store, side, receive } = begin();
+    const running = { what: 'route', done: 4, total: 16 } as const;
+    side('main', fabricate({ done: 4 }), { running });
+    const drawn = vi.fn();
+    const end = effect(() => {
+      drawn(store.main.trace.value, store.main.isRunning.value, store.main.interventions.value, store.main.title.value);
+    });
+    receive({ type: 'status', side: 'main', running: { ...running, done: 8 }, stale: false });
+    expect(store.main.running.value?.done).toBe(8);
+    expect(drawn).toHaveBeenCalledTimes(1);
+    receive({ type: 'status', side: 'main', running: undefined, stale: true });
+    expect([store.main.isRunning.value, store.main.isStale.value]).toEqual([false, true]);
+    end();
+  });
+
+  test('scores that come last leave what was chosen as it was', () => {
+    const { store, side } = begin();
+    const whole = fabricate();
+    const seen: (Trace | undefined)[] = [];
+    const end = effect(() => {
+      seen.push(store.main.choices.value);
+    });
+    side('main', whole);
+    end();
+    // One for nothing, one for all that was chosen; the scores, which follow, are no third.
+    expect(seen).toHaveLength(2);
+    expect(seen[1]!.blocks[0]!.score).toBeUndefined();
+    expect(store.main.trace.value!.blocks[0]!.score).toEqual(whole.blocks[0]!.score);
+    expect(store.main.scoresFollow.value).toBe(false);
+  });
+
+  test('a run that grows is drawn on', () => {
+    const { store, side } = begin();
+    const whole = fabricate();
+    side('main', withText(whole, { done: 5 }), { running: { what: 'route', done: 5, total: 16 } });
+    expect(textOf(store.main.choices.value!).done).toBe(5);
+    side('main', whole);
+    expect(textOf(store.main.choices.value!).done).toBe(16);
+  });
+});
+
+describe('what is in sight', () => {
+  test('a pool’s experts; where each layer has its own, one layer’s, and the filter goes with it', () => {
+    const { store, side } = begin();
+    side('main', fabricate());
+    expect(store.main.sight.value!.layer).toBeUndefined();
+    store.colourByLayer('1');
+    expect(store.view.colourLayer.value).toBe('');
+    side('main', fabricateIds());
+    expect(store.main.sight.value!.layer).toEqual({ stack: 'encoder', layer: 2 });
+    store.setFilter({ experts: ['x'] });
+    store.colourByLayer('decoder 3');
+    expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 3 });
+    expect(store.main.sight.value!.parts.map((part) => part?.sites.length)).toEqual([undefined, 1]);
+    expect(store.view.filter.value.experts).toEqual([]);
+  });
+
+  test('a pinned expert has a colour', () => {
+    const { store, side } = begin();
+    const trace = fabricateIds();
+    side('main', trace);
+    const set = store.main.sight.value!.set;
+    const rare = store.main.looks.value(set).slots.lastIndexOf(-1);
+    store.set({ pinned: [set.experts[rare]!.id] });
+    expect(store.main.looks.value(set).slots[rare]).toBeGreaterThanOrEqual(0);
+    expect(store.main.looks.value(set).slots.filter((slot) => slot >= 0)).toHaveLength(15);
+  });
+});
+
+describe('what is kept', () => {
+  test('the view, a little after it changed, with what the host asked for', () => {
+    vi.useFakeTimers();
+    const { store, saved, receive } = begin();
+    receive({ type: 'remember', memory: 'file:///a' });
+    expect(saved).toHaveLength(1);
+    store.set({ tab: 'summary' });
+    store.set({ tab: 'predictions' });
+    vi.advanceTimersByTime(1000);
+    expect(saved).toHaveLength(2);
+    expect(saved[1]).toMatchObject({ tab: 'predictions', memory: 'file:///a', version: 2 });
+    store.set({ tab: 'predictions' });
+    vi.advanceTimersByTime(1000);
+    expect(saved).toHaveLength(2);
+  });
+
+  test('is there again', () => {
+    const first = begin();
+    first.store.set({ tab: 'summary', pinned: ['a'] });
+    first.receive({ type: 'remember', memory: 'm' });
+    const again = begin(JSON.parse(JSON.stringify(first.saved.at(-1))));
+    expect(again.store.view.tab.value).toBe('summary');
+    again.store.save();
+    expect(again.saved.at(-1)).toMatchObject({ memory: 'm', pinned: ['a'] });
+  });
+});

@@ -1,0 +1,100 @@
+import { effect } from '@preact/signals-core';
+import { describe, expect, test, vi } from 'vitest';
+import { differences, partners, perform, type Task } from '../../../webview/work/tasks.js';
+import { Work, type Helper } from '../../../webview/work/work.js';
+import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
+
+/** A worker that answers when it is told to. */
+class Held implements Helper {
+  readonly asked: { readonly id: number; readonly task: Task }[] = [];
+  #listener: ((event: { readonly data: unknown }) => void) | undefined;
+
+  postMessage(message: unknown): void {
+    this.asked.push(structuredClone(message) as (typeof this.asked)[number]);
+  }
+
+  addEventListener(_: 'message', listener: (event: { readonly data: unknown }) => void): void {
+    this.#listener = listener;
+  }
+
+  answer(): void {
+    const { id, task } = this.asked.shift()!;
+    this.#listener!({ data: { id, result: perform(task) } });
+  }
+
+  fail(): void {
+    this.#listener!({ data: { id: this.asked.shift()!.id, error: 'out of memory' } });
+  }
+}
+
+describe('partners', () => {
+  test('both ways round, for each text', () => {
+    const [a, b] = [spelled(['a', ' b', ' c']), spelled(['a', ' c', ' d'])];
+    const [found] = partners(a, b);
+    expect([...found!.of]).toEqual([0, -1, 1]);
+    expect([...found!.back]).toEqual([0, 2, -1]);
+    expect(partners(fabricateIds(), fabricateIds({ seed: 5 }))).toHaveLength(2);
+  });
+});
+
+describe('short texts', () => {
+  const work = () =>
+    new Work(
+      () => {
+        throw new Error('hired for nothing');
+      },
+      () => {},
+    );
+
+  test('are compared at once, and once', () => {
+    const [a, b] = [fabricate(), fabricate({ seed: 4 })];
+    const own = work();
+    const found = own.differences(a, b);
+    expect(found).toEqual(differences(a, b));
+    expect(own.differences(a, b)).toBe(found);
+  });
+
+  test('an alignment holds as long as there are as many tokens', () => {
+    const [a, b] = [fabricate(), fabricate({ seed: 4 })];
+    const own = work();
+    const first = own.partners(a, b);
+    expect(own.partners({ ...a, created: 'later' }, b)).toBe(first);
+    const fewer = { ...a, sequences: [{ ...a.sequences[0]!, done: 3 }] };
+    expect(own.partners(fewer, b)).not.toBe(first);
+  });
+});
+
+describe('long texts', () => {
+  // As long as a test can wait for: what is long is for the worker to be told.
+  const limit = { partners: 0, differences: 0 };
+  const [a, b] = [fabricate(), fabricate({ seed: 4 })];
+
+  test('go to the worker, one after the other, and whoever asked hears of it', () => {
+    const helper = new Held();
+    const hire = vi.fn(() => helper);
+    const work = new Work(hire, () => {}, limit);
+    expect(work.differences(a, b)).toBeUndefined();
+    const seen: (number | undefined)[] = [];
+    const end = effect(() => {
+      seen.push(work.differences(a, b)?.[0]!.all.cells);
+    });
+    expect(helper.asked.map(({ task }) => task.task)).toEqual(['partners']);
+    helper.answer();
+    expect(helper.asked.map(({ task }) => task.task)).toEqual(['differences']);
+    helper.answer();
+    end();
+    expect(seen.at(-1)).toBe(differences(a, b)[0]!.all.cells);
+    expect(work.differences(a, b)).toEqual(differences(a, b));
+    expect(helper.asked).toEqual([]);
+    expect(hire).toHaveBeenCalledTimes(1);
+  });
+
+  test('a worker that fails is told of', () => {
+    const helper = new Held();
+    const failed = vi.fn();
+    const work = new Work(() => helper, failed, limit);
+    expect(work.partners(a, b)).toBeUndefined();
+    helper.fail();
+    expect(failed).toHaveBeenCalledWith('out of memory');
+  });
+});

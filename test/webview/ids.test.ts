@@ -1,0 +1,257 @@
+/** A source that gives ids only draws in every view: no wrong figure, no empty promise. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { colourCount, slotsOf } from '../../src/shared/palette.js';
+import { rowsAt } from '../../src/trace/access.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { fabricateIds, serverDescription } from './fabricate.js';
+import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+  await mkdir(pictures, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+afterEach(async () => {
+  const trouble = await panel.trouble();
+  await panel.close();
+  expect(trouble).toEqual([]);
+});
+
+async function open(trace: Trace, setup: Setup = {}): Promise<void> {
+  panel = await Panel.open(browser, site, setup);
+  await panel.post({ type: 'pool', description: serverDescription });
+  await panel.side('main', {
+    title: 'A server',
+    strategy: { name: 'unknown' },
+    interventions: [],
+    stale: false,
+    trace,
+  });
+}
+
+async function settled(): Promise<void> {
+  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+async function text(selector: string): Promise<string> {
+  await settled();
+  return panel.page.locator(selector).first().innerText();
+}
+
+async function showTab(name: string): Promise<string> {
+  await panel.page.locator(`#tab-${name}`).click();
+  const shown = await text('.tabBody');
+  expect(shown, name).not.toMatch(/NaN|undefined|Infinity|\[object/);
+  return shown;
+}
+
+async function select(sequence: number, token: number, s?: number): Promise<void> {
+  await panel.post({ type: 'select', sequence, token, ...(s !== undefined && { site: s }) });
+}
+
+const label = async () => {
+  await settled();
+  return panel.page.locator('.cell').getAttribute('aria-label');
+};
+
+/** Expert indexes of a site, the most used first. */
+function byUse(trace: Trace, s: number): number[] {
+  const counts = new Map<number, number>();
+  for (const e of rowsAt(trace, s).chosen) if (e >= 0) counts.set(e, (counts.get(e) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([e]) => e);
+}
+
+describe('ids only, experts of each layer’s own, two texts', () => {
+  const trace = fabricateIds();
+  const [encoder, decoder] = [trace.blocks[0]!, trace.blocks[1]!];
+
+  test.each(['dark', 'light', 'high-contrast'] as const)('every view (%s)', async (theme) => {
+    await open(trace, { theme });
+    const shot = (name: string) => panel.page.screenshot({ path: join(pictures, `${theme}-ids-${name}.png`) });
+    await shot('first');
+
+    // One grid, one scale, a gap between the texts.
+    const cells = panel.page.locator('.cells');
+    expect(await cells.getAttribute('aria-rowcount')).toBe('12');
+    expect(await cells.getAttribute('aria-colcount')).toBe('102');
+    expect(await panel.page.locator('.text').count()).toBe(2);
+    expect(await text('.gridView .caption')).toContain('gives no weights');
+
+    // A cell: who was chosen, by layer and number, and that no weight is known.
+    await select(0, 20, 3);
+    const first = encoder.chosen[(3 * 60 + 20) * 8]!;
+    expect(await label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
+    expect(await label()).not.toMatch(/\d\.\d/);
+    const cell = await showTab('cell');
+    expect(cell).toContain(`In encoder layer 5, router it is sent to expert ${first}`);
+    expect(cell).toContain('gives no weights');
+    expect(cell).toContain('holds no affinities');
+    expect(cell).not.toContain('Margin');
+    await shot('cell');
+
+    // A token over all layers: nobody leads, for they are strangers to each other.
+    await select(0, 20);
+    await panel.page.locator('[data-focus=detail-layer]').click();
+    await panel.page.locator('[data-focus=detail-token]').click();
+    expect(await text('.sentence')).toContain('Each layer has experts of its own');
+    await shot('token');
+
+    // What does not go through a layer is not said to be 0 there.
+    await select(1, 5, 2);
+    expect(await label()).toContain('output, token 6 of 40');
+    expect(await label()).toContain('does not pass through here');
+    expect(await text('.sentence')).toContain('does not pass through encoder layer 4');
+    await select(1, 39, 8);
+    expect(await label()).toContain('nothing is known here');
+    expect(await text('.sentence')).toContain('says nothing of this token');
+
+    const summary = await showTab('summary');
+    expect(summary).toMatch(/Of decoder layer \d · output|Of encoder layer \d · input/);
+    expect(summary).toContain('Entropy is not known');
+    expect(await panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
+    expect(await panel.page.locator('[data-figure=usage] .bar').count()).toBeLessThanOrEqual(24);
+    await shot('summary');
+    expect(await showTab('predictions')).toContain('holds no predictions');
+    expect(await showTab('whatIf')).toContain('This server only tells which experts were chosen.');
+    expect(await panel.page.locator('[data-focus=whatif-apply]').getAttribute('aria-disabled')).toBe('true');
+    await shot('whatIf');
+    await showTab('compare');
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1200);
+  });
+
+  test('a text is coloured by one layer’s experts; what gives it no colour says why', async () => {
+    await open(trace);
+    await panel.page.locator('[data-focus=colour-layer]').selectOption('encoder 4');
+    await settled();
+    const slots = slotsOf(256, countsOf(2));
+    const shown = await panel.page
+      .locator('.text:not(.next) .t')
+      .evaluateAll((spans) => spans.map((span: Element) => [...span.classList].find((name) => name.startsWith('x'))));
+    expect(shown).toEqual(
+      Array.from({ length: 60 }, (_, t) => slots[encoder.chosen[(2 * 60 + t) * 8]!]!).map((slot) =>
+        slot < 0 ? 'xo' : `x${slot}`,
+      ),
+    );
+    // The other text goes through no encoder.
+    expect(await panel.page.locator('.text.next .t.plain').count()).toBe(40);
+    const token = panel.page.locator('.text.next .t').first();
+    await token.hover();
+    expect(await token.getAttribute('title')).toContain('does not pass through this layer');
+    for (const by of ['entropy', 'margin', 'probability']) {
+      const option = panel.page.locator(`[data-focus=colour-by] option[value=${by}]`);
+      expect(await option.isDisabled()).toBe(true);
+      expect(await option.getAttribute('title')).not.toBe('');
+    }
+    await panel.page.locator('[data-focus=colour-by]').selectOption('nothing');
+    await settled();
+    expect(await panel.page.locator('.t.plain').count()).toBe(100);
+    expect(await panel.page.locator('.chip').count()).toBe(0);
+  });
+
+  /** [256] how often each expert of a site was chosen. */
+  function countsOf(s: number): Float64Array {
+    const counts = new Float64Array(256);
+    for (const e of rowsAt(trace, s).chosen) if (e >= 0) counts[e]!++;
+    return counts;
+  }
+
+  test('of 256 experts the 15 most used have colours; a search brings out another', async () => {
+    await open(trace);
+    const used = byUse(trace, 0);
+    expect(await panel.page.locator('.chip').count()).toBe(colourCount - 1);
+    expect(await text('.legend .rest')).toContain('241 other experts');
+    expect(await panel.page.locator(`[data-focus="legend-${used[0]!}"]`).count()).toBe(1);
+    const rare = used.at(-1)!;
+    expect(await panel.page.locator(`[data-focus="legend-${rare}"]`).count()).toBe(0);
+    await panel.page.locator('[data-focus=legend-find]').fill(`expert ${rare}`);
+    await settled();
+    await panel.page.locator(`[data-focus="find-${rare}"]`).click();
+    await settled();
+    expect(await panel.page.locator(`[data-focus="legend-${rare}"] .badge`).getAttribute('class')).toMatch(/x\d/);
+    expect(await panel.page.locator('.chip:not(.found)').count()).toBe(colourCount - 1);
+    // And a press on it leaves only its choices.
+    await panel.page.locator(`[data-focus="legend-${rare}"]`).click();
+    await settled();
+    const at = encoder.chosen.subarray(0, 60 * 8).findIndex((e) => e === rare);
+    await select(0, Math.floor(at / 8), 0);
+    expect(await label()).not.toContain('hidden');
+    const without = Array.from({ length: 60 }, (_, t) => t).find(
+      (t) => !encoder.chosen.subarray(t * 8, t * 8 + 8).includes(rare),
+    )!;
+    await select(0, without, 0);
+    expect(await label()).toContain('hidden by the filter');
+  });
+
+  test('a row of the map chooses the layer; its cells have its own experts', async () => {
+    await open(trace);
+    await select(1, 3, 9);
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowDown');
+    await settled();
+    expect(await panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('decoder 6');
+    expect(await label()).toContain(`decoder layer 6, expert ${decoder.chosen[(4 * 40 + 3) * 8]!}`);
+    await panel.page.locator('.cell').blur();
+    const box = (await panel.page.locator('.cell').boundingBox())!;
+    await panel.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await settled();
+    const tip = await text('.tip');
+    expect(tip).toContain('decoder layer 6, expert');
+    expect(tip).toContain('gives no weights');
+    // Arrow keys go over the gap between the texts, never into it.
+    await select(0, 59, 9);
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowRight');
+    expect(await label()).toContain('output, token 1 of 40');
+  });
+
+  test('two runs differ site by site; what cannot be compared is said', async () => {
+    await open(trace);
+    const other = fabricateIds({ seed: 9 });
+    await panel.side('other', {
+      title: 'other',
+      strategy: { name: 'unknown' },
+      interventions: [],
+      stale: false,
+      trace: other,
+    });
+    const compared = await text('.tabBody');
+    expect(compared).not.toMatch(/NaN|undefined/);
+    expect(compared).toMatch(/Same choices\s+[\d.]+% chance 3\.1%/);
+    expect(compared).toMatch(/Divergence of scores\s+–/);
+    expect(compared).toMatch(/Log-probability a token\s+–/);
+    expect(compared).toContain('usage cannot be compared over layers');
+    await select(0, 4, 1);
+    expect(await label()).toMatch(/\d% of the choices differ/);
+    await panel.page.screenshot({ path: join(pictures, 'dark-ids-compare.png') });
+  });
+
+  test('can be taken away', async () => {
+    await open(trace);
+    for (const item of ['Table of choices', 'SVG', 'Report', 'Copy as Markdown']) {
+      await panel.page.locator('[data-focus=head-save]').click();
+      await panel.page.getByRole('menuitem', { name: item }).click();
+    }
+    const saved = await panel.sent('save');
+    expect(saved.map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
+    for (const message of saved) expect('data' in message && message.data).not.toMatch(/NaN|undefined/);
+    expect((await panel.sent('copy'))[0]!.text).not.toMatch(/NaN|undefined/);
+  });
+
+  test('narrow', async () => {
+    await open(trace, { width: 560 });
+    await settled();
+    await panel.page.screenshot({ path: join(pictures, 'dark-560-ids.png') });
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(560);
+  });
+});

@@ -1,0 +1,74 @@
+/** The page: header, legend, texts, grid, and the views beside. */
+import { useStore } from '../components/context.js';
+import { Splitter } from '../components/splitter.js';
+import { Tabs } from '../components/tabs.js';
+import type { GridScene } from '../grid/scene.js';
+import { Grid } from '../grid/view.js';
+import { t } from '../look/strings.js';
+import { Compare } from '../views/compare.js';
+import { Detail } from '../views/detail.js';
+import { Header } from '../views/header.js';
+import { Legend } from '../views/legend.js';
+import { Predictions } from '../views/predictions.js';
+import type { Saver } from '../views/save.js';
+import { Summary } from '../views/summary.js';
+import { Texts } from '../views/text.js';
+import { Warnings } from '../views/warnings.js';
+import { WhatIf } from '../views/whatIf.js';
+import { tabs } from './state.js';
+
+export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
+  const store = useStore();
+  const isBlank = store.main.choices.value === undefined;
+  return (
+    <>
+      <Header saver={saver} />
+      <Warnings />
+      {isBlank && <First />}
+      <div class="work" hidden={isBlank}>
+        <div class="left">
+          <Legend />
+          <Texts />
+          <Splitter field="textShare" label={t('splitText')} />
+          <Grid scene={scene} />
+        </div>
+        <Splitter field="sideShare" label={t('splitSide')} />
+        <section class="side" aria-label={t('tabs')}>
+          <Views />
+        </section>
+      </div>
+    </>
+  );
+}
+
+/** Before anything is routed. */
+function First() {
+  const store = useStore();
+  return (
+    <div class="first">
+      <h2>{t('empty')}</h2>
+      <p>{t(store.main.isRunning.value ? 'emptyRunning' : store.ready.value ? 'emptyHow' : 'loading')}</p>
+    </div>
+  );
+}
+
+const views = { cell: Detail, summary: Summary, predictions: Predictions, whatIf: WhatIf, compare: Compare };
+
+function Views() {
+  const store = useStore();
+  const tab = store.view.tab.value;
+  const View = views[tab];
+  return (
+    <Tabs
+      label={t('tabs')}
+      names={tabs}
+      title={(name) => t(`tab_${name}`)}
+      chosen={tab}
+      choose={(name) => {
+        store.set({ tab: name });
+      }}
+    >
+      {store.main.choices.value && <View />}
+    </Tabs>
+  );
+}

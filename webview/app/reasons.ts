@@ -1,0 +1,26 @@
+/** Why something cannot be done now, in words; undefined when it can. */
+import type { SourceDescription } from '../../src/shared/source.js';
+import { t } from '../look/strings.js';
+import type { Store } from './store.js';
+
+type Doing = Exclude<keyof SourceDescription['can'], 'strategies'>;
+
+/** What the source cannot do at all. */
+export function inability(store: Store, doing: Doing): string | undefined {
+  const can = store.description.value?.can[doing];
+  if (!can) return t('needsPool');
+  return can === true ? undefined : can.reason;
+}
+
+export function reasonAgainst(store: Store, doing: Doing): string | undefined {
+  const never = inability(store, doing);
+  if (never !== undefined) return never;
+  if (!store.main.isThere.value) return t('needsTrace');
+  return store.running.value ? t('busy') : undefined;
+}
+
+export function traceReason(store: Store): string | undefined {
+  if (!store.main.trace.value) return t('needsTrace');
+  // What is saved would lack them, and nobody would know.
+  return store.main.scoresFollow.value ? t('busy') : undefined;
+}

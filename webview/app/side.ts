@@ -1,0 +1,60 @@
+/** One of the two runs that the page shows, as signals. */
+import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
+import type { SideState } from '../../src/shared/panelProtocol.js';
+import { sightOf } from '../../src/trace/sight.js';
+import type { ExpertSet, Intervention, Trace } from '../../src/trace/trace.js';
+import { looksOf, type Looks } from '../look/looks.js';
+import type { View } from './state.js';
+
+export type ViewSignals = { readonly [K in keyof View]: Signal<View[K]> };
+
+/** One side's parts, so that each is followed by itself: how far a run is changes a hundred times, its trace a few. */
+export class SideSignals {
+  readonly state = signal<SideState | undefined>(undefined);
+  readonly trace = computed(() => this.state.value?.trace);
+  readonly before = computed(() => this.state.value?.before);
+  readonly attribution = computed(() => this.state.value?.attribution);
+  readonly running = computed(() => this.state.value?.running);
+  readonly isRunning = computed(() => this.running.value !== undefined);
+  readonly title = computed(() => this.state.value?.title ?? '');
+  readonly strategy = computed(() => this.state.value?.strategy);
+  readonly interventions = computed(() => this.state.value?.interventions ?? none);
+  readonly error = computed(() => this.state.value?.error);
+  readonly isStale = computed(() => this.state.value?.stale === true);
+  /** Scores are still to come. */
+  readonly scoresFollow = computed(() => this.state.value?.scoresFollow === true);
+  readonly isThere = computed(() => this.state.value !== undefined);
+  /** The trace as far as it was chosen: what rests on no score is not drawn again when these come. */
+  readonly choices: ReadonlySignal<Trace | undefined>;
+  readonly sight = computed(() => this.choices.value && sightOf(this.choices.value, this.view.colourLayer.value));
+  readonly looks = computed(() => {
+    const trace = this.choices.value;
+    const pinned = [...this.view.pinned.value, ...this.view.filter.value.experts];
+    const made = new Map<ExpertSet, Looks>();
+    return (set: ExpertSet): Looks => {
+      let looks = made.get(set);
+      if (!looks) made.set(set, (looks = trace ? looksOf(trace, set, pinned) : { set, slots: new Int16Array() }));
+      return looks;
+    };
+  });
+
+  constructor(private readonly view: ViewSignals) {
+    let kept: Trace | undefined;
+    this.choices = computed(() => {
+      const now = this.trace.value;
+      if (!kept || !now || !sameChoices(kept, now)) kept = now;
+      return kept;
+    });
+  }
+}
+
+const none: readonly Intervention[] = [];
+
+/** Traces of one run share their arrays. */
+export function sameChoices(a: Trace, b: Trace): boolean {
+  return (
+    a.blocks.length === b.blocks.length &&
+    a.blocks.every(({ chosen }, i) => chosen === b.blocks[i]!.chosen) &&
+    a.sequences.every(({ done }, i) => done === b.sequences[i]?.done)
+  );
+}

@@ -1,0 +1,155 @@
+/** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
+
+export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
+export type Tab = (typeof tabs)[number];
+
+/** Which runs the grid draws: this one, the one it is compared with, or where the two differ. */
+export const gridSources = ['main', 'other', 'difference'] as const;
+export type GridSource = (typeof gridSources)[number];
+
+/** What gives a text its colours where experts belong to one layer each. */
+export const colourings = ['experts', 'entropy', 'margin', 'probability', 'nothing'] as const;
+export type Colouring = (typeof colourings)[number];
+
+export interface Selection {
+  /** Which sequence `token` counts in. */
+  readonly sequence: number;
+  /** −1: none. */
+  readonly token: number;
+  /** Key of a layer (`layerKey`); empty: all layers. */
+  readonly layer: string;
+  /** Index on the site axis; −1: the layer as a whole, or all layers. */
+  readonly site: number;
+}
+
+export interface Filter {
+  /** Expert ids; empty: all. */
+  readonly experts: readonly string[];
+  readonly layers: readonly [from: number, to: number] | null;
+  /** Empty: all. */
+  readonly kinds: readonly string[];
+  /** Least routing weight. */
+  readonly weight: number;
+  /** Show only choices closer than this; null: all. */
+  readonly margin: number | null;
+}
+
+export interface Zoom {
+  /** CSS pixels of a cell; a row may be higher than a token is wide. */
+  readonly width: number;
+  readonly height: number;
+  /** First column and row in view, in cells, fractional. */
+  readonly token: number;
+  readonly row: number;
+}
+
+export interface WhatIfForm {
+  readonly action: 'knock-out' | 'force' | 'tilt';
+  readonly expert: string;
+  readonly amount: number;
+  /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */
+  readonly where: string;
+  readonly tokenOnly: boolean;
+}
+
+export interface View {
+  readonly version: 2;
+  readonly tab: Tab;
+  readonly selection: Selection;
+  readonly filter: Filter;
+  readonly filterOpen: boolean;
+  readonly generateOpen: boolean;
+  /** Keys of the layers whose sites are rows of their own. */
+  readonly expanded: 'all' | readonly string[];
+  /** Null: everything fits. */
+  readonly zoom: Zoom | null;
+  readonly gridSource: GridSource;
+  /** There was another side when last seen. */
+  readonly comparing: boolean;
+  /** With a what-if: choices that stayed are faded. */
+  readonly fadeUnchanged: boolean;
+  readonly colouring: Colouring;
+  /** Key of the layer whose experts colour a text; empty: the first. */
+  readonly colourLayer: string;
+  /** Ids of experts that have a colour though few tokens go to them. */
+  readonly pinned: readonly string[];
+  /** Share of the height that the text has, of the width (or height) that the views beside it have. */
+  readonly textShare: number;
+  readonly sideShare: number;
+  readonly bottomShare: number;
+  /** Charts shown as tables, by name. */
+  readonly tables: readonly string[];
+  readonly generate: { readonly tokens: number; readonly temperature: number; readonly seed: number };
+  readonly whatIf: WhatIfForm;
+  /** Name of a strategy; empty: none chosen yet. */
+  readonly compareWith: string;
+  /** Expert whose most attracted tokens are listed; an index, −1: the most used one. */
+  readonly attracted: number;
+}
+
+export const initial: View = {
+  version: 2,
+  tab: 'cell',
+  selection: { sequence: 0, token: -1, layer: '', site: -1 },
+  filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
+  filterOpen: false,
+  generateOpen: false,
+  expanded: [],
+  zoom: null,
+  gridSource: 'main',
+  comparing: false,
+  fadeUnchanged: true,
+  colouring: 'experts',
+  colourLayer: '',
+  pinned: [],
+  textShare: 0.36,
+  sideShare: 0.36,
+  bottomShare: 0.4,
+  tables: [],
+  generate: { tokens: 32, temperature: 0, seed: 1 },
+  whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false },
+  compareWith: '',
+  attracted: -1,
+};
+
+/** A state that another version wrote, or nobody, is forgotten; fields that are not of the right type fall back one by one. */
+export function restore(kept: unknown): View {
+  if (typeof kept !== 'object' || kept === null || (kept as Partial<View>).version !== initial.version) return initial;
+  const view: Record<string, unknown> = { ...initial };
+  for (const [key, fallback] of Object.entries(initial)) {
+    const value = (kept as Record<string, unknown>)[key];
+    if (sameShape(value, fallback) || (key === 'zoom' && isZoom(value)) || (key === 'expanded' && value === 'all'))
+      view[key] = value;
+  }
+  const restored = view as unknown as View;
+  const known = <T extends string>(names: readonly T[], value: T, fallback: T): T =>
+    names.includes(value) ? value : fallback;
+  return {
+    ...restored,
+    tab: known(tabs, restored.tab, initial.tab),
+    gridSource: known(gridSources, restored.gridSource, initial.gridSource),
+    colouring: known(colourings, restored.colouring, initial.colouring),
+  };
+}
+
+function sameShape(value: unknown, like: unknown): boolean {
+  if (like === null) return value === null;
+  // All lists here are of text, but for a range of layers.
+  if (Array.isArray(like)) return Array.isArray(value) && value.every((one) => typeof one === 'string');
+  if (typeof like !== 'object')
+    return typeof value === typeof like && (typeof value !== 'number' || Number.isFinite(value));
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(like).every(([key, inner]) => {
+    const own = (value as Record<string, unknown>)[key];
+    // Where null stands for "no limit" a value is as good.
+    return inner === null ? own !== undefined : sameShape(own, inner);
+  });
+}
+
+function isZoom(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['width', 'height', 'token', 'row'].every((key) => Number.isFinite((value as Record<string, unknown>)[key]))
+  );
+}

@@ -1,0 +1,287 @@
+/** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
+import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
+import type { ErrorData } from '../../src/shared/errors.js';
+import type { HostMessage, PageMessage, Side } from '../../src/shared/panelProtocol.js';
+import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import { SideReceiver } from '../../src/transport/sides.js';
+import { layerKey } from '../../src/trace/sight.js';
+import type { Intervention, Trace } from '../../src/trace/trace.js';
+import type { Partners, Work } from '../work/work.js';
+import { SideSignals, type ViewSignals } from './side.js';
+import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
+
+export interface Host {
+  postMessage(message: PageMessage): void;
+  getState(): unknown;
+  setState(state: Kept): void;
+}
+
+/** `memory` is the host's: by it a panel is found again after a reload. */
+export type Kept = View & { readonly memory?: string };
+
+/** A token of one sequence; −1: none. */
+export interface Place {
+  readonly sequence: number;
+  readonly token: number;
+}
+
+export const nowhere: Place = { sequence: 0, token: -1 };
+
+export class Store {
+  readonly description = signal<SourceDescription | undefined>(undefined);
+  readonly poolError = signal<ErrorData | undefined>(undefined);
+  /** The host has said what there is behind it, or that there is nothing. */
+  readonly ready = signal(false);
+  readonly main: SideSignals;
+  readonly other: SideSignals;
+  readonly view: ViewSignals;
+  /** A token of the other run that has no counterpart, selected there. */
+  readonly lone = signal<Place>(nowhere);
+
+  /** What was chosen, or this run when there is no other to show. */
+  readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
+  readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
+  /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
+  readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;
+  /** The selected site as either run counts them; runs of two sources may have different ones. −1: none. */
+  readonly siteIn: Readonly<Record<Side, ReadonlySignal<number>>>;
+
+  private readonly incoming = new SideReceiver();
+  private memory: string | undefined;
+  private saving: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly host: Host,
+    readonly work: Work,
+  ) {
+    const kept = host.getState();
+    this.view = Object.fromEntries(
+      Object.entries(restore(kept)).map(([key, value]) => [key, signal<unknown>(value)]),
+    ) as ViewSignals;
+    this.main = new SideSignals(this.view);
+    this.other = new SideSignals(this.view);
+    const memory = (kept as Partial<Kept> | null | undefined)?.memory;
+    if (typeof memory === 'string') this.memory = memory;
+
+    const selected = computed<Place>(() => {
+      const { sequence, token } = this.view.selection.value;
+      return { sequence, token };
+    });
+    this.placeIn = {
+      main: selected,
+      other: computed(() => {
+        const at = selected.value;
+        const partners = this.partners.value;
+        if (!this.main.trace.value || !this.other.trace.value) return at;
+        if (at.token < 0) return this.lone.value;
+        return { ...at, token: partners?.[at.sequence]?.of[at.token] ?? -1 };
+      }),
+    };
+    const site = computed(() => this.view.selection.value.site);
+    this.siteIn = {
+      main: site,
+      other: computed(() => {
+        const [main, other] = [this.main.choices.value, this.other.choices.value];
+        if (site.value < 0 || !main || !other) return site.value;
+        return siteLike(main, site.value, other);
+      }),
+    };
+
+    let before = this.snapshot();
+    effect(() => {
+      const now = this.snapshot();
+      if (same(now, before)) return;
+      before = now;
+      clearTimeout(this.saving);
+      this.saving = setTimeout(() => this.save(), 150);
+    });
+  }
+
+  /** One for each sequence; undefined while they are worked out, or with nothing to compare. */
+  readonly partners = computed<readonly Partners[] | undefined>(() => {
+    const [main, other] = [this.main.choices.value, this.other.choices.value];
+    return main && other && this.work.partners(main, other);
+  });
+
+  side(side: Side): SideSignals {
+    return side === 'main' ? this.main : this.other;
+  }
+
+  send(message: PageMessage): void {
+    this.host.postMessage(message);
+  }
+
+  receive(message: HostMessage): void {
+    batch(() => {
+      this.take(message);
+    });
+  }
+
+  private take(message: HostMessage): void {
+    switch (message.type) {
+      case 'pool':
+        this.description.value = message.description;
+        this.poolError.value = message.error;
+        this.ready.value = true;
+        break;
+      case 'piece':
+        this.incoming.piece(message);
+        break;
+      case 'side':
+        this.side(message.side).state.value = this.incoming.side(message);
+        if (message.side === 'main') this.keepSelection();
+        else {
+          this.lone.value = nowhere;
+          this.followComparison(message.state !== undefined);
+        }
+        break;
+      case 'status': {
+        const { state } = this.side(message.side);
+        if (!state.value) break;
+        const { running: _running, error: _error, ...rest } = state.value;
+        state.value = {
+          ...rest,
+          stale: message.stale,
+          ...(message.running && { running: message.running }),
+          ...(message.error && { error: message.error }),
+        };
+        break;
+      }
+      case 'select':
+        this.select(
+          {
+            sequence: message.sequence ?? 0,
+            token: message.token,
+            ...(message.site === undefined ? {} : this.spot(message.site)),
+          },
+          'host',
+        );
+        break;
+      case 'filter':
+        this.setFilter({ experts: message.expert === undefined ? [] : [message.expert] });
+        break;
+      case 'remember':
+        this.memory = message.memory;
+        this.save();
+        break;
+    }
+  }
+
+  set(part: Partial<View>): void {
+    batch(() => {
+      for (const [key, value] of Object.entries(part)) {
+        const field = this.view[key as keyof View] as Signal<unknown>;
+        if (!same(value, field.peek())) field.value = value;
+      }
+    });
+  }
+
+  /** At once: before the page goes. */
+  save(): void {
+    clearTimeout(this.saving);
+    this.host.setState({ ...this.snapshot(), ...(this.memory === undefined ? {} : { memory: this.memory }) });
+  }
+
+  private snapshot(): View {
+    return Object.fromEntries(Object.entries(this.view).map(([key, field]) => [key, field.value])) as unknown as View;
+  }
+
+  setFilter(part: Partial<Filter>): void {
+    this.set({ filter: { ...this.view.filter.peek(), ...part } });
+  }
+
+  clearFilter(): void {
+    this.set({ filter: initial.filter });
+  }
+
+  /** `from` the host, the editor knows already. */
+  select(part: Partial<Selection>, from: 'page' | 'host' = 'page'): void {
+    const former = this.view.selection.peek();
+    const next = { ...former, ...part };
+    const count = this.main.trace.peek()?.sequences[next.sequence]?.tokens.count ?? 0;
+    const token = Math.min(Math.max(next.token, -1), count - 1);
+    const moved = token !== former.token || next.sequence !== former.sequence;
+    this.set({ selection: { ...next, token } });
+    if (moved && from === 'page' && token >= 0)
+      this.send({ type: 'select', token, ...(next.sequence > 0 && { sequence: next.sequence }) });
+  }
+
+  selectIn(
+    side: Side,
+    place: Place,
+    row: Pick<Selection, 'layer' | 'site'> = {
+      layer: this.view.selection.peek().layer,
+      site: this.siteIn[side].peek(),
+    },
+  ): void {
+    const [main, other] = [this.main.trace.peek(), this.other.trace.peek()];
+    batch(() => {
+      this.lone.value = nowhere;
+      if (side === 'main' || !main || !other) {
+        this.select({ ...row, ...place });
+        return;
+      }
+      const own = this.partners.peek()?.[place.sequence]?.back[place.token] ?? -1;
+      if (own < 0) this.lone.value = place;
+      const site = row.site < 0 ? -1 : siteLike(other, row.site, main);
+      this.select({ layer: row.layer, site, sequence: place.sequence, token: own });
+    });
+  }
+
+  /** A site and the layer that it is in. */
+  spot(site: number): Pick<Selection, 'layer' | 'site'> {
+    const found = this.main.trace.peek()?.sites[site];
+    return { site, layer: found ? layerKey(found) : '' };
+  }
+
+  /** Of a pool there is nothing to choose: its experts are the same in all layers. */
+  colourByLayer(layer: string): void {
+    const sight = this.main.sight.peek();
+    if (!sight?.layer || layerKey(sight.layer) === layer) return;
+    this.set({ colourLayer: layer });
+    // They were the former layer's.
+    this.setFilter({ experts: [] });
+  }
+
+  route(interventions: readonly Intervention[], strategy: Strategy | undefined = this.main.strategy.peek()): void {
+    if (strategy) this.send({ type: 'route', side: 'main', strategy, interventions });
+  }
+
+  /** A comparison that opens is shown; one that is replayed after a reload leaves the view as it was. */
+  private followComparison(comparing: boolean): void {
+    if (comparing === this.view.comparing.peek()) return;
+    const tab = this.view.tab.peek();
+    this.set({
+      comparing,
+      gridSource: comparing ? 'difference' : 'main',
+      tab: comparing ? 'compare' : tab === 'compare' ? 'summary' : tab,
+    });
+  }
+
+  /** A new trace may have fewer tokens or other sites than the place one looked at. */
+  private keepSelection(): void {
+    const trace = this.main.trace.peek();
+    if (!trace) return;
+    const selection = this.view.selection.peek();
+    const { layer, site } = selection;
+    const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => layerKey(one) === layer));
+    const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
+    this.set({
+      selection: {
+        sequence,
+        token: Math.min(selection.token, trace.sequences[sequence]!.tokens.count - 1),
+        ...(fits ? { layer, site } : { layer: '', site: -1 }),
+      },
+    });
+  }
+}
+
+/** The site of another trace with the same path; −1: it has none. */
+function siteLike(trace: Trace, site: number, other: Trace): number {
+  const path = trace.sites[site]?.path;
+  return other.sites.findIndex((one) => one.path === path);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
+}

@@ -1,0 +1,68 @@
+import { scaleLinear } from 'd3-scale';
+import type { Looks } from '../look/looks.js';
+import { classOf } from '../look/looks.js';
+import { plainName } from '../look/names.js';
+import { classes } from './controls.js';
+import { Badge } from './expert.js';
+
+export interface Bar {
+  readonly expert: number;
+  readonly value: number;
+  readonly text: string;
+  readonly low?: number;
+  readonly high?: number;
+  readonly mark?: string;
+  /** What chance gives. */
+  readonly reference?: number;
+  readonly weak?: boolean;
+}
+
+/** Experts with a value each, as HTML, so that text wraps and scales as the editor's does. @param least the scale goes at least so far */
+export function Bars({
+  looks,
+  list,
+  least,
+  press,
+}: {
+  readonly looks: Looks;
+  readonly list: readonly Bar[];
+  readonly least: number;
+  readonly press?: (expert: number) => void;
+}) {
+  const low = Math.min(0, ...list.map((bar) => bar.low ?? bar.value));
+  const high = Math.max(least, low + 1e-9, ...list.map((bar) => Math.max(bar.high ?? bar.value, bar.reference ?? 0)));
+  const x = scaleLinear([low, high], [0, 100]);
+  const isMarked = list.some((bar) => bar.mark !== undefined);
+  return (
+    <div
+      class={classes('bars', isMarked && 'marked', list.length > 40 && 'many', looks.set.experts.length > 26 && 'wide')}
+    >
+      {list.map((bar) => {
+        const name = plainName(looks.set, bar.expert);
+        const [from, to] = [x(Math.min(0, bar.value)), x(Math.max(0, bar.value))];
+        return (
+          <div
+            key={bar.expert}
+            class={classes('bar', classOf(looks.slots[bar.expert]!), bar.weak && 'weak')}
+            onClick={press && (() => press(bar.expert))}
+          >
+            <Badge looks={looks} expert={bar.expert} />
+            <span class="name" title={name}>
+              {name}
+            </span>
+            <span class="track">
+              <span class="fill" style={{ left: `${from}%`, width: `${Math.max(0.4, to - from)}%` }} />
+              {low < 0 && <span class="zero" style={{ left: `${x(0)}%` }} />}
+              {bar.low !== undefined && bar.high !== undefined && (
+                <span class="whisker" style={{ left: `${x(bar.low)}%`, width: `${x(bar.high) - x(bar.low)}%` }} />
+              )}
+              {bar.reference !== undefined && <span class="reference" style={{ left: `${x(bar.reference)}%` }} />}
+            </span>
+            <span class="value">{bar.text}</span>
+            {isMarked && <span class="mark">{bar.mark ?? ''}</span>}
+          </div>
+        );
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,190 @@
+/** Buttons and fields: the browser's own, in the editor's colours. `data-focus` is a control's name. */
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+
+export function classes(...names: readonly (string | false | undefined)[]): string {
+  return names.filter(Boolean).join(' ');
+}
+
+type Attributes = Omit<ButtonHTMLAttributes, 'onClick' | 'class' | 'title' | 'label'>;
+
+export interface ButtonProps extends Attributes {
+  readonly 'data-focus'?: string;
+  readonly press: () => void;
+  readonly class?: string;
+  readonly title?: string | undefined;
+  readonly primary?: boolean;
+  /** Why it cannot be used; then it is disabled and says so. */
+  readonly reason?: string | undefined;
+  readonly children?: ComponentChildren;
+}
+
+export function Button({ press, primary, reason, class: name, title, children, ...rest }: ButtonProps) {
+  return (
+    <button
+      type="button"
+      {...rest}
+      class={classes('button', primary && 'primary', name)}
+      // Not `disabled`: the reason stays within reach of keyboard and pointer.
+      {...(reason !== undefined && { 'aria-disabled': 'true' })}
+      title={reason ?? title}
+      onClick={() => {
+        if (reason === undefined) press();
+      }}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** A button that is a picture: its name is said and shown on hovering. */
+export function Tool({ label, icon, class: name, ...props }: ButtonProps & { label: string; icon: IconName }) {
+  return (
+    <Button class={classes('tool', name)} aria-label={label} title={label} {...props}>
+      <Icon name={icon} />
+    </Button>
+  );
+}
+
+export type Option = readonly [value: string, label: string, reason?: string];
+
+export function Select({
+  label,
+  value,
+  options,
+  change,
+  title = label,
+  reason,
+  ...rest
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly Option[];
+  readonly change: (value: string) => void;
+  readonly title?: string;
+  readonly reason?: string | undefined;
+  readonly 'data-focus'?: string;
+}) {
+  return (
+    <select
+      aria-label={label}
+      title={reason ?? title}
+      disabled={reason !== undefined}
+      value={value}
+      onChange={(event) => {
+        change(event.currentTarget.value);
+      }}
+      {...rest}
+    >
+      {options.map(([one, text, why]) => (
+        <option key={one} value={one} disabled={why !== undefined} title={why}>
+          {why === undefined ? text : `${text} (${why})`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+export function NumberField({
+  label,
+  value,
+  range,
+  change,
+  title = label,
+  reason,
+  ...rest
+}: {
+  readonly label: string;
+  readonly value: number;
+  readonly range: { readonly min: number; readonly max: number; readonly step: number };
+  readonly change: (value: number) => void;
+  readonly title?: string;
+  readonly reason?: string | undefined;
+  readonly class?: string;
+  readonly 'data-focus'?: string;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => {
+    // Only then: whatever else is drawn anew must leave alone what is being typed.
+    input.current!.value = String(value);
+  }, [value]);
+  return (
+    <input
+      ref={input}
+      type="number"
+      aria-label={label}
+      title={reason ?? title}
+      disabled={reason !== undefined}
+      {...range}
+      {...rest}
+      onChange={({ currentTarget }) => {
+        const to = Math.min(range.max, Math.max(range.min, currentTarget.valueAsNumber));
+        // An empty or broken field falls back to what it showed before.
+        if (Number.isFinite(to)) change(to);
+        else currentTarget.value = String(value);
+      }}
+    />
+  );
+}
+
+export function Field({
+  label,
+  children,
+}: {
+  readonly label: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <label class="field">
+      {label}
+      {children}
+    </label>
+  );
+}
+
+export function Segmented({
+  label,
+  parts,
+}: {
+  readonly label: string;
+  readonly parts: readonly { readonly label: string; readonly on: boolean; readonly press: () => void }[];
+}) {
+  return (
+    <div class="segmented" role="group" aria-label={label}>
+      {parts.map((part) => (
+        <Button key={part.label} press={part.press} aria-pressed={part.on} data-focus={`segment-${part.label}`}>
+          {part.label}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+const icons = {
+  close: 'M4 4l8 8M12 4l-8 8',
+  plus: 'M8 3v10M3 8h10',
+  minus: 'M3 8h10',
+  fit: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
+  table: 'M2 3h12v10H2zM2 6.5h12M2 10h12M6.5 3v10',
+  filter: 'M2 3h12L9.5 8.5V13L6.5 11.5V8.5z',
+  undo: 'M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3',
+  down: 'M4 6l4 4 4-4',
+  stop: 'M4 4h8v8H4z',
+} as const;
+
+export type IconName = keyof typeof icons;
+
+export function Icon({ name }: { readonly name: IconName }) {
+  return (
+    <svg viewBox="0 0 16 16" width={16} height={16} aria-hidden="true" class="icon">
+      <path
+        d={icons[name]}
+        fill="none"
+        stroke="currentColor"
+        stroke-width={1.2}
+        stroke-linejoin="round"
+        stroke-linecap="round"
+      />
+    </svg>
+  );
+}

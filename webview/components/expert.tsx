@@ -1,0 +1,25 @@
+/** An expert as it is seen in all views: its sign on its colour, and its name. */
+import { plainName } from '../look/names.js';
+import { classOf, letterOf, type Looks } from '../look/looks.js';
+
+interface Props {
+  readonly looks: Looks;
+  readonly expert: number;
+}
+
+export function Badge({ looks, expert }: Props) {
+  return (
+    <span class={`badge ${classOf(looks.slots[expert]!)}`} aria-hidden="true">
+      {letterOf(looks.set, expert)}
+    </span>
+  );
+}
+
+export function ExpertLabel({ looks, expert }: Props) {
+  return (
+    <span class="expert">
+      <Badge looks={looks} expert={expert} />
+      <span class="name">{plainName(looks.set, expert)}</span>
+    </span>
+  );
+}

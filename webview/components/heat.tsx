@@ -1,0 +1,159 @@
+/** Rows × experts; strength by value. A few are drawn as cells that say their value on hovering, many as one image. */
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { classOf, letterOf, type Looks } from '../look/looks.js';
+import { plainName } from '../look/names.js';
+import { channels, colourOf, theme } from '../look/theme.js';
+
+interface Props {
+  readonly values: readonly ArrayLike<number>[];
+  readonly rowLabels: readonly string[];
+  readonly looks: Looks;
+  readonly text: (value: number) => string;
+  readonly cellHeight: number;
+  /** The rows are the same experts as the columns. */
+  readonly rowExperts?: boolean;
+}
+
+const [width, left, top] = [300, 30, 18];
+/** More columns have no room for a letter each. */
+const mostCells = 22;
+
+export function Heat(props: Props) {
+  return props.looks.set.experts.length > mostCells ? <HeatImage {...props} /> : <HeatCells {...props} />;
+}
+
+function highestOf(values: readonly ArrayLike<number>[]): number {
+  let highest = 0;
+  for (const row of values) for (const value of Array.from(row)) if (value > highest) highest = value;
+  return highest || 1;
+}
+
+function strengthOf(value: number, highest: number): number {
+  return 0.04 + 0.96 * (Number.isFinite(value) ? Math.min(1, Math.max(0, value / highest)) : 0);
+}
+
+function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = false }: Props) {
+  const { experts } = looks.set;
+  const cell = (width - left) / experts.length;
+  const every = Math.max(1, Math.ceil(9 / cellHeight));
+  const highest = highestOf(values);
+  return (
+    <svg viewBox={`0 0 ${width} ${top + values.length * cellHeight + 2}`} class="heat">
+      {experts.map(({ id }, e) => (
+        <Letter key={id} looks={looks} expert={e} x={left + (e + 0.5) * cell} y={9} />
+      ))}
+      {rowLabels.map((label, r) => {
+        const y = top + (r + 0.5) * cellHeight;
+        if (rowExperts) return <Letter key={label} looks={looks} expert={r} x={left - 12} y={y} />;
+        return (
+          r % every === 0 && (
+            <text key={label} x={left - 5} y={y} class="axisText" text-anchor="end" dominant-baseline="central">
+              {label}
+            </text>
+          )
+        );
+      })}
+      {values.flatMap((row, r) =>
+        Array.from(row, (value, c) => (
+          <rect
+            key={`${r} ${c}`}
+            x={left + c * cell + 0.5}
+            y={top + r * cellHeight + 0.5}
+            width={cell - 1}
+            height={cellHeight - 1}
+            class={`${classOf(looks.slots[c]!)} heatCell`}
+            fill-opacity={strengthOf(value, highest).toFixed(3)}
+          >
+            <title>{`${rowLabels[r]!} · ${plainName(looks.set, c)}: ${text(value)}`}</title>
+          </rect>
+        )),
+      )}
+    </svg>
+  );
+}
+
+function Letter({
+  looks,
+  expert,
+  x,
+  y,
+}: {
+  readonly looks: Looks;
+  readonly expert: number;
+  readonly x: number;
+  readonly y: number;
+}) {
+  return (
+    <g class={classOf(looks.slots[expert]!)}>
+      <title>{plainName(looks.set, expert)}</title>
+      <rect x={x - 6} y={y - 6} width={12} height={12} rx={2} class="letterBox" />
+      <text x={x} y={y + 0.5} class="letter" text-anchor="middle" dominant-baseline="central">
+        {letterOf(looks.set, expert)}
+      </text>
+    </g>
+  );
+}
+
+/** One pixel a value, scaled up; the axes count experts. */
+function HeatImage({ values, rowLabels, looks, cellHeight, rowExperts = false }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const colours = theme.value;
+  const columns = looks.set.experts.length;
+  const cell = (width - left) / columns;
+  const rowHeight = rowExperts ? cell : cellHeight;
+  const high = values.length * rowHeight;
+  useLayoutEffect(() => {
+    const context = canvas.current!.getContext('2d')!;
+    const image = context.createImageData(columns, values.length);
+    const highest = highestOf(values);
+    const back = channels(colours.background);
+    const fills = Array.from(looks.slots, (slot) => channels(colourOf(slot, colours).fill));
+    values.forEach((row, r) => {
+      for (let c = 0; c < columns; c++) {
+        const share = strengthOf(row[c]!, highest);
+        for (let i = 0; i < 3; i++)
+          image.data[(r * columns + c) * 4 + i] = back[i]! + (fills[c]![i]! - back[i]!) * share;
+        image.data[(r * columns + c) * 4 + 3] = 255;
+      }
+    });
+    context.putImageData(image, 0, 0);
+  }, [values, looks, colours]);
+  const step = 2 ** Math.ceil(Math.log2(columns / 8));
+  const ticks = Array.from({ length: Math.ceil(columns / step) }, (_, i) => i * step);
+  const every = Math.max(1, Math.ceil(9 / rowHeight));
+  const rows = rowExperts ? ticks : rowLabels.map((_, r) => r).filter((r) => r % every === 0);
+  return (
+    <div class="heatImage">
+      <svg viewBox={`0 0 ${width} ${top + high + 2}`} class="heat">
+        {ticks.map((e) => (
+          <text key={e} x={left + (e + 0.5) * cell} y={11} class="axisText" text-anchor="middle">
+            {letterOf(looks.set, e)}
+          </text>
+        ))}
+        {rows.map((r) => (
+          <text
+            key={r}
+            x={left - 5}
+            y={top + (r + 0.5) * rowHeight}
+            class="axisText"
+            text-anchor="end"
+            dominant-baseline="central"
+          >
+            {rowExperts ? letterOf(looks.set, r) : rowLabels[r]}
+          </text>
+        ))}
+      </svg>
+      <canvas
+        ref={canvas}
+        width={columns}
+        height={Math.max(1, values.length)}
+        style={{
+          left: `${(left / width) * 100}%`,
+          top: `${(top / (top + high + 2)) * 100}%`,
+          width: `${((width - left) / width) * 100}%`,
+          height: `${(high / (top + high + 2)) * 100}%`,
+        }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,91 @@
+/** A button that opens a menu: arrow keys, Home, End, Escape; closes when the focus leaves. */
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { Button, Icon } from './controls.js';
+
+export interface Item {
+  readonly label: string;
+  readonly press: () => void;
+  readonly reason?: string | undefined;
+}
+
+export function Menu({
+  label,
+  items,
+  name,
+}: {
+  readonly label: string;
+  readonly items: readonly Item[];
+  readonly name: string;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role=menuitem]')];
+  const opener = () => box.current!.querySelector<HTMLElement>('.opener')!;
+  const close = (): void => {
+    setOpen(false);
+    opener().focus();
+  };
+  useLayoutEffect(() => {
+    if (isOpen) rows()[0]?.focus();
+  }, [isOpen]);
+  return (
+    <div
+      ref={box}
+      class="menuBox"
+      onKeyDown={(event) => {
+        if (!isOpen) {
+          if (event.key !== 'ArrowDown') return;
+          event.preventDefault();
+          setOpen(true);
+          return;
+        }
+        const all = rows();
+        const at = all.indexOf(document.activeElement as HTMLElement);
+        const to = { ArrowDown: at + 1, ArrowUp: at - 1 + all.length, Home: 0, End: all.length - 1 }[event.key];
+        if (to !== undefined) all[to % all.length]?.focus();
+        else if (event.key === 'Escape') close();
+        else return;
+        event.preventDefault();
+        event.stopPropagation();
+      }}
+      onFocusOut={(event) => {
+        if (isOpen && !box.current!.contains(event.relatedTarget as Node | null)) setOpen(false);
+      }}
+    >
+      <Button
+        press={() => {
+          if (isOpen) close();
+          else setOpen(true);
+        }}
+        class="opener"
+        aria-haspopup="menu"
+        aria-expanded={isOpen}
+        data-focus={name}
+      >
+        <span>
+          {label}
+          <Icon name="down" />
+        </span>
+      </Button>
+      <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
+        {items.map(({ label: text, press, reason }) => (
+          <button
+            key={text}
+            type="button"
+            role="menuitem"
+            tabindex={-1}
+            aria-disabled={reason !== undefined}
+            title={reason}
+            onClick={() => {
+              if (reason !== undefined) return;
+              close();
+              press();
+            }}
+          >
+            {text}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+/** A bar between two parts, moved by pointer or arrow keys. Its share goes to the style sheet as a custom property. */
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useStore } from './context.js';
+
+const limits = { low: 0.12, high: 0.8 };
+
+/** `textShare` splits text and grid; `sideShare` the views from both: beside them, or below when the page is narrow. */
+export function Splitter({
+  field: which,
+  label,
+}: {
+  readonly field: 'textShare' | 'sideShare';
+  readonly label: string;
+}) {
+  const store = useStore();
+  const bar = useRef<HTMLDivElement>(null);
+  const [isStacked, setStacked] = useState(which === 'textShare');
+  const field = which === 'textShare' ? which : isStacked ? 'bottomShare' : which;
+  const share = store.view[field].value;
+  const set = (to: number): void => {
+    store.set({ [field]: Math.min(limits.high, Math.max(limits.low, to)) });
+  };
+
+  useLayoutEffect(() => {
+    const look = (): void => {
+      setStacked(getComputedStyle(bar.current!.parentElement!).flexDirection === 'column');
+    };
+    look();
+    window.addEventListener('resize', look);
+    return () => {
+      window.removeEventListener('resize', look);
+    };
+  }, []);
+  useLayoutEffect(() => {
+    bar.current!.parentElement!.style.setProperty('--share', `${(share * 100).toFixed(2)}%`);
+  }, [share]);
+
+  return (
+    <div
+      ref={bar}
+      class={`splitter ${which}`}
+      role="separator"
+      tabindex={0}
+      aria-label={label}
+      aria-orientation={isStacked ? 'horizontal' : 'vertical'}
+      aria-valuenow={Math.round(share * 100)}
+      aria-valuemin={limits.low * 100}
+      aria-valuemax={limits.high * 100}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        event.preventDefault();
+      }}
+      onPointerMove={({ currentTarget, pointerId, clientX, clientY }) => {
+        if (!currentTarget.hasPointerCapture(pointerId)) return;
+        const box = currentTarget.parentElement!.getBoundingClientRect();
+        const at = isStacked ? (clientY - box.top) / box.height : (clientX - box.left) / box.width;
+        // The text's share counts from the top, the views' from the other end.
+        set(which === 'textShare' ? at : 1 - at);
+      }}
+      onKeyDown={(event) => {
+        const step = { ArrowUp: -0.03, ArrowLeft: -0.03, ArrowDown: 0.03, ArrowRight: 0.03 }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        set(store.view[field].peek() + (which === 'textShare' ? step : -step));
+      }}
+    />
+  );
+}

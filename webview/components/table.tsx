@@ -1,0 +1,125 @@
+/** Tables. Of a long one only the rows in sight are made, and the screen reader is told how many there are. */
+import type { ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+export interface Rows {
+  readonly head: readonly string[];
+  readonly count: number;
+  /** The first cell is the row's name. */
+  readonly row: (i: number) => readonly ComponentChildren[];
+}
+
+export function rowsOf(head: readonly string[], rows: readonly (readonly ComponentChildren[])[]): Rows {
+  return { head, count: rows.length, row: (i) => rows[i]! };
+}
+
+/** Longer tables are made in part. */
+const longest = 240;
+/** Rows made above and below those in sight, for quick scrolling. */
+const spare = 20;
+
+export function Table({
+  rows,
+  caption,
+  class: name,
+}: {
+  readonly rows: Rows;
+  readonly caption: string;
+  readonly class?: string;
+}) {
+  return (
+    <table class={name}>
+      <Head rows={rows} caption={caption} />
+      <tbody>{made(rows, 0, rows.count)}</tbody>
+    </table>
+  );
+}
+
+/** In a box of its own that scrolls. */
+export function TableBox({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+  return (
+    <ScrollBox label={caption}>
+      {rows.count > longest ? <LongTable rows={rows} caption={caption} /> : <Table rows={rows} caption={caption} />}
+    </ScrollBox>
+  );
+}
+
+function ScrollBox({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+  return (
+    <div class="tableBox" tabindex={0} role="region" aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
+function LongTable({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+  const table = useRef<HTMLTableElement>(null);
+  const [{ from, to }, setSeen] = useState({ from: 0, to: 40 });
+  const [height, setHeight] = useState(0);
+  useLayoutEffect(() => {
+    const row = table.current!.querySelector<HTMLElement>('tbody tr:not(.gap)');
+    if (row && row.offsetHeight > 0 && row.offsetHeight !== height) setHeight(row.offsetHeight);
+  });
+  useLayoutEffect(() => {
+    const box = table.current!.parentElement!;
+    const look = (): void => {
+      if (height === 0) return;
+      const first = Math.max(0, Math.floor(box.scrollTop / height) - spare);
+      const last = Math.min(rows.count, Math.ceil((box.scrollTop + box.clientHeight) / height) + spare);
+      setSeen((seen) => (seen.from === first && seen.to === last ? seen : { from: first, to: last }));
+    };
+    look();
+    box.addEventListener('scroll', look);
+    return () => {
+      box.removeEventListener('scroll', look);
+    };
+  }, [height, rows.count]);
+  const [first, last] = [Math.min(from, rows.count), Math.min(to, rows.count)];
+  return (
+    <table ref={table} aria-rowcount={rows.count + 1}>
+      <Head rows={rows} caption={caption} />
+      <tbody>
+        <Gap key="above" height={first * height} />
+        {made(rows, first, last, true)}
+        <Gap key="below" height={(rows.count - last) * height} />
+      </tbody>
+    </table>
+  );
+}
+
+function Gap({ height }: { readonly height: number }) {
+  return height > 0 ? <tr class="gap" aria-hidden="true" style={{ height: `${height}px` }} /> : null;
+}
+
+function Head({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+  return (
+    <>
+      <caption class="unseen">{caption}</caption>
+      <thead>
+        <tr>
+          {rows.head.map((text, i) => (
+            <th key={i} scope="col">
+              {text}
+            </th>
+          ))}
+        </tr>
+      </thead>
+    </>
+  );
+}
+
+function made(rows: Rows, from: number, to: number, numbered = false): ComponentChildren[] {
+  return Array.from({ length: to - from }, (_, i) => (
+    <tr key={from + i} {...(numbered && { 'aria-rowindex': from + i + 2 })}>
+      {rows.row(from + i).map((cell, c) =>
+        c === 0 ? (
+          <th key={c} scope="row">
+            {cell}
+          </th>
+        ) : (
+          <td key={c}>{cell}</td>
+        ),
+      )}
+    </tr>
+  ));
+}

@@ -1,0 +1,139 @@
+/** Where cells lie on the screen, and what zooming and scrolling make of it. CSS pixels. Pure. */
+import type { Zoom } from '../app/state.js';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** How many there are. */
+export interface Extent {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A cell by its place; −1: none. */
+export interface Place {
+  readonly column: number;
+  readonly row: number;
+}
+
+export interface Frame extends Size {
+  /** Device pixels in one. */
+  readonly ratio: number;
+  readonly gutter: { readonly left: number; readonly top: number };
+  readonly cell: Size;
+  /** How far the content is scrolled. */
+  readonly scroll: Point;
+}
+
+export interface Window {
+  readonly c0: number;
+  readonly c1: number;
+  readonly r0: number;
+  readonly r1: number;
+}
+
+export const gutterLeft = 62;
+const largest = { width: 30, height: 22 };
+const smallest = 0.05;
+/** Cells so wide have room for a token's text above them. */
+export const labelFrom = 10;
+
+export const gutterTop = (cellWidth: number): number => (cellWidth >= labelFrom ? 58 : 18);
+
+/** Before anybody has zoomed: everything at once, as long as a cell can be seen. */
+export function comfortable({ width, height }: Size, { columns, rows }: Extent): Size {
+  return {
+    width: Math.min(22, Math.max(2.5, (width - gutterLeft - 2) / Math.max(1, columns))),
+    height: Math.min(20, Math.max(4, (height - 24) / Math.max(1, rows))),
+  };
+}
+
+/** Everything at once, however small. */
+export function fitted(size: Size, { columns, rows }: Extent): Zoom {
+  // The labels above take more room than the numbers do, so it is asked for the smaller cells first.
+  const width = Math.min(22, (size.width - gutterLeft - 2) / columns);
+  const height = Math.min(20, (size.height - gutterTop(width) - 2) / Math.max(1, rows));
+  return { width, height, token: 0, row: 0 };
+}
+
+/** Of all cells, with what stands at their left and above. */
+export function contentSize(cell: Size, { columns, rows }: Extent): Size {
+  return { width: gutterLeft + columns * cell.width, height: Math.max(0, gutterTop(cell.width) + rows * cell.height) };
+}
+
+/** The cells in view; the ends are past the last. */
+export function windowOf(frame: Frame, { columns, rows }: Extent): Window {
+  const { cell, scroll, gutter } = frame;
+  return {
+    c0: Math.max(0, Math.floor(scroll.x / cell.width)),
+    c1: Math.min(columns, Math.ceil((scroll.x + frame.width - gutter.left) / cell.width)),
+    r0: Math.max(0, Math.floor(scroll.y / cell.height)),
+    r1: Math.min(rows, Math.ceil((scroll.y + frame.height - gutter.top) / cell.height)),
+  };
+}
+
+export const xOf = (frame: Frame, column: number): number =>
+  frame.gutter.left + column * frame.cell.width - frame.scroll.x;
+export const yOf = (frame: Frame, row: number): number => frame.gutter.top + row * frame.cell.height - frame.scroll.y;
+
+export type Hit =
+  | { readonly on: 'cell'; readonly column: number; readonly row: number }
+  | { readonly on: 'gutter'; readonly row: number };
+
+/** What lies under a point of the frame. */
+export function hit(frame: Frame, { x, y }: Point, { columns, rows }: Extent): Hit | undefined {
+  if (y < frame.gutter.top) return undefined;
+  const row = Math.floor((y - frame.gutter.top + frame.scroll.y) / frame.cell.height);
+  if (row >= rows) return undefined;
+  if (x < frame.gutter.left) return { on: 'gutter', row };
+  const column = Math.floor((x - frame.gutter.left + frame.scroll.x) / frame.cell.width);
+  return column < columns ? { on: 'cell', column, row } : undefined;
+}
+
+/** Cells of another size, and the scrolling that leaves the anchor where it is. @param anchor default: the middle */
+export function zoomed(frame: Frame, wanted: Size, anchor?: Point): { zoom: Zoom; scroll: Point } {
+  const { gutter, cell, scroll } = frame;
+  const at = anchor ?? {
+    x: gutter.left + (frame.width - gutter.left) / 2,
+    y: gutter.top + (frame.height - gutter.top) / 2,
+  };
+  const column = (at.x - gutter.left + scroll.x) / cell.width;
+  const row = (at.y - gutter.top + scroll.y) / cell.height;
+  const clamp = (n: number, most: number) => Math.min(most, Math.max(smallest, n));
+  const width = clamp(wanted.width, largest.width);
+  const height = clamp(wanted.height, largest.height);
+  return {
+    zoom: { width, height, token: scroll.x / cell.width, row: scroll.y / cell.height },
+    scroll: { x: column * width - (at.x - gutter.left), y: row * height - (at.y - gutterTop(width)) },
+  };
+}
+
+/** The least scrolling that brings a cell into sight. @param inner without scroll bars */
+export function revealed(frame: Frame, inner: Size, { column, row }: Place): Point {
+  const along = (at: number, cell: number, from: number, room: number): number => {
+    if (at < 0) return from;
+    const low = at * cell;
+    return low < from ? low : Math.max(from, low + cell - room);
+  };
+  return {
+    x: along(column, frame.cell.width, frame.scroll.x, inner.width - frame.gutter.left),
+    y: along(row, frame.cell.height, frame.scroll.y, inner.height - frame.gutter.top),
+  };
+}
+
+/** Where a box of some size stands beside a cell, on the side that has room. */
+export function beside(frame: Frame, { column, row }: Place, box: Size): Point {
+  const right = xOf(frame, column + 1) + 8;
+  const below = yOf(frame, row + 1) + 6;
+  return {
+    x: right + box.width > frame.width ? Math.max(0, xOf(frame, column) - box.width - 8) : right,
+    y: below + box.height > frame.height ? Math.max(0, yOf(frame, row) - box.height - 6) : below,
+  };
+}

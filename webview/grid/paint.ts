@@ -1,0 +1,273 @@
+/** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
+import { colourCount, quiet } from '../../src/shared/palette.js';
+import type { ExpertSet } from '../../src/trace/trace.js';
+import { letterOf, type Looks } from '../look/looks.js';
+import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
+import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { gutters } from './gutters.js';
+import { hidden, type Raster, type Row } from './model.js';
+
+/** Columns a tile: far below every canvas limit. */
+const tileColumns = 4096;
+const levels = 16;
+
+export interface Paper {
+  readonly raster: Raster;
+  readonly theme: Theme;
+  readonly tiles: readonly OffscreenCanvas[];
+  /** How the experts of a set look. */
+  readonly looks: (set: ExpertSet) => Looks;
+  /** [C] what stands above each column. */
+  readonly labels: readonly string[];
+  /** Colours are one hue by strength, not experts. */
+  readonly isDifference: boolean;
+}
+
+/** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
+const weakest = 0.3;
+const faded = 0.08;
+
+export function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
+  const floor = theme.highContrast ? 0.55 : weakest;
+  return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
+}
+
+function word([r, g, b]: readonly [number, number, number]): number {
+  return (255 << 24) | (b << 16) | (g << 8) | r; // little-endian RGBA
+}
+
+/** A cell's expert as a slot of the palette; undefined where it has none, in a difference too. */
+export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
+  // By row and sequence, looked up once: a row may have experts of its own.
+  const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
+  const sequenceOf = new Int8Array(columns.count).fill(-1);
+  for (const { sequence, from, count } of columns.spans) sequenceOf.fill(sequence, from, from + count);
+  return (row: number, column: number): number => {
+    const e = expert[row * columns.count + column]!;
+    return slots[row]![sequenceOf[column]!]?.[e] ?? quiet;
+  };
+}
+
+/** @param isFading choices that a what-if did not change are faded */
+export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper {
+  const { raster, theme, isDifference } = parts;
+  const { rows, columns } = raster;
+  // [slot, level, faded] as packed pixels; the first slot is the quiet one.
+  const table = new Uint32Array((colourCount + 1) * (levels + 1) * 2);
+  for (let slot = quiet; slot < colourCount; slot++) {
+    for (let level = 0; level <= levels; level++) {
+      const at = ((slot + 1) * (levels + 1) + level) * 2;
+      const share = level / levels;
+      if (isDifference) table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * share));
+      else {
+        table[at] = word(shade(theme, slot, share));
+        table[at + 1] = word(shade(theme, slot, share, faded / weakest));
+      }
+    }
+  }
+  const empty = word(channels(theme.background));
+  const off = word(mix(theme.background, theme.foreground, 0.06));
+  const slotOf = slotAt(parts);
+  const tiles: OffscreenCanvas[] = [];
+  for (let from = 0; from < columns.count && rows.length > 0; from += tileColumns) {
+    const width = Math.min(tileColumns, columns.count - from);
+    const image = new ImageData(width, rows.length);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let r = 0; r < rows.length; r++) {
+      for (let i = 0; i < width; i++) {
+        const cell = r * columns.count + from + i;
+        const e = raster.expert[cell]!;
+        if (e < 0) {
+          pixels[r * width + i] = e === hidden ? off : empty;
+          continue;
+        }
+        const stays = isFading && raster.changed?.[cell] === 0 ? 1 : 0;
+        const level = Math.round(raster.strength[cell]! * levels);
+        pixels[r * width + i] = table[((slotOf(r, from + i) + 1) * (levels + 1) + level) * 2 + stays]!;
+      }
+    }
+    const tile = new OffscreenCanvas(width, rows.length);
+    tile.getContext('2d')!.putImageData(image, 0, 0);
+    tiles.push(tile);
+  }
+  return { ...parts, tiles };
+}
+
+export const extentOf = ({ rows, columns }: Raster): Extent => ({ rows: rows.length, columns: columns.count });
+
+export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export function paint(context: Drawing, paper: Paper, frame: Frame): void {
+  const { raster, theme } = paper;
+  const { cell, ratio } = frame;
+  const view = windowOf(frame, extentOf(raster));
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.fillStyle = theme.background;
+  context.fillRect(0, 0, frame.width, frame.height);
+
+  // Cells smaller than a pixel are averaged, larger ones keep their edges.
+  context.imageSmoothingEnabled = cell.width * ratio < 1 || cell.height * ratio < 1;
+  paper.tiles.forEach((tile, i) => {
+    const from = Math.max(view.c0, i * tileColumns);
+    const to = Math.min(view.c1, i * tileColumns + tile.width);
+    if (from >= to || view.r0 >= view.r1) return;
+    context.drawImage(
+      tile,
+      from - i * tileColumns,
+      view.r0,
+      to - from,
+      view.r1 - view.r0,
+      xOf(frame, from),
+      yOf(frame, view.r0),
+      (to - from) * cell.width,
+      (view.r1 - view.r0) * cell.height,
+    );
+  });
+
+  if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
+  layerLines(context, theme, frame, view, raster.rows);
+  if (cell.width >= 11 && cell.height >= 11 && !paper.isDifference) letters(context, paper, frame, view);
+  if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
+  gutters(context, paper, frame, view);
+}
+
+function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void {
+  context.fillStyle = theme.background;
+  const bottom = yOf(frame, view.r1);
+  const right = xOf(frame, view.c1);
+  for (let t = view.c0; t <= view.c1; t++)
+    context.fillRect(xOf(frame, t) - 0.5, frame.gutter.top, 1, bottom - frame.gutter.top);
+  for (let r = view.r0; r <= view.r1; r++)
+    context.fillRect(frame.gutter.left, yOf(frame, r) - 0.5, right - frame.gutter.left, 1);
+}
+
+/** Between layers, where modules are rows of their own. */
+function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, rows: readonly Row[]): void {
+  if (frame.cell.height < 3) return;
+  context.fillStyle = theme.line;
+  const right = xOf(frame, view.c1);
+  for (let r = Math.max(1, view.r0); r < view.r1; r++) {
+    const [above, row] = [rows[r - 1]!, rows[r]!];
+    if (layerKey(above) !== layerKey(row) && (above.site >= 0 || row.site >= 0))
+      context.fillRect(frame.gutter.left, Math.round(yOf(frame, r)) - 0.5, right - frame.gutter.left, 1);
+  }
+}
+
+/** Letters are drawn once each and then copied: thousands of fillText calls would cost frames. */
+function letters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
+  const { raster, theme } = paper;
+  const { rows, columns } = raster;
+  const size = Math.min(12, frame.cell.width - 3, frame.cell.height - 3);
+  const atlas = letterAtlas(theme, size, frame.ratio);
+  const slotOf = slotAt(paper);
+  context.imageSmoothingEnabled = true;
+  for (const { sequence, from, count } of columns.spans) {
+    for (let r = view.r0; r < view.r1; r++) {
+      const set = rows[r]!.parts[sequence]?.set;
+      if (!set) continue;
+      const y = yOf(frame, r) + (frame.cell.height - atlas.box) / 2;
+      for (let c = Math.max(from, view.c0); c < Math.min(from + count, view.c1); c++) {
+        const cell = r * columns.count + c;
+        const e = raster.expert[cell]!;
+        if (e < 0) continue;
+        const isStrong = raster.strength[cell]! > 0.45;
+        const x = xOf(frame, c) + (frame.cell.width - atlas.box) / 2;
+        const ink = isStrong ? colourOf(slotOf(r, c), theme).ink : theme.foreground;
+        context.drawImage(atlas.of(letterOf(set, e), ink), x, y, atlas.box, atlas.box);
+      }
+    }
+  }
+}
+
+interface Atlas {
+  readonly box: number;
+  of(letter: string, ink: string): OffscreenCanvas;
+}
+
+let atlasKept: { key: string; atlas: Atlas } | undefined;
+
+function letterAtlas(theme: Theme, size: number, ratio: number): Atlas {
+  const key = `${theme.font} ${size} ${ratio}`;
+  if (atlasKept?.key === key) return atlasKept.atlas;
+  const made = new Map<string, OffscreenCanvas>();
+  const box = Math.ceil(size) + 2;
+  const atlas: Atlas = {
+    box,
+    of(letter, ink) {
+      const name = `${letter} ${ink}`;
+      let glyph = made.get(name);
+      if (!glyph) {
+        made.set(name, (glyph = new OffscreenCanvas(Math.ceil(box * ratio), Math.ceil(box * ratio))));
+        const g = glyph.getContext('2d')!;
+        g.scale(ratio, ratio);
+        g.font = `600 ${size}px ${theme.font}`;
+        g.textAlign = 'center';
+        g.textBaseline = 'middle';
+        g.fillStyle = ink;
+        g.fillText(letter, box / 2, box / 2 + 0.5, box);
+      }
+      return glyph;
+    },
+  };
+  atlasKept = { key, atlas };
+  return atlas;
+}
+
+/** A corner on each cell whose choice a what-if changed: seen without colour. */
+function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, view: Window): void {
+  context.fillStyle = theme.foreground;
+  const size = Math.min(6, frame.cell.width * 0.45, frame.cell.height * 0.45);
+  context.beginPath();
+  for (let r = view.r0; r < view.r1; r++) {
+    for (let t = view.c0; t < view.c1; t++) {
+      if (!(raster.changed![r * raster.columns.count + t]! > 0)) continue;
+      const x = xOf(frame, t + 1) - 0.5;
+      const y = yOf(frame, r) + 0.5;
+      context.moveTo(x - size, y);
+      context.lineTo(x, y);
+      context.lineTo(x, y + size);
+      context.closePath();
+    }
+  }
+  context.fill();
+}
+
+/** Lines through the cell under the pointer and around the selected token and row; on a canvas of its own. */
+export function paintOver(
+  context: CanvasRenderingContext2D,
+  theme: Theme,
+  frame: Frame,
+  raster: Raster,
+  selected: Place,
+  pointer: Place | undefined,
+): void {
+  context.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
+  context.clearRect(0, 0, frame.width, frame.height);
+  const { left, top } = frame.gutter;
+  const right = Math.min(frame.width, xOf(frame, raster.columns.count));
+  const bottom = Math.min(frame.height, yOf(frame, raster.rows.length));
+  context.save();
+  context.beginPath();
+  context.rect(0, 0, frame.width, frame.height);
+  context.clip();
+  if (pointer) {
+    context.fillStyle = css(mix(theme.background, theme.foreground, 0.5));
+    context.globalAlpha = 0.7;
+    const x = xOf(frame, pointer.column);
+    const y = yOf(frame, pointer.row);
+    for (const at of [x, x + frame.cell.width]) if (at >= left) context.fillRect(at - 0.5, top, 1, bottom - top);
+    for (const at of [y, y + frame.cell.height]) if (at >= top) context.fillRect(left, at - 0.5, right - left, 1);
+    context.globalAlpha = 1;
+  }
+  context.strokeStyle = theme.focus;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.rect(left - 1, top - 1, frame.width, frame.height);
+  context.clip();
+  if (selected.column >= 0)
+    context.strokeRect(xOf(frame, selected.column) - 0.5, top - 2, Math.max(2, frame.cell.width) + 1, bottom - top + 4);
+  if (selected.row >= 0)
+    context.strokeRect(left - 2, yOf(frame, selected.row) - 0.5, right - left + 4, Math.max(2, frame.cell.height) + 1);
+  context.restore();
+}

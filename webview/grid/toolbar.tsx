@@ -1,0 +1,133 @@
+import { Segmented, Tool, classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { gridSources, initial } from '../app/state.js';
+import { t } from '../look/strings.js';
+import { zoomStep, type Action } from './input.js';
+import type { GridScene } from './scene.js';
+
+const sourceNames = { main: 'gridMain', other: 'gridOther', difference: 'gridDiff' } as const;
+
+export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly act: (action: Action) => void }) {
+  const store = useStore();
+  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, tables } = store.view;
+  if (!scene.trace.value) return null;
+  const isComparing = store.other.trace.value !== undefined;
+  const showsChange = scene.before.value !== undefined;
+  const isFiltered = JSON.stringify(filter.value) !== JSON.stringify(initial.filter);
+  const asTable = tables.value.includes('grid');
+  return (
+    <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
+      <h2>{t('grid')}</h2>
+      <Segmented
+        label={t('rows')}
+        parts={[
+          {
+            label: t('layers'),
+            on: expanded.value.length === 0,
+            press: () => {
+              store.set({ expanded: [], zoom: null });
+              store.select({ site: -1 });
+            },
+          },
+          {
+            label: t('modules'),
+            on: expanded.value === 'all',
+            press: () => {
+              store.set({ expanded: 'all', zoom: null });
+            },
+          },
+        ]}
+      />
+      {isComparing && (
+        <Segmented
+          label={t('gridShows')}
+          parts={gridSources.map((source) => ({
+            label: t(sourceNames[source]),
+            on: gridSource.value === source,
+            press: () => {
+              store.set({ gridSource: source });
+            },
+          }))}
+        />
+      )}
+      {showsChange && (
+        <label class="check" title={t('fadeHint')}>
+          <input
+            type="checkbox"
+            checked={fadeUnchanged.value}
+            data-focus="grid-fade"
+            onChange={() => {
+              store.set({ fadeUnchanged: !fadeUnchanged.value });
+            }}
+          />
+          {t('fade')}
+        </label>
+      )}
+      <span class="spring" />
+      <Tool
+        label={t(isFiltered ? 'filterOn' : 'filter')}
+        icon="filter"
+        class={classes(isFiltered && 'on')}
+        press={() => {
+          store.set({ filterOpen: !filterOpen.value });
+        }}
+        aria-expanded={filterOpen.value}
+        data-focus="grid-filter"
+      />
+      <Tool
+        label={t('zoomOut')}
+        icon="minus"
+        press={() => {
+          act({ do: 'zoom', by: 1 / zoomStep });
+        }}
+        data-focus="grid-zoomOut"
+      />
+      <Tool
+        label={t('zoomIn')}
+        icon="plus"
+        press={() => {
+          act({ do: 'zoom', by: zoomStep });
+        }}
+        data-focus="grid-zoomIn"
+      />
+      <Tool
+        label={t('zoomFit')}
+        icon="fit"
+        press={() => {
+          act({ do: 'fit' });
+        }}
+        data-focus="grid-zoomFit"
+      />
+      <Tool
+        label={t('asTable')}
+        icon="table"
+        press={() => {
+          const { value } = tables;
+          store.set({ tables: asTable ? value.filter((one) => one !== 'grid') : [...value, 'grid'] });
+        }}
+        aria-pressed={asTable}
+        data-focus="grid-asTable"
+      />
+    </div>
+  );
+}
+
+export function GridCaption({ scene }: { readonly scene: GridScene }) {
+  const trace = scene.trace.value;
+  if (!trace) return null;
+  const isEven = trace.router.name === 'merged' && trace.interventions.length === 0;
+  const isWeighed = trace.blocks.every(({ weight }) => weight !== undefined);
+  const said = scene.isDifference.value
+    ? 'gridDifference'
+    : isEven
+      ? 'gridCaptionEven'
+      : isWeighed
+        ? 'gridCaption'
+        : 'gridCaptionChosen';
+  const isAll = scene.store.view.expanded.value === 'all';
+  return (
+    <p class="caption" id="grid-caption">
+      {t(said, t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers'))}
+    </p>
+  );
+}

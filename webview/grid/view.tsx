@@ -1,0 +1,242 @@
+/** The grid of tokens × sites: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
+import { batch, useSignal, type Signal } from '@preact/signals';
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { layersOf } from '../../src/trace/access.js';
+import { classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { t } from '../look/strings.js';
+import { onToken, tokenAt } from './columns.js';
+import { Filters } from './filter.js';
+import { hit, type Place, type Point } from './geometry.js';
+import { keyAction, listenToPointer, type Action } from './input.js';
+import { layerKey } from '../../src/trace/sight.js';
+import type { Raster } from './model.js';
+import { extentOf } from './paint.js';
+import type { GridScene } from './scene.js';
+import { Stage } from './stage.js';
+import { GridCaption, Toolbar } from './toolbar.js';
+import { Twin } from './twin.js';
+import { CellTip, describe } from './words.js';
+
+export function Grid({ scene }: { readonly scene: GridScene }) {
+  const store = useStore();
+  const scroller = useRef<HTMLDivElement>(null);
+  const focus = useRef<HTMLDivElement>(null);
+  const stage = useRef<Stage>(undefined);
+  /** The cell under the pointer. */
+  const pointer = useSignal<Place | undefined>(undefined);
+  const isDragging = useSignal(false);
+  const isOverGutter = useSignal(false);
+  const said = useSignal('');
+
+  const act = (action: Action): void => {
+    const raster = scene.raster.peek();
+    if (!raster) return;
+    switch (action.do) {
+      case 'go':
+        go(scene, raster, action.to);
+        break;
+      case 'toggle':
+        toggle(scene, raster, action.row);
+        break;
+      case 'zoom': {
+        const { width, height } = stage.current!.cell();
+        stage.current!.zoom({ width: width * action.by, height: height * action.by });
+        break;
+      }
+      case 'fit':
+        stage.current!.fit();
+        break;
+      case 'leave':
+        store.select({ layer: '', site: -1 });
+        break;
+    }
+  };
+
+  useLayoutEffect(() => {
+    const made = new Stage(scene, scroller.current!, pointer);
+    stage.current = made;
+    const under = (at: Point) => {
+      const [frame, raster] = [made.frame(), scene.raster.peek()];
+      return frame && raster && hit(frame, at, extentOf(raster));
+    };
+    const stop = listenToPointer(scroller.current!, {
+      hover: (at) => {
+        const found = at && under(at);
+        isOverGutter.value = found?.on === 'gutter';
+        const cell = found?.on === 'cell' ? { column: found.column, row: found.row } : undefined;
+        if (cell?.column !== pointer.peek()?.column || cell?.row !== pointer.peek()?.row) pointer.value = cell;
+      },
+      press: (at) => {
+        const found = under(at);
+        if (found?.on === 'gutter') act({ do: 'toggle', row: found.row });
+        else if (found) {
+          act({ do: 'go', to: found });
+          focus.current!.focus({ preventScroll: true });
+        }
+      },
+      zoom: (by, both, at) => {
+        const { width, height } = made.cell();
+        made.zoom({ width: width * by, height: both ? height * by : height }, at);
+      },
+      dragging: (now) => {
+        isDragging.value = now;
+      },
+    });
+    return () => {
+      stop();
+      made.end();
+    };
+  }, [scene]);
+
+  const trace = scene.trace.value;
+  const raster = scene.raster.value;
+  const asTable = store.view.tables.value.includes('grid');
+  const isEmpty = raster?.rows.length === 0;
+  return (
+    <section class="gridView" aria-label={t('grid')}>
+      <Toolbar scene={scene} act={act} />
+      <Filters />
+      <GridCaption scene={scene} />
+      <p class="unseen" id="grid-keys">
+        {t('gridKeys')}
+      </p>
+      <div class={classes('plot', asTable && 'unseen')} hidden={!trace}>
+        <div
+          ref={scroller}
+          class={classes('scroller', isDragging.value && 'dragging', isOverGutter.value && 'overGutter')}
+          tabindex={-1}
+          onScroll={() => {
+            stage.current?.scrolled();
+          }}
+        >
+          <div class="stage">
+            <canvas class="base" aria-hidden="true" />
+            <canvas class="over" aria-hidden="true" />
+            <div
+              class="cells"
+              role="grid"
+              aria-label={t('gridRole')}
+              aria-describedby="grid-keys"
+              aria-rowcount={raster?.rows.length ?? 0}
+              aria-colcount={raster?.columns.count ?? 0}
+            >
+              <FocusCell
+                scene={scene}
+                cell={focus}
+                said={said}
+                onKeyDown={(event) => {
+                  const now = scene.raster.peek();
+                  if (!now || now.rows.length === 0 || event.altKey) return;
+                  const action = keyAction(event.key, scene.place.peek(), {
+                    ...extentOf(now),
+                    page: stage.current!.page(),
+                    all: event.ctrlKey || event.metaKey,
+                  });
+                  if (!action) return;
+                  event.preventDefault();
+                  act(action);
+                }}
+              />
+            </div>
+          </div>
+          <div class="spacer" />
+        </div>
+        {pointer.value && !isDragging.value && (
+          <Tip
+            scene={scene}
+            at={pointer.value}
+            drawn={() => {
+              stage.current?.placeTip();
+            }}
+          />
+        )}
+        {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
+      </div>
+      {asTable && <Twin scene={scene} />}
+      <div class="unseen" role="status" aria-live="polite">
+        {said}
+      </div>
+    </section>
+  );
+}
+
+/** The one cell that is an element: it has the focus, and the words for all. */
+function FocusCell({
+  scene,
+  cell,
+  said,
+  onKeyDown,
+}: {
+  readonly scene: GridScene;
+  readonly cell: RefObject<HTMLDivElement | null>;
+  /** What is said aloud. */
+  readonly said: Signal<string>;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
+}) {
+  const [trace, raster] = [scene.trace.value, scene.raster.value];
+  const { column, row } = scene.place.value;
+  const words =
+    trace && raster && column >= 0 && row >= 0
+      ? describe(trace, raster, { column, row }, scene.isDifference.value)
+      : t('gridRole');
+  useLayoutEffect(() => {
+    // Only what one moves to by hand.
+    if (document.activeElement === cell.current) said.value = words;
+  }, [words]);
+  return (
+    <div role="row" aria-rowindex={Math.max(0, row) + 1}>
+      <div
+        ref={cell}
+        class="cell"
+        role="gridcell"
+        tabindex={0}
+        aria-label={words}
+        aria-colindex={Math.max(0, column) + 1}
+        onKeyDown={onKeyDown}
+        onFocus={() => {
+          said.value = words;
+        }}
+      />
+    </div>
+  );
+}
+
+function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Place; readonly drawn: () => void }) {
+  const [trace, raster] = [scene.trace.value, scene.raster.value];
+  useLayoutEffect(drawn);
+  if (!trace || !raster) return null;
+  const looks = scene.store.side(scene.side.value).looks.value;
+  return (
+    <div class="tip" aria-hidden="true">
+      <CellTip trace={trace} raster={raster} at={at} looks={looks} isDifference={scene.isDifference.value} />
+    </div>
+  );
+}
+
+function go({ store, side, place }: GridScene, { rows, columns }: Raster, to: Place): void {
+  const row = rows[Math.min(rows.length - 1, Math.max(0, to.row))];
+  const found = tokenAt(columns, onToken(columns, to.column, place.peek().column));
+  if (!row || !found) return;
+  batch(() => {
+    store.selectIn(side.peek(), found, { layer: layerKey(row), site: row.site });
+    store.colourByLayer(layerKey(row));
+  });
+}
+
+function toggle({ store, trace: shown }: GridScene, { rows }: Raster, at: number): void {
+  const [trace, row] = [shown.peek(), rows[at]];
+  if (!trace || !row) return;
+  const layers = layersOf(trace).map(layerKey);
+  const { expanded, selection } = store.view;
+  const open = expanded.peek() === 'all' ? layers : (expanded.peek() as readonly string[]);
+  const key = layerKey(row);
+  const isOpen = open.includes(key);
+  const next = isOpen ? open.filter((one) => one !== key) : [...open, key];
+  batch(() => {
+    store.set({ expanded: next.length === layers.length ? 'all' : next });
+    // The selected site has become part of its layer's row.
+    if (isOpen && selection.peek().layer === key) store.select({ site: -1 });
+  });
+}

@@ -1,0 +1,91 @@
+/** One cell of the grid in words: aloud, and in the box beside the pointer. */
+import { tokenLabel } from '../../src/trace/label.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { Badge } from '../components/expert.js';
+import type { Looks } from '../look/looks.js';
+import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
+import { fixed, percent, t } from '../look/strings.js';
+import { spoken } from '../look/tokens.js';
+import type { Place } from './geometry.js';
+import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
+
+export function rowName(trace: Trace, row: Row): string {
+  return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
+}
+
+/** What there is to say of a cell beside its choices. */
+function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
+  if (!isThere) return [t('elsewhereCell')];
+  const cell = at.row * raster.columns.count + at.column;
+  const said: string[] = [];
+  const kind = raster.expert[cell]!;
+  if (kind === hidden) said.push(t('hiddenCell'));
+  else if (kind === unknown) said.push(t('unknownCell'));
+  else if (kind === nothing) said.push(t('noChoice'));
+  const changed = raster.changed?.[cell] ?? 0;
+  if (changed > 0) said.push(row.site >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
+  return said;
+}
+
+function differs(raster: Raster, at: Place): string {
+  const cell = at.row * raster.columns.count + at.column;
+  return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));
+}
+
+const weightOf = ({ weight }: Choice, isSum: boolean): string =>
+  weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
+
+/** For the screen reader. */
+export function describe(trace: Trace, raster: Raster, at: Place, isDifference: boolean): string {
+  const cell = cellAt(raster, at.column, at.row);
+  if (!cell) return t('gridRole');
+  const { row, part, sequence, token } = cell;
+  const parts = [
+    spoken(trace.sequences[sequence]!, token),
+    tokenPlace(trace.sequences, sequence, token),
+    rowName(trace, row),
+  ];
+  if (isDifference) return [...parts, differs(raster, at)].join(', ');
+  if (part)
+    for (const { expert, weight } of choicesAt(trace, part, token))
+      parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
+  return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
+}
+
+export function CellTip({
+  trace,
+  raster,
+  at,
+  looks,
+  isDifference,
+}: {
+  readonly trace: Trace;
+  readonly raster: Raster;
+  readonly at: Place;
+  readonly looks: (set: Looks['set']) => Looks;
+  readonly isDifference: boolean;
+}) {
+  const cell = cellAt(raster, at.column, at.row);
+  if (!cell) return null;
+  const { row, part, sequence, token } = cell;
+  const list = part && !isDifference ? choicesAt(trace, part, token) : [];
+  const isSum = (part?.sites.length ?? 0) > 1;
+  return (
+    <>
+      <div class="tipTitle">
+        <code>{tokenLabel(trace.sequences[sequence]!, token)}</code> {rowName(trace, row)}
+      </div>
+      {isDifference && <div>{differs(raster, at)}</div>}
+      {list.slice(0, 4).map((choice) => (
+        <div key={choice.expert} class="tipRow">
+          <Badge looks={looks(part!.set)} expert={choice.expert} />
+          <span class="name">{expertName(part!.set, choice.expert, row)}</span>
+          <span class="value">{weightOf(choice, isSum)}</span>
+        </div>
+      ))}
+      {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
+      {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
+      {!isDifference && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
+    </>
+  );
+}

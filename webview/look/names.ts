@@ -1,0 +1,31 @@
+/** How experts and places are called. */
+import type { Layer } from '../../src/trace/access.js';
+import type { ExpertSet, Sequence, Site } from '../../src/trace/trace.js';
+import { kindName, t } from './strings.js';
+
+/** Within a view that says which layer's experts these are. */
+export function plainName({ experts }: ExpertSet, expert: number): string {
+  const name = experts[expert]?.name;
+  if (name === undefined) return t('none');
+  return /^\d+$/.test(name) ? t('expertNumber', name) : name;
+}
+
+/** Anywhere else: of experts that one layer has to itself a number says nothing without the layer. */
+export function expertName(set: ExpertSet, expert: number, layer: Layer): string {
+  return set.scope === 'pool' ? plainName(set, expert) : t('expertOfLayer', layerName(layer), plainName(set, expert));
+}
+
+export function layerName({ stack, layer }: Layer): string {
+  return stack ? t('layerOfStack', t(stack), String(layer)) : t('layer', String(layer));
+}
+
+export function siteName(site: Site): string {
+  return t('siteOfLayer', layerName(site), kindName(site.kind));
+}
+
+/** Of the token at a place, counted from 1; which text it is of where there are two. */
+export function tokenPlace(sequences: readonly Sequence[], sequence: number, token: number): string {
+  const { role, tokens } = sequences[sequence]!;
+  const place = t('token', token + 1, tokens.count);
+  return sequences.length > 1 ? t('inSequence', t(role), place) : place;
+}

@@ -1,0 +1,42 @@
+/** How words and numbers are written on the page. */
+import { Numbers } from '../../src/shared/numbers.js';
+import { words, type Word } from '../../src/shared/words.js';
+
+export type { Word };
+
+let translated: Partial<Record<Word, string>> = {};
+
+/** The host may hand over a translation of any of them. @param language a BCP 47 tag */
+export function setWords(bundle: Partial<Record<Word, string>>, language: string): void {
+  translated = bundle;
+  numbers = new Numbers(language);
+}
+
+export function isWord(key: string): key is Word {
+  return Object.hasOwn(words, key);
+}
+
+export function t(key: Word, ...values: readonly (string | number)[]): string {
+  const [one, many] = (translated[key] ?? words[key]).split('|') as [string, string?];
+  const template = many !== undefined && Number(values[0]) !== 1 ? many : one;
+  return template.replace(/\{(\d+)\}/g, (all, i: string) => {
+    const value = values[Number(i)];
+    return value === undefined ? all : typeof value === 'number' ? whole(value) : value;
+  });
+}
+
+let numbers = new Numbers('en');
+
+export const whole = (n: number): string => numbers.whole(n);
+export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
+export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
+export const percent = (share: number): string => numbers.percent(share);
+
+/** Of what is never below zero: what is there but too small to write is not 0. */
+export function small(n: number): string {
+  return n > 0 && n < 0.001 ? `<${fixed(0.001, 3)}` : fixed(n, 3);
+}
+
+export const strategyName = (name: string): string => (isWord(name) ? t(name) : name);
+export const strategyHint = (name: string): string => (isWord(`${name}Hint`) ? t(`${name}Hint` as Word) : '');
+export const kindName = (kind: string): string => (isWord(kind) ? t(kind) : kind);

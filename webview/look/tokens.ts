@@ -1,0 +1,15 @@
+/** How tokens are said on the page. */
+import { tokenText, visible } from '../../src/trace/label.js';
+import type { Sequence } from '../../src/trace/trace.js';
+import { t as word } from './strings.js';
+
+/** Whitespace by name. */
+export function blank(text: string): string {
+  return word(/[\r\n]/.test(text) ? 'lineEnd' : text.includes('\t') ? 'tab' : 'space');
+}
+
+/** For a screen reader, which skips signs. */
+export function spoken(sequence: Sequence, t: number): string {
+  const text = tokenText(sequence, t);
+  return /^\s+$/.test(text) ? blank(text) : visible(text.trim());
+}

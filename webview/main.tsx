@@ -1,0 +1,57 @@
+/** The routing panel's page. The host owns every result and replays it at `ready`; the page owns where one looks. */
+import './panel.css';
+import { options, render } from 'preact';
+import type { HostMessage } from '../src/shared/panelProtocol.js';
+import { App } from './app/app.js';
+import { Store, type Host } from './app/store.js';
+import { StoreProvider } from './components/context.js';
+import { GridScene } from './grid/scene.js';
+import { isWord, setWords } from './look/strings.js';
+import { saver } from './views/save.js';
+import { Work } from './work/work.js';
+import workerText from './work/worker.js?worker';
+
+declare function acquireVsCodeApi(): Host;
+
+// A translation comes in the page itself, for the first words are drawn before any message.
+const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
+const isTranslated = ([key, value]: [string, unknown]) => isWord(key) && typeof value === 'string';
+setWords(
+  typeof words === 'object' && words !== null ? Object.fromEntries(Object.entries(words).filter(isTranslated)) : {},
+  document.documentElement.lang || 'en',
+);
+
+// Once a frame, however many messages came before it.
+options.debounceRendering = requestAnimationFrame;
+
+const host = acquireVsCodeApi();
+const complain = (text: string): void => {
+  host.postMessage({ type: 'log', level: 'error', text });
+};
+const work = new Work(
+  () => new Worker(URL.createObjectURL(new Blob([workerText], { type: 'text/javascript' }))),
+  complain,
+);
+const store = new Store(host, work);
+const scene = new GridScene(store);
+render(
+  <StoreProvider value={store}>
+    <App scene={scene} saver={saver(scene)} />
+  </StoreProvider>,
+  document.getElementById('app') ?? document.body,
+);
+
+window.addEventListener('message', ({ data }: MessageEvent<HostMessage | undefined>) => {
+  if (typeof data?.type === 'string') store.receive(data);
+});
+window.addEventListener('pagehide', () => {
+  store.save();
+});
+window.addEventListener('error', ({ message }) => {
+  complain(message);
+});
+window.addEventListener('unhandledrejection', ({ reason }) => {
+  complain(String(reason));
+});
+
+store.send({ type: 'ready' });

@@ -1,0 +1,121 @@
+/** What each token owes to each expert: every one knocked out in turn. */
+import { useSignal } from '@preact/signals';
+import { tokenLabel } from '../../src/trace/label.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { reasonAgainst } from '../app/reasons.js';
+import { Button } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Badge } from '../components/expert.js';
+import { Pager } from '../components/figure.js';
+import { TableBox } from '../components/table.js';
+import { fixed, t } from '../look/strings.js';
+
+const pageSize = 40;
+
+export function Attribution({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const { attribution, running } = store.main;
+  const found = attribution.value;
+  const isGoing = running.value?.what === 'attribute' ? running.value : undefined;
+  return (
+    <section class="figure" data-figure="attribution">
+      <header>
+        <h3>{t('attributeTitle')}</h3>
+        <Button
+          press={() => {
+            store.send({ type: 'attribute' });
+          }}
+          reason={reasonAgainst(store, 'attribute')}
+          data-focus="attribute"
+        >
+          {t('attribute')}
+        </Button>
+      </header>
+      {found ? (
+        <Owed trace={trace} found={found} />
+      ) : (
+        <p class="caption">{isGoing ? t('attributing', isGoing.done, isGoing.total) : t('attributeHow')}</p>
+      )}
+    </section>
+  );
+}
+
+function Owed({
+  trace,
+  found: { experts, change },
+}: {
+  readonly trace: Trace;
+  readonly found: {
+    readonly experts: readonly { readonly id: string; readonly name: string }[];
+    readonly change: Float32Array;
+  };
+}) {
+  const store = useStore();
+  const page = useSignal(0);
+  const set = trace.expertSets[0]!;
+  const looks = store.main.looks.value(set);
+  const sequence = trace.sequences[0]!;
+  const [T, N] = [sequence.tokens.count, experts.length];
+  let largest = 0;
+  for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
+  const lastPage = Math.floor((T - 1) / pageSize);
+  const from = Math.min(page.value, lastPage) * pageSize;
+  const row = (i: number) => {
+    const at = from + i;
+    const own = change.subarray(at * N, (at + 1) * N);
+    const best = own.reduce((b, x, e) => (x < (own[b] ?? 0) ? e : b), -1);
+    const owes = best >= 0 && own[best]! < -0.01;
+    return [
+      <Button
+        key="go"
+        press={() => {
+          store.select({ sequence: 0, token: at });
+        }}
+        class="link"
+        data-focus={`attribution-${at}`}
+      >
+        <code>{tokenLabel(sequence, at)}</code>
+      </Button>,
+      owes ? (
+        <span key="owes" class="expert">
+          <Badge looks={looks} expert={set.experts.findIndex(({ id }) => id === experts[best]!.id)} />
+          {experts[best]!.name}
+        </span>
+      ) : (
+        '–'
+      ),
+      ...Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />),
+    ];
+  };
+  return (
+    <>
+      <p class="caption">{t('attributeCaption')}</p>
+      <TableBox
+        rows={{
+          head: [t('tokenHead'), t('attributeBest'), ...experts.map(({ name }) => name)],
+          count: Math.min(pageSize, T - from),
+          row,
+        }}
+        caption={t('attributeTitle')}
+      />
+      <Pager
+        count={T}
+        from={from}
+        size={pageSize}
+        turn={(by) => {
+          page.value = Math.min(lastPage, Math.max(0, page.peek() + by));
+        }}
+      />
+    </>
+  );
+}
+
+/** Red-ish loss and green-ish gain would be lost on many: the sign is in the number, the size in the shade. */
+function HeatText({ x, largest }: { readonly x: number; readonly largest: number }) {
+  const size = Number.isFinite(x) && largest > 0 ? Math.abs(x) / largest : 0;
+  return (
+    <span class={`heatText ${x < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${(size * 100).toFixed(0)}%` }}>
+      {fixed(x)}
+    </span>
+  );
+}

@@ -1,0 +1,283 @@
+/** The chosen cell, layer or token: who leads, by how much, and how close it was; in bars and in words. */
+import { layersOf, sharedSites, sitesOf, textTokens, type Layer } from '../../src/trace/access.js';
+import { tokenLabel } from '../../src/trace/label.js';
+import { ranked, tokenShares } from '../../src/trace/leaders.js';
+import { measureOf } from '../../src/trace/measure.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { Bars } from '../components/bars.js';
+import { Button, classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Badge, ExpertLabel } from '../components/expert.js';
+import { Figure } from '../components/figure.js';
+import { rowsOf } from '../components/table.js';
+import { choicesAt } from '../grid/model.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { layerOf } from '../app/layers.js';
+import { classOf } from '../look/looks.js';
+import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
+import { fixed, kindName, percent, t } from '../look/strings.js';
+import { CellDetail } from './cell.js';
+import { UsageFigure } from './summary.js';
+
+export function Detail() {
+  const store = useStore();
+  // A token that only the other run has is told of from there.
+  const isLone = store.other.isThere.value && store.view.selection.value.token < 0 && store.lone.value.token >= 0;
+  const name = isLone ? 'other' : 'main';
+  const side = store.side(name);
+  const trace = side.trace.value;
+  const { sequence, token } = store.placeIn[name].value;
+  if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  if (token < 0) return <HowTo trace={trace} />;
+  const own = trace.sequences[sequence]!;
+  const site = store.siteIn[name].value;
+  const layer = layerOf(trace, store.view.selection.value.layer);
+  const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
+  const what = [isLone ? t('compareOther') : '', tokenPlace(trace.sequences, sequence, token), where];
+  return (
+    <>
+      <header class="detailTitle">
+        <h2>
+          <code>{tokenLabel(own, token)}</code>
+        </h2>
+        <span class="faint">{what.filter(Boolean).join(' · ')}</span>
+        <span class="spring" />
+        <span class="links">
+          {site >= 0 && (
+            <Button
+              press={() => {
+                store.select({ site: -1 });
+              }}
+              class="link"
+              data-focus="detail-layer"
+            >
+              {t('backToLayer')}
+            </Button>
+          )}
+          {layer && (
+            <Button
+              press={() => {
+                store.select({ layer: '', site: -1 });
+              }}
+              class="link"
+              data-focus="detail-token"
+            >
+              {t('backToToken')}
+            </Button>
+          )}
+        </span>
+      </header>
+      {token >= own.done ? (
+        <p class="hint">{t('emptyRunning')}</p>
+      ) : site >= 0 ? (
+        <CellDetail trace={trace} site={site} sequence={sequence} token={token} looks={side.looks.value} />
+      ) : (
+        <Overview trace={trace} sequence={sequence} token={token} layer={layer} />
+      )}
+    </>
+  );
+}
+
+/** Before anything is selected: what one sees, and the whole run in one chart. */
+function HowTo({ trace }: { readonly trace: Trace }) {
+  const sight = useStore().main.sight.value;
+  const part = sight?.parts.find((one) => one !== undefined);
+  return (
+    <>
+      <h2>{t('howTitle')}</h2>
+      <ul class="how">
+        <li>{sight?.layer ? t('howTextLayer', layerName(sight.layer)) : t('howText', trace.sites.length)}</li>
+        <li>{t('howGrid')}</li>
+        <li>{t('howSelect')}</li>
+      </ul>
+      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} sites={part} />}
+    </>
+  );
+}
+
+interface At {
+  readonly trace: Trace;
+  readonly sequence: number;
+  readonly token: number;
+}
+
+/** One token over all sites of its sequence, or over those of a layer. */
+function Overview({ layer, ...at }: At & { readonly layer: Layer | undefined }) {
+  const { trace, sequence } = at;
+  const about = { ...layer, sequence };
+  const count = sitesOf(trace, about).length;
+  const sites = sharedSites(trace, about);
+  return (
+    <>
+      {count === 0 ? (
+        <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>
+      ) : sites ? (
+        <Shares {...at} layer={layer} />
+      ) : (
+        <p class="sentence">{t('detailOwnExperts')}</p>
+      )}
+      {layer ? <BySite {...at} layer={layer} /> : <ByLayer {...at} />}
+    </>
+  );
+}
+
+function Shares({ trace, sequence, token, layer }: At & { readonly layer: Layer | undefined }) {
+  const store = useStore();
+  const sites = sharedSites(trace, { ...layer, sequence })!;
+  const count = sites.sites.length;
+  const isWeighed = measureOf(trace, sites.sites, 'weight') === 'weight';
+  const looks = store.main.looks.value(sites.set);
+  const shares = tokenShares(trace, sites, token);
+  const order = ranked(shares);
+  const first = order[0];
+  if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
+  const name = layer ? expertName(sites.set, first, layer) : plainName(sites.set, first);
+  const sentence = !isWeighed
+    ? t('detailUnweighed', order.map((e) => plainName(sites.set, e)).join(', '))
+    : layer
+      ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
+      : t('detailToken', count, name, percent(shares[first]!));
+  const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
+  return (
+    <>
+      <p class="sentence">{sentence}</p>
+      {(isWeighed || count > 1) && (
+        <Figure
+          name="shares"
+          title={title}
+          chart={() => (
+            <Bars
+              looks={looks}
+              least={0.3}
+              list={order.map((e) => ({
+                expert: e,
+                value: shares[e]!,
+                text: percent(shares[e]!),
+                reference: 1 / sites.experts.length,
+              }))}
+            />
+          )}
+          table={() =>
+            rowsOf(
+              [t('expert'), title],
+              order.map((e) => [plainName(sites.set, e), percent(shares[e]!)]),
+            )
+          }
+        />
+      )}
+    </>
+  );
+}
+
+/** A ladder: for each layer who leads, and how much of it. Pressing goes there. */
+function ByLayer({ trace, sequence, token }: At) {
+  const store = useStore();
+  const looks = store.main.looks.value;
+  const rungs = layersOf(trace, { sequence }).map((layer) => {
+    const part = sharedSites(trace, { ...layer, sequence });
+    const first = part && choicesAt(trace, part, token)[0];
+    return { layer, part, first };
+  });
+  const go = (layer: Layer): void => {
+    store.select({ layer: layerKey(layer), site: -1 });
+  };
+  const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
+  const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
+  const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
+  return (
+    <Figure
+      name="layers"
+      title={t(isWeighed ? 'byLayer' : 'byLayerFirst')}
+      chart={() => (
+        <div class={classes('ladder', isNumbered && 'numbered')}>
+          {rungs.map(({ layer, part, first }) => (
+            <span
+              key={layerKey(layer)}
+              class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
+              title={`${layerName(layer)}: ${part && first ? `${plainName(part.set, first.expert)} ${shareOf(first.weight)}` : t('none')}`}
+              onClick={() => {
+                go(layer);
+              }}
+            >
+              <span class="number">{layer.layer}</span>
+              {part && first ? <Badge looks={looks(part.set)} expert={first.expert} /> : '–'}
+            </span>
+          ))}
+        </div>
+      )}
+      table={() => ({
+        head: [t('layerHead'), t('expert'), t('share')],
+        count: rungs.length,
+        row: (i) => {
+          const { layer, part, first } = rungs[i]!;
+          return [
+            <Button
+              key="go"
+              press={() => {
+                go(layer);
+              }}
+              class="link"
+              data-focus={`ladder-${layerKey(layer)}`}
+            >
+              {layerName(layer)}
+            </Button>,
+            part && first ? plainName(part.set, first.expert) : t('none'),
+            shareOf(first?.weight) || '–',
+          ];
+        },
+      })}
+    />
+  );
+}
+
+function BySite({ trace, sequence, token, layer }: At & { readonly layer: Layer }) {
+  const store = useStore();
+  const looks = store.main.looks.value;
+  return (
+    <section class="figure">
+      <header>
+        <h3>{t('byModule')}</h3>
+      </header>
+      <table class="modules">
+        <thead class="unseen">
+          <tr>
+            <th scope="col">{t('module')}</th>
+            <th scope="col">{t('chosen')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...sitesOf(trace, { ...layer, sequence })].map((s) => {
+            const { kind, path } = trace.sites[s]!;
+            const part = sharedSites(trace, { module: path, sequence });
+            const chosen = part ? choicesAt(trace, part, token) : [];
+            return (
+              <tr key={path}>
+                <th scope="row">
+                  <Button
+                    press={() => {
+                      store.select({ layer: layerKey(layer), site: s });
+                    }}
+                    class="link"
+                    data-focus={`module-${kind}`}
+                  >
+                    {kindName(kind)}
+                  </Button>
+                </th>
+                <td>
+                  {chosen.slice(0, 4).map(({ expert, weight }) => (
+                    <>
+                      <ExpertLabel looks={looks(part!.set)} expert={expert} />
+                      <span class="value">{weight === undefined ? '' : fixed(weight)}</span>
+                    </>
+                  ))}
+                  {chosen.length > 4 && <span class="faint">{t('chosenMore', chosen.length - 4)}</span>}
+                  {chosen.length === 0 && t('none')}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,298 @@
+/** What was routed and how; what can be done with it; what is going on. */
+import { useRef } from 'preact/hooks';
+import { reasonAgainst, traceReason } from '../app/reasons.js';
+import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Menu } from '../components/menu.js';
+import { t } from '../look/strings.js';
+import type { Saver } from './save.js';
+import { StrategySwitch } from './strategy.js';
+import { expertNames, say } from './whatIfWords.js';
+
+export function Header({ saver }: { readonly saver: Saver }) {
+  return (
+    <header class="head">
+      <Bar saver={saver} />
+      <Generate />
+      <WhatIfChips />
+      <Progress />
+      <Notices />
+    </header>
+  );
+}
+
+function Bar({ saver }: { readonly saver: Saver }) {
+  const store = useStore();
+  const description = store.description.value;
+  const title = store.main.title.value || t('page');
+  const count = store.main.choices.value?.sequences.reduce((sum, { tokens }) => sum + tokens.count, 0) ?? 0;
+  const noTrace = traceReason(store);
+  return (
+    <div class="headBar">
+      <div class="title">
+        <h1 title={title}>{title}</h1>
+        {description && description.can.route !== true && <span class="tag">{description.name}</span>}
+        {count > 0 && <span class="faint">{t('tokens', count)}</span>}
+        {description?.can.route === true && (
+          <span class="faint pool" title={description.warnings.map(({ text }) => text).join('\n')}>
+            {description.name}
+          </span>
+        )}
+      </div>
+      <div class="actions">
+        <StrategySwitch />
+        {store.other.isThere.value ? (
+          <Button
+            press={() => {
+              store.send({ type: 'closeCompare' });
+            }}
+            data-focus="head-compare"
+          >
+            {t('compareStop')}
+          </Button>
+        ) : (
+          <Button
+            press={() => {
+              store.set({ tab: 'compare' });
+            }}
+            reason={reasonAgainst(store, 'route')}
+            title={t('compareHint')}
+            data-focus="head-compare"
+          >
+            {t('compare')}
+          </Button>
+        )}
+        <Button
+          press={() => {
+            store.set({ generateOpen: !store.view.generateOpen.peek() });
+          }}
+          reason={reasonAgainst(store, 'generate')}
+          title={t('generateHint')}
+          aria-expanded={store.view.generateOpen.value}
+          data-focus="head-generate"
+        >
+          {t('generate')}
+        </Button>
+        <Menu
+          label={t('save')}
+          items={[
+            { label: t('saveTrace'), press: saver.trace, reason: noTrace },
+            { label: t('saveCsv'), press: saver.csv, reason: noTrace },
+            { label: t('saveSvg'), press: saver.svg, reason: noTrace },
+            { label: t('savePng'), press: saver.png, reason: noTrace },
+            { label: t('saveHtml'), press: saver.html, reason: noTrace },
+            { label: t('copyMarkdown'), press: saver.markdown, reason: noTrace },
+          ]}
+          name="head-save"
+        />
+      </div>
+    </div>
+  );
+}
+
+function Generate() {
+  const store = useStore();
+  if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
+  const form = store.view.generate.value;
+  const set = (part: Partial<typeof form>): void => {
+    store.set({ generate: { ...store.view.generate.peek(), ...part } });
+  };
+  const reason = reasonAgainst(store, 'generate');
+  const read = store.main.choices.value?.sequences[0]?.tokens.count ?? 0;
+  const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
+  return (
+    <div class="generate" role="group" aria-label={t('generate')}>
+      <Field label={t('generateTokens')}>
+        <NumberField
+          label={t('generateTokens')}
+          value={form.tokens}
+          range={{ min: 1, max: room, step: 1 }}
+          change={(n) => {
+            set({ tokens: Math.round(n) });
+          }}
+          data-focus="generate-n"
+        />
+      </Field>
+      <Field label={t('generateTemperature')}>
+        <NumberField
+          label={t('generateTemperature')}
+          value={form.temperature}
+          range={{ min: 0, max: 5, step: 0.1 }}
+          change={(temperature) => {
+            set({ temperature });
+          }}
+          title={t('generateTemperatureHint')}
+          data-focus="generate-t"
+        />
+      </Field>
+      <Field label={t('generateSeed')}>
+        <NumberField
+          label={t('generateSeed')}
+          value={form.seed}
+          range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
+          change={(seed) => {
+            set({ seed: Math.round(seed) });
+          }}
+          data-focus="generate-s"
+        />
+      </Field>
+      <Button
+        press={() => {
+          const { tokens, temperature, seed } = store.view.generate.peek();
+          store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
+        }}
+        primary
+        reason={reason}
+        data-focus="generate-start"
+      >
+        {t('generateStart')}
+      </Button>
+      {reason !== undefined && <span class="faint">{reason}</span>}
+    </div>
+  );
+}
+
+function WhatIfChips() {
+  const store = useStore();
+  const list = store.main.interventions.value;
+  if (list.length === 0) return null;
+  const reason = reasonAgainst(store, 'whatIf');
+  const name = expertNames(store);
+  return (
+    <div class="chips" role="group" aria-label={t('whatIfNow')}>
+      <span class="faint">{t('whatIfNow')}</span>
+      {list.map((intervention, i) => {
+        const words = say(intervention, store.main.choices.value, name);
+        return (
+          <span key={i} class="whatIfChip">
+            {words}
+            <Tool
+              label={t('removeThis', words)}
+              icon="close"
+              press={() => {
+                store.route(list.filter((_, j) => j !== i));
+              }}
+              {...(reason !== undefined && { reason })}
+              data-focus={`chip-${i}`}
+            />
+          </span>
+        );
+      })}
+      <Button
+        press={() => {
+          store.route(list.slice(0, -1));
+        }}
+        reason={reason}
+        title={t('undoLast')}
+        class="link"
+        data-focus="undo"
+      >
+        <span>
+          <Icon name="undo" />
+          {t('undo')}
+        </span>
+      </Button>
+      {list.length > 1 && (
+        <Button
+          press={() => {
+            store.route([]);
+          }}
+          reason={reason}
+          class="link"
+          data-focus="clear"
+        >
+          {t('clearAll')}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+const doing = { route: 'routing', generate: 'generating', attribute: 'attributing' } as const;
+
+function Progress() {
+  const store = useStore();
+  const running = store.main.running.value ?? store.other.running.value;
+  // Said once at the start: a count that runs would drown everything else.
+  const said = useRef('');
+  const words = running ? t(doing[running.what], running.done, running.total) : '';
+  if (!running || said.current === '') said.current = words;
+  return (
+    <>
+      <div class="progress" hidden={!running}>
+        {running && (
+          <>
+            <span class="faint">{words}</span>
+            <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
+            <Button
+              press={() => {
+                store.send({ type: 'stop' });
+              }}
+              data-focus="stop"
+            >
+              <span>
+                <Icon name="stop" />
+                {t('stop')}
+              </span>
+            </Button>
+          </>
+        )}
+      </div>
+      <div class="unseen" role="status">
+        {said.current}
+      </div>
+    </>
+  );
+}
+
+function Notices() {
+  const store = useStore();
+  const errors = [store.poolError.value, store.main.error.value, store.other.error.value].filter(
+    (error) => error !== undefined && error.code !== 'cancelled',
+  );
+  // The same failure may have reached several places; it is told once.
+  const distinct = errors.filter((error, i) => errors.findIndex((one) => one?.message === error?.message) === i);
+  return (
+    <div class="notices">
+      {distinct.map((error) => (
+        <div key={error!.message} class="notice error" role="alert">
+          <strong>{error!.message}</strong> {error!.remedy}
+        </div>
+      ))}
+      <Stale />
+      <Partial />
+    </div>
+  );
+}
+
+function Stale() {
+  const store = useStore();
+  if (!store.main.isStale.value) return null;
+  return (
+    <div class="notice stale" role="status">
+      <span>{t('stale')}</span>
+      <Button
+        press={() => {
+          store.route(store.main.interventions.peek());
+        }}
+        reason={reasonAgainst(store, 'route')}
+        class="link"
+        data-focus="again"
+      >
+        {t('routeAgain')}
+      </Button>
+    </div>
+  );
+}
+
+/** A run that ended early. */
+function Partial() {
+  const { main } = useStore();
+  const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
+  if (!unfinished || main.isRunning.value) return null;
+  return (
+    <div class="notice" role="status">
+      {t('partial', unfinished.done, unfinished.tokens.count)}
+    </div>
+  );
+}

@@ -1,0 +1,204 @@
+/** The experts by colour, pattern, letter and name; pressing one shows only its choices. */
+import { useSignal } from '@preact/signals';
+import { quiet } from '../../src/shared/palette.js';
+import { layersOf } from '../../src/trace/access.js';
+import type { ExpertSet, Trace } from '../../src/trace/trace.js';
+import { colourings, type Colouring } from '../app/state.js';
+import type { Sight } from '../../src/trace/sight.js';
+import { Button, Select, classes, type Option } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Badge } from '../components/expert.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { classOf, letterOf } from '../look/looks.js';
+import { layerName, plainName } from '../look/names.js';
+import { percent, t } from '../look/strings.js';
+import { reasonAgainstColouring } from './colours.js';
+import { sharesOf } from './sums.js';
+
+export function Legend() {
+  const store = useStore();
+  const [trace, sight] = [store.main.choices.value, store.main.sight.value];
+  if (!trace || !sight) return null;
+  return (
+    <div class="legend" role="group" aria-label={t('legend')}>
+      {sight.layer && <ColourBy trace={trace} sight={sight} />}
+      {(!sight.layer || store.view.colouring.value === 'experts') && <Chips trace={trace} sight={sight} />}
+    </div>
+  );
+}
+
+/** Where each layer has experts of its own there is no colour for all of them: a layer is chosen, or a number. */
+function ColourBy({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
+  const store = useStore();
+  const now = store.view.colouring.value;
+  const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
+  const options = colourings.map((name): Option => {
+    const reason = reasonAgainstColouring(trace, name);
+    return reason === undefined ? [name, t(`colour_${name}`)] : [name, t(`colour_${name}`), reason];
+  });
+  return (
+    <span class="field colourBy">
+      {t('colourBy')}
+      <Select
+        label={t('colourBy')}
+        value={now}
+        options={options}
+        change={(value) => {
+          store.set({ colouring: value as Colouring });
+        }}
+        data-focus="colour-by"
+      />
+      {now === 'experts' && (
+        <Select
+          label={t('colourLayer')}
+          value={layerKey(sight.layer!)}
+          options={layers}
+          change={(value) => {
+            store.colourByLayer(value);
+          }}
+          data-focus="colour-layer"
+        />
+      )}
+    </span>
+  );
+}
+
+function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
+  const store = useStore();
+  const { set } = sight;
+  const looks = store.main.looks.value(set);
+  const share = sharesOf(trace, sight);
+  const chosen = store.view.filter.value.experts;
+  const coloured = [...set.experts.keys()].filter((e) => looks.slots[e] !== quiet);
+  const rest = set.experts.length - coloured.length;
+  if (rest > 0) coloured.sort((a, b) => share[b]! - share[a]! || a - b);
+  // A card is asked of a source that is here, not of a saved trace.
+  const withCard =
+    chosen.length === 1
+      ? store.description.value?.experts.find(({ id, card }) => id === chosen[0] && card === true)
+      : undefined;
+  return (
+    <>
+      {coloured.map((e) => (
+        <Chip key={set.experts[e]!.id} set={set} expert={e} share={share[e]!} />
+      ))}
+      {rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
+      {withCard && (
+        <Button
+          press={() => {
+            store.send({ type: 'openCard', expert: withCard.id });
+          }}
+          class="link"
+          data-focus="legend-card"
+        >
+          {t('openCard')}
+        </Button>
+      )}
+      {chosen.length > 0 && (
+        <Button
+          press={() => {
+            store.setFilter({ experts: [] });
+          }}
+          class="link"
+          data-focus="legend-all"
+        >
+          {t('showAll')}
+        </Button>
+      )}
+    </>
+  );
+}
+
+function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert: number; readonly share: number }) {
+  const store = useStore();
+  const chosen = store.view.filter.value.experts;
+  const { id } = set.experts[expert]!;
+  const isOn = chosen.includes(id);
+  const name = plainName(set, expert);
+  return (
+    <Button
+      press={() => {
+        const now = store.view.filter.peek().experts;
+        store.setFilter({ experts: now.includes(id) ? now.filter((one) => one !== id) : [...now, id] });
+      }}
+      class={classes('chip', chosen.length > 0 && !isOn && 'off')}
+      aria-pressed={isOn}
+      title={t('legendShare', name, percent(share))}
+      data-focus={`legend-${id}`}
+    >
+      <span class="expert">
+        <Badge looks={store.main.looks.value(set)} expert={expert} />
+        <span class="name">{name}</span>
+        <span class="share">{percent(share)}</span>
+      </span>
+    </Button>
+  );
+}
+
+const mostFound = 8;
+
+/** All experts without a colour of their own, and a search that brings one out. */
+function Rest({
+  set,
+  share,
+  coloured,
+}: {
+  readonly set: ExpertSet;
+  readonly share: Float64Array;
+  readonly coloured: readonly number[];
+}) {
+  const store = useStore();
+  const sought = useSignal('');
+  const pinned = store.view.pinned.value;
+  const rest = share.reduce((sum, x) => sum + x, 0) - coloured.reduce((sum, e) => sum + share[e]!, 0);
+  const query = sought.value.trim().toLowerCase();
+  const found =
+    query === ''
+      ? []
+      : [...set.experts.keys()]
+          .filter((e) => letterOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query))
+          .sort((a, b) => share[b]! - share[a]! || a - b);
+  return (
+    <>
+      <span class="expert rest" title={t('legendRestHint')}>
+        <span class={classes('badge', classOf(quiet))} aria-hidden="true">
+          …
+        </span>
+        <span class="name">{t('legendRest', set.experts.length - coloured.length)}</span>
+        <span class="share">{percent(Math.max(0, rest))}</span>
+      </span>
+      <input
+        type="search"
+        class="find"
+        placeholder={t('legendFind')}
+        aria-label={t('legendFind')}
+        value={sought.value}
+        onInput={(event) => {
+          sought.value = event.currentTarget.value;
+        }}
+        data-focus="legend-find"
+      />
+      {found.slice(0, mostFound).map((e) => {
+        const { id } = set.experts[e]!;
+        const isPinned = pinned.includes(id);
+        const name = plainName(set, e);
+        return (
+          <Button
+            key={`found ${id}`}
+            press={() => {
+              store.set({ pinned: isPinned ? pinned.filter((one) => one !== id) : [...pinned, id] });
+            }}
+            class="chip found"
+            aria-pressed={isPinned}
+            title={t(isPinned ? 'legendUnpin' : 'legendPin', name)}
+            data-focus={`find-${id}`}
+          >
+            {t(isPinned ? 'legendUnpin' : 'legendPin', name)} {percent(share[e]!)}
+          </Button>
+        );
+      })}
+      {found.length > mostFound && <span class="faint">{t('chosenMore', found.length - mostFound)}</span>}
+      {query !== '' && found.length === 0 && <span class="faint">{t('legendFoundNone')}</span>}
+    </>
+  );
+}

@@ -1,0 +1,303 @@
+/** The whole run in a few charts, with what chance would give beside each. */
+import { layersOf, textTokens, type SharedSites } from '../../src/trace/access.js';
+import { visible } from '../../src/trace/label.js';
+import { leastOccurrences, mostAttracted } from '../../src/trace/specialisation.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { chanceLoad, isSmallSample, load } from '../../src/trace/usage.js';
+import type { Interval } from '../../src/statistics/bootstrap.js';
+import { Bars } from '../components/bars.js';
+import { Button, Select } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Figure } from '../components/figure.js';
+import { Heat } from '../components/heat.js';
+import { Lines } from '../components/lines.js';
+import { rowsOf } from '../components/table.js';
+import { layerName, plainName } from '../look/names.js';
+import { fixed, percent, t, whole } from '../look/strings.js';
+import { LayersOwnLoad } from './ownLoad.js';
+import { entropyOf, intervalsOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from './sums.js';
+
+interface Props {
+  readonly trace: Trace;
+  readonly sites: SharedSites;
+}
+
+export function Summary() {
+  const store = useStore();
+  const [trace, sight] = [store.main.trace.value, store.main.sight.value];
+  if (!trace?.sequences.some(({ done }) => done > 0)) return <p class="hint">{t('summaryNone')}</p>;
+  const wanted = store.view.selection.value.sequence;
+  const own = sight?.parts[wanted] ?? sight?.parts.find((part) => part !== undefined);
+  if (!sight || !own) return <p class="hint">{t('summaryNone')}</p>;
+  const sequence = trace.sequences.findIndex((one) => one.tokens === own.sequence.tokens);
+  const tokens = textTokens(own.sequence).length;
+  if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
+  const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
+    Boolean,
+  );
+  const entropy = entropyOf(trace, sequence);
+  return (
+    <>
+      {isSmallSample(tokens) && (
+        <p class="warning" role="note">
+          {t('small', tokens)}
+        </p>
+      )}
+      {about.length > 0 && <p class="caption about">{t('summaryOf', about.join(' · '))}</p>}
+      <UsageFigure trace={trace} sites={own} />
+      <LoadNumbers trace={trace} sites={own} />
+      {sight.layer ? (
+        <LayersOwnLoad trace={trace} sequence={sequence} />
+      ) : (
+        <LayersFigure trace={trace} sites={own} sequence={sequence} />
+      )}
+      {entropy ? (
+        <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
+      ) : (
+        !store.main.scoresFollow.value && sight.layer && <p class="hint">{t('entropyNone')}</p>
+      )}
+      {trace.blocks.some(({ k }) => k > 1) ? (
+        <TogetherFigure trace={trace} sites={own} />
+      ) : (
+        <p class="hint">{t('coactivationOne')}</p>
+      )}
+      <AttractedFigure trace={trace} sites={own} sequence={sequence} />
+    </>
+  );
+}
+
+export function UsageFigure({ trace, sites }: Props) {
+  const store = useStore();
+  const usage = usageOf(trace, sites);
+  const looks = store.main.looks.value(sites.set);
+  // Of half a run they say little, and take long to work out.
+  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
+  const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
+  const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
+  const shown = order.length > most ? order.slice(0, most) : order;
+  return (
+    <Figure
+      name="usage"
+      title={t('usage')}
+      caption={
+        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', most, order.length)}` : t('usageCaption')
+      }
+      chart={() => (
+        <Bars
+          looks={looks}
+          least={0.1}
+          press={(e) => {
+            store.setFilter({ experts: [sites.experts[e]!.id] });
+          }}
+          list={shown.map((e) => ({
+            expert: e,
+            value: usage.share[e]!,
+            text: percent(usage.share[e]!),
+            reference: usage.chance[e]!,
+            ...intervals?.[e],
+          }))}
+        />
+      )}
+      table={() => ({
+        head: [t('expert'), t('share'), t('interval'), t('chance'), t('usageRow')],
+        count: order.length,
+        row: (i) => {
+          const e = order[i]!;
+          return [
+            plainName(sites.set, e),
+            percent(usage.share[e]!),
+            intervals ? range(intervals[e]!) : '–',
+            percent(usage.chance[e]!),
+            whole(usage.counts[e]!),
+          ];
+        },
+      })}
+    />
+  );
+}
+
+/** More bars than this nobody reads; the table has all. */
+const most = 24;
+
+function LoadNumbers({ trace, sites }: Props) {
+  const usage = usageOf(trace, sites);
+  const now = load(usage.share);
+  const chance = chanceLoad(usage);
+  const dead = now.dead.map((e) => plainName(sites.set, e));
+  const said = dead.length > most ? t('loadDeadMany', dead.length) : dead.join(', ');
+  return (
+    <section class="figure">
+      <header>
+        <h3>{t('loadTitle')}</h3>
+      </header>
+      <dl class="numbers">
+        <dt title={t('loadEffectiveHint')}>{t('loadEffective')}</dt>
+        <dd>
+          {t('of', fixed(now.effective, 1), sites.experts.length)}
+          <span class="faint"> {t('loadChance', fixed(chance.effective, 1))}</span>
+        </dd>
+        <dt>{t('loadCv')}</dt>
+        <dd>
+          {fixed(now.cv)}
+          <span class="faint"> {t('loadChance', fixed(chance.cv))}</span>
+        </dd>
+        <dt>{t('loadMax')}</dt>
+        <dd>{fixed(now.maxOverMean)}</dd>
+        <dt>{t('loadEntropy')}</dt>
+        <dd>
+          {fixed(now.entropyRatio)}
+          <span class="faint"> {t('loadChance', fixed(chance.entropyRatio))}</span>
+        </dd>
+        <dt>{t('loadDead')}</dt>
+        <dd>{dead.length > 0 ? said : t('none')}</dd>
+      </dl>
+    </section>
+  );
+}
+
+function LayersFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
+  const looks = useStore().main.looks.value(sites.set);
+  const layers = layersOf(trace, { sequence });
+  const shares = usageByLayerOf(trace, sequence).map((usage) => usage?.share ?? []);
+  const names = layers.map(({ stack, layer }) => `${stack?.[0] ?? ''}${layer}`);
+  return (
+    <Figure
+      name="usageByLayer"
+      title={t('usageByLayer')}
+      caption={t('usageByLayerCaption')}
+      chart={() => (
+        <Heat values={shares} rowLabels={names} looks={looks} text={percent} cellHeight={layers.length > 12 ? 9 : 14} />
+      )}
+      table={() => ({
+        head: [t('layerHead'), ...sites.experts.map((_, e) => plainName(sites.set, e))],
+        count: layers.length,
+        row: (i) => [names[i]!, ...Array.from(shares[i]!, percent)],
+      })}
+    />
+  );
+}
+
+function EntropyFigure({
+  trace,
+  sequence,
+  entropy,
+}: {
+  readonly trace: Trace;
+  readonly sequence: number;
+  readonly entropy: Float32Array;
+}) {
+  const layers = layersOf(trace, { sequence });
+  return (
+    <Figure
+      name="entropy"
+      title={t('entropyTitle')}
+      caption={t('entropyCaption')}
+      chart={() => <Lines list={[{ values: entropy, class: 'main' }]} reference={1} first={layers[0]?.layer ?? 0} />}
+      table={() =>
+        rowsOf(
+          [t('layerHead'), t('entropy')],
+          layers.map(({ stack, layer }, i) => [`${stack?.[0] ?? ''}${layer}`, fixed(entropy[i]!)]),
+        )
+      }
+    />
+  );
+}
+
+function TogetherFigure({ trace, sites }: Props) {
+  const looks = useStore().main.looks.value(sites.set);
+  const { share, chance } = togetherOf(trace, sites);
+  const n = sites.experts.length;
+  // An expert is always chosen together with itself: that says nothing and would outshine the rest.
+  const rows = Array.from({ length: n }, (_, a) =>
+    Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
+  );
+  const names = sites.experts.map((_, e) => plainName(sites.set, e));
+  return (
+    <Figure
+      name="coactivation"
+      title={t('coactivation')}
+      caption={t('coactivationCaption', percent(chance))}
+      chart={() => <Heat values={rows} rowLabels={names} looks={looks} text={percent} cellHeight={14} rowExperts />}
+      table={() =>
+        // As many columns as experts are no table any more: of many, a pair a row.
+        n > most
+          ? {
+              head: [t('expert'), t('coactivationWith'), t('share')],
+              count: n * (n - 1),
+              row: (i) => {
+                const a = Math.floor(i / (n - 1));
+                const b = (i % (n - 1)) + (i % (n - 1) >= a ? 1 : 0);
+                return [names[a]!, names[b]!, percent(rows[a]![b]!)];
+              },
+            }
+          : { head: [t('expert'), ...names], count: n, row: (a) => [names[a]!, ...Array.from(rows[a]!, percent)] }
+      }
+    />
+  );
+}
+
+function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
+  const store = useStore();
+  const usage = usageOf(trace, sites);
+  const vocabulary = vocabularyOf(trace, sites);
+  const busiest = usage.share.reduce((best, x, e) => (x > usage.share[best]! ? e : best), 0);
+  const wanted = store.view.attracted.value;
+  const expert = sites.experts[wanted] ? wanted : busiest;
+  const list = mostAttracted(vocabulary, expert);
+  const { ids, count } = trace.sequences[sequence]!.tokens;
+  const firstOf = (id: number | undefined, text: string): number =>
+    id === undefined || !ids
+      ? (Array.from({ length: count }, (_, i) => i).find((i) => trace.sequences[sequence]!.tokens.text?.[i] === text) ??
+        -1)
+      : ids.indexOf(id);
+  return (
+    <section class="figure" data-figure="attracted">
+      <header>
+        <h3>{t('attracted')}</h3>
+        <Select
+          label={t('attractedOf')}
+          value={String(expert)}
+          options={sites.experts.map((_, e) => [String(e), plainName(sites.set, e)] as const)}
+          change={(value) => {
+            store.set({ attracted: Number(value) });
+          }}
+          data-focus="attracted"
+        />
+      </header>
+      <p class="caption">{t('attractedCaption', leastOccurrences, percent(vocabulary.chance))}</p>
+      {list.length === 0 ? (
+        <p class="hint">{t('attractedNone')}</p>
+      ) : (
+        <table class="attracted">
+          <caption class="unseen">{`${t('attractedOf')} ${plainName(sites.set, expert)}`}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('attracted')}</th>
+              <th scope="col">{t('share')}</th>
+              <th scope="col">{t('occurrences')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.map(({ id, text, share, count: times }) => (
+              <tr key={text}>
+                <th scope="row">
+                  <Button
+                    press={() => {
+                      store.select({ sequence, token: firstOf(id, text) });
+                    }}
+                    class="link"
+                    data-focus={`attracted-${id ?? text}`}
+                  >
+                    <code>{visible(text)}</code>
+                  </Button>
+                </th>
+                <td>{percent(share)}</td>
+                <td>{t('times', times)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}

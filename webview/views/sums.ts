@@ -1,0 +1,80 @@
+/** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
+import { rowsAt, type SharedSites } from '../../src/trace/access.js';
+import { entropyByLayer } from '../../src/trace/distribution.js';
+import { tokenLeaders, type Leaders } from '../../src/trace/leaders.js';
+import { measureOf } from '../../src/trace/measure.js';
+import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/specialisation.js';
+import type { Trace } from '../../src/trace/trace.js';
+import {
+  coactivation,
+  usage,
+  usageByLayer,
+  usageIntervals,
+  type Coactivation,
+  type Usage,
+} from '../../src/trace/usage.js';
+import type { Sight } from '../../src/trace/sight.js';
+
+const kept = new WeakMap<Trace, Map<string, unknown>>();
+
+function once<T>(trace: Trace, key: string, make: () => T): T {
+  let own = kept.get(trace);
+  if (!own) kept.set(trace, (own = new Map<string, unknown>()));
+  if (!own.has(key)) own.set(key, make());
+  return own.get(key) as T;
+}
+
+/** Sites by name: the same ones are asked for again and again. */
+const nameOf = ({ sites }: SharedSites): string => sites.join(' ');
+
+export const usageOf = (trace: Trace, sites: SharedSites): Usage =>
+  once(trace, `usage ${nameOf(sites)}`, () => usage(trace, sites));
+
+export const intervalsOf = (trace: Trace, sites: SharedSites) =>
+  once(trace, `intervals ${nameOf(sites)}`, () => usageIntervals(trace, sites));
+
+export const togetherOf = (trace: Trace, sites: SharedSites): Coactivation =>
+  once(trace, `together ${nameOf(sites)}`, () => coactivation(trace, sites));
+
+export const vocabularyOf = (trace: Trace, sites: SharedSites): Vocabulary =>
+  once(trace, `vocabulary ${nameOf(sites)}`, () => vocabularySpecialisation([{ trace, sites }]));
+
+export const leadersOf = (trace: Trace, sites: SharedSites): Leaders =>
+  once(trace, `leaders ${nameOf(sites)}`, () =>
+    isRankOnly(trace, sites) ? firstChosen(trace, sites) : tokenLeaders(trace, sites),
+  );
+
+/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
+export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
+  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
+}
+
+function firstChosen(trace: Trace, { sites, sequence }: SharedSites): Leaders {
+  const { chosen, k } = rowsAt(trace, sites[0]!);
+  const expert = Int16Array.from({ length: sequence.tokens.count }, (_, i) => chosen[i * k]!);
+  return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
+}
+
+export const usageByLayerOf = (trace: Trace, sequence: number): readonly (Usage | undefined)[] =>
+  once(trace, `usageByLayer ${sequence}`, () => usageByLayer(trace, { sequence }));
+
+/** [L] one for each layer over the sequence; undefined where nothing says how scores become a distribution. */
+export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefined =>
+  once(trace, `entropy ${sequence}`, () => {
+    const entropy = entropyByLayer(trace, { sequence });
+    return entropy.some((x) => !Number.isNaN(x)) ? entropy : undefined;
+  });
+
+/** [N] of all choices in sight, the share that is each expert's; over all sequences, for the set is the same. */
+export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>
+  once(trace, `shares ${parts.map((part) => (part ? nameOf(part) : '')).join('|')}`, () => {
+    const counts = new Float64Array(set.experts.length);
+    let choices = 0;
+    for (const part of parts) {
+      if (!part) continue;
+      const own = usageOf(trace, part);
+      own.counts.forEach((count, e) => (counts[e]! += count));
+      choices += own.choices;
+    }
+    return choices > 0 ? counts.map((count) => count / choices) : counts;
+  });

@@ -1,0 +1,168 @@
+/** What would have happened: the form, and under it what changed and what each token owes to each expert. */
+import { kindsOf, layersOf } from '../../src/trace/access.js';
+import { tokenLabel } from '../../src/trace/label.js';
+import type { Sight } from '../../src/trace/sight.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
+import { reasonAgainst } from '../app/reasons.js';
+import type { Selection, WhatIfForm } from '../app/state.js';
+import { Button, NumberField, Select, type Option } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { layerKey } from '../../src/trace/sight.js';
+import { layerOf } from '../app/layers.js';
+import { layerName, plainName } from '../look/names.js';
+import { kindName, t } from '../look/strings.js';
+import { Attribution } from './attribution.js';
+import { Effect } from './effect.js';
+import { inSite } from './whatIfWords.js';
+
+export function WhatIf() {
+  const trace = useStore().main.trace.value;
+  if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  return (
+    <>
+      <p class="caption">{t('whatIfIntro')}</p>
+      <Form trace={trace} />
+      <Effect trace={trace} />
+      <Attribution trace={trace} />
+    </>
+  );
+}
+
+function interventionOf(
+  trace: Trace,
+  { action, amount, where, tokenOnly }: WhatIfForm,
+  expert: string,
+  at: { readonly sequence: number; readonly token: number },
+): Intervention {
+  const colon = where.indexOf(':');
+  const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
+  const layer = axis === 'layer' ? layerOf(trace, value) : undefined;
+  const scope: Scope = {
+    ...layer,
+    ...(axis === 'kind' && { kind: value }),
+    ...(axis === 'module' && { module: value }),
+    ...(tokenOnly && at.token >= 0 && { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }),
+  };
+  return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
+}
+
+const actions = [
+  ['knock-out', 'knockOut', 'knockOutHint'],
+  ['force', 'force', 'forceHint'],
+  ['tilt', 'tilt', 'tiltHint'],
+] as const;
+
+function Form({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const form = store.view.whatIf.value;
+  const selection = store.view.selection.value;
+  const set = (part: Partial<WhatIfForm>): void => {
+    store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
+  };
+  const reason = reasonAgainst(store, 'whatIf');
+  const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
+  const sequence = trace.sequences[selection.sequence]!;
+  return (
+    <div class="form">
+      <div class="formRow">
+        <Select
+          label={t('action')}
+          value={form.action}
+          options={actions.map(([name, title]) => [name, t(title)] as const)}
+          change={(value) => {
+            set({ action: value as WhatIfForm['action'] });
+          }}
+          data-focus="whatif-action"
+        />
+        <Select
+          label={t('expert')}
+          value={expert}
+          options={experts}
+          change={(value) => {
+            set({ expert: value });
+          }}
+          data-focus="whatif-expert"
+        />
+        {form.action === 'tilt' && (
+          <NumberField
+            label={t('amount')}
+            value={form.amount}
+            range={{ min: -100, max: 100, step: 0.5 }}
+            change={(amount) => {
+              set({ amount });
+            }}
+            data-focus="whatif-amount"
+          />
+        )}
+        <Select
+          label={t('where')}
+          value={where}
+          options={places}
+          change={(value) => {
+            set({ where: value });
+          }}
+          data-focus="whatif-where"
+        />
+      </div>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={form.tokenOnly && selection.token >= 0}
+          disabled={selection.token < 0}
+          data-focus="whatif-token"
+          onChange={() => {
+            set({ tokenOnly: !form.tokenOnly });
+          }}
+        />
+        {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
+      </label>
+      <p class="caption">{t(actions.find(([name]) => name === form.action)![2])}</p>
+      <div class="formRow">
+        <Button
+          press={() => {
+            // As it stands by now, which may be later than what was drawn.
+            const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
+            const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
+            store.route([
+              ...store.main.interventions.peek(),
+              interventionOf(trace, { ...now, where: there }, whom, at),
+            ]);
+          }}
+          primary
+          reason={reason}
+          data-focus="whatif-apply"
+        >
+          {t('apply')}
+        </Button>
+        {reason !== undefined && <span class="faint">{reason}</span>}
+      </div>
+    </div>
+  );
+}
+
+/** What the form can say, and what it says: of a place or an expert that this trace has not, the first. */
+function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight: Sight | undefined) {
+  const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
+  const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);
+  const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
+  const set = expertsAt(trace, where) ?? sight?.set;
+  const experts = (set?.experts ?? []).map(({ id }, e): Option => [id, plainName(set!, e)]);
+  const expert = experts.some(([id]) => id === form.expert) ? form.expert : (experts[0]?.[0] ?? '');
+  return { places, where, experts, expert };
+}
+
+/** Where a what-if may hold. Where each layer has experts of its own it holds in one of them. */
+function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: boolean): Option[] {
+  const places: Option[] = isLocal ? [] : [['all', t('everywhere')]];
+  const modules = [path, now.startsWith('module:') ? now.slice(7) : undefined].filter((one) => one !== undefined);
+  for (const module of new Set(modules)) places.push([`module:${module}`, inSite(trace, module)]);
+  for (const layer of layersOf(trace)) places.push([`layer:${layerKey(layer)}`, t('inPlace', layerName(layer))]);
+  if (!isLocal) for (const kind of kindsOf(trace)) places.push([`kind:${kind}`, t('inKind', kindName(kind))]);
+  return places;
+}
+
+/** The experts that a place has. */
+function expertsAt(trace: Trace, where: string) {
+  const site = trace.sites.find((one) => where === `module:${one.path}` || where === `layer:${layerKey(one)}`);
+  return site && trace.expertSets[site.expertSet];
+}

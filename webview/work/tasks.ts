@@ -1,0 +1,55 @@
+/** What takes a second on long texts: here for short ones, in the worker for long ones. Pure. */
+import { alignTraces, type Alignment } from '../../src/trace/align.js';
+import { difference, type Difference } from '../../src/trace/difference.js';
+import type { Trace } from '../../src/trace/trace.js';
+
+/** Which tokens of one sequence of two runs stand beside each other. */
+export interface Partners {
+  readonly alignment: Alignment;
+  /** [T] of the first: the second's token beside it, −1 for none; and the other way round. */
+  readonly of: Int32Array;
+  readonly back: Int32Array;
+}
+
+/** One for each sequence of the first. */
+export function partners(a: Trace, b: Trace): Partners[] {
+  return a.sequences.map(({ tokens }, sequence) => {
+    const alignment = alignTraces(a, b, sequence);
+    const of = new Int32Array(tokens.count).fill(-1);
+    const back = new Int32Array(b.sequences[sequence]?.tokens.count ?? 0).fill(-1);
+    for (let c = 0; c < alignment.a.length; c++) {
+      const [i, j] = [alignment.a[c]!, alignment.b[c]!];
+      if (i >= 0) of[i] = j;
+      if (j >= 0) back[j] = i;
+    }
+    return { alignment, of, back };
+  });
+}
+
+/** One for each sequence of the first. @param alignments as `partners` made them; default: made here */
+export function differences(a: Trace, b: Trace, alignments?: readonly Alignment[]): Difference[] {
+  return a.sequences.map((_, sequence) => difference(a, b, { sequence }, alignments?.[sequence]));
+}
+
+export type Task =
+  | { readonly task: 'partners'; readonly a: Trace; readonly b: Trace }
+  | { readonly task: 'differences'; readonly a: Trace; readonly b: Trace; readonly alignments?: readonly Alignment[] };
+
+export interface Results {
+  readonly partners: readonly Partners[];
+  readonly differences: readonly Difference[];
+}
+
+export function perform(task: Task): Results[Task['task']] {
+  return task.task === 'partners' ? partners(task.a, task.b) : differences(task.a, task.b, task.alignments);
+}
+
+export const tokensOf = (trace: Trace): number => trace.sequences.reduce((sum, { done }) => sum + done, 0);
+
+/** How much there is to do, in tokens or cells. */
+export function sizeOf({ task, a, b }: Task): number {
+  return task === 'partners' ? tokensOf(a) + tokensOf(b) : tokensOf(a) * a.sites.length;
+}
+
+/** From here on the page would stand still for longer than a frame or a few: on to the worker. */
+export const much: Readonly<Record<Task['task'], number>> = { partners: 4000, differences: 300_000 };
