@@ -236,13 +236,13 @@ export class EngineClient implements Engine {
         pending?.trace.add(message.piece);
         break;
       case 'partial': {
-        const trace = pending && pending.trace.build(message.head);
+        const trace = pending?.trace.build(message.head);
         if (trace) this.#tell(message.id, ({ onPartial }) => onPartial?.(trace));
         break;
       }
       case 'trace': {
         child.proven = true;
-        const trace = pending && pending.trace.build(message.head);
+        const trace = pending?.trace.build(message.head);
         this.#settle(message.id, ({ resolve }) => resolve(trace as never));
         break;
       }
