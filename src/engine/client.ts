@@ -322,9 +322,7 @@ export class EngineClient implements Engine {
   #died(child: Child, how: string): void {
     const { pool, deaths: { most, within } = { most: 5, within: 60_000 } } = this.#options;
     const words = readLastWords(child.lastWords);
-    const why =
-      child.killedFor ??
-      (words ? `took ${gigabytes(words.held)} of memory, more than the ${gigabytes(words.allowed)} it may` : undefined);
+    const why = child.killedFor ?? (words && `took more than ${gigabytes(words.allowed)} of memory`);
     const what = why === undefined ? `died (${how})` : `${why} and was ended`;
     const now = Date.now();
     this.#child = undefined;

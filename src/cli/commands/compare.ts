@@ -1,9 +1,8 @@
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
-import { decodeTrace } from '../../trace/file.js';
 import { decimal, interventionText, percent, plain, strategyText, tokenText, visible } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
-import { readBytes, readInput, readText } from '../input.js';
+import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
 import { fit, type Paint, table } from '../terminal.js';
@@ -56,7 +55,7 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   const traceFiles = positionals.filter((name) => name.endsWith('.safetensors'));
   if (traceFiles.length > 0) {
     if (traceFiles.length !== 2 || positionals.length !== 2) throw new UsageError('Give two trace files to compare.');
-    return { a: decodeTrace(readBytes(traceFiles[0]!)), b: decodeTrace(readBytes(traceFiles[1]!)), warnings: [] };
+    return { a: readTrace(traceFiles[0]!), b: readTrace(traceFiles[1]!), warnings: [] };
   }
   const texts = await readTexts(args.text('text'), args.list('file'), positionals);
   const other = args.text('with');

@@ -2,13 +2,12 @@ import { statSync } from 'node:fs';
 import type { PoolInfo } from '../../engine/api.js';
 import { expertStyle } from '../../shared/palette.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
-import { decodeTrace } from '../../trace/file.js';
 import { interventionText, plain, strategyText } from '../../trace/label.js';
 import type { Module, Trace } from '../../trace/trace.js';
 import { kinds } from '../../trace/trace.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
-import { ioError, readBytes } from '../input.js';
+import { ioError, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
 import { type Paint, table } from '../terminal.js';
@@ -25,7 +24,7 @@ export const inspect: Command = {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
     const target = args.positionals[0];
     if (target !== undefined && !isFolder(target)) {
-      const trace = decodeTrace(readBytes(target));
+      const trace = readTrace(target);
       out(args.flag('json') ? json(traceFacts(trace)) : traceText(trace, paint, args));
       return;
     }
