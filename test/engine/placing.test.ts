@@ -5,9 +5,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel, writeModel } from '../../src/graph/model.js';
-import { seededRandom } from '../../src/engine/sample.js';
+import { random as seeded } from '../../src/statistics/random.js';
 import { encodeSafetensors } from '../../src/shared/safetensors.js';
-import { copyOfTinyPool, largestDifference, root, temporaryFolder } from './support.js';
+import { copyOfTinyPool, largestDifference, root, temporaryFolder, pooled } from './support.js';
 
 const text = 'the model routes each token';
 const cache = temporaryFolder();
@@ -22,7 +22,7 @@ afterAll(() => engines.forEach((engine) => engine.dispose()));
 const rank = 2;
 type Matrices = Record<string, { readonly a: Float32Array; readonly b: Float32Array; readonly dIn: number }>;
 const draw = (seed: number) => {
-  const random = seededRandom(seed);
+  const random = seeded(seed);
   return (size: number) => Float32Array.from({ length: size }, () => random() - 0.5);
 };
 const matrices = (sizes: Record<string, readonly [number, number]>, seed = 1): Matrices => {
@@ -89,7 +89,7 @@ describe('an expert', () => {
         /^Expert "part": 1 of 3 modules were placed, .*; model\.layers\.0\.block\.w1 \(and 1 more\) was not: looked for/,
       ),
     ]);
-    expect((await engine.route({ text, strategy: { name: 'single', expert: 'part' } })).done).toBeGreaterThan(5);
+    expect(pooled(await engine.route({ text, strategy: { name: 'single', expert: 'part' } })).done).toBeGreaterThan(5);
   });
 
   it('of which nothing is in the base is left out, and who asks for it is told why', async () => {
@@ -106,7 +106,7 @@ describe('an expert', () => {
     const knockOut = [{ action: 'knock-out', expert: 'foreign', scope: {} }] as const;
     const asked = { text, strategy: { name: 'merged' }, interventions: knockOut } as const;
     await expect(engine.route(asked)).rejects.toMatchObject(told);
-    expect((await engine.route({ text, strategy: { name: 'merged' } })).done).toBeGreaterThan(5);
+    expect(pooled(await engine.route({ text, strategy: { name: 'merged' } })).done).toBeGreaterThan(5);
   });
 
   it('of another base is left out in words', async () => {
@@ -181,11 +181,11 @@ describe('a packed projection', () => {
     ['of the graph, split in the adapter', 'packed', parts],
     ['of neither, in half precision nearly', 'half', parts],
   ])('%s', async (_, base, modules) => {
-    const wanted = await route(undefined, parts);
-    const trace = await route(base, modules);
+    const wanted = pooled(await route(undefined, parts));
+    const trace = pooled(await route(base, modules));
     const tolerance = base === 'half' ? 0.05 : 2e-5;
     expect(largestDifference(trace.logProb!, wanted.logProb!)).toBeLessThan(tolerance);
-    expect(trace.modules.map((module) => module.path)).toEqual(
+    expect(trace.sites.map((site) => site.path)).toEqual(
       layers.flatMap((layer) =>
         modules === whole ? [`${layer}.qkv_proj`] : ['q', 'k', 'v'].map((kind) => `${layer}.${kind}_proj`),
       ),
@@ -230,8 +230,8 @@ describe("an adapter of the head that brings PEFT's copy of the base's weight", 
   it('is placed where it is the same weight', async () => {
     const engine = await engineFor(poolWith(embedding()));
     expect((await engine.pool()).warnings).toEqual([]);
-    const base = await engine.route({ text, strategy: { name: 'base' } });
-    const trace = await engine.route({ text, strategy: { name: 'single', expert: 'head' } });
+    const base = pooled(await engine.route({ text, strategy: { name: 'base' } }));
+    const trace = pooled(await engine.route({ text, strategy: { name: 'single', expert: 'head' } }));
     let moved = 0;
     for (let t = 0; t < trace.done; t++) {
       const row = (of: typeof trace) =>
