@@ -1,6 +1,8 @@
 /** Where a command's text comes from. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { GanderError } from '../shared/errors.js';
+import { checkTraceSize, decodeTrace } from '../trace/file.js';
+import type { Trace } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
 function decode(bytes: Uint8Array, name: string): string {
@@ -35,6 +37,18 @@ export function readBytes(file: string, most = Infinity): Uint8Array {
   } catch (cause) {
     throw cause instanceof GanderError ? cause : ioError('read', file, cause);
   }
+}
+
+/** @throws GanderError `io`, `trace-invalid`, `trace-newer` */
+export function readTrace(file: string): Trace {
+  let size: number;
+  try {
+    size = statSync(file).size;
+  } catch (cause) {
+    throw ioError('read', file, cause);
+  }
+  checkTraceSize(size);
+  return decodeTrace(readBytes(file));
 }
 
 export function readText(file: string): string {

@@ -1,5 +1,6 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
-import { summarise } from '../trace/summary.js';
+import { strategyOfRouter } from '../strategies/index.js';
+import { summaries, type Summary } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
 
 export function json(value: unknown): string {
@@ -7,31 +8,64 @@ export function json(value: unknown): string {
 }
 
 /** What was run. */
-export function runJson(trace: Trace): object {
-  const { strategy, interventions, pool, tokenizer, versions, created } = trace;
-  return { strategy, interventions, pool, tokenizer, versions, created };
+export function runJson({ source, router, interventions, created }: Trace): object {
+  const { id, name, hash, tokenizer, versions } = source;
+  return {
+    strategy: strategyOfRouter(router),
+    router,
+    interventions,
+    pool: { id, name, hash },
+    tokenizer: { hash: tokenizer },
+    source: { kind: source.kind, name },
+    versions,
+    created,
+  };
 }
 
-/** All of a trace but its cells: those are in the trace file. */
+/** All of a trace but its cells: those are in the trace file. Of several sequences the first is told beside the run. */
 export function traceJson(trace: Trace): object {
-  const summary = summarise(trace);
-  const id = (e: number) => trace.experts[e]!.id;
+  const [first, ...others] = summaries(trace).map(sequenceJson);
   return {
     ...runJson(trace),
-    text: trace.text,
-    modules: trace.modules.length,
-    textTokens: summary.textTokens,
-    smallSample: summary.smallSample,
-    meanLogProb: summary.meanLogProb,
-    load: { ...summary.load, dead: summary.load.dead.map(id), chance: summary.chanceLoad },
-    experts: summary.experts,
-    tokens: summary.tokens.map((token) => ({
+    modules: trace.sites.length,
+    ...first,
+    ...(others.length > 0 && { sequences: [first, ...others] }),
+  };
+}
+
+function sequenceJson({
+  sequence,
+  shared,
+  absent,
+  layers,
+  tokens,
+  textTokens,
+  smallSample,
+  meanLogProb,
+}: Summary): object {
+  const id = (e: number) => shared?.experts[e]?.id;
+  const { predictions, topIds, topTokens, topLogProb } = sequence;
+  return {
+    role: sequence.role,
+    text: sequence.text,
+    textTokens,
+    smallSample,
+    meanLogProb,
+    absent,
+    ...(shared && {
+      load: { ...shared.load, dead: shared.load.dead.map(id), chance: shared.chanceLoad },
+      experts: shared.experts,
+      sharesOf: shared.measure,
+    }),
+    layers,
+    tokens: tokens.map(({ experts, ...token }) => ({
       ...token,
-      experts: token.experts.map((e) => ({ id: id(e.index), share: e.share })),
-      next: Array.from(
-        { length: trace.topIds ? trace.predictions : 0 },
-        (_, i) => token.index * trace.predictions + i,
-      ).map((i) => ({ id: trace.topIds![i], text: trace.topTokens?.[i], logProb: trace.topLogProb?.[i] })),
+      ...(experts && { experts: experts.map((e) => ({ id: id(e.index), share: e.share })) }),
+      next: Array.from({ length: topIds ? predictions : 0 }, (_, i) => token.index * predictions + i).map((i) => ({
+        id: topIds![i],
+        text: topTokens?.[i],
+        logProb: topLogProb?.[i],
+      })),
     })),
   };
 }

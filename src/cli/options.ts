@@ -1,6 +1,7 @@
 /** Options that several commands share, and what they say. */
 import type { PoolInfo } from '../engine/api.js';
-import type { Intervention, Strategy } from '../trace/trace.js';
+import { type Strategy, strategyForms } from '../strategies/index.js';
+import type { Intervention } from '../trace/trace.js';
 import type { Arguments, Options } from './command.js';
 import { checkExperts, parseCount, parseIntervention, parseStrategy } from './words.js';
 
@@ -31,7 +32,7 @@ export const strategyOptions = {
     type: 'string',
     short: 's',
     value: 'name',
-    help: 'base, single:<expert>, phatgoose[:k], retrieval, merged, average-activation[:k], arrow[:k], multitask (default: phatgoose)',
+    help: `${strategyForms()} (default: phatgoose)`,
   },
   k: {
     type: 'string',

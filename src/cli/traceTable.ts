@@ -1,40 +1,50 @@
 /** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
 import { expertStyle } from '../shared/palette.js';
-import { decimal, interventionText, percent, plain, strategyText, visible } from '../trace/label.js';
-import { summarise, type Summary, type TokenSummary } from '../trace/summary.js';
-import type { Trace } from '../trace/trace.js';
+import { decimal, interventionText, layerText, percent, plain, routerText, visible } from '../trace/label.js';
+import {
+  type ExpertsSummary,
+  type LayerSummary,
+  ownExperts,
+  summaries,
+  type Summary,
+  type TokenSummary,
+} from '../trace/summary.js';
+import type { Expert, Trace } from '../trace/trace.js';
 import { bar, fit, pad, type Paint, table } from './terminal.js';
 
 const barWidth = 10;
+const nameWidth = 16;
 
 export function traceTable(trace: Trace, paint: Paint, columns: number): string {
-  const summary = summarise(trace);
+  const all = summaries(trace);
   return [
     headline(trace, paint),
-    tokenTable(trace, summary, paint, columns),
-    usageTable(trace, summary, paint),
-    footer(summary, paint),
+    ...all.flatMap((summary) => [
+      ...(all.length > 1 ? [`${paint.bold(summary.sequence.role)}\n`] : []),
+      tokenTable(summary, paint, columns),
+      summary.shared ? usageTable(summary.shared, paint) : `${ownExperts}\n\n${layerTable(summary.layers, paint)}`,
+      footer(summary, paint),
+    ]),
   ].join('\n');
 }
 
 function headline(trace: Trace, paint: Paint): string {
-  const what = [strategyText(trace.strategy), ...trace.interventions.map(interventionText)].map(plain);
-  return `${paint.bold(plain(trace.pool.name))}  ${what.join(', ')}\n`;
+  const what = [routerText(trace.router), ...trace.interventions.map(interventionText)].map(plain);
+  return `${paint.bold(plain(trace.source.name))}  ${what.join(', ')}\n`;
 }
 
-export function expertName(trace: { readonly experts: Trace['experts'] }, e: number): string {
-  return `${expertStyle(e).letter} ${plain(trace.experts[e]!.name)}`;
+export function expertName(experts: readonly Expert[], e: number): string {
+  return `${expertStyle(e).letter} ${plain(experts[e]!.name)}`;
 }
 
-function tokenTable(trace: Trace, summary: Summary, paint: Paint, columns: number): string {
-  const nameWidth = 16;
+function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number): string {
   // The leading expert with its bar takes some 50 columns beside the rest; each further one about 25.
   const further = Math.max(0, Math.min(3, Math.floor((columns - 75) / (nameWidth + 10))));
-  const rows = summary.tokens.map((token) => [
+  const also = shared ? Array.from({ length: further }, (_, i) => i + 1) : [];
+  const rows = tokens.map((token) => [
     String(token.index),
     token.special ? paint.dim(fit(visible(token.text), 16)) : fit(visible(token.text), 16),
-    leading(trace, token, paint, nameWidth),
-    ...Array.from({ length: further }, (_, i) => alsoChosen(trace, token, i + 1, paint, nameWidth)),
+    ...(shared ? [leading(shared, token, paint), ...also.map((rank) => alsoChosen(shared, token, rank, paint))] : []),
     decimal(token.logProb),
     decimal(token.entropy),
     decimal(token.margin, 3),
@@ -42,33 +52,34 @@ function tokenTable(trace: Trace, summary: Summary, paint: Paint, columns: numbe
   const head = [
     '#',
     'token',
-    'leading expert',
-    ...Array.from({ length: further }, () => ''),
+    ...(shared ? ['leading expert', ...also.map(() => '')] : []),
     'log p',
     'entropy',
     'margin',
   ];
-  return table(head, rows, `rll${'l'.repeat(further)}rrr`, paint);
+  return table(head, rows, `rl${'l'.repeat(head.length - 5)}rrr`, paint);
 }
 
-function leading(trace: Trace, token: TokenSummary, paint: Paint, width: number): string {
-  const lead = token.experts[0];
+function leading({ experts }: ExpertsSummary, token: TokenSummary, paint: Paint): string {
+  const lead = token.experts?.[0];
   if (!lead) return '–';
   const drawn = paint.expert(lead.index, pad(bar(lead.share, barWidth), barWidth));
-  return `${drawn} ${percent(lead.share).padStart(7)} ${fit(expertName(trace, lead.index), width)}`;
+  return `${drawn} ${percent(lead.share).padStart(7)} ${fit(expertName(experts, lead.index), nameWidth)}`;
 }
 
-function alsoChosen(trace: Trace, token: TokenSummary, rank: number, paint: Paint, width: number): string {
-  const e = token.experts[rank];
-  return e ? `${percent(e.share).padStart(7)} ${paint.expert(e.index, fit(expertName(trace, e.index), width))}` : '';
+function alsoChosen({ experts }: ExpertsSummary, token: TokenSummary, rank: number, paint: Paint): string {
+  const e = token.experts?.[rank];
+  return e
+    ? `${percent(e.share).padStart(7)} ${paint.expert(e.index, fit(expertName(experts, e.index), nameWidth))}`
+    : '';
 }
 
-function usageTable(trace: Trace, summary: Summary, paint: Paint): string {
-  const most = Math.max(...summary.experts.map((e) => e.share), 1e-9);
-  const rows = [...summary.experts]
+function usageTable({ experts }: ExpertsSummary, paint: Paint): string {
+  const most = Math.max(...experts.map((e) => e.share), 1e-9);
+  const rows = [...experts]
     .sort((a, b) => b.share - a.share || a.index - b.index)
     .map((e) => [
-      expertName(trace, e.index),
+      expertName(experts, e.index),
       paint.expert(e.index, pad(bar(e.share / most, barWidth), barWidth)),
       percent(e.share),
       `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
@@ -77,12 +88,29 @@ function usageTable(trace: Trace, summary: Summary, paint: Paint): string {
   return table(['expert', '', 'choices', '95 % interval', 'chance'], rows, 'llrrr', paint);
 }
 
-function footer({ textTokens, load, chanceLoad, meanLogProb, smallSample, experts }: Summary, paint: Paint): string {
-  const lines = [
-    `${textTokens} tokens, mean log p ${decimal(meanLogProb)}`,
-    `load: CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), entropy ${decimal(load.entropyRatio)} (${decimal(chanceLoad.entropyRatio)}), ` +
-      `${decimal(load.effective, 1)} effective experts of ${experts.length}, ${load.dead.length} never chosen`,
-  ];
+/** How evenly each layer uses its own experts. */
+function layerTable(layers: readonly LayerSummary[], paint: Paint): string {
+  const rows = layers.map((layer) => [
+    layerText(layer),
+    decimal(layer.load?.effective ?? NaN, 1),
+    decimal(layer.chanceLoad?.effective ?? NaN, 1),
+    layer.load ? String(layer.load.dead.length) : '–',
+    decimal(layer.entropy),
+    decimal(layer.margin, 3),
+  ]);
+  return table(['layer', 'effective experts', 'chance', 'never chosen', 'entropy', 'margin'], rows, 'lrrrrr', paint);
+}
+
+function footer({ textTokens, meanLogProb, smallSample, shared, absent }: Summary, paint: Paint): string {
+  const lines = [`${textTokens} tokens, mean log p ${decimal(meanLogProb)}`];
+  if (shared) {
+    const { load, chanceLoad, experts } = shared;
+    lines.push(
+      `load: CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), entropy ${decimal(load.entropyRatio)} (${decimal(chanceLoad.entropyRatio)}), ` +
+        `${decimal(load.effective, 1)} effective experts of ${experts.length}, ${load.dead.length} never chosen`,
+    );
+  }
+  if (absent.length > 0) lines.push(`not given by the source: ${absent.join(', ')}`);
   if (smallSample) lines.push(paint.warn(`warning: only ${textTokens} tokens; mind the intervals.`));
   return `${lines.join('\n')}\n`;
 }

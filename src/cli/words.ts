@@ -1,13 +1,9 @@
 /** Strategies and what-ifs as they are written on the command line. */
 import type { PoolInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
-import { readCount, readStrategy, strategyForms } from '../trace/label.js';
-import { bounded } from '../trace/strategy.js';
-import type { Intervention, Scope, Strategy } from '../trace/trace.js';
+import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
+import type { Intervention, Scope } from '../trace/trace.js';
 import { UsageError } from './usage.js';
-
-/** PEFT's default for arrow; the others take the pool's. */
-const arrowK = 3;
 
 /** A count from 1. */
 export function parseCount(text: string, option: string): number {
@@ -27,10 +23,9 @@ export function parseNumber(text: string, option: string): number {
  * @param k for strategies that take one and do not name it; the pool's where absent
  */
 export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strategy {
-  const byDefault = (name: string) => k ?? (name === 'arrow' ? arrowK : pool.topK);
-  const strategy = readStrategy(text, byDefault);
+  const strategy = readStrategy(text, (name) => k ?? usualK(name, pool));
   if (strategy) return bounded(strategy, pool.experts.length);
-  throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms}.`);
+  throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
 }
 
 /** `layer=3,kind=q,module=<path>,token=5` */
@@ -69,7 +64,7 @@ export function checkExperts(
   interventions: readonly Intervention[],
 ): void {
   const named = [
-    ...strategies.flatMap((s) => (s.name === 'single' ? [s.expert] : [])),
+    ...strategies.flatMap(({ expert }) => (expert === undefined ? [] : [expert])),
     ...interventions.map((i) => i.expert),
   ];
   const ids = pool.experts.map((e) => e.id);

@@ -76,7 +76,7 @@ export interface RunOptions {
 }
 
 /**
- * A trace source. The forked child, the in-process engine of the command line and, later, remote engines all offer this.
+ * A trace source. The forked child, the engine in this process and, later, remote engines all offer this.
  * Every method rejects with a GanderError; `cancelled` when the signal fired.
  */
 export interface Engine {

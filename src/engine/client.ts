@@ -236,13 +236,13 @@ export class EngineClient implements Engine {
         pending?.trace.add(message.piece);
         break;
       case 'partial': {
-        const trace = pending && pending.trace.build(message.head);
+        const trace = pending?.trace.build(message.head);
         if (trace) this.#tell(message.id, ({ onPartial }) => onPartial?.(trace));
         break;
       }
       case 'trace': {
         child.proven = true;
-        const trace = pending && pending.trace.build(message.head);
+        const trace = pending?.trace.build(message.head);
         this.#settle(message.id, ({ resolve }) => resolve(trace as never));
         break;
       }
@@ -322,9 +322,7 @@ export class EngineClient implements Engine {
   #died(child: Child, how: string): void {
     const { pool, deaths: { most, within } = { most: 5, within: 60_000 } } = this.#options;
     const words = readLastWords(child.lastWords);
-    const why =
-      child.killedFor ??
-      (words ? `took ${gigabytes(words.held)} of memory, more than the ${gigabytes(words.allowed)} it may` : undefined);
+    const why = child.killedFor ?? (words && `took more than ${gigabytes(words.allowed)} of memory`);
     const what = why === undefined ? `died (${how})` : `${why} and was ended`;
     const now = Date.now();
     this.#child = undefined;

@@ -38,8 +38,7 @@ export function startGuard(script: string, guarded: Guarded): void {
 /** The thread's work. */
 export function guard({ host, pool, memory = memoryFor(pool) }: Guarded): void {
   setInterval(() => {
-    const held = process.memoryUsage.rss();
-    if (held > memory) say({ type: 'memory', held, allowed: memory });
+    if (process.memoryUsage.rss() > memory) say({ type: 'memory', allowed: memory });
     else if (isThere(host)) return;
     // Not process.exit, which ends this thread alone; and to end the main one in native code aborts.
     process.kill(process.pid, 'SIGKILL');

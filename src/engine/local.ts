@@ -30,7 +30,7 @@ import { StrategySteering } from './steering.js';
 import { type TextTokens, textTokens, Tokenizer } from './tokenizer.js';
 
 /**
- * The engine in this process: what the command line uses, and what the forked child serves.
+ * The engine in this process: what the forked child serves.
  *
  * Nothing heavy happens here: the pool is read and the graph composed on the first request that needs them.
  */

@@ -33,7 +33,7 @@ export function place(
   all: readonly PoolExpert[],
   weightOf: (product: Product) => Float32Array | undefined,
 ): Placing {
-  const found = findModules(graph, new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])));
+  const found = findModules(graph, byUse(all));
   const leftOut = new Map<string, GanderError>();
   const warnings: string[] = [];
   const experts = all.filter((expert) => {
@@ -55,6 +55,13 @@ export function place(
   return { experts, sites, leftOut, warnings };
 }
 
+/** The paths of all modules, those first that most experts adapt: where two are in each other's way, the rarer yields. */
+function byUse(all: readonly PoolExpert[]): string[] {
+  const uses = new Map<string, number>();
+  for (const { adapter } of all) for (const path of adapter.modules.keys()) uses.set(path, (uses.get(path) ?? 0) + 1);
+  return [...uses].sort(([, a], [, b]) => b - a).map(([path]) => path);
+}
+
 function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): GanderError | undefined {
   for (const [path, { dIn, dOut }] of adapter.modules) {
     const site = sites.get(path);
@@ -74,10 +81,9 @@ function nothingPlaced(
 ): GanderError | undefined {
   const paths = [...adapter.modules.keys()];
   if (paths.some((path) => sites.has(path))) return undefined;
-  const many = paths.length === 1 ? 'its one module' : `none of its ${paths.length} modules`;
   return new GanderError(
     'module-not-placed',
-    `${many} was ${paths.length === 1 ? 'not ' : ''}found in the base; for ${paths[0]!}: ${missing.get(paths[0]!)!}.`,
+    `none of its modules (${paths.length}) can be placed in the base; ${paths[0]!}: ${missing.get(paths[0]!)!}.`,
     'Check that it was trained for this base, or export the base another way (docs/pool-format.md, "The base").',
   );
 }

@@ -62,7 +62,7 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
     const site = named ? siteOf(path, [named]) : siteByFlow(path, (followed ??= follow(graph, index, products)));
     const other = site && claimed(site, sites.values());
     if (!site) missing.set(path, whyMissing(graph, path));
-    else if (other) missing.set(path, `it is the same multiplication as ${other.path}`);
+    else if (other) missing.set(path, `it is the same multiplication as ${other.path}, which is placed already`);
     else if (!isByToken(site.input))
       missing.set(path, 'it runs over rows that are not the tokens, as a MoE gathers them for each of its experts');
     else sites.set(path, site);

@@ -3,7 +3,7 @@
  * are numbered by layer; what they and one more product flow into is the attention's output; the rest is the MLP's.
  * Whatever is not exactly so is left alone.
  */
-import { intAttribute } from './model.js';
+import { DataType, intAttribute } from './model.js';
 import type { GraphProto, NodeProto } from './onnx_pb.js';
 import type { Index, Product } from './products.js';
 
@@ -36,7 +36,7 @@ export interface Followed {
 }
 
 export function follow(graph: GraphProto, index: Index, products: readonly Product[]): Followed {
-  const flow = new Flow(index, products);
+  const flow = new Flow(graph.node, index, products);
   const layers = new Map<number, Layer>();
   /** What has been added to the residual stream so far. */
   const added = new Set<Product>();
@@ -77,25 +77,56 @@ function attention(flow: Flow, products: readonly Product[], key: string, value:
   });
   const o = only(new Set(outputs));
   if (!o) return {};
-  if (k === v) return { qkv: { product: k }, o: { product: o }, ...cut(flow, k, key) };
+  if (k === v) return { qkv: { product: k }, o: { product: o }, ...cut(flow, k, key, value) };
   const q = [...flow.sources(o.input)].find((product) => product !== k && product !== v)!;
   return q.input === k.input && k.input === v.input
     ? { q: { product: q }, k: { product: k }, v: { product: v }, o: { product: o } }
     : {};
 }
 
-/** Columns of q, k and v in a packed product, as far as the operator that takes it says what they are. */
-function cut(flow: Flow, product: Product, key: string): Layer {
+/** Columns of q, k and v in a packed product, as far as the graph says what they are. */
+function cut(flow: Flow, product: Product, key: string, value: string): Layer {
+  return cutByAttention(flow, product, key) ?? cutBySplit(flow, product, key, value) ?? {};
+}
+
+/** The operator takes them packed: its attributes tell their widths. */
+function cutByAttention(flow: Flow, product: Product, key: string): Layer | undefined {
   const n = flow.index.producers.get(key);
-  if (n?.opType !== 'GroupQueryAttention' || n.input[1] || n.input[2]) return {};
+  if (n?.opType !== 'GroupQueryAttention' || n.input[1] || n.input[2]) return undefined;
   const [heads, keyHeads] = [intAttribute(n, 'num_heads'), intAttribute(n, 'kv_num_heads')];
-  if (!heads || !keyHeads || product.dOut % (heads + 2 * keyHeads) !== 0) return {};
+  if (!heads || !keyHeads || product.dOut % (heads + 2 * keyHeads) !== 0) return undefined;
   const head = product.dOut / (heads + 2 * keyHeads);
   return {
     q: { product, from: 0, width: heads * head },
     k: { product, from: heads * head, width: keyHeads * head },
     v: { product, from: (heads + keyHeads) * head, width: keyHeads * head },
   };
+}
+
+/** It is split into three, of which one becomes keys and one values. */
+function cutBySplit(flow: Flow, product: Product, key: string, value: string): Layer | undefined {
+  const split = flow.nodes.find((n) => n.opType === 'Split' && flow.isPlain(n.input[0]!, product));
+  const widths = split && integersOf(flow.index, split.input[1] ?? '');
+  if (split?.output.length !== 3 || widths?.length !== 3) return undefined;
+  if (widths.reduce((sum, width) => sum + width, 0) !== product.dOut) return undefined;
+  const stops = new Set(split.output);
+  const [k, v] = [only(flow.reached(key, stops)), only(flow.reached(value, stops))];
+  const q = split.output.find((name) => name !== k && name !== v);
+  if (k === undefined || v === undefined || k === v || q === undefined) return undefined;
+  const piece = (name: string): Piece => {
+    const at = split.output.indexOf(name);
+    return { product, from: widths.slice(0, at).reduce((sum, width) => sum + width, 0), width: widths[at]! };
+  };
+  return { q: piece(q), k: piece(k), v: piece(v) };
+}
+
+function integersOf({ initializers, producers }: Index, name: string): number[] | undefined {
+  const constant = producers.get(name)?.attribute.find((a) => a.name === 'value' || a.name === 'value_ints');
+  if (constant && constant.ints.length > 0) return constant.ints.map(Number);
+  const tensor = initializers.get(name) ?? constant?.t;
+  if (tensor?.dataType !== DataType.INT64) return undefined;
+  if (tensor.int64Data.length > 0) return tensor.int64Data.map(Number);
+  return Array.from(new BigInt64Array(new Uint8Array(tensor.rawData).buffer), Number);
 }
 
 /** @param residuals what the MLP's input may be a sum of: with the attention beside it, or before it */
@@ -128,6 +159,7 @@ class Flow {
   readonly #sources = new Map<string, ReadonlySet<Product>>();
 
   constructor(
+    readonly nodes: readonly NodeProto[],
     readonly index: Index,
     products: readonly Product[],
   ) {
@@ -135,27 +167,34 @@ class Flow {
   }
 
   sources(value: string): ReadonlySet<Product> {
-    const known = this.#sources.get(value);
-    if (known) return known;
-    const found = new Set<Product>();
+    let found = this.#sources.get(value);
+    if (!found) {
+      const outputs = this.reached(value, this.#byOutput);
+      found = new Set([...outputs].map((output) => this.#byOutput.get(output)!));
+      this.#sources.set(value, found);
+    }
+    return found;
+  }
+
+  /** Which of the values `stops` flow into `value`. */
+  reached(value: string, stops: { has(name: string): boolean }): Set<string> {
+    const found = new Set<string>();
     const seen = new Set<string>();
     const open = [value];
     for (let name = open.pop(); name !== undefined; name = open.pop()) {
       if (!name || seen.has(name)) continue;
       seen.add(name);
-      const product = this.#byOutput.get(name);
       const n = this.index.producers.get(name);
-      if (product) found.add(product);
+      if (stops.has(name)) found.add(name);
       else if (n && !sizes.has(n.opType)) open.push(...inputsFor(n, name));
     }
-    this.#sources.set(value, found);
     return found;
   }
 
   /** Whether `value` is, but for casts and the like, a product of two of which one is this product's output as it is. */
   isFactor(product: Product, value: string): boolean {
     const mul = this.#past(value, new Set(['Cast', 'Reshape', 'Identity']));
-    return mul?.opType === 'Mul' && mul.input.some((name) => this.#isPlain(name, product));
+    return mul?.opType === 'Mul' && mul.input.some((name) => this.isPlain(name, product));
   }
 
   #past(value: string, operators: ReadonlySet<string>): NodeProto | undefined {
@@ -164,7 +203,8 @@ class Flow {
     return n;
   }
 
-  #isPlain(value: string, product: Product): boolean {
+  /** Whether a value is this product's output and perhaps a bias. */
+  isPlain(value: string, product: Product): boolean {
     let name = value;
     for (let steps = 0; steps < 8; steps++) {
       if (name === product.output) return true;

@@ -4,12 +4,18 @@ import type { NamedTrace } from './replayScene.js';
 
 export const traceEnding = '.gander.safetensors';
 
-/** Reads a trace file from whatever file system it lies on. */
+/** Reads a trace file from whatever file system it lies on; not before its size is known. */
 export async function readTraceFile(uri: vscode.Uri): Promise<NamedTrace> {
   const name = uri.path.split('/').at(-1) ?? uri.toString();
-  let bytes: Uint8Array;
+  const { checkTraceSize, decodeTrace } = await import('../trace/file.js');
+  const { size } = await readable(name, vscode.workspace.fs.stat(uri));
+  checkTraceSize(size);
+  return { name, trace: decodeTrace(await readable(name, vscode.workspace.fs.readFile(uri))) };
+}
+
+async function readable<T>(name: string, reading: Thenable<T>): Promise<T> {
   try {
-    bytes = await vscode.workspace.fs.readFile(uri);
+    return await reading;
   } catch (cause) {
     throw new GanderError(
       'io',
@@ -18,6 +24,4 @@ export async function readTraceFile(uri: vscode.Uri): Promise<NamedTrace> {
       { cause },
     );
   }
-  const { decodeTrace } = await import('../trace/file.js');
-  return { name, trace: decodeTrace(bytes) };
 }

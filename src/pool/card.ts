@@ -25,8 +25,8 @@ const field = /^(name|license|datasets|description):.*(?:\r?\n(?:[ \t-].*)?)*/gm
 export function parseCard(markdown: string): Card {
   const match = /^---\r?\n([\s\S]*?)\r?\n---(?:\r?\n|$)/.exec(markdown.replace(/^\uFEFF/, ''));
   const fields: Record<string, unknown> = {};
-  for (const [lines, name] of match?.[1]!.matchAll(field) ?? [])
-    if (!(name! in fields)) fields[name!] = parseField(lines, name!);
+  for (const [lines, name = ''] of match?.[1]!.matchAll(field) ?? [])
+    if (!(name in fields)) fields[name] = parseField(lines, name);
   return cardSchema.parse(fields);
 }
 

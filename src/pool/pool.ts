@@ -3,7 +3,7 @@ import path from 'node:path';
 import { bytesInWords } from '../shared/bytes.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { expertFiles } from '../shared/expertFiles.js';
-import { poolLimits } from '../shared/limits.js';
+import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
@@ -31,6 +31,7 @@ export interface PoolExpert {
 export interface Pool {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** In tokens; no more than a trace can have. */
   readonly contextLength: number;
   /** Absolute. */
   readonly base: { readonly model: string; readonly tokenizer: string };
@@ -112,7 +113,7 @@ export function readPool(folder: string): Pool {
     return {
       folder,
       manifest,
-      contextLength: told ?? unnamedContext,
+      contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
       base,
       experts: apart(experts),
       leftOut,
@@ -193,7 +194,7 @@ export function poolSignature(folder: string): string {
         const stat = lstatSync(path.join(folder, name), { throwIfNoEntry: false });
         if (stat) lines.push(`${name}\t${stat.size}\t${stat.mtimeMs}`);
       }
-      if (lines.length > 10 * poolLimits.experts)
+      if (lines.length > 40 * poolLimits.experts)
         throw new GanderError(
           'pool-invalid',
           'The pool folder holds too many files.',

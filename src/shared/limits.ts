@@ -5,8 +5,8 @@
 const [KiB, MiB, GiB] = [2 ** 10, 2 ** 20, 2 ** 30];
 
 export const poolLimits = {
-  /** Experts of a pool. */
-  experts: 4096,
+  /** Experts of a pool: each is drawn, and each has its place in every trace. */
+  experts: 1024,
   /** Bytes of a JSON file, a tokenizer apart. */
   json: 4 * MiB,
   tokenizer: 256 * MiB,
@@ -44,13 +44,15 @@ export const poolLimits = {
 
 export const traceLimits = {
   bytes: 512 * MiB,
-  header: 16 * MiB,
-  tokens: 65_536,
+  /** Bytes of its header, which is read at once: a second's work. */
+  header: 8 * MiB,
+  /** Each token, module and expert is drawn: so many take seconds. */
+  tokens: 32_768,
   modules: 4096,
   experts: poolLimits.experts,
-  /** Characters of one name: a module's, an expert's, a kind's. */
-  name: 500,
+  interventions: 10_000,
+  versions: 100,
 } as const;
 
 /** Half of the edits of two texts up to which their alignment is a shortest one. */
-export const alignedEdits = 4096;
+export const alignedEdits = 256;

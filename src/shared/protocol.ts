@@ -44,7 +44,6 @@ export type ChildMessage =
 /** What a child writes, as JSON, to the file descriptor `lastWordsAt` before it ends itself: it may be in native code then. */
 export interface LastWords {
   readonly type: 'memory';
-  readonly held: number;
   readonly allowed: number;
 }
 

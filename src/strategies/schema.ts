@@ -19,5 +19,5 @@ const schemas = all.map(({ name, takes, finds }) =>
 /** A strategy with what it takes, and nothing else. */
 export const strategySchema = z.discriminatedUnion(
   'name',
-  schemas as [z.ZodObject, ...z.ZodObject[]],
+  schemas as unknown as [z.ZodObject, ...z.ZodObject[]],
 ) as unknown as z.ZodType<Strategy>;

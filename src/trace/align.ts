@@ -1,4 +1,5 @@
-/** Which token of one run answers to which of another: the shortest token edit script. */
+/** Which token of one run answers to which of another: the shortest token edit script, or nearly where all is different. */
+import { alignedEdits } from '../shared/limits.js';
 import { tokenText } from './label.js';
 import type { Sequence, Trace } from './trace.js';
 
@@ -77,8 +78,10 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
 /**
  * A longest common subsequence as index pairs, ascending. Source: Myers, "An O(ND) Difference Algorithm and Its
  * Variations" (1986), the linear space refinement: two unrelated texts of 10,000 tokens take memory for 40,000 numbers.
+ * Its time grows with the edits, so with the square of unrelated texts: where a stretch has more than `2 * mostEdits`, the
+ * path that has come furthest by then is followed, and what is found is common, but maybe not the longest.
  */
-export function commonSubsequence(a: Int32Array, b: Int32Array): [number, number][] {
+export function commonSubsequence(a: Int32Array, b: Int32Array, mostEdits = alignedEdits): [number, number][] {
   const pairs: [number, number][] = [];
   const forward = new Int32Array(a.length + b.length + 4);
   const backward = new Int32Array(forward.length);
@@ -96,7 +99,7 @@ export function commonSubsequence(a: Int32Array, b: Int32Array): [number, number
     for (let s = 0; s < tail; s++) pairs.push([aHigh + s, bHigh + s]);
   };
 
-  /** A point on a shortest edit path, about half of its edits in: where the paths from both ends first meet. */
+  /** A point on a shortest edit path, about half of its edits in: where the paths from both ends first meet, if they do. */
   const middle = (aLow: number, aHigh: number, bLow: number, bHigh: number): [number, number] => {
     const n = aHigh - aLow;
     const m = bHigh - bLow;
@@ -121,7 +124,22 @@ export function commonSubsequence(a: Int32Array, b: Int32Array): [number, number
         const fore = delta - k;
         if (delta % 2 === 0 && Math.abs(fore) <= d && x + forward[zero + fore]! >= n) return [aHigh - x, bHigh - x + k];
       }
+      if (d >= mostEdits) {
+        const [x, y] = furthest(forward, zero, d, n, m);
+        return [aLow + x, bLow + y];
+      }
     }
+  };
+
+  /** Of the paths of d edits, the end of the one that has most of both texts behind it. */
+  const furthest = (reached: Int32Array, zero: number, d: number, n: number, m: number): [number, number] => {
+    let best: [number, number] = [0, 0];
+    for (let k = -d; k <= d; k += 2) {
+      // A diagonal beyond the end of a text leads back to that end.
+      const x = Math.min(reached[zero + k]!, n, m + k);
+      if (x >= 0 && x - k >= 0 && 2 * x - k > best[0] + best[1]) best = [x, x - k];
+    }
+    return best;
   };
 
   solve(0, a.length, 0, b.length);

@@ -1,9 +1,13 @@
 /** What trace files of every version stand in: a safetensors container whose metadata holds a JSON header. */
+import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
+import { traceLimits } from '../shared/limits.js';
+import { isObject } from '../shared/plain.js';
 import {
   type ArrayOf,
   type DType,
   parseHeader,
+  prefixLength,
   SafetensorsError,
   type SafetensorsHeader,
   tensorArray,
@@ -30,8 +34,14 @@ export class Container {
 
   /** @throws GanderError `trace-invalid` */
   constructor(bytes: Uint8Array) {
+    checkTraceSize(bytes.byteLength);
     this.#bytes = bytes;
     try {
+      const prefix = prefixLength(bytes, bytes.byteLength);
+      if (prefix > traceLimits.header)
+        throw invalid(
+          `its header has ${bytesInWords(prefix)}, and at most ${bytesInWords(traceLimits.header)} are read`,
+        );
       this.#container = parseHeader(bytes, bytes.byteLength);
     } catch (thrown) {
       if (thrown instanceof SafetensorsError) throw invalid(thrown.message, thrown);
@@ -46,8 +56,10 @@ export class Container {
     }
   }
 
-  /** The header as one version has it. */
-  parse<T>(schema: z.ZodType<T>): T {
+  /** The header as one version has it, counted before the schema looks at each part. */
+  parse<T>(schema: z.ZodType<T>, countOf: (header: unknown) => Counts): T {
+    const excess = tooMany(countOf(this.header));
+    if (excess) throw invalid(excess);
     const parsed = schema.safeParse(this.header);
     if (parsed.success) return parsed.data;
     throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
@@ -74,6 +86,30 @@ export class Container {
   }
 }
 
+/** For whoever reads a trace file: its size is known before its content. @throws GanderError `trace-invalid` */
+export function checkTraceSize(bytes: number): void {
+  if (bytes > traceLimits.bytes) throw invalid(tooLarge(bytes));
+}
+
+export function tooLarge(bytes: number): string {
+  return `it has ${bytesInWords(bytes)}, and at most ${bytesInWords(traceLimits.bytes)} can be shown`;
+}
+
+/** What a trace has many of. */
+export type Counts = Readonly<Record<'tokens' | 'modules' | 'experts' | 'interventions' | 'versions', number>>;
+
+/** What there is more of than a view can show, in words. */
+export function tooMany(counts: Counts): string | undefined {
+  for (const [what, count] of Object.entries(counts) as [keyof Counts, number][])
+    if (count > traceLimits[what]) return `it has ${count} ${what}, and at most ${traceLimits[what]} can be shown`;
+  return undefined;
+}
+
+/** Of something that need not be what it should: how many parts, or which. */
+export const sizeOf = (value: unknown): number => Object.keys(isObject(value) ? value : {}).length;
+export const partsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const partOf = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);
+
 /** Without the fields that are undefined. */
 export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
@@ -88,7 +124,9 @@ export function checkOffsets(start: Int32Array, end: Int32Array, text: string): 
 }
 
 /** @param experts N */
-export function checkChosen(chosen: Int16Array, experts: number): void {
+export function checkChosen(chosen: Int16Array, k: number, experts: number): void {
+  // Where there is no token or no site, a width costs no byte of the file.
+  if (k > Math.max(1, experts)) throw invalid(`it chooses ${k} of ${experts} experts`);
   if (!chosen.every((e) => e >= -1 && e < experts)) throw invalid('a chosen expert does not exist');
 }
 
@@ -121,5 +159,4 @@ export const interventionSchema = z.discriminatedUnion('action', [
   z.object({ action: z.literal('tilt'), expert: z.string(), amount: z.number(), scope }),
 ]);
 
-/** Indexes of experts are 16-bit numbers. */
-export const expertsSchema = z.array(z.object({ id: z.string(), name: z.string() })).max(32_767);
+export const expertsSchema = z.array(z.object({ id: z.string(), name: z.string() }));

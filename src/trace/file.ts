@@ -4,28 +4,36 @@
  */
 import { z } from 'zod';
 import { GanderError } from '../shared/errors.js';
+import { traceLimits } from '../shared/limits.js';
 import { encodeSafetensors, type TensorInput } from '../shared/safetensors.js';
 import { blockColumns, blockWidth, type Column, type ColumnArray, sequenceColumns, tokenColumns } from './columns.js';
 import {
   checkChosen,
   checkOffsets,
   checkPredictions,
+  checkTraceSize,
   Container,
+  type Counts,
   defined,
   expertsSchema,
   interventionSchema,
   invalid,
   metadataKey,
+  partOf,
+  partsOf,
+  sizeOf,
+  tooLarge,
+  tooMany,
 } from './container.js';
 import { finished } from './finished.js';
 import type { Block, BlockColumns, ExpertSet, Sequence, SequenceColumns, Site, Tokens, Trace } from './trace.js';
 import { readVersion1 } from './version1.js';
 
+export { checkTraceSize };
+
 const version = 2;
 
 const index = z.int().min(0);
-/** Far more than a view could show. */
-const most = 100_000;
 
 const sequenceSchema = z.object({
   role: z.enum(['text', 'input', 'output']),
@@ -53,35 +61,46 @@ const schema = z.object({
     params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).exactOptional(),
   }),
   interventions: z.array(interventionSchema),
-  sequences: z.array(sequenceSchema).min(1).max(most),
-  expertSets: z
-    .array(
-      z.object({
-        scope: z.enum(['pool', 'layer']),
-        experts: expertsSchema,
-        alwaysOn: expertsSchema.exactOptional(),
-      }),
-    )
-    .max(most),
-  sites: z
-    .array(
-      z.object({
-        path: z.string(),
-        layer: z.int(),
-        stack: z.enum(['encoder', 'decoder']).exactOptional(),
-        kind: z.string(),
-        sequence: index,
-        expertSet: index,
-      }),
-    )
-    .max(most),
+  sequences: z.array(sequenceSchema).min(1),
+  expertSets: z.array(
+    z.object({
+      scope: z.enum(['pool', 'layer']),
+      experts: expertsSchema,
+      alwaysOn: expertsSchema.exactOptional(),
+    }),
+  ),
+  sites: z.array(
+    z.object({
+      path: z.string(),
+      layer: z.int(),
+      stack: z.enum(['encoder', 'decoder']).exactOptional(),
+      kind: z.string(),
+      sequence: index,
+      expertSet: index,
+    }),
+  ),
   blocks: z.array(z.object({ from: index, to: index, k: index })),
   created: z.string(),
 });
 
 type Header = z.infer<typeof schema>;
 
-/** The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole. */
+function countOf(header: unknown): Counts {
+  const sequences = partsOf(partOf(header, 'sequences')).map((sequence) => Number(partOf(sequence, 'count')));
+  const sets = partsOf(partOf(header, 'expertSets')).map((set) => sizeOf(partOf(set, 'experts')));
+  return {
+    tokens: sequences.reduce((sum, count) => sum + count, 0),
+    modules: Math.max(sizeOf(partOf(header, 'sites')), sets.length),
+    experts: Math.max(0, ...sets),
+    interventions: sizeOf(partOf(header, 'interventions')),
+    versions: sizeOf(partOf(partOf(header, 'source'), 'versions')),
+  };
+}
+
+/**
+ * The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole.
+ * @throws GanderError `request-invalid` for one that could not be opened again
+ */
 export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const trace = finished(given);
   const { source, router, interventions, sequences, expertSets, sites, blocks, created } = trace;
@@ -127,6 +146,14 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
     blocks: blocks.map(({ from, to, k }) => ({ from, to, k })),
     created,
   };
+  const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  const excess = tooMany(countOf(header)) ?? (bytes > traceLimits.bytes ? tooLarge(bytes) : undefined);
+  if (excess)
+    throw new GanderError(
+      'request-invalid',
+      `This trace could not be opened again: ${excess}.`,
+      'Route a shorter text.',
+    );
   return encodeSafetensors(tensors, { [metadataKey]: JSON.stringify(header) });
 }
 
@@ -149,7 +176,10 @@ export function decodeTrace(bytes: Uint8Array): Trace {
 }
 
 function readVersion2(container: Container): Trace {
-  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = container.parse(schema);
+  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = container.parse(
+    schema,
+    countOf,
+  );
   const read = sequences.map((sequence, i) => readSequence(container, sequence, i));
   checkSites(sites, read, expertSets);
   return {
@@ -248,7 +278,7 @@ function readBlocks(
       blockWidth(shape, name),
     ]);
     if (!columns.chosen) throw invalid(`the tensor "block.${i}.chosen" is missing`);
-    checkChosen(columns.chosen as Int16Array, experts);
+    checkChosen(columns.chosen as Int16Array, k, experts);
     return { from, to, ...shape, ...(columns as unknown as BlockColumns) };
   });
   if (at !== sites.length) throw invalid(`sites from ${at} on are in no block`);

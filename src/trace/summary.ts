@@ -65,7 +65,9 @@ export interface LayerSummary extends Layer {
 }
 
 /** What a source may leave out, as exports say it. */
-export type Part = 'text' | 'weights' | 'scores' | 'contributions' | 'log-probabilities' | 'predictions';
+export const parts = ['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions'] as const;
+
+export type Part = (typeof parts)[number];
 
 export interface Summary {
   readonly sequence: Sequence;
@@ -169,7 +171,7 @@ export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
     'log-probabilities': logProb !== undefined,
     predictions: topIds !== undefined,
   };
-  return (Object.keys(given) as Part[]).filter((part) => !given[part]);
+  return parts.filter((part) => !given[part]);
 }
 
 /** Why there are no shares over all layers. */

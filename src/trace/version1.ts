@@ -5,9 +5,12 @@ import {
   checkOffsets,
   checkPredictions,
   type Container,
+  type Counts,
   defined,
   expertsSchema,
   interventionSchema,
+  partOf,
+  sizeOf,
 } from './container.js';
 import type { Block, Router, Trace } from './trace.js';
 
@@ -41,9 +44,20 @@ const schema = z.object({
   created: z.string(),
 });
 
+function countOf(header: unknown): Counts {
+  const count = (key: string) => sizeOf(partOf(header, key));
+  return {
+    tokens: count('tokens'),
+    modules: count('modules'),
+    experts: count('experts'),
+    interventions: count('interventions'),
+    versions: count('versions'),
+  };
+}
+
 /** @throws GanderError `trace-invalid` */
 export function readVersion1(container: Container): Trace {
-  const header = container.parse(schema);
+  const header = container.parse(schema, countOf);
   const { pool, modules, experts } = header;
   const M = modules.length;
   const T = header.tokens.length;
@@ -58,7 +72,7 @@ export function readVersion1(container: Container): Trace {
     topLogProb: container.optional('top_log_prob', 'F32', [T, P]),
   };
   checkOffsets(start, end, header.text);
-  checkChosen(chosen, experts.length);
+  checkChosen(chosen, K, experts.length);
   checkPredictions(predicted.topIds, predicted.topLogProb, header.topTokens, T, P);
   const block: Block = {
     from: 0,

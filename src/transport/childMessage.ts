@@ -15,7 +15,7 @@ export function readChildMessage(value: unknown): ChildMessage | undefined {
 export function readLastWords(text: string): LastWords | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isObject(value) && value['type'] === 'memory' && isCount(value['held']) && isNumber(value['allowed'])
+    return isObject(value) && value['type'] === 'memory' && isNumber(value['allowed'])
       ? (value as unknown as LastWords)
       : undefined;
   } catch {

@@ -303,7 +303,7 @@ export class TraceBuilder {
     const shape = this.#frame!.sequences[sequence]!;
     const total = this.#texts[sequence]!.tokens.count;
     const { topTokens, ...own } = columns;
-    fill((this.#sequences[sequence] ??= {}), own as Columns, sequenceSpace(shape, total), from, count);
+    fill((this.#sequences[sequence] ??= {}), own, sequenceSpace(shape, total), from, count);
     if (topTokens) {
       const all = (this.#topTokens[sequence] ??= []);
       while (all.length < total * shape.predictions) all.push('');
@@ -311,7 +311,7 @@ export class TraceBuilder {
     }
     for (const { block, columns: parts } of blocks) {
       const space = blockSpace(this.#frame!.blocks[block]!, total);
-      fill((this.#blocks[block] ??= {}), parts as Columns, space, from, count);
+      fill((this.#blocks[block] ??= {}), parts, space, from, count);
     }
   }
 }

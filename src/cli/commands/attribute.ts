@@ -27,13 +27,14 @@ export const attribute: Command = {
     progress.clear();
     const n = experts.length;
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
-    const tokens = textTokens(trace);
+    const sequence = trace.sequences[0]!;
+    const tokens = textTokens(sequence);
     const totals = experts.map((_, e) => total(tokens, (t) => change[t * n + e]!));
     if (args.flag('json')) {
-      const rows = Array.from(trace.tokens.ids, (id, t) => ({
+      const rows = Array.from(logProb, (_, t) => ({
         index: t,
-        id,
-        text: tokenText(trace, t),
+        id: sequence.tokens.ids?.[t],
+        text: tokenText(sequence, t),
         logProb: logProb[t],
         change: rowOf(t),
       }));
@@ -56,13 +57,13 @@ export const attribute: Command = {
       const cells = most.filter((e) => !Number.isNaN(changes[e]!)).slice(0, named);
       return [
         String(t),
-        fit(visible(tokenText(trace, t)), 16),
+        fit(visible(tokenText(sequence, t)), 16),
         decimal(logProb[t]!),
         ...Array.from({ length: named }, (_, i) => {
           const e = cells[i];
           return e === undefined
             ? ''
-            : `${signed(changes[e]!).padStart(7)} ${paint.expert(e, fit(expertName({ experts }, e), 16))}`;
+            : `${signed(changes[e]!).padStart(7)} ${paint.expert(e, fit(expertName(experts, e), 16))}`;
         }),
       ];
     });
@@ -72,7 +73,7 @@ export const attribute: Command = {
     out(
       table(
         ['expert', 'change without, all tokens'],
-        order.map((e) => [expertName({ experts }, e), signed(totals[e]!)]),
+        order.map((e) => [expertName(experts, e), signed(totals[e]!)]),
         'lr',
         paint,
       ),

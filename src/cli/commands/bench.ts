@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { textTokens } from '../../trace/access.js';
+import { median } from '../../statistics/quantile.js';
 import { decimal } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
@@ -43,18 +44,18 @@ export const bench: Command = {
       const times: number[] = [];
       for (let r = 0; r < runs; r++) {
         progress.say(`routing ${tokens} tokens, run ${r + 1} of ${runs}`);
-        times.push(await timed(async () => (done = (await engine.route({ text, strategy }, { signal })).done)));
+        times.push(await timed(async () => (done = tokensIn(await engine.route({ text, strategy }, { signal })))));
       }
       routes.push({ tokens: done, ms: median(times) });
     }
     // A model may end its text early: what was made is counted.
     const request = { text: 'Once', strategy, maxTokens: generated };
-    const prompt = (await engine.route({ text: request.text, strategy }, { signal })).done;
+    const prompt = tokensIn(await engine.route({ text: request.text, strategy }, { signal }));
     let made = 0;
     const times: number[] = [];
     for (let r = 0; r < runs; r++) {
       progress.say(`generating ${generated} tokens, run ${r + 1} of ${runs}`);
-      times.push(await timed(async () => (made = (await engine.generate(request, { signal })).done - prompt)));
+      times.push(await timed(async () => (made = tokensIn(await engine.generate(request, { signal })) - prompt)));
     }
     progress.clear();
     const perSecond = (1000 * made) / median(times);
@@ -82,12 +83,16 @@ export const bench: Command = {
   },
 };
 
+const tokensIn = (trace: Trace) => trace.sequences[0]!.done;
+
 /** A text of about so many tokens: whole passages, then part of one. */
 function ofTokens(tokens: number, once: Trace): string {
-  const text = textTokens(once);
+  const [sequence] = once.sequences;
+  const text = textTokens(sequence!);
   const rest = text[(tokens % text.length) - 1];
   return (
-    passage.repeat(Math.floor(tokens / text.length)) + passage.slice(0, rest === undefined ? 0 : once.tokens.end[rest])
+    passage.repeat(Math.floor(tokens / text.length)) +
+    passage.slice(0, rest === undefined ? 0 : sequence!.tokens.end?.[rest])
   );
 }
 
@@ -95,10 +100,4 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
   const from = performance.now();
   await act();
   return performance.now() - from;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

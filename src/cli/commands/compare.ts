@@ -1,9 +1,18 @@
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
-import { decodeTrace } from '../../trace/file.js';
-import { decimal, interventionText, percent, plain, strategyText, tokenText, visible } from '../../trace/label.js';
+import {
+  decimal,
+  interventionText,
+  layerText,
+  percent,
+  plain,
+  routerText,
+  tokenText,
+  visible,
+} from '../../trace/label.js';
+import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
-import { readBytes, readInput, readText } from '../input.js';
+import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
 import { fit, type Paint, table } from '../terminal.js';
@@ -45,8 +54,13 @@ export const compare: Command = {
   async run(context) {
     const { args, out, paint } = context;
     const { a, b, warnings } = await bothTraces(context);
-    const d = difference(a, b);
-    out(args.flag('json') ? json({ ...differenceJson(a, b, d), warnings }) : differenceTable(a, b, d, paint));
+    // Sequence by sequence, as far as both have one.
+    const all = a.sequences.flatMap((_, sequence) => (b.sequences[sequence] ? [difference(a, b, { sequence })] : []));
+    if (args.flag('json')) {
+      const [first, ...others] = all.map((d, i) => differenceJson(a, b, d, i));
+      const sequences = others.length > 0 ? { sequences: [first, ...others] } : {};
+      out(json({ ...first, ...sequences, warnings }));
+    } else out(all.map((d, i) => differenceTable(a, b, d, i, paint)).join('\n'));
   },
 };
 
@@ -56,7 +70,7 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   const traceFiles = positionals.filter((name) => name.endsWith('.safetensors'));
   if (traceFiles.length > 0) {
     if (traceFiles.length !== 2 || positionals.length !== 2) throw new UsageError('Give two trace files to compare.');
-    return { a: decodeTrace(readBytes(traceFiles[0]!)), b: decodeTrace(readBytes(traceFiles[1]!)), warnings: [] };
+    return { a: readTrace(traceFiles[0]!), b: readTrace(traceFiles[1]!), warnings: [] };
   }
   const texts = await readTexts(args.text('text'), args.list('file'), positionals);
   const other = args.text('with');
@@ -101,10 +115,11 @@ function strongest(values: Float32Array): number[] {
     .slice(0, named);
 }
 
-function differenceTable(a: Trace, b: Trace, d: Difference, paint: Paint): string {
+function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, paint: Paint): string {
   const same = d.alignment.same.reduce((sum, x) => sum + x, 0);
+  const [inA, inB] = [a.sequences[sequence]!, b.sequences[sequence]!];
   const run = (trace: Trace) =>
-    [strategyText(trace.strategy), ...trace.interventions.map(interventionText)].map(plain).join(', ');
+    [routerText(trace.router), ...trace.interventions.map(interventionText)].map(plain).join(', ');
   const agreement = (name: string, x: Agreement) => [
     name,
     percent(x.flipped),
@@ -112,30 +127,33 @@ function differenceTable(a: Trace, b: Trace, d: Difference, paint: Paint): strin
     `${decimal(x.jaccard)} (${decimal(x.chanceJaccard)})`,
     decimal(x.divergence, 3),
   ];
-  const byUsage = [...d.usage.keys()]
-    .sort((x, y) => Math.abs(d.usage[y]!) - Math.abs(d.usage[x]!))
-    .filter((e) => d.usage[e] !== 0);
+  const named = a.sequences.length > 1 ? `${paint.bold(inA.role)}\n` : '';
   const parts = [
-    `a  ${run(a)}, ${a.done} tokens\nb  ${run(b)}, ${b.done} tokens\n${same} tokens are the same\n`,
+    `${named}a  ${run(a)}, ${inA.done} tokens\nb  ${run(b)}, ${inB.done} tokens\n${same} tokens are the same\n`,
     table(
       ['layer', 'choices changed', 'saturation (chance)', 'Jaccard (chance)', 'divergence of p, bits'],
-      [...d.layers.map((layer, i) => agreement(String(layer), d.byLayer[i]!)), agreement('all', d.all)],
+      [...d.layers.map((layer, i) => agreement(layerText(layer), d.byLayer[i]!)), agreement('all', d.all)],
       'lrrrr',
       paint,
     ),
   ];
+  const { experts, change } = d.usage ?? { experts: [], change: new Float64Array() };
+  const byUsage = [...change.keys()]
+    .sort((x, y) => Math.abs(change[y]!) - Math.abs(change[x]!))
+    .filter((e) => change[e] !== 0);
   if (byUsage.length > 0) {
-    const rows = byUsage.map((e) => [expertName(d, e), signed(100 * d.usage[e]!, 1)]);
+    const rows = byUsage.map((e) => [expertName(experts, e), signed(100 * change[e]!, 1)]);
     parts.push(table(['expert', 'usage, b − a, % points'], rows, 'lr', paint));
   }
+  if (!d.usage) parts.push(`${ownExperts}\n`);
   const changed = strongest(d.logProb);
   if (changed.length > 0) {
     const rows = changed.map((c) => {
       const t = d.alignment.a[c]!;
       return [
         String(t),
-        fit(visible(tokenText(a, t)), 24),
-        decimal(a.logProb![t]!),
+        fit(visible(tokenText(inA, t)), 24),
+        decimal(inA.logProb![t]!),
         signed(d.logProb[c]!, 3),
         decimal(d.predictions[c]!, 4),
       ];
@@ -149,25 +167,30 @@ function signed(x: number, digits: number): string {
   return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
 }
 
-function differenceJson(a: Trace, b: Trace, d: Difference): object {
+function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): object {
+  const [inA, inB] = [a.sequences[sequence]!, b.sequences[sequence]!];
+  const C = d.alignment.same.length;
   const columns = Array.from(d.alignment.same, (same, c) => {
     const [ta, tb] = [d.alignment.a[c]!, d.alignment.b[c]!];
     let flipped = 0;
-    if (same) for (let m = 0; m < d.modules.length; m++) flipped += d.flips[m * d.alignment.same.length + c]!;
+    // −1: a source says nothing of the token there.
+    if (same) for (let s = 0; s < d.sites.length; s++) flipped += Math.max(0, d.flips[s * C + c]!);
     return {
       a: ta < 0 ? null : ta,
       b: tb < 0 ? null : tb,
       same: same === 1,
-      text: ta < 0 ? tokenText(b, tb) : tokenText(a, ta),
+      text: ta < 0 ? tokenText(inB, tb) : tokenText(inA, ta),
       ...(same && { flippedChoices: flipped, logProb: d.logProb[c]!, klOfNextAtLeast: d.predictions[c]! }),
     };
   });
   return {
-    a: { ...runJson(a), text: a.text },
-    b: { ...runJson(b), text: b.text },
+    a: { ...runJson(a), text: inA.text },
+    b: { ...runJson(b), text: inB.text },
     all: d.all,
-    layers: d.layers.map((layer, i) => ({ layer, ...d.byLayer[i]! })),
-    usage: d.experts.map((e, i) => ({ id: e.id, difference: d.usage[i] })),
+    layers: d.layers.map((layer, i) => ({ ...layer, ...d.byLayer[i]! })),
+    ...(d.usage && {
+      usage: d.usage.experts.map(({ id }, e) => ({ id, difference: d.usage!.change[e] })),
+    }),
     tokens: columns,
   };
 }

@@ -1,3 +1,4 @@
+import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson } from '../json.js';
@@ -63,20 +64,28 @@ export const generate: Command = {
         signal,
         onPartial: (partial) => {
           // The bytes of a character may come one token at a time: U+FFFD stands for one that is not whole yet.
-          if (partial.text.length > written && !partial.text.endsWith('\ufffd')) {
+          const whole = textOf(partial);
+          if (whole.length > written && !whole.endsWith('\ufffd')) {
             progress.clear();
-            show(partial.text);
+            show(whole);
           }
         },
       },
     );
     progress.clear();
-    show(trace.text);
+    show(textOf(trace));
     save(trace, args);
     if (asJson)
       out(
-        json({ prompt: text, completion: trace.text.slice(text.length), ...traceJson(trace), warnings: pool.warnings }),
+        json({
+          prompt: text,
+          completion: textOf(trace).slice(text.length),
+          ...traceJson(trace),
+          warnings: pool.warnings,
+        }),
       );
     else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');
   },
 };
+
+const textOf = (trace: Trace) => trace.sequences[0]!.text ?? '';

@@ -2,13 +2,12 @@ import { statSync } from 'node:fs';
 import type { PoolInfo } from '../../engine/api.js';
 import { expertStyle } from '../../shared/palette.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
-import { decodeTrace } from '../../trace/file.js';
-import { interventionText, plain, strategyText } from '../../trace/label.js';
-import type { Module, Trace } from '../../trace/trace.js';
-import { kinds } from '../../trace/trace.js';
+import { interventionText, layerText, plain, routerText } from '../../trace/label.js';
+import { absentParts, parts } from '../../trace/summary.js';
+import type { Site, Trace } from '../../trace/trace.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
-import { ioError, readBytes } from '../input.js';
+import { ioError, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
 import { type Paint, table } from '../terminal.js';
@@ -25,14 +24,19 @@ export const inspect: Command = {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
     const target = args.positionals[0];
     if (target !== undefined && !isFolder(target)) {
-      const trace = decodeTrace(readBytes(target));
+      const trace = readTrace(target);
       out(args.flag('json') ? json(traceFacts(trace)) : traceText(trace, paint, args));
       return;
     }
     const { pool } = await open(target);
-    out(args.flag('json') ? json(pool) : poolText(pool, paint, args));
+    out(args.flag('json') ? json(poolFacts(pool)) : poolText(pool, paint, args));
   },
 };
+
+/** What an extension or a script is told of a pool. */
+function poolFacts({ sites, ...pool }: PoolInfo): object {
+  return { ...pool, modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
+}
 
 function isFolder(target: string): boolean {
   try {
@@ -72,17 +76,17 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
     '\n',
     table(['expert', 'name', 'rank', 'size', 'licence', 'data'], experts, 'llrrll', paint),
     '\n',
-    placement(pool.modules, paint, args),
+    placement(pool.sites, paint, args),
     ...pool.warnings.map((warning) => paint.warn(`warning: ${plain(warning)}`) + '\n'),
   ].join('');
 }
 
 /** How many layers have which kinds, or each module's name. */
-function placement(modules: readonly Module[], paint: Paint, args: Arguments): string {
+function placement(modules: readonly Site[], paint: Paint, args: Arguments): string {
   if (args.flag('modules')) return modules.map((m) => `${plain(m.path)}\n`).join('');
   const layers = new Set(modules.map((m) => m.layer));
-  const order = (kind: string) => (kinds as readonly string[]).indexOf(kind);
-  const present = [...new Set(modules.map((m) => m.kind))].sort((a, b) => order(a) - order(b));
+  // They stand in the order in which the model computes them.
+  const present = [...new Set(modules.map((m) => m.kind))];
   const rows = present.map((kind) => [
     plain(kind),
     `${modules.filter((m) => m.kind === kind).length} of ${layers.size} layers`,
@@ -95,47 +99,61 @@ function megabytes(bytes: number): string {
 }
 
 function traceText(trace: Trace, paint: Paint, args: Arguments): string {
+  const { source, sequences, expertSets, sites, blocks } = trace;
+  const marks = [source.id, source.hash].filter((mark) => mark !== undefined);
+  const sets = new Set(expertSets.map(({ experts }) => experts.map(({ id }) => id).join(', ')));
+  const own = expertSets.length > 1 ? ` (${expertSets.length} layers have experts of their own)` : '';
+  const layers = new Set(layersOf(trace).map(layerText));
   return [
     facts([
-      ['pool', `${trace.pool.name} (${trace.pool.id}, ${trace.pool.hash})`],
-      ['strategy', strategyText(trace.strategy)],
+      [source.kind, marks.length > 0 ? `${source.name} (${marks.join(', ')})` : source.name],
+      ['strategy', routerText(trace.router)],
       ['what if', trace.interventions.map(interventionText).join('; ') || undefined],
-      ['tokens', String(trace.tokens.ids.length)],
-      ['modules', `${trace.modules.length} in ${layersOf(trace).length} layers (${kindsOf(trace).join(' ')})`],
-      ['experts', trace.experts.map((e) => e.id).join(', ')],
-      ['chosen', `${trace.k} a cell`],
+      [
+        'tokens',
+        sequences.map(({ role, done }) => (sequences.length > 1 ? `${done} (${role})` : `${done}`)).join(', '),
+      ],
+      ['modules', `${sites.length} in ${layers.size} layers (${kindsOf(trace).join(' ')})`],
+      ['experts', [...sets].slice(0, 1).join('') + own],
+      ['chosen', `${[...new Set(blocks.map(({ k }) => k))].join(', ')} a cell`],
       ['holds', given(trace).join(', ')],
       [
         'made',
-        `${trace.created} by ${Object.entries(trace.versions)
+        `${trace.created} by ${Object.entries(source.versions)
           .map(([name, v]) => `${name} ${v}`)
           .join(', ')}`,
       ],
     ]),
-    ...(args.flag('modules') ? [placement(trace.modules, paint, args)] : []),
+    ...(args.flag('modules') ? [placement(sites, paint, args)] : []),
   ].join('');
 }
 
-/** What a source need not give. */
+/** What the source gave of all that it may. */
 function given(trace: Trace): string[] {
-  const names = {
-    affinity: trace.affinity,
-    contribution: trace.contribution,
-    'log-probability': trace.logProb,
-    predictions: trace.topIds,
-  };
-  return ['choices', 'weights', ...Object.entries(names).flatMap(([name, value]) => (value ? [name] : []))];
+  const absent = new Set(trace.sequences.flatMap((_, sequence) => absentParts(trace, { sequence })));
+  return ['choices', ...parts.filter((part) => !absent.has(part))];
 }
 
 function traceFacts(trace: Trace): object {
+  const { sequences, expertSets, sites, blocks } = trace;
   return {
     ...runJson(trace),
-    text: trace.text,
-    tokens: trace.tokens.ids.length,
-    modules: trace.modules,
-    experts: trace.experts,
-    k: trace.k,
-    predictions: trace.predictions,
+    text: sequences[0]!.text,
+    tokens: sequences[0]!.done,
+    modules: sites,
+    experts: expertSets[0]?.experts ?? [],
+    k: blocks[0]?.k ?? 0,
+    predictions: sequences[0]!.predictions,
     holds: given(trace),
+    sequences: sequences.map(({ role, text, done, predictions }) => ({ role, text, tokens: done, predictions })),
+    expertSets,
+    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
+      from,
+      to,
+      sequence,
+      experts,
+      k,
+      alwaysOn,
+    })),
   };
 }

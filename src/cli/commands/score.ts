@@ -1,6 +1,7 @@
 import type { RouteRequest, RunOptions, Engine, Score } from '../../engine/api.js';
 import { GanderError } from '../../shared/errors.js';
-import { decimal, plain, strategyText } from '../../trace/label.js';
+import { descriptorOf, strategyText } from '../../strategies/index.js';
+import { decimal, plain } from '../../trace/label.js';
 import type { Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json } from '../json.js';
@@ -34,7 +35,8 @@ export const score: Command = {
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
     const texts = files.map(readText);
     const { engine, pool } = await open();
-    const asked = args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => name !== 'single');
+    const asked =
+      args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => descriptorOf(name)?.takes !== 'expert');
     const names = asked.flatMap((name) => (name === 'single' ? pool.experts.map((e) => `single:${e.id}`) : [name]));
     const strategies = names.map((name) => parseStrategy(name.trim(), pool, kOf(args)));
     checkExperts(pool, strategies, []);

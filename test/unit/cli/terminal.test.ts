@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Progress } from '../../../src/cli/progress.js';
 import { bar, fit, pad, painter, table, widthOf } from '../../../src/cli/terminal.js';
 import { traceTable } from '../../../src/cli/traceTable.js';
-import { fabricate } from '../trace/fabricate.js';
+import { fabricate, fabricateIds } from '../trace/fabricate.js';
 
 const terminal = (depth: number) => ({ isTTY: true, columns: 100, getColorDepth: () => depth });
 const escape = '\u001b';
@@ -82,6 +82,15 @@ describe('a trace as a table', () => {
 
   it('lets no control character of the text through', () => {
     expect(traceTable(fabricate({ tokens: ['\u001b[2J', '\r', '\u202e'] }), paint, 100)).not.toMatch(/[^\P{C}\n]/u);
+  });
+
+  it('says of ids alone what can be said, and what is absent', () => {
+    const text = traceTable(fabricateIds(), paint, 100);
+    expect(text.match(/Each layer has experts of its own/g)).toHaveLength(2);
+    expect(text).toContain('not given by the source: text, weights, scores');
+    expect(text).toMatch(/^decoder 3 +\d+\.\d/m);
+    expect(text).toMatch(/^0 +#100 +– +– +–$/m);
+    expect(text).not.toMatch(/leading expert|NaN|undefined/);
   });
 
   it('is made of an empty trace too', () => {

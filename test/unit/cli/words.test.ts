@@ -4,7 +4,8 @@ import { bundledPool, cacheFolder } from '../../../src/cli/paths.js';
 import { UsageError } from '../../../src/cli/usage.js';
 import { checkExperts, parseCount, parseIntervention, parseNumber, parseStrategy } from '../../../src/cli/words.js';
 import type { PoolInfo } from '../../../src/engine/api.js';
-import { interventionText, strategyText } from '../../../src/trace/label.js';
+import { strategyText } from '../../../src/strategies/index.js';
+import { interventionText } from '../../../src/trace/label.js';
 
 const experts = ['sql', 'python', 'go', 'c'].map((id) => ({ id }));
 const pool = { topK: 2, experts, warnings: [] } as unknown as PoolInfo;

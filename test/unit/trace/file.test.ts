@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { GanderError } from '../../../src/shared/errors.js';
 import { encodeSafetensors, parseHeader } from '../../../src/shared/safetensors.js';
 import { sharedSites } from '../../../src/trace/access.js';
-import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
+import { checkTraceSize, decodeTrace, encodeTrace } from '../../../src/trace/file.js';
 import { finished } from '../../../src/trace/finished.js';
 import type { Router, Trace } from '../../../src/trace/trace.js';
-import { blockOf, fabricate, fabricateIds, textOf } from './fabricate.js';
+import { blockOf, fabricate, fabricateIds, textOf, withBlock } from './fabricate.js';
 
 function codeOf(act: () => unknown): string {
   try {
@@ -138,15 +138,14 @@ describe('a trace file', () => {
     expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
   });
 
-  it('that was asked for more experts than there are says how many that is', () => {
-    const trace = fabricate();
-    const read = decodeTrace(withHeader(trace, (h) => (h['strategy'] = { name: 'phatgoose', k: 1e8 })));
-    expect(read.strategy).toEqual({ name: 'phatgoose', k: trace.experts.length });
-  });
-
   it('is refused when it chooses more experts than there are, be it of no token', () => {
     const none = new Float32Array(0);
-    const trace = { ...fabricate({ tokens: [] }), k: 1e8, chosen: new Int16Array(0), weight: none, contribution: none };
+    const trace = withBlock(fabricate({ tokens: [] }), {
+      k: 1e8,
+      chosen: new Int16Array(0),
+      weight: none,
+      contribution: none,
+    });
     expect(codeOf(() => decodeTrace(encodeTrace(trace)))).toBe('trace-invalid');
   });
 
@@ -233,6 +232,11 @@ describe('a file of version 1', () => {
     expect(trace.created).toBe('2026-01-01T00:00:00Z');
   });
 
+  it('that was asked for more experts than there are says how many that is', () => {
+    const bytes = changed(readFileSync(at('safetensors')), (h) => (h['strategy'] = { name: 'phatgoose', k: 1e8 }));
+    expect(decodeTrace(bytes).router).toEqual({ name: 'phatgoose', k: 3, scoring: 'softmax' });
+  });
+
   it('is saved again as version 2, and nothing of it is lost', () => {
     expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
   });
@@ -268,4 +272,88 @@ describe('a file of version 1', () => {
     const bytes = changed(readFileSync(at('safetensors')), (header) => (header['strategy'] = strategy));
     expect(decodeTrace(bytes).router).toEqual(router);
   });
+});
+describe('a trace file that is too much', () => {
+  /** Only the header of a safetensors file, however long; nothing of it need be JSON. */
+  const headed = (bytes: number) => {
+    const file = new Uint8Array(8 + bytes).fill(0x20, 8);
+    new DataView(file.buffer).setUint32(0, bytes, true);
+    return file;
+  };
+  const why = (act: () => unknown): string => {
+    try {
+      act();
+    } catch (thrown) {
+      return (thrown as Error).message;
+    }
+    return 'nothing thrown';
+  };
+
+  const first = readFileSync(new URL('../../fixtures/traces/version-1.safetensors', import.meta.url));
+  const many = <T>(count: number, item: T) => new Array<T>(count).fill(item);
+
+  it.each<[RegExp, (header: Header) => void]>([
+    [
+      /it has 100000 modules, and at most 4096/,
+      (h) => (h['sites'] = many(100_000, { path: 'a', layer: 0, kind: 'q' })),
+    ],
+    [/it has 200000 experts, and at most 1024/, (h) => (set(h)['experts'] = many(200_000, { id: 'a', name: 'a' }))],
+    [/it has 100000 tokens, and at most 32768/, (h) => (sequence(h).count = 100_000)],
+    [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = many(20_000, {}))],
+    [
+      /it has 101 versions/,
+      (h) => ((h['source'] as Header)['versions'] = Object.fromEntries(many(101, '').map((_, i) => [i, '']))),
+    ],
+  ])('is refused in words: %s', (wanted, change) => {
+    const bytes = withHeader(fabricate(), change);
+    expect(codeOf(() => decodeTrace(bytes))).toBe('trace-invalid');
+    expect(why(() => decodeTrace(bytes))).toMatch(wanted);
+  });
+
+  it.each<[RegExp, (header: Header) => void]>([
+    [
+      /it has 100000 modules, and at most 4096/,
+      (h) => (h['modules'] = many(100_000, { path: 'a', layer: 0, kind: 'q' })),
+    ],
+    [/it has 200000 experts, and at most 1024/, (h) => (h['experts'] = many(200_000, { id: 'a', name: 'a' }))],
+    [/it has 100000 tokens, and at most 32768/, (h) => (h['tokens'] = many(100_000, 'a'))],
+    [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = many(20_000, {}))],
+    [/it has 101 versions/, (h) => (h['versions'] = Object.fromEntries(many(101, '').map((_, i) => [i, ''])))],
+  ])('is refused in words in version 1, too: %s', (wanted, change) => {
+    const bytes = changed(first, change);
+    expect(codeOf(() => decodeTrace(bytes))).toBe('trace-invalid');
+    expect(why(() => decodeTrace(bytes))).toMatch(wanted);
+  });
+
+  it("is refused by its header's length, before that is read as JSON", () => {
+    expect(why(() => decodeTrace(headed(57e6)))).toMatch(/its header has 57 MB, and at most 8\.4 MB are read/);
+  });
+
+  it('is refused by its size', () => {
+    expect(why(() => checkTraceSize(1.9e9))).toMatch(/1\.9 GB, and at most 537 MB can be shown/);
+    expect(() => checkTraceSize(100e6)).not.toThrow();
+  });
+
+  it('is not saved: it could not be opened again', () => {
+    const trace = fabricate({
+      tokens: new Array<string>(32_769).fill('a'),
+      layers: 1,
+      kinds: ['q'],
+      k: 1,
+      predictions: 0,
+    });
+    expect(codeOf(() => encodeTrace(trace))).toBe('request-invalid');
+  });
+});
+
+it.each([0, 1, 2, 3, 4, 5, 6, 7])('is read with a header that is not padded, by a Buffer too: %i spaces', (spaces) => {
+  const trace = fabricate();
+  const padded = Buffer.from(encodeTrace(trace));
+  const length = padded.readUInt32LE(0);
+  const json = padded.toString('utf8', 8, 8 + length).trimEnd() + ' '.repeat(spaces);
+  const size = Buffer.alloc(8);
+  size.writeUInt32LE(Buffer.byteLength(json));
+  const bytes = Buffer.concat([size, Buffer.from(json), padded.subarray(8 + length)]);
+  expect(decodeTrace(bytes)).toStrictEqual(trace);
+  expect(decodeTrace(new Uint8Array(bytes))).toStrictEqual(trace);
 });
