@@ -1,10 +1,12 @@
+import { constants } from 'node:fs';
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import * as vscode from 'vscode';
-import { section } from '../host/settings.js';
+import type { Candidate } from '../engine/api.js';
+import { megabytes } from '../host/numbers.js';
 import { GanderError } from '../shared/errors.js';
 import type { Command, Parts } from './parts.js';
-
-/** What an expert's folder must hold (docs/pool-format.md). */
-const needed = ['adapter_config.json', 'adapter_model.safetensors', 'gate.safetensors'];
+import { folderBytes, ownCopy, useOwnCopy } from './pools.js';
 
 /** Adding an expert is adding its folder to the pool. */
 export const addExpert: Command = {
@@ -22,64 +24,78 @@ export const addExpert: Command = {
 };
 
 export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
-  await check(from);
-  const pool = await writablePool(parts);
-  if (!pool) return;
-  const { experts } = JSON.parse(
-    new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.joinPath(pool, 'pool.json'))),
-  ) as {
-    readonly experts?: unknown;
-  };
-  const id = from.path.split('/').findLast((part) => part !== '')!;
-  const to = vscode.Uri.joinPath(pool, typeof experts === 'string' ? experts : 'experts', id);
-  if (await exists(to)) {
+  const { engines, service } = parts;
+  if (from.scheme !== 'file') {
     throw new GanderError(
       'expert-invalid',
-      vscode.l10n.t('The pool already has an expert {0}.', id),
-      vscode.l10n.t('Rename the folder or remove the other expert first.'),
+      vscode.l10n.t('{0} is not on this machine.', from.toString(true)),
+      vscode.l10n.t('Copy the folder to this machine first.'),
     );
   }
-  await vscode.workspace.fs.copy(from, to);
-  parts.engines.reload();
-  const { warnings } = await parts.service.pool();
-  const about = warnings.find((warning) => warning.includes(id));
-  if (about === undefined)
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('Added the expert {0}. Route again to see what it takes.', id),
-    );
-  else void vscode.window.showWarningMessage(about);
-}
-
-async function check(folder: vscode.Uri): Promise<void> {
-  for (const name of needed) {
-    if (await exists(vscode.Uri.joinPath(folder, name))) continue;
+  const folder = from.fsPath;
+  // The bundled pool has the base that its copy will have: what does not fit is told before anything is copied.
+  let candidate = await engines.engine.examine(folder);
+  if (!(await agreed(parts, folder, candidate))) return;
+  let { pool } = engines;
+  if (pool === engines.bundledPool) {
+    pool = await useOwnCopy(parts);
+    candidate = await engines.engine.examine(folder);
+  }
+  const to = path.join(pool, candidate.target);
+  await copyFiles(folder, to, candidate.files);
+  engines.reload();
+  const { experts, warnings } = await service.pool();
+  const id = path.basename(to);
+  if (!experts.some((expert) => expert.id === id)) {
+    await rm(to, { recursive: true });
+    engines.reload();
     throw new GanderError(
       'expert-invalid',
-      vscode.l10n.t('{0} is no expert: it has no {1}.', folder.fsPath, name),
-      vscode.l10n.t("Choose a folder with PEFT's adapter files and a gate.safetensors."),
+      warnings.find((warning) => warning.includes(`"${id}"`)) ?? vscode.l10n.t('The pool does not take {0}.', id),
+      vscode.l10n.t('The pool is as it was before.'),
     );
   }
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('Added the expert {0}. Route again to see what it takes.', id),
+  );
 }
 
-/** The bundled pool goes with the next update of the extension: what a person adds must lie elsewhere. */
-async function writablePool({ engines, context }: Parts): Promise<vscode.Uri | undefined> {
-  if (engines.pool !== engines.bundledPool) return vscode.Uri.file(engines.pool);
-  const copy = vscode.l10n.t('Copy Pool');
-  const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t('The bundled pool is replaced when Gander is updated.'),
-    { modal: true, detail: vscode.l10n.t('Gander can copy it to its own storage and add the expert there.') },
-    copy,
+/** What is copied, how much and where to is said before. */
+async function agreed(parts: Parts, folder: string, { bytes, target }: Candidate): Promise<boolean> {
+  const { pool, bundledPool } = parts.engines;
+  const own = await ownCopy(parts);
+  const into = path.join(pool === bundledPool ? own.folder : pool, target);
+  const detail = [vscode.l10n.t('{0} are copied from {1} to {2}.', megabytes(bytes), folder, into)];
+  if (pool === bundledPool) {
+    detail.push(vscode.l10n.t('The bundled pool is replaced when Gander is updated, so a copy of it is used.'));
+    if (!own.isThere)
+      detail.push(vscode.l10n.t('It is made now and takes {0}.', megabytes(await folderBytes(bundledPool))));
+  }
+  const add = vscode.l10n.t('Add');
+  const chosen = await vscode.window.showInformationMessage(
+    vscode.l10n.t('Add the expert {0}?', path.basename(folder)),
+    { modal: true, detail: detail.join(' ') },
+    add,
   );
-  if (chosen !== copy) return undefined;
-  const target = vscode.Uri.joinPath(context.globalStorageUri, 'pools', 'my-pool');
-  if (!(await exists(target))) await vscode.workspace.fs.copy(vscode.Uri.file(engines.bundledPool), target);
-  await vscode.workspace.getConfiguration(section).update('pool', target.fsPath, vscode.ConfigurationTarget.Global);
-  return target;
+  return chosen === add;
 }
 
-async function exists(uri: vscode.Uri): Promise<boolean> {
-  return vscode.workspace.fs.stat(uri).then(
-    () => true,
-    () => false,
-  );
+/** All of them or none: under a name that is no expert's until the last is there. */
+async function copyFiles(from: string, to: string, files: readonly string[]): Promise<void> {
+  const temporary = path.join(path.dirname(to), `.${path.basename(to)}.adding`);
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    for (const name of files)
+      await copyFile(path.join(from, name), path.join(temporary, name), constants.COPYFILE_FICLONE);
+    await rename(temporary, to);
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw new GanderError(
+      'io',
+      vscode.l10n.t('The expert could not be copied to {0}: {1}', to, cause instanceof Error ? cause.message : ''),
+      vscode.l10n.t('Check the room on the disk and that you may write there.'),
+      { cause },
+    );
+  }
 }

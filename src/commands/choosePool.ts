@@ -1,16 +1,17 @@
+import path from 'node:path';
 import * as vscode from 'vscode';
-import { section } from '../host/settings.js';
 import { GanderError } from '../shared/errors.js';
-import type { Command } from './parts.js';
+import { asking, type Item } from './asking.js';
+import type { Command, Parts } from './parts.js';
+import { ownPools, usePool } from './pools.js';
 
 export const choosePool: Command = {
   id: 'gander.choosePool',
-  async run() {
-    const bundled = { label: vscode.l10n.t('The Pool That Comes With Gander') };
-    const folder = { label: vscode.l10n.t('A Folder…') };
-    const chosen = await vscode.window.showQuickPick([bundled, folder], { title: vscode.l10n.t('Pool') });
-    if (!chosen) return;
-    if (chosen === bundled) return setPool(undefined);
+  async run(parts) {
+    const items = [...(await known(parts)), { label: vscode.l10n.t('A Folder…'), value: elsewhere }];
+    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Pool')));
+    if (chosen === undefined) return;
+    if (chosen !== elsewhere) return usePool(chosen === parts.engines.bundledPool ? undefined : chosen);
     const picked = await vscode.window.showOpenDialog({
       canSelectFiles: false,
       canSelectFolders: true,
@@ -19,9 +20,25 @@ export const choosePool: Command = {
     });
     if (!picked?.[0]) return;
     await checkPool(picked[0]);
-    await setPool(picked[0].fsPath);
+    await usePool(picked[0].fsPath);
   },
 };
+
+/** In the place of a folder. */
+const elsewhere = '';
+
+/** The pool that comes with Gander, its copies, and the one in use wherever it lies, which is marked. */
+async function known(parts: Parts): Promise<Item<string>[]> {
+  const { pool, bundledPool } = parts.engines;
+  const copies = await ownPools(parts);
+  const others = [bundledPool, ...copies].includes(pool) ? [] : [pool];
+  return [bundledPool, ...copies, ...others].map((folder) => ({
+    label: folder === bundledPool ? vscode.l10n.t('The Pool That Comes With Gander') : path.basename(folder),
+    description: folder === pool ? vscode.l10n.t('current') : '',
+    ...(folder !== bundledPool && { detail: folder }),
+    value: folder,
+  }));
+}
 
 async function checkPool(folder: vscode.Uri): Promise<void> {
   try {
@@ -34,9 +51,4 @@ async function checkPool(folder: vscode.Uri): Promise<void> {
       { cause },
     );
   }
-}
-
-/** For the person, never for a workspace: what a pool is, is a matter of trust. */
-async function setPool(folder: string | undefined): Promise<void> {
-  await vscode.workspace.getConfiguration(section).update('pool', folder, vscode.ConfigurationTarget.Global);
 }

@@ -1,10 +1,13 @@
+import { mkdir, rename } from 'node:fs/promises';
+import path from 'node:path';
 import * as vscode from 'vscode';
+import type { ExpertInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import type { Command } from './parts.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 
-/** Removing an expert is removing its folder. */
+/** Removing an expert is taking its folder out of the pool's; nothing is deleted for good. */
 export const removeExpert: Command = {
   id: 'gander.removeExpert',
   async run({ service, engines }, arg) {
@@ -26,17 +29,37 @@ export const removeExpert: Command = {
     const remove = vscode.l10n.t('Remove');
     const chosen = await vscode.window.showWarningMessage(
       vscode.l10n.t('Remove the expert {0}?', expert.name),
-      { modal: true, detail: vscode.l10n.t('Its folder {0} is deleted.', expert.folder) },
+      { modal: true, detail: vscode.l10n.t('Its folder {0} is moved to the trash.', expert.folder) },
       remove,
     );
     if (chosen !== remove) return;
-    const folder = vscode.Uri.file(expert.folder);
-    try {
-      await vscode.workspace.fs.delete(folder, { recursive: true, useTrash: true });
-    } catch {
-      // No trash on this machine or file system.
-      await vscode.workspace.fs.delete(folder, { recursive: true });
-    }
+    const aside = await discard(engines.pool, expert);
     engines.reload();
+    if (aside !== undefined)
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t('There is no trash for {0}: its folder lies in {1} now.', expert.name, aside),
+      );
   },
 };
+
+/** To the trash; where there is none, out of the pool's way but not for good. Returns where it lies then. */
+async function discard(pool: string, { id, folder }: ExpertInfo): Promise<string | undefined> {
+  try {
+    await vscode.workspace.fs.delete(vscode.Uri.file(folder), { recursive: true, useTrash: true });
+    return undefined;
+  } catch {
+    const aside = path.join(pool, 'removed', `${id} ${new Date().toISOString().replaceAll(':', '-')}`);
+    try {
+      await mkdir(path.dirname(aside), { recursive: true });
+      await rename(folder, aside);
+      return aside;
+    } catch (cause) {
+      throw new GanderError(
+        'io',
+        vscode.l10n.t('The expert {0} could be moved neither to the trash nor to {1}.', id, path.dirname(aside)),
+        vscode.l10n.t('Its folder is where it was: {0}', folder),
+        { cause },
+      );
+    }
+  }
+}

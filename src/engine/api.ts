@@ -34,6 +34,22 @@ export interface PoolInfo {
   readonly warnings: readonly string[];
 }
 
+/** An expert's folder outside the pool, found to fit its base. */
+export interface Candidate {
+  /** Names of its files that a pool reads. */
+  readonly files: readonly string[];
+  /** Bytes of these. */
+  readonly bytes: number;
+  /** Where its folder would lie, relative to the pool's and inside it. */
+  readonly target: string;
+}
+
+/** What an engine with a pool on this machine can do beside tracing. */
+export interface PoolKeeper {
+  /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
+  examine(folder: string): Promise<Candidate>;
+}
+
 export interface RouteRequest {
   readonly text: string;
   readonly strategy: Strategy;

@@ -49,6 +49,17 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
   }
 }
 
+/** Sites by their input, each group in the order given. */
+export function sharingInput(sites: readonly Site[]): Site[][] {
+  const groups = new Map<string, Site[]>();
+  for (const site of sites) {
+    const group = groups.get(site.input);
+    if (group) group.push(site);
+    else groups.set(site.input, [site]);
+  }
+  return [...groups.values()];
+}
+
 function poolTooLarge(total: number, group: number): GanderError {
   const [is, may] = total > poolLimits.composed ? [total, poolLimits.composed] : [group, poolLimits.group];
   return new GanderError(

@@ -8,10 +8,12 @@ import type { Trace } from '../trace/trace.js';
 import { TraceBuilder } from '../transport/pieces.js';
 import type {
   Attribution,
+  Candidate,
   Engine,
   EngineOptions,
   GenerateRequest,
   PoolInfo,
+  PoolKeeper,
   RouteRequest,
   RunOptions,
   Score,
@@ -68,7 +70,7 @@ interface Child {
  * The engine in a forked child, guarded: a run cannot be stopped from within (house.md, "Why a child process"), but a
  * child can be killed at any time and harms nobody. No `vscode` in here: listeners are plain functions.
  */
-export class EngineClient implements Engine {
+export class EngineClient implements Engine, PoolKeeper {
   readonly #options: EngineClientOptions;
   readonly #listeners = new Set<(state: EngineState) => void>();
   readonly #pending = new Map<number, Pending>();
@@ -123,6 +125,10 @@ export class EngineClient implements Engine {
 
   score(request: RouteRequest, options?: RunOptions): Promise<Score> {
     return this.#call('score', request, options);
+  }
+
+  examine(folder: string): Promise<Candidate> {
+    return this.#call('examine', folder);
   }
 
   /** Ends the child and rejects what is pending. */

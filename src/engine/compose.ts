@@ -48,7 +48,7 @@ import { type ErrorData, GanderError } from '../shared/errors.js';
 import { toFloat32 } from '../shared/safetensors.js';
 import type { RouterVectors } from '../strategies/strategy.js';
 import type { Site as TraceSite } from '../trace/trace.js';
-import { affordable } from './budget.js';
+import { affordable, sharingInput } from './budget.js';
 import { type Cache, type Entry, readCached } from './cache.js';
 import { expertText, multitaskId, place } from './placing.js';
 
@@ -261,7 +261,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
 }
 
 /** The base, and those of its tensors that are still in half precision. */
-function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
+export function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -300,16 +300,6 @@ function moduleAxis(sites: readonly Site[]): { modules: Module[]; order: Map<str
 /** Modules that share an input, in the order of the module axis. */
 function groupsOf(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[][] {
   return sharingInput([...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!));
-}
-
-function sharingInput(sites: readonly Site[]): Site[][] {
-  const groups = new Map<string, Site[]>();
-  for (const site of sites) {
-    const group = groups.get(site.input);
-    if (group) group.push(site);
-    else groups.set(site.input, [site]);
-  }
-  return [...groups.values()];
 }
 
 function storeGroup(

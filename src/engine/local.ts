@@ -8,15 +8,18 @@ import { descriptorOf, routerOf, type Strategy } from '../strategies/index.js';
 import type { Expert, Intervention, Trace } from '../trace/trace.js';
 import type {
   Attribution,
+  Candidate,
   Engine,
   EngineOptions,
   GenerateRequest,
   PoolInfo,
+  PoolKeeper,
   RouteRequest,
   RunOptions,
   Score,
 } from './api.js';
 import { Cache } from './cache.js';
+import { examine } from './candidate.js';
 import { type Composed, type Plan, compose, poolHash } from './compose.js';
 import { continuationOffsets } from './continuation.js';
 import { poolInfo, strategiesOf } from './info.js';
@@ -34,7 +37,7 @@ import { type TextTokens, textTokens, Tokenizer } from './tokenizer.js';
  *
  * Nothing heavy happens here: the pool is read and the graph composed on the first request that needs them.
  */
-export async function createEngine(options: EngineOptions): Promise<Engine> {
+export async function createEngine(options: EngineOptions): Promise<Engine & PoolKeeper> {
   return Promise.resolve(new LocalEngine(options));
 }
 
@@ -63,7 +66,7 @@ interface Run {
 /** Partial traces while generating: each costs a copy of all that is known, so not one a token. Milliseconds. */
 const partialEvery = 150;
 
-class LocalEngine implements Engine {
+class LocalEngine implements Engine, PoolKeeper {
   readonly #options: EngineOptions;
   readonly #cache: Cache;
   #loaded: Loaded | undefined;
@@ -169,6 +172,10 @@ class LocalEngine implements Engine {
       );
       return scoreOf(request.text, run.tokens, logProb);
     });
+  }
+
+  examine(folder: string): Promise<Candidate> {
+    return this.#inTurn(undefined, async () => examine((await this.#load()).pool, folder));
   }
 
   dispose(): void {

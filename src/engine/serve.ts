@@ -3,12 +3,12 @@ import { GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage } from '../shared/protocol.js';
 import type { Trace } from '../trace/trace.js';
 import { headOf, TraceSender } from '../transport/pieces.js';
-import type { Engine, RunOptions } from './api.js';
+import type { Engine, PoolKeeper, RunOptions } from './api.js';
 import { startGuard } from './guard.js';
 import { createEngine } from './local.js';
 
 const host = process.ppid;
-let engine: Promise<Engine> | undefined;
+let engine: Promise<Engine & PoolKeeper> | undefined;
 const running = new Map<number, AbortController>();
 
 process.on('message', (message: HostMessage) => {
@@ -66,7 +66,7 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
   }
 }
 
-function invoke(target: Engine, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
+function invoke(target: Engine & PoolKeeper, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
   switch (call.method) {
     case 'pool':
       return target.pool();
@@ -78,6 +78,8 @@ function invoke(target: Engine, call: Extract<HostMessage, { type: 'call' }>, op
       return target.attribute(call.request, options);
     case 'score':
       return target.score(call.request, options);
+    case 'examine':
+      return target.examine(call.request);
   }
 }
 

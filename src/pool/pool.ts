@@ -171,7 +171,7 @@ function sizeOf(file: string): number {
 }
 
 /** Of the files of an expert that are read. */
-function readBytes(folder: string): number {
+export function readBytes(folder: string): number {
   return expertFiles.reduce((sum, name) => sum + sizeOf(path.join(folder, name)), 0);
 }
 
@@ -224,6 +224,11 @@ function expertIds(folder: string, manifest: Manifest): string[] {
 /** Not by UTF-16 unit, in which an emoji would come before U+FFFD, and not by locale, which differs between machines. */
 export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** An expert's folder by itself, in a pool or not. @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io` */
+export function readExpertFolder(folder: string): PoolExpert {
+  return typed(() => readExpert(folder, path.basename(folder)));
 }
 
 function readExpert(folder: string, id: string, gated = true): PoolExpert {

@@ -1,5 +1,13 @@
 /** What crosses the channel between the host and the engine's child process. Errors cross as data. */
-import type { Attribution, EngineOptions, GenerateRequest, PoolInfo, RouteRequest, Score } from '../engine/api.js';
+import type {
+  Attribution,
+  Candidate,
+  EngineOptions,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  Score,
+} from '../engine/api.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type { ErrorData } from './errors.js';
@@ -11,6 +19,8 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: RouteRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
+  /** An absolute folder. */
+  examine: { request: string; result: Candidate };
 }
 
 export type MethodName = keyof Methods;

@@ -1,10 +1,10 @@
 import * as assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { answering, closeAll, hearing, pause, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
+import { closeAll, pause, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('the expert tree', () => {
   let api: TestApi;
@@ -63,50 +63,6 @@ describe('the expert tree', () => {
     await pause(200);
   });
 
-  it('adds an expert from a folder, and removes it', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
-    const pool = path.join(folder, 'pool');
-    const newcomer = path.join(folder, 'newcomer');
-    cpSync(tinyPool(), pool, { recursive: true });
-    cpSync(path.join(tinyPool(), 'experts/alpha'), newcomer, { recursive: true });
-    await set('pool', pool);
-    try {
-      await hearing(() =>
-        answering(
-          'showOpenDialog',
-          () => [vscode.Uri.file(newcomer)],
-          async () => {
-            await vscode.commands.executeCommand('gander.addExpert');
-          },
-        ),
-      );
-      assert.ok((await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
-      const again = await hearing(() =>
-        answering(
-          'showOpenDialog',
-          () => [vscode.Uri.file(newcomer)],
-          async () => {
-            await vscode.commands.executeCommand('gander.addExpert');
-          },
-        ),
-      );
-      assert.match(again[0]!.text, /already/);
-      const experts = await children((await children())[0]);
-      const node = experts.find((one) => one.kind === 'expert' && one.expert.id === 'newcomer');
-      await hearing(
-        async () => {
-          await vscode.commands.executeCommand('gander.removeExpert', node);
-        },
-        () => 'Remove',
-      );
-      assert.ok(!existsSync(path.join(pool, 'experts/newcomer')));
-      assert.ok(!(await api.parts.service.pool()).experts.some(({ id }) => id === 'newcomer'));
-    } finally {
-      await useTinyPool();
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-
   it('says what of a pool takes no part', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
     cpSync(tinyPool(), folder, { recursive: true });
@@ -123,18 +79,5 @@ describe('the expert tree', () => {
       await useTinyPool();
       rmSync(folder, { recursive: true, force: true });
     }
-  });
-
-  it('refuses a folder that is no expert', async () => {
-    const said = await hearing(() =>
-      answering(
-        'showOpenDialog',
-        () => [vscode.Uri.file(path.join(tinyPool(), 'base'))],
-        async () => {
-          await vscode.commands.executeCommand('gander.addExpert');
-        },
-      ),
-    );
-    assert.match(said[0]!.text, /is no expert.*Choose a folder/);
   });
 });

@@ -443,8 +443,11 @@ class Router:
         return experts.where(given, chosen), weights.where(given, weight)
 
     def hook(self, index: int, module: nn.Module, u: Tensor, out: Tensor) -> Tensor:
-        """The routed output [1, T, d_out] for input u [1, T, d_in] and the base's output."""
-        u, base = u[0], out[0]
+        """The routed output, shaped as ``out``, for input u [1, T, d_in] and the base's output.
+
+        Some models, OPT for one, give a layer their tokens as [T, d_in].
+        """
+        u, base = u.reshape(-1, u.shape[-1]), out.reshape(-1, out.shape[-1])
         affinity = self.score(self.modules[index].path, u)
         chosen, weight = self.decide(index, affinity)
         bias = getattr(module, "bias", None)
@@ -466,7 +469,7 @@ class Router:
             "weight": weight,
             "contribution": contribution,
         }
-        return result[None]
+        return result.reshape(out.shape)
 
     @contextlib.contextmanager
     def installed(self, model: nn.Module) -> Iterator[None]:

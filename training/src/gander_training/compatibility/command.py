@@ -62,7 +62,9 @@ def prepare_apart(folder: Path, architecture: Architecture, exporter: Exporter, 
         late = process.is_alive()
         process.kill()
         process.join()
-        why = f"the exporter ran for more than {limit} s" if late else f"the exporter died ({process.exitcode})"
+        if (process.exitcode or 0) > 0:
+            raise UserError(f"{architecture.name} by {exporter.name}: no cells were made (see above)")
+        why = f"the exporter ran for more than {limit} s" if late else f"the exporter died (signal {-(process.exitcode or 0)})"
         if undone := missing()[:1]:
             with whole_folder(cell_folder(folder, architecture, exporter, undone[0])) as target:
                 write_json(target / "about.json", {"refused": why, "versions": exporter.versions()})

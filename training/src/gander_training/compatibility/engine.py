@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from safetensors import safe_open
@@ -114,7 +114,7 @@ def inspect(pool: Path, cache: Path) -> list[str]:
 def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
     """A strategy's trace as ``expected`` has it: ``log_prob`` and, of each module, affinities and choices."""
     trace = cache / "trace.safetensors"
-    options = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
+    options: list[str | Path] = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
     done = command(["route", "--text", TEXT, *options])
     if done.returncode:
         raise Refusal(refusal(done))

@@ -54,8 +54,8 @@ def file_weights(model: onnx.ModelProto) -> Iterator[tuple[str, bool, Tensor]]:
     for node in model.graph.node:
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         if node.op_type == "MatMulNBits":
-            codes, scales, zeros = (tensors.get(name) for name in (*node.input[1:4], "")[:3])
-            yield node.name, False, dequantised(codes, scales, zeros, **attributes)
+            zeros = tensors[node.input[3]] if len(node.input) > 3 and node.input[3] else None
+            yield node.name, False, dequantised(tensors[node.input[1]], tensors[node.input[2]], zeros, **attributes)
         elif node.op_type == "GatherBlockQuantized":
             scales = tensors[node.input[2]]
             sizes = {"N": scales.shape[0], "K": scales.shape[1] * attributes["block_size"]}

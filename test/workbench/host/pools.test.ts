@@ -1,0 +1,144 @@
+import * as assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { encodeSafetensors } from '../../../src/shared/safetensors.js';
+import { answering, hearing, picking, set, tinyPool, useTinyPool } from './helpers.js';
+
+describe('a pool of one’s own', () => {
+  let api: TestApi;
+  let folder: string;
+  let pool: string;
+  let newcomer: string;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
+    pool = path.join(folder, 'pool');
+    newcomer = path.join(folder, 'newcomer');
+    cpSync(tinyPool(), pool, { recursive: true });
+    cpSync(path.join(tinyPool(), 'experts/alpha'), newcomer, { recursive: true });
+    await set('pool', pool);
+  });
+  afterEach(async () => {
+    await useTinyPool();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const run = (command: string, ...args: unknown[]) =>
+    Promise.resolve(vscode.commands.executeCommand(command, ...args));
+  /** What was said while the expert was added; `answer` to each question. */
+  const add = (answer = 'Add') =>
+    hearing(
+      () =>
+        answering(
+          'showOpenDialog',
+          () => [vscode.Uri.file(newcomer)],
+          () => run('gander.addExpert'),
+        ),
+      ({ actions }) => (actions.includes(answer) ? answer : undefined),
+    );
+  const ids = async () => (await api.parts.service.pool()).experts.map(({ id }) => id);
+  const inPool = () => readdirSync(path.join(pool, 'experts')).sort();
+  const node = async (id: string) => {
+    const [top] = await api.parts.tree.getChildren();
+    return (await api.parts.tree.getChildren(top)).find((one) => one.kind === 'expert' && one.expert.id === id);
+  };
+
+  it('takes an expert, with what is said before: which, how much, where to', async () => {
+    writeFileSync(path.join(newcomer, 'optimizer.pt'), 'of no use here');
+    const said = await add();
+    assert.match(said[0]!.text, /Add the expert newcomer\?/);
+    assert.match(said.at(-1)!.text, /Added the expert newcomer/);
+    assert.ok((await ids()).includes('newcomer'));
+    assert.ok(!existsSync(path.join(pool, 'experts/newcomer/optimizer.pt')));
+    assert.match((await add())[0]!.text, /already has an expert newcomer/);
+  });
+
+  it('copies nothing when the answer is no', async () => {
+    const before = inPool();
+    await add('no such answer');
+    assert.deepEqual(inPool(), before);
+  });
+
+  it('refuses an expert of another base in plain words, and nothing of it stays', async () => {
+    const before = inPool();
+    const name = 'base_model.model.model.layers.0.self_attn.q_proj';
+    const data = (count: number) => new Float32Array(count).fill(0.1);
+    writeFileSync(
+      path.join(newcomer, 'adapter_model.safetensors'),
+      encodeSafetensors([
+        { name: `${name}.lora_A.weight`, dtype: 'F32', shape: [4, 1536], data: data(4 * 1536) },
+        { name: `${name}.lora_B.weight`, dtype: 'F32', shape: [576, 4], data: data(4 * 576) },
+      ]),
+    );
+    rmSync(path.join(newcomer, 'activation.safetensors'));
+    writeFileSync(
+      path.join(newcomer, 'gate.safetensors'),
+      encodeSafetensors([{ name: name.slice(17), dtype: 'F32', shape: [1536], data: data(1536) }]),
+    );
+    const said = await add();
+    assert.equal(said.length, 1);
+    assert.match(
+      said[0]!.text,
+      /newcomer does not fit: it was made for another base model: at model\.layers\.0\.self_attn\.q_proj it maps 1536 to 576 where this one has 32 to 32/,
+    );
+    assert.deepEqual(inPool(), before);
+  });
+
+  it('whose experts lie elsewhere is refused, and nothing is copied there', async () => {
+    const elsewhere = path.join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    const file = path.join(pool, 'pool.json');
+    const json = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...json, experts: '../elsewhere' }));
+    const said = await add();
+    assert.match(said[0]!.text, /leads upwards/);
+    assert.deepEqual(readdirSync(elsewhere), []);
+  });
+
+  it('refuses a folder that is no expert', async () => {
+    newcomer = path.join(tinyPool(), 'base');
+    assert.match((await add())[0]!.text, /is no expert.*Choose a folder/);
+  });
+
+  it('loses an expert to the trash, or to a folder beside where there is none, as on a server', async () => {
+    const said = await hearing(
+      () => node('alpha').then((one) => run('gander.removeExpert', one)),
+      () => 'Remove',
+    );
+    assert.ok(!existsSync(path.join(pool, 'experts/alpha')));
+    assert.ok(!(await ids()).includes('alpha'));
+    if (!said.at(-1)!.text.includes('There is no trash')) return;
+    const [kept] = readdirSync(path.join(pool, 'removed'));
+    assert.ok(existsSync(path.join(pool, 'removed', kept!, 'adapter_model.safetensors')));
+  });
+
+  it('is found again under Choose Pool, and the one in use is marked', async () => {
+    const copy = path.join(api.parts.context.globalStorageUri.fsPath, 'pools/my-pool');
+    cpSync(tinyPool(), copy, { recursive: true });
+    try {
+      let items: readonly vscode.QuickPickItem[] = [];
+      await picking(
+        [
+          (offered) => {
+            items = offered;
+            return offered.find(({ detail }) => detail === copy);
+          },
+        ],
+        () => run('gander.choosePool'),
+      );
+      assert.equal(api.parts.engines.pool, copy);
+      assert.deepEqual(
+        items.filter(({ description }) => description === 'current').map(({ detail }) => detail),
+        [pool],
+      );
+      assert.match(items[0]!.label, /Comes With Gander/);
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+});
