@@ -40,4 +40,5 @@ export interface RoutedEvent {
   readonly trace: Trace;
 }
 
-export type { Intervention, Strategy, Trace } from './trace/trace.js';
+export type { Strategy } from './strategies/strategy.js';
+export type { Intervention, Trace } from './trace/trace.js';

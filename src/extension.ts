@@ -34,7 +34,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const desk = new Desk(service, store, runs);
   const mark = new TokenMark();
   const panels = new Panels({ service, store, runs, desk, mark }, context.extensionUri, log);
-  const traces = new TraceEditor(context.extensionUri, service, log);
+  const traces = new TraceEditor(context.extensionUri, log);
   const status = new StatusBar(engines, store);
 
   // Before anyone who asks for the new pool.

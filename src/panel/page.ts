@@ -1,7 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
 import type { HostMessage, Side } from '../shared/panelProtocol.js';
 import { SideSender, sides } from '../transport/sides.js';
@@ -26,7 +25,6 @@ export class Page implements vscode.Disposable {
   constructor(
     readonly webview: vscode.Webview,
     readonly scene: Scene,
-    private readonly service: RoutingService,
     private readonly log: vscode.LogOutputChannel,
     extension: vscode.Uri,
   ) {
@@ -50,9 +48,9 @@ export class Page implements vscode.Disposable {
 
   async sendPool(): Promise<void> {
     try {
-      this.post({ type: 'pool', pool: await this.service.pool() });
+      this.post({ type: 'pool', description: await this.scene.describe() });
     } catch (error) {
-      this.post({ type: 'pool', pool: undefined, error: GanderError.from(error).toData() });
+      this.post({ type: 'pool', description: undefined, error: GanderError.from(error).toData() });
     }
   }
 
@@ -114,8 +112,7 @@ export class Page implements vscode.Disposable {
   #replayAll(): void {
     this.#sender = new SideSender();
     this.#remembered = undefined;
-    if (this.scene.replay) this.post({ type: 'replay' });
-    else void this.sendPool();
+    void this.sendPool();
     this.#update();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });

@@ -89,7 +89,7 @@ export class Panels implements vscode.Disposable {
   }
 
   #adopt(panel: vscode.WebviewPanel, scene: RoutedScene): RoutingPanel {
-    const page = new Page(panel.webview, scene, this.parts.service, this.log, this.extension);
+    const page = new Page(panel.webview, scene, this.log, this.extension);
     const open: RoutingPanel = { panel, scene, page };
     this.#open.add(open);
     const icon = (theme: string) => vscode.Uri.joinPath(this.extension, 'media', `icon-${theme}.svg`);

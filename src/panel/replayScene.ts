@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { SourceDescription } from '../shared/source.js';
+import { describeFile } from './description.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import { saveDrawn } from './routedScene.js';
@@ -14,12 +16,15 @@ export interface NamedTrace {
 
 /** A trace file, or two beside each other: shown, never run. */
 export class ReplayScene implements Scene {
-  readonly replay = true;
   readonly #sides: Partial<Record<Side, SideState>>;
   readonly #listeners = new Set<() => void>();
 
   constructor(main: NamedTrace, other?: NamedTrace) {
     this.#sides = { main: toState(main), ...(other && { other: toState(other) }) };
+  }
+
+  describe(): Promise<SourceDescription> {
+    return Promise.resolve(describeFile(this.#sides.main!.title));
   }
 
   get trace(): Trace | undefined {

@@ -8,7 +8,9 @@ import type { RoutingService } from '../routing/service.js';
 import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { SourceDescription } from '../shared/source.js';
 import { openCard } from './card.js';
+import { describePool } from './description.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
@@ -23,7 +25,6 @@ export interface SceneParts {
 
 /** A routed range of a document, live. */
 export class RoutedScene implements Scene {
-  readonly replay = false;
   pinned = false;
   #id: number;
   #release: () => void;
@@ -35,6 +36,10 @@ export class RoutedScene implements Scene {
   ) {
     this.#id = id;
     this.#release = parts.store.retain(id);
+  }
+
+  async describe(): Promise<SourceDescription> {
+    return describePool(await this.parts.service.pool());
   }
 
   get id(): number {

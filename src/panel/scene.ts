@@ -1,9 +1,10 @@
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { SourceDescription } from '../shared/source.js';
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {
-  /** A trace file: no engine behind it. */
-  readonly replay: boolean;
+  /** What is behind it, and what that can do. Rejects with a GanderError. */
+  describe(): Promise<SourceDescription>;
   side(side: Side): SideState | undefined;
   /** What the page keeps for a restart of the window; undefined when the panel is restored by other means. */
   memory(): string | undefined;

@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import type { RoutingService } from '../routing/service.js';
 import { GanderError } from '../shared/errors.js';
 import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
@@ -19,7 +18,6 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
 
   constructor(
     private readonly extension: vscode.Uri,
-    private readonly service: RoutingService,
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
@@ -44,7 +42,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
     }
     if (disposed()) return;
     const scene = new ReplayScene(content);
-    const page = new Page(panel.webview, scene, this.service, this.log, this.extension);
+    const page = new Page(panel.webview, scene, this.log, this.extension);
     this.#open.set(panel, { uri: document.uri, scene });
     panel.onDidChangeViewState(() => !panel.visible && page.forget());
     panel.onDidDispose(() => {

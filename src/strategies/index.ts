@@ -13,9 +13,16 @@ export function descriptorOf(name: string): StrategyDescriptor | undefined {
 
 /** Those that a pool has the files for. */
 export function strategiesFor(parts: readonly PoolPart[]): StrategyOffer[] {
-  return all
-    .filter(({ needs }) => needs.every((part) => parts.includes(part)))
-    .map(({ name, title, hint, takes }) => ({ name, title, hint, takes: takes ? [takes] : [] }));
+  return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(offerOf);
+}
+
+/** Those of the names that are strategies, in the order in which lists show them. */
+export function offersOf(names: readonly string[]): StrategyOffer[] {
+  return all.filter(({ name }) => names.includes(name)).map(offerOf);
+}
+
+function offerOf({ name, title, hint, takes }: StrategyDescriptor): StrategyOffer {
+  return { name, title, hint, takes: takes ? [takes] : [] };
 }
 
 /** What a strategy takes, filled in. */
