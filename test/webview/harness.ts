@@ -1,6 +1,7 @@
 /** The built page in Chromium, with a host that only listens: what the page sends is kept, what it is sent is ours. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -98,6 +99,12 @@ export interface Setup {
   readonly words?: Readonly<Record<string, string>>;
 }
 
+export interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly string[];
+}
+
 /** One page with its host. */
 export class Panel {
   readonly errors: string[] = [];
@@ -190,6 +197,27 @@ export class Panel {
   async trouble(): Promise<string[]> {
     const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
     return [...this.errors, ...violations];
+  }
+
+  /** What axe finds that is serious or worse. */
+  async serious(): Promise<Finding[]> {
+    const script = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+    if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(await readFile(script, 'utf8'));
+    const found = await this.page.evaluate(async () => {
+      const { axe } = window as unknown as {
+        axe: {
+          run(): Promise<{
+            violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
+          }>;
+        };
+      };
+      return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+        id,
+        impact,
+        nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`),
+      }));
+    });
+    return found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
   }
 
   /** A new page has nothing of what was sent. */

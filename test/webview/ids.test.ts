@@ -127,6 +127,10 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     expect(await panel.page.locator('[data-focus=whatif-apply]').getAttribute('aria-disabled')).toBe('true');
     await shot('whatIf');
     await showTab('compare');
+    for (const tab of ['cell', 'summary', 'whatIf']) {
+      await showTab(tab);
+      expect(await panel.serious(), tab).toEqual([]);
+    }
     expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1200);
   });
 
