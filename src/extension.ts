@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { GanderApi, RoutedEvent } from './api.js';
+import type { GanderApi, GanderApi2, RoutedEvent } from './api.js';
+import { inVersion1, type TraceVersion1 } from './apiVersion1.js';
 import { registerCommands } from './commands/index.js';
 import type { Parts } from './commands/parts.js';
 import { RoutingDecorations } from './editor/decorations.js';
@@ -15,6 +16,7 @@ import { TraceEditor } from './panel/traceEditor.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
+import type { Trace } from './trace/trace.js';
 
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
@@ -45,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const tree = new ExpertTree(service, store, engines, log);
   const parts: Parts = { context, log, engines, service, store, runs, desk, mark, panels, traces, tree };
   const routed = new vscode.EventEmitter<RoutedEvent>();
+  const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
   let known = false;
 
   context.subscriptions.push(
@@ -57,6 +60,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     status,
     tree,
     routed,
+    routed1,
     runs,
     new RoutingDecorations(store),
     new vscode.Disposable(
@@ -76,6 +80,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     new vscode.Disposable(
       runs.onDidRoute(({ uri, version, span }, trace) => {
         routed.fire({ uri, version, ...span, trace });
+        const old = inVersion1(trace);
+        if (old) routed1.fire({ uri, version, ...span, trace: old });
         log.info(
           `routed ${trace.sequences.map(({ done }) => done).join(' + ')} tokens through ${trace.sites.length} sites`,
         );
@@ -89,8 +95,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   );
 
   if (process.env['GANDER_START'] === '1') void startWithSample(log);
-  const api: GanderApi = {
-    version: 1,
+  const current: GanderApi2 = {
+    version: 2,
     onDidRoute: routed.event,
     async route(text, options = {}) {
       // Not at activation: the validator takes longer to load than all the rest.
@@ -107,9 +113,28 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       );
     },
   };
+  const api = version1Of(current, routed1);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const testApi: TestApi = { ...api, parts, activation: performance.now() - start };
   return testApi;
+}
+
+/** What was promised before traces told of any router. */
+function version1Of(current: GanderApi2, routed: vscode.EventEmitter<RoutedEvent<TraceVersion1>>): GanderApi {
+  return {
+    version: 1,
+    getApi: () => current,
+    onDidRoute: routed.event,
+    async route(text, options) {
+      const { onPartial, ...rest } = options ?? {};
+      const told = (trace: Trace) => {
+        const old = inVersion1(trace);
+        if (!old) throw new TypeError('Version 1 of the API has no words for this trace; ask for version 2: getApi(2).');
+        return old;
+      };
+      return told(await current.route(text, { ...rest, ...(onPartial && { onPartial: (trace) => onPartial(told(trace)) }) }));
+    },
+  };
 }
 
 /** `npm start`: the first sample, routed. */

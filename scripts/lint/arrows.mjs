@@ -32,7 +32,8 @@ export const rooms = {
     types: [contract],
     packages: ['node:fs', 'node:path', 'node:crypto'],
   },
-  'src/api.ts': { types: [contract, ...pure] },
+  'src/api.ts': { types: [contract, 'src/apiVersion1.ts', ...pure] },
+  'src/apiVersion1.ts': { from: pure },
   [contract]: { types: pure },
   'src/engine/client.ts': {
     from: ['src/trace', 'src/transport', 'src/shared'],
@@ -56,7 +57,7 @@ export const rooms = {
   'src/panel': { from: drawn, types: [contract], packages: editor },
   'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
   'src/extension.ts': {
-    from: [...views, ...drawn, 'src/engine/client.ts', 'src/api.ts'],
+    from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
     types: [contract],
     packages: editor,
   },

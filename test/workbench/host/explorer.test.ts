@@ -37,14 +37,14 @@ describe('the expert tree', () => {
     ).flat();
     assert.ok(layers.length > 0);
     const modules = (await Promise.all(layers.map((layer) => children(layer)))).flat();
-    const led = modules.reduce((sum, module) => sum + (module.kind === 'module' ? module.count : 0), 0);
-    const text = main.trace!.tokens.start.filter((start) => start >= 0).length;
-    assert.equal(led, text * main.trace!.modules.length, 'every cell is led by one expert');
+    const led = modules.reduce((sum, module) => sum + (module.kind === 'site' ? module.count : 0), 0);
+    const text = main.trace!.sequences[0]!.tokens.start!.filter((start) => start >= 0).length;
+    assert.equal(led, text * main.trace!.sites.length, 'every cell is led by one expert');
     const tokens = (
       await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))
     ).flat();
     assert.equal(tokens.length, text, 'every token was taken by one expert');
-    const last = tokens.find((token) => token.kind === 'token' && token.token === main.trace!.tokens.ids.length - 1)!;
+    const last = tokens.find((token) => token.kind === 'token' && token.token === main.trace!.sequences[0]!.tokens.count - 1)!;
     const { command } = item(last);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
     const spans = api.parts.store.tokenSpans(id)!;

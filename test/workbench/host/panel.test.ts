@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { routerOf } from '../../../src/strategies/index.js';
 import { RoutingHover } from '../../../src/editor/hover.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
@@ -121,11 +122,17 @@ describe('a hover', () => {
       ...now,
       main: {
         ...now.main,
-        trace: { ...trace, experts: trace.experts.map((expert, i) => ({ ...expert, name: hostile[i % 4]! })) },
+        trace: {
+          ...trace,
+          expertSets: trace.expertSets.map((set) => ({
+            ...set,
+            experts: set.experts.map((expert, i) => ({ ...expert, name: hostile[i % 4]! })),
+          })),
+        },
         strategy: { name: 'single', expert: hostile[0]! },
       },
     };
-    Object.assign(renamed.main.trace, { strategy: renamed.main.strategy });
+    Object.assign(renamed.main.trace, { router: routerOf(renamed.main.strategy) });
     const { store } = api.parts;
     const fake = {
       at: () => renamed,

@@ -18,8 +18,8 @@ describe('routing a text', () => {
     const editor = await show(text);
     const { main, span } = await routed(api, editor);
     assert.deepEqual(span, { start: 0, end: text.length });
-    assert.equal(main.trace!.text, text);
-    assert.equal(main.trace!.done, main.trace!.tokens.ids.length);
+    assert.equal(main.trace!.sequences[0]!.text, text);
+    assert.equal(main.trace!.sequences[0]!.done, main.trace!.sequences[0]!.tokens.count);
     const labels = () => vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs).map(({ label }) => label);
     await until('the panel', () => labels().some((label) => label.startsWith('Routing: ')));
     assert.equal(vscode.window.activeTextEditor?.document, editor.document, 'the focus stays in the text');
@@ -30,7 +30,7 @@ describe('routing a text', () => {
     select(editor, 'brown fox', 'SELECT name');
     await vscode.commands.executeCommand('gander.routeSelection');
     const all = api.parts.store.of(editor.document.uri.toString());
-    assert.deepEqual(all.map(({ main }) => main.trace!.text).reverse(), ['brown fox', 'SELECT name']);
+    assert.deepEqual(all.map(({ main }) => main.trace!.sequences[0]!.text).reverse(), ['brown fox', 'SELECT name']);
   });
 
   it('answers a hover from what is known, without a run', async () => {
@@ -82,6 +82,19 @@ describe('routing a text', () => {
     assert.equal(trace.affinity!.length, trace.modules.length * trace.tokens.ids.length * trace.experts.length);
   });
 
+  it('tells other extensions in version 2 of what version 1 has no words for', async () => {
+    const current = api.getApi(2);
+    assert.equal(current.version, 2);
+    const [old, { sequences, blocks, sites, router }] = [await api.route('Told twice.'), await current.route('Told twice.')];
+    assert.equal(sequences[0]!.text, old.text);
+    assert.deepEqual(blocks[0]!.chosen, old.chosen);
+    assert.deepEqual(
+      sites.map(({ path }) => path),
+      old.modules.map(({ path }) => path),
+    );
+    assert.equal(router.name, old.strategy.name);
+  });
+
   it('rejects for other extensions with a code and a remedy', async () => {
     await assert.rejects(
       api.route('x', { strategy: { name: 'single', expert: 'nobody' } }),
@@ -115,7 +128,7 @@ describe('routing a text', () => {
       throw new Error('mine');
     };
     await assert.rejects(api.route('A listener that throws.', { onProgress }), { code: 'request-invalid' });
-    assert.equal((await api.route('And the next.')).text, 'And the next.');
+    assert.equal((await api.route('And the next.')).sequences[0]!.text, 'And the next.');
   });
 
   it('routes a notebook cell', async () => {
@@ -123,7 +136,7 @@ describe('routing a text', () => {
     const notebook = await vscode.workspace.openNotebookDocument('jupyter-notebook', new vscode.NotebookData([cell]));
     const { document } = notebook.cellAt(0);
     const { main } = await api.parts.desk.route(document, { start: 0, end: document.getText().length });
-    assert.equal(main.trace!.text, 'print("honk")');
+    assert.equal(main.trace!.sequences[0]!.text, 'print("honk")');
     assert.match(await hover(document, 2), /Gander/);
   });
 
@@ -133,7 +146,7 @@ describe('routing a text', () => {
       provideTextDocumentContent: () => 'Far away geese.',
     });
     const editor = await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri));
-    assert.equal((await routed(api, editor)).main.trace!.text, 'Far away geese.');
+    assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, 'Far away geese.');
     provider.dispose();
   });
 
@@ -144,7 +157,7 @@ describe('routing a text', () => {
     ];
     await vscode.commands.executeCommand('vscode.diff', left.uri, right.uri, 'diff');
     const editor = await until('the diff', () => vscode.window.activeTextEditor);
-    assert.equal((await routed(api, editor)).main.trace!.text, editor.document.getText());
+    assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, editor.document.getText());
   });
 
   it('shows one panel for a document, and another once that is pinned', async () => {
@@ -215,7 +228,7 @@ describe('what cannot be routed', () => {
       const found = api.parts.store.of(editor.document.uri.toString())[0];
       return found && !found.main.running && found.main.trace ? found : undefined;
     });
-    assert.ok(main.trace!.tokens.ids.length > 10);
+    assert.ok(main.trace!.sequences[0]!.tokens.count > 10);
     assert.ok(Date.now() - start < 15_000);
   }).timeout(60_000);
 
@@ -242,7 +255,7 @@ describe('what cannot be routed', () => {
     assert.deepEqual(said[0]!.actions, ['Choose Pool']);
     await useTinyPool();
     const editor = vscode.window.activeTextEditor!;
-    assert.equal((await routed(api, editor)).main.trace!.text, 'geese');
+    assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, 'geese');
   });
 });
 
@@ -259,7 +272,7 @@ describe('the pool that Gander brings along', () => {
   it('is used when nothing is set, and answers a hover', async () => {
     const editor = await show('def total(rows):\n    return sum(row["price"] for row in rows)\n');
     const { main } = await routed(api, editor);
-    assert.equal(main.trace!.experts.length, 12);
+    assert.equal(main.trace!.expertSets[0]!.experts.length, 12);
     assert.match(await hover(editor.document, 20), /[A-L] \w+ +█/);
   }).timeout(120_000);
 });

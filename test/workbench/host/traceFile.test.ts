@@ -39,9 +39,9 @@ describe('a trace file', () => {
     await vscode.commands.executeCommand('vscode.open', file('one'));
     await until('its editor', () => openEditors().length === 1);
     const { scene } = await until('the trace', () => api.parts.traces.active);
-    assert.equal(scene.trace!.text, 'Geese fly south.');
-    assert.deepEqual(scene.trace!.affinity, trace!.affinity);
-    assert.deepEqual(scene.trace!.chosen, trace!.chosen);
+    assert.equal(scene.trace!.sequences[0]!.text, 'Geese fly south.');
+    assert.deepEqual(scene.trace!.blocks[0]!.score, trace!.blocks[0]!.score);
+    assert.deepEqual(scene.trace!.blocks[0]!.chosen, trace!.blocks[0]!.chosen);
     assert.equal(api.parts.engines.state.name, 'stopped');
   });
 
@@ -51,7 +51,7 @@ describe('a trace file', () => {
     await vscode.commands.executeCommand('gander.compareTraces', file('one'), [file('one'), file('two')]);
     const active = await until('the comparison', () => api.parts.traces.active);
     assert.equal(active.scene.side('main')!.title, 'one.gander.safetensors');
-    assert.equal(active.scene.side('other')!.trace!.text, 'Geese fly north.');
+    assert.equal(active.scene.side('other')!.trace!.sequences[0]!.text, 'Geese fly north.');
   });
 
   it('that is damaged is refused with the remedy', async () => {

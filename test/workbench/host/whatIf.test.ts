@@ -31,12 +31,12 @@ describe('what if', () => {
     await vscode.commands.executeCommand('gander.knockOut', node);
     const { trace } = main();
     assert.deepEqual(trace!.interventions, [{ action: 'knock-out', expert: node.expert.id, scope: {} }]);
-    assert.ok(before.chosen.includes(0));
-    assert.ok(!trace!.chosen.includes(0));
-    assert.notDeepEqual([...trace!.logProb!], [...before.logProb!]);
-    assert.deepEqual([...main().before!.logProb!], [...before.logProb!]);
+    assert.ok(before.blocks[0]!.chosen.includes(0));
+    assert.ok(!trace!.blocks[0]!.chosen.includes(0));
+    assert.notDeepEqual([...trace!.sequences[0]!.logProb!], [...before.sequences[0]!.logProb!]);
+    assert.deepEqual([...main().before!.sequences[0]!.logProb!], [...before.sequences[0]!.logProb!]);
     await vscode.commands.executeCommand('gander.clearWhatIf');
-    assert.deepEqual([...main().trace!.logProb!], [...before.logProb!]);
+    assert.deepEqual([...main().trace!.sequences[0]!.logProb!], [...before.sequences[0]!.logProb!]);
     assert.equal(main().before, undefined);
   });
 
@@ -51,14 +51,14 @@ describe('what if', () => {
 
   it('runs one expert alone', async () => {
     await vscode.commands.executeCommand('gander.solo', await expertNode(2));
-    assert.equal(main().trace!.strategy.name, 'single');
-    assert.ok(main().trace!.chosen.every((expert) => expert === 2 || expert === -1));
+    assert.equal(main().trace!.router.name, 'single');
+    assert.ok(main().trace!.blocks[0]!.chosen.every((expert) => expert === 2 || expert === -1));
   });
 
   it('attributes', async () => {
     await vscode.commands.executeCommand('gander.attribute');
     const { attribution, trace } = main();
-    assert.equal(attribution!.change.length, trace!.tokens.ids.length * trace!.experts.length);
+    assert.equal(attribution!.change.length, trace!.sequences[0]!.tokens.count * trace!.expertSets[0]!.experts.length);
     assert.ok(attribution!.change.some((change) => change !== 0 && !Number.isNaN(change)));
   });
 
@@ -71,8 +71,8 @@ describe('what if', () => {
       },
     );
     const { trace } = main();
-    assert.ok(trace!.text.startsWith(text));
-    assert.ok(trace!.tokens.ids.length > 4);
+    assert.ok(trace!.sequences[0]!.text.startsWith(text));
+    assert.ok(trace!.sequences[0]!.tokens.count > 4);
     assert.equal(api.parts.store.get(id)!.stale, false);
     const spans = api.parts.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
@@ -83,15 +83,15 @@ describe('what if', () => {
       await vscode.commands.executeCommand('gander.compareWith');
     });
     const { other } = api.parts.store.get(id)!;
-    assert.equal(other!.trace!.strategy.name, 'base');
-    assert.equal(other!.trace!.text, text);
+    assert.equal(other!.trace!.router.name, 'base');
+    assert.equal(other!.trace!.sequences[0]!.text, text);
   });
 
   it('chooses a strategy', async () => {
     await picking([strategy('merged')], async () => {
       await vscode.commands.executeCommand('gander.chooseStrategy');
     });
-    assert.equal(main().trace!.strategy.name, 'merged');
+    assert.equal(main().trace!.router.name, 'merged');
   });
 
   it('leaves all as it was when nothing is picked', async () => {
@@ -125,7 +125,7 @@ describe('the engine', () => {
     process.kill(pid, 'SIGKILL');
     await until('its end is noticed', () => api.parts.engines.engine.pid !== pid);
     const next = await show('Another goose.');
-    assert.equal((await routed(api, next)).main.trace!.text, 'Another goose.');
+    assert.equal((await routed(api, next)).main.trace!.sequences[0]!.text, 'Another goose.');
     assert.notEqual(api.parts.engines.engine.pid, pid);
   });
 

@@ -66,17 +66,17 @@ describe('what the page saves', () => {
 
   step('as a trace file, which is the whole run', async () => {
     const trace = decodeTrace(new Uint8Array(await saved(words.saveTrace, 'gander.safetensors')));
-    expect(trace.text).toBe(flock.join('\n'));
-    expect(trace.done).toBe(trace.tokens.ids.length);
-    expect(trace.experts).toHaveLength(4);
-    expect(trace.affinity).toHaveLength(trace.modules.length * trace.tokens.ids.length * 4);
+    expect(trace.sequences[0]!.text).toBe(flock.join('\n'));
+    expect(trace.sequences[0]!.done).toBe(trace.sequences[0]!.tokens.count);
+    expect(trace.expertSets[0]!.experts).toHaveLength(4);
+    expect(trace.blocks[0]!.score).toHaveLength(trace.sites.length * trace.sequences[0]!.tokens.count * 4);
   });
 
   step('as CSV', async () => {
     const rows = (await saved(words.saveCsv, 'csv')).toString().trim().split('\r\n');
     expect(rows[0]).toMatch(/^token,.*weight/);
     const trace = decodeTrace(new Uint8Array(readFileSync(path.join(dir, 'flock.txt.gander.safetensors'))));
-    expect(rows).toHaveLength(1 + trace.tokens.ids.length * trace.modules.length * trace.k);
+    expect(rows).toHaveLength(1 + trace.sequences[0]!.tokens.count * trace.sites.length * trace.blocks[0]!.k);
   });
 
   step('as SVG, and as a report with the same picture in it', async () => {
