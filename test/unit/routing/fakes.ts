@@ -8,6 +8,7 @@ import type {
   Score,
 } from '../../../src/engine/api.js';
 import { GanderError } from '../../../src/shared/errors.js';
+import { routerOf } from '../../../src/strategies/index.js';
 import type { Trace } from '../../../src/trace/trace.js';
 
 export const pool: PoolInfo = {
@@ -22,9 +23,9 @@ export const pool: PoolInfo = {
     { id: 'a', name: 'Alpha', rank: 4, bytes: 1, folder: '/pool/experts/a' },
     { id: 'b', name: 'Beta', rank: 4, bytes: 1, folder: '/pool/experts/b' },
   ],
-  modules: [
-    { path: 'layers.0.q', layer: 0, kind: 'q' },
-    { path: 'layers.0.v', layer: 0, kind: 'v' },
+  sites: [
+    { path: 'layers.0.q', layer: 0, kind: 'q', sequence: 0, expertSet: 0 },
+    { path: 'layers.0.v', layer: 0, kind: 'v', sequence: 0, expertSet: 0 },
   ],
   strategies: ['phatgoose', 'base'],
   warnings: [],
@@ -33,27 +34,40 @@ export const pool: PoolInfo = {
 /** One token a character; experts alternate. */
 export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, done = text.length): Trace {
   const count = text.length;
-  const cells = pool.modules.length * count;
+  const cells = pool.sites.length * count;
   return {
-    text,
-    done,
-    strategy,
+    source: { kind: 'pool', id: pool.id, name: pool.name, hash: pool.hash, tokenizer: 't', versions: {} },
+    router: routerOf(strategy),
     interventions,
-    tokens: {
-      ids: Int32Array.from({ length: count }, (_, t) => text.charCodeAt(t)),
-      start: Int32Array.from({ length: count }, (_, t) => t),
-      end: Int32Array.from({ length: count }, (_, t) => t + 1),
-      text: text.split(''),
-    },
-    modules: pool.modules,
-    experts: pool.experts,
-    k: 1,
-    predictions: 0,
-    chosen: Int16Array.from({ length: cells }, (_, i) => (i % count < done ? (i % count) % 2 : -1)),
-    weight: new Float32Array(cells).fill(1),
-    pool: { id: pool.id, name: pool.name, hash: pool.hash },
-    tokenizer: { hash: 't' },
-    versions: {},
+    sequences: [
+      {
+        role: 'text',
+        text,
+        tokens: {
+          count,
+          ids: Int32Array.from({ length: count }, (_, t) => text.charCodeAt(t)),
+          start: Int32Array.from({ length: count }, (_, t) => t),
+          end: Int32Array.from({ length: count }, (_, t) => t + 1),
+          text: text.split(''),
+        },
+        done,
+        predictions: 0,
+      },
+    ],
+    expertSets: [{ scope: 'pool', experts: pool.experts }],
+    sites: pool.sites,
+    blocks: [
+      {
+        from: 0,
+        to: pool.sites.length,
+        sequence: 0,
+        experts: pool.experts.length,
+        k: 1,
+        alwaysOn: 0,
+        chosen: Int16Array.from({ length: cells }, (_, i) => (i % count < done ? (i % count) % 2 : -1)),
+        weight: new Float32Array(cells).fill(1),
+      },
+    ],
     created: '2026-01-01T00:00:00Z',
   };
 }

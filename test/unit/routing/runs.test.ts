@@ -39,11 +39,11 @@ it('writes progress, partial results and the end into the store, and tells of it
   const { options, request } = engine.asked[0]!;
   options.onProgress?.(1, 2);
   options.onPartial?.(fakeTrace(request, 1));
-  expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { done: 1 } });
+  expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { sequences: [{ done: 1 }] } });
   await answer(0);
   await done;
   expect(main().running).toBeUndefined();
-  expect(main().trace!.done).toBe(2);
+  expect(main().trace!.sequences[0]!.done).toBe(2);
   expect(told).toHaveBeenCalledOnce();
 });
 
@@ -89,7 +89,7 @@ it('keeps the newer of two runs on one side', async () => {
   expect(main().running).toBeDefined();
   await answer(1);
   await newer;
-  expect(main().trace!.strategy.name).toBe('base');
+  expect(main().trace!.router.name).toBe('base');
 });
 
 it('shows a failure and throws it', async () => {
@@ -109,7 +109,7 @@ it('keeps the last tokens that were written when generating is stopped', async (
   options.onPartial?.(fakeTrace({ ...request, text: 'ab!!' }));
   runs.stop(id);
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
-  expect(main().trace!.text).toBe('ab!!');
+  expect(main().trace!.sequences[0]!.text).toBe('ab!!');
 });
 
 it('attributes, compares and closes the comparison', async () => {
@@ -120,7 +120,7 @@ it('attributes, compares and closes the comparison', async () => {
   const compared = runs.compare(id, { text: 'cd', title: 'other', strategy, interventions: [] });
   await answer(1);
   await compared;
-  expect(store.get(id)!.other!.trace!.text).toBe('cd');
+  expect(store.get(id)!.other!.trace!.sequences[0]!.text).toBe('cd');
   runs.closeCompare(id);
   expect(store.get(id)!.other).toBeUndefined();
 });

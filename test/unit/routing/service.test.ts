@@ -72,7 +72,7 @@ describe('a listener that fails', () => {
     expect(heard).toHaveBeenCalledOnce();
     expect(engine.asked[0]!.options.signal?.aborted).toBe(false);
     engine.asked[0]!.answer();
-    expect((await other).text).toBe('ab');
+    expect((await other).sequences[0]!.text).toBe('ab');
   });
 
   it.each(fails)('ends the run when nobody else waits', async (onPartial) => {
@@ -93,7 +93,7 @@ describe('cancelling', () => {
     abort.abort();
     await expect(given).rejects.toMatchObject({ code: 'cancelled' });
     engine.asked[0]!.answer();
-    expect((await kept).text).toBe('ab');
+    expect((await kept).sequences[0]!.text).toBe('ab');
   });
 
   it('ends the run when all have given up, and a new caller starts a new one', async () => {

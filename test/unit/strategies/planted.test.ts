@@ -62,6 +62,7 @@ it('steers the engine', () => {
     adapts: [true, true],
     scored: { phatgoose: [true, true], 'average-activation': [true, true], arrow: [true, true] },
     routers: [],
+    leftOut: {},
     warnings: [],
     bytes: 0,
   };
