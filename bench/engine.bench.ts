@@ -8,6 +8,7 @@ import { Cache } from '../src/engine/cache.js';
 import { EngineClient } from '../src/engine/client.js';
 import { compose, composeBase, poolHash } from '../src/engine/compose.js';
 import { createEngine } from '../src/engine/local.js';
+import type { Trace } from '../src/trace/trace.js';
 import { BaseSession, type Past, RoutedSession } from '../src/engine/session.js';
 import { readPool } from '../src/pool/pool.js';
 import type { Bench, Suite } from './harness.js';
@@ -83,22 +84,25 @@ async function whole(bench: Bench, cache: string): Promise<void> {
   await engine.generate({ text: prompt, strategy, maxTokens: 1 });
   const prefill = performance.now() - start;
   const from = performance.now();
-  const { tokens } = await engine.generate({
+  const generated = await engine.generate({
     text: prompt,
     strategy,
     maxTokens: bench.quick ? 4 : 65,
     temperature: 1,
     seed: 1,
   });
-  const written = tokens.ids.length - (await engine.route({ text: prompt, strategy })).tokens.ids.length;
+  const written = tokensIn(generated) - tokensIn(await engine.route({ text: prompt, strategy }));
   bench.notes['generation, tokens/s'] = Number(((1000 * written) / (performance.now() - from - prefill)).toFixed(1));
   engine.dispose();
 }
 
+const tokensIn = (trace: Trace) => trace.sequences[0]!.done;
+
 /** Cuts the text to a number of tokens. */
 async function cutter(engine: Awaited<ReturnType<typeof createEngine>>): Promise<(tokens: number) => string> {
-  const { tokens } = await engine.route({ text: text.slice(0, 6000), strategy: { name: 'base' } });
-  return (count) => text.slice(0, tokens.end[Math.min(count, tokens.end.length) - 1]);
+  const trace = await engine.route({ text: text.slice(0, 6000), strategy: { name: 'base' } });
+  const end = trace.sequences[0]!.tokens.end!;
+  return (count) => text.slice(0, end[Math.min(count, end.length) - 1]);
 }
 
 async function starts(bench: Bench, temporary: string): Promise<void> {

@@ -101,7 +101,7 @@ describe('blocks', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
       // The page, the tree and the decorations follow.
       await pause(700);
-      return parts.store.of(document.uri.toString())[0]!.main.trace!.tokens.ids.length;
+      return parts.store.of(document.uri.toString())[0]!.main.trace!.sequences[0]!.tokens.count;
     };
     // The engine starts, and tells how many characters make the tokens wanted.
     const wanted = 1024;
@@ -123,10 +123,11 @@ describe('blocks', () => {
     webview.postMessage = async (message: HostMessage) => {
       const arrived = await postMessage(message);
       if (message.type === 'side') {
-        const trace = message.state?.trace?.head;
-        const isWhole = trace !== undefined && trace.done === trace.tokens.ids.length;
+        const sent = message.state?.trace?.head;
+        const all = parts.store.of(document.uri.toString())[0]?.main.trace?.sequences[0]?.tokens.count;
+        const isWhole = sent !== undefined && sent.done[0] === all;
         if (isWhole) page.arrivedAt ||= performance.now();
-        page.isComplete = isWhole && !message.state?.affinitiesFollow;
+        page.isComplete = isWhole && !message.state?.scoresFollow;
       }
       return arrived;
     };

@@ -39,7 +39,7 @@ it('writes progress, partial results and the end into the store, and tells of it
   const { options, request } = engine.asked[0]!;
   options.onProgress?.(1, 2);
   options.onPartial?.(fakeTrace(request, 1));
-  expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { done: 1 } });
+  expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { sequences: [{ done: 1 }] } });
   await answer(0);
   await done;
   expect(main().running).toBeUndefined();
