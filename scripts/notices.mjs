@@ -78,6 +78,16 @@ CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING 
 SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`,
 };
 
+/**
+ * Where the notices of what onnxruntime's library is built from lie: the npm package leaves them out.
+ * @param {string} version
+ */
+function builtFrom(version) {
+  const file = `third-party/onnxruntime-${version}.txt`;
+  if (existsSync(path.join(root, file))) return file;
+  throw new Remedy(`${file} is missing; it is ThirdPartyNotices.txt in the Python package onnxruntime ${version}`);
+}
+
 /** @param {string} name */
 function notice(name) {
   const folder = path.join(modules, name);
@@ -91,7 +101,8 @@ function notice(name) {
   if (!texts.length)
     throw new Remedy(`${name} ${version} (${license}) holds no licence text; add it to scripts/notices.mjs`);
   const body = texts.map((t) => `\`\`\`text\n${t}\n\`\`\``).join('\n\n');
-  return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}\n`;
+  const parts = name === 'onnxruntime-node' ? `\n\nThe library's own third-party notices: ${builtFrom(version)}` : '';
+  return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}${parts}\n`;
 }
 
 const weights = `## Model weights

@@ -21,7 +21,7 @@ export async function packageFor(name) {
   try {
     const put = (/** @type {string} */ from, to = from) =>
       cpSync(path.join(root, from), path.join(stage, to), { recursive: true });
-    for (const file of [...texts, 'media', 'l10n']) if (existsSync(path.join(root, file))) put(file);
+    for (const file of [...texts, 'media', 'l10n', 'third-party']) if (existsSync(path.join(root, file))) put(file);
     for (const pool of poolNames()) put(`models/${pool}`);
     await step('the build', [path.join(root, 'esbuild.mjs'), '--production', `--out=${path.join(stage, 'dist')}`]);
     // A bundle finds these beside itself.

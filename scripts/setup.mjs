@@ -1,24 +1,47 @@
 // Makes a checkout ready: Node's version, node_modules. Quick when nothing changed.
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { npm, Remedy, root, run, say } from './lib/main.mjs';
 
-const stampFile = path.join(root, 'node_modules/.gander-stamp');
+/** @typedef {Record<string, { version?: string, optional?: boolean, os?: string[], cpu?: string[] }>} Packages by folder */
 
 export async function setup() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new Remedy(`Node ${process.versions.node} is too old; install Node 20.19 or newer (https://nodejs.org)`);
   }
-  const hash = createHash('sha256').update(process.platform).update(process.arch);
-  for (const file of ['package-lock.json', '.npmrc']) hash.update(readFileSync(path.join(root, file)));
-  const stamp = hash.digest('hex');
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  const modules = path.join(root, 'node_modules');
+  const locked = packagesOf(path.join(root, 'package-lock.json'));
+  if (isInstalled(locked, packagesOf(path.join(modules, '.package-lock.json')))) return;
   say('Installing packages (half a minute) …');
-  await npm('npm ci', ['ci']);
-  writeFileSync(stampFile, stamp);
+  // `npm ci` begins by deleting all that is there, and programs may be running from it.
+  if (existsSync(modules)) await npm('npm install', ['install', '--no-save']);
+  else await npm('npm ci', ['ci']);
 }
+
+/** Of package-lock.json, or of what npm writes into node_modules about what it put there. @param {string} file @returns {Packages} */
+function packagesOf(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {};
+}
+
+/**
+ * Whether all is there that the lock names, and was installed for this platform.
+ * @param {Packages} locked @param {Packages} installed @param {{ platform: string, arch: string }} [on]
+ */
+export function isInstalled(locked, installed, { platform, arch } = process) {
+  const isThere = Object.entries(locked).every(
+    ([folder, { version, optional }]) =>
+      folder === '' || (installed[folder] ? installed[folder].version === version : optional),
+  );
+  const fits = Object.values(installed).every(
+    ({ os = [platform], cpu = [arch] }) => allows(os, platform) && allows(cpu, arch),
+  );
+  return isThere && fits;
+}
+
+/** @param {string[]} list names, or those that are not: `!win32` @param {string} name */
+const allows = (list, name) =>
+  list.every((entry) => entry.startsWith('!')) ? !list.includes(`!${name}`) : list.includes(name);
 
 /** Builds dist/. */
 export async function build() {

@@ -92,10 +92,18 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const api: GanderApi = {
     version: 1,
     onDidRoute: routed.event,
-    async route(text, { strategy, interventions, ...options } = {}) {
+    async route(text, options = {}) {
+      // Not at activation: the validator takes longer to load than all the rest.
+      const { checkedOptions, checkedText } = await import('./trace/asked.js');
+      const asked = checkedText(text);
+      const { strategy, interventions, ...run } = checkedOptions(options);
       return service.route(
-        { text, strategy: strategy ?? preferredStrategy(await service.pool()), interventions: interventions ?? [] },
-        options,
+        {
+          text: asked,
+          strategy: strategy ?? preferredStrategy(await service.pool()),
+          interventions: interventions ?? [],
+        },
+        run,
       );
     },
   };

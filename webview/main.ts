@@ -16,6 +16,7 @@ import { isWord, setWords, t } from './strings.js';
 import { drawSummary } from './summary.js';
 import { mountText } from './textView.js';
 import { onThemeChange, readTheme, styleExperts } from './theme.js';
+import { mountWarnings } from './warnings.js';
 import { drawWhatIf } from './whatIf.js';
 
 declare function acquireVsCodeApi(): Host;
@@ -37,16 +38,18 @@ const otherText = h('section', { class: 'text other', hidden: true });
 const texts = h('div', { class: 'texts' }, text, otherText);
 const grid = h('section', { class: 'gridView', 'aria-label': t('grid') });
 const side = h('section', { class: 'side', 'aria-label': t('tabs') });
+const warnings = h('div', { class: 'notices' });
 const first = h('div', { class: 'first' });
 const left = h('div', { class: 'left' }, legend, texts, splitter(store, 'textShare', t('splitText')), grid);
 const work = h('div', { class: 'work' }, left, splitter(store, 'sideShare', t('splitSide')), side);
-(document.getElementById('app') ?? document.body).append(header, first, work);
+(document.getElementById('app') ?? document.body).append(header, warnings, first, work);
 
 mountHeader(
   header,
   store,
   saver(store, () => gridView),
 );
+mountWarnings(warnings, store);
 mountLegend(legend, store);
 const titles = { main: h('p', { class: 'caption', hidden: true }), other: h('p', { class: 'caption' }) };
 text.append(titles.main);

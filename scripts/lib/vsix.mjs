@@ -43,7 +43,10 @@ export function vsixProblems(file, target) {
     files.map((f) => `dist/node_modules/${name}/${f}`),
   );
   const pools = poolNames().flatMap((pool) => poolNeeds.map((f) => `models/${pool}/${f}`));
-  const problems = [...needed, ...native, ...pools].filter((f) => !has.has(f)).map((f) => `${f} is missing`);
+  const notices = readdirSync(path.join(root, 'third-party')).map((f) => `third-party/${f}`);
+  const problems = [...needed, ...notices, ...native, ...pools]
+    .filter((f) => !has.has(f))
+    .map((f) => `${f} is missing`);
   if (!entries.some((n) => /^models\/[^/]+\/experts\/[^/]+\/gate\.safetensors$/.test(n))) problems.push('no expert');
   for (const name of entries) {
     if (forbidden.test(name)) problems.push(`${name} does not belong`);

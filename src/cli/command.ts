@@ -36,8 +36,15 @@ export interface Context {
   readonly interactive: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** The pool (default: that of `--pool`) and an engine on it, opened once and closed when the command ends. */
-  readonly open: (folder?: string) => Promise<{ readonly engine: Engine; readonly pool: PoolInfo }>;
+  /** The pool (default: that of `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
+  readonly open: (folder?: string) => Promise<Opened>;
+  /** The same with the engine in this process, for what measures the engine alone. */
+  readonly openHere: () => Promise<Opened>;
+}
+
+export interface Opened {
+  readonly engine: Engine;
+  readonly pool: PoolInfo;
 }
 
 /** A parsed command line. */

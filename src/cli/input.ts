@@ -1,6 +1,5 @@
 /** Where a command's text comes from. */
-import { readFileSync, statSync } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { GanderError } from '../shared/errors.js';
 import { checkTraceSize, decodeTrace } from '../trace/file.js';
 import type { Trace } from '../trace/trace.js';
@@ -14,12 +13,29 @@ function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** @throws GanderError `io` */
-export function readBytes(file: string): Uint8Array {
+/** Bytes of the longest text that is read: far more than any model takes, little for memory. */
+const longestText = 64 * 2 ** 20;
+
+/** @throws GanderError `io`; for what is no ordinary file too, which may have no end. */
+export function readBytes(file: string, most = Infinity): Uint8Array {
   try {
-    return readFileSync(file);
+    // To open a pipe that nobody writes to would otherwise wait for one.
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stat = fstatSync(fd);
+      if (!stat.isFile())
+        throw new GanderError(
+          'io',
+          `${file} is no ordinary file.`,
+          'Give a file; what comes from elsewhere, on stdin.',
+        );
+      if (stat.size > most) throw tooLarge(file);
+      return readFileSync(fd);
+    } finally {
+      closeSync(fd);
+    }
   } catch (cause) {
-    throw ioError('read', file, cause);
+    throw cause instanceof GanderError ? cause : ioError('read', file, cause);
   }
 }
 
@@ -36,7 +52,22 @@ export function readTrace(file: string): Trace {
 }
 
 export function readText(file: string): string {
-  return decode(readBytes(file), file);
+  return decode(readBytes(file, longestText), file);
+}
+
+async function readStdin(): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of process.stdin as AsyncIterable<Uint8Array>) {
+    size += part.length;
+    if (size > longestText) throw tooLarge('stdin');
+    parts.push(part);
+  }
+  return decode(Buffer.concat(parts), 'stdin');
+}
+
+function tooLarge(name: string): GanderError {
+  return new GanderError('text-too-long', `${name} holds more than ${longestText / 2 ** 20} MB.`, 'Give a part of it.');
 }
 
 export function ioError(act: 'read' | 'write', file: string, cause: unknown): GanderError {
@@ -58,5 +89,5 @@ export async function readInput(options: TextOptions, positionals: readonly stri
   if (positionals[0] !== undefined && positionals[0] !== '-') return positionals[0];
   if (process.stdin.isTTY && given.length === 0)
     throw new UsageError('There is no text: give it as an argument, with --file or on stdin.');
-  return decode(await buffer(process.stdin), 'stdin');
+  return readStdin();
 }

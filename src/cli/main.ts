@@ -1,10 +1,11 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
 import path from 'node:path';
-import type { Engine, PoolInfo } from '../engine/api.js';
+import type { Engine, EngineOptions, PoolInfo } from '../engine/api.js';
+import { EngineClient } from '../engine/client.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
 import { plain } from '../trace/label.js';
-import { Arguments, type Command } from './command.js';
+import { Arguments, type Command, type Opened } from './command.js';
 import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
 import { compare } from './commands/compare.js';
@@ -18,12 +19,18 @@ import { bundledPool, cacheFolder } from './paths.js';
 import { Progress } from './progress.js';
 import { painter } from './terminal.js';
 import { exitCodes, UsageError } from './usage.js';
-import { parseCount } from './words.js';
+import { parseCount, parseNumber } from './words.js';
 
 const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, bench];
 
 /** Tokens between two looks at whether to stop. */
 const chunk = 128;
+
+/** Of a pool's warnings so many are printed. */
+const mostWarnings = 10;
+
+/** As long as a timer can run. Seconds. */
+const longestDeadline = 2_000_000;
 
 /** Columns where stdout is no terminal: nothing is cut there for want of room. */
 const pipedColumns = 160;
@@ -46,27 +53,23 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function run(command: Command, args: Arguments): Promise<void> {
   const stop = new AbortController();
-  // Once: a second Ctrl+C ends the process at once, as without us.
-  process.once('SIGINT', () => stop.abort());
   const progress = new Progress(process.stderr, args.flag('json'));
-  let opened: { readonly engine: Engine; readonly pool: PoolInfo } | undefined;
-  const open = async (folder?: string) => {
-    if (opened) return opened;
-    // Only here: help, trace files and wrong usage need no native module.
-    const { createEngine } = await import('../engine/local.js');
-    const engine = await createEngine({
+  let opened: Promise<Opened> | undefined;
+  let closing: Engine | undefined;
+  const open = async (start: (options: EngineOptions) => Promise<Engine> | Engine, folder?: string) => {
+    const options = {
       pool: path.resolve(folder ?? args.text('pool') ?? bundledPool(__dirname)),
       cache: path.resolve(args.text('cache') ?? cacheFolder()),
       threads: args.text('threads') === undefined ? 0 : parseCount(args.text('threads')!, '--threads'),
       chunk,
-    });
-    try {
-      opened = { engine, pool: await engine.pool() };
-      return opened;
-    } catch (thrown) {
-      engine.dispose();
-      throw thrown;
-    }
+    };
+    // Once: a second Ctrl+C ends the process at once, as without us.
+    process.once('SIGINT', () => stop.abort());
+    const engine = await start(options);
+    closing = engine;
+    const pool = await engine.pool({ signal: stop.signal });
+    if (!args.flag('json') && command.name !== 'inspect') warn(pool);
+    return { engine, pool };
   };
   try {
     await command.run({
@@ -77,12 +80,34 @@ async function run(command: Command, args: Arguments): Promise<void> {
       interactive: process.stdout.isTTY,
       progress,
       signal: stop.signal,
-      open,
+      open: (folder) => (opened ??= open((options) => new EngineClient({ ...options, ...guardOf(args) }), folder)),
+      openHere: () => (opened ??= open(inThisProcess)),
     });
   } finally {
     progress.clear();
-    opened?.engine.dispose();
+    closing?.dispose();
   }
+}
+
+function guardOf(args: Arguments): { readonly entry: string; readonly deadlineMs: number } {
+  const deadline = args.text('deadline');
+  const seconds = deadline === undefined ? 120 : parseNumber(deadline, '--deadline');
+  if (seconds < 0 || seconds > longestDeadline)
+    throw new UsageError(`--deadline is ${deadline}; it must be from 0 to ${longestDeadline}.`);
+  return { entry: path.join(__dirname, 'engine.cjs'), deadlineMs: 1000 * seconds };
+}
+
+async function inThisProcess(options: EngineOptions): Promise<Engine> {
+  // Only here: nothing else needs the native modules in this process.
+  const { createEngine } = await import('../engine/local.js');
+  return createEngine(options);
+}
+
+/** What is wrong with a pool that works all the same. */
+function warn({ warnings }: PoolInfo): void {
+  for (const warning of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(warning)}\n`);
+  const more = warnings.length - mostWarnings;
+  if (more > 0) process.stderr.write(`gander: warning: ${more} more; gander inspect shows all.\n`);
 }
 
 function say(text: string): number {

@@ -13,6 +13,11 @@ export const jsonOption = {
 export const engineOptions = {
   pool: { type: 'string', value: 'folder', help: 'the pool (default: the one that ships with Gander)' },
   cache: { type: 'string', value: 'folder', help: 'where composed graphs are kept (default: the platform’s cache)' },
+  deadline: {
+    type: 'string',
+    value: 'seconds',
+    help: 'end the engine when it gives no sign of life for so long (default: 120; 0: never)',
+  },
   threads: { type: 'string', value: 'n', help: 'threads of the engine (default: as onnxruntime sees fit)' },
 } as const satisfies Options;
 

@@ -2,6 +2,7 @@
 import type { PoolInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { readCount, readStrategy, strategyForms } from '../trace/label.js';
+import { bounded } from '../trace/strategy.js';
 import type { Intervention, Scope, Strategy } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
@@ -26,9 +27,9 @@ export function parseNumber(text: string, option: string): number {
  * @param k for strategies that take one and do not name it; the pool's where absent
  */
 export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strategy {
-  const byDefault = (name: string) => k ?? (name === 'arrow' ? Math.min(arrowK, pool.experts.length) : pool.topK);
+  const byDefault = (name: string) => k ?? (name === 'arrow' ? arrowK : pool.topK);
   const strategy = readStrategy(text, byDefault);
-  if (strategy) return strategy;
+  if (strategy) return bounded(strategy, pool.experts.length);
   throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms}.`);
 }
 
@@ -74,5 +75,10 @@ export function checkExperts(
   const ids = pool.experts.map((e) => e.id);
   const unknown = named.find((id) => !ids.includes(id));
   if (unknown === undefined) return;
-  throw new GanderError('request-invalid', `The pool has no expert "${unknown}".`, `Its experts: ${ids.join(', ')}.`);
+  const leftOut = pool.warnings.length > 0 ? ' gander inspect says what was left out, and why.' : '';
+  throw new GanderError(
+    'request-invalid',
+    `The pool has no expert "${unknown}".`,
+    `Its experts: ${ids.join(', ')}.${leftOut}`,
+  );
 }

@@ -78,6 +78,7 @@ function expertOf({ store }: Parts, node: Node | undefined): string | undefined 
     case 'token':
       return store.latest?.main.trace?.experts[node.expert]?.id;
     case 'pool':
+    case 'warning':
     case undefined:
       return undefined;
   }

@@ -1,7 +1,11 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
 import type { EngineHost } from '../host/engineHost.js';
+import { warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
+
+/** Of a pool's warnings the tooltip holds so many; the tree has them all. */
+const mostWarnings = 5;
 
 /** The pool and what the engine does with it; a click offers what can be done. */
 export class StatusBar implements vscode.Disposable {
@@ -35,9 +39,11 @@ export class StatusBar implements vscode.Disposable {
 
   #draw(): void {
     const name = this.#pool?.name ?? vscode.l10n.t('Gander');
-    const { icon, words, broken } = this.#state();
-    this.#item.text = `$(${icon}) ${name}`;
-    this.#item.tooltip = `${name}: ${words}`;
+    const { icon, words: state, broken } = this.#state();
+    const warned = this.#pool !== undefined && this.#pool.warnings.length > 0;
+    const words = warned ? `${state}, ${warningCount(this.#pool!)}` : state;
+    this.#item.text = `$(${icon}) ${name}${warned ? ' $(warning)' : ''}`;
+    this.#item.tooltip = [`${name}: ${words}`, ...(this.#pool?.warnings.slice(0, mostWarnings) ?? [])].join('\n');
     this.#item.accessibilityInformation = {
       label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
       role: 'button',

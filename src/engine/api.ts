@@ -90,11 +90,11 @@ export interface RunOptions {
 }
 
 /**
- * A trace source. The forked child, the in-process engine of the command line and, later, remote engines all offer this.
+ * A trace source. The forked child, the engine in this process and, later, remote engines all offer this.
  * Every method rejects with a GanderError; `cancelled` when the signal fired.
  */
 export interface Engine {
-  pool(): Promise<PoolInfo>;
+  pool(options?: Pick<RunOptions, 'signal'>): Promise<PoolInfo>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;

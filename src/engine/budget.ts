@@ -6,10 +6,10 @@ import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
 import { poolLimits } from '../shared/limits.js';
 
-/** The experts that can be composed, and what a person should know of the others. */
+/** The experts that can be composed, and why the others, by id, cannot. */
 export interface Affordable {
   readonly experts: readonly PoolExpert[];
-  readonly warnings: readonly string[];
+  readonly tooLarge: ReadonlyMap<string, GanderError>;
 }
 
 /** Router vectors of a module and expert: gates, mean inputs, singular vectors. */
@@ -23,9 +23,9 @@ const routers = 3;
  * @throws GanderError `pool-invalid` where the pool would be too large even so
  */
 export function affordable(groups: readonly (readonly Site[])[], given: readonly PoolExpert[]): Affordable {
-  const warnings: string[] = [];
+  const tooLarge = new Map<string, GanderError>();
   const leaveOut = (expert: PoolExpert, why: string) => {
-    warnings.push(`Expert "${expert.id}" is left out: ${why}.`);
+    tooLarge.set(expert.id, new GanderError('expert-invalid', why, 'Save it with a smaller rank.'));
     return false;
   };
   const sites = groups.flat();
@@ -40,8 +40,8 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
     const total = sum(padded, (bytes) => bytes);
     if (experts.length === 0 || total <= Math.max(poolLimits.padded, poolLimits.paddedTimes * own)) {
       const most = Math.max(0, ...padded);
-      if (total > poolLimits.composed || most > poolLimits.group) throw tooLarge(total, most);
-      return { experts, warnings };
+      if (total > poolLimits.composed || most > poolLimits.group) throw poolTooLarge(total, most);
+      return { experts, tooLarge };
     }
     const largest = Math.max(...experts.map((expert) => rankOf(sites, expert)));
     const why = `its rank, ${largest}, would pad all others to it, ${bytesInWords(total)} in place of ${bytesInWords(own)}`;
@@ -60,7 +60,7 @@ export function sharingInput(sites: readonly Site[]): Site[][] {
   return [...groups.values()];
 }
 
-function tooLarge(total: number, group: number): GanderError {
+function poolTooLarge(total: number, group: number): GanderError {
   const [is, may] = total > poolLimits.composed ? [total, poolLimits.composed] : [group, poolLimits.group];
   return new GanderError(
     'pool-invalid',

@@ -1,11 +1,7 @@
-import { createHash } from 'node:crypto';
 import {
-  closeSync,
   existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
-  readSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -13,133 +9,255 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
+import { z } from 'zod';
+import { GanderError } from '../shared/errors.js';
+import { hashFile, seal, stampOf, unbroken } from './seal.js';
+
+/** An entry as it was found or made. */
+export interface Entry {
+  readonly folder: string;
+  /** Another once the entry was made anew. */
+  readonly seal: string;
+}
+
+/** [file]: its hash, and the stamp it had then. */
+const hashesSchema = z.record(z.string(), z.strictObject({ stamp: z.string(), hash: z.string() }));
+
+/** A file changed within so many milliseconds may change again and bear the same times: those of FAT are 2 s apart. */
+const settled = 2000;
 
 /**
  * A folder of entries named by the hash of what they were made from. An entry is made in a temporary folder and renamed,
- * so that it is there whole or not at all; it carries a seal (sizes of all files, checksums of the small ones), so that a
- * damaged one is noticed and made again.
+ * so that it is there whole or not at all; it is sealed, so that a damaged one is noticed and made again.
+ *
+ * The folder may be shared by several processes, and entries may go at any time. Whatever fails but is not needed for an
+ * answer (times of use, remembered hashes, tidying up) is left undone without a word.
  */
 export class Cache {
-  readonly #hashes: Record<string, { size: number; mtime: number; hash: string }>;
+  readonly #hashes: Map<string, { stamp: string; hash: string }>;
 
+  /** @throws GanderError `io` when the folder is not there and cannot be made. */
   constructor(
     readonly folder: string,
     /** Entries kept; those not used for longest go first. */
     readonly keep = 4,
   ) {
-    mkdirSync(folder, { recursive: true });
-    this.#hashes = readJsonOr(this.#hashFile, {});
-  }
-
-  /** The entry's folder, made by `make` if it is not there or not sound. */
-  entry(key: string, make: (folder: string) => void): string {
-    const final = path.join(this.folder, key);
-    if (isSound(final)) {
-      const now = new Date();
-      utimesSync(final, now, now);
-      return final;
-    }
-    const temporary = `${final}.${process.pid}.tmp`;
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary);
     try {
-      make(temporary);
-      writeFileSync(path.join(temporary, sealName), JSON.stringify(seal(temporary)));
-      rmSync(final, { recursive: true, force: true });
-      try {
-        renameSync(temporary, final);
-      } catch (error) {
-        // Another process may have been quicker; its entry is as good.
-        if (!isSound(final)) throw error;
-      }
-    } finally {
-      rmSync(temporary, { recursive: true, force: true });
+      makeFolder(folder);
+    } catch (cause) {
+      throw this.#trouble(cause);
     }
-    this.#prune(key);
-    return final;
+    this.#hashes = new Map(Object.entries(readHashes(this.#hashFile)));
   }
 
-  /** SHA-256 of a file, remembered by path, size and time so that a large one is read once. */
+  /**
+   * The entry, made by `make` if it is not there or not sound.
+   *
+   * @param key 32 hexadecimal digits
+   * @throws GanderError `io` when it cannot be written, and what `make` throws
+   */
+  entry(key: string, make: (folder: string) => void): Entry {
+    const folder = path.join(this.folder, key);
+    const entry = { folder, seal: unbroken(folder) ?? this.#make(key, folder, make) };
+    touch(entry);
+    return entry;
+  }
+
+  /** Whether the entry is still what it was, and not about to go as long unused. */
+  holds(entry: Entry): boolean {
+    if (unbroken(entry.folder) !== entry.seal) return false;
+    touch(entry);
+    return true;
+  }
+
+  /**
+   * SHA-256 of a file, remembered so that a large one is read once.
+   *
+   * @throws GanderError `io` when it cannot be read
+   */
   hash(file: string): string {
-    const { size, mtimeMs } = statSync(file);
-    const known = this.#hashes[file];
-    if (known?.size === size && known.mtime === mtimeMs) return known.hash;
-    const hash = hashFile(file);
-    this.#hashes[file] = { size, mtime: mtimeMs, hash };
-    return hash;
+    try {
+      const stat = statSync(file, { bigint: true });
+      const stamp = stampOf(stat);
+      const known = this.#hashes.get(file);
+      if (known?.stamp === stamp) return known.hash;
+      const hash = hashFile(file);
+      if (Date.now() - Number(stat.ctimeMs) > settled) this.#hashes.set(file, { stamp, hash });
+      return hash;
+    } catch (cause) {
+      throw new GanderError('io', `${file} cannot be read (${codeOf(cause)}).`, 'See to its rights.', { cause });
+    }
   }
 
   /** Writes down the hashes learnt. */
   save(): void {
-    const temporary = `${this.#hashFile}.${process.pid}.tmp`;
-    const present = Object.entries(this.#hashes).filter(([file]) => existsSync(file));
-    writeFileSync(temporary, JSON.stringify(Object.fromEntries(present)));
-    renameSync(temporary, this.#hashFile);
+    const temporary = `${this.#hashFile}.${owner}.tmp`;
+    unlessItFails(() => {
+      const present = [...this.#hashes].filter(([file]) => existsSync(file));
+      writeFileSync(temporary, JSON.stringify(Object.fromEntries(present)));
+      renameSync(temporary, this.#hashFile);
+    });
+    remove(temporary);
   }
 
   get #hashFile(): string {
     return path.join(this.folder, 'hashes.json');
   }
 
+  #make(key: string, folder: string, make: (folder: string) => void): string {
+    this.#tidy();
+    const temporary = `${folder}.${owner}.tmp`;
+    try {
+      remove(temporary);
+      // The whole folder may have gone.
+      makeFolder(temporary);
+      make(temporary);
+      const sealed = this.#put(temporary, folder, seal(temporary));
+      this.#prune(key);
+      return sealed;
+    } catch (error) {
+      throw this.#isOurs(error) ? this.#trouble(error) : error;
+    } finally {
+      remove(temporary);
+    }
+  }
+
+  /** @returns the seal of the entry that is there afterwards: another process may have been quicker, and is as good. */
+  #put(temporary: string, folder: string, sealed: string): string {
+    for (let tries = 1; ; tries++) {
+      try {
+        renameSync(temporary, folder);
+        return sealed;
+      } catch (error) {
+        const theirs = unbroken(folder);
+        if (theirs !== undefined) return theirs;
+        if (tries === 3) throw error;
+        discard(folder);
+      }
+    }
+  }
+
   #prune(current: string): void {
-    const hour = 3_600_000;
-    const entries = readdirSync(this.folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name !== current)
-      .map(({ name }) => ({
-        name,
-        used: statSync(path.join(this.folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
-      }))
-      .sort((a, b) => b.used - a.used);
-    // What a killed process left half made.
-    const abandoned = entries.filter(({ name, used }) => name.endsWith('.tmp') && used < Date.now() - hour);
-    const surplus = entries.filter(({ name }) => !name.endsWith('.tmp')).slice(this.keep - 1);
-    for (const { name } of [...abandoned, ...surplus])
-      rmSync(path.join(this.folder, name), { recursive: true, force: true });
+    unlessItFails(() => {
+      const entries = readdirSync(this.folder)
+        .filter((name) => /^[0-9a-f]{32}$/.test(name) && name !== current)
+        .map((name) => path.join(this.folder, name))
+        .map((folder) => ({ folder, used: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+        .sort((a, b) => b.used - a.used);
+      for (const { folder } of entries.slice(this.keep - 1)) discard(folder);
+    });
+  }
+
+  /** Removes what processes that were killed left half made. */
+  #tidy(): void {
+    unlessItFails(() => {
+      for (const name of readdirSync(this.folder)) {
+        const [, host, pid] = leftover.exec(name) ?? [];
+        if (host === undefined) continue;
+        const file = path.join(this.folder, name);
+        const isOld = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 3_600_000;
+        if (isOld || (host === thisHost && !isAlive(Number(pid)))) remove(file);
+      }
+    });
+  }
+
+  /** Whether the cache's disk or folder is to blame, not what an entry is made from. */
+  #isOurs(thrown: unknown): boolean {
+    const { path: at, dest } = thrown as { path?: unknown; dest?: unknown };
+    const inside = (name: unknown) => typeof name === 'string' && name.startsWith(this.folder + path.sep);
+    return isFull(thrown) || inside(at) || inside(dest);
+  }
+
+  #trouble(cause: unknown): GanderError {
+    return isFull(cause)
+      ? new GanderError('io', `There is no space left for the cache folder ${this.folder}.`, 'Free some space.', {
+          cause,
+        })
+      : new GanderError(
+          'io',
+          `The cache folder ${this.folder} cannot be written (${codeOf(cause)}).`,
+          'Choose a folder that can be written, or delete this one.',
+          { cause },
+        );
   }
 }
 
-const sealName = 'seal.json';
-const smallFile = 8 * 2 ** 20;
-
-type Seal = Record<string, { size: number; hash?: string }>;
-
-function seal(folder: string): Seal {
-  const sealed: Seal = {};
-  for (const name of readdirSync(folder).sort()) {
-    const file = path.join(folder, name);
-    const { size } = statSync(file);
-    sealed[name] = size <= smallFile ? { size, hash: hashFile(file) } : { size };
+/**
+ * A file of an entry.
+ *
+ * @throws GanderError `io` when the entry went between its opening and now
+ */
+export function readCached(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new GanderError('io', `${file} is gone (${codeOf(cause)}).`, 'Ask again: it is made anew.', { cause });
   }
-  return sealed;
 }
 
-function isSound(folder: string): boolean {
-  const sealed = readJsonOr<Seal | undefined>(path.join(folder, sealName), undefined);
-  if (!sealed) return false;
-  return Object.entries(sealed).every(([name, { size, hash }]) => {
-    const file = path.join(folder, name);
-    const stat = statSync(file, { throwIfNoEntry: false });
-    return stat?.size === size && (hash === undefined || hashFile(file) === hash);
+const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+const isFull = (thrown: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeOf(thrown));
+
+const thisHost = hostname().replace(/[^\w-]/g, '_');
+
+/** Names what this process alone writes: others must know whether its maker is alive. */
+const owner = `${thisHost}-${process.pid}`;
+
+const leftover = /^(?:[0-9a-f]{32}(?:\.old)?|hashes\.json)\.([\w-]+)-(\d+)\.tmp$/;
+
+/** `recursive` of Node's own never ends where a folder cannot be made though its parent is there, as in /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
+}
+
+/** In one step, so that nobody finds half an entry; a folder that is in use on Windows stays whole. */
+function discard(folder: string): void {
+  const old = `${folder}.old.${owner}.tmp`;
+  unlessItFails(() => {
+    renameSync(folder, old);
+    remove(old);
   });
 }
 
-function hashFile(file: string): string {
-  const hash = createHash('sha256');
-  const buffer = Buffer.alloc(1 << 20);
-  const fd = openSync(file, 'r');
-  try {
-    for (let count; (count = readSync(fd, buffer)) > 0;) hash.update(buffer.subarray(0, count));
-  } finally {
-    closeSync(fd);
-  }
-  return hash.digest('hex');
+function touch({ folder }: Entry): void {
+  const now = new Date();
+  unlessItFails(() => utimesSync(folder, now, now));
 }
 
-function readJsonOr<T>(file: string, otherwise: T): T {
+function remove(file: string): void {
+  unlessItFails(() => rmSync(file, { recursive: true, force: true }));
+}
+
+function unlessItFails(work: () => void): void {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
+    work();
   } catch {
-    return otherwise;
+    // Nobody's answer depends on it.
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function readHashes(file: string): z.infer<typeof hashesSchema> {
+  try {
+    return hashesSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return {};
   }
 }

@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { readChildMessage, readLastWords } from '../shared/childMessage.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
-import type { ChildMessage, HostMessage, MethodName, Methods } from '../shared/protocol.js';
+import { heard } from '../shared/listener.js';
+import { type ChildMessage, type HostMessage, lastWordsAt, type MethodName, type Methods } from '../shared/protocol.js';
 import { TraceBuilder } from '../trace/pieces.js';
 import type { Trace } from '../trace/trace.js';
 import type {
@@ -18,8 +20,8 @@ import type {
 } from './api.js';
 
 /**
- * `stopped`: no child (not yet asked, or let go when idle); the next request starts one. `failed`: it died too often in
- * a short while, requests are refused with `engine-unavailable` until `restart()`.
+ * `stopped`: no child (not yet asked, or let go when idle); the next request starts one. `failed`: it died over the pool, or
+ * too often in a short while; requests are refused with the error until `restart()`.
  */
 export type EngineState =
   | { readonly name: 'stopped' }
@@ -32,8 +34,10 @@ export interface EngineClientOptions extends EngineOptions {
   readonly entry: string;
   /** A child that has had nothing to do for so long is let go; 0: never. Milliseconds. Default 5 minutes. */
   readonly idleMs?: number;
-  /** A child that owes an answer and says nothing for so long is killed, its requests rejected with `engine-died`; 0: never. Milliseconds. Default 2 minutes. */
+  /** A child that owes an answer and says nothing for so long is killed; 0: never. Milliseconds. Default 2 minutes. */
   readonly deadlineMs?: number;
+  /** Bytes that a child may hold before it ends itself. Default: by the pool's size (guard.ts). */
+  readonly memory?: number;
   /** A child that died so often in such a time (milliseconds) is not started again. Default 5 in a minute. */
   readonly deaths?: { readonly most: number; readonly within: number };
   /** A line that the child wrote to its standard output or error, or that the client has to say. */
@@ -43,10 +47,23 @@ export interface EngineClientOptions extends EngineOptions {
 interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: GanderError) => void;
-  readonly options: RunOptions;
+  /** Nothing once the asker has been answered: what the child says of it then finds nobody. */
+  options: RunOptions;
   readonly trace: TraceBuilder;
   /** Stops listening to the request's signal. */
   readonly forget: () => void;
+}
+
+/** One child, from its start to its end. */
+interface Child {
+  readonly process: ChildProcess;
+  /** Its libraries are loaded. */
+  ready: boolean;
+  /** It has run a model. What ends it before that is the pool. */
+  proven: boolean;
+  /** Why it was killed from here. */
+  killedFor?: string;
+  lastWords: string;
 }
 
 /**
@@ -58,8 +75,7 @@ export class EngineClient implements Engine, PoolKeeper {
   readonly #listeners = new Set<(state: EngineState) => void>();
   readonly #pending = new Map<number, Pending>();
   #state: EngineState = { name: 'stopped' };
-  #child: ChildProcess | undefined;
-  #ready = false;
+  #child: Child | undefined;
   #nextId = 1;
   #deaths: number[] = [];
   #idleTimer: NodeJS.Timeout | undefined;
@@ -76,7 +92,7 @@ export class EngineClient implements Engine, PoolKeeper {
 
   /** Process id of the child, while there is one. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#child?.process.pid;
   }
 
   /** Returns what ends the listening. */
@@ -91,8 +107,8 @@ export class EngineClient implements Engine, PoolKeeper {
     this.#letGo(died('The engine was restarted.'));
   }
 
-  pool(): Promise<PoolInfo> {
-    return this.#call('pool', undefined);
+  pool(options?: RunOptions): Promise<PoolInfo> {
+    return this.#call('pool', undefined, options);
   }
 
   route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
@@ -132,7 +148,7 @@ export class EngineClient implements Engine, PoolKeeper {
     if (this.#disposed)
       return Promise.reject(new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.'));
     if (this.#state.name === 'failed') return Promise.reject(GanderError.fromData(this.#state.error));
-    let child: ChildProcess;
+    let child: Child;
     try {
       child = this.#child ?? this.#start();
     } catch (error) {
@@ -144,11 +160,8 @@ export class EngineClient implements Engine, PoolKeeper {
     }
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const cancel = () => {
-        this.#post(child, { type: 'cancel', id });
-        // The asker need not wait for the chunk to end; the child's own answer will find nobody.
-        reject(cancelled());
-      };
+      // The asker need not wait for the chunk to end.
+      const cancel = () => this.#abandon(id, cancelled());
       signal?.addEventListener('abort', cancel, { once: true });
       this.#pending.set(id, {
         resolve,
@@ -157,57 +170,88 @@ export class EngineClient implements Engine, PoolKeeper {
         trace: new TraceBuilder(),
         forget: () => signal?.removeEventListener('abort', cancel),
       });
-      this.#post(child, { type: 'call', id, method, request, partial: options.onPartial !== undefined } as HostMessage);
+      try {
+        const partial = options.onPartial !== undefined;
+        this.#post(child, { type: 'call', id, method, request, partial } as HostMessage);
+      } catch (cause) {
+        const what = `The request cannot be sent to the engine: ${cause instanceof Error ? cause.message : String(cause)}`;
+        this.#settle(id, ({ reject: refuse }) =>
+          refuse(new GanderError('request-invalid', what, 'Ask with plain data.', { cause })),
+        );
+      }
       this.#watch();
     });
   }
 
-  #start(): ChildProcess {
-    const { entry, pool, cache, threads, chunk } = this.#options;
+  #start(): Child {
+    const { entry, pool, cache, threads, chunk, memory } = this.#options;
     const { NODE_OPTIONS: _unused, ...env } = process.env;
-    const child = fork(entry, [], {
+    const forked = fork(entry, [], {
       serialization: 'advanced',
       // Not the host's own flags: a debugger's port among them would clash.
       execArgv: [],
       // In an editor's host the executable is Electron.
       env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     });
+    const child: Child = { process: forked, ready: false, proven: false, lastWords: '' };
     this.#child = child;
-    this.#ready = false;
-    for (const stream of [child.stdout, child.stderr])
+    for (const stream of [forked.stdout, forked.stderr])
       if (stream) createInterface(stream).on('line', (line) => this.#options.log?.(line));
-    child.on('message', (message) => {
-      if (child === this.#child) this.#receive(message as ChildMessage);
+    forked.stdio[lastWordsAt]?.on('data', (words: Buffer) => (child.lastWords += words.toString()));
+    forked.on('message', (message) => {
+      if (child === this.#child && child.killedFor === undefined) this.#receive(child, message);
     });
-    child.on('error', (error) => this.#options.log?.(`engine: ${error.message}`));
-    child.on('exit', (code, signal) => {
-      if (child === this.#child) this.#died(signal ?? `exit code ${String(code)}`);
+    forked.on('error', (error) => this.#options.log?.(`engine: ${error.message}`));
+    // Not `exit`: what it wrote before its end may come after that.
+    forked.on('close', (code, signal) => {
+      if (child === this.#child) this.#died(child, signal ?? `exit code ${String(code)}`);
     });
-    this.#post(child, { type: 'start', options: { pool, cache, threads, chunk } });
+    this.#post(child, { type: 'start', options: { pool, cache, threads, chunk }, memory });
     this.#setState({ name: 'starting' });
     return child;
   }
 
-  #receive(message: ChildMessage): void {
+  #receive(child: Child, value: unknown): void {
+    const message = readChildMessage(value);
+    try {
+      if (!message) throw new TypeError('not a message');
+      this.#take(child, message);
+      this.#watch();
+    } catch (error) {
+      this.#options.log?.(`engine: ${String(error)}`);
+      // Not the pool's doing: a pool has no say in what is sent.
+      child.proven = true;
+      this.#kill(child, 'said what makes no sense');
+    }
+  }
+
+  /** @throws Error where the message does not fit those before it */
+  #take(child: Child, message: ChildMessage): void {
+    if (message.type === 'ready') {
+      child.ready = true;
+      return;
+    }
+    const pending = this.#pending.get(message.id);
     switch (message.type) {
-      case 'ready':
-        this.#ready = true;
-        break;
       case 'progress':
-        this.#pending.get(message.id)?.options.onProgress?.(message.done, message.total);
+        child.proven = true;
+        this.#tell(message.id, ({ onProgress }) => onProgress?.(message.done, message.total));
         break;
       case 'piece':
-        this.#pending.get(message.id)?.trace.add(message.piece);
+        pending?.trace.add(message.piece);
         break;
       case 'partial': {
-        const pending = this.#pending.get(message.id);
-        pending?.options.onPartial?.(pending.trace.build(message.head));
+        const trace = pending && whole(pending.trace.build(message.head));
+        if (trace) this.#tell(message.id, ({ onPartial }) => onPartial?.(trace));
         break;
       }
-      case 'trace':
-        this.#settle(message.id, ({ resolve, trace }) => resolve(trace.build(message.head) as never));
+      case 'trace': {
+        child.proven = true;
+        const trace = pending && whole(pending.trace.build(message.head));
+        this.#settle(message.id, ({ resolve }) => resolve(trace as never));
         break;
+      }
       case 'result':
         this.#settle(message.id, ({ resolve }) => resolve(message.result as never));
         break;
@@ -215,7 +259,26 @@ export class EngineClient implements Engine, PoolKeeper {
         this.#settle(message.id, ({ reject }) => reject(GanderError.fromData(message.error)));
         break;
     }
-    this.#watch();
+  }
+
+  /** A listener that throws, or whose promise rejects, ends its own request and nothing else. */
+  #tell(id: number, how: (options: RunOptions) => unknown): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    heard(
+      () => how(pending.options),
+      (error) => this.#abandon(id, error),
+    );
+  }
+
+  /** Answers the asker now. The child still owes an end, and is watched until it comes. */
+  #abandon(id: number, error: GanderError): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    pending.options = {};
+    pending.forget();
+    pending.reject(error);
+    if (this.#child) this.#post(this.#child, { type: 'cancel', id });
   }
 
   #settle(id: number, how: (pending: Pending) => void): void {
@@ -231,15 +294,15 @@ export class EngineClient implements Engine, PoolKeeper {
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#idleTimer);
     if (!this.#child) return;
+    const child = this.#child;
     const { deadlineMs = 120_000, idleMs = 300_000 } = this.#options;
     const busy = this.#pending.size > 0;
-    this.#setState(this.#ready ? { name: 'ready', busy } : { name: 'starting' });
-    if (busy && deadlineMs > 0) {
-      this.#deadlineTimer = setTimeout(() => {
-        this.#options.log?.(`engine: no sign of life for ${deadlineMs} ms, killed`);
-        this.#child?.kill('SIGKILL');
-      }, deadlineMs);
-    }
+    this.#setState(child.ready ? { name: 'ready', busy } : { name: 'starting' });
+    if (busy && deadlineMs > 0)
+      this.#deadlineTimer = setTimeout(
+        () => this.#kill(child, `gave no sign of life for ${deadlineMs / 1000} s`),
+        deadlineMs,
+      );
     if (!busy && idleMs > 0) {
       this.#idleTimer = setTimeout(() => this.#letGo(died('The engine was idle.')), idleMs);
       // An idle engine is no reason for a program to go on.
@@ -251,28 +314,49 @@ export class EngineClient implements Engine, PoolKeeper {
   #letGo(reason: GanderError): void {
     const child = this.#child;
     this.#child = undefined;
-    child?.kill('SIGKILL');
+    child?.process.kill('SIGKILL');
     this.#setState({ name: 'stopped' });
     this.#rejectAll(reason);
   }
 
-  #died(how: string): void {
-    const { deaths: { most, within } = { most: 5, within: 60_000 } } = this.#options;
+  /** Ends a child that is at fault; its end is then dealt with as any other. */
+  #kill(child: Child, why: string): void {
+    child.killedFor = why;
+    child.process.kill('SIGKILL');
+  }
+
+  #died(child: Child, how: string): void {
+    const { pool, deaths: { most, within } = { most: 5, within: 60_000 } } = this.#options;
+    const words = readLastWords(child.lastWords);
+    const why = child.killedFor ?? (words && `took more than ${gigabytes(words.allowed)} of memory`);
+    const what = why === undefined ? `died (${how})` : `${why} and was ended`;
     const now = Date.now();
     this.#child = undefined;
     this.#deaths = [...this.#deaths.filter((at) => now - at < within), now];
-    this.#options.log?.(`engine: died (${how})`);
+    this.#options.log?.(`engine: ${what}`);
+    const asked = this.#pending.size > 0;
+    if (asked && child.ready && !child.proven) {
+      // Another child would go the same way.
+      const error = new GanderError(
+        'pool-invalid',
+        `The engine ${what} while it loaded the pool ${pool}.`,
+        'Choose another pool; if this one has worked before, restart the engine.',
+      );
+      this.#setState({ name: 'failed', error: error.toData() });
+      this.#rejectAll(error);
+      return;
+    }
     if (this.#deaths.length >= most) {
       const error = new GanderError(
         'engine-unavailable',
-        `The engine died ${this.#deaths.length} times in a short while (last: ${how}).`,
+        `The engine died ${this.#deaths.length} times in a short while; the last time it ${what}.`,
         'See the Gander log, then restart the engine.',
       );
       this.#setState({ name: 'failed', error: error.toData() });
     } else {
       this.#setState({ name: 'stopped' });
     }
-    this.#rejectAll(died(`The engine died (${how}).`));
+    this.#rejectAll(died(`The engine ${what}.`));
   }
 
   #rejectAll(error: GanderError): void {
@@ -281,9 +365,10 @@ export class EngineClient implements Engine, PoolKeeper {
     for (const id of [...this.#pending.keys()]) this.#settle(id, ({ reject }) => reject(error));
   }
 
-  #post(child: ChildProcess, message: HostMessage): void {
+  /** @throws Error where the message is not plain data */
+  #post(child: Child, message: HostMessage): void {
     // A child that died meanwhile is noticed by its exit, which rejects what is pending.
-    if (child.connected) child.send(message, () => undefined);
+    if (child.process.connected) child.process.send(message, () => undefined);
   }
 
   #setState(state: EngineState): void {
@@ -297,6 +382,18 @@ export class EngineClient implements Engine, PoolKeeper {
 
 function died(message: string): GanderError {
   return new GanderError('engine-died', message, 'Ask again; the engine is started anew.');
+}
+
+/** @throws TypeError where the pieces do not make up what the head says */
+function whole(trace: Trace): Trace {
+  const cells = trace.modules.length * trace.tokens.ids.length * trace.k;
+  const { chosen, weight } = trace as Partial<Trace>;
+  if (chosen?.length !== cells || weight?.length !== cells) throw new TypeError('a trace that is not whole');
+  return trace;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GB`;
 }
 
 function cancelled(): GanderError {

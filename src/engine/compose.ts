@@ -3,19 +3,18 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  linkSync,
   openSync,
   readFileSync,
   readSync,
   readdirSync,
-  realpathSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../graph/algebra.js';
-import { type Site, findModules } from '../graph/find.js';
+import type { Site } from '../graph/find.js';
 import {
   DataType,
   type GraphProto,
@@ -28,22 +27,29 @@ import {
   opset,
   parseModel,
   setExternal,
+  setInternal,
   tensorsOf,
   tensorsOfNodes,
   writeModel,
 } from '../graph/model.js';
 import { removeGuards } from '../graph/guards.js';
+import { settlePast } from '../graph/past.js';
+import type { Product } from '../graph/products.js';
+import { declareSingle } from '../graph/single.js';
+import { unfuse } from '../graph/unfuse.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
 import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import type { Pool, PoolExpert } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
+import { leftOutText, type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
+import { toFloat32 } from '../shared/safetensors.js';
 import { type Module, kinds } from '../trace/trace.js';
 import { affordable, sharingInput } from './budget.js';
-import type { Cache } from './cache.js';
+import { type Cache, type Entry, readCached } from './cache.js';
+import { expertText, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
 const composerVersion = 10;
@@ -56,9 +62,6 @@ export const gatheredFrom = 384;
 
 /** How the experts are computed: all at once, or the chosen alone (src/graph). */
 export type FormName = 'dense' | 'gathered';
-
-/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
-export const multitaskId = '/multitask';
 
 /** Predictions kept for each token. */
 export const predictions = 8;
@@ -79,6 +82,8 @@ export interface Plan {
   readonly scored: Readonly<Record<Router, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
+  /** Experts of the pool that the graph is without, and why, by id. */
+  readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly string[];
   readonly bytes: number;
   /** The graph's form; dense if not told. */
@@ -89,6 +94,7 @@ export interface Plan {
 export type Router = 'phatgoose' | 'average-activation' | 'arrow';
 
 export interface Composed {
+  readonly entry: Entry;
   readonly model: string;
   readonly plan: Plan;
   /** Router vectors of all groups, one after another, float32. */
@@ -147,11 +153,18 @@ export function compose(
 ): Composed {
   const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
-  const folder = cache.entry(key, (temporary) => composeInto(temporary, pool, withMultitask, form));
+  const entry = cache.entry(key, (temporary) => {
+    composeInto(temporary, pool, withMultitask, form);
+    // The key would be that of other files than those that were read.
+    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
+      throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
+  });
+  const file = (name: string) => path.join(entry.folder, name);
   return {
-    model: path.join(folder, 'model.onnx'),
-    plan: JSON.parse(readFileSync(path.join(folder, 'plan.json'), 'utf8')) as Plan,
-    routerFile: (router) => path.join(folder, `${router}.bin`),
+    entry,
+    model: file('model.onnx'),
+    plan: JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan,
+    routerFile: (router) => file(`${router}.bin`),
   };
 }
 
@@ -166,8 +179,9 @@ function formOf({ experts }: Pool): FormName {
  * @returns the model files: one gives logits, the other the predictions that the routed graph gives
  */
 export function composeBase(folder: string, pool: Pool): { readonly logits: string; readonly predictions: string } {
-  const model = readBase(pool);
-  linkBase(folder, pool, model);
+  const { model, halves } = readBase(pool);
+  copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
   removeGuards(model.graph);
   const eightBits = halveUnadapted(folder, model.graph, new Set());
   const files = { logits: path.join(folder, 'logits.onnx'), predictions: path.join(folder, 'predictions.onnx') };
@@ -177,55 +191,22 @@ export function composeBase(folder: string, pool: Pool): { readonly logits: stri
   return files;
 }
 
-/** Why an expert was not made for the base, if it was not. */
-export function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): string | undefined {
-  for (const [name, { dIn, dOut }] of adapter.modules) {
-    const site = sites.get(name);
-    if (site && (site.dIn !== dIn || site.dOut !== dOut))
-      return `made for another base model: at ${name} it maps ${dIn} to ${dOut} where this one has ${site.dIn} to ${site.dOut}`;
-  }
-  return undefined;
-}
-
 function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
-  const model = readBase(pool);
+  const { model, halves } = readBase(pool);
   // What sums up pairs came with operator set 16.
   const form = opset(model) < 16 ? 'dense' : wanted;
   const all =
     withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : [...pool.experts];
-  const { sites, missing } = findModules(
-    model.graph,
-    new Set(all.flatMap(({ adapter }) => [...adapter.modules.keys()])),
-  );
-  const warnings: string[] = [];
-  const fitting = all.filter((expert) => {
-    const why = misfit(expert, sites);
-    if (why !== undefined) warnings.push(`Expert "${expert.id}" is left out: it was ${why}.`);
-    return why === undefined;
-  });
-  const { experts, warnings: unaffordable } = affordable(sharingInput([...sites.values()]), fitting);
-  warnings.push(...unaffordable);
-  for (const [name, lookedFor] of missing) {
-    const whose = experts.filter(({ adapter }) => adapter.modules.has(name)).map(({ id }) => id);
-    if (whose.length > 0)
-      warnings.push(
-        `Module ${name} (of ${whose.slice(0, 3).join(', ')}${whose.length > 3 ? ` and ${whose.length - 3} more` : ''}) was not found in the base: ${lookedFor}.`,
-      );
-  }
-  if (experts.length === 0)
-    throw new GanderError(
-      'expert-invalid',
-      `No expert fits the base. ${warnings[0] ?? ''}`,
-      'Check that the experts were trained for this base model.',
-    );
-  const used = [...sites.values()].filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
-  if (used.length === 0)
-    throw new GanderError(
-      'module-not-placed',
-      warnings[0] ?? 'No adapted module was found in the base.',
-      'Export the base with parameter names kept.',
-    );
-
+  copyBase(folder, pool, model);
+  convertHalves(folder, model, halves);
+  const placed = place(model.graph, all, (product) => weightOf(folder, model, product));
+  const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
+  const leftOut = new Map([...placed.leftOut, ...tooLarge]);
+  const warnings = [
+    ...placed.warnings,
+    ...[...tooLarge].map(([id, error]) => `${leftOutText(expertText(id), error)} ${error.remedy}`),
+  ];
+  const sites = placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');
   const routers = {
@@ -234,13 +215,16 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     arrow: file('arrow.bin'),
   };
   try {
-    const { modules, order } = moduleAxis(used);
-    const groups = groupsOf(used, order).map((members) => storeGroup(members, experts, data, routers, form));
-    const placed = groups.flatMap((group) => group.sites);
-    const cells = placed.flatMap((site) => experts.map((expert) => ({ site, expert })));
-    linkBase(folder, pool, model);
+    const { modules, order } = moduleAxis(sites);
+    const groups = groupsOf(sites, order).map((members) => storeGroup(members, experts, data, routers, form));
+    const adapted = groups.flatMap((group) => group.sites);
+    const cells = adapted.flatMap((site) => experts.map((expert) => ({ site, expert })));
     removeGuards(model.graph);
-    const eightBits = halveUnadapted(folder, model.graph, new Set(placed.map(({ node }) => node)));
+    const eightBits = halveUnadapted(
+      folder,
+      model.graph,
+      new Set(adapted.flatMap(({ products }) => products.map((product) => product.node))),
+    );
     insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
     insertPredictions(model, predictions, eightBits);
     const written = writeModel(model);
@@ -248,8 +232,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
     const adapts = cells.map(({ site, expert }) => expert.adapter.modules.has(site.path));
     const plan: Plan = {
       modules,
-      rows: placed.map((site) => order.get(site.path)!),
-      widths: placed.map(({ dOut }) => dOut),
+      rows: adapted.map((site) => order.get(site.path)!),
+      widths: adapted.map(({ dOut }) => dOut),
       experts: experts.map(({ id }) => id),
       adapts,
       scored: {
@@ -258,6 +242,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
         arrow: cells.map(({ site, expert }) => expert.id !== multitaskId && expert.adapter.modules.has(site.path)),
       },
       routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
+      leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
       warnings,
       bytes: data.size,
       ...(form === 'gathered' && { form }),
@@ -268,7 +253,8 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   }
 }
 
-export function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
+/** The base, and those of its tensors that are still in half precision. */
+export function readBase(pool: Pool): { model: ModelProto & { graph: GraphProto }; halves: TensorProto[] } {
   if (statSync(pool.base.model).size >= 2 ** 31)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(pool.base.model));
@@ -279,7 +265,9 @@ export function readBase(pool: Pool): ModelProto & { graph: GraphProto } {
       'The base model gives no "logits"',
       'Export it as a causal language model with past keys and values.',
     );
-  return model;
+  unfuse(model.graph);
+  settlePast(model.graph);
+  return { model, halves: declareSingle(model) };
 }
 
 function invalidBase(message: string, remedy: string): GanderError {
@@ -375,19 +363,19 @@ function named<T>(expert: PoolExpert, read: () => T): T {
 
 /**
  * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
- * linked into the cache (copied where links are not possible), never rewritten; what is large inside the model file
- * itself is moved out, so that it can be mapped instead of parsed.
+ * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
+ * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
  */
-function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
+function copyBase(folder: string, pool: Pool, model: ModelProto & { graph: GraphProto }): void {
   const baseFolder = path.dirname(pool.base.model);
   const sizes = new Map<string, number>();
-  const links = new Map<string, string>();
+  const copies = new Map<string, string>();
   for (const tensor of [...tensorsOf(model.graph), ...model.functions.flatMap((f) => [...tensorsOfNodes(f.node)])]) {
     const external = externalOf(tensor);
     const misfit = () =>
       invalidBase(
         `The tensor "${tensor.name.slice(0, 80)}" is not where or not as large as it says`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or export the base anew.',
       );
     if (!external) {
       if (!holdsWhatItDeclares(tensor)) throw misfit();
@@ -397,15 +385,15 @@ function linkBase(folder: string, pool: Pool, model: ModelProto & { graph: Graph
     if (!sizes.has(location)) {
       // Inside the model's own folder, which is inside the pool.
       const file = fileInside(baseFolder, location);
-      links.set(location, `base-${links.size}.bin`);
-      linkOrCopy(realpathSync(file), path.join(folder, links.get(location)!));
+      copies.set(location, `base-${copies.size}.bin`);
+      copyFileSync(file, path.join(folder, copies.get(location)!), constants.COPYFILE_FICLONE);
       sizes.set(location, statSync(file).size);
     }
     const size = sizes.get(location)!;
     const wanted = length ?? size - offset;
     const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
     if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
-    setExternal(tensor, links.get(location)!, offset, wanted);
+    setExternal(tensor, copies.get(location)!, offset, wanted);
   }
   const large = model.graph.initializer.filter((tensor) => tensor.rawData.length >= 65_536);
   if (large.length === 0) return;
@@ -421,6 +409,46 @@ function moveOut(tensor: TensorProto, data: DataFile): void {
   const { rawData } = tensor;
   const { location, offset } = data.append(rawData);
   setExternal(tensor, location, offset, rawData.length);
+}
+
+/** Numbers of half precision as single, in a file beside; data files that nothing is left in go. */
+function convertHalves(
+  folder: string,
+  { graph, functions }: ModelProto & { graph: GraphProto },
+  halves: TensorProto[],
+): void {
+  if (halves.length === 0) return;
+  const data = new DataFile(path.join(folder, 'single.bin'), 'single.bin');
+  try {
+    for (const tensor of halves) {
+      const bytes =
+        tensor.int32Data.length > 0
+          ? new Uint8Array(Uint16Array.from(tensor.int32Data).buffer)
+          : tensorBytes(folder, tensor);
+      setInternal(tensor, toFloat32(tensor.dataType === DataType.FLOAT16 ? 'F16' : 'BF16', bytes));
+      if (tensor.rawData.length >= 65_536) moveOut(tensor, data);
+    }
+  } finally {
+    data.close();
+  }
+  const left = [...tensorsOf(graph), ...functions.flatMap((f) => [...tensorsOfNodes(f.node)])];
+  const used = new Set(left.map((tensor) => externalOf(tensor)?.location));
+  for (const name of readdirSync(folder))
+    if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
+}
+
+/** [dOut, dIn] in float32; undefined where it is anything but a plain tensor. */
+function weightOf(
+  folder: string,
+  { graph }: ModelProto & { graph: GraphProto },
+  { node: { opType }, weight, flipped, dIn, dOut }: Product,
+): Float32Array | undefined {
+  const tensor = graph.initializer.find(({ name }) => name === weight);
+  if (tensor?.dataType !== DataType.FLOAT || opType === 'MatMulNBits') return undefined;
+  const bytes = tensorBytes(folder, tensor);
+  if (bytes.length !== 4 * dIn * dOut) return undefined;
+  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  return flipped ? numbers : numbers.map((_, at) => numbers[(at % dIn) * dOut + Math.floor(at / dIn)]!);
 }
 
 /**
@@ -490,24 +518,19 @@ function storeHalves(
 /** A tensor's bytes, aligned, from the folder or from the model itself. */
 function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
   const external = externalOf(tensor);
-  if (!external) return tensor.rawData.slice();
+  if (!external) return new Uint8Array(tensor.rawData);
   const bytes = new Uint8Array(external.length!);
   const fd = openSync(path.join(folder, external.location), 'r');
   try {
     if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length)
-      throw invalidBase(`The tensor "${tensor.name.slice(0, 80)}" is cut off`, 'Fetch the pool again.');
+      throw invalidBase(
+        `The tensor "${tensor.name.slice(0, 80)}" is cut off`,
+        'Fetch the pool again, or export the base anew.',
+      );
   } finally {
     closeSync(fd);
   }
   return bytes;
-}
-
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE);
-  }
 }
 
 /** A file that grows by tensors, each on a page of its own, as mapping needs. */

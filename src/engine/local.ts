@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readJson } from '../pool/manifest.js';
-import { type Pool, poolSignature, readPool } from '../pool/pool.js';
+import { type Pool, leftOutText, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
+import { checkedGenerate, checkedRoute } from '../trace/asked.js';
 import type { Expert, Intervention, Strategy, Trace } from '../trace/trace.js';
 import type {
   Attribution,
@@ -21,6 +22,7 @@ import { examine } from './candidate.js';
 import { type Composed, type Plan, compose, poolHash } from './compose.js';
 import { continuationOffsets } from './continuation.js';
 import { poolInfo, strategiesOf } from './info.js';
+import { expertText, multitaskId } from './placing.js';
 import { Recorder } from './recorder.js';
 import { Retriever } from './retrieval.js';
 import { sampleToken, seededRandom } from './sample.js';
@@ -29,7 +31,7 @@ import { StrategySteering } from './steering.js';
 import { Tokenizer, type Tokens } from './tokenizer.js';
 
 /**
- * The engine in this process: what the command line uses, and what the forked child serves.
+ * The engine in this process: what the forked child serves.
  *
  * Nothing heavy happens here: the pool is read and the graph composed on the first request that needs them.
  */
@@ -72,22 +74,13 @@ class LocalEngine implements Engine, PoolKeeper {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    try {
-      this.#cache = new Cache(options.cache);
-    } catch (cause) {
-      throw new GanderError(
-        'io',
-        `The cache folder ${options.cache} cannot be made.`,
-        'Choose a folder that can be written.',
-        { cause },
-      );
-    }
+    this.#cache = new Cache(options.cache);
   }
 
-  pool(): Promise<PoolInfo> {
-    return this.#inTurn(undefined, async () => {
+  pool(options: RunOptions = {}): Promise<PoolInfo> {
+    return this.#inTurn(options.signal, async () => {
       const loaded = await this.#load();
-      return poolInfo(loaded.pool, loaded.hash, this.#composed(loaded, false).plan);
+      return poolInfo(loaded.pool, loaded.hash, (await this.#composed(loaded, false)).plan);
     });
   }
 
@@ -106,16 +99,10 @@ class LocalEngine implements Engine, PoolKeeper {
     });
   }
 
-  generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
+  generate(asked: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
     return this.#inTurn(options.signal, async () => {
+      const request = checkedGenerate(asked);
       const { temperature = 0, topP = 1, seed = 0, maxTokens } = request;
-      if (!Number.isInteger(maxTokens) || maxTokens < 0 || !(temperature >= 0) || !(topP > 0 && topP <= 1)) {
-        throw new GanderError(
-          'request-invalid',
-          'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1.',
-          'Change the options of the generation.',
-        );
-      }
       const run = await this.#prepare(request, options.signal);
       const { loaded, tokens, session, steering } = run;
       const capacity = Math.min(tokens.ids.length + maxTokens, loaded.pool.contextLength);
@@ -230,26 +217,29 @@ class LocalEngine implements Engine, PoolKeeper {
     await loaded?.retriever?.release();
   }
 
-  /** The graph with the multitask adapter holds all that the one without does, so it stays once it was asked for. */
-  #composed(loaded: Loaded, withMultitask: boolean): Composed {
-    if (!loaded.composed || (withMultitask && !loaded.composed.withMultitask)) {
-      loaded.composed = { ...compose(loaded.pool, loaded.hash, this.#cache, withMultitask), withMultitask };
-    }
+  /**
+   * Composed anew when it went from the cache or was damaged there. The graph with the multitask adapter holds all that
+   * the one without does, so it stays once it was asked for.
+   */
+  async #composed(loaded: Loaded, withMultitask: boolean): Promise<Composed> {
+    const { composed, session } = loaded;
+    if (composed && (composed.withMultitask || !withMultitask) && this.#cache.holds(composed.entry)) return composed;
+    // Windows replaces no file that a session has open.
+    await session?.release();
+    delete loaded.session;
+    const both = withMultitask || (composed?.withMultitask ?? false);
+    loaded.composed = { ...compose(loaded.pool, loaded.hash, this.#cache, both), withMultitask: both };
     return loaded.composed;
   }
 
   async #session(loaded: Loaded, withMultitask: boolean): Promise<RoutedSession> {
-    const before = loaded.composed;
-    const composed = this.#composed(loaded, withMultitask);
-    if (loaded.session && composed !== before) {
-      await loaded.session.release();
-      delete loaded.session;
-    }
+    const composed = await this.#composed(loaded, withMultitask);
     loaded.session ??= await RoutedSession.open(composed, this.#options.threads);
     return loaded.session;
   }
 
-  async #prepare(request: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
+  async #prepare(asked: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
+    const request = checkedRoute(asked);
     if (request.text.length === 0)
       throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     const loaded = await this.#load();
@@ -261,31 +251,24 @@ class LocalEngine implements Engine, PoolKeeper {
         `Choose one of: ${available.join(', ')}.`,
       );
     }
-    const tokens = await loaded.tokenizer.encode(request.text);
     const { contextLength } = loaded.pool;
+    const { length } = request.text;
+    // Megabytes take seconds to tokenize; what is not far too long is not worth a look at the whole vocabulary.
+    if (length > 16 * contextLength && length > loaded.tokenizer.longestToken * contextLength)
+      throw tooLong(`${length} characters`, contextLength);
+    const tokens = await loaded.tokenizer.encode(request.text);
     if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
-    if (tokens.ids.length > contextLength) {
-      throw new GanderError(
-        'text-too-long',
-        `The text has ${tokens.ids.length} tokens; this model takes at most ${contextLength}.`,
-        'Select less text.',
-      );
-    }
+    if (tokens.ids.length > contextLength) throw tooLong(`${tokens.ids.length} tokens`, contextLength);
     await checkCancelled(signal, this.#disposed);
     const session = await this.#session(loaded, request.strategy.name === 'multitask');
+    requireUsable(loaded.pool, session.plan, request);
     const strategy =
       request.strategy.name === 'retrieval'
         ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
         : request.strategy;
     const interventions = request.interventions ?? [];
-    return {
-      loaded,
-      session,
-      strategy,
-      interventions,
-      tokens,
-      steering: new StrategySteering(session.plan, strategy, interventions),
-    };
+    const steering = new StrategySteering(session.plan, strategy, interventions);
+    return { loaded, session, strategy: steering.strategy, interventions, tokens, steering };
   }
 
   async #retrieve(loaded: Loaded, text: string): Promise<string> {
@@ -345,9 +328,28 @@ class LocalEngine implements Engine, PoolKeeper {
   }
 }
 
+/** An expert that was left out is no expert that is not there: who asks for it is told why. */
+function requireUsable(pool: Pool, plan: Plan, { strategy, interventions = [] }: RouteRequest): void {
+  const asked = interventions.map(({ expert }) => expert);
+  if (strategy.name === 'multitask') asked.push(multitaskId);
+  if (strategy.name === 'single') asked.push(strategy.expert);
+  for (const id of asked) {
+    const error = plan.leftOut[id] ?? pool.leftOut.get(id);
+    if (error) throw new GanderError(error.code, leftOutText(expertText(id), error), error.remedy);
+  }
+}
+
 /** Those that the graph has; the others were left out with a warning. */
 function expertsOf(pool: Pool, plan: Plan): Expert[] {
   return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
+}
+
+function tooLong(what: string, contextLength: number): GanderError {
+  return new GanderError(
+    'text-too-long',
+    `The text has ${what}; this model takes at most ${contextLength} tokens.`,
+    'Select less text.',
+  );
 }
 
 /** Lets messages in first (a cancel among them): a run blocks the thread. */

@@ -1,13 +1,18 @@
 /** The only file that runs a model: onnxruntime-node behind two small classes. Batch is always 1. */
-import { readFileSync } from 'node:fs';
+import './telemetry.js';
 import * as ort from 'onnxruntime-node';
 import { given } from '../graph/gathered.js';
 import { names, routerInput } from '../graph/route.js';
 import { GanderError } from '../shared/errors.js';
+import { plain } from '../trace/label.js';
+import { readCached } from './cache.js';
 import type { Composed, Plan, Router } from './compose.js';
 import { type Steering, never } from './steering.js';
 
 export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
+// It writes names from the model to the terminal as they are; what it throws says the same.
+ort.env.logLevel = 'fatal';
 
 /** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
 export async function openSession(file: string, threads: number): Promise<ort.InferenceSession> {
@@ -16,19 +21,14 @@ export async function openSession(file: string, threads: number): Promise<ort.In
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
       enableMemPattern: false,
       // Threads that spin while they wait would take an editor's other work its cores.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
   } catch (cause) {
-    throw new GanderError(
-      'base-invalid',
-      `onnxruntime refuses the model: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'Fetch the pool again.',
-      { cause },
-    );
+    throw refusal('onnxruntime refuses the model', cause);
   }
 }
 
@@ -41,9 +41,28 @@ async function runSession(
   try {
     return await session.run(feeds, outputs);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new GanderError('base-invalid', `The model cannot be run: ${message}`, 'Fetch the pool again.', { cause });
+    throw refusal('The model cannot be run', cause);
   }
+}
+
+/** onnxruntime's message has names from the model in it, as long and as strange as whoever wrote them liked. */
+function refusal(what: string, cause: unknown): GanderError {
+  const message = plain(cause instanceof Error ? cause.message : String(cause)).slice(0, 1000);
+  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the base model anew, or choose another pool.', {
+    cause,
+  });
+}
+
+function firstNotFinite(values: Float32Array): number {
+  return values.findIndex((x) => !Number.isFinite(x));
+}
+
+function notFinite(what: string): GanderError {
+  return new GanderError(
+    'base-invalid',
+    `The model gives numbers that are not finite (${what}).`,
+    'Look for weights that are not finite, or too large for their type, in the base and the experts.',
+  );
 }
 
 /** Past keys and values of one text, as the graph gave them. */
@@ -105,6 +124,7 @@ export class RoutedSession {
    * @param ids of the chunk's tokens
    * @param targets the token after each; any where there is none
    * @param done tokens before the chunk, whose keys and values are `past`
+   * @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number
    */
   async run(
     ids: Int32Array,
@@ -134,27 +154,41 @@ export class RoutedSession {
     const outputs = await runSession(this.#session, feeds, [...wanted, ...this.#past.outputs]);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- each output has its own array type
     const data = <T>(name: string) => outputs[name]!.data as T;
-    return {
+    const result = {
       past: new Map(this.#past.outputs.map((name) => [name, outputs[name]!])),
-      affinity: data(names.affinity),
+      affinity: data<Float32Array>(names.affinity),
       ...(isGathered && { chosen: data<Int32Array>(names.chosen) }),
-      weight: data(names.weight),
-      moved: data(names.moved),
-      logProb: data(names.logProb),
-      topLogProb: data(names.topLogProb),
-      topIds: data(names.topIds),
-      last: data(names.last),
+      weight: data<Float32Array>(names.weight),
+      moved: data<Float32Array>(names.moved),
+      logProb: data<Float32Array>(names.logProb),
+      topLogProb: data<Float32Array>(names.topLogProb),
+      topIds: data<BigInt64Array>(names.topIds),
+      last: data<Float32Array>(names.last),
     };
+    this.#check(result, t);
+    return result;
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
 
+  /** Numbers that are none would be shown as if nothing were known, and the rest is wrong beside them. */
+  #check({ affinity, weight, moved, logProb, topLogProb }: ChunkResult, t: number): void {
+    const { modules, rows } = this.plan;
+    for (const [what, values] of Object.entries({ affinity, weight, moved })) {
+      const at = firstNotFinite(values);
+      if (at < 0) continue;
+      const row = Math.floor(at / (values.length / (t * rows.length))) % rows.length;
+      throw notFinite(`${what} at ${modules[rows[row]!]!.path}`);
+    }
+    if (firstNotFinite(logProb) >= 0 || firstNotFinite(topLogProb) >= 0) throw notFinite('log-probability');
+  }
+
   #routersOf(router: Router): Record<string, ort.Tensor> {
     let routers = this.#routers.get(router);
     if (!routers) {
-      const bytes = readFileSync(this.#composed.routerFile(router));
+      const bytes = readCached(this.#composed.routerFile(router));
       const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
       let offset = 0;
       routers = {};
@@ -292,6 +326,7 @@ export class Embedder {
     const width = output.dims.at(-1)!;
     const mean = new Float32Array(width);
     for (let at = 0; at < hidden.length; at++) mean[at % width]! += hidden[at]! / t;
+    if (firstNotFinite(mean) >= 0) throw notFinite('the retriever');
     const length = Math.hypot(...mean) || 1;
     return mean.map((x) => x / length);
   }

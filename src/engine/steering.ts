@@ -1,6 +1,8 @@
 import type { Intervention, Scope, Strategy } from '../trace/trace.js';
 import { GanderError } from '../shared/errors.js';
-import { type Plan, type Router, multitaskId } from './compose.js';
+import { bounded } from '../trace/strategy.js';
+import type { Plan, Router } from './compose.js';
+import { multitaskId } from './placing.js';
 
 /** Stands for −∞: the softmax of it beside any affinity is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;
@@ -32,6 +34,8 @@ export interface SteeringInputs {
  * theirs.
  */
 export class StrategySteering implements Steering {
+  /** As asked, but for a k that the pool cannot give. */
+  readonly strategy: Strategy;
   readonly k: number;
   readonly router: Router;
   readonly #plan: Plan;
@@ -41,21 +45,28 @@ export class StrategySteering implements Steering {
   readonly #given: Float32Array | undefined;
 
   /**
-   * @param strategy retrieval with `expert` filled in
-   * @throws GanderError `request-invalid` for an expert or a k that the pool does not have
+   * @param asked retrieval with `expert` filled in
+   * @throws GanderError `request-invalid` for an expert that the pool does not have or a k that is none, `expert-invalid`
+   *   for one that is to be applied and has no module in the base
    */
-  constructor(plan: Plan, strategy: Strategy, interventions: readonly Intervention[]) {
-    const k = 'k' in strategy ? strategy.k : 1;
+  constructor(plan: Plan, asked: Strategy, interventions: readonly Intervention[]) {
+    const k = 'k' in asked ? asked.k : 1;
     if (!Number.isInteger(k) || k < 1)
       throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
+    const members = plan.experts.filter((id) => id !== multitaskId).length;
+    const strategy = bounded(asked, members);
+    this.strategy = strategy;
     this.#plan = plan;
     this.#interventions = interventions;
-    for (const { expert } of interventions) this.#expert(expert);
+    for (const { action, expert } of interventions) {
+      if (action === 'force') this.#placed(expert);
+      else this.#expert(expert);
+    }
     this.#multitask = strategy.name === 'multitask';
     this.#given = this.#givenWeights(strategy);
     // A forced expert and the multitask adapter may stand beside each other.
     const most = this.#multitask ? 2 : this.#given ? this.width : k;
-    this.k = Math.min(most, plan.experts.filter((id) => this.#multitask || id !== multitaskId).length);
+    this.k = Math.min(most, this.#multitask ? plan.experts.length : members);
     this.router = strategy.name === 'arrow' || strategy.name === 'average-activation' ? strategy.name : 'phatgoose';
   }
 
@@ -140,7 +151,7 @@ export class StrategySteering implements Steering {
     const weights = (of: (e: number) => number) =>
       Float32Array.from({ length: rows.length * n }, (_, at) => (adapts[at] ? of(at % n) : 0));
     const one = (id: string) => {
-      const expert = this.#expert(id);
+      const expert = this.#placed(id);
       return weights((e) => (e === expert ? 1 : 0));
     };
     switch (strategy.name) {
@@ -157,6 +168,18 @@ export class StrategySteering implements Steering {
       default:
         return undefined;
     }
+  }
+
+  /** An expert that changes something: to apply one that has no module here would be to show the base in its name. */
+  #placed(id: string): number {
+    const expert = this.#expert(id);
+    const { rows, experts, adapts } = this.#plan;
+    if (rows.some((_, row) => adapts[row * experts.length + expert])) return expert;
+    throw new GanderError(
+      'expert-invalid',
+      `Expert "${id}" has no module that was found in the base.`,
+      'See the warnings of the pool (gander inspect), or choose another expert.',
+    );
   }
 
   #expert(id: string): number {

@@ -24,6 +24,7 @@ export class Tokenizer {
   readonly #tokenizer: HubTokenizer;
   readonly #byteLevel: boolean;
   readonly #readable = new Map<number, string>();
+  #longestToken: number | undefined;
 
   /** @throws GanderError `tokenizer-invalid` */
   constructor(file: string) {
@@ -39,7 +40,7 @@ export class Tokenizer {
       throw new GanderError(
         'tokenizer-invalid',
         `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        'Fetch the pool again.',
+        'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
         { cause },
       );
     }
@@ -62,6 +63,21 @@ export class Tokenizer {
   /** The text of some ids. */
   async decode(ids: readonly number[]): Promise<string> {
     return this.#tokenizer.decode([...ids], true);
+  }
+
+  /**
+   * Units of the longest entry of the vocabulary, and so a bound: n units of text make at least n ÷ longestToken tokens.
+   *
+   * Proof, for a tokenizer that spells a text out (byte-level, or with bytes to fall back to): every unit of the text lies
+   * in some token, and no token covers more units than its entry has. An entry is as long as its text, a symbol a byte
+   * where it is spelt in bytes, and no text has fewer bytes in UTF-8 than units in UTF-16. One that drops or fuses what it
+   * does not know can go below the bound, but only with a text that nearly all of is lost.
+   */
+  get longestToken(): number {
+    return (this.#longestToken ??= Object.keys(this.#tokenizer.getVocab(true)).reduce(
+      (most, { length }) => Math.max(most, length),
+      1,
+    ));
   }
 
   idOf(token: string): number | undefined {

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { ExpertInfo, PoolInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
 import type { EngineHost } from '../host/engineHost.js';
+import { warningCount } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
@@ -45,7 +46,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const trace = this.#trace;
     switch (node.kind) {
       case 'pool':
-        return node.pool.experts.map((expert, index) => ({ kind: 'expert', expert, index }));
+        return [
+          ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
+          ...node.pool.warnings.map((text, index): Node => ({ kind: 'warning', text, index })),
+        ];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
         if (!trace || index < 0) return [];
@@ -63,6 +67,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'module':
         return trace ? tokensLed(trace, node.expert, node.module) : [];
       case 'token':
+      case 'warning':
         return [];
     }
   }
@@ -73,6 +78,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         return this.#poolItem(node.pool);
       case 'expert':
         return this.#expertItem(node.expert, node.index);
+      case 'warning':
+        return warningItem(node.text, node.index);
       case 'layers':
         return group(vscode.l10n.t('Layers where it leads'), 'layers');
       case 'tokens':
@@ -126,13 +133,16 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.id = 'pool';
     item.iconPath = new vscode.ThemeIcon('type-hierarchy');
     item.description = vscode.l10n.t('{0} experts', pool.experts.length);
+    if (pool.warnings.length > 0) {
+      item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+      item.description += `, ${warningCount(pool)}`;
+    }
     item.tooltip = lines([
       pool.name,
       pool.description,
       vscode.l10n.t('Base: {0}', pool.baseName),
       pool.license && vscode.l10n.t('Licence: {0}', pool.license),
       pool.folder,
-      ...pool.warnings,
     ]);
     item.contextValue = 'gander.pool';
     return item;
@@ -201,6 +211,15 @@ function countItem(label: string, { count, of }: { readonly count: number; reado
   item.description = numbers.percent(count / of);
   item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
   item.contextValue = 'gander.place';
+  return item;
+}
+
+function warningItem(text: string, index: number): vscode.TreeItem {
+  const item = new vscode.TreeItem(text, vscode.TreeItemCollapsibleState.None);
+  item.id = `warning ${index}`;
+  item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+  item.tooltip = text;
+  item.accessibilityInformation = { label: vscode.l10n.t('Warning: {0}', text) };
   return item;
 }
 

@@ -6,6 +6,8 @@ import type { Trace } from '../trace/trace.js';
 /** What stands in the tree. A trace's expert axis and the pool's may differ, so experts are matched by id. */
 export type Node =
   | { readonly kind: 'pool'; readonly pool: PoolInfo }
+  /** What of the pool takes no part, and why. */
+  | { readonly kind: 'warning'; readonly text: string; readonly index: number }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number }
   /** The layers, or all tokens, of an expert. */
   | { readonly kind: 'layers'; readonly expert: number }

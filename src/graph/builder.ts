@@ -87,14 +87,46 @@ export class Builder {
   }
 
   after(target: NodeProto, nodes: readonly NodeProto[]): void {
-    this.#after.set(target, [...nodes]);
+    this.#after.set(target, [...(this.#after.get(target) ?? []), ...nodes]);
   }
 
   finish(): void {
-    this.graph.node = [
+    this.graph.node = inOrder([
       ...this.#first,
       ...this.graph.node.flatMap((n) => [...(this.#before.get(n) ?? []), n, ...(this.#after.get(n) ?? [])]),
       ...this.#last,
-    ];
+    ]);
   }
+}
+
+/** Each node after those that give its inputs, and otherwise as they are: what follows one of several joined products may come too early. */
+function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
+  const owed = new Set(nodes.flatMap((n) => n.output));
+  owed.delete('');
+  const waiting = new Map<string, NodeProto[]>();
+  const ordered: NodeProto[] = [];
+  for (const next of nodes) {
+    const open = [next];
+    for (let n = open.pop(); n; n = open.pop()) {
+      const missing = needs(n).find((name) => owed.has(name));
+      if (missing !== undefined) {
+        waiting.set(missing, [...(waiting.get(missing) ?? []), n]);
+        continue;
+      }
+      ordered.push(n);
+      for (const output of n.output) {
+        owed.delete(output);
+        open.push(...(waiting.get(output) ?? []).reverse());
+        waiting.delete(output);
+      }
+    }
+  }
+  // A circle is onnxruntime's to refuse.
+  return ordered.length === nodes.length ? ordered : [...nodes];
+}
+
+/** Values that a node takes, those taken inside its nested graphs too. */
+function needs(n: NodeProto): string[] {
+  const nested = n.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
+  return [...n.input, ...nested.flatMap((graph) => graph.node.flatMap(needs))];
 }

@@ -1,155 +1,208 @@
-import type { GraphProto, NodeProto, TensorProto } from './onnx_pb.js';
-import { intAttribute } from './model.js';
+import { type Followed, type Layer, follow } from './flow.js';
+import type { GraphProto, NodeProto } from './onnx_pb.js';
+import { type Product, indexOf, productsOf } from './products.js';
+import { tokenRows } from './rows.js';
 
 /** Where one adapted module is computed in the base graph. */
 export interface Site {
   readonly path: string;
-  readonly node: NodeProto;
-  /** Name of the module's input u, before any Reshape that only a Gemm needs: modules with the same input share a group. */
+  /** Name of the module's input u. */
   readonly input: string;
   readonly dIn: number;
   readonly dOut: number;
-  /** Name of the bias that the node itself adds, which is no part of W u. */
-  readonly bias?: string;
+  /** What gives W u: one, or those side by side that an exporter made of one packed layer. */
+  readonly products: readonly Product[];
+  /** First column of the module's, where one product gives those of others too (a packed projection). */
+  readonly from?: number;
 }
 
 export interface Found {
   readonly sites: ReadonlyMap<string, Site>;
-  /** For each module that could not be placed, what was looked for. */
+  /** For each module that could not be placed, why. */
   readonly missing: ReadonlyMap<string, string>;
 }
 
-/** Operators that multiply by a weight. */
-const multipliers = new Set(['MatMul', 'Gemm', 'MatMulNBits']);
-
-/** Operators through which a weight keeps its name. */
-const passers = new Set(['Transpose', 'DequantizeLinear', 'Cast', 'Identity']);
+/** Operators that multiply by a weight in a way that nothing can be added to, and what is the matter with them. */
+const int8 = 'rounds activations to 8 bits by the largest of all tokens that run together';
+const unplaceable: Readonly<Record<string, string>> = {
+  MatMulInteger: int8,
+  DynamicQuantizeMatMul: int8,
+  MatMulIntegerToFloat: int8,
+  QLinearMatMul: 'multiplies in 8 bits',
+  QGemm: 'multiplies in 8 bits',
+  QAttention: 'multiplies in 8 bits',
+  FusedGemm: 'has the activation in it',
+  FusedMatMul: 'has a factor in it, of its input or of what it gives',
+  MatMulBnb4: 'has weights of a kind that Gander does not know',
+};
 
 /**
  * Finds each module's multiplication, in this order: an initializer named like the parameter, the exporter's scope in
- * the node's name, the metadata of torch.onnx's newer exporter.
+ * the node's name, the metadata of torch.onnx's newer exporter; where no name tells, what its numbers become (flow.ts).
  *
  * @param paths Hugging Face module paths, e.g. `model.layers.7.self_attn.q_proj`
  */
 export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
-  const producers = new Map<string, NodeProto>();
-  for (const n of graph.node) for (const output of n.output) if (output) producers.set(output, n);
-  const initializers = new Map(graph.initializer.map((t) => [t.name, t]));
-  const byWeight = new Map<string, NodeProto[]>();
-  const byScope = new Map<string, NodeProto[]>();
-  const byMetadata = new Map<string, NodeProto[]>();
-  for (const n of graph.node) {
-    if (!multipliers.has(n.opType)) continue;
-    const weight = weightName(n, producers, initializers);
-    if (weight === undefined) continue;
-    push(byWeight, weight.replace(/(?:\.weight|\.MatMul\.weight)?(?:_(?:Q\d+\w*|quantized|quant))?$/, ''), n);
-    push(byScope, scopeKey(n.name.split('/').filter(Boolean).slice(0, -1).join('.')), n);
-    for (const scope of metadataScopes(n)) push(byMetadata, scope, n);
+  const index = indexOf(graph);
+  const products = productsOf(graph, index);
+  const byName = [new Names(), new Names(), new Names()] as const;
+  for (const product of products) {
+    const [weights, scopes, metadata] = byName;
+    weights.add(weightPath(product.weight), product);
+    scopes.add(fusedScope(product.node.name), product);
+    const scope = metadataScope(product.node);
+    if (scope !== undefined) metadata.add(scope, product);
   }
+  let followed: Followed | undefined;
+  const isByToken = tokenRows(index, products);
   const sites = new Map<string, Site>();
   const missing = new Map<string, string>();
   for (const path of paths) {
-    const candidates = [byWeight.get(path), byScope.get(scopeKey(path)), byMetadata.get(path)];
-    // Two multiplications of the same name would make the choice a guess.
-    const chosen = candidates.find((nodes) => nodes?.length === 1)?.[0];
-    const site = chosen && siteOf(path, chosen, producers, initializers);
-    if (site) sites.set(path, site);
-    else {
-      missing.set(
-        path,
-        `looked for an initializer "${path}.weight", a node "/${path.replaceAll('.', '/').replace(/layers\/(\d+)/, 'layers.$1')}/MatMul" and torch.onnx metadata "${path}"`,
-      );
-    }
+    const named = byName.map((names) => names.find(path)).find((product) => product !== undefined);
+    const site = named ? siteOf(path, [named]) : siteByFlow(path, (followed ??= follow(graph, index, products)));
+    const other = site && claimed(site, sites.values());
+    if (!site) missing.set(path, whyMissing(graph, path));
+    else if (other) missing.set(path, `it is the same multiplication as ${other.path}, which is placed already`);
+    else if (!isByToken(site.input))
+      missing.set(path, 'it runs over rows that are not the tokens, as a MoE gathers them for each of its experts');
+    else sites.set(path, site);
   }
   return { sites, missing };
 }
 
-/** Exporters write `attn` for `self_attn`, and a graph may or may not begin at `model`. */
+/** A site that shares columns of a product with this one. */
+function claimed(site: Site, sites: Iterable<Site>): Site | undefined {
+  for (const other of sites) {
+    const isShared = other.products.some((product) => site.products.includes(product));
+    const isWhole = site.from === undefined || other.from === undefined;
+    if (isShared && (isWhole || site.from === other.from)) return other;
+  }
+  return undefined;
+}
+
+function siteOf(path: string, products: readonly Product[], from?: number, width?: number): Site {
+  const { input, dIn } = products[0]!;
+  const dOut = width ?? products.reduce((sum, product) => sum + product.dOut, 0);
+  return { path, input, dIn, dOut, products, ...(from !== undefined && { from }) };
+}
+
+/** What a module is by the end of its path, in the attention or elsewhere. */
+const roles: Readonly<Record<string, keyof Layer>> = {
+  q_proj: 'q',
+  query: 'q',
+  k_proj: 'k',
+  key: 'k',
+  v_proj: 'v',
+  value: 'v',
+  qkv_proj: 'qkv',
+  query_key_value: 'qkv',
+  c_attn: 'qkv',
+  Wqkv: 'qkv',
+  W_pack: 'qkv',
+  o_proj: 'o',
+  out_proj: 'o',
+  dense: 'o',
+  gate_proj: 'gate',
+  up_proj: 'up',
+  gate_up_proj: 'gateUp',
+  fc1: 'fc',
+  c_fc: 'fc',
+  fc_in: 'fc',
+  dense_h_to_4h: 'fc',
+  down_proj: 'down',
+  fc2: 'down',
+  fc_out: 'down',
+  dense_4h_to_h: 'down',
+};
+
+/** Packed layers whose columns are those of their parts, one after another (others go head by head). */
+const packed: readonly (readonly [end: string, parts: readonly (keyof Layer)[]])[] = [
+  ['self_attn.qkv_proj', ['q', 'k', 'v']],
+  ['mlp.gate_up_proj', ['gate', 'up']],
+];
+
+function siteByFlow(path: string, { layers, head }: Followed): Site | undefined {
+  const steps = path.split('.');
+  const last = steps.at(-1)!;
+  const numbers = steps.filter((step) => /^\d+$/.test(step));
+  if (numbers.length === 0 && last === 'lm_head') return head && siteOf(path, [head]);
+  const layer = numbers.length === 1 ? layers.get(Number(numbers[0])) : undefined;
+  if (!layer) return undefined;
+  const role = last === 'c_proj' ? (steps.includes('attn') ? 'o' : 'down') : roles[last];
+  const piece = role && layer[role];
+  if (piece) return siteOf(path, [piece.product], piece.from, piece.width);
+  const parts = packed.find(([end]) => path.endsWith(end))?.[1].map((part) => layer[part]);
+  if (!parts?.every((part) => part !== undefined && part.from === undefined)) return undefined;
+  const products = parts.map((part) => part!.product);
+  return products.every(({ input }) => input === products[0]!.input) ? siteOf(path, products) : undefined;
+}
+
+function whyMissing(graph: GraphProto, path: string): string {
+  const fused = graph.node.filter(({ opType }) => Object.hasOwn(unplaceable, opType));
+  // A scope of attention's own has products of activations, too, in which nothing is to be found.
+  const n =
+    fused.find(({ name }) => agree(scopeKey(fusedScope(name)), scopeKey(path))) ??
+    fused.find(({ opType }) => opType !== 'FusedMatMul');
+  if (n)
+    return `the graph multiplies by ${n.opType}, which ${unplaceable[n.opType]}; export with float weights and not optimised, or with weights alone in 4 or 8 bits (MatMulNBits)`;
+  return `looked for an initializer "${path}.weight", a node "/${path.replaceAll('.', '/').replace(/(layers|h)\/(\d+)/, '$1.$2')}/MatMul", torch.onnx metadata "${path}", and for what flows into the keys and values`;
+}
+
+/** Products by one kind of name. */
+class Names {
+  /** By the part from the layer's number on: what stands before may differ. */
+  readonly #byTail = new Map<string, { readonly key: string; readonly product: Product }[]>();
+
+  add(name: string, product: Product): void {
+    const key = scopeKey(name);
+    const entry = { key, product };
+    const list = this.#byTail.get(tailOf(key));
+    if (list) list.push(entry);
+    else this.#byTail.set(tailOf(key), [entry]);
+  }
+
+  /** Two multiplications of the same name would make the choice a guess. */
+  find(path: string): Product | undefined {
+    const key = scopeKey(path);
+    const near = this.#byTail.get(tailOf(key)) ?? [];
+    const same = near.filter((entry) => entry.key === key);
+    const chosen = same.length > 0 ? same : near.filter((entry) => agree(entry.key, key));
+    return chosen.length === 1 ? chosen[0]!.product : undefined;
+  }
+}
+
+/** A graph may begin above or below the module that a path begins at: `model.decoder.layers.0` and `decoder.layers.0`. */
+function agree(a: string, b: string): boolean {
+  return a === b || (a !== '' && b.endsWith(`.${a}`)) || (b !== '' && a.endsWith(`.${b}`));
+}
+
+function tailOf(key: string): string {
+  const parts = key.split('.');
+  const number = parts.findIndex((part) => /^\d+$/.test(part));
+  return parts.slice(number < 0 ? -1 : number).join('.');
+}
+
+/** Exporters write `attn` for `self_attn`. */
 function scopeKey(scope: string): string {
   return scope.replace(/(^|\.)self_attn(\.|$)/, '$1attn$2');
 }
 
-function push(map: Map<string, NodeProto[]>, key: string, n: NodeProto): void {
-  const list = map.get(key);
-  if (list) list.push(n);
-  else map.set(key, [n]);
+function weightPath(weight: string): string {
+  return weight.replace(/(?:\.weight|\.MatMul\.weight)?(?:_(?:Q\d+\w*|quantized|quant))?$/, '');
 }
 
-/** The name of the initializer that the node multiplies by; undefined for a product of two activations. */
-function weightName(
-  n: NodeProto,
-  producers: ReadonlyMap<string, NodeProto>,
-  initializers: ReadonlyMap<string, TensorProto>,
-): string | undefined {
-  let name = n.input[1];
-  for (let steps = 0; name !== undefined && steps < 4; steps++) {
-    if (initializers.has(name)) return name;
-    const producer = producers.get(name);
-    if (producer?.opType === 'Constant') return name;
-    if (!producer || !passers.has(producer.opType)) return undefined;
-    name = producer.input[0];
-  }
-  return undefined;
+function scopePath(nodeName: string): string {
+  return nodeName.split('/').filter(Boolean).slice(0, -1).join('.');
+}
+
+/** onnxruntime's optimiser appends what it fused: `/…/c_proj/MatMul/MatMulScaleFusion/`. */
+function fusedScope(nodeName: string): string {
+  return scopePath(nodeName.replace(/(?:\/+\w*Fusion)+\/*$/, ''));
 }
 
 /** The newest module scope of `pkg.torch.onnx.name_scopes`, a Python list of strings, whose last item is the operator. */
-function metadataScopes(n: NodeProto): string[] {
+function metadataScope(n: NodeProto): string | undefined {
   const value = n.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.name_scopes')?.value;
   const scopes = value?.match(/'[^']*'/g)?.map((quoted) => quoted.slice(1, -1));
-  const last = scopes?.at(-2);
-  return last ? [last] : [];
-}
-
-function siteOf(
-  path: string,
-  n: NodeProto,
-  producers: ReadonlyMap<string, NodeProto>,
-  initializers: ReadonlyMap<string, TensorProto>,
-): Site | undefined {
-  const sizes = weightSizes(n, producers, initializers);
-  const raw = n.input[0];
-  if (!sizes || !raw || !n.output[0]) return undefined;
-  let input = raw;
-  if (n.opType === 'Gemm') {
-    if ((intAttribute(n, 'transA') ?? 0) !== 0 || floatAttribute(n, 'alpha') !== 1 || floatAttribute(n, 'beta') !== 1)
-      return undefined;
-    const reshape = producers.get(raw);
-    if (reshape?.opType === 'Reshape' && reshape.input[0]) input = reshape.input[0];
-  }
-  const bias = n.opType === 'Gemm' ? n.input[2] : n.opType === 'MatMulNBits' ? n.input[5] : undefined;
-  return { path, node: n, input, ...sizes, ...(bias && { bias }) };
-}
-
-function floatAttribute(n: NodeProto, name: string): number {
-  return n.attribute.find((a) => a.name === name)?.f ?? 1;
-}
-
-function weightSizes(
-  n: NodeProto,
-  producers: ReadonlyMap<string, NodeProto>,
-  initializers: ReadonlyMap<string, TensorProto>,
-): { dIn: number; dOut: number } | undefined {
-  if (n.opType === 'MatMulNBits') {
-    const dIn = intAttribute(n, 'K');
-    const dOut = intAttribute(n, 'N');
-    return dIn && dOut ? { dIn, dOut } : undefined;
-  }
-  let flipped = n.opType === 'Gemm' && intAttribute(n, 'transB') === 1;
-  let name = n.input[1];
-  for (let steps = 0; name !== undefined && steps < 4; steps++) {
-    const dims = initializers.get(name)?.dims ?? constantDims(producers.get(name));
-    if (dims) {
-      if (dims.length !== 2) return undefined;
-      const [rows, columns] = dims.map(Number) as [number, number];
-      return flipped ? { dIn: columns, dOut: rows } : { dIn: rows, dOut: columns };
-    }
-    const producer = producers.get(name);
-    if (producer?.opType === 'Transpose') flipped = !flipped;
-    name = producer?.input[0];
-  }
-  return undefined;
-}
-
-function constantDims(n: NodeProto | undefined): bigint[] | undefined {
-  return n?.opType === 'Constant' ? n.attribute.find((a) => a.name === 'value')?.t?.dims : undefined;
+  return scopes?.at(-2);
 }

@@ -148,6 +148,15 @@ export function externalFloats(name: string, dims: readonly number[], location: 
   return externalTensor(name, TensorProto_DataType.FLOAT, dims.map(BigInt), location, offset, length);
 }
 
+/** Numbers inside the model file. */
+export function setInternal(tensor: TensorProto, values: Float32Array): void {
+  tensor.dataType = TensorProto_DataType.FLOAT;
+  tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
+  tensor.externalData = [];
+  tensor.int32Data = [];
+  tensor.rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 export function setExternal(tensor: TensorProto, location: string, offset: number, length: number): void {
   tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
   tensor.rawData = new Uint8Array();

@@ -1,5 +1,6 @@
 import { Builder } from './builder.js';
 import type { Site } from './find.js';
+import { seamsOf } from './seams.js';
 import { DataType, type GraphProto, type ModelProto, type NodeProto, int64s, node, opset } from './model.js';
 
 /** Numbers in a file beside the composed model. */
@@ -194,35 +195,41 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, form:
   });
   builder.declare({ [own('chosen')]: [tokens, g, width] }, DataType.INT64);
   builder.before(
-    sites.map((site) => site.node),
+    sites.flatMap(({ products }) => products.map((product) => product.node)),
     [...nodes, ...form.group(builder, group, i, n)],
   );
-  sites.forEach((_, j) => insertSite(builder, group, i, j, n, form));
+  for (const seam of seamsOf(builder, group, i)) {
+    const added = seam.sites.flatMap(({ j, y, sum, bias }) => siteNodes(builder, group, i, j, n, form, y, sum, bias));
+    builder.after(seam.after, [...seam.open, ...added, ...seam.close]);
+  }
 }
 
-function insertSite(builder: Builder, group: Group, i: number, j: number, n: number, form: Form): void {
+/** What the experts add to `y` [T, dOut], which is W u and a bias, and the sum of it. */
+function siteNodes(
+  builder: Builder,
+  group: Group,
+  i: number,
+  j: number,
+  n: number,
+  form: Form,
+  y: string,
+  sum: string,
+  bias: string | undefined,
+): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
-  const { node: base, bias, dOut } = group.sites[j]!;
-  const y = base.output[0]!;
-  // A Gemm has two axes already, and its own way to them.
-  const flat = base.opType === 'Gemm';
-  if (!flat) base.input[0] = `gander.u.${i}`;
-  base.output[0] = own('y');
-  const between = ['y', 'unit', ...(bias ? ['product'] : []), ...(flat ? [] : ['sum'])];
+  const { dOut } = group.sites[j]!;
   builder.declare({
     [own('base')]: [tokens, 1],
-    ...Object.fromEntries(between.map((what) => [own(what), [tokens, dOut]])),
+    ...Object.fromEntries([y, own('unit'), ...(bias ? [own('product')] : [])].map((name) => [name, [tokens, dOut]])),
   });
-  builder.after(base, [
-    ...(bias ? [node('Sub', [own('y'), bias], [own('product')])] : []),
+  return [
+    ...(bias ? [node('Sub', [y, bias], [own('product')])] : []),
     // For its second output, which costs a quarter of what ReduceL2 takes over long rows.
-    node(
-      'SimplifiedLayerNormalization',
-      [bias ? own('product') : own('y'), builder.ones(dOut)],
-      [own('unit'), own('base')],
-      { axis: -1, epsilon: { float: 1e-30 }, stash_type: 1 },
-    ),
-    ...form.site(builder, group, i, j, n, own('y'), flat ? y : own('sum')),
-    ...(flat ? [] : [node('Reshape', [own('sum'), builder.shape([1, -1, dOut])], [y])]),
-  ]);
+    node('SimplifiedLayerNormalization', [bias ? own('product') : y, builder.ones(dOut)], [own('unit'), own('base')], {
+      axis: -1,
+      epsilon: { float: 1e-30 },
+      stash_type: 1,
+    }),
+    ...form.site(builder, group, i, j, n, y, sum),
+  ];
 }

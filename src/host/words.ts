@@ -1,9 +1,14 @@
 import * as vscode from 'vscode';
+import type { PoolInfo } from '../engine/api.js';
 import { words, type Word } from '../shared/words.js';
 
 /** A word that the page shows too, in the window's language. */
 export function word(key: Word): string {
   return vscode.l10n.t(words[key]);
+}
+
+export function warningCount({ warnings }: PoolInfo): string {
+  return warnings.length === 1 ? vscode.l10n.t('1 warning') : vscode.l10n.t('{0} warnings', warnings.length);
 }
 
 /** What the page is to say in place of its English: nothing at all in an English window. */

@@ -1,35 +1,9 @@
 import { z } from 'zod';
 import type { PageMessage } from '../shared/panelProtocol.js';
+import { interventionsSchema as interventions, strategySchema as strategy } from '../trace/asked.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);
-const k = z.int().min(1).max(10_000);
-
-const strategy = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('base') }),
-  z.strictObject({ name: z.literal('single'), expert: name }),
-  z.strictObject({ name: z.literal('phatgoose'), k }),
-  z.strictObject({ name: z.literal('retrieval'), expert: name.exactOptional() }),
-  z.strictObject({ name: z.literal('merged') }),
-  z.strictObject({ name: z.literal('average-activation'), k }),
-  z.strictObject({ name: z.literal('arrow'), k }),
-  z.strictObject({ name: z.literal('multitask') }),
-]);
-
-const scope = z.strictObject({
-  layer: index.exactOptional(),
-  kind: name.exactOptional(),
-  module: name.exactOptional(),
-  token: index.exactOptional(),
-});
-
-const intervention = z.discriminatedUnion('action', [
-  z.strictObject({ action: z.literal('knock-out'), expert: name, scope }),
-  z.strictObject({ action: z.literal('force'), expert: name, scope }),
-  z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
-]);
-
-const interventions = z.array(intervention).max(10_000);
 const side = z.enum(['main', 'other']);
 
 /** Not by instanceof: the buffer may come from another realm. */

@@ -1,9 +1,8 @@
 import { statSync } from 'node:fs';
-import { z } from 'zod';
 import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
 import { poolLimits } from '../shared/limits.js';
-import { readJson } from './manifest.js';
+import { plainRemedy, readAdapterConfig } from './adapterConfig.js';
 import { fileInside } from './paths.js';
 import { readPatterns } from './patterns.js';
 import { Safetensors, SafetensorsError } from './safetensors.js';
@@ -20,31 +19,23 @@ export interface AdaptedModule {
   readonly b: () => Float32Array;
 }
 
+/** A copy of a base's own weight that PEFT saved beside an adapter, as it does for `lm_head`. */
+export interface BaseCopy {
+  readonly shape: readonly number[];
+  readonly read: () => Float32Array;
+}
+
 export interface Adapter {
   /** The largest of its modules' ranks. */
   readonly rank: number;
   /** By Hugging Face path. */
   readonly modules: ReadonlyMap<string, AdaptedModule>;
+  /** By the path of the adapted module whose weight it is. */
+  readonly baseCopies: ReadonlyMap<string, BaseCopy>;
 }
 
-/** What PEFT can do and Gander cannot must be seen, or another model than the contributor's would run. */
-const configSchema = z.object({
-  peft_type: z.literal('LORA'),
-  r: z.int().positive(),
-  lora_alpha: z.number(),
-  use_rslora: z.boolean().nullish(),
-  alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  rank_pattern: z.record(z.string(), z.int().positive()).nullish(),
-  use_dora: z.literal(false).nullish(),
-  lora_bias: z.literal(false).nullish(),
-  bias: z.literal('none').nullish(),
-  fan_in_fan_out: z.literal(false).nullish(),
-  modules_to_save: z.array(z.string()).max(0).nullish(),
-  layer_replication: z.null().optional(),
-  alora_invocation_tokens: z.null().optional(),
-});
-
 const tensorName = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/;
+const baseCopyName = /^base_model\.model\.(.+)\.base_layer\.weight$/;
 
 /**
  * Reads a PEFT LoRA adapter; tensors stay on disk until asked for. `target_modules` needs no reading: which modules are
@@ -54,12 +45,7 @@ const tensorName = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$
  * @throws GanderError `expert-invalid`, `pool-unsafe-path`
  */
 export function readAdapter(folder: string): Adapter {
-  const parsed = configSchema.safeParse(readJson(folder, 'adapter_config.json'));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(`adapter_config.json: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const config = parsed.data;
+  const config = readAdapterConfig(folder);
   const rankOf = readPatterns('rank_pattern', config.rank_pattern);
   const alphaOf = readPatterns('alpha_pattern', config.alpha_pattern);
   const tensors = openTensors(folder, 'adapter_model.safetensors');
@@ -68,9 +54,15 @@ export function readAdapter(folder: string): Adapter {
       `it has ${tensors.header.tensors.size} tensors; an adapter changes at most ${poolLimits.modules} modules`,
     );
   const found = new Map<string, { A?: string; B?: string }>();
-  for (const name of tensors.header.tensors.keys()) {
+  const baseCopies = new Map<string, BaseCopy>();
+  for (const [name, { shape }] of tensors.header.tensors) {
+    const copied = baseCopyName.exec(name)?.[1];
+    if (copied !== undefined) {
+      baseCopies.set(copied, { shape, read: () => floats(tensors, name) });
+      continue;
+    }
     const match = tensorName.exec(name);
-    if (!match) throw invalid(`the tensor "${name.slice(0, 120)}" is not a LoRA matrix of a linear layer`);
+    if (!match || match[1]!.endsWith('.base_layer')) throw unusable(name);
     const pair = found.get(match[1]!) ?? {};
     pair[match[2] as 'A' | 'B'] = name;
     found.set(match[1]!, pair);
@@ -91,16 +83,37 @@ export function readAdapter(folder: string): Adapter {
     modules.set(path, { rank, dIn, dOut, scale, a: () => floats(tensors, A), b: () => floats(tensors, B) });
   }
   if (modules.size === 0) throw invalid('it adapts nothing');
-  return { rank: Math.max(...[...modules.values()].map((m) => m.rank)), modules };
+  for (const path of baseCopies.keys())
+    if (!modules.has(path))
+      throw invalid(`it brings a weight of its own for ${path.slice(0, 120)}, which it does not adapt`);
+  return { rank: Math.max(...[...modules.values()].map((m) => m.rank)), modules, baseCopies };
 }
 
-/** A file of one vector a module (gates, mean inputs), by module path. @throws GanderError */
+/** What a tensor is that is no LoRA matrix of a linear layer. */
+function unusable(name: string): GanderError {
+  const shown = `"${name.slice(0, 120)}"`;
+  // PEFT wraps a parameter, not a module: the expert axis lies in the rank.
+  if (/\.base_layer\.lora_[AB]/.test(name))
+    return invalid(`${shown} adapts a parameter (target_parameters) and not a linear layer`);
+  if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding and not a linear layer`);
+  if (name.endsWith('.weight') && !name.includes('lora_'))
+    return invalid(`${shown} is a weight of the base itself, trained or with a vocabulary of another size`);
+  return invalid(`${shown} is not a LoRA matrix of a linear layer`);
+}
+
+/**
+ * A file of one vector a module (gates, mean inputs), by module path; PEFT's prefix and suffix may stand around it.
+ *
+ * @throws GanderError
+ */
 export function readVectors(folder: string, file: string): Map<string, { length: number; read: () => Float32Array }> {
   const tensors = openTensors(folder, file);
   const vectors = new Map<string, { length: number; read: () => Float32Array }>();
   for (const [name, { shape }] of tensors.header.tensors) {
     if (shape.length !== 1) throw invalid(`${file}: "${name}" is not a vector`);
-    vectors.set(name, { length: shape[0]!, read: () => floats(tensors, name) });
+    const module = name.replace(/^base_model\.model\./, '').replace(/(?:\.default)?(?:\.weight)?$/, '');
+    if (vectors.has(module)) throw invalid(`${file}: two vectors for ${module.slice(0, 120)}`);
+    vectors.set(module, { length: shape[0]!, read: () => floats(tensors, name) });
   }
   return vectors;
 }
@@ -156,9 +169,5 @@ function floats(tensors: Safetensors, name: string): Float32Array {
 }
 
 function invalid(message: string): GanderError {
-  return new GanderError(
-    'expert-invalid',
-    message,
-    'Ask the contributor for a plain LoRA adapter, or remove the folder.',
-  );
+  return new GanderError('expert-invalid', message, plainRemedy);
 }

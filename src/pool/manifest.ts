@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { GanderError } from '../shared/errors.js';
 import { poolLimits } from '../shared/limits.js';
+import { schemaProblem } from '../shared/schemaWords.js';
 import { fileInside } from './paths.js';
 
 const text = z.string().max(10_000);
@@ -51,37 +52,52 @@ export function readManifest(folder: string): Manifest {
   return parsed.data;
 }
 
-const configSchema = z.object({
-  max_position_embeddings: z
-    .int()
-    .positive()
-    .max(2 ** 24),
-});
+const length = z
+  .int()
+  .positive()
+  .max(2 ** 24)
+  .nullish();
 
-/** Tokens that the base model can take. @throws GanderError */
-export function readContextLength(folder: string, relativePath: string): number {
+const lengths = z.object({
+  max_position_embeddings: length,
+  // GPT-2, CodeGen and BigCode; GPT-1; BLOOM; MPT.
+  n_positions: length,
+  n_ctx: length,
+  seq_length: length,
+  max_seq_len: length,
+});
+const configSchema = lengths.extend({ text_config: lengths.nullish() });
+
+/** Tokens that are taken of a model that names no limit (one without position embeddings has none). */
+export const unnamedContext = 2048;
+
+/** Tokens that the base model can take; undefined where its configuration does not tell. @throws GanderError */
+export function readContextLength(folder: string, relativePath: string): number | undefined {
   const parsed = configSchema.safeParse(readJson(folder, relativePath));
   if (!parsed.success) throw malformed(relativePath, parsed.error);
-  return parsed.data.max_position_embeddings;
+  const told = (of: z.infer<typeof lengths>) =>
+    of.max_position_embeddings ?? of.n_positions ?? of.n_ctx ?? of.seq_length ?? of.max_seq_len ?? undefined;
+  return told(parsed.data) ?? (parsed.data.text_config ? told(parsed.data.text_config) : undefined);
 }
 
 /** @throws GanderError `pool-invalid`, `pool-unsafe-path` */
 export function readJson(folder: string, relativePath: string): unknown {
   const file = fileInside(folder, relativePath);
   if (statSync(file).size > poolLimits.json)
-    throw new GanderError('pool-invalid', `${relativePath} is too large.`, 'Fetch the pool again.');
+    throw new GanderError(
+      'pool-invalid',
+      `${relativePath} is larger than such a file can be.`,
+      'Restore the file from where it came from.',
+    );
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new GanderError('pool-invalid', `${relativePath} is not JSON.`, 'Fetch the pool again.', { cause });
+    throw new GanderError('pool-invalid', `${relativePath} is not JSON.`, 'Restore the file from where it came from.', {
+      cause,
+    });
   }
 }
 
 function malformed(file: string, error: z.ZodError): GanderError {
-  const issue = error.issues[0];
-  return new GanderError(
-    'pool-invalid',
-    `${file}: ${issue?.path.length ? issue.path.join('.') : 'the file'}: ${issue?.message}.`,
-    'See docs/pool-format.md.',
-  );
+  return new GanderError('pool-invalid', `${file}: ${schemaProblem(error)}.`, 'See docs/pool-format.md.');
 }

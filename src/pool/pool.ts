@@ -1,12 +1,12 @@
 import { closeSync, lstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { bytesInWords } from '../shared/bytes.js';
-import { GanderError } from '../shared/errors.js';
+import { type ErrorData, GanderError } from '../shared/errors.js';
 import { expertFiles } from '../shared/expertFiles.js';
 import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
-import { type Manifest, readContextLength, readManifest } from './manifest.js';
+import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -39,7 +39,9 @@ export interface Pool {
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
   readonly multitask?: PoolExpert;
-  /** Experts left out, and why. */
+  /** Experts that cannot be used, by id. */
+  readonly leftOut: ReadonlyMap<string, GanderError>;
+  /** What was left out and why, and what else a person should know. */
   readonly warnings: readonly string[];
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
@@ -56,18 +58,25 @@ export function readPool(folder: string): Pool {
   return typed(() => {
     const signature = poolSignature(folder);
     const manifest = readManifest(folder);
-    const contextLength = readContextLength(folder, manifest.base.config);
+    const told = readContextLength(folder, manifest.base.config);
     const base = {
       model: fileInside(folder, manifest.base.model),
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
     const warnings: string[] = [];
+    if (told === undefined)
+      warnings.push(`${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`);
+    const leftOut = new Map<string, GanderError>();
     const experts: PoolExpert[] = [];
     for (const id of expertIds(folder, manifest)) {
       try {
-        experts.push(readExpert(resolveInside(folder, path.join(manifest.experts, id)), id));
+        const expert = readExpert(resolveInside(folder, path.join(manifest.experts, id)), id);
+        experts.push(expert);
+        warnings.push(...strayVectors(expert));
       } catch (error) {
-        warnings.push(`Expert "${id}" is left out: ${GanderError.from(error).message}`);
+        const why = GanderError.from(error);
+        leftOut.set(id, why);
+        warnings.push(`${leftOutText(`Expert "${id}"`, why)} ${why.remedy}`);
       }
     }
     if (experts.length === 0) {
@@ -81,7 +90,8 @@ export function readPool(folder: string): Pool {
       try {
         return read?.();
       } catch (error) {
-        warnings.push(`${what} is left out: ${GanderError.from(error).message}`);
+        const why = GanderError.from(error);
+        warnings.push(`${leftOutText(what, why)} ${why.remedy}`);
         return undefined;
       }
     };
@@ -103,14 +113,34 @@ export function readPool(folder: string): Pool {
     return {
       folder,
       manifest,
-      contextLength: Math.min(contextLength, traceLimits.tokens),
+      contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
       base,
       experts: apart(experts),
+      leftOut,
       warnings,
       signature,
       ...(multitask && { multitask }),
       ...(retriever && { retriever }),
     };
+  });
+}
+
+/** One sentence on what was left out and why; the remedy is not in it. */
+export function leftOutText(what: string, { message }: ErrorData): string {
+  return `${what} is left out: ${/[.!?]$/.test(message) ? message : `${message}.`}`;
+}
+
+/** Gates and mean inputs that belong to no module of the expert's: it would never be chosen, and nobody would know why. */
+function strayVectors({ id, adapter, gates, activations }: PoolExpert): string[] {
+  const files = { 'gate.safetensors': gates, 'activation.safetensors': activations };
+  return Object.entries(files).flatMap(([file, vectors]) => {
+    const stray = [...(vectors?.keys() ?? [])].filter((module) => !adapter.modules.has(module));
+    if (stray.length === 0) return [];
+    const shown = stray.slice(0, 3).map((module) => `"${module.slice(0, 120)}"`);
+    const more = stray.length > shown.length ? ` and ${stray.length - shown.length} more` : '';
+    return [
+      `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} name no module that it adapts: ${shown.join(', ')}${more}.`,
+    ];
   });
 }
 

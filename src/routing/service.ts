@@ -1,5 +1,6 @@
 import type { Attribution, Engine, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
+import { heard } from '../shared/listener.js';
 import type { Trace } from '../trace/trace.js';
 import { Lru } from './lru.js';
 
@@ -9,7 +10,12 @@ type Result = Trace | Attribution;
 interface Flight {
   readonly promise: Promise<Result>;
   readonly abort: AbortController;
-  readonly callers: Set<RunOptions>;
+  readonly callers: Set<Caller>;
+}
+
+interface Caller {
+  /** Calls a listener; one that fails ends its own caller's wait and no other. */
+  readonly tell: (how: (options: RunOptions) => unknown) => void;
 }
 
 /**
@@ -86,11 +92,11 @@ export class RoutingService {
 
   #start(what: 'route' | 'attribute', key: string, request: RouteRequest): Flight {
     const abort = new AbortController();
-    const callers = new Set<RunOptions>();
+    const callers = new Set<Caller>();
     const all: RunOptions = {
       signal: abort.signal,
-      onProgress: (done, total) => callers.forEach((c) => c.onProgress?.(done, total)),
-      onPartial: (trace) => callers.forEach((c) => c.onPartial?.(trace)),
+      onProgress: (done, total) => callers.forEach((c) => c.tell(({ onProgress }) => onProgress?.(done, total))),
+      onPartial: (trace) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(trace))),
     };
     const promise = attempt<Result>(() => this.engine()[what](request, all));
     const flight: Flight = { promise, abort, callers };
@@ -112,19 +118,21 @@ function keyOf(what: string, { text, strategy, interventions = [] }: RouteReques
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */
 function wait(flight: Flight, options: RunOptions): Promise<Result> {
   const { signal } = options;
-  // A copy, so that the same options given twice count as two callers.
-  const caller = { ...options };
-  flight.callers.add(caller);
   return new Promise<Result>((resolve, reject) => {
     const leave = () => {
       signal?.removeEventListener('abort', give);
       flight.callers.delete(caller);
     };
-    const give = () => {
+    const giveUp = (error: GanderError) => {
       leave();
       if (flight.callers.size === 0) flight.abort.abort();
-      reject(cancelled());
+      reject(error);
     };
+    const give = () => giveUp(cancelled());
+    const caller: Caller = {
+      tell: (how) => heard(() => how(options), giveUp),
+    };
+    flight.callers.add(caller);
     signal?.addEventListener('abort', give, { once: true });
     flight.promise.then(
       (result) => {

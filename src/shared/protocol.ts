@@ -26,8 +26,8 @@ export interface Methods {
 export type MethodName = keyof Methods;
 
 export type HostMessage =
-  /** First message to a child, once. */
-  | { readonly type: 'start'; readonly options: EngineOptions }
+  /** First message to a child, once. `memory`: bytes it may hold; what the pool's size allows, if not told. */
+  | { readonly type: 'start'; readonly options: EngineOptions; readonly memory?: number | undefined }
   | {
       [N in MethodName]: {
         readonly type: 'call';
@@ -50,3 +50,12 @@ export type ChildMessage =
   | { readonly type: 'trace'; readonly id: number; readonly head: TraceHead }
   | { readonly type: 'result'; readonly id: number; readonly result: Exclude<Methods[MethodName]['result'], Trace> }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };
+
+/** What a child writes, as JSON, to the file descriptor `lastWordsAt` before it ends itself: it may be in native code then. */
+export interface LastWords {
+  readonly type: 'memory';
+  readonly allowed: number;
+}
+
+/** After standard input, output, error and the channel. */
+export const lastWordsAt = 4;

@@ -77,6 +77,8 @@ export const words = {
     'Select text in an editor and run “Gander: Route Selection”. With nothing selected, the whole document is routed.',
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
+  poolWarnings:
+    'The pool has {0} warning: part of it takes no part.|The pool has {0} warnings: part of it takes no part.',
   replay: 'Saved trace',
 
   // Legend and text

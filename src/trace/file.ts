@@ -17,7 +17,9 @@ import {
   tensorArray,
   type TensorInput,
 } from '../shared/safetensors.js';
+import { schemaProblem } from '../shared/schemaWords.js';
 import { finished } from './finished.js';
+import { bounded } from './strategy.js';
 import type { Intervention, Strategy, Trace } from './trace.js';
 
 const version = 1;
@@ -188,7 +190,7 @@ function decode(bytes: Uint8Array): Trace {
       topLogProb: tensors.optional('top_log_prob', 'F32', [T, P]),
       topTokens: header.topTokens?.flat(),
     }),
-    strategy: header.strategy,
+    strategy: bounded(header.strategy, N),
     interventions: header.interventions,
     pool: { ...header.pool, name: header.pool.name ?? header.pool.id },
     tokenizer: header.tokenizer,
@@ -222,8 +224,7 @@ function readHeader({ metadata }: SafetensorsHeader): Header {
   if (excess) throw invalid(excess);
   const parsed = headerSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw invalid(`its header is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
 }
 
 class Tensors {
@@ -252,6 +253,9 @@ class Tensors {
 function check(trace: Trace, header: Header): void {
   const { start, end } = trace.tokens;
   const length = trace.text.length;
+  // Where there is no token or no module, a width costs no byte of the file.
+  if (trace.k > Math.max(1, trace.experts.length))
+    throw invalid(`it chooses ${trace.k} of ${trace.experts.length} experts`);
   if (!start.every((s, t) => (s === -1 && end[t] === -1) || (s >= 0 && s <= end[t]! && end[t]! <= length))) {
     throw invalid('a token lies outside the text');
   }

@@ -1,11 +1,12 @@
 /** `gander` as a person or a script runs it: a process of its own, on the tiny pool. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeTrace } from '../../src/trace/file.js';
-import { root, temporaryFolder, tinyPool, until } from './support.js';
+import { poolThatAborts, poolThatHangs } from './hostile.js';
+import { childrenOf, copyOfTinyPool, isAlive, root, temporaryFolder, tinyPool, until } from './support.js';
 
 const dist = path.join(root, `node_modules/.cache/gander-test/cli-${process.pid}/dist`);
 const bin = path.join(dist, 'cli.cjs');
@@ -16,12 +17,13 @@ const sample = 'def add(a, b):\n    return a + b\n';
 
 beforeAll(() => {
   buildSync({
-    entryPoints: [path.join(root, 'src/cli/main.ts')],
+    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
     bundle: true,
     platform: 'node',
     format: 'cjs',
     external: ['onnxruntime-node', 'tokenizers'],
-    outfile: bin,
+    outdir: dist,
+    outExtension: { '.js': '.cjs' },
     logLevel: 'error',
   });
 });
@@ -109,6 +111,11 @@ describe('gander route', () => {
     const shares = route.tokens[3]!.experts.reduce((sum, e) => sum + e.share, 0);
     expect(shares).toBeCloseTo(1, 5);
     expect(route.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1, 5);
+  });
+
+  it('takes all experts where more are asked for than there are', async () => {
+    const { strategy, experts } = await parsed<RouteJson>(onTiny('route', 'a', '-s', 'phatgoose:999999999'));
+    expect(strategy).toEqual({ name: 'phatgoose', k: experts.length });
   });
 
   it('saves the trace, CSV, HTML and Markdown', async () => {
@@ -247,6 +254,7 @@ describe('what goes wrong', () => {
     ['no file to score', onTiny('score')],
     ['a seed that is none', onTiny('generate', 'a', '--seed', 'x')],
     ['an argument too many', onTiny('bench', 'a')],
+    ['a deadline that is none', onTiny('route', 'a', '--deadline', 'soon')],
   ])('%s: wrong usage, exit code 2', async (_, args) => {
     const { code, out, error } = await gander(args);
     expect(code).toBe(2);
@@ -285,6 +293,67 @@ describe('what goes wrong', () => {
     const { code, out, error } = await ended;
     expect({ code, out }).toEqual({ code: 130, out: '' });
     expect(error).toMatch(/^gander: /);
+  });
+
+  it('Ctrl+C ends it while native code runs, and leaves no process', async () => {
+    const { child, ended } = start(['route', 'a', '--pool', poolThatHangs()]);
+    const children = () => childrenOf(child.pid!);
+    await until(() => children().length > 0, 30_000);
+    const [engine] = children();
+    // The loop has begun by then.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, out: '' });
+    await until(() => !isAlive(engine!));
+  });
+
+  it.each<[string, () => string, string[], string]>([
+    ['hangs', poolThatHangs, ['--deadline', '3'], 'gave no sign of life for 3 s'],
+    ['aborts', poolThatAborts, [], 'died ('],
+  ])('a pool that %s is one line that names it', async (_, make, options, why) => {
+    const pool = make();
+    const { code, out, error } = await gander(['route', 'a', '--pool', pool, ...options]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(error).toMatch(/^gander: [^\n]+\n$/);
+    expect(error).toContain(pool);
+    expect(error).toContain(why);
+  });
+
+  it.skipIf(process.platform === 'win32')('neither a device nor a pipe is read as a file', async () => {
+    const pipe = file('pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const name of ['/dev/zero', pipe]) {
+      for (const args of [onTiny('route', '--file', name), onTiny('score', name), ['inspect', name]]) {
+        const { code, error } = await gander(args);
+        expect(code).toBe(1);
+        expect(error).toContain(`${name} is no ordinary file.`);
+      }
+    }
+  });
+
+  it('a pool that works with warnings says them: a line each on stderr, or in the JSON', async () => {
+    const pool = copyOfTinyPool();
+    const config = path.join(pool, 'experts/Zeta/adapter_config.json');
+    const json = JSON.parse(readFileSync(config, 'utf8')) as object;
+    writeFileSync(config, JSON.stringify({ ...json, use_dora: true }));
+    writeFileSync(file('a.txt'), sample);
+    for (const args of [
+      ['route', sample],
+      ['generate', sample, '-n', '1'],
+      ['compare', sample, '--with', 'merged'],
+      ['attribute', 'a'],
+      ['score', file('a.txt'), '--strategies', 'base'],
+      ['bench', '--runs', '1'],
+    ]) {
+      const { code, error } = await gander([...args, '--pool', pool]);
+      expect(code, args[0]).toBe(0);
+      expect(error, args[0]).toMatch(/^gander: warning: [^\n]*"Zeta"[^\n]*\n$/);
+      const { warnings } = await parsed<{ warnings: string[] }>([...args, '--pool', pool]);
+      expect(warnings, args[0]).toEqual([expect.stringContaining('"Zeta"')]);
+    }
+    const asked = await gander(['route', 'a', '--pool', pool, '-s', 'single:Zeta']);
+    expect(asked.code).toBe(1);
+    expect(asked.error).toContain('gander inspect says what was left out');
   });
 
   it('a reader that has seen enough is no failure', async () => {

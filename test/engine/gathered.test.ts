@@ -3,7 +3,8 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cache } from '../../src/engine/cache.js';
-import { type FormName, compose, gatheredFrom, multitaskId, poolHash } from '../../src/engine/compose.js';
+import { type FormName, compose, gatheredFrom, poolHash } from '../../src/engine/compose.js';
+import { multitaskId } from '../../src/engine/placing.js';
 import { Recorder } from '../../src/engine/recorder.js';
 import { RoutedSession } from '../../src/engine/session.js';
 import { StrategySteering } from '../../src/engine/steering.js';
@@ -137,7 +138,7 @@ it('is what a large pool is composed to, beside the dense form in the cache', ()
     ...pool,
     experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
   });
-  const form = (count: number) => compose(of(count), `hash of ${count}`, cache, false).plan.form;
+  const form = (count: number) => compose(of(count), poolHash(of(count), cache), cache, false).plan.form;
   expect(form(Math.ceil(gatheredFrom / rank))).toBe('gathered');
   expect(form(Math.ceil(gatheredFrom / rank) - 1)).toBeUndefined();
 });

@@ -21,6 +21,7 @@ const plan: Plan = {
     arrow: [true, true, true, true, true, false],
   },
   routers: [],
+  leftOut: {},
   warnings: [],
   bytes: 0,
 };
@@ -51,7 +52,10 @@ describe('a strategy', () => {
   });
 
   it('has no more choices than experts, and at least one', () => {
-    expect(new StrategySteering(plan, { name: 'phatgoose', k: 9 }, []).k).toBe(3);
+    expect(new StrategySteering(plan, { name: 'phatgoose', k: 9 }, [])).toMatchObject({
+      k: 3,
+      strategy: { name: 'phatgoose', k: 3 },
+    });
     for (const k of [0, -1, 1.5, NaN]) {
       expect(() => new StrategySteering(plan, { name: 'phatgoose', k }, [])).toThrow(
         expect.objectContaining({ code: 'request-invalid' }),
@@ -61,6 +65,18 @@ describe('a strategy', () => {
       expect.objectContaining({ code: 'request-invalid' }),
     );
   });
+});
+
+it('does not show the base in the name of an expert that has no module there', () => {
+  const without = { ...plan, adapts: [true, true, false, true, true, false] };
+  const force: Intervention = { action: 'force', expert: 'c', scope: {} };
+  for (const run of [
+    () => new StrategySteering(without, { name: 'single', expert: 'c' }, []),
+    () => new StrategySteering(without, phatgoose, [force]),
+  ])
+    expect(run).toThrow(expect.objectContaining({ code: 'expert-invalid' }));
+  // Attribution knocks out each in turn.
+  new StrategySteering(without, phatgoose, [{ action: 'knock-out', expert: 'c', scope: {} }]);
 });
 
 describe('an intervention', () => {

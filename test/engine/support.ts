@@ -1,4 +1,5 @@
 /** What the engine's tests share. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -161,6 +162,23 @@ export function builtEngine(): string {
   return outfile;
 }
 
+/** The command line, and the child's script beside it as in a package; for the tests of one file alone. */
+export function builtCli(): string {
+  const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
+  buildSync({
+    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    logLevel: 'error',
+  });
+  process.once('exit', () => rmSync(path.dirname(folder), { recursive: true, force: true }));
+  return path.join(folder, 'cli.cjs');
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -168,6 +186,14 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Process ids of its living children. */
+export function childrenOf(pid: number): number[] {
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return [...all.matchAll(/(\d+) +(\d+)/g)]
+    .filter(([, , parent]) => Number(parent) === pid)
+    .map(([, own]) => Number(own));
 }
 
 export async function until(condition: () => boolean, ms = 5000): Promise<void> {

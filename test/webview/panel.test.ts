@@ -118,6 +118,21 @@ describe('before anything is routed', () => {
     expect(await alerts.innerText()).toContain('Choose one in the settings.');
   });
 
+  test('what of the pool takes no part is said, with the reasons behind it', async () => {
+    await open();
+    await panel.post({
+      type: 'pool',
+      pool: { ...pool, warnings: ['Expert "a" is left out.', '<b>b</b> is not found.'] },
+    });
+    const banner = panel.page.locator('details.warning');
+    expect(await text('details.warning summary')).toContain('2 warnings');
+    await banner.locator('summary').click();
+    expect(await banner.locator('li').allInnerTexts()).toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
+    await panel.post({ type: 'pool', pool });
+    await settled();
+    expect(await banner.count()).toBe(0);
+  });
+
   test('words can be translated by the host', async () => {
     await open({ words: { empty: 'Sieh, wohin jedes Token geht', nonsense: 'x' } });
     expect(await text('.first h2')).toBe('Sieh, wohin jedes Token geht');

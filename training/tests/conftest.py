@@ -11,6 +11,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+import gander_training  # noqa: F401 (before a test imports onnxruntime)
+
 WORDS = "let fn if else return while for in map list tree node key value true false null open close read write".split()
 
 

@@ -109,6 +109,26 @@ def test_a_recipe_without_limits_or_missing_is_told(tmp_path: Path) -> None:
         corpora.load_recipe(tmp_path / "none.toml")
 
 
+def test_a_recipe_that_includes_another_adds_packages_and_replaces_limits(tmp_path: Path) -> None:
+    entry = '{{ ecosystem = "npm", name = "{}", version = "1", licence = "MIT", split = "{}" }}'
+    write_recipe(tmp_path / "recipe.toml", f'[domain.x]\nfiles = ["*.x"]\npackages = [{entry.format("a", "test")}]\n')
+    more = tmp_path / "more.toml"
+    limits = "[limits.train]\ntotal = 7\ndocument = 5\nminimum = 1\n"
+    more.write_text(f'include = "recipe.toml"\n{limits}[domain.x]\npackages = [{entry.format("b", "train")}]\n')
+    recipe = corpora.load_recipe(more)
+    assert [(p.name, p.split, p.files) for p in recipe.packages] == [("a", "test", ("*.x",)), ("b", "train", ("*.x",))]
+    assert recipe.limits["train"].total == 7 and recipe.limits["test"].total == 10000
+    more.write_text(f'include = "recipe.toml"\n[domain.x]\npackages = [{entry.format("a", "train")}]\n')
+    with pytest.raises(CorpusError, match="npm:a is in two splits, test and train"):
+        corpora.load_recipe(more)
+
+
+def test_the_recipe_of_the_mixture_trains_on_nothing_that_the_pool_is_measured_with(recipe: corpora.Recipe) -> None:
+    more = corpora.load_recipe(corpora.DEFAULT_RECIPE.with_name("moe.toml"))
+    assert set(recipe.packages) < set(more.packages)
+    assert {p for p in more.packages if p.split != "train"} == {p for p in recipe.packages if p.split != "train"}
+
+
 def test_a_package_in_two_splits_is_refused_across_corpora_and_versions() -> None:
     train = make_package(split="train")
     for other in ("validation", "test", corpora.HELDOUT):

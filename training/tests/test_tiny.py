@@ -19,7 +19,7 @@ from gander_training.retriever import Retriever
 from gander_training.routed import read_pool
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
-SAME = ["dynamo", "gemm", "initializer"]
+SAME = ["dynamo", "gemm", "initializer", "packed", "optimised"]
 
 
 @pytest.fixture(scope="module")

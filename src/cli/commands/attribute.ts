@@ -38,7 +38,13 @@ export const attribute: Command = {
         change: rowOf(t),
       }));
       out(
-        json({ ...runJson(trace), text, experts: experts.map((e, i) => ({ ...e, total: totals[i] })), tokens: rows }),
+        json({
+          ...runJson(trace),
+          text,
+          experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
+          tokens: rows,
+          warnings: pool.warnings,
+        }),
       );
       return;
     }

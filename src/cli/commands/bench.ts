@@ -25,11 +25,12 @@ export const bench: Command = {
   summary: 'how fast this machine routes and generates with a pool',
   usage: [''],
   options: { ...options, ...jsonOption, ...engineOptions },
-  async run({ args, out, open, progress, paint, signal }) {
+  async run({ args, out, openHere, progress, paint, signal }) {
     args.noPositionals();
     const runs = parseCount(args.text('runs') ?? '5', '--runs');
     const startedAt = performance.now();
-    const { engine, pool } = await open();
+    // In this process: time and memory are then the engine's alone.
+    const { engine, pool } = await openHere();
     const strategy = { name: 'phatgoose', k: pool.topK } as const;
     progress.say('starting');
     const once = await engine.route({ text: passage, strategy }, { signal });
@@ -62,6 +63,7 @@ export const bench: Command = {
       out(
         json({
           pool: { id: pool.id, hash: pool.hash },
+          warnings: pool.warnings,
           startMs: start,
           route: routes,
           generateTokensPerSecond: perSecond,

@@ -22,6 +22,12 @@ const options = {
   with: { type: 'string', short: 'w', value: 'strategy', help: 'the second run’s strategy' },
 } as const satisfies Options;
 
+interface Compared {
+  readonly a: Trace;
+  readonly b: Trace;
+  readonly warnings: readonly string[];
+}
+
 /** Tokens that a table names. */
 const named = 10;
 
@@ -37,18 +43,19 @@ export const compare: Command = {
   options: { ...options, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
   async run(context) {
     const { args, out, paint } = context;
-    const [a, b] = await bothTraces(context);
+    const { a, b, warnings } = await bothTraces(context);
     const d = difference(a, b);
-    out(args.flag('json') ? json(differenceJson(a, b, d)) : differenceTable(a, b, d, paint));
+    out(args.flag('json') ? json({ ...differenceJson(a, b, d), warnings }) : differenceTable(a, b, d, paint));
   },
 };
 
-async function bothTraces({ args, open, progress, signal }: Context): Promise<[Trace, Trace]> {
+/** What is compared, and the warnings of the pool that ran it. */
+async function bothTraces({ args, open, progress, signal }: Context): Promise<Compared> {
   const { positionals } = args;
   const traceFiles = positionals.filter((name) => name.endsWith('.safetensors'));
   if (traceFiles.length > 0) {
     if (traceFiles.length !== 2 || positionals.length !== 2) throw new UsageError('Give two trace files to compare.');
-    return [readTrace(traceFiles[0]!), readTrace(traceFiles[1]!)];
+    return { a: readTrace(traceFiles[0]!), b: readTrace(traceFiles[1]!), warnings: [] };
   }
   const texts = await readTexts(args.text('text'), args.list('file'), positionals);
   const other = args.text('with');
@@ -66,7 +73,7 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<[T
     { signal, onProgress: progress.count('second run') },
   );
   progress.clear();
-  return [a, b];
+  return { a, b, warnings: pool.warnings };
 }
 
 async function readTexts(

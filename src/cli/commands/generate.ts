@@ -73,7 +73,10 @@ export const generate: Command = {
     progress.clear();
     show(trace.text);
     save(trace, args);
-    if (asJson) out(json({ prompt: text, completion: trace.text.slice(text.length), ...traceJson(trace) }));
+    if (asJson)
+      out(
+        json({ prompt: text, completion: trace.text.slice(text.length), ...traceJson(trace), warnings: pool.warnings }),
+      );
     else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');
   },
 };

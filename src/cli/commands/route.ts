@@ -26,6 +26,6 @@ export const route: Command = {
     );
     progress.clear();
     save(trace, args);
-    out(args.flag('json') ? json(traceJson(trace)) : traceTable(trace, paint, columns));
+    out(args.flag('json') ? json({ ...traceJson(trace), warnings: pool.warnings }) : traceTable(trace, paint, columns));
   },
 };

@@ -61,6 +61,7 @@ export const score: Command = {
       out(
         json({
           pool: { id: pool.id, hash: pool.hash },
+          warnings: pool.warnings,
           files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
           all: of(all),
         }),

@@ -6,7 +6,8 @@ import { checkExperts, parseCount, parseIntervention, parseNumber, parseStrategy
 import type { PoolInfo } from '../../../src/engine/api.js';
 import { interventionText, strategyText } from '../../../src/trace/label.js';
 
-const pool = { topK: 2, experts: [{ id: 'sql' }, { id: 'python' }, { id: 'go' }, { id: 'c' }] } as unknown as PoolInfo;
+const experts = ['sql', 'python', 'go', 'c'].map((id) => ({ id }));
+const pool = { topK: 2, experts, warnings: [] } as unknown as PoolInfo;
 
 describe('a strategy', () => {
   it.each([
@@ -25,6 +26,11 @@ describe('a strategy', () => {
   it('takes --k where it names none', () => {
     expect(parseStrategy('phatgoose', pool, 4)).toEqual({ name: 'phatgoose', k: 4 });
     expect(parseStrategy('arrow:1', pool, 4)).toEqual({ name: 'arrow', k: 1 });
+  });
+
+  it('takes all experts where more are asked for', () => {
+    expect(parseStrategy('phatgoose:999999999', pool)).toEqual({ name: 'phatgoose', k: 4 });
+    expect(parseStrategy('arrow', pool, 99)).toEqual({ name: 'arrow', k: 4 });
   });
 
   it.each(['', 'magic', 'single', 'single:', 'base:2', 'phatgoose:', 'phatgoose:0', 'phatgoose:1.5', 'constructor'])(

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findModules } from '../../../src/graph/find.js';
-import { floats, node, parseModel, writeModel } from '../../../src/graph/model.js';
+import {
+  type GraphProto,
+  type NodeProto,
+  floats,
+  int64s,
+  node,
+  parseModel,
+  writeModel,
+} from '../../../src/graph/model.js';
 
 const fixture = (file: string) => readFileSync(new URL(`../../fixtures/${file}`, import.meta.url));
 const sizes: Record<string, [number, number]> = {
@@ -13,6 +21,10 @@ const sizes: Record<string, [number, number]> = {
   'mlp.up_proj': [32, 64],
   'mlp.down_proj': [64, 32],
 };
+/** Without keys and values nothing is told by what numbers become. */
+const withoutFlow = (graph: GraphProto) => {
+  graph.output = graph.output.filter(({ name }) => name === 'logits');
+};
 const paths = [0, 1].flatMap((layer) => Object.keys(sizes).map((name) => `model.layers.${layer}.${name}`));
 
 it.each([
@@ -21,12 +33,14 @@ it.each([
   ['the scope, as Gemm', 'bases/gemm/model.onnx', 'Gemm'],
   ['the metadata of torch.onnx', 'bases/dynamo/model.onnx', 'MatMul'],
   ['the scope, as MatMulNBits', 'bases/matmulnbits/model.onnx', 'MatMulNBits'],
+  ['what its numbers become', 'bases/optimised/model.onnx', 'MatMul'],
+  ['what its numbers become, in a packed product', 'bases/packed/model.onnx', 'MatMul'],
 ])('finds every module by %s', (_, file, opType) => {
   const { sites, missing } = findModules(parseModel(fixture(file)).graph, paths);
   expect([...missing]).toEqual([]);
   for (const path of paths) {
     const site = sites.get(path)!;
-    expect(site.node.opType).toBe(opType);
+    expect(site.products.map((product) => product.node.opType)).toEqual([opType]);
     expect([site.dIn, site.dOut]).toEqual(sizes[path.replace(/^model\.layers\.\d\./, '')]);
   }
   // What shares an input forms one group: 4 a layer.
@@ -37,6 +51,145 @@ it('finds modules under the short scope that other exporters write', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   for (const n of graph.node) n.name = n.name.replace('/self_attn/', '/attn/').replace('/MatMul', '/MatMul_Q4');
   expect(findModules(graph, paths).missing.size).toBe(0);
+});
+
+it.each([
+  ['below', '/model/', '/'],
+  ['above', '/model/', '/wrapped/language_model/model/'],
+])('finds modules in a graph that begins %s the model', (_, from, to) => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  for (const n of graph.node) n.name = n.name.replace(from, to);
+  withoutFlow(graph);
+  expect(findModules(graph, paths).missing.size).toBe(0);
+});
+
+it('does not take an encoder for a decoder', () => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  for (const n of graph.node) n.name = n.name.replace('/model/', '/model/encoder/');
+  withoutFlow(graph);
+  const asDecoder = paths.map((path) => path.replace('model.', 'model.decoder.'));
+  expect(findModules(graph, asDecoder).missing.size).toBe(asDecoder.length);
+});
+
+it('tells the modules of a layer apart by what their numbers become, in whatever order they stand', () => {
+  const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
+  const { sites } = findModules(graph, paths);
+  const named = parseModel(fixture('bases/dynamo/model.onnx')).graph;
+  const wanted = findModules(named, paths).sites;
+  // The optimiser keeps the names of nodes, which say nothing of modules but let the two graphs be compared.
+  const names = (of: typeof sites) => paths.map((path) => of.get(path)!.products.map(({ node: n }) => n.name));
+  expect(names(sites)).toEqual(names(wanted));
+  graph.node.reverse();
+  expect(names(findModules(graph, paths).sites)).toEqual(names(wanted));
+});
+
+it('finds the head by the logits, and nothing where two flow into them', () => {
+  const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
+  expect(findModules(graph, ['lm_head']).sites.get('lm_head')).toMatchObject({ dIn: 32, dOut: 320 });
+  const head = graph.node.find((n) => n.output.includes('logits'))!;
+  graph.node.push({ ...head, output: ['more'] }, node('Add', ['logits.once', 'more'], ['logits']));
+  head.output[0] = 'logits.once';
+  expect(findModules(graph, ['lm_head']).missing.has('lm_head')).toBe(true);
+});
+
+it('takes the widths of a packed product from the attention that takes it', () => {
+  const weight = (name: string, dims: number[]) => floats(name, dims, new Float32Array(dims[0]! * dims[1]!));
+  const attention = node(
+    'GroupQueryAttention',
+    ['whole', '', '', 'past_key_values.0.key', 'past_key_values.0.value'],
+    ['mixed', 'present.0.key', 'present.0.value'],
+    { num_heads: 4, kv_num_heads: 2 },
+  );
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  graph.initializer = [weight('a', [32, 64]), weight('b', [32, 32])];
+  graph.node = [node('MatMul', ['u', 'a'], ['whole']), attention, node('MatMul', ['mixed', 'b'], ['o'])];
+  const { sites } = findModules(graph, paths);
+  const at = (kind: string) => {
+    const { from, dOut } = sites.get(`model.layers.0.self_attn.${kind}_proj`)!;
+    return [from, dOut];
+  };
+  expect([at('q'), at('k'), at('v'), at('o')]).toEqual([
+    [0, 32],
+    [32, 16],
+    [48, 16],
+    [undefined, 32],
+  ]);
+});
+
+describe("an expert of a MoE's own", () => {
+  const moe = (rows: NodeProto[], u: string) => {
+    const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+    graph.initializer = ['r', 'w'].map((name) => floats(name, [32, 32], new Float32Array(1024)));
+    graph.node = [
+      { ...node('MatMul', ['hidden', 'r'], ['routed']), name: '/model/layers.0/mlp/gate/MatMul' },
+      node('Add', ['hidden', 'routed'], ['states']),
+      ...rows,
+      { ...node('MatMul', [u, 'w'], ['out']), name: '/model/layers.0/mlp/experts.3/w1/MatMul' },
+    ];
+    return findModules(graph, ['model.layers.0.mlp.experts.3.w1']);
+  };
+
+  it('is placed where it runs over all tokens', () => {
+    expect(moe([], 'states').sites.size).toBe(1);
+  });
+
+  it('is not placed where its tokens are gathered', () => {
+    const gathered = [
+      node('Greater', ['routed', 'r'], ['is']),
+      node('NonZero', ['is'], ['where']),
+      node('Gather', ['states', 'where'], ['few'], { axis: 0 }),
+      node('Mul', ['few', 'few'], ['squared']),
+    ];
+    expect(moe(gathered, 'squared').missing.get('model.layers.0.mlp.experts.3.w1')).toMatch(
+      /rows that are not the tokens/,
+    );
+  });
+
+  it('does not spoil what comes after it, into whose rows it is scattered', () => {
+    const scattered = [
+      node('NonZero', ['routed'], ['where']),
+      node('Gather', ['states', 'where'], ['few'], { axis: 0 }),
+      node('ScatterND', ['states', 'where', 'few'], ['all']),
+    ];
+    expect(moe(scattered, 'all').sites.size).toBe(1);
+  });
+});
+
+it('places a product but once', () => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  const { sites, missing } = findModules(graph, [
+    'model.layers.0.mlp.up_proj',
+    'layers.0.mlp.up_proj',
+    'model.layers.0.mlp.gate_up_proj',
+  ]);
+  expect([...sites.keys()]).toEqual(['model.layers.0.mlp.up_proj']);
+  expect([...missing.values()].map((why) => /same multiplication as model/.test(why))).toEqual([true, true]);
+});
+
+it.each([
+  ['FusedMatMul', /FusedMatMul, which has a factor in it/, { alpha: { float: 0.5 } }],
+  ['MatMulInteger', /MatMulInteger, which rounds activations to 8 bits/, {}],
+  ['DynamicQuantizeMatMul', /DynamicQuantizeMatMul, which rounds activations/, {}],
+])('calls %s by its name', (opType, why, attributes) => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  const at = graph.node.findIndex(({ name }) => name === '/model/layers.0/mlp/down_proj/MatMul');
+  const before = graph.node[at]!;
+  graph.node[at] = {
+    ...node(opType, before.input, before.output, attributes),
+    name: '/model/layers.0/mlp/down_proj/MatMul/MatMulScaleFusion/',
+  };
+  expect(findModules(graph, ['model.layers.0.mlp.down_proj']).missing.get('model.layers.0.mlp.down_proj')).toMatch(why);
+});
+
+it('knows a MatMul of two axes', () => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  const path = 'model.layers.0.mlp.down_proj';
+  expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(false);
+  const product = graph.node.find(({ name }) => name === '/model/layers.0/mlp/down_proj/MatMul')!;
+  graph.initializer.push(int64s('two', [-1, 64]));
+  graph.node.push(node('Reshape', [product.input[0]!, 'two'], ['rows']));
+  product.input[0] = 'rows';
+  expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(true);
 });
 
 it('names what it cannot place and what it looked for', () => {

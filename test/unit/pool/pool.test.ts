@@ -111,6 +111,46 @@ describe('a pool', () => {
     expect(() => readPool(folder)).toThrow(code(wanted));
   });
 
+  it.each<[string, number | null, number]>([
+    ['max_position_embeddings', 256, 256],
+    ['n_positions', 1024, 1024],
+    ['n_ctx', 512, 512],
+    ['seq_length', 2048, 2048],
+    ['max_seq_len', 4096, 4096],
+  ])('takes its context length from %s', (name, told, wanted) => {
+    change('base/config.json', (json) => {
+      delete json['max_position_embeddings'];
+      json[name] = told;
+    });
+    expect(readPool(folder)).toMatchObject({ contextLength: wanted, warnings: [] });
+  });
+
+  it('whose base tells no context length says how much is taken', () => {
+    change('base/config.json', (json) => delete json['max_position_embeddings']);
+    expect(readPool(folder)).toMatchObject({
+      contextLength: 2048,
+      warnings: [expect.stringMatching(/no context length: 2048 tokens/)],
+    });
+    change('base/config.json', (json) => (json['text_config'] = { max_position_embeddings: 77 }));
+    expect(readPool(folder)).toMatchObject({ contextLength: 77, warnings: [] });
+  });
+
+  it.each<[string, (json: Record<string, unknown>) => unknown, string]>([
+    ['topK', (json) => (json['topK'] = 5000), 'pool.json: "topK" must be at most 1024.'],
+    ['name', (json) => (json['name'] = ''), 'pool.json: "name" must not be empty.'],
+    ['base', (json) => delete json['base'], 'pool.json: "base" is missing.'],
+    ['id', (json) => (json['id'] = 7), 'pool.json: "id" must be a text.'],
+    ['format', (json) => (json['format'] = 'x'), 'pool.json: "format" must be "gander-pool".'],
+    [
+      'experts',
+      (json) => (json['experts'] = 'x'.repeat(2000)),
+      'pool.json: "experts" must be at most 1024 characters long.',
+    ],
+  ])('says in words what is wrong with %s', (_, spoil, message) => {
+    change('pool.json', spoil);
+    expect(() => readPool(folder)).toThrow(expect.objectContaining({ message }));
+  });
+
   it('does without a multitask adapter that is broken', () => {
     rmSync(path.join(folder, 'multitask/adapter_config.json'));
     const pool = readPool(folder);
@@ -148,11 +188,93 @@ describe('an adapter', () => {
       /rank 3.*says 4/,
       { [`${q}.lora_A.weight`]: [3, 32], [`${q}.lora_B.weight`]: [32, 3] },
     ],
-    ['changes more than linear layers', /not a LoRA matrix/, { 'base_model.model.embed.lora_embedding_A': [4, 32] }],
+    ['changes an embedding', /adapts an embedding/, { 'base_model.model.embed.lora_embedding_A': [4, 32] }],
+    ["adapts the parameters of a MoE's experts", /target_parameters/, { [`${q}.base_layer.lora_A.weight`]: [8, 32] }],
+    ['scales by magnitudes', /not a LoRA matrix/, { [`${q}.lora_magnitude_vector`]: [32] }],
+    ['brings a trained weight', /weight of the base itself/, { 'base_model.model.lm_head.weight': [320, 32] }],
     ['changes nothing', /adapts nothing/, {}],
   ])('that %s is refused', (_, why, entries) => {
     tensors(entries);
     refused(why);
+  });
+
+  it('with a copy of the base weight that it adapts is kept, and the copy is known', () => {
+    tensors({
+      [`${q}.base_layer.weight`]: [32, 32],
+      [`${q}.lora_A.weight`]: [4, 32],
+      [`${q}.lora_B.weight`]: [32, 4],
+    });
+    const alpha = readPool(folder).experts.find(({ id }) => id === 'alpha')!;
+    expect([...alpha.adapter.modules.keys()]).toEqual(['model.layers.0.self_attn.q_proj']);
+    expect(alpha.adapter.baseCopies.get('model.layers.0.self_attn.q_proj')?.shape).toEqual([32, 32]);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['init_lora_weights', 'pissa', /PiSSA changes the base.*path_initial_model_for_weight_conversion/],
+    ['init_lora_weights', 'pissa_niter_16', /PiSSA changes the base/],
+    ['init_lora_weights', 'olora', /OLoRA changes the base.*path_initial_model_for_weight_conversion/],
+    ['init_lora_weights', 'corda', /CorDA changes the base/],
+    ['init_lora_weights', 'lora_ga', /LoRA-GA changes the base/],
+    ['init_lora_weights', 'loftq', /LoftQ changes the base.*init_lora_weights true/],
+    ['init_lora_weights', 'of next year', /does not know/],
+    ['use_dora', true, /DoRA/],
+    ['lora_bias', true, /bias/],
+    ['bias', 'lora_only', /biases of the base/],
+    ['modules_to_save', ['lm_head'], /whole modules/],
+    ['trainable_token_indices', [1], /embeddings of tokens/],
+    ['target_parameters', ['mlp.experts.gate_up_proj'], /MoE/],
+    ['layer_replication', [[0, 2]], /repeated/],
+    ['alora_invocation_tokens', [3, 4], /aLoRA/],
+    ['use_qalora', true, /QA-LoRA/],
+    ['use_bdlora', { nblocks: 2 }, /block-diagonal/],
+    ['arrow_config', { top_k: 2 }, /Arrow/],
+    ['kasa_config', { beta: 1 }, /KaSA/],
+    ['use_next_years_variant', true, /"use_next_years_variant" is set, which this Gander does not know/],
+    ['peft_type', 'LOHA', /a LOHA adapter and not LoRA/],
+    ['r', 0, /"r" must be more than 0/],
+    ['lora_alpha', '8', /"lora_alpha" must be a number/],
+    ['alpha_pattern', { q_proj: 'much' }, /"alpha_pattern.q_proj" must be a number/],
+  ])('whose %s is %j is refused in words', (field, value, why) => {
+    change('experts/alpha/adapter_config.json', (json) => (json[field] = value));
+    refused(why);
+    expect(readPool(folder).warnings[0]).not.toMatch(/expected|Invalid|Too (big|small)/);
+    expect(readPool(folder).leftOut.get('alpha')).toMatchObject({ code: 'expert-invalid' });
+  });
+
+  it.each<[string, unknown]>([
+    ['init_lora_weights', 'gaussian'],
+    ['init_lora_weights', 'eva'],
+    ['init_lora_weights', 'orthogonal'],
+    ['init_lora_weights', 'mica'],
+    ['init_lora_weights', false],
+    ['fan_in_fan_out', true],
+    ['eva_config', { rho: 2 }],
+    ['velora_config', { num_groups: 4 }],
+    ['loftq_config', {}],
+    ['modules_to_save', []],
+    ['use_rslora', true],
+  ])('whose %s is %j computes the same and is taken', (field, value) => {
+    change('experts/alpha/adapter_config.json', (json) => (json[field] = value));
+    expect(readPool(folder).warnings).toEqual([]);
+  });
+
+  it("takes gates under PEFT's names, and names those that belong to no module", () => {
+    const gates = (names: string[]) =>
+      write(
+        'experts/alpha/gate.safetensors',
+        encodeSafetensors(
+          names.map((name) => ({ name, dtype: 'F32' as const, shape: [32], data: new Float32Array(32) })),
+          {},
+        ),
+      );
+    gates([`${q}.weight`]);
+    const { experts, warnings } = readPool(folder);
+    expect(warnings).toEqual([]);
+    expect([...experts.find(({ id }) => id === 'alpha')!.gates.keys()]).toEqual(['model.layers.0.self_attn.q_proj']);
+    gates(['model.layers.0.self_attn.q_proj', 'layers.0.attention.wq', 'a', 'b', 'c']);
+    expect(readPool(folder).warnings).toEqual([
+      'Expert "alpha": 4 of 5 vectors in gate.safetensors name no module that it adapts: "layers.0.attention.wq", "a", "b" and 1 more.',
+    ]);
   });
 
   it('whose gate has another width is refused', () => {

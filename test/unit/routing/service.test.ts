@@ -54,6 +54,36 @@ describe('sharing', () => {
   });
 });
 
+describe('a listener that fails', () => {
+  const fails = [
+    () => {
+      throw new Error('mine');
+    },
+    () => Promise.reject(new Error('mine')),
+  ];
+
+  it.each(fails)('ends its own wait, and the run goes on for the others', async (onPartial) => {
+    const failing = service.route({ text: 'ab', strategy }, { onPartial });
+    const heard = vi.fn();
+    const other = service.route({ text: 'ab', strategy }, { onPartial: heard });
+    await settle();
+    engine.asked[0]!.options.onPartial?.({} as never);
+    await expect(failing).rejects.toMatchObject({ code: 'request-invalid', message: /mine/ });
+    expect(heard).toHaveBeenCalledOnce();
+    expect(engine.asked[0]!.options.signal?.aborted).toBe(false);
+    engine.asked[0]!.answer();
+    expect((await other).text).toBe('ab');
+  });
+
+  it.each(fails)('ends the run when nobody else waits', async (onPartial) => {
+    const failing = service.route({ text: 'ab', strategy }, { onPartial });
+    await settle();
+    engine.asked[0]!.options.onPartial?.({} as never);
+    await expect(failing).rejects.toMatchObject({ code: 'request-invalid' });
+    expect(engine.asked[0]!.options.signal?.aborted).toBe(true);
+  });
+});
+
 describe('cancelling', () => {
   it('goes on for the others when one gives up', async () => {
     const abort = new AbortController();

@@ -43,7 +43,7 @@ describe('a trace file', () => {
     });
     fc.assert(
       fc.property(recipe, (given) => {
-        const trace = fabricate(given);
+        const trace = fabricate({ ...given, k: Math.min(given.k, given.experts) });
         expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
       }),
       { numRuns: 60 },
@@ -120,6 +120,18 @@ describe('a trace file', () => {
     ['ragged predictions', (h) => (h['topTokens'] = [['a']])],
   ])('is refused with %s', (_, change) => {
     expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
+  });
+
+  it('that was asked for more experts than there are says how many that is', () => {
+    const trace = fabricate();
+    const read = decodeTrace(withHeader(trace, (h) => (h['strategy'] = { name: 'phatgoose', k: 1e8 })));
+    expect(read.strategy).toEqual({ name: 'phatgoose', k: trace.experts.length });
+  });
+
+  it('is refused when it chooses more experts than there are, be it of no token', () => {
+    const none = new Float32Array(0);
+    const trace = { ...fabricate({ tokens: [] }), k: 1e8, chosen: new Int16Array(0), weight: none, contribution: none };
+    expect(codeOf(() => decodeTrace(encodeTrace(trace)))).toBe('trace-invalid');
   });
 
   it('is refused when a chosen expert does not exist', () => {

@@ -1,7 +1,10 @@
 import * as assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { closeAll, pause, routed, set, show, until, useTinyPool } from './helpers.js';
+import { closeAll, pause, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('the expert tree', () => {
   let api: TestApi;
@@ -58,5 +61,23 @@ describe('the expert tree', () => {
   it('opens as a view with its own container', async () => {
     await vscode.commands.executeCommand('gander.experts.focus');
     await pause(200);
+  });
+
+  it('says what of a pool takes no part', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
+    cpSync(tinyPool(), folder, { recursive: true });
+    const config = path.join(folder, 'experts/Zeta/adapter_config.json');
+    writeFileSync(config, JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), use_dora: true }));
+    await set('pool', folder);
+    try {
+      const [pool] = await children();
+      assert.match(String(item(pool!).description), /3 experts, 1 warning/);
+      const warnings = (await children(pool)).filter(({ kind }) => kind === 'warning');
+      assert.equal(warnings.length, 1);
+      assert.match(item(warnings[0]!).label as string, /Zeta/);
+    } finally {
+      await useTinyPool();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -35,11 +35,17 @@ export async function until<T>(what: string, ok: () => T | undefined | false, ms
 
 export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+let shown = 0;
+
+/** An untitled document of a name of its own: one that VS Code names may find the backup of its namesake, closed just before. */
 export async function show(content: string, language = 'plaintext'): Promise<vscode.TextEditor> {
-  return vscode.window.showTextDocument(
-    await vscode.workspace.openTextDocument({ content, language }),
-    vscode.ViewColumn.One,
-  );
+  const uri = vscode.Uri.from({ scheme: 'untitled', path: `shown-${++shown}` });
+  const document = await vscode.workspace.openTextDocument(uri);
+  const edit = new vscode.WorkspaceEdit();
+  edit.insert(uri, new vscode.Position(0, 0), content);
+  await vscode.workspace.applyEdit(edit);
+  await vscode.languages.setTextDocumentLanguage(document, language);
+  return vscode.window.showTextDocument(document, vscode.ViewColumn.One);
 }
 
 export const closeAll = () => vscode.commands.executeCommand('workbench.action.closeAllEditors');

@@ -93,6 +93,31 @@ describe('routing a text', () => {
     );
   });
 
+  it('takes nonsense from other extensions with a code, and serves the next', async () => {
+    const strategy = { name: 'phatgoose', k: 1 };
+    const nonsense: [unknown, unknown?][] = [
+      [null],
+      [5],
+      ['x', null],
+      ['x', { strategy: { name: 'phatgoose' } }],
+      ['x', { strategy: { name: 'phatgoose', k: NaN } }],
+      ['x', { strategy: { name: 'phatgoose', k: 1n } }],
+      ['x', { strategy: { name: 'magic' } }],
+      ['x', { strategy, interventions: [{ action: 'bless', expert: 'alpha', scope: {} }] }],
+      ['x', { strategy, interventions: [{ action: 'tilt', expert: 'alpha', amount: NaN, scope: {} }] }],
+      ['x', { strategy, interventions: [() => 1] }],
+      ['x', { signal: 'now' }],
+      ['x', { onProgress: 5 }],
+    ];
+    for (const [text, options] of nonsense)
+      await assert.rejects(api.route(text as string, options as object | undefined), { code: 'request-invalid' });
+    const onProgress = () => {
+      throw new Error('mine');
+    };
+    await assert.rejects(api.route('A listener that throws.', { onProgress }), { code: 'request-invalid' });
+    assert.equal((await api.route('And the next.')).text, 'And the next.');
+  });
+
   it('routes a notebook cell', async () => {
     const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, 'print("honk")', 'python');
     const notebook = await vscode.workspace.openNotebookDocument('jupyter-notebook', new vscode.NotebookData([cell]));

@@ -82,12 +82,61 @@ def _parser() -> argparse.ArgumentParser:
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
     retriever.set_defaults(run=_retriever)
 
+    moe = commands.add_parser(
+        "train-moe",
+        help="train a small mixture of experts from scratch",
+        description="Train a Mixtral on the corpora at a constant rate; --finish-in takes it to 0 and writes the model.",
+    )
+    moe.add_argument(
+        "--data", type=Path, default=Path(".corpora/moe"), help="holds */train.jsonl (default: %(default)s)"
+    )
+    moe.add_argument("--runs", type=Path, default=Path(".runs/moe"), help="the run's folder (default: %(default)s)")
+    moe.add_argument("--steps", type=int, default=5000, help="in all, before a finish (default: %(default)s)")
+    moe.add_argument("--finish-in", type=int, help="from the last checkpoint: steps that take the rate to 0")
+    moe.add_argument("--out", type=Path, help="with --finish-in: Hugging Face folder to write")
+    moe.add_argument("--batch", type=int, default=16, help="windows a step (default: %(default)s)")
+    moe.add_argument("--length", type=int, default=512, help="tokens a window (default: %(default)s)")
+    moe.add_argument("--learning-rate", type=float, default=1.5e-3, help="peak (default: %(default)s)")
+    moe.add_argument("--seed", type=int, default=0)
+    moe.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    moe.set_defaults(run=_train_moe)
+
+    report = commands.add_parser(
+        "moe-card",
+        help="measure what train-moe made and write its model card",
+        description="Loss on text kept from training, load, and what the experts took: README.md and measured.json.",
+    )
+    report.add_argument("model", type=Path, help="folder that train-moe wrote")
+    report.add_argument("--name", help="in the card (default: the folder's)")
+    report.add_argument(
+        "--data", type=Path, default=Path(".corpora/moe"), help="holds */test.jsonl and heldout/ (default: %(default)s)"
+    )
+    report.add_argument("--windows", type=int, default=16, help="documents a kind (default: %(default)s)")
+    report.add_argument("--length", type=int, default=512, help="tokens of each (default: %(default)s)")
+    report.set_defaults(run=_moe_card)
+
+    compatibility = commands.add_parser(
+        "compatibility",
+        help="write docs/compatibility.md",
+        description="Tiny models of many architectures, exporters and kinds of file, run by the engine and held to PEFT.",
+    )
+    _compatibility_options(compatibility)
     _pool_parser(commands.add_parser("pool", help="create, extend, check or measure a pool"))
     reference = commands.add_parser("reference", help="golden traces by a plain PyTorch forward pass", add_help=False)
     reference.add_argument("rest", nargs=argparse.REMAINDER)
     corpora = commands.add_parser("corpora", help="fetch the pinned corpora", add_help=False)
     corpora.add_argument("rest", nargs=argparse.REMAINDER)
     return parser
+
+
+def _compatibility_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, help="default: docs/compatibility.md")
+    parser.add_argument("--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)")
+    parser.add_argument("--architectures", nargs="+", metavar="NAME", help="run only these")
+    parser.add_argument("--exporters", nargs="+", metavar="NAME", help="run only these")
+    parser.add_argument("--kinds", nargs="+", metavar="NAME", help="run only these kinds of file")
+    parser.add_argument("--limit", type=int, default=900, help="seconds an export (default: %(default)s)")
+    parser.set_defaults(run=_compatibility)
 
 
 def _pool_parser(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +227,33 @@ def _gate(args: argparse.Namespace) -> None:
         print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")
 
 
+def _train_moe(args: argparse.Namespace) -> None:
+    from .mixtral import Shape
+    from .moe import MoeOptions, Run, finish_moe, train_moe
+
+    _prepare(args)
+    if (args.finish_in is None) != (args.out is None):
+        raise UserError("--finish-in and --out go together")
+    if args.finish_in is not None and args.finish_in < 1:
+        raise UserError("--finish-in must be at least 1")
+    options = MoeOptions(args.batch, args.length, args.learning_rate, seed=args.seed)
+    run = Run(args.runs, args.data, Shape(), options)
+    if args.finish_in is None:
+        train_moe(run, args.steps)
+        print(f"{args.runs}: {len(run.losses)} steps done; --finish-in N --out FOLDER makes a model of them")
+    else:
+        finish_moe(run, args.finish_in, args.out)
+        print(f"wrote {args.out}")
+
+
+def _moe_card(args: argparse.Namespace) -> None:
+    from .moe_report import ReportOptions, write_card
+
+    options = ReportOptions(args.windows, args.length)
+    write_card(args.model, args.data, args.name or args.model.resolve().name, options)
+    print(f"wrote {args.model / 'README.md'}")
+
+
 def _export(args: argparse.Namespace) -> None:
     import random
 
@@ -198,6 +274,12 @@ def _retriever(args: argparse.Namespace) -> None:
 
     export_retriever(args.source, args.target)
     print(f"wrote {args.target}")
+
+
+def _compatibility(args: argparse.Namespace) -> None:
+    from .compatibility.command import run
+
+    run(args)
 
 
 def _pool_check(args: argparse.Namespace) -> None:

@@ -131,11 +131,11 @@ class Document:
 
 
 def load_recipe(path: Path = DEFAULT_RECIPE) -> Recipe:
-    """Read and check a recipe. Raises CorpusError naming the file and the entry that is wrong."""
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path}: cannot be read as a recipe: {error}") from error
+    """Read and check a recipe. Raises CorpusError naming the file and the entry that is wrong.
+
+    A recipe that includes another adds its packages to the other's and puts its limits in their place.
+    """
+    data = _read_recipe(path)
     try:
         limits = {split: Limits(**values) for split, values in data["limits"].items()}
     except (KeyError, TypeError, AttributeError) as error:
@@ -146,6 +146,22 @@ def load_recipe(path: Path = DEFAULT_RECIPE) -> Recipe:
     packages = [*_parse_group(path, data, "domain"), *_parse_group(path, data, HELDOUT)]
     check_splits(packages, path)
     return Recipe(tuple(packages), limits)
+
+
+def _read_recipe(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: cannot be read as a recipe: {error}") from error
+    if "include" not in data:
+        return data
+    whole = _read_recipe(path.parent / data["include"])
+    whole["limits"] |= data.get("limits", {})
+    for group in ("domain", HELDOUT):
+        for corpus, table in data.get(group, {}).items():
+            known = whole.setdefault(group, {}).setdefault(corpus, {"packages": []})
+            known["packages"] += table.get("packages", [])
+    return whole
 
 
 def _parse_group(path: Path, data: dict[str, Any], group: str) -> Iterator[Package]:
@@ -494,7 +510,7 @@ def build(recipe: Recipe, corpus: str, split: str, out: Path, archives: dict[str
     }
 
 
-def build_all(recipe: Recipe, out: Path, only: list[str], jobs: int) -> list[str]:
+def build_all(recipe: Recipe, out: Path, only: list[str], jobs: int, cache: Path | None = None) -> list[str]:
     """Fetch and write all outputs (of ``only``, if given) that are not there yet; return the error lines.
 
     What is there but was written by another recipe, or changed since, is written again.
@@ -506,7 +522,9 @@ def build_all(recipe: Recipe, out: Path, only: list[str], jobs: int) -> list[str
     manifest = json.loads(manifest_path.read_text("utf-8")) if manifest_path.exists() else {}
     todo = [target for target in _targets(recipe, only) if not _is_done(recipe, *target, out, manifest)]
     errors: list[str] = []
-    archives, failed = _fetch_all([p for p in recipe.packages if (p.corpus, p.split) in todo], out / "cache", jobs)
+    archives, failed = _fetch_all(
+        [p for p in recipe.packages if (p.corpus, p.split) in todo], cache or out / "cache", jobs
+    )
     errors += sorted(set(failed.values()))
     for corpus, split in tqdm(todo, desc="write", unit="file", disable=not todo):
         if any(p.label in failed for p in recipe.packages if (p.corpus, p.split) == (corpus, split)):
@@ -582,11 +600,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gander_training.corpora", description=__doc__.split("\n")[0])
     parser.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="the pinned list (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the corpora go (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="where the archives go (default: cache/ of --out)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=f"domains or kinds, or '{HELDOUT}'")
     parser.add_argument("--jobs", type=int, default=4, help="packages fetched at a time (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        errors = build_all(load_recipe(args.recipe), args.out, args.only, args.jobs)
+        errors = build_all(load_recipe(args.recipe), args.out, args.only, args.jobs, args.cache)
     except CorpusError as error:
         errors = [str(error)]
     for line in errors:

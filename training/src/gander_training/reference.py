@@ -15,6 +15,7 @@ trace format (docs/trace-format.md) with a few more tensors that tests need:
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import json
 import math
@@ -218,6 +219,7 @@ class Case:
     affinity: bool = True
     logits: bool = True
     layers: tuple[int, ...] = ()  # only these layers' modules are written; none: all
+    half: bool = False  # of the base as a float16 export has it
 
 
 TINY_TEXT = "cafe\u0301 \U0001f9a2 the 12 experts\r\n\tif (na\u00efve) \U0001f469\u200d\U0001f52c\u65e5"
@@ -262,6 +264,7 @@ def tiny_cases(ids: Sequence[str]) -> list[Case]:
         Case("phatgoose-k2-bias", TINY_TEXT, phatgoose(2), given="bias"),
         Case("phatgoose-k2-fixed", TINY_TEXT, phatgoose(2), given="fixed"),
         Case("merged-knock-out", TINY_TEXT, Strategy("merged"), (everywhere,)),
+        Case("phatgoose-k2-half", TINY_TEXT, phatgoose(2), half=True),
     ]
     return cases
 
@@ -341,11 +344,21 @@ def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[di
     return {**tensors, **given}, header
 
 
+def as_half(model: nn.Module) -> nn.Module:
+    """A copy with the numbers of a float16 export: weights, and the root of the attention's scale, rounded."""
+    result = copy.deepcopy(model).half().float()
+    for module in result.modules():
+        if hasattr(module, "scaling"):
+            module.scaling = float(np.float16(module.scaling**0.5)) ** 2
+    return result
+
+
 def write_goldens(pool: Pool, folder: Path) -> None:
     """Write every golden trace of ``pool`` into ``folder``."""
     model, tokenizer = load_base(pool.path), load_tokenizer(pool.path)
+    rounded = as_half(model)
     for case in cases_of(pool):
-        tensors, header = golden(pool, model, tokenizer, case)
+        tensors, header = golden(pool, rounded if case.half else model, tokenizer, case)
         write_trace(folder / f"{case.name}.safetensors", tensors, header)
         print(f"{case.name}: {tensors['token_ids'].numel()} tokens", file=sys.stderr)
 

@@ -33,7 +33,7 @@ KIND_OF = {f"{kind}_proj": kind for kind in KINDS}
 EPSILON = 1e-5
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
 # What PEFT may add to LoRA and this file does not compute.
-UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "fan_in_fan_out": False, "modules_to_save": None}
+UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_to_save": None}
 
 StrategyName = Literal[
     "base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"
@@ -395,11 +395,13 @@ class Router:
     def check(self, model: nn.Module, path: str) -> None:
         """Refuse an adapter that was made for another base."""
         try:
-            weight = model.get_submodule(path).weight
+            layer = model.get_submodule(path)
+            weight = layer.weight
         except AttributeError:
             raise UserError(f"the base has no linear layer {path}") from None
         assert isinstance(weight, Tensor)
-        d_out, d_in = weight.shape
+        # GPT-2's Conv1D is a linear layer that keeps its weight transposed; PEFT's matrices are the same for both.
+        d_out, d_in = weight.shape if isinstance(layer, nn.Linear) else weight.T.shape
         for expert in [*self.experts, *([self.multitask] if self.multitask else [])]:
             lora = expert.lora.get(path)
             if lora and (lora.a.shape[1], lora.b.shape[0]) != (d_in, d_out):

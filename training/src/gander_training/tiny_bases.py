@@ -1,6 +1,6 @@
 """Other forms of the tiny base, as other exporters write them, for tests of how modules are found in a graph.
 
-All compute the tiny base's logits, except ``matmulnbits``, whose weights are rounded to four bits:
+All compute the tiny base's logits, except ``matmulnbits`` and ``half``, whose weights are rounded:
 
 =============== ==========================================================================================
 ``dynamo``      ``torch.onnx.export(dynamo=True)``: opaque names, the module's path in ``metadata_props``
@@ -9,12 +9,16 @@ All compute the tiny base's logits, except ``matmulnbits``, whose weights are ro
                 ``transB=0`` with a bias of zeros
 ``initializer`` opaque node names, the weight named like the parameter: layer 0 [d_out, d_in] behind a
                 ``Transpose``, layer 1 [d_in, d_out] straight into the ``MatMul``
+``packed``      q, k and v in one ``MatMul``, whose output is split
+``optimised``   ``dynamo`` as ONNX Runtime's optimiser saves it: no name tells a module any more
+``half``        float16 throughout, inputs and outputs too
 =============== ==========================================================================================
 """
 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +206,47 @@ def initializer(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
     return base
 
 
+def packed(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
+    """The base with one product for q, k and v, as some exporters write it for their attention's sake."""
+    nodes = linear_nodes(base)
+    for layer in range(LAYERS):
+        parts = [nodes[f"model.layers.{layer}.self_attn.{kind}_proj"] for kind in "qkv"]
+        weights = [take_weight(base, node.input[1]) for node in parts]
+        scope = f"/model/layers.{layer}/self_attn/qkv_proj"
+        weight = add_weight(base, f"model.layers.{layer}.attn.qkv_proj.MatMul.weight", np.concatenate(weights, axis=1))
+        widths = add_weight(base, f"{scope}/widths", np.array([w.shape[1] for w in weights], np.int64))
+        whole = f"{scope}/MatMul_output_0"
+        product = helper.make_node("MatMul", [parts[0].input[0], weight], [whole], f"{scope}/MatMul")
+        outputs = [node.output[0] for node in parts]
+        split = helper.make_node("Split", [whole, widths], outputs, f"{scope}/Split", axis=-1)
+        substitute(base, parts[0], [product, split])
+        for node in parts[1:]:
+            base.graph.node.remove(node)
+    return base
+
+
+def optimised(base: onnx.ModelProto, seed: int) -> onnx.ModelProto:
+    """``dynamo`` through ONNX Runtime's optimiser, at the level that depends on no processor."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(Path(folder, "model.onnx"))
+        source = dynamo(base, seed).SerializeToString()
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return onnx.load(options.optimized_model_filepath)
+
+
+def half(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
+    """The base as ONNX Runtime's tools convert it."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    with quiet():
+        result: onnx.ModelProto = convert_float_to_float16(base, keep_io_types=False)
+    return result
+
+
 def rename(model: onnx.ModelProto) -> None:
     """Give every node and every value inside the graph a name that tells nothing."""
     fixed = {value.name for value in [*model.graph.input, *model.graph.output, *model.graph.initializer]}
@@ -222,6 +267,9 @@ VARIANTS: dict[str, Callable[[onnx.ModelProto, int], onnx.ModelProto]] = {
     "matmulnbits": matmulnbits,
     "gemm": gemm,
     "initializer": initializer,
+    "packed": packed,
+    "optimised": optimised,
+    "half": half,
 }
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
@@ -31,14 +31,14 @@ class MasterAdamW:
     """AdamW without weight decay on float32 copies of low-precision parameters.
 
     A step of lr 1e-3 is smaller than half a unit of bfloat16's last place for most weights; without the copies it
-    would be lost in rounding.
+    would be lost in rounding. ``settings`` are more of torch.optim.AdamW's.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], learning_rate: float) -> None:
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, **settings: Any) -> None:
         self.parameters = parameters
         self.masters = [nn.Parameter(p.detach().float().clone()) for p in parameters]
         self.learning_rate = learning_rate
-        self.inner = torch.optim.AdamW(self.masters, lr=learning_rate, weight_decay=0.0)
+        self.inner = torch.optim.AdamW(self.masters, lr=learning_rate, weight_decay=0.0, **settings)
 
     def step(self, factor: float) -> None:
         """Clip, update at ``factor`` times the peak rate, round into the parameters, drop their gradients."""

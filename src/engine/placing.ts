@@ -1,0 +1,167 @@
+import { type Site, findModules } from '../graph/find.js';
+import type { GraphProto } from '../graph/model.js';
+import type { Product } from '../graph/products.js';
+import type { BaseCopy } from '../pool/adapter.js';
+import { type PoolExpert, leftOutText } from '../pool/pool.js';
+import { GanderError } from '../shared/errors.js';
+
+/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
+export const multitaskId = '/multitask';
+
+/** As a message names it. */
+export function expertText(id: string): string {
+  return id === multitaskId ? 'The multitask adapter' : `Expert "${id}"`;
+}
+
+/** Which experts go where in a base. */
+export interface Placing {
+  /** Those of which at least one module was placed. */
+  readonly experts: readonly PoolExpert[];
+  /** Sites of their modules. */
+  readonly sites: readonly Site[];
+  /** The others, by id. */
+  readonly leftOut: ReadonlyMap<string, GanderError>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param weightOf a product's weight [dOut, dIn] in float32; undefined where it is quantised
+ * @throws GanderError `expert-invalid`, `module-not-placed` if no expert is left
+ */
+export function place(
+  graph: GraphProto,
+  all: readonly PoolExpert[],
+  weightOf: (product: Product) => Float32Array | undefined,
+): Placing {
+  const found = findModules(graph, byUse(all));
+  const leftOut = new Map<string, GanderError>();
+  const warnings: string[] = [];
+  const experts = all.filter((expert) => {
+    const error =
+      misfit(expert, found.sites) ?? nothingPlaced(expert, found) ?? otherBase(expert, found.sites, weightOf);
+    if (error) {
+      leftOut.set(expert.id, error);
+      warnings.push(`${leftOutText(expertText(expert.id), error)} ${error.remedy}`);
+    }
+    return !error;
+  });
+  warnings.push(...partly(experts, found.missing), ...unseenCopies(experts, found.sites, weightOf));
+  const [first] = leftOut.values();
+  if (experts.length === 0 && first)
+    throw new GanderError(first.code, `No expert fits the base: ${first.message}`, first.remedy);
+  const sites = [...found.sites.values()].filter(({ path }) =>
+    experts.some(({ adapter }) => adapter.modules.has(path)),
+  );
+  return { experts, sites, leftOut, warnings };
+}
+
+/** Where one expert goes, by itself. @throws GanderError `expert-invalid`, `module-not-placed`: why it goes nowhere */
+export function placeOne(graph: GraphProto, expert: PoolExpert): Site[] {
+  const found = findModules(graph, expert.adapter.modules.keys());
+  const error = misfit(expert, found.sites) ?? nothingPlaced(expert, found);
+  if (error) throw error;
+  return [...found.sites.values()];
+}
+
+/** The paths of all modules, those first that most experts adapt: where two are in each other's way, the rarer yields. */
+function byUse(all: readonly PoolExpert[]): string[] {
+  const uses = new Map<string, number>();
+  for (const { adapter } of all) for (const path of adapter.modules.keys()) uses.set(path, (uses.get(path) ?? 0) + 1);
+  return [...uses].sort(([, a], [, b]) => b - a).map(([path]) => path);
+}
+
+function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): GanderError | undefined {
+  for (const [path, { dIn, dOut }] of adapter.modules) {
+    const site = sites.get(path);
+    if (!site || (site.dIn === dIn && site.dOut === dOut)) continue;
+    return new GanderError(
+      'expert-invalid',
+      `it was made for another base model: at ${path} it maps ${dIn} to ${dOut}, the base ${site.dIn} to ${site.dOut}.`,
+      'Add it to a pool of the base it was trained with.',
+    );
+  }
+  return undefined;
+}
+
+function nothingPlaced(
+  { adapter }: PoolExpert,
+  { sites, missing }: ReturnType<typeof findModules>,
+): GanderError | undefined {
+  const paths = [...adapter.modules.keys()];
+  if (paths.some((path) => sites.has(path))) return undefined;
+  return new GanderError(
+    'module-not-placed',
+    `none of its modules (${paths.length}) can be placed in the base; ${paths[0]!}: ${missing.get(paths[0]!)!}.`,
+    'Check that it was trained for this base, or export the base another way (docs/pool-format.md, "The base").',
+  );
+}
+
+/** One warning for all experts that lack the same. */
+function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, string>): string[] {
+  const alike = new Map<string, { readonly ids: string[]; readonly lacks: readonly string[]; readonly of: number }>();
+  for (const { id, adapter } of experts) {
+    const lacks = [...adapter.modules.keys()].filter((path) => missing.has(path));
+    if (lacks.length === 0) continue;
+    const key = [adapter.modules.size, ...lacks].join('\n');
+    const group = alike.get(key) ?? { ids: [], lacks, of: adapter.modules.size };
+    group.ids.push(id);
+    alike.set(key, group);
+  }
+  return [...alike.values()].map(({ ids, lacks, of }) => {
+    const shown = ids.slice(0, 3).map((id) => `"${id}"`);
+    const more = ids.length > shown.length ? ` and ${ids.length - shown.length} more` : '';
+    const others = lacks.length > 1 ? ` (and ${lacks.length - 1} more)` : '';
+    return `Expert ${shown.join(', ')}${more}: ${of - lacks.length} of ${of} modules were placed, so it is not what it was trained to be; ${lacks[0]!}${others} was not: ${missing.get(lacks[0]!)!}.`;
+  });
+}
+
+/** An adapter that brings other weights than the base's for what it adapts was trained on those. */
+function otherBase(
+  { adapter }: PoolExpert,
+  sites: ReadonlyMap<string, Site>,
+  weightOf: (product: Product) => Float32Array | undefined,
+): GanderError | undefined {
+  for (const [path, copy] of adapter.baseCopies) {
+    const site = sites.get(path);
+    const weight = site && wholeWeight(site, weightOf);
+    if (!weight || isCopyOf(copy, weight, site)) continue;
+    return new GanderError(
+      'expert-invalid',
+      `it brings a weight of its own for ${path}, which differs from the base's.`,
+      'Train it without changing that weight or the vocabulary, or remove the folder.',
+    );
+  }
+  return undefined;
+}
+
+function unseenCopies(
+  experts: readonly PoolExpert[],
+  sites: ReadonlyMap<string, Site>,
+  weightOf: (product: Product) => Float32Array | undefined,
+): string[] {
+  return experts.flatMap(({ id, adapter }) =>
+    [...adapter.baseCopies.keys()]
+      .filter((path) => !sites.has(path) || !wholeWeight(sites.get(path)!, weightOf))
+      .map(
+        (path) => `Expert "${id}": its copy of the base's weight of ${path} is not used, nor compared with the base's.`,
+      ),
+  );
+}
+
+function wholeWeight(
+  { products, from }: Site,
+  weightOf: (product: Product) => Float32Array | undefined,
+): Float32Array | undefined {
+  return products.length === 1 && from === undefined ? weightOf(products[0]!) : undefined;
+}
+
+/** Whether they are the same but for the rounding of a type with half as many bits. */
+function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }: Site): boolean {
+  const [rows, columns] = shape;
+  const isTurned = rows === dIn && columns === dOut && dIn !== dOut;
+  if (!isTurned && (rows !== dOut || columns !== dIn)) return false;
+  const copy = read();
+  const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(Math.abs(a), 1e-3) / 128;
+  if (!isTurned) return copy.every((x, at) => isNear(x, weight[at]!));
+  return copy.every((x, at) => isNear(x, weight[(at % dOut) * dIn + Math.floor(at / dOut)]!));
+}

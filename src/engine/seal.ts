@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import {
+  type BigIntStats,
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+
+/**
+ * What a folder held when it was sealed. Opening must be quick, so a file is only hashed again when its stamp differs:
+ * whoever writes into it, or puts another in its place, changes the stamp, even if the modification time is put back.
+ */
+const sealSchema = z
+  .record(z.string(), z.strictObject({ stamp: z.string(), hash: z.string() }))
+  .refine((files) => Object.keys(files).length > 0);
+
+const sealName = 'seal.json';
+
+/** Seals all files of the folder. @returns the seal's text */
+export function seal(folder: string): string {
+  const sealed: z.infer<typeof sealSchema> = {};
+  for (const name of readdirSync(folder).sort()) {
+    if (name === sealName) continue;
+    const file = path.join(folder, name);
+    sealed[name] = { stamp: stampOf(statSync(file, { bigint: true })), hash: hashFile(file) };
+  }
+  const text = JSON.stringify(sealed);
+  writeFileSync(path.join(folder, sealName), text);
+  return text;
+}
+
+/** The seal's text where all files are as they were sealed; undefined where one is not, or cannot be read. */
+export function unbroken(folder: string): string | undefined {
+  try {
+    const text = readFileSync(path.join(folder, sealName), 'utf8');
+    const sealed = sealSchema.parse(JSON.parse(text));
+    let restamped = false;
+    for (const [name, file] of Object.entries(sealed)) {
+      const stamp = stampOf(statSync(path.join(folder, name), { bigint: true }));
+      if (stamp === file.stamp) continue;
+      if (hashFile(path.join(folder, name)) !== file.hash) return undefined;
+      file.stamp = stamp;
+      restamped = true;
+    }
+    return restamped ? renew(folder, JSON.stringify(sealed)) : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A folder that was copied or restored is hashed once, not at every opening. */
+function renew(folder: string, text: string): string {
+  const temporary = path.join(folder, `${sealName}.${process.pid}`);
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path.join(folder, sealName));
+  } catch {
+    rmSync(temporary, { force: true });
+  }
+  return text;
+}
+
+/** Differs once a file was written to or replaced: its change time, unlike its modification time, cannot be set back. */
+export function stampOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [ino, size, mtimeNs, ctimeNs].join(':');
+}
+
+/** SHA-256 in hex, read piece by piece. */
+export function hashFile(file: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.alloc(1 << 20);
+  const fd = openSync(file, 'r');
+  try {
+    for (let count; (count = readSync(fd, buffer)) > 0;) hash.update(buffer.subarray(0, count));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest('hex');
+}

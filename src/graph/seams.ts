@@ -1,0 +1,143 @@
+import type { Builder } from './builder.js';
+import type { Site } from './find.js';
+import { type NodeProto, node } from './model.js';
+import type { Product } from './products.js';
+import { type Group, tokens } from './route.js';
+
+/** Where the experts' part goes in between what products give and what the graph goes on with. */
+export interface Seam {
+  /** The node after which all of it stands. */
+  readonly after: NodeProto;
+  /** Gives each site's `y`. */
+  readonly open: readonly NodeProto[];
+  readonly sites: readonly {
+    /** In the group. */
+    readonly j: number;
+    /** [T, dOut] W u, and the bias if there is one. */
+    readonly y: string;
+    /** What the sum with the experts' part is to be named. */
+    readonly sum: string;
+    readonly bias?: string;
+  }[];
+  /** Makes of the sums what the products gave. */
+  readonly close: readonly NodeProto[];
+}
+
+/**
+ * Opens a group's products: their input becomes the group's `u` [T, dIn], what they give is renamed.
+ *
+ * One module's product, the ordinary case; one product of several modules (`Site.from`), which is split and put together
+ * again; several products of one module, the other way round.
+ */
+export function seamsOf(builder: Builder, { sites }: Group, i: number): Seam[] {
+  const seams: Seam[] = [];
+  const packed = new Map<Product, { readonly site: Site; readonly j: number }[]>();
+  sites.forEach((site, j) => {
+    const [product] = site.products;
+    if (site.from !== undefined) packed.set(product!, [...(packed.get(product!) ?? []), { site, j }]);
+    else if (site.products.length > 1) seams.push(joined(builder, site, i, j));
+    else seams.push(alone(builder, product!, i, j));
+  });
+  return [...seams, ...[...packed].map(([product, members]) => cut(builder, product, members, i))];
+}
+
+function alone(builder: Builder, product: Product, i: number, j: number): Seam {
+  const [y, sum] = [own('y', i, j), product.flat ? product.output : own('sum', i, j)];
+  rename(product, y, i);
+  if (!product.flat) builder.declare({ [sum]: [tokens, product.dOut] });
+  return {
+    after: product.node,
+    open: [],
+    sites: [{ j, y, sum, ...(product.bias && { bias: product.bias }) }],
+    close: restored(builder, product, sum),
+  };
+}
+
+function cut(
+  builder: Builder,
+  product: Product,
+  members: readonly { readonly site: Site; readonly j: number }[],
+  i: number,
+): Seam {
+  const whole = `gander.whole.${product.output}`;
+  rename(product, whole, i);
+  const widths: number[] = [];
+  const before: string[] = [];
+  const after: string[] = [];
+  let at = 0;
+  const rest = (to: number) => {
+    if (to === at) return;
+    const name = `${whole}.${at}`;
+    widths.push(to - at);
+    before.push(name);
+    after.push(name);
+    at = to;
+  };
+  const inOrder = [...members].sort((a, b) => a.site.from! - b.site.from!);
+  for (const { site, j } of inOrder) {
+    rest(site.from!);
+    widths.push(site.dOut);
+    before.push(own('y', i, j));
+    after.push(own('sum', i, j));
+    at += site.dOut;
+  }
+  rest(product.dOut);
+  builder.declare({ [whole]: [tokens, product.dOut] });
+  widths.forEach((width, part) =>
+    builder.declare({ [before[part]!]: [tokens, width], [after[part]!]: [tokens, width] }),
+  );
+  const biases = before.map((name) => `${name}.bias`);
+  const together = product.flat ? product.output : `${whole}.sum`;
+  return {
+    after: product.node,
+    open: [
+      node('Split', [whole, builder.shape(widths)], before, { axis: -1 }),
+      ...(product.bias ? [node('Split', [product.bias, builder.shape(widths)], biases, { axis: -1 })] : []),
+    ],
+    sites: inOrder.map(({ j }) => ({
+      j,
+      y: own('y', i, j),
+      sum: own('sum', i, j),
+      ...(product.bias && { bias: `${own('y', i, j)}.bias` }),
+    })),
+    close: [node('Concat', after, [together], { axis: -1 }), ...restored(builder, product, together)],
+  };
+}
+
+function joined(builder: Builder, { products, dOut }: Site, i: number, j: number): Seam {
+  const [y, sum] = [own('y', i, j), own('sum', i, j)];
+  const parts = products.map((product) => `gander.part.${product.output}`);
+  builder.declare({ [sum]: [tokens, dOut] });
+  products.forEach((product, part) => {
+    rename(product, parts[part]!, i);
+    builder.declare({ [parts[part]!]: [tokens, product.dOut] });
+  });
+  const sums = products.map((product, part) => (product.flat ? product.output : `${parts[part]}.sum`));
+  const biases = products.flatMap(({ bias }) => bias ?? []);
+  const at = (product: Product) => builder.graph.node.indexOf(product.node);
+  return {
+    after: products.reduce((last, product) => (at(product) > at(last) ? product : last)).node,
+    open: [
+      node('Concat', parts, [y], { axis: -1 }),
+      ...(biases.length > 0 ? [node('Concat', biases, [`${y}.bias`], { axis: -1 })] : []),
+    ],
+    sites: [{ j, y, sum, ...(biases.length > 0 && { bias: `${y}.bias` }) }],
+    close: [
+      node('Split', [sum, builder.shape(products.map(({ dOut }) => dOut))], sums, { axis: -1 }),
+      ...products.flatMap((product, part) => restored(builder, product, sums[part]!)),
+    ],
+  };
+}
+
+const own = (what: string, i: number, j: number) => `gander.${what}.${i}.${j}`;
+
+function rename(product: Product, output: string, i: number): void {
+  // What has two axes already has its own way to them.
+  if (!product.flat) product.node.input[0] = `gander.u.${i}`;
+  product.node.output[0] = output;
+}
+
+/** What a product gave, of [T, dOut]. */
+function restored(builder: Builder, product: Product, value: string): NodeProto[] {
+  return product.flat ? [] : [node('Reshape', [value, builder.shape([1, -1, product.dOut])], [product.output])];
+}

@@ -1,0 +1,47 @@
+import {
+  DataType,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  tensorsOf,
+  tensorsOfNodes,
+} from './model.js';
+
+/** Half precision, of either kind. */
+const halves: ReadonlySet<number> = new Set([DataType.FLOAT16, DataType.BFLOAT16]);
+
+/** Attributes that name the type of what an operator gives. */
+const typed = new Set(['to', 'dtype', 'output_dtype']);
+
+export function isHalf({ dataType }: TensorProto): boolean {
+  return halves.has(dataType);
+}
+
+/**
+ * Declares everything that a graph computes in half precision to be single, in place, and gives the tensors whose numbers
+ * are still to be converted (their type says from what). On a processor onnxruntime would compute most of it in single
+ * precision all the same, and round after each operator: without that it is exactly the model of those weights.
+ */
+export function declareSingle(model: ModelProto & { graph: GraphProto }): TensorProto[] {
+  const nodes = [...model.functions.flatMap((f) => f.node)];
+  declareGraph(model.graph);
+  nodes.forEach(declareNode);
+  return [...tensorsOf(model.graph), ...tensorsOfNodes(nodes)].filter(isHalf);
+}
+
+function declareGraph(graph: GraphProto): void {
+  for (const { type } of [...graph.input, ...graph.output, ...graph.valueInfo]) {
+    if (type?.value.case === 'tensorType' && halves.has(type.value.value.elemType))
+      type.value.value.elemType = DataType.FLOAT;
+  }
+  graph.node.forEach(declareNode);
+}
+
+function declareNode(n: NodeProto): void {
+  for (const attribute of n.attribute) {
+    if (typed.has(attribute.name) && halves.has(Number(attribute.i))) attribute.i = BigInt(DataType.FLOAT);
+    if (attribute.g) declareGraph(attribute.g);
+    attribute.graphs.forEach(declareGraph);
+  }
+}

@@ -1,0 +1,19 @@
+import { type GraphProto, node } from './model.js';
+
+/** Activations that take nothing but their input. */
+const plain = new Set(['Relu', 'Sigmoid', 'Tanh']);
+
+/** Takes a Gemm and an activation that onnxruntime's optimiser made one apart again, in place: W u is wanted as it is. */
+export function unfuse(graph: GraphProto): void {
+  graph.node = graph.node.flatMap((n) => {
+    const activation = n.attribute.find(({ name }) => name === 'activation')?.s;
+    const operator = activation && new TextDecoder().decode(activation);
+    if (n.opType !== 'FusedGemm' || !operator || !plain.has(operator)) return [n];
+    const output = n.output[0]!;
+    n.opType = 'Gemm';
+    n.domain = '';
+    n.attribute = n.attribute.filter(({ name }) => !name.startsWith('activation'));
+    n.output[0] = `gander.fused.${output}`;
+    return [n, node(operator, [n.output[0]], [output])];
+  });
+}

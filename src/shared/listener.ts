@@ -1,0 +1,16 @@
+import { GanderError } from './errors.js';
+
+/** Calls what another gave to be called; whether it throws or its promise rejects, `failed` is told, and nothing else. */
+export function heard(call: () => unknown, failed: (error: GanderError) => void): void {
+  const fail = (cause: unknown) => {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    failed(
+      new GanderError('request-invalid', `What listens to the run failed: ${what}`, 'Mend the listener.', { cause }),
+    );
+  };
+  try {
+    Promise.resolve(call()).catch(fail);
+  } catch (cause) {
+    fail(cause);
+  }
+}

@@ -1,0 +1,111 @@
+/** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
+import { z } from 'zod';
+import type { GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
+import type { Intervention, Strategy } from './trace.js';
+
+const index = z.int().min(0);
+const name = z.string().min(1).max(500);
+/** More than there are experts means all of them (strategy.ts). */
+const k = z.int().min(1);
+
+export const strategySchema: z.ZodType<Strategy> = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('base') }),
+  z.strictObject({ name: z.literal('single'), expert: name }),
+  z.strictObject({ name: z.literal('phatgoose'), k }),
+  z.strictObject({ name: z.literal('retrieval'), expert: name.exactOptional() }),
+  z.strictObject({ name: z.literal('merged') }),
+  z.strictObject({ name: z.literal('average-activation'), k }),
+  z.strictObject({ name: z.literal('arrow'), k }),
+  z.strictObject({ name: z.literal('multitask') }),
+]);
+
+const scope = z.strictObject({
+  layer: index.exactOptional(),
+  kind: name.exactOptional(),
+  module: name.exactOptional(),
+  token: index.exactOptional(),
+});
+
+const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
+  z.strictObject({ action: z.literal('knock-out'), expert: name, scope }),
+  z.strictObject({ action: z.literal('force'), expert: name, scope }),
+  z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
+]);
+
+export const interventionsSchema = z.array(intervention).max(10_000);
+
+const routeSchema = z.object({
+  text: z.string(),
+  strategy: strategySchema,
+  interventions: interventionsSchema.optional(),
+});
+
+const generationSchema = z.object({
+  maxTokens: z.int().min(0),
+  temperature: z.number().min(0).optional(),
+  topP: z.number().gt(0).max(1).optional(),
+  seed: z.number().optional(),
+});
+
+const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'no function');
+/** Not by instanceof: the signal may come from another realm. */
+const signal = z.custom<AbortSignal>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    'addEventListener' in value &&
+    typeof value.addEventListener === 'function',
+  'no AbortSignal',
+);
+
+const optionsSchema = z.object({
+  strategy: strategySchema.optional(),
+  interventions: interventionsSchema.optional(),
+  signal: signal.optional(),
+  onProgress: listener<NonNullable<RunOptions['onProgress']>>().optional(),
+  onPartial: listener<NonNullable<RunOptions['onPartial']>>().optional(),
+});
+
+/** @throws GanderError `request-invalid` */
+export function checkedRoute(request: RouteRequest): RouteRequest {
+  return checked(routeSchema, request, 'The request') as RouteRequest;
+}
+
+/** @throws GanderError `request-invalid` */
+export function checkedGenerate(request: GenerateRequest): GenerateRequest {
+  const route = checkedRoute(request);
+  const generation = generationSchema.safeParse(request);
+  if (generation.success) return { ...route, ...generation.data } as GenerateRequest;
+  throw new GanderError(
+    'request-invalid',
+    'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1, seed a number.',
+    'Change the options of the generation.',
+  );
+}
+
+/** How a run is asked for where the strategy may be left open. */
+export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions'>>;
+
+/** @throws GanderError `request-invalid` */
+export function checkedText(text: string): string {
+  return checked(z.string(), text, 'The text');
+}
+
+/** @throws GanderError `request-invalid` */
+export function checkedOptions(options: CallOptions): CallOptions {
+  return checked(optionsSchema, options, 'The options') as CallOptions;
+}
+
+function checked<T>(schema: z.ZodType<T>, given: unknown, what: string): T {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.join('.');
+  throw new GanderError(
+    'request-invalid',
+    `${what} cannot be understood${where ? `, at ${where}` : ''}: ${issue?.message ?? ''}.`,
+    'Change it to what docs/extension-api.md and docs/strategies.md allow.',
+  );
+}

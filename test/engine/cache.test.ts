@@ -1,0 +1,186 @@
+/** What becomes of an answer when the cache or the pool is changed underneath. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/api.js';
+import { Cache } from '../../src/engine/cache.js';
+import { compose } from '../../src/engine/compose.js';
+import { createEngine } from '../../src/engine/local.js';
+import { parseModel, setExternal, writeModel } from '../../src/graph/model.js';
+import { readPool } from '../../src/pool/pool.js';
+import { builtCli, copyOfTinyPool, temporaryFolder } from './support.js';
+
+const strategy = { name: 'phatgoose', k: 2 } as const;
+const text = 'the model routes 🦢 each token\r\n';
+const opened: Engine[] = [];
+afterAll(() => opened.forEach((engine) => engine.dispose()));
+
+/** A pool whose base keeps its weights beside the model, where they can be overwritten. */
+function poolWithData(): { pool: string; data: string } {
+  const pool = copyOfTinyPool();
+  const file = path.join(pool, 'base/model.onnx');
+  const data = path.join(pool, 'base/model.bin');
+  const model = parseModel(readFileSync(file));
+  let offset = 0;
+  const parts: Uint8Array[] = [];
+  for (const tensor of model.graph.initializer.filter(({ rawData }) => rawData.length >= 1024)) {
+    const { rawData } = tensor;
+    parts.push(rawData);
+    setExternal(tensor, 'model.bin', offset, rawData.length);
+    offset += rawData.length;
+  }
+  writeFileSync(data, Buffer.concat(parts));
+  // A time that can be put back to the nanosecond.
+  utimesSync(data, 1, 1);
+  writeFileSync(file, writeModel(model));
+  return { pool, data };
+}
+
+const { pool, data } = poolWithData();
+let cache: string;
+beforeEach(() => {
+  cache = temporaryFolder();
+});
+const open = async () => {
+  const engine = await createEngine({ pool, cache, threads: 1, chunk: 256 });
+  opened.push(engine);
+  return engine;
+};
+const entries = () => readdirSync(cache).filter((name) => /^[0-9a-f]{32}$/.test(name));
+const entry = (name: string) => path.join(cache, entries()[0]!, name);
+
+/** As a person or a failing disk would who leaves size and time as they were. */
+function spoil(file: string, how: (bytes: Buffer) => void): void {
+  const { atime, mtime } = statSync(file);
+  const bytes = readFileSync(file);
+  how(bytes);
+  writeFileSync(file, bytes, { flag: 'r+' });
+  utimesSync(file, atime, mtime);
+}
+
+it('a base that is overwritten in place gives no trace of what is not finite, and put back gives what it gave', async () => {
+  const wanted = await (await open()).route({ text, strategy });
+  const kept = path.join(temporaryFolder(), 'kept');
+  copyFileSync(data, kept);
+  const { atime, mtime } = statSync(data);
+  utimesSync(kept, atime, mtime);
+  spoil(data, (bytes) => bytes.fill(0xff));
+
+  const spoilt = await open();
+  for (const answer of [
+    spoilt.route({ text, strategy }),
+    spoilt.score({ text, strategy }),
+    spoilt.generate({ text, strategy, maxTokens: 2 }),
+    spoilt.attribute({ text, strategy }),
+  ])
+    await expect(answer).rejects.toMatchObject({
+      code: 'base-invalid',
+      message: expect.stringContaining('not finite') as string,
+    });
+
+  renameSync(kept, data);
+  const again = await (await open()).route({ text, strategy });
+  expect(again.pool.hash).toBe(wanted.pool.hash);
+  expect(again.logProb).toEqual(wanted.logProb);
+});
+
+it('an entry of which bytes are spoilt is composed anew, by the engine that has it open and by the next', async () => {
+  const engine = await open();
+  const wanted = await engine.route({ text, strategy });
+  for (const who of [() => engine, open]) {
+    for (const name of ['experts.bin', 'base-0.bin', 'phatgoose.bin']) {
+      spoil(entry(name), (bytes) => bytes.fill(0x7f, 0, Math.min(3000, bytes.length)));
+      expect((await (await who()).route({ text, strategy })).logProb).toEqual(wanted.logProb);
+    }
+  }
+});
+
+it('a cache that is deleted while an engine runs is filled again', async () => {
+  const engine = await open();
+  const wanted = await engine.route({ text, strategy });
+  const arrow = await (await open()).route({ text, strategy: { name: 'arrow', k: 2 } });
+  for (const deleted of [cache, entry('.'), entry('arrow.bin'), entry('seal.json')]) {
+    rmSync(deleted, { recursive: true });
+    // Its vectors are first read when they are first asked for.
+    expect((await engine.route({ text, strategy: { name: 'arrow', k: 2 } })).logProb).toEqual(arrow.logProb);
+    expect((await engine.route({ text, strategy })).logProb).toEqual(wanted.logProb);
+    expect((await engine.pool()).hash).toBe(wanted.pool.hash);
+    expect(entries()).toHaveLength(1);
+  }
+});
+
+it('what was read of a pool that changed meanwhile is not kept under the name of what it was', () => {
+  const composing = () => compose(readPool(pool), 'the hash of other files', new Cache(cache), false);
+  expect(composing).toThrow(expect.objectContaining({ code: 'pool-invalid' }));
+  expect(entries()).toEqual([]);
+});
+
+it('the cache holds copies that are not the pool’s own files', async () => {
+  await (await open()).route({ text, strategy });
+  expect(readFileSync(entry('base-0.bin')).equals(readFileSync(data))).toBe(true);
+  expect(statSync(entry('base-0.bin')).ino).not.toBe(statSync(data).ino);
+  expect(statSync(data).nlink).toBe(1);
+});
+
+/** Who may not write where root did; whoever is not root takes his own rights away. */
+const isRoot = process.getuid?.() === 0;
+const nobody = isRoot ? { uid: 65534, gid: 65534 } : {};
+const bin = builtCli();
+
+function gander(): { code: number | null; error: string } {
+  const args = [bin, 'route', '--pool', pool, '--cache', cache, 'the model'];
+  const { status, stderr } = spawnSync(process.execPath, args, { ...nobody, encoding: 'utf8' });
+  return { code: status, error: stderr };
+}
+
+/** With the folder's mode during `work`. */
+function withMode<T>(mode: number, work: () => T): T {
+  for (const folder of [path.dirname(pool), pool]) chmodSync(folder, 0o755);
+  chmodSync(cache, mode);
+  try {
+    return work();
+  } finally {
+    chmodSync(cache, 0o755);
+  }
+}
+
+const mayRun = spawnSync(process.execPath, [bin, '--version'], nobody).status === 0;
+
+it.skipIf(!mayRun)('a cache that is complete is enough where nothing can be written', async () => {
+  await (await open()).route({ text, strategy });
+  expect(withMode(0o555, gander)).toEqual({ code: 0, error: '' });
+});
+
+it.skipIf(!mayRun)('a cache that is not, and cannot be written, is one clear line', () => {
+  const { code, error } = withMode(0o555, gander);
+  expect(code).toBe(1);
+  expect(error).toMatch(/^gander: The cache folder .* cannot be written \(E\w+\)\. Choose a folder .*\n$/);
+});
+
+it.skipIf(!mayRun || !isRoot)('entries that cannot be deleted stay, and the run goes on', () => {
+  const others = ['a', 'b', 'c', 'd', 'e'].map((digit) => digit.repeat(32));
+  for (const name of others) mkdirSync(path.join(cache, name));
+  // Sticky: everybody may write, and delete what is his own.
+  expect(withMode(0o1777, gander)).toEqual({ code: 0, error: '' });
+  expect(entries()).toHaveLength(6);
+});
+
+it.skipIf(!mayRun || !isRoot)('an entry that is damaged and cannot be replaced is one clear line', async () => {
+  await (await open()).route({ text, strategy });
+  spoil(entry('experts.bin'), (bytes) => bytes.fill(1));
+  const { code, error } = withMode(0o1777, gander);
+  expect(code).toBe(1);
+  expect(error).toMatch(/^gander: The cache folder .* cannot be written .*\n$/);
+});

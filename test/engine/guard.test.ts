@@ -1,0 +1,202 @@
+/** Pools that kill, hang or swell the child; children that talk nonsense; hosts that are gone. */
+import { fork } from 'node:child_process';
+import { cpSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineClient, type EngineClientOptions } from '../../src/engine/client.js';
+import { allowance } from '../../src/engine/guard.js';
+import type { RouteRequest } from '../../src/engine/api.js';
+import { GanderError } from '../../src/shared/errors.js';
+import { poolThatAborts, poolThatHangs, poolThatSwells, poolWhoseTextGrows } from './hostile.js';
+import { builtEngine, isAlive, temporaryFolder, tinyPool, until } from './support.js';
+
+const strategy = { name: 'phatgoose', k: 2 } as const;
+const text = 'a model routes each token';
+const longText = 'the model routes each token to the experts '.repeat(8);
+const cache = temporaryFolder();
+const clients: EngineClient[] = [];
+let entry: string;
+
+beforeAll(() => {
+  entry = builtEngine();
+});
+afterAll(() => clients.forEach((client) => client.dispose()));
+
+function clientWith(options: Partial<EngineClientOptions> = {}): EngineClient {
+  const client = new EngineClient({ entry, pool: tinyPool, cache, threads: 1, chunk: 16, ...options });
+  clients.push(client);
+  return client;
+}
+
+async function failure(asked: Promise<unknown>): Promise<GanderError> {
+  const error = await asked.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(GanderError);
+  return error as GanderError;
+}
+
+describe('a pool that', () => {
+  it.each<[string, () => string, Partial<EngineClientOptions>, string]>([
+    ['aborts the process', poolThatAborts, {}, 'died ('],
+    ['keeps native code busy for ever', poolThatHangs, { deadlineMs: 5000 }, 'gave no sign of life for 5 s'],
+    ['makes a tensor of gigabytes', () => poolThatSwells(3 * 2 ** 30), { memory: 2 ** 30 }, 'GB of memory'],
+    ['makes a text grow without end', () => poolWhoseTextGrows(6), { memory: 2 ** 30 }, 'GB of memory'],
+  ])('%s is named at its first death, and no other child is spent on it', async (_, make, options, why) => {
+    const pool = make();
+    const client = clientWith({ pool, ...options });
+    const error = await failure(client.route({ text, strategy }));
+    expect(error).toMatchObject({ code: 'pool-invalid' });
+    expect(error.message).toContain(pool);
+    expect(error.message).toContain(why);
+    expect(client.pid).toBeUndefined();
+    expect(await failure(client.route({ text, strategy }))).toMatchObject({ message: error.message });
+    expect(client.pid).toBeUndefined();
+    expect((await clientWith().route({ text, strategy })).done).toBeGreaterThan(0);
+  });
+
+  it('is mended is taken after a restart', async () => {
+    const pool = poolThatAborts();
+    const client = clientWith({ pool });
+    expect((await failure(client.route({ text, strategy }))).code).toBe('pool-invalid');
+    cpSync(path.join(tinyPool, 'base/tokenizer.json'), path.join(pool, 'base/tokenizer.json'));
+    client.restart();
+    expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
+  });
+});
+
+it('a child whose host is killed ends by itself while native code runs', async () => {
+  const hostFile = path.join(temporaryFolder(), 'host.cjs');
+  const options = JSON.stringify({ pool: poolThatHangs(), cache, threads: 1, chunk: 16 });
+  writeFileSync(
+    hostFile,
+    `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' });
+     child.send({ type: 'start', options: ${options} });
+     child.send({ type: 'call', id: 1, method: 'pool', partial: false });
+     child.send({ type: 'call', id: 2, method: 'route', request: { text: 'a', strategy: { name: 'base' } }, partial: false });
+     child.on('message', (m) => m.type === 'result' && process.send(child.pid));`,
+  );
+  const host = fork(hostFile);
+  const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
+  // The route follows the answer: its loop has begun when the child no longer listens.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  expect(isAlive(pid)).toBe(true);
+  host.kill('SIGKILL');
+  await until(() => !isAlive(pid));
+});
+
+it('allows a large pool what it needs, and never the whole machine', () => {
+  const gigabyte = 2 ** 30;
+  expect(allowance(0.1 * gigabyte, 64 * gigabyte)).toBeGreaterThan(4 * gigabyte);
+  expect(allowance(0.1 * gigabyte, 64 * gigabyte)).toBeLessThan(6 * gigabyte);
+  expect(allowance(8 * gigabyte, 64 * gigabyte)).toBeGreaterThan(40 * gigabyte);
+  expect(allowance(1000 * gigabyte, 16 * gigabyte)).toBeLessThan(16 * gigabyte);
+});
+
+describe('a child that', () => {
+  /** Says what the script says at a call. */
+  const saying = (what: string) => {
+    const file = path.join(temporaryFolder(), 'child.cjs');
+    writeFileSync(
+      file,
+      `process.on('disconnect', () => process.exit()); process.send({ type: 'ready' }); process.on('message', (m) => { if (m.type === 'call') { ${what} } });`,
+    );
+    return clientWith({ entry: file });
+  };
+  const head = `{ text: '', done: 0, k: 1, predictions: 0, tokens: { ids: new Int32Array(3) }, modules: [{}], experts: [], interventions: [], strategy: {} }`;
+
+  it.each([
+    ['nothing', 'null'],
+    ['a word', `'hello'`],
+    ['an unknown type', `{ type: 'magic', id: m.id }`],
+    ['no id', `{ type: 'result', result: {} }`],
+    ['no result', `{ type: 'result', id: m.id }`],
+    ['no error', `{ type: 'error', id: m.id, error: 'oh' }`],
+    ['an error without a code', `{ type: 'error', id: m.id, error: { code: 'x', message: '', remedy: '' } }`],
+    ['a trace without a head', `{ type: 'trace', id: m.id }`],
+    ['a trace without its pieces', `{ type: 'trace', id: m.id, head: ${head} }`],
+    ['a partial trace without its pieces', `{ type: 'partial', id: m.id, head: ${head} }`],
+    ['a piece of nothing', `{ type: 'piece', id: m.id, piece: {} }`],
+    [
+      'a piece that is too large',
+      `{ type: 'piece', id: m.id, piece: { modules: 2 ** 52, total: 2 ** 52, from: 0, count: 1, columns: { weight: new Float32Array(1) } } }`,
+    ],
+    ['progress that is none', `{ type: 'progress', id: m.id, done: 'much' }`],
+  ])('says %s is ended, and what was asked is answered', async (_, message) => {
+    const client = saying(`process.send(${message})`);
+    const error = await failure(client.route({ text, strategy }, { onPartial: () => undefined }));
+    expect(error).toMatchObject({ code: 'engine-died' });
+    expect(error.message).toContain('makes no sense');
+  });
+});
+
+describe('a request that', () => {
+  const broken: [string, unknown][] = [
+    ['is nothing', null],
+    ['has no strategy', { text }],
+    ['has no k', { text, strategy: { name: 'phatgoose' } }],
+    ['has a k that is no number', { text, strategy: { name: 'phatgoose', k: NaN } }],
+    ['has a k of another kind', { text, strategy: { name: 'phatgoose', k: 2n } }],
+    ['has an unknown strategy', { text, strategy: { name: 'magic' } }],
+    ['has a text that is none', { text: 5, strategy }],
+    ['holds a function', { text, strategy, interventions: [() => 5] }],
+    ['has an unknown what-if', { text, strategy, interventions: [{ action: 'bless', expert: 'Zeta', scope: {} }] }],
+    [
+      'tilts by no number',
+      { text, strategy, interventions: [{ action: 'tilt', expert: 'Zeta', amount: NaN, scope: {} }] },
+    ],
+    ['names nobody', { text, strategy, interventions: [{ action: 'knock-out', expert: 'nobody', scope: {} }] }],
+  ];
+
+  it('is malformed is refused, and the next is served by the same child', async () => {
+    const client = clientWith();
+    await client.pool();
+    const { pid } = client;
+    for (const [what, request] of broken)
+      expect(await failure(client.route(request as RouteRequest)), what).toMatchObject({ code: 'request-invalid' });
+    for (const wrong of [{ maxTokens: NaN }, { maxTokens: 1, temperature: Infinity }, { maxTokens: 1, seed: NaN }, {}])
+      expect(await failure(client.generate({ text, strategy, ...(wrong as { maxTokens: number }) }))).toMatchObject({
+        code: 'request-invalid',
+      });
+    expect((await client.route({ text, strategy })).done).toBeGreaterThan(0);
+    expect(client.pid).toBe(pid);
+    expect(client.state).toEqual({ name: 'ready', busy: false });
+  });
+
+  it('asks for more experts than there are gets all, and the trace says how many', async () => {
+    const client = clientWith();
+    const many = await client.route({ text, strategy: { name: 'phatgoose', k: 999_999_999 } });
+    const n = many.experts.length;
+    expect(many.strategy).toEqual({ name: 'phatgoose', k: n });
+    expect(many.k).toBe(n);
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('mine'))],
+  ])('has a listener that %s fails alone', async (_, listener) => {
+    const client = clientWith();
+    for (const options of [{ onProgress: listener }, { onPartial: listener }]) {
+      const both = [failure(client.route({ text: longText, strategy }, options)), client.route({ text, strategy })];
+      const [error, trace] = (await Promise.all(both)) as [GanderError, { done: number }];
+      expect(error).toMatchObject({ code: 'request-invalid' });
+      expect(error.message).toContain('mine');
+      expect(trace.done).toBeGreaterThan(0);
+    }
+    await until(() => client.state.name === 'ready' && !client.state.busy);
+  });
+
+  it('is far too long is refused before it is tokenized', async () => {
+    const client = clientWith();
+    await client.pool();
+    const error = await failure(client.route({ text: 'word '.repeat(1_000_000), strategy }));
+    expect(error).toMatchObject({ code: 'text-too-long' });
+    expect(error.message).toContain('5000000 characters');
+  });
+});

@@ -1,0 +1,79 @@
+/** Pools that keep native code from ever coming back, or make it take whatever memory there is. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DataType, graphAttribute, int64s, node, parseModel, valueInfo, writeModel } from '../../src/graph/model.js';
+import type { NodeProto, TensorProto } from '../../src/graph/model.js';
+import { copyOfTinyPool } from './support.js';
+
+/** What the nodes give as `extra`, int64, is added to the tokens' ids. */
+function poolWith(nodes: readonly NodeProto[], constants: readonly TensorProto[]): string {
+  const folder = copyOfTinyPool();
+  const file = path.join(folder, 'base/model.onnx');
+  const model = parseModel(readFileSync(file));
+  for (const { input } of model.graph.node)
+    for (const [i, name] of input.entries()) if (name === 'input_ids') input[i] = 'ids';
+  model.graph.node = [...nodes, node('Add', ['input_ids', 'extra'], ['ids']), ...model.graph.node];
+  model.graph.initializer.push(...constants);
+  writeFileSync(file, writeModel(model));
+  return folder;
+}
+
+/** A loop of 2^50 turns. */
+export function poolThatHangs(): string {
+  const loop = node('Loop', ['turns', '', 'zero'], ['extra']);
+  loop.attribute.push(
+    graphAttribute('body', {
+      name: 'body',
+      input: [
+        valueInfo('turn', DataType.INT64, []),
+        valueInfo('on', DataType.BOOL, []),
+        valueInfo('carried', DataType.INT64, []),
+      ],
+      node: [node('Identity', ['on'], ['goOn']), node('Identity', ['carried'], ['carriedOn'])],
+      output: [valueInfo('goOn', DataType.BOOL, []), valueInfo('carriedOn', DataType.INT64, [])],
+    }),
+  );
+  return poolWith([loop], [int64s('turns', [2 ** 50], true), int64s('zero', [0], true)]);
+}
+
+/** A tensor of so many bytes out of one number. */
+export function poolThatSwells(bytes: number): string {
+  return poolWith(
+    [
+      node('ConstantOfShape', ['size'], ['much']),
+      node('ReduceMax', ['much'], ['most'], { keepdims: 0 }),
+      node('Cast', ['most'], ['extra'], { to: DataType.INT64 }),
+    ],
+    [int64s('size', [bytes / 4])],
+  );
+}
+
+/** The tiny pool with its tokenizer changed. */
+export function poolWithTokenizer(change: (json: Record<string, unknown>) => void): string {
+  const folder = copyOfTinyPool();
+  const file = path.join(folder, 'base/tokenizer.json');
+  const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  change(json);
+  writeFileSync(file, JSON.stringify(json));
+  return folder;
+}
+
+/** Its normalizer makes of one letter a hundred to the power of `times`. */
+export function poolWhoseTextGrows(times: number): string {
+  const letter = { type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(100) };
+  return poolWithTokenizer((json) => {
+    json['normalizer'] = { type: 'Sequence', normalizers: new Array(times).fill(letter) };
+  });
+}
+
+/** Rust panics over it, and the process aborts. */
+export function poolThatAborts(): string {
+  return poolWithTokenizer((json) => {
+    json['post_processor'] = {
+      type: 'TemplateProcessing',
+      single: [{ Sequence: { id: 'B', type_id: 0 } }],
+      pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
+      special_tokens: {},
+    };
+  });
+}

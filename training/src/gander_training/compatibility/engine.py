@@ -1,0 +1,193 @@
+"""What the engine makes of a cell: ``node dist/cli.cjs`` on its pool, held to what PEFT expects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from gander_training.compatibility.pool import TEXT, adapted_modules
+from gander_training.errors import UserError
+from gander_training.files import read_json
+
+ROOT = Path(__file__).parents[4]
+LIMIT = 300  # seconds a run: of minutes it says nothing
+EXACT = 1e-3  # nats, and of an affinity: a hundred times what float32 leaves, a tenth of what anything wrong would
+# Rounded arithmetic explains no more than this of what a file by itself is off its model, in nats.
+UNLIKE = 0.3
+# A file whose own arithmetic is rounded cannot be nearer to PEFT than it is with no expert at all; experts add to that.
+SLACK = 5
+
+Outcome = Literal[
+    "not exported",  # the exporter refuses the model, or its file does not run
+    "refused",  # by the engine, before it ran
+    "failed",  # by the engine, while it ran
+    "in part",  # some of the modules were not placed, and the engine said so
+    "exact",
+    "near",  # as near as the file itself is to the model
+    "file differs",  # the file computes another model than it was made of; the engine computes what the file does
+    "wrong, said",
+    "wrong",  # and nothing was said
+]
+
+
+@dataclass
+class Difference:
+    """How far two runs are from each other: the largest difference of each, and the choices that are others."""
+
+    log_prob: float
+    affinity: float
+    flipped: int
+    choices: int
+
+    def largest(self) -> float:
+        """Of the numbers."""
+        return max(self.log_prob, self.affinity)
+
+
+@dataclass
+class Result:
+    """One cell of the table."""
+
+    outcome: Outcome
+    why: str = ""
+    warnings: list[str] = field(default_factory=list)
+    placed: int = 0
+    adapted: int = 0
+    file: float | None = None  # largest difference of a log-probability, the file alone against the model
+    off: Difference | None = None  # the engine against PEFT
+    unrounded: Difference | None = None  # the same against PEFT on the model before its weights were rounded
+
+
+class Refusal(Exception):
+    """The engine said no."""
+
+
+def cli() -> Path:
+    """The built command line."""
+    path = ROOT / "dist/cli.cjs"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; npm run build makes it")
+    return path
+
+
+def engine_hash() -> str:
+    """What results are results of."""
+    return hashlib.sha256(cli().read_bytes()).hexdigest()[:16]
+
+
+def command(arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """Run ``gander``; one that goes on for longer than ``LIMIT`` is ended."""
+    try:
+        return subprocess.run(["node", cli(), *arguments], capture_output=True, text=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess([], 124, "", f"it ran for more than {LIMIT} s")
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """What a failed command said, in one line."""
+    try:
+        error = json.loads(done.stderr[done.stderr.index("{") :])["error"]
+        said = f"{error['code']}: {error['message']} {error['remedy']}"
+    except (ValueError, KeyError):
+        said = done.stderr.strip() or f"exit code {done.returncode}"
+    return " ".join(said.split())
+
+
+def inspect(pool: Path, cache: Path) -> list[str]:
+    """The warnings of ``gander inspect``, or a Refusal."""
+    done = command(["inspect", pool, "--cache", cache, "--json"])
+    if done.returncode:
+        raise Refusal(refusal(done))
+    return list(json.loads(done.stdout)["warnings"])
+
+
+def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
+    """A strategy's trace as ``expected`` has it: ``log_prob`` and, of each module, affinities and choices."""
+    trace = cache / "trace.safetensors"
+    options = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
+    done = command(["route", "--text", TEXT, *options])
+    if done.returncode:
+        raise Refusal(refusal(done))
+    with safe_open(trace, "np") as file:
+        paths = [module["path"] for module in json.loads(file.metadata()["gander-trace"])["modules"]]
+    tensors = load_file(trace)
+    result = {"log_prob": tensors["log_prob"][1:]}
+    for index, path in enumerate(paths):
+        result[f"{path}:affinity"] = tensors["affinity"][index]
+        result[f"{path}:chosen"] = tensors["chosen"][index]
+    return result
+
+
+def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Difference:
+    """What differs between a run and what is expected of it, over the modules that both have."""
+
+    def largest(name: str) -> float:
+        # Where one has a number and the other none, they differ by more than any number.
+        off = np.abs(got[name] - expected[name])
+        unlike = np.isnan(got[name]) != np.isnan(expected[name])
+        return float(np.where(unlike, np.inf, np.nan_to_num(off)).max())
+
+    both = got.keys() & expected.keys()
+    chosen = [name for name in both if name.endswith(":chosen")]
+    return Difference(
+        largest("log_prob"),
+        max((largest(name) for name in both if name.endswith(":affinity")), default=0.0),
+        sum(int((np.sort(got[name]) != np.sort(expected[name])).any(-1).sum()) for name in chosen),
+        sum(len(got[name]) for name in chosen),
+    )
+
+
+def judged(result: Result) -> Outcome:
+    """What the numbers of a run mean."""
+    assert result.off is not None and result.file is not None
+    bound = max(EXACT, SLACK * result.file)
+    if result.placed < result.adapted:
+        return "in part" if result.warnings else "wrong"
+    if result.off.largest() > bound:
+        return "wrong, said" if result.warnings else "wrong"
+    return "exact" if result.off.largest() <= EXACT else "near"
+
+
+def runs_as_it_is(cell: Path, cache: Path) -> bool:
+    """Whether the engine, with no expert, gives what onnxruntime gives for the file."""
+    return compare(route(cell / "pool", cache, "base"), load_file(cell / "file")).largest() <= EXACT
+
+
+def run_cell(cell: Path) -> Result:
+    """Run the pool of a cell and judge it."""
+    about = read_json(cell / "about.json")
+    if "refused" in about:
+        return Result("not exported", about["refused"])
+    result = Result("exact", adapted=adapted_modules(cell / "pool"), file=about["file"])
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = Path(temporary)
+        try:
+            expected = next(file for file in (cell / "expected").iterdir() if file.name != "base")
+            got = route(cell / "pool", cache, expected.name)
+            result.placed = sum(name.endswith(":affinity") for name in got)
+            result.off = compare(got, load_file(expected))
+            result.unrounded = compare(got, load_file(cell / "unrounded" / expected.name))
+            result.outcome = judged(result)
+            if about["file"] > UNLIKE and result.placed == result.adapted and runs_as_it_is(cell, cache):
+                result.outcome = "file differs"
+            if result.outcome == "wrong":
+                result.warnings = inspect(cell / "pool", cache)
+                result.outcome = judged(result)
+        except Refusal as error:
+            result.outcome, result.why = "refused", str(error)
+            try:
+                result.warnings = inspect(cell / "pool", cache)
+                result.outcome = "failed"
+            except Refusal as at_once:
+                result.why = str(at_once)
+    return result

@@ -1,0 +1,82 @@
+"""What PEFT computes, and what the base's file computes by itself."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from gander_training.compatibility.pool import TEXT
+from gander_training.errors import UserError
+from gander_training.fixtures import quiet
+from gander_training.routed import Strategy, read_expert, routed_forward
+from gander_training.tiny import build_tokenizer
+
+ONE = "second"  # the expert that PEFT runs alone
+
+
+def token_ids() -> torch.Tensor:
+    """The text's tokens [1, T]."""
+    return torch.tensor([build_tokenizer().encode(TEXT).ids])
+
+
+def log_probs(logits: torch.Tensor) -> torch.Tensor:
+    """Of each token but the first given those before it [T − 1], for logits [1, T, V]."""
+    return logits[0, :-1].float().log_softmax(-1).gather(1, token_ids()[0, 1:, None])[:, 0]
+
+
+def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> None:
+    """``base`` and a file called by the engine's word for a strategy: ``log_prob``, and if it routes also, of each
+    module, ``path:affinity`` [T, N] and ``path:chosen`` [T, k]."""
+    folder.mkdir(parents=True)
+    with torch.no_grad(), quiet():
+        save_file({"log_prob": log_probs(model(token_ids(), use_cache=False).logits)}, folder / "base")
+        peft = single(model, experts / ONE)
+    if not routed:
+        save_file({"log_prob": peft}, folder / f"single:{ONE}")
+        return
+    pool = [read_expert(entry) for entry in sorted(experts.iterdir())]
+    own = routed_forward(model, pool, token_ids(), Strategy("single", expert=ONE))
+    if (off := float((own.log_prob[1:] - peft).abs().max())) > 1e-3:
+        raise UserError(f"the forward pass that stands for PEFT is {off} from it")
+    result = routed_forward(model, pool, token_ids(), Strategy("phatgoose", 2))
+    tensors = {"log_prob": result.log_prob[1:].clone()}
+    for index, module in enumerate(result.modules):
+        tensors[f"{module.path}:affinity"] = result.affinity[index].clone()
+        tensors[f"{module.path}:chosen"] = result.chosen[index].clone()
+    save_file(tensors, folder / "phatgoose:2")
+
+
+def single(model: Any, expert: Path) -> torch.Tensor:
+    """PEFT's own log-probabilities with one adapter."""
+    from peft import PeftModel
+
+    return log_probs(PeftModel.from_pretrained(copy.deepcopy(model), str(expert))(token_ids(), use_cache=False).logits)
+
+
+def file_log_probs(file: Path, head_width: int) -> torch.Tensor:
+    """What the file itself gives, run by onnxruntime with no expert [T − 1].
+
+    ``head_width`` of keys and values, where the file does not tell it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    ids = token_ids().numpy()
+    tokens = ids.shape[1]
+    known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": np.arange(tokens)[None]}
+    feed = {}
+    for entry in session.get_inputs():
+        if entry.name in known:
+            feed[entry.name] = known[entry.name]
+        else:
+            _, heads, _, width = entry.shape  # onnxruntime-genai gives the width a name
+            shape = (1, heads, 0, width if isinstance(width, int) else head_width)
+            feed[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
+    return log_probs(torch.from_numpy(session.run(["logits"], feed)[0].astype(np.float32)))

@@ -1,0 +1,175 @@
+"""``docs/compatibility.md``, from the results of all cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gander_training.compatibility.architectures import ARCHITECTURES, LAYERS, Architecture
+from gander_training.compatibility.engine import ROOT
+from gander_training.compatibility.exporters import EXPORTERS, Exporter
+from gander_training.compatibility.kinds import KINDS, Kind
+from gander_training.compatibility.pool import TEXT
+from gander_training.files import read_json
+from gander_training.tiny import build_tokenizer
+
+Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporter and kind
+
+INTRODUCTION = """# Which bases run
+
+Written by `gander-training compatibility` ([training/README.md](../training/README.md)); not by hand.
+
+Each cell is a model of {layers} layers with random weights, exported, made a file of one kind, and run by the engine with
+three LoRA adapters that PEFT saved, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are
+held to a plain PyTorch forward pass, and that, with one adapter, to PEFT. A file of rounded weights is held to a model of
+the same rounded weights; one of half precision to the float32 model.
+
+| cell | means |
+| --- | --- |
+| 2e-5 | exact: every module placed, and the largest difference of a log-probability or affinity |
+| ≈ 0.02 (file 0.01; 3 of 2,170) | as near as the file is to the model in onnxruntime with no expert; and how many choices are others |
+| file 0.4 | the file, with no expert, is so far from the model it was exported from; the engine computes what the file does |
+| 8 of 14 | modules placed; the engine says which are not |
+| refused | by `gander inspect`, before anything runs |
+| late | refused when it runs, where `gander inspect` had nothing to say |
+| – | the exporter cannot make the file, or what it makes does not run in onnxruntime by itself |
+| **wrong** | differs from PEFT, and nothing is said |
+
+Letters lead to the reasons below each table. Made with {head}.
+"""
+
+ROUNDING = """## What rounding costs
+
+The same runs against PEFT on the float32 model, before its weights were rounded: median and largest difference over all
+architectures and exporters. These models are random, and their experts change a module's output by half: where another
+expert is chosen, a log-probability moves as it would not in a trained model. The last column is what onnxruntime's own
+arithmetic costs: the largest difference of a log-probability between the file, with no expert, and a model of its weights.
+"""
+
+
+def versions() -> str:
+    """What computed: the engine's side and PEFT's."""
+    manifest = read_json(ROOT / "package.json")
+    node = manifest["dependencies"]["onnxruntime-node"]
+    own = ", ".join(f"{name} {version(name)}" for name in ("peft", "transformers", "torch", "onnxruntime"))
+    return f"Gander {manifest['version']} on onnxruntime-node {node}; {own} on the side of Python"
+
+
+def number(value: float) -> str:
+    """One digit of a difference."""
+    return f"{value:.0e}".replace("e-0", "e-") if value < 1e-3 else f"{value:.2g}"
+
+
+def reason(text: str) -> str:
+    """A reason without what is one cell's alone: names of modules, tensors and folders, and numbers of nodes."""
+    text = re.sub(r"(/[\w.+-]+){2,}/?", "…", text)
+    text = re.sub(r"\b[\w]+(\.[\w]+)*\.\d+(\.[\w]+)+", "…", text)
+    return text.replace("|", "\\|")
+
+
+def largest(result: dict[str, Any]) -> float:
+    """The largest difference of a cell."""
+    return max(result["off"]["log_prob"], result["off"]["affinity"])
+
+
+def others(result: dict[str, Any]) -> str:
+    """How many choices are others."""
+    return f"{result['off']['flipped']:,} of {result['off']['choices']:,}"
+
+
+WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "exact": lambda result: number(largest(result)),
+    "near": lambda result: f"≈ {number(largest(result))} (file {number(result['file'])}; {others(result)})",
+    "file differs": lambda result: f"file {number(result['file'])}",
+    "in part": lambda result: f"{result['placed']} of {result['adapted']}",
+    "refused": lambda result: "refused",
+    "failed": lambda result: "late",
+    "not exported": lambda result: "–",
+    "wrong, said": lambda result: f"off by {number(largest(result))}, said",
+    "wrong": lambda result: f"**wrong: {result['placed']} of {result['adapted']}, {number(largest(result))}**",
+}
+
+
+class Reasons:
+    """Letters for reasons, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, str] = {}
+
+    def letter(self, result: dict[str, Any]) -> str:
+        """`` a`` for a result that has a reason, else nothing."""
+        said = result["why"] or next(iter(result["warnings"]), "")
+        if not said:
+            return ""
+        count = len(self.letters)
+        name = (chr(96 + count // 26) if count >= 26 else "") + chr(97 + count % 26)
+        return " " + self.letters.setdefault(reason(said), name)
+
+    def lines(self) -> list[str]:
+        """The list below the table."""
+        return [f"- {letter}: {text}" for text, letter in self.letters.items()]
+
+
+def cell(result: dict[str, Any] | None, reasons: Reasons) -> str:
+    """One cell's text."""
+    return WORDS[result["outcome"]](result) + reasons.letter(result) if result else "not run"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and largest."""
+    ranked = sorted(values)
+    return f"{number(ranked[len(ranked) // 2])}, {number(ranked[-1])}" if ranked else ""
+
+
+def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
+    """How often each kind of file came to what."""
+    words = ["exact", "near", "file differs", "in part", "refused", "failed", "wrong, said", "wrong", "not exported"]
+    heads = ["exact", "≈", "file", "in part", "refused", "late", "off, said", "wrong", "–"]
+    lines = ["## In sum", "", f"| | {' | '.join(heads)} | what it is |", "| --- " * 11 + "|"]
+    for kind in kinds:
+        own = [result for (_, _, name), result in results.items() if name == kind.name]
+        counts = [str(sum(result["outcome"] == word for result in own)) for word in words]
+        lines.append(f"| {kind.name} | {' | '.join(counts)} | {kind.what} |")
+    return [*lines, ""]
+
+
+def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
+    """How far rounded files are from the float32 model: in onnxruntime by themselves, and routed by the engine."""
+    lines = [ROUNDING, "| | log-probability | affinity | choices that are others | the file by itself |", "| --- " * 5 + "|"]
+    for kind in kinds:
+        own = [result for (_, _, name), result in results.items() if name == kind.name and result["unrounded"]]
+        if kind.weights is None or not own:
+            continue
+        log_prob, affinity = (spread([result["unrounded"][key] for result in own]) for key in ("log_prob", "affinity"))
+        flipped, choices = (sum(result["unrounded"][key] for result in own) for key in ("flipped", "choices"))
+        file = spread([result["file"] for result in own])
+        lines.append(f"| {kind.name} | {log_prob} | {affinity} | {flipped:,} of {choices:,} | {file} |")
+    return [*lines, ""]
+
+
+def document(results: Results) -> str:
+    """The whole file."""
+    left_out = [exporter for exporter in EXPORTERS if exporter.versions() is None]
+    lines = [INTRODUCTION.format(layers=LAYERS, tokens=len(build_tokenizer().encode(TEXT).ids), head=versions())]
+    if left_out:
+        names = ", ".join(f"{exporter.name} ({' and '.join(exporter.packages)})" for exporter in left_out)
+        lines += [f"Left out, because it was not installed: {names}.", ""]
+    lines += summary(KINDS, results) + rounding(KINDS, results)
+    for exporter in EXPORTERS:
+        if exporter not in left_out:
+            lines += section(exporter, ARCHITECTURES, KINDS, results)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def section(exporter: Exporter, rows: Sequence[Architecture], kinds: Sequence[Kind], results: Results) -> list[str]:
+    """An exporter's table."""
+    reasons = Reasons()
+    head = ", ".join(f"{name} {number}" for name, number in (exporter.versions() or {}).items())
+    lines = [f"## {exporter.name}", "", f"{head}.", ""]
+    lines += ["| | " + " | ".join(kind.name for kind in kinds) + " |", "| --- " * (len(kinds) + 1) + "|"]
+    for row in rows:
+        texts = [cell(results.get((row.name, exporter.name, kind.name)), reasons) for kind in kinds]
+        lines.append(f"| {row.title} | " + " | ".join(texts) + " |")
+    return [*lines, "", *reasons.lines(), ""]

@@ -1,0 +1,167 @@
+"""A small part of docs/compatibility.md, made and run for real, and the judgement itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from gander_training import cli
+from gander_training.compatibility import engine, table
+from gander_training.compatibility.architectures import ARCHITECTURES, build, named
+from gander_training.compatibility.exporters import EXPORTERS, Exporter
+from gander_training.compatibility.kinds import KINDS
+from gander_training.compatibility.rounded import dequantised, place
+
+BUILT = (engine.ROOT / "dist/cli.cjs").exists()
+# In CI the engine is built before these tests; without it they would prove nothing.
+needs_engine = pytest.mark.skipif(not BUILT and "CI" not in os.environ, reason="npm run build was not run")
+
+
+def run(folder: Path, *options: str) -> str:
+    """The command's table of what is asked for."""
+    out = folder / "table.md"
+    assert cli.main(["compatibility", "--out", str(out), "--folder", str(folder), *options]) == 0
+    return out.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two architectures by the exporter that the others of these tests use too."""
+    folder = tmp_path_factory.mktemp("compatibility")
+    options = ("--architectures", "llama", "gpt2", "--exporters", "optimum", "--kinds", "fp32", "q4")
+    text = run(folder, *options)
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")}
+    assert run(folder, *options) == text
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")} == before, "what is done is not done again"
+    yield folder
+
+
+def result(cell: Path) -> dict:
+    return json.loads((cell / "result.json").read_text())
+
+
+@needs_engine
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["fp32", "q4"])
+def test_it_is_exact(made: Path, architecture: str, kind: str) -> None:
+    found = result(made / architecture / "optimum" / kind)
+    assert found["outcome"] == "exact", found
+    assert found["placed"] == found["adapted"] == {"llama": 14, "gpt2": 8}[architecture]
+    off = found["off"]
+    assert off["flipped"] == 0 < off["choices"]
+    assert 0 < off["log_prob"] < 1e-3 and 0 < off["affinity"] < 1e-3
+    row = next(line for line in (made / "table.md").read_text().splitlines() if line.startswith(f"| {architecture} |"))
+    assert table.number(max(off["log_prob"], off["affinity"])) in row
+
+
+@needs_engine
+def test_four_bits_are_held_to_what_the_file_rounds_to(made: Path) -> None:
+    plain, rounded = (load_file(made / f"llama/optimum/{kind}/expected/base")["log_prob"] for kind in ("fp32", "q4"))
+    assert (plain - rounded).abs().max() > 0.1
+
+
+@needs_engine
+def test_another_adapter_than_expected_is_wrong(made: Path, tmp_path: Path) -> None:
+    cell = tmp_path / "cell"
+    shutil.copytree(made / "llama/optimum/fp32", cell)
+    file = cell / "pool/experts/first/adapter_model.safetensors"
+    weights = load_file(file)
+    name = next(name for name in weights if name.endswith("layers.1.mlp.down_proj.lora_B.weight"))
+    weights[name] *= 1.1
+    save_file(weights, file, metadata={"format": "pt"})
+    found = engine.run_cell(cell)
+    assert found.outcome == "wrong" and found.placed == found.adapted
+    assert found.off is not None and found.off.log_prob > engine.EXACT
+
+
+@needs_engine
+def test_a_refusal_is_told_in_the_engines_words(made: Path, tmp_path: Path) -> None:
+    cell = tmp_path / "cell"
+    shutil.copytree(made / "llama/optimum/fp32", cell)
+    (cell / "pool/base/model.onnx").write_bytes(b"no graph")
+    found = engine.run_cell(cell)
+    assert found.outcome == "refused" and found.why.startswith("base-invalid: ")
+
+
+def judged(off: float, file: float, placed: int = 14, warnings: Sequence[str] = ()) -> str:
+    difference = engine.Difference(off, 0, 0, 1)
+    return engine.judged(engine.Result("exact", "", list(warnings), placed, 14, file, difference))
+
+
+def test_what_numbers_mean() -> None:
+    assert judged(1e-5, file=1e-5) == "exact"
+    assert judged(0.02, file=0.01) == "near"
+    assert judged(1e-5, file=0.01) == "exact"
+    assert judged(0.02, file=1e-5) == judged(np.inf, file=0.1) == judged(0.0, 0.0, placed=13) == "wrong"
+    assert judged(0.0, 0.0, placed=13, warnings=["one is missing"]) == "in part"
+
+
+def test_a_number_on_one_side_alone_is_a_difference() -> None:
+    log_prob = np.zeros(1, np.float32)
+    got = {"log_prob": log_prob, "m:affinity": np.array([[1.0, np.nan]]), "m:chosen": np.array([[1, 0]])}
+    want = {"log_prob": log_prob, "m:affinity": np.array([[1.0, 2.0]]), "m:chosen": np.array([[0, 2]])}
+    assert engine.compare(got, want) == engine.Difference(0.0, np.inf, 1, 1)
+
+
+def test_rows_of_a_packed_weight_are_found() -> None:
+    torch.manual_seed(0)
+    parts = [torch.nn.Linear(16, rows, bias=False) for rows in (8, 4)]
+    packed = torch.cat([part.weight.detach() for part in parts]) + 0.01
+    assert [place(part, packed) for part in parts] == [8, 4]
+    assert torch.equal(torch.cat([part.weight for part in parts]), packed)
+    assert place(torch.nn.Linear(16, 8), packed) == 0
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_codes_are_read_as_onnxruntime_reads_them(bits: int, tmp_path: Path) -> None:
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    weight = np.random.default_rng(0).standard_normal((64, 24)).astype(np.float32)
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, n]) for name, n in (("x", 64), ("y", 24))]
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", ports[:1], ports[1:], [numpy_helper.from_array(weight, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    quantizer = MatMulNBitsQuantizer(model, bits=bits, block_size=32, is_symmetric=False)
+    quantizer.process()
+    rounded = quantizer.model.model
+    node = rounded.graph.node[0]
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in rounded.graph.initializer}
+    attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    found = dequantised(*(tensors[name] for name in node.input[1:4]), **attributes)
+    session = onnxruntime.InferenceSession(rounded.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert isinstance(model, onnx.ModelProto)
+    np.testing.assert_allclose(session.run(None, {"x": np.eye(64, dtype=np.float32)})[0], found.numpy().T, atol=1e-5)
+
+
+def test_a_model_is_the_same_whenever_it_is_built() -> None:
+    first, second = (build(named("gpt2")).state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_what_is_not_installed_is_said_to_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = Exporter("another exporter", ("no-such-package",), lambda *_: None)
+    monkeypatch.setattr(table, "EXPORTERS", [*EXPORTERS[:1], absent])
+    text = table.document({})
+    assert "Left out, because it was not installed: another exporter (no-such-package)." in text
+    assert "\n## another exporter" not in text and f"\n## {EXPORTERS[0].name}" in text
+
+
+def test_the_document_is_whole() -> None:
+    text = (engine.ROOT / "docs/compatibility.md").read_text(encoding="utf-8")
+    for exporter in EXPORTERS:
+        part = text.split(f"\n## {exporter.name}\n")[1].split("\n## ")[0]
+        head, *rows = [line.split("|")[1:-1] for line in part.splitlines() if line.startswith("|")]
+        assert [cell.strip() for cell in head[1:]] == [kind.name for kind in KINDS]
+        assert [row[0].strip() for row in rows[1:]] == [entry.title for entry in ARCHITECTURES]
+        assert "not run" not in part and "**" not in part, "every cell was run, and none is silently wrong"
