@@ -70,13 +70,13 @@ function byUse(all: readonly PoolExpert[]): string[] {
   return [...uses].sort(([, a], [, b]) => b - a).map(([path]) => path);
 }
 
-function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): GanderError | undefined {
+export function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): GanderError | undefined {
   for (const [path, { dIn, dOut }] of adapter.modules) {
     const site = sites.get(path);
     if (!site || (site.dIn === dIn && site.dOut === dOut)) continue;
     return new GanderError(
       'expert-invalid',
-      `it was made for another base model: at ${path} it maps ${dIn} to ${dOut}, the base ${site.dIn} to ${site.dOut}.`,
+      `it was made for another base model: at ${path} it maps ${dIn} to ${dOut} where this one has ${site.dIn} to ${site.dOut}.`,
       'Add it to a pool of the base it was trained with.',
     );
   }

@@ -116,7 +116,7 @@ describe('an expert', () => {
     await expect(engine.route({ text, strategy: { name: 'single', expert: 'large' } })).rejects.toMatchObject({
       code: 'expert-invalid',
       message: expect.stringMatching(
-        /made for another base model: at .*q_proj it maps 64 to 32, the base 32 to 32/,
+        /made for another base model: at .*q_proj it maps 64 to 32 where this one has 32 to 32/,
       ) as string,
     });
   });

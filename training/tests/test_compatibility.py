@@ -40,7 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     text = run(folder, *options)
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")}
     assert run(folder, *options) == text
-    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")} == before, "what is done is not done again"
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")} == before, (
+        "what is done is not done again"
+    )
     yield folder
 
 

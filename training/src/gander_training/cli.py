@@ -131,7 +131,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compatibility_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="default: docs/compatibility.md")
-    parser.add_argument("--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)"
+    )
     parser.add_argument("--architectures", nargs="+", metavar="NAME", help="run only these")
     parser.add_argument("--exporters", nargs="+", metavar="NAME", help="run only these")
     parser.add_argument("--kinds", nargs="+", metavar="NAME", help="run only these kinds of file")

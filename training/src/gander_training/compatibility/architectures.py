@@ -107,7 +107,9 @@ ARCHITECTURES = [
     Architecture("falcon", {**UNGROUPED, "multi_query": True, "new_decoder_architecture": False, "alibi": False}),
     Architecture("mpt", {"d_model": WIDTH, "n_layers": LAYERS, "n_heads": HEADS, "max_seq_len": CONTEXT}),
     Architecture("mixtral", {**LLAMA, **HEAD, "num_local_experts": 4, "sliding_window": None}, ATTENTION, "attention"),
-    Architecture("mixtral", {**LLAMA, **HEAD, "num_local_experts": 4, "sliding_window": None}, note="experts", routed=False),
+    Architecture(
+        "mixtral", {**LLAMA, **HEAD, "num_local_experts": 4, "sliding_window": None}, note="experts", routed=False
+    ),
     Architecture("qwen3_moe", {**LLAMA, **HEAD, **EXPERTS}, ATTENTION, "attention"),
     Architecture("qwen3_moe", {**LLAMA, **HEAD, **EXPERTS}, note="experts", routed=False),
 ]

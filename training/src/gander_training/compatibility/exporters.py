@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -111,7 +112,8 @@ def with_flat_cache(source: Path) -> tuple[Any, list[str], tuple[torch.Tensor, .
 
     def forward(self: Any, *arguments: torch.Tensor) -> tuple[torch.Tensor, ...]:
         past = arguments[len(named) :]
-        cache = DynamicCache.from_legacy_cache(tuple(zip(past[0::2], past[1::2], strict=True)))
+        legacy: Any = tuple(zip(past[0::2], past[1::2], strict=True))
+        cache = DynamicCache.from_legacy_cache(legacy)
         out = whole.forward(self, **dict(zip(named, arguments, strict=False)), past_key_values=cache, use_cache=True)
         present = out.past_key_values.to_legacy_cache()
         return (out.logits, *(tensor for layer in present for tensor in layer[:2]))
@@ -143,15 +145,17 @@ def traceable() -> Iterator[None]:
     from transformers import cache_utils, masking_utils
 
     masks = masking_utils.ALL_MASK_ATTENTION_FUNCTIONS
-    before = masks["eager"], cache_utils.DynamicLayer.update, masking_utils.find_packed_sequence_indices
+    eager = masks["eager"]
     masks.register("eager", model_patcher.eager_mask_without_vmap)
-    cache_utils.DynamicLayer.update = model_patcher.patched_dynamic_layer_update
-    masking_utils.find_packed_sequence_indices = model_patcher.find_packed_sequence_indices_patched
+    packed = model_patcher.find_packed_sequence_indices_patched
     try:
-        yield
+        with (
+            mock.patch.object(cache_utils.DynamicLayer, "update", model_patcher.patched_dynamic_layer_update),
+            mock.patch.object(masking_utils, "find_packed_sequence_indices", packed),
+        ):
+            yield
     finally:
-        masks.register("eager", before[0])
-        cache_utils.DynamicLayer.update, masking_utils.find_packed_sequence_indices = before[1:]
+        masks.register("eager", eager)
 
 
 EXPORTERS = [

@@ -137,7 +137,11 @@ def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
 
 def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
     """How far rounded files are from the float32 model: in onnxruntime by themselves, and routed by the engine."""
-    lines = [ROUNDING, "| | log-probability | affinity | choices that are others | the file by itself |", "| --- " * 5 + "|"]
+    lines = [
+        ROUNDING,
+        "| | log-probability | affinity | choices that are others | the file by itself |",
+        "| --- " * 5 + "|",
+    ]
     for kind in kinds:
         own = [result for (_, _, name), result in results.items() if name == kind.name and result["unrounded"]]
         if kind.weights is None or not own:
