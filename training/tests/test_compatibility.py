@@ -15,9 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from gander_training import cli
 from gander_training.compatibility import engine, table
-from gander_training.compatibility.architectures import ARCHITECTURES, build, named
+from gander_training.compatibility.architectures import build, named
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
-from gander_training.compatibility.kinds import KINDS
 from gander_training.compatibility.rounded import dequantised, place
 
 BUILT = (engine.ROOT / "dist/cli.cjs").exists()
