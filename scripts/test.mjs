@@ -61,7 +61,9 @@ async function ui() {
 /** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean }>} */
 const parts = {
   lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
-  types: { run: () => checks(...['.', 'test', 'bench', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])) },
+  types: {
+    run: () => checks(...['.', 'test', 'bench', 'fuzz', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])),
+  },
   unit: { run: () => vitest('unit') },
   engine: { run: () => vitest('engine'), built: true },
   webview: { run: () => vitest('webview'), built: true, browser: true },
