@@ -129,10 +129,13 @@ function version1Of(current: GanderApi2, routed: vscode.EventEmitter<RoutedEvent
       const { onPartial, ...rest } = options ?? {};
       const told = (trace: Trace) => {
         const old = inVersion1(trace);
-        if (!old) throw new TypeError('Version 1 of the API has no words for this trace; ask for version 2: getApi(2).');
+        if (!old)
+          throw new TypeError('Version 1 of the API has no words for this trace; ask for version 2: getApi(2).');
         return old;
       };
-      return told(await current.route(text, { ...rest, ...(onPartial && { onPartial: (trace) => onPartial(told(trace)) }) }));
+      return told(
+        await current.route(text, { ...rest, ...(onPartial && { onPartial: (trace) => onPartial(told(trace)) }) }),
+      );
     },
   };
 }

@@ -35,7 +35,7 @@ import {
 import { removeGuards } from '../graph/guards.js';
 import { settlePast } from '../graph/past.js';
 import type { Product } from '../graph/products.js';
-import { declareSingle } from '../graph/single.js';
+import { declareSingle, halfOf } from '../graph/single.js';
 import { unfuse } from '../graph/unfuse.js';
 import { type Halves, halve, halvedNodes, hasEightBits } from '../graph/halves.js';
 import { insertPredictions } from '../graph/predictions.js';
@@ -432,7 +432,7 @@ function convertHalves(
         tensor.int32Data.length > 0
           ? new Uint8Array(Uint16Array.from(tensor.int32Data).buffer)
           : tensorBytes(folder, tensor);
-      setInternal(tensor, toFloat32(tensor.dataType === DataType.FLOAT16 ? 'F16' : 'BF16', bytes));
+      setInternal(tensor, toFloat32(halfOf(tensor)!, bytes));
       if (tensor.rawData.length >= 65_536) moveOut(tensor, data);
     }
   } finally {

@@ -1,5 +1,9 @@
 import { DataType, type GraphProto, type NodeProto, floats, int64s, node, reduceLast, valueInfo } from './model.js';
 
+/** The names of the axes T and k. */
+export const tokens = 'gander.tokens';
+export const width = 'gander.width';
+
 /** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
 export class Builder {
   readonly #first: NodeProto[] = [];

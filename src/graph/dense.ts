@@ -4,7 +4,8 @@
  * W [T, g, N] are the weights, scattered; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for A' and B'.
  */
 import { DataType, externalFloats, node } from './model.js';
-import { type Form, names, tokens } from './route.js';
+import { tokens } from './builder.js';
+import { type Form, names } from './route.js';
 
 export const dense: Form = {
   inputs: [names.fixed],

@@ -221,6 +221,6 @@ class Flow {
 /** The inputs that one of a node's outputs is made of. */
 function inputsFor(n: NodeProto, output: string): string[] {
   const at = n.output.indexOf(output);
-  if (attentions.has(n.opType) && (at === 1 || at === 2)) return [n.input[at] || n.input[0]!];
+  if (attentions.has(n.opType) && (at === 1 || at === 2)) return n.input[at] ? [n.input[at]] : [n.input[0]!];
   return n.input;
 }

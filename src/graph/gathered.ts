@@ -11,9 +11,9 @@
  * Where k is large (merged experts have weights for all), nearly all of them are wanted by every token, and the same A' and
  * B' are multiplied by all tokens instead, as in dense.ts.
  */
-import type { Builder } from './builder.js';
+import { type Builder, tokens, width } from './builder.js';
 import { DataType, type NodeProto, externalFloats, floats, graphAttribute, int64s, node, valueInfo } from './model.js';
-import { type Form, type Group, names, tokens, width } from './route.js';
+import { type Form, type Group, names } from './route.js';
 
 /** What a given weight is times in `bias`, a power of two: such an expert comes first, and its weight is read off there. */
 export const given = 2 ** 100;

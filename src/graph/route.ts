@@ -1,4 +1,4 @@
-import { Builder } from './builder.js';
+import { Builder, tokens, width } from './builder.js';
 import type { Site } from './find.js';
 import { seamsOf } from './seams.js';
 import { DataType, type GraphProto, type ModelProto, type NodeProto, int64s, node, opset } from './model.js';
@@ -21,10 +21,6 @@ export interface Group {
   /** For each module [N·rank, dOut] B'. */
   readonly up: readonly Stored[];
 }
-
-/** The names of the axes T and k. */
-export const tokens = 'gander.tokens';
-export const width = 'gander.width';
 
 /** Names of what the routed graph takes and gives beyond the base's own inputs and outputs. M modules in group order. */
 export const names = {
@@ -198,7 +194,7 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, form:
     sites.flatMap(({ products }) => products.map((product) => product.node)),
     [...nodes, ...form.group(builder, group, i, n)],
   );
-  for (const seam of seamsOf(builder, group, i)) {
+  for (const seam of seamsOf(builder, group.sites, i)) {
     const added = seam.sites.flatMap(({ j, y, sum, bias }) => siteNodes(builder, group, i, j, n, form, y, sum, bias));
     builder.after(seam.after, [...seam.open, ...added, ...seam.close]);
   }

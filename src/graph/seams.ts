@@ -1,8 +1,7 @@
-import type { Builder } from './builder.js';
+import { type Builder, tokens } from './builder.js';
 import type { Site } from './find.js';
 import { type NodeProto, node } from './model.js';
 import type { Product } from './products.js';
-import { type Group, tokens } from './route.js';
 
 /** Where the experts' part goes in between what products give and what the graph goes on with. */
 export interface Seam {
@@ -29,7 +28,7 @@ export interface Seam {
  * One module's product, the ordinary case; one product of several modules (`Site.from`), which is split and put together
  * again; several products of one module, the other way round.
  */
-export function seamsOf(builder: Builder, { sites }: Group, i: number): Seam[] {
+export function seamsOf(builder: Builder, sites: readonly Site[], i: number): Seam[] {
   const seams: Seam[] = [];
   const packed = new Map<Product, { readonly site: Site; readonly j: number }[]>();
   sites.forEach((site, j) => {

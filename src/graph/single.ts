@@ -9,13 +9,17 @@ import {
 } from './model.js';
 
 /** Half precision, of either kind. */
-const halves: ReadonlySet<number> = new Set([DataType.FLOAT16, DataType.BFLOAT16]);
+const halves: ReadonlyMap<number, 'F16' | 'BF16'> = new Map([
+  [DataType.FLOAT16, 'F16'],
+  [DataType.BFLOAT16, 'BF16'],
+]);
 
 /** Attributes that name the type of what an operator gives. */
 const typed = new Set(['to', 'dtype', 'output_dtype']);
 
-export function isHalf({ dataType }: TensorProto): boolean {
-  return halves.has(dataType);
+/** Which of them a tensor's numbers are. */
+export function halfOf({ dataType }: TensorProto): 'F16' | 'BF16' | undefined {
+  return halves.get(dataType);
 }
 
 /**
@@ -27,7 +31,7 @@ export function declareSingle(model: ModelProto & { graph: GraphProto }): Tensor
   const nodes = [...model.functions.flatMap((f) => f.node)];
   declareGraph(model.graph);
   nodes.forEach(declareNode);
-  return [...tensorsOf(model.graph), ...tensorsOfNodes(nodes)].filter(isHalf);
+  return [...tensorsOf(model.graph), ...tensorsOfNodes(nodes)].filter(halfOf);
 }
 
 function declareGraph(graph: GraphProto): void {

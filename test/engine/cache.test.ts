@@ -150,6 +150,9 @@ function gander(): { code: number | null; error: string } {
 /** With the folder's mode during `work`. */
 function withMode<T>(mode: number, work: () => T): T {
   for (const folder of [path.dirname(pool), pool]) chmodSync(folder, 0o755);
+  // All of the tests may have a temporary folder of their own, which is root's alone.
+  const parent = path.dirname(cache);
+  chmodSync(parent, statSync(parent).mode | 0o011);
   chmodSync(cache, mode);
   try {
     return work();

@@ -26,6 +26,9 @@ function write(folder: string, rank: number): void {
     { name: `base_model.model.${module}.lora_B.weight`, dtype: 'F32' as const, shape: [32, rank], data },
   ];
   writeFileSync(path.join(folder, 'adapter_model.safetensors'), encodeSafetensors(tensors));
+  const vector = { name: module, dtype: 'F32' as const, shape: [32], data: data.subarray(0, 32) };
+  for (const file of ['gate.safetensors', 'activation.safetensors'])
+    writeFileSync(path.join(folder, file), encodeSafetensors([vector]));
 }
 
 it('routes over one adapter of rank 4096 among 300 of rank 1', async () => {

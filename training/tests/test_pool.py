@@ -95,6 +95,11 @@ def truncated(pool: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
+def of_another_base(pool: Path) -> None:
+    path = first_expert(pool) / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "init_lora_weights": "pissa_niter_4"}))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -107,6 +112,7 @@ def truncated(pool: Path) -> None:
         (newer_version, "pool.json: version 2"),
         (outside, "leaves the pool"),
         (truncated, "adapter_model.safetensors: "),
+        (of_another_base, "init_lora_weights = 'pissa_niter_4' is of another base"),
     ],
 )
 def test_damage_is_named(

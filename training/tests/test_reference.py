@@ -88,9 +88,7 @@ def with_gates(pool: Pool, gate: Any) -> list[Expert]:
 
 
 @pytest.mark.parametrize("expert", IDS)
-def test_single_is_what_peft_computes_with_that_adapter(
-    pool: Pool, model: nn.Module, ids: Tensor, expert: str
-) -> None:
+def test_single_is_what_peft_computes_with_that_adapter(pool: Pool, model: nn.Module, ids: Tensor, expert: str) -> None:
     plain = PeftModel.from_pretrained(tiny.build_model(), POOL / "experts" / expert)
     result = routed_forward(model, pool.experts, ids, Strategy("single", expert=expert))
     expect_logits(result, logits_of(plain, ids), ids)

@@ -163,7 +163,7 @@ it('places a product but once', () => {
     'model.layers.0.mlp.gate_up_proj',
   ]);
   expect([...sites.keys()]).toEqual(['model.layers.0.mlp.up_proj']);
-  expect([...missing.values()].map((why) => /same multiplication as model/.test(why))).toEqual([true, true]);
+  expect([...missing.values()].map((why) => why.includes('same multiplication as model'))).toEqual([true, true]);
 });
 
 it.each([

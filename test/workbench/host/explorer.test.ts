@@ -44,7 +44,9 @@ describe('the expert tree', () => {
       await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))
     ).flat();
     assert.equal(tokens.length, text, 'every token was taken by one expert');
-    const last = tokens.find((token) => token.kind === 'token' && token.token === main.trace!.sequences[0]!.tokens.count - 1)!;
+    const last = tokens.find(
+      (token) => token.kind === 'token' && token.token === main.trace!.sequences[0]!.tokens.count - 1,
+    )!;
     const { command } = item(last);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
     const spans = api.parts.store.tokenSpans(id)!;

@@ -71,7 +71,7 @@ describe('what if', () => {
       },
     );
     const { trace } = main();
-    assert.ok(trace!.sequences[0]!.text.startsWith(text));
+    assert.ok(trace!.sequences[0]!.text!.startsWith(text));
     assert.ok(trace!.sequences[0]!.tokens.count > 4);
     assert.equal(api.parts.store.get(id)!.stale, false);
     const spans = api.parts.store.tokenSpans(id)!;

@@ -347,9 +347,10 @@ def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[di
 def as_half(model: nn.Module) -> nn.Module:
     """A copy with the numbers of a float16 export: weights, and the root of the attention's scale, rounded."""
     result = copy.deepcopy(model).half().float()
-    for module in result.modules():
-        if hasattr(module, "scaling"):
-            module.scaling = float(np.float16(module.scaling**0.5)) ** 2
+    attention: Any
+    for attention in result.modules():
+        if hasattr(attention, "scaling"):
+            attention.scaling = float(np.float16(attention.scaling**0.5)) ** 2
     return result
 
 
@@ -390,9 +391,7 @@ def measure(pool: Pool, text: str, strategy: Strategy, tokens: int | None, repea
         with torch.no_grad():
             model(input_ids=batch, use_cache=False)
 
-    routed = timings(
-        lambda: routed_forward(model, pool.experts, batch, strategy, multitask=pool.multitask), repeats
-    )
+    routed = timings(lambda: routed_forward(model, pool.experts, batch, strategy, multitask=pool.multitask), repeats)
     alone = timings(base, repeats)
     return {
         "pool": pool.manifest["id"],

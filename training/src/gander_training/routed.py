@@ -34,10 +34,10 @@ EPSILON = 1e-5
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
 # What PEFT may add to LoRA and this file does not compute.
 UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_to_save": None}
+# Values of init_lora_weights that change the base's weights first.
+OTHER_BASES = ("pissa", "olora", "corda", "lora_ga", "loftq")
 
-StrategyName = Literal[
-    "base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"
-]
+StrategyName = Literal["base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"]
 ROUTED = ("phatgoose", "average-activation", "arrow")
 
 
@@ -149,6 +149,8 @@ def read_adapter(folder: Path) -> dict[str, Lora]:
     for key, value in UNSUPPORTED.items():
         if config.get(key, value) not in (value, [] if value is None else value):
             raise UserError(f"{folder / 'adapter_config.json'}: {key} = {config[key]!r} is not supported")
+    if str(init := config.get("init_lora_weights")).lower().startswith(OTHER_BASES):
+        raise UserError(f"{folder / 'adapter_config.json'}: init_lora_weights = {init!r} is of another base")
     file = folder / "adapter_model.safetensors"
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in read_tensors(file).items():

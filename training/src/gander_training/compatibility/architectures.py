@@ -28,7 +28,6 @@ LLAMA = {
 UNGROUPED = {key: value for key, value in LLAMA.items() if key != "num_key_value_heads"}
 GPT = {"n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "n_positions": CONTEXT}
 HEAD = {"head_dim": WIDTH // HEADS}
-EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": WIDTH}
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
@@ -70,16 +69,9 @@ ARCHITECTURES = [
     Architecture("olmo", LLAMA),
     Architecture("olmo2", LLAMA),
     Architecture("stablelm", {**LLAMA, "tie_word_embeddings": False}),
-    Architecture("starcoder2", {**LLAMA, "sliding_window": None}),
-    Architecture("cohere", LLAMA),
-    Architecture("glm", {**LLAMA, **HEAD}),
-    Architecture("helium", {**LLAMA, **HEAD}),
-    Architecture("nemotron", {**LLAMA, **HEAD}),
-    Architecture("arcee", {**LLAMA, **HEAD}),
     Architecture("gpt2", GPT),
     Architecture("gpt_bigcode", {**GPT, "multi_query": True}),
     Architecture("gptj", {**GPT, "rotary_dim": 8}),
-    Architecture("codegen", {**GPT, "rotary_dim": 8}),
     Architecture(
         "gpt_neo",
         {
@@ -110,8 +102,6 @@ ARCHITECTURES = [
     Architecture(
         "mixtral", {**LLAMA, **HEAD, "num_local_experts": 4, "sliding_window": None}, note="experts", routed=False
     ),
-    Architecture("qwen3_moe", {**LLAMA, **HEAD, **EXPERTS}, ATTENTION, "attention"),
-    Architecture("qwen3_moe", {**LLAMA, **HEAD, **EXPERTS}, note="experts", routed=False),
 ]
 
 

@@ -64,10 +64,10 @@ def prepare_apart(folder: Path, architecture: Architecture, exporter: Exporter, 
         process.join()
         if (process.exitcode or 0) > 0:
             raise UserError(f"{architecture.name} by {exporter.name}: no cells were made (see above)")
-        why = f"the exporter ran for more than {limit} s" if late else f"the exporter died (signal {-(process.exitcode or 0)})"
+        why = f"ran for more than {limit} s" if late else f"died of signal {-(process.exitcode or 0)}"
         if undone := missing()[:1]:
             with whole_folder(cell_folder(folder, architecture, exporter, undone[0])) as target:
-                write_json(target / "about.json", {"refused": why, "versions": exporter.versions()})
+                write_json(target / "about.json", {"refused": f"the exporter {why}", "versions": exporter.versions()})
 
 
 def chosen(names: Sequence[str] | None, all_of: Sequence[Named], what: str) -> list[Named]:

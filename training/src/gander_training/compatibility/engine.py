@@ -103,19 +103,17 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(said.split())
 
 
-def inspect(pool: Path, cache: Path) -> list[str]:
-    """The warnings of ``gander inspect``, or a Refusal."""
+def refused_at_once(pool: Path, cache: Path) -> str | None:
+    """What ``gander inspect`` has against the pool, or None."""
     done = command(["inspect", pool, "--cache", cache, "--json"])
-    if done.returncode:
-        raise Refusal(refusal(done))
-    return list(json.loads(done.stdout)["warnings"])
+    return refusal(done) if done.returncode else None
 
 
-def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
-    """A strategy's trace as ``expected`` has it: ``log_prob`` and, of each module, affinities and choices."""
+def route(pool: Path, cache: Path, strategy: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """A strategy's trace as ``expected`` has it, of each module affinities and choices; and what was warned of."""
     trace = cache / "trace.safetensors"
-    options: list[str | Path] = ["--pool", pool, "--cache", cache, "--strategy", strategy, "--trace", trace, "--threads", "1", "--json"]
-    done = command(["route", "--text", TEXT, *options])
+    where: list[str | Path] = ["--pool", pool, "--cache", cache, "--trace", trace]
+    done = command(["route", "--text", TEXT, "--strategy", strategy, "--threads", "1", "--json", *where])
     if done.returncode:
         raise Refusal(refusal(done))
     with safe_open(trace, "np") as file:
@@ -125,7 +123,7 @@ def route(pool: Path, cache: Path, strategy: str) -> dict[str, np.ndarray]:
     for index, path in enumerate(paths):
         result[f"{path}:affinity"] = tensors["affinity"][index]
         result[f"{path}:chosen"] = tensors["chosen"][index]
-    return result
+    return result, list(json.loads(done.stdout)["warnings"])
 
 
 def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Difference:
@@ -160,7 +158,7 @@ def judged(result: Result) -> Outcome:
 
 def runs_as_it_is(cell: Path, cache: Path) -> bool:
     """Whether the engine, with no expert, gives what onnxruntime gives for the file."""
-    return compare(route(cell / "pool", cache, "base"), load_file(cell / "file")).largest() <= EXACT
+    return compare(route(cell / "pool", cache, "base")[0], load_file(cell / "file")).largest() <= EXACT
 
 
 def run_cell(cell: Path) -> Result:
@@ -173,21 +171,15 @@ def run_cell(cell: Path) -> Result:
         cache = Path(temporary)
         try:
             expected = next(file for file in (cell / "expected").iterdir() if file.name != "base")
-            got = route(cell / "pool", cache, expected.name)
+            got, result.warnings = route(cell / "pool", cache, expected.name)
             result.placed = sum(name.endswith(":affinity") for name in got)
             result.off = compare(got, load_file(expected))
             result.unrounded = compare(got, load_file(cell / "unrounded" / expected.name))
             result.outcome = judged(result)
             if about["file"] > UNLIKE and result.placed == result.adapted and runs_as_it_is(cell, cache):
                 result.outcome = "file differs"
-            if result.outcome == "wrong":
-                result.warnings = inspect(cell / "pool", cache)
-                result.outcome = judged(result)
         except Refusal as error:
-            result.outcome, result.why = "refused", str(error)
-            try:
-                result.warnings = inspect(cell / "pool", cache)
-                result.outcome = "failed"
-            except Refusal as at_once:
-                result.why = str(at_once)
+            at_once = refused_at_once(cell / "pool", cache)
+            result.outcome = "refused" if at_once else "failed"
+            result.why = at_once or str(error)
     return result

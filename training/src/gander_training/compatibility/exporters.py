@@ -112,7 +112,8 @@ def with_flat_cache(source: Path) -> tuple[Any, list[str], tuple[torch.Tensor, .
 
     def forward(self: Any, *arguments: torch.Tensor) -> tuple[torch.Tensor, ...]:
         past = arguments[len(named) :]
-        cache = DynamicCache.from_legacy_cache(list(zip(past[0::2], past[1::2], strict=True)))
+        legacy: Any = tuple(zip(past[0::2], past[1::2], strict=True))
+        cache = DynamicCache.from_legacy_cache(legacy)
         out = whole.forward(self, **dict(zip(named, arguments, strict=False)), past_key_values=cache, use_cache=True)
         present = out.past_key_values.to_legacy_cache()
         return (out.logits, *(tensor for layer in present for tensor in layer[:2]))

@@ -9,17 +9,17 @@ from pathlib import Path
 import onnx
 from torch import nn
 
-from gander_training.compatibility.rounded import halve, put_back
+from gander_training.compatibility.rounded import halved, put_back
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``make(source, target)`` writes the file; ``weights(model, file)`` gives the model what numbers the file rounds to."""
+    """``make(source, target)`` writes the file; ``weights(model, file)`` is the model of the numbers that the file rounds to."""
 
     name: str
     make: Callable[[Path, Path], None]
     what: str
-    weights: Callable[[nn.Module, Path], None] | None = None
+    weights: Callable[[nn.Module, Path], nn.Module] | None = None
 
 
 def same(source: Path, target: Path) -> None:
@@ -72,8 +72,8 @@ KINDS = [
     Kind("fp32", same, "as the exporter writes it"),
     Kind("q4", bits(4), "`MatMulNBits` of 4 bits, blocks of 32 (`MatMulNBitsQuantizer`)", put_back),
     Kind("q8", bits(8), "`MatMulNBits` of 8 bits, blocks of 32 (`MatMulNBitsQuantizer`)", put_back),
-    Kind("fp16", half(False), "float16 throughout (`convert_float_to_float16`)", halve),
-    Kind("fp16, float I/O", half(True), "float16 inside, inputs and outputs float32 (`keep_io_types=True`)", halve),
+    Kind("fp16", half(False), "float16 throughout (`convert_float_to_float16`)", halved),
+    Kind("fp16, float I/O", half(True), "float16 inside, inputs and outputs float32 (`keep_io_types=True`)", halved),
     Kind("int8 dynamic", dynamic, "`MatMulInteger` (`quantize_dynamic`)"),
     Kind("ORT-optimised", optimised, "`optimized_model_filepath` at the level `ORT_ENABLE_EXTENDED`"),
 ]

@@ -58,8 +58,7 @@ class Bench:
         save_file({"log_prob": own}, target / "file")
         shutil.copytree(self.shared / "expected", target / "unrounded")
         if kind.weights:
-            model = architectures.build(self.architecture)
-            kind.weights(model, base / "model.onnx")
+            model = kind.weights(architectures.build(self.architecture), base / "model.onnx")
             write_expected(model, self.shared / "experts", self.architecture.routed, target / "expected")
         else:
             shutil.copytree(self.shared / "expected", target / "expected")

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from gander_training.errors import UserError
+from gander_training.reference import as_half
 
 ALIKE = 0.3  # of a row's length: four bits of a normal weight are off by about a tenth, another weight by 1.4
 
 
-def put_back(model: nn.Module, file: Path) -> None:
-    """Give ``model``'s layers the weights of ``file``; a weight of the file that is nobody's is a UserError."""
+def put_back(model: nn.Module, file: Path) -> nn.Module:
+    """``model``, its layers given the weights of ``file``; a weight of the file that is nobody's is a UserError."""
     untie(model)
     layers = [layer for layer in model.modules() if isinstance(getattr(layer, "weight", None), Tensor)]
     matrices = [layer for layer in layers if layer.weight.ndim == 2]
@@ -32,11 +33,12 @@ def put_back(model: nn.Module, file: Path) -> None:
         rows = sum(place(layer, weight) for layer in matrices if isinstance(layer, nn.Embedding) == looks_up)
         if rows != weight.shape[0]:
             raise UserError(f"{name} of the file resembles no weight of the model")
+    return model
 
 
-def halve(model: nn.Module, _: Path) -> None:
-    """Round all of ``model``'s numbers, buffers too, to float16."""
-    model.half().float()
+def halved(model: nn.Module, _: Path) -> nn.Module:
+    """``model`` with the numbers of a float16 file."""
+    return as_half(model)
 
 
 def untie(model: Any) -> None:

@@ -23,8 +23,8 @@ Written by `gander-training compatibility` ([training/README.md](../training/REA
 
 Each cell is a model of {layers} layers with random weights, exported, made a file of one kind, and run by the engine with
 three LoRA adapters that PEFT saved, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are
-held to a plain PyTorch forward pass, and that, with one adapter, to PEFT. A file of rounded weights is held to a model of
-the same rounded weights; one of half precision to the float32 model.
+held to a plain PyTorch forward pass, and that, with one adapter, to PEFT. A file of rounded weights, half precision too, is
+held to a model of the same rounded weights; what the rounding itself costs is told apart.
 
 | cell | means |
 | --- | --- |
