@@ -7,14 +7,14 @@ import type { Plan } from './compose.js';
 import { sitesOfPlan } from './info.js';
 import { multitaskId } from './placing.js';
 
-/** Stands for −∞: the softmax of it beside any affinity is exactly 0, and of nothing but it still a number. */
+/** Stands for −∞: the softmax of it beside any score is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;
 
 /** What steers one run of the routed graph. */
 export interface Steering {
   /** How many a token chooses at one module, or is given; 1 ≤ k ≤ N */
   readonly k: number;
-  /** Which router vectors score the tokens; under fixed weights the gates, whose affinities are shown beside. */
+  /** Which router vectors score the tokens; under fixed weights the gates, whose scores are shown beside. */
   readonly router: RouterVectors;
   /**
    * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], routed [h, rows, 1], where h is t, or 1 if all

@@ -10,11 +10,6 @@ export interface CellBias {
   readonly forced: number;
 }
 
-/** Whether a scope holds for a token of a site's own sequence. */
-export function holdsAt(scope: Scope, site: Site, t: number): boolean {
-  return isAbout(scope, site) && (scope.token === undefined || scope.token === t);
-}
-
 /** Whether a scope holds for any token of a site. */
 function isAbout(scope: Scope, site: Site): boolean {
   // A token's index means nothing in another sequence.
