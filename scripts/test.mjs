@@ -63,7 +63,7 @@ const parts = {
   lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
   types: {
     run: () =>
-      checks(...['.', 'test', 'bench', 'evaluate', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])),
+      checks(...['.', 'test', 'bench', 'evaluate', 'fuzz', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])),
   },
   unit: { run: () => vitest('unit') },
   engine: { run: () => vitest('engine'), built: true },

@@ -55,6 +55,14 @@ export function place(
   return { experts, sites, leftOut, warnings };
 }
 
+/** Where one expert goes, by itself. @throws GanderError `expert-invalid`, `module-not-placed`: why it goes nowhere */
+export function placeOne(graph: GraphProto, expert: PoolExpert): Site[] {
+  const found = findModules(graph, expert.adapter.modules.keys());
+  const error = misfit(expert, found.sites) ?? nothingPlaced(expert, found);
+  if (error) throw error;
+  return [...found.sites.values()];
+}
+
 /** The paths of all modules, those first that most experts adapt: where two are in each other's way, the rarer yields. */
 function byUse(all: readonly PoolExpert[]): string[] {
   const uses = new Map<string, number>();

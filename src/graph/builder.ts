@@ -114,7 +114,9 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
     for (let n = open.pop(); n; n = open.pop()) {
       const missing = needs(n).find((name) => owed.has(name));
       if (missing !== undefined) {
-        waiting.set(missing, [...(waiting.get(missing) ?? []), n]);
+        const others = waiting.get(missing);
+        if (others) others.push(n);
+        else waiting.set(missing, [n]);
         continue;
       }
       ordered.push(n);

@@ -54,30 +54,32 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
     if (scope !== undefined) metadata.add(scope, product);
   }
   let followed: Followed | undefined;
+  const whyMissing = reasons(graph);
   const isByToken = tokenRows(index, products);
   const sites = new Map<string, Site>();
+  const taken = new Map<Product, readonly Site[]>();
   const missing = new Map<string, string>();
   for (const path of paths) {
     const named = byName.map((names) => names.find(path)).find((product) => product !== undefined);
     const site = named ? siteOf(path, [named]) : siteByFlow(path, (followed ??= follow(graph, index, products)));
-    const other = site && claimed(site, sites.values());
-    if (!site) missing.set(path, whyMissing(graph, path));
+    const other = site && claimed(site, taken);
+    if (!site) missing.set(path, whyMissing(path));
     else if (other) missing.set(path, `it is the same multiplication as ${other.path}, which is placed already`);
     else if (!isByToken(site.input))
       missing.set(path, 'it runs over rows that are not the tokens, as a MoE gathers them for each of its experts');
-    else sites.set(path, site);
+    else {
+      sites.set(path, site);
+      for (const product of site.products) taken.set(product, [...(taken.get(product) ?? []), site]);
+    }
   }
   return { sites, missing };
 }
 
 /** A site that shares columns of a product with this one. */
-function claimed(site: Site, sites: Iterable<Site>): Site | undefined {
-  for (const other of sites) {
-    const isShared = other.products.some((product) => site.products.includes(product));
-    const isWhole = site.from === undefined || other.from === undefined;
-    if (isShared && (isWhole || site.from === other.from)) return other;
-  }
-  return undefined;
+function claimed(site: Site, taken: ReadonlyMap<Product, readonly Site[]>): Site | undefined {
+  return site.products
+    .flatMap((product) => taken.get(product) ?? [])
+    .find((other) => site.from === undefined || other.from === undefined || site.from === other.from);
 }
 
 function siteOf(path: string, products: readonly Product[], from?: number, width?: number): Site {
@@ -137,15 +139,18 @@ function siteByFlow(path: string, { layers, head }: Followed): Site | undefined 
   return products.every(({ input }) => input === products[0]!.input) ? siteOf(path, products) : undefined;
 }
 
-function whyMissing(graph: GraphProto, path: string): string {
+/** What is the matter with a module that was not found. */
+function reasons(graph: GraphProto): (path: string) => string {
   const fused = graph.node.filter(({ opType }) => Object.hasOwn(unplaceable, opType));
-  // A scope of attention's own has products of activations, too, in which nothing is to be found.
-  const n =
-    fused.find(({ name }) => agree(scopeKey(fusedScope(name)), scopeKey(path))) ??
-    fused.find(({ opType }) => opType !== 'FusedMatMul');
-  if (n)
-    return `the graph multiplies by ${n.opType}, which ${unplaceable[n.opType]}; export with float weights and not optimised, or with weights alone in 4 or 8 bits (MatMulNBits)`;
-  return `looked for an initializer "${path}.weight", a node "/${path.replaceAll('.', '/').replace(/(layers|h)\/(\d+)/, '$1.$2')}/MatMul", torch.onnx metadata "${path}", and for what flows into the keys and values`;
+  const byScope = new Map(fused.map((n) => [scopeKey(fusedScope(n.name)), n]));
+  // Attention, too, has products with factors, in which nothing is to be found.
+  const anywhere = fused.find(({ opType }) => opType !== 'FusedMatMul');
+  return (path) => {
+    const n = byScope.get(scopeKey(path)) ?? anywhere;
+    if (n)
+      return `the graph multiplies by ${n.opType}, which ${unplaceable[n.opType]}; export with float weights and not optimised, or with weights alone in 4 or 8 bits (MatMulNBits)`;
+    return `looked for an initializer "${path}.weight", a node "/${path.replaceAll('.', '/').replace(/(layers|h)\/(\d+)/, '$1.$2')}/MatMul", torch.onnx metadata "${path}", and for what flows into the keys and values`;
+  };
 }
 
 /** Products by one kind of name. */

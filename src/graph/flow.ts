@@ -19,6 +19,10 @@ type Role = 'q' | 'k' | 'v' | 'qkv' | 'o' | 'gate' | 'up' | 'gateUp' | 'fc' | 'd
 /** What a layer's products are; `fc` and `gateUp` stand for the MLP's first where it has but one. */
 export type Layer = Readonly<Partial<Record<Role, Piece>>>;
 
+/** What flows together grows with the square of these; no model has as many. */
+const mostLayers = 1000;
+const mostProducts = 20_000;
+
 /** Operators that take q, k and v and give keys and values as their second and third output. */
 const attentions = new Set(['GroupQueryAttention', 'MultiHeadAttention', 'Attention']);
 
@@ -36,11 +40,13 @@ export interface Followed {
 }
 
 export function follow(graph: GraphProto, index: Index, products: readonly Product[]): Followed {
+  const numbers = numbered(graph);
+  if (numbers.length > mostLayers || products.length > mostProducts) return { layers: new Map() };
   const flow = new Flow(graph.node, index, products);
   const layers = new Map<number, Layer>();
   /** What has been added to the residual stream so far. */
   const added = new Set<Product>();
-  const attentionsOf = numbered(graph).map(([i, key, value]) => [i, attention(flow, products, key, value)] as const);
+  const attentionsOf = numbers.map(([i, key, value]) => [i, attention(flow, products, key, value)] as const);
   const inAttention = new Set(attentionsOf.flatMap(([, layer]) => Object.values(layer).map(({ product }) => product)));
   const others = products.filter((product) => !inAttention.has(product));
   for (const [i, layer] of attentionsOf) {

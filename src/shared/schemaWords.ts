@@ -24,7 +24,9 @@ function predicate(issue: z.core.$ZodIssue): string {
     case 'unrecognized_keys':
       return `must not have ${issue.keys.map((key) => `"${key.slice(0, 40)}"`).join(', ')}`;
     case 'custom':
-      return issue.message;
+      return `is ${issue.message}`;
+    case 'invalid_union':
+      return 'is none of what it may be';
     default:
       return 'is not what was expected there';
   }

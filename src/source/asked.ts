@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
+import { schemaProblem } from '../shared/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
 import type { Intervention } from '../trace/trace.js';
 
@@ -91,11 +92,9 @@ export function checkedOptions(options: CallOptions): CallOptions {
 function checked<T>(schema: z.ZodType<T>, given: unknown, what: string): T {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.join('.');
   throw new GanderError(
     'request-invalid',
-    `${what} cannot be understood${where ? `, at ${where}` : ''}: ${issue?.message ?? ''}.`,
+    `${what} cannot be understood: ${schemaProblem(parsed.error)}.`,
     'Change it to what docs/extension-api.md and docs/strategies.md allow.',
   );
 }

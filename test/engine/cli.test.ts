@@ -1,33 +1,27 @@
 /** `gander` as a person or a script runs it: a process of its own, on the tiny pool. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeTrace } from '../../src/trace/file.js';
 import { poolThatAborts, poolThatHangs } from './hostile.js';
-import { childrenOf, copyOfTinyPool, isAlive, pooled, root, temporaryFolder, tinyPool, until } from './support.js';
+import {
+  builtCli,
+  childrenOf,
+  copyOfTinyPool,
+  isAlive,
+  pooled,
+  root,
+  temporaryFolder,
+  tinyPool,
+  until,
+} from './support.js';
 
-const dist = path.join(root, `node_modules/.cache/gander-test/cli-${process.pid}/dist`);
-const bin = path.join(dist, 'cli.cjs');
+const bin = builtCli();
 const cache = temporaryFolder();
 const folder = temporaryFolder();
 const file = (name: string) => path.join(folder, name);
 const sample = 'def add(a, b):\n    return a + b\n';
-
-beforeAll(() => {
-  buildSync({
-    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['onnxruntime-node', 'tokenizers'],
-    outdir: dist,
-    outExtension: { '.js': '.cjs' },
-    logLevel: 'error',
-  });
-});
-afterAll(() => rmSync(path.dirname(dist), { recursive: true, force: true }));
 
 interface Ended {
   readonly code: number | null;

@@ -1,0 +1,3 @@
+/** The engine's child, watched. */
+import './watch.js';
+import '../../src/engine/main.js';

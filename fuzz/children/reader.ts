@@ -1,0 +1,63 @@
+/** Reads what the host itself reads, in a process that nothing guards, and says how it went. */
+import './watch.js';
+import { readFileSync } from 'node:fs';
+import { readExamples } from '../../src/pool/adapter.js';
+import { readPool } from '../../src/pool/pool.js';
+import { GanderError } from '../../src/shared/errors.js';
+import { toCsv } from '../../src/trace/csv.js';
+import { difference } from '../../src/trace/difference.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
+import { traceHtml } from '../../src/trace/html.js';
+import { traceMarkdown } from '../../src/trace/markdown.js';
+import { summarise } from '../../src/trace/summary.js';
+import { SideSender } from '../../src/transport/sides.js';
+import type { Said, Work } from '../reading.js';
+
+const strategy = { name: 'phatgoose', k: 2 } as const;
+
+function readTraces(files: readonly string[]): void {
+  const traces = files.map((file) => decodeTrace(readFileSync(file)));
+  const [first, second] = [traces[0]!, traces.at(-1)!];
+  for (const trace of traces) {
+    summarise(trace);
+    traceHtml(trace);
+    traceMarkdown(trace);
+    if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
+    decodeTrace(encodeTrace(trace));
+    const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
+    for (const _message of new SideSender().messages('main', state));
+  }
+  difference(first, second);
+  difference(second, first);
+}
+
+function readWhole(folder: string): void {
+  for (const expert of readPool(folder).experts) {
+    for (const { a, b } of expert.adapter.modules.values()) {
+      a();
+      b();
+    }
+    for (const vectors of [expert.gates, expert.activations]) for (const { read } of vectors?.values() ?? []) read();
+    if (expert.hasExamples) readExamples(expert.folder);
+  }
+}
+
+function attempt({ folder, traces }: Work): Said {
+  try {
+    if (traces) readTraces(traces);
+    else readWhole(folder);
+    return { outcome: 'read' };
+  } catch (error) {
+    if (error instanceof GanderError) return { outcome: error.code, error: error.toData() };
+    return {
+      outcome: 'untyped',
+      error: { code: 'internal', message: error instanceof Error ? (error.stack ?? '') : String(error), remedy: '' },
+    };
+  }
+}
+
+process.on('message', (work: Work) => {
+  const said = attempt(work);
+  process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said);
+});
+process.on('disconnect', () => process.exit(0));

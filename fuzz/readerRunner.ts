@@ -1,0 +1,73 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { type Outcome, problemsOf } from './case.js';
+import { longest } from './limits.js';
+import { outsideMark, rootsVariable } from './opened.js';
+import type { Said, Work } from './reading.js';
+import type { Workspace } from './workspace.js';
+
+/** Has the workspace's files read by a plain child: that it ends over them is a fault, for the host would. */
+export class ReaderRunner {
+  #child: ChildProcess | undefined;
+  readonly #outside: string[] = [];
+
+  constructor(
+    private readonly workspace: Workspace,
+    private readonly entry: string,
+  ) {}
+
+  async run(traces: readonly string[] | undefined): Promise<Outcome> {
+    const { folder } = this.workspace;
+    this.#outside.length = 0;
+    const child = (this.#child ??= this.#start());
+    const start = performance.now();
+    const said = await ask(child, { folder, ...(traces && { traces }) });
+    const milliseconds = performance.now() - start;
+    const peak = typeof said === 'string' ? 0 : (said.peak ?? 0);
+    if (typeof said === 'string') this.close();
+    return {
+      outcome: typeof said === 'string' ? said : said.outcome,
+      message: typeof said === 'string' ? '' : (said.error?.message ?? ''),
+      milliseconds,
+      peak,
+      ended: typeof said === 'string',
+      problems: [...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)), ...this.#outside],
+    };
+  }
+
+  #start(): ChildProcess {
+    const env = { ...process.env, [rootsVariable]: JSON.stringify(this.workspace.roots) };
+    const child = fork(this.entry, [], {
+      serialization: 'advanced',
+      execArgv: [],
+      env,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    createInterface(child.stderr!).on('line', (line) => {
+      if (line.startsWith(outsideMark)) this.#outside.push(line);
+    });
+    return child;
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL');
+    this.#child = undefined;
+  }
+}
+
+/** What the child says; or, in words, that it ended or said nothing. */
+function ask(child: ChildProcess, work: Work): Promise<Said | string> {
+  return new Promise((resolve) => {
+    const done = (how: Said | string) => {
+      clearTimeout(timer);
+      child.off('message', hear).off('exit', end);
+      resolve(how);
+    };
+    const hear = (said: unknown) => done(said as Said);
+    const end = (code: number | null, signal: string | null) =>
+      done(`the process ended (${signal ?? `exit code ${String(code)}`})`);
+    const timer = setTimeout(() => done(`no answer in ${longest / 1000} s`), longest);
+    child.on('message', hear).on('exit', end);
+    child.send(work);
+  });
+}

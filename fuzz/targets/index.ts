@@ -1,0 +1,8 @@
+import { experts } from './experts.js';
+import { graphs } from './graphs.js';
+import { pools } from './pools.js';
+import type { Target } from './target.js';
+import { tokenizers } from './tokenizers.js';
+import { traces } from './traces.js';
+
+export const targets: readonly Target[] = [pools, experts, tokenizers, graphs, traces];

@@ -1,0 +1,46 @@
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { filesIn } from './spoil/files.js';
+
+/** Where cases are made: a folder that begins each time as the given files, and a cache. */
+export class Workspace {
+  readonly #at = realpathSync(mkdtempSync(path.join(tmpdir(), 'gander-fuzz-')));
+  readonly folder = path.join(this.#at, 'case');
+  readonly cache = path.join(this.#at, 'cache');
+  readonly #files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+
+  /** @param program folders of what runs, in which it may read */
+  constructor(
+    from: string,
+    private readonly program: readonly string[],
+    wanted: (name: string) => boolean = () => true,
+  ) {
+    this.#files = filesIn(from)
+      .map((file) => ({ name: path.relative(from, file), bytes: readFileSync(file) }))
+      .filter(({ name }) => wanted(name));
+    mkdirSync(this.cache);
+  }
+
+  /** What may be opened. */
+  get roots(): string[] {
+    return [this.folder, this.cache, ...this.program];
+  }
+
+  restore(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    for (const { name, bytes } of this.#files) {
+      mkdirSync(path.dirname(path.join(this.folder, name)), { recursive: true });
+      writeFileSync(path.join(this.folder, name), bytes);
+    }
+  }
+
+  /** What was left in the cache by processes that were ended. */
+  tidy(): void {
+    for (const name of readdirSync(this.cache)) rmSync(path.join(this.cache, name), { recursive: true, force: true });
+  }
+
+  remove(): void {
+    rmSync(this.#at, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,86 @@
+/** A short part of `npm run fuzz`, always the same; and that its own alarms ring. */
+import { closeSync, openSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildSync } from 'esbuild';
+import { expect, it, onTestFinished } from 'vitest';
+import { heldOutside } from '../../fuzz/opened.js';
+import { ReaderRunner } from '../../fuzz/readerRunner.js';
+import { run } from '../../fuzz/run.js';
+import { count, emptyTally, tallyText } from '../../fuzz/tally.js';
+import type { Target } from '../../fuzz/targets/target.js';
+import { targets } from '../../fuzz/targets/index.js';
+import { Workspace } from '../../fuzz/workspace.js';
+import { root, temporaryFolder, tinyPool } from './support.js';
+
+const cases: Readonly<Record<string, number>> = { pools: 200, experts: 200, tokenizers: 60, graphs: 120, traces: 200 };
+const seed = 7;
+
+async function all(target: Target, length: number) {
+  const tally = emptyTally(seed);
+  for await (const one of run({ target, seed, root, cases: Array.from({ length }, (_, i) => i) })) count(tally, one);
+  return tally;
+}
+
+it.each(targets)('$name', { timeout: 900_000 }, async (target) => {
+  const length = cases[target.name]!;
+  const tally = await all(target, length);
+  expect(tally.faults, tallyText(target.name, tally)).toEqual([]);
+  expect(tally.cases).toBe(length);
+  // Neither all refused nor all let through: the cases are near to what is valid.
+  expect(Object.keys(tally.outcomes).length, tallyText(target.name, tally)).toBeGreaterThan(1);
+});
+
+/** What a reader's child does with a message, in the place of reading. */
+function planted(body: string): ReaderRunner {
+  const outfile = path.join(temporaryFolder(), 'planted.cjs');
+  const watch = path.join(root, 'fuzz/children/watch.ts');
+  const contents = `import ${JSON.stringify(watch)}; import * as fs from 'node:fs'; import * as promises from 'node:fs/promises';
+process.on('message', async ({ folder }) => { ${body}; process.send({ outcome: 'read' }); });`;
+  buildSync({ stdin: { contents, resolveDir: root }, bundle: true, platform: 'node', format: 'cjs', outfile });
+  const workspace = new Workspace(path.join(tinyPool, 'multitask'), [path.dirname(outfile)]);
+  workspace.restore();
+  const runner = new ReaderRunner(workspace, outfile);
+  onTestFinished(() => {
+    runner.close();
+    workspace.remove();
+  });
+  return runner;
+}
+
+const inside = "fs.readFileSync(folder + '/README.md')";
+it.each([
+  ['a read', `${inside}; fs.readFileSync('/etc/hosts')`, /opened outside: readFileSync .*hosts/],
+  ['a link', `fs.symlinkSync('/etc/hosts', folder + '/link')`, /opened outside: symlinkSync .*hosts/],
+  [
+    'a promised copy',
+    `await promises.copyFile(folder + '/README.md', folder + '/../out')`,
+    /opened outside: copyFile .*out/,
+  ],
+  ['an open', `fs.closeSync(fs.openSync(folder + '/../elsewhere', 'w'))`, /opened outside: openSync .*elsewhere/],
+  ['an abort', 'process.abort()', /the process ended \(SIGABRT/],
+  [
+    'an error without a code',
+    "return process.send({ outcome: 'untyped', error: { code: 'internal', message: 'x', remedy: '' } })",
+    /internal: x/,
+  ],
+])('rings for %s', async (_, body, alarm) => {
+  const { problems } = await planted(body).run(undefined);
+  expect(problems.join('; ')).toMatch(alarm);
+});
+
+it('rings for nothing inside', async () => {
+  expect((await planted(inside).run(undefined)).problems).toEqual([]);
+});
+
+it('sees what native code holds open, where the system tells', () => {
+  const folder = realpathSync(temporaryFolder());
+  const file = path.join(folder, 'held');
+  const fd = openSync(file, 'w');
+  onTestFinished(() => closeSync(fd));
+  const here = [root, process.cwd(), realpathSync(tmpdir())].filter((each) => !folder.startsWith(each));
+  const held = heldOutside(process.pid, here);
+  if (process.platform === 'linux') expect(held).toContain(file);
+  else expect(held).toEqual([]);
+  expect(heldOutside(process.pid, [...here, folder])).not.toContain(file);
+});
