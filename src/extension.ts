@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { GanderApi, GanderApi2, RoutedEvent } from './api.js';
+import type { GanderApi, GanderApi2, RoutedEvent, RouteOptions } from './api.js';
 import { inVersion1, type TraceVersion1 } from './apiVersion1.js';
 import { registerCommands } from './commands/index.js';
 import type { Parts } from './commands/parts.js';
@@ -16,6 +16,7 @@ import { TraceEditor } from './panel/traceEditor.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
+import { GanderError } from './shared/errors.js';
 import type { Trace } from './trace/trace.js';
 
 /** Only for the extension's own tests. */
@@ -126,18 +127,24 @@ function version1Of(current: GanderApi2, routed: vscode.EventEmitter<RoutedEvent
     getApi: () => current,
     onDidRoute: routed.event,
     async route(text, options) {
-      const { onPartial, ...rest } = options ?? {};
-      const told = (trace: Trace) => {
-        const old = inVersion1(trace);
-        if (!old)
-          throw new TypeError('Version 1 of the API has no words for this trace; ask for version 2: getApi(2).');
-        return old;
-      };
-      return told(
-        await current.route(text, { ...rest, ...(onPartial && { onPartial: (trace) => onPartial(told(trace)) }) }),
-      );
+      const onPartial = options?.onPartial;
+      // What is no listener is passed on as it is, to be refused where all options are looked at.
+      const asked =
+        typeof onPartial === 'function' ? { ...options, onPartial: (trace: Trace) => onPartial(told(trace)) } : options;
+      return told(await current.route(text, asked as RouteOptions | undefined));
     },
   };
+}
+
+/** @throws GanderError `request-invalid` for what version 1 has no words for */
+function told(trace: Trace): TraceVersion1 {
+  const old = inVersion1(trace);
+  if (old) return old;
+  throw new GanderError(
+    'request-invalid',
+    'Version 1 of the extension API has no words for this trace.',
+    'Ask for version 2: getApi(2).',
+  );
 }
 
 /** `npm start`: the first sample, routed. */

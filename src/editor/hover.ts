@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
-import { routerLabel } from '../host/strategies.js';
+import { routerLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
@@ -43,7 +43,10 @@ export class RoutingHover implements vscode.HoverProvider {
     // Should one do so all the same, it could open the panel and nothing more.
     const out = new vscode.MarkdownString();
     out.isTrusted = { enabledCommands: [open] };
-    out.appendText(vscode.l10n.t('Gander: {0}', routerLabel(trace.router)));
+    const { router } = trace;
+    out.appendText(
+      vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
+    );
     if (routed.stale) {
       out.appendText(' · ');
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
