@@ -117,12 +117,13 @@ def route(pool: Path, cache: Path, strategy: str) -> tuple[dict[str, np.ndarray]
     if done.returncode:
         raise Refusal(refusal(done))
     with safe_open(trace, "np") as file:
-        paths = [module["path"] for module in json.loads(file.metadata()["gander-trace"])["modules"]]
+        header = json.loads(file.metadata()["gander-trace"])
     tensors = load_file(trace)
-    result = {"log_prob": tensors["log_prob"][1:]}
-    for index, path in enumerate(paths):
-        result[f"{path}:affinity"] = tensors["affinity"][index]
-        result[f"{path}:chosen"] = tensors["chosen"][index]
+    result = {"log_prob": tensors["sequence.0.log_prob"][1:]}
+    for index, block in enumerate(header["blocks"]):
+        for row, site in enumerate(header["sites"][block["from"] : block["to"]]):
+            result[f"{site['path']}:affinity"] = tensors[f"block.{index}.score"][row]
+            result[f"{site['path']}:chosen"] = tensors[f"block.{index}.chosen"][row]
     return result, list(json.loads(done.stdout)["warnings"])
 
 
