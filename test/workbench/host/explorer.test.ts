@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { closeAll, pause, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
+import { closeAll, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('the expert tree', () => {
   let api: TestApi;
@@ -61,8 +61,18 @@ describe('the expert tree', () => {
   });
 
   it('opens as a view with its own container', async () => {
-    await vscode.commands.executeCommand('gander.experts.focus');
-    await pause(200);
+    await vscode.commands.executeCommand('workbench.view.explorer');
+    // A view that is not to be seen is asked for nothing.
+    const { tree } = api.parts;
+    const ask = tree.getChildren.bind(tree);
+    let asked = 0;
+    tree.getChildren = (node) => (asked++, ask(node));
+    try {
+      await vscode.commands.executeCommand('gander.experts.focus');
+      await until('the view asks for what is in the pool', () => asked > 0);
+    } finally {
+      tree.getChildren = ask;
+    }
   });
 
   it('says what of a pool takes no part', async () => {
