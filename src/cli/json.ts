@@ -4,7 +4,15 @@ import { summaries, type Summary } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
 
 export function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${escaped(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** JSON may hold control and direction marks as they are; a terminal that it is printed to would obey them. */
+export function escaped(written: string): string {
+  return written.replace(
+    /[^\P{Cc}\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** What was run. */

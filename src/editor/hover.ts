@@ -3,6 +3,7 @@ import { numbers } from '../host/numbers.js';
 import { routerLabel } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
+import { bar } from '../shared/bar.js';
 import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
 import { certaintyOfToken } from '../trace/distribution.js';
@@ -11,7 +12,7 @@ import { ranked, tokenShares } from '../trace/leaders.js';
 import { type Measure, measureOf } from '../trace/measure.js';
 import type { Trace } from '../trace/trace.js';
 import { usage } from '../trace/usage.js';
-import { bar, column, spark } from './bars.js';
+import { column, spark } from './bars.js';
 
 /** How many experts a hover names. */
 const named = 3;

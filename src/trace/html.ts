@@ -3,6 +3,7 @@ import { escapeHtml } from '../shared/html.js';
 import { type Colour, expertStyle } from '../shared/palette.js';
 import { decimal, interventionText, layerText, percent, routerText, visible } from './label.js';
 import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
+import { byUse, certaintyCells, certaintyHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from './trace.js';
 
 const style = `
@@ -144,16 +145,12 @@ function table(head: readonly string[], left: number, rows: readonly (readonly s
 
 function usageTable(shared: ExpertsSummary): string {
   const most = Math.max(...shared.experts.map((e) => e.share), Number.MIN_VALUE);
-  const rows = [...shared.experts]
-    .sort((a, b) => b.share - a.share || a.index - b.index)
-    .map((e) => [
-      keyOf(shared, e.index),
-      `<span class="bar k${e.index}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
-      percent(e.share),
-      `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
-      percent(e.chance),
-    ]);
-  return table(['expert', '', 'share of choices', '95 % interval', 'chance'], 2, rows);
+  const rows = byUse(shared).map((e) => [
+    keyOf(shared, e.index),
+    `<span class="bar k${e.index}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
+    ...usageCells(e),
+  ]);
+  return table(['expert', '', ...usageHead], 2, rows);
 }
 
 function layerTable({ layers, shared }: Summary): string {
@@ -172,15 +169,9 @@ function tokenTable({ tokens, shared }: Summary): string {
     `<code>${escapeHtml(visible(token.text))}</code>`,
     ...(shared ? [leading(shared, token)] : []),
     String(token.index),
-    decimal(token.logProb),
-    decimal(token.entropy),
-    decimal(token.margin, 3),
+    ...certaintyCells(token),
   ]);
-  return table(
-    ['token', ...(shared ? ['leading experts'] : []), '#', 'log p', 'entropy', 'margin'],
-    shared ? 2 : 1,
-    rows,
-  );
+  return table(['token', ...(shared ? ['leading experts'] : []), '#', ...certaintyHead], shared ? 2 : 1, rows);
 }
 
 const leading = (shared: ExpertsSummary, { experts }: TokenSummary) =>

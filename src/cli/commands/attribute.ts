@@ -1,10 +1,10 @@
 import { textTokens } from '../../trace/access.js';
-import { decimal, plain, tokenText, visible } from '../../trace/label.js';
+import { decimal, plain, signed, tokenText, visible } from '../../trace/label.js';
+import { fit, table } from '../../terminal/columns.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
-import { fit, table } from '../terminal.js';
 import { expertName } from '../traceTable.js';
 
 /** Experts a line names. */
@@ -22,7 +22,7 @@ export const attribute: Command = {
     const trace = await engine.route(request, { signal });
     const { experts, logProb, change } = await engine.attribute(request, {
       signal,
-      onProgress: progress.count('attributing'),
+      onProgress: progress.count('tokens', 'attributing'),
     });
     progress.clear();
     const n = experts.length;
@@ -63,7 +63,7 @@ export const attribute: Command = {
           const e = cells[i];
           return e === undefined
             ? ''
-            : `${signed(changes[e]!).padStart(7)} ${paint.expert(e, fit(expertName(experts, e), 16))}`;
+            : `${signed(changes[e]!, 3).padStart(7)} ${paint.expert(e, fit(expertName(experts, e), 16))}`;
         }),
       ];
     });
@@ -73,7 +73,7 @@ export const attribute: Command = {
     out(
       table(
         ['expert', 'change without, all tokens'],
-        order.map((e) => [expertName(experts, e), signed(totals[e]!)]),
+        order.map((e) => [expertName(experts, e), signed(totals[e]!, 3)]),
         'lr',
         paint,
       ),
@@ -81,10 +81,6 @@ export const attribute: Command = {
     out(`\nNegative: the text owes to the expert. Strategy ${plain(request.strategy.name)}, nats.\n`);
   },
 };
-
-function signed(x: number): string {
-  return `${x > 0 ? '+' : ''}${decimal(x, 3)}`;
-}
 
 /** Over those that are defined. */
 function total(tokens: Int32Array, of: (t: number) => number): number {

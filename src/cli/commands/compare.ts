@@ -1,4 +1,6 @@
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
+import { fit, table } from '../../terminal/columns.js';
+import type { Paint } from '../../terminal/paint.js';
 import {
   decimal,
   interventionText,
@@ -6,6 +8,7 @@ import {
   percent,
   plain,
   routerText,
+  signed,
   tokenText,
   visible,
 } from '../../trace/label.js';
@@ -15,7 +18,6 @@ import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
-import { fit, type Paint, table } from '../terminal.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -82,10 +84,13 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   const { strategy, interventions } = askedFor(args, pool);
   const second = other === undefined ? strategy : parseStrategy(other, pool, kOf(args));
   checkExperts(pool, [second], []);
-  const a = await engine.route({ text: texts[0]!, strategy }, { signal, onProgress: progress.count('first run') });
+  const a = await engine.route(
+    { text: texts[0]!, strategy },
+    { signal, onProgress: progress.count('tokens', 'first run') },
+  );
   const b = await engine.route(
     { text: texts.at(-1)!, strategy: second, interventions },
-    { signal, onProgress: progress.count('second run') },
+    { signal, onProgress: progress.count('tokens', 'second run') },
   );
   progress.clear();
   return { a, b, warnings: pool.warnings };
@@ -161,10 +166,6 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
     parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL of next ≥'], rows, 'rlrrr', paint));
   }
   return parts.join('\n');
-}
-
-function signed(x: number, digits: number): string {
-  return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
 }
 
 function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): object {

@@ -1,3 +1,4 @@
+import { shown } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
@@ -44,12 +45,11 @@ export const generate: Command = {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, pool } = await open();
     const asJson = args.flag('json');
-    // A terminal shows the text as it comes, but must not obey control characters in it.
     let written = text.length;
     const show = (whole: string) => {
       const more = whole.slice(written);
       written = Math.max(written, whole.length);
-      if (!asJson) out(interactive ? more.replace(/[^\P{Cc}\n\t]/gu, '·') : more);
+      if (!asJson) out(interactive ? shown(more) : more);
     };
     const trace = await engine.generate(
       {

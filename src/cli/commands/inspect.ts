@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import type { PoolInfo } from '../../engine/api.js';
 import { expertStyle } from '../../shared/palette.js';
+import { columns, table } from '../../terminal/columns.js';
+import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/label.js';
 import { absentParts, parts } from '../../trace/summary.js';
@@ -10,7 +12,6 @@ import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
 import { json, runJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
-import { type Paint, table } from '../terminal.js';
 import { UsageError } from '../usage.js';
 
 const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
@@ -47,8 +48,10 @@ function isFolder(target: string): boolean {
 }
 
 function facts(lines: readonly (readonly [string, string | undefined])[]): string {
-  const known = lines.filter(([, value]) => value !== undefined);
-  return known.map(([name, value]) => `${name.padEnd(12)}${plain(value!)}\n`).join('');
+  const known = lines.flatMap(([name, value]) => (value === undefined ? [] : [[plain(name), plain(value)]]));
+  return columns(known, 'll')
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {

@@ -22,7 +22,7 @@ export const route: Command = {
     const { engine, pool } = await open();
     const trace = await engine.route(
       { text, ...askedFor(args, pool) },
-      { signal, onProgress: progress.count('routing') },
+      { signal, onProgress: progress.count('tokens', 'routing') },
     );
     progress.clear();
     save(trace, args);
