@@ -9,6 +9,7 @@ import {
   textTokens,
 } from './access.js';
 import type { Interval } from '../statistics/bootstrap.js';
+import { meanOf } from '../statistics/mean.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
 import { allTokenShares, ranked } from './leaders.js';
 import { tokenText } from './label.js';
@@ -98,7 +99,6 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
   const certainty = certaintyByToken(trace, about);
   const text = textTokens(sequence);
   const { tokens, logProb } = sequence;
-  const logProbs = [...text].map((t) => logProb?.[t] ?? NaN).filter((x) => !Number.isNaN(x));
   return {
     sequence,
     absent: absentParts(trace, about),
@@ -117,7 +117,7 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
     })),
     layers: layerSummaries(trace, about),
     textTokens: text.length,
-    meanLogProb: logProbs.length > 0 ? logProbs.reduce((sum, x) => sum + x, 0) / logProbs.length : NaN,
+    meanLogProb: meanOf(Array.from(text, (t) => logProb?.[t] ?? NaN)),
     smallSample: isSmallSample(text.length),
   };
 }
