@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { routerLabel } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
+import { counted } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../shared/bar.js';
 import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
@@ -138,8 +139,7 @@ function ownExperts(trace: Trace, token: number): string | undefined {
     return `${vscode.l10n.t('layer {0}', layerText(layer))}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`;
   };
   const lines = layers.slice(0, listedLayers).map(line);
-  if (layers.length > listedLayers)
-    lines.push(vscode.l10n.t('{0} more layers in the panel', layers.length - listedLayers));
+  if (layers.length > listedLayers) lines.push(counted('moreLayers', layers.length - listedLayers));
   return lines.length > 0 ? lines.join('\n') : undefined;
 }
 

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
 import type { EngineHost } from '../host/engineHost.js';
-import { warningCount } from '../host/words.js';
+import { counted, warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 
 /** Of a pool's warnings the tooltip holds so many; the tree has them all. */
@@ -64,7 +64,7 @@ export class StatusBar implements vscode.Disposable {
       case 'ready':
         if (!state.busy) return { icon: 'type-hierarchy', words: vscode.l10n.t('ready') };
         return running && running.total > 0
-          ? { icon: 'sync', words: vscode.l10n.t('running, {0} of {1} tokens', running.done, running.total) }
+          ? { icon: 'sync', words: counted('runningTokens', running.done, running.total) }
           : { icon: 'sync', words: vscode.l10n.t('running') };
     }
   }

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ExpertInfo, PoolInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
 import type { EngineHost } from '../host/engineHost.js';
-import { warningCount } from '../host/words.js';
+import { counted, warningCount } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
@@ -134,7 +134,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
     item.id = 'pool';
     item.iconPath = new vscode.ThemeIcon('type-hierarchy');
-    item.description = vscode.l10n.t('{0} experts', pool.experts.length);
+    item.description = counted('expertCount', pool.experts.length);
     if (pool.warnings.length > 0) {
       item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
       item.description += `, ${warningCount(pool)}`;
@@ -219,7 +219,7 @@ function group(label: string, icon: string): vscode.TreeItem {
 function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
   item.description = numbers.percent(count / of);
-  item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
+  item.tooltip = counted('choicesLed', count, of);
   item.contextValue = 'gander.place';
   return item;
 }
