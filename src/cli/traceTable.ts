@@ -1,6 +1,6 @@
 /** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
 import { bar } from '../shared/bar.js';
-import { expertStyle } from '../shared/palette.js';
+import { letters } from '../shared/palette.js';
 import { fit, table } from '../terminal/columns.js';
 import type { Paint } from '../terminal/paint.js';
 import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/label.js';
@@ -37,7 +37,7 @@ function headline(trace: Trace, paint: Paint): string {
 }
 
 export function expertName(experts: readonly Expert[], e: number): string {
-  return `${expertStyle(e).letter} ${plain(experts[e]!.name)}`;
+  return `${letters(e)} ${plain(experts[e]!.name)}`;
 }
 
 function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number): string {
@@ -54,26 +54,26 @@ function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number):
   return table(head, rows, `rl${'l'.repeat(head.length - 5)}rrr`, paint);
 }
 
-function leading({ experts }: ExpertsSummary, token: TokenSummary, paint: Paint): string {
+function leading({ experts, slots }: ExpertsSummary, token: TokenSummary, paint: Paint): string {
   const lead = token.experts?.[0];
   if (!lead) return '–';
-  const drawn = paint.expert(lead.index, bar(lead.share, barWidth));
+  const drawn = paint.slot(slots[lead.index]!, bar(lead.share, barWidth));
   return `${drawn} ${percent(lead.share).padStart(7)} ${fit(expertName(experts, lead.index), nameWidth)}`;
 }
 
-function alsoChosen({ experts }: ExpertsSummary, token: TokenSummary, rank: number, paint: Paint): string {
+function alsoChosen({ experts, slots }: ExpertsSummary, token: TokenSummary, rank: number, paint: Paint): string {
   const e = token.experts?.[rank];
   return e
-    ? `${percent(e.share).padStart(7)} ${paint.expert(e.index, fit(expertName(experts, e.index), nameWidth))}`
+    ? `${percent(e.share).padStart(7)} ${paint.slot(slots[e.index]!, fit(expertName(experts, e.index), nameWidth))}`
     : '';
 }
 
 function usageTable(shared: ExpertsSummary, paint: Paint): string {
-  const { experts } = shared;
+  const { experts, slots } = shared;
   const most = Math.max(...experts.map((e) => e.share), 1e-9);
   const rows = byUse(shared).map((e) => [
     expertName(experts, e.index),
-    paint.expert(e.index, bar(e.share / most, barWidth)),
+    paint.slot(slots[e.index]!, bar(e.share / most, barWidth)),
     ...usageCells(e),
   ]);
   return table(['expert', '', 'choices', ...usageHead.slice(1)], rows, 'llrrr', paint);

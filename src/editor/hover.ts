@@ -5,14 +5,14 @@ import { rangeOf } from '../host/texts.js';
 import { counted } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../shared/bar.js';
-import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { letters, quiet } from '../shared/palette.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
+import { slotsIn } from '../trace/colours.js';
 import { certaintyOfToken } from '../trace/distribution.js';
 import { layerText, plain } from '../trace/label.js';
 import { ranked, tokenShares } from '../trace/leaders.js';
 import { type Measure, measureOf } from '../trace/measure.js';
 import type { Trace } from '../trace/trace.js';
-import { usage } from '../trace/usage.js';
 import { column, spark } from './bars.js';
 
 /** How many experts a hover names. */
@@ -68,11 +68,11 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
-  const slots = slotsOf(shared.experts.length, usage(trace, shared).share);
+  const slots = slotsIn(trace, shared.set);
   const names = column(
     leading.map((e) => {
       const name = oneLine(shared.experts[e]!.name);
-      return slots[e] === quiet ? name : `${expertStyle(slots[e]!).letter} ${name}`;
+      return slots[e] === quiet ? name : `${letters(e)} ${name}`;
     }),
     22,
   );

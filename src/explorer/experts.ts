@@ -6,7 +6,8 @@ import { counted, warningCount } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
-import { colourCount, expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { colourCount, expertStyle, letters, quiet } from '../shared/palette.js';
+import { slotsIn } from '../trace/colours.js';
 import { layerText, tokenLabel } from '../trace/label.js';
 import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
@@ -155,7 +156,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const inTrace = this.#indexIn(trace, expert.id);
     const slot = this.#slotOf(trace, inTrace, index);
     const item = new vscode.TreeItem(
-      slot === quiet ? expert.name : `${expertStyle(slot).letter}  ${expert.name}`,
+      slot === quiet ? expert.name : `${letters(inTrace < 0 ? index : inTrace)}  ${expert.name}`,
       inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = `expert ${expert.id}`;
@@ -197,8 +198,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   /** As panel and editor colour it: by its use in the last trace where there are more experts than colours. */
   #slotOf(trace: Trace | undefined, inTrace: number, index: number): number {
-    const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
-    if (used) return slotsOf(used.share.length, used.share)[inTrace]!;
+    const shared = trace && inTrace >= 0 ? treeSites(trace) : undefined;
+    if (shared) return slotsIn(trace!, shared.set)[inTrace]!;
     return index < colourCount ? index : quiet;
   }
 

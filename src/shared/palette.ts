@@ -15,6 +15,7 @@ export interface Colour {
 }
 
 export interface ExpertStyle {
+  /** By which themes name the colour (`gander.expertA`). */
   readonly letter: string;
   /** Dark and high contrast themes. */
   readonly dark: Colour;
@@ -89,14 +90,13 @@ export function letters(index: number): string {
   return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
 }
 
-/** `index` is a slot that `slotsOf` gave: in a set of up to 16 the expert's own index. */
-export function expertStyle(index: number): ExpertStyle {
-  const [dark, light] = fills[index % fills.length]!;
-  const round = Math.floor(index / fills.length);
+/** @param slot as `slotsOf` gave it: in a set of up to 16 the expert's own index */
+export function expertStyle(slot: number): ExpertStyle {
+  const [dark, light] = fills[slot]!;
   return {
-    letter: letters(index),
+    letter: letters(slot),
     dark: colour(dark),
     light: colour(light),
-    pattern: patterns[(index + round) % patterns.length]!,
+    pattern: patterns[slot % patterns.length]!,
   };
 }

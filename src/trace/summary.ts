@@ -10,6 +10,7 @@ import {
 } from './access.js';
 import type { Interval } from '../statistics/bootstrap.js';
 import { meanOf } from '../statistics/mean.js';
+import { slotsIn } from './colours.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
 import { allTokenShares, ranked } from './leaders.js';
 import { tokenText } from './label.js';
@@ -33,6 +34,8 @@ export interface ExpertSummary {
 export interface ExpertsSummary {
   readonly sites: SharedSites;
   readonly experts: readonly ExpertSummary[];
+  /** [N] colours, as `slotsIn` gives them. */
+  readonly slots: Int16Array;
   readonly choices: number;
   readonly load: Load;
   readonly chanceLoad: ReturnType<typeof chanceLoad>;
@@ -138,6 +141,7 @@ function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
       chance: u.chance[index]!,
       ...(u.weightShare && { weightShare: u.weightShare[index]! }),
     })),
+    slots: slotsIn(trace, sites.set),
     choices: u.choices,
     load: load(u.share),
     chanceLoad: chanceLoad(u),

@@ -1,4 +1,5 @@
 import { textTokens } from '../../trace/access.js';
+import { slotsIn } from '../../trace/colours.js';
 import { decimal, plain, signed, tokenText, visible } from '../../trace/label.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Command } from '../command.js';
@@ -26,6 +27,7 @@ export const attribute: Command = {
     });
     progress.clear();
     const n = experts.length;
+    const slots = slotsIn(trace, trace.expertSets[0]!);
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
     const sequence = trace.sequences[0]!;
     const tokens = textTokens(sequence);
@@ -63,7 +65,7 @@ export const attribute: Command = {
           const e = cells[i];
           return e === undefined
             ? ''
-            : `${signed(changes[e]!, 3).padStart(7)} ${paint.expert(e, fit(expertName(experts, e), 16))}`;
+            : `${signed(changes[e]!, 3).padStart(7)} ${paint.slot(slots[e]!, fit(expertName(experts, e), 16))}`;
         }),
       ];
     });

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { PoolInfo } from '../../engine/api.js';
-import { expertStyle } from '../../shared/palette.js';
+import { letters, slotsOf } from '../../shared/palette.js';
 import { columns, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
@@ -55,8 +55,9 @@ function facts(lines: readonly (readonly [string, string | undefined])[]): strin
 }
 
 function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
+  const slots = slotsOf(pool.experts.length, []);
   const experts = pool.experts.map((e, i) => [
-    `${paint.expert(i, expertStyle(i).letter)} ${plain(e.id)}`,
+    `${paint.slot(slots[i]!, letters(i))} ${plain(e.id)}`,
     plain(e.name),
     String(e.rank),
     megabytes(e.bytes),

@@ -1,7 +1,7 @@
 import widthOf from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { traceTable } from '../../../src/cli/traceTable.js';
-import { unpainted as paint } from '../../../src/terminal/paint.js';
+import { painter, unpainted as paint } from '../../../src/terminal/paint.js';
 import { fabricate, fabricateIds } from '../trace/fabricate.js';
 
 describe('a trace as a table', () => {
@@ -20,6 +20,21 @@ describe('a trace as a table', () => {
         .map((line) => widthOf(line)),
     );
     expect(wide).toBeLessThanOrEqual(Math.max(columns, 80));
+  });
+
+  it('paints no two of many experts alike, but for those that are faint', () => {
+    const painted = painter({ isTTY: true, getColorDepth: () => 24 }, {});
+    const trace = fabricate({ experts: 40, k: 4, tokens: Array.from({ length: 60 }, (_, i) => `t${i}`) });
+    const text = traceTable(trace, painted, 100);
+    // eslint-disable-next-line no-control-regex -- colours are what is looked at
+    const bars = [...text.matchAll(/^([A-Z]{1,2}) Expert.*?\u001b\[([\d;]+)m/gm)].map(([, letter, colour]) => [
+      letter,
+      colour,
+    ]);
+    expect(bars).toHaveLength(40);
+    expect(bars.filter(([, colour]) => colour === '2')).toHaveLength(25);
+    expect(new Set(bars.map(([, colour]) => colour)).size).toBe(16);
+    expect(new Set(bars.map(([letter]) => letter)).size).toBe(40);
   });
 
   it('lets no control character of the text through', () => {

@@ -1,5 +1,6 @@
 import widthOf from 'string-width';
 import { describe, expect, it } from 'vitest';
+import { colourCount, quiet } from '../../../src/shared/palette.js';
 import { bar } from '../../../src/shared/bar.js';
 import { fit, pad, table } from '../../../src/terminal/columns.js';
 import { painter, unpainted } from '../../../src/terminal/paint.js';
@@ -19,9 +20,24 @@ describe('colour', () => {
   });
 
   it('is as fine as the terminal can', () => {
-    expect(painter(terminal(24), {}).expert(0, 'a')).toContain('[38;2;');
-    expect(painter(terminal(8), {}).expert(0, 'a')).toMatch(/\[38;5;\d+m/);
-    expect(painter(terminal(4), {}).expert(0, 'a')).toContain('[31m');
+    expect(painter(terminal(24), {}).slot(0, 'a')).toContain('[38;2;');
+    expect(painter(terminal(8), {}).slot(0, 'a')).toMatch(/\[38;5;\d+m/);
+    expect(painter(terminal(4), {}).slot(0, 'a')).toContain('[31m');
+  });
+
+  it('is another for each expert that has one, and faint for all others', () => {
+    const slots = Array.from({ length: colourCount }, (_, slot) => slot);
+    for (const [depth, least] of [
+      [24, 16],
+      [8, 14],
+      [4, 12],
+    ] as const)
+      expect(
+        new Set(slots.map((slot) => painter(terminal(depth), {}).slot(slot, 'a'))).size,
+        `${depth}`,
+      ).toBeGreaterThanOrEqual(least);
+    const { slot, dim } = painter(terminal(24), {});
+    expect(slot(quiet, 'a')).toBe(dim('a'));
   });
 });
 
