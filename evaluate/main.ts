@@ -44,7 +44,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 
 async function run(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
   const pool = await engine.pool();
-  for (const warning of pool.warnings) say(`warning: ${plain(warning)}`);
+  for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);
   const chosen = choose(pool, options.strategies);
   const documents = await gather(options, pool);
   const tasks = plan(documents, chosen);

@@ -1,4 +1,5 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
+import type { Warning } from '../shared/source.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import { summaries, type Summary } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
@@ -13,6 +14,11 @@ export function escaped(written: string): string {
     /[^\P{Cc}\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
     (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** What a pool warns of, as lines to read and as data to go by. */
+export function warningsJson(warnings: readonly Warning[]): object {
+  return { warnings: warnings.map(({ text }) => text), codedWarnings: warnings };
 }
 
 /** What was run. */

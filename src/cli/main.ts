@@ -109,7 +109,7 @@ async function inThisProcess(options: EngineOptions): Promise<Engine> {
 
 /** What is wrong with a pool that works all the same. */
 function warn({ warnings }: PoolInfo): void {
-  for (const warning of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(warning)}\n`);
+  for (const { text } of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(text)}\n`);
   const more = warnings.length - mostWarnings;
   if (more > 0) process.stderr.write(`gander: warning: ${more} more; gander inspect shows all.\n`);
 }

@@ -51,7 +51,8 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
     engines.reload();
     throw new GanderError(
       'expert-invalid',
-      warnings.find((warning) => warning.includes(`"${id}"`)) ?? vscode.l10n.t('The pool does not take {0}.', id),
+      warnings.find(({ code, expert }) => code === 'expert-left-out' && expert === id)?.text ??
+        vscode.l10n.t('The pool does not take {0}.', id),
       vscode.l10n.t('The pool is as it was before.'),
     );
   }

@@ -43,7 +43,10 @@ export class StatusBar implements vscode.Disposable {
     const warned = this.#pool !== undefined && this.#pool.warnings.length > 0;
     const words = warned ? `${state}, ${warningCount(this.#pool!)}` : state;
     this.#item.text = `$(${icon}) ${name}${warned ? ' $(warning)' : ''}`;
-    this.#item.tooltip = [`${name}: ${words}`, ...(this.#pool?.warnings.slice(0, mostWarnings) ?? [])].join('\n');
+    this.#item.tooltip = [
+      `${name}: ${words}`,
+      ...(this.#pool?.warnings.slice(0, mostWarnings).map(({ text }) => text) ?? []),
+    ].join('\n');
     this.#item.accessibilityInformation = {
       label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
       role: 'button',

@@ -51,7 +51,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'pool':
         return [
           ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
-          ...node.pool.warnings.map((text, index): Node => ({ kind: 'warning', text, index })),
+          ...node.pool.warnings.map(({ text }, index): Node => ({ kind: 'warning', text, index })),
         ];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);

@@ -31,7 +31,7 @@ export function describePool({
     },
     experts: experts.map(({ id, name: called, card }) => ({ id, name: called, ...(card && { card: true }) })),
     limits: { tokens: contextLength, k: topK },
-    warnings: warnings.map((text) => ({ code: 'pool', text })),
+    warnings,
   };
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError, isSameError } from '../shared/errors.js';
 import type { HostMessage, Side } from '../shared/panelProtocol.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
@@ -149,6 +149,9 @@ export class Page implements vscode.Disposable {
 
   #shows(error: unknown): boolean {
     if (!this.#sender || !(error instanceof GanderError)) return false;
-    return sides.some((side) => this.scene.side(side)?.error?.message === error.message);
+    return sides.some((side) => {
+      const shown = this.scene.side(side)?.error;
+      return shown !== undefined && isSameError(shown, error);
+    });
   }
 }

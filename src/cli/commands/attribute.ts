@@ -4,7 +4,7 @@ import { decimal, plain, signed, tokenText, visible } from '../../trace/label.js
 import { fit, table } from '../../terminal/columns.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
 
@@ -46,7 +46,7 @@ export const attribute: Command = {
           text,
           experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
           tokens: rows,
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
         }),
       );
       return;

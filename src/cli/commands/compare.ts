@@ -12,11 +12,12 @@ import {
   tokenText,
   visible,
 } from '../../trace/label.js';
+import type { Warning } from '../../shared/source.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -37,7 +38,7 @@ const options = {
 interface Compared {
   readonly a: Trace;
   readonly b: Trace;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Tokens that a table names. */
@@ -61,7 +62,7 @@ export const compare: Command = {
     if (args.flag('json')) {
       const [first, ...others] = all.map((d, i) => differenceJson(a, b, d, i));
       const sequences = others.length > 0 ? { sequences: [first, ...others] } : {};
-      out(json({ ...first, ...sequences, warnings }));
+      out(json({ ...first, ...sequences, ...warningsJson(warnings) }));
     } else out(all.map((d, i) => differenceTable(a, b, d, i, paint)).join('\n'));
   },
 };

@@ -2,7 +2,7 @@ import { shown } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
-import { json, traceJson } from '../json.js';
+import { json, traceJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
@@ -81,7 +81,7 @@ export const generate: Command = {
           prompt: text,
           completion: textOf(trace).slice(text.length),
           ...traceJson(trace),
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
         }),
       );
     else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');

@@ -10,7 +10,7 @@ import type { Site, Trace } from '../../trace/trace.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
 import { UsageError } from '../usage.js';
 
@@ -35,8 +35,8 @@ export const inspect: Command = {
 };
 
 /** What an extension or a script is told of a pool. */
-function poolFacts({ sites, ...pool }: PoolInfo): object {
-  return { ...pool, modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
+function poolFacts({ sites, warnings, ...pool }: PoolInfo): object {
+  return { ...pool, ...warningsJson(warnings), modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
 }
 
 function isFolder(target: string): boolean {
@@ -81,7 +81,7 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
     table(['expert', 'name', 'rank', 'size', 'licence', 'data'], experts, 'llrrll', paint),
     '\n',
     placement(pool.sites, paint, args),
-    ...pool.warnings.map((warning) => paint.warn(`warning: ${plain(warning)}`) + '\n'),
+    ...pool.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
 

@@ -5,7 +5,7 @@ import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
 import type { Command, Options } from '../command.js';
 import { readText } from '../input.js';
-import { json } from '../json.js';
+import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption, kOf } from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -65,7 +65,7 @@ export const score: Command = {
       out(
         json({
           pool: { id: pool.id, hash: pool.hash },
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
           files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
           all: of(all),
         }),
