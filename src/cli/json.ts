@@ -36,7 +36,7 @@ export function runJson({ source, router, interventions, created }: Trace): obje
   };
 }
 
-/** All of a trace but its cells: those are in the trace file. Of several sequences the first is told beside the run. */
+/** All of a trace but its cells, which are in the trace file. Of several sequences the first stands beside the run. */
 export function traceJson(trace: Trace): object {
   const [first, ...others] = summaries(trace).map(sequenceJson);
   return {

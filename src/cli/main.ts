@@ -27,7 +27,7 @@ const commands: readonly Command[] = [route, generate, compare, attribute, score
 /** Tokens between two looks at whether to stop. */
 const chunk = 128;
 
-/** Of a pool's warnings so many are printed. */
+/** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
 
 /** As long as a timer can run. Seconds. */

@@ -18,7 +18,7 @@ import { column, spark } from './bars.js';
 /** How many experts a hover names. */
 const named = 3;
 
-/** Where each layer has experts of its own, so many layers are listed. */
+/** How many layers are listed where each has experts of its own. */
 const listedLayers = 12;
 
 const open = 'gander.openPanel';

@@ -4,7 +4,7 @@ import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 
-/** Of a pool's warnings the tooltip holds so many; the tree has them all. */
+/** How many of a pool's warnings the tooltip shows; the tree has them all. */
 const mostWarnings = 5;
 
 /** The pool and what the engine does with it; a click offers what can be done. */

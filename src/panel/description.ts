@@ -4,7 +4,7 @@ import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import type { Ability, SourceDescription } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 
-/** A pool on this machine: it can do all that there is, under the strategies it has the files for. */
+/** A pool on this machine: it can do everything, with the strategies that it has files for. */
 export function describePool({
   name,
   strategies,

@@ -13,7 +13,7 @@ const longestWait = 200;
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
-  /** Until the page says that it is there, and once it is gone, there is nobody to send to. */
+  /** Nothing can be sent before the page says that it is there, or after it is gone. */
   #sender: SideSender | undefined;
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];

@@ -51,7 +51,7 @@ export const quiet = -1;
 
 /**
  * [count] which colour each expert of a set has, as an index for `expertStyle`; `quiet` for those without. Up to 16 experts
- * each have one. Of more only the 15 that are pinned or used most: what is told apart by nobody is not given a colour twice.
+ * each have one. Of more, only the 15 pinned or used most have one: nobody could tell apart colours that are used twice.
  * @param used [count] how much each is used; of experts that are not used at all none gets a colour by itself
  */
 export function slotsOf(count: number, used: ArrayLike<number>, pinned: readonly number[] = []): Int16Array {

@@ -13,7 +13,7 @@ import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { sideName } from './sides.js';
-import { choosing, strategyOf, strategyTitle } from './strategy.js';
+import { choosing, filledIn, strategyTitle } from './strategy.js';
 
 export function Compare() {
   const store = useStore();
@@ -248,7 +248,7 @@ function Start() {
           />
           <Button
             press={() => {
-              compare('same', strategyOf(store, chosen.name, strategy));
+              compare('same', filledIn(store, chosen.name, strategy));
             }}
             primary
             reason={reason}

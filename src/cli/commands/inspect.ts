@@ -132,7 +132,7 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
   ].join('');
 }
 
-/** What the source gave of all that it may. */
+/** Which of the parts that a source may leave out it gave. */
 function given(trace: Trace): string[] {
   const absent = new Set(trace.sequences.flatMap((_, sequence) => absentParts(trace, { sequence })));
   return ['choices', ...parts.filter((part) => !absent.has(part))];
