@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { quantile } from '../src/statistics/quantile.js';
+import { columns } from '../src/terminal/columns.js';
 
 /** One of the things compared. `run` gives a number, what it measured in the comparison's unit, or is timed. */
 export interface Side {
@@ -105,13 +106,7 @@ export function table(comparison: Comparison): string {
     ratio ? `${figure(ratio.median)}×` : '',
     ratio ? `${figure(ratio.low)} – ${figure(ratio.high)}` : '',
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd();
-  return [`${comparison.name} (${comparison.rounds} rounds)`, line(head), ...rows.map(line)].join('\n');
+  return [`${comparison.name} (${comparison.rounds} rounds)`, ...columns([head, ...rows], 'lrrrr')].join('\n');
 }
 
 /** Runs one file's suite, prints its tables and writes `folder`/`name`.json. */

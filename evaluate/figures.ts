@@ -1,6 +1,7 @@
 /** The evaluation in three pictures. Each is left out where what it would show was not measured. */
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { type Evaluation, isPartial } from './evaluation.js';
+import { counted, percentage, signed } from './numbers.js';
 import { element, figure, text } from './svg.js';
 import type { Row } from './table.js';
 
@@ -14,8 +15,6 @@ export function figures(evaluation: Evaluation): Figure[] {
   return [difference(evaluation), usage(evaluation), entropy(evaluation)].filter((f) => f !== undefined);
 }
 
-const percent = (share: number) => (100 * share).toFixed(share < 0.0995 ? 1 : 0);
-const signed = (value: number, digits: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 const titled = (evaluation: Evaluation, title: string) => (isPartial(evaluation) ? `${title} (partial run)` : title);
 
 /** Bits per byte of each strategy against the reference, with intervals. */
@@ -43,7 +42,7 @@ function difference(evaluation: Evaluation): Figure | undefined {
     text(
       16,
       44,
-      `Held-out documents, mean of ${section.kinds.length} kind${section.kinds.length === 1 ? '' : 's'}; to the right is worse; lines: 95 % intervals`,
+      `Held-out documents, mean of ${counted(section.kinds.length, 'kind')}; to the right is worse; lines: 95 % intervals`,
       {
         class: 'sub faint',
       },
@@ -108,7 +107,7 @@ function usage(evaluation: Evaluation): Figure | undefined {
   const x = scaleBand(explanation.experts, [left, left + cell.width * explanation.experts.length]);
   const most = Math.max(...rows.flatMap((row) => row.use.share));
   const strength = scaleLinear([0, most], [0, 0.85]);
-  const chance = percent(1 / explanation.experts.length);
+  const chance = percentage(1 / explanation.experts.length);
   const ring = typeof oracle === 'object' ? '; ringed: the best single expert' : '';
   const body = [
     text(16, 44, `Share of the choices in %, by kind of document and region; chance ${chance}${ring}`, {
@@ -131,7 +130,7 @@ function usage(evaluation: Evaluation): Figure | undefined {
             class: 'mark',
             'fill-opacity': strength(row.use.share[e]!),
           }),
-          text(x(id)! + cell.width / 2, y + 14, percent(row.use.share[e]!), {
+          text(x(id)! + cell.width / 2, y + 14, percentage(row.use.share[e]!), {
             class: 'small',
             'text-anchor': 'middle',
           }),
@@ -154,7 +153,7 @@ function usage(evaluation: Evaluation): Figure | undefined {
   const words = explanation.kinds
     .map((use) => {
       const first = explanation.experts.map((id, e) => [id, use.share[e]!] as const).sort((a, b) => b[1] - a[1])[0]!;
-      return `${use.kind}: most ${first[0]}, ${percent(first[1])} %`;
+      return `${use.kind}: most ${first[0]}, ${percentage(first[1])} %`;
     })
     .join('; ');
   const width = left + cell.width * explanation.experts.length + 40;

@@ -8,11 +8,12 @@ import { Tokenizer } from '../src/engine/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';
 import { GanderError } from '../src/shared/errors.js';
 import { ganderVersion } from '../src/shared/version.js';
+import { Progress } from '../src/terminal/progress.js';
+import { plain } from '../src/trace/label.js';
 import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
 import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
 import { figures } from './figures.js';
 import { commandOf, help, type Options, parseOptions } from './options.js';
-import { Progress } from './progress.js';
 import { report } from './report.js';
 import { Results } from './results.js';
 import { measure, plan, type RunOutcome } from './run.js';
@@ -43,7 +44,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 
 async function run(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
   const pool = await engine.pool();
-  for (const warning of pool.warnings) say(`warning: ${warning}`);
+  for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);
   const chosen = choose(pool, options.strategies);
   const documents = await gather(options, pool);
   const tasks = plan(documents, chosen);
@@ -53,18 +54,19 @@ async function run(engine: Engine, options: Options, cache: string, signal: Abor
   );
   const before = path.join(options.out, 'evaluation.json');
   if (options.goOn && existsSync(before)) say(`${results.takeOver(readFileSync(before, 'utf8'))} scores of ${before}`);
-  const progress = new Progress();
+  const progress = new Progress(process.stderr, { everyMs: 30_000 });
   let outcome: RunOutcome = { cancelled: false, failures: [] };
   let broken: GanderError | undefined;
   if (!options.reportOnly) {
+    const count = progress.count('measurements');
     try {
       outcome = await measure(engine, tasks, results, signal, ({ document, strategy }, done, of) =>
-        progress.at(done, of, `${document.kind}  ${strategy}`),
+        count(done, of, plain(`${document.kind}  ${strategy}`)),
       );
     } catch (thrown) {
       broken = GanderError.from(thrown); // what was measured before is worth a report
     }
-    progress.end();
+    progress.clear();
   }
   const about: About = {
     command: commandOf(options, process.cwd()),
@@ -149,7 +151,7 @@ export async function start(): Promise<void> {
     process.exitCode = await main(process.argv.slice(2), controller.signal);
   } catch (thrown) {
     const { message, remedy } = GanderError.from(thrown);
-    say(`gander: ${message} ${remedy}`);
+    say(plain(`gander: ${message} ${remedy}`));
     process.exitCode = 1;
   }
 }

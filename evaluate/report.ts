@@ -3,6 +3,7 @@ import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
 import { leastUnits } from '../src/statistics/bootstrap.js';
+import { count, counted, percentage, signed } from './numbers.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
 
@@ -43,12 +44,9 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
   return `${blocks.join('\n\n')}\n`;
 }
 
-const count = (n: number) => n.toLocaleString('en-US');
-const plural = (n: number, what: string) => `${count(n)} ${what}${n === 1 ? '' : 's'}`;
 const bits = (value: number) => value.toFixed(3);
-const signed = (value: number, digits = 4) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 const minus = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const percent = (share: number) => `${percentage(share)} %`;
 /** Of too few documents there is no interval. */
 const span = ({ low, high }: Interval, of: (x: number) => string) =>
   Number.isNaN(low) ? '—' : `[${of(low)}, ${of(high)}]`;
@@ -107,12 +105,12 @@ function says({ kinds, rows }: Section): string[] {
   const named = (group: readonly Row[]) => {
     const singles = group.filter((row) => row.key.startsWith('single:'));
     const names = group.filter((row) => !singles.includes(row)).map((row) => row.label);
-    if (singles.length > 0) names.push(plural(singles.length, 'single expert'));
+    if (singles.length > 0) names.push(counted(singles.length, 'single expert'));
     return names.length > 0 ? names.join('; ') : 'none';
   };
   return [
     [
-      `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${plural(kinds.length, 'kind')} (${plural(base.documents, 'document')}).`,
+      `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${counted(kinds.length, 'kind')} (${counted(base.documents, 'document')}).`,
       '',
       `- better than it (the 95 % interval of the difference lies below 0): ${named(sorted.better)}`,
       `- worse: ${named(sorted.worse)}`,

@@ -5,7 +5,7 @@ import type { Document } from './documents.js';
 import { explain } from './explain.js';
 import { regions } from './regions.js';
 import type { Results } from './results.js';
-import { type Chosen, reference, strategyOf } from './strategies.js';
+import { type Chosen, reference, strategyOfKey } from './strategies.js';
 
 export interface Task {
   readonly document: Document;
@@ -84,7 +84,7 @@ export async function measure(
     onTask(task, i, open.length);
     const { document, strategy } = task;
     try {
-      const request = { text: document.text, strategy: strategyOf(strategy) };
+      const request = { text: document.text, strategy: strategyOfKey(strategy) };
       if (task.what === 'score') {
         const score = await engine.score(request, { signal });
         if (!Number.isFinite(score.bits) || !(score.bytes > 0)) {

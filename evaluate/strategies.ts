@@ -7,7 +7,7 @@ import { descriptorOf, readStrategy, type Strategy, strategyText } from '../src/
 /** What all others are compared with. */
 export const reference = 'phatgoose:2';
 
-/** Those that every table has, in its order: all that need no expert, with every k that is measured. */
+/** The rows of every table, in order: all strategies that need no expert, with each k that is measured. */
 export const mainStrategies: readonly string[] = all
   .filter(({ takes }) => takes !== 'expert')
   .flatMap(({ name, measured }) => (measured ? measured.map((k) => `${name}:${k}`) : [name]));
@@ -18,7 +18,7 @@ export function keyOf(strategy: Strategy): string {
 }
 
 /** @throws GanderError `request-invalid` */
-export function strategyOf(key: string): Strategy {
+export function strategyOfKey(key: string): Strategy {
   const strategy = readStrategy(key);
   if (strategy) return strategy;
   throw new GanderError(
@@ -32,7 +32,7 @@ export function strategyOf(key: string): Strategy {
 export interface Chosen {
   readonly main: readonly string[];
   readonly singles: readonly string[];
-  /** Asked for, but this pool has not what they need. */
+  /** Asked for, but the pool lacks what they need. */
   readonly missing: readonly string[];
 }
 
@@ -43,10 +43,10 @@ export interface Chosen {
 export function choose(pool: Pick<PoolInfo, 'experts' | 'strategies'>, asked?: readonly string[]): Chosen {
   const singles = pool.experts.map((e) => `single:${e.id}`);
   const keys = (asked ?? [...mainStrategies, 'single']).flatMap((key) =>
-    key === 'single' ? singles : [keyOf(strategyOf(key))],
+    key === 'single' ? singles : [keyOf(strategyOfKey(key))],
   );
   const wanted = [...new Set([reference, ...keys])];
-  const offered = (key: string) => pool.strategies.includes(strategyOf(key).name);
+  const offered = (key: string) => pool.strategies.includes(strategyOfKey(key).name);
   for (const key of wanted) {
     if (!key.startsWith('single:') || singles.includes(key)) continue;
     const names = pool.experts.map((e) => e.id).join(', ');
@@ -65,7 +65,7 @@ export function choose(pool: Pick<PoolInfo, 'experts' | 'strategies'>, asked?: r
 
 /** As a table says it. */
 export function labelOf(key: string): string {
-  const strategy = strategyOf(key);
+  const strategy = strategyOfKey(key);
   const name = strategy.name.replace('-', ' ');
   if (strategy.k !== undefined) return `${name}, k = ${strategy.k}`;
   return strategy.expert === undefined ? name : `${name}: ${strategy.expert}`;

@@ -35,7 +35,7 @@ export interface Table {
 
 /**
  * Only what was measured: a strategy with no document has no row. Documents without the reference are left out, since
- * all is told against it.
+ * everything is compared with it.
  * @param singles `single:<expert>` of every expert in the pool; without them all no oracle is given
  * @param matching kinds are named after experts: a row for each kind's own
  */

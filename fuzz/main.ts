@@ -2,6 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { Progress } from '../src/terminal/progress.js';
+import { plain } from '../src/trace/label.js';
 import { run } from './run.js';
 import { count, emptyTally, type Tally, tallyText } from './tally.js';
 import type { Target } from './targets/target.js';
@@ -37,13 +39,19 @@ async function all(target: Target): Promise<number> {
   const file = path.join(folder, `${target.name}-${seed}.json`);
   const tally = values.anew ? emptyTally(seed) : known(file);
   const left = Array.from({ length: Math.max(0, cases - tally.cases) }, (_, i) => tally.cases + i);
+  const progress = new Progress(process.stderr, { everyMs: 30_000 });
+  const progressed = progress.count('cases', target.name);
   for await (const one of run({ target, seed, root, cases: left })) {
     count(tally, one);
-    if (one.problems.length > 0) console.log(`${target.name} ${one.index} (${one.how}): ${one.problems.join('; ')}`);
+    if (one.problems.length > 0) {
+      progress.clear();
+      console.log(plain(`${target.name} ${one.index} (${one.how}): ${one.problems.join('; ')}`));
+    }
     if (one.problems.length > 0 || tally.cases % 20 === 0) writeFileSync(file, JSON.stringify(tally, undefined, 1));
-    if (tally.cases % 100 === 0) console.log(`${target.name}: ${tally.cases} of ${cases}`);
+    progressed(left.length - (cases - tally.cases), left.length);
   }
   writeFileSync(file, JSON.stringify(tally, undefined, 1));
+  progress.clear();
   console.log(tallyText(target.name, tally));
   return tally.faults.length;
 }

@@ -1,17 +1,31 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
 // (src/shared/words.ts) and what strategies are called (src/strategies), in one place, for translators.
-// `--check` fails when it is not up to date.
+// A text that counts has a key for each plural form that a language may have; those English has not are called after its
+// `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
+// `--check` fails when the list is not up to date or a translation does not fit it.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
 
-const root = path.resolve(import.meta.dirname, '..');
-const file = path.join(root, 'l10n/bundle.l10n.json');
+const root = path.resolve(import.meta.dirname, '../');
+const folder = path.join(root, 'l10n');
+const file = path.join(folder, 'bundle.l10n.json');
 
-/** @returns {string} */
-export function bundle() {
-  /** @type {Set<string>} */
-  const strings = new Set();
+const categories = ['zero', 'one', 'two', 'few', 'many', 'other'];
+
+/** What VS Code looks each form of a text up by; src/shared/counted.ts does the same. @param {Record<string, string>} text */
+const keysOf = (text) =>
+  Object.fromEntries(
+    categories.map((c) => [c, (c === 'one' || c === 'other' ? text[c] : undefined) ?? `${text['other']}/${c}`]),
+  );
+
+/** Every string, and of those that count the keys of their forms. */
+function shown() {
+  /** @type {Map<string, string>} */
+  const strings = new Map();
+  /** @type {Record<string, string>[]} */
+  const counted = [];
+  const add = (/** @type {string} */ text) => strings.set(text, text);
   for (const name of /** @type {string[]} */ (readdirSync(path.join(root, 'src'), { recursive: true }))) {
     if (!name.endsWith('.ts')) continue;
     const source = ts.createSourceFile(
@@ -23,36 +37,79 @@ export function bundle() {
     const visit = (node) => {
       if (ts.isCallExpression(node) && /^vscode\s*\.l10n\s*\.t$/.test(node.expression.getText(source))) {
         const [text] = node.arguments;
-        if (text && ts.isStringLiteralLike(text)) strings.add(text.text);
+        if (text && ts.isStringLiteralLike(text)) add(text.text);
         // The tables themselves are listed below.
-        else if (!/^(words\[key\]|title|hint)$/.test(text?.getText(source) ?? ''))
+        else if (!/^(message|\{ message, comment \}|title|hint)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
       if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
-        if (!ts.isStringLiteralLike(node.initializer)) throw new Error(`${name}: a word is a literal`);
-        strings.add(node.initializer.text);
+        if (ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
+        else if (ts.isObjectLiteralExpression(node.initializer)) {
+          const text = formsOf(node.initializer, source);
+          const keys = keysOf(text);
+          counted.push(keys);
+          for (const c of categories) strings.set(keys[c] ?? '', text[c] ?? text['other'] ?? '');
+          return;
+        } else throw new Error(`${name}: a word is a literal`);
       }
       if (name.startsWith(`strategies${path.sep}`) && ts.isPropertyAssignment(node)) {
         const isSaid = /^(title|hint)$/.test(node.name.getText(source));
-        if (isSaid && ts.isStringLiteralLike(node.initializer)) strings.add(node.initializer.text);
+        if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }
       ts.forEachChild(node, visit);
     };
     visit(source);
   }
-  const sorted = [...strings].sort();
-  return `${JSON.stringify(Object.fromEntries(sorted.map((s) => [s, s])), null, 2)}\n`;
+  return { strings, counted };
+}
+
+/** @param {ts.ObjectLiteralExpression} object @param {ts.SourceFile} source */
+function formsOf(object, source) {
+  /** @type {Record<string, string>} */
+  const forms = {};
+  for (const property of object.properties)
+    if (ts.isPropertyAssignment(property) && ts.isStringLiteralLike(property.initializer))
+      forms[property.name.getText(source)] = property.initializer.text;
+  return forms;
+}
+
+/** @returns {string} */
+export function bundle() {
+  const sorted = [...shown().strings].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
+}
+
+/**
+ * What is wrong with a translation: keys that nothing looks up, and texts that count without a form the language has.
+ * @param {string} language @param {Record<string, string>} translation
+ */
+export function problems(language, translation) {
+  const { strings, counted } = shown();
+  const unknown = Object.keys(translation).filter((key) => !strings.has(key));
+  const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();
+  const missing = counted
+    .filter((keys) => categories.some((c) => keys[c] && keys[c] in translation))
+    .flatMap((keys) => pluralCategories.map((c) => keys[c] ?? '').filter((key) => !(key in translation)));
+  return [...unknown.map((key) => `no such text: ${key}`), ...missing.map((key) => `no form: ${key}`)];
+}
+
+function check() {
+  const wrong = readFileSync(file, 'utf8') === bundle() ? [] : ['bundle.l10n.json: run node scripts/l10n.mjs'];
+  for (const name of readdirSync(folder)) {
+    const language = /^bundle\.l10n\.([\w-]+)\.json$/.exec(name)?.[1];
+    if (language)
+      wrong.push(
+        ...problems(language, JSON.parse(readFileSync(path.join(folder, name), 'utf8'))).map((p) => `${name}: ${p}`),
+      );
+  }
+  for (const line of wrong) console.error(line);
+  return wrong.length > 0 ? 1 : 0;
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const text = bundle();
-  if (process.argv.includes('--check')) {
-    if (readFileSync(file, 'utf8') !== text) {
-      console.error('l10n/bundle.l10n.json is not up to date: run node scripts/l10n.mjs');
-      process.exit(1);
-    }
-  } else {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, text);
+  if (process.argv.includes('--check')) process.exitCode = check();
+  else {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, bundle());
   }
 }

@@ -7,7 +7,7 @@ import { main, Remedy, root, say } from './lib/main.mjs';
 
 const modules = path.join(root, 'node_modules');
 
-/** The packages whose code is in the bundles. */
+/** The folders of the packages whose code is in the bundles: a package may lie within the one that needs it. */
 async function bundled() {
   /** @type {esbuild.BuildOptions} */
   const common = {
@@ -28,13 +28,14 @@ async function bundled() {
     await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
     await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/work/worker.ts'] }),
   ];
-  const names = builds.flatMap(({ metafile }) =>
+  const folders = builds.flatMap(({ metafile }) =>
     Object.keys(metafile?.inputs ?? {}).flatMap((file) => {
-      const found = /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file);
-      return found?.[1] ? [found[1]] : [];
+      const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file);
+      return found?.[1] ? [path.join(root, found[1])] : [];
     }),
   );
-  return [...new Set([...names, 'onnxruntime-node', 'onnxruntime-common', 'tokenizers'])].sort();
+  const beside = ['onnxruntime-node', 'onnxruntime-common', 'tokenizers'].map((name) => path.join(modules, name));
+  return [...new Set([...folders, ...beside])].filter((folder) => existsSync(path.join(folder, 'package.json')));
 }
 
 const mit = `MIT License
@@ -91,10 +92,9 @@ function builtFrom(version) {
   throw new Remedy(`${file} is missing; it is ThirdPartyNotices.txt in the Python package onnxruntime ${version}`);
 }
 
-/** @param {string} name */
-function notice(name) {
-  const folder = path.join(modules, name);
-  const { version, license, repository } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+/** @param {string} folder */
+function notice(folder) {
+  const { name, version, license, repository } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
   const url = String(repository?.url ?? repository ?? '')
     .replace(/^git\+/, '')
     .replace(/\.git$/, '');
@@ -126,9 +126,9 @@ src/graph/onnx.proto and what is generated from it: ONNX, the Linux Foundation, 
 `;
 
 await main(async () => {
-  const names = (await bundled()).filter((name) => existsSync(path.join(modules, name, 'package.json')));
+  const notices = (await bundled()).map(notice).sort();
   const head = '# Third-party notices\n\nGander contains these works of others. Written by `npm run notices`.\n';
-  writeFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), [head, ...names.map(notice), weights].join('\n'));
-  say(`THIRD_PARTY_NOTICES.md: ${names.length} packages and the weights`);
+  writeFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), [head, ...notices, weights].join('\n'));
+  say(`THIRD_PARTY_NOTICES.md: ${notices.length} packages and the weights`);
   return 0;
 });

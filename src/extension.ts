@@ -40,7 +40,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const traces = new TraceEditor(context.extensionUri, log);
   const status = new StatusBar(engines, store);
 
-  // Before anyone who asks for the new pool.
+  // Registered first, so that whoever asks for the new pool finds no traces of the old one.
   const forgetting = engines.onDidChangePool(() => {
     service.forget();
     panels.poolChanged();

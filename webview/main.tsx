@@ -2,6 +2,7 @@
 import './panel.css';
 import { options, render } from 'preact';
 import type { HostMessage } from '../src/shared/panelProtocol.js';
+import { isObject } from '../src/shared/plain.js';
 import { App } from './app/app.js';
 import { Store, type Host } from './app/store.js';
 import { StoreProvider } from './components/context.js';
@@ -15,9 +16,10 @@ declare function acquireVsCodeApi(): Host;
 
 // A translation comes in the page itself, for the first words are drawn before any message.
 const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
-const isTranslated = ([key, value]: [string, unknown]) => isWord(key) && typeof value === 'string';
+const isTranslated = ([key, value]: [string, unknown]) =>
+  isWord(key) && (typeof value === 'string' || (isObject(value) && typeof value['other'] === 'string'));
 setWords(
-  typeof words === 'object' && words !== null ? Object.fromEntries(Object.entries(words).filter(isTranslated)) : {},
+  isObject(words) ? Object.fromEntries(Object.entries(words).filter(isTranslated)) : {},
   document.documentElement.lang || 'en',
 );
 

@@ -136,7 +136,7 @@ describe('blocks', () => {
       // Another text each time, for the same reason; each side comes first in every other round.
       const command = async (from: number) => {
         editor.selection = new vscode.Selection(document.positionAt(from), document.positionAt(from + long));
-        // What the editor and the panel make of a selection is over when a person asks for more.
+        // Editor and panel are done with the selection by the time a person asks for more.
         await pause(300);
         Object.assign(page, { arrivedAt: 0, isComplete: false });
         const start = performance.now();

@@ -1,8 +1,8 @@
 /** What a subcommand is, and what it is given. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Engine, PoolInfo } from '../engine/api.js';
-import type { Progress } from './progress.js';
-import type { Paint } from './terminal.js';
+import type { Paint } from '../terminal/paint.js';
+import type { Progress } from '../terminal/progress.js';
 import { UsageError } from './usage.js';
 
 export interface Option {

@@ -1,3 +1,4 @@
+import { columns } from '../terminal/columns.js';
 import type { Command, Options } from './command.js';
 import { helpOption } from './options.js';
 
@@ -27,6 +28,7 @@ function describe(options: Options): string {
 }
 
 function aligned(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+  return columns(rows, 'll')
+    .map((line) => `  ${line}\n`)
+    .join('');
 }

@@ -1,10 +1,24 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
+import type { Warning } from '../shared/source.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import { summaries, type Summary } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
 
 export function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${escaped(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** JSON may hold control and direction marks as they are; a terminal that it is printed to would obey them. */
+export function escaped(written: string): string {
+  return written.replace(
+    /[^\P{Cc}\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** What a pool warns of, as lines to read and as data to go by. */
+export function warningsJson(warnings: readonly Warning[]): object {
+  return { warnings: warnings.map(({ text }) => text), codedWarnings: warnings };
 }
 
 /** What was run. */
@@ -22,7 +36,7 @@ export function runJson({ source, router, interventions, created }: Trace): obje
   };
 }
 
-/** All of a trace but its cells: those are in the trace file. Of several sequences the first is told beside the run. */
+/** All of a trace but its cells, which are in the trace file. Of several sequences the first stands beside the run. */
 export function traceJson(trace: Trace): object {
   const [first, ...others] = summaries(trace).map(sequenceJson);
   return {

@@ -4,6 +4,8 @@ import type { Engine, EngineOptions, PoolInfo } from '../engine/api.js';
 import { EngineClient } from '../engine/client.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
+import { painter } from '../terminal/paint.js';
+import { Progress } from '../terminal/progress.js';
 import { plain } from '../trace/label.js';
 import { Arguments, type Command, type Opened } from './command.js';
 import { attribute } from './commands/attribute.js';
@@ -14,10 +16,9 @@ import { inspect } from './commands/inspect.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { commandHelp, help } from './help.js';
+import { escaped } from './json.js';
 import { helpOption } from './options.js';
 import { bundledPool, cacheFolder } from './paths.js';
-import { Progress } from './progress.js';
-import { painter } from './terminal.js';
 import { exitCodes, UsageError } from './usage.js';
 import { parseCount, parseNumber } from './words.js';
 
@@ -26,7 +27,7 @@ const commands: readonly Command[] = [route, generate, compare, attribute, score
 /** Tokens between two looks at whether to stop. */
 const chunk = 128;
 
-/** Of a pool's warnings so many are printed. */
+/** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
 
 /** As long as a timer can run. Seconds. */
@@ -34,6 +35,9 @@ const longestDeadline = 2_000_000;
 
 /** Columns where stdout is no terminal: nothing is cut there for want of room. */
 const pipedColumns = 160;
+
+/** Scripts that read JSON are not told how far it is. */
+const nowhere = { write: () => {} };
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
@@ -53,7 +57,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function run(command: Command, args: Arguments): Promise<void> {
   const stop = new AbortController();
-  const progress = new Progress(process.stderr, args.flag('json'));
+  const progress = new Progress(args.flag('json') ? nowhere : process.stderr);
   let opened: Promise<Opened> | undefined;
   let closing: Engine | undefined;
   const open = async (start: (options: EngineOptions) => Promise<Engine> | Engine, folder?: string) => {
@@ -105,7 +109,7 @@ async function inThisProcess(options: EngineOptions): Promise<Engine> {
 
 /** What is wrong with a pool that works all the same. */
 function warn({ warnings }: PoolInfo): void {
-  for (const warning of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(warning)}\n`);
+  for (const { text } of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(text)}\n`);
   const more = warnings.length - mostWarnings;
   if (more > 0) process.stderr.write(`gander: warning: ${more} more; gander inspect shows all.\n`);
 }
@@ -121,7 +125,7 @@ function report(thrown: unknown, asJson: boolean): number {
   const error: ErrorData = usage
     ? { code: 'request-invalid', message: thrown.message, remedy: 'See gander --help.' }
     : GanderError.from(thrown).toData();
-  const line = asJson ? JSON.stringify({ error }) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
+  const line = asJson ? escaped(JSON.stringify({ error })) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
   process.stderr.write(`${line}\n`);
   return usage ? exitCodes.usage : error.code === 'cancelled' ? exitCodes.cancelled : exitCodes.failure;
 }

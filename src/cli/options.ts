@@ -53,7 +53,7 @@ export const interventionOptions = {
   },
 } as const satisfies Options;
 
-/** What one run is asked for. */
+/** What a run is asked to do. */
 export interface Asked {
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];

@@ -1,6 +1,9 @@
 /** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
-import { expertStyle } from '../shared/palette.js';
-import { decimal, interventionText, layerText, percent, plain, routerText, visible } from '../trace/label.js';
+import { bar } from '../shared/bar.js';
+import { letters } from '../shared/palette.js';
+import { fit, table } from '../terminal/columns.js';
+import type { Paint } from '../terminal/paint.js';
+import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/label.js';
 import {
   type ExpertsSummary,
   type LayerSummary,
@@ -9,8 +12,8 @@ import {
   type Summary,
   type TokenSummary,
 } from '../trace/summary.js';
+import { byUse, certaintyCells, certaintyHead, layerCells, layerHead, usageCells, usageHead } from '../trace/tables.js';
 import type { Expert, Trace } from '../trace/trace.js';
-import { bar, fit, pad, type Paint, table } from './terminal.js';
 
 const barWidth = 10;
 const nameWidth = 16;
@@ -34,7 +37,7 @@ function headline(trace: Trace, paint: Paint): string {
 }
 
 export function expertName(experts: readonly Expert[], e: number): string {
-  return `${expertStyle(e).letter} ${plain(experts[e]!.name)}`;
+  return `${letters(e)} ${plain(experts[e]!.name)}`;
 }
 
 function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number): string {
@@ -45,60 +48,40 @@ function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number):
     String(token.index),
     token.special ? paint.dim(fit(visible(token.text), 16)) : fit(visible(token.text), 16),
     ...(shared ? [leading(shared, token, paint), ...also.map((rank) => alsoChosen(shared, token, rank, paint))] : []),
-    decimal(token.logProb),
-    decimal(token.entropy),
-    decimal(token.margin, 3),
+    ...certaintyCells(token),
   ]);
-  const head = [
-    '#',
-    'token',
-    ...(shared ? ['leading expert', ...also.map(() => '')] : []),
-    'log p',
-    'entropy',
-    'margin',
-  ];
+  const head = ['#', 'token', ...(shared ? ['leading expert', ...also.map(() => '')] : []), ...certaintyHead];
   return table(head, rows, `rl${'l'.repeat(head.length - 5)}rrr`, paint);
 }
 
-function leading({ experts }: ExpertsSummary, token: TokenSummary, paint: Paint): string {
+function leading({ experts, slots }: ExpertsSummary, token: TokenSummary, paint: Paint): string {
   const lead = token.experts?.[0];
   if (!lead) return '–';
-  const drawn = paint.expert(lead.index, pad(bar(lead.share, barWidth), barWidth));
+  const drawn = paint.slot(slots[lead.index]!, bar(lead.share, barWidth));
   return `${drawn} ${percent(lead.share).padStart(7)} ${fit(expertName(experts, lead.index), nameWidth)}`;
 }
 
-function alsoChosen({ experts }: ExpertsSummary, token: TokenSummary, rank: number, paint: Paint): string {
+function alsoChosen({ experts, slots }: ExpertsSummary, token: TokenSummary, rank: number, paint: Paint): string {
   const e = token.experts?.[rank];
   return e
-    ? `${percent(e.share).padStart(7)} ${paint.expert(e.index, fit(expertName(experts, e.index), nameWidth))}`
+    ? `${percent(e.share).padStart(7)} ${paint.slot(slots[e.index]!, fit(expertName(experts, e.index), nameWidth))}`
     : '';
 }
 
-function usageTable({ experts }: ExpertsSummary, paint: Paint): string {
+function usageTable(shared: ExpertsSummary, paint: Paint): string {
+  const { experts, slots } = shared;
   const most = Math.max(...experts.map((e) => e.share), 1e-9);
-  const rows = [...experts]
-    .sort((a, b) => b.share - a.share || a.index - b.index)
-    .map((e) => [
-      expertName(experts, e.index),
-      paint.expert(e.index, pad(bar(e.share / most, barWidth), barWidth)),
-      percent(e.share),
-      `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
-      percent(e.chance),
-    ]);
-  return table(['expert', '', 'choices', '95 % interval', 'chance'], rows, 'llrrr', paint);
+  const rows = byUse(shared).map((e) => [
+    expertName(experts, e.index),
+    paint.slot(slots[e.index]!, bar(e.share / most, barWidth)),
+    ...usageCells(e),
+  ]);
+  return table(['expert', '', 'choices', ...usageHead.slice(1)], rows, 'llrrr', paint);
 }
 
 /** How evenly each layer uses its own experts. */
 function layerTable(layers: readonly LayerSummary[], paint: Paint): string {
-  const rows = layers.map((layer) => [
-    layerText(layer),
-    decimal(layer.load?.effective ?? NaN, 1),
-    decimal(layer.chanceLoad?.effective ?? NaN, 1),
-    layer.load ? String(layer.load.dead.length) : '–',
-    decimal(layer.entropy),
-    decimal(layer.margin, 3),
-  ]);
-  return table(['layer', 'effective experts', 'chance', 'never chosen', 'entropy', 'margin'], rows, 'lrrrrr', paint);
+  return table(layerHead, layers.map(layerCells), 'lrrrrr', paint);
 }
 
 function footer({ textTokens, meanLogProb, smallSample, shared, absent }: Summary, paint: Paint): string {

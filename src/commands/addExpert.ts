@@ -33,7 +33,7 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
     );
   }
   const folder = from.fsPath;
-  // The bundled pool has the base that its copy will have: what does not fit is told before anything is copied.
+  // The bundled pool has the base that its copy will have: what does not fit is refused before anything is copied.
   let candidate = await engines.engine.examine(folder);
   if (!(await agreed(parts, folder, candidate))) return;
   let { pool } = engines;
@@ -51,7 +51,8 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
     engines.reload();
     throw new GanderError(
       'expert-invalid',
-      warnings.find((warning) => warning.includes(`"${id}"`)) ?? vscode.l10n.t('The pool does not take {0}.', id),
+      warnings.find(({ code, expert }) => code === 'expert-left-out' && expert === id)?.text ??
+        vscode.l10n.t('The pool does not take {0}.', id),
       vscode.l10n.t('The pool is as it was before.'),
     );
   }

@@ -5,7 +5,7 @@ export const restartEngine: Command = {
   id: 'gander.restartEngine',
   async run({ engines }) {
     engines.restart();
-    // Started at once, so that what is wrong is told now.
+    // Started at once, so that what is wrong shows now.
     await engines.engine.pool();
     vscode.window.setStatusBarMessage(vscode.l10n.t('Gander: engine restarted'), 3000);
   },

@@ -17,7 +17,7 @@ export const openPanel: Command = {
     // By the caret a page that is new finds its token.
     if (start >= 0) parts.mark.show(routed.uri, { start, end: spans!.end[at as number]! });
     const { page, scene } = parts.panels.show(routed, false);
-    // A page that is new asks for it itself.
+    // A new page asks for it by itself.
     const token = scene.token();
     if (token !== undefined) page.post({ type: 'select', token });
     return undefined;
@@ -32,7 +32,7 @@ export const pinPanel: Command = {
   },
 };
 
-/** What a run takes too long for. */
+/** Stops a run that takes too long. */
 export const stop: Command = {
   id: 'gander.stop',
   run(parts) {

@@ -24,7 +24,7 @@ export interface Parts {
   readonly tree: ExpertTree;
 }
 
-/** A command: what it throws is told to the person, with its remedy. */
+/** A command: what it throws is shown to the person, with its remedy. */
 export interface Command {
   readonly id: `gander.${string}`;
   /** `args` come from menus and other extensions: nothing is known of them. */

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
-import { expertStyle } from '../shared/palette.js';
+import { letters } from '../shared/palette.js';
 import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
 import { layerText, tokenLabel } from '../trace/label.js';
@@ -11,7 +11,7 @@ import type { Ask, Item } from './asking.js';
 
 export function pickExpert(ask: Ask, pool: PoolInfo, title: string): Promise<string | undefined> {
   const items = pool.experts.map(({ id, name, description }, i) => ({
-    label: `${expertStyle(i).letter}  ${name}`,
+    label: `${letters(i)}  ${name}`,
     description: id,
     ...(description && { detail: description }),
     value: id,

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { counted } from '../host/words.js';
 import type { Parts } from './parts.js';
 
 /** A run shorter than this shows no notification; the status bar tells of it. Milliseconds. */
@@ -45,7 +46,7 @@ export async function withPatientProgress<T>(
       show = (done, total) => {
         const now = total > 0 ? (100 * done) / total : 0;
         progress.report({
-          message: total > 0 ? vscode.l10n.t('{0} of {1} tokens', done, total) : '',
+          message: total > 0 ? counted('tokensDone', done, total) : '',
           increment: Math.max(0, now - percent),
         });
         percent = Math.max(percent, now);

@@ -42,7 +42,7 @@ export const removeExpert: Command = {
   },
 };
 
-/** To the trash; where there is none, out of the pool's way but not for good. Returns where it lies then. */
+/** Moves it to the trash or, where there is none, out of the pool but not for good. Returns where it lies then. */
 async function discard(pool: string, { id, folder }: ExpertInfo): Promise<string | undefined> {
   try {
     await vscode.workspace.fs.delete(vscode.Uri.file(folder), { recursive: true, useTrash: true });

@@ -2,11 +2,11 @@ import * as vscode from 'vscode';
 import { readSettings, section } from '../host/settings.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { colourCount, expertStyle, type Pattern, quiet, slotsOf } from '../shared/palette.js';
+import { expertStyle, type Pattern, quiet } from '../shared/palette.js';
 import { sharedSites } from '../trace/access.js';
+import { slotsIn } from '../trace/colours.js';
 import { tokenLeaders } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
-import { usage } from '../trace/usage.js';
 
 /** Drawn again at most so often. Milliseconds. */
 const every = 100;
@@ -23,7 +23,7 @@ const quietLine = { style: 'dotted', width: '1px' };
 
 /** The colour of a slot of the palette as contributed in package.json, where themes may change it. */
 export function expertColour(slot: number): vscode.ThemeColor {
-  return new vscode.ThemeColor(`gander.expert${expertStyle(slot % colourCount).letter}`);
+  return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
 /** [T] the slot of each token's leading expert; undefined where none leads, or where no expert is the same in all layers. */
@@ -34,7 +34,7 @@ function leadingSlots(trace: Trace): TokenSlots {
   const sites = sharedSites(trace, { sequence: 0 });
   if (!sites) return [];
   const leaders = tokenLeaders(trace, sites).expert;
-  const slots = slotsOf(sites.experts.length, usage(trace, sites).share);
+  const slots = slotsIn(trace, sites.set);
   return Array.from(leaders, (e) => (e < 0 ? undefined : slots[e]!));
 }
 

@@ -2,21 +2,23 @@ import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { routerLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
+import { counted } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { bar } from '../shared/bar.js';
+import { letters, quiet } from '../shared/palette.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
+import { slotsIn } from '../trace/colours.js';
 import { certaintyOfToken } from '../trace/distribution.js';
 import { layerText, plain } from '../trace/label.js';
 import { ranked, tokenShares } from '../trace/leaders.js';
 import { type Measure, measureOf } from '../trace/measure.js';
 import type { Trace } from '../trace/trace.js';
-import { usage } from '../trace/usage.js';
-import { bar, column, spark } from './bars.js';
+import { column, spark } from './bars.js';
 
 /** How many experts a hover names. */
 const named = 3;
 
-/** Where each layer has experts of its own, so many layers are listed. */
+/** How many layers are listed where each has experts of its own. */
 const listedLayers = 12;
 
 const open = 'gander.openPanel';
@@ -69,11 +71,11 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
-  const slots = slotsOf(shared.experts.length, usage(trace, shared).share);
+  const slots = slotsIn(trace, shared.set);
   const names = column(
     leading.map((e) => {
       const name = oneLine(shared.experts[e]!.name);
-      return slots[e] === quiet ? name : `${expertStyle(slots[e]!).letter} ${name}`;
+      return slots[e] === quiet ? name : `${letters(e)} ${name}`;
     }),
     22,
   );
@@ -140,8 +142,7 @@ function ownExperts(trace: Trace, token: number): string | undefined {
     return `${vscode.l10n.t('layer {0}', layerText(layer))}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`;
   };
   const lines = layers.slice(0, listedLayers).map(line);
-  if (layers.length > listedLayers)
-    lines.push(vscode.l10n.t('{0} more layers in the panel', layers.length - listedLayers));
+  if (layers.length > listedLayers) lines.push(counted('moreLayers', layers.length - listedLayers));
   return lines.length > 0 ? lines.join('\n') : undefined;
 }
 

@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
 import type { EngineHost } from '../host/engineHost.js';
-import { warningCount } from '../host/words.js';
+import { counted, warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 
-/** Of a pool's warnings the tooltip holds so many; the tree has them all. */
+/** How many of a pool's warnings the tooltip shows; the tree has them all. */
 const mostWarnings = 5;
 
 /** The pool and what the engine does with it; a click offers what can be done. */
@@ -43,7 +43,10 @@ export class StatusBar implements vscode.Disposable {
     const warned = this.#pool !== undefined && this.#pool.warnings.length > 0;
     const words = warned ? `${state}, ${warningCount(this.#pool!)}` : state;
     this.#item.text = `$(${icon}) ${name}${warned ? ' $(warning)' : ''}`;
-    this.#item.tooltip = [`${name}: ${words}`, ...(this.#pool?.warnings.slice(0, mostWarnings) ?? [])].join('\n');
+    this.#item.tooltip = [
+      `${name}: ${words}`,
+      ...(this.#pool?.warnings.slice(0, mostWarnings).map(({ text }) => text) ?? []),
+    ].join('\n');
     this.#item.accessibilityInformation = {
       label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
       role: 'button',
@@ -64,7 +67,7 @@ export class StatusBar implements vscode.Disposable {
       case 'ready':
         if (!state.busy) return { icon: 'type-hierarchy', words: vscode.l10n.t('ready') };
         return running && running.total > 0
-          ? { icon: 'sync', words: vscode.l10n.t('running, {0} of {1} tokens', running.done, running.total) }
+          ? { icon: 'sync', words: counted('runningTokens', running.done, running.total) }
           : { icon: 'sync', words: vscode.l10n.t('running') };
     }
   }

@@ -1,3 +1,4 @@
+import type { Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Expert, Intervention, Site, Trace } from '../trace/trace.js';
 
@@ -31,7 +32,7 @@ export interface PoolInfo {
   /** Names of those that the pool has the files for. */
   readonly strategies: readonly string[];
   /** Experts left out and why, modules that could not be placed. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** An expert's folder outside the pool, found to fit its base. */

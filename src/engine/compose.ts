@@ -43,17 +43,18 @@ import { dense } from '../graph/dense.js';
 import { gathered } from '../graph/gathered.js';
 import { type Group, insertRouting } from '../graph/route.js';
 import { fileInside } from '../pool/paths.js';
-import { leftOutText, type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
+import { type Pool, type PoolExpert, poolSignature } from '../pool/pool.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
+import type { Warning } from '../shared/source.js';
 import { toFloat32 } from '../shared/safetensors.js';
 import type { RouterVectors } from '../strategies/strategy.js';
 import type { Site as TraceSite } from '../trace/trace.js';
 import { affordable, sharingInput } from './budget.js';
 import { type Cache, type Entry, readCached } from './cache.js';
-import { expertText, multitaskId, place } from './placing.js';
+import { leftOutWarning, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 11;
+const composerVersion = 12;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -91,7 +92,7 @@ export interface Plan {
   readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
   /** Experts of the pool that the graph is without, and why, by id. */
   readonly leftOut: Readonly<Record<string, ErrorData>>;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   readonly bytes: number;
   /** The graph's form; dense if not told. */
   readonly form?: 'gathered';
@@ -209,10 +210,7 @@ function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted:
   const placed = place(model.graph, all, (product) => weightOf(folder, model, product));
   const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
   const leftOut = new Map([...placed.leftOut, ...tooLarge]);
-  const warnings = [
-    ...placed.warnings,
-    ...[...tooLarge].map(([id, error]) => `${leftOutText(expertText(id), error)} ${error.remedy}`),
-  ];
+  const warnings = [...placed.warnings, ...[...tooLarge].map(([id, error]) => leftOutWarning(id, error))];
   const sites = placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name)));
   const file = (name: string) => new DataFile(path.join(folder, name), name);
   const data = file('experts.bin');

@@ -2,8 +2,9 @@ import { type Site, findModules } from '../graph/find.js';
 import { type GraphProto, intAttribute } from '../graph/model.js';
 import type { Product } from '../graph/products.js';
 import type { BaseCopy } from '../pool/adapter.js';
-import { type PoolExpert, leftOutText } from '../pool/pool.js';
+import { expertLeftOut, partLeftOut, type PoolExpert } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
+import type { Warning } from '../shared/source.js';
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';
@@ -11,6 +12,10 @@ export const multitaskId = '/multitask';
 /** As a message names it. */
 export function expertText(id: string): string {
   return id === multitaskId ? 'The multitask adapter' : `Expert "${id}"`;
+}
+
+export function leftOutWarning(id: string, why: GanderError): Warning {
+  return id === multitaskId ? partLeftOut(expertText(id), why) : expertLeftOut(id, why);
 }
 
 /** Which experts go where in a base. */
@@ -21,7 +26,7 @@ export interface Placing {
   readonly sites: readonly Site[];
   /** The others, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -35,13 +40,13 @@ export function place(
 ): Placing {
   const found = findModules(graph, byUse(all));
   const leftOut = new Map<string, GanderError>();
-  const warnings: string[] = [];
+  const warnings: Warning[] = [];
   const experts = all.filter((expert) => {
     const error =
       misfit(expert, found.sites) ?? nothingPlaced(expert, found) ?? otherBase(expert, found.sites, weightOf);
     if (error) {
       leftOut.set(expert.id, error);
-      warnings.push(`${leftOutText(expertText(expert.id), error)} ${error.remedy}`);
+      warnings.push(leftOutWarning(expert.id, error));
     }
     return !error;
   });
@@ -101,7 +106,7 @@ function nothingPlaced(
 }
 
 /** One warning for all experts that lack the same. */
-function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, string>): string[] {
+function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, string>): Warning[] {
   const alike = new Map<string, { readonly ids: string[]; readonly lacks: readonly string[]; readonly of: number }>();
   for (const { id, adapter } of experts) {
     const lacks = [...adapter.modules.keys()].filter((path) => missing.has(path));
@@ -115,7 +120,8 @@ function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, str
     const shown = ids.slice(0, 3).map((id) => `"${id}"`);
     const more = ids.length > shown.length ? ` and ${ids.length - shown.length} more` : '';
     const others = lacks.length > 1 ? ` (and ${lacks.length - 1} more)` : '';
-    return `Expert ${shown.join(', ')}${more}: ${of - lacks.length} of ${of} modules were placed, so it is not what it was trained to be; ${lacks[0]!}${others} was not: ${missing.get(lacks[0]!)!}.`;
+    const text = `Expert ${shown.join(', ')}${more}: ${of - lacks.length} of ${of} modules were placed, so it is not what it was trained to be; ${lacks[0]!}${others} was not: ${missing.get(lacks[0]!)!}.`;
+    return { code: 'modules-not-placed', ...(ids.length === 1 && { expert: ids[0]! }), module: lacks[0]!, text };
   });
 }
 
@@ -142,13 +148,16 @@ function unseenCopies(
   experts: readonly PoolExpert[],
   sites: ReadonlyMap<string, Site>,
   weightOf: (product: Product) => Float32Array | undefined,
-): string[] {
+): Warning[] {
   return experts.flatMap(({ id, adapter }) =>
     [...adapter.baseCopies.keys()]
       .filter((path) => !sites.has(path) || !wholeWeight(sites.get(path)!, weightOf))
-      .map(
-        (path) => `Expert "${id}": its copy of the base's weight of ${path} is not used, nor compared with the base's.`,
-      ),
+      .map((path): Warning => ({
+        code: 'copy-not-compared',
+        expert: id,
+        module: path,
+        text: `Expert "${id}": its copy of the base's weight of ${path} is not used, nor compared with the base's.`,
+      })),
   );
 }
 
@@ -174,12 +183,10 @@ function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }
  * Weights of few bits may be multiplied by inputs that are rounded, too: onnxruntime-genai asks for it in every product.
  * That is what the file computes, and so what Gander shows; it is not what its weights make of the text.
  */
-function roundedInputs(graph: GraphProto): string[] {
+function roundedInputs(graph: GraphProto): Warning[] {
   const products = graph.node.filter(({ opType }) => opType === 'MatMulNBits');
   const rounded = products.filter((n) => intAttribute(n, 'accuracy_level') === 4).length;
-  return rounded === 0
-    ? []
-    : [
-        `The base rounds the inputs of ${rounded} of its ${products.length} quantised products to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights. Export it without accuracy_level to have them.`,
-      ];
+  if (rounded === 0) return [];
+  const text = `The base rounds the inputs of ${rounded} of its ${products.length} quantised products to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights. Export it without accuracy_level to have them.`;
+  return [{ code: 'inputs-rounded', text }];
 }

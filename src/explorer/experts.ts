@@ -2,11 +2,12 @@ import * as vscode from 'vscode';
 import type { ExpertInfo, PoolInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
 import type { EngineHost } from '../host/engineHost.js';
-import { warningCount } from '../host/words.js';
+import { counted, warningCount } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
-import { colourCount, expertStyle, quiet, slotsOf } from '../shared/palette.js';
+import { colourCount, expertStyle, letters, quiet } from '../shared/palette.js';
+import { slotsIn } from '../trace/colours.js';
 import { layerText, tokenLabel } from '../trace/label.js';
 import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
@@ -50,7 +51,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'pool':
         return [
           ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
-          ...node.pool.warnings.map((text, index): Node => ({ kind: 'warning', text, index })),
+          ...node.pool.warnings.map(({ text }, index): Node => ({ kind: 'warning', text, index })),
         ];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
@@ -134,7 +135,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
     item.id = 'pool';
     item.iconPath = new vscode.ThemeIcon('type-hierarchy');
-    item.description = vscode.l10n.t('{0} experts', pool.experts.length);
+    item.description = counted('expertCount', pool.experts.length);
     if (pool.warnings.length > 0) {
       item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
       item.description += `, ${warningCount(pool)}`;
@@ -155,7 +156,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const inTrace = this.#indexIn(trace, expert.id);
     const slot = this.#slotOf(trace, inTrace, index);
     const item = new vscode.TreeItem(
-      slot === quiet ? expert.name : `${expertStyle(slot).letter}  ${expert.name}`,
+      slot === quiet ? expert.name : `${letters(inTrace < 0 ? index : inTrace)}  ${expert.name}`,
       inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = `expert ${expert.id}`;
@@ -197,8 +198,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   /** As panel and editor colour it: by its use in the last trace where there are more experts than colours. */
   #slotOf(trace: Trace | undefined, inTrace: number, index: number): number {
-    const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
-    if (used) return slotsOf(used.share.length, used.share)[inTrace]!;
+    const shared = trace && inTrace >= 0 ? treeSites(trace) : undefined;
+    if (shared) return slotsIn(trace!, shared.set)[inTrace]!;
     return index < colourCount ? index : quiet;
   }
 
@@ -219,7 +220,7 @@ function group(label: string, icon: string): vscode.TreeItem {
 function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
   item.description = numbers.percent(count / of);
-  item.tooltip = vscode.l10n.t('Leads {0} of {1} choices', count, of);
+  item.tooltip = counted('choicesLed', count, of);
   item.contextValue = 'gander.place';
   return item;
 }

@@ -18,7 +18,7 @@ import type { Trace } from '../trace/trace.js';
  */
 export type Node =
   | { readonly kind: 'pool'; readonly pool: PoolInfo }
-  /** What of the pool takes no part, and why. */
+  /** A part of the pool that is left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number }
   /** The layers, or all tokens, of an expert. */
@@ -41,7 +41,7 @@ export type Node =
     }
   | { readonly kind: 'token'; readonly expert: number; readonly token: number; readonly share: number };
 
-/** Of an expert's tokens so many are listed. */
+/** How many of an expert's tokens are listed. */
 export const listedTokens = 200;
 
 type LayerNode = Extract<Node, { kind: 'layer' }>;

@@ -131,7 +131,7 @@ function behind(producers: Index['producers'], value: string, operators: Readonl
   return n;
 }
 
-/** It is split into three, of which one becomes keys and one values. */
+/** It is split in three; one part becomes keys and one values. */
 function cutBySplit(flow: Flow, product: Product, key: string, value: string): Layer | undefined {
   const split = flow.nodes.find((n) => n.opType === 'Split' && flow.isPlain(n.input[0]!, product));
   const widths = split && integersOf(flow.index, split.input[1] ?? '');
@@ -219,7 +219,7 @@ class Flow {
     return found;
   }
 
-  /** Whether `value` is, but for casts and the like, a product of two of which one is this product's output as it is. */
+  /** Whether `value`, casts and the like aside, multiplies two factors of which one is this product's output unchanged. */
   isFactor(product: Product, value: string): boolean {
     const mul = behind(this.index.producers, value, new Set(['Cast', 'Reshape', 'Identity']));
     return mul?.opType === 'Mul' && mul.input.some((name) => this.isPlain(name, product));

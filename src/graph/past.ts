@@ -4,7 +4,7 @@ import { indexOf, productsOf } from './products.js';
 
 /**
  * Writes the width of keys and values into inputs that leave it open, in place: what a layer's product gives, shared out
- * among the heads. Without it nobody could make an empty past.
+ * among the heads. An empty past cannot be made without it.
  */
 export function settlePast(graph: GraphProto): void {
   const open = graph.input.flatMap(({ name, type }) => {

@@ -64,7 +64,7 @@ function productOf(n: NodeProto, index: Index): Product | undefined {
   return { node: n, input, output: n.output[0], flat, ...found, ...(bias && { bias }) };
 }
 
-/** How many axes a value has, as far as it is told near by. */
+/** How many axes a value has, if that can be seen nearby. */
 function axesOf(value: string, { producers, initializers, axes }: Index): number | undefined {
   let name = value;
   for (let steps = 0; steps < 32; steps++) {

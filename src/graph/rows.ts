@@ -23,7 +23,7 @@ const sizes = new Set(['Shape', 'Size', 'NonZero']);
 
 /**
  * Whether a value has one row a token, and in their order. A MoE gathers the tokens of each expert instead, and scatters
- * what it made of them: there a router of ours would score rows that are none of its tokens.
+ * what it made of them: there our router would score rows that are not its tokens.
  */
 export function tokenRows(
   { producers, initializers }: Index,

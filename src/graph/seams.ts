@@ -3,7 +3,7 @@ import type { Site } from './find.js';
 import { type NodeProto, node } from './model.js';
 import type { Product } from './products.js';
 
-/** Where the experts' part goes in between what products give and what the graph goes on with. */
+/** Where the experts' part goes in, between what products give and what the graph reads next. */
 export interface Seam {
   /** The node after which all of it stands. */
   readonly after: NodeProto;

@@ -73,7 +73,7 @@ export class Desk implements vscode.Disposable {
     return this.store.get(id)!;
   }
 
-  /** What a command is about when nobody says: the range under the active editor's cursor, or the last one. */
+  /** What a command applies to when it is not told: the range under the active editor's cursor, or the last one. */
   current(): Routed | undefined {
     const editor = vscode.window.activeTextEditor;
     if (!editor) return this.store.latest;

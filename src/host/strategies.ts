@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { descriptorOf, type Strategy, strategyOfRouter } from '../strategies/index.js';
 import type { Router } from '../trace/trace.js';
 
-/** As the page calls it; a router that is none of ours is called what its source calls it. */
+/** As the page calls it; a router that is not ours keeps its source's name for it. */
 export function strategyTitle(name: string): string {
   const title = descriptorOf(name)?.title;
   return title === undefined ? name : vscode.l10n.t(title);

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { Span } from '../routing/positions.js';
+import { counted } from './words.js';
 
 /** No token of a byte-level vocabulary is longer than this in ordinary text: what is over it need not be tokenized to be too long. */
 const longestToken = 16;
@@ -78,7 +79,7 @@ export function checkText(text: string, contextLength: number): void {
   if (text.length > contextLength * longestToken) {
     throw new GanderError(
       'text-too-long',
-      vscode.l10n.t('The text has {0} characters; the model reads at most {1} tokens.', text.length, contextLength),
+      counted('textTooLong', text.length, contextLength),
       vscode.l10n.t('Select a shorter part.'),
     );
   }

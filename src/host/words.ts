@@ -1,19 +1,35 @@
 import * as vscode from 'vscode';
 import type { PoolInfo } from '../engine/api.js';
-import { words, type Word } from '../shared/words.js';
+import { filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
+import { type CountedWord, words, type Word } from '../shared/words.js';
 
-/** A word that the page shows too, in the window's language. */
-export function word(key: Word): string {
-  return vscode.l10n.t(words[key]);
+/** A text with a count in it, in the form that the count takes in the window's language. */
+export function counted(key: CountedWord, ...values: readonly (string | number)[]): string {
+  const forms = translated(key) as Forms | undefined;
+  return filled(forms ? formOf(forms, values, vscode.env.language) : formOf(words[key], values, 'en'), values);
 }
 
 export function warningCount({ warnings }: PoolInfo): string {
-  return warnings.length === 1 ? vscode.l10n.t('1 warning') : vscode.l10n.t('{0} warnings', warnings.length);
+  return counted('warnings', warnings.length);
 }
 
 /** What the page is to say in place of its English: nothing at all in an English window. */
-export function translations(): Partial<Record<Word, string>> {
-  const said: Partial<Record<Word, string>> = {};
-  for (const key of Object.keys(words) as Word[]) if (word(key) !== words[key]) said[key] = word(key);
+export function translations(): Partial<Record<Word, string | Forms>> {
+  const said: Partial<Record<Word, string | Forms>> = {};
+  for (const key of Object.keys(words) as Word[]) {
+    const own = translated(key);
+    if (own !== undefined) said[key] = own;
+  }
   return said;
+}
+
+function translated(key: Word): string | Forms | undefined {
+  const text = words[key];
+  if (typeof text !== 'string') return translatedForms(text, vscode.env.language, say);
+  const said = say(text, []);
+  return said === text ? undefined : said;
+}
+
+function say(message: string, comment: string[]): string {
+  return comment.length > 0 ? vscode.l10n.t({ message, comment }) : vscode.l10n.t(message);
 }

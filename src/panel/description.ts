@@ -4,7 +4,7 @@ import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import type { Ability, SourceDescription } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 
-/** A pool on this machine: it can do all that there is, under the strategies it has the files for. */
+/** A pool on this machine: it can do everything, with the strategies that it has files for. */
 export function describePool({
   name,
   strategies,
@@ -31,7 +31,7 @@ export function describePool({
     },
     experts: experts.map(({ id, name: called, card }) => ({ id, name: called, ...(card && { card: true }) })),
     limits: { tokens: contextLength, k: topK },
-    warnings: warnings.map((text) => ({ code: 'pool', text })),
+    warnings,
   };
 }
 

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { translations } from '../host/words.js';
 import { escapeHtml } from '../shared/html.js';
 
-/** Where the page's files are: all that a panel may load. */
+/** Where the page's files are; a panel may load nothing else. */
 export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
   return [vscode.Uri.joinPath(extension, 'dist', 'webview')];
 }

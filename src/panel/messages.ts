@@ -35,7 +35,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);
 
-/** A message from the page, or why it is none. */
+/** A message from the page, or why it is not one. */
 export function parsePageMessage(data: unknown): PageMessage | { readonly type: 'invalid'; readonly reason: string } {
   const parsed = message.safeParse(data);
   return parsed.success ? parsed.data : { type: 'invalid', reason: z.prettifyError(parsed.error) };

@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError, isSameError } from '../shared/errors.js';
 import type { HostMessage, Side } from '../shared/panelProtocol.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
@@ -13,7 +13,7 @@ const longestWait = 200;
 /** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
-  /** Until the page says that it is there, and once it is gone, there is nobody to send to. */
+  /** Nothing can be sent before the page says that it is there, or after it is gone. */
   #sender: SideSender | undefined;
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
@@ -149,6 +149,9 @@ export class Page implements vscode.Disposable {
 
   #shows(error: unknown): boolean {
     if (!this.#sender || !(error instanceof GanderError)) return false;
-    return sides.some((side) => this.scene.side(side)?.error?.message === error.message);
+    return sides.some((side) => {
+      const shown = this.scene.side(side)?.error;
+      return shown !== undefined && isSameError(shown, error);
+    });
   }
 }

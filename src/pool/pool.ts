@@ -2,6 +2,7 @@ import { closeSync, lstatSync, openSync, readSync, readdirSync, statSync } from 
 import path from 'node:path';
 import { bytesInWords } from '../shared/bytes.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
+import type { Warning } from '../shared/source.js';
 import { expertFiles } from '../shared/expertFiles.js';
 import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
@@ -42,7 +43,7 @@ export interface Pool {
   /** Experts that cannot be used, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
   /** What was left out and why, and what else a person should know. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
 }
@@ -63,9 +64,12 @@ export function readPool(folder: string): Pool {
       model: fileInside(folder, manifest.base.model),
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
-    const warnings: string[] = [];
+    const warnings: Warning[] = [];
     if (told === undefined)
-      warnings.push(`${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`);
+      warnings.push({
+        code: 'context-unknown',
+        text: `${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`,
+      });
     const leftOut = new Map<string, GanderError>();
     const experts: PoolExpert[] = [];
     for (const id of expertIds(folder, manifest)) {
@@ -76,13 +80,13 @@ export function readPool(folder: string): Pool {
       } catch (error) {
         const why = GanderError.from(error);
         leftOut.set(id, why);
-        warnings.push(`${leftOutText(`Expert "${id}"`, why)} ${why.remedy}`);
+        warnings.push(expertLeftOut(id, why));
       }
     }
     if (experts.length === 0) {
       throw new GanderError(
         'pool-invalid',
-        ['The pool has no usable expert.', ...warnings.slice(0, 5)].join(' '),
+        ['The pool has no usable expert.', ...warnings.slice(0, 5).map(({ text }) => text)].join(' '),
         'Add an expert folder, or repair one.',
       );
     }
@@ -91,7 +95,7 @@ export function readPool(folder: string): Pool {
         return read?.();
       } catch (error) {
         const why = GanderError.from(error);
-        warnings.push(`${leftOutText(what, why)} ${why.remedy}`);
+        warnings.push(partLeftOut(what, why));
         return undefined;
       }
     };
@@ -131,16 +135,24 @@ export function leftOutText(what: string, { message }: ErrorData): string {
 }
 
 /** Gates and mean inputs that belong to no module of the expert's: it would never be chosen, and nobody would know why. */
-function strayVectors({ id, adapter, gates, activations }: PoolExpert): string[] {
+export function expertLeftOut(id: string, why: ErrorData): Warning {
+  return { code: 'expert-left-out', expert: id, text: `${leftOutText(`Expert "${id}"`, why)} ${why.remedy}` };
+}
+
+/** Of what is no expert. */
+export function partLeftOut(what: string, why: ErrorData): Warning {
+  return { code: 'part-left-out', text: `${leftOutText(what, why)} ${why.remedy}` };
+}
+
+function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[] {
   const files = { 'gate.safetensors': gates, 'activation.safetensors': activations };
   return Object.entries(files).flatMap(([file, vectors]) => {
     const stray = [...(vectors?.keys() ?? [])].filter((module) => !adapter.modules.has(module));
     if (stray.length === 0) return [];
     const shown = stray.slice(0, 3).map((module) => `"${module.slice(0, 120)}"`);
     const more = stray.length > shown.length ? ` and ${stray.length - shown.length} more` : '';
-    return [
-      `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} name no module that it adapts: ${shown.join(', ')}${more}.`,
-    ];
+    const text = `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} name no module that it adapts: ${shown.join(', ')}${more}.`;
+    return [{ code: 'vectors-unused', expert: id, module: stray[0]!, text }];
   });
 }
 

@@ -37,7 +37,7 @@ export class Safetensors {
     if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
       throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 or BF16 are understood`);
     const numbers = toFloat32(dtype, bytes);
-    // A number that is none would spread through the whole model.
+    // One NaN would spread through the whole model.
     if (!numbers.every(Number.isFinite)) throw new SafetensorsError(`"${name}" holds a number that is not finite`);
     return numbers;
   }

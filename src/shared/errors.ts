@@ -30,6 +30,11 @@ export interface ErrorData {
   readonly remedy: string;
 }
 
+/** Whether two say the same, wherever they came from. */
+export function isSameError(a: ErrorData, b: ErrorData): boolean {
+  return a.code === b.code && a.message === b.message && a.remedy === b.remedy;
+}
+
 export class GanderError extends Error {
   override readonly name = 'GanderError';
 

@@ -16,7 +16,7 @@ export const poolLimits = {
   card: 64 * KiB,
   /** Characters of one of its fields: a YAML parser takes time with the square of them where nothing is right. */
   cardField: 4 * KiB,
-  /** Bytes of all that a pool has its content hashed of. */
+  /** Bytes of all files that a pool's hash is made of. */
   bytes: 64 * GiB,
   /** Bytes of one expert's files. */
   expertBytes: 4 * GiB,
@@ -35,7 +35,7 @@ export const poolLimits = {
   /** What a composed pool's experts take, bytes; and of that what is held at a time, one group of modules. */
   composed: 32 * GiB,
   group: 2 * GiB,
-  /** Experts are padded to the largest rank. So much padding is taken in any case; above it, so many times their own size. */
+  /** Experts are padded to the largest rank. This much padding is always allowed; beyond it, so many times their own size. */
   padded: GiB,
   paddedTimes: 4,
   /** Of one expert, multiplications to make its factors orthonormal. */
@@ -46,7 +46,7 @@ export const traceLimits = {
   bytes: 512 * MiB,
   /** Bytes of its header, which is read at once: a second's work. */
   header: 8 * MiB,
-  /** Each token, module and expert is drawn: so many take seconds. */
+  /** Each token, module and expert is drawn: this many take seconds. */
   tokens: 32_768,
   modules: 4096,
   experts: poolLimits.experts,

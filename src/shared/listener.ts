@@ -1,6 +1,6 @@
 import { GanderError } from './errors.js';
 
-/** Calls what another gave to be called; whether it throws or its promise rejects, `failed` is told, and nothing else. */
+/** Calls another's function; if it throws or its promise rejects, `failed` hears of it and nothing else does. */
 export function heard(call: () => unknown, failed: (error: GanderError) => void): void {
   const fail = (cause: unknown) => {
     const what = cause instanceof Error ? cause.message : String(cause);

@@ -15,6 +15,7 @@ export interface Colour {
 }
 
 export interface ExpertStyle {
+  /** By which themes name the colour (`gander.expertA`). */
   readonly letter: string;
   /** Dark and high contrast themes. */
   readonly dark: Colour;
@@ -50,7 +51,7 @@ export const quiet = -1;
 
 /**
  * [count] which colour each expert of a set has, as an index for `expertStyle`; `quiet` for those without. Up to 16 experts
- * each have one. Of more only the 15 that are pinned or used most: what is told apart by nobody is not given a colour twice.
+ * each have one. Of more, only the 15 pinned or used most have one: nobody could tell apart colours that are used twice.
  * @param used [count] how much each is used; of experts that are not used at all none gets a colour by itself
  */
 export function slotsOf(count: number, used: ArrayLike<number>, pinned: readonly number[] = []): Int16Array {
@@ -89,14 +90,13 @@ export function letters(index: number): string {
   return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
 }
 
-/** `index` is a slot that `slotsOf` gave: in a set of up to 16 the expert's own index. */
-export function expertStyle(index: number): ExpertStyle {
-  const [dark, light] = fills[index % fills.length]!;
-  const round = Math.floor(index / fills.length);
+/** @param slot as `slotsOf` gave it: in a set of up to 16 the expert's own index */
+export function expertStyle(slot: number): ExpertStyle {
+  const [dark, light] = fills[slot]!;
   return {
-    letter: letters(index),
+    letter: letters(slot),
     dark: colour(dark),
     light: colour(light),
-    pattern: patterns[(index + round) % patterns.length]!,
+    pattern: patterns[slot % patterns.length]!,
   };
 }

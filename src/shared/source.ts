@@ -45,9 +45,19 @@ export interface Strategy {
   readonly expert?: string;
 }
 
-/** Something that a source left out or could not do as asked. */
+/** What a source may have to say of itself. A source that Gander does not know may have codes of its own. */
+export type WarningCode =
+  | 'context-unknown'
+  | 'expert-left-out'
+  | 'part-left-out'
+  | 'modules-not-placed'
+  | 'vectors-unused'
+  | 'copy-not-compared'
+  | 'inputs-rounded';
+
+/** Something that a source left out or could not do as asked. The text is for people; programs go by the rest. */
 export interface Warning {
-  readonly code: string;
+  readonly code: WarningCode | (string & {});
   /** Id of the expert that it is about. */
   readonly expert?: string;
   /** Path of the site that it is about. */

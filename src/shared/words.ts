@@ -1,6 +1,8 @@
+import type { Counted } from './counted.js';
+
 /**
- * Every word that the page shows, in one place, with its key. `{0}`, `{1}` … are filled in order; `one|many` picks by {0}.
- * scripts/l10n.mjs lists them for translators; src/panel/html.ts hands the page what they became.
+ * Every word that the page shows, and every text that counts something, in one place, with its key. `{0}`, `{1}` … are
+ * filled in order. scripts/l10n.mjs lists them for translators; src/panel/html.ts hands the page what they became.
  */
 export const words = {
   // Names
@@ -48,7 +50,7 @@ export const words = {
 
   // Header
   page: 'Gander routing panel',
-  tokens: '{0} token|{0} tokens',
+  tokens: { one: '{0} token', other: '{0} tokens' },
   strategy: 'Strategy: how experts are chosen',
   strategyOwn: 'The model chooses by itself: there is no other way to choose.',
   expertOf: 'Expert',
@@ -71,12 +73,12 @@ export const words = {
   clearAll: 'Clear all',
   whatIfNow: 'What if:',
   removeThis: 'Remove: {0}',
-  routing: 'Routing: {0} of {1} tokens',
-  generating: 'Generating: {0} of {1} tokens',
+  routing: { other: 'Routing: {0} of {1} tokens', by: 1 },
+  generating: { other: 'Generating: {0} of {1} tokens', by: 1 },
   attributing: 'Knocking out experts: {0} of {1}',
   stale: 'The text has changed since this run.',
   routeAgain: 'Route again',
-  partial: 'The run ended early: {0} of {1} tokens are routed.',
+  partial: { other: 'The run ended early: {0} of {1} tokens are routed.', by: 1 },
   needsRun: 'This is a saved trace: there is no model behind it to run.',
   needsPool: 'No pool of experts is loaded.',
   busy: 'A run is in progress.',
@@ -86,14 +88,16 @@ export const words = {
     'Select text in an editor and run “Gander: Route Selection”. With nothing selected, the whole document is routed.',
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
-  poolWarnings:
-    'The pool has {0} warning: part of it takes no part.|The pool has {0} warnings: part of it takes no part.',
+  poolWarnings: {
+    one: 'The pool has {0} warning: part of it takes no part.',
+    other: 'The pool has {0} warnings: part of it takes no part.',
+  },
   replay: 'Saved trace',
 
   // Legend and text
   legend: 'Experts. Choose some to see only their choices.',
   legendShare: '{0}: {1} of all choices',
-  legendRest: '{0} other expert|{0} other experts',
+  legendRest: { one: '{0} other expert', other: '{0} other experts' },
   legendRestHint: 'The most used experts have colours; search to give another one.',
   legendFind: 'Find an expert',
   legendPin: 'Colour {0}',
@@ -163,7 +167,7 @@ export const words = {
   changedCell: 'changed by the what-if',
   changedShare: '{0} of its choices changed',
   differs: '{0} of the choices differ',
-  chosenMore: 'and {0} more',
+  chosenMore: { other: 'and {0} more' },
 
   // Tabs
   tabs: 'Views',
@@ -175,15 +179,17 @@ export const words = {
 
   // Detail
   howTitle: 'How to read this',
-  howText:
-    'In the text, each token is underlined by the expert that leads over all {0} modules. The letter names it where it changes; a stronger shade means a larger share.',
+  howText: {
+    other:
+      'In the text, each token is underlined by the expert that leads over all {0} modules. The letter names it where it changes; a stronger shade means a larger share.',
+  },
   howTextLayer:
     'In the text, each token is underlined by the expert that leads in {0}. Each layer has experts of its own: choose another layer in the grid or above.',
   howGrid: 'In the grid, each cell is one token in one layer. Open a layer to see its modules.',
   howSelect: 'Select a token or a cell to see who was chosen, and how close it was.',
-  detailToken: 'Over all {0} modules, {1} leads with {2} of the weight.',
+  detailToken: { other: 'Over all {0} modules, {1} leads with {2} of the weight.' },
   detailTokenNone: 'No expert is applied to this token.',
-  detailLayer: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.',
+  detailLayer: { other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.' },
   detailUnweighed: 'Chosen: {0}. The source gives no weights.',
   detailOwnExperts: 'Each layer has experts of its own: no expert leads over several layers. Choose a layer.',
   detailElsewhere: 'This token does not pass through {0}.',
@@ -205,7 +211,7 @@ export const words = {
   detailWasSame: 'The what-if changes nothing here.',
   affinity: 'Affinity',
   affinities: 'Affinity of every expert; chosen ones are marked',
-  affinitiesBest: 'The best {0} of {1}; the table has all.',
+  affinitiesBest: { other: 'The best {0} of {1}; the table has all.' },
   affinityNone: 'This trace holds no affinities.',
   affinityLater: 'The affinities come when the run is done.',
   weight: 'Weight',
@@ -231,12 +237,12 @@ export const words = {
   // Summary
   summaryNone: 'The summary appears with the first routed tokens.',
   summaryOf: 'Of {0}',
-  small: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.',
+  small: { other: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.' },
   smallNone: 'There are no text tokens to sum up.',
   usage: 'Usage',
   usageCaption: 'Share of all choices. The line is what chance would give, whiskers are 95% intervals.',
   usageRow: 'Choices',
-  usageMost: 'The {0} most used of {1}; the table has all.',
+  usageMost: { other: 'The {0} most used of {1}; the table has all.' },
   chance: 'Chance',
   interval: '95% interval',
   loadTitle: 'Load',
@@ -246,7 +252,6 @@ export const words = {
   loadMax: 'Largest over mean',
   loadEntropy: 'Evenness',
   loadDead: 'Never chosen',
-  loadDeadMany: '{0} expert|{0} experts',
   loadByLayer: 'Evenness by layer',
   loadByLayerCaption: '1: a layer’s experts are used alike. 0: one only. Click to choose the layer.',
   loadChance: 'chance {0}',
@@ -262,8 +267,9 @@ export const words = {
   coactivationOne: 'With one expert a token, none are chosen together.',
   attracted: 'Most attracted tokens',
   attractedOf: 'Tokens most attracted by',
-  attractedCaption:
-    'Tokens seen at least {0} times, by the share of their choices that went to the expert. Chance: {1}.',
+  attractedCaption: {
+    other: 'Tokens seen at least {0} times, by the share of their choices that went to the expert. Chance: {1}.',
+  },
   attractedNone: 'No token is seen often enough and above chance.',
   times: '{0}×',
   occurrences: 'Times seen',
@@ -274,7 +280,7 @@ export const words = {
   predictionsOf: 'Predictions of the {0}',
   predictionFirst: 'The first token is given, not predicted.',
   predictionWas: 'It had a probability of {0}, rank {1} among the alternatives.',
-  predictionWasUnlisted: 'It had a probability of {0} and was not among the {1} likeliest.',
+  predictionWasUnlisted: { other: 'It had a probability of {0} and was not among the {1} likeliest.', by: 1 },
   predictionAlone: 'It had a probability of {0}.',
   predictionChange: 'Before the what-if it was {0}.',
   predictionKl: 'KL divergence of the what-if at this place: at least {0} nats.',
@@ -318,7 +324,7 @@ export const words = {
   effectFirst: 'First changed layer',
   effectLogProb: 'Log-probability of the text',
   effectKl: 'Mean KL of predictions',
-  effectHere: 'of {0} at {1} tokens',
+  effectHere: { other: 'of {0} at {1} tokens', by: 1 },
   effectByLayer: 'Changed choices by layer',
   effectWaiting: 'The effect appears when the run is done.',
   attribute: 'Attribute',
@@ -368,6 +374,17 @@ export const words = {
   // Splits
   splitText: 'Height of the text',
   splitSide: 'Size of the views',
-} as const;
+
+  // Elsewhere than on the page
+  warnings: { one: '{0} warning', other: '{0} warnings' },
+  expertCount: { one: '{0} expert', other: '{0} experts' },
+  moreLayers: { one: '{0} more layer in the panel', other: '{0} more layers in the panel' },
+  tokensDone: { other: '{0} of {1} tokens', by: 1 },
+  runningTokens: { other: 'running, {0} of {1} tokens', by: 1 },
+  choicesLed: { other: 'Leads {0} of {1} choices', by: 1 },
+  textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },
+} as const satisfies Record<string, string | Counted>;
 
 export type Word = keyof typeof words;
+
+export type CountedWord = { [W in Word]: (typeof words)[W] extends string ? never : W }[Word];

@@ -15,6 +15,13 @@ export class Mean {
   }
 }
 
+/** Of those that are defined; NaN where none is. */
+export function meanOf(values: Iterable<number>): number {
+  const all = new Mean();
+  for (const x of values) all.add(x);
+  return all.value;
+}
+
 export function sum(values: Iterable<number>): number {
   let total = 0;
   for (const x of values) total += x;

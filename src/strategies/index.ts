@@ -31,7 +31,7 @@ export function strategyOf(name: string, { k, expert }: { readonly k: number; re
   return { name, ...(takes === 'k' && { k }), ...(takes === 'expert' && { expert }) };
 }
 
-/** Of a pool: its own k, or what is usual for the strategy, as far as there are so many experts. */
+/** For a pool: its own k, or the strategy's usual one, but no more than there are experts. */
 export function usualK(name: string, pool: { readonly topK: number; readonly experts: readonly unknown[] }): number {
   return Math.min(descriptorOf(name)?.usualK ?? pool.topK, Math.max(1, pool.experts.length));
 }
@@ -58,7 +58,7 @@ export function readCount(text: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined for what is no strategy. */
+/** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined if it is not a strategy. */
 export function readStrategy(text: string, k?: (name: string) => number): Strategy | undefined {
   const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)! as unknown as [string, string, string?];
   const descriptor = descriptorOf(name);

@@ -11,7 +11,7 @@ export interface Rows {
   /** Its set's, N of them. */
   readonly set: ExpertSet;
   readonly tokens: number;
-  /** Of these, the first so many are routed. */
+  /** How many of these, from the first on, are routed. */
   readonly done: number;
   readonly experts: number;
   readonly k: number;

@@ -64,7 +64,7 @@ export function blank<C extends Column>(
   return new arrays[type](length).fill(unknown) as InstanceType<(typeof arrays)[C['type']]>;
 }
 
-/** The columns that something has, each changed to one of its own type; what it has not stays absent. */
+/** Changes each column that is there to another of its type; absent ones stay absent. */
 export function mapColumns<
   Name extends string,
   Holder extends Readonly<Partial<Record<Name, ColumnArray | undefined>>>,

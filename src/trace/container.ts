@@ -130,7 +130,7 @@ export function checkChosen(chosen: Int16Array, k: number, experts: number): voi
   if (!chosen.every((e) => e >= -1 && e < experts)) throw invalid('a chosen expert does not exist');
 }
 
-/** What is predicted is told whole: ids with their log-probabilities, texts of as many. */
+/** Predictions are complete or absent: ids come with log-probabilities, and there are as many texts. */
 export function checkPredictions(
   ids: Int32Array | undefined,
   logProbs: Float32Array | undefined,

@@ -126,7 +126,7 @@ export function difference(
 }
 
 interface Pair {
-  /** [N of a] the same expert's index in b, −1 where b has not got it. */
+  /** [N of a] the same expert's index in b, −1 where b lacks it. */
   readonly toB: Int16Array;
   /** How many there are in both together. */
   readonly experts: number;

@@ -1,8 +1,9 @@
 /** A trace as one HTML file that needs nothing else: text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../shared/html.js';
-import { type Colour, expertStyle } from '../shared/palette.js';
+import { type Colour, expertStyle, letters, quiet } from '../shared/palette.js';
 import { decimal, interventionText, layerText, percent, routerText, visible } from './label.js';
 import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
+import { byUse, certaintyCells, certaintyHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from './trace.js';
 
 const style = `
@@ -25,13 +26,19 @@ dt { font-weight: 600; } dd { margin: 0; }
 /** The palette's patterns as lines under text: colour is not the only sign. */
 const lines = { solid: 'solid', rising: 'dashed', dots: 'dotted', cross: 'double' } as const;
 
-/** Two classes an expert: `e3` underlines text, `k3` fills labels and bars. */
-function expertCss(experts: number): string {
+/** All experts without a colour of their own look alike: grey, which stands out from light and dark. */
+const others: Colour = { fill: '#8c8c8c', ink: '#000000' };
+
+const nameOf = (slot: number) => (slot === quiet ? 'o' : String(slot));
+
+/** Two classes a colour: `e3` underlines text, `k3` fills labels and bars; `eo` and `ko` those of all other experts. */
+function coloursCss(slots: ReadonlySet<number>): string {
   const rules = (of: 'light' | 'dark') =>
-    Array.from({ length: experts }, (_, e) => {
-      const { [of]: colour, pattern } = expertStyle(e);
-      const { fill, ink }: Colour = colour;
-      return `.e${e} { border-color: ${fill}; border-bottom-style: ${lines[pattern]}; } .k${e} { background: ${fill}; color: ${ink}; }`;
+    Array.from(slots, (slot) => {
+      const { fill, ink } = slot === quiet ? others : expertStyle(slot)[of];
+      const line = slot === quiet ? 'solid; border-bottom-width: 1px' : lines[expertStyle(slot).pattern];
+      const name = nameOf(slot);
+      return `.text .e${name} { border-color: ${fill}; border-bottom-style: ${line}; } .k${name} { background: ${fill}; color: ${ink}; }`;
     }).join('\n');
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
 }
@@ -40,7 +47,7 @@ function expertCss(experts: number): string {
 export function traceHtml(trace: Trace, grid?: string): string {
   const all = summaries(trace);
   const title = `Routing of ${JSON.stringify((trace.sequences[0]!.text ?? trace.source.name).slice(0, 60))}`;
-  const experts = Math.max(0, ...all.map(({ shared }) => shared?.experts.length ?? 0));
+  const slots = new Set(all.flatMap(({ shared }) => (shared ? [...shared.slots] : [])));
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -48,7 +55,7 @@ export function traceHtml(trace: Trace, grid?: string): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title>
-<style>${style}${expertCss(experts)}</style>
+<style>${style}${coloursCss(slots)}</style>
 </head>
 <body>
 <h1>Gander</h1>
@@ -106,8 +113,8 @@ function figures(summary: Summary, named: string): [string, string][] {
   return figures;
 }
 
-function keyOf({ experts }: ExpertsSummary, e: number): string {
-  return `<span class="key k${e}">${expertStyle(e).letter}</span> ${escapeHtml(experts[e]!.name)}`;
+function keyOf({ experts, slots }: ExpertsSummary, e: number): string {
+  return `<span class="key k${nameOf(slots[e]!)}">${letters(e)}</span> ${escapeHtml(experts[e]!.name)}`;
 }
 
 /** The text as it is, each token's own characters underlined in its leading expert's colour. */
@@ -131,8 +138,8 @@ function text({ sequence, tokens, shared }: Summary): string {
 function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
   const lead = experts?.[0];
   if (!own || !shared || !lead) return escapeHtml(own);
-  const tip = `${expertStyle(lead.index).letter} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
-  return `<span class="e${lead.index}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`;
+  const tip = `${letters(lead.index)} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
+  return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`;
 }
 
 function table(head: readonly string[], left: number, rows: readonly (readonly string[])[]): string {
@@ -144,16 +151,12 @@ function table(head: readonly string[], left: number, rows: readonly (readonly s
 
 function usageTable(shared: ExpertsSummary): string {
   const most = Math.max(...shared.experts.map((e) => e.share), Number.MIN_VALUE);
-  const rows = [...shared.experts]
-    .sort((a, b) => b.share - a.share || a.index - b.index)
-    .map((e) => [
-      keyOf(shared, e.index),
-      `<span class="bar k${e.index}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
-      percent(e.share),
-      `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
-      percent(e.chance),
-    ]);
-  return table(['expert', '', 'share of choices', '95 % interval', 'chance'], 2, rows);
+  const rows = byUse(shared).map((e) => [
+    keyOf(shared, e.index),
+    `<span class="bar k${nameOf(shared.slots[e.index]!)}" style="width: ${((12 * e.share) / most).toFixed(2)}rem"></span>`,
+    ...usageCells(e),
+  ]);
+  return table(['expert', '', ...usageHead], 2, rows);
 }
 
 function layerTable({ layers, shared }: Summary): string {
@@ -172,15 +175,9 @@ function tokenTable({ tokens, shared }: Summary): string {
     `<code>${escapeHtml(visible(token.text))}</code>`,
     ...(shared ? [leading(shared, token)] : []),
     String(token.index),
-    decimal(token.logProb),
-    decimal(token.entropy),
-    decimal(token.margin, 3),
+    ...certaintyCells(token),
   ]);
-  return table(
-    ['token', ...(shared ? ['leading experts'] : []), '#', 'log p', 'entropy', 'margin'],
-    shared ? 2 : 1,
-    rows,
-  );
+  return table(['token', ...(shared ? ['leading experts'] : []), '#', ...certaintyHead], shared ? 2 : 1, rows);
 }
 
 const leading = (shared: ExpertsSummary, { experts }: TokenSummary) =>

@@ -66,3 +66,13 @@ export function percent(share: number): string {
 export function decimal(x: number, digits = 2): string {
   return Number.isNaN(x) ? '–' : x.toFixed(digits);
 }
+
+/** As `decimal`, with a plus above zero. */
+export function signed(x: number, digits: number): string {
+  return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
+}
+
+/** A text that may go on over many lines, for a terminal, which must not obey what stands in it. Joined emoji stay joined. */
+export function shown(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
+}

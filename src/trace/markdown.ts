@@ -4,14 +4,8 @@ import { certaintyOfToken } from './distribution.js';
 import { decimal, interventionText, layerText, percent, plain, routerText, tokenText, visible } from './label.js';
 import { ranked, tokenShares } from './leaders.js';
 import { leaderAt, type Measure, measureOf } from './measure.js';
-import {
-  type ExpertsSummary,
-  type LayerSummary,
-  ownExperts,
-  summaries,
-  type Summary,
-  type TokenSummary,
-} from './summary.js';
+import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
+import { byUse, certaintyCells, certaintyHead, layerCells, layerHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from './trace.js';
 
 /** Text that stays text: nothing in it is taken for markup or ends a table cell. */
@@ -60,46 +54,23 @@ function sequenceMarkdown(summary: Summary, named: boolean): string[] {
     ...(named ? [`**${sequence.role}**`] : []),
     `${textTokens} tokens${few}, mean log-probability ${decimal(meanLogProb)}`,
     ...(absent.length > 0 ? [`Not given by the source: ${absent.join(', ')}`] : []),
-    ...(shared ? [usageTable(shared)] : [ownExperts, layerTable(layers)]),
+    ...(shared ? [usageTable(shared)] : [ownExperts, table(layerHead, layers.map(layerCells))]),
     table(
-      ['#', 'token', ...(shared ? ['leading experts'] : []), 'log p', 'entropy', 'margin'],
+      ['#', 'token', ...(shared ? ['leading experts'] : []), ...certaintyHead],
       tokens.map((token) => [
         String(token.index),
         markdownCode(visible(token.text)),
         ...(shared ? [leaders(summary, token, 3)] : []),
-        decimal(token.logProb),
-        decimal(token.entropy),
-        decimal(token.margin, 3),
+        ...certaintyCells(token),
       ]),
     ),
   ];
 }
 
-function usageTable({ experts }: ExpertsSummary): string {
+function usageTable(shared: ExpertsSummary): string {
   return table(
-    ['expert', 'share of choices', '95 % interval', 'chance'],
-    [...experts]
-      .sort((a, b) => b.share - a.share || a.index - b.index)
-      .map((e) => [
-        markdownText(e.name),
-        percent(e.share),
-        `${percent(e.interval.low)} to ${percent(e.interval.high)}`,
-        percent(e.chance),
-      ]),
-  );
-}
-
-function layerTable(layers: readonly LayerSummary[]): string {
-  return table(
-    ['layer', 'effective experts', 'chance', 'never chosen', 'entropy', 'margin'],
-    layers.map((layer) => [
-      layerText(layer),
-      decimal(layer.load?.effective ?? NaN, 1),
-      decimal(layer.chanceLoad?.effective ?? NaN, 1),
-      layer.load ? String(layer.load.dead.length) : '–',
-      decimal(layer.entropy),
-      decimal(layer.margin, 3),
-    ]),
+    ['expert', ...usageHead],
+    byUse(shared).map((e) => [markdownText(e.name), ...usageCells(e)]),
   );
 }
 

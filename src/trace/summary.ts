@@ -9,6 +9,8 @@ import {
   textTokens,
 } from './access.js';
 import type { Interval } from '../statistics/bootstrap.js';
+import { meanOf } from '../statistics/mean.js';
+import { slotsIn } from './colours.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
 import { allTokenShares, ranked } from './leaders.js';
 import { tokenText } from './label.js';
@@ -32,6 +34,8 @@ export interface ExpertSummary {
 export interface ExpertsSummary {
   readonly sites: SharedSites;
   readonly experts: readonly ExpertSummary[];
+  /** [N] colours, as `slotsIn` gives them. */
+  readonly slots: Int16Array;
   readonly choices: number;
   readonly load: Load;
   readonly chanceLoad: ReturnType<typeof chanceLoad>;
@@ -98,7 +102,6 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
   const certainty = certaintyByToken(trace, about);
   const text = textTokens(sequence);
   const { tokens, logProb } = sequence;
-  const logProbs = [...text].map((t) => logProb?.[t] ?? NaN).filter((x) => !Number.isNaN(x));
   return {
     sequence,
     absent: absentParts(trace, about),
@@ -117,7 +120,7 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
     })),
     layers: layerSummaries(trace, about),
     textTokens: text.length,
-    meanLogProb: logProbs.length > 0 ? logProbs.reduce((sum, x) => sum + x, 0) / logProbs.length : NaN,
+    meanLogProb: meanOf(Array.from(text, (t) => logProb?.[t] ?? NaN)),
     smallSample: isSmallSample(text.length),
   };
 }
@@ -138,6 +141,7 @@ function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
       chance: u.chance[index]!,
       ...(u.weightShare && { weightShare: u.weightShare[index]! }),
     })),
+    slots: slotsIn(trace, sites.set),
     choices: u.choices,
     load: load(u.share),
     chanceLoad: chanceLoad(u),

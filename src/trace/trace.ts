@@ -92,7 +92,7 @@ export interface Tokens {
   readonly end?: Int32Array;
   /** [T] as the vocabulary spells it, readable (`Ġ` already a space). */
   readonly text?: readonly string[];
-  /** [T] 1 for a token that is none of the text's: begin, end, padding. Statistics leave these out. Absent: none is known to be. */
+  /** [T] 1 for a token that is not part of the text: begin, end, padding. Statistics leave these out. Absent: none is known to be one. */
   readonly special?: Uint8Array;
 }
 

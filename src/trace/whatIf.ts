@@ -56,8 +56,8 @@ export class SiteWhatIf {
 }
 
 /**
- * What the interventions do at a site; undefined where none concerns it. An expert that is none of the site's is ignored:
- * whoever takes a request in refuses it.
+ * What the interventions do at a site; undefined where none applies. An expert that the site does not have is ignored:
+ * requests that name one are refused where they come in.
  */
 export function whatIfAt(
   interventions: readonly Intervention[],

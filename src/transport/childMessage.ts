@@ -4,7 +4,7 @@ import { isCount, isNumber, isObject } from '../shared/plain.js';
 import type { ChildMessage, LastWords } from '../shared/protocol.js';
 
 /**
- * A message from the engine's child, or undefined where it is none. By hand: the client is loaded when the editor starts,
+ * A message from the engine's child, or undefined if it is not one. By hand: the client is loaded when the editor starts,
  * and the validator takes longer to load than all the rest.
  */
 export function readChildMessage(value: unknown): ChildMessage | undefined {

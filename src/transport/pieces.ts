@@ -1,5 +1,5 @@
 /**
- * A trace on its way to another process or to the page. It goes in pieces of a few tokens each: whoever takes it in does
+ * A trace on its way to another process or to the page. It goes in pieces of a few tokens each: the receiver does
  * other things in between, and of a trace that grows only what is new is sent.
  */
 import {
@@ -43,7 +43,7 @@ export interface CellsPiece {
   readonly sequence: number;
   readonly from: number;
   readonly count: number;
-  /** As in a trace, with `count` in the place of T; those are absent that the trace has not. */
+  /** As in a trace, with `count` in the place of T; what the trace lacks is absent. */
   readonly columns: SequenceColumns;
   readonly blocks: readonly { readonly block: number; readonly columns: Partial<BlockColumns> }[];
 }

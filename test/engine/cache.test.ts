@@ -61,7 +61,7 @@ const open = async () => {
 const entries = () => readdirSync(cache).filter((name) => /^[0-9a-f]{32}$/.test(name));
 const entry = (name: string) => path.join(cache, entries()[0]!, name);
 
-/** As a person or a failing disk would who leaves size and time as they were. */
+/** As a person or a failing disk might, leaving size and time as they were. */
 function spoil(file: string, how: (bytes: Buffer) => void): void {
   const { atime, mtime } = statSync(file);
   const bytes = readFileSync(file);
@@ -136,7 +136,7 @@ it('the cache holds copies that are not the pool’s own files', async () => {
   expect(statSync(data).nlink).toBe(1);
 });
 
-/** Who may not write where root did; whoever is not root takes his own rights away. */
+/** A user who may not write where root did; without root the tests take their own rights away. */
 const isRoot = process.getuid?.() === 0;
 const nobody = isRoot ? { uid: 65534, gid: 65534 } : {};
 const bin = builtCli();

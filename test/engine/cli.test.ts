@@ -342,8 +342,13 @@ describe('what goes wrong', () => {
       const { code, error } = await gander([...args, '--pool', pool]);
       expect(code, args[0]).toBe(0);
       expect(error, args[0]).toMatch(/^gander: warning: [^\n]*"Zeta"[^\n]*\n$/);
-      const { warnings } = await parsed<{ warnings: string[] }>([...args, '--pool', pool]);
+      const { warnings, codedWarnings } = await parsed<{ warnings: string[]; codedWarnings: object[] }>([
+        ...args,
+        '--pool',
+        pool,
+      ]);
       expect(warnings, args[0]).toEqual([expect.stringContaining('"Zeta"')]);
+      expect(codedWarnings, args[0]).toEqual([{ code: 'expert-left-out', expert: 'Zeta', text: warnings[0] }]);
     }
     const asked = await gander(['route', 'a', '--pool', pool, '-s', 'single:Zeta']);
     expect(asked.code).toBe(1);

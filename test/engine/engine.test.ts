@@ -223,7 +223,7 @@ it('refuses what the pool does not offer', async () => {
   const { strategies, warnings } = await poorer.pool();
   expect(strategies).not.toContain('multitask');
   expect(strategies).not.toContain('average-activation');
-  expect(warnings[0]).toMatch(/multitask/);
+  expect(warnings[0]!.text).toMatch(/multitask/);
   await expect(poorer.route({ text, strategy: { name: 'multitask' } })).rejects.toMatchObject({
     code: 'strategy-unavailable',
   });
@@ -263,10 +263,16 @@ it('places what it can and names what it cannot', async () => {
     'latin1',
   );
   const { warnings, sites } = await (await open({ pool })).pool();
-  expect(warnings).toEqual([
+  expect(warnings.map(({ text: told }) => told)).toEqual([
     expect.stringMatching(/"alpha": 1 of 14 vectors in gate\.safetensors name no module .*layers\.1\.mlp\.up_proj/),
     expect.stringMatching(/"alpha": 1 of 14 vectors in activation\.safetensors name no module/),
     expect.stringMatching(/"alpha": 13 of 14 modules.*layers\.9\.mlp\.up_proj was not: looked for/),
+  ]);
+  const up = (layer: number) => expect.stringContaining(`layers.${layer}.mlp.up_proj`) as string;
+  expect(warnings.map(({ code, expert, module }) => ({ code, expert, module }))).toEqual([
+    { code: 'vectors-unused', expert: 'alpha', module: up(1) },
+    { code: 'vectors-unused', expert: 'alpha', module: up(1) },
+    { code: 'modules-not-placed', expert: 'alpha', module: up(9) },
   ]);
   expect(sites).toHaveLength(14);
 });

@@ -19,7 +19,7 @@ let usual = 0;
 const restore = () => {
   rmSync(folder, { recursive: true, force: true });
   cpSync(tinyPool, folder, { recursive: true });
-  // MiniLM takes no part here.
+  // MiniLM is not needed here.
   rmSync(path.join(folder, 'retriever'), { recursive: true, force: true });
 };
 const files = () =>

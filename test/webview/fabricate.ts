@@ -2,6 +2,7 @@
 import type { Attribution } from '../../src/engine/api.js';
 import type { SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import { random } from '../../src/statistics/random.js';
 import { strategiesFor } from '../../src/strategies/index.js';
 import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
 
@@ -45,16 +46,6 @@ export const sample: readonly (readonly [Name, string])[] = [
   ['python', 'def total(rows):\n    return sum(r["seen"] for r in rows)\n'],
   ['shell', '$ grep -c honk night.log | tee count.txt\n'],
 ];
-
-export function random(seed: number): () => number {
-  let s = seed >>> 0;
-  return () => {
-    s = (s + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(s ^ (s >>> 15), s | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export function sitesOf(layers: number): Site[] {
   const place = (kind: string) => (['q', 'k', 'v', 'o'].includes(kind) ? 'self_attn' : 'mlp');

@@ -96,7 +96,7 @@ export interface Setup {
   readonly height?: number;
   readonly scale?: number;
   readonly reducedMotion?: boolean;
-  readonly words?: Readonly<Record<string, string>>;
+  readonly words?: Readonly<Record<string, unknown>>;
 }
 
 export interface Finding {

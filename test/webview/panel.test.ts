@@ -141,6 +141,11 @@ describe('before anything is routed', () => {
   test('words can be translated by the host', async () => {
     await open({ words: { empty: 'Sieh, wohin jedes Token geht', nonsense: 'x' } });
     expect(await text('.first h2')).toBe('Sieh, wohin jedes Token geht');
+    // What has no form to fall back on is left in English.
+    await open({ words: { tokens: { one: '{0} Zeichen', other: '{0} Zeichenfolgen' }, legendRest: { few: 'x' } } });
+    const trace = fabricate();
+    await panel.show(trace);
+    expect(await text('header')).toContain(`${trace.sequences[0]!.tokens.count} Zeichenfolgen`);
   });
 });
 

@@ -112,7 +112,7 @@ export const initial: View = {
   attracted: -1,
 };
 
-/** A state that another version wrote, or nobody, is forgotten; fields that are not of the right type fall back one by one. */
+/** A state that another version wrote, or none at all, is forgotten; fields that are not of the right type fall back one by one. */
 export function restore(kept: unknown): View {
   if (typeof kept !== 'object' || kept === null || (kept as Partial<View>).version !== initial.version) return initial;
   const view: Record<string, unknown> = { ...initial };
@@ -141,7 +141,7 @@ function sameShape(value: unknown, like: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(like).every(([key, inner]) => {
     const own = (value as Record<string, unknown>)[key];
-    // Where null stands for "no limit" a value is as good.
+    // Null stands for "no limit"; a value may stand there as well.
     return inner === null ? own !== undefined : sameShape(own, inner);
   });
 }

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { t } from '../look/strings.js';
 import { useStore } from './context.js';
 import { Button, Icon } from './controls.js';
-import { Table, TableBox, type Rows } from './table.js';
+import { Table, TableBox, type TableRows } from './table.js';
 
 export interface FigureProps {
   /** Also the name by which its being shown as a table is kept. */
@@ -11,14 +11,14 @@ export interface FigureProps {
   readonly title: string;
   readonly caption?: string | undefined;
   readonly chart: () => ComponentChildren;
-  readonly table: () => Rows;
+  readonly table: () => TableRows;
   /** What belongs beside the title: a choice of expert, say. */
   readonly control?: ComponentChildren;
   /** What belongs under the table, and to nothing else. */
   readonly foot?: ComponentChildren;
 }
 
-/** A twin of so many cells is there for a screen reader before it is asked for; a larger one is made when it is. */
+/** A twin of up to so many cells is there for screen readers from the start; a larger one is made when it is opened. */
 const small = 120;
 
 export function Figure({ name, title, caption, chart, table, control, foot }: FigureProps) {
@@ -76,7 +76,7 @@ export function Pager({
   readonly count: number;
   readonly from: number;
   readonly size: number;
-  /** By so many pages: presses may come faster than frames, so that it is not said to which. */
+  /** By how many pages, not to which one: presses may come faster than frames. */
   readonly turn: (by: 1 | -1) => void;
 }) {
   if (count <= size) return null;

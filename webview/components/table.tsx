@@ -2,14 +2,14 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
-export interface Rows {
+export interface TableRows {
   readonly head: readonly string[];
   readonly count: number;
   /** The first cell is the row's name. */
   readonly row: (i: number) => readonly ComponentChildren[];
 }
 
-export function rowsOf(head: readonly string[], rows: readonly (readonly ComponentChildren[])[]): Rows {
+export function rowsOf(head: readonly string[], rows: readonly (readonly ComponentChildren[])[]): TableRows {
   return { head, count: rows.length, row: (i) => rows[i]! };
 }
 
@@ -23,7 +23,7 @@ export function Table({
   caption,
   class: name,
 }: {
-  readonly rows: Rows;
+  readonly rows: TableRows;
   readonly caption: string;
   readonly class?: string;
 }) {
@@ -36,7 +36,7 @@ export function Table({
 }
 
 /** In a box of its own that scrolls. */
-export function TableBox({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+export function TableBox({ rows, caption }: { readonly rows: TableRows; readonly caption: string }) {
   return (
     <ScrollBox label={caption}>
       {rows.count > longest ? <LongTable rows={rows} caption={caption} /> : <Table rows={rows} caption={caption} />}
@@ -52,7 +52,7 @@ function ScrollBox({ label, children }: { readonly label: string; readonly child
   );
 }
 
-function LongTable({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+function LongTable({ rows, caption }: { readonly rows: TableRows; readonly caption: string }) {
   const table = useRef<HTMLTableElement>(null);
   const [{ from, to }, setSeen] = useState({ from: 0, to: 40 });
   const [height, setHeight] = useState(0);
@@ -91,7 +91,7 @@ function Gap({ height }: { readonly height: number }) {
   return height > 0 ? <tr class="gap" aria-hidden="true" style={{ height: `${height}px` }} /> : null;
 }
 
-function Head({ rows, caption }: { readonly rows: Rows; readonly caption: string }) {
+function Head({ rows, caption }: { readonly rows: TableRows; readonly caption: string }) {
   return (
     <>
       <caption class="unseen">{caption}</caption>
@@ -108,7 +108,7 @@ function Head({ rows, caption }: { readonly rows: Rows; readonly caption: string
   );
 }
 
-function made(rows: Rows, from: number, to: number, numbered = false): ComponentChildren[] {
+function made(rows: TableRows, from: number, to: number, numbered = false): ComponentChildren[] {
   return Array.from({ length: to - from }, (_, i) => (
     <tr key={from + i} {...(numbered && { 'aria-rowindex': from + i + 2 })}>
       {rows.row(from + i).map((cell, c) =>

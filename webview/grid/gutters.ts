@@ -51,7 +51,7 @@ export function gutters(context: Drawing, { raster, theme, labels }: Paper, fram
   }
   context.restore();
 
-  // Tokens: their text where there is room, else every so many a number.
+  // Tokens: their text where there is room, else a number every few.
   context.save();
   context.beginPath();
   context.rect(left, 0, frame.width - left, top);

@@ -1,13 +1,15 @@
 /** How words and numbers are written on the page. */
+import { filled, formOf, type Forms } from '../../src/shared/counted.js';
 import { Numbers } from '../../src/shared/numbers.js';
 import { words, type Word } from '../../src/shared/words.js';
 
 export type { Word };
 
-let translated: Partial<Record<Word, string>> = {};
+let translated: Partial<Record<Word, string | Forms>> = {};
+let numbers = new Numbers('en');
 
 /** The host may hand over a translation of any of them. @param language a BCP 47 tag */
-export function setWords(bundle: Partial<Record<Word, string>>, language: string): void {
+export function setWords(bundle: Partial<Record<Word, string | Forms>>, language: string): void {
   translated = bundle;
   numbers = new Numbers(language);
 }
@@ -17,15 +19,11 @@ export function isWord(key: string): key is Word {
 }
 
 export function t(key: Word, ...values: readonly (string | number)[]): string {
-  const [one, many] = (translated[key] ?? words[key]).split('|') as [string, string?];
-  const template = many !== undefined && Number(values[0]) !== 1 ? many : one;
-  return template.replace(/\{(\d+)\}/g, (all, i: string) => {
-    const value = values[Number(i)];
-    return value === undefined ? all : typeof value === 'number' ? whole(value) : value;
-  });
+  const own = translated[key];
+  const text = own ?? words[key];
+  const template = typeof text === 'string' ? text : formOf(text, values, own === undefined ? 'en' : numbers.language);
+  return filled(template, values, whole);
 }
-
-let numbers = new Numbers('en');
 
 export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);

@@ -1,5 +1,5 @@
 /** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
-import { Mean } from '../../src/statistics/mean.js';
+import { meanOf } from '../../src/statistics/mean.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
@@ -13,7 +13,7 @@ import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { sideName } from './sides.js';
-import { choosing, strategyOf, strategyTitle } from './strategy.js';
+import { choosing, filledIn, strategyTitle } from './strategy.js';
 
 export function Compare() {
   const store = useStore();
@@ -26,7 +26,7 @@ export function Compare() {
   return (
     <>
       <Sides main={main.sequences[wanted]} other={other.sequences[wanted]} />
-      <Agreement found={found} change={meanOf(other.sequences[wanted]) - meanOf(main.sequences[wanted])} />
+      <Agreement found={found} change={meanLogProb(other.sequences[wanted]) - meanLogProb(main.sequences[wanted])} />
       {found.layers.length > 0 && <ByLayer found={found} />}
       {found.usage ? (
         <UsageFigure usage={found.usage} />
@@ -46,12 +46,8 @@ export function Compare() {
   );
 }
 
-/** Mean log-probability of a token; NaN where it is not known. */
-function meanOf(sequence: Sequence | undefined): number {
-  const mean = new Mean();
-  for (const x of sequence?.logProb ?? []) mean.add(x);
-  return mean.value;
-}
+/** Of a token; NaN where it is not known. */
+const meanLogProb = (sequence: Sequence | undefined) => meanOf(sequence?.logProb ?? []);
 
 const nats = (text: string, value: number) => (Number.isFinite(value) ? t('nats', text) : '–');
 
@@ -62,7 +58,7 @@ function Sides(sides: { readonly main: Sequence | undefined; readonly other: Seq
       <caption class="unseen">{t('compareSides')}</caption>
       <tbody>
         {(['main', 'other'] as const).map((side) => {
-          const value = meanOf(sides[side]);
+          const value = meanLogProb(sides[side]);
           return (
             <tr key={side}>
               <th scope="row">{t(side === 'main' ? 'compareThis' : 'compareOther')}</th>
@@ -252,7 +248,7 @@ function Start() {
           />
           <Button
             press={() => {
-              compare('same', strategyOf(store, chosen.name, strategy));
+              compare('same', filledIn(store, chosen.name, strategy));
             }}
             primary
             reason={reason}

@@ -21,7 +21,7 @@ import { UsageFigure } from './summary.js';
 
 export function Detail() {
   const store = useStore();
-  // A token that only the other run has is told of from there.
+  // A token that only the other run has is described from that run.
   const isLone = store.other.isThere.value && store.view.selection.value.token < 0 && store.lone.value.token >= 0;
   const name = isLone ? 'other' : 'main';
   const side = store.side(name);

@@ -1,4 +1,5 @@
 /** What a what-if changed. */
+import { meanOf, sum } from '../../src/statistics/mean.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { useStore } from '../components/context.js';
@@ -30,9 +31,8 @@ function EffectNumbers({ found, tokens }: { readonly found: Difference; readonly
   const { all, byLayer, layers, logProb, predictions } = found;
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
   const isKnown = logProb.some((x) => !Number.isNaN(x));
-  const sum = logProb.reduce((total, x) => (Number.isNaN(x) ? total : total + x), 0);
-  const known = predictions.filter((x) => !Number.isNaN(x));
-  const kl = known.reduce((total, x) => total + x, 0) / known.length;
+  const change = sum(logProb.filter((x) => !Number.isNaN(x)));
+  const kl = meanOf(predictions);
   const shares = byLayer.map(({ flipped }) => flipped);
   return (
     <>
@@ -45,7 +45,7 @@ function EffectNumbers({ found, tokens }: { readonly found: Difference; readonly
         <dt>{t('effectFirst')}</dt>
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
         <dt>{t('effectLogProb')}</dt>
-        <dd>{isKnown ? t('nats', signed(sum)) : '–'}</dd>
+        <dd>{isKnown ? t('nats', signed(change)) : '–'}</dd>
         <dt>{t('effectKl')}</dt>
         <dd>{Number.isNaN(kl) ? '–' : t('nats', small(kl))}</dd>
       </dl>

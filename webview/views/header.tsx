@@ -1,5 +1,6 @@
 /** What was routed and how; what can be done with it; what is going on. */
 import { useRef } from 'preact/hooks';
+import { isSameError } from '../../src/shared/errors.js';
 import { reasonAgainst, traceReason } from '../app/reasons.js';
 import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -247,16 +248,16 @@ function Progress() {
 
 function Notices() {
   const store = useStore();
-  const errors = [store.poolError.value, store.main.error.value, store.other.error.value].filter(
-    (error) => error !== undefined && error.code !== 'cancelled',
+  const errors = [store.poolError.value, store.main.error.value, store.other.error.value].flatMap((error) =>
+    error && error.code !== 'cancelled' ? [error] : [],
   );
   // The same failure may have reached several places; it is told once.
-  const distinct = errors.filter((error, i) => errors.findIndex((one) => one?.message === error?.message) === i);
+  const distinct = errors.filter((error, i) => errors.findIndex((one) => isSameError(one, error)) === i);
   return (
     <div class="notices">
       {distinct.map((error) => (
-        <div key={error!.message} class="notice error" role="alert">
-          <strong>{error!.message}</strong> {error!.remedy}
+        <div key={error.message} class="notice error" role="alert">
+          <strong>{error.message}</strong> {error.remedy}
         </div>
       ))}
       <Stale />

@@ -17,7 +17,7 @@ export function strategyTitle(store: Store, name: string | undefined): string {
 }
 
 /** A strategy with what it takes filled in, as near to the present one as can be. */
-export function strategyOf(store: Store, name: string, now?: Strategy): Strategy {
+export function filledIn(store: Store, name: string, now?: Strategy): Strategy {
   const { experts, limits } = store.description.value ?? { experts: [], limits: {} };
   const takes = offers(store).find((offer) => offer.name === name)?.takes ?? [];
   const expert = (now?.name === name ? now.expert : undefined) ?? experts[0]?.id;
@@ -50,7 +50,7 @@ export function StrategySwitch() {
         value={now.name}
         options={names.map((name) => [name, strategyTitle(store, name)] as const)}
         change={(name) => {
-          store.route(interventions, strategyOf(store, name, now));
+          store.route(interventions, filledIn(store, name, now));
         }}
         {...(hint !== undefined && { title: hint })}
         reason={reason}

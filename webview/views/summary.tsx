@@ -124,7 +124,7 @@ function LoadNumbers({ trace, sites }: Props) {
   const now = load(usage.share);
   const chance = chanceLoad(usage);
   const dead = now.dead.map((e) => plainName(sites.set, e));
-  const said = dead.length > most ? t('loadDeadMany', dead.length) : dead.join(', ');
+  const said = dead.length > most ? t('expertCount', dead.length) : dead.join(', ');
   return (
     <section class="figure">
       <header>

@@ -65,7 +65,7 @@ export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefi
     return entropy.some((x) => !Number.isNaN(x)) ? entropy : undefined;
   });
 
-/** [N] of all choices in sight, the share that is each expert's; over all sequences, for the set is the same. */
+/** [N] each expert's share of all choices in sight; over all sequences, since the set is the same. */
 export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>
   once(trace, `shares ${parts.map((part) => (part ? nameOf(part) : '')).join('|')}`, () => {
     const counts = new Float64Array(set.experts.length);

@@ -13,7 +13,7 @@ export interface TokenStyle {
   readonly letter: string;
 }
 
-/** Blocks of about so many are laid out only when they come into view. */
+/** About so many tokens make a block, which is laid out only when it comes into view. */
 const blockTokens = 120;
 
 export function buildTokens(body: HTMLElement, sequence: Sequence, styles: readonly TokenStyle[]): HTMLElement[] {

@@ -140,7 +140,7 @@ function Form({ trace }: { readonly trace: Trace }) {
   );
 }
 
-/** What the form can say, and what it says: of a place or an expert that this trace has not, the first. */
+/** What the form can say, and what it says: the first one where this trace lacks the place or the expert. */
 function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight: Sight | undefined) {
   const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
   const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);

@@ -1,10 +1,11 @@
 import { textTokens } from '../../trace/access.js';
-import { decimal, plain, tokenText, visible } from '../../trace/label.js';
+import { slotsIn } from '../../trace/colours.js';
+import { decimal, plain, signed, tokenText, visible } from '../../trace/label.js';
+import { fit, table } from '../../terminal/columns.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
-import { fit, table } from '../terminal.js';
 import { expertName } from '../traceTable.js';
 
 /** Experts a line names. */
@@ -22,10 +23,11 @@ export const attribute: Command = {
     const trace = await engine.route(request, { signal });
     const { experts, logProb, change } = await engine.attribute(request, {
       signal,
-      onProgress: progress.count('attributing'),
+      onProgress: progress.count('tokens', 'attributing'),
     });
     progress.clear();
     const n = experts.length;
+    const slots = slotsIn(trace, trace.expertSets[0]!);
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
     const sequence = trace.sequences[0]!;
     const tokens = textTokens(sequence);
@@ -44,7 +46,7 @@ export const attribute: Command = {
           text,
           experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
           tokens: rows,
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
         }),
       );
       return;
@@ -63,7 +65,7 @@ export const attribute: Command = {
           const e = cells[i];
           return e === undefined
             ? ''
-            : `${signed(changes[e]!).padStart(7)} ${paint.expert(e, fit(expertName(experts, e), 16))}`;
+            : `${signed(changes[e]!, 3).padStart(7)} ${paint.slot(slots[e]!, fit(expertName(experts, e), 16))}`;
         }),
       ];
     });
@@ -73,7 +75,7 @@ export const attribute: Command = {
     out(
       table(
         ['expert', 'change without, all tokens'],
-        order.map((e) => [expertName(experts, e), signed(totals[e]!)]),
+        order.map((e) => [expertName(experts, e), signed(totals[e]!, 3)]),
         'lr',
         paint,
       ),
@@ -81,10 +83,6 @@ export const attribute: Command = {
     out(`\nNegative: the text owes to the expert. Strategy ${plain(request.strategy.name)}, nats.\n`);
   },
 };
-
-function signed(x: number): string {
-  return `${x > 0 ? '+' : ''}${decimal(x, 3)}`;
-}
 
 /** Over those that are defined. */
 function total(tokens: Int32Array, of: (t: number) => number): number {

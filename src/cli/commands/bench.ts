@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { textTokens } from '../../trace/access.js';
 import { median } from '../../statistics/quantile.js';
 import { decimal } from '../../trace/label.js';
+import { table } from '../../terminal/columns.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
-import { json } from '../json.js';
+import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
-import { table } from '../terminal.js';
 import { parseCount } from '../words.js';
 
 const options = {
@@ -64,7 +64,7 @@ export const bench: Command = {
       out(
         json({
           pool: { id: pool.id, hash: pool.hash },
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
           startMs: start,
           route: routes,
           generateTokensPerSecond: perSecond,

@@ -1,4 +1,6 @@
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
+import { fit, table } from '../../terminal/columns.js';
+import type { Paint } from '../../terminal/paint.js';
 import {
   decimal,
   interventionText,
@@ -6,16 +8,17 @@ import {
   percent,
   plain,
   routerText,
+  signed,
   tokenText,
   visible,
 } from '../../trace/label.js';
+import type { Warning } from '../../shared/source.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
-import { fit, type Paint, table } from '../terminal.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -35,7 +38,7 @@ const options = {
 interface Compared {
   readonly a: Trace;
   readonly b: Trace;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Tokens that a table names. */
@@ -59,7 +62,7 @@ export const compare: Command = {
     if (args.flag('json')) {
       const [first, ...others] = all.map((d, i) => differenceJson(a, b, d, i));
       const sequences = others.length > 0 ? { sequences: [first, ...others] } : {};
-      out(json({ ...first, ...sequences, warnings }));
+      out(json({ ...first, ...sequences, ...warningsJson(warnings) }));
     } else out(all.map((d, i) => differenceTable(a, b, d, i, paint)).join('\n'));
   },
 };
@@ -82,10 +85,13 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   const { strategy, interventions } = askedFor(args, pool);
   const second = other === undefined ? strategy : parseStrategy(other, pool, kOf(args));
   checkExperts(pool, [second], []);
-  const a = await engine.route({ text: texts[0]!, strategy }, { signal, onProgress: progress.count('first run') });
+  const a = await engine.route(
+    { text: texts[0]!, strategy },
+    { signal, onProgress: progress.count('tokens', 'first run') },
+  );
   const b = await engine.route(
     { text: texts.at(-1)!, strategy: second, interventions },
-    { signal, onProgress: progress.count('second run') },
+    { signal, onProgress: progress.count('tokens', 'second run') },
   );
   progress.clear();
   return { a, b, warnings: pool.warnings };
@@ -161,10 +167,6 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
     parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL of next ≥'], rows, 'rlrrr', paint));
   }
   return parts.join('\n');
-}
-
-function signed(x: number, digits: number): string {
-  return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
 }
 
 function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): object {

@@ -1,7 +1,8 @@
+import { shown } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
-import { json, traceJson } from '../json.js';
+import { json, traceJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
@@ -44,12 +45,11 @@ export const generate: Command = {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, pool } = await open();
     const asJson = args.flag('json');
-    // A terminal shows the text as it comes, but must not obey control characters in it.
     let written = text.length;
     const show = (whole: string) => {
       const more = whole.slice(written);
       written = Math.max(written, whole.length);
-      if (!asJson) out(interactive ? more.replace(/[^\P{Cc}\n\t]/gu, '·') : more);
+      if (!asJson) out(interactive ? shown(more) : more);
     };
     const trace = await engine.generate(
       {
@@ -81,7 +81,7 @@ export const generate: Command = {
           prompt: text,
           completion: textOf(trace).slice(text.length),
           ...traceJson(trace),
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
         }),
       );
     else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
 import type { PoolInfo } from '../../engine/api.js';
-import { expertStyle } from '../../shared/palette.js';
+import { letters, slotsOf } from '../../shared/palette.js';
+import { columns, table } from '../../terminal/columns.js';
+import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/label.js';
 import { absentParts, parts } from '../../trace/summary.js';
@@ -8,9 +10,8 @@ import type { Site, Trace } from '../../trace/trace.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
-import { json, runJson } from '../json.js';
+import { json, runJson, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
-import { type Paint, table } from '../terminal.js';
 import { UsageError } from '../usage.js';
 
 const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
@@ -34,8 +35,8 @@ export const inspect: Command = {
 };
 
 /** What an extension or a script is told of a pool. */
-function poolFacts({ sites, ...pool }: PoolInfo): object {
-  return { ...pool, modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
+function poolFacts({ sites, warnings, ...pool }: PoolInfo): object {
+  return { ...pool, ...warningsJson(warnings), modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
 }
 
 function isFolder(target: string): boolean {
@@ -47,13 +48,16 @@ function isFolder(target: string): boolean {
 }
 
 function facts(lines: readonly (readonly [string, string | undefined])[]): string {
-  const known = lines.filter(([, value]) => value !== undefined);
-  return known.map(([name, value]) => `${name.padEnd(12)}${plain(value!)}\n`).join('');
+  const known = lines.flatMap(([name, value]) => (value === undefined ? [] : [[plain(name), plain(value)]]));
+  return columns(known, 'll')
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
+  const slots = slotsOf(pool.experts.length, []);
   const experts = pool.experts.map((e, i) => [
-    `${paint.expert(i, expertStyle(i).letter)} ${plain(e.id)}`,
+    `${paint.slot(slots[i]!, letters(i))} ${plain(e.id)}`,
     plain(e.name),
     String(e.rank),
     megabytes(e.bytes),
@@ -77,7 +81,7 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
     table(['expert', 'name', 'rank', 'size', 'licence', 'data'], experts, 'llrrll', paint),
     '\n',
     placement(pool.sites, paint, args),
-    ...pool.warnings.map((warning) => paint.warn(`warning: ${plain(warning)}`) + '\n'),
+    ...pool.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
 
@@ -128,7 +132,7 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
   ].join('');
 }
 
-/** What the source gave of all that it may. */
+/** Which of the parts that a source may leave out it gave. */
 function given(trace: Trace): string[] {
   const absent = new Set(trace.sequences.flatMap((_, sequence) => absentParts(trace, { sequence })));
   return ['choices', ...parts.filter((part) => !absent.has(part))];

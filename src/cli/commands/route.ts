@@ -1,6 +1,6 @@
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
-import { json, traceJson } from '../json.js';
+import { json, traceJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
@@ -22,10 +22,14 @@ export const route: Command = {
     const { engine, pool } = await open();
     const trace = await engine.route(
       { text, ...askedFor(args, pool) },
-      { signal, onProgress: progress.count('routing') },
+      { signal, onProgress: progress.count('tokens', 'routing') },
     );
     progress.clear();
     save(trace, args);
-    out(args.flag('json') ? json({ ...traceJson(trace), warnings: pool.warnings }) : traceTable(trace, paint, columns));
+    out(
+      args.flag('json')
+        ? json({ ...traceJson(trace), ...warningsJson(pool.warnings) })
+        : traceTable(trace, paint, columns),
+    );
   },
 };

@@ -1,12 +1,12 @@
 import type { RouteRequest, RunOptions, Engine, Score } from '../../engine/api.js';
 import { GanderError } from '../../shared/errors.js';
 import { descriptorOf, strategyText } from '../../strategies/index.js';
+import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
 import type { Command, Options } from '../command.js';
 import { readText } from '../input.js';
-import { json } from '../json.js';
+import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption, kOf } from '../options.js';
-import { table } from '../terminal.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -45,9 +45,11 @@ export const score: Command = {
     for (const [f, text] of texts.entries()) {
       const row: Score[] = [];
       for (const strategy of strategies) {
-        const what = `${plain(files[f]!)}, ${strategyText(strategy)}`;
+        const what = `${plain(files[f]!)}, ${plain(strategyText(strategy))}`;
         progress.say(what);
-        row.push(await scoreInParts(engine, { text, strategy }, { signal, onProgress: progress.count(what) }));
+        row.push(
+          await scoreInParts(engine, { text, strategy }, { signal, onProgress: progress.count('tokens', what) }),
+        );
       }
       scores.push(row);
     }
@@ -63,7 +65,7 @@ export const score: Command = {
       out(
         json({
           pool: { id: pool.id, hash: pool.hash },
-          warnings: pool.warnings,
+          ...warningsJson(pool.warnings),
           files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
           all: of(all),
         }),
@@ -80,7 +82,14 @@ export const score: Command = {
     };
     const rows = files.map((file, f) => line(file, scores[f]!));
     if (files.length > 1) rows.push(line('all', all));
-    out(table(['file', 'bytes', ...strategies.map(strategyText)], rows, `lr${'r'.repeat(strategies.length)}`, paint));
+    out(
+      table(
+        ['file', 'bytes', ...strategies.map((strategy) => plain(strategyText(strategy)))],
+        rows,
+        `lr${'r'.repeat(strategies.length)}`,
+        paint,
+      ),
+    );
     out('\nBits per byte; less is better.\n');
   },
 };

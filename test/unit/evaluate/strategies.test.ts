@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { choose, keyOf, labelOf, mainStrategies, strategyOf } from '../../../evaluate/strategies.js';
+import { choose, keyOf, labelOf, mainStrategies, strategyOfKey } from '../../../evaluate/strategies.js';
 import { pool } from './fakes.js';
 
 describe('strategies', () => {
   it('go by a short name, there and back', () => {
-    for (const key of [...mainStrategies, 'single:a b']) expect(keyOf(strategyOf(key))).toBe(key);
+    for (const key of [...mainStrategies, 'single:a b']) expect(keyOf(strategyOfKey(key))).toBe(key);
   });
 
   it.each(['', 'phatgoose', 'phatgoose:0', 'phatgoose:x', 'base:2', 'single', 'best'])('"%s" is none', (key) => {
-    expect(() => strategyOf(key)).toThrow('not a strategy');
+    expect(() => strategyOfKey(key)).toThrow('not a strategy');
   });
 
   it('are all of the pool’s by default, singles last, and what it lacks is named', () => {

@@ -21,7 +21,7 @@ const sizes: Record<string, [number, number]> = {
   'mlp.up_proj': [32, 64],
   'mlp.down_proj': [64, 32],
 };
-/** Without keys and values nothing is told by what numbers become. */
+/** Without keys and values, what numbers become tells nothing. */
 const withoutFlow = (graph: GraphProto) => {
   graph.output = graph.output.filter(({ name }) => name === 'logits');
 };

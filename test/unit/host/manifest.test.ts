@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { bundle } from '../../../scripts/l10n.mjs';
+import { bundle, problems } from '../../../scripts/l10n.mjs';
 import { colourCount, expertStyle } from '../../../src/shared/palette.js';
+import { categories, type Counted } from '../../../src/shared/counted.js';
 import { words } from '../../../src/shared/words.js';
+import { keyOf, planted, polish } from '../shared/polish.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
@@ -73,6 +75,16 @@ it('starts with nothing but a panel to restore, and lets no untrusted workspace 
 
 it('has every string of the extension and of its page in one place', () => {
   const listed = JSON.parse(bundle()) as Record<string, string>;
-  for (const said of Object.values(words)) expect(listed).toHaveProperty([said]);
+  for (const said of Object.values<string | Counted>(words)) {
+    const keys = typeof said === 'string' ? [said] : categories.map((category) => keyOf(said, category));
+    for (const key of keys) expect(listed).toHaveProperty([key]);
+  }
   expect(read('l10n/bundle.l10n.json'), 'run node scripts/l10n.mjs').toBe(bundle());
+});
+
+it('tells a translator which plural forms are missing, and which texts nobody looks up', () => {
+  expect(problems('pl', planted)).toEqual([]);
+  const { [polish.few]: few, ...others } = planted;
+  expect(few).toBeDefined();
+  expect(problems('pl', { ...others, nonsense: 'x' })).toEqual(['no such text: nonsense', `no form: ${polish.few}`]);
 });

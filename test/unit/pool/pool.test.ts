@@ -85,8 +85,12 @@ describe('a pool', () => {
     change('experts/Zeta/adapter_config.json', (json) => (json['use_dora'] = true));
     const pool = readPool(folder);
     expect(pool.experts.map(({ id }) => id)).toEqual(['beta-10', 'beta-2']);
-    expect(pool.warnings[0]).toMatch(/"Zeta".*use_dora/);
-    expect(pool.warnings[1]).toMatch(/"alpha".*adapter_model\.safetensors/);
+    expect(pool.warnings[0]).toMatchObject({
+      code: 'expert-left-out',
+      expert: 'Zeta',
+      text: expect.stringMatching(/"Zeta".*use_dora/) as string,
+    });
+    expect(pool.warnings[1]!.text).toMatch(/"alpha".*adapter_model\.safetensors/);
   });
 
   it.each<[string, string, () => void]>([
@@ -129,7 +133,7 @@ describe('a pool', () => {
     change('base/config.json', (json) => delete json['max_position_embeddings']);
     expect(readPool(folder)).toMatchObject({
       contextLength: 2048,
-      warnings: [expect.stringMatching(/no context length: 2048 tokens/)],
+      warnings: [{ code: 'context-unknown', text: expect.stringMatching(/no context length: 2048 tokens/) as string }],
     });
     change('base/config.json', (json) => (json['text_config'] = { max_position_embeddings: 77 }));
     expect(readPool(folder)).toMatchObject({ contextLength: 77, warnings: [] });
@@ -155,12 +159,13 @@ describe('a pool', () => {
     rmSync(path.join(folder, 'multitask/adapter_config.json'));
     const pool = readPool(folder);
     expect(pool.multitask).toBeUndefined();
-    expect(pool.warnings[0]).toMatch(/multitask/);
+    expect(pool.warnings).toEqual([{ code: 'part-left-out', text: expect.stringMatching(/multitask/) as string }]);
   });
 });
 
 describe('an adapter', () => {
-  const refused = (why: RegExp) => expect(readPool(folder).warnings).toEqual([expect.stringMatching(why)]);
+  const refused = (why: RegExp) =>
+    expect(readPool(folder).warnings.map(({ text }) => text)).toEqual([expect.stringMatching(why)]);
   const tensors = (entries: Record<string, number[]>) =>
     write(
       'experts/alpha/adapter_model.safetensors',
@@ -237,7 +242,7 @@ describe('an adapter', () => {
   ])('whose %s is %j is refused in words', (field, value, why) => {
     change('experts/alpha/adapter_config.json', (json) => (json[field] = value));
     refused(why);
-    expect(readPool(folder).warnings[0]).not.toMatch(/expected|Invalid|Too (big|small)/);
+    expect(readPool(folder).warnings[0]!.text).not.toMatch(/expected|Invalid|Too (big|small)/);
     expect(readPool(folder).leftOut.get('alpha')).toMatchObject({ code: 'expert-invalid' });
   });
 
@@ -272,7 +277,7 @@ describe('an adapter', () => {
     expect(warnings).toEqual([]);
     expect([...experts.find(({ id }) => id === 'alpha')!.gates.keys()]).toEqual(['model.layers.0.self_attn.q_proj']);
     gates(['model.layers.0.self_attn.q_proj', 'layers.0.attention.wq', 'a', 'b', 'c']);
-    expect(readPool(folder).warnings).toEqual([
+    expect(readPool(folder).warnings.map(({ text }) => text)).toEqual([
       'Expert "alpha": 4 of 5 vectors in gate.safetensors name no module that it adapts: "layers.0.attention.wq", "a", "b" and 1 more.',
     ]);
   });

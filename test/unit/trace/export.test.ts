@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { quiet } from '../../../src/shared/palette.js';
 import { csvText, toCsv } from '../../../src/trace/csv.js';
 import { traceHtml } from '../../../src/trace/html.js';
 import { plain, visible } from '../../../src/trace/label.js';
@@ -161,6 +162,33 @@ describe('HTML', () => {
     expect(html).toContain('&#60;script&#62;');
     const opened = [...html.matchAll(/<(span|table|tr|td|p)\b/g)].length;
     expect([...html.matchAll(/<\/(span|table|tr|td|p)>/g)].length).toBe(opened);
+  });
+
+  it('gives no colour twice: of more experts than colours the most used have one, all others are grey', () => {
+    const trace = fabricate({ experts: 40, k: 4, tokens: Array.from({ length: 60 }, (_, i) => `t${i}`) });
+    const html = traceHtml(trace);
+    const { slots, experts } = summarise(trace).shared!;
+    const classes = new Map(
+      [...html.matchAll(/class="key k(\w+)">([A-Z]+)</g)].map(([, look, letter]) => [letter!, look!]),
+    );
+    expect(classes.size).toBe(40);
+    expect([...classes.values()].filter((look) => look === 'o')).toHaveLength(25);
+    expect(new Set(classes.values()).size).toBe(16);
+    const coloured = experts.filter((e) => slots[e.index] !== quiet).map((e) => e.share);
+    const grey = experts.filter((e) => slots[e.index] === quiet).map((e) => e.share);
+    expect(Math.min(...coloured)).toBeGreaterThanOrEqual(Math.max(...grey));
+    // Each class has its rule, and no two the same.
+    const light = html.slice(html.indexOf('<style>'), html.indexOf('@media'));
+    const rules = [...light.matchAll(/\.k(\w+) \{ background: (#\w+)/g)];
+    expect(rules.map(([, look]) => look).sort()).toEqual([...new Set(classes.values())].sort());
+    expect(new Set(rules.map(([, , fill]) => fill)).size).toBe(16);
+    const underlined = [...html.matchAll(/<span class="e(\w+)"/g)].map(([, look]) => look);
+    expect(underlined).toHaveLength(60);
+    expect(underlined).toContain('o');
+  });
+
+  it('colours nothing where each layer has experts of its own', () => {
+    expect(traceHtml(fabricateIds())).not.toMatch(/class="(key|bar|e\w+)/);
   });
 
   it('shows the picture of the grid that it is given, and no empty place without', () => {

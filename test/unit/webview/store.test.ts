@@ -120,7 +120,7 @@ describe('sides', () => {
     });
     side('main', whole);
     end();
-    // One for nothing, one for all that was chosen; the scores, which follow, are no third.
+    // One for nothing, one for all that was chosen; the scores that follow do not make a third.
     expect(seen).toHaveLength(2);
     expect(seen[1]!.blocks[0]!.score).toBeUndefined();
     expect(store.main.trace.value!.blocks[0]!.score).toEqual(whole.blocks[0]!.score);

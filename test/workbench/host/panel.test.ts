@@ -33,7 +33,8 @@ describe('the page', () => {
   it('gets its words in the language of the window, whatever they are made of', async () => {
     const german: Record<string, string> = {
       [words.generate]: 'Fortsetzen',
-      [words.tokens]: '{0} Token|{0} Tokens',
+      [words.tokens.one]: '{0} Token',
+      [words.tokens.other]: '{0} Tokens',
       [words.empty]: '„Wohin“ geht\'s? </body> & "<b>',
     };
     const l10n = vscode.l10n as unknown as { t: (text: string, ...values: unknown[]) => string };
@@ -43,7 +44,7 @@ describe('the page', () => {
       const page = await html();
       assert.deepEqual(wordsOf(page), {
         generate: german[words.generate],
-        tokens: german[words.tokens],
+        tokens: { one: '{0} Token', other: '{0} Tokens' },
         empty: german[words.empty],
       });
       assert.equal(page.match(/<\/body>/g)!.length, 1);

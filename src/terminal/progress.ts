@@ -1,0 +1,69 @@
+import { bar } from '../shared/bar.js';
+import { fit } from './columns.js';
+import type { Screen } from './paint.js';
+
+export interface Stream extends Screen {
+  write(text: string): unknown;
+}
+
+export interface ProgressOptions {
+  /** Where the stream is no terminal: a line every so many milliseconds. Absent: nothing is said there. */
+  readonly everyMs?: number;
+  readonly now?: () => number;
+}
+
+/** Between two drawings of a count. */
+const redrawMs = 100;
+
+const barWidth = 20;
+
+/** How far a long run is: one line that is drawn over in a terminal; elsewhere a line now and then, or nothing. */
+export class Progress {
+  readonly #to: Stream;
+  readonly #everyMs: number | undefined;
+  readonly #now: () => number;
+  #isShown = false;
+  #last = -Infinity;
+
+  constructor(to: Stream, { everyMs, now = Date.now }: ProgressOptions = {}) {
+    this.#to = to;
+    this.#everyMs = everyMs;
+    this.#now = now;
+  }
+
+  say(text: string): void {
+    const now = this.#now();
+    if (this.#to.isTTY) {
+      this.#to.write(`\r\u001b[K${fit(text, (this.#to.columns ?? 80) - 1)}`);
+      this.#isShown = true;
+    } else {
+      if (this.#everyMs === undefined || now - this.#last < this.#everyMs) return;
+      this.#to.write(`${text}\n`);
+    }
+    this.#last = now;
+  }
+
+  /** Tells how many of something are done, and how long the others will take; `what` may say what is at hand. */
+  count(unit: string, what = ''): (done: number, of: number, what?: string) => void {
+    const started = this.#now();
+    return (done, of, at = what) => {
+      const now = this.#now();
+      if (now - this.#last < redrawMs) return;
+      const left = done > 0 ? `, ${duration(((now - started) / done) * (of - done))} left` : '';
+      this.say(`${bar(of > 0 ? done / of : 0, barWidth)} ${done} of ${of} ${unit}${left}  ${at}`);
+    };
+  }
+
+  /** Leaves the line free for other words. */
+  clear(): void {
+    if (this.#isShown) this.#to.write('\r\u001b[K');
+    this.#isShown = false;
+  }
+}
+
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
