@@ -1,12 +1,8 @@
 import * as vscode from 'vscode';
-import { readSettings, section } from '../host/settings.js';
-import { rangeOf } from '../host/texts.js';
-import type { Routed, RoutingStore } from '../routing/store.js';
+import { section } from '../host/settings.js';
+import type { RoutingStore } from '../routing/store.js';
 import { expertStyle, type Pattern, quiet } from '../shared/palette.js';
-import { sharedSites } from '../trace/access.js';
-import { slotsIn } from '../trace/colours.js';
-import { tokenLeaders } from '../trace/leaders.js';
-import type { Trace } from '../trace/trace.js';
+import { underlines } from './underlines.js';
 
 /** Drawn again at most so often. Milliseconds. */
 const every = 100;
@@ -26,18 +22,6 @@ export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
-/** [T] the slot of each token's leading expert; undefined where none leads, or where no expert is the same in all layers. */
-type TokenSlots = readonly (number | undefined)[];
-
-function leadingSlots(trace: Trace): TokenSlots {
-  // An editor has no room to say of which layer the colours are: experts of one layer alone do not colour a text.
-  const sites = sharedSites(trace, { sequence: 0 });
-  if (!sites) return [];
-  const leaders = tokenLeaders(trace, sites).expert;
-  const slots = slotsIn(trace, sites.set);
-  return Array.from(leaders, (e) => (e < 0 ? undefined : slots[e]!));
-}
-
 /** Underlines each routed token in the colour of its leading expert; what has gone stale is dimmed and struck through. */
 export class RoutingDecorations implements vscode.Disposable {
   /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
@@ -47,7 +31,6 @@ export class RoutingDecorations implements vscode.Disposable {
     textDecoration: 'line-through',
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
-  readonly #slots = new WeakMap<Trace, TokenSlots>();
   readonly #subscriptions: vscode.Disposable[];
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -84,43 +67,10 @@ export class RoutingDecorations implements vscode.Disposable {
   }
 
   #draw(editor: vscode.TextEditor): void {
-    const ranges = new Map<number, vscode.Range[]>();
-    const stale: vscode.Range[] = [];
-    if (readSettings().decorations) {
-      for (const routed of this.store.of(editor.document.uri.toString())) {
-        this.#collect(routed, editor.document, ranges);
-        if (routed.stale && routed.main.trace) stale.push(rangeOf(editor.document, routed.span));
-      }
-    }
-    for (const slot of ranges.keys()) this.#typeOf(slot);
-    for (const [slot, type] of this.#bySlot) editor.setDecorations(type, ranges.get(slot) ?? []);
+    const { bySlot, stale } = underlines(this.store, editor.document);
+    for (const slot of bySlot.keys()) this.#typeOf(slot);
+    for (const [slot, type] of this.#bySlot) editor.setDecorations(type, bySlot.get(slot) ?? []);
     editor.setDecorations(this.#stale, stale);
-  }
-
-  /** Neighbours with the same leader are one range. */
-  #collect(routed: Routed, document: vscode.TextDocument, into: Map<number, vscode.Range[]>): void {
-    const { trace } = routed.main;
-    const spans = this.store.tokenSpans(routed.id);
-    if (!trace || !spans) return;
-    const slots = this.#slotsOf(trace);
-    const { done } = trace.sequences[0]!;
-    for (let t = 0; t < done;) {
-      const slot = slots[t];
-      const start = spans.start[t]!;
-      let end = spans.end[t]!;
-      t++;
-      if (slot === undefined || start < 0) continue;
-      for (; t < done && slots[t] === slot && spans.start[t] === end; t++) end = spans.end[t]!;
-      const list = into.get(slot) ?? [];
-      list.push(rangeOf(document, { start, end }));
-      into.set(slot, list);
-    }
-  }
-
-  #slotsOf(trace: Trace): TokenSlots {
-    let slots = this.#slots.get(trace);
-    if (!slots) this.#slots.set(trace, (slots = leadingSlots(trace)));
-    return slots;
   }
 
   #typeOf(slot: number): vscode.TextEditorDecorationType {

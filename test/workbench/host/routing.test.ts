@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
 import { closeAll, hearing, hover, pause, routed, select, set, show, until, useTinyPool } from './helpers.js';
 
@@ -182,9 +183,13 @@ describe('routing a text', () => {
   it('keeps decorations quiet while they are off', async () => {
     await set('decorations', false);
     const editor = await show(text);
-    await routed(api, editor);
+    const { main } = await routed(api, editor);
+    const { document } = editor;
+    const underlined = () => [...underlines(api.parts.store, document).bySlot.values()].flat();
+    assert.deepEqual(underlined(), []);
     await vscode.commands.executeCommand('gander.toggleDecorations');
-    assert.equal(vscode.workspace.getConfiguration('gander').get('decorations'), true);
+    const covered = underlined().reduce((sum, range) => sum + document.getText(range).length, 0);
+    assert.equal(covered, main.trace!.sequences[0]!.text!.length, 'once they are on, every token has a line');
   });
 });
 
