@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { continuationOffsets } from '../../src/engine/continuation.js';
-import { Tokenizer } from '../../src/engine/tokenizer.js';
+import { continuationOffsets } from '../../src/engine/runtime/continuation.js';
+import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
 
 const files = {

@@ -1,9 +1,9 @@
-import { type Site, findModules } from '../graph/find.js';
-import type { GraphProto } from '../graph/model.js';
-import type { Product } from '../graph/products.js';
-import type { BaseCopy } from '../pool/adapter.js';
-import { type PoolExpert, leftOutText } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
+import { type Site, findModules } from '../../../graph/find.js';
+import type { GraphProto } from '../../../graph/model.js';
+import type { Product } from '../../../graph/products.js';
+import type { BaseCopy } from '../../../pool/adapter.js';
+import { type PoolExpert, leftOutText } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { readExamples, type Examples } from '../pool/adapter.js';
-import type { Pool } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
-import { Embedder } from './session.js';
-import { Tokenizer } from './tokenizer.js';
+import { readExamples, type Examples } from '../../../pool/adapter.js';
+import type { Pool } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
+import { Embedder } from './embedder.js';
+import { Tokenizer } from '../../runtime/tokenizer.js';
 
 /** Word pieces of a text that all-MiniLM-L6-v2 looks at, [CLS] and [SEP] counted. */
 const longest = 256;

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
-import type { Tokens } from '../trace/trace.js';
+import { GanderError } from '../../shared/errors.js';
+import { poolLimits } from '../../shared/limits.js';
+import type { Tokens } from '../../trace/trace.js';
 
 /**
  * Tokens of a text that is there. Offsets are of the text as it was given; −1 for a special token, which the tokenizer put
