@@ -19,10 +19,10 @@ import { familyOf } from './families/index.js';
 import type { Model, Run } from './families/family.js';
 import { Cache } from './runtime/cache.js';
 import type { Step } from './runtime/causal.js';
-import { continuationOffsets } from './runtime/continuation.js';
+import { Continuation } from './runtime/continuation.js';
 import { Recorder } from './runtime/recorder.js';
 import { sampleToken } from './runtime/sample.js';
-import { type TextTokens, textTokens, type Tokenizer } from './runtime/tokenizer.js';
+import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
 
 /**
  * The engine in this process: what the forked child serves. It knows no kind of model (families/family.ts).
@@ -40,7 +40,7 @@ interface Prepared {
   readonly tokens: TextTokens;
 }
 
-/** Partial traces while generating: each costs a copy of all that is known, so not one a token. Milliseconds. */
+/** Partial traces while generating are apart by so much at least. Milliseconds. */
 const partialEvery = 150;
 
 class LocalEngine implements Engine, PoolKeeper {
@@ -84,14 +84,10 @@ class LocalEngine implements Engine, PoolKeeper {
       const capacity = Math.min(tokens.ids.length + maxTokens, model.contextLength);
       const recorder = recorderOf(prepared, capacity);
       const next = random(seed);
-      const generated: number[] = [];
-      const prefixes: string[] = [];
-      let partialAt = Date.now();
+      const written = new Continuation(model.tokenizer);
       const snapshot = () =>
-        recorder.trace(
-          request.text + (prefixes.at(-1) ?? ''),
-          continued(tokens, request.text, generated, prefixes, model.tokenizer),
-        );
+        recorder.trace(request.text + written.text, joinedTokens(tokens, written.tokens(), request.text.length));
+      const partly = new Sparing(partialEvery);
       let last: Step = await this.#prefill(run, tokens, options.signal, (step, count) => {
         recorder.add(step, count);
         options.onProgress?.(recorder.done, capacity);
@@ -100,18 +96,14 @@ class LocalEngine implements Engine, PoolKeeper {
         const id = sampleToken(last.last, temperature, topP, next);
         if (model.endTokens.has(id)) break;
         await checkCancelled(options.signal, this.#disposed);
-        generated.push(id);
-        prefixes.push(await model.tokenizer.decode(generated));
+        await written.add(id);
         const { done } = recorder;
         // The log-probability of a token that was drawn is known only now: the run before had no target.
         recorder.setLogProb(done, logProbOf(last, id));
         last = await run.run({ ids: Int32Array.of(id), targets: Int32Array.of(0), done, past: last.past });
         recorder.add(last, 1);
         options.onProgress?.(recorder.done, capacity);
-        if (options.onPartial && Date.now() - partialAt >= partialEvery) {
-          await options.onPartial(snapshot());
-          partialAt = Date.now();
-        }
+        await partly.run(() => options.onPartial?.(snapshot()));
       }
       return snapshot();
     });
@@ -238,6 +230,23 @@ class LocalEngine implements Engine, PoolKeeper {
   }
 }
 
+/** For what takes the longer the more is known: the work goes on between, for ten times as long as it took. */
+class Sparing {
+  #next: number;
+
+  constructor(private readonly least: number) {
+    this.#next = Date.now() + least;
+  }
+
+  async run(work: () => unknown): Promise<void> {
+    const start = Date.now();
+    if (start < this.#next) return;
+    await work();
+    const end = Date.now();
+    this.#next = end + Math.max(this.least, 10 * (end - start));
+  }
+}
+
 function recorderOf({ model, run }: Prepared, capacity: number): Recorder {
   return new Recorder(run.recording, capacity, (id) => model.tokenizer.readable(id));
 }
@@ -260,30 +269,6 @@ async function checkCancelled(signal: AbortSignal | undefined, disposed: boolean
   if (signal) await nextTurn();
   if (signal?.aborted) throw new GanderError('cancelled', 'Cancelled.', 'Ask again when you like.');
   if (disposed) throw new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.');
-}
-
-function continued(
-  prompt: TextTokens,
-  text: string,
-  generated: readonly number[],
-  prefixes: readonly string[],
-  tokenizer: Tokenizer,
-): TextTokens {
-  const { start, end } = continuationOffsets(prefixes, prefixes.at(-1) ?? '');
-  const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + text.length));
-  return textTokens({
-    ids: joined(prompt.ids, generated),
-    start: joined(prompt.start, shifted(start)),
-    end: joined(prompt.end, shifted(end)),
-    text: prompt.text.concat(generated.map((id) => tokenizer.readable(id))),
-  });
-}
-
-function joined(first: Int32Array, then: ArrayLike<number>): Int32Array {
-  const out = new Int32Array(first.length + then.length);
-  out.set(first);
-  out.set(then, first.length);
-  return out;
 }
 
 /** Natural log-probability of `id` after the step. */

@@ -16,6 +16,24 @@ export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | '
   return { count: ids.length, ids, start, end, special, text };
 }
 
+/** Tokens of one text and of what was written after it. @param at where the second begins */
+export function joinedTokens(first: TextTokens, second: TextTokens, at: number): TextTokens {
+  const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + at));
+  return textTokens({
+    ids: joined(first.ids, second.ids),
+    start: joined(first.start, shifted(second.start)),
+    end: joined(first.end, shifted(second.end)),
+    text: first.text.concat(second.text),
+  });
+}
+
+export function joined(first: Int32Array, then: Int32Array): Int32Array {
+  const out = new Int32Array(first.length + then.length);
+  out.set(first);
+  out.set(then, first.length);
+  return out;
+}
+
 /**
  * Text to ids and back, with offsets as an editor counts: in UTF-16 units of the original text.
  *
@@ -64,8 +82,13 @@ export class Tokenizer {
   }
 
   /** The text of some ids. */
-  async decode(ids: readonly number[]): Promise<string> {
-    return this.#tokenizer.decode([...ids], true);
+  async decode(ids: ArrayLike<number>): Promise<string> {
+    return this.#tokenizer.decode(Array.from(ids), true);
+  }
+
+  /** Whether it stands for a byte of a text that the vocabulary has no other entry for. */
+  isByte(id: number): boolean {
+    return /^<0x[\da-f]{2}>$/i.test(this.#tokenizer.idToToken(id) ?? '');
   }
 
   /**

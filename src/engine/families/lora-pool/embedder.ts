@@ -26,7 +26,7 @@ export class Embedder {
     const mean = new Float32Array(width);
     for (let at = 0; at < hidden.length; at++) mean[at % width]! += hidden[at]! / t;
     if (firstNotFinite(mean) >= 0) throw notFinite('the retriever');
-    const length = Math.hypot(...mean) || 1;
+    const length = Math.sqrt(mean.reduce((sum, x) => sum + x * x, 0)) || 1;
     return mean.map((x) => x / length);
   }
 
