@@ -16,10 +16,11 @@ import type {
   Score,
 } from './api.js';
 import { familyOf } from './families/index.js';
-import type { Model, Run } from './families/family.js';
+import type { Means, Model, Run } from './families/family.js';
 import { Cache } from './runtime/cache.js';
 import type { Step } from './runtime/causal.js';
 import { Continuation } from './runtime/continuation.js';
+import { bytesIn, loadingTime } from './runtime/folder.js';
 import { Recorder } from './runtime/recorder.js';
 import { sampleToken } from './runtime/sample.js';
 import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
@@ -29,9 +30,12 @@ import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
  *
  * Nothing heavy happens here: the folder is read and the graph composed on the first request that needs them.
  */
-export async function createEngine(options: EngineOptions): Promise<Engine & PoolKeeper> {
-  return Promise.resolve(new LocalEngine(options));
+export async function createEngine(options: EngineOptions, onLoading?: OnLoading): Promise<Engine & PoolKeeper> {
+  return Promise.resolve(new LocalEngine(options, onLoading));
 }
+
+/** Told, before the process falls silent over it, how long a load may take. The load waits for a promise that it returns. */
+type OnLoading = (mayTake: number) => unknown;
 
 /** One request, ready to run. */
 interface Prepared {
@@ -45,15 +49,21 @@ const partialEvery = 150;
 
 class LocalEngine implements Engine, PoolKeeper {
   readonly #options: EngineOptions;
-  readonly #cache: Cache;
+  readonly #means: Means;
   #model: Model | undefined;
   #disposed = false;
   /** Requests run one after another: there is one session, and it blocks its thread. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, onLoading: OnLoading | undefined) {
     this.#options = options;
-    this.#cache = new Cache(options.cache);
+    this.#means = {
+      cache: new Cache(options.cache),
+      threads: options.threads,
+      loading: async () => {
+        await onLoading?.(loadingTime(bytesIn(options.pool)));
+      },
+    };
   }
 
   pool(options: RunOptions = {}): Promise<PoolInfo> {
@@ -167,12 +177,12 @@ class LocalEngine implements Engine, PoolKeeper {
 
   /** The folder as it is now: read again when a file of it changed. */
   async #load(): Promise<Model> {
-    const { pool: folder, threads } = this.#options;
+    const { pool: folder } = this.#options;
     if (this.#model?.isCurrent()) return this.#model;
     await this.#model?.release();
     this.#model = undefined;
-    const loading = () => Promise.resolve();
-    this.#model = familyOf(folder).open(folder, { cache: this.#cache, threads, loading });
+    await this.#means.loading();
+    this.#model = familyOf(folder).open(folder, this.#means);
     return this.#model;
   }
 

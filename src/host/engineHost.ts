@@ -23,7 +23,9 @@ export class EngineHost implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const decisive = ['pool', 'threads', 'chunk', 'idleSeconds'].map((name) => `${section}.${name}`);
+    const decisive = ['pool', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
+      (name) => `${section}.${name}`,
+    );
     this.#subscription = vscode.workspace.onDidChangeConfiguration((event) => {
       if (decisive.some((name) => event.affectsConfiguration(name))) this.reload();
     });
@@ -32,7 +34,7 @@ export class EngineHost implements vscode.Disposable {
   /** Made when first asked for. The child itself starts with the first request. */
   get engine(): EngineClient {
     if (this.#client) return this.#client;
-    const { threads, chunk, idleSeconds } = readSettings();
+    const { threads, chunk, idleSeconds, deadlineSeconds } = readSettings();
     const storage = this.context.globalStorageUri;
     const client = new EngineClient({
       pool: this.pool,
@@ -40,6 +42,7 @@ export class EngineHost implements vscode.Disposable {
       threads,
       chunk,
       idleMs: idleSeconds * 1000,
+      deadlineMs: deadlineSeconds * 1000,
       entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
       log: (line) => this.log.debug(line),
     });

@@ -12,6 +12,7 @@ export interface GanderSettings {
   readonly chunk: number;
   readonly decorations: boolean;
   readonly idleSeconds: number;
+  readonly deadlineSeconds: number;
 }
 
 export const section = 'gander';
@@ -27,6 +28,7 @@ export function readSettings(): GanderSettings {
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
     idleSeconds: of.get('idleSeconds', 300),
+    deadlineSeconds: of.get('engine.deadlineSeconds', 120),
   };
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { poolLimits } from '../../shared/limits.js';
 
 /** Folders of a model lie no deeper, and none has more files. */
 const deepest = 3;
@@ -23,4 +24,12 @@ export function bytesIn(folder: string): number {
     return bytes;
   }
   return bytes;
+}
+
+/** Bytes a second, where all is slow: a model is read, hashed, copied, written and hashed again before it runs. */
+const slowest = 10 * 2 ** 20;
+
+/** How much longer than anything else a model of so many bytes may take to load, in whole seconds; milliseconds. */
+export function loadingTime(bytes: number): number {
+  return 1000 * Math.floor(Math.min(bytes, poolLimits.bytes) / slowest);
 }
