@@ -1,5 +1,6 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
-// (src/shared/words.ts) and what strategies are called (src/strategies), in one place, for translators.
+// (src/shared/words.ts), what strategies are called (src/strategies) and why a source cannot do something (src/source), in one
+// place, for translators.
 // `--check` fails when it is not up to date.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,15 +26,15 @@ export function bundle() {
         const [text] = node.arguments;
         if (text && ts.isStringLiteralLike(text)) strings.add(text.text);
         // The tables themselves are listed below.
-        else if (!/^(words\[key\]|title|hint)$/.test(text?.getText(source) ?? ''))
+        else if (!/^(words\[key\]|title|hint|reason)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
       if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
         if (!ts.isStringLiteralLike(node.initializer)) throw new Error(`${name}: a word is a literal`);
         strings.add(node.initializer.text);
       }
-      if (name.startsWith(`strategies${path.sep}`) && ts.isPropertyAssignment(node)) {
-        const isSaid = /^(title|hint)$/.test(node.name.getText(source));
+      if (/^(strategies|source)[\\/]/.test(name) && ts.isPropertyAssignment(node)) {
+        const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) strings.add(node.initializer.text);
       }
       ts.forEachChild(node, visit);

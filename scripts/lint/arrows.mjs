@@ -56,9 +56,9 @@ export const rooms = {
     types: [contract, families],
     packages: ['node:'],
   },
-  'src/routing': { from: ['src/engine/client.ts', ...pure], types: [contract], packages: ['node:'] },
+  'src/routing': { from: pure, types: [contract, 'src/source'], packages: ['node:'] },
   'src/host': {
-    from: ['src/engine/client.ts', 'src/routing', ...pure],
+    from: ['src/engine/client.ts', 'src/routing', 'src/source', ...pure],
     types: [contract],
     packages: editor,
   },

@@ -23,7 +23,9 @@ export const solo: Command = {
     const { id } = target(parts);
     const expert =
       expertOf(parts, asNode(arg)) ??
-      (await asking(async (ask) => pickExpert(ask, await parts.service.pool(), vscode.l10n.t('Which expert alone?'))));
+      (await asking(async (ask) =>
+        pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
+      ));
     if (expert === undefined) return;
     await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
   },
@@ -46,7 +48,7 @@ async function intervene(
   const { id, main } = target(parts);
   const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
     const fromTree = expertOf(parts, node);
-    const expert = fromTree ?? (await pickExpert(ask, await parts.service.pool(), title));
+    const expert = fromTree ?? (await pickExpert(ask, await parts.service.describe(), title));
     if (expert === undefined) return undefined;
     const scope =
       fromTree !== undefined || !main.trace

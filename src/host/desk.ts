@@ -44,10 +44,10 @@ export class Desk implements vscode.Disposable {
 
   /** Rejects with a GanderError; resolves with the finished range. */
   async route(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
-    const pool = await this.service.pool();
+    const source = await this.service.describe();
     const text = document.getText(rangeOf(document, span));
-    checkText(text, pool.contextLength);
-    const strategy = options.strategy ?? preferredStrategy(pool);
+    checkText(text, source.limits.tokens);
+    const strategy = options.strategy ?? preferredStrategy(source);
     const interventions = options.interventions ?? [];
     const { id } = this.store.add({
       uri: document.uri.toString(),

@@ -2,17 +2,26 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient, type EngineState } from '../engine/client.js';
+import { ChildSource } from '../source/child.js';
+import { FileSource, traceEnding } from '../source/file.js';
+import { SourceRegistry } from '../source/registry.js';
+import type { Source } from '../source/source.js';
 import { readSettings, section } from './settings.js';
 
 /** Where the pool that ships with the extension is. */
 const bundled = path.join('models', 'smollm2-135m');
 
-/** Holds the one engine that the settings describe; another pool means another engine. */
+/** Holds what the settings choose to run, and the engine where that is a pool; another pool means another engine. */
 export class EngineHost implements vscode.Disposable {
   readonly #stateChanged = new vscode.EventEmitter<EngineState>();
   readonly #poolChanged = new vscode.EventEmitter<void>();
   readonly #subscription: vscode.Disposable;
+  readonly #sources = new SourceRegistry([
+    { claims: (chosen) => chosen.endsWith(traceEnding), open: (file) => new FileSource(path.basename(file)) },
+    { claims: () => true, open: () => new ChildSource(this.engine) },
+  ]);
   #client: EngineClient | undefined;
+  #source: Source | undefined;
   #unlisten = () => {};
 
   readonly onDidChangeState = this.#stateChanged.event;
@@ -55,6 +64,11 @@ export class EngineHost implements vscode.Disposable {
     return client;
   }
 
+  /** Where traces come from. */
+  get source(): Source {
+    return (this.#source ??= this.#sources.open(this.pool));
+  }
+
   get state(): EngineState {
     return this.#client?.state ?? { name: 'stopped' };
   }
@@ -77,6 +91,7 @@ export class EngineHost implements vscode.Disposable {
     this.#unlisten();
     this.#client?.dispose();
     this.#client = undefined;
+    this.#source = undefined;
     this.#stateChanged.fire(this.state);
     this.#poolChanged.fire();
   }

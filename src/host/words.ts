@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
 import { words, type Word } from '../shared/words.js';
 
 /** A word that the page shows too, in the window's language. */
@@ -7,7 +6,7 @@ export function word(key: Word): string {
   return vscode.l10n.t(words[key]);
 }
 
-export function warningCount({ warnings }: PoolInfo): string {
+export function warningCount({ warnings }: { readonly warnings: readonly unknown[] }): string {
   return warnings.length === 1 ? vscode.l10n.t('1 warning') : vscode.l10n.t('{0} warnings', warnings.length);
 }
 

@@ -2,6 +2,7 @@ import { beforeEach, expect, it, vi } from 'vitest';
 import { Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
+import { ChildSource } from '../../../src/source/child.js';
 import type { Intervention } from '../../../src/trace/trace.js';
 import { FakeEngine, fakeTrace, settle } from './fakes.js';
 
@@ -22,7 +23,7 @@ const answer = async (n: number) => {
 beforeEach(() => {
   engine = new FakeEngine();
   store = new RoutingStore();
-  runs = new Runs(new RoutingService(() => engine), store);
+  runs = new Runs(new RoutingService(() => new ChildSource(engine)), store);
   id = store.add({
     uri: 'd',
     version: 1,
