@@ -20,7 +20,7 @@ export const chooseStrategy: Command = {
     }
     parts.panels.show(routed);
     await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
-      parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, signal),
+      parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, { signal }),
     );
   },
 };

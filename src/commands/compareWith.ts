@@ -21,7 +21,9 @@ export const compareWith: Command = {
       node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, main));
     if (!other) return;
     parts.panels.show(parts.store.get(id)!);
-    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
+      parts.runs.compare(id, other, { signal }),
+    );
   },
 };
 

@@ -27,7 +27,7 @@ export const solo: Command = {
         pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
       ));
     if (expert === undefined) return;
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], { signal }));
   },
 };
 
@@ -35,7 +35,7 @@ export const clearWhatIf: Command = {
   id: 'gander.clearWhatIf',
   async run(parts) {
     const { id, main } = target(parts);
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], signal));
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], { signal }));
   },
 };
 
@@ -58,7 +58,7 @@ async function intervene(
   });
   if (!intervention) return;
   await rerun(parts, id, (signal) =>
-    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal),
+    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], { signal }),
   );
 }
 

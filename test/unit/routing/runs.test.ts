@@ -35,11 +35,13 @@ beforeEach(() => {
 it('writes progress, partial results and the end into the store, and tells of it', async () => {
   const told = vi.fn();
   runs.onDidRoute(told);
-  const done = runs.route(id, 'main', strategy, []);
+  const onProgress = vi.fn();
+  const done = runs.route(id, 'main', strategy, [], { onProgress });
   await settle();
   const { options, request } = engine.asked[0]!;
   options.onProgress?.(1, 2);
   options.onPartial?.(fakeTrace(request, 1));
+  expect(onProgress.mock.calls).toEqual([[1, 2]]);
   expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { sequences: [{ done: 1 }] } });
   await answer(0);
   await done;
