@@ -4,13 +4,16 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Cache } from '../src/engine/cache.js';
+import { Cache } from '../src/engine/runtime/cache.js';
 import { EngineClient } from '../src/engine/client.js';
-import { compose, composeBase, poolHash } from '../src/engine/compose.js';
+import { compose } from '../src/engine/families/lora-pool/compose.js';
+import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
 import { createEngine } from '../src/engine/local.js';
 import type { Trace } from '../src/trace/trace.js';
-import { BaseSession, type Past, RoutedSession } from '../src/engine/session.js';
+import type { Past } from '../src/engine/runtime/past.js';
+import { poolHash } from '../src/pool/hash.js';
 import { readPool } from '../src/pool/pool.js';
+import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
 import { tracer } from './sides.js';
 
@@ -20,7 +23,7 @@ const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
 /** Text of whatever length is wanted: this project's own. */
-const text = readFileSync(path.join(root, 'src/engine/compose.ts'), 'utf8');
+const text = readFileSync(path.join(root, 'src/engine/client.ts'), 'utf8');
 
 const suite: Suite = async (bench) => {
   const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
@@ -40,13 +43,18 @@ export default suite;
 async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   const pool = readPool(poolFolder);
   const cache = new Cache(cacheFolder);
-  const composed = compose(pool, poolHash(pool, cache), cache, false);
+  const composed = compose(
+    pool,
+    poolHash(pool, (file) => cache.hash(file)),
+    cache,
+    false,
+  );
   const { plan } = composed;
   const routed = await RoutedSession.open(composed, threads);
   const exported = await BaseSession.open(pool.base.model, threads);
   const alone = path.join(cacheFolder, 'base');
   mkdirSync(alone);
-  const files = composeBase(alone, pool);
+  const files = composeBase(alone, pool.base.model);
   const base = await BaseSession.open(files.logits, threads);
   const predicting = await BaseSession.open(files.predictions, threads);
   const trace = tracer(routed, composed, strategy);

@@ -4,13 +4,15 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Cache } from '../src/engine/cache.js';
-import { type FormName, compose, composeBase, poolHash } from '../src/engine/compose.js';
+import { Cache } from '../src/engine/runtime/cache.js';
+import { type FormName, compose } from '../src/engine/families/lora-pool/compose.js';
+import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
 import { random as seeded } from '../src/statistics/random.js';
-import { BaseSession, RoutedSession } from '../src/engine/session.js';
-import { Tokenizer } from '../src/engine/tokenizer.js';
+import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
+import { poolHash } from '../src/pool/hash.js';
 import { type Pool, readPool } from '../src/pool/pool.js';
 import { encodeSafetensors } from '../src/shared/safetensors.js';
+import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
 import { tracer } from './sides.js';
 
@@ -73,7 +75,13 @@ function matrix(name: string, shape: number[], scale: number, random: () => numb
 async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
   const cache = new Cache(path.join(temporary, 'cache'));
   const start = performance.now();
-  const composed = compose(pool, poolHash(pool, cache), cache, false, form);
+  const composed = compose(
+    pool,
+    poolHash(pool, (file) => cache.hash(file)),
+    cache,
+    false,
+    form,
+  );
   const { plan } = composed;
   bench.notes['pool'] =
     `${plan.experts.length} experts of rank ${rank}, ${plan.modules.length} modules, ${threads} threads`;
@@ -82,10 +90,10 @@ async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise
   bench.notes['composed experts, MiB'] = Math.round(plan.bytes / 2 ** 20);
   const alone = path.join(temporary, 'base');
   mkdirSync(alone);
-  const base = await BaseSession.open(composeBase(alone, pool).logits, threads);
+  const base = await BaseSession.open(composeBase(alone, pool.base.model).logits, threads);
   const routed = await RoutedSession.open(composed, threads);
   const trace = tracer(routed, composed, { name: 'phatgoose', k: 2 });
-  const text = readFileSync(path.join(root, 'src/engine/compose.ts'), 'utf8');
+  const text = readFileSync(path.join(root, 'src/engine/client.ts'), 'utf8');
   const { ids } = await new Tokenizer(pool.base.tokenizer).encode(text.slice(0, 6000));
   const compare = async (name: string, done: number, count: number) => {
     const [before, now] = [ids.slice(0, done), ids.slice(done, done + count)];

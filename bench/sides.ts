@@ -1,8 +1,10 @@
 // Sides that more than one benchmark compares.
-import type { Composed } from '../src/engine/compose.js';
-import { Recorder } from '../src/engine/recorder.js';
-import type { Past, RoutedSession } from '../src/engine/session.js';
-import { StrategySteering } from '../src/engine/steering.js';
+import type { Composed } from '../src/engine/families/lora-pool/compose.js';
+import { PoolRecording } from '../src/engine/families/lora-pool/recording.js';
+import type { RoutedSession } from '../src/engine/families/lora-pool/session.js';
+import { StrategySteering } from '../src/engine/families/lora-pool/steering.js';
+import type { Past } from '../src/engine/runtime/past.js';
+import { Recorder } from '../src/engine/runtime/recorder.js';
 import { routerOf, type Strategy } from '../src/strategies/index.js';
 
 /** Runs tokens after `past` and makes the whole trace of them, as the engine does for one chunk. */
@@ -12,21 +14,20 @@ export function tracer(
   strategy: Strategy,
 ): (ids: Int32Array, done: number, past: Past | undefined) => Promise<Past> {
   const steering = new StrategySteering(plan, strategy, []);
-  const context = {
+  const recording = new PoolRecording({
     plan,
     experts: plan.experts.map((id) => ({ id, name: id })),
     router: routerOf(strategy),
     interventions: [],
     source: { kind: 'pool', name: '', versions: {} },
-    readable: String,
     vectors: steering.router,
     k: steering.width,
-  };
-  return async (ids, done, before) => {
-    const recorder = new Recorder(context, ids.length);
-    const result = await session.run(ids, ids, done, before, steering);
-    recorder.add(result, ids.length);
+  });
+  return async (ids, done, past) => {
+    const recorder = new Recorder(recording, ids.length, String);
+    const step = await session.run({ ids, targets: ids, done, past }, steering);
+    recorder.add(step, ids.length);
     recorder.trace('', { count: ids.length, ids, start: ids, end: ids, text: [] });
-    return result.past;
+    return step.past;
   };
 }

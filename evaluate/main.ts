@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Engine } from '../src/engine/api.js';
 import { createEngine } from '../src/engine/local.js';
-import { Tokenizer } from '../src/engine/tokenizer.js';
+import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';
 import { GanderError } from '../src/shared/errors.js';
 import { ganderVersion } from '../src/shared/version.js';

@@ -38,7 +38,7 @@ await runSuite(${JSON.stringify(name)}, suite, ${folder}, ${quick});`,
       sourcemap: 'inline',
       logLevel: 'warning',
     });
-    // In a bundle of ES modules packages come first: src/engine/telemetry.ts would be late.
+    // In a bundle of ES modules packages come first: src/engine/runtime/telemetry.ts would be late.
     const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1' };
     const { code } = await run(process.execPath, ['--enable-source-maps', '--expose-gc', bundle], { env });
     if (code !== 0) bad++;

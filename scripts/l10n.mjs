@@ -1,5 +1,6 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
-// (src/shared/words.ts) and what strategies are called (src/strategies), in one place, for translators.
+// (src/shared/words.ts), what strategies are called (src/strategies) and why a source cannot do something (src/source), in one
+// place, for translators.
 // A text that counts has a key for each plural form that a language may have; those English has not are called after its
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
 // `--check` fails when the list is not up to date or a translation does not fit it.
@@ -39,7 +40,7 @@ function shown() {
         const [text] = node.arguments;
         if (text && ts.isStringLiteralLike(text)) add(text.text);
         // The tables themselves are listed below.
-        else if (!/^(message|\{ message, comment \}|title|hint)$/.test(text?.getText(source) ?? ''))
+        else if (!/^(message|\{ message, comment \}|title|hint|reason)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
       if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
@@ -52,8 +53,8 @@ function shown() {
           return;
         } else throw new Error(`${name}: a word is a literal`);
       }
-      if (name.startsWith(`strategies${path.sep}`) && ts.isPropertyAssignment(node)) {
-        const isSaid = /^(title|hint)$/.test(node.name.getText(source));
+      if (/^(strategies|source)[\\/]/.test(name) && ts.isPropertyAssignment(node)) {
+        const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }
       ts.forEachChild(node, visit);

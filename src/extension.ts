@@ -31,7 +31,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const start = performance.now();
   const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
   const engines = new EngineHost(context, log);
-  const service = new RoutingService(() => engines.engine);
+  const service = new RoutingService(() => engines.source);
   const store = new RoutingStore();
   const runs = new Runs(service, store);
   const desk = new Desk(service, store, runs);
@@ -65,9 +65,9 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     runs,
     new RoutingDecorations(store),
     new vscode.Disposable(
-      service.onPool((pool) => {
-        status.showPool(pool);
-        void vscode.commands.executeCommand('setContext', 'gander.poolMissing', pool === undefined);
+      service.onDescribed((source) => {
+        status.show(source);
+        void vscode.commands.executeCommand('setContext', 'gander.poolMissing', source === undefined);
       }),
     ),
     new vscode.Disposable(
@@ -107,7 +107,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       return service.route(
         {
           text: asked,
-          strategy: strategy ?? preferredStrategy(await service.pool()),
+          strategy: strategy ?? preferredStrategy(await service.describe()),
           interventions: interventions ?? [],
         },
         run,

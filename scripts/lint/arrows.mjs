@@ -2,12 +2,14 @@
 import path from 'node:path';
 
 /**
- * A room is a folder or a file; the longest match holds. `from`: rooms it may import from; `types`: rooms of which it may
+ * A room is a folder or a file; the longest match holds, so a folder may have rooms inside it, which are others. `from`: rooms it may import from; `types`: rooms of which it may
  * import types only; `packages`: what it may import of the packages that reach out of a room.
  * @typedef {{ from?: string[], types?: string[], packages?: string[] }} Room
  */
 
 const contract = 'src/engine/api.ts';
+const runtime = 'src/engine/runtime';
+const families = 'src/engine/families';
 /** What every room may use: pure, with no process, file or editor. */
 const pure = ['src/strategies', 'src/transport', 'src/trace', 'src/statistics', 'src/shared'];
 const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
@@ -41,15 +43,23 @@ export const rooms = {
     types: [contract],
     packages: ['node:'],
   },
-  'src/engine/session.ts': {
-    from: ['src/engine', 'src/graph', 'src/pool', 'src/trace', 'src/shared'],
-    packages: ['node:', 'onnxruntime-node'],
+  [`${runtime}/session.ts`]: { from: [runtime, 'src/trace', 'src/shared'], packages: ['onnxruntime-node'] },
+  [`${runtime}/tokenizer.ts`]: { from: ['src/shared'], types: ['src/trace'], packages: ['node:', 'tokenizers'] },
+  [runtime]: { from: [`${runtime}/session.ts`, `${runtime}/tokenizer.ts`, 'src/graph', ...pure], packages: ['node:'] },
+  [`${families}/lora-pool`]: {
+    from: [runtime, 'src/graph', 'src/pool', ...pure],
+    types: [contract, `${families}/family.ts`],
+    packages: ['node:'],
   },
-  'src/engine/tokenizer.ts': { from: ['src/shared'], types: ['src/trace'], packages: ['node:', 'tokenizers'] },
-  'src/engine': { from: ['src/graph', 'src/pool', 'src/source', ...pure], packages: ['node:'] },
-  'src/routing': { from: ['src/engine/client.ts', ...pure], types: [contract], packages: ['node:'] },
+  [families]: { from: [`${families}/lora-pool/index.ts`], types: [runtime, contract, ...pure] },
+  'src/engine': {
+    from: [`${families}/index.ts`, runtime, 'src/source', ...pure],
+    types: [contract, families],
+    packages: ['node:'],
+  },
+  'src/routing': { from: pure, types: [contract, 'src/source'], packages: ['node:'] },
   'src/host': {
-    from: ['src/engine/client.ts', 'src/routing', ...pure],
+    from: ['src/engine/client.ts', 'src/routing', 'src/source', ...pure],
     types: [contract],
     packages: editor,
   },
@@ -98,7 +108,7 @@ export function violation(file, specifier, typeOnly) {
     return `${name} may not import ${specifier}`;
   }
   const target = path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
-  if (within(target, name)) return undefined;
+  if (roomOf(target) === name) return undefined;
   const allowed = [...(room.from ?? []), ...(typeOnly ? (room.types ?? []) : [])];
   return allowed.some((a) => within(target, a)) ? undefined : `${name} may not import ${target}`;
 }

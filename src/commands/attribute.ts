@@ -9,7 +9,7 @@ export const attribute: Command = {
     const routed = target(parts);
     parts.panels.show(routed);
     return withPatientProgress(parts, vscode.l10n.t('Attributing: each expert is knocked out in turn'), ({ signal }) =>
-      parts.runs.attribute(routed.id, signal),
+      parts.runs.attribute(routed.id, { signal }),
     );
   },
 };

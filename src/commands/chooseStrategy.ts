@@ -10,8 +10,8 @@ export const chooseStrategy: Command = {
   id: 'gander.chooseStrategy',
   async run(parts) {
     const routed = parts.panels.active?.scene.routed ?? parts.desk.current();
-    const pool = await parts.service.pool();
-    const strategy = await asking((ask) => pickStrategy(ask, pool, routed?.main.strategy, vscode.l10n.t('Strategy')));
+    const source = await parts.service.describe();
+    const strategy = await asking((ask) => pickStrategy(ask, source, routed?.main.strategy, vscode.l10n.t('Strategy')));
     if (!strategy) return;
     if (!routed) {
       const settings = vscode.workspace.getConfiguration(section);
@@ -20,7 +20,7 @@ export const chooseStrategy: Command = {
     }
     parts.panels.show(routed);
     await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
-      parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, signal),
+      parts.runs.route(routed.id, 'main', strategy, routed.main.interventions, { signal }),
     );
   },
 };

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { traceEnding } from '../panel/traceFile.js';
+import { traceEnding } from '../source/file.js';
 import type { Command } from './parts.js';
 
 /** Two trace files side by side: those selected in the file explorer, or the open one and one to choose. */

@@ -21,7 +21,9 @@ export const compareWith: Command = {
       node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, main));
     if (!other) return;
     parts.panels.show(parts.store.get(id)!);
-    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => parts.runs.compare(id, other, signal));
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
+      parts.runs.compare(id, other, { signal }),
+    );
   },
 };
 
@@ -40,14 +42,14 @@ async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<Other |
       : []),
   ];
   const chosen = await ask<'strategy' | 'selection' | 'before'>(items, title);
-  const pool = await parts.service.pool();
+  const source = await parts.service.describe();
   switch (chosen) {
     case undefined:
       return undefined;
     case 'before':
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {
-      const strategy = await pickStrategy(ask, pool, main.strategy, title);
+      const strategy = await pickStrategy(ask, source, main.strategy, title);
       return strategy && { ...main, title: strategyLabel(strategy), strategy };
     }
     case 'selection': {
@@ -61,7 +63,7 @@ async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<Other |
         );
       }
       const text = editor.document.getText(rangeOf(editor.document, span));
-      checkText(text, pool.contextLength);
+      checkText(text, source.limits.tokens);
       return { ...main, text, title: titleOf(editor.document, span) };
     }
   }

@@ -21,7 +21,7 @@ export const generate: Command = {
     if (answer === undefined) return;
     parts.panels.show(routed);
     await withPatientProgress(parts, vscode.l10n.t('Generating'), ({ signal }) =>
-      parts.runs.generate(routed.id, { maxTokens: Number(answer), temperature: 0 }, signal),
+      parts.runs.generate(routed.id, { maxTokens: Number(answer), temperature: 0 }, { signal }),
     );
   },
 };

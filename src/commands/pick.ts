@@ -1,16 +1,20 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import { letters } from '../shared/palette.js';
+import type { SourceDescription } from '../shared/source.js';
 import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
 import { layerText, tokenLabel } from '../trace/label.js';
-import type { Scope, Trace } from '../trace/trace.js';
+import type { Expert, Scope, Trace } from '../trace/trace.js';
 import type { Ask, Item } from './asking.js';
 
-export function pickExpert(ask: Ask, pool: PoolInfo, title: string): Promise<string | undefined> {
-  const items = pool.experts.map(({ id, name, description }, i) => ({
+export function pickExpert(
+  ask: Ask,
+  { experts }: { readonly experts: readonly (Expert & { readonly description?: string })[] },
+  title: string,
+): Promise<string | undefined> {
+  const items = experts.map(({ id, name, description }, i) => ({
     label: `${letters(i)}  ${name}`,
     description: id,
     ...(description && { detail: description }),
@@ -21,12 +25,12 @@ export function pickExpert(ask: Ask, pool: PoolInfo, title: string): Promise<str
 
 export async function pickStrategy(
   ask: Ask,
-  pool: PoolInfo,
+  source: SourceDescription,
   now: Strategy | undefined,
   title: string,
 ): Promise<Strategy | undefined> {
   const name = await ask(
-    pool.strategies.map((value) => ({
+    source.can.strategies.map(({ name: value }) => ({
       label: strategyTitle(value),
       description: value === now?.name ? vscode.l10n.t('current') : '',
       detail: strategyDetail(value),
@@ -35,9 +39,9 @@ export async function pickStrategy(
     title,
   );
   if (!name) return undefined;
-  const k = now?.k ?? pool.topK;
+  const k = now?.k ?? source.limits.k ?? 1;
   if (descriptorOf(name)?.takes !== 'expert') return strategyOf(name, { k, expert: '' });
-  const expert = await pickExpert(ask, pool, title);
+  const expert = await pickExpert(ask, source, title);
   return expert === undefined ? undefined : strategyOf(name, { k, expert });
 }
 

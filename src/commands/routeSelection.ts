@@ -71,9 +71,9 @@ function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span,
 }
 
 export async function routeFirstPart(parts: Parts, document: vscode.TextDocument, span: Span): Promise<Routed> {
-  const { contextLength } = await parts.service.pool();
+  const { limits } = await parts.service.describe();
   const text = document.getText(rangeOf(document, span));
-  let characters = contextLength * charactersPerToken;
+  let characters = (limits.tokens ?? text.length) * charactersPerToken;
   for (let attempt = 1; ; attempt++) {
     const part = firstPart(text, characters);
     try {

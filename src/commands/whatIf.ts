@@ -23,9 +23,11 @@ export const solo: Command = {
     const { id } = target(parts);
     const expert =
       expertOf(parts, asNode(arg)) ??
-      (await asking(async (ask) => pickExpert(ask, await parts.service.pool(), vscode.l10n.t('Which expert alone?'))));
+      (await asking(async (ask) =>
+        pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
+      ));
     if (expert === undefined) return;
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], signal));
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], { signal }));
   },
 };
 
@@ -33,7 +35,7 @@ export const clearWhatIf: Command = {
   id: 'gander.clearWhatIf',
   async run(parts) {
     const { id, main } = target(parts);
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], signal));
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], { signal }));
   },
 };
 
@@ -46,7 +48,7 @@ async function intervene(
   const { id, main } = target(parts);
   const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
     const fromTree = expertOf(parts, node);
-    const expert = fromTree ?? (await pickExpert(ask, await parts.service.pool(), title));
+    const expert = fromTree ?? (await pickExpert(ask, await parts.service.describe(), title));
     if (expert === undefined) return undefined;
     const scope =
       fromTree !== undefined || !main.trace
@@ -56,7 +58,7 @@ async function intervene(
   });
   if (!intervention) return;
   await rerun(parts, id, (signal) =>
-    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], signal),
+    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], { signal }),
   );
 }
 

@@ -1,17 +1,17 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
+import type { SourceDescription } from '../shared/source.js';
 
-/** How many of a pool's warnings the tooltip shows; the tree has them all. */
+/** How many of a source's warnings the tooltip shows; the tree has them all. */
 const mostWarnings = 5;
 
-/** The pool and what the engine does with it; a click offers what can be done. */
+/** What is run and what the engine does with it; a click offers what can be done. */
 export class StatusBar implements vscode.Disposable {
   readonly #item = vscode.window.createStatusBarItem('gander.status', vscode.StatusBarAlignment.Right, 90);
   readonly #subscriptions: vscode.Disposable[];
-  #pool: PoolInfo | undefined;
+  #source: SourceDescription | undefined;
 
   constructor(
     private readonly engines: EngineHost,
@@ -21,15 +21,15 @@ export class StatusBar implements vscode.Disposable {
     this.#item.command = 'gander.showActions';
     this.#subscriptions = [
       engines.onDidChangeState(() => this.#draw()),
-      engines.onDidChangePool(() => this.showPool(undefined)),
+      engines.onDidChangePool(() => this.show(undefined)),
       new vscode.Disposable(store.onChange(({ kind }) => (kind === 'result' || kind === 'running') && this.#draw())),
     ];
     this.#draw();
     this.#item.show();
   }
 
-  showPool(pool: PoolInfo | undefined): void {
-    this.#pool = pool;
+  show(source: SourceDescription | undefined): void {
+    this.#source = source;
     this.#draw();
   }
 
@@ -38,15 +38,14 @@ export class StatusBar implements vscode.Disposable {
   }
 
   #draw(): void {
-    const name = this.#pool?.name ?? vscode.l10n.t('Gander');
+    const name = this.#source?.name ?? vscode.l10n.t('Gander');
+    const warnings = this.#source?.warnings ?? [];
     const { icon, words: state, broken } = this.#state();
-    const warned = this.#pool !== undefined && this.#pool.warnings.length > 0;
-    const words = warned ? `${state}, ${warningCount(this.#pool!)}` : state;
+    const warned = warnings.length > 0;
+    const words = warned ? `${state}, ${warningCount({ warnings })}` : state;
     this.#item.text = `$(${icon}) ${name}${warned ? ' $(warning)' : ''}`;
-    this.#item.tooltip = [
-      `${name}: ${words}`,
-      ...(this.#pool?.warnings.slice(0, mostWarnings).map(({ text }) => text) ?? []),
-    ].join('\n');
+    const told = warnings.slice(0, mostWarnings).map(({ text }) => text);
+    this.#item.tooltip = [`${name}: ${words}`, ...told].join('\n');
     this.#item.accessibilityInformation = {
       label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
       role: 'button',

@@ -34,7 +34,10 @@ export interface EngineClientOptions extends EngineOptions {
   readonly entry: string;
   /** A child that has had nothing to do for so long is let go; 0: never. Milliseconds. Default 5 minutes. */
   readonly idleMs?: number;
-  /** A child that owes an answer and says nothing for so long is killed; 0: never. Milliseconds. Default 2 minutes. */
+  /**
+   * A child that owes an answer and says nothing for so long is killed; 0: never. Milliseconds. Default 2 minutes. What it
+   * says that a load may take comes on top.
+   */
   readonly deadlineMs?: number;
   /** Bytes that a child may hold before it ends itself. Default: by the pool's size (guard.ts). */
   readonly memory?: number;
@@ -54,6 +57,17 @@ interface Pending {
   readonly forget: () => void;
 }
 
+/** Why a child was killed from here, and what helps. */
+interface Fault {
+  readonly why: string;
+  readonly remedy?: string;
+}
+
+/** The longest that a timer waits. Milliseconds. */
+const longest = 2 ** 31 - 1;
+
+const moreTime = 'allow it more time (the setting gander.engine.deadlineSeconds, or --deadline on the command line)';
+
 /** One child, from its start to its end. */
 interface Child {
   readonly process: ChildProcess;
@@ -61,8 +75,9 @@ interface Child {
   ready: boolean;
   /** It has run a model. What ends it before that is the pool. */
   proven: boolean;
-  /** Why it was killed from here. */
-  killedFor?: string;
+  /** How much longer than otherwise it may be silent now, by its own word. Milliseconds. */
+  mayTake: number;
+  killedFor?: Fault;
   lastWords: string;
 }
 
@@ -194,7 +209,7 @@ export class EngineClient implements Engine, PoolKeeper {
       env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     });
-    const child: Child = { process: forked, ready: false, proven: false, lastWords: '' };
+    const child: Child = { process: forked, ready: false, proven: false, mayTake: 0, lastWords: '' };
     this.#child = child;
     for (const stream of [forked.stdout, forked.stderr])
       if (stream) createInterface(stream).on('line', (line) => this.#options.log?.(line));
@@ -222,12 +237,14 @@ export class EngineClient implements Engine, PoolKeeper {
       this.#options.log?.(`engine: ${String(error)}`);
       // Not the pool's doing: a pool has no say in what is sent.
       child.proven = true;
-      this.#kill(child, 'said what makes no sense');
+      this.#kill(child, { why: 'said what makes no sense' });
     }
   }
 
   /** @throws Error where the message does not fit those before it */
   #take(child: Child, message: ChildMessage): void {
+    child.mayTake = message.type === 'loading' ? message.mayTake : 0;
+    if (message.type === 'loading') return;
     if (message.type === 'ready') {
       child.ready = true;
       return;
@@ -298,11 +315,11 @@ export class EngineClient implements Engine, PoolKeeper {
     const { deadlineMs = 120_000, idleMs = 300_000 } = this.#options;
     const busy = this.#pending.size > 0;
     this.#setState(child.ready ? { name: 'ready', busy } : { name: 'starting' });
-    if (busy && deadlineMs > 0)
-      this.#deadlineTimer = setTimeout(
-        () => this.#kill(child, `gave no sign of life for ${deadlineMs / 1000} s`),
-        deadlineMs,
-      );
+    if (busy && deadlineMs > 0) {
+      const allowed = Math.min(deadlineMs + child.mayTake, longest);
+      const fault = { why: `gave no sign of life for ${allowed / 1000} s`, remedy: moreTime };
+      this.#deadlineTimer = setTimeout(() => this.#kill(child, fault), allowed);
+    }
     if (!busy && idleMs > 0) {
       this.#idleTimer = setTimeout(() => this.#letGo(died('The engine was idle.')), idleMs);
       // An idle engine is no reason for a program to go on.
@@ -320,15 +337,15 @@ export class EngineClient implements Engine, PoolKeeper {
   }
 
   /** Ends a child that is at fault; its end is then dealt with as any other. */
-  #kill(child: Child, why: string): void {
-    child.killedFor = why;
+  #kill(child: Child, fault: Fault): void {
+    child.killedFor = fault;
     child.process.kill('SIGKILL');
   }
 
   #died(child: Child, how: string): void {
     const { pool, deaths: { most, within } = { most: 5, within: 60_000 } } = this.#options;
     const words = readLastWords(child.lastWords);
-    const why = child.killedFor ?? (words && `took more than ${gigabytes(words.allowed)} of memory`);
+    const why = child.killedFor?.why ?? (words && `took more than ${gigabytes(words.allowed)} of memory`);
     const what = why === undefined ? `died (${how})` : `${why} and was ended`;
     const now = Date.now();
     this.#child = undefined;
@@ -337,10 +354,11 @@ export class EngineClient implements Engine, PoolKeeper {
     const asked = this.#pending.size > 0;
     if (asked && child.ready && !child.proven) {
       // Another child would go the same way.
+      const other = child.killedFor?.remedy ?? 'restart the engine if this one has worked before';
       const error = new GanderError(
         'pool-invalid',
         `The engine ${what} while it loaded the pool ${pool}.`,
-        'Choose another pool; if this one has worked before, restart the engine.',
+        `Choose another pool, or ${other}.`,
       );
       this.#setState({ name: 'failed', error: error.toData() });
       this.#rejectAll(error);
@@ -356,7 +374,7 @@ export class EngineClient implements Engine, PoolKeeper {
     } else {
       this.#setState({ name: 'stopped' });
     }
-    this.#rejectAll(died(`The engine ${what}.`));
+    this.#rejectAll(died(`The engine ${what}.`, child.killedFor?.remedy));
   }
 
   #rejectAll(error: GanderError): void {
@@ -380,8 +398,9 @@ export class EngineClient implements Engine, PoolKeeper {
   }
 }
 
-function died(message: string): GanderError {
-  return new GanderError('engine-died', message, 'Ask again; the engine is started anew.');
+function died(message: string, remedy?: string): GanderError {
+  const also = remedy === undefined ? '' : ` If it ends so again, ${remedy}.`;
+  return new GanderError('engine-died', message, `Ask again; the engine is started anew.${also}`);
 }
 
 function gigabytes(bytes: number): string {

@@ -2,12 +2,12 @@
  * What watches the engine's child from within while native code holds its main thread: a second thread, which ends the
  * process when its host is gone or when it takes more memory than a pool of its size can need.
  */
-import { readdirSync, statSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { LastWords } from '../shared/protocol.js';
 import { lastWordsAt } from '../shared/protocol.js';
+import { bytesIn } from './runtime/folder.js';
 
 /** Memory fills at a few gigabytes a second. Milliseconds. */
 const every = 100;
@@ -15,10 +15,6 @@ const every = 100;
 /** What a small pool may take, and how often over what lies on disk: weights unpacked, keys and values, a trace. */
 const least = 4 * 2 ** 30;
 const times = 6;
-
-/** Folders of a pool lie no deeper, and no pool has more files. */
-const deepest = 3;
-const mostFiles = 50_000;
 
 export interface Guarded {
   /** Process id of the host. */
@@ -73,24 +69,4 @@ function memoryFor(pool: string): number {
 /** Bytes that an engine may hold, for a pool of so many bytes on a machine of so many. */
 export function allowance(pool: number, machine: number): number {
   return Math.min(least + times * pool, 0.9 * machine);
-}
-
-/** Of the files in a folder. Links are not followed; what cannot be read counts nothing: the engine says what is wrong with it. */
-function bytesIn(folder: string): number {
-  let bytes = 0;
-  let left = mostFiles;
-  const add = (at: string, depth: number) => {
-    for (const entry of readdirSync(at, { withFileTypes: true })) {
-      if (left-- <= 0) return;
-      const file = path.join(at, entry.name);
-      if (entry.isDirectory() && depth < deepest) add(file, depth + 1);
-      else if (entry.isFile()) bytes += statSync(file).size;
-    }
-  };
-  try {
-    add(folder, 1);
-  } catch {
-    return bytes;
-  }
-  return bytes;
 }

@@ -1,11 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { readJson } from '../pool/manifest.js';
-import { type Pool, leftOutText, poolSignature, readPool } from '../pool/pool.js';
 import { GanderError } from '../shared/errors.js';
-import { ganderVersion } from '../shared/version.js';
 import { checkedGenerate, checkedRoute } from '../source/asked.js';
-import { descriptorOf, routerOf, type Strategy } from '../strategies/index.js';
-import type { Expert, Intervention, Trace } from '../trace/trace.js';
+import { random } from '../statistics/random.js';
+import type { Expert, Trace } from '../trace/trace.js';
 import type {
   Attribution,
   Candidate,
@@ -18,82 +15,69 @@ import type {
   RunOptions,
   Score,
 } from './api.js';
-import { Cache } from './cache.js';
-import { examine } from './candidate.js';
-import { type Composed, type Plan, compose, poolHash } from './compose.js';
-import { continuationOffsets } from './continuation.js';
-import { poolInfo, strategiesOf } from './info.js';
-import { expertText, multitaskId } from './placing.js';
-import { Recorder } from './recorder.js';
-import { Retriever } from './retrieval.js';
-import { random } from '../statistics/random.js';
-import { sampleToken } from './sample.js';
-import { type ChunkResult, RoutedSession, onnxruntimeVersion } from './session.js';
-import { StrategySteering } from './steering.js';
-import { type TextTokens, textTokens, Tokenizer } from './tokenizer.js';
+import { familyOf } from './families/index.js';
+import type { Means, Model, Run } from './families/family.js';
+import { Cache } from './runtime/cache.js';
+import type { Step } from './runtime/causal.js';
+import { Continuation } from './runtime/continuation.js';
+import { bytesIn, loadingTime } from './runtime/folder.js';
+import { Recorder } from './runtime/recorder.js';
+import { sampleToken } from './runtime/sample.js';
+import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
 
 /**
- * The engine in this process: what the forked child serves.
+ * The engine in this process: what the forked child serves. It knows no kind of model (families/family.ts).
  *
- * Nothing heavy happens here: the pool is read and the graph composed on the first request that needs them.
+ * Nothing heavy happens here: the folder is read and the graph composed on the first request that needs them.
  */
-export async function createEngine(options: EngineOptions): Promise<Engine & PoolKeeper> {
-  return Promise.resolve(new LocalEngine(options));
+export async function createEngine(options: EngineOptions, onLoading?: OnLoading): Promise<Engine & PoolKeeper> {
+  return Promise.resolve(new LocalEngine(options, onLoading));
 }
 
-/** A pool as it is on disk now, and what is kept in memory of it. */
-interface Loaded {
-  readonly pool: Pool;
-  readonly hash: string;
-  readonly tokenizer: Tokenizer;
-  readonly tokenizerHash: string;
-  readonly endTokens: ReadonlySet<number>;
-  composed?: Composed & { readonly withMultitask: boolean };
-  session?: RoutedSession;
-  retriever?: Retriever;
-}
+/** Told, before the process falls silent over it, how long a load may take. The load waits for a promise that it returns. */
+type OnLoading = (mayTake: number) => unknown;
 
 /** One request, ready to run. */
-interface Run {
-  readonly loaded: Loaded;
-  readonly session: RoutedSession;
-  readonly steering: StrategySteering;
-  readonly strategy: Strategy;
-  readonly interventions: readonly Intervention[];
+interface Prepared {
+  readonly model: Model;
+  readonly run: Run;
   readonly tokens: TextTokens;
 }
 
-/** Partial traces while generating: each costs a copy of all that is known, so not one a token. Milliseconds. */
+/** Partial traces while generating are apart by so much at least. Milliseconds. */
 const partialEvery = 150;
 
 class LocalEngine implements Engine, PoolKeeper {
   readonly #options: EngineOptions;
-  readonly #cache: Cache;
-  #loaded: Loaded | undefined;
+  readonly #means: Means;
+  #model: Model | undefined;
   #disposed = false;
   /** Requests run one after another: there is one session, and it blocks its thread. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, onLoading: OnLoading | undefined) {
     this.#options = options;
-    this.#cache = new Cache(options.cache);
+    this.#means = {
+      cache: new Cache(options.cache),
+      threads: options.threads,
+      loading: async () => {
+        await onLoading?.(loadingTime(bytesIn(options.pool)));
+      },
+    };
   }
 
   pool(options: RunOptions = {}): Promise<PoolInfo> {
-    return this.#inTurn(options.signal, async () => {
-      const loaded = await this.#load();
-      return poolInfo(loaded.pool, loaded.hash, (await this.#composed(loaded, false)).plan);
-    });
+    return this.#inTurn(options.signal, async () => (await this.#load()).info());
   }
 
   route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
     return this.#inTurn(options.signal, async () => {
-      const run = await this.#prepare(request, options.signal);
-      const { tokens } = run;
-      const recorder = this.#recorder(run, tokens.ids.length);
+      const prepared = await this.#prepare(request, options.signal);
+      const { run, tokens } = prepared;
       const total = tokens.ids.length;
-      await this.#prefill(run, options.signal, async (chunk, count) => {
-        recorder.add(chunk, count);
+      const recorder = recorderOf(prepared, total);
+      await this.#prefill(run, tokens, options.signal, async (step, count) => {
+        recorder.add(step, count);
         options.onProgress?.(recorder.done, total);
         if (recorder.done < total) await options.onPartial?.(recorder.trace(request.text, tokens));
       });
@@ -105,39 +89,31 @@ class LocalEngine implements Engine, PoolKeeper {
     return this.#inTurn(options.signal, async () => {
       const request = checkedGenerate(asked);
       const { temperature = 0, topP = 1, seed = 0, maxTokens } = request;
-      const run = await this.#prepare(request, options.signal);
-      const { loaded, tokens, session, steering } = run;
-      const capacity = Math.min(tokens.ids.length + maxTokens, loaded.pool.contextLength);
-      const recorder = this.#recorder(run, capacity);
+      const prepared = await this.#prepare(request, options.signal);
+      const { model, run, tokens } = prepared;
+      const capacity = Math.min(tokens.ids.length + maxTokens, model.contextLength);
+      const recorder = recorderOf(prepared, capacity);
       const next = random(seed);
-      const generated: number[] = [];
-      const prefixes: string[] = [];
-      let partialAt = Date.now();
+      const written = new Continuation(model.tokenizer);
       const snapshot = () =>
-        recorder.trace(
-          request.text + (prefixes.at(-1) ?? ''),
-          continued(tokens, request.text, generated, prefixes, loaded.tokenizer),
-        );
-      let last: ChunkResult = await this.#prefill(run, options.signal, (chunk, count) => {
-        recorder.add(chunk, count);
+        recorder.trace(request.text + written.text, joinedTokens(tokens, written.tokens(), request.text.length));
+      const partly = new Sparing(partialEvery);
+      let last: Step = await this.#prefill(run, tokens, options.signal, (step, count) => {
+        recorder.add(step, count);
         options.onProgress?.(recorder.done, capacity);
       });
       while (recorder.done < capacity) {
         const id = sampleToken(last.last, temperature, topP, next);
-        if (loaded.endTokens.has(id)) break;
+        if (model.endTokens.has(id)) break;
         await checkCancelled(options.signal, this.#disposed);
-        generated.push(id);
-        prefixes.push(await loaded.tokenizer.decode(generated));
-        const done = recorder.done;
+        await written.add(id);
+        const { done } = recorder;
         // The log-probability of a token that was drawn is known only now: the run before had no target.
         recorder.setLogProb(done, logProbOf(last, id));
-        last = await session.run(Int32Array.of(id), Int32Array.of(0), done, last.past, steering);
+        last = await run.run({ ids: Int32Array.of(id), targets: Int32Array.of(0), done, past: last.past });
         recorder.add(last, 1);
         options.onProgress?.(recorder.done, capacity);
-        if (options.onPartial && Date.now() - partialAt >= partialEvery) {
-          await options.onPartial(snapshot());
-          partialAt = Date.now();
-        }
+        await partly.run(() => options.onPartial?.(snapshot()));
       }
       return snapshot();
     });
@@ -145,19 +121,18 @@ class LocalEngine implements Engine, PoolKeeper {
 
   attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
     return this.#inTurn(options.signal, async () => {
-      const run = await this.#prepare(request, options.signal);
-      const experts = expertsOf(run.loaded.pool, run.session.plan);
-      const t = run.tokens.ids.length;
+      const { run, tokens } = await this.#prepare(request, options.signal);
+      const experts = expertsOf(run);
+      const t = tokens.ids.length;
       const total = t * (experts.length + 1);
       let passed = 0;
       const progress = (count: number) => options.onProgress?.((passed += count), total);
-      const logProb = await this.#logProbs(run, options.signal, progress);
+      const logProb = await this.#logProbs(run, tokens, options.signal, progress);
       const change = new Float32Array(t * experts.length);
       for (const [e, { id }] of experts.entries()) {
-        const knockedOut: Intervention = { action: 'knock-out', expert: id, scope: {} };
-        const steering = new StrategySteering(run.session.plan, run.strategy, [...run.interventions, knockedOut]);
-        const without = await this.#logProbs({ ...run, steering }, options.signal, progress);
-        for (let i = 0; i < t; i++) change[i * experts.length + e] = without[i]! - logProb[i]!;
+        const without = run.with({ action: 'knock-out', expert: id, scope: {} });
+        const other = await this.#logProbs(without, tokens, options.signal, progress);
+        for (let i = 0; i < t; i++) change[i * experts.length + e] = other[i]! - logProb[i]!;
       }
       return { experts, logProb, change };
     });
@@ -165,22 +140,26 @@ class LocalEngine implements Engine, PoolKeeper {
 
   score(request: RouteRequest, options: RunOptions = {}): Promise<Score> {
     return this.#inTurn(options.signal, async () => {
-      const run = await this.#prepare(request, options.signal);
+      const { run, tokens } = await this.#prepare(request, options.signal);
       let passed = 0;
-      const logProb = await this.#logProbs(run, options.signal, (count) =>
-        options.onProgress?.((passed += count), run.tokens.ids.length),
+      const logProb = await this.#logProbs(run, tokens, options.signal, (count) =>
+        options.onProgress?.((passed += count), tokens.ids.length),
       );
-      return scoreOf(request.text, run.tokens, logProb);
+      return scoreOf(request.text, tokens, logProb);
     });
   }
 
   examine(folder: string): Promise<Candidate> {
-    return this.#inTurn(undefined, async () => examine((await this.#load()).pool, folder));
+    return this.#inTurn(undefined, async () => {
+      const model = await this.#load();
+      if (model.examine) return model.examine(folder);
+      throw new GanderError('request-invalid', 'This model takes no more experts.', 'Choose a pool of experts.');
+    });
   }
 
   dispose(): void {
     this.#disposed = true;
-    void this.#queue.then(() => this.#release(this.#loaded));
+    void this.#queue.then(() => this.#model?.release());
   }
 
   async #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -196,160 +175,95 @@ class LocalEngine implements Engine, PoolKeeper {
     }
   }
 
-  /** The pool as it is now: read again when a file of it changed. */
-  async #load(): Promise<Loaded> {
+  /** The folder as it is now: read again when a file of it changed. */
+  async #load(): Promise<Model> {
     const { pool: folder } = this.#options;
-    if (this.#loaded && poolSignature(folder) === this.#loaded.pool.signature) return this.#loaded;
-    await this.#release(this.#loaded);
-    this.#loaded = undefined;
-    const pool = readPool(folder);
-    const tokenizerFile = pool.base.tokenizer;
-    this.#loaded = {
-      pool,
-      hash: poolHash(pool, this.#cache),
-      tokenizer: new Tokenizer(tokenizerFile),
-      tokenizerHash: this.#cache.hash(tokenizerFile),
-      endTokens: endTokensOf(pool),
-    };
-    return this.#loaded;
+    if (this.#model?.isCurrent()) return this.#model;
+    await this.#model?.release();
+    this.#model = undefined;
+    await this.#means.loading();
+    this.#model = familyOf(folder).open(folder, this.#means);
+    return this.#model;
   }
 
-  async #release(loaded: Loaded | undefined): Promise<void> {
-    await loaded?.session?.release();
-    await loaded?.retriever?.release();
-  }
-
-  /**
-   * Composed anew when it went from the cache or was damaged there. The graph with the multitask adapter holds all that
-   * the one without does, so it stays once it was asked for.
-   */
-  async #composed(loaded: Loaded, withMultitask: boolean): Promise<Composed> {
-    const { composed, session } = loaded;
-    if (composed && (composed.withMultitask || !withMultitask) && this.#cache.holds(composed.entry)) return composed;
-    // Windows replaces no file that a session has open.
-    await session?.release();
-    delete loaded.session;
-    const both = withMultitask || (composed?.withMultitask ?? false);
-    loaded.composed = { ...compose(loaded.pool, loaded.hash, this.#cache, both), withMultitask: both };
-    return loaded.composed;
-  }
-
-  async #session(loaded: Loaded, withMultitask: boolean): Promise<RoutedSession> {
-    const composed = await this.#composed(loaded, withMultitask);
-    loaded.session ??= await RoutedSession.open(composed, this.#options.threads);
-    return loaded.session;
-  }
-
-  async #prepare(asked: RouteRequest, signal: AbortSignal | undefined): Promise<Run> {
+  async #prepare(asked: RouteRequest, signal: AbortSignal | undefined): Promise<Prepared> {
     const request = checkedRoute(asked);
-    if (request.text.length === 0)
-      throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
-    const loaded = await this.#load();
-    const available = strategiesOf(loaded.pool);
-    if (!available.includes(request.strategy.name)) {
-      throw new GanderError(
-        'strategy-unavailable',
-        `This pool does not offer the strategy "${request.strategy.name}".`,
-        `Choose one of: ${available.join(', ')}.`,
-      );
-    }
-    const { contextLength } = loaded.pool;
-    const { length } = request.text;
+    const { text } = request;
+    if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
+    const model = await this.#load();
+    const { contextLength, tokenizer } = model;
     // Megabytes take seconds to tokenize; what is not far too long is not worth a look at the whole vocabulary.
-    if (length > 16 * contextLength && length > loaded.tokenizer.longestToken * contextLength)
-      throw tooLong(`${length} characters`, contextLength);
-    const tokens = await loaded.tokenizer.encode(request.text);
+    if (text.length > 16 * contextLength && text.length > tokenizer.longestToken * contextLength)
+      throw tooLong(`${text.length} characters`, contextLength);
+    const tokens = await tokenizer.encode(text);
     if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
     if (tokens.ids.length > contextLength) throw tooLong(`${tokens.ids.length} tokens`, contextLength);
     await checkCancelled(signal, this.#disposed);
-    const descriptor = descriptorOf(request.strategy.name)!;
-    const session = await this.#session(loaded, descriptor.needs.includes('multitask'));
-    requireUsable(loaded.pool, session.plan, request);
-    const strategy =
-      descriptor.finds === 'expert'
-        ? { ...request.strategy, expert: await this.#retrieve(loaded, request.text) }
-        : request.strategy;
-    const interventions = request.interventions ?? [];
-    const steering = new StrategySteering(session.plan, strategy, interventions);
-    return { loaded, session, strategy: steering.strategy, interventions, tokens, steering };
-  }
-
-  async #retrieve(loaded: Loaded, text: string): Promise<string> {
-    loaded.retriever ??= await Retriever.open(loaded.pool, this.#options.threads);
-    return loaded.retriever.expertFor(text);
+    return { model, tokens, run: await model.begin(request, tokens) };
   }
 
   /** Runs the whole text in chunks over the keys and values of those before. */
   async #prefill(
     run: Run,
+    { ids }: TextTokens,
     signal: AbortSignal | undefined,
-    each: (chunk: ChunkResult, count: number) => unknown,
-  ): Promise<ChunkResult> {
-    const { ids } = run.tokens;
+    each: (step: Step, count: number) => unknown,
+  ): Promise<Step> {
     const size = Math.max(1, this.#options.chunk);
-    let chunk: ChunkResult | undefined;
+    let step: Step | undefined;
     for (let done = 0; done < ids.length; done += size) {
       await checkCancelled(signal, this.#disposed);
       const part = ids.subarray(done, done + size);
       const targets = new Int32Array(part.length);
       targets.set(ids.subarray(done + 1, done + 1 + part.length));
-      chunk = await run.session.run(part, targets, done, chunk?.past, run.steering);
-      await each(chunk, part.length);
+      step = await run.run({ ids: part, targets, done, past: step?.past });
+      await each(step, part.length);
     }
-    return chunk!;
+    return step!;
   }
 
   /** [T] natural log-probabilities; NaN for the first. */
-  async #logProbs(run: Run, signal: AbortSignal | undefined, progress: (count: number) => void): Promise<Float32Array> {
-    const logProb = new Float32Array(run.tokens.ids.length).fill(NaN);
+  async #logProbs(
+    run: Run,
+    tokens: TextTokens,
+    signal: AbortSignal | undefined,
+    progress: (count: number) => void,
+  ): Promise<Float32Array> {
+    const logProb = new Float32Array(tokens.ids.length).fill(NaN);
     let done = 0;
-    await this.#prefill(run, signal, (chunk, count) => {
-      for (let i = 0; i < count && done + i + 1 < logProb.length; i++) logProb[done + i + 1] = chunk.logProb[i]!;
+    await this.#prefill(run, tokens, signal, (step, count) => {
+      for (let i = 0; i < count && done + i + 1 < logProb.length; i++) logProb[done + i + 1] = step.logProb[i]!;
       done += count;
       progress(count);
     });
     return logProb;
   }
+}
 
-  #recorder({ loaded, session, steering, strategy, interventions }: Run, capacity: number): Recorder {
-    const { plan } = session;
-    return new Recorder(
-      {
-        plan,
-        experts: expertsOf(loaded.pool, plan),
-        router: routerOf(strategy),
-        vectors: steering.router,
-        interventions,
-        source: {
-          kind: 'pool',
-          id: loaded.pool.manifest.id,
-          name: loaded.pool.manifest.name,
-          hash: loaded.hash,
-          tokenizer: loaded.tokenizerHash,
-          versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
-        },
-        readable: (id) => loaded.tokenizer.readable(id),
-        k: steering.width,
-      },
-      capacity,
-    );
+/** For what takes the longer the more is known: the work goes on between, for ten times as long as it took. */
+class Sparing {
+  #next: number;
+
+  constructor(private readonly least: number) {
+    this.#next = Date.now() + least;
+  }
+
+  async run(work: () => unknown): Promise<void> {
+    const start = Date.now();
+    if (start < this.#next) return;
+    await work();
+    const end = Date.now();
+    this.#next = end + Math.max(this.least, 10 * (end - start));
   }
 }
 
-/** An expert that was left out is no expert that is not there: who asks for it is told why. */
-function requireUsable(pool: Pool, plan: Plan, { strategy, interventions = [] }: RouteRequest): void {
-  const asked = interventions.map(({ expert }) => expert);
-  if (descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
-  if (strategy.expert !== undefined) asked.push(strategy.expert);
-  for (const id of asked) {
-    const error = plan.leftOut[id] ?? pool.leftOut.get(id);
-    if (error) throw new GanderError(error.code, leftOutText(expertText(id), error), error.remedy);
-  }
+function recorderOf({ model, run }: Prepared, capacity: number): Recorder {
+  return new Recorder(run.recording, capacity, (id) => model.tokenizer.readable(id));
 }
 
-/** Those that the graph has; the others were left out with a warning. */
-function expertsOf(pool: Pool, plan: Plan): Expert[] {
-  return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
+/** Those that mean the same at every site, so that one can be knocked out everywhere. */
+function expertsOf({ recording }: Run): Expert[] {
+  return recording.frame.expertSets.flatMap(({ scope, experts }) => (scope === 'pool' ? experts : []));
 }
 
 function tooLong(what: string, contextLength: number): GanderError {
@@ -367,37 +281,8 @@ async function checkCancelled(signal: AbortSignal | undefined, disposed: boolean
   if (disposed) throw new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.');
 }
 
-function endTokensOf(pool: Pool): Set<number> {
-  const config = readJson(pool.folder, pool.manifest.base.config) as { eos_token_id?: unknown };
-  return new Set([config.eos_token_id].flat().filter((id): id is number => typeof id === 'number'));
-}
-
-function continued(
-  prompt: TextTokens,
-  text: string,
-  generated: readonly number[],
-  prefixes: readonly string[],
-  tokenizer: Tokenizer,
-): TextTokens {
-  const { start, end } = continuationOffsets(prefixes, prefixes.at(-1) ?? '');
-  const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + text.length));
-  return textTokens({
-    ids: joined(prompt.ids, generated),
-    start: joined(prompt.start, shifted(start)),
-    end: joined(prompt.end, shifted(end)),
-    text: prompt.text.concat(generated.map((id) => tokenizer.readable(id))),
-  });
-}
-
-function joined(first: Int32Array, then: ArrayLike<number>): Int32Array {
-  const out = new Int32Array(first.length + then.length);
-  out.set(first);
-  out.set(then, first.length);
-  return out;
-}
-
-/** Natural log-probability of `id` after the chunk. */
-function logProbOf({ last }: ChunkResult, id: number): number {
+/** Natural log-probability of `id` after the step. */
+function logProbOf({ last }: Step, id: number): number {
   let highest = -Infinity;
   for (const logit of last) if (logit > highest) highest = logit;
   let sum = 0;

@@ -15,7 +15,7 @@ process.on('message', (message: HostMessage) => {
   switch (message.type) {
     case 'start':
       startGuard(__filename, { host, pool: message.options.pool, memory: message.memory });
-      engine = createEngine(message.options);
+      engine = createEngine(message.options, (mayTake) => send({ type: 'loading', mayTake }));
       // Without a listener a failure would end the process before any call could be answered with it.
       engine.catch(() => undefined);
       void send({ type: 'ready' });

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ExpertInfo, PoolInfo } from '../engine/api.js';
+import type { ExpertInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount } from '../host/words.js';
@@ -51,7 +51,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'pool':
         return [
           ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
-          ...node.pool.warnings.map(({ text }, index): Node => ({ kind: 'warning', text, index })),
+          ...node.warnings.map(({ text }, index): Node => ({ kind: 'warning', text, index })),
         ];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
@@ -78,7 +78,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   getTreeItem(node: Node): vscode.TreeItem {
     switch (node.kind) {
       case 'pool':
-        return this.#poolItem(node.pool);
+        return this.#poolItem(node);
       case 'expert':
         return this.#expertItem(node.expert, node.index);
       case 'warning':
@@ -118,8 +118,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   /** Empty when there is no pool: the view's welcome text then says what to do. */
   async #pools(): Promise<Node[]> {
     try {
-      const pool = await this.service.pool();
-      return [{ kind: 'pool', pool }];
+      const { warnings } = await this.service.describe();
+      return [{ kind: 'pool', pool: await this.service.pool(), warnings }];
     } catch (thrown) {
       const error = GanderError.from(thrown);
       this.log.warn(`The pool could not be read: ${error.message} ${error.remedy}`);
@@ -131,14 +131,14 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return (trace && treeSites(trace))?.experts.findIndex((expert) => expert.id === id) ?? -1;
   }
 
-  #poolItem(pool: PoolInfo): vscode.TreeItem {
+  #poolItem({ pool, warnings }: Extract<Node, { kind: 'pool' }>): vscode.TreeItem {
     const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
     item.id = 'pool';
     item.iconPath = new vscode.ThemeIcon('type-hierarchy');
     item.description = counted('expertCount', pool.experts.length);
-    if (pool.warnings.length > 0) {
+    if (warnings.length > 0) {
       item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
-      item.description += `, ${warningCount(pool)}`;
+      item.description += `, ${warningCount({ warnings })}`;
     }
     item.tooltip = lines([
       pool.name,

@@ -8,6 +8,7 @@ import {
   type SharedSites,
   textTokens,
 } from '../trace/access.js';
+import type { Warning } from '../shared/source.js';
 import { leaderAt } from '../trace/measure.js';
 import { tokenLeaders, tokenShares } from '../trace/leaders.js';
 import type { Trace } from '../trace/trace.js';
@@ -17,7 +18,7 @@ import type { Trace } from '../trace/trace.js';
  * index in the trace, whose sites all have the same experts (or else none of the pool's is in it).
  */
 export type Node =
-  | { readonly kind: 'pool'; readonly pool: PoolInfo }
+  | { readonly kind: 'pool'; readonly pool: PoolInfo; readonly warnings: readonly Warning[] }
   /** A part of the pool that is left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number }

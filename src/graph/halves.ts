@@ -1,5 +1,5 @@
-import type { NodeProto } from './onnx_pb.js';
-import { intAttribute, node } from './model.js';
+import { type DataFile, tensorBytes, withDataFile } from './external.js';
+import { DataType, type GraphProto, type NodeProto, externalTensor, intAttribute, node } from './model.js';
 
 /**
  * onnxruntime's CPU kernels multiply 4-bit weights by float activations as they are, but unpack an 8-bit matrix whole at
@@ -75,4 +75,75 @@ export function halvedNodes(n: NodeProto, inputs: readonly [high: string[], low:
     }),
     node('Add', [`gander.half.0.${y}`, `gander.half.1.${y}`], [y]),
   ];
+}
+
+/**
+ * Puts two products of 4 bits in the place of each of 8, in place; the head above all.
+ *
+ * @param folder where the graph's data lies, and the halves go
+ * @param except products that stay as they are
+ * @returns what they were, by what they give
+ */
+export function halveProducts(
+  folder: string,
+  graph: GraphProto,
+  except: ReadonlySet<NodeProto>,
+): ReadonlyMap<string, NodeProto> {
+  const halved = new Map<string, NodeProto>();
+  const eights = graph.node.filter((n) => hasEightBits(n) && !except.has(n));
+  if (eights.length === 0) return halved;
+  withDataFile(folder, 'halves.bin', (data) => {
+    for (const n of eights) {
+      const product = readEightBits(folder, graph, n);
+      if (!product) continue;
+      const { dims, weights, zeroPoints, scales } = product;
+      const inputs = storeHalves(graph, n, dims, halve(weights, zeroPoints, scales, Number(dims[0])), data);
+      graph.node.splice(graph.node.indexOf(n), 1, ...halvedNodes(n, inputs));
+      halved.set(n.output[0]!, n);
+    }
+  });
+  return halved;
+}
+
+/** Numbers of an 8-bit product; undefined where they are written in another way, which onnxruntime knows. */
+function readEightBits(folder: string, { initializer }: GraphProto, n: NodeProto) {
+  const [weights, scales, zeroPoints] = n.input
+    .slice(1, 4)
+    .map((name) => initializer.find((tensor) => tensor.name === name));
+  if (weights?.dims.length !== 3 || scales?.dataType !== DataType.FLOAT) return undefined;
+  const [rows, blocks, block] = weights.dims.map(Number) as [number, number, number];
+  const [bytes, factors] = [tensorBytes(folder, weights), tensorBytes(folder, scales)];
+  const zeros = zeroPoints && tensorBytes(folder, zeroPoints);
+  const isPlain =
+    block % 2 === 0 &&
+    bytes.length === rows * blocks * block &&
+    factors.length === 4 * rows * blocks &&
+    (n.input[3] ? zeros?.length === rows * blocks : true);
+  if (!isPlain) return undefined;
+  return { dims: weights.dims, weights: bytes, zeroPoints: zeros, scales: new Float32Array(factors.buffer) };
+}
+
+/** @returns the names of weights, scales and zero points, high and low */
+function storeHalves(
+  graph: GraphProto,
+  n: NodeProto,
+  [rows, blocks, block]: readonly bigint[],
+  { weights, scales, zeroPoints }: Halves,
+  data: DataFile,
+): [string[], string[]] {
+  const store = (name: string, values: Float32Array | Uint8Array, dims: bigint[]): string => {
+    const { location, offset } = data.append(values);
+    const dataType = values instanceof Float32Array ? DataType.FLOAT : DataType.UINT8;
+    graph.initializer.push(externalTensor(name, dataType, dims, location, offset, values.byteLength));
+    return name;
+  };
+  const half = (i: 0 | 1) => {
+    const own = `gander.half.${i}.${n.input[1]!}`;
+    return [
+      store(own, weights[i], [rows!, blocks!, block! / 2n]),
+      store(`${own}.scales`, scales[i], [rows! * blocks!]),
+      store(`${own}.zero_points`, zeroPoints[i], [rows! * ((blocks! + 1n) / 2n)]),
+    ];
+  };
+  return [half(0), half(1)];
 }

@@ -14,6 +14,9 @@ import {
 import { names } from './route.js';
 import { inSlices } from './slices.js';
 
+/** P of whatever Gander runs. */
+export const likeliest = 8;
+
 /** Up to as many tokens two 4-bit products are quicker than to unpack an 8-bit head; at 64 it is the other way round (measured). */
 const fewTokens = 32;
 

@@ -1,9 +1,12 @@
+import { toFloat32 } from '../shared/safetensors.js';
+import { isLarge, moveOut, removeUnused, tensorBytes, withDataFile } from './external.js';
 import {
   DataType,
   type GraphProto,
   type ModelProto,
   type NodeProto,
   type TensorProto,
+  setInternal,
   tensorsOf,
   tensorsOfNodes,
 } from './model.js';
@@ -18,7 +21,7 @@ const halves: ReadonlyMap<number, 'F16' | 'BF16'> = new Map([
 const typed = new Set(['to', 'dtype', 'output_dtype']);
 
 /** Which of them a tensor's numbers are. */
-export function halfOf({ dataType }: TensorProto): 'F16' | 'BF16' | undefined {
+function halfOf({ dataType }: TensorProto): 'F16' | 'BF16' | undefined {
   return halves.get(dataType);
 }
 
@@ -32,6 +35,26 @@ export function declareSingle(model: ModelProto & { graph: GraphProto }): Tensor
   declareGraph(model.graph);
   nodes.forEach(declareNode);
   return [...tensorsOf(model.graph), ...tensorsOfNodes(nodes)].filter(halfOf);
+}
+
+/** The numbers of those tensors as single, in a file beside; copied data files that nothing is left in go. */
+export function convertToSingle(
+  folder: string,
+  model: ModelProto & { graph: GraphProto },
+  tensors: readonly TensorProto[],
+): void {
+  if (tensors.length === 0) return;
+  withDataFile(folder, 'single.bin', (data) => {
+    for (const tensor of tensors) {
+      const bytes =
+        tensor.int32Data.length > 0
+          ? new Uint8Array(Uint16Array.from(tensor.int32Data).buffer)
+          : tensorBytes(folder, tensor);
+      setInternal(tensor, toFloat32(halfOf(tensor)!, bytes));
+      if (isLarge(tensor)) moveOut(tensor, data);
+    }
+  });
+  removeUnused(folder, model);
 }
 
 function declareGraph(graph: GraphProto): void {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { RoutingService } from '../routing/service.js';
-import type { Runs } from '../routing/runs.js';
+import type { Runs, Waiting } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -8,12 +8,10 @@ import type { Intervention } from '../trace/trace.js';
 import { preferredStrategy } from './settings.js';
 import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
 
-export interface DeskOptions {
+export interface DeskOptions extends Waiting {
   /** Default: what the settings say. */
   readonly strategy?: Strategy | undefined;
   readonly interventions?: readonly Intervention[];
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
   /** The range is in the store and about to run. */
   readonly onAdded?: (routed: Routed) => void;
 }
@@ -44,10 +42,10 @@ export class Desk implements vscode.Disposable {
 
   /** Rejects with a GanderError; resolves with the finished range. */
   async route(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
-    const pool = await this.service.pool();
+    const source = await this.service.describe();
     const text = document.getText(rangeOf(document, span));
-    checkText(text, pool.contextLength);
-    const strategy = options.strategy ?? preferredStrategy(pool);
+    checkText(text, source.limits.tokens);
+    const strategy = options.strategy ?? preferredStrategy(source);
     const interventions = options.interventions ?? [];
     const { id } = this.store.add({
       uri: document.uri.toString(),
@@ -56,19 +54,13 @@ export class Desk implements vscode.Disposable {
       main: { text, title: titleOf(document, span), strategy, interventions },
     });
     options.onAdded?.(this.store.get(id)!);
-    const unlisten = this.store.onChange(({ routed }) => {
-      const { running } = routed.main;
-      if (routed.id === id && running) options.onProgress?.(running.done, running.total);
-    });
     try {
-      await this.runs.route(id, 'main', strategy, interventions, options.signal);
+      await this.runs.route(id, 'main', strategy, interventions, options);
     } catch (error) {
       // Stopped before anything was known it would only be in the way; a failure stays, to be read in the panel.
       const main = this.store.get(id)?.main;
       if (main && !main.trace && !main.error) this.store.remove(id);
       throw error;
-    } finally {
-      unlisten();
     }
     return this.store.get(id)!;
   }

@@ -2,17 +2,26 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient, type EngineState } from '../engine/client.js';
+import { ChildSource } from '../source/child.js';
+import { FileSource, traceEnding } from '../source/file.js';
+import { SourceRegistry } from '../source/registry.js';
+import type { Source } from '../source/source.js';
 import { readSettings, section } from './settings.js';
 
 /** Where the pool that ships with the extension is. */
 const bundled = path.join('models', 'smollm2-135m');
 
-/** Holds the one engine that the settings describe; another pool means another engine. */
+/** Holds what the settings choose to run, and the engine where that is a pool; another pool means another engine. */
 export class EngineHost implements vscode.Disposable {
   readonly #stateChanged = new vscode.EventEmitter<EngineState>();
   readonly #poolChanged = new vscode.EventEmitter<void>();
   readonly #subscription: vscode.Disposable;
+  readonly #sources = new SourceRegistry([
+    { claims: (chosen) => chosen.endsWith(traceEnding), open: (file) => new FileSource(path.basename(file)) },
+    { claims: () => true, open: () => new ChildSource(this.engine) },
+  ]);
   #client: EngineClient | undefined;
+  #source: Source | undefined;
   #unlisten = () => {};
 
   readonly onDidChangeState = this.#stateChanged.event;
@@ -23,7 +32,9 @@ export class EngineHost implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const decisive = ['pool', 'threads', 'chunk', 'idleSeconds'].map((name) => `${section}.${name}`);
+    const decisive = ['pool', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
+      (name) => `${section}.${name}`,
+    );
     this.#subscription = vscode.workspace.onDidChangeConfiguration((event) => {
       if (decisive.some((name) => event.affectsConfiguration(name))) this.reload();
     });
@@ -32,7 +43,7 @@ export class EngineHost implements vscode.Disposable {
   /** Made when first asked for. The child itself starts with the first request. */
   get engine(): EngineClient {
     if (this.#client) return this.#client;
-    const { threads, chunk, idleSeconds } = readSettings();
+    const { threads, chunk, idleSeconds, deadlineSeconds } = readSettings();
     const storage = this.context.globalStorageUri;
     const client = new EngineClient({
       pool: this.pool,
@@ -40,6 +51,7 @@ export class EngineHost implements vscode.Disposable {
       threads,
       chunk,
       idleMs: idleSeconds * 1000,
+      deadlineMs: deadlineSeconds * 1000,
       entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
       log: (line) => this.log.debug(line),
     });
@@ -50,6 +62,11 @@ export class EngineHost implements vscode.Disposable {
       this.#stateChanged.fire(state);
     });
     return client;
+  }
+
+  /** Where traces come from. */
+  get source(): Source {
+    return (this.#source ??= this.#sources.open(this.pool));
   }
 
   get state(): EngineState {
@@ -74,6 +91,7 @@ export class EngineHost implements vscode.Disposable {
     this.#unlisten();
     this.#client?.dispose();
     this.#client = undefined;
+    this.#source = undefined;
     this.#stateChanged.fire(this.state);
     this.#poolChanged.fire();
   }

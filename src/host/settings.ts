@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
+import type { SourceDescription } from '../shared/source.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {
@@ -12,6 +12,7 @@ export interface GanderSettings {
   readonly chunk: number;
   readonly decorations: boolean;
   readonly idleSeconds: number;
+  readonly deadlineSeconds: number;
 }
 
 export const section = 'gander';
@@ -27,15 +28,17 @@ export function readSettings(): GanderSettings {
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
     idleSeconds: of.get('idleSeconds', 300),
+    deadlineSeconds: of.get('engine.deadlineSeconds', 120),
   };
 }
 
-/** What the settings ask for, as far as the pool has it; else the pool's first strategy. */
-export function preferredStrategy(pool: PoolInfo): Strategy {
+/** What the settings ask for, as far as the source offers it; else what it offers first. */
+export function preferredStrategy({ can, limits, experts }: SourceDescription): Strategy {
   const { strategy, k } = readSettings();
-  const name = pool.strategies.includes(strategy) ? strategy : (pool.strategies[0] ?? 'base');
+  const offered = can.strategies.map(({ name }) => name);
+  const name = offered.includes(strategy) ? strategy : (offered[0] ?? 'base');
   return strategyOf(name, {
-    k: Math.min(k || pool.topK, Math.max(1, pool.experts.length)),
-    expert: pool.experts[0]?.id ?? '',
+    k: Math.min(k || (limits.k ?? 1), Math.max(1, experts.length)),
+    expert: experts[0]?.id ?? '',
   });
 }

@@ -59,8 +59,8 @@ export function spansToRoute(editor: vscode.TextEditor): Span[] {
   return chosen.map((selection) => spanOf(document, selection)).sort((a, b) => a.start - b.start);
 }
 
-/** Throws what is wrong with a text before the engine is asked. `contextLength` in tokens. */
-export function checkText(text: string, contextLength: number): void {
+/** Throws what is wrong with a text before a source is asked. @param most in tokens, where that is known */
+export function checkText(text: string, most = Infinity): void {
   if (text.trim() === '') {
     throw new GanderError(
       'text-empty',
@@ -76,10 +76,10 @@ export function checkText(text: string, contextLength: number): void {
       vscode.l10n.t('Open a text file, or select the readable part.'),
     );
   }
-  if (text.length > contextLength * longestToken) {
+  if (text.length > most * longestToken) {
     throw new GanderError(
       'text-too-long',
-      counted('textTooLong', text.length, contextLength),
+      counted('textTooLong', text.length, most),
       vscode.l10n.t('Select a shorter part.'),
     );
   }

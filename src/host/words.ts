@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
 import { filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
 import { type CountedWord, words, type Word } from '../shared/words.js';
 
@@ -9,7 +8,7 @@ export function counted(key: CountedWord, ...values: readonly (string | number)[
   return filled(forms ? formOf(forms, values, vscode.env.language) : formOf(words[key], values, 'en'), values);
 }
 
-export function warningCount({ warnings }: PoolInfo): string {
+export function warningCount({ warnings }: { readonly warnings: readonly unknown[] }): string {
   return counted('warnings', warnings.length);
 }
 

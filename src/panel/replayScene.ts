@@ -2,7 +2,8 @@ import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
-import { describeFile } from './description.js';
+import { translated } from '../host/description.js';
+import { FileSource } from '../source/file.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import { saveDrawn } from './routedScene.js';
@@ -23,8 +24,8 @@ export class ReplayScene implements Scene {
     this.#sides = { main: toState(main), ...(other && { other: toState(other) }) };
   }
 
-  describe(): Promise<SourceDescription> {
-    return Promise.resolve(describeFile(this.#sides.main!.title));
+  async describe(): Promise<SourceDescription> {
+    return translated(await new FileSource(this.#sides.main!.title).describe());
   }
 
   get trace(): Trace | undefined {

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { translated } from '../host/description.js';
 import type { Desk } from '../host/desk.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, editorsOf, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
@@ -10,7 +11,6 @@ import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
 import { openCard } from './card.js';
-import { describePool } from './description.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
@@ -39,7 +39,7 @@ export class RoutedScene implements Scene {
   }
 
   async describe(): Promise<SourceDescription> {
-    return describePool(await this.parts.service.pool());
+    return translated(await this.parts.service.describe());
   }
 
   get id(): number {
@@ -171,7 +171,7 @@ export class RoutedScene implements Scene {
       );
     }
     const text = editor.document.getText(rangeOf(editor.document, span));
-    checkText(text, (await this.parts.service.pool()).contextLength);
+    checkText(text, (await this.parts.service.describe()).limits.tokens);
     return { text, title: titleOf(editor.document, span) };
   }
 

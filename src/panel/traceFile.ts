@@ -2,8 +2,6 @@ import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { NamedTrace } from './replayScene.js';
 
-export const traceEnding = '.gander.safetensors';
-
 /** Reads a trace file from whatever file system it lies on; not before its size is known. */
 export async function readTraceFile(uri: vscode.Uri): Promise<NamedTrace> {
   const name = uri.path.split('/').at(-1) ?? uri.toString();

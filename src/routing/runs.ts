@@ -6,6 +6,9 @@ import type { Intervention, Trace } from '../trace/trace.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
+/** Who waits for a run: told how far it is, as the store is, and may stop it. */
+export type Waiting = Pick<RunOptions, 'signal' | 'onProgress'>;
+
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
 /**
@@ -33,14 +36,14 @@ export class Runs {
     side: Side,
     strategy: Strategy,
     interventions: readonly Intervention[],
-    signal?: AbortSignal,
+    waiting: Waiting = {},
   ): Promise<void> {
     const former = this.store.get(id)?.[side];
     if (!former) return;
     // The former trace stays on show until the first tokens of the new one are there.
     const { text, title, trace, before } = former;
     this.store.setSide(id, side, { text, title, strategy, interventions, trace, before });
-    await this.#run(id, side, 'route', signal, async (options) => {
+    await this.#run(id, side, 'route', waiting, async (options) => {
       const request = { text, strategy };
       const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
       const result = await this.service.route({ ...request, interventions }, options);
@@ -50,11 +53,11 @@ export class Runs {
     });
   }
 
-  async attribute(id: number, signal?: AbortSignal): Promise<Attribution | undefined> {
+  async attribute(id: number, waiting: Waiting = {}): Promise<Attribution | undefined> {
     const request = this.#request(id);
     if (!request) return undefined;
     let attribution: Attribution | undefined;
-    await this.#run(id, 'main', 'attribute', signal, async (options) => {
+    await this.#run(id, 'main', 'attribute', waiting, async (options) => {
       attribution = await this.service.attribute(request, calm(options));
       this.store.patchSide(id, 'main', { attribution });
     });
@@ -62,10 +65,10 @@ export class Runs {
   }
 
   /** Continues the prompt; what has been written when it is stopped is kept. */
-  async generate(id: number, generation: Generation, signal?: AbortSignal): Promise<void> {
+  async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
     if (!request) return;
-    await this.#run(id, 'main', 'generate', signal, async (options) => {
+    await this.#run(id, 'main', 'generate', waiting, async (options) => {
       const trace = await this.service.generate({ ...request, ...generation }, options);
       this.store.patchSide(id, 'main', { trace, before: undefined, attribution: undefined });
     });
@@ -75,11 +78,11 @@ export class Runs {
   compare(
     id: number,
     { text, title, strategy, interventions }: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
-    signal?: AbortSignal,
+    waiting: Waiting = {},
   ): Promise<void> {
     // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
     this.store.setSide(id, 'other', { text, title, strategy, interventions });
-    return this.route(id, 'other', strategy, interventions, signal);
+    return this.route(id, 'other', strategy, interventions, waiting);
   }
 
   closeCompare(id: number): void {
@@ -111,7 +114,7 @@ export class Runs {
     id: number,
     side: Side,
     what: NonNullable<SideState['running']>['what'],
-    signal: AbortSignal | undefined,
+    { signal, onProgress }: Waiting,
     body: (options: RunOptions) => Promise<void>,
   ): Promise<void> {
     const key = `${id} ${side}`;
@@ -129,7 +132,10 @@ export class Runs {
     try {
       await body({
         signal: abort.signal,
-        onProgress: (done, total) => patch({ running: { what, done, total } }),
+        onProgress: (done, total) => {
+          patch({ running: { what, done, total } });
+          onProgress?.(done, total);
+        },
         onPartial: (trace) => patch({ trace, before: undefined }),
       });
       patch({ running: undefined });

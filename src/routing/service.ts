@@ -1,6 +1,8 @@
-import type { Attribution, Engine, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
+import type { Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { heard } from '../shared/listener.js';
+import type { SourceDescription } from '../shared/source.js';
+import type { Source } from '../source/source.js';
 import { blockColumns, sequenceColumns, tokenColumns } from '../trace/columns.js';
 import type { Trace } from '../trace/trace.js';
 import { Lru } from './lru.js';
@@ -20,41 +22,52 @@ interface Caller {
 }
 
 /**
- * Asks the engine, never twice for the same: callers with the same text, strategy and interventions share one run, and
+ * Asks the source, never twice for the same: callers with the same text, strategy and interventions share one run, and
  * finished results are kept up to a weight. A run ends early only when every caller that waits for it has given up.
  */
 export class RoutingService {
   readonly #flights = new Map<string, Flight>();
   readonly #results: Lru<Result>;
-  readonly #poolListeners = new Set<(pool: PoolInfo | undefined) => void>();
-  #pool: Promise<PoolInfo> | undefined;
+  readonly #listeners = new Set<(source: SourceDescription | undefined) => void>();
+  #description: Promise<SourceDescription> | undefined;
 
-  /** `engine` is asked at each run, so that it may be exchanged; call `forget` when its pool changed. */
+  /** `source` is asked at each run, so that it may be exchanged; call `forget` when it was. */
   constructor(
-    private readonly engine: () => Engine,
+    private readonly source: () => Source,
     limitBytes = 256 * 1024 * 1024,
   ) {
     this.#results = new Lru(limitBytes, weigh);
   }
 
-  pool(): Promise<PoolInfo> {
-    if (this.#pool) return this.#pool;
-    const asked = attempt(() => this.engine().pool());
-    this.#pool = asked;
-    const known = (pool: PoolInfo | undefined) => {
-      if (this.#pool !== asked) return;
+  /** What the source is and can do. */
+  describe(): Promise<SourceDescription> {
+    if (this.#description) return this.#description;
+    const asked = attempt(() => this.source().describe());
+    this.#description = asked;
+    const known = (description: SourceDescription | undefined) => {
+      if (this.#description !== asked) return;
       // A failure is not remembered: the person may have mended the pool.
-      if (!pool) this.#pool = undefined;
-      for (const listener of this.#poolListeners) listener(pool);
+      if (!description) this.#description = undefined;
+      for (const listener of this.#listeners) listener(description);
     };
     asked.then(known, () => known(undefined));
     return asked;
   }
 
-  /** Told which pool there is, or that it could not be read. Returns what ends the listening. */
-  onPool(listener: (pool: PoolInfo | undefined) => void): () => void {
-    this.#poolListeners.add(listener);
-    return () => this.#poolListeners.delete(listener);
+  /** Told what the source says of itself, or that it could not be asked. Returns what ends the listening. */
+  onDescribed(listener: (source: SourceDescription | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The pool behind the source. Rejects for a source that is none. */
+  async pool(): Promise<PoolInfo> {
+    const { name } = await this.describe();
+    return attempt(() => {
+      const source = this.source();
+      if (source.pool) return source.pool();
+      throw new GanderError('request-invalid', `${name} is no pool on this machine.`, 'Choose a pool.');
+    });
   }
 
   route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
@@ -67,15 +80,26 @@ export class RoutingService {
 
   /** Not shared and not kept: who asks again wants it written again. */
   generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
-    return attempt(() => this.engine().generate(request, options));
+    return attempt(async () => {
+      const source = this.source();
+      return source.generate ? source.generate(request, options) : this.#refuse('generate');
+    });
   }
 
-  /** The pool is another one: what is known is void, what runs is of no use. */
+  /** The source is another one: what is known is void, what runs is of no use. */
   forget(): void {
     for (const { abort } of this.#flights.values()) abort.abort();
     this.#flights.clear();
     this.#results.clear();
-    this.#pool = undefined;
+    this.#description = undefined;
+  }
+
+  /** Says why the source does not do it. */
+  async #refuse(what: 'route' | 'attribute' | 'generate'): Promise<never> {
+    const { name, can } = await this.describe();
+    const ability = can[what];
+    const reason = ability === true ? `${name} cannot do this.` : ability.reason;
+    throw new GanderError('request-invalid', reason, 'Choose a pool.');
   }
 
   async #ask(what: 'route' | 'attribute', request: RouteRequest, options: RunOptions): Promise<Result> {
@@ -99,10 +123,13 @@ export class RoutingService {
       onProgress: (done, total) => callers.forEach((c) => c.tell(({ onProgress }) => onProgress?.(done, total))),
       onPartial: (trace) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(trace))),
     };
-    const promise = attempt<Result>(() => this.engine()[what](request, all));
+    const promise = attempt<Result>(async () => {
+      const source = this.source();
+      return source[what] ? source[what](request, all) : this.#refuse(what);
+    });
     const flight: Flight = { promise, abort, callers };
     const landed = (result?: Result) => {
-      // After `forget` the result belongs to a pool that is no more.
+      // After `forget` the result belongs to a source that is no more.
       if (this.#flights.get(key) !== flight) return;
       this.#flights.delete(key);
       if (result) this.#results.set(key, result);

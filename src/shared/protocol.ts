@@ -42,6 +42,8 @@ export type HostMessage =
 
 export type ChildMessage =
   | { readonly type: 'ready' }
+  /** From here to its next message it may be silent for longer than it may otherwise, by so many milliseconds. */
+  | { readonly type: 'loading'; readonly mayTake: number }
   | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
   /** Of the trace that the call gives; each piece is sent once, before the `partial` or `trace` that tells of it. */
   | { readonly type: 'piece'; readonly id: number; readonly piece: TracePiece }

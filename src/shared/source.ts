@@ -19,7 +19,7 @@ export interface SourceDescription {
     readonly strategies: readonly StrategyOffer[];
   };
   /** Those that a request may name. */
-  readonly experts: readonly (Expert & { readonly card?: boolean })[];
+  readonly experts: readonly (Expert & { readonly description?: string; readonly card?: boolean })[];
   readonly limits: {
     /** Context length, in tokens. */
     readonly tokens?: number;

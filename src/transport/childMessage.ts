@@ -27,6 +27,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function isChildMessage(value: Fields): value is Fields & ChildMessage {
   if (value['type'] === 'ready') return true;
+  if (value['type'] === 'loading') return isCount(value['mayTake']);
   if (!isCount(value['id'])) return false;
   switch (value['type']) {
     case 'progress':

@@ -15,8 +15,8 @@ import {
 import path from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
-import { Cache } from '../../src/engine/cache.js';
-import { compose } from '../../src/engine/compose.js';
+import { Cache } from '../../src/engine/runtime/cache.js';
+import { compose } from '../../src/engine/families/lora-pool/compose.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel, setExternal, writeModel } from '../../src/graph/model.js';
 import { readPool } from '../../src/pool/pool.js';

@@ -120,6 +120,21 @@ it('kills a child that owes an answer and gives no sign of life', async () => {
   await until(() => !isAlive(pid!));
 });
 
+it('leaves a child that loads the time that it said, and no more once it has spoken', async () => {
+  const slow = `setTimeout(() => process.send({ type: 'result', id: m.id, result: {} }), 800);`;
+  const client = clientWith({
+    entry: scripted(
+      `if (m.type === 'call' && m.id === 1) { process.send({ type: 'loading', mayTake: 60000 }); ${slow} } else if (m.type === 'call') { for (;;); }`,
+    ),
+    deadlineMs: 400,
+  });
+  expect(await client.pool()).toEqual({});
+  await expect(client.pool()).rejects.toMatchObject({
+    message: expect.stringContaining('no sign of life for 0.4 s') as string,
+    remedy: expect.stringContaining('gander.engine.deadlineSeconds') as string,
+  });
+});
+
 it('lets an idle child go, and starts another when asked', async () => {
   const client = clientWith({ idleMs: 100 });
   const states: EngineState['name'][] = [];

@@ -2,14 +2,17 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cache } from '../../src/engine/cache.js';
-import { type FormName, compose, gatheredFrom, poolHash } from '../../src/engine/compose.js';
-import { multitaskId } from '../../src/engine/placing.js';
-import { Recorder } from '../../src/engine/recorder.js';
-import { RoutedSession } from '../../src/engine/session.js';
-import { StrategySteering } from '../../src/engine/steering.js';
-import { Tokenizer } from '../../src/engine/tokenizer.js';
-import { readPool } from '../../src/pool/pool.js';
+import { Cache } from '../../src/engine/runtime/cache.js';
+import { type FormName, compose, gatheredFrom } from '../../src/engine/families/lora-pool/compose.js';
+import { multitaskId } from '../../src/engine/families/lora-pool/placing.js';
+import { PoolRecording } from '../../src/engine/families/lora-pool/recording.js';
+import { Recorder } from '../../src/engine/runtime/recorder.js';
+import { RoutedSession } from '../../src/engine/families/lora-pool/session.js';
+import { StrategySteering } from '../../src/engine/families/lora-pool/steering.js';
+import type { Past } from '../../src/engine/runtime/past.js';
+import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
+import { poolHash } from '../../src/pool/hash.js';
+import { type Pool, readPool } from '../../src/pool/pool.js';
 import { routerOf, type Strategy } from '../../src/strategies/index.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './support.js';
@@ -17,37 +20,35 @@ import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './s
 const exact = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
 const text = 'the model routes 🦢 each token, and each module by itself; fn main() { let x = 1; }\r\n';
 const cache = new Cache(temporaryFolder(), 16);
+const hashOf = (pool: Pool) => poolHash(pool, (file) => cache.hash(file));
 
 type Route = (strategy: Strategy, interventions?: readonly Intervention[], chunk?: number) => Promise<Trace>;
 
 /** Routes the text through a pool's graph of one form. */
 async function open(folder: string, form: FormName): Promise<{ route: Route; release: () => Promise<void> }> {
   const pool = readPool(folder);
-  const composed = compose(pool, poolHash(pool, cache), cache, true, form);
+  const composed = compose(pool, hashOf(pool), cache, true, form);
   expect(composed.plan.form ?? 'dense').toBe(form);
   const session = await RoutedSession.open(composed, 1);
   const tokens = await new Tokenizer(pool.base.tokenizer).encode(text);
   const route: Route = async (strategy, interventions = [], chunk = tokens.ids.length) => {
     const { plan } = session;
     const steering = new StrategySteering(plan, strategy, interventions);
-    const recorder = new Recorder(
-      {
-        plan,
-        experts: plan.experts.filter((id) => id !== multitaskId).map((id) => ({ id, name: id })),
-        router: routerOf(strategy),
-        interventions,
-        source: { kind: 'pool', name: '', versions: {} },
-        readable: String,
-        vectors: steering.router,
-        k: steering.width,
-      },
-      tokens.ids.length,
-    );
-    let past;
+    const recording = new PoolRecording({
+      plan,
+      experts: plan.experts.filter((id) => id !== multitaskId).map((id) => ({ id, name: id })),
+      router: routerOf(strategy),
+      interventions,
+      source: { kind: 'pool', name: '', versions: {} },
+      vectors: steering.router,
+      k: steering.width,
+    });
+    const recorder = new Recorder(recording, tokens.ids.length, String);
+    let past: Past | undefined;
     for (let done = 0; done < tokens.ids.length; done += chunk) {
       const ids = tokens.ids.slice(done, done + chunk);
       const targets = ids.map((_, i) => tokens.ids[done + i + 1] ?? 0);
-      const result = await session.run(ids, targets, done, past, steering);
+      const result = await session.run({ ids, targets, done, past }, steering);
       recorder.add(result, ids.length);
       past = result.past;
     }
@@ -137,7 +138,7 @@ it('is what a large pool is composed to, beside the dense form in the cache', ()
     ...pool,
     experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
   });
-  const form = (count: number) => compose(of(count), poolHash(of(count), cache), cache, false).plan.form;
+  const form = (count: number) => compose(of(count), hashOf(of(count)), cache, false).plan.form;
   expect(form(Math.ceil(gatheredFrom / rank))).toBe('gathered');
   expect(form(Math.ceil(gatheredFrom / rank) - 1)).toBeUndefined();
 });

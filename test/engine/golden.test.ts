@@ -3,12 +3,14 @@ import { cpSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
-import { Cache } from '../../src/engine/cache.js';
-import { compose, poolHash } from '../../src/engine/compose.js';
+import { Cache } from '../../src/engine/runtime/cache.js';
+import { compose } from '../../src/engine/families/lora-pool/compose.js';
+import { PoolRecording } from '../../src/engine/families/lora-pool/recording.js';
 import { createEngine } from '../../src/engine/local.js';
-import { Recorder } from '../../src/engine/recorder.js';
-import { RoutedSession } from '../../src/engine/session.js';
-import { StrategySteering, never, type Steering } from '../../src/engine/steering.js';
+import { Recorder } from '../../src/engine/runtime/recorder.js';
+import { RoutedSession } from '../../src/engine/families/lora-pool/session.js';
+import { StrategySteering, never, type Steering } from '../../src/engine/families/lora-pool/steering.js';
+import { poolHash } from '../../src/pool/hash.js';
 import { readPool } from '../../src/pool/pool.js';
 import {
   type Golden,
@@ -125,7 +127,13 @@ let shippedEngine: Engine | undefined;
 async function routeWithTensors({ trace, extra }: Golden) {
   const golden = pooled(trace);
   const pool = readPool(tinyPool);
-  const composed = compose(pool, poolHash(pool, new Cache(cache)), new Cache(cache), false);
+  const graphs = new Cache(cache);
+  const composed = compose(
+    pool,
+    poolHash(pool, (file) => graphs.hash(file)),
+    graphs,
+    false,
+  );
   const session = await RoutedSession.open(composed, 1);
   const plain = new StrategySteering(composed.plan, golden.strategy, []);
   const [t, n] = [golden.tokens.count, golden.experts.length];
@@ -153,21 +161,19 @@ async function routeWithTensors({ trace, extra }: Golden) {
       };
     },
   };
-  const recorder = new Recorder(
-    {
-      plan: composed.plan,
-      experts: golden.experts,
-      router: trace.router,
-      interventions: [],
-      source: trace.source,
-      readable: String,
-      vectors: 'phatgoose',
-      k: golden.k,
-    },
-    t,
-  );
+  const recording = new PoolRecording({
+    plan: composed.plan,
+    experts: golden.experts,
+    router: trace.router,
+    interventions: [],
+    source: trace.source,
+    vectors: 'phatgoose',
+    k: golden.k,
+  });
+  const recorder = new Recorder(recording, t, String);
   const targets = Int32Array.from(golden.tokens.ids, (_, i) => golden.tokens.ids[i + 1] ?? 0);
-  recorder.add(await session.run(golden.tokens.ids, targets, 0, undefined, steering), t);
+  const chunk = { ids: golden.tokens.ids, targets, done: 0, past: undefined };
+  recorder.add(await session.run(chunk, steering), t);
   await session.release();
   return recorder.trace(golden.text!, golden.tokens);
 }

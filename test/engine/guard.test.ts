@@ -1,6 +1,6 @@
 /** Pools that kill, hang or swell the child; children that talk nonsense; hosts that are gone. */
 import { fork } from 'node:child_process';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineClient, type EngineClientOptions } from '../../src/engine/client.js';
@@ -38,10 +38,20 @@ async function failure(asked: Promise<unknown>): Promise<GanderError> {
   return error as GanderError;
 }
 
+/** Its files have 30 MB more, which are nowhere. */
+function largePoolThatHangs(): string {
+  const pool = poolThatHangs();
+  const file = path.join(pool, 'base/more.bin');
+  writeFileSync(file, '');
+  truncateSync(file, 30 * 2 ** 20);
+  return pool;
+}
+
 describe('a pool that', () => {
   it.each<[string, () => string, Partial<EngineClientOptions>, string]>([
     ['aborts the process', poolThatAborts, {}, 'died ('],
     ['keeps native code busy for ever', poolThatHangs, { deadlineMs: 5000 }, 'gave no sign of life for 5 s'],
+    ['is large may load for longer, and', largePoolThatHangs, { deadlineMs: 3000 }, 'gave no sign of life for 6 s'],
     ['makes a tensor of gigabytes', () => poolThatSwells(3 * 2 ** 30), { memory: 2 ** 30 }, 'GB of memory'],
     ['makes a text grow without end', () => poolWhoseTextGrows(6), { memory: 2 ** 30 }, 'GB of memory'],
   ])('%s is named at its first death, and no other child is spent on it', async (_, make, options, why) => {

@@ -1,5 +1,5 @@
 /** What is said of the next tokens, in onnxruntime, whichever way a head is gone through. */
-import '../../src/engine/telemetry.js';
+import '../../src/engine/runtime/telemetry.js';
 import * as ort from 'onnxruntime-node';
 import { create } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/engine/compose.js';
-import { sampleToken } from '../../src/engine/sample.js';
+import type { Plan } from '../../src/engine/families/lora-pool/plan.js';
+import { sampleToken } from '../../src/engine/runtime/sample.js';
 import { random } from '../../src/statistics/random.js';
-import { StrategySteering, never } from '../../src/engine/steering.js';
-import { nearest } from '../../src/engine/retrieval.js';
+import { StrategySteering, never } from '../../src/engine/families/lora-pool/steering.js';
+import { nearest } from '../../src/engine/families/lora-pool/retrieval.js';
 import type { Strategy } from '../../src/strategies/index.js';
 import type { Intervention } from '../../src/trace/trace.js';
 

@@ -8,7 +8,7 @@ import { buildSync } from 'esbuild';
 import { expect, onTestFinished } from 'vitest';
 import type { Trace } from '../../src/trace/trace.js';
 import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
-import type { TextTokens } from '../../src/engine/tokenizer.js';
+import type { TextTokens } from '../../src/engine/runtime/tokenizer.js';
 import { strategyOfRouter } from '../../src/strategies/index.js';
 import { decodeTrace } from '../../src/trace/file.js';
 

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { continuationOffsets } from '../../src/engine/continuation.js';
-import { Tokenizer } from '../../src/engine/tokenizer.js';
+import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
 
 const files = {
@@ -109,14 +108,4 @@ it('says what is wrong with a file that is none', () => {
     writeFileSync(file, content);
     expect(() => new Tokenizer(file)).toThrow(expect.objectContaining({ code: 'tokenizer-invalid' }));
   }
-});
-
-it('places generated tokens, also those that end inside a character', () => {
-  const swan = '🦢';
-  const { start, end } = continuationOffsets(
-    ['a', 'a\uFFFD', 'a\uFFFD', `a${swan}`, `a${swan}`, `a${swan} b`],
-    `a${swan} b`,
-  );
-  expect([...start]).toEqual([0, 1, -1, 1, -1, 3]);
-  expect([...end]).toEqual([1, 3, -1, 3, -1, 5]);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { affordable } from '../../../src/engine/budget.js';
+import { affordable } from '../../../src/engine/families/lora-pool/budget.js';
 import type { Site } from '../../../src/graph/find.js';
 import type { PoolExpert } from '../../../src/pool/pool.js';
 

@@ -15,7 +15,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Cache, readCached } from '../../../src/engine/cache.js';
+import { Cache, readCached } from '../../../src/engine/runtime/cache.js';
 
 const key = (digit: string) => digit.repeat(32);
 let folder: string;

@@ -2,6 +2,7 @@ import { beforeEach, expect, it, vi } from 'vitest';
 import { Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
+import { ChildSource } from '../../../src/source/child.js';
 import type { Intervention } from '../../../src/trace/trace.js';
 import { FakeEngine, fakeTrace, settle } from './fakes.js';
 
@@ -22,7 +23,7 @@ const answer = async (n: number) => {
 beforeEach(() => {
   engine = new FakeEngine();
   store = new RoutingStore();
-  runs = new Runs(new RoutingService(() => engine), store);
+  runs = new Runs(new RoutingService(() => new ChildSource(engine)), store);
   id = store.add({
     uri: 'd',
     version: 1,
@@ -34,11 +35,13 @@ beforeEach(() => {
 it('writes progress, partial results and the end into the store, and tells of it', async () => {
   const told = vi.fn();
   runs.onDidRoute(told);
-  const done = runs.route(id, 'main', strategy, []);
+  const onProgress = vi.fn();
+  const done = runs.route(id, 'main', strategy, [], { onProgress });
   await settle();
   const { options, request } = engine.asked[0]!;
   options.onProgress?.(1, 2);
   options.onPartial?.(fakeTrace(request, 1));
+  expect(onProgress.mock.calls).toEqual([[1, 2]]);
   expect(main()).toMatchObject({ running: { what: 'route', done: 1, total: 2 }, trace: { sequences: [{ done: 1 }] } });
   await answer(0);
   await done;

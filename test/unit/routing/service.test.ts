@@ -1,15 +1,19 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { RoutingService } from '../../../src/routing/service.js';
 import { GanderError } from '../../../src/shared/errors.js';
+import { ChildSource } from '../../../src/source/child.js';
+import { FileSource } from '../../../src/source/file.js';
 import { FakeEngine, settle } from './fakes.js';
 
 const strategy = { name: 'phatgoose', k: 1 } as const;
 let engine: FakeEngine;
+let source: ChildSource;
 let service: RoutingService;
 
 beforeEach(() => {
   engine = new FakeEngine();
-  service = new RoutingService(() => engine);
+  source = new ChildSource(engine);
+  service = new RoutingService(() => source);
 });
 
 describe('sharing', () => {
@@ -147,17 +151,27 @@ describe('failing', () => {
   });
 });
 
-it('tells which pool there is, and when it cannot be read', async () => {
+it('tells what the source says of itself, and when it cannot be asked', async () => {
   const told: (string | undefined)[] = [];
-  const unlisten = service.onPool((pool) => told.push(pool?.id));
+  const unlisten = service.onDescribed((description) => told.push(description?.name));
   await service.pool();
   service.forget();
+  source = new ChildSource(engine);
   engine.poolError = new GanderError('pool-missing', 'no pool', 'choose one');
   await expect(service.pool()).rejects.toMatchObject({ code: 'pool-missing' });
   unlisten();
   engine.poolError = undefined;
   await service.pool();
-  expect(told).toEqual(['fake', undefined]);
+  expect(told).toEqual(['Fake', undefined]);
+});
+
+it('says why, where the source does not do what is asked', async () => {
+  service = new RoutingService(() => new FileSource('a trace'));
+  const refused = { code: 'request-invalid', message: 'This is a trace file: nothing can be run in it.' };
+  await expect(service.route({ text: 'ab', strategy })).rejects.toMatchObject(refused);
+  await expect(service.attribute({ text: 'ab', strategy })).rejects.toMatchObject(refused);
+  await expect(service.generate({ text: 'ab', strategy, maxTokens: 1 })).rejects.toMatchObject(refused);
+  await expect(service.pool()).rejects.toMatchObject({ message: 'a trace is no pool on this machine.' });
 });
 
 it('forgets all when the pool is another one', async () => {
@@ -171,7 +185,7 @@ it('forgets all when the pool is another one', async () => {
 });
 
 it('keeps no more than the limit', async () => {
-  service = new RoutingService(() => engine, 1);
+  service = new RoutingService(() => source, 1);
   const first = service.route({ text: 'ab', strategy });
   await settle();
   engine.asked[0]!.answer();

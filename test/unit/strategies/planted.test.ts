@@ -2,7 +2,7 @@
 import { expect, it, vi } from 'vitest';
 import { settings } from '../../../scripts/strategies.mjs';
 import { choose, labelOf } from '../../../evaluate/strategies.js';
-import { StrategySteering } from '../../../src/engine/steering.js';
+import { StrategySteering } from '../../../src/engine/families/lora-pool/steering.js';
 import { all } from '../../../src/strategies/all.js';
 import { readStrategy, strategiesFor, strategyForms } from '../../../src/strategies/index.js';
 import { strategySchema } from '../../../src/strategies/schema.js';

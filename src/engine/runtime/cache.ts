@@ -12,7 +12,7 @@ import {
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../../shared/errors.js';
 import { hashFile, seal, stampOf, unbroken } from './seal.js';
 
 /** An entry as it was found or made. */

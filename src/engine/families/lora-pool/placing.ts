@@ -1,10 +1,10 @@
-import { type Site, findModules } from '../graph/find.js';
-import { type GraphProto, intAttribute } from '../graph/model.js';
-import type { Product } from '../graph/products.js';
-import type { BaseCopy } from '../pool/adapter.js';
-import { expertLeftOut, partLeftOut, type PoolExpert } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
-import type { Warning } from '../shared/source.js';
+import { type Site, findModules } from '../../../graph/find.js';
+import { type GraphProto, intAttribute } from '../../../graph/model.js';
+import type { Product } from '../../../graph/products.js';
+import type { BaseCopy } from '../../../pool/adapter.js';
+import { expertLeftOut, partLeftOut, type PoolExpert } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
+import type { Warning } from '../../../shared/source.js';
 
 /** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
 export const multitaskId = '/multitask';

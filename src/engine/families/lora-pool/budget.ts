@@ -1,10 +1,10 @@
 /** What composing a pool would take, told before anything is written. */
-import { poolRank } from '../graph/algebra.js';
-import type { Site } from '../graph/find.js';
-import type { PoolExpert } from '../pool/pool.js';
-import { bytesInWords } from '../shared/bytes.js';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
+import { poolRank } from '../../../graph/algebra.js';
+import type { Site } from '../../../graph/find.js';
+import type { PoolExpert } from '../../../pool/pool.js';
+import { bytesInWords } from '../../../shared/bytes.js';
+import { GanderError } from '../../../shared/errors.js';
+import { poolLimits } from '../../../shared/limits.js';
 
 /** The experts that can be composed, and why the others, by id, cannot. */
 export interface Affordable {

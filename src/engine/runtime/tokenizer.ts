@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
-import type { Tokens } from '../trace/trace.js';
+import { GanderError } from '../../shared/errors.js';
+import { poolLimits } from '../../shared/limits.js';
+import type { Tokens } from '../../trace/trace.js';
 
 /**
  * Tokens of a text that is there. Offsets are of the text as it was given; −1 for a special token, which the tokenizer put
@@ -14,6 +14,24 @@ export type TextTokens = Required<Tokens>;
 export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | 'start' | 'end' | 'text'>): TextTokens {
   const special = Uint8Array.from(start, (offset) => (offset < 0 ? 1 : 0));
   return { count: ids.length, ids, start, end, special, text };
+}
+
+/** Tokens of one text and of what was written after it. @param at where the second begins */
+export function joinedTokens(first: TextTokens, second: TextTokens, at: number): TextTokens {
+  const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + at));
+  return textTokens({
+    ids: joined(first.ids, second.ids),
+    start: joined(first.start, shifted(second.start)),
+    end: joined(first.end, shifted(second.end)),
+    text: first.text.concat(second.text),
+  });
+}
+
+export function joined(first: Int32Array, then: Int32Array): Int32Array {
+  const out = new Int32Array(first.length + then.length);
+  out.set(first);
+  out.set(then, first.length);
+  return out;
 }
 
 /**
@@ -64,8 +82,13 @@ export class Tokenizer {
   }
 
   /** The text of some ids. */
-  async decode(ids: readonly number[]): Promise<string> {
-    return this.#tokenizer.decode([...ids], true);
+  async decode(ids: ArrayLike<number>): Promise<string> {
+    return this.#tokenizer.decode(Array.from(ids), true);
+  }
+
+  /** Whether it stands for a byte of a text that the vocabulary has no other entry for. */
+  isByte(id: number): boolean {
+    return /^<0x[\da-f]{2}>$/i.test(this.#tokenizer.idToToken(id) ?? '');
   }
 
   /**

@@ -1,11 +1,10 @@
-import { GanderError } from '../shared/errors.js';
-import { bounded, descriptorOf, type Strategy } from '../strategies/index.js';
-import type { FixedWeights, RouterVectors } from '../strategies/strategy.js';
-import type { Intervention } from '../trace/trace.js';
-import { type CellBias, type SiteWhatIf, whatIfAt } from '../trace/whatIf.js';
-import type { Plan } from './compose.js';
-import { sitesOfPlan } from './info.js';
+import { GanderError } from '../../../shared/errors.js';
+import { bounded, descriptorOf, type Strategy } from '../../../strategies/index.js';
+import type { FixedWeights, RouterVectors } from '../../../strategies/strategy.js';
+import type { Intervention } from '../../../trace/trace.js';
+import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
 import { multitaskId } from './placing.js';
+import { type Plan, sitesOfPlan } from './plan.js';
 
 /** Stands for −∞: the softmax of it beside any score is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;

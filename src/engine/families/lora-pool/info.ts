@@ -1,9 +1,9 @@
-import type { Pool } from '../pool/pool.js';
-import { strategiesFor } from '../strategies/index.js';
-import type { PoolPart } from '../strategies/strategy.js';
-import type { Site } from '../trace/trace.js';
-import type { PoolInfo } from './api.js';
-import type { Plan } from './compose.js';
+import type { Pool } from '../../../pool/pool.js';
+import { strategiesFor } from '../../../strategies/index.js';
+import type { PoolPart } from '../../../strategies/strategy.js';
+import type { Expert } from '../../../trace/trace.js';
+import type { PoolInfo } from '../../api.js';
+import { type Plan, sitesOfPlan } from './plan.js';
 
 /** Names of the strategies that the pool has the files for. */
 export function strategiesOf(pool: Pool): string[] {
@@ -15,9 +15,9 @@ export function strategiesOf(pool: Pool): string[] {
   return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part])).map(({ name }) => name);
 }
 
-/** The adapted modules as sites over one text, all with the pool's experts. */
-export function sitesOfPlan({ modules }: Plan): Site[] {
-  return modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 }));
+/** Those that the graph has; the others were left out with a warning. */
+export function expertsOf(pool: Pool, plan: Plan): Expert[] {
+  return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
 }
 
 /** A pool and its composed graph as others see them. */

@@ -1,13 +1,13 @@
 /** Whether a pool could take an expert, told before anything of it is copied. */
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
-import { resolveInside } from '../pool/paths.js';
-import { type Pool, readBytes, readExpertFolder } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
-import { expertFiles, neededFiles } from '../shared/expertFiles.js';
-import type { Candidate } from './api.js';
+import { readBase } from '../../../graph/base.js';
+import { resolveInside } from '../../../pool/paths.js';
+import { type Pool, readBytes, readExpertFolder } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
+import { expertFiles, neededFiles } from '../../../shared/expertFiles.js';
+import type { Candidate } from '../../api.js';
 import { affordable, sharingInput } from './budget.js';
-import { readBase } from './compose.js';
 import { placeOne } from './placing.js';
 
 /**
@@ -36,7 +36,7 @@ function checkExpert(pool: Pool, folder: string): void {
   const id = path.basename(folder);
   try {
     const expert = readExpertFolder(folder);
-    const sites = placeOne(readBase(pool).model.graph, expert);
+    const sites = placeOne(readBase(pool.base.model).model.graph, expert);
     const tooLarge = affordable(sharingInput(sites), [...pool.experts, expert]).tooLarge.get(id);
     if (tooLarge) throw tooLarge;
   } catch (error) {

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { readExamples, type Examples } from '../pool/adapter.js';
-import type { Pool } from '../pool/pool.js';
-import { GanderError } from '../shared/errors.js';
-import { Embedder } from './session.js';
-import { Tokenizer } from './tokenizer.js';
+import { readExamples, type Examples } from '../../../pool/adapter.js';
+import type { Pool } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
+import { joined, Tokenizer } from '../../runtime/tokenizer.js';
+import { Embedder } from './embedder.js';
 
 /** Word pieces of a text that all-MiniLM-L6-v2 looks at, [CLS] and [SEP] counted. */
 const longest = 256;
@@ -39,7 +39,7 @@ export class Retriever {
     const known = this.#answers.get(text);
     if (known !== undefined) return known;
     const { ids } = await this.tokenizer.encode(text);
-    const kept = ids.length > longest ? Int32Array.of(...ids.subarray(0, longest - 1), ids.at(-1)!) : ids;
+    const kept = ids.length > longest ? joined(ids.subarray(0, longest - 1), ids.subarray(-1)) : ids;
     const best = nearest(await this.embedder.embed(kept), this.#examples);
     if (best === undefined)
       throw new GanderError(

@@ -1,0 +1,47 @@
+/** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
+import type { Intervention } from '../../trace/trace.js';
+import type { Candidate, PoolInfo, RouteRequest } from '../api.js';
+import type { Cache } from '../runtime/cache.js';
+import type { Chunk, Step } from '../runtime/causal.js';
+import type { Recording } from '../runtime/recorder.js';
+import type { TextTokens, Tokenizer } from '../runtime/tokenizer.js';
+
+export interface Family {
+  /** Whether a folder holds one, as far as the names of its files tell. */
+  claims(folder: string): boolean;
+  /** @throws GanderError where the folder cannot be read as one */
+  open(folder: string, means: Means): Model;
+}
+
+/** What the engine lends to a model. */
+export interface Means {
+  readonly cache: Cache;
+  readonly threads: number;
+  /** To be awaited before what may keep the process silent: composing, loading. */
+  readonly loading: () => Promise<void>;
+}
+
+/** A folder as it is on disk now, and what is kept in memory of it. */
+export interface Model {
+  readonly tokenizer: Tokenizer;
+  /** In tokens. */
+  readonly contextLength: number;
+  /** Those that end a text. */
+  readonly endTokens: ReadonlySet<number>;
+  /** Whether the folder is as it was when it was read. */
+  isCurrent(): boolean;
+  info(): Promise<PoolInfo>;
+  /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
+  begin(request: RouteRequest, tokens: TextTokens): Promise<Run>;
+  /** Where experts can be added. @param folder absolute */
+  examine?(folder: string): Candidate;
+  release(): Promise<void>;
+}
+
+/** One request, ready to run. */
+export interface Run<S extends Step = Step> {
+  readonly recording: Recording<S>;
+  run(chunk: Chunk): Promise<S>;
+  /** The same request with one intervention more. */
+  with(intervention: Intervention): Run<S>;
+}

@@ -1,0 +1,10 @@
+import type { Family } from './family.js';
+import { loraPool } from './lora-pool/index.js';
+
+/** The first is who says what is wrong with a folder that nobody claims. */
+const families: readonly [Family, ...Family[]] = [loraPool];
+
+/** Whose the folder is. */
+export function familyOf(folder: string): Family {
+  return families.find((family) => family.claims(folder)) ?? families[0];
+}

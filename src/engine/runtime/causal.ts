@@ -1,0 +1,76 @@
+import { names } from '../../graph/route.js';
+import { firstNotFinite, notFinite } from './finite.js';
+import { type Past, PastLayout } from './past.js';
+import { Session, type Tensors, int64 } from './session.js';
+
+/** What any model gives for one chunk; T tokens, P predictions (graph/predictions.ts). */
+export interface Step {
+  readonly past: Past;
+  /** [T] of the token after each, as named by `targets`. */
+  readonly logProb: Float32Array;
+  /** [T, P] */
+  readonly topLogProb: Float32Array;
+  readonly topIds: BigInt64Array;
+  /** [V] */
+  readonly last: Float32Array;
+}
+
+/** Some tokens of a text. */
+export interface Chunk {
+  readonly ids: Int32Array;
+  /** The token after each; any where there is none. */
+  readonly targets: Int32Array;
+  /** Tokens before them, whose keys and values are `past`. */
+  readonly done: number;
+  readonly past: Past | undefined;
+}
+
+const predicted = [names.logProb, names.topLogProb, names.topIds, names.last];
+
+/** A causal language model that says what it predicts, run over the keys and values of what was before. */
+export class CausalSession {
+  readonly #past: PastLayout;
+
+  private constructor(private readonly session: Session) {
+    this.#past = new PastLayout(session);
+  }
+
+  static async open(file: string, threads: number): Promise<CausalSession> {
+    return new CausalSession(await Session.open(file, threads));
+  }
+
+  /**
+   * @param own what the model takes beside the chunk
+   * @param wanted what it gives beside its step
+   * @throws GanderError `base-invalid` when the model cannot be run
+   */
+  async run(
+    { ids, targets, done, past }: Chunk,
+    own: Tensors,
+    wanted: readonly string[],
+  ): Promise<{ readonly step: Step; readonly outputs: Tensors }> {
+    const feeds = {
+      ...this.#past.feeds(ids, done, past),
+      [names.targets]: int64(BigInt64Array.from(targets, BigInt), [1, targets.length, 1]),
+      ...own,
+    };
+    const outputs = await this.session.run(feeds, [...wanted, ...predicted, ...this.#past.outputs]);
+    const step = {
+      past: this.#past.of(outputs),
+      logProb: outputs[names.logProb]!.data as Float32Array,
+      topLogProb: outputs[names.topLogProb]!.data as Float32Array,
+      topIds: outputs[names.topIds]!.data as BigInt64Array,
+      last: outputs[names.last]!.data as Float32Array,
+    };
+    return { step, outputs };
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+/** @throws GanderError `base-invalid` where a prediction is no finite number */
+export function checkPredictions({ logProb, topLogProb }: Step): void {
+  if (firstNotFinite(logProb) >= 0 || firstNotFinite(topLogProb) >= 0) throw notFinite('log-probability');
+}

@@ -1,0 +1,35 @@
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { poolLimits } from '../../shared/limits.js';
+
+/** Folders of a model lie no deeper, and none has more files. */
+const deepest = 3;
+const mostFiles = 50_000;
+
+/** Of the files in a folder. Links are not followed; what cannot be read counts nothing: the engine says what is wrong with it. */
+export function bytesIn(folder: string): number {
+  let bytes = 0;
+  let left = mostFiles;
+  const add = (at: string, depth: number) => {
+    for (const entry of readdirSync(at, { withFileTypes: true })) {
+      if (left-- <= 0) return;
+      const file = path.join(at, entry.name);
+      if (entry.isDirectory() && depth < deepest) add(file, depth + 1);
+      else if (entry.isFile()) bytes += statSync(file).size;
+    }
+  };
+  try {
+    add(folder, 1);
+  } catch {
+    return bytes;
+  }
+  return bytes;
+}
+
+/** Bytes a second, where all is slow: a model is read, hashed, copied, written and hashed again before it runs. */
+const slowest = 10 * 2 ** 20;
+
+/** How much longer than anything else a model of so many bytes may take to load, in whole seconds; milliseconds. */
+export function loadingTime(bytes: number): number {
+  return 1000 * Math.floor(Math.min(bytes, poolLimits.bytes) / slowest);
+}

@@ -1,0 +1,74 @@
+/** The only file that runs a model: onnxruntime-node behind one small class. Batch is always 1. */
+import './telemetry.js';
+import * as ort from 'onnxruntime-node';
+import { GanderError } from '../../shared/errors.js';
+import { plain } from '../../trace/label.js';
+
+export type Tensor = ort.Tensor;
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
+// It writes names from the model to the terminal as they are; what it throws says the same.
+ort.env.logLevel = 'fatal';
+
+export function float32(values: Float32Array, dims: readonly number[]): Tensor {
+  return new ort.Tensor('float32', values, dims);
+}
+
+export function int64(values: BigInt64Array, dims: readonly number[]): Tensor {
+  return new ort.Tensor('int64', values, dims);
+}
+
+/** A model file, ready to run. */
+export class Session {
+  private constructor(private readonly session: ort.InferenceSession) {}
+
+  /** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
+  static async open(file: string, threads: number): Promise<Session> {
+    try {
+      const session = await ort.InferenceSession.create(file, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 4,
+        // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
+        enableMemPattern: false,
+        // Threads that spin while they wait would take an editor's other work its cores.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+      });
+      return new Session(session);
+    } catch (cause) {
+      throw refusal('onnxruntime refuses the model', cause);
+    }
+  }
+
+  get inputs(): readonly ort.InferenceSession.ValueMetadata[] {
+    return this.session.inputMetadata;
+  }
+
+  get outputNames(): readonly string[] {
+    return this.session.outputNames;
+  }
+
+  /** @throws GanderError `base-invalid` when onnxruntime fails: the inputs are ours, so it is the model that is at odds with itself. */
+  async run(feeds: Tensors, outputs: readonly string[]): Promise<Tensors> {
+    try {
+      return await this.session.run(feeds, outputs);
+    } catch (cause) {
+      throw refusal('The model cannot be run', cause);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+/** onnxruntime's message has names from the model in it, as long and as strange as whoever wrote them liked. */
+function refusal(what: string, cause: unknown): GanderError {
+  const message = plain(cause instanceof Error ? cause.message : String(cause)).slice(0, 1000);
+  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the base model anew, or choose another pool.', {
+    cause,
+  });
+}

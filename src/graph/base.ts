@@ -1,0 +1,61 @@
+/** A base model as it is on disk, made ready for the routing to be put in. */
+import { readFileSync, statSync } from 'node:fs';
+import { copyData } from './external.js';
+import { removeGuards } from './guards.js';
+import { halveProducts } from './halves.js';
+import {
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  invalidBase,
+  opset,
+  parseModel,
+} from './model.js';
+import { settlePast } from './past.js';
+import { convertToSingle, declareSingle } from './single.js';
+import { unfuse } from './unfuse.js';
+
+export interface Base {
+  readonly model: ModelProto & { graph: GraphProto };
+  /** Those of its tensors that are still in half precision. */
+  readonly halves: readonly TensorProto[];
+}
+
+/** @throws GanderError `base-invalid` */
+export function readBase(file: string): Base {
+  if (statSync(file).size >= 2 ** 31)
+    throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
+  const model = parseModel(readFileSync(file));
+  if (opset(model) < 13)
+    throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
+  if (!model.graph.output.some(({ name }) => name === 'logits'))
+    throw invalidBase(
+      'The base model gives no "logits"',
+      'Export it as a causal language model with past keys and values.',
+    );
+  unfuse(model.graph);
+  settlePast(model.graph);
+  return { model, halves: declareSingle(model) };
+}
+
+/** Copies a base's numbers into the folder, in single precision. @param file that the base was read from */
+export function copyBase(folder: string, file: string, { model, halves }: Base): void {
+  copyData(folder, file, model);
+  convertToSingle(folder, model, halves);
+}
+
+/**
+ * Takes out what only slows a run down.
+ *
+ * @param adapted products that are left as they are
+ * @returns by what they give, the 8-bit products that stand in the graph as two of 4 bits
+ */
+export function quicken(
+  folder: string,
+  { graph }: ModelProto & { graph: GraphProto },
+  adapted: ReadonlySet<NodeProto>,
+): ReadonlyMap<string, NodeProto> {
+  removeGuards(graph);
+  return halveProducts(folder, graph, adapted);
+}

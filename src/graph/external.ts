@@ -1,0 +1,174 @@
+/** Numbers that lie in files beside a model: a base's own, copied, and those that are written anew. */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  openSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { fileInside } from '../pool/paths.js';
+import {
+  DataType,
+  type GraphProto,
+  type ModelProto,
+  type TensorProto,
+  externalOf,
+  holdsWhatItDeclares,
+  invalidBase,
+  setExternal,
+  tensorsOf,
+  tensorsOfNodes,
+} from './model.js';
+import type { Product } from './products.js';
+
+type Model = ModelProto & { graph: GraphProto };
+
+/** Tensors of so many bytes are moved out of a model file. */
+const large = 65_536;
+
+/** A file that grows by tensors, each on a page of its own, as mapping needs. */
+export class DataFile {
+  size = 0;
+  readonly #fd: number;
+
+  constructor(
+    folder: string,
+    readonly location: string,
+  ) {
+    this.#fd = openSync(path.join(folder, location), 'w');
+  }
+
+  append(values: Float32Array | Uint8Array, alignment = 4096): { location: string; offset: number } {
+    const offset = Math.ceil(this.size / alignment) * alignment;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+    this.size = offset + bytes.length;
+    return { location: this.location, offset };
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Hands a new file of the folder to `work` and closes it. */
+export function withDataFile<T>(folder: string, location: string, work: (data: DataFile) => T): T {
+  const data = new DataFile(folder, location);
+  try {
+    return work(data);
+  } finally {
+    data.close();
+  }
+}
+
+/**
+ * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
+ * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
+ * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
+ */
+export function copyData(folder: string, modelFile: string, model: Model): void {
+  const copies = new DataCopies(path.dirname(modelFile), folder);
+  for (const tensor of allTensors(model)) copies.move(tensor);
+  const inside = model.graph.initializer.filter(isLarge);
+  if (inside.length === 0) return;
+  withDataFile(folder, 'base.bin', (data) => {
+    for (const tensor of inside) moveOut(tensor, data);
+  });
+}
+
+/** The data files of a base, each copied when the first of its tensors is met. */
+class DataCopies {
+  readonly #copies = new Map<string, { readonly name: string; readonly size: number }>();
+
+  constructor(
+    private readonly from: string,
+    private readonly to: string,
+  ) {}
+
+  /** Points the tensor to the copy. @throws GanderError `base-invalid` where it is not where or not as large as it says */
+  move(tensor: TensorProto): void {
+    const external = externalOf(tensor);
+    const misfit = () => misplaced(tensor, 'is not where or not as large as it says');
+    if (!external) {
+      if (!holdsWhatItDeclares(tensor)) throw misfit();
+      return;
+    }
+    const { location, offset, length } = external;
+    const { name, size } = this.#copyOf(location);
+    const wanted = length ?? size - offset;
+    const inside = [offset, wanted].every((n) => Number.isSafeInteger(n) && n >= 0) && offset + wanted <= size;
+    if (!inside || !holdsWhatItDeclares(tensor, wanted)) throw misfit();
+    setExternal(tensor, name, offset, wanted);
+  }
+
+  #copyOf(location: string) {
+    let copy = this.#copies.get(location);
+    if (!copy) {
+      // Inside the model's own folder, which is inside the pool.
+      const file = fileInside(this.from, location);
+      copy = { name: `base-${this.#copies.size}.bin`, size: statSync(file).size };
+      copyFileSync(file, path.join(this.to, copy.name), constants.COPYFILE_FICLONE);
+      this.#copies.set(location, copy);
+    }
+    return copy;
+  }
+}
+
+/** Copied data files that nothing is left in. */
+export function removeUnused(folder: string, model: Model): void {
+  const used = new Set(allTensors(model).map((tensor) => externalOf(tensor)?.location));
+  for (const name of readdirSync(folder))
+    if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
+}
+
+export function isLarge({ rawData }: TensorProto): boolean {
+  return rawData.length >= large;
+}
+
+export function moveOut(tensor: TensorProto, data: DataFile): void {
+  const { rawData } = tensor;
+  const { location, offset } = data.append(rawData);
+  setExternal(tensor, location, offset, rawData.length);
+}
+
+/** A tensor's bytes, aligned, from the folder or from the model itself. */
+export function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
+  const external = externalOf(tensor);
+  if (!external) return new Uint8Array(tensor.rawData);
+  const bytes = new Uint8Array(external.length!);
+  const fd = openSync(path.join(folder, external.location), 'r');
+  try {
+    if (readSync(fd, bytes, 0, bytes.length, external.offset) !== bytes.length) throw misplaced(tensor, 'is cut off');
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
+}
+
+/** [dOut, dIn] in float32; undefined where it is anything but a plain tensor. */
+export function weightOf(
+  folder: string,
+  { initializer }: GraphProto,
+  { node: { opType }, weight, flipped, dIn, dOut }: Product,
+): Float32Array | undefined {
+  const tensor = initializer.find(({ name }) => name === weight);
+  if (tensor?.dataType !== DataType.FLOAT || opType === 'MatMulNBits') return undefined;
+  const bytes = tensorBytes(folder, tensor);
+  if (bytes.length !== 4 * dIn * dOut) return undefined;
+  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  return flipped ? numbers : numbers.map((_, at) => numbers[(at % dIn) * dOut + Math.floor(at / dIn)]!);
+}
+
+function allTensors({ graph, functions }: Model): TensorProto[] {
+  return [...tensorsOf(graph), ...functions.flatMap((f) => [...tensorsOfNodes(f.node)])];
+}
+
+function misplaced({ name }: TensorProto, what: string) {
+  return invalidBase(`The tensor "${name.slice(0, 80)}" ${what}`, 'Fetch the pool again, or export the base anew.');
+}

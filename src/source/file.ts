@@ -1,0 +1,38 @@
+import { GanderError } from '../shared/errors.js';
+import type { SourceDescription } from '../shared/source.js';
+import type { Trace } from '../trace/trace.js';
+import type { Source } from './source.js';
+
+export const traceEnding = '.gander.safetensors';
+
+const never = { reason: 'This is a trace file: nothing can be run in it.' };
+
+/** A trace file: shown, never run. */
+export class FileSource implements Source {
+  constructor(private readonly name: string) {}
+
+  describe(): Promise<SourceDescription> {
+    return Promise.resolve({
+      name: this.name,
+      can: {
+        route: never,
+        stream: never,
+        generate: never,
+        whatIf: never,
+        attribute: never,
+        score: never,
+        lens: never,
+        strategies: [],
+      },
+      experts: [],
+      limits: {},
+      warnings: [],
+    });
+  }
+
+  route(): Promise<Trace> {
+    return Promise.reject(new GanderError('request-invalid', never.reason, 'Choose a pool.'));
+  }
+
+  dispose(): void {}
+}

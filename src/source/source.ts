@@ -1,0 +1,18 @@
+import type { Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from '../engine/api.js';
+import type { SourceDescription } from '../shared/source.js';
+import type { Trace } from '../trace/trace.js';
+
+/**
+ * Where traces come from. What it says of itself tells what it can do; what it cannot do it has no method for. All reject
+ * with a GanderError, `cancelled` when the signal fired.
+ */
+export interface Source {
+  describe(): Promise<SourceDescription>;
+  route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
+  generate?(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
+  attribute?(request: RouteRequest, options?: RunOptions): Promise<Attribution>;
+  score?(request: RouteRequest, options?: RunOptions): Promise<Score>;
+  /** Of a pool on this machine: all there is to know, for whoever looks after its files. */
+  pool?(): Promise<PoolInfo>;
+  dispose(): void;
+}

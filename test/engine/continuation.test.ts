@@ -1,0 +1,150 @@
+/** What a model writes, decoded a few tokens at a time, against the decoding of all of them together. */
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Continuation } from '../../src/engine/runtime/continuation.js';
+import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
+import { random } from '../../src/statistics/random.js';
+import { root, temporaryFolder, tinyPool } from './support.js';
+
+const shipped = path.join(root, 'models/smollm2-135m/base/tokenizer.json');
+
+const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+const letters = Array.from('▁abcdefghijklmnopqrstuvwxyz.,\n');
+
+/** As Llama's: a word's space is part of it, the first goes, and what has no entry is spelt in bytes. */
+function llamaLike(): string {
+  const vocab = Object.fromEntries(['<unk>', ...bytes, ...letters].map((token, id) => [token, id]));
+  return written({
+    model: { type: 'BPE', vocab, merges: [], unk_token: '<unk>', byte_fallback: true, fuse_unk: true },
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'Prepend', prepend: '▁' },
+        { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+      ],
+    },
+    decoder: {
+      type: 'Sequence',
+      decoders: [
+        { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+        { type: 'ByteFallback' },
+        { type: 'Fuse' },
+        { type: 'Strip', content: ' ', start: 1, stop: 0 },
+      ],
+    },
+  });
+}
+
+/** As BERT's: spaces come between words, but for the first. */
+function bertLike(): string {
+  const vocab = Object.fromEntries(
+    ['[UNK]', ...Array.from('abcde.,'), ...Array.from('abcde').map((letter) => `##${letter}`)].map((token, id) => [
+      token,
+      id,
+    ]),
+  );
+  return written({
+    model: {
+      type: 'WordPiece',
+      vocab,
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 99,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+  });
+}
+
+function written(parts: object): string {
+  const file = path.join(temporaryFolder(), 'tokenizer.json');
+  writeFileSync(file, JSON.stringify({ version: '1.0', added_tokens: [], post_processor: null, ...parts }));
+  return file;
+}
+
+/** The same by definition: every prefix decoded whole, each token's place looked for in the text of all. */
+async function whole(tokenizer: Tokenizer, ids: readonly number[]) {
+  const prefixes: string[] = [];
+  for (let i = 1; i <= ids.length; i++) prefixes.push(await tokenizer.decode(ids.slice(0, i)));
+  const text = prefixes.at(-1) ?? '';
+  const reached = prefixes.map((prefix) => {
+    let length = 0;
+    while (length < prefix.length && prefix[length] === text[length]) length++;
+    const splits = length > 0 && length < text.length && /[\ud800-\udbff]/.test(text[length - 1]!);
+    return splits ? length - 1 : length;
+  });
+  const places = prefixes.map((prefix, i) => {
+    const from = i === 0 ? 0 : reached[i - 1]!;
+    const to = reached.slice(i).find((r) => r > from);
+    return prefix === (prefixes[i - 1] ?? '') || to === undefined ? [-1, -1] : [from, to];
+  });
+  return { text, start: places.map(([start]) => start), end: places.map(([, end]) => end) };
+}
+
+async function inParts(tokenizer: Tokenizer, ids: readonly number[]) {
+  const continuation = new Continuation(tokenizer);
+  for (const id of ids) await continuation.add(id);
+  const { start, end } = continuation.tokens();
+  return { text: continuation.text, start: [...start], end: [...end] };
+}
+
+const sentence = 'A swan 🦢 flies, 漢字を読む; "naïve" café\u0301 👩\u200d🔬!\n\n\tif (x) { return 42 } العربية  ';
+const plain = 'the swan flies. it is late, and so on\n';
+
+const tokenizers: Record<string, () => string> = {
+  'of the tiny pool': () => path.join(tinyPool, 'base/tokenizer.json'),
+  ...(existsSync(shipped) && { 'that ships': () => shipped }),
+  'like Llama’s': llamaLike,
+  'like BERT’s': bertLike,
+};
+
+describe.each(Object.entries(tokenizers))('a tokenizer %s', (name, make) => {
+  it('gives the same text and places, after each token', { timeout: 60_000 }, async () => {
+    const tokenizer = new Tokenizer(make());
+    const given = name.includes('BERT') ? 'a bad cab, a bed. ' : `${sentence}${plain}`;
+    const ids = [...(await tokenizer.encode(given.repeat(3))).ids];
+    const continuation = new Continuation(tokenizer);
+    for (const [i, id] of ids.entries()) {
+      await continuation.add(id);
+      // Every prefix of a few hundred, and each looked at whole, takes too long.
+      if (i % 7 !== 0 && i !== ids.length - 1) continue;
+      const wanted = await whole(tokenizer, ids.slice(0, i + 1));
+      const { start, end } = continuation.tokens();
+      expect({ text: continuation.text, start: [...start], end: [...end] }).toEqual(wanted);
+    }
+  });
+
+  it('gives the same for tokens in no order at all', { timeout: 60_000 }, async () => {
+    const tokenizer = new Tokenizer(make());
+    const pool = [...new Set((await tokenizer.encode(`${sentence}${plain} a bad cab, a bed.`)).ids)];
+    const next = random(3);
+    const ids = Array.from({ length: 300 }, () => pool[Math.floor(next() * pool.length)]!);
+    expect(await inParts(tokenizer, ids)).toEqual(await whole(tokenizer, ids));
+  });
+});
+
+it('never decodes more than a few tokens, whatever is written', { timeout: 60_000 }, async () => {
+  for (const make of Object.values(tokenizers)) {
+    const tokenizer = new Tokenizer(make());
+    const bird = [...(await tokenizer.encode('🦢')).ids].filter((id) => tokenizer.readable(id).startsWith('\\x'));
+    const swans = [...(await tokenizer.encode('🦢'.repeat(100))).ids];
+    // A character without an end, over and over.
+    const broken = Array.from({ length: 400 }, () => bird[0] ?? swans.at(-1)!);
+    const words = [...(await tokenizer.encode('a bad cab '.repeat(100))).ids];
+    for (const ids of [swans, broken, words]) {
+      let most = 0;
+      const continuation = new Continuation({
+        decode: (some) => {
+          most = Math.max(most, some.length);
+          return tokenizer.decode(some);
+        },
+        readable: (id) => tokenizer.readable(id),
+        isByte: (id) => tokenizer.isByte(id),
+      });
+      for (const id of ids) await continuation.add(id);
+      expect(most).toBeLessThan(300);
+      expect(continuation.text).toBe(await tokenizer.decode(ids));
+    }
+  }
+});
