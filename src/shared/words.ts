@@ -89,8 +89,8 @@ export const words = {
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
   poolWarnings: {
-    one: 'The pool has {0} warning: part of it takes no part.',
-    other: 'The pool has {0} warnings: part of it takes no part.',
+    one: 'The model has {0} warning.',
+    other: 'The model has {0} warnings.',
   },
   replay: 'Saved trace',
 

@@ -1,7 +1,7 @@
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
 
-/** What the source left out or placed in part: one line that opens to the reasons. */
+/** What the source has to say of itself (what it left out, what it does not compute exactly): one line that opens to the texts. */
 export function Warnings() {
   const warnings = useStore().description.value?.warnings ?? [];
   if (warnings.length === 0) return null;
