@@ -8,7 +8,7 @@ import { allowance } from '../../src/engine/guard.js';
 import type { RouteRequest } from '../../src/engine/api.js';
 import { GanderError } from '../../src/shared/errors.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { poolThatAborts, poolThatHangs, poolThatSwells, poolWhoseTextGrows } from './hostile.js';
+import { poolThatAborts, poolThatHangs, poolThatSwells, poolWhoseTextGrows, poolWithTokenizer } from './hostile.js';
 import { builtEngine, isAlive, temporaryFolder, tinyPool, until, pooled } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
@@ -16,6 +16,7 @@ const text = 'a model routes each token';
 const longText = 'the model routes each token to the experts '.repeat(8);
 const cache = temporaryFolder();
 const clients: EngineClient[] = [];
+type Json = Record<string, unknown>;
 let entry: string;
 
 beforeAll(() => {
@@ -74,6 +75,41 @@ describe('a pool that', () => {
     cpSync(path.join(tinyPool, 'base/tokenizer.json'), path.join(pool, 'base/tokenizer.json'));
     client.restart();
     expect(pooled(await client.route({ text, strategy })).done).toBeGreaterThan(0);
+  });
+});
+
+describe('a tokenizer with', () => {
+  it.each<[string, (json: Json) => void]>([
+    [
+      'an expression that backtracks without end',
+      (json) => (json['normalizer'] = { type: 'Replace', pattern: { Regex: '(a+)+$' }, content: 'b' }),
+    ],
+    [
+      'a map of characters that is none',
+      (json) => (json['normalizer'] = { type: 'Precompiled', precompiled_charsmap: '////////AAAA' }),
+    ],
+    [
+      'a merge that splits a character',
+      (json) => {
+        // A prefix of one byte is cut off the second part, whose first character has two.
+        const model = json['model'] as { merges: string[][]; continuing_subword_prefix: string };
+        model.continuing_subword_prefix = '#';
+        model.merges.unshift(['t', 'Ġ']);
+      },
+    ],
+  ])('%s is refused by name or does no harm', async (_, change) => {
+    const pool = poolWithTokenizer(change);
+    const client = clientWith({ pool, deadlineMs: 4000 });
+    const answer = await client.route({ text: `${'a'.repeat(60)}!`, strategy }).then(
+      (trace) => trace,
+      (thrown: unknown) => thrown,
+    );
+    if (answer instanceof Error) {
+      expect(answer).toBeInstanceOf(GanderError);
+      expect(answer).toMatchObject({ code: expect.stringMatching(/^(pool|tokenizer)-invalid$/) as string });
+      expect(answer.message).toMatch(/tokenizer|pool/);
+    } else expect(pooled(answer as Trace).done).toBeGreaterThan(0);
+    expect(pooled(await clientWith().route({ text, strategy })).done).toBeGreaterThan(0);
   });
 });
 
