@@ -31,7 +31,10 @@ export class ReaderRunner {
       milliseconds,
       peak,
       ended: typeof said === 'string',
-      problems: [...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)), ...this.#outside],
+      problems: [
+        ...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, longest, peak)),
+        ...this.#outside,
+      ],
     };
   }
 
