@@ -42,7 +42,7 @@ describe('a source that gives ids only', () => {
 
   it('that knows the text tells layer by layer, with no weight and no colour', async () => {
     const document = await given(withOffsets(fabricateIds()));
-    const said = await hover(document, 2);
+    const [said = ''] = (await hover(document, 2)).split('[Show in');
     assert.match(said, /layer encoder 2: Encoder 2 expert \d+, Encoder 2 expert \d+, Encoder 2 expert \d+, \+5/);
     assert.doesNotMatch(said, /%|NaN|undefined|margin|decoder/i);
     assert.deepEqual([...underlines(api.parts.store, document).bySlot], [], 'experts of one layer colour no text');
