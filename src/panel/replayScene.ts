@@ -46,6 +46,11 @@ export class ReplayScene implements Scene {
     return undefined;
   }
 
+  /** No document behind it. */
+  isTextInSight(): boolean {
+    return false;
+  }
+
   token(): undefined {
     return undefined;
   }

@@ -29,6 +29,7 @@ export class RoutedScene implements Scene {
   #id: number;
   #release: () => void;
   readonly #listeners = new Set<() => void>();
+  readonly #editors: vscode.Disposable;
 
   constructor(
     private readonly parts: SceneParts,
@@ -36,6 +37,7 @@ export class RoutedScene implements Scene {
   ) {
     this.#id = id;
     this.#release = parts.store.retain(id);
+    this.#editors = vscode.window.onDidChangeVisibleTextEditors(() => this.#changed());
   }
 
   async describe(): Promise<SourceDescription> {
@@ -86,6 +88,15 @@ export class RoutedScene implements Scene {
     return JSON.stringify(memory);
   }
 
+  /** What the model wrote, and the text of another document, stand in no editor of this one. */
+  isTextInSight(): boolean {
+    const { routed } = this;
+    if (!routed || editorsOf(routed.uri).length === 0) return false;
+    const { main, other } = routed;
+    const shown = [main.trace?.sequences[0]?.text, other?.text].filter((text) => text !== undefined);
+    return shown.every((text) => text === main.text);
+  }
+
   token(): number | undefined {
     const { routed } = this;
     const editor = routed && editorsOf(routed.uri)[0];
@@ -134,6 +145,7 @@ export class RoutedScene implements Scene {
   }
 
   dispose(): void {
+    this.#editors.dispose();
     this.#listeners.clear();
     this.#release();
   }

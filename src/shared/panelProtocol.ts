@@ -62,6 +62,8 @@ export type HostMessage =
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
+  /** Whether all the text that the panel shows stands in an editor that is in sight. */
+  | { readonly type: 'textInSight'; readonly is: boolean }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */

@@ -296,6 +296,7 @@ describe('the grid', () => {
     await panel.show(trace);
     await goTo(50, 15);
     const shown = nearestExpert(await cellColour(), [31, 31, 31]);
+    await panel.page.locator('[data-focus=legend-more]').click();
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
     await settled();
     expect(nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
@@ -792,6 +793,7 @@ describe('many experts', () => {
     expect(await chips.count()).toBe(colourCount - 1);
     const colours = await chips.evaluateAll((badges) => badges.map((badge) => getComputedStyle(badge).backgroundColor));
     expect(new Set(colours).size).toBe(colourCount - 1);
+    await panel.page.locator('[data-focus=legend-more]').click();
     expect(await text('.legend .rest')).toContain('241 other experts');
     await panel.page.screenshot({ path: join(pictures, 'dark-256-first.png') });
     await showTab('summary');

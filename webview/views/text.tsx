@@ -7,8 +7,9 @@ import type { Sequence, Trace } from '../../src/trace/trace.js';
 import type { SideSignals } from '../app/side.js';
 import type { Store } from '../app/store.js';
 import type { Colouring } from '../app/state.js';
-import { classes } from '../components/controls.js';
+import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { Splitter } from '../components/splitter.js';
 import { classOf, letterOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
@@ -21,10 +22,34 @@ import { buildTokens, dress, kindsOfToken, target, type TokenStyle } from './tok
 
 export function Texts() {
   const store = useStore();
+  if (store.isTextFolded.value) return <Folded />;
   return (
-    <div class="texts">
-      <SideTexts side="main" />
-      {store.other.isThere.value && <SideTexts side="other" />}
+    <>
+      <div class="texts">
+        <SideTexts side="main" />
+        {store.other.isThere.value && <SideTexts side="other" />}
+      </div>
+      <Splitter field="textShare" label={t('splitText')} />
+    </>
+  );
+}
+
+/** In the text's place, while it can be read elsewhere or nobody wants it. */
+function Folded() {
+  const store = useStore();
+  return (
+    <div class="folded" role="group" aria-label={t('text')}>
+      <span class="faint">{store.isTextInSight.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
+      <span aria-hidden="true">·</span>
+      <Button
+        press={() => {
+          store.set({ textPane: 'shown' });
+        }}
+        class="link"
+        data-focus="text-show"
+      >
+        {t('textShow')}
+      </Button>
     </div>
   );
 }
@@ -118,6 +143,13 @@ function byNumber(trace: Trace, index: number, by: Exclude<Colouring, 'experts'>
   };
 }
 
+/** Within the pane alone: the page stays where one has scrolled it. */
+function reveal(span: HTMLElement, pane: HTMLElement): void {
+  const [at, room] = [span.getBoundingClientRect(), pane.getBoundingClientRect()];
+  if (at.top < room.top) pane.scrollTop -= room.top - at.top;
+  else if (at.bottom > room.bottom) pane.scrollTop += at.bottom - room.bottom;
+}
+
 /** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
 function strongest(share: Float32Array): number {
   const sorted = share.filter((x) => x > 0).sort();
@@ -163,7 +195,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     span.setAttribute('aria-selected', 'true');
     span.classList.add('selected');
     body.current!.setAttribute('aria-activedescendant', span.id);
-    span.scrollIntoView({ block: 'nearest' });
+    reveal(span, body.current!.parentElement!);
     // A text beside this one makes it narrower.
   }, [selected, drawn, isCompared]);
 

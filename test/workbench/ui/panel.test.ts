@@ -39,7 +39,7 @@ async function route(file: string, line?: number): Promise<void> {
   else await selectLine(window.page, file, line);
   await runCommand(window.page, 'Gander: Route Selection');
   await tab(line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`).waitFor();
-  await tokens().locator('[role=option]').first().waitFor();
+  await window.showText();
 }
 
 describe('what the page saves', () => {
@@ -54,7 +54,7 @@ describe('what the page saves', () => {
 
   /** From the page's menu through VS Code's own dialog to the disk. */
   async function saved(item: string, ending: string): Promise<Buffer> {
-    await window.panel.locator('[data-focus=head-save]').click();
+    await window.openMenu();
     await window.panel.getByRole('menuitem', { name: item }).click();
     await expect.poll(() => input().inputValue()).toContain(`flock.txt.${ending}`);
     await window.page.keyboard.press('Enter');
@@ -97,7 +97,7 @@ describe('what the page saves', () => {
 
   step('nowhere when the person thinks better of it', async () => {
     const before = readdirSync(dir);
-    await window.panel.locator('[data-focus=head-save]').click();
+    await window.openMenu();
     await window.panel.getByRole('menuitem', { name: words.saveCsv }).click();
     await input().waitFor();
     await window.page.keyboard.press('Escape');
@@ -235,8 +235,10 @@ describe('a window in another language', () => {
     await editor(window.page, 'flock.txt').click();
     await runCommand(window.page, 'Gander: Route Selection');
     await tab('Wege: flock.txt').waitFor();
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
+    await window.openMenu();
     expect(await window.panel.locator('[data-focus=head-generate]').innerText()).toBe('Fortsetzen');
+    await window.page.keyboard.press('Escape');
     expect(await window.panel.locator('#tab-summary').innerText()).toBe('Überblick');
     // What nobody translated stays English.
     expect(await window.panel.locator('#tab-compare').innerText()).toBe(words.tab_compare);
@@ -276,7 +278,7 @@ describe('the walkthrough', () => {
     await tab('Untitled-1').waitFor();
     await window.page.locator('.view-line', { hasText: 'SELECT' }).waitFor();
     await press('Route a text', 'Route Selection');
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
   });
 
   step('opens the panel', async () => {
@@ -284,7 +286,7 @@ describe('the walkthrough', () => {
     await tab('Routing').waitFor({ state: 'detached' });
     await press('Read the panel', 'Open Routing Panel');
     await tab('Routing').waitFor();
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
   });
 
   step('asks what if', async () => {
