@@ -515,6 +515,64 @@ describe('two runs', () => {
     expect(await panel.page.locator('.text.other').isVisible()).toBe(false);
   });
 
+  test('log-probabilities are of the tokens that both have, however far the other run is', async () => {
+    await open();
+    const main = fabricate({ tokens: 60 });
+    const shaken = main.sequences[0]!.logProb!.map((x) => x - 0.5);
+    // Another run of the same text: what is sent is kept by the source.
+    const other = { ...main, source: { ...main.source }, sequences: [{ ...main.sequences[0]!, logProb: shaken }] };
+    await panel.show(main);
+    for (const done of [20, 40, 60]) {
+      await panel.show(cut(other, done), { title: 'other.md', strategy: { name: 'arrow', k: 2 } }, 'other');
+      expect(await text('.tabBody')).toMatch(/nats \(−0\.500, worse\)/);
+    }
+  });
+
+  test.each([{ name: 'base' }, { name: 'single', expert: 'go' }])(
+    'beside $name, which chooses nothing, what counts is the change of log-probability',
+    async (strategy) => {
+      await open();
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      const better = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.2));
+      const made = fabricate({ tokens: 60, strategy });
+      const other = { ...made, sequences: [{ ...made.sequences[0]!, logProb: better }] };
+      await panel.show(other, { title: 'other' }, 'other');
+      const told = await text('.tabBody');
+      expect(told).toContain('there are no choices to agree with');
+      expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
+      expect(await panel.page.locator('[data-figure]').count()).toBe(0);
+      expect(await text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
+      // Not one solid colour: what got likelier is of another than what did not.
+      await goTo(20, 3);
+      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
+      const [r, , b] = await cellColour();
+      expect(b).toBeGreaterThan(r!);
+      await goTo(21, 3);
+      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('less likely, −0.20 nats');
+      const [red, , blue] = await cellColour();
+      expect(red).toBeGreaterThan(blue!);
+      await panel.page.screenshot({ path: join(pictures, `dark-compare-${strategy.name}.png`) });
+    },
+  );
+
+  test('one expert is chosen by name, and no run is compared with itself', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 40, strategy: { name: 'single', expert: 'c' } }));
+    await showTab('compare');
+    await panel.page.locator('[data-focus=compare-with]').selectOption('single');
+    const expert = panel.page.locator('[data-focus=compare-expert]');
+    expect(await expert.inputValue()).toBe('css');
+    await expert.selectOption('go');
+    await panel.page.locator('[data-focus=compare-now]').click();
+    expect((await panel.sent('compare')).map(({ strategy }) => strategy)).toEqual([{ name: 'single', expert: 'go' }]);
+    await expert.selectOption('c');
+    const now = panel.page.locator('[data-focus=compare-now]');
+    await settled();
+    expect(await now.getAttribute('aria-disabled')).toBe('true');
+    expect(await now.getAttribute('title')).toBe('That is this run.');
+  });
+
   test('a comparison is asked for with another strategy or the editor’s selection', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));

@@ -92,6 +92,8 @@ export interface View {
   readonly whatIf: WhatIfForm;
   /** Name of a strategy; empty: none chosen yet. */
   readonly compareWith: string;
+  /** Id, where that strategy is of one expert; empty: none chosen yet. */
+  readonly compareExpert: string;
   /** Expert whose most attracted tokens are listed; an index, −1: the most used one. */
   readonly attracted: number;
 }
@@ -122,6 +124,7 @@ export const initial: View = {
   generate: { tokens: 32, temperature: 0, seed: 1 },
   whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false },
   compareWith: '',
+  compareExpert: '',
   attracted: -1,
 };
 

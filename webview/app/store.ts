@@ -46,6 +46,10 @@ export class Store {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
   });
+  /** By what two runs differ: their choices, or, where one of them has none, what becomes of the predictions. */
+  readonly differBy = computed<'choices' | 'logProb'>(() =>
+    this.main.isFixed.value || this.other.isFixed.value ? 'logProb' : 'choices',
+  );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
   /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
   readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;

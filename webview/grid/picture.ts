@@ -3,10 +3,10 @@ import type { ExpertSet } from '../../src/trace/trace.js';
 import { quiet } from '../../src/shared/palette.js';
 import { letterOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
-import { colourOf, css, mix } from '../look/theme.js';
+import { colourOf, css } from '../look/theme.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
 import { layerMark } from './gutters.js';
-import { extentOf, paint, shade, slotAt, type Paper } from './paint.js';
+import { extentOf, paint, tint, toneAt, type Paper } from './paint.js';
 import { svg as s } from './svg.js';
 
 const pad = 8;
@@ -150,18 +150,14 @@ export function svgOf({ title, set, paper, frame }: Seen): string {
 }
 
 function colours(paper: Paper): (row: number, column: number) => string | undefined {
-  const { raster, theme, isDifference } = paper;
-  const slotOf = slotAt(paper);
+  const { raster } = paper;
+  const toneOf = toneAt(paper);
   return (row, column) => {
     const cell = row * raster.columns.count + column;
     if (raster.expert[cell]! < 0) return undefined;
     // Steps as on the canvas, so that neighbours do meet in one colour.
     const strength = Math.round(raster.strength[cell]! * 16) / 16;
-    return css(
-      isDifference
-        ? mix(theme.background, theme.difference, 0.06 + 0.94 * strength)
-        : shade(theme, slotOf(row, column), strength),
-    );
+    return css(tint(paper, toneOf(row, column), strength));
   };
 }
 

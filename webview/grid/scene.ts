@@ -7,13 +7,14 @@ import type { Store } from '../app/store.js';
 import { theme } from '../look/theme.js';
 import { columnOf, columnsOf } from './columns.js';
 import type { Frame, Place } from './geometry.js';
-import { differenceRaster, rasterOf, rowAt, rowsOf } from './model.js';
+import { changeRaster, differenceRaster, rasterOf, rowAt, rowsOf } from './model.js';
 import { makePaper } from './paint.js';
 
 export class GridScene {
   /** Whose columns these are: the other run's only when the grid shows it. */
   readonly side = computed<Side>(() => (this.store.gridSource.value === 'other' ? 'other' : 'main'));
   readonly isDifference = computed(() => this.store.gridSource.value === 'difference');
+  readonly isByLogProb = computed(() => this.isDifference.value && this.store.differBy.value === 'logProb');
   readonly trace = computed<Trace | undefined>(() => {
     const side = this.store.side(this.side.value);
     // A margin comes of scores, which come last.
@@ -31,8 +32,10 @@ export class GridScene {
       const inSight = this.store.side(this.side.value).sight.value?.set;
       return rasterOf(trace, rows, columns, this.store.view.filter.value, inSight, this.before.value);
     }
-    const [other, partners] = [this.store.other.choices.value, this.store.partners.value];
-    return other && partners && differenceRaster(trace, other, rows, columns, partners);
+    const { other, partners } = this.store;
+    const there = this.isByLogProb.value ? other.trace.value : other.choices.value;
+    if (!there || !partners.value) return undefined;
+    return (this.isByLogProb.value ? changeRaster : differenceRaster)(trace, there, rows, columns, partners.value);
   });
   readonly labels = computed(() => {
     const [trace, columns] = [this.trace.value, this.columns.value];
@@ -51,7 +54,11 @@ export class GridScene {
         theme: theme.value,
         looks: this.store.side(this.side.value).looks.value,
         labels: this.labels.value,
-        isDifference: this.isDifference.value,
+        hues: this.isDifference.value
+          ? this.isByLogProb.value
+            ? [theme.value.difference, theme.value.gain]
+            : [theme.value.difference]
+          : undefined,
       },
       isFading,
     );

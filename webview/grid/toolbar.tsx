@@ -140,7 +140,9 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const isEven = trace.router.name === 'merged' && trace.interventions.length === 0;
   const isWeighed = trace.blocks.every(({ weight }) => weight !== undefined);
   const said = scene.isDifference.value
-    ? 'gridDifference'
+    ? scene.isByLogProb.value
+      ? 'gridLogProb'
+      : 'gridDifference'
     : isEven
       ? 'gridCaptionEven'
       : isWeighed

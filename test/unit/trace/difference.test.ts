@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
-import { chanceJaccard, layerOverlap } from '../../../src/trace/overlap.js';
+import { chanceJaccard, isFixed, layerOverlap } from '../../../src/trace/overlap.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
 
@@ -116,6 +116,27 @@ describe('divergences', () => {
       expect(bound(P)).toBeLessThanOrEqual(full(p, q) + 1e-6);
     }
     expect(predictionDivergence(textOf(fabricate({ bare: true })), 0, textOf(fabricate()), 0)).toBeNaN();
+  });
+});
+
+describe('a run with nothing to choose', () => {
+  const trace = fabricate();
+  const { chosen, k } = trace.blocks[0]!;
+  const sent = (experts: (at: number) => number): Trace => ({
+    ...trace,
+    blocks: [{ ...trace.blocks[0]!, chosen: chosen.map((_, i) => experts(i)) }],
+  });
+
+  it('applies no expert, or the same ones to every token', () => {
+    expect(isFixed(sent(() => -1))).toBe(true);
+    expect(isFixed(sent((i) => (i % k === 0 ? 3 : -1)))).toBe(true);
+    // Both, in either order.
+    expect(isFixed(sent((i) => (i + Math.floor(i / k)) % 2))).toBe(true);
+  });
+
+  it('is not one where a single token goes elsewhere', () => {
+    expect(isFixed(trace)).toBe(false);
+    expect(isFixed(sent((i) => (i % k > 0 ? -1 : i === 5 * k ? 1 : 3)))).toBe(false);
   });
 });
 
