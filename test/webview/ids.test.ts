@@ -243,7 +243,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
 
   test('can be taken away', async () => {
     await open(trace);
-    for (const item of ['Table of choices', 'SVG', 'Report', 'Copy as Markdown']) {
+    for (const item of ['Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown']) {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     }

@@ -626,7 +626,7 @@ describe('running', () => {
     const whole = fabricate({});
     const canSave = async () => {
       await panel.page.locator('[data-focus=head-save]').click();
-      const item = panel.page.getByRole('menuitem', { name: 'Table of choices' });
+      const item = panel.page.getByRole('menuitem', { name: 'Table of all choices' });
       const disabled = await item.getAttribute('aria-disabled');
       await panel.page.keyboard.press('Escape');
       return disabled !== 'true';
@@ -710,7 +710,8 @@ describe('what can be saved', () => {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     };
-    for (const item of ['Trace file', 'Table of choices', 'SVG', 'Report', 'Copy as Markdown']) await choose(item);
+    for (const item of ['Trace file', 'Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown'])
+      await choose(item);
     const saved = await panel.sent('save');
     expect(saved.map((m) => m.kind)).toEqual(['trace', 'csv', 'svg', 'html']);
     const data = Object.fromEntries(saved.map((m) => [m.kind, 'data' in m ? m.data : ''])) as Record<string, string>;
@@ -748,7 +749,7 @@ describe('what can be saved', () => {
     await report.screenshot({ path: join(pictures, 'report.png') });
     await report.close();
 
-    await choose('PNG');
+    await choose('Picture (PNG)');
     await panel.page.waitForFunction(() =>
       (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
     );
@@ -761,6 +762,103 @@ describe('what can be saved', () => {
     });
     expect(png.width).toBeGreaterThan(600);
     expect(png.bytes).toBeGreaterThan(5000);
+  });
+});
+
+describe('a picture compared with its trace, cell by cell', () => {
+  const trace = fabricate({ tokens: 80 });
+  const parts = partsOf(trace);
+
+  async function saved(item: string): Promise<string> {
+    await panel.page.locator('[data-focus=head-save]').click();
+    await panel.page.getByRole('menuitem', { name: item, exact: true }).click();
+    await settled();
+    const message = (await panel.sent('save')).at(-1)!;
+    return 'data' in message && typeof message.data === 'string' ? message.data : '';
+  }
+
+  /** What each cell of a whole picture is said to be, and its colour: [row][column]. */
+  function cellsOf(svg: string) {
+    return panel.page.evaluate((source) => {
+      const root = new DOMParser().parseFromString(source, 'image/svg+xml');
+      const found: Record<string, { said: string; fill: string }> = {};
+      for (const rect of root.querySelectorAll('g rect')) {
+        const of = (name: string) => Number(rect.getAttribute(name));
+        const [row, from, count] = [(of('y') - 58) / 14, (of('x') - 62) / 12, of('width') / 12];
+        for (let c = from; c < from + count; c++)
+          found[`${Math.round(row)} ${Math.round(c)}`] = {
+            said: rect.querySelector('title')!.textContent,
+            fill: rect.getAttribute('fill')!,
+          };
+      }
+      return found;
+    }, svg);
+  }
+
+  test('SVG and PNG hold all of it, whatever is scrolled or filtered away; as seen is the second choice', async () => {
+    await open({ width: 900, height: 600 });
+    await panel.show(trace);
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await panel.post({ type: 'select', token: 70, site: 200 });
+    await panel.post({ type: 'filter', expert: 'go' });
+    await settled();
+    const cells = await cellsOf(await saved('Picture (SVG)'));
+    expect(Object.keys(cells)).toHaveLength(80 * 210);
+    for (let site = 0; site < 210; site++) {
+      for (let token = 0; token < 80; token++) {
+        const cell = cells[`${site} ${token}`]!;
+        const leader = parts.experts[parts.chosen(site, token)[0]!]!.name;
+        if (!cell.said.endsWith(`: ${leader}`)) expect(cell.said, `${site} ${token}`).toContain(leader);
+      }
+    }
+    expect(cells['0 0']!.said).toMatch(/^layer 0, query, token/);
+
+    await panel.page.locator('[data-focus=head-save]').click();
+    await panel.page.getByRole('menuitem', { name: 'Picture (PNG)', exact: true }).click();
+    await panel.page.waitForFunction(() =>
+      (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
+    );
+    const pixels = await panel.page.evaluate(async () => {
+      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find(
+        (m) => m.kind === 'png',
+      )!;
+      const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+      const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
+      canvas.drawImage(image, 0, 0);
+      const ratio = image.width / (62 + 80 * 12 + 8);
+      const top = image.height / ratio - (58 + 210 * 14 + 8);
+      const found: string[] = [];
+      for (let row = 0; row < 210; row++)
+        for (let column = 0; column < 80; column++) {
+          // Under the letter.
+          const [x, y] = [62 + (column + 0.5) * 12, top + 58 + (row + 0.88) * 14];
+          const [r, g, b] = canvas.getImageData(Math.round(x * ratio), Math.round(y * ratio), 1, 1).data;
+          found.push(`rgb(${r} ${g} ${b})`);
+        }
+      return found;
+    });
+    const expected = Array.from({ length: 210 * 80 }, (_, i) => cells[`${Math.floor(i / 80)} ${i % 80}`]!.fill);
+    expect(pixels.filter((colour, i) => colour !== expected[i])).toEqual([]);
+
+    const [whole, seen] = [await saved('Picture (SVG)'), await saved('Picture as seen (SVG)')];
+    expect(seen.match(/<rect /g)!.length).toBeLessThan(whole.match(/<rect /g)!.length / 4);
+  });
+
+  test('the report says what a cell is, what the colours mean and how experts were chosen', async () => {
+    await open();
+    await panel.show(trace);
+    const html = await saved('Report (HTML)');
+    expect(html).toContain('<dd>PHATGOOSE (phatgoose:2)</dd>');
+    expect(html).toContain('All tokens and layers.');
+    const report = await panel.page.context().newPage();
+    await report.setContent(html);
+    expect(await report.locator('.legend .key').count()).toBeGreaterThan(1);
+    const told = await report.locator('figure rect > title').evaluateAll((all) => all.map((one) => one.textContent));
+    expect(told.at(-1)).toMatch(/^layer 29, tokens? .*80.*: \w+$/);
+    await report.screenshot({ path: join(pictures, 'report-whole.png'), fullPage: true });
+    await report.close();
+    expect(await saved('Report with the picture as seen (HTML)')).toContain('As it was seen in the panel.');
   });
 });
 

@@ -32,7 +32,7 @@ function changeWords(change: number): string {
   return t(change < 0 ? 'changeWorse' : 'changeBetter', signed(change));
 }
 
-function differs(raster: Raster, at: Place): string {
+export function differs(raster: Raster, at: Place): string {
   const cell = at.row * raster.columns.count + at.column;
   if (raster.change) return changeWords(raster.change[at.column]!);
   return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));

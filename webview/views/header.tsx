@@ -130,11 +130,15 @@ function saving(store: Store, saver: Saver): Item[] {
   const reason = traceReason(store);
   const items: [Word, () => void][] = [
     ['saveTrace', saver.trace],
-    ['saveCsv', saver.csv],
-    ['saveSvg', saver.svg],
-    ['savePng', saver.png],
-    ['saveHtml', saver.html],
+    ['saveHtml', () => saver.html('whole')],
+    ['saveSvg', () => saver.svg('whole')],
+    ['savePng', () => saver.png('whole')],
+    ['saveTokens', saver.tokens],
+    ['saveCells', saver.cells],
     ['copyMarkdown', saver.markdown],
+    ['saveHtmlSeen', () => saver.html('seen')],
+    ['saveSvgSeen', () => saver.svg('seen')],
+    ['savePngSeen', () => saver.png('seen')],
   ];
   return items.map(([word, press]) => ({ label: t(word), press, reason }));
 }

@@ -72,11 +72,16 @@ describe('what the page saves', () => {
     expect(trace.blocks[0]!.score).toHaveLength(trace.sites.length * trace.sequences[0]!.tokens.count * 4);
   });
 
-  step('as CSV', async () => {
-    const rows = (await saved(words.saveCsv, 'csv')).toString().trim().split('\r\n');
-    expect(rows[0]).toMatch(/^token,.*weight/);
+  step('as CSV: a row a token, or one for each choice', async () => {
     const trace = decodeTrace(new Uint8Array(readFileSync(path.join(dir, 'flock.txt.gander.safetensors'))));
-    expect(rows).toHaveLength(1 + trace.sequences[0]!.tokens.count * trace.sites.length * trace.blocks[0]!.k);
+    const { count } = trace.sequences[0]!.tokens;
+    const rows = (await saved(words.saveTokens, 'csv')).toString().trim().split('\r\n');
+    expect(rows[0]).toMatch(/^token,.*share/);
+    expect(rows).toHaveLength(1 + count);
+    rmSync(path.join(dir, 'flock.txt.csv'));
+    const cells = (await saved(words.saveCells, 'csv')).toString().trim().split('\r\n');
+    expect(cells[0]).toMatch(/^token,.*weight/);
+    expect(cells).toHaveLength(1 + count * trace.sites.length * trace.blocks[0]!.k);
   });
 
   step('as SVG, and as a report with the same picture in it', async () => {
@@ -98,7 +103,7 @@ describe('what the page saves', () => {
   step('nowhere when the person thinks better of it', async () => {
     const before = readdirSync(dir);
     await window.openMenu();
-    await window.panel.getByRole('menuitem', { name: words.saveCsv }).click();
+    await window.panel.getByRole('menuitem', { name: words.saveTokens }).click();
     await input().waitFor();
     await window.page.keyboard.press('Escape');
     await input().waitFor({ state: 'hidden' });
