@@ -75,6 +75,7 @@ export class ReplayScene implements Scene {
       case 'route':
       case 'attribute':
       case 'generate':
+      case 'insert':
       case 'compare':
       case 'openCard':
         throw new GanderError(

@@ -13,6 +13,8 @@ export interface SideState {
   readonly title: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
+  /** Where the model wrote on: the length of the text that it was given, in UTF-16 code units. */
+  readonly given?: number;
   /** Absent until the first tokens are there. */
   readonly trace?: Trace;
   /** The same request without interventions, when there are any: before → after. */
@@ -82,6 +84,8 @@ export type PageMessage =
   | { readonly type: 'attribute' }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }
+  /** What was generated goes into the document, after the text that was given. */
+  | { readonly type: 'insert' }
   /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
   | {
       readonly type: 'compare';

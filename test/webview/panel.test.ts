@@ -392,6 +392,10 @@ describe('the views beside', () => {
     await panel.show(before);
     await panel.post({ type: 'select', token: 30, site: 100 });
     await showTab('whatIf');
+    // Whoever leads in the selected cell is meant, before anybody chooses.
+    const leader = names[partsOf(before).chosen(100, 30)[0]!]!;
+    expect(await panel.page.locator('[data-focus=whatif-expert]').inputValue()).toBe(leader);
+    expect(await text('.tabBody')).toContain(`${leader} will not be chosen; the next best takes over.`);
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
     await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
     await panel.page.locator('[data-focus=whatif-token]').check();
@@ -415,6 +419,10 @@ describe('the views beside', () => {
     await panel.show(after, { before });
     expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
     expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
+    expect(await text('.tabBody')).toMatch(/−\d\.\d\d → −\d\.\d\d nats \([+−][\d.]+, (better|worse)\)/);
+    await panel.page.locator('[data-focus=table-effectByLayer]').click();
+    expect(await text('[data-figure=effectByLayer] thead')).toMatch(/Replaced by the what-if\s+Changed downstream/);
+    await panel.page.screenshot({ path: join(pictures, 'dark-effect.png') });
     await showTab('predictions');
     expect(await text('.tabBody')).toContain('Before the what-if it was');
     expect(await text('.tabBody')).toContain('KL divergence');
@@ -677,6 +685,33 @@ describe('running', () => {
     await panel.page.locator('[data-focus=generate-t]').blur();
     await panel.page.locator('[data-focus=generate-start]').click();
     expect(await panel.sent('generate')).toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
+  });
+
+  test('what the model writes comes into view, divided from what it was given, to be copied and inserted', async () => {
+    await open({ width: 700, height: 780 });
+    const whole = fabricate();
+    const { text: all, tokens } = whole.sequences[0]!;
+    const given = tokens.start![200]!;
+    await panel.show(whole, { given, running: { what: 'generate', done: 66, total: 90 } });
+    expect(await panel.page.locator('.t.written').count()).toBe(tokens.count - 200);
+    expect(await panel.page.locator('.t.written.first').getAttribute('data-i')).toBe('200');
+    await panel.page.screenshot({ path: join(pictures, 'dark-700-written.png') });
+    const [pane, last] = [
+      (await panel.page.locator('.text').boundingBox())!,
+      (await panel.page.locator('.t').last().boundingBox())!,
+    ];
+    expect(last.y + last.height).toBeLessThanOrEqual(pane.y + pane.height + 1);
+    expect(await text('.folded.written')).toContain(`Generated: ${tokens.count - 200} tokens`);
+    expect(await panel.page.locator('[data-focus=written-insert]').getAttribute('aria-disabled')).toBe('true');
+    await panel.show(whole, { given });
+    await panel.page.locator('[data-focus=written-copy]').click();
+    await panel.page.locator('[data-focus=written-insert]').click();
+    expect(await panel.sent('copy')).toEqual([{ type: 'copy', text: all!.slice(given) }]);
+    expect(await panel.sent('insert')).toHaveLength(1);
+    // Nothing of it where all of the text was given.
+    await panel.show(fabricate({ seed: 3 }));
+    await settled();
+    expect(await panel.page.locator('.written').count()).toBe(0);
   });
 
   test('a saved trace: nothing runs, and it says why', async () => {

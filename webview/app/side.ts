@@ -17,6 +17,8 @@ export class SideSignals {
   readonly attribution = computed(() => this.state.value?.attribution);
   readonly running = computed(() => this.state.value?.running);
   readonly isRunning = computed(() => this.running.value !== undefined);
+  /** Length of the text that was given; undefined: all of it was. */
+  readonly given = computed(() => this.state.value?.given);
   readonly title = computed(() => this.state.value?.title ?? '');
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);

@@ -1,5 +1,4 @@
 /** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
-import { Mean } from '../../src/statistics/mean.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
@@ -13,6 +12,7 @@ import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
+import { LogProb } from './logProb.js';
 import { sideName } from './sides.js';
 import { choosing, strategyOf, strategyTitle } from './strategy.js';
 
@@ -31,7 +31,7 @@ export function Compare() {
       {!hasChoices && <Fixed />}
       <dl class="numbers">
         {hasChoices && <Agreement found={found} />}
-        <LogProb means={alignedMeans(main.sequences[wanted], other.sequences[wanted], found)} />
+        <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
         <dt>{t('compareAligned')}</dt>
         <dd>
           {t(
@@ -55,27 +55,6 @@ export function Compare() {
       </Button>
     </>
   );
-}
-
-interface Means {
-  readonly main: number;
-  readonly other: number;
-  readonly tokens: number;
-}
-
-/** Mean log-probabilities of a token, of those alone that both runs have: others would be compared with nothing. */
-function alignedMeans(
-  main: Sequence | undefined,
-  other: Sequence | undefined,
-  { alignment, logProb }: Difference,
-): Means {
-  const [here, there] = [new Mean(), new Mean()];
-  logProb.forEach((change, c) => {
-    if (Number.isNaN(change)) return;
-    here.add(main!.logProb![alignment.a[c]!]!);
-    there.add(other!.logProb![alignment.b[c]!]!);
-  });
-  return { main: here.value, other: there.value, tokens: here.count };
 }
 
 function Sides() {
@@ -121,27 +100,6 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
       <dd>{percent(all.flipped)}</dd>
       <dt>{t('compareJs')}</dt>
       <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
-    </>
-  );
-}
-
-/** From where to where, and whether that is better. */
-function LogProb({ means: { main, other, tokens } }: { readonly means: Means }) {
-  const change = other - main;
-  return (
-    <>
-      <dt>{t('compareLogProb')}</dt>
-      {tokens === 0 ? (
-        <dd>–</dd>
-      ) : (
-        <dd>
-          {t('compareFromTo', fixed(main), fixed(other))}
-          <span class="faint">
-            {' '}
-            ({t(change < 0 ? 'compareWorse' : 'compareBetter', signed(change, 3))}) {t('compareOver', tokens)}
-          </span>
-        </dd>
-      )}
     </>
   );
 }

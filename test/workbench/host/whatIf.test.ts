@@ -77,6 +77,10 @@ describe('what if', () => {
     assert.equal(api.parts.store.get(id)!.stale, false);
     const spans = api.parts.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
+    // Its panel tells what was written from what was given.
+    const { scene } = api.parts.panels.find(id)!;
+    assert.equal(scene.side('main')!.given, text.length);
+    assert.equal(scene.isTextInSight(), false);
   });
 
   it('compares with another strategy', async () => {
