@@ -1,6 +1,6 @@
 /** What a command writes to files. */
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { csvLines } from '../trace/csv.js';
+import { cellLines, tokenLines } from '../trace/csv.js';
 import { encodeTrace } from '../trace/file.js';
 import { traceHtml } from '../trace/html.js';
 import { traceMarkdown } from '../trace/markdown.js';
@@ -10,7 +10,8 @@ import { ioError } from './input.js';
 
 export const saveOptions = {
   trace: { type: 'string', value: 'file', help: 'save the whole trace (docs/trace-format.md)' },
-  csv: { type: 'string', value: 'file', help: 'save a row for each token, module and choice' },
+  csv: { type: 'string', value: 'file', help: 'save a row for each token' },
+  cells: { type: 'string', value: 'file', help: 'save a row for each token, module and choice, as CSV' },
   html: { type: 'string', value: 'file', help: 'save a report that needs nothing else' },
   markdown: { type: 'string', value: 'file', help: 'save a summary as Markdown' },
 } as const satisfies Options;
@@ -26,17 +27,18 @@ export function save(trace: Trace, args: Arguments): void {
     }
   };
   to('trace', (file) => writeFileSync(file, encodeTrace(trace)));
-  to('csv', (file) => writeCsv(file, trace));
+  to('csv', (file) => writeLines(file, tokenLines(trace)));
+  to('cells', (file) => writeLines(file, cellLines(trace)));
   to('html', (file) => writeFileSync(file, traceHtml(trace)));
   to('markdown', (file) => writeFileSync(file, traceMarkdown(trace)));
 }
 
 /** A long trace's CSV does not fit one string. */
-function writeCsv(file: string, trace: Trace): void {
+function writeLines(file: string, lines: Iterable<string>): void {
   const fd = openSync(file, 'w');
   try {
     let part = '';
-    for (const line of csvLines(trace)) {
+    for (const line of lines) {
       part += line;
       if (part.length < 1 << 20) continue;
       writeSync(fd, part);

@@ -20,14 +20,17 @@ export const force: Command = {
 export const solo: Command = {
   id: 'gander.solo',
   async run(parts, arg) {
-    const { id } = target(parts);
+    const { id, main } = target(parts);
     const expert =
       expertOf(parts, asNode(arg)) ??
       (await asking(async (ask) =>
         pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
       ));
     if (expert === undefined) return;
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', { name: 'single', expert }, [], { signal }));
+    // A what-if like any other, to be undone; one that knocks the expert out would leave nothing.
+    const kept = main.interventions.filter((one) => one.action !== 'knock-out' || one.expert !== expert);
+    const alone: Intervention = { action: 'force', expert, scope: {} };
+    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [...kept, alone], { signal }));
   },
 };
 

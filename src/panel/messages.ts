@@ -25,6 +25,7 @@ const message = z.union([
     seed: z.int(),
   }),
   z.strictObject({ type: z.literal('stop') }),
+  z.strictObject({ type: z.literal('insert') }),
   z.strictObject({ type: z.literal('compare'), strategy, interventions, selection: z.enum(['same', 'editor']) }),
   z.strictObject({ type: z.literal('closeCompare') }),
   z.strictObject({ type: z.literal('save'), kind: z.literal('trace') }),

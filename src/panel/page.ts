@@ -18,6 +18,8 @@ export class Page implements vscode.Disposable {
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
+  /** Whether the text is in sight, as the page was told; undefined: it was not. */
+  #toldInSight: boolean | undefined;
   /** Each time it is told, VS Code writes the page's state down. */
   #remembered: string | undefined;
   #disposed = false;
@@ -79,10 +81,18 @@ export class Page implements vscode.Disposable {
   }
 
   async #sendScene(): Promise<void> {
+    this.#sendInSight();
     for (const side of sides) await this.#sendSide(side);
     const memory = this.scene.memory();
     if (memory && memory !== this.#remembered) this.#post({ type: 'remember', memory });
     this.#remembered = memory;
+  }
+
+  /** Before the text itself, which need not be drawn then. */
+  #sendInSight(): void {
+    const is = this.scene.isTextInSight();
+    if (is !== this.#toldInSight) this.#post({ type: 'textInSight', is });
+    this.#toldInSight = is;
   }
 
   async #sendSide(side: Side): Promise<void> {
@@ -112,6 +122,7 @@ export class Page implements vscode.Disposable {
   #replayAll(): void {
     this.#sender = new SideSender();
     this.#remembered = undefined;
+    this.#toldInSight = undefined;
     void this.sendPool();
     this.#update();
     const token = this.scene.token();

@@ -47,6 +47,11 @@ export class ReplayScene implements Scene {
     return undefined;
   }
 
+  /** No document behind it. */
+  isTextInSight(): boolean {
+    return false;
+  }
+
   token(): undefined {
     return undefined;
   }
@@ -71,6 +76,7 @@ export class ReplayScene implements Scene {
       case 'route':
       case 'attribute':
       case 'generate':
+      case 'insert':
       case 'compare':
       case 'openCard':
         throw new GanderError(

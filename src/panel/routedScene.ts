@@ -29,6 +29,7 @@ export class RoutedScene implements Scene {
   #id: number;
   #release: () => void;
   readonly #listeners = new Set<() => void>();
+  readonly #editors: vscode.Disposable;
 
   constructor(
     private readonly parts: SceneParts,
@@ -36,6 +37,7 @@ export class RoutedScene implements Scene {
   ) {
     this.#id = id;
     this.#release = parts.store.retain(id);
+    this.#editors = vscode.window.onDidChangeVisibleTextEditors(() => this.#changed());
   }
 
   async describe(): Promise<SourceDescription> {
@@ -86,6 +88,15 @@ export class RoutedScene implements Scene {
     return JSON.stringify(memory);
   }
 
+  /** What the model wrote, and the text of another document, stand in no editor of this one. */
+  isTextInSight(): boolean {
+    const { routed } = this;
+    if (!routed || editorsOf(routed.uri).length === 0) return false;
+    const { main, other } = routed;
+    const shown = [main.trace?.sequences[0]?.text, other?.text].filter((text) => text !== undefined);
+    return shown.every((text) => text === main.text);
+  }
+
   token(): number | undefined {
     const { routed } = this;
     const editor = routed && editorsOf(routed.uri)[0];
@@ -118,6 +129,8 @@ export class RoutedScene implements Scene {
         const { maxTokens, temperature, seed } = message;
         return runs.generate(this.#id, { maxTokens, temperature, seed });
       }
+      case 'insert':
+        return this.#insert();
       case 'stop':
         runs.stop(this.#id);
         return;
@@ -134,6 +147,7 @@ export class RoutedScene implements Scene {
   }
 
   dispose(): void {
+    this.#editors.dispose();
     this.#listeners.clear();
     this.#release();
   }
@@ -148,6 +162,22 @@ export class RoutedScene implements Scene {
     const start = spans?.start[token] ?? -1;
     if (!routed || !spans || start < 0) return;
     this.parts.mark.show(routed.uri, { start, end: spans.end[token]! });
+  }
+
+  async #insert(): Promise<void> {
+    const { routed } = this;
+    const written = routed && writtenIn(routed.main);
+    if (!written) return;
+    const uri = vscode.Uri.parse(routed.uri, true);
+    const document = await vscode.workspace.openTextDocument(uri);
+    const edit = new vscode.WorkspaceEdit();
+    edit.insert(uri, document.positionAt(routed.span.end), written);
+    if (await vscode.workspace.applyEdit(edit)) return;
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('The text could not be inserted.'),
+      vscode.l10n.t('Copy it and paste it where you want it.'),
+    );
   }
 
   async #compare({ strategy, interventions, selection }: Extract<PageMessage, { type: 'compare' }>): Promise<void> {
@@ -200,15 +230,19 @@ export async function saveDrawn(
   await save(message.kind, title, () => data);
 }
 
-function toState(
-  { title, strategy, interventions, trace, before, attribution, running, error }: SideResult,
-  stale: boolean,
-): SideState {
+/** What the model wrote on; empty where it wrote nothing. */
+function writtenIn({ text, trace }: SideResult): string {
+  return trace?.sequences[0]?.text?.slice(text.length) ?? '';
+}
+
+function toState(result: SideResult, stale: boolean): SideState {
+  const { text, title, strategy, interventions, trace, before, attribution, running, error } = result;
   return {
     title,
     strategy,
     interventions,
     stale,
+    ...(writtenIn(result) && { given: text.length }),
     ...(trace && { trace }),
     ...(before && { before }),
     ...(attribution && { attribution }),

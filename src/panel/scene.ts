@@ -8,6 +8,8 @@ export interface Scene {
   side(side: Side): SideState | undefined;
   /** What the page keeps for a restart of the window; undefined when the panel is restored by other means. */
   memory(): string | undefined;
+  /** Whether all the text that it shows stands in an editor that is in sight. */
+  isTextInSight(): boolean;
   /** The token to select when the page is new. */
   token(): number | undefined;
   /** Returns what ends the listening. */

@@ -80,6 +80,16 @@ export class Runs {
     { text, title, strategy, interventions }: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
     waiting: Waiting = {},
   ): Promise<void> {
+    const main = this.store.get(id)?.main;
+    if (main && isSameRun(main, { text, strategy, interventions })) {
+      return Promise.reject(
+        new GanderError(
+          'request-invalid',
+          'A run cannot be compared with itself.',
+          'Choose another strategy, expert, what-if or text to compare with.',
+        ),
+      );
+    }
     // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
     this.store.setSide(id, 'other', { text, title, strategy, interventions });
     return this.route(id, 'other', strategy, interventions, waiting);
@@ -154,4 +164,12 @@ export class Runs {
 /** Progress is shown, what comes in between is not: it is not what the side shows. */
 function calm({ signal, onProgress }: RunOptions): RunOptions {
   return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+}
+
+type Asked = Pick<SideResult, 'text' | 'strategy' | 'interventions'>;
+
+function isSameRun(a: Asked, b: Asked): boolean {
+  const asked = ({ text, strategy: { name, k, expert }, interventions }: Asked) =>
+    JSON.stringify([text, name, k, expert, interventions]);
+  return asked(a) === asked(b);
 }

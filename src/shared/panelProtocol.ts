@@ -13,6 +13,8 @@ export interface SideState {
   readonly title: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
+  /** Where the model wrote on: the length of the text that it was given, in UTF-16 code units. */
+  readonly given?: number;
   /** Absent until the first tokens are there. */
   readonly trace?: Trace;
   /** The same request without interventions, when there are any: before → after. */
@@ -62,6 +64,8 @@ export type HostMessage =
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
+  /** Whether all the text that the panel shows stands in an editor that is in sight. */
+  | { readonly type: 'textInSight'; readonly is: boolean }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
@@ -80,6 +84,8 @@ export type PageMessage =
   | { readonly type: 'attribute' }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }
+  /** What was generated goes into the document, after the text that was given. */
+  | { readonly type: 'insert' }
   /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
   | {
       readonly type: 'compare';

@@ -1,18 +1,24 @@
-/** A trace as CSV (RFC 4180): one row for each token, site and chosen expert. */
-import { chosenCount, isSpecial, type Rows, rowsAt, type SiteFilter, sitesOf } from './access.js';
-import { certaintyAt } from './distribution.js';
+/** A trace as CSV (RFC 4180): one row a token, or one for each token, site and chosen expert. */
+import {
+  chosenCount,
+  isSpecial,
+  type Rows,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  sitesOf,
+} from './access.js';
+import { certaintyAt, certaintyByToken } from './distribution.js';
 import { tokenText } from './label.js';
+import { ranked, tokenShares } from './leaders.js';
 import { selectionScores } from './selection.js';
 import type { Sequence, Trace } from './trace.js';
 
+const tokenColumns = ['token', 'id', 'text', 'start', 'end', 'special', 'log_prob'] as const;
+
 const columns = [
-  'token',
-  'id',
-  'text',
-  'start',
-  'end',
-  'special',
-  'log_prob',
+  ...tokenColumns,
   'module',
   'layer',
   'kind',
@@ -43,19 +49,10 @@ export function csvText(text: string): string {
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
-/** Lines with their ends, the column names first; a cell where nothing was chosen has one row without an expert. */
-export function* csvLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
-  yield `${columns.join(',')}\r\n`;
-  for (const [i, sequence] of trace.sequences.entries()) {
-    if (filter.sequence !== undefined && filter.sequence !== i) continue;
-    const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
-    for (let t = 0; t < sequence.done; t++) yield* tokenLines(trace, sequence, sites, t);
-  }
-}
-
-function* tokenLines(trace: Trace, sequence: Sequence, sites: readonly Rows[], t: number): Generator<string> {
-  const { tokens, role, logProb } = sequence;
-  const token = [
+/** What is known of a token before it comes to its experts. */
+function tokenCells(sequence: Sequence, t: number): string {
+  const { tokens, logProb } = sequence;
+  return [
     t,
     tokens.ids?.[t] ?? '',
     csvText(tokenText(sequence, t)),
@@ -64,6 +61,44 @@ function* tokenLines(trace: Trace, sequence: Sequence, sites: readonly Rows[], t
     isSpecial(sequence, t) ? 1 : 0,
     number(logProb?.[t]),
   ].join(',');
+}
+
+/** A line for each token, with means over the sites and the three experts that lead there; none where sites share no experts. */
+export function* tokenLines(trace: Trace): Generator<string> {
+  const own = ['expert', 'share', 'second', 'second_share', 'third', 'third_share'];
+  yield `${[...tokenColumns, 'entropy', 'margin', ...own, 'sequence'].join(',')}\r\n`;
+  for (const [i, sequence] of trace.sequences.entries()) {
+    const sites = sharedSites(trace, { sequence: i });
+    const { entropy, margin } = certaintyByToken(trace, { sequence: i });
+    for (let t = 0; t < sequence.done; t++) {
+      const cells = [tokenCells(sequence, t), number(entropy[t]), number(margin[t])];
+      yield `${[...cells, ...leadingCells(trace, sites, t), sequence.role].join(',')}\r\n`;
+    }
+  }
+}
+
+function leadingCells(trace: Trace, sites: SharedSites | undefined, t: number): string[] {
+  const shares = sites && tokenShares(trace, sites, t);
+  const leading = shares ? ranked(shares) : [];
+  return [0, 1, 2].flatMap((i) => {
+    const e = leading[i];
+    return e === undefined ? ['', ''] : [csvText(sites!.experts[e]!.id), number(shares![e])];
+  });
+}
+
+/** Lines with their ends, the column names first; a cell where nothing was chosen has one row without an expert. */
+export function* cellLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
+  yield `${columns.join(',')}\r\n`;
+  for (const [i, sequence] of trace.sequences.entries()) {
+    if (filter.sequence !== undefined && filter.sequence !== i) continue;
+    const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
+    for (let t = 0; t < sequence.done; t++) yield* linesOfToken(trace, sequence, sites, t);
+  }
+}
+
+function* linesOfToken(trace: Trace, sequence: Sequence, sites: readonly Rows[], t: number): Generator<string> {
+  const { role } = sequence;
+  const token = tokenCells(sequence, t);
   for (const rows of sites) {
     const { path, layer, kind, stack } = rows.site;
     const { entropy, margin } = certaintyAt(trace, rows, t);
@@ -84,7 +119,7 @@ function* tokenLines(trace: Trace, sequence: Sequence, sites: readonly Rows[], t
   }
 }
 
-/** The whole as one string; for long traces take `csvLines`. */
+/** The whole as one string; for long traces take `cellLines`. */
 export function toCsv(trace: Trace, filter: SiteFilter = {}): string {
-  return [...csvLines(trace, filter)].join('');
+  return [...cellLines(trace, filter)].join('');
 }

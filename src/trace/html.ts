@@ -18,8 +18,8 @@ td code { white-space: pre; }
 .bar { display: inline-block; height: .7rem; vertical-align: baseline; }
 .key { display: inline-block; min-width: 1.4em; padding: 0 .2em; border-radius: 3px; text-align: center; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content auto; gap: 0 1.5rem; overflow-wrap: anywhere; }
-figure { margin: 0; }
-figure svg { display: block; max-width: 100%; height: auto; }
+figure { margin: 0; overflow-x: auto; }
+figure svg { display: block; }
 dt { font-weight: 600; } dd { margin: 0; }
 `;
 
@@ -43,8 +43,17 @@ function coloursCss(slots: ReadonlySet<number>): string {
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
 }
 
-/** @param grid a picture of the grid, as SVG: markup that the caller has made itself */
-export function traceHtml(trace: Trace, grid?: string): string {
+/** What a caller that can draw adds. */
+export interface Drawn {
+  /** A picture of the grid: markup that the caller has made itself. */
+  readonly svg: string;
+  /** What the picture shows. */
+  readonly caption: string;
+  /** As people know it. */
+  readonly strategy: string;
+}
+
+export function traceHtml(trace: Trace, drawn?: Drawn): string {
   const all = summaries(trace);
   const title = `Routing of ${JSON.stringify((trace.sequences[0]!.text ?? trace.source.name).slice(0, 60))}`;
   const slots = new Set(all.flatMap(({ shared }) => (shared ? [...shared.slots] : [])));
@@ -59,9 +68,9 @@ export function traceHtml(trace: Trace, grid?: string): string {
 </head>
 <body>
 <h1>Gander</h1>
-${facts(trace, all)}
+${facts(trace, all, drawn?.strategy)}
 ${all.map(textHtml).join('\n')}
-${grid === undefined ? '' : `<h2>Grid</h2>\n<figure>${grid}<figcaption>As it was seen in the panel.</figcaption></figure>\n`}${all.map(tables).join('\n')}
+${drawn ? `<h2>Grid</h2>\n<figure>${drawn.svg}<figcaption>${escapeHtml(drawn.caption)}</figcaption></figure>\n` : ''}${all.map(tables).join('\n')}
 </body>
 </html>
 `;
@@ -71,7 +80,17 @@ ${grid === undefined ? '' : `<h2>Grid</h2>\n<figure>${grid}<figcaption>As it was
 const of = ({ sequence }: Summary, all: readonly Summary[]) => (all.length > 1 ? ` (${sequence.role})` : '');
 
 function textHtml(summary: Summary, _: number, all: readonly Summary[]): string {
-  return `<h2>Text${of(summary, all)}</h2>\n<p class="text">${text(summary)}</p>`;
+  return `<h2>Text${of(summary, all)}</h2>\n${legend(summary)}<p class="text">${text(summary)}</p>`;
+}
+
+/** Those that lead a token: what the lines under the text mean. */
+function legend({ shared, tokens }: Summary): string {
+  if (!shared) return '';
+  const leaders = new Set(tokens.flatMap(({ experts }) => experts?.[0]?.index ?? []));
+  return `<p class="legend">${[...leaders]
+    .sort((a, b) => a - b)
+    .map((e) => keyOf(shared, e))
+    .join(' &nbsp; ')}</p>\n`;
 }
 
 function tables(summary: Summary, _: number, all: readonly Summary[]): string {
@@ -85,11 +104,11 @@ ${layerTable(summary)}
 ${tokenTable(summary)}`;
 }
 
-function facts(trace: Trace, all: readonly Summary[]): string {
+function facts(trace: Trace, all: readonly Summary[], strategy: string | undefined): string {
   const { source, router, interventions, created } = trace;
   const facts: [string, string][] = [
     ['Source', source.hash === undefined ? source.name : `${source.name} (${source.hash})`],
-    ['Strategy', routerText(router)],
+    ['Strategy', strategy ? `${strategy} (${routerText(router)})` : routerText(router)],
     ...interventions.map((i): [string, string] => ['What if', interventionText(i)]),
     ...all.flatMap((summary) => figures(summary, of(summary, all))),
     ['Created', created],

@@ -1,5 +1,5 @@
 /** How far two choices agree. */
-import { chosenCount, layersAmong, rowsAt, type SharedSites, textTokens } from './access.js';
+import { chosenCount, isKnown, layersAmong, type Rows, rowsAt, type SharedSites, textTokens } from './access.js';
 import { Mean } from '../statistics/mean.js';
 import type { Trace } from './trace.js';
 
@@ -20,6 +20,27 @@ export function shared(
     for (let j = bAt; j < bAt + bK; j++) if (b[j] === e) count++;
   }
   return count;
+}
+
+/**
+ * Whether every site sends all its tokens to the same experts, or to none: nothing is chosen there, so that another run's
+ * choices have nothing to agree with.
+ */
+export function isFixed(trace: Trace): boolean {
+  return trace.sites.every((_, s) => isFixedAt(rowsAt(trace, s), trace));
+}
+
+function isFixedAt(rows: Rows, { sequences }: Trace): boolean {
+  const { chosen, k, site } = rows;
+  const done = sequences[site.sequence]?.done ?? 0;
+  let first = -1;
+  for (let t = 0; t < done; t++) {
+    if (!isKnown(rows, t)) continue;
+    if (first < 0) first = t;
+    const common = shared(chosen, first * k, k, chosen, t * k, k);
+    if (common !== chosenCount(rows, first) || common !== chosenCount(rows, t)) return false;
+  }
+  return true;
 }
 
 /** |S ∩ S'| ÷ k, k the larger of the two; NaN when both are empty. */

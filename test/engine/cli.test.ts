@@ -113,19 +113,22 @@ describe('gander route', () => {
   });
 
   it('saves the trace, CSV, HTML and Markdown', async () => {
-    const [trace, csv, html, markdown] = ['t.safetensors', 't.csv', 't.html', 't.md'].map(file) as [
+    const [trace, csv, cells, html, markdown] = ['t.safetensors', 't.csv', 'c.csv', 't.html', 't.md'].map(file) as [
+      string,
       string,
       string,
       string,
       string,
     ];
     const { code } = await gander(
-      onTiny('route', sample, '--trace', trace, '--csv', csv, '--html', html, '--markdown', markdown),
+      onTiny('route', sample, '--trace', trace, '--csv', csv, '--cells', cells, '--html', html, '--markdown', markdown),
     );
     expect(code).toBe(0);
     const read = pooled(decodeTrace(readFileSync(trace)));
     expect(read.text).toBe(sample);
-    expect(readFileSync(csv, 'utf8').trimEnd().split('\r\n').length).toBe(1 + read.done * read.sites.length * read.k);
+    const lines = (name: string) => readFileSync(name, 'utf8').trimEnd().split('\r\n').length;
+    expect(lines(csv)).toBe(1 + read.done);
+    expect(lines(cells)).toBe(1 + read.done * read.sites.length * read.k);
     expect(readFileSync(html, 'utf8')).toContain('<!DOCTYPE html>');
     expect(readFileSync(markdown, 'utf8')).toContain('| # | token |');
   });

@@ -174,6 +174,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     await open(trace);
     const used = byUse(trace, 0);
     expect(await panel.page.locator('.chip').count()).toBe(colourCount - 1);
+    await panel.page.locator('[data-focus=legend-more]').click();
     expect(await text('.legend .rest')).toContain('241 other experts');
     expect(await panel.page.locator(`[data-focus="legend-${used[0]!}"]`).count()).toBe(1);
     const rare = used.at(-1)!;
@@ -242,7 +243,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
 
   test('can be taken away', async () => {
     await open(trace);
-    for (const item of ['Table of choices', 'SVG', 'Report', 'Copy as Markdown']) {
+    for (const item of ['Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown']) {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     }

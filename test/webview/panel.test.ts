@@ -301,6 +301,7 @@ describe('the grid', () => {
     await panel.show(trace);
     await goTo(50, 15);
     const shown = nearestExpert(await cellColour(), [31, 31, 31]);
+    await panel.page.locator('[data-focus=legend-more]').click();
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
     await settled();
     expect(nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
@@ -396,6 +397,10 @@ describe('the views beside', () => {
     await panel.show(before);
     await panel.post({ type: 'select', token: 30, site: 100 });
     await showTab('whatIf');
+    // Whoever leads in the selected cell is meant, before anybody chooses.
+    const leader = names[partsOf(before).chosen(100, 30)[0]!]!;
+    expect(await panel.page.locator('[data-focus=whatif-expert]').inputValue()).toBe(leader);
+    expect(await text('.tabBody')).toContain(`${leader} will not be chosen; the next best takes over.`);
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
     await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
     await panel.page.locator('[data-focus=whatif-token]').check();
@@ -419,6 +424,10 @@ describe('the views beside', () => {
     await panel.show(after, { before });
     expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
     expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
+    expect(await text('.tabBody')).toMatch(/−\d\.\d\d → −\d\.\d\d nats \([+−][\d.]+, (better|worse)\)/);
+    await panel.page.locator('[data-focus=table-effectByLayer]').click();
+    expect(await text('[data-figure=effectByLayer] thead')).toMatch(/Replaced by the what-if\s+Changed downstream/);
+    await panel.page.screenshot({ path: join(pictures, 'dark-effect.png') });
     await showTab('predictions');
     expect(await text('.tabBody')).toContain('Before the what-if it was');
     expect(await text('.tabBody')).toContain('KL divergence');
@@ -519,6 +528,64 @@ describe('two runs', () => {
     expect(await panel.page.locator('.text.other').isVisible()).toBe(false);
   });
 
+  test('log-probabilities are of the tokens that both have, however far the other run is', async () => {
+    await open();
+    const main = fabricate({ tokens: 60 });
+    const shaken = main.sequences[0]!.logProb!.map((x) => x - 0.5);
+    // Another run of the same text: what is sent is kept by the source.
+    const other = { ...main, source: { ...main.source }, sequences: [{ ...main.sequences[0]!, logProb: shaken }] };
+    await panel.show(main);
+    for (const done of [20, 40, 60]) {
+      await panel.show(cut(other, done), { title: 'other.md', strategy: { name: 'arrow', k: 2 } }, 'other');
+      expect(await text('.tabBody')).toMatch(/nats \(−0\.500, worse\)/);
+    }
+  });
+
+  test.each([{ name: 'base' }, { name: 'single', expert: 'go' }])(
+    'beside $name, which chooses nothing, what counts is the change of log-probability',
+    async (strategy) => {
+      await open();
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      const better = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.2));
+      const made = fabricate({ tokens: 60, strategy });
+      const other = { ...made, sequences: [{ ...made.sequences[0]!, logProb: better }] };
+      await panel.show(other, { title: 'other' }, 'other');
+      const told = await text('.tabBody');
+      expect(told).toContain('there are no choices to agree with');
+      expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
+      expect(await panel.page.locator('[data-figure]').count()).toBe(0);
+      expect(await text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
+      // Not one solid colour: what got likelier is of another than what did not.
+      await goTo(20, 3);
+      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
+      const [r, , b] = await cellColour();
+      expect(b).toBeGreaterThan(r!);
+      await goTo(21, 3);
+      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('less likely, −0.20 nats');
+      const [red, , blue] = await cellColour();
+      expect(red).toBeGreaterThan(blue!);
+      await panel.page.screenshot({ path: join(pictures, `dark-compare-${strategy.name}.png`) });
+    },
+  );
+
+  test('one expert is chosen by name, and no run is compared with itself', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 40, strategy: { name: 'single', expert: 'c' } }));
+    await showTab('compare');
+    await panel.page.locator('[data-focus=compare-with]').selectOption('single');
+    const expert = panel.page.locator('[data-focus=compare-expert]');
+    expect(await expert.inputValue()).toBe('css');
+    await expert.selectOption('go');
+    await panel.page.locator('[data-focus=compare-now]').click();
+    expect((await panel.sent('compare')).map(({ strategy }) => strategy)).toEqual([{ name: 'single', expert: 'go' }]);
+    await expert.selectOption('c');
+    const now = panel.page.locator('[data-focus=compare-now]');
+    await settled();
+    expect(await now.getAttribute('aria-disabled')).toBe('true');
+    expect(await now.getAttribute('title')).toBe('That is this run.');
+  });
+
   test('a comparison is asked for with another strategy or the editor’s selection', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
@@ -572,7 +639,7 @@ describe('running', () => {
     const whole = fabricate({});
     const canSave = async () => {
       await panel.page.locator('[data-focus=head-save]').click();
-      const item = panel.page.getByRole('menuitem', { name: 'Table of choices' });
+      const item = panel.page.getByRole('menuitem', { name: 'Table of all choices' });
       const disabled = await item.getAttribute('aria-disabled');
       await panel.page.keyboard.press('Escape');
       return disabled !== 'true';
@@ -625,6 +692,33 @@ describe('running', () => {
     expect(await panel.sent('generate')).toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
   });
 
+  test('what the model writes comes into view, divided from what it was given, to be copied and inserted', async () => {
+    await open({ width: 700, height: 780 });
+    const whole = fabricate();
+    const { text: all, tokens } = whole.sequences[0]!;
+    const given = tokens.start![200]!;
+    await panel.show(whole, { given, running: { what: 'generate', done: 66, total: 90 } });
+    expect(await panel.page.locator('.t.written').count()).toBe(tokens.count - 200);
+    expect(await panel.page.locator('.t.written.first').getAttribute('data-i')).toBe('200');
+    await panel.page.screenshot({ path: join(pictures, 'dark-700-written.png') });
+    const [pane, last] = [
+      (await panel.page.locator('.text').boundingBox())!,
+      (await panel.page.locator('.t').last().boundingBox())!,
+    ];
+    expect(last.y + last.height).toBeLessThanOrEqual(pane.y + pane.height + 1);
+    expect(await text('.folded.written')).toContain(`Generated: ${tokens.count - 200} tokens`);
+    expect(await panel.page.locator('[data-focus=written-insert]').getAttribute('aria-disabled')).toBe('true');
+    await panel.show(whole, { given });
+    await panel.page.locator('[data-focus=written-copy]').click();
+    await panel.page.locator('[data-focus=written-insert]').click();
+    expect(await panel.sent('copy')).toEqual([{ type: 'copy', text: all!.slice(given) }]);
+    expect(await panel.sent('insert')).toHaveLength(1);
+    // Nothing of it where all of the text was given.
+    await panel.show(fabricate({ seed: 3 }));
+    await settled();
+    expect(await panel.page.locator('.written').count()).toBe(0);
+  });
+
   test('a saved trace: nothing runs, and it says why', async () => {
     await open();
     await panel.post({ type: 'pool', description: fileDescription });
@@ -656,7 +750,8 @@ describe('what can be saved', () => {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     };
-    for (const item of ['Trace file', 'Table of choices', 'SVG', 'Report', 'Copy as Markdown']) await choose(item);
+    for (const item of ['Trace file', 'Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown'])
+      await choose(item);
     const saved = await panel.sent('save');
     expect(saved.map((m) => m.kind)).toEqual(['trace', 'csv', 'svg', 'html']);
     const data = Object.fromEntries(saved.map((m) => [m.kind, 'data' in m ? m.data : ''])) as Record<string, string>;
@@ -694,7 +789,7 @@ describe('what can be saved', () => {
     await report.screenshot({ path: join(pictures, 'report.png') });
     await report.close();
 
-    await choose('PNG');
+    await choose('Picture (PNG)');
     await panel.page.waitForFunction(() =>
       (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
     );
@@ -707,6 +802,103 @@ describe('what can be saved', () => {
     });
     expect(png.width).toBeGreaterThan(600);
     expect(png.bytes).toBeGreaterThan(5000);
+  });
+});
+
+describe('a picture compared with its trace, cell by cell', () => {
+  const trace = fabricate({ tokens: 80 });
+  const parts = partsOf(trace);
+
+  async function saved(item: string): Promise<string> {
+    await panel.page.locator('[data-focus=head-save]').click();
+    await panel.page.getByRole('menuitem', { name: item, exact: true }).click();
+    await settled();
+    const message = (await panel.sent('save')).at(-1)!;
+    return 'data' in message && typeof message.data === 'string' ? message.data : '';
+  }
+
+  /** What each cell of a whole picture is said to be, and its colour: [row][column]. */
+  function cellsOf(svg: string) {
+    return panel.page.evaluate((source) => {
+      const root = new DOMParser().parseFromString(source, 'image/svg+xml');
+      const found: Record<string, { said: string; fill: string }> = {};
+      for (const rect of root.querySelectorAll('g rect')) {
+        const of = (name: string) => Number(rect.getAttribute(name));
+        const [row, from, count] = [(of('y') - 58) / 14, (of('x') - 62) / 12, of('width') / 12];
+        for (let c = from; c < from + count; c++)
+          found[`${Math.round(row)} ${Math.round(c)}`] = {
+            said: rect.querySelector('title')!.textContent,
+            fill: rect.getAttribute('fill')!,
+          };
+      }
+      return found;
+    }, svg);
+  }
+
+  test('SVG and PNG hold all of it, whatever is scrolled or filtered away; as seen is the second choice', async () => {
+    await open({ width: 900, height: 600 });
+    await panel.show(trace);
+    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await panel.post({ type: 'select', token: 70, site: 200 });
+    await panel.post({ type: 'filter', expert: 'go' });
+    await settled();
+    const cells = await cellsOf(await saved('Picture (SVG)'));
+    expect(Object.keys(cells)).toHaveLength(80 * 210);
+    for (let site = 0; site < 210; site++) {
+      for (let token = 0; token < 80; token++) {
+        const cell = cells[`${site} ${token}`]!;
+        const leader = parts.experts[parts.chosen(site, token)[0]!]!.name;
+        if (!cell.said.endsWith(`: ${leader}`)) expect(cell.said, `${site} ${token}`).toContain(leader);
+      }
+    }
+    expect(cells['0 0']!.said).toMatch(/^layer 0, query, token/);
+
+    await panel.page.locator('[data-focus=head-save]').click();
+    await panel.page.getByRole('menuitem', { name: 'Picture (PNG)', exact: true }).click();
+    await panel.page.waitForFunction(() =>
+      (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
+    );
+    const pixels = await panel.page.evaluate(async () => {
+      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find(
+        (m) => m.kind === 'png',
+      )!;
+      const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+      const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
+      canvas.drawImage(image, 0, 0);
+      const ratio = image.width / (62 + 80 * 12 + 8);
+      const top = image.height / ratio - (58 + 210 * 14 + 8);
+      const found: string[] = [];
+      for (let row = 0; row < 210; row++)
+        for (let column = 0; column < 80; column++) {
+          // Under the letter.
+          const [x, y] = [62 + (column + 0.5) * 12, top + 58 + (row + 0.88) * 14];
+          const [r, g, b] = canvas.getImageData(Math.round(x * ratio), Math.round(y * ratio), 1, 1).data;
+          found.push(`rgb(${r} ${g} ${b})`);
+        }
+      return found;
+    });
+    const expected = Array.from({ length: 210 * 80 }, (_, i) => cells[`${Math.floor(i / 80)} ${i % 80}`]!.fill);
+    expect(pixels.filter((colour, i) => colour !== expected[i])).toEqual([]);
+
+    const [whole, seen] = [await saved('Picture (SVG)'), await saved('Picture as seen (SVG)')];
+    expect(seen.match(/<rect /g)!.length).toBeLessThan(whole.match(/<rect /g)!.length / 4);
+  });
+
+  test('the report says what a cell is, what the colours mean and how experts were chosen', async () => {
+    await open();
+    await panel.show(trace);
+    const html = await saved('Report (HTML)');
+    expect(html).toContain('<dd>PHATGOOSE (phatgoose:2)</dd>');
+    expect(html).toContain('All tokens and layers.');
+    const report = await panel.page.context().newPage();
+    await report.setContent(html);
+    expect(await report.locator('.legend .key').count()).toBeGreaterThan(1);
+    const told = await report.locator('figure rect > title').evaluateAll((all) => all.map((one) => one.textContent));
+    expect(told.at(-1)).toMatch(/^layer 29, tokens? .*80.*: \w+$/);
+    await report.screenshot({ path: join(pictures, 'report-whole.png'), fullPage: true });
+    await report.close();
+    expect(await saved('Report with the picture as seen (HTML)')).toContain('As it was seen in the panel.');
   });
 });
 
@@ -797,6 +989,7 @@ describe('many experts', () => {
     expect(await chips.count()).toBe(colourCount - 1);
     const colours = await chips.evaluateAll((badges) => badges.map((badge) => getComputedStyle(badge).backgroundColor));
     expect(new Set(colours).size).toBe(colourCount - 1);
+    await panel.page.locator('[data-focus=legend-more]').click();
     expect(await text('.legend .rest')).toContain('241 other experts');
     await panel.page.screenshot({ path: join(pictures, 'dark-256-first.png') });
     await showTab('summary');

@@ -1,4 +1,6 @@
 /** The page: header, legend, texts, grid, and the views beside. */
+import { useEffect } from 'preact/hooks';
+import { classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
@@ -7,38 +9,59 @@ import { Grid } from '../grid/view.js';
 import { t } from '../look/strings.js';
 import { Compare } from '../views/compare.js';
 import { Detail } from '../views/detail.js';
-import { Header } from '../views/header.js';
+import { Header, News } from '../views/header.js';
 import { Legend } from '../views/legend.js';
 import { Predictions } from '../views/predictions.js';
 import type { Saver } from '../views/save.js';
 import { Summary } from '../views/summary.js';
 import { Texts } from '../views/text.js';
-import { Warnings } from '../views/warnings.js';
 import { WhatIf } from '../views/whatIf.js';
 import { tabs } from './state.js';
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();
   const isBlank = store.main.choices.value === undefined;
+  const isMaximised = store.view.maximised.value;
+  useEscape(() => {
+    store.set({ maximised: false });
+  });
   return (
     <>
       <Header saver={saver} />
-      <Warnings />
-      {isBlank && <First />}
-      <div class="work" hidden={isBlank}>
-        <div class="left">
-          <Legend />
-          <Texts />
-          <Splitter field="textShare" label={t('splitText')} />
-          <Grid scene={scene} />
+      <div class={classes('page', isMaximised && 'maximised')}>
+        <News />
+        {isBlank && <First />}
+        <div class="work" hidden={isBlank}>
+          <div class="left">
+            <Legend />
+            {!isMaximised && <Texts />}
+            <Grid scene={scene} />
+          </div>
+          {!isMaximised && (
+            <>
+              <Splitter field="sideShare" label={t('splitSide')} />
+              <section class="side" aria-label={t('tabs')}>
+                <Views />
+              </section>
+            </>
+          )}
         </div>
-        <Splitter field="sideShare" label={t('splitSide')} />
-        <section class="side" aria-label={t('tabs')}>
-          <Views />
-        </section>
       </div>
     </>
   );
+}
+
+/** Wherever the focus is, unless something nearer has a use for the key. */
+function useEscape(leave: () => void): void {
+  useEffect(() => {
+    const listen = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape' && !event.defaultPrevented) leave();
+    };
+    window.addEventListener('keydown', listen);
+    return () => {
+      window.removeEventListener('keydown', listen);
+    };
+  }, []);
 }
 
 /** Before anything is routed. */

@@ -1,6 +1,7 @@
 /** One of the two runs that the page shows, as signals. */
 import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import type { SideState } from '../../src/shared/panelProtocol.js';
+import { isFixed } from '../../src/trace/overlap.js';
 import { sightOf } from '../../src/trace/sight.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/trace.js';
 import { looksOf, type Looks } from '../look/looks.js';
@@ -16,6 +17,8 @@ export class SideSignals {
   readonly attribution = computed(() => this.state.value?.attribution);
   readonly running = computed(() => this.state.value?.running);
   readonly isRunning = computed(() => this.running.value !== undefined);
+  /** Length of the text that was given; undefined: all of it was. */
+  readonly given = computed(() => this.state.value?.given);
   readonly title = computed(() => this.state.value?.title ?? '');
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
@@ -26,6 +29,8 @@ export class SideSignals {
   readonly isThere = computed(() => this.state.value !== undefined);
   /** The trace as far as it was chosen: what rests on no score is not drawn again when these come. */
   readonly choices: ReadonlySignal<Trace | undefined>;
+  /** Nothing is chosen in it: no expert, or the same ones for all tokens. */
+  readonly isFixed = computed(() => this.choices.value !== undefined && isFixed(this.choices.value));
   readonly sight = computed(() => this.choices.value && sightOf(this.choices.value, this.view.colourLayer.value));
   readonly looks = computed(() => {
     const trace = this.choices.value;

@@ -11,6 +11,10 @@ export type GridSource = (typeof gridSources)[number];
 export const colourings = ['experts', 'entropy', 'margin', 'probability', 'nothing'] as const;
 export type Colouring = (typeof colourings)[number];
 
+/** `auto`: the text is folded while its editor stands beside the panel. */
+export const textPanes = ['auto', 'shown', 'folded'] as const;
+export type TextPane = (typeof textPanes)[number];
+
 export interface Selection {
   /** Which sequence `token` counts in. */
   readonly sequence: number;
@@ -59,6 +63,10 @@ export interface View {
   readonly filter: Filter;
   readonly filterOpen: boolean;
   readonly generateOpen: boolean;
+  readonly legendOpen: boolean;
+  readonly textPane: TextPane;
+  /** The map has the whole page. */
+  readonly maximised: boolean;
   /** Keys of the layers whose sites are rows of their own. */
   readonly expanded: 'all' | readonly string[];
   /** Null: everything fits. */
@@ -73,8 +81,9 @@ export interface View {
   readonly colourLayer: string;
   /** Ids of experts that have a colour though few tokens go to them. */
   readonly pinned: readonly string[];
-  /** Share of the height that the text has, of the width (or height) that the views beside it have. */
+  /** Share of the height that the text has, of the width that the views beside it have; `top`, `bottom`: when they stand in one column. */
   readonly textShare: number;
+  readonly topShare: number;
   readonly sideShare: number;
   readonly bottomShare: number;
   /** Charts shown as tables, by name. */
@@ -83,6 +92,8 @@ export interface View {
   readonly whatIf: WhatIfForm;
   /** Name of a strategy; empty: none chosen yet. */
   readonly compareWith: string;
+  /** Id, where that strategy is of one expert; empty: none chosen yet. */
+  readonly compareExpert: string;
   /** Expert whose most attracted tokens are listed; an index, −1: the most used one. */
   readonly attracted: number;
 }
@@ -94,6 +105,9 @@ export const initial: View = {
   filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
   filterOpen: false,
   generateOpen: false,
+  legendOpen: false,
+  textPane: 'auto',
+  maximised: false,
   expanded: [],
   zoom: null,
   gridSource: 'main',
@@ -103,12 +117,14 @@ export const initial: View = {
   colourLayer: '',
   pinned: [],
   textShare: 0.36,
+  topShare: 0.18,
   sideShare: 0.36,
   bottomShare: 0.4,
   tables: [],
   generate: { tokens: 32, temperature: 0, seed: 1 },
   whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false },
   compareWith: '',
+  compareExpert: '',
   attracted: -1,
 };
 
@@ -129,6 +145,7 @@ export function restore(kept: unknown): View {
     tab: known(tabs, restored.tab, initial.tab),
     gridSource: known(gridSources, restored.gridSource, initial.gridSource),
     colouring: known(colourings, restored.colouring, initial.colouring),
+    textPane: known(textPanes, restored.textPane, initial.textPane),
   };
 }
 

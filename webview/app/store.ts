@@ -32,6 +32,8 @@ export class Store {
   readonly poolError = signal<ErrorData | undefined>(undefined);
   /** The host has said what there is behind it, or that there is nothing. */
   readonly ready = signal(false);
+  /** All the text that there is to show stands in an editor that is in sight. */
+  readonly isTextInSight = signal(false);
   readonly main: SideSignals;
   readonly other: SideSignals;
   readonly view: ViewSignals;
@@ -40,6 +42,14 @@ export class Store {
 
   /** What was chosen, or this run when there is no other to show. */
   readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
+  readonly isTextFolded = computed(() => {
+    const choice = this.view.textPane.value;
+    return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
+  });
+  /** By what two runs differ: their choices, or, where one of them has none, what becomes of the predictions. */
+  readonly differBy = computed<'choices' | 'logProb'>(() =>
+    this.main.isFixed.value || this.other.isFixed.value ? 'logProb' : 'choices',
+  );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
   /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
   readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;
@@ -156,6 +166,9 @@ export class Store {
           },
           'host',
         );
+        break;
+      case 'textInSight':
+        this.isTextInSight.value = message.is;
         break;
       case 'filter':
         this.setFilter({ experts: message.expert === undefined ? [] : [message.expert] });

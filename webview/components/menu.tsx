@@ -1,19 +1,25 @@
 /** A button that opens a menu: arrow keys, Home, End, Escape; closes when the focus leaves. */
+import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Button, Icon } from './controls.js';
+import { Button, classes, Icon } from './controls.js';
 
 export interface Item {
   readonly label: string;
   readonly press: () => void;
   readonly reason?: string | undefined;
+  /** Its control's name. */
+  readonly name?: string;
 }
 
 export function Menu({
   label,
+  face,
   items,
   name,
 }: {
   readonly label: string;
+  /** What the button shows, where that is not its label. */
+  readonly face?: ComponentChildren;
   readonly items: readonly Item[];
   readonly name: string;
 }) {
@@ -57,18 +63,21 @@ export function Menu({
           if (isOpen) close();
           else setOpen(true);
         }}
-        class="opener"
+        class={classes('opener', face !== undefined && 'tool')}
+        {...(face !== undefined && { title: label, 'aria-label': label })}
         aria-haspopup="menu"
         aria-expanded={isOpen}
         data-focus={name}
       >
-        <span>
-          {label}
-          <Icon name="down" />
-        </span>
+        {face ?? (
+          <span>
+            {label}
+            <Icon name="down" />
+          </span>
+        )}
       </Button>
       <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
-        {items.map(({ label: text, press, reason }) => (
+        {items.map(({ label: text, press, reason, name: own }) => (
           <button
             key={text}
             type="button"
@@ -76,6 +85,7 @@ export function Menu({
             tabindex={-1}
             aria-disabled={reason !== undefined}
             title={reason}
+            data-focus={own}
             onClick={() => {
               if (reason !== undefined) return;
               close();

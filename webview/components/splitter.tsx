@@ -1,7 +1,9 @@
 /** A bar between two parts, moved by pointer or arrow keys. Its share goes to the style sheet as a custom property. */
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { isStacked as isPageStacked } from '../look/room.js';
 import { useStore } from './context.js';
 
+const inOneColumn = { textShare: 'topShare', sideShare: 'bottomShare' } as const;
 const limits = { low: 0.12, high: 0.8 };
 
 /** `textShare` splits text and grid; `sideShare` the views from both: beside them, or below when the page is narrow. */
@@ -14,25 +16,16 @@ export function Splitter({
 }) {
   const store = useStore();
   const bar = useRef<HTMLDivElement>(null);
-  const [isStacked, setStacked] = useState(which === 'textShare');
-  const field = which === 'textShare' ? which : isStacked ? 'bottomShare' : which;
+  const isInOneColumn = isPageStacked.value;
+  const isStacked = which === 'textShare' || isInOneColumn;
+  const field = isInOneColumn ? inOneColumn[which] : which;
   const share = store.view[field].value;
   const set = (to: number): void => {
     store.set({ [field]: Math.min(limits.high, Math.max(limits.low, to)) });
   };
 
   useLayoutEffect(() => {
-    const look = (): void => {
-      setStacked(getComputedStyle(bar.current!.parentElement!).flexDirection === 'column');
-    };
-    look();
-    window.addEventListener('resize', look);
-    return () => {
-      window.removeEventListener('resize', look);
-    };
-  }, []);
-  useLayoutEffect(() => {
-    bar.current!.parentElement!.style.setProperty('--share', `${(share * 100).toFixed(2)}%`);
+    bar.current!.parentElement!.style.setProperty(`--${which}`, share.toFixed(4));
   }, [share]);
 
   return (
@@ -53,7 +46,9 @@ export function Splitter({
       onPointerMove={({ currentTarget, pointerId, clientX, clientY }) => {
         if (!currentTarget.hasPointerCapture(pointerId)) return;
         const box = currentTarget.parentElement!.getBoundingClientRect();
-        const at = isStacked ? (clientY - box.top) / box.height : (clientX - box.left) / box.width;
+        // A page that scrolls as a whole is as high as it needs: there shares are of what one sees of it.
+        const height = isInOneColumn ? innerHeight : box.height;
+        const at = isStacked ? (clientY - box.top) / height : (clientX - box.left) / box.width;
         // The text's share counts from the top, the views' from the other end.
         set(which === 'textShare' ? at : 1 - at);
       }}

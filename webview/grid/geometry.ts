@@ -63,6 +63,25 @@ export function fitted(size: Size, { columns, rows }: Extent): Zoom {
   return { width, height, token: 0, row: 0 };
 }
 
+/** For a picture of everything: as large as can be read, and no larger than a canvas may be. */
+export function wholeFrame(extent: Extent): Frame {
+  const room = 16_000;
+  const cell = {
+    width: Math.min(12, room / Math.max(1, extent.columns)),
+    height: Math.min(14, room / Math.max(1, extent.rows)),
+  };
+  const size = contentSize(cell, extent);
+  const frame = { width: Math.ceil(size.width) + 8, height: Math.ceil(size.height) + 8 };
+  const gutter = { left: gutterLeft, top: gutterTop(cell.width) };
+  // Device pixels: 32,767 a side and 2²⁸ in all is what Chromium takes.
+  const ratio = Math.min(
+    2,
+    32_000 / Math.max(frame.width, frame.height + 400),
+    Math.sqrt(2.4e8 / (frame.width * (frame.height + 400))),
+  );
+  return { ...frame, ratio, gutter, cell, scroll: { x: 0, y: 0 } };
+}
+
 /** Of all cells, with what stands at their left and above. */
 export function contentSize(cell: Size, { columns, rows }: Extent): Size {
   return { width: gutterLeft + columns * cell.width, height: Math.max(0, gutterTop(cell.width) + rows * cell.height) };

@@ -14,6 +14,7 @@ import {
   type Rows,
   type SharedSites,
 } from '../../src/trace/access.js';
+import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
 import { saturationOf, shared } from '../../src/trace/overlap.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
@@ -34,12 +35,14 @@ export interface Row extends Layer {
 export interface Raster {
   readonly rows: readonly Row[];
   readonly columns: Columns;
-  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Of a difference: 0 where there is one to show. */
+  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Of a difference: which of its hues (`Paper`). */
   readonly expert: Int16Array;
   /** [R, C] 0..1; for a difference: how different. */
   readonly strength: Float32Array;
   /** [R, C] share of the choices that a what-if changed; undefined without one. */
   readonly changed: Float32Array | undefined;
+  /** [C] of a difference by log-probability: the other's − this one's; NaN where it is not known. */
+  readonly change?: Float32Array;
 }
 
 /** No expert applied, or nothing that leads. */
@@ -262,6 +265,46 @@ export function differenceRaster(
     });
   }
   return raster;
+}
+
+/** How much likelier the other run finds the same token; a token's is the same in all rows. */
+export function changeRaster(
+  main: Trace,
+  other: Trace,
+  rows: readonly Row[],
+  columns: Columns,
+  partners: readonly { readonly alignment: Alignment }[],
+): Raster {
+  const change = new Float32Array(columns.count).fill(NaN);
+  for (const { sequence, from } of columns.spans) {
+    const { a, b, same } = partners[sequence]!.alignment;
+    const [here, there] = [main.sequences[sequence]?.logProb, other.sequences[sequence]?.logProb];
+    for (let c = 0; c < same.length; c++)
+      if (same[c]) change[from + a[c]!] = (there?.[b[c]!] ?? NaN) - (here?.[a[c]!] ?? NaN);
+  }
+  const raster: Raster = { ...blank(rows, columns, undefined), change };
+  const most = usual(change);
+  rows.forEach((row, r) => {
+    for (const { sequence, from, count } of columns.spans) {
+      if (!row.parts[sequence]) continue;
+      for (let c = from; c < from + count; c++) {
+        const value = change[c]!;
+        if (Number.isNaN(value)) continue;
+        raster.expert[r * columns.count + c] = value < 0 ? 0 : 1;
+        raster.strength[r * columns.count + c] = Math.min(1, Math.abs(value) / most);
+      }
+    }
+  });
+  return raster;
+}
+
+/** The largest but one in twenty: a single outlier must not pale all others. */
+function usual(values: Float32Array): number {
+  const sizes = values
+    .filter((x) => !Number.isNaN(x))
+    .map(Math.abs)
+    .sort();
+  return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
 }
 
 function pairOf(a: Rows, b: Rows): { a: Rows; b: Rows; toB: Int16Array } {

@@ -20,15 +20,15 @@ export interface Paper {
   readonly looks: (set: ExpertSet) => Looks;
   /** [C] what stands above each column. */
   readonly labels: readonly string[];
-  /** Colours are one hue by strength, not experts. */
-  readonly isDifference: boolean;
+  /** Of a difference: what stands for the raster's experts. */
+  readonly hues: readonly string[] | undefined;
 }
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
 const weakest = 0.3;
 const faded = 0.08;
 
-export function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
+function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
   const floor = theme.highContrast ? 0.55 : weakest;
   return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
 }
@@ -37,8 +37,18 @@ function word([r, g, b]: readonly [number, number, number]): number {
   return (255 << 24) | (b << 16) | (g << 8) | r; // little-endian RGBA
 }
 
-/** A cell's expert as a slot of the palette; undefined where it has none, in a difference too. */
-export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
+/** What a cell is coloured by: which hue of a difference, or which slot of the palette its expert has. */
+export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
+  const { columns, expert } = parts.raster;
+  return parts.hues ? (row, column) => expert[row * columns.count + column]! : slotAt(parts);
+}
+
+export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
+  if (!hues) return shade(theme, tone, strength, fade);
+  return mix(theme.background, hues[tone] ?? theme.background, 0.06 + 0.94 * strength);
+}
+
+function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
   // By row and sequence, looked up once: a row may have experts of its own.
   const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
   const sequenceOf = new Int8Array(columns.count).fill(-1);
@@ -51,7 +61,7 @@ export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper,
 
 /** @param isFading choices that a what-if did not change are faded */
 export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper {
-  const { raster, theme, isDifference } = parts;
+  const { raster, theme } = parts;
   const { rows, columns } = raster;
   // [slot, level, faded] as packed pixels; the first slot is the quiet one.
   const table = new Uint32Array((colourCount + 1) * (levels + 1) * 2);
@@ -59,16 +69,13 @@ export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper
     for (let level = 0; level <= levels; level++) {
       const at = ((slot + 1) * (levels + 1) + level) * 2;
       const share = level / levels;
-      if (isDifference) table[at] = table[at + 1] = word(mix(theme.background, theme.difference, 0.06 + 0.94 * share));
-      else {
-        table[at] = word(shade(theme, slot, share));
-        table[at + 1] = word(shade(theme, slot, share, faded / weakest));
-      }
+      table[at] = word(tint(parts, slot, share));
+      table[at + 1] = word(tint(parts, slot, share, faded / weakest));
     }
   }
   const empty = word(channels(theme.background));
   const off = word(mix(theme.background, theme.foreground, 0.06));
-  const slotOf = slotAt(parts);
+  const toneOf = toneAt(parts);
   const tiles: OffscreenCanvas[] = [];
   for (let from = 0; from < columns.count && rows.length > 0; from += tileColumns) {
     const width = Math.min(tileColumns, columns.count - from);
@@ -84,7 +91,7 @@ export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper
         }
         const stays = isFading && raster.changed?.[cell] === 0 ? 1 : 0;
         const level = Math.round(raster.strength[cell]! * levels);
-        pixels[r * width + i] = table[((slotOf(r, from + i) + 1) * (levels + 1) + level) * 2 + stays]!;
+        pixels[r * width + i] = table[((toneOf(r, from + i) + 1) * (levels + 1) + level) * 2 + stays]!;
       }
     }
     const tile = new OffscreenCanvas(width, rows.length);
@@ -127,7 +134,7 @@ export function paint(context: Drawing, paper: Paper, frame: Frame): void {
 
   if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
   layerLines(context, theme, frame, view, raster.rows);
-  if (cell.width >= 11 && cell.height >= 11 && !paper.isDifference) letters(context, paper, frame, view);
+  if (cell.width >= 11 && cell.height >= 11 && !paper.hues) letters(context, paper, frame, view);
   if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
   gutters(context, paper, frame, view);
 }

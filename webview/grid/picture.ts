@@ -1,15 +1,20 @@
-/** The grid as it is seen, with its legend, as SVG and PNG. */
-import type { ExpertSet } from '../../src/trace/trace.js';
+/** The grid with its legend, as SVG and PNG. */
+import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { quiet } from '../../src/shared/palette.js';
 import { letterOf } from '../look/looks.js';
-import { plainName } from '../look/names.js';
-import { colourOf, css, mix } from '../look/theme.js';
+import { expertName, plainName } from '../look/names.js';
+import { t } from '../look/strings.js';
+import { colourOf, css } from '../look/theme.js';
+import { tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
 import { layerMark } from './gutters.js';
-import { extentOf, paint, shade, slotAt, type Paper } from './paint.js';
+import { extentOf, paint, tint, toneAt, type Paper } from './paint.js';
 import { svg as s } from './svg.js';
+import { differs, rowName } from './words.js';
 
 const pad = 8;
+/** Characters of the tokens that a cell is of. */
+const longest = 40;
 
 interface Entry {
   readonly x: number;
@@ -36,14 +41,15 @@ function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { 
 }
 
 /** A picture's parts: what stands above it, and which set its colours are of. */
-export interface Seen {
+export interface Picture {
   readonly title: string;
+  readonly trace: Trace;
   readonly set: ExpertSet | undefined;
   readonly paper: Paper;
   readonly frame: Frame;
 }
 
-export function svgOf({ title, set, paper, frame }: Seen): string {
+export function svgOf({ title, trace, set, paper, frame }: Picture): string {
   const { theme, raster } = paper;
   const { entries, height } = legend(paper, set, frame.width);
   const colourAt = colours(paper);
@@ -54,22 +60,27 @@ export function svgOf({ title, set, paper, frame }: Seen): string {
 
   const cells: SVGElement[] = [];
   for (let r = view.r0; r < view.r1; r++) {
-    for (let t = view.c0; t < view.c1;) {
-      const colour = colourAt(r, t);
-      let end = t + 1;
-      // Neighbours of one colour are one rectangle: a picture of a large grid stays small.
-      while (end < view.c1 && colourAt(r, end) === colour) end++;
+    const says = sayingOf(paper, r);
+    for (let c = view.c0; c < view.c1;) {
+      const [colour, said] = [colourAt(r, c), says(c)];
+      let end = c + 1;
+      // Neighbours of which the same is to be seen and said are one rectangle: a picture of a large grid stays small.
+      while (end < view.c1 && colourAt(r, end) === colour && says(end) === said) end++;
       if (colour !== undefined)
         cells.push(
-          s('rect', {
-            x: round(xOf(frame, t)),
-            y: round(yOf(frame, r)),
-            width: round((end - t) * frame.cell.width),
-            height: round(frame.cell.height),
-            fill: colour,
-          }),
+          s(
+            'rect',
+            {
+              x: round(xOf(frame, c)),
+              y: round(yOf(frame, r)),
+              width: round((end - c) * frame.cell.width),
+              height: round(frame.cell.height),
+              fill: colour,
+            },
+            s('title', {}, `${rowName(trace, raster.rows[r]!)}, ${tokensFrom(paper, c, end)}: ${said}`),
+          ),
         );
-      t = end;
+      c = end;
     }
   }
   const rowLabels: SVGElement[] = [];
@@ -88,10 +99,10 @@ export function svgOf({ title, set, paper, frame }: Seen): string {
   }
   const tokenLabels: SVGElement[] = [];
   if (frame.cell.width >= labelFrom) {
-    for (let t = view.c0; t < view.c1; t++) {
-      const x = round(xOf(frame, t) + frame.cell.width / 2);
+    for (let c = view.c0; c < view.c1; c++) {
+      const x = round(xOf(frame, c) + frame.cell.width / 2);
       tokenLabels.push(
-        text(0, 0, paper.labels[t]!, {
+        text(0, 0, paper.labels[c]!, {
           transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
           'dominant-baseline': 'central',
           'font-family': 'monospace',
@@ -149,29 +160,47 @@ export function svgOf({ title, set, paper, frame }: Seen): string {
   return new XMLSerializer().serializeToString(root);
 }
 
+/** What is said of a row's cells, beside which tokens they are of. */
+function sayingOf({ raster, hues }: Paper, row: number): (column: number) => string {
+  const { rows, columns, expert } = raster;
+  const sets = rows[row]!.parts.map((part) => part?.set);
+  const sequenceOf = new Int8Array(columns.count);
+  for (const { sequence, from, count } of columns.spans) sequenceOf.fill(sequence, from, from + count);
+  return (column) => {
+    const set = sets[sequenceOf[column]!];
+    const e = expert[row * columns.count + column]!;
+    if (e < 0 || !set) return '';
+    return hues ? differs(raster, { row, column }) : expertName(set, e, rows[row]!);
+  };
+}
+
+/** Of columns next to each other, in one text: which tokens they are. */
+function tokensFrom({ raster: { columns }, labels }: Paper, from: number, end: number): string {
+  const first = tokenAt(columns, from)!.token + 1;
+  const words = labels.slice(from, end).join('');
+  const shown = words.length > longest ? `${words.slice(0, longest)}…` : words;
+  return end - from === 1 ? t('pictureToken', first, shown) : t('pictureTokens', first, first + end - from - 1, shown);
+}
+
 function colours(paper: Paper): (row: number, column: number) => string | undefined {
-  const { raster, theme, isDifference } = paper;
-  const slotOf = slotAt(paper);
+  const { raster } = paper;
+  const toneOf = toneAt(paper);
   return (row, column) => {
     const cell = row * raster.columns.count + column;
     if (raster.expert[cell]! < 0) return undefined;
     // Steps as on the canvas, so that neighbours do meet in one colour.
     const strength = Math.round(raster.strength[cell]! * 16) / 16;
-    return css(
-      isDifference
-        ? mix(theme.background, theme.difference, 0.06 + 0.94 * strength)
-        : shade(theme, slotOf(row, column), strength),
-    );
+    return css(tint(paper, toneOf(row, column), strength));
   };
 }
 
 const round = (n: number): number => Math.round(n * 100) / 100;
 
-export async function pngOf({ title, set, paper, frame }: Seen): Promise<ArrayBuffer> {
+export async function pngOf({ title, set, paper, frame }: Picture): Promise<ArrayBuffer> {
   const { theme } = paper;
   const { entries, height } = legend(paper, set, frame.width);
   const top = 28 + height;
-  const ratio = Math.max(2, frame.ratio);
+  const { ratio } = frame;
   const grid = new OffscreenCanvas(Math.ceil(frame.width * ratio), Math.ceil(frame.height * ratio));
   paint(grid.getContext('2d')!, paper, { ...frame, ratio });
   const canvas = new OffscreenCanvas(grid.width, Math.ceil((frame.height + top) * ratio));

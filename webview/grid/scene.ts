@@ -3,17 +3,19 @@ import { computed } from '@preact/signals';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { initial, type Filter } from '../app/state.js';
 import type { Store } from '../app/store.js';
 import { theme } from '../look/theme.js';
 import { columnOf, columnsOf } from './columns.js';
 import type { Frame, Place } from './geometry.js';
-import { differenceRaster, rasterOf, rowAt, rowsOf } from './model.js';
-import { makePaper } from './paint.js';
+import { changeRaster, differenceRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
+import { makePaper, type Paper } from './paint.js';
 
 export class GridScene {
   /** Whose columns these are: the other run's only when the grid shows it. */
   readonly side = computed<Side>(() => (this.store.gridSource.value === 'other' ? 'other' : 'main'));
   readonly isDifference = computed(() => this.store.gridSource.value === 'difference');
+  readonly isByLogProb = computed(() => this.isDifference.value && this.store.differBy.value === 'logProb');
   readonly trace = computed<Trace | undefined>(() => {
     const side = this.store.side(this.side.value);
     // A margin comes of scores, which come last.
@@ -21,19 +23,8 @@ export class GridScene {
   });
   readonly before = computed(() => (this.store.gridSource.value === 'main' ? this.store.main.before.value : undefined));
   readonly columns = computed(() => this.trace.value && columnsOf(this.trace.value));
-  readonly rows = computed(
-    () => this.trace.value && rowsOf(this.trace.value, this.store.view.filter.value, this.store.view.expanded.value),
-  );
-  readonly raster = computed(() => {
-    const [trace, rows, columns] = [this.trace.value, this.rows.value, this.columns.value];
-    if (!trace || !rows || !columns) return undefined;
-    if (!this.isDifference.value) {
-      const inSight = this.store.side(this.side.value).sight.value?.set;
-      return rasterOf(trace, rows, columns, this.store.view.filter.value, inSight, this.before.value);
-    }
-    const [other, partners] = [this.store.other.choices.value, this.store.partners.value];
-    return other && partners && differenceRaster(trace, other, rows, columns, partners);
-  });
+  readonly rows = computed(() => this.rowsFor(this.store.view.filter.value));
+  readonly raster = computed(() => this.rasterFor(this.rows.value, this.store.view.filter.value));
   readonly labels = computed(() => {
     const [trace, columns] = [this.trace.value, this.columns.value];
     const labels = new Array<string>(columns?.count ?? 0).fill('');
@@ -41,21 +32,7 @@ export class GridScene {
       for (let t = 0; t < count; t++) labels[from + t] = tokenLabel(trace!.sequences[sequence]!, t);
     return labels;
   });
-  readonly paper = computed(() => {
-    const raster = this.raster.value;
-    if (!raster) return undefined;
-    const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
-    return makePaper(
-      {
-        raster,
-        theme: theme.value,
-        looks: this.store.side(this.side.value).looks.value,
-        labels: this.labels.value,
-        isDifference: this.isDifference.value,
-      },
-      isFading,
-    );
-  });
+  readonly paper = computed(() => this.raster.value && this.paperFor(this.raster.value));
   /** The selected cell. */
   readonly place = computed<Place>(() => {
     const raster = this.raster.value;
@@ -72,4 +49,34 @@ export class GridScene {
   frame: () => Frame | undefined = () => undefined;
 
   constructor(readonly store: Store) {}
+
+  /** All of the trace, whatever the filter hides and wherever one has scrolled. */
+  whole(): Paper | undefined {
+    const raster = this.rasterFor(this.rowsFor(initial.filter), initial.filter);
+    return raster && this.paperFor(raster);
+  }
+
+  private rowsFor(filter: Filter): Row[] | undefined {
+    return this.trace.value && rowsOf(this.trace.value, filter, this.store.view.expanded.value);
+  }
+
+  private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
+    const [trace, columns] = [this.trace.value, this.columns.value];
+    if (!trace || !rows || !columns) return undefined;
+    if (!this.isDifference.value) {
+      const inSight = this.store.side(this.side.value).sight.value?.set;
+      return rasterOf(trace, rows, columns, filter, inSight, this.before.value);
+    }
+    const { other, partners } = this.store;
+    const there = this.isByLogProb.value ? other.trace.value : other.choices.value;
+    if (!there || !partners.value) return undefined;
+    return (this.isByLogProb.value ? changeRaster : differenceRaster)(trace, there, rows, columns, partners.value);
+  }
+  private paperFor(raster: Raster): Paper {
+    const { difference, gain } = theme.value;
+    const hues = this.isByLogProb.value ? [difference, gain] : this.isDifference.value ? [difference] : undefined;
+    const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
+    const looks = this.store.side(this.side.value).looks.value;
+    return makePaper({ raster, theme: theme.value, looks, labels: this.labels.value, hues }, isFading);
+  }
 }

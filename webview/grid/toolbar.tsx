@@ -9,7 +9,7 @@ const sourceNames = { main: 'gridMain', other: 'gridOther', difference: 'gridDif
 
 export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly act: (action: Action) => void }) {
   const store = useStore();
-  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, tables } = store.view;
+  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, tables, maximised } = store.view;
   if (!scene.trace.value) return null;
   const isComparing = store.other.trace.value !== undefined;
   const showsChange = scene.before.value !== undefined;
@@ -64,50 +64,72 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
         </label>
       )}
       <span class="spring" />
-      <Tool
-        label={t(isFiltered ? 'filterOn' : 'filter')}
-        icon="filter"
-        class={classes(isFiltered && 'on')}
-        press={() => {
-          store.set({ filterOpen: !filterOpen.value });
-        }}
-        aria-expanded={filterOpen.value}
-        data-focus="grid-filter"
-      />
-      <Tool
-        label={t('zoomOut')}
-        icon="minus"
-        press={() => {
-          act({ do: 'zoom', by: 1 / zoomStep });
-        }}
-        data-focus="grid-zoomOut"
-      />
-      <Tool
-        label={t('zoomIn')}
-        icon="plus"
-        press={() => {
-          act({ do: 'zoom', by: zoomStep });
-        }}
-        data-focus="grid-zoomIn"
-      />
-      <Tool
-        label={t('zoomFit')}
-        icon="fit"
-        press={() => {
-          act({ do: 'fit' });
-        }}
-        data-focus="grid-zoomFit"
-      />
-      <Tool
-        label={t('asTable')}
-        icon="table"
-        press={() => {
-          const { value } = tables;
-          store.set({ tables: asTable ? value.filter((one) => one !== 'grid') : [...value, 'grid'] });
-        }}
-        aria-pressed={asTable}
-        data-focus="grid-asTable"
-      />
+      <span class="tools">
+        {!store.isTextFolded.value && !maximised.value && (
+          <Tool
+            label={t('textFold')}
+            icon="text"
+            press={() => {
+              store.set({ textPane: 'folded' });
+            }}
+            aria-pressed={true}
+            data-focus="text-fold"
+          />
+        )}
+        <Tool
+          label={t(isFiltered ? 'filterOn' : 'filter')}
+          icon="filter"
+          class={classes(isFiltered && 'on')}
+          press={() => {
+            store.set({ filterOpen: !filterOpen.value });
+          }}
+          aria-expanded={filterOpen.value}
+          data-focus="grid-filter"
+        />
+        <Tool
+          label={t('zoomOut')}
+          icon="minus"
+          press={() => {
+            act({ do: 'zoom', by: 1 / zoomStep });
+          }}
+          data-focus="grid-zoomOut"
+        />
+        <Tool
+          label={t('zoomIn')}
+          icon="plus"
+          press={() => {
+            act({ do: 'zoom', by: zoomStep });
+          }}
+          data-focus="grid-zoomIn"
+        />
+        <Tool
+          label={t('zoomFit')}
+          icon="fit"
+          press={() => {
+            act({ do: 'fit' });
+          }}
+          data-focus="grid-zoomFit"
+        />
+        <Tool
+          label={t('asTable')}
+          icon="table"
+          press={() => {
+            const { value } = tables;
+            store.set({ tables: asTable ? value.filter((one) => one !== 'grid') : [...value, 'grid'] });
+          }}
+          aria-pressed={asTable}
+          data-focus="grid-asTable"
+        />
+        <Tool
+          label={t(maximised.value ? 'maximised' : 'maximise')}
+          icon="maximise"
+          press={() => {
+            store.set({ maximised: !maximised.value });
+          }}
+          aria-pressed={maximised.value}
+          data-focus="grid-maximise"
+        />
+      </span>
     </div>
   );
 }
@@ -118,7 +140,9 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const isEven = trace.router.name === 'merged' && trace.interventions.length === 0;
   const isWeighed = trace.blocks.every(({ weight }) => weight !== undefined);
   const said = scene.isDifference.value
-    ? 'gridDifference'
+    ? scene.isByLogProb.value
+      ? 'gridLogProb'
+      : 'gridDifference'
     : isEven
       ? 'gridCaptionEven'
       : isWeighed

@@ -49,7 +49,8 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         stage.current!.fit();
         break;
       case 'leave':
-        store.select({ layer: '', site: -1 });
+        if (store.view.maximised.peek()) store.set({ maximised: false });
+        else store.select({ layer: '', site: -1 });
         break;
     }
   };

@@ -4,7 +4,7 @@ import type { Trace } from '../../src/trace/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
-import { fixed, percent, t } from '../look/strings.js';
+import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import type { Place } from './geometry.js';
 import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
@@ -27,8 +27,14 @@ function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[
   return said;
 }
 
-function differs(raster: Raster, at: Place): string {
+function changeWords(change: number): string {
+  if (Number.isNaN(change)) return t('unknownCell');
+  return t(change < 0 ? 'changeWorse' : 'changeBetter', signed(change));
+}
+
+export function differs(raster: Raster, at: Place): string {
   const cell = at.row * raster.columns.count + at.column;
+  if (raster.change) return changeWords(raster.change[at.column]!);
   return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));
 }
 

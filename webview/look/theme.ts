@@ -13,6 +13,8 @@ export interface Theme {
   readonly focus: string;
   /** Difference between two runs. */
   readonly difference: string;
+  /** Where one of them does better; `difference` where it does worse. */
+  readonly gain: string;
   readonly font: string;
   readonly mono: string;
 }
@@ -46,6 +48,7 @@ function readTheme(): Theme {
     line: of('--vscode-editorIndentGuide-background1', of('--vscode-panel-border', light ? '#d3d3d3' : '#404040')),
     focus: of('--vscode-focusBorder', '#0078d4'),
     difference: of('--vscode-charts-orange', light ? '#b35c00' : '#ffa348'),
+    gain: of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff'),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),
   };
@@ -73,6 +76,7 @@ function forcedTheme(): Theme {
     line,
     focus,
     difference: focus,
+    gain: foreground,
     font: style.getPropertyValue('--vscode-font-family').trim() || 'sans-serif',
     mono: style.getPropertyValue('--vscode-editor-font-family').trim() || 'monospace',
   };

@@ -1,9 +1,9 @@
 /** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
-import { meanOf } from '../../src/statistics/mean.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
-import type { Strategy } from '../../src/shared/source.js';
+import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
+import type { Store } from '../app/store.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';
@@ -12,6 +12,7 @@ import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
+import { LogProb } from './logProb.js';
 import { sideName } from './sides.js';
 import { choosing, filledIn, strategyTitle } from './strategy.js';
 
@@ -23,17 +24,27 @@ export function Compare() {
   const wanted = store.view.selection.value.sequence;
   const found = store.work.differences(main, other)?.[wanted];
   if (!found) return <p class="hint">{t('compareWaiting')}</p>;
+  const hasChoices = store.differBy.value === 'choices';
   return (
     <>
-      <Sides main={main.sequences[wanted]} other={other.sequences[wanted]} />
-      <Agreement found={found} change={meanLogProb(other.sequences[wanted]) - meanLogProb(main.sequences[wanted])} />
-      {found.layers.length > 0 && <ByLayer found={found} />}
-      {found.usage ? (
-        <UsageFigure usage={found.usage} />
-      ) : (
-        found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>
-      )}
-      <Most sequence={main.sequences[wanted]!} index={wanted} found={found} />
+      <Sides />
+      {!hasChoices && <Fixed />}
+      <dl class="numbers">
+        {hasChoices && <Agreement found={found} />}
+        <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
+        <dt>{t('compareAligned')}</dt>
+        <dd>
+          {t(
+            'of',
+            found.alignment.same.reduce((n, x) => n + x, 0),
+            found.alignment.same.length,
+          )}
+        </dd>
+      </dl>
+      {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
+      {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
+      {hasChoices && !found.usage && found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
+      <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
       <Button
         press={() => {
           store.send({ type: 'closeCompare' });
@@ -46,36 +57,40 @@ export function Compare() {
   );
 }
 
-/** Of a token; NaN where it is not known. */
-const meanLogProb = (sequence: Sequence | undefined) => meanOf(sequence?.logProb ?? []);
-
-const nats = (text: string, value: number) => (Number.isFinite(value) ? t('nats', text) : '–');
-
-function Sides(sides: { readonly main: Sequence | undefined; readonly other: Sequence | undefined }) {
+function Sides() {
   const store = useStore();
   return (
     <table class="sides">
       <caption class="unseen">{t('compareSides')}</caption>
       <tbody>
-        {(['main', 'other'] as const).map((side) => {
-          const value = meanLogProb(sides[side]);
-          return (
-            <tr key={side}>
-              <th scope="row">{t(side === 'main' ? 'compareThis' : 'compareOther')}</th>
-              <td>{sideName(store, side)}</td>
-              <td class="number">{nats(fixed(value), value)}</td>
-            </tr>
-          );
-        })}
+        {(['main', 'other'] as const).map((side) => (
+          <tr key={side}>
+            <th scope="row">{t(side === 'main' ? 'compareThis' : 'compareOther')}</th>
+            <td>{sideName(store, side)}</td>
+          </tr>
+        ))}
       </tbody>
     </table>
   );
 }
 
-function Agreement({ found: { all, alignment }, change }: { readonly found: Difference; readonly change: number }) {
-  const same = alignment.same.reduce((n, x) => n + x, 0);
+/** Why there are no figures of agreement. */
+function Fixed() {
+  const store = useStore();
+  const fixedSides = (['main', 'other'] as const).filter((side) => store.side(side).isFixed.value);
+  return fixedSides.map((side) => {
+    const applies = store.side(side).choices.value?.blocks.some(({ chosen }) => chosen.some((e) => e >= 0));
+    return (
+      <p key={side} class="hint">
+        {t(applies ? 'compareFixed' : 'compareFixedNone', sideName(store, side))}
+      </p>
+    );
+  });
+}
+
+function Agreement({ found: { all } }: { readonly found: Difference }) {
   return (
-    <dl class="numbers">
+    <>
       <dt>{t('compareSaturation')}</dt>
       <dd>
         {percent(all.saturation)}
@@ -85,11 +100,7 @@ function Agreement({ found: { all, alignment }, change }: { readonly found: Diff
       <dd>{percent(all.flipped)}</dd>
       <dt>{t('compareJs')}</dt>
       <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
-      <dt>{t('compareLogProb')}</dt>
-      <dd>{nats(signed(change, 3), change)}</dd>
-      <dt>{t('compareAligned')}</dt>
-      <dd>{t('of', same, alignment.same.length)}</dd>
-    </dl>
+    </>
   );
 }
 
@@ -153,34 +164,40 @@ function Most({
   sequence,
   index,
   found: { alignment, flips, sites, logProb },
+  hasChoices,
 }: {
   readonly sequence: Sequence;
   readonly index: number;
   readonly found: Difference;
+  readonly hasChoices: boolean;
 }) {
   const store = useStore();
   const columns = alignment.a.length;
+  const title = t(hasChoices ? 'compareMost' : 'compareMostChanged');
   const list = Array.from({ length: columns }, (_, c) => {
     let changed = 0;
     if (alignment.same[c]) for (let s = 0; s < sites.length; s++) if (flips[s * columns + c]! > 0) changed++;
     return { token: alignment.a[c]!, share: changed / sites.length, change: logProb[c]! };
   })
-    .filter(({ token, share }) => token >= 0 && share > 0)
-    .sort((a, b) => b.share - a.share)
+    .map((one) => ({ ...one, size: hasChoices ? one.share : Math.abs(one.change) }))
+    .filter(({ token, size }) => token >= 0 && size > 0)
+    .sort((a, b) => b.size - a.size)
     .slice(0, 12);
   return (
     <section class="figure">
       <header>
-        <h3>{t('compareMost')}</h3>
+        <h3>{title}</h3>
       </header>
       <table>
-        <caption class="unseen">{t('compareMost')}</caption>
+        <caption class="unseen">{title}</caption>
         <thead>
           <tr>
             <th scope="col">{t('tokenHead')}</th>
-            <th scope="col" class="number">
-              {t('compareDiffering')}
-            </th>
+            {hasChoices && (
+              <th scope="col" class="number">
+                {t('compareDiffering')}
+              </th>
+            )}
             <th scope="col" class="number">
               {t('compareLogProbChange')}
             </th>
@@ -200,7 +217,7 @@ function Most({
                   <code>{tokenLabel(sequence, token)}</code>
                 </Button>
               </th>
-              <td class="number">{percent(share)}</td>
+              {hasChoices && <td class="number">{percent(share)}</td>}
               <td class="number">{signed(change)}</td>
             </tr>
           ))}
@@ -210,17 +227,34 @@ function Most({
   );
 }
 
+/** The strategy with what it takes: an expert that was chosen here, or the first that this run is not of. */
+function wantedOf(store: Store, offer: StrategyOffer): Strategy {
+  const now = store.main.strategy.value;
+  if (!offer.takes.includes('expert')) return filledIn(store, offer.name, now);
+  const experts = store.description.value?.experts ?? [];
+  const expert =
+    experts.find(({ id }) => id === store.view.compareExpert.value) ?? experts.find(({ id }) => id !== now?.expert);
+  return { name: offer.name, ...(expert && { expert: expert.id }) };
+}
+
+const isSame = (a: Strategy, b: Strategy | undefined) => a.name === b?.name && a.k === b.k && a.expert === b.expert;
+
 /** What to compare with; the host runs it and sends the other side. */
 function Start() {
   const store = useStore();
   const reason = reasonAgainst(store, 'route');
   const strategy = store.main.strategy.value;
   const interventions = store.main.interventions.value;
-  const offered = (store.description.value?.can.strategies ?? []).filter(({ name }) => name !== strategy?.name);
+  // Of a strategy of one expert there is another to compare with: another expert.
+  const offered = (store.description.value?.can.strategies ?? []).filter(
+    ({ name, takes }) => name !== strategy?.name || takes.includes('expert'),
+  );
   const chosen =
     offered.find(({ name }) => name === store.view.compareWith.value) ??
     offered.find((offer) => choosing(store).includes(offer)) ??
     offered[0];
+  const wanted = chosen && wantedOf(store, chosen);
+  const itself = wanted && isSame(wanted, strategy) && interventions.length === 0 ? t('compareItself') : undefined;
   const compare = (selection: 'same' | 'editor', wanted: Strategy | undefined): void => {
     if (wanted)
       store.send({
@@ -246,12 +280,23 @@ function Start() {
             }}
             data-focus="compare-with"
           />
+          {wanted?.expert !== undefined && (
+            <Select
+              label={t('expertOf')}
+              value={wanted.expert}
+              options={(store.description.value?.experts ?? []).map(({ id, name }) => [id, name] as const)}
+              change={(compareExpert) => {
+                store.set({ compareExpert });
+              }}
+              data-focus="compare-expert"
+            />
+          )}
           <Button
             press={() => {
-              compare('same', filledIn(store, chosen.name, strategy));
+              compare('same', wanted);
             }}
             primary
-            reason={reason}
+            reason={reason ?? itself}
             data-focus="compare-now"
           >
             {t('compareNow')}

@@ -1,12 +1,14 @@
 /** What a what-if changed. */
-import { meanOf, sum } from '../../src/statistics/mean.js';
+import { meanOf } from '../../src/statistics/mean.js';
+import { consequences } from '../../src/trace/consequences.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
-import { percent, signed, small, t } from '../look/strings.js';
+import { percent, small, t } from '../look/strings.js';
+import { LogProb } from './logProb.js';
 
 export function Effect({ trace }: { readonly trace: Trace }) {
   const store = useStore();
@@ -22,18 +24,26 @@ export function Effect({ trace }: { readonly trace: Trace }) {
       <h3>{t('effect')}</h3>
       {!found && <p class="hint">{t('effectWaiting')}</p>}
       {isSame && <p class="hint">{t('effectNone')}</p>}
-      {found && !isSame && <EffectNumbers found={found} tokens={trace.sequences[0]!.tokens.count} />}
+      {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
     </section>
   );
 }
 
-function EffectNumbers({ found, tokens }: { readonly found: Difference; readonly tokens: number }) {
-  const { all, byLayer, layers, logProb, predictions } = found;
+function EffectNumbers({
+  before,
+  after,
+  found,
+}: {
+  readonly before: Trace;
+  readonly after: Trace;
+  readonly found: Difference;
+}) {
+  const { all, byLayer, layers, predictions } = found;
+  const wanted = useStore().view.selection.value.sequence;
+  const tokens = after.sequences[wanted]!.tokens.count;
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
-  const isKnown = logProb.some((x) => !Number.isNaN(x));
-  const change = sum(logProb.filter((x) => !Number.isNaN(x)));
   const kl = meanOf(predictions);
-  const shares = byLayer.map(({ flipped }) => flipped);
+  const { direct, downstream } = consequences(before, after, found);
   return (
     <>
       <dl class="numbers">
@@ -44,25 +54,32 @@ function EffectNumbers({ found, tokens }: { readonly found: Difference; readonly
         </dd>
         <dt>{t('effectFirst')}</dt>
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
-        <dt>{t('effectLogProb')}</dt>
-        <dd>{isKnown ? t('nats', signed(change)) : '–'}</dd>
+        <LogProb from={before.sequences[wanted]} to={after.sequences[wanted]} found={found} />
         <dt>{t('effectKl')}</dt>
         <dd>{Number.isNaN(kl) ? '–' : t('nats', small(kl))}</dd>
       </dl>
       <Figure
         name="effectByLayer"
         title={t('effectByLayer')}
+        caption={t('effectByLayerCaption')}
         chart={() => (
           <Lines
-            list={[{ values: shares, class: 'main' }]}
-            high={Math.max(0.05, ...shares)}
+            list={[
+              { values: downstream, class: 'old' },
+              { values: direct, class: 'main' },
+            ]}
+            high={Math.max(0.05, ...direct, ...downstream)}
             first={layers[0]?.layer ?? 0}
           />
         )}
         table={() =>
           rowsOf(
-            [t('layerHead'), t('effectChoices')],
-            layers.map(({ stack, layer }, i) => [`${stack?.[0] ?? ''}${layer}`, percent(shares[i]!)]),
+            [t('layerHead'), t('effectDirect'), t('effectDownstream')],
+            layers.map(({ stack, layer }, i) => [
+              `${stack?.[0] ?? ''}${layer}`,
+              percent(direct[i]!),
+              percent(downstream[i]!),
+            ]),
           )
         }
       />

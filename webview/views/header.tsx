@@ -4,21 +4,34 @@ import { isSameError } from '../../src/shared/errors.js';
 import { reasonAgainst, traceReason } from '../app/reasons.js';
 import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { Menu } from '../components/menu.js';
-import { t } from '../look/strings.js';
+import { Menu, type Item } from '../components/menu.js';
+import type { Store } from '../app/store.js';
+import { isNarrow, isStacked } from '../look/room.js';
+import { t, type Word } from '../look/strings.js';
 import type { Saver } from './save.js';
 import { StrategySwitch } from './strategy.js';
+import { Warnings } from './warnings.js';
 import { expertNames, say } from './whatIfWords.js';
 
+/** What stays in sight. */
 export function Header({ saver }: { readonly saver: Saver }) {
   return (
     <header class="head">
       <Bar saver={saver} />
+      <Progress />
+    </header>
+  );
+}
+
+/** What comes and goes, and scrolls away with the page. */
+export function News() {
+  return (
+    <div class="news">
       <Generate />
       <WhatIfChips />
-      <Progress />
       <Notices />
-    </header>
+      <Warnings />
+    </div>
   );
 }
 
@@ -27,7 +40,6 @@ function Bar({ saver }: { readonly saver: Saver }) {
   const description = store.description.value;
   const title = store.main.title.value || t('page');
   const count = store.main.choices.value?.sequences.reduce((sum, { tokens }) => sum + tokens.count, 0) ?? 0;
-  const noTrace = traceReason(store);
   return (
     <div class="headBar">
       <div class="title">
@@ -42,53 +54,94 @@ function Bar({ saver }: { readonly saver: Saver }) {
       </div>
       <div class="actions">
         <StrategySwitch />
-        {store.other.isThere.value ? (
-          <Button
-            press={() => {
-              store.send({ type: 'closeCompare' });
-            }}
-            data-focus="head-compare"
-          >
-            {t('compareStop')}
-          </Button>
-        ) : (
-          <Button
-            press={() => {
-              store.set({ tab: 'compare' });
-            }}
-            reason={reasonAgainst(store, 'route')}
-            title={t('compareHint')}
-            data-focus="head-compare"
-          >
-            {t('compare')}
-          </Button>
-        )}
-        <Button
-          press={() => {
-            store.set({ generateOpen: !store.view.generateOpen.peek() });
-          }}
-          reason={reasonAgainst(store, 'generate')}
-          title={t('generateHint')}
-          aria-expanded={store.view.generateOpen.value}
-          data-focus="head-generate"
-        >
-          {t('generate')}
-        </Button>
-        <Menu
-          label={t('save')}
-          items={[
-            { label: t('saveTrace'), press: saver.trace, reason: noTrace },
-            { label: t('saveCsv'), press: saver.csv, reason: noTrace },
-            { label: t('saveSvg'), press: saver.svg, reason: noTrace },
-            { label: t('savePng'), press: saver.png, reason: noTrace },
-            { label: t('saveHtml'), press: saver.html, reason: noTrace },
-            { label: t('copyMarkdown'), press: saver.markdown, reason: noTrace },
-          ]}
-          name="head-save"
-        />
+        <Actions saver={saver} />
       </div>
     </div>
   );
+}
+
+/** As buttons where there is room for them; what there is none for is in a menu. */
+function Actions({ saver }: { readonly saver: Saver }) {
+  const store = useStore();
+  const compare = comparing(store);
+  const generate = generating(store);
+  const save = saving(store, saver);
+  const buttons = isNarrow.value ? [] : isStacked.value ? [compare] : [compare, generate];
+  return (
+    <>
+      {buttons.map(({ name, label, press, reason, ...rest }) => (
+        <Button key={name} press={press} reason={reason} {...rest} data-focus={name}>
+          {label}
+        </Button>
+      ))}
+      {isStacked.value ? (
+        <Menu
+          label={t('more')}
+          face={<Icon name="more" />}
+          items={[...(isNarrow.value ? [compare] : []), generate, ...save]}
+          name="head-more"
+        />
+      ) : (
+        <Menu label={t('save')} items={save} name="head-save" />
+      )}
+    </>
+  );
+}
+
+interface Act extends Item {
+  readonly name: string;
+  readonly title?: string;
+  readonly 'aria-expanded'?: boolean;
+}
+
+function comparing(store: Store): Act {
+  return store.other.isThere.value
+    ? {
+        name: 'head-compare',
+        label: t('compareStop'),
+        press: () => {
+          store.send({ type: 'closeCompare' });
+        },
+      }
+    : {
+        name: 'head-compare',
+        label: t('compare'),
+        title: t('compareHint'),
+        reason: reasonAgainst(store, 'route'),
+        press: () => {
+          store.set({ tab: 'compare', maximised: false });
+        },
+      };
+}
+
+function generating(store: Store): Act {
+  return {
+    name: 'head-generate',
+    label: t('generate'),
+    title: t('generateHint'),
+    reason: reasonAgainst(store, 'generate'),
+    'aria-expanded': store.view.generateOpen.value,
+    press: () => {
+      store.set({ generateOpen: !store.view.generateOpen.peek() });
+    },
+  };
+}
+
+function saving(store: Store, saver: Saver): Item[] {
+  const reason = traceReason(store);
+  const items: [Word, () => void][] = [
+    ['saveTrace', saver.trace],
+    ['saveHtml', () => saver.html('whole')],
+    ['saveSvg', () => saver.svg('whole')],
+    ['savePng', () => saver.png('whole')],
+    ['saveTokens', saver.tokens],
+    ['saveCells', saver.cells],
+    ['copyMarkdown', saver.markdown],
+    ['saveHtmlSeen', () => saver.html('seen')],
+    ['saveSvgSeen', () => saver.svg('seen')],
+    ['savePngSeen', () => saver.png('seen')],
+  ];
+  return items.map(([word, press]) => ({ label: t(word), press, reason }));
 }
 
 function Generate() {

@@ -8,6 +8,7 @@ import type { Sight } from '../../src/trace/sight.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
+import { OneLine } from '../components/oneLine.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { classOf, letterOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
@@ -69,9 +70,12 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
   const looks = store.main.looks.value(set);
   const share = sharesOf(trace, sight);
   const chosen = store.view.filter.value.experts;
-  const coloured = [...set.experts.keys()].filter((e) => looks.slots[e] !== quiet);
+  // The most used first: those are on the one line that there is before one asks for more.
+  const coloured = [...set.experts.keys()]
+    .filter((e) => looks.slots[e] !== quiet)
+    .sort((a, b) => share[b]! - share[a]! || a - b);
   const rest = set.experts.length - coloured.length;
-  if (rest > 0) coloured.sort((a, b) => share[b]! - share[a]! || a - b);
+  const isOpen = store.view.legendOpen.value;
   // A card is asked of a source that is here, not of a saved trace.
   const withCard =
     chosen.length === 1
@@ -79,10 +83,29 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
       : undefined;
   return (
     <>
-      {coloured.map((e) => (
-        <Chip key={set.experts[e]!.id} set={set} expert={e} share={share[e]!} />
-      ))}
-      {rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
+      <OneLine
+        isOpen={isOpen}
+        more={(fitting) =>
+          (isOpen || fitting < set.experts.length) && (
+            <Button
+              press={() => {
+                store.set({ legendOpen: !isOpen });
+              }}
+              class="more"
+              aria-expanded={isOpen}
+              title={isOpen ? t('legendLess') : t('legendMore', set.experts.length - fitting)}
+              data-focus="legend-more"
+            >
+              {isOpen ? '−' : `+${set.experts.length - fitting}`}
+            </Button>
+          )
+        }
+      >
+        {coloured.map((e) => (
+          <Chip key={set.experts[e]!.id} set={set} expert={e} share={share[e]!} />
+        ))}
+        {isOpen && rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
+      </OneLine>
       {withCard && (
         <Button
           press={() => {

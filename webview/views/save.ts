@@ -1,20 +1,28 @@
-/** What can be taken away. Files are written by the host. */
-import { toCsv } from '../../src/trace/csv.js';
+/** What can be taken away: the whole of it, or the picture as it is seen. Files are written by the host. */
+import { cellLines, tokenLines } from '../../src/trace/csv.js';
 import { traceHtml } from '../../src/trace/html.js';
 import { traceMarkdown } from '../../src/trace/markdown.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { pngOf, svgOf, type Seen } from '../grid/picture.js';
+import type { Store } from '../app/store.js';
+import { wholeFrame } from '../grid/geometry.js';
+import { extentOf } from '../grid/paint.js';
+import { pngOf, svgOf, type Picture } from '../grid/picture.js';
 import type { GridScene } from '../grid/scene.js';
+import { t } from '../look/strings.js';
 import { strategyTitle } from './strategy.js';
 
 export interface Saver {
   readonly trace: () => void;
-  readonly csv: () => void;
-  readonly svg: () => void;
-  readonly png: () => void;
-  readonly html: () => void;
+  /** A row a token, or a row for each choice. */
+  readonly tokens: () => void;
+  readonly cells: () => void;
+  readonly svg: (part: Part) => void;
+  readonly png: (part: Part) => void;
+  readonly html: (part: Part) => void;
   readonly markdown: () => void;
 }
+
+export type Part = 'whole' | 'seen';
 
 export function saver(scene: GridScene): Saver {
   const { store } = scene;
@@ -22,46 +30,66 @@ export function saver(scene: GridScene): Saver {
     const trace = store.main.trace.peek();
     if (trace) act(trace);
   };
-  /** What the grid shows: the other run's picture has the other run's name. */
-  const seen = (): Seen | undefined => {
-    const [paper, frame] = [scene.paper.peek(), scene.frame()];
-    const { title, strategy, sight } = store.side(scene.side.peek());
-    if (!paper || !frame) return undefined;
-    const parts = [title.peek(), strategyTitle(store, strategy.peek()?.name)];
-    return { title: parts.filter(Boolean).join(' · '), set: sight.peek()?.set, paper, frame };
-  };
-  const drawn = (): string | undefined => {
-    const now = seen();
-    return now && svgOf(now);
+  const svg = (part: Part): string | undefined => {
+    const picture = pictureOf(scene, part);
+    return picture && svgOf(picture);
   };
   return {
     trace: withTrace(() => {
       store.send({ type: 'save', kind: 'trace' });
     }),
-    csv: withTrace((trace) => {
-      store.send({ type: 'save', kind: 'csv', data: toCsv(trace) });
+    tokens: withTrace((trace) => {
+      store.send({ type: 'save', kind: 'csv', data: [...tokenLines(trace)].join('') });
     }),
-    html: withTrace((trace) => {
-      store.send({ type: 'save', kind: 'html', data: traceHtml(trace, drawn()) });
+    cells: withTrace((trace) => {
+      store.send({ type: 'save', kind: 'csv', data: [...cellLines(trace)].join('') });
     }),
+    html: (part) => {
+      const [trace, drawn] = [store.main.trace.peek(), svg(part)];
+      if (trace && drawn !== undefined)
+        store.send({ type: 'save', kind: 'html', data: traceHtml(trace, drawnFor(store, drawn, part)) });
+    },
     markdown: withTrace((trace) => {
       store.send({ type: 'copy', text: traceMarkdown(trace) });
     }),
-    svg: () => {
-      const data = drawn();
+    svg: (part) => {
+      const data = svg(part);
       if (data !== undefined) store.send({ type: 'save', kind: 'svg', data });
     },
-    png: () => {
-      const now = seen();
-      if (!now) return;
-      pngOf(now).then(
-        (data) => {
-          store.send({ type: 'save', kind: 'png', data });
-        },
-        (thrown: unknown) => {
-          store.send({ type: 'log', level: 'error', text: String(thrown) });
-        },
-      );
+    png: (part) => {
+      const picture = pictureOf(scene, part);
+      if (picture) savePng(store, picture);
     },
   };
+}
+
+/** What the grid shows: the other run's picture has the other run's name. */
+function pictureOf(scene: GridScene, part: Part): Picture | undefined {
+  const paper = part === 'whole' ? scene.whole() : scene.paper.peek();
+  const seen = scene.frame();
+  const trace = scene.trace.peek();
+  const frame =
+    part === 'whole'
+      ? paper && wholeFrame(extentOf(paper.raster))
+      : seen && { ...seen, ratio: Math.max(2, seen.ratio) };
+  if (!paper || !frame || !trace) return undefined;
+  const { title, strategy, sight } = scene.store.side(scene.side.peek());
+  const parts = [title.peek(), strategyTitle(scene.store, strategy.peek()?.name)];
+  return { title: parts.filter(Boolean).join(' · '), trace, set: sight.peek()?.set, paper, frame };
+}
+
+function drawnFor(store: Store, svg: string, part: Part) {
+  const caption = t(part === 'whole' ? 'pictureWhole' : 'pictureSeen');
+  return { svg, caption, strategy: strategyTitle(store, store.main.strategy.peek()?.name) };
+}
+
+function savePng(store: Store, picture: Picture): void {
+  pngOf(picture).then(
+    (data) => {
+      store.send({ type: 'save', kind: 'png', data });
+    },
+    (thrown: unknown) => {
+      store.send({ type: 'log', level: 'error', text: String(thrown) });
+    },
+  );
 }

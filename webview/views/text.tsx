@@ -7,8 +7,9 @@ import type { Sequence, Trace } from '../../src/trace/trace.js';
 import type { SideSignals } from '../app/side.js';
 import type { Store } from '../app/store.js';
 import type { Colouring } from '../app/state.js';
-import { classes } from '../components/controls.js';
+import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { Splitter } from '../components/splitter.js';
 import { classOf, letterOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
@@ -21,10 +22,82 @@ import { buildTokens, dress, kindsOfToken, target, type TokenStyle } from './tok
 
 export function Texts() {
   const store = useStore();
+  if (store.isTextFolded.value)
+    return (
+      <>
+        <Folded />
+        <Written />
+      </>
+    );
   return (
-    <div class="texts">
-      <SideTexts side="main" />
-      {store.other.isThere.value && <SideTexts side="other" />}
+    <>
+      <div class="texts">
+        <SideTexts side="main" />
+        {store.other.isThere.value && <SideTexts side="other" />}
+      </div>
+      <Written />
+      <Splitter field="textShare" label={t('splitText')} />
+    </>
+  );
+}
+
+/** What the model wrote, to be taken away. */
+function Written() {
+  const store = useStore();
+  const { choices, given, isRunning } = store.main;
+  const [sequence, at] = [choices.value?.sequences[0], given.value];
+  const text = at === undefined ? undefined : sequence?.text?.slice(at);
+  if (!sequence || at === undefined || !text) return null;
+  const reason = isRunning.value ? t('busy') : undefined;
+  return (
+    <div class="folded written" role="group" aria-label={t('generate')}>
+      <span>{t('written', sequence.tokens.count - firstWritten(sequence, at))}</span>
+      <Button
+        press={() => {
+          store.send({ type: 'copy', text });
+        }}
+        class="link"
+        data-focus="written-copy"
+      >
+        {t('writtenCopy')}
+      </Button>
+      <Button
+        press={() => {
+          store.send({ type: 'insert' });
+        }}
+        title={t('writtenInsertHint')}
+        reason={reason}
+        class="link"
+        data-focus="written-insert"
+      >
+        {t('writtenInsert')}
+      </Button>
+    </div>
+  );
+}
+
+/** The first token behind the text that was given; all there are where none is. */
+function firstWritten({ tokens }: Sequence, given: number | undefined): number {
+  const found = given === undefined ? -1 : (tokens.start?.findIndex((start) => start >= given) ?? -1);
+  return found < 0 ? tokens.count : found;
+}
+
+/** In the text's place, while it can be read elsewhere or nobody wants it. */
+function Folded() {
+  const store = useStore();
+  return (
+    <div class="folded" role="group" aria-label={t('text')}>
+      <span class="faint">{store.isTextInSight.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
+      <span aria-hidden="true">·</span>
+      <Button
+        press={() => {
+          store.set({ textPane: 'shown' });
+        }}
+        class="link"
+        data-focus="text-show"
+      >
+        {t('textShow')}
+      </Button>
     </div>
   );
 }
@@ -50,9 +123,20 @@ function drawnOf(store: Store, side: SideSignals, index: number): Drawn | undefi
   if (!trace || !sequence) return undefined;
   const by: Colouring = sight?.layer ? store.view.colouring.value : 'experts';
   const looks = sight && side.looks.value(sight.set);
-  if (by === 'experts') return byExperts(trace, index, sight, looks);
   // Numbers rest on scores, which come last.
-  return byNumber(side.trace.value ?? trace, index, by);
+  const drawn =
+    by === 'experts' ? byExperts(trace, index, sight, looks) : byNumber(side.trace.value ?? trace, index, by);
+  return index === 0 ? divided(drawn, side.given.value) : drawn;
+}
+
+/** What the model wrote is told from what it was given. */
+function divided(drawn: Drawn, given: number | undefined): Drawn {
+  const first = firstWritten(drawn.sequence, given);
+  if (first === drawn.sequence.tokens.count) return drawn;
+  const styles = drawn.styles.map((style, i) =>
+    i < first ? style : { ...style, names: classes(style.names, 'written', i === first && 'first') },
+  );
+  return { ...drawn, styles };
 }
 
 function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks: Looks | undefined): Drawn {
@@ -118,6 +202,13 @@ function byNumber(trace: Trace, index: number, by: Exclude<Colouring, 'experts'>
   };
 }
 
+/** Within the pane alone: the page stays where one has scrolled it. */
+function reveal(span: HTMLElement, pane: HTMLElement): void {
+  const [at, room] = [span.getBoundingClientRect(), pane.getBoundingClientRect()];
+  if (at.top < room.top) pane.scrollTop -= room.top - at.top;
+  else if (at.bottom > room.bottom) pane.scrollTop += at.bottom - room.bottom;
+}
+
 /** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
 function strongest(share: Float32Array): number {
   const sorted = share.filter((x) => x > 0).sort();
@@ -163,9 +254,25 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     span.setAttribute('aria-selected', 'true');
     span.classList.add('selected');
     body.current!.setAttribute('aria-activedescendant', span.id);
-    span.scrollIntoView({ block: 'nearest' });
+    reveal(span, body.current!.parentElement!);
     // A text beside this one makes it narrower.
   }, [selected, drawn, isCompared]);
+
+  const isWriting = name === 'main' && side.running.value?.what === 'generate';
+  useLayoutEffect(() => {
+    // What is being written comes into view.
+    const last = made.current.spans[(drawn?.sequence.done ?? 0) - 1];
+    if (!isWriting || !last) return;
+    const show = (): void => {
+      reveal(last, body.current!.parentElement!);
+    };
+    show();
+    // Once more: blocks are as high as they are only when they have been seen.
+    const again = requestAnimationFrame(show);
+    return () => {
+      cancelAnimationFrame(again);
+    };
+  }, [isWriting, drawn]);
 
   useLayoutEffect(() => {
     const isFiltered = experts.length > 0;

@@ -6,15 +6,13 @@ export function Warnings() {
   const warnings = useStore().description.value?.warnings ?? [];
   if (warnings.length === 0) return null;
   return (
-    <div class="notices">
-      <details class="warning">
-        <summary>{t('poolWarnings', warnings.length)}</summary>
-        <ul>
-          {warnings.map(({ text }, i) => (
-            <li key={i}>{text}</li>
-          ))}
-        </ul>
-      </details>
-    </div>
+    <details class="warning">
+      <summary>{t('poolWarnings', warnings.length)}</summary>
+      <ul>
+        {warnings.map(({ text }, i) => (
+          <li key={i}>{text}</li>
+        ))}
+      </ul>
+    </details>
   );
 }

@@ -1,5 +1,6 @@
 /** What would have happened: the form, and under it what changed and what each token owes to each expert. */
-import { kindsOf, layersOf } from '../../src/trace/access.js';
+import { kindsOf, layersOf, sharedSites } from '../../src/trace/access.js';
+import { ranked, tokenShares } from '../../src/trace/leaders.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Sight } from '../../src/trace/sight.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
@@ -13,6 +14,7 @@ import { layerName, plainName } from '../look/names.js';
 import { kindName, t } from '../look/strings.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
+import { sharesOf } from './sums.js';
 import { inSite } from './whatIfWords.js';
 
 export function WhatIf() {
@@ -116,7 +118,9 @@ function Form({ trace }: { readonly trace: Trace }) {
         />
         {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
       </label>
-      <p class="caption">{t(actions.find(([name]) => name === form.action)![2])}</p>
+      <p class="caption">
+        {t(actions.find(([name]) => name === form.action)![2], experts.find(([id]) => id === expert)?.[1] ?? expert)}
+      </p>
       <div class="formRow">
         <Button
           press={() => {
@@ -140,14 +144,29 @@ function Form({ trace }: { readonly trace: Trace }) {
   );
 }
 
-/** What the form can say, and what it says: the first one where this trace lacks the place or the expert. */
+/** Id of who leads in what is selected, or else in all of the trace. */
+function leaderOf(trace: Trace, { sequence, token, layer, site }: Selection, sight: Sight | undefined) {
+  if (token < 0) {
+    const shares = sight && sharesOf(trace, sight);
+    return shares && sight.set.experts[ranked(shares)[0] ?? -1]?.id;
+  }
+  const path = trace.sites[site]?.path;
+  const sites = sharedSites(trace, path === undefined ? { ...layerOf(trace, layer), sequence } : { module: path });
+  return sites?.experts[ranked(tokenShares(trace, sites, token))[0] ?? -1]?.id;
+}
+
+/**
+ * What the form can say, and what it says: of a place that this trace has not, the first; where no expert was chosen, or one
+ * that is not there, the leader.
+ */
 function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight: Sight | undefined) {
   const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
   const places = placesOf(trace, form.where, site?.path, sight?.layer !== undefined);
   const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
   const set = expertsAt(trace, where) ?? sight?.set;
   const experts = (set?.experts ?? []).map(({ id }, e): Option => [id, plainName(set!, e)]);
-  const expert = experts.some(([id]) => id === form.expert) ? form.expert : (experts[0]?.[0] ?? '');
+  const candidates = [form.expert, leaderOf(trace, selection, sight), experts[0]?.[0]];
+  const expert = candidates.find((one) => experts.some(([id]) => id === one)) ?? '';
   return { places, where, experts, expert };
 }
 

@@ -128,6 +128,12 @@ it('attributes, compares and closes the comparison', async () => {
   expect(store.get(id)!.other).toBeUndefined();
 });
 
+it('compares no run with itself', async () => {
+  await expect(runs.compare(id, { ...main(), title: 'again' })).rejects.toMatchObject({ code: 'request-invalid' });
+  expect(store.get(id)!.other).toBeUndefined();
+  expect(engine.asked).toHaveLength(0);
+});
+
 it("shows no other run's trace under the name of what it compares with", async () => {
   const routed = runs.route(id, 'main', strategy, []);
   await answer(0);

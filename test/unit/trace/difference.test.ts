@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { rowsAt } from '../../../src/trace/access.js';
+import { consequences } from '../../../src/trace/consequences.js';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
-import { chanceJaccard, layerOverlap } from '../../../src/trace/overlap.js';
+import { chanceJaccard, isFixed, layerOverlap } from '../../../src/trace/overlap.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
 
@@ -116,6 +118,57 @@ describe('divergences', () => {
       expect(bound(P)).toBeLessThanOrEqual(full(p, q) + 1e-6);
     }
     expect(predictionDivergence(textOf(fabricate({ bare: true })), 0, textOf(fabricate()), 0)).toBeNaN();
+  });
+});
+
+describe('a run with nothing to choose', () => {
+  const trace = fabricate();
+  const { chosen, k } = trace.blocks[0]!;
+  const sent = (experts: (at: number) => number): Trace => ({
+    ...trace,
+    blocks: [{ ...trace.blocks[0]!, chosen: chosen.map((_, i) => experts(i)) }],
+  });
+
+  it('applies no expert, or the same ones to every token', () => {
+    expect(isFixed(sent(() => -1))).toBe(true);
+    expect(isFixed(sent((i) => (i % k === 0 ? 3 : -1)))).toBe(true);
+    // Both, in either order.
+    expect(isFixed(sent((i) => (i + Math.floor(i / k)) % 2))).toBe(true);
+  });
+
+  it('is not one where a single token goes elsewhere', () => {
+    expect(isFixed(trace)).toBe(false);
+    expect(isFixed(sent((i) => (i % k > 0 ? -1 : i === 5 * k ? 1 : 3)))).toBe(false);
+  });
+});
+
+describe('what a what-if does', () => {
+  it('is told from what follows downstream, by layer', () => {
+    const before = fabricate();
+    const path = before.sites[0]!.path;
+    const was = rowsAt(before, 0).chosen;
+    const out = was[2]!;
+    const expert = before.expertSets[0]!.experts[out]!.id;
+    const next = (i: number) => [0, 1, 2, 3, 4].find((e) => !was.subarray(i - (i % 2), i - (i % 2) + 2).includes(e))!;
+    const knocked: Trace = {
+      ...withBlock(before, {
+        chosen: blockOf(before).chosen.map((e, i) => (i < was.length && e === out ? next(i) : e)),
+      }),
+      interventions: [{ action: 'knock-out', expert, scope: { module: path } }],
+    };
+    const direct = consequences(before, knocked, difference(before, knocked));
+    expect(direct.direct[0]).toBeGreaterThan(0);
+    expect([direct.direct[1], ...direct.downstream]).toEqual([0, 0, 0]);
+    // All of one site's choices in the next layer are others: a seventh of that layer's.
+    const { chosen, k } = blockOf(knocked);
+    const tokens = textOf(knocked).tokens.count;
+    const moved = chosen.map((e, i) => (Math.floor(i / (tokens * k)) === 9 ? (e + 1) % 5 : e));
+    const after = withBlock(knocked, { chosen: moved });
+    const found = consequences(before, after, difference(before, after));
+    expect(found.direct).toEqual(direct.direct);
+    expect(found.downstream[0]).toBe(0);
+    expect(found.downstream[1]).toBeGreaterThan(0.05);
+    expect(found.downstream[1]).toBeLessThanOrEqual(1 / 7);
   });
 });
 

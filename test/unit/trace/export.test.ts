@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { quiet } from '../../../src/shared/palette.js';
-import { csvText, toCsv } from '../../../src/trace/csv.js';
+import { csvText, tokenLines, toCsv } from '../../../src/trace/csv.js';
 import { traceHtml } from '../../../src/trace/html.js';
+import { ranked, tokenShares } from '../../../src/trace/leaders.js';
 import { plain, visible } from '../../../src/trace/label.js';
 import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/markdown.js';
 import { summarise } from '../../../src/trace/summary.js';
-import { blockOf, fabricate, fabricateIds, textOf, withText } from './fabricate.js';
+import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withText } from './fabricate.js';
 
 /** RFC 4180, strictly. */
 function parseCsv(csv: string): string[][] {
@@ -62,6 +63,23 @@ describe('CSV', () => {
     expect(rows[1]![rows[0]!.indexOf('log_prob')]).toBe('');
     expect(rows[1]![rows[0]!.indexOf('special')]).toBe('1');
     expect(parseCsv(toCsv(trace, { kind: 'o' })).length).toBe(1 + 3 * 2);
+  });
+
+  it('has a row a token where that is asked for, with who leads there', () => {
+    const trace = fabricate({ tokens: ['<|s|>', 'a', '=b'] });
+    const rows = parseCsv([...tokenLines(trace)].join(''));
+    expect(rows).toHaveLength(1 + 3);
+    const record = Object.fromEntries(rows[0]!.map((name, i) => [name, rows[3]![i]!]));
+    const sites = sharedOf(trace);
+    const shares = tokenShares(trace, sites, 2);
+    const [first] = ranked(shares);
+    expect(record).toMatchObject({ token: '2', text: "'=b", expert: sites.experts[first!]!.id, sequence: 'text' });
+    expect(Number(record['share'])).toBeCloseTo(shares[first!]!, 6);
+    expect(Number(record['log_prob'])).toBeCloseTo(textOf(trace).logProb![2]!, 5);
+    // Of experts that each layer has to itself none leads.
+    const ids = parseCsv([...tokenLines(fabricateIds())].join(''));
+    expect(ids).toHaveLength(1 + 6 + 4);
+    expect(ids.slice(1).every((row) => row[rows[0]!.indexOf('expert')] === '')).toBe(true);
   });
 
   it('keeps any token whole, and no cell is a formula', () => {
@@ -193,7 +211,12 @@ describe('HTML', () => {
 
   it('shows the picture of the grid that it is given, and no empty place without', () => {
     const picture = '<svg><title>grid</title></svg>';
-    expect(traceHtml(fabricate(), picture)).toContain(`<figure>${picture}`);
+    const html = traceHtml(fabricate(), { svg: picture, caption: 'All of <it>.', strategy: 'Top & two' });
+    expect(html).toContain(`<figure>${picture}<figcaption>All of &#60;it`);
+    expect(html).toContain('<dd>Top &#38; two (');
+    // What the lines under the text mean stands above it.
+    expect(html.indexOf('class="legend"')).toBeGreaterThan(0);
+    expect(html.indexOf('class="legend"')).toBeLessThan(html.indexOf('<p class="text">'));
     expect(traceHtml(fabricate())).not.toContain('<figure>');
   });
 

@@ -7,6 +7,7 @@ import { initial } from '../../../webview/app/state.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
 import {
   cellAt,
+  changeRaster,
   choicesAt,
   differenceRaster,
   hidden,
@@ -231,6 +232,22 @@ describe('difference', () => {
     const other = spelled(['a', ' c']);
     const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
     expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
+  });
+
+  test('by log-probability: the same in every row, of the aligned tokens alone', () => {
+    const [main, other] = [spelled(['a', ' b', ' c', ' d']), spelled(['a', ' x', ' c', ' d'], 8)];
+    const rows = sites(main);
+    const raster = changeRaster(main, other, rows, columnsOf(main), partners(main, other));
+    const [here, there] = [textOf(main).logProb!, textOf(other).logProb!];
+    const columns = columnsOf(main).count;
+    for (const t of [2, 3]) {
+      const change = there[t]! - here[t]!;
+      expect(raster.change![t]).toBeCloseTo(change, 5);
+      for (const r of [0, rows.length - 1]) expect(raster.expert[r * columns + t]).toBe(change < 0 ? 0 : 1);
+    }
+    expect(raster.change![1]).toBeNaN();
+    expect(raster.expert[1]).toBe(unknown);
+    expect(Math.max(...raster.strength)).toBe(1);
   });
 
   test('experts are compared by id, whatever their index', () => {

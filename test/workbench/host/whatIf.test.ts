@@ -51,7 +51,8 @@ describe('what if', () => {
 
   it('runs one expert alone', async () => {
     await vscode.commands.executeCommand('gander.solo', await expertNode(2));
-    assert.equal(main().trace!.router.name, 'single');
+    const last = main().interventions.at(-1);
+    assert.deepEqual(last, { action: 'force', expert: main().trace!.expertSets[0]!.experts[2]!.id, scope: {} });
     assert.ok(main().trace!.blocks[0]!.chosen.every((expert) => expert === 2 || expert === -1));
   });
 
@@ -76,6 +77,10 @@ describe('what if', () => {
     assert.equal(api.parts.store.get(id)!.stale, false);
     const spans = api.parts.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
+    // Its panel tells what was written from what was given.
+    const { scene } = api.parts.panels.find(id)!;
+    assert.equal(scene.side('main')!.given, text.length);
+    assert.equal(scene.isTextInSight(), false);
   });
 
   it('compares with another strategy', async () => {

@@ -30,7 +30,7 @@ describe('Gander in the workbench', () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
-    await text().locator('[role=option]').first().waitFor({ timeout: 60_000 });
+    await window.showText(60_000);
     await window.panel.locator('.progress:empty, .progress:not(:visible)').first().waitFor({ state: 'attached' });
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
@@ -138,7 +138,7 @@ describe('Gander in the workbench', () => {
   step('brings the panel back when the window is reloaded', async () => {
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
-    await text().locator('[role=option]').first().waitFor({ timeout: 60_000 });
+    await window.showText(60_000);
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await text().innerText()).toMatch(/and.write.down/);
     expect(await window.notifications()).toEqual([]);

@@ -39,7 +39,7 @@ async function route(file: string, line?: number): Promise<void> {
   else await selectLine(window.page, file, line);
   await runCommand(window.page, 'Gander: Route Selection');
   await tab(line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`).waitFor();
-  await tokens().locator('[role=option]').first().waitFor();
+  await window.showText();
 }
 
 describe('what the page saves', () => {
@@ -54,7 +54,7 @@ describe('what the page saves', () => {
 
   /** From the page's menu through VS Code's own dialog to the disk. */
   async function saved(item: string, ending: string): Promise<Buffer> {
-    await window.panel.locator('[data-focus=head-save]').click();
+    await window.openMenu();
     await window.panel.getByRole('menuitem', { name: item }).click();
     await expect.poll(() => input().inputValue()).toContain(`flock.txt.${ending}`);
     await window.page.keyboard.press('Enter');
@@ -72,11 +72,16 @@ describe('what the page saves', () => {
     expect(trace.blocks[0]!.score).toHaveLength(trace.sites.length * trace.sequences[0]!.tokens.count * 4);
   });
 
-  step('as CSV', async () => {
-    const rows = (await saved(words.saveCsv, 'csv')).toString().trim().split('\r\n');
-    expect(rows[0]).toMatch(/^token,.*weight/);
+  step('as CSV: a row a token, or one for each choice', async () => {
     const trace = decodeTrace(new Uint8Array(readFileSync(path.join(dir, 'flock.txt.gander.safetensors'))));
-    expect(rows).toHaveLength(1 + trace.sequences[0]!.tokens.count * trace.sites.length * trace.blocks[0]!.k);
+    const { count } = trace.sequences[0]!.tokens;
+    const rows = (await saved(words.saveTokens, 'csv')).toString().trim().split('\r\n');
+    expect(rows[0]).toMatch(/^token,.*share/);
+    expect(rows).toHaveLength(1 + count);
+    rmSync(path.join(dir, 'flock.txt.csv'));
+    const cells = (await saved(words.saveCells, 'csv')).toString().trim().split('\r\n');
+    expect(cells[0]).toMatch(/^token,.*weight/);
+    expect(cells).toHaveLength(1 + count * trace.sites.length * trace.blocks[0]!.k);
   });
 
   step('as SVG, and as a report with the same picture in it', async () => {
@@ -97,8 +102,8 @@ describe('what the page saves', () => {
 
   step('nowhere when the person thinks better of it', async () => {
     const before = readdirSync(dir);
-    await window.panel.locator('[data-focus=head-save]').click();
-    await window.panel.getByRole('menuitem', { name: words.saveCsv }).click();
+    await window.openMenu();
+    await window.panel.getByRole('menuitem', { name: words.saveTokens }).click();
     await input().waitFor();
     await window.page.keyboard.press('Escape');
     await input().waitFor({ state: 'hidden' });
@@ -235,8 +240,10 @@ describe('a window in another language', () => {
     await editor(window.page, 'flock.txt').click();
     await runCommand(window.page, 'Gander: Route Selection');
     await tab('Wege: flock.txt').waitFor();
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
+    await window.openMenu();
     expect(await window.panel.locator('[data-focus=head-generate]').innerText()).toBe('Fortsetzen');
+    await window.page.keyboard.press('Escape');
     expect(await window.panel.locator('#tab-summary').innerText()).toBe('Überblick');
     // What nobody translated stays English.
     expect(await window.panel.locator('#tab-compare').innerText()).toBe(words.tab_compare);
@@ -276,7 +283,7 @@ describe('the walkthrough', () => {
     await tab('Untitled-1').waitFor();
     await window.page.locator('.view-line', { hasText: 'SELECT' }).waitFor();
     await press('Route a text', 'Route Selection');
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
   });
 
   step('opens the panel', async () => {
@@ -284,7 +291,7 @@ describe('the walkthrough', () => {
     await tab('Routing').waitFor({ state: 'detached' });
     await press('Read the panel', 'Open Routing Panel');
     await tab('Routing').waitFor();
-    await tokens().locator('[role=option]').first().waitFor();
+    await window.showText();
   });
 
   step('asks what if', async () => {

@@ -26,7 +26,7 @@ describe('an untrusted folder', () => {
       await window.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
       await openFile(window.page, 'geese.txt');
       await runCommand(window.page, 'Gander: Route Selection');
-      await window.panel.locator('.tokens [role=option]').first().waitFor({ timeout: 30_000 });
+      await window.showText(30_000);
       await window.page.locator('.statusbar-item', { hasText: 'Tiny pool' }).waitFor();
       await window.shot('untrusted');
     }));
@@ -74,6 +74,7 @@ describe('many documents and a bad day', () => {
       await window.page.keyboard.press('ControlOrMeta+End');
       await window.page.keyboard.type('One more.');
       await runCommand(window.page, 'Gander: Route Selection');
+      await window.showText();
       await expect.poll(() => window.panel.locator('.tokens').first().innerText(), { timeout: 20_000 }).toMatch(/more/);
     }));
 

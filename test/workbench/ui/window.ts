@@ -72,6 +72,22 @@ export class Window {
     return webview(this.page, 'gander.gander', 'panel');
   }
 
+  /** The routed text in the panel, which is folded while its editor is in sight. */
+  async showText(timeout = 20_000): Promise<void> {
+    const [unfold, token] = [
+      this.panel.locator('[data-focus=text-show]'),
+      this.panel.locator('.tokens [role=option]').first(),
+    ];
+    await unfold.or(token).first().waitFor({ timeout });
+    if (await unfold.isVisible()) await unfold.click();
+    await token.waitFor({ timeout });
+  }
+
+  /** What the page can do besides: of its own where there is room for it, among more where there is not. */
+  async openMenu(): Promise<void> {
+    await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').click();
+  }
+
   painted(): Promise<number> {
     return countPainted(this.panel);
   }

@@ -1,0 +1,302 @@
+/** How the page lies in the windows that people have: nothing is on top of anything else, and everything can be reached. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Intervention } from '../../src/trace/trace.js';
+import { fabricate } from './fabricate.js';
+import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import { themeNames } from './themes.js';
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+  await mkdir(pictures, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+afterEach(async () => {
+  const trouble = await panel.trouble();
+  await panel.close();
+  expect(trouble).toEqual([]);
+});
+
+async function open(setup: Setup): Promise<void> {
+  panel = await Panel.open(browser, site, setup);
+}
+
+async function settled(): Promise<void> {
+  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+const main = fabricate();
+const interventions: Intervention[] = [
+  { action: 'knock-out', expert: 'html', scope: {} },
+  { action: 'force', expert: 'go', scope: { layer: 3 } },
+];
+const changed = fabricate({ interventions });
+
+/** What may stand on the page, by the amount that there is to show. */
+const loads = {
+  plain: async () => {
+    await panel.show(main);
+    await panel.post({ type: 'textInSight', is: true });
+    await panel.post({ type: 'select', token: 60, site: 100 });
+  },
+  full: async () => {
+    await panel.show(changed, { before: main, stale: true });
+    await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
+    await panel.post({ type: 'select', token: 60, site: 100 });
+  },
+} as const;
+type Load = keyof typeof loads;
+
+/** Parts of the page that are beside or below one another. */
+const sections = '.head, .news, .legend, .folded, .texts, .toolbar, .gridView > .caption, .plot, .tabs, .tabBody';
+
+interface Box {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** What is seen of each section: without what a scrolled part of the page cuts off. */
+function boxes(): Promise<Box[]> {
+  return panel.page.evaluate((wanted) => {
+    const seen = (element: Element) => {
+      const { left: x, top: y, right, bottom } = element.getBoundingClientRect();
+      const box = { name: element.className, x, y, right, bottom };
+      for (let at = element.parentElement; at; at = at.parentElement) {
+        if (getComputedStyle(at).overflowY === 'visible') continue;
+        const clip = at.getBoundingClientRect();
+        box.x = Math.max(box.x, clip.left);
+        box.y = Math.max(box.y, clip.top);
+        box.right = Math.min(box.right, clip.right);
+        box.bottom = Math.min(box.bottom, clip.bottom);
+      }
+      return box;
+    };
+    return [...document.querySelectorAll(wanted)].map(seen).filter((box) => box.right > box.x && box.bottom > box.y);
+  }, sections);
+}
+
+function overlaps(list: readonly Box[]): string[] {
+  return list.flatMap((a, i) =>
+    list
+      .slice(i + 1)
+      .filter(
+        (b) =>
+          Math.min(a.right, b.right) - Math.max(a.x, b.x) > 0.5 &&
+          Math.min(a.bottom, b.bottom) - Math.max(a.y, b.y) > 0.5,
+      )
+      .map((b) => `${a.name} over ${b.name}`),
+  );
+}
+
+/** Controls that are not hit where they are seen, once they have been scrolled into sight. */
+function unreachable(): Promise<string[]> {
+  return panel.page.evaluate(() => {
+    const lost: string[] = [];
+    const controls = [...document.querySelectorAll<HTMLElement>('button, select, input, [role=tab], summary')];
+    for (const control of controls) {
+      if (!control.checkVisibility({ visibilityProperty: true })) continue;
+      control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      const { left, top, width, height } = control.getBoundingClientRect();
+      const [x, y] = [left + width / 2, top + height / 2];
+      const hit = x > 0 && y > 0 && x < innerWidth && y < innerHeight ? document.elementFromPoint(x, y) : null;
+      if (!hit || !(control.contains(hit) || hit.contains(control)))
+        lost.push(
+          `${control.dataset['focus'] ?? control.outerHTML.slice(0, 80)} is under ${hit?.className ?? 'nothing'}`,
+        );
+    }
+    return lost;
+  });
+}
+
+const sizes: readonly (Setup & { readonly name: string })[] = [
+  { name: 'beside an editor at 1440×900', width: 700, height: 780 },
+  { name: 'beside an editor at 1440×900, wide', width: 760, height: 780 },
+  { name: 'beside an editor at 1280×720', width: 620, height: 600 },
+  { name: 'alone at 1440×900', width: 1390, height: 820 },
+  { name: 'alone at 1280×720', width: 1230, height: 640 },
+  { name: 'narrow', width: 400, height: 780 },
+  { name: '820×700', width: 820, height: 700 },
+  { name: '1000×800', width: 1000, height: 800 },
+  { name: 'beside an editor at 150 %', width: 467, height: 520, scale: 1.5 },
+  { name: 'alone at 150 %', width: 960, height: 547, scale: 1.5 },
+];
+
+describe.each(sizes)('$name', (setup) => {
+  test.each(Object.keys(loads) as Load[])('%s', async (load) => {
+    await open(setup);
+    await loads[load]();
+    await settled();
+    await panel.page.screenshot({ path: join(pictures, `layout-${setup.width}x${setup.height}-${load}.png`) });
+    expect(overlaps(await boxes())).toEqual([]);
+
+    const map = (await panel.page.locator('.plot').boundingBox())!;
+    expect(map.height).toBeGreaterThanOrEqual(Math.max(260, 0.45 * setup.height!) - 0.5);
+    const legend = (await panel.page.locator('.legend').boundingBox())!;
+    expect(legend.height).toBeLessThan(40);
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
+
+    expect(await unreachable()).toEqual([]);
+    // Wherever one has scrolled to; only the views' text may be under their tabs.
+    for (const share of [0.5, 1]) {
+      await panel.page.evaluate((part) => {
+        for (const scroller of document.querySelectorAll('.page, .left, .tabBody'))
+          scroller.scrollTop = part * (scroller.scrollHeight - scroller.clientHeight);
+      }, share);
+      await settled();
+      const found = overlaps(await boxes());
+      expect(found.filter((pair) => pair !== 'tabs over tabBody')).toEqual([]);
+    }
+    const tabs = (await panel.page.locator('.tabs').boundingBox())!;
+    expect(tabs.y).toBeGreaterThan(0);
+    expect(tabs.y + tabs.height).toBeLessThanOrEqual(setup.height!);
+  });
+});
+
+describe('beside its editor', () => {
+  const beside: Setup = { width: 700, height: 780 };
+
+  test('the text is folded while its editor is in sight, and what the person chose stays', async () => {
+    await open(beside);
+    await panel.show(main);
+    expect(await panel.page.locator('.tokens').count()).toBe(1);
+    await panel.post({ type: 'textInSight', is: true });
+    expect(await panel.page.locator('.tokens').count()).toBe(0);
+    expect(await panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
+    // What is selected in the editor is selected in the map all the same.
+    await panel.post({ type: 'select', token: 40, site: 3 });
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
+    await panel.page.locator('[data-focus=text-show]').click();
+    await settled();
+    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
+    await panel.reload();
+    await panel.show(main);
+    await panel.post({ type: 'textInSight', is: true });
+    expect(await panel.page.locator('.t').count()).toBe(266);
+    await panel.page.locator('[data-focus=text-fold]').click();
+    await panel.post({ type: 'textInSight', is: false });
+    expect(await panel.page.locator('.tokens').count()).toBe(0);
+    expect(await panel.page.locator('.folded').innerText()).toContain('Text: folded');
+  });
+
+  test('what is scrolled stays where it is while the editor’s cursor moves', async () => {
+    await open(beside);
+    await panel.show(main);
+    await panel.page.locator('#tab-summary').click();
+    await panel.page.locator('.page').evaluate((page) => {
+      page.scrollTop = 600;
+    });
+    const before = await panel.page.locator('.page').evaluate((page) => page.scrollTop);
+    expect(before).toBeGreaterThan(100);
+    await panel.post({ type: 'select', token: 250 });
+    await settled();
+    expect(await panel.page.locator('.page').evaluate((page) => page.scrollTop)).toBe(before);
+    // The tabs are still there to choose another view, which begins at its head.
+    await panel.page.locator('#tab-cell').click();
+    await settled();
+    const [tabs, title] = [
+      (await panel.page.locator('.tabs').boundingBox())!,
+      (await panel.page.locator('.tabBody > *').first().boundingBox())!,
+    ];
+    expect(title.y).toBeGreaterThanOrEqual(tabs.y + tabs.height);
+  });
+
+  test('the map can have the whole panel; Escape leaves', async () => {
+    await open(beside);
+    await panel.show(main);
+    await panel.page.locator('[data-focus=grid-maximise]').click();
+    await settled();
+    expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
+    expect(await panel.page.locator('.tabs').count()).toBe(0);
+    expect(overlaps(await boxes())).toEqual([]);
+    await panel.page.screenshot({ path: join(pictures, 'layout-maximised.png') });
+    await panel.reload();
+    await panel.show(main);
+    expect(await panel.page.locator('.tabs').count()).toBe(0);
+    // From the map itself, and from anywhere else.
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('Escape');
+    await settled();
+    expect(await panel.page.locator('.tabs').count()).toBe(1);
+    await panel.page.locator('[data-focus=grid-maximise]').click();
+    await panel.page.keyboard.press('Escape');
+    await settled();
+    expect(await panel.page.locator('.tabs').count()).toBe(1);
+  });
+
+  test('experts that find no room on the line are behind a button', async () => {
+    await open(beside);
+    await panel.show(main);
+    await settled();
+    const chips = () =>
+      panel.page
+        .locator('.legend .oneLine > *')
+        .evaluateAll((all) => all.filter((one) => one.checkVisibility({ visibilityProperty: true })).length);
+    const shown = await chips();
+    expect(shown).toBeGreaterThan(3);
+    expect(shown).toBeLessThan(12);
+    const more = panel.page.locator('[data-focus=legend-more]');
+    expect(await more.innerText()).toBe(`+${12 - shown}`);
+    // What the explorer asks for is on the line, whoever it is.
+    await panel.post({ type: 'filter', expert: 'css' });
+    await settled();
+    expect(await panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
+    expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
+    await more.click();
+    await settled();
+    expect(await chips()).toBe(12);
+    await panel.page.setViewportSize({ width: 700, height: 700 });
+    await more.click();
+    await panel.page.setViewportSize({ width: 460, height: 700 });
+    await settled();
+    expect(await chips()).toBeLessThan(shown);
+  });
+
+  test('what finds no room in the header is in a menu', async () => {
+    await open(beside);
+    await panel.show(main);
+    expect((await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
+    await panel.page.locator('[data-focus=head-more]').click();
+    await panel.page.locator('[data-focus=head-generate]').click();
+    await settled();
+    expect(await panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
+    await panel.page.setViewportSize({ width: 400, height: 700 });
+    await settled();
+    await panel.page.locator('[data-focus=head-more]').click();
+    await panel.page.locator('[data-focus=head-compare]').click();
+    await settled();
+    // Tabs are a list of choices there.
+    const tabs = panel.page.locator('select[data-focus=tabs]');
+    expect(await tabs.inputValue()).toBe('compare');
+    await tabs.selectOption('summary');
+    await panel.page.locator('[data-figure=usage]').waitFor();
+    expect(await panel.serious()).toEqual([]);
+  });
+});
+
+describe('pictures to look at', () => {
+  test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))))(
+    '$theme $width',
+    async ({ theme, width }) => {
+      await open({ theme, width, height: 780 });
+      await loads.plain();
+      await settled();
+      await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}.png`) });
+      await loads.full();
+      await settled();
+      await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}-full.png`) });
+    },
+  );
+});
