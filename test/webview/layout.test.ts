@@ -58,7 +58,8 @@ const loads = {
 type Load = keyof typeof loads;
 
 /** Parts of the page that are beside or below one another. */
-const sections = '.head, .news, .legend, .folded, .texts, .toolbar, .gridView > .caption, .plot, .tabs, .tabBody';
+const sections =
+  '.head, .news, .legend, .folded, .texts, .toolbar, .gridView > .caption, .plot, .strip, .tabs, .tabBody';
 
 interface Box {
   readonly name: string;

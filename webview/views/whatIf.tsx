@@ -152,7 +152,7 @@ function leaderOf(trace: Trace, { sequence, token, layer, site }: Selection, sig
   }
   const path = trace.sites[site]?.path;
   const sites = sharedSites(trace, path === undefined ? { ...layerOf(trace, layer), sequence } : { module: path });
-  return sites && sites.experts[ranked(tokenShares(trace, sites, token))[0] ?? -1]?.id;
+  return sites?.experts[ranked(tokenShares(trace, sites, token))[0] ?? -1]?.id;
 }
 
 /**
