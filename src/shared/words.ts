@@ -95,6 +95,7 @@ export const words = {
   empty: 'See which experts each token goes to',
   emptyHow:
     'Select text in an editor and run “Gander: Route Selection”. With nothing selected, the whole document is routed.',
+  emptyRoute: 'Route the text',
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
   poolWarnings: {
@@ -180,6 +181,7 @@ export const words = {
   gridDiff: 'Difference',
   asTable: 'Show as table',
   asChart: 'Show as chart',
+  stripHint: 'Show the detail',
   gridTable: 'Choices for {0}',
   gridTableHint: 'Select a token to see its choices at every module.',
   hiddenCell: 'hidden by the filter',
@@ -359,6 +361,7 @@ export const words = {
   attributeHow: 'Every expert is knocked out in turn. This takes one run an expert.',
   attributeCaption:
     'Change of a token’s log-probability without the expert. Below zero: the token owes its prediction to it.',
+  attributeTotals: 'Change of the whole text’s log-probability without the expert, in nats.',
   attributeBest: 'Owes most to',
   attributeLimit: 'Tokens {0} to {1} of {2}',
   previous: 'Previous',

@@ -125,6 +125,18 @@ describe('before anything is routed', () => {
     expect(await alerts.innerText()).toContain('Choose one in the settings.');
   });
 
+  test('what came to nothing can be asked for again', async () => {
+    await open();
+    await panel.show(undefined);
+    await panel.page.locator('[data-focus=first-route]').click();
+    expect(await panel.sent('route')).toEqual([
+      { type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [] },
+    ]);
+    await panel.show(undefined, { running: { what: 'route', done: 0, total: 10 } });
+    await settled();
+    expect(await panel.page.locator('[data-focus=first-route]').count()).toBe(0);
+  });
+
   test('what of the pool takes no part is said, with the reasons behind it', async () => {
     await open();
     const warnings = ['Expert "a" is left out.', '<b>b</b> is not found.'].map((words) => ({ code: 'x', text: words }));
@@ -361,6 +373,17 @@ describe('the views beside', () => {
     expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
+  test('what is selected stands in one line under the map, whatever view is open', async () => {
+    await open();
+    await panel.show(fabricate());
+    await showTab('summary');
+    await panel.post({ type: 'select', token: 20, site: 100 });
+    expect(await text('.strip')).toMatch(/token 21 of 266, layer 14, /);
+    await panel.page.locator('[data-focus=grid-strip]').click();
+    expect(await text('.tabBody')).toContain('module sends it to');
+    expect(await panel.page.locator('.strip').count()).toBe(0);
+  });
+
   test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
     await open();
     await panel.show(fabricate());
@@ -472,6 +495,14 @@ describe('the views beside', () => {
     expect(await panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
     const table = panel.page.locator('[data-figure=attribution]');
+    // The whole text's, the expert that it owes most to first.
+    const { change, experts } = fabricateAttribution(trace);
+    const sums = experts.map((_, e) =>
+      change.reduce((sum, x, i) => (i % experts.length === e && !Number.isNaN(x) ? sum + x : sum), 0),
+    );
+    const most = experts[sums.indexOf(Math.min(...sums))]!.name;
+    expect(await table.locator('.bar .name').first().innerText()).toBe(most);
+    expect(await table.locator('.bar .value').first().innerText()).toBe(`−${(-Math.min(...sums)).toFixed(2)}`);
     expect(await table.locator('thead th').count()).toBe(14);
     expect(await table.locator('tbody tr').count()).toBe(40);
     await table.locator('[data-focus=page-on]').click();

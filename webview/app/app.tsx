@@ -1,6 +1,6 @@
 /** The page: header, legend, texts, grid, and the views beside. */
 import { useEffect } from 'preact/hooks';
-import { classes } from '../components/controls.js';
+import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
@@ -16,6 +16,7 @@ import type { Saver } from '../views/save.js';
 import { Summary } from '../views/summary.js';
 import { Texts } from '../views/text.js';
 import { WhatIf } from '../views/whatIf.js';
+import { reasonAgainst } from './reasons.js';
 import { tabs } from './state.js';
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
@@ -71,6 +72,17 @@ function First() {
     <div class="first">
       <h2>{t('empty')}</h2>
       <p>{t(store.main.isRunning.value ? 'emptyRunning' : store.ready.value ? 'emptyHow' : 'loading')}</p>
+      {reasonAgainst(store, 'route') === undefined && (
+        <Button
+          press={() => {
+            store.route(store.main.interventions.peek());
+          }}
+          primary
+          data-focus="first-route"
+        >
+          {t('emptyRoute')}
+        </Button>
+      )}
     </div>
   );
 }

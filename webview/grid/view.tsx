@@ -3,7 +3,7 @@ import { batch, useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { layersOf } from '../../src/trace/access.js';
-import { classes } from '../components/controls.js';
+import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
 import { onToken, tokenAt } from './columns.js';
@@ -17,7 +17,7 @@ import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { GridCaption, Toolbar } from './toolbar.js';
 import { Twin } from './twin.js';
-import { CellTip, describe } from './words.js';
+import { CellTip, describe, describeToken } from './words.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -156,6 +156,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
       </div>
       {asTable && <Twin scene={scene} />}
+      <Strip scene={scene} />
       <div class="unseen" role="status" aria-live="polite">
         {said}
       </div>
@@ -201,6 +202,29 @@ function FocusCell({
         }}
       />
     </div>
+  );
+}
+
+/** What is selected, in one line, while another view than its own is open. */
+function Strip({ scene }: { readonly scene: GridScene }) {
+  const { store } = scene;
+  const [trace, raster] = [scene.trace.value, scene.raster.value];
+  const { column, row } = scene.place.value;
+  const { tab, maximised } = store.view;
+  if (!trace || !raster || column < 0 || (tab.value === 'cell' && !maximised.value)) return null;
+  return (
+    <Button
+      press={() => {
+        store.set({ tab: 'cell', maximised: false });
+      }}
+      class="strip"
+      title={t('stripHint')}
+      data-focus="grid-strip"
+    >
+      {row < 0
+        ? describeToken(trace, raster, column)
+        : describe(trace, raster, { column, row }, scene.isDifference.value)}
+    </Button>
   );
 }
 

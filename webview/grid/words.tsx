@@ -6,6 +6,7 @@ import type { Looks } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
+import { tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
 import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
 
@@ -56,6 +57,13 @@ export function describe(trace: Trace, raster: Raster, at: Place, isDifference: 
     for (const { expert, weight } of choicesAt(trace, part, token))
       parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
+}
+
+export function describeToken(trace: Trace, { columns }: Raster, column: number): string {
+  const at = tokenAt(columns, column);
+  if (!at) return '';
+  const { sequence, token } = at;
+  return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
 }
 
 export function CellTip({

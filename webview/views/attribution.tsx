@@ -1,14 +1,15 @@
 /** What each token owes to each expert: every one knocked out in turn. */
 import { useSignal } from '@preact/signals';
 import { tokenLabel } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Expert, ExpertSet, Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
+import { Bars, type Bar } from '../components/bars.js';
 import { Button } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { Pager } from '../components/figure.js';
 import { TableBox } from '../components/table.js';
-import { fixed, t } from '../look/strings.js';
+import { fixed, signed, t } from '../look/strings.js';
 
 const pageSize = 40;
 
@@ -46,7 +47,7 @@ function Owed({
 }: {
   readonly trace: Trace;
   readonly found: {
-    readonly experts: readonly { readonly id: string; readonly name: string }[];
+    readonly experts: readonly Expert[];
     readonly change: Float32Array;
   };
 }) {
@@ -89,6 +90,8 @@ function Owed({
   };
   return (
     <>
+      <p class="caption">{t('attributeTotals')}</p>
+      <Bars looks={looks} least={0.1} list={totals(experts, set, change)} />
       <p class="caption">{t('attributeCaption')}</p>
       <TableBox
         rows={{
@@ -108,6 +111,20 @@ function Owed({
       />
     </>
   );
+}
+
+/** What the whole text owes to each expert, the most first. */
+function totals(experts: readonly Expert[], set: ExpertSet, change: Float32Array): Bar[] {
+  const sums = new Float64Array(experts.length);
+  change.forEach((x, i) => {
+    if (!Number.isNaN(x)) sums[i % experts.length]! += x;
+  });
+  return experts
+    .map(({ id }, e): Bar => {
+      const expert = set.experts.findIndex((one) => one.id === id);
+      return { expert, value: sums[e]!, text: signed(sums[e]!) };
+    })
+    .sort((a, b) => a.value - b.value);
 }
 
 /** Red-ish loss and green-ish gain would be lost on many: the sign is in the number, the size in the shade. */

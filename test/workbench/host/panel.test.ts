@@ -26,6 +26,12 @@ describe('the page', () => {
     return JSON.parse(written.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))) as unknown;
   };
 
+  it('shows a text that stands in an editor beside it', async () => {
+    const { id } = await routed(api, await show(text));
+    const { scene } = await until('the panel', () => api.parts.panels.find(id));
+    assert.equal(scene.isTextInSight(), true);
+  });
+
   it('needs no words in an English window', async () => {
     assert.deepEqual(wordsOf(await html()), {});
   });
