@@ -56,6 +56,8 @@ describe('what the page saves', () => {
   async function saved(item: string, ending: string): Promise<Buffer> {
     await window.openMenu();
     await window.panel.getByRole('menuitem', { name: item }).click();
+    // The box is the same for every question, and keeps the last answer till it asks again.
+    await input().waitFor();
     await expect.poll(() => input().inputValue()).toContain(`flock.txt.${ending}`);
     await window.page.keyboard.press('Enter');
     const file = path.join(dir, `flock.txt.${ending}`);
