@@ -21,7 +21,7 @@ test('a sound checkout passes', async () => {
   checkout.write('src/trace/planted.ts', "export { GanderError } from '../shared/errors.js';\n");
   checkout.write('test/unit/planted.test.ts', 'export {};\n');
   const { code, text } = await checkout.run('test.mjs', ['lint', 'types']);
-  expect(text).toMatch(/^6 passed, 0 failed\n$/m);
+  expect(text).toMatch(/^\d+ passed, 0 failed\n$/m);
   expect(code).toBe(0);
 });
 
@@ -35,7 +35,7 @@ test('an import against the arrows fails it', async () => {
 test('a type error fails it', async () => {
   const { code, text } = await planted('src/trace/planted.ts', "export const n: number = 'one';\n", 'types');
   expect(text).toContain("Type 'string' is not assignable to type 'number'");
-  expect(text).toMatch(/^3 passed, 1 failed\n$/m);
+  expect(text).toMatch(/^\d+ passed, 1 failed\n$/m);
   expect(code).toBe(1);
 });
 
