@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from gander_training import cli
 from gander_training.compatibility import engine, table
-from gander_training.compatibility.architectures import build, named
+from gander_training.compatibility.architectures import ARCHITECTURES, build, named
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
+from gander_training.compatibility.kinds import KINDS
 from gander_training.compatibility.rounded import dequantised, place
 
 BUILT = (engine.ROOT / "dist/cli.cjs").exists()
@@ -156,3 +157,13 @@ def test_what_is_not_installed_is_said_to_be_left_out(monkeypatch: pytest.Monkey
     text = table.document({})
     assert "Left out, because it was not installed: another exporter (no-such-package)." in text
     assert "\n## another exporter" not in text and f"\n## {EXPORTERS[0].name}" in text
+
+
+def test_the_document_is_whole() -> None:
+    text = (engine.ROOT / "docs/compatibility.md").read_text(encoding="utf-8")
+    for exporter in EXPORTERS:
+        part = text.split(f"\n## {exporter.name}\n")[1].split("\n## ")[0]
+        head, *rows = [line.split("|")[1:-1] for line in part.splitlines() if line.startswith("|")]
+        assert [cell.strip() for cell in head[1:]] == [kind.name for kind in KINDS]
+        assert [row[0].strip() for row in rows[1:]] == [entry.title for entry in ARCHITECTURES]
+        assert "not run" not in part and "**" not in part, "every cell was run, and none is silently wrong"
