@@ -52,7 +52,7 @@ import { type Cache, type Entry, readCached } from './cache.js';
 import { expertText, multitaskId, place } from './placing.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 10;
+const composerVersion = 11;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;

@@ -1,5 +1,5 @@
 import { type Site, findModules } from '../graph/find.js';
-import type { GraphProto } from '../graph/model.js';
+import { type GraphProto, intAttribute } from '../graph/model.js';
 import type { Product } from '../graph/products.js';
 import type { BaseCopy } from '../pool/adapter.js';
 import { type PoolExpert, leftOutText } from '../pool/pool.js';
@@ -45,7 +45,11 @@ export function place(
     }
     return !error;
   });
-  warnings.push(...partly(experts, found.missing), ...unseenCopies(experts, found.sites, weightOf));
+  warnings.push(
+    ...partly(experts, found.missing),
+    ...unseenCopies(experts, found.sites, weightOf),
+    ...roundedInputs(graph),
+  );
   const [first] = leftOut.values();
   if (experts.length === 0 && first)
     throw new GanderError(first.code, `No expert fits the base: ${first.message}`, first.remedy);
@@ -164,4 +168,18 @@ function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }
   const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(Math.abs(a), 1e-3) / 128;
   if (!isTurned) return copy.every((x, at) => isNear(x, weight[at]!));
   return copy.every((x, at) => isNear(x, weight[(at % dOut) * dIn + Math.floor(at / dOut)]!));
+}
+
+/**
+ * Weights of few bits may be multiplied by inputs that are rounded, too: onnxruntime-genai asks for it in every product.
+ * That is what the file computes, and so what Gander shows; it is not what its weights make of the text.
+ */
+function roundedInputs(graph: GraphProto): string[] {
+  const products = graph.node.filter(({ opType }) => opType === 'MatMulNBits');
+  const rounded = products.filter((n) => intAttribute(n, 'accuracy_level') === 4).length;
+  return rounded === 0
+    ? []
+    : [
+        `The base rounds the inputs of ${rounded} of its ${products.length} quantised products to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights. Export it without accuracy_level to have them.`,
+      ];
 }

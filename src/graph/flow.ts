@@ -97,16 +97,38 @@ function cut(flow: Flow, product: Product, key: string, value: string): Layer {
 
 /** The operator takes them packed: its attributes tell their widths. */
 function cutByAttention(flow: Flow, product: Product, key: string): Layer | undefined {
-  const n = flow.index.producers.get(key);
-  if (n?.opType !== 'GroupQueryAttention' || n.input[1] || n.input[2]) return undefined;
-  const [heads, keyHeads] = [intAttribute(n, 'num_heads'), intAttribute(n, 'kv_num_heads')];
-  if (!heads || !keyHeads || product.dOut % (heads + 2 * keyHeads) !== 0) return undefined;
-  const head = product.dOut / (heads + 2 * keyHeads);
+  const n = makerOf(flow.index, key);
+  const found = n && packedHeads(n, product.dOut);
+  if (!found) return undefined;
+  const { heads, keyHeads, head } = found;
   return {
     q: { product, from: 0, width: heads * head },
     k: { product, from: heads * head, width: keyHeads * head },
     v: { product, from: (heads + keyHeads) * head, width: keyHeads * head },
   };
+}
+
+/** How many heads, and how wide, an operator makes of q, k and v that it takes as one value of `columns`. */
+export function packedHeads(
+  n: NodeProto,
+  columns: number,
+): { readonly heads: number; readonly keyHeads: number; readonly head: number } | undefined {
+  if (n.opType !== 'GroupQueryAttention' || n.input[1] || n.input[2]) return undefined;
+  const [heads, keyHeads] = [intAttribute(n, 'num_heads'), intAttribute(n, 'kv_num_heads')];
+  if (!heads || !keyHeads || columns % (heads + 2 * keyHeads) !== 0) return undefined;
+  return { heads, keyHeads, head: columns / (heads + 2 * keyHeads) };
+}
+
+/** The node whose output `value` is, but for casts: a file of half precision may have its inputs and outputs cast. */
+export function makerOf({ producers }: Index, value: string): NodeProto | undefined {
+  return behind(producers, value, new Set(['Cast', 'Identity']));
+}
+
+/** The first node behind a value that is none of these operators. */
+function behind(producers: Index['producers'], value: string, operators: ReadonlySet<string>): NodeProto | undefined {
+  let n = producers.get(value);
+  for (let steps = 0; n && operators.has(n.opType) && steps < 8; steps++) n = producers.get(n.input[0]!);
+  return n;
 }
 
 /** It is split into three, of which one becomes keys and one values. */
@@ -199,14 +221,8 @@ class Flow {
 
   /** Whether `value` is, but for casts and the like, a product of two of which one is this product's output as it is. */
   isFactor(product: Product, value: string): boolean {
-    const mul = this.#past(value, new Set(['Cast', 'Reshape', 'Identity']));
+    const mul = behind(this.index.producers, value, new Set(['Cast', 'Reshape', 'Identity']));
     return mul?.opType === 'Mul' && mul.input.some((name) => this.isPlain(name, product));
-  }
-
-  #past(value: string, operators: ReadonlySet<string>): NodeProto | undefined {
-    let n = this.index.producers.get(value);
-    for (let steps = 0; n && operators.has(n.opType) && steps < 8; steps++) n = this.index.producers.get(n.input[0]!);
-    return n;
   }
 
   /** Whether a value is this product's output and perhaps a bias. */

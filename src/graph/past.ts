@@ -1,4 +1,4 @@
-import { follow } from './flow.js';
+import { follow, makerOf, packedHeads } from './flow.js';
 import type { GraphProto } from './onnx_pb.js';
 import { indexOf, productsOf } from './products.js';
 
@@ -24,11 +24,19 @@ export function settlePast(graph: GraphProto): void {
   });
   if (open.length === 0) return;
   const index = indexOf(graph);
-  const { layers } = follow(graph, index, productsOf(graph, index));
+  const products = productsOf(graph, index);
+  const { layers } = follow(graph, index, products);
+  const given = new Map(products.map(({ output, dOut }) => [output, dOut]));
   for (const { number, role, heads, width } of open) {
     const piece = layers.get(number)?.[role];
     const columns = piece && BigInt(piece.width ?? piece.product.dOut);
     if (columns !== undefined && heads > 0n && columns % heads === 0n)
       width.value = { case: 'dimValue', value: columns / heads };
+    else {
+      // What follows the attention may be beyond reading and the attention not.
+      const n = makerOf(index, `present.${number}.key`);
+      const head = n && packedHeads(n, given.get(n.input[0] ?? '') ?? NaN)?.head;
+      if (head !== undefined) width.value = { case: 'dimValue', value: BigInt(head) };
+    }
   }
 }

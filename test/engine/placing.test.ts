@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { parseModel, writeModel } from '../../src/graph/model.js';
+import { node, parseModel, writeModel } from '../../src/graph/model.js';
 import { seededRandom } from '../../src/engine/sample.js';
 import { encodeSafetensors } from '../../src/shared/safetensors.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder } from './support.js';
@@ -271,4 +271,19 @@ it('a base that multiplies in 8 bits is refused by name', async () => {
     code: 'module-not-placed',
     message: expect.stringMatching(/MatMulInteger, which rounds activations to 8 bits/) as string,
   });
+});
+
+it('a base whose products round their inputs too says how many do', async () => {
+  const pool = copyOfTinyPool();
+  cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
+  const file = path.join(pool, 'base/model.onnx');
+  expect((await (await engineFor(pool)).pool()).warnings).toEqual([]);
+  const model = parseModel(readFileSync(file));
+  const products = model.graph.node.filter(({ opType }) => opType === 'MatMulNBits');
+  const level = node('MatMulNBits', [], [], { accuracy_level: 4 }).attribute;
+  for (const n of products.slice(1)) n.attribute.push(...level);
+  writeFileSync(file, writeModel(model));
+  expect((await (await engineFor(pool)).pool()).warnings).toEqual([
+    expect.stringContaining(`inputs of ${products.length - 1} of its ${products.length} quantised products to 8 bits`),
+  ]);
 });

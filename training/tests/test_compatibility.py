@@ -15,9 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from gander_training import cli
 from gander_training.compatibility import engine, table
-from gander_training.compatibility.architectures import build, named
+from gander_training.compatibility.architectures import ARCHITECTURES, build, named
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
+from gander_training.compatibility.kinds import KINDS
 from gander_training.compatibility.rounded import dequantised, place
+from gander_training.compatibility.ties import apart_from_ties
 
 BUILT = (engine.ROOT / "dist/cli.cjs").exists()
 # In CI the engine is built before these tests; without it they would prove nothing.
@@ -93,7 +95,7 @@ def test_a_refusal_is_told_in_the_engines_words(made: Path, tmp_path: Path) -> N
 
 
 def judged(off: float, file: float, placed: int = 14, warnings: Sequence[str] = ()) -> str:
-    difference = engine.Difference(off, 0, 0, 1)
+    difference = engine.Difference(off, 0, 0, 1, off)
     return engine.judged(engine.Result("exact", "", list(warnings), placed, 14, file, difference))
 
 
@@ -105,11 +107,32 @@ def test_what_numbers_mean() -> None:
     assert judged(0.0, 0.0, placed=13, warnings=["one is missing"]) == "in part"
 
 
+def test_what_follows_another_choice_is_not_held_against_the_arithmetic() -> None:
+    scores = np.array([[0.5, 0.49, 0.0], [0.9, 0.1, 0.0]], np.float32)
+    expected = {
+        "a:affinity": scores,
+        "a:chosen": np.array([[0], [0]]),
+        "b:affinity": np.zeros((2, 3), np.float32),
+        "b:chosen": np.array([[0], [0]]),
+        "log_prob": np.zeros(1, np.float32),
+    }
+    near = {
+        **expected,
+        "a:affinity": scores + 1e-3,
+        "a:chosen": np.array([[1], [0]]),
+        "log_prob": np.ones(1, np.float32),
+    }
+    near["b:affinity"] = np.ones((2, 3), np.float32)
+    assert apart_from_ties(near, expected) == pytest.approx(0.005), "half of the gap, and nothing that comes after"
+    assert apart_from_ties({**near, "a:chosen": np.array([[0], [1]])}, expected) == pytest.approx(1), "no near tie"
+    assert apart_from_ties({**near, "a:chosen": expected["a:chosen"]}, expected) == 1, "no other choice before"
+
+
 def test_a_number_on_one_side_alone_is_a_difference() -> None:
     log_prob = np.zeros(1, np.float32)
-    got = {"log_prob": log_prob, "m:affinity": np.array([[1.0, np.nan]]), "m:chosen": np.array([[1, 0]])}
-    want = {"log_prob": log_prob, "m:affinity": np.array([[1.0, 2.0]]), "m:chosen": np.array([[0, 2]])}
-    assert engine.compare(got, want) == engine.Difference(0.0, np.inf, 1, 1)
+    got = {"log_prob": log_prob, "m:affinity": np.array([[1.0, np.nan, 0]]), "m:chosen": np.array([[1, 0]])}
+    want = {"log_prob": log_prob, "m:affinity": np.array([[1.0, 2.0, 0]]), "m:chosen": np.array([[0, 2]])}
+    assert engine.compare(got, want) == engine.Difference(0.0, np.inf, 1, 1, np.inf)
 
 
 def test_rows_of_a_packed_weight_are_found() -> None:
@@ -156,3 +179,13 @@ def test_what_is_not_installed_is_said_to_be_left_out(monkeypatch: pytest.Monkey
     text = table.document({})
     assert "Left out, because it was not installed: another exporter (no-such-package)." in text
     assert "\n## another exporter" not in text and f"\n## {EXPORTERS[0].name}" in text
+
+
+def test_the_document_is_whole() -> None:
+    text = (engine.ROOT / "docs/compatibility.md").read_text(encoding="utf-8")
+    for exporter in EXPORTERS:
+        part = text.split(f"\n## {exporter.name}\n")[1].split("\n## ")[0]
+        head, *rows = [line.split("|")[1:-1] for line in part.splitlines() if line.startswith("|")]
+        assert [cell.strip() for cell in head[1:]] == [kind.name for kind in KINDS]
+        assert [row[0].strip() for row in rows[1:]] == [entry.title for entry in ARCHITECTURES]
+        assert "not run" not in part and "**" not in part, "every cell was run, and none is silently wrong"

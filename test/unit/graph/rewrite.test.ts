@@ -54,6 +54,9 @@ it('a Gemm and its activation are taken apart', () => {
   expect(graph.node[0]!.attribute.map(({ name }) => name)).toEqual(['transB']);
 });
 
+const widthOf = ({ type }: ReturnType<typeof valueInfo>) =>
+  type?.value.case === 'tensorType' ? type.value.value.shape?.dim.at(-1)?.value : undefined;
+
 it('the width of keys and values that a graph leaves open is what their product gives', () => {
   const past = ['key', 'value'].map((part) =>
     valueInfo(`past_key_values.0.${part}`, DataType.FLOAT, ['batch', 2, 'past', 'width']),
@@ -73,9 +76,33 @@ it('the width of keys and values that a graph leaves open is what their product 
     output: ['present.0.key', 'present.0.value'].map((name) => valueInfo(name, DataType.FLOAT, [])),
   });
   settlePast(graph);
-  const width = ({ type }: (typeof past)[number]) =>
-    type?.value.case === 'tensorType' ? type.value.value.shape?.dim.at(-1)?.value : undefined;
-  expect(graph.input.map(width)).toEqual([
+  expect(graph.input.map(widthOf)).toEqual([
+    { case: 'dimValue', value: 4n },
+    { case: 'dimValue', value: 4n },
+  ]);
+});
+
+it('so it is where attention takes them packed, in half precision with casts around, and its output is beyond reading', () => {
+  const parts = ['key', 'value'];
+  const past = parts.map((part) =>
+    valueInfo(`past_key_values.0.${part}`, DataType.FLOAT, ['batch', 2, 'past', 'width']),
+  );
+  const graph = graphOf({
+    input: past,
+    initializer: [floats('qkv', [8, 32], new Float32Array(256))],
+    node: [
+      node('MatMul', ['u', 'qkv'], ['packed']),
+      node('GroupQueryAttention', ['packed', '', '', 'in.key', 'in.value'], ['mixed', 'out.key', 'out.value'], {
+        num_heads: 4,
+        kv_num_heads: 2,
+      }),
+      ...parts.map((part) => node('Cast', [`out.${part}`], [`present.0.${part}`], { to: DataType.FLOAT })),
+      node('FusedMatMul', ['mixed', 'o'], ['out']),
+    ],
+    output: parts.map((part) => valueInfo(`present.0.${part}`, DataType.FLOAT, [])),
+  });
+  settlePast(graph);
+  expect(graph.input.map(widthOf)).toEqual([
     { case: 'dimValue', value: 4n },
     { case: 'dimValue', value: 4n },
   ]);

@@ -59,9 +59,10 @@ def single(model: Any, expert: Path) -> torch.Tensor:
 
 
 def file_log_probs(file: Path, head_width: int) -> torch.Tensor:
-    """What the file itself gives, run by onnxruntime with no expert [T − 1].
+    """What the file itself gives, run by onnxruntime with no expert, in two halves [T − 1].
 
-    ``head_width`` of keys and values, where the file does not tell it.
+    ``head_width`` of keys and values, where the file does not tell it. A file that cannot take many tokens up where it
+    stopped fails here.
     """
     import onnxruntime
 
@@ -69,14 +70,23 @@ def file_log_probs(file: Path, head_width: int) -> torch.Tensor:
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     ids = token_ids().numpy()
-    tokens = ids.shape[1]
-    known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": np.arange(tokens)[None]}
-    feed = {}
+    past = {}
     for entry in session.get_inputs():
-        if entry.name in known:
-            feed[entry.name] = known[entry.name]
-        else:
+        if entry.name.startswith("past"):
             _, heads, _, width = entry.shape  # onnxruntime-genai gives the width a name
             shape = (1, heads, 0, width if isinstance(width, int) else head_width)
-            feed[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
-    return log_probs(torch.from_numpy(session.run(["logits"], feed)[0].astype(np.float32)))
+            past[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
+    wanted = {entry.name for entry in session.get_inputs()}
+    logits = []
+    for begin, end in ((0, ids.shape[1] // 2), (ids.shape[1] // 2, ids.shape[1])):
+        known = {
+            "input_ids": ids[:, begin:end],
+            "attention_mask": np.ones((1, end), np.int64),
+            "position_ids": np.arange(begin, end)[None],
+        }
+        feed = {name: value for name, value in known.items() if name in wanted}
+        names = [name.replace("past_key_values", "present") for name in past]
+        first, *kept = session.run(["logits", *names], {**feed, **past})
+        logits.append(first)
+        past = dict(zip(past, kept, strict=True))
+    return log_probs(torch.from_numpy(np.concatenate(logits, 1).astype(np.float32)))

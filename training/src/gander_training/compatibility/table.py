@@ -29,7 +29,7 @@ held to a model of the same rounded weights; what the rounding itself costs is t
 | cell | means |
 | --- | --- |
 | 2e-5 | exact: every module placed, and the largest difference of a log-probability or affinity |
-| ≈ 0.02 (file 0.01; 3 of 2,170) | as near as the file is to the model in onnxruntime with no expert; and how many choices are others |
+| ≈ 0.02 (file 0.01; 3 of 2,170) | as near as the file is to the model in onnxruntime with no expert; and how many choices are others, all near ties: what differs only after one is not counted against it |
 | file 0.4 | the file, with no expert, is so far from the model it was exported from; the engine computes what the file does |
 | 8 of 14 | modules placed; the engine says which are not |
 | refused | by `gander inspect`, before anything runs |
