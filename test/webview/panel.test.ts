@@ -380,6 +380,7 @@ describe('the views beside', () => {
     await panel.post({ type: 'select', token: 20, site: 100 });
     expect(await text('.strip')).toMatch(/token 21 of 266, layer 14, /);
     await panel.page.locator('[data-focus=grid-strip]').click();
+    await settled();
     expect(await text('.tabBody')).toContain('module sends it to');
     expect(await panel.page.locator('.strip').count()).toBe(0);
   });
@@ -494,6 +495,7 @@ describe('the views beside', () => {
     await panel.page.locator('[data-focus=attribute]').click();
     expect(await panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
+    await settled();
     const table = panel.page.locator('[data-figure=attribution]');
     // The whole text's, the expert that it owes most to first.
     const { change, experts } = fabricateAttribution(trace);
@@ -507,6 +509,7 @@ describe('the views beside', () => {
     expect(await table.locator('tbody tr').count()).toBe(40);
     await table.locator('[data-focus=page-on]').click();
     await table.locator('[data-focus=page-on]').click();
+    await settled();
     expect(await table.locator('tbody tr').count()).toBe(10);
   });
 });
@@ -605,6 +608,7 @@ describe('two runs', () => {
     await panel.show(fabricate({ tokens: 40, strategy: { name: 'single', expert: 'c' } }));
     await showTab('compare');
     await panel.page.locator('[data-focus=compare-with]').selectOption('single');
+    await settled();
     const expert = panel.page.locator('[data-focus=compare-expert]');
     expect(await expert.inputValue()).toBe('css');
     await expert.selectOption('go');
