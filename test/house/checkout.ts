@@ -19,13 +19,11 @@ const tooling = [
   ...[
     'test/tsconfig.json',
     'test/workbench/harness',
-    'bench/harness.ts',
     'bench/tsconfig.json',
     'evaluate/tsconfig.json',
     'fuzz/tsconfig.json',
     'webview/tsconfig.json',
     'src/shared/errors.ts',
-    'src/statistics/quantile.ts',
   ],
 ];
 
@@ -37,8 +35,7 @@ export class Checkout {
     if (installed) symlinkSync(path.join(root, 'node_modules'), path.join(this.dir, 'node_modules'), 'junction');
     this.write('src/extension.ts', extension.trimStart());
     this.write('webview/main.ts', 'document.title = "";\n'.replaceAll('"', "'"));
-    this.write('evaluate/main.ts', 'export {};\n');
-    this.write('fuzz/main.ts', 'export {};\n');
+    for (const room of ['bench', 'evaluate', 'fuzz']) this.write(`${room}/main.ts`, 'export {};\n');
     this.write('src/cli/main.ts', 'console.log(JSON.stringify(process.argv.slice(2)));\n');
     this.write('package.json', manifest);
   }
