@@ -26,7 +26,7 @@ async function bundled() {
   const node = ['src/extension.ts', 'src/engine/main.ts', 'src/cli/main.ts'];
   const builds = [
     await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
-    await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/work/worker.ts'] }),
+    await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/background/worker.ts'] }),
   ];
   const folders = builds.flatMap(({ metafile }) =>
     Object.keys(metafile?.inputs ?? {}).flatMap((file) => {

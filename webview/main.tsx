@@ -9,8 +9,8 @@ import { StoreProvider } from './components/context.js';
 import { GridScene } from './grid/scene.js';
 import { isWord, setWords } from './look/strings.js';
 import { saver } from './views/save.js';
-import { Work } from './work/work.js';
-import workerText from './work/worker.js?worker';
+import { Work } from './background/work.js';
+import workerText from './background/worker.js?worker';
 
 declare function acquireVsCodeApi(): Host;
 

@@ -6,7 +6,7 @@ import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
-import type { Partners, Work } from '../work/work.js';
+import type { Partners, Work } from '../background/work.js';
 import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 

@@ -17,7 +17,7 @@ import {
   rowsOf,
   unknown,
 } from '../../../webview/grid/model.js';
-import { partners } from '../../../webview/work/tasks.js';
+import { partners } from '../../../webview/background/tasks.js';
 import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock, without } from '../trace/fabricate.js';
 
 const { filter } = initial;

@@ -4,7 +4,7 @@ import type { HostMessage, PageMessage, Side, SideState } from '../../../src/sha
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { Store, type Kept } from '../../../webview/app/store.js';
-import { Work } from '../../../webview/work/work.js';
+import { Work } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled, textOf, withText } from '../trace/fabricate.js';
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { effect } from '@preact/signals-core';
 import { describe, expect, test, vi } from 'vitest';
-import { differences, partners, perform, type Task } from '../../../webview/work/tasks.js';
-import { Work, type Helper } from '../../../webview/work/work.js';
+import { differences, partners, perform, type Task } from '../../../webview/background/tasks.js';
+import { Work, type Helper } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
 
 /** A worker that answers when it is told to. */
