@@ -1,6 +1,6 @@
 /** One case: what came of it, and what is wrong with that, if anything. */
 import { errorCodes, type GanderError } from '../src/shared/errors.js';
-import { most } from './limits.js';
+import { longest, most } from './limits.js';
 
 export interface Outcome {
   /** `answered`, `read`, or the error's code. */
@@ -19,7 +19,6 @@ export interface Outcome {
 export function problemsOf(
   error: Pick<GanderError, 'code' | 'message' | 'remedy'> | undefined,
   milliseconds: number,
-  longest: number,
   peak: number,
 ): string[] {
   const problems: string[] = [];

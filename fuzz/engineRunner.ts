@@ -1,9 +1,8 @@
 import { EngineClient } from '../src/engine/client.js';
-import { bytesIn } from '../src/engine/runtime/folder.js';
 import { GanderError } from '../src/shared/errors.js';
 import type { Trace } from '../src/trace/trace.js';
 import { type Outcome, problemsOf } from './case.js';
-import { allowed, deadline, longestFor } from './limits.js';
+import { allowed, deadline } from './limits.js';
 import { heldOutside, outsideMark, peakOf, rootsVariable } from './opened.js';
 import type { Workspace } from './workspace.js';
 
@@ -58,7 +57,7 @@ export class EngineRunner {
       peak,
       ended,
       problems: [
-        ...problemsOf(error as GanderError | undefined, milliseconds, longestFor(bytesIn(folder)), peak),
+        ...problemsOf(error as GanderError | undefined, milliseconds, peak),
         ...('trace' in answer ? wrongNumbers(answer.trace) : []),
         ...this.#outside,
         ...held,

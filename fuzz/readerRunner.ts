@@ -32,7 +32,7 @@ export class ReaderRunner {
       peak,
       ended: typeof said === 'string',
       problems: [
-        ...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, longest, peak)),
+        ...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)),
         ...this.#outside,
       ],
     };

@@ -120,9 +120,15 @@ class DataCopies {
   }
 }
 
+/** Names of the files that a model keeps numbers in, sorted. */
+export function dataFiles(model: Model): string[] {
+  const named = allTensors(model).map((tensor) => externalOf(tensor)?.location);
+  return [...new Set(named.filter((location) => location !== undefined))].sort();
+}
+
 /** Copied data files that nothing is left in. */
 export function removeUnused(folder: string, model: Model): void {
-  const used = new Set(allTensors(model).map((tensor) => externalOf(tensor)?.location));
+  const used = new Set(dataFiles(model));
   for (const name of readdirSync(folder))
     if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
 }

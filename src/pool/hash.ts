@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileInside } from './paths.js';
 import type { Pool } from './pool.js';
@@ -13,21 +12,26 @@ const hashed = [
   'examples.safetensors',
 ];
 
-/**
- * SHA-256 in hex of all that a pool's numbers come from: what a trace names its pool by.
- *
- * @param hashOf a file's own hash
- */
-export function poolHash(pool: Pool, hashOf: (file: string) => string): string {
+/** What files hold, read once: a base model may be of gigabytes. */
+export interface Contents {
+  /** SHA-256 in hex. */
+  hash(file: string): string;
+  /** Files that an ONNX model keeps numbers in, as it names them: from its own folder. */
+  dataFiles(model: string): readonly string[];
+}
+
+/** SHA-256 in hex of all that a pool's numbers come from: what a trace names its pool by. */
+export function poolHash(pool: Pool, contents: Contents): string {
   const hash = createHash('sha256');
   const add = (file: string) => {
     const name = path.relative(pool.folder, file);
-    hash.update(`${name}\0${isFileInside(pool.folder, name) ? hashOf(file) : ''}\0`);
+    hash.update(`${name}\0${isFileInside(pool.folder, name) ? contents.hash(file) : ''}\0`);
   };
-  // Beside the model lies its external data, under whatever name.
-  const beside = path.dirname(pool.base.model);
-  for (const name of readdirSync(beside).sort()) add(path.join(beside, name));
-  add(pool.base.tokenizer);
+  const { model, tokenizer } = pool.base;
+  add(model);
+  // Only what it refers to: whatever else lies in the folder may be of any size.
+  for (const name of contents.dataFiles(model)) add(path.join(path.dirname(model), name));
+  add(tokenizer);
   for (const { folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])])
     for (const name of hashed) add(path.join(folder, name));
   return hash.digest('hex');

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -127,6 +128,23 @@ it('what was read of a pool that changed meanwhile is not kept under the name of
   const composing = () => compose(readPool(pool), 'the hash of other files', new Cache(cache), false);
   expect(composing).toThrow(expect.objectContaining({ code: 'pool-invalid' }));
   expect(entries()).toEqual([]);
+});
+
+it('what lies beside the model but is none of it is not read, of whatever size', async () => {
+  const wanted = (await (await open()).pool()).hash;
+  const stray = path.join(pool, 'base/core.dump');
+  writeFileSync(stray, '');
+  // A minute's reading, of which nothing is on the disk.
+  truncateSync(stray, 2 ** 35);
+  try {
+    expect((await (await open()).pool()).hash).toBe(wanted);
+    spoil(data, (bytes) => (bytes[0]! ^= 1));
+    expect((await (await open()).pool()).hash).not.toBe(wanted);
+    spoil(data, (bytes) => (bytes[0]! ^= 1));
+    expect((await (await open()).pool()).hash).toBe(wanted);
+  } finally {
+    rmSync(stray);
+  }
 });
 
 it('the cache holds copies that are not the pool’s own files', async () => {

@@ -20,7 +20,7 @@ import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './s
 const exact = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
 const text = 'the model routes 🦢 each token, and each module by itself; fn main() { let x = 1; }\r\n';
 const cache = new Cache(temporaryFolder(), 16);
-const hashOf = (pool: Pool) => poolHash(pool, (file) => cache.hash(file));
+const hashOf = (pool: Pool) => poolHash(pool, cache);
 
 type Route = (strategy: Strategy, interventions?: readonly Intervention[], chunk?: number) => Promise<Trace>;
 

@@ -128,12 +128,7 @@ async function routeWithTensors({ trace, extra }: Golden) {
   const golden = pooled(trace);
   const pool = readPool(tinyPool);
   const graphs = new Cache(cache);
-  const composed = compose(
-    pool,
-    poolHash(pool, (file) => graphs.hash(file)),
-    graphs,
-    false,
-  );
+  const composed = compose(pool, poolHash(pool, graphs), graphs, false);
   const session = await RoutedSession.open(composed, 1);
   const plain = new StrategySteering(composed.plan, golden.strategy, []);
   const [t, n] = [golden.tokens.count, golden.experts.length];

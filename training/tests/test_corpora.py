@@ -308,6 +308,21 @@ def test_command_writes_the_splits_and_a_manifest_and_does_not_do_it_twice(tmp_p
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
+def test_a_client_that_runs_in_its_own_folder_is_told_where_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[Path] = []
+
+    def client(package: Package, work: Path) -> Path:
+        where.append(work)
+        return make_tar(work / "p.tgz", {})
+
+    monkeypatch.setitem(corpora._FETCHERS, "npm", client)
+    monkeypatch.chdir(tmp_path)
+    assert corpora.fetch(make_package(), Path("cache")).is_file()
+    assert where[0].is_absolute()
+
+
 def test_a_file_changed_by_hand_or_lost_is_written_again(tmp_path: Path, offline: list[str]) -> None:
     command = ["--recipe", str(write_recipe(tmp_path / "r.toml", DOMAIN)), "--out", str(tmp_path / "out")]
     assert corpora.main(command) == 0

@@ -12,6 +12,8 @@ import {
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { dataFiles } from '../../graph/external.js';
+import { parseModel } from '../../graph/model.js';
 import { GanderError } from '../../shared/errors.js';
 import { hashFile, seal, stampOf, unbroken } from './seal.js';
 
@@ -22,8 +24,12 @@ export interface Entry {
   readonly seal: string;
 }
 
-/** [file]: its hash, and the stamp it had then. */
-const hashesSchema = z.record(z.string(), z.strictObject({ stamp: z.string(), hash: z.string() }));
+/** [file]: its hash, the files that it keeps numbers in if it is a model that was asked for them, and the stamp it had then. */
+const hashesSchema = z.record(
+  z.string(),
+  z.strictObject({ stamp: z.string(), hash: z.string(), dataFiles: z.array(z.string()).exactOptional() }),
+);
+type Hashes = z.infer<typeof hashesSchema>;
 
 /** A file changed within so many milliseconds may change again and bear the same times: those of FAT are 2 s apart. */
 const settled = 2000;
@@ -36,7 +42,7 @@ const settled = 2000;
  * answer (times of use, remembered hashes, tidying up) is left undone without a word.
  */
 export class Cache {
-  readonly #hashes: Map<string, { stamp: string; hash: string }>;
+  readonly #hashes: Map<string, Hashes[string]>;
 
   /** @throws GanderError `io` when the folder is not there and cannot be made. */
   constructor(
@@ -89,6 +95,21 @@ export class Cache {
     } catch (cause) {
       throw new GanderError('io', `${file} cannot be read (${codeOf(cause)}).`, 'See to its rights.', { cause });
     }
+  }
+
+  /**
+   * Files that an ONNX model keeps numbers in, remembered as its hash is. What is no model keeps none: whoever reads it
+   * says what is wrong with it.
+   *
+   * @throws GanderError `io` when it cannot be read
+   */
+  dataFiles(model: string): readonly string[] {
+    this.hash(model);
+    const known = this.#hashes.get(model);
+    if (known?.dataFiles) return known.dataFiles;
+    const found = dataFilesIn(model);
+    if (known) this.#hashes.set(model, { ...known, dataFiles: found });
+    return found;
   }
 
   /** Writes down the hashes learnt. */
@@ -254,7 +275,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function readHashes(file: string): z.infer<typeof hashesSchema> {
+function dataFilesIn(model: string): string[] {
+  try {
+    return dataFiles(parseModel(readFileSync(model)));
+  } catch {
+    return [];
+  }
+}
+
+function readHashes(file: string): Hashes {
   try {
     return hashesSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {

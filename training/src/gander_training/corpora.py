@@ -215,7 +215,8 @@ def check_splits(packages: Iterable[Package], where: Path) -> None:
 def fetch(package: Package, cache: Path) -> Path:
     """The package's archive in ``cache``, fetched if it is not there. Raises CorpusError naming the package."""
     safe = re.sub(r"[^\w.@-]", "_", f"{package.name}@{package.version}")
-    folder = cache / package.ecosystem / safe
+    # The clients run in a folder of their own, where a relative path would mean another.
+    folder = cache.resolve() / package.ecosystem / safe
     found = sorted(folder.glob("*")) if folder.is_dir() else []
     if found:
         return found[0]

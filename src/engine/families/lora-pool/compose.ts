@@ -59,7 +59,7 @@ export function compose(
   const entry = cache.entry(key, (temporary) => {
     composeInto(temporary, pool, withMultitask, form);
     // The key would be that of other files than those that were read.
-    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, (file) => cache.hash(file)) !== hash)
+    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
       throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
   });
   const file = (name: string) => path.join(entry.folder, name);

@@ -38,7 +38,7 @@ export class PoolModel implements Model {
     const pool = readPool(folder);
     this.#pool = pool;
     this.#means = means;
-    this.#hash = poolHash(pool, (file) => cache.hash(file));
+    this.#hash = poolHash(pool, cache);
     cache.save();
     this.tokenizer = new Tokenizer(pool.base.tokenizer);
     this.endTokens = endTokensOf(pool);
