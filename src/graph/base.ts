@@ -1,5 +1,6 @@
 /** A base model as it is on disk, made ready for the routing to be put in. */
 import { readFileSync, statSync } from 'node:fs';
+import { poolLimits } from '../shared/limits.js';
 import { copyData } from './external.js';
 import { removeGuards } from './guards.js';
 import { halveProducts } from './halves.js';
@@ -24,7 +25,7 @@ export interface Base {
 
 /** @throws GanderError `base-invalid` */
 export function readBase(file: string): Base {
-  if (statSync(file).size >= 2 ** 31)
+  if (statSync(file).size > poolLimits.model)
     throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(file));
   if (opset(model) < 13)

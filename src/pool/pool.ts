@@ -158,7 +158,15 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
 
 /** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
 function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
-  const beside = path.dirname(path.join(folder, base.model));
+  const model = path.join(folder, base.model);
+  if (sizeOf(model) > poolLimits.model) {
+    throw new GanderError(
+      'pool-invalid',
+      `The base model file has ${bytesInWords(sizeOf(model))}; ONNX allows at most ${bytesInWords(poolLimits.model)}.`,
+      'Export it with external data.',
+    );
+  }
+  const beside = path.dirname(model);
   const files = [
     // External data lies beside the model, under whatever name.
     ...readdirSync(beside).map((name) => path.join(beside, name)),

@@ -16,6 +16,8 @@ export const poolLimits = {
   card: 64 * KiB,
   /** Characters of one of its fields: a YAML parser takes time with the square of them where nothing is right. */
   cardField: 4 * KiB,
+  /** Bytes of a model file: ONNX, a protocol buffer, allows no more. */
+  model: 2 * GiB - 1,
   /** Bytes of all files that a pool's hash is made of. */
   bytes: 64 * GiB,
   /** Bytes of one expert's files. */

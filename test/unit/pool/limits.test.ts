@@ -32,6 +32,13 @@ describe('a pool', () => {
     expect(() => readPool(folder)).toThrow(refused('pool-invalid', /has 1\.1 TB; at most 69 GB/));
   });
 
+  it('with a model file larger than ONNX allows is refused before a byte of it is read', () => {
+    sparse('base/model.onnx', 2 ** 33);
+    expect(() => readPool(folder)).toThrow(
+      refused('pool-invalid', /model file has 8\.6 GB; ONNX allows at most 2\.1 GB/),
+    );
+  });
+
   it('leaves out an expert with a file of a terabyte', () => {
     sparse('experts/alpha/activation.safetensors', 2 ** 40);
     const pool = readPool(folder);
