@@ -24,9 +24,8 @@ export function normalisedGate(v: Float32Array): Float32Array {
  */
 export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Array; rr: Float64Array } {
   // Column by column while working, for the cache's sake.
-  const columns = Array.from({ length: r }, (_, j) =>
-    Float64Array.from({ length: rows }, (_unused, i) => b[i * r + j]!),
-  );
+  const columns = Array.from({ length: r }, () => new Float64Array(rows));
+  for (const [j, column] of columns.entries()) for (let i = 0; i < rows; i++) column[i] = b[i * r + j]!;
   const rr = new Float64Array(r * r);
   for (let j = 0; j < r; j++) {
     const column = columns[j]!;
@@ -99,7 +98,7 @@ function orthonormalFactors(
     }
     out.set(row, i * dIn);
   }
-  return { a: out, b: Float32Array.from(q), rank };
+  return { a: out, b: new Float32Array(q), rank };
 }
 
 /** s·B·A [dOut, dIn] */

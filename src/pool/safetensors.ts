@@ -38,7 +38,8 @@ export class Safetensors {
       throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 or BF16 are understood`);
     const numbers = toFloat32(dtype, bytes);
     // One NaN would spread through the whole model.
-    if (!numbers.every(Number.isFinite)) throw new SafetensorsError(`"${name}" holds a number that is not finite`);
+    for (const x of numbers)
+      if (!Number.isFinite(x)) throw new SafetensorsError(`"${name}" holds a number that is not finite`);
     return numbers;
   }
 
