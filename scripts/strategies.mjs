@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const root = path.resolve(import.meta.dirname, '..');
 const setting = 'setting.strategy';
 
-/** @typedef {{ readonly name: string, readonly hint: string }} Told */
+/** @typedef {{ readonly name: string, readonly title: string, readonly hint: string }} Told */
 
 /**
  * The two files as they should be.
@@ -19,8 +19,12 @@ export function settings(strategies) {
   const manifest = read('package.json');
   const of = manifest.contributes.configuration.properties['gander.strategy'];
   of.enum = strategies.map(({ name }) => name);
+  of.enumItemLabels = strategies.map(({ name }) => `%${setting}.${name}.title%`);
   of.enumDescriptions = strategies.map(({ name }) => `%${setting}.${name}%`);
-  const told = strategies.map(({ name, hint }) => [`${setting}.${name}`, hint]);
+  const told = strategies.flatMap(({ name, title, hint }) => [
+    [`${setting}.${name}.title`, title],
+    [`${setting}.${name}`, hint],
+  ]);
   const texts = Object.entries(read('package.nls.json')).flatMap(([key, text]) => {
     // They stand before the setting's own text.
     if (key.startsWith(`${setting}.`)) return [];

@@ -33,7 +33,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const engines = new EngineHost(context, log);
   const service = new RoutingService(() => engines.source);
   const store = new RoutingStore();
-  const runs = new Runs(service, store);
+  const runs = new Runs(service, store, (line) => log.info(line));
   const desk = new Desk(service, store, runs);
   const mark = new TokenMark();
   const panels = new Panels({ service, store, runs, desk, mark }, context.extensionUri, log);
@@ -83,9 +83,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
         routed.fire({ uri, version, ...span, trace });
         const old = inVersion1(trace);
         if (old) routed1.fire({ uri, version, ...span, trace: old });
-        log.info(
-          `routed ${trace.sequences.map(({ done }) => done).join(' + ')} tokens through ${trace.sites.length} sites`,
-        );
       }),
     ),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store)),

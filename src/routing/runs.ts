@@ -22,6 +22,8 @@ export class Runs {
   constructor(
     private readonly service: RoutingService,
     private readonly store: RoutingStore,
+    /** Told in a line how each run ended. */
+    private readonly log: (line: string) => void = () => {},
   ) {}
 
   /** Called with every finished route of a main side. Returns what ends the listening. */
@@ -139,18 +141,30 @@ export class Runs {
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted) end();
     patch({ running: { what, done: 0, total: 0 }, error: undefined });
+    const strategy = this.store.get(id)?.[side]?.strategy;
+    const start = performance.now();
+    let progress = { done: 0, total: 0 };
+    const ended = (how: string) => {
+      const { done, total } = progress;
+      const tokens = done < total ? `${done} of ${total}` : total;
+      const seconds = ((performance.now() - start) / 1000).toFixed(2);
+      this.log(`${what} ${how}: ${strategy ? nameOf(strategy) : 'no strategy'}, ${tokens} tokens, ${seconds} s`);
+    };
     try {
       await body({
         signal: abort.signal,
         onProgress: (done, total) => {
+          progress = { done, total };
           patch({ running: { what, done, total } });
           onProgress?.(done, total);
         },
         onPartial: (trace) => patch({ trace, before: undefined }),
       });
       patch({ running: undefined });
+      ended('done');
     } catch (thrown) {
       const error = GanderError.from(thrown);
+      ended(error.code === 'cancelled' ? 'stopped' : `failed (${error.code})`);
       // That it was stopped is no failure: the person did it.
       patch({ running: undefined, error: error.code === 'cancelled' ? undefined : error.toData() });
       throw error;
@@ -160,6 +174,9 @@ export class Runs {
     }
   }
 }
+
+const nameOf = ({ name, k, expert }: Strategy): string =>
+  [name, k !== undefined && `k ${k}`, expert].filter(Boolean).join(' ');
 
 /** Progress is shown, what comes in between is not: it is not what the side shows. */
 function calm({ signal, onProgress }: RunOptions): RunOptions {

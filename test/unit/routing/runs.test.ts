@@ -12,6 +12,7 @@ let engine: FakeEngine;
 let store: RoutingStore;
 let runs: Runs;
 let id: number;
+let log: string[];
 
 const main = () => store.get(id)!.main;
 const answer = async (n: number) => {
@@ -23,7 +24,8 @@ const answer = async (n: number) => {
 beforeEach(() => {
   engine = new FakeEngine();
   store = new RoutingStore();
-  runs = new Runs(new RoutingService(() => new ChildSource(engine)), store);
+  log = [];
+  runs = new Runs(new RoutingService(() => new ChildSource(engine)), store, (line) => log.push(line));
   id = store.add({
     uri: 'd',
     version: 1,
@@ -48,6 +50,23 @@ it('writes progress, partial results and the end into the store, and tells of it
   expect(main().running).toBeUndefined();
   expect(main().trace!.sequences[0]!.done).toBe(2);
   expect(told).toHaveBeenCalledOnce();
+});
+
+it('logs strategy, tokens and time of every run, of a stopped one how far it came', async () => {
+  const done = runs.route(id, 'main', strategy, []);
+  await settle();
+  engine.asked[0]!.options.onProgress?.(2, 2);
+  await answer(0);
+  await done;
+  const stopped = runs.attribute(id);
+  await settle();
+  engine.asked[1]!.options.onProgress?.(1, 2);
+  runs.stop(id);
+  await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+  expect(log).toEqual([
+    expect.stringMatching(/^route done: phatgoose k 1, 2 tokens, \d+\.\d\d s$/),
+    expect.stringMatching(/^attribute stopped: phatgoose k 1, 1 of 2 tokens, \d+\.\d\d s$/),
+  ]);
 });
 
 it('tells progress apart from results', async () => {
