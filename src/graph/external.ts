@@ -120,6 +120,12 @@ class DataCopies {
   }
 }
 
+/** Files beside a model that its tensors lie in: absolute. @throws GanderError where one is not inside its folder */
+export function externalFiles(modelFile: string, model: Model): string[] {
+  const locations = new Set(allTensors(model).flatMap((tensor) => externalOf(tensor)?.location ?? []));
+  return [...locations].sort().map((location) => fileInside(path.dirname(modelFile), location));
+}
+
 /** Copied data files that nothing is left in. */
 export function removeUnused(folder: string, model: Model): void {
   const used = new Set(allTensors(model).map((tensor) => externalOf(tensor)?.location));

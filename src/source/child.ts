@@ -1,26 +1,35 @@
-import type { Attribution, Engine, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from '../engine/api.js';
+import type {
+  Attribution,
+  Engine,
+  GenerateRequest,
+  ModelInfo,
+  MoeInfo,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
 import type { SourceDescription } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import type { Source } from './source.js';
 
-/** A pool on this machine, run by an engine in a child process. */
+/** A model on this machine, run by an engine in a child process. */
 export class ChildSource implements Source {
-  #pool: Promise<PoolInfo> | undefined;
+  #info: Promise<ModelInfo> | undefined;
 
   constructor(private readonly engine: Engine) {}
 
   async describe(): Promise<SourceDescription> {
-    return describePool(await this.pool());
+    const info = await this.#ask();
+    return info.kind === 'pool' ? describePool(info) : describeMoe(info);
   }
 
-  /** A failure is not remembered: the person may have mended the pool. */
-  pool(): Promise<PoolInfo> {
-    if (this.#pool) return this.#pool;
-    const asked = this.engine.pool();
-    this.#pool = asked;
-    asked.catch(() => (this.#pool = undefined));
-    return asked;
+  async pool(): Promise<PoolInfo> {
+    const info = await this.#ask();
+    if (info.kind === 'pool') return info;
+    throw new GanderError('request-invalid', `${info.name} is no pool: its experts are its own.`, 'Choose a pool.');
   }
 
   route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
@@ -42,10 +51,20 @@ export class ChildSource implements Source {
   dispose(): void {
     this.engine.dispose();
   }
+
+  /** A failure is not remembered: the person may have mended the model. */
+  #ask(): Promise<ModelInfo> {
+    if (this.#info) return this.#info;
+    const asked = this.engine.info();
+    this.#info = asked;
+    asked.catch(() => (this.#info = undefined));
+    return asked;
+  }
 }
 
 /** It can do everything, with the strategies that it has files for. */
-function describePool({ name, strategies, experts, contextLength, topK, warnings }: PoolInfo): SourceDescription {
+function describePool(pool: PoolInfo): SourceDescription {
+  const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings } = pool;
   return {
     name,
     can: {
@@ -64,7 +83,31 @@ function describePool({ name, strategies, experts, contextLength, topK, warnings
       ...(description !== undefined && { description }),
       ...(card !== undefined && { card: true }),
     })),
+    expertSets,
+    sites,
     limits: { tokens: contextLength, k: topK },
+    warnings,
+  };
+}
+
+/** It routes by its own router, whose scores can be changed. */
+function describeMoe({ name, router, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
+  return {
+    name,
+    can: {
+      route: true,
+      stream: true,
+      generate: true,
+      whatIf: true,
+      attribute: true,
+      score: true,
+      lens: { reason: 'This engine gives no predictions of the layers between.' },
+      strategies: [],
+    },
+    experts: expertSets.flatMap(({ experts }) => experts),
+    expertSets,
+    sites,
+    limits: { tokens: contextLength, ...(router.k !== undefined && { k: router.k }) },
     warnings,
   };
 }

@@ -18,7 +18,7 @@ import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, poolOf, strategyOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -81,20 +81,20 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   if (texts.length === 1 && !changed) {
     throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
   }
-  const { engine, pool } = await open();
-  const { strategy, interventions } = askedFor(args, pool);
-  const second = other === undefined ? strategy : parseStrategy(other, pool, kOf(args));
-  checkExperts(pool, [second], []);
+  const { engine, model } = await open();
+  const { interventions, ...asked } = askedFor(args, model);
+  const second = other === undefined ? asked : { strategy: parseStrategy(other, poolOf(model), kOf(args)) };
+  checkExperts(model, second.strategy ? [second.strategy] : [], []);
   const a = await engine.route(
-    { text: texts[0]!, strategy },
+    { text: texts[0]!, ...asked },
     { signal, onProgress: progress.count('tokens', 'first run') },
   );
   const b = await engine.route(
-    { text: texts.at(-1)!, strategy: second, interventions },
+    { text: texts.at(-1)!, ...second, interventions },
     { signal, onProgress: progress.count('tokens', 'second run') },
   );
   progress.clear();
-  return { a, b, warnings: pool.warnings };
+  return { a, b, warnings: model.warnings };
 }
 
 async function readTexts(
