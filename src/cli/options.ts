@@ -1,6 +1,5 @@
 /** Options that several commands share, and what they say. */
-import type { ModelInfo, PoolInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import type { ModelInfo } from '../engine/api.js';
 import { type Strategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/trace.js';
 import type { Arguments, Options } from './command.js';
@@ -79,12 +78,6 @@ function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
     if (args.text(name) !== undefined)
       throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
   return undefined;
-}
-
-/** For what only a pool has. */
-export function poolOf(model: ModelInfo): PoolInfo {
-  if (model.kind === 'pool') return model;
-  throw new GanderError('request-invalid', `${model.name} is no pool: it routes by a router of its own.`, 'Give a pool.');
 }
 
 export function kOf(args: Arguments): number | undefined {

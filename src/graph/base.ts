@@ -12,7 +12,7 @@ import {
   opset,
   parseModel,
 } from './model.js';
-import { settlePast } from './past.js';
+import { growPast, settlePast } from './past.js';
 import { convertToSingle, declareSingle } from './single.js';
 import { unfuse } from './unfuse.js';
 
@@ -35,6 +35,7 @@ export function readBase(file: string): Base {
       'Export it as a causal language model with past keys and values.',
     );
   unfuse(model.graph);
+  growPast(model.graph);
   settlePast(model.graph);
   return { model, halves: declareSingle(model) };
 }

@@ -99,3 +99,11 @@ export function settlePast(graph: GraphProto): void {
     }
   }
 }
+
+/**
+ * Lets every layer's keys and values grow, in place: attention with a window sees no more of them than the window either way,
+ * but asks for room of its size from the start where an exporter says that only the window is kept.
+ */
+export function growPast(graph: GraphProto): void {
+  for (const n of graph.node) n.attribute = n.attribute.filter(({ name }) => name !== 'sliding_window_cache');
+}

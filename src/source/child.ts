@@ -9,7 +9,7 @@ import type {
   RunOptions,
   Score,
 } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import { asPool } from '../shared/modelInfo.js';
 import type { SourceDescription } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
@@ -27,9 +27,7 @@ export class ChildSource implements Source {
   }
 
   async pool(): Promise<PoolInfo> {
-    const info = await this.#ask();
-    if (info.kind === 'pool') return info;
-    throw new GanderError('request-invalid', `${info.name} is no pool: its experts are its own.`, 'Choose a pool.');
+    return asPool(await this.#ask());
   }
 
   route(request: RouteRequest, options?: RunOptions): Promise<Trace> {

@@ -12,13 +12,14 @@ import {
   tokenText,
   visible,
 } from '../../trace/label.js';
+import { asPool } from '../../shared/modelInfo.js';
 import type { Warning } from '../../shared/source.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, poolOf, strategyOptions } from '../options.js';
+import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -83,7 +84,7 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   }
   const { engine, model } = await open();
   const { interventions, ...asked } = askedFor(args, model);
-  const second = other === undefined ? asked : { strategy: parseStrategy(other, poolOf(model), kOf(args)) };
+  const second = other === undefined ? asked : { strategy: parseStrategy(other, asPool(model), kOf(args)) };
   checkExperts(model, second.strategy ? [second.strategy] : [], []);
   const a = await engine.route(
     { text: texts[0]!, ...asked },
