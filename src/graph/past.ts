@@ -94,7 +94,11 @@ export function settlePast(graph: GraphProto): void {
     else {
       // What follows the attention may be beyond reading and the attention not.
       const n = makerOf(index, `present.${number}.key`);
-      const head = n && packedHeads(n, given.get(n.input[0] ?? '') ?? NaN)?.head;
+      const packed = n?.input[0] ?? '';
+      // A bias may come between the product and the attention.
+      const inputs = [packed, ...(index.producers.get(packed)?.input ?? [])];
+      const columns = inputs.map((name) => given.get(name)).find((dOut) => dOut !== undefined);
+      const head = n && packedHeads(n, columns ?? NaN)?.head;
       if (head !== undefined) width.value = { case: 'dimValue', value: BigInt(head) };
     }
   }

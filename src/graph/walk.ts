@@ -42,7 +42,7 @@ export function integerOf(walk: Walk, value: string | undefined): number | undef
   const told = value ? walk.producers.get(value)?.attribute.find(({ name }) => /^value_ints?$/.test(name)) : undefined;
   if (told) return told.ints.length === 1 ? Number(told.ints[0]) : told.ints.length === 0 ? Number(told.i) : undefined;
   const tensor = constantOf(walk, value);
-  if (!tensor || tensor.dims.reduce((product, d) => product * d, 1n) !== 1n) return undefined;
+  if (tensor?.dims.reduce((product, d) => product * d, 1n) !== 1n) return undefined;
   if (tensor.int64Data.length === 1) return Number(tensor.int64Data[0]);
   const { rawData } = tensor;
   return rawData.length === 8

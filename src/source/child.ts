@@ -30,24 +30,32 @@ export class ChildSource implements Source {
     return asPool(await this.#ask());
   }
 
-  route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.route(request, options);
+  async route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
+    return this.engine.route(await this.#meant(request), options);
   }
 
-  generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.generate(request, options);
+  async generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
+    return this.engine.generate(await this.#meant(request), options);
   }
 
-  attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
-    return this.engine.attribute(request, options);
+  async attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
+    return this.engine.attribute(await this.#meant(request), options);
   }
 
-  score(request: RouteRequest, options?: RunOptions): Promise<Score> {
-    return this.engine.score(request, options);
+  async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
+    return this.engine.score(await this.#meant(request), options);
   }
 
   dispose(): void {
     this.engine.dispose();
+  }
+
+  /** Who was told that no strategy is offered may name one all the same: then it means nothing. */
+  async #meant<R extends RouteRequest>(request: R): Promise<R> {
+    const info = await this.#info?.catch(() => undefined);
+    if (info?.kind !== 'moe') return request;
+    const { strategy: _, ...rest } = request;
+    return rest as R;
   }
 
   /** A failure is not remembered: the person may have mended the model. */

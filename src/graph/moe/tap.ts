@@ -53,7 +53,14 @@ export function tapRouters(
   if (routers.length > 1) {
     const sizes = routers.map(({ experts }) => experts);
     builder.constant(int64s('gander.experts', sizes));
-    builder.first(node('Split', [names.bias, 'gander.experts'], sizes.map((_, i) => biasOf(i)), { axis: 1 }));
+    builder.first(
+      node(
+        'Split',
+        [names.bias, 'gander.experts'],
+        sizes.map((_, i) => biasOf(i)),
+        { axis: 1 },
+      ),
+    );
   } else builder.first(node('Identity', [names.bias], [biasOf(0)]));
   const warnings: Warning[] = [];
   const taps = routers.map((router, i) => {
@@ -75,6 +82,8 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & 
   replace(graph, score, own('score'));
   builder.last(node('Add', [score, biasOf(i)], [own('score')]));
   const place = chooser === holder ? 1 : 0;
+  // Best first, where an exporter cared for no order: the experts' sum is the same.
+  chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
   if (!ordered) chooser.input[place] = withoutLeftOut(builder, chooser.input[place]!, i);
   const told = chooser === holder ? undefined : chooser.output[1]!;
   const { chosen, weight, warning } = holder

@@ -100,7 +100,7 @@ export function readMoeFolder(chosen: string): MoeFolder {
       code: 'context-unknown',
       text: `${present[0]!} tells no context length: ${unnamedContext} tokens are taken.`,
     });
-  if (config?.auto_map != null)
+  if (config?.auto_map !== undefined && config.auto_map !== null)
     warnings.push({
       code: 'code-unused',
       text: `${configName} names code of the model's own (auto_map). Gander runs none of it: what is shown is what the ONNX file computes.`,

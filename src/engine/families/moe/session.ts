@@ -36,7 +36,7 @@ export class MoeSession {
     readonly plan: Plan,
   ) {
     this.#session = session;
-    this.#wanted = [...new Set(plan.routers.flatMap(({ tap }) => Object.values(tap)))];
+    this.#wanted = [...new Set(plan.routers.flatMap(({ tap }) => Object.values<string>({ ...tap })))];
   }
 
   static async open({ model, plan }: Composed, threads: number): Promise<MoeSession> {
