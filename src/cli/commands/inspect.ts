@@ -37,7 +37,12 @@ export const inspect: Command = {
 /** What an extension or a script is told of a model. */
 function modelFacts({ sites, warnings, expertSets, ...model }: ModelInfo): object {
   const own = model.kind === 'moe' ? { expertSets } : {};
-  return { ...model, ...own, ...warningsJson(warnings), modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
+  return {
+    ...model,
+    ...own,
+    ...warningsJson(warnings),
+    modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })),
+  };
 }
 
 function isFolder(target: string): boolean {

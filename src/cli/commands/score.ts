@@ -44,7 +44,11 @@ export const score: Command = {
         const what = `${plain(files[f]!)}, ${plain(name)}`;
         progress.say(what);
         row.push(
-          await scoreInParts(engine, { text, ...(strategy && { strategy }) }, { signal, onProgress: progress.count('tokens', what) }),
+          await scoreInParts(
+            engine,
+            { text, ...(strategy && { strategy }) },
+            { signal, onProgress: progress.count('tokens', what) },
+          ),
         );
       }
       scores.push(row);

@@ -21,10 +21,10 @@ export interface Plan {
 export function setsOf({ routers }: Plan): ExpertSet[] {
   return routers.map(({ layer, experts, tap }) => ({
     scope: 'layer',
-    experts: Array.from(
-      { length: experts },
-      (_, e): Expert => ({ id: `${layer}.${e}`, name: `Layer ${layer} expert ${e}` }),
-    ),
+    experts: Array.from({ length: experts }, (_, e): Expert => ({
+      id: `${layer}.${e}`,
+      name: `Layer ${layer} expert ${e}`,
+    })),
     ...(tap.shared !== undefined && { alwaysOn: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }] }),
   }));
 }
