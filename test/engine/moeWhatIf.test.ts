@@ -24,7 +24,7 @@ const text = 'the model of a goose';
 const forms = [
   'mixtral-transformers',
   'olmoe-transformers',
-  'deepseek-v3-transformers',
+  'deepseek-v3-optimum',
   'lfm2-moe-genai',
   'lfm2-moe-genai-int4',
   'gpt-oss-genai',
