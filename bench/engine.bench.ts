@@ -152,7 +152,7 @@ async function memory(bench: Bench, cache: string): Promise<void> {
   const resident = (which: 'VmRSS' | 'VmHWM') =>
     1024 * Number(new RegExp(`${which}:\\s+(\\d+)`).exec(readFileSync(`/proc/${client.pid}/status`, 'utf8'))![1]);
   const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB, ${(bytes / loaded).toFixed(2)} × the files`;
-  await client.pool();
+  await client.info();
   const bare = resident('VmRSS');
   await client.route({ text: 'a', strategy });
   bench.notes['files as loaded'] = `${Math.round(loaded / 2 ** 20)} MiB`;

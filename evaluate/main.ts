@@ -7,6 +7,7 @@ import { createEngine } from '../src/engine/local.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';
 import { GanderError } from '../src/shared/errors.js';
+import { asPool } from '../src/shared/modelInfo.js';
 import { ganderVersion } from '../src/shared/version.js';
 import { Progress } from '../src/terminal/progress.js';
 import { plain } from '../src/trace/label.js';
@@ -43,7 +44,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 }
 
 async function run(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
-  const pool = await engine.pool();
+  const pool = asPool(await engine.info());
   for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);
   const chosen = choose(pool, options.strategies);
   const documents = await gather(options, pool);

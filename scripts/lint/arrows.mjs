@@ -51,7 +51,15 @@ export const rooms = {
     types: [contract, `${families}/family.ts`],
     packages: ['node:'],
   },
-  [families]: { from: [`${families}/lora-pool/index.ts`], types: [runtime, contract, ...pure] },
+  [`${families}/moe`]: {
+    from: [runtime, 'src/graph', 'src/pool', ...pure],
+    types: [contract, `${families}/family.ts`],
+    packages: ['node:'],
+  },
+  [families]: {
+    from: [`${families}/lora-pool/index.ts`, `${families}/moe/index.ts`],
+    types: [runtime, contract, ...pure],
+  },
   'src/engine': {
     from: [`${families}/index.ts`, runtime, 'src/source', ...pure],
     types: [contract, families],

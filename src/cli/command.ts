@@ -1,6 +1,6 @@
 /** What a subcommand is, and what it is given. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { Engine, PoolInfo } from '../engine/api.js';
+import type { Engine, ModelInfo } from '../engine/api.js';
 import type { Paint } from '../terminal/paint.js';
 import type { Progress } from '../terminal/progress.js';
 import { UsageError } from './usage.js';
@@ -36,7 +36,7 @@ export interface Context {
   readonly interactive: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** The pool (default: that of `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
+  /** The model (default: that of `--model` or `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
   readonly open: (folder?: string) => Promise<Opened>;
   /** The same with the engine in this process, for what measures the engine alone. */
   readonly openHere: () => Promise<Opened>;
@@ -44,7 +44,7 @@ export interface Context {
 
 export interface Opened {
   readonly engine: Engine;
-  readonly pool: PoolInfo;
+  readonly model: ModelInfo;
 }
 
 /** A parsed command line. */

@@ -1,6 +1,6 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
 import path from 'node:path';
-import type { Engine, EngineOptions, PoolInfo } from '../engine/api.js';
+import type { Engine, EngineOptions, ModelInfo } from '../engine/api.js';
 import { EngineClient } from '../engine/client.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
@@ -60,9 +60,11 @@ async function run(command: Command, args: Arguments): Promise<void> {
   const progress = new Progress(args.flag('json') ? nowhere : process.stderr);
   let opened: Promise<Opened> | undefined;
   let closing: Engine | undefined;
+  if (args.text('model') !== undefined && args.text('pool') !== undefined)
+    throw new UsageError('Give --model or --pool, not both.');
   const open = async (start: (options: EngineOptions) => Promise<Engine> | Engine, folder?: string) => {
     const options = {
-      pool: path.resolve(folder ?? args.text('pool') ?? bundledPool(__dirname)),
+      pool: path.resolve(folder ?? args.text('model') ?? args.text('pool') ?? bundledPool(__dirname)),
       cache: path.resolve(args.text('cache') ?? cacheFolder()),
       threads: args.text('threads') === undefined ? 0 : parseCount(args.text('threads')!, '--threads'),
       chunk,
@@ -71,9 +73,9 @@ async function run(command: Command, args: Arguments): Promise<void> {
     process.once('SIGINT', () => stop.abort());
     const engine = await start(options);
     closing = engine;
-    const pool = await engine.pool({ signal: stop.signal });
-    if (!args.flag('json') && command.name !== 'inspect') warn(pool);
-    return { engine, pool };
+    const model = await engine.info({ signal: stop.signal });
+    if (!args.flag('json') && command.name !== 'inspect') warn(model);
+    return { engine, model };
   };
   try {
     await command.run({
@@ -107,8 +109,8 @@ async function inThisProcess(options: EngineOptions): Promise<Engine> {
   return createEngine(options);
 }
 
-/** What is wrong with a pool that works all the same. */
-function warn({ warnings }: PoolInfo): void {
+/** What is wrong with a model that works all the same. */
+function warn({ warnings }: ModelInfo): void {
   for (const { text } of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(text)}\n`);
   const more = warnings.length - mostWarnings;
   if (more > 0) process.stderr.write(`gander: warning: ${more} more; gander inspect shows all.\n`);

@@ -1,8 +1,9 @@
 /** Options that several commands share, and what they say. */
-import type { PoolInfo } from '../engine/api.js';
+import type { ModelInfo } from '../engine/api.js';
 import { type Strategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/trace.js';
 import type { Arguments, Options } from './command.js';
+import { UsageError } from './usage.js';
 import { checkExperts, parseCount, parseIntervention, parseStrategy } from './words.js';
 
 export const helpOption = { help: { type: 'boolean', short: 'h', help: 'show this help' } } as const satisfies Options;
@@ -13,6 +14,7 @@ export const jsonOption = {
 
 export const engineOptions = {
   pool: { type: 'string', value: 'folder', help: 'the pool (default: the one that ships with Gander)' },
+  model: { type: 'string', value: 'folder', help: 'in its place a mixture of experts: a folder with model.onnx' },
   cache: { type: 'string', value: 'folder', help: 'where composed graphs are kept (default: the platform’s cache)' },
   deadline: {
     type: 'string',
@@ -55,18 +57,27 @@ export const interventionOptions = {
 
 /** What a run is asked to do. */
 export interface Asked {
-  readonly strategy: Strategy;
+  /** Absent where the model routes by its own router. */
+  readonly strategy?: Strategy;
   readonly interventions: readonly Intervention[];
 }
 
-/** Checked against the pool. Knock-outs come after tilts and forces, so that they win. */
-export function askedFor(args: Arguments, pool: PoolInfo): Asked {
-  const strategy = parseStrategy(args.text('strategy') ?? 'phatgoose', pool, kOf(args));
+/** Checked against the model. Knock-outs come after tilts and forces, so that they win. */
+export function askedFor(args: Arguments, model: ModelInfo): Asked {
+  const strategy = strategyFor(args, model);
   const interventions = (['tilt', 'force', 'knock-out'] as const).flatMap((action) =>
     args.list(action).map((text) => parseIntervention(action, text)),
   );
-  checkExperts(pool, [strategy], interventions);
-  return { strategy, interventions };
+  checkExperts(model, strategy ? [strategy] : [], interventions);
+  return { interventions, ...(strategy && { strategy }) };
+}
+
+function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
+  if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
+  for (const name of ['strategy', 'k'])
+    if (args.text(name) !== undefined)
+      throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
+  return undefined;
 }
 
 export function kOf(args: Arguments): number | undefined {

@@ -1,9 +1,12 @@
 /** Strategies and what-ifs as they are written on the command line. */
-import type { PoolInfo } from '../engine/api.js';
+import type { ModelInfo, PoolInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
 import type { Intervention, Scope } from '../trace/trace.js';
 import { UsageError } from './usage.js';
+
+/** Experts that a message names one by one. */
+const mostNamed = 50;
 
 /** A count from 1. */
 export function parseCount(text: string, option: string): number {
@@ -59,7 +62,7 @@ export function parseIntervention(action: Intervention['action'], text: string):
 
 /** @throws GanderError `request-invalid` naming the experts there are */
 export function checkExperts(
-  pool: PoolInfo,
+  model: ModelInfo,
   strategies: readonly Strategy[],
   interventions: readonly Intervention[],
 ): void {
@@ -67,13 +70,14 @@ export function checkExperts(
     ...strategies.flatMap(({ expert }) => (expert === undefined ? [] : [expert])),
     ...interventions.map((i) => i.expert),
   ];
-  const ids = pool.experts.map((e) => e.id);
+  const ids = model.expertSets.flatMap(({ experts }) => experts.map(({ id }) => id));
   const unknown = named.find((id) => !ids.includes(id));
   if (unknown === undefined) return;
-  const leftOut = pool.warnings.length > 0 ? ' gander inspect says what was left out, and why.' : '';
+  const leftOut = model.warnings.length > 0 ? ' gander inspect says what was left out, and why.' : '';
+  const some = ids.length > mostNamed ? `${ids.slice(0, 3).join(', ')} … ${ids.at(-1)!}` : ids.join(', ');
   throw new GanderError(
     'request-invalid',
-    `The pool has no expert "${unknown}".`,
-    `Its experts: ${ids.join(', ')}.${leftOut}`,
+    `The ${model.kind === 'pool' ? 'pool' : 'model'} has no expert "${unknown}".`,
+    `Its experts: ${some}.${leftOut}`,
   );
 }

@@ -6,7 +6,7 @@ export const restartEngine: Command = {
   async run({ engines }) {
     engines.restart();
     // Started at once, so that what is wrong shows now.
-    await engines.engine.pool();
+    await engines.engine.info();
     vscode.window.setStatusBarMessage(vscode.l10n.t('Gander: engine restarted'), 3000);
   },
 };

@@ -9,6 +9,7 @@ import { compareWith } from './compareWith.js';
 import { restartEngine, showLog } from './engine.js';
 import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
+import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
 import type { Command, Parts } from './parts.js';
 import { removeExpert } from './removeExpert.js';
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   generate,
   knockOut,
   openCard,
+  openModel,
   openPanel,
   openSample,
   openWalkthrough,

@@ -18,6 +18,7 @@ export const showActions: Command = {
       ...(store.latest?.main.running ? [{ label: vscode.l10n.t('$(debug-stop) Stop'), command: 'gander.stop' }] : []),
       { label: vscode.l10n.t('$(eye) Toggle Decorations'), command: 'gander.toggleDecorations' },
       { label: vscode.l10n.t('$(type-hierarchy) Choose Pool…'), command: 'gander.choosePool' },
+      { label: vscode.l10n.t('$(folder-opened) Open Model…'), command: 'gander.openModel' },
       { label: vscode.l10n.t('$(debug-restart) Restart Engine'), command: 'gander.restartEngine' },
       { label: vscode.l10n.t('$(output) Show Log'), command: 'gander.showLog' },
       { label: vscode.l10n.t('$(mortar-board) Open Walkthrough'), command: 'gander.openWalkthrough' },

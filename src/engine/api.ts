@@ -1,6 +1,6 @@
 import type { Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
-import type { Expert, Intervention, Site, Trace } from '../trace/trace.js';
+import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/trace.js';
 
 /** What is known of one expert without running anything. */
 export interface ExpertInfo extends Expert {
@@ -16,24 +16,39 @@ export interface ExpertInfo extends Expert {
   readonly card?: string;
 }
 
-export interface PoolInfo {
-  readonly id: string;
+/** What is known of any model on this machine without running it. */
+interface AnyModelInfo {
   readonly name: string;
-  readonly description?: string;
-  readonly license?: string;
   readonly folder: string;
   readonly hash: string;
-  readonly baseName: string;
-  readonly experts: readonly ExpertInfo[];
+  readonly expertSets: readonly ExpertSet[];
   readonly sites: readonly Site[];
   /** In tokens. */
   readonly contextLength: number;
+  /** What was left out and why, modules that could not be placed. */
+  readonly warnings: readonly Warning[];
+}
+
+/** A base model with a pool of experts. */
+export interface PoolInfo extends AnyModelInfo {
+  readonly kind: 'pool';
+  readonly id: string;
+  readonly description?: string;
+  readonly license?: string;
+  readonly baseName: string;
+  readonly experts: readonly ExpertInfo[];
   readonly topK: number;
   /** Names of those that the pool has the files for. */
   readonly strategies: readonly string[];
-  /** Experts left out and why, modules that could not be placed. */
-  readonly warnings: readonly Warning[];
 }
+
+/** A mixture of experts: each layer has its own, and a router. */
+export interface MoeInfo extends AnyModelInfo {
+  readonly kind: 'moe';
+  readonly router: Router;
+}
+
+export type ModelInfo = PoolInfo | MoeInfo;
 
 /** An expert's folder outside the pool, found to fit its base. */
 export interface Candidate {
@@ -53,7 +68,8 @@ export interface PoolKeeper {
 
 export interface RouteRequest {
   readonly text: string;
-  readonly strategy: Strategy;
+  /** Absent for a model that routes by a router of its own. */
+  readonly strategy?: Strategy;
   readonly interventions?: readonly Intervention[];
 }
 
@@ -97,7 +113,7 @@ export interface RunOptions {
  * Every method rejects with a GanderError; `cancelled` when the signal fired.
  */
 export interface Engine {
-  pool(options?: Pick<RunOptions, 'signal'>): Promise<PoolInfo>;
+  info(options?: Pick<RunOptions, 'signal'>): Promise<ModelInfo>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;
@@ -106,7 +122,7 @@ export interface Engine {
 }
 
 export interface EngineOptions {
-  /** Absolute folder of the pool. */
+  /** Absolute folder of the pool or model; of a model it may be its file. */
   readonly pool: string;
   /** Where composed graphs are cached; absolute. */
   readonly cache: string;

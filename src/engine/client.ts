@@ -12,7 +12,7 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
-  PoolInfo,
+  ModelInfo,
   PoolKeeper,
   RouteRequest,
   RunOptions,
@@ -122,8 +122,8 @@ export class EngineClient implements Engine, PoolKeeper {
     this.#letGo(died('The engine was restarted.'));
   }
 
-  pool(options?: RunOptions): Promise<PoolInfo> {
-    return this.#call('pool', undefined, options);
+  info(options?: RunOptions): Promise<ModelInfo> {
+    return this.#call('info', undefined, options);
   }
 
   route(request: RouteRequest, options?: RunOptions): Promise<Trace> {

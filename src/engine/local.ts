@@ -9,7 +9,7 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
-  PoolInfo,
+  ModelInfo,
   PoolKeeper,
   RouteRequest,
   RunOptions,
@@ -66,7 +66,7 @@ class LocalEngine implements Engine, PoolKeeper {
     };
   }
 
-  pool(options: RunOptions = {}): Promise<PoolInfo> {
+  info(options: RunOptions = {}): Promise<ModelInfo> {
     return this.#inTurn(options.signal, async () => (await this.#load()).info());
   }
 

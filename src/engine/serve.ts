@@ -68,8 +68,8 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
 
 function invoke(target: Engine & PoolKeeper, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
   switch (call.method) {
-    case 'pool':
-      return target.pool();
+    case 'info':
+      return target.info();
     case 'route':
       return target.route(call.request, options);
     case 'generate':

@@ -1,6 +1,5 @@
 /** A base model as it is on disk, made ready for the routing to be put in. */
-import { readFileSync, statSync } from 'node:fs';
-import { poolLimits } from '../shared/limits.js';
+import { readFileSync } from 'node:fs';
 import { copyData } from './external.js';
 import { removeGuards } from './guards.js';
 import { halveProducts } from './halves.js';
@@ -13,7 +12,7 @@ import {
   opset,
   parseModel,
 } from './model.js';
-import { settlePast } from './past.js';
+import { growPast, settlePast } from './past.js';
 import { convertToSingle, declareSingle } from './single.js';
 import { unfuse } from './unfuse.js';
 
@@ -25,8 +24,6 @@ export interface Base {
 
 /** @throws GanderError `base-invalid` */
 export function readBase(file: string): Base {
-  if (statSync(file).size > poolLimits.model)
-    throw invalidBase('The base model file is larger than ONNX allows (2 GB)', 'Export it with external data.');
   const model = parseModel(readFileSync(file));
   if (opset(model) < 13)
     throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
@@ -36,6 +33,7 @@ export function readBase(file: string): Base {
       'Export it as a causal language model with past keys and values.',
     );
   unfuse(model.graph);
+  growPast(model.graph);
   settlePast(model.graph);
   return { model, halves: declareSingle(model) };
 }

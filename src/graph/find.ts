@@ -48,10 +48,10 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
   const byName = [new Names(), new Names(), new Names()] as const;
   for (const product of products) {
     const [weights, scopes, metadata] = byName;
-    weights.add(weightPath(product.weight), product);
-    scopes.add(fusedScope(product.node.name), product);
-    const scope = metadataScope(product.node);
-    if (scope !== undefined) metadata.add(scope, product);
+    const { weight, scope, traced } = namesOf(product);
+    weights.add(weight, product);
+    scopes.add(scope, product);
+    if (traced !== undefined) metadata.add(traced, product);
   }
   let followed: Followed | undefined;
   const whyMissing = reasons(graph);
@@ -190,6 +190,15 @@ function tailOf(key: string): string {
 /** Exporters write `attn` for `self_attn`. */
 function scopeKey(scope: string): string {
   return scope.replace(/(^|\.)self_attn(\.|$)/, '$1attn$2');
+}
+
+/** What a product is called: by its weight, by its node, and by torch.onnx's newer exporter, if that made it. */
+export function namesOf({ node, weight }: Product): {
+  readonly weight: string;
+  readonly scope: string;
+  readonly traced: string | undefined;
+} {
+  return { weight: weightPath(weight), scope: fusedScope(node.name), traced: metadataScope(node) };
 }
 
 function weightPath(weight: string): string {

@@ -2,11 +2,70 @@ import { follow, makerOf, packedHeads } from './flow.js';
 import type { GraphProto } from './onnx_pb.js';
 import { indexOf, productsOf } from './products.js';
 
+/** What tokens come in by; all else that has an output to match carries what was before. */
+const tokenInputs = new Set(['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep']);
+
+/**
+ * For each input that carries what was before (keys, values, states of convolutions), the output that it is next: the two
+ * end alike, as `past_key_values.0.key` and `present.0.key` do, or `past_key_values.layers.0.keys` and `cache.layers.0.keys`.
+ */
+export function pastPairs(inputs: readonly string[], outputs: readonly string[]): ReadonlyMap<string, string> {
+  const isOurs = (name: string) => name.startsWith('gander.');
+  const given = outputs.filter((name) => name !== 'logits' && !isOurs(name));
+  const taken = inputs.filter((name) => !tokenInputs.has(name) && !isOurs(name));
+  const best = (name: string, others: readonly string[]) => {
+    const ends = others.map((other) => commonEnd(name, other));
+    const longest = Math.max(0, ...ends);
+    const at = ends.indexOf(longest);
+    return longest > 0 && ends.lastIndexOf(longest) === at ? others[at] : undefined;
+  };
+  return new Map(
+    taken.flatMap((name) => {
+      const next = best(name, given);
+      return next !== undefined && best(next, taken) === name ? [[name, next]] : [];
+    }),
+  );
+}
+
+/** Words that two names have in common at their ends, if the layer's number is among them. */
+function commonEnd(a: string, b: string): number {
+  const [x, y] = [a, b].map((name) => name.split(/[._/]+/)) as [string[], string[]];
+  let count = 0;
+  while (count < x.length && x.at(-1 - count) === y.at(-1 - count)) count++;
+  return x.slice(x.length - count).some((word) => /^\d+$/.test(word)) ? count : 0;
+}
+
+/**
+ * Writes what is known of the sizes of what was before into inputs that leave it open, in place: what is declared of the
+ * output that it is next, and numbers that an exporter wrote as names.
+ */
+function settleDeclared(graph: GraphProto): void {
+  const dimsOf = ({ type }: GraphProto['input'][number]) =>
+    type?.value.case === 'tensorType' ? type.value.value.shape?.dim : undefined;
+  const outputs = new Map(graph.output.map((output) => [output.name, dimsOf(output)]));
+  const pairs = pastPairs(
+    graph.input.map(({ name }) => name),
+    [...outputs.keys()],
+  );
+  for (const input of graph.input) {
+    const next = pairs.get(input.name);
+    const [before, after] = [dimsOf(input), next === undefined ? undefined : outputs.get(next)];
+    before?.forEach(({ value }, axis) => {
+      if (value.case === 'dimValue') return;
+      const told = after?.length === before.length ? after[axis]!.value : undefined;
+      if (told?.case === 'dimValue' && told.value > 0n) before[axis]!.value = told;
+      else if (next !== undefined && value.case === 'dimParam' && /^\d+$/.test(value.value))
+        before[axis]!.value = { case: 'dimValue', value: BigInt(value.value) };
+    });
+  }
+}
+
 /**
  * Writes the width of keys and values into inputs that leave it open, in place: what a layer's product gives, shared out
  * among the heads. An empty past cannot be made without it.
  */
 export function settlePast(graph: GraphProto): void {
+  settleDeclared(graph);
   const open = graph.input.flatMap(({ name, type }) => {
     const [, number, part] = /^past_key_values\.(\d+)\.(key|value)$/.exec(name) ?? [];
     const dims = type?.value.case === 'tensorType' ? type.value.value.shape?.dim : undefined;
@@ -35,8 +94,20 @@ export function settlePast(graph: GraphProto): void {
     else {
       // What follows the attention may be beyond reading and the attention not.
       const n = makerOf(index, `present.${number}.key`);
-      const head = n && packedHeads(n, given.get(n.input[0] ?? '') ?? NaN)?.head;
+      const packed = n?.input[0] ?? '';
+      // A bias may come between the product and the attention.
+      const inputs = [packed, ...(index.producers.get(packed)?.input ?? [])];
+      const columns = inputs.map((name) => given.get(name)).find((dOut) => dOut !== undefined);
+      const head = n && packedHeads(n, columns ?? NaN)?.head;
       if (head !== undefined) width.value = { case: 'dimValue', value: BigInt(head) };
     }
   }
+}
+
+/**
+ * Lets every layer's keys and values grow, in place: attention with a window sees no more of them than the window either way,
+ * but asks for room of its size from the start where an exporter says that only the window is kept.
+ */
+export function growPast(graph: GraphProto): void {
+  for (const n of graph.node) n.attribute = n.attribute.filter(({ name }) => name !== 'sliding_window_cache');
 }

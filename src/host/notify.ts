@@ -8,6 +8,9 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'pool-invalid':
     case 'pool-unsafe-path':
     case 'base-invalid':
+    case 'model-missing':
+    case 'model-invalid':
+    case 'model-unrouted':
     case 'tokenizer-invalid':
     case 'module-not-placed':
       return { title: vscode.l10n.t('Choose Pool'), command: 'gander.choosePool' };

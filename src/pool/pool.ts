@@ -8,6 +8,7 @@ import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
+import { checkModelSize } from './modelFile.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -159,13 +160,7 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
 /** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
 function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
   const model = path.join(folder, base.model);
-  if (sizeOf(model) > poolLimits.model) {
-    throw new GanderError(
-      'pool-invalid',
-      `The base model file has ${bytesInWords(sizeOf(model))}; ONNX allows at most ${bytesInWords(poolLimits.model)}.`,
-      'Export it with external data.',
-    );
-  }
+  checkModelSize(model);
   const beside = path.dirname(model);
   const files = [
     // External data lies beside the model, under whatever name.

@@ -4,7 +4,7 @@ import type {
   Candidate,
   EngineOptions,
   GenerateRequest,
-  PoolInfo,
+  ModelInfo,
   RouteRequest,
   Score,
 } from '../engine/api.js';
@@ -14,7 +14,7 @@ import type { ErrorData } from './errors.js';
 
 /** Each method's request and result. */
 export interface Methods {
-  pool: { request: undefined; result: PoolInfo };
+  info: { request: undefined; result: ModelInfo };
   route: { request: RouteRequest; result: Trace };
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: RouteRequest; result: Attribution };

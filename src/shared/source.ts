@@ -1,5 +1,5 @@
 /** What a source of traces says of itself. Panel, tree, status bar and command line ask this, never what kind a source is. */
-import type { Expert } from '../trace/trace.js';
+import type { Expert, ExpertSet, Site } from '../trace/trace.js';
 
 /** Whether something can be done; if not, why, in the person's words. */
 export type Ability = true | { readonly reason: string };
@@ -20,6 +20,9 @@ export interface SourceDescription {
   };
   /** Those that a request may name. */
   readonly experts: readonly (Expert & { readonly description?: string; readonly card?: boolean })[];
+  /** Its experts as a trace names them, and where they are chosen, as far as that is known before a run. */
+  readonly expertSets?: readonly ExpertSet[];
+  readonly sites?: readonly Site[];
   readonly limits: {
     /** Context length, in tokens. */
     readonly tokens?: number;
@@ -53,7 +56,9 @@ export type WarningCode =
   | 'modules-not-placed'
   | 'vectors-unused'
   | 'copy-not-compared'
-  | 'inputs-rounded';
+  | 'inputs-rounded'
+  | 'code-unused'
+  | 'weights-restored';
 
 /** Something that a source left out or could not do as asked. The text is for people; programs go by the rest. */
 export interface Warning {

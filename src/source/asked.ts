@@ -28,7 +28,7 @@ export const interventionsSchema = z.array(intervention).max(10_000);
 
 const routeSchema = z.object({
   text: z.string(),
-  strategy: strategySchema,
+  strategy: strategySchema.optional(),
   interventions: interventionsSchema.optional(),
 });
 

@@ -1,51 +1,76 @@
-import type { Attribution, Engine, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from '../engine/api.js';
+import type {
+  Attribution,
+  Engine,
+  GenerateRequest,
+  ModelInfo,
+  MoeInfo,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from '../engine/api.js';
+import { asPool } from '../shared/modelInfo.js';
 import type { SourceDescription } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import type { Source } from './source.js';
 
-/** A pool on this machine, run by an engine in a child process. */
+/** A model on this machine, run by an engine in a child process. */
 export class ChildSource implements Source {
-  #pool: Promise<PoolInfo> | undefined;
+  #info: Promise<ModelInfo> | undefined;
 
   constructor(private readonly engine: Engine) {}
 
   async describe(): Promise<SourceDescription> {
-    return describePool(await this.pool());
+    const info = await this.#ask();
+    return info.kind === 'pool' ? describePool(info) : describeMoe(info);
   }
 
-  /** A failure is not remembered: the person may have mended the pool. */
-  pool(): Promise<PoolInfo> {
-    if (this.#pool) return this.#pool;
-    const asked = this.engine.pool();
-    this.#pool = asked;
-    asked.catch(() => (this.#pool = undefined));
-    return asked;
+  async pool(): Promise<PoolInfo> {
+    return asPool(await this.#ask());
   }
 
-  route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.route(request, options);
+  async route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
+    return this.engine.route(await this.#meant(request), options);
   }
 
-  generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.generate(request, options);
+  async generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
+    return this.engine.generate(await this.#meant(request), options);
   }
 
-  attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
-    return this.engine.attribute(request, options);
+  async attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
+    return this.engine.attribute(await this.#meant(request), options);
   }
 
-  score(request: RouteRequest, options?: RunOptions): Promise<Score> {
-    return this.engine.score(request, options);
+  async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
+    return this.engine.score(await this.#meant(request), options);
   }
 
   dispose(): void {
     this.engine.dispose();
   }
+
+  /** Who was told that no strategy is offered may name one all the same: then it means nothing. */
+  async #meant<R extends RouteRequest>(request: R): Promise<R> {
+    const info = await this.#info?.catch(() => undefined);
+    if (info?.kind !== 'moe') return request;
+    const { strategy: _, ...rest } = request;
+    return rest as R;
+  }
+
+  /** A failure is not remembered: the person may have mended the model. */
+  #ask(): Promise<ModelInfo> {
+    if (this.#info) return this.#info;
+    const asked = this.engine.info();
+    this.#info = asked;
+    asked.catch(() => (this.#info = undefined));
+    return asked;
+  }
 }
 
 /** It can do everything, with the strategies that it has files for. */
-function describePool({ name, strategies, experts, contextLength, topK, warnings }: PoolInfo): SourceDescription {
+function describePool(pool: PoolInfo): SourceDescription {
+  const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings } = pool;
   return {
     name,
     can: {
@@ -64,7 +89,31 @@ function describePool({ name, strategies, experts, contextLength, topK, warnings
       ...(description !== undefined && { description }),
       ...(card !== undefined && { card: true }),
     })),
+    expertSets,
+    sites,
     limits: { tokens: contextLength, k: topK },
+    warnings,
+  };
+}
+
+/** It routes by its own router, whose scores can be changed. */
+function describeMoe({ name, router, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
+  return {
+    name,
+    can: {
+      route: true,
+      stream: true,
+      generate: true,
+      whatIf: true,
+      attribute: true,
+      score: true,
+      lens: { reason: 'This engine gives no predictions of the layers between.' },
+      strategies: [],
+    },
+    experts: expertSets.flatMap(({ experts }) => experts),
+    expertSets,
+    sites,
+    limits: { tokens: contextLength, ...(router.k !== undefined && { k: router.k }) },
     warnings,
   };
 }

@@ -17,7 +17,7 @@ import {
 } from '../trace/columns.js';
 import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/trace.js';
 
-type BlockShape = Omit<Block, keyof BlockColumns>;
+export type BlockShape = Omit<Block, keyof BlockColumns>;
 
 /** What of a trace stays as it is while it grows. */
 export type TraceFrame = Omit<Trace, 'sequences' | 'blocks'> & {

@@ -119,7 +119,7 @@ it('a cache that is deleted while an engine runs is filled again', async () => {
       pooled(arrow).logProb,
     );
     expect(pooled(await engine.route({ text, strategy })).logProb).toEqual(pooled(wanted).logProb);
-    expect((await engine.pool()).hash).toBe(wanted.source.hash);
+    expect((await engine.info()).hash).toBe(wanted.source.hash);
     expect(entries()).toHaveLength(1);
   }
 });
@@ -131,17 +131,17 @@ it('what was read of a pool that changed meanwhile is not kept under the name of
 });
 
 it('what lies beside the model but is none of it is not read, of whatever size', async () => {
-  const wanted = (await (await open()).pool()).hash;
+  const wanted = (await (await open()).info()).hash;
   const stray = path.join(pool, 'base/core.dump');
   writeFileSync(stray, '');
   // A minute's reading, of which nothing is on the disk.
   truncateSync(stray, 2 ** 35);
   try {
-    expect((await (await open()).pool()).hash).toBe(wanted);
+    expect((await (await open()).info()).hash).toBe(wanted);
     spoil(data, (bytes) => (bytes[0]! ^= 1));
-    expect((await (await open()).pool()).hash).not.toBe(wanted);
+    expect((await (await open()).info()).hash).not.toBe(wanted);
     spoil(data, (bytes) => (bytes[0]! ^= 1));
-    expect((await (await open()).pool()).hash).toBe(wanted);
+    expect((await (await open()).info()).hash).toBe(wanted);
   } finally {
     rmSync(stray);
   }

@@ -40,7 +40,7 @@ it('answers as the engine in this process does, trace for trace', async () => {
   const there = clientWith();
   const [mine, theirs] = [await here.route({ text, strategy }), await there.route({ text, strategy })];
   expect({ ...theirs, created: '' }).toEqual({ ...mine, created: '' });
-  expect(await there.pool()).toEqual(await here.pool());
+  expect(await there.info()).toEqual(await here.info());
   expect(await there.score({ text, strategy })).toEqual(await here.score({ text, strategy }));
   expect(await there.attribute({ text, strategy })).toEqual(await here.attribute({ text, strategy }));
   here.dispose();
@@ -65,7 +65,7 @@ it('rejects with the code that the engine gave', async () => {
   await expect(client.route({ text, strategy: { name: 'single', expert: 'nobody' } })).rejects.toMatchObject({
     code: 'request-invalid',
   });
-  await expect(clientWith({ pool: '/nowhere' }).pool()).rejects.toMatchObject({ code: 'pool-missing' });
+  await expect(clientWith({ pool: '/nowhere' }).info()).rejects.toMatchObject({ code: 'pool-missing' });
 });
 
 it('cancels at once, and the child goes on to serve the next', async () => {
@@ -103,16 +103,16 @@ it('gives up on a child that dies again and again, until told to try anew', asyn
       `if (m.type === 'call') { process.send({ type: 'progress', id: m.id, done: 1, total: 2 }); process.kill(process.pid, 'SIGKILL'); }`,
     ),
   });
-  for (let i = 0; i < 5; i++) await expect(client.pool()).rejects.toMatchObject({ code: 'engine-died' });
+  for (let i = 0; i < 5; i++) await expect(client.info()).rejects.toMatchObject({ code: 'engine-died' });
   expect(client.state.name).toBe('failed');
-  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+  await expect(client.info()).rejects.toMatchObject({ code: 'engine-unavailable' });
   client.restart();
-  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-died' });
+  await expect(client.info()).rejects.toMatchObject({ code: 'engine-died' });
 });
 
 it('kills a child that owes an answer and gives no sign of life', async () => {
   const client = clientWith({ entry: scripted(`if (m.type === 'call') for (;;);`), deadlineMs: 200 });
-  const asked = client.pool();
+  const asked = client.info();
   const { pid } = client;
   await expect(asked).rejects.toMatchObject({
     message: expect.stringContaining('no sign of life for 0.2 s') as string,
@@ -128,8 +128,8 @@ it('leaves a child that loads the time that it said, and no more once it has spo
     ),
     deadlineMs: 400,
   });
-  expect(await client.pool()).toEqual({});
-  await expect(client.pool()).rejects.toMatchObject({
+  expect(await client.info()).toEqual({});
+  await expect(client.info()).rejects.toMatchObject({
     message: expect.stringContaining('no sign of life for 0.4 s') as string,
     remedy: expect.stringContaining('gander.engine.deadlineSeconds') as string,
   });
@@ -139,21 +139,21 @@ it('lets an idle child go, and starts another when asked', async () => {
   const client = clientWith({ idleMs: 100 });
   const states: EngineState['name'][] = [];
   client.onStateChange(({ name }) => states.push(name));
-  await client.pool();
+  await client.info();
   const { pid } = client;
   await until(() => client.state.name === 'stopped' && !isAlive(pid!));
-  await client.pool();
+  await client.info();
   expect(client.pid).not.toBe(pid);
   expect(states.slice(0, 4)).toEqual(['starting', 'ready', 'ready', 'stopped']);
 });
 
 it('rejects what is pending when it is disposed, and leaves no process', async () => {
   const client = clientWith();
-  const asked = client.pool();
+  const asked = client.info();
   const { pid } = client;
   client.dispose();
   await expect(asked).rejects.toMatchObject({ code: 'engine-unavailable' });
-  await expect(client.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+  await expect(client.info()).rejects.toMatchObject({ code: 'engine-unavailable' });
   await until(() => !isAlive(pid!));
 });
 
@@ -171,7 +171,7 @@ it('leaves no orphan when its host is killed', async () => {
 });
 
 it('says so when there is no script to start', async () => {
-  await expect(clientWith({ entry: path.join(temporaryFolder(), 'nothing.cjs') }).pool()).rejects.toMatchObject({
+  await expect(clientWith({ entry: path.join(temporaryFolder(), 'nothing.cjs') }).info()).rejects.toMatchObject({
     code: 'engine-died',
   });
 });

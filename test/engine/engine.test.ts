@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { asPool } from '../../src/shared/modelInfo.js';
 import { copyOfTinyPool, largestDifference, pooled, temporaryFolder, tinyPool } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
@@ -220,7 +221,7 @@ it('refuses what the pool does not offer', async () => {
   rmSync(path.join(pool, 'multitask'), { recursive: true });
   rmSync(path.join(pool, 'experts/Zeta/activation.safetensors'));
   const poorer = await open({ pool });
-  const { strategies, warnings } = await poorer.pool();
+  const { strategies, warnings } = asPool(await poorer.info());
   expect(strategies).not.toContain('multitask');
   expect(strategies).not.toContain('average-activation');
   expect(warnings[0]!.text).toMatch(/multitask/);
@@ -242,14 +243,14 @@ it('serves all strategies after the multitask adapter was asked for as before', 
 it('notices an expert that appears, changes or goes', async () => {
   const pool = copyOfTinyPool();
   const watching = await open({ pool });
-  const first = await watching.pool();
+  const first = asPool(await watching.info());
   cpSync(path.join(pool, 'experts/beta-2'), path.join(pool, 'experts/new'), { recursive: true });
-  const second = await watching.pool();
+  const second = asPool(await watching.info());
   expect(second.experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2', 'new']);
   expect(second.hash).not.toBe(first.hash);
   expect(pooled(await watching.route({ text, strategy })).experts).toHaveLength(5);
   rmSync(path.join(pool, 'experts/new'), { recursive: true });
-  expect((await watching.pool()).hash).toBe(first.hash);
+  expect((await watching.info()).hash).toBe(first.hash);
 });
 
 it('places what it can and names what it cannot', async () => {
@@ -262,7 +263,7 @@ it('places what it can and names what it cannot', async () => {
     readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'),
     'latin1',
   );
-  const { warnings, sites } = await (await open({ pool })).pool();
+  const { warnings, sites } = await (await open({ pool })).info();
   expect(warnings.map(({ text: told }) => told)).toEqual([
     expect.stringMatching(/"alpha": 1 of 14 vectors in gate\.safetensors name no module .*layers\.1\.mlp\.up_proj/),
     expect.stringMatching(/"alpha": 1 of 14 vectors in activation\.safetensors name no module/),
@@ -307,7 +308,7 @@ describe('the cache', () => {
     for (let i = 0; i < 6; i++) {
       const pool = copyOfTinyPool();
       writeFileSync(path.join(pool, 'base/note.txt'), String(i));
-      await (await open({ pool, cache: own })).pool();
+      await (await open({ pool, cache: own })).info();
       for (const name of composed(own)) utimesSync(path.join(own, name), i, i);
     }
     expect(composed(own).length).toBeLessThanOrEqual(4);
@@ -333,5 +334,5 @@ describe('the cache', () => {
 it('refuses requests once it is disposed', async () => {
   const closing = await open();
   closing.dispose();
-  await expect(closing.pool()).rejects.toMatchObject({ code: 'engine-unavailable' });
+  await expect(closing.info()).rejects.toMatchObject({ code: 'engine-unavailable' });
 });

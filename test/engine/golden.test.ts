@@ -84,7 +84,7 @@ describe('the tiny pool', () => {
     cpSync(path.join(root, 'test/fixtures/bases', base), path.join(pool, 'base'), { recursive: true });
     // Seven tokens at a time: keys and values are carried over.
     const engine = await engineFor(pool, 7);
-    expect((await engine.pool()).warnings).toEqual([]);
+    expect((await engine.info()).warnings).toEqual([]);
     const { trace: golden } = tiny.find(({ name }) => name === wanted)!;
     expectLike(await engine.route({ text: pooled(golden).text!, strategy: pooled(golden).strategy }), golden, exact);
   });
@@ -93,7 +93,7 @@ describe('the tiny pool', () => {
     const pool = copyOfTinyPool();
     cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
     const engine = await engineFor(pool);
-    const info = await engine.pool();
+    const info = await engine.info();
     expect(info.warnings).toEqual([]);
     expect(info.sites).toHaveLength(14);
     const trace = await engine.route({ text: 'the model', strategy: { name: 'phatgoose', k: 2 } });

@@ -215,7 +215,7 @@ describe('a request that', () => {
 
   it('is malformed is refused, and the next is served by the same child', async () => {
     const client = clientWith();
-    await client.pool();
+    await client.info();
     const { pid } = client;
     for (const [what, request] of broken)
       expect(await failure(client.route(request as RouteRequest)), what).toMatchObject({ code: 'request-invalid' });
@@ -258,7 +258,7 @@ describe('a request that', () => {
 
   it('is far too long is refused before it is tokenized', async () => {
     const client = clientWith();
-    await client.pool();
+    await client.info();
     const error = await failure(client.route({ text: 'word '.repeat(1_000_000), strategy }));
     expect(error).toMatchObject({ code: 'text-too-long' });
     expect(error.message).toContain('5000000 characters');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
 import { encodeSafetensors } from '../../src/shared/safetensors.js';
+import { asPool } from '../../src/shared/modelInfo.js';
 import { builtEngine, copyOfTinyPool, temporaryFolder, pooled } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
@@ -42,7 +43,7 @@ it('routes over one adapter of rank 4096 among 300 of rank 1', async () => {
     cpSync(template, folder, { recursive: true });
     write(folder, rank);
   }
-  const { warnings, experts: all } = await engine(pool).pool();
+  const { warnings, experts: all } = asPool(await engine(pool).info());
   expect([all.length, warnings]).toEqual([301, []]);
   const trace = pooled(await client!.route({ text: 'some text', strategy: { name: 'single', expert: 'e300' } }));
   expect(trace.contribution!.some((x) => x > 0)).toBe(true);
@@ -54,6 +55,6 @@ it('answers soon where an expression would never end', async () => {
   const config = path.join(pool, 'experts/alpha/adapter_config.json');
   const json = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
   writeFileSync(config, JSON.stringify({ ...json, alpha_pattern: { '(([a-z._0-9]+)+)+!': 1, '(.*.*.*.*.*)*=': 2 } }));
-  expect((await engine(pool).pool()).warnings).toEqual([]);
+  expect((await engine(pool).info()).warnings).toEqual([]);
   await client!.route({ text: 'some text', strategy });
 });

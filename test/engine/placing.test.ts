@@ -7,6 +7,7 @@ import { createEngine } from '../../src/engine/local.js';
 import { node, parseModel, writeModel } from '../../src/graph/model.js';
 import { random as seeded } from '../../src/statistics/random.js';
 import { encodeSafetensors } from '../../src/shared/safetensors.js';
+import { asPool } from '../../src/shared/modelInfo.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder, pooled } from './support.js';
 
 const text = 'the model routes each token';
@@ -86,7 +87,7 @@ describe('an expert', () => {
       }),
     );
     const engine = await engineFor(pool);
-    expect(textsOf(await engine.pool())).toEqual([
+    expect(textsOf(await engine.info())).toEqual([
       expect.stringMatching(
         /^Expert "part": 1 of 3 modules were placed, .*; model\.layers\.0\.block\.w1 \(and 1 more\) was not: looked for/,
       ),
@@ -98,7 +99,7 @@ describe('an expert', () => {
     const pool = copyOfTinyPool();
     writeExpert(pool, 'foreign', matrices({ 'transformer.h.0.attn.c_attn': [32, 96] }));
     const engine = await engineFor(pool);
-    const { warnings, experts } = await engine.pool();
+    const { warnings, experts } = asPool(await engine.info());
     expect(experts.map(({ id }) => id)).not.toContain('foreign');
     expect(textsOf({ warnings })).toEqual([
       expect.stringMatching(/^Expert "foreign" is left out: none of its modules \(1\) can be placed in the base/),
@@ -172,7 +173,7 @@ describe('a packed projection', () => {
     mkdirSync(path.join(pool, 'experts'));
     writeExpert(pool, 'one', modules);
     const engine = await engineFor(pool);
-    expect((await engine.pool()).warnings).toEqual([]);
+    expect((await engine.info()).warnings).toEqual([]);
     return engine.route({ text, strategy: { name: 'single', expert: 'one' } });
   };
 
@@ -202,7 +203,7 @@ describe('a packed projection', () => {
     const pool = copyOfTinyPool();
     // First by name, and yet it takes nothing away from the others.
     writeExpert(pool, '0-whole', whole);
-    const { warnings } = await (await engineFor(pool)).pool();
+    const { warnings } = await (await engineFor(pool)).info();
     expect(textsOf({ warnings })).toEqual([
       expect.stringMatching(
         /"0-whole" is left out: none of its modules \(2\).*same multiplication as .*self_attn\.[qkv]_proj/,
@@ -231,7 +232,7 @@ describe("an adapter of the head that brings PEFT's copy of the base's weight", 
 
   it('is placed where it is the same weight', async () => {
     const engine = await engineFor(poolWith(embedding()));
-    expect((await engine.pool()).warnings).toEqual([]);
+    expect((await engine.info()).warnings).toEqual([]);
     const base = pooled(await engine.route({ text, strategy: { name: 'base' } }));
     const trace = pooled(await engine.route({ text, strategy: { name: 'single', expert: 'head' } }));
     let moved = 0;
@@ -269,7 +270,7 @@ it('a base that multiplies in 8 bits is refused by name', async () => {
   const model = parseModel(readFileSync(file));
   for (const n of model.graph.node) if (n.name.endsWith('_proj/MatMul')) n.opType = 'MatMulInteger';
   writeFileSync(file, writeModel(model));
-  await expect((await engineFor(pool)).pool()).rejects.toMatchObject({
+  await expect((await engineFor(pool)).info()).rejects.toMatchObject({
     code: 'module-not-placed',
     message: expect.stringMatching(/MatMulInteger, which rounds activations to 8 bits/) as string,
   });
@@ -279,13 +280,13 @@ it('a base whose products round their inputs too says how many do', async () => 
   const pool = copyOfTinyPool();
   cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
   const file = path.join(pool, 'base/model.onnx');
-  expect((await (await engineFor(pool)).pool()).warnings).toEqual([]);
+  expect((await (await engineFor(pool)).info()).warnings).toEqual([]);
   const model = parseModel(readFileSync(file));
   const products = model.graph.node.filter(({ opType }) => opType === 'MatMulNBits');
   const level = node('MatMulNBits', [], [], { accuracy_level: 4 }).attribute;
   for (const n of products.slice(1)) n.attribute.push(...level);
   writeFileSync(file, writeModel(model));
-  expect((await (await engineFor(pool)).pool()).warnings).toEqual([
+  expect((await (await engineFor(pool)).info()).warnings).toEqual([
     {
       code: 'inputs-rounded',
       text: expect.stringContaining(

@@ -1,6 +1,6 @@
 import { textTokens } from '../../trace/access.js';
 import { slotsIn } from '../../trace/colours.js';
-import { decimal, plain, signed, tokenText, visible } from '../../trace/label.js';
+import { decimal, plain, routerText, signed, tokenText, visible } from '../../trace/label.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
@@ -18,8 +18,8 @@ export const attribute: Command = {
   options: { ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
-    const { engine, pool } = await open();
-    const request = { text, ...askedFor(args, pool) };
+    const { engine, model } = await open();
+    const request = { text, ...askedFor(args, model) };
     const trace = await engine.route(request, { signal });
     const { experts, logProb, change } = await engine.attribute(request, {
       signal,
@@ -46,7 +46,7 @@ export const attribute: Command = {
           text,
           experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
           tokens: rows,
-          ...warningsJson(pool.warnings),
+          ...warningsJson(model.warnings),
         }),
       );
       return;
@@ -80,7 +80,7 @@ export const attribute: Command = {
         paint,
       ),
     );
-    out(`\nNegative: the text owes to the expert. Strategy ${plain(request.strategy.name)}, nats.\n`);
+    out(`\nNegative: the text owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`);
   },
 };
 

@@ -31,26 +31,26 @@ export const bench: Command = {
     const runs = parseCount(args.text('runs') ?? '5', '--runs');
     const startedAt = performance.now();
     // In this process: time and memory are then the engine's alone.
-    const { engine, pool } = await openHere();
-    const strategy = { name: 'phatgoose', k: pool.topK } as const;
+    const { engine, model } = await openHere();
+    const asked = model.kind === 'pool' ? { strategy: { name: 'phatgoose', k: model.topK } } : {};
     progress.say('starting');
-    const once = await engine.route({ text: passage, strategy }, { signal });
+    const once = await engine.route({ text: passage, ...asked }, { signal });
     const start = performance.now() - startedAt;
 
     const routes: { tokens: number; ms: number }[] = [];
-    for (const tokens of lengths.filter((n) => n < pool.contextLength)) {
+    for (const tokens of lengths.filter((n) => n < model.contextLength)) {
       const text = ofTokens(tokens, once);
       let done = 0;
       const times: number[] = [];
       for (let r = 0; r < runs; r++) {
         progress.say(`routing ${tokens} tokens, run ${r + 1} of ${runs}`);
-        times.push(await timed(async () => (done = tokensIn(await engine.route({ text, strategy }, { signal })))));
+        times.push(await timed(async () => (done = tokensIn(await engine.route({ text, ...asked }, { signal })))));
       }
       routes.push({ tokens: done, ms: median(times) });
     }
     // A model may end its text early: what was made is counted.
-    const request = { text: 'Once', strategy, maxTokens: generated };
-    const prompt = tokensIn(await engine.route({ text: request.text, strategy }, { signal }));
+    const request = { text: 'Once', ...asked, maxTokens: generated };
+    const prompt = tokensIn(await engine.route({ text: request.text, ...asked }, { signal }));
     let made = 0;
     const times: number[] = [];
     for (let r = 0; r < runs; r++) {
@@ -63,8 +63,8 @@ export const bench: Command = {
     if (args.flag('json')) {
       out(
         json({
-          pool: { id: pool.id, hash: pool.hash },
-          ...warningsJson(pool.warnings),
+          pool: { id: model.kind === 'pool' ? model.id : undefined, hash: model.hash },
+          ...warningsJson(model.warnings),
           startMs: start,
           route: routes,
           generateTokensPerSecond: perSecond,

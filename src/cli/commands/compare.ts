@@ -12,6 +12,7 @@ import {
   tokenText,
   visible,
 } from '../../trace/label.js';
+import { asPool } from '../../shared/modelInfo.js';
 import type { Warning } from '../../shared/source.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
@@ -81,20 +82,20 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   if (texts.length === 1 && !changed) {
     throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
   }
-  const { engine, pool } = await open();
-  const { strategy, interventions } = askedFor(args, pool);
-  const second = other === undefined ? strategy : parseStrategy(other, pool, kOf(args));
-  checkExperts(pool, [second], []);
+  const { engine, model } = await open();
+  const { interventions, ...asked } = askedFor(args, model);
+  const second = other === undefined ? asked : { strategy: parseStrategy(other, asPool(model), kOf(args)) };
+  checkExperts(model, second.strategy ? [second.strategy] : [], []);
   const a = await engine.route(
-    { text: texts[0]!, strategy },
+    { text: texts[0]!, ...asked },
     { signal, onProgress: progress.count('tokens', 'first run') },
   );
   const b = await engine.route(
-    { text: texts.at(-1)!, strategy: second, interventions },
+    { text: texts.at(-1)!, ...second, interventions },
     { signal, onProgress: progress.count('tokens', 'second run') },
   );
   progress.clear();
-  return { a, b, warnings: pool.warnings };
+  return { a, b, warnings: model.warnings };
 }
 
 async function readTexts(

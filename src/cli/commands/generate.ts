@@ -43,7 +43,7 @@ export const generate: Command = {
     const topP = number('top-p', 0, 1);
     const seed = number('seed', 0, 2 ** 32 - 1);
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
-    const { engine, pool } = await open();
+    const { engine, model } = await open();
     const asJson = args.flag('json');
     let written = text.length;
     const show = (whole: string) => {
@@ -54,7 +54,7 @@ export const generate: Command = {
     const trace = await engine.generate(
       {
         text,
-        ...askedFor(args, pool),
+        ...askedFor(args, model),
         maxTokens,
         ...(temperature !== undefined && { temperature }),
         ...(topP !== undefined && { topP }),
@@ -81,7 +81,7 @@ export const generate: Command = {
           prompt: text,
           completion: textOf(trace).slice(text.length),
           ...traceJson(trace),
-          ...warningsJson(pool.warnings),
+          ...warningsJson(model.warnings),
         }),
       );
     else out(args.flag('table') ? `\n\n${traceTable(trace, paint, columns)}` : '\n');

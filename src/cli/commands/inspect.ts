@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { PoolInfo } from '../../engine/api.js';
+import type { ModelInfo, MoeInfo, PoolInfo } from '../../engine/api.js';
 import { letters, slotsOf } from '../../shared/palette.js';
 import { columns, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
@@ -29,14 +29,20 @@ export const inspect: Command = {
       out(args.flag('json') ? json(traceFacts(trace)) : traceText(trace, paint, args));
       return;
     }
-    const { pool } = await open(target);
-    out(args.flag('json') ? json(poolFacts(pool)) : poolText(pool, paint, args));
+    const { model } = await open(target);
+    out(args.flag('json') ? json(modelFacts(model)) : modelText(model, paint, args));
   },
 };
 
-/** What an extension or a script is told of a pool. */
-function poolFacts({ sites, warnings, ...pool }: PoolInfo): object {
-  return { ...pool, ...warningsJson(warnings), modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })) };
+/** What an extension or a script is told of a model. */
+function modelFacts({ sites, warnings, expertSets, ...model }: ModelInfo): object {
+  const own = model.kind === 'moe' ? { expertSets } : {};
+  return {
+    ...model,
+    ...own,
+    ...warningsJson(warnings),
+    modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })),
+  };
 }
 
 function isFolder(target: string): boolean {
@@ -82,6 +88,28 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
     '\n',
     placement(pool.sites, paint, args),
     ...pool.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
+  ].join('');
+}
+
+function modelText(model: ModelInfo, paint: Paint, args: Arguments): string {
+  return model.kind === 'pool' ? poolText(model, paint, args) : moeText(model, paint, args);
+}
+
+function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
+  const sizes = [...new Set(model.expertSets.map(({ experts }) => experts.length))];
+  return [
+    paint.bold(plain(model.name)) + '\n',
+    facts([
+      ['router', routerText(model.router)],
+      ['scoring', model.router.scoring],
+      ['experts', `${sizes.join(', ')} a layer`],
+      ['folder', model.folder],
+      ['hash', model.hash],
+      ['context', `${model.contextLength} tokens`],
+    ]),
+    '\n',
+    placement(model.sites, paint, args),
+    ...model.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
 

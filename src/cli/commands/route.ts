@@ -19,16 +19,16 @@ export const route: Command = {
   },
   async run({ args, out, open, progress, paint, columns, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
-    const { engine, pool } = await open();
+    const { engine, model } = await open();
     const trace = await engine.route(
-      { text, ...askedFor(args, pool) },
+      { text, ...askedFor(args, model) },
       { signal, onProgress: progress.count('tokens', 'routing') },
     );
     progress.clear();
     save(trace, args);
     out(
       args.flag('json')
-        ? json({ ...traceJson(trace), ...warningsJson(pool.warnings) })
+        ? json({ ...traceJson(trace), ...warningsJson(model.warnings) })
         : traceTable(trace, paint, columns),
     );
   },

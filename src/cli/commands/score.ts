@@ -1,9 +1,9 @@
-import type { RouteRequest, RunOptions, Engine, Score } from '../../engine/api.js';
+import type { Engine, MoeInfo, PoolInfo, RouteRequest, RunOptions, Score } from '../../engine/api.js';
 import { GanderError } from '../../shared/errors.js';
-import { descriptorOf, strategyText } from '../../strategies/index.js';
+import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
-import type { Command, Options } from '../command.js';
+import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption, kOf } from '../options.js';
@@ -34,38 +34,38 @@ export const score: Command = {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
     const texts = files.map(readText);
-    const { engine, pool } = await open();
-    const asked =
-      args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => descriptorOf(name)?.takes !== 'expert');
-    const names = asked.flatMap((name) => (name === 'single' ? pool.experts.map((e) => `single:${e.id}`) : [name]));
-    const strategies = names.map((name) => parseStrategy(name.trim(), pool, kOf(args)));
-    checkExperts(pool, strategies, []);
+    const { engine, model } = await open();
+    const columns = model.kind === 'pool' ? ofPool(args, model) : ofModel(args, model);
 
     const scores: Score[][] = [];
     for (const [f, text] of texts.entries()) {
       const row: Score[] = [];
-      for (const strategy of strategies) {
-        const what = `${plain(files[f]!)}, ${plain(strategyText(strategy))}`;
+      for (const { name, strategy } of columns) {
+        const what = `${plain(files[f]!)}, ${plain(name)}`;
         progress.say(what);
         row.push(
-          await scoreInParts(engine, { text, strategy }, { signal, onProgress: progress.count('tokens', what) }),
+          await scoreInParts(
+            engine,
+            { text, ...(strategy && { strategy }) },
+            { signal, onProgress: progress.count('tokens', what) },
+          ),
         );
       }
       scores.push(row);
     }
     progress.clear();
-    const all = strategies.map((_, s) => add(scores.map((row) => row[s]!)));
+    const all = columns.map((_, s) => add(scores.map((row) => row[s]!)));
     if (args.flag('json')) {
       const of = (row: Score[]) =>
-        strategies.map((strategy, s) => ({
-          strategy: strategyText(strategy),
+        columns.map(({ name }, s) => ({
+          strategy: name,
           ...row[s]!,
           bitsPerByte: perByte(row[s]!),
         }));
       out(
         json({
-          pool: { id: pool.id, hash: pool.hash },
-          ...warningsJson(pool.warnings),
+          pool: { id: model.kind === 'pool' ? model.id : undefined, hash: model.hash },
+          ...warningsJson(model.warnings),
           files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
           all: of(all),
         }),
@@ -84,15 +84,36 @@ export const score: Command = {
     if (files.length > 1) rows.push(line('all', all));
     out(
       table(
-        ['file', 'bytes', ...strategies.map((strategy) => plain(strategyText(strategy)))],
+        ['file', 'bytes', ...columns.map(({ name }) => plain(name))],
         rows,
-        `lr${'r'.repeat(strategies.length)}`,
+        `lr${'r'.repeat(columns.length)}`,
         paint,
       ),
     );
     out('\nBits per byte; less is better.\n');
   },
 };
+
+/** One way to run the files. */
+interface Column {
+  readonly name: string;
+  readonly strategy?: Strategy;
+}
+
+function ofPool(args: Arguments, pool: PoolInfo): Column[] {
+  const asked =
+    args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => descriptorOf(name)?.takes !== 'expert');
+  const names = asked.flatMap((name) => (name === 'single' ? pool.experts.map((e) => `single:${e.id}`) : [name]));
+  const strategies = names.map((name) => parseStrategy(name.trim(), pool, kOf(args)));
+  checkExperts(pool, strategies, []);
+  return strategies.map((strategy) => ({ name: strategyText(strategy), strategy }));
+}
+
+function ofModel(args: Arguments, { name, router }: MoeInfo): Column[] {
+  if (args.text('strategies') !== undefined || args.text('k') !== undefined)
+    throw new UsageError(`--strategies and --k are for pools: ${name} routes by a router of its own.`);
+  return [{ name: router.name }];
+}
 
 function perByte({ bits, bytes }: Score): number {
   return bits / bytes;

@@ -1,6 +1,6 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/trace.js';
-import type { Candidate, PoolInfo, RouteRequest } from '../api.js';
+import type { Candidate, ModelInfo, RouteRequest } from '../api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
@@ -30,7 +30,7 @@ export interface Model {
   readonly endTokens: ReadonlySet<number>;
   /** Whether the folder is as it was when it was read. */
   isCurrent(): boolean;
-  info(): Promise<PoolInfo>;
+  info(): Promise<ModelInfo>;
   /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
   begin(request: RouteRequest, tokens: TextTokens): Promise<Run>;
   /** Where experts can be added. @param folder absolute */

@@ -1,8 +1,9 @@
 import type { Family } from './family.js';
 import { loraPool } from './lora-pool/index.js';
+import { moe } from './moe/index.js';
 
 /** The first is who says what is wrong with a folder that nobody claims. */
-const families: readonly [Family, ...Family[]] = [loraPool];
+const families: readonly [Family, ...Family[]] = [loraPool, moe];
 
 /** Whose the folder is. */
 export function familyOf(folder: string): Family {

@@ -6,7 +6,7 @@ import { poolLimits } from '../../shared/limits.js';
 const deepest = 3;
 const mostFiles = 50_000;
 
-/** Of the files in a folder. Links are not followed; what cannot be read counts nothing: the engine says what is wrong with it. */
+/** Of the files in a folder, or beside a file. Links are not followed; what cannot be read counts nothing: the engine says what is wrong with it. */
 export function bytesIn(folder: string): number {
   let bytes = 0;
   let left = mostFiles;
@@ -19,7 +19,7 @@ export function bytesIn(folder: string): number {
     }
   };
   try {
-    add(folder, 1);
+    add(statSync(folder).isFile() ? path.dirname(folder) : folder, 1);
   } catch {
     return bytes;
   }

@@ -1,30 +1,37 @@
 import { GanderError } from '../../shared/errors.js';
+import { pastPairs } from '../../graph/past.js';
 import { type Session, type Tensor, float32, int64 } from './session.js';
 
 /** Past keys and values of one text, as the graph gave them. */
 export type Past = ReadonlyMap<string, Tensor>;
 
-/** The inputs and outputs that carry keys and values: `past_key_values.<i>.key` in, `present.<i>.key` out. */
+/** The inputs and outputs that carry keys, values and other states from one step to the next (graph/past.ts). */
 export class PastLayout {
   readonly outputs: readonly string[];
+  /** By input, the output that it is next. */
+  readonly #pairs: ReadonlyMap<string, string>;
   readonly #empty: ReadonlyMap<string, Tensor>;
   readonly #hasPositions: boolean;
   readonly #hasMask: boolean;
+  readonly #hasCount: boolean;
 
   constructor(session: Session) {
     const empty = new Map<string, Tensor>();
     const inputNames = session.inputs.map(({ name }) => name);
+    this.#pairs = pastPairs(inputNames, session.outputNames);
     for (const meta of session.inputs) {
-      if (!meta.name.startsWith('past_key_values.') || !meta.isTensor) continue;
-      // [batch, heads, past, width], of which only heads and width are numbers.
+      if (!this.#pairs.has(meta.name) || !meta.isTensor) continue;
+      // [batch, heads, past, width], of which only heads and width are numbers; or a state that has its size from the start.
       const dims = meta.shape.map((d, axis) => (axis === 0 ? 1 : typeof d === 'number' ? d : 0));
-      if (meta.type !== 'float32')
+      const size = dims.reduce((product, d) => product * d, 1);
+      if (meta.type === 'int64') empty.set(meta.name, int64(new BigInt64Array(size), dims));
+      else if (meta.type !== 'float32')
         throw new GanderError(
           'base-invalid',
           `The base keeps its past as ${meta.type}.`,
           'Export it with float32 activations.',
         );
-      empty.set(meta.name, float32(new Float32Array(0), dims));
+      else empty.set(meta.name, float32(new Float32Array(size), dims));
     }
     if (empty.size === 0 || !inputNames.includes('input_ids')) {
       throw new GanderError(
@@ -34,9 +41,10 @@ export class PastLayout {
       );
     }
     this.#empty = empty;
-    this.outputs = [...empty.keys()].map((name) => name.replace('past_key_values.', 'present.'));
+    this.outputs = [...this.#pairs.values()];
     this.#hasPositions = inputNames.includes('position_ids');
     this.#hasMask = inputNames.includes('attention_mask');
+    this.#hasCount = inputNames.includes('num_logits_to_keep');
   }
 
   /** @param done tokens before the chunk, whose keys and values are `past` */
@@ -49,8 +57,9 @@ export class PastLayout {
         BigInt64Array.from({ length: t }, (_, i) => BigInt(done + i)),
         [1, t],
       );
-    for (const [name, empty] of this.#empty)
-      feeds[name] = past?.get(name.replace('past_key_values.', 'present.')) ?? empty;
+    // All of them: only for some of the last does it leave out the others.
+    if (this.#hasCount) feeds['num_logits_to_keep'] = int64(BigInt64Array.of(0n), []);
+    for (const [name, empty] of this.#empty) feeds[name] = past?.get(this.#pairs.get(name)!) ?? empty;
     return feeds;
   }
 

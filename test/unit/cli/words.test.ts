@@ -8,7 +8,13 @@ import { strategyText } from '../../../src/strategies/index.js';
 import { interventionText } from '../../../src/trace/label.js';
 
 const experts = ['sql', 'python', 'go', 'c'].map((id) => ({ id }));
-const pool = { topK: 2, experts, warnings: [] } as unknown as PoolInfo;
+const pool = {
+  kind: 'pool',
+  topK: 2,
+  experts,
+  expertSets: [{ scope: 'pool', experts }],
+  warnings: [],
+} as unknown as PoolInfo;
 
 describe('a strategy', () => {
   it.each([

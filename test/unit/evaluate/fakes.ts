@@ -7,6 +7,8 @@ import type { Trace } from '../../../src/trace/trace.js';
 const expert = (id: string) => ({ id, name: id, rank: 4, bytes: 1, folder: `/pool/experts/${id}` });
 
 export const pool: PoolInfo = {
+  kind: 'pool',
+  expertSets: [{ scope: 'pool', experts: ['a', 'b', 'c'].map((id) => ({ id, name: id })) }],
   id: 'fake',
   name: 'Fake pool',
   folder: '/pool',
@@ -76,12 +78,12 @@ export class FakeEngine implements Engine {
   readonly asked: string[] = [];
   constructor(readonly bitsOf: (key: string, text: string) => number = () => 8) {}
 
-  pool() {
+  info() {
     return Promise.resolve(pool);
   }
 
   score({ text, strategy }: RouteRequest, { signal }: RunOptions = {}): Promise<Score> {
-    const key = keyOf(strategy);
+    const key = keyOf(strategy!);
     this.asked.push(`${key} ${text}`);
     if (signal?.aborted) return Promise.reject(new GanderError('cancelled', 'cancelled', 'again'));
     return Promise.resolve({ bits: this.bitsOf(key, text), bytes: 10, tokens: 5 });

@@ -35,7 +35,7 @@ describe('a pool', () => {
   it('with a model file larger than ONNX allows is refused before a byte of it is read', () => {
     sparse('base/model.onnx', 2 ** 33);
     expect(() => readPool(folder)).toThrow(
-      refused('pool-invalid', /model file has 8\.6 GB; ONNX allows at most 2\.1 GB/),
+      refused('base-invalid', /model file has 8\.6 GB; ONNX allows at most 2\.1 GB/),
     );
   });
 

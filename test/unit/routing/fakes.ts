@@ -11,7 +11,13 @@ import { routerOf } from '../../../src/strategies/index.js';
 import { GanderError } from '../../../src/shared/errors.js';
 import type { Trace } from '../../../src/trace/trace.js';
 
+const experts = [
+  { id: 'a', name: 'Alpha' },
+  { id: 'b', name: 'Beta' },
+];
+
 export const pool: PoolInfo = {
+  kind: 'pool',
   id: 'fake',
   name: 'Fake',
   folder: '/pool',
@@ -19,10 +25,8 @@ export const pool: PoolInfo = {
   baseName: 'Fake base',
   contextLength: 64,
   topK: 1,
-  experts: [
-    { id: 'a', name: 'Alpha', rank: 4, bytes: 1, folder: '/pool/experts/a' },
-    { id: 'b', name: 'Beta', rank: 4, bytes: 1, folder: '/pool/experts/b' },
-  ],
+  experts: experts.map((expert) => ({ ...expert, rank: 4, bytes: 1, folder: `/pool/experts/${expert.id}` })),
+  expertSets: [{ scope: 'pool', experts }],
   sites: ['q', 'v'].map((kind) => ({ path: `layers.0.${kind}`, layer: 0, kind, sequence: 0, expertSet: 0 })),
   strategies: ['phatgoose', 'base'],
   warnings: [],
@@ -34,7 +38,7 @@ export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, 
   const cells = pool.sites.length * count;
   return {
     source: { kind: 'pool', name: pool.name, id: pool.id, hash: pool.hash, tokenizer: 't', versions: {} },
-    router: routerOf(strategy),
+    router: routerOf(strategy!),
     interventions,
     sequences: [
       {
@@ -80,7 +84,7 @@ export class FakeEngine implements Engine {
   poolCalls = 0;
   poolError: GanderError | undefined;
 
-  pool(): Promise<PoolInfo> {
+  info(): Promise<PoolInfo> {
     this.poolCalls++;
     return this.poolError ? Promise.reject(this.poolError) : Promise.resolve(pool);
   }

@@ -37,12 +37,14 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan): PoolInfo {
       ...(cardFile !== undefined && { card: cardFile }),
     }));
   return {
+    kind: 'pool',
     id,
     name,
     folder: pool.folder,
     hash,
     baseName: base.name,
     experts,
+    expertSets: [{ scope: 'pool', experts: expertsOf(pool, plan) }],
     sites: sitesOfPlan(plan),
     contextLength: pool.contextLength,
     topK: Math.min(topK, experts.length),

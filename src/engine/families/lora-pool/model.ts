@@ -67,16 +67,16 @@ export class PoolModel implements Model {
   async begin(request: RouteRequest): Promise<Run> {
     const available = strategiesOf(this.#pool);
     const { text, strategy: asked, interventions = [] } = request;
-    if (!available.includes(asked.name)) {
+    if (!asked || !available.includes(asked.name)) {
       throw new GanderError(
         'strategy-unavailable',
-        `This pool does not offer the strategy "${asked.name}".`,
+        asked ? `This pool does not offer the strategy "${asked.name}".` : 'A pool is asked with a strategy.',
         `Choose one of: ${available.join(', ')}.`,
       );
     }
     const descriptor = descriptorOf(asked.name)!;
     const session = await this.#open(descriptor.needs.includes('multitask'));
-    requireUsable(this.#pool, session.plan, request);
+    requireUsable(this.#pool, session.plan, asked, interventions);
     const strategy = descriptor.finds === 'expert' ? { ...asked, expert: await this.#retrieve(text) } : asked;
     return this.#run(session, strategy, interventions);
   }
@@ -141,7 +141,7 @@ export class PoolModel implements Model {
 }
 
 /** An expert that was left out is no expert that is not there: who asks for it is told why. */
-function requireUsable(pool: Pool, plan: Plan, { strategy, interventions = [] }: RouteRequest): void {
+function requireUsable(pool: Pool, plan: Plan, strategy: Strategy, interventions: readonly Intervention[]): void {
   const asked = interventions.map(({ expert }) => expert);
   if (descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
   if (strategy.expert !== undefined) asked.push(strategy.expert);

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { copyBase, readBase } from '../../../graph/base.js';
+import { type GraphProto, writeModel } from '../../../graph/model.js';
+import { checkHolder } from '../../../graph/moe/fused.js';
+import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
+import { tapRouters } from '../../../graph/moe/tap.js';
+import { insertPredictions, likeliest } from '../../../graph/predictions.js';
+import { fileInside } from '../../../pool/paths.js';
+import { GanderError } from '../../../shared/errors.js';
+import { traceLimits } from '../../../shared/limits.js';
+import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
+import type { MoeFolder } from './folder.js';
+import type { Plan } from './plan.js';
+
+/** Part of every cache key: raise it when the same model would compose to something else. */
+const composerVersion = 1;
+
+export interface Composed {
+  readonly entry: Entry;
+  readonly model: string;
+  readonly plan: Plan;
+}
+
+/** All that a model's numbers come from: absolute. @throws GanderError where one of them is not inside the model's folder */
+export function filesOf({ model, tokenizer, configs }: MoeFolder, cache: Cache): string[] {
+  const data = cache.dataFiles(model).map((name) => fileInside(path.dirname(model), name));
+  return [model, ...data, tokenizer, ...configs];
+}
+
+/** SHA-256 in hex. */
+export function hashOf({ folder }: MoeFolder, files: readonly string[], hash: (file: string) => string): string {
+  const all = createHash('sha256');
+  for (const file of files) all.update(`${path.relative(folder, file)}\0${hash(file)}\0`);
+  return all.digest('hex');
+}
+
+/**
+ * The model's graph with its routers told, from the cache or composed now.
+ *
+ * @throws GanderError `base-invalid`, `model-invalid`
+ */
+export function compose(folder: MoeFolder, files: readonly string[], hash: string, cache: Cache): Composed {
+  const key = createHash('sha256').update(['moe', composerVersion, hash].join('\0')).digest('hex').slice(0, 32);
+  const entry = cache.entry(key, (temporary) => {
+    composeInto(temporary, folder);
+    // The key would be that of other files than those that were read.
+    if (hashOf(folder, files, (file) => cache.hash(file)) !== hash)
+      throw new GanderError('model-invalid', 'The model changed while it was being read.', 'Ask again.');
+  });
+  const file = (name: string) => path.join(entry.folder, name);
+  const plan = JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan;
+  return { entry, model: file('model.onnx'), plan };
+}
+
+function composeInto(temporary: string, folder: MoeFolder): void {
+  const base = readBase(folder.model);
+  const { model } = base;
+  const routers = routersIn(model.graph, folder);
+  copyBase(temporary, folder.model, base);
+  const { taps, warnings } = tapRouters(model, routers);
+  insertPredictions(model, likeliest, new Map());
+  writeFileSync(path.join(temporary, 'model.onnx'), writeModel(model));
+  const scorings = new Set(routers.map(({ scoring }) => scoring));
+  const [scoring] = scorings;
+  const plan: Plan = {
+    routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, tap: taps[i]! })),
+    ...(scorings.size === 1 && scoring && { scoring }),
+    warnings,
+  };
+  writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(plan));
+}
+
+/** By layer. @throws GanderError where there are none, or others than the configuration says */
+function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
+  const routers = findRouters(graph).sort((a, b) => a.layer - b.layer);
+  if (routers.length === 0) throw unrouted(graph);
+  for (const { path: name, experts, holder } of routers) {
+    if (told !== undefined && told !== experts)
+      throw new GanderError(
+        'model-invalid',
+        `The configuration says ${told} experts, but ${name} chooses among ${experts}.`,
+        'Put the configuration beside the model that it is of.',
+      );
+    if (experts > traceLimits.experts)
+      throw new GanderError(
+        'model-invalid',
+        `${name} chooses among ${experts} experts; at most ${traceLimits.experts} are shown.`,
+        'Choose a model with fewer experts.',
+      );
+    if (holder) checkHolder(holder, name);
+  }
+  return routers;
+}
+
+function unrouted(graph: GraphProto): GanderError {
+  if (hasMixer(graph))
+    return new GanderError(
+      'model-unrouted',
+      'The model chooses each expert by the largest score alone (a sparse mixer, as in Phi-3.5-MoE); Gander does not read such routers.',
+      'Choose a model with a top-k router.',
+    );
+  return new GanderError(
+    'model-unrouted',
+    'The model has no router: all tokens go through the same weights.',
+    'Choose a mixture of experts, or a pool of experts for this model.',
+  );
+}

@@ -1,0 +1,167 @@
+/** An ONNX model's folder as exporters leave it and people have it. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { readJson, unnamedContext } from '../../../pool/manifest.js';
+import { checkModelSize } from '../../../pool/modelFile.js';
+import { fileInside } from '../../../pool/paths.js';
+import { GanderError } from '../../../shared/errors.js';
+import { traceLimits } from '../../../shared/limits.js';
+import { schemaProblem } from '../../../shared/schemaWords.js';
+import type { Warning } from '../../../shared/source.js';
+
+export interface MoeFolder {
+  readonly folder: string;
+  readonly name: string;
+  /** Absolute. */
+  readonly model: string;
+  readonly tokenizer: string;
+  /** Those that there are: absolute. */
+  readonly configs: readonly string[];
+  /** As its makers call the kind of model. */
+  readonly type: string | undefined;
+  readonly contextLength: number;
+  readonly endTokens: ReadonlySet<number>;
+  /** How many the configuration says that a layer has. */
+  readonly experts: number | undefined;
+  readonly warnings: readonly Warning[];
+}
+
+const count = z
+  .int()
+  .positive()
+  .max(2 ** 24)
+  .nullish();
+const ids = z.union([z.int(), z.array(z.int()).max(1000)]).nullish();
+
+/** Of Hugging Face's config.json what is needed beside the graph. */
+const facts = z.object({
+  model_type: z.string().max(200).nullish(),
+  max_position_embeddings: count,
+  eos_token_id: ids,
+  num_local_experts: count,
+  num_experts: count,
+  n_routed_experts: count,
+  auto_map: z.unknown().optional(),
+});
+const configSchema = facts.extend({ text_config: facts.nullish() });
+
+/** Of onnxruntime-genai's genai_config.json. */
+const genaiSchema = z.object({
+  model: z.object({
+    type: z.string().max(200).nullish(),
+    context_length: count,
+    eos_token_id: ids,
+    decoder: z.object({ filename: z.string().min(1).max(1024).nullish() }).nullish(),
+  }),
+});
+
+const configName = 'config.json';
+const genaiName = 'genai_config.json';
+
+/** Where a model's file lies, the most exact first: as exporters call it, or in the layout of onnx-community. */
+const usual = ['model.onnx', 'onnx/model.onnx', 'onnx/model_fp16.onnx', 'onnx/model_q4.onnx', 'onnx/model_q4f16.onnx'];
+
+/** A model's file may be chosen in the place of its folder. */
+export function folderOf(chosen: string): string {
+  if (!isModelFile(chosen)) return chosen;
+  const beside = path.dirname(chosen);
+  const above = path.dirname(beside);
+  return !existsSync(path.join(beside, configName)) && existsSync(path.join(above, configName)) ? above : beside;
+}
+
+/** By the names of its files, whether it can be meant for an ONNX model. */
+export function looksLikeModel(chosen: string): boolean {
+  if (isModelFile(chosen)) return true;
+  const names = [configName, genaiName, ...usual];
+  return !existsSync(path.join(chosen, 'pool.json')) && names.some((name) => existsSync(path.join(chosen, name)));
+}
+
+function isModelFile(chosen: string): boolean {
+  return chosen.endsWith('.onnx');
+}
+
+/** @throws GanderError `model-missing`, `model-invalid`, `pool-unsafe-path`, `pool-invalid` */
+export function readMoeFolder(chosen: string): MoeFolder {
+  const folder = folderOf(chosen);
+  const present = [configName, genaiName].filter((name) => existsSync(path.join(folder, name)));
+  if (present.length === 0)
+    throw new GanderError(
+      'model-invalid',
+      `There is no ${configName} in ${folder}, nor a ${genaiName}.`,
+      `Copy the model's ${configName} into the folder.`,
+    );
+  const config = present.includes(configName) ? read(folder, configName, configSchema) : undefined;
+  const genai = present.includes(genaiName) ? read(folder, genaiName, genaiSchema).model : undefined;
+  const text = config?.text_config ?? config;
+  const told = text?.max_position_embeddings ?? genai?.context_length ?? undefined;
+  const warnings: Warning[] = [];
+  if (told === undefined)
+    warnings.push({
+      code: 'context-unknown',
+      text: `${present[0]!} tells no context length: ${unnamedContext} tokens are taken.`,
+    });
+  if (config?.auto_map !== undefined && config.auto_map !== null)
+    warnings.push({
+      code: 'code-unused',
+      text: `${configName} names code of the model's own (auto_map). Gander runs none of it: what is shown is what the ONNX file computes.`,
+    });
+  const model = isModelFile(chosen)
+    ? fileInside(folder, path.relative(folder, chosen))
+    : modelIn(folder, genai?.decoder?.filename);
+  checkModelSize(model);
+  return {
+    folder,
+    name: path.basename(folder),
+    model,
+    tokenizer: tokenizerIn(folder),
+    configs: present.map((name) => path.join(folder, name)),
+    type: text?.model_type ?? genai?.type ?? undefined,
+    contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
+    endTokens: new Set([text?.eos_token_id ?? config?.eos_token_id ?? genai?.eos_token_id ?? []].flat()),
+    experts: text?.num_local_experts ?? text?.num_experts ?? text?.n_routed_experts ?? undefined,
+    warnings,
+  };
+}
+
+function modelIn(folder: string, named: string | null | undefined): string {
+  const found = [...(named ? [named] : []), ...usual].find((name) => existsSync(path.join(folder, name)));
+  const file = found ?? onlyModel(folder);
+  if (file !== undefined) return fileInside(folder, file);
+  throw new GanderError(
+    'model-missing',
+    `There is no ONNX model in ${folder}.`,
+    'Export the model (gander-training export-moe), or choose the folder that holds model.onnx.',
+  );
+}
+
+/** The one .onnx file of the folder or of its `onnx`; of several it would be a guess. */
+function onlyModel(folder: string): string | undefined {
+  const files = ['', 'onnx'].flatMap((under) =>
+    statSync(path.join(folder, under), { throwIfNoEntry: false })?.isDirectory()
+      ? readdirSync(path.join(folder, under))
+          .filter(isModelFile)
+          .map((name) => path.join(under, name))
+      : [],
+  );
+  return files.length === 1 ? files[0] : undefined;
+}
+
+function tokenizerIn(folder: string): string {
+  if (existsSync(path.join(folder, 'tokenizer.json'))) return fileInside(folder, 'tokenizer.json');
+  throw new GanderError(
+    'model-invalid',
+    `There is no tokenizer.json in ${folder}.`,
+    "Copy the model's tokenizer.json into the folder.",
+  );
+}
+
+function read<T>(folder: string, name: string, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(readJson(folder, name));
+  if (parsed.success) return parsed.data;
+  throw new GanderError(
+    'model-invalid',
+    `${name}: ${schemaProblem(parsed.error)}.`,
+    'Restore the file from where it came from.',
+  );
+}

@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs';
+import { GanderError } from '../../../shared/errors.js';
+import { ganderVersion } from '../../../shared/version.js';
+import type { Intervention, Router, Source } from '../../../trace/trace.js';
+import type { MoeInfo, RouteRequest } from '../../api.js';
+import type { Chunk } from '../../runtime/causal.js';
+import { stampOf } from '../../runtime/seal.js';
+import { onnxruntimeVersion } from '../../runtime/session.js';
+import { Tokenizer } from '../../runtime/tokenizer.js';
+import type { Means, Model, Run } from '../family.js';
+import { type Composed, compose, filesOf, hashOf } from './compose.js';
+import { type MoeFolder, readMoeFolder } from './folder.js';
+import { type Plan, setsOf, sitesOf } from './plan.js';
+import { MoeRecording } from './recording.js';
+import { MoeSession, type MoeStep } from './session.js';
+import { MoeSteering } from './steering.js';
+
+/** A mixture of experts as it is on disk now, and what is kept in memory of it. */
+export class MoeModel implements Model {
+  readonly tokenizer: Tokenizer;
+  readonly #folder: MoeFolder;
+  readonly #files: readonly string[];
+  readonly #signature: string;
+  readonly #means: Means;
+  readonly #hash: string;
+  readonly #source: Source;
+  #composed: Composed | undefined;
+  #session: MoeSession | undefined;
+
+  constructor(chosen: string, means: Means) {
+    const { cache } = means;
+    this.#folder = readMoeFolder(chosen);
+    this.#files = filesOf(this.#folder, cache);
+    this.#signature = signatureOf(this.#files);
+    this.#means = means;
+    this.#hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
+    cache.save();
+    const { name, tokenizer } = this.#folder;
+    this.tokenizer = new Tokenizer(tokenizer);
+    this.#source = {
+      kind: 'moe',
+      name,
+      hash: this.#hash,
+      tokenizer: cache.hash(tokenizer),
+      versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
+    };
+  }
+
+  get contextLength(): number {
+    return this.#folder.contextLength;
+  }
+
+  get endTokens(): ReadonlySet<number> {
+    return this.#folder.endTokens;
+  }
+
+  isCurrent(): boolean {
+    return signatureOf(this.#files) === this.#signature;
+  }
+
+  async info(): Promise<MoeInfo> {
+    const { plan } = await this.#compose();
+    const { folder, name, contextLength, warnings } = this.#folder;
+    return {
+      kind: 'moe',
+      name,
+      folder,
+      hash: this.#hash,
+      router: this.#router(plan),
+      expertSets: setsOf(plan),
+      sites: sitesOf(plan),
+      contextLength,
+      warnings: [...warnings, ...plan.warnings],
+    };
+  }
+
+  async begin({ strategy, interventions = [] }: RouteRequest): Promise<Run> {
+    if (strategy)
+      throw new GanderError(
+        'strategy-unavailable',
+        `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
+        'Ask without a strategy.',
+      );
+    return this.#run(await this.#open(), interventions);
+  }
+
+  async release(): Promise<void> {
+    await this.#session?.release();
+  }
+
+  #run(session: MoeSession, interventions: readonly Intervention[]): Run<MoeStep> {
+    const { plan } = session;
+    const steering = new MoeSteering(plan, interventions);
+    return {
+      recording: new MoeRecording(plan, this.#router(plan), interventions, this.#source),
+      run: (chunk: Chunk) => session.run(chunk, steering),
+      with: (intervention) => this.#run(session, [...interventions, intervention]),
+    };
+  }
+
+  #router({ routers, scoring }: Plan): Router {
+    return {
+      name: this.#folder.type ?? 'unknown',
+      k: Math.max(...routers.map(({ k }) => k)),
+      ...(scoring && { scoring }),
+    };
+  }
+
+  /** Composed anew when it went from the cache or was damaged there. */
+  async #compose(): Promise<Composed> {
+    const { cache, loading } = this.#means;
+    if (this.#composed && cache.holds(this.#composed.entry)) return this.#composed;
+    // Windows replaces no file that a session has open.
+    await this.#session?.release();
+    this.#session = undefined;
+    await loading();
+    this.#composed = compose(this.#folder, this.#files, this.#hash, cache);
+    return this.#composed;
+  }
+
+  async #open(): Promise<MoeSession> {
+    const composed = await this.#compose();
+    if (this.#session) return this.#session;
+    await this.#means.loading();
+    this.#session = await MoeSession.open(composed, this.#means.threads);
+    return this.#session;
+  }
+}
+
+/** Differs once one of them was written to, replaced or removed. */
+function signatureOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+      return stat ? stampOf(stat) : '';
+    })
+    .join('\0');
+}

@@ -1,0 +1,34 @@
+import type { Warning } from '../../../shared/source.js';
+import type { Tap } from '../../../graph/moe/tap.js';
+import type { Router } from '../../../graph/moe/routers.js';
+import type { Expert, ExpertSet, Site } from '../../../trace/trace.js';
+
+/** A router in a composed graph, and the names of what the graph tells of it. */
+export interface TappedRouter extends Pick<Router, 'path' | 'layer' | 'experts' | 'k'> {
+  readonly tap: Tap;
+}
+
+/** What the composed graph is, beside the graph itself. */
+export interface Plan {
+  /** By layer; as many as the graph has. */
+  readonly routers: readonly TappedRouter[];
+  /** How all of them make a distribution of scores, if they agree. */
+  readonly scoring?: 'softmax' | 'sigmoid';
+  readonly warnings: readonly Warning[];
+}
+
+/** Experts are each layer's own, and are called so that no two layers have one in common. */
+export function setsOf({ routers }: Plan): ExpertSet[] {
+  return routers.map(({ layer, experts, tap }) => ({
+    scope: 'layer',
+    experts: Array.from({ length: experts }, (_, e): Expert => ({
+      id: `${layer}.${e}`,
+      name: `Layer ${layer} expert ${e}`,
+    })),
+    ...(tap.shared !== undefined && { alwaysOn: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }] }),
+  }));
+}
+
+export function sitesOf({ routers }: Plan): Site[] {
+  return routers.map(({ path, layer }, i) => ({ path, layer, kind: 'router', sequence: 0, expertSet: i }));
+}

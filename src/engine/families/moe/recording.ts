@@ -1,0 +1,86 @@
+import { never } from '../../../graph/moe/tap.js';
+import { likeliest } from '../../../graph/predictions.js';
+import type { BlockColumnName } from '../../../trace/columns.js';
+import type { BlockColumns, Intervention, Router, Source } from '../../../trace/trace.js';
+import type { BlockShape } from '../../../transport/pieces.js';
+import type { Recording } from '../../runtime/recorder.js';
+import { type Plan, setsOf, sitesOf } from './plan.js';
+import type { MoeStep, RouterStep } from './session.js';
+
+/** From what each router said to the trace's blocks of like routers. */
+export class MoeRecording implements Recording<MoeStep> {
+  readonly frame: Recording<MoeStep>['frame'];
+  readonly columns: readonly BlockColumnName[];
+  readonly #plan: Plan;
+  readonly #blocks: readonly BlockShape[];
+
+  constructor(plan: Plan, router: Router, interventions: readonly Intervention[], source: Source) {
+    this.#plan = plan;
+    this.#blocks = blocksOf(plan);
+    const all = (told: (router: Plan['routers'][number]) => boolean) => plan.routers.every(told);
+    this.columns = [
+      'score',
+      ...(all(({ tap }) => tap.weight !== undefined) ? (['weight'] as const) : []),
+      ...(all(({ tap }) => tap.selection !== undefined) ? (['selection'] as const) : []),
+      ...(all(({ tap }) => tap.shared !== undefined) ? (['alwaysOnWeight'] as const) : []),
+    ];
+    this.frame = {
+      source,
+      router,
+      interventions,
+      expertSets: setsOf(plan),
+      sites: sitesOf(plan),
+      sequences: [{ role: 'text', predictions: likeliest }],
+      blocks: this.#blocks,
+    };
+  }
+
+  fill(step: MoeStep, count: number, blocks: readonly BlockColumns[], done: number, capacity: number): void {
+    const width = this.#plan.routers.reduce((sum, { experts }) => sum + experts, 0);
+    let begin = 0;
+    for (const [b, { from, to, experts, k }] of this.#blocks.entries()) {
+      const block = blocks[b]!;
+      for (let site = from; site < to; site++) {
+        const router = step.routers[site]!;
+        const first = (site - from) * capacity + done;
+        block.score?.set(router.score, first * experts);
+        block.selection?.set(router.selection!, first * experts);
+        block.weight?.set(router.weight!, first * k);
+        block.alwaysOnWeight?.set(router.shared!, first);
+        block.chosen.set(router.chosen, first * k);
+        const row = (i: number) => (step.bias.length === width ? begin : i * width + begin);
+        leaveOut(router, count, k, block, first, (i, e) => step.bias[row(i) + e]! <= never);
+        begin += experts;
+      }
+    }
+  }
+}
+
+/** A graph chooses k whatever is left; those that were left out weigh nothing, and are none. */
+function leaveOut(
+  { chosen }: RouterStep,
+  count: number,
+  k: number,
+  block: BlockColumns,
+  first: number,
+  isOut: (token: number, expert: number) => boolean,
+): void {
+  for (let i = 0; i < count * k; i++) {
+    if (!isOut(Math.floor(i / k), chosen[i]!)) continue;
+    block.chosen[first * k + i] = -1;
+    if (block.weight) block.weight[first * k + i] = 0;
+  }
+}
+
+/** Neighbours that choose as many among as many. */
+function blocksOf({ routers }: Plan): BlockShape[] {
+  const blocks: BlockShape[] = [];
+  for (const [i, { experts, k, tap }] of routers.entries()) {
+    const last = blocks.at(-1);
+    const alwaysOn = tap.shared === undefined ? 0 : 1;
+    if (last?.experts === experts && last.k === k && last.alwaysOn === alwaysOn)
+      blocks[blocks.length - 1] = { ...last, to: i + 1 };
+    else blocks.push({ from: i, to: i + 1, sequence: 0, experts, k, alwaysOn });
+  }
+  return blocks;
+}

@@ -1,0 +1,67 @@
+import { never } from '../../../graph/moe/tap.js';
+import { GanderError } from '../../../shared/errors.js';
+import type { Intervention } from '../../../trace/trace.js';
+import { type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
+import { type Plan, setsOf, sitesOf } from './plan.js';
+
+/**
+ * What-ifs as numbers that are added to the routers' scores. What the router makes of them is the model's own rule: an expert
+ * that is forced is the only one left, and has all the weight that the router gives.
+ */
+export class MoeSteering {
+  readonly #plan: Plan;
+  /** By router; undefined where no intervention does anything. */
+  readonly #whatIf: readonly (SiteWhatIf | undefined)[];
+  readonly #width: number;
+
+  /** @throws GanderError `request-invalid` for an expert that there is not */
+  constructor(plan: Plan, interventions: readonly Intervention[]) {
+    this.#plan = plan;
+    const sets = setsOf(plan);
+    for (const { expert } of interventions) {
+      if (!sets.some(({ experts }) => experts.some(({ id }) => id === expert)))
+        throw new GanderError(
+          'request-invalid',
+          `The model has no expert "${expert}".`,
+          `Its experts are called by layer and number, as "${sets[0]!.experts[0]!.id}".`,
+        );
+    }
+    const sites = sitesOf(plan);
+    this.#whatIf = sites.map((site, i) => whatIfAt(interventions, sets[i]!.experts, site));
+    this.#width = plan.routers.reduce((sum, { experts }) => sum + experts, 0);
+  }
+
+  /**
+   * Added to the scores of tokens `done` to `done + t`, [h, ΣE] of all routers one after another; h is t, or 1 where all
+   * tokens have the same.
+   *
+   * @throws GanderError `request-invalid` where no expert is left
+   */
+  bias(done: number, t: number): Float32Array {
+    const height = this.#whatIf.some((whatIf) => whatIf?.byToken) ? t : 1;
+    const bias = new Float32Array(height * this.#width);
+    for (let row = 0; row < height; row++) {
+      let at = row * this.#width;
+      for (const [i, { experts, path }] of this.#plan.routers.entries()) {
+        const whatIf = this.#whatIf[i]?.at(done + row);
+        if (whatIf) settle(bias.subarray(at, at + experts), whatIf.bias, whatIf.forced, path);
+        at += experts;
+      }
+    }
+    return bias;
+  }
+}
+
+function settle(into: Float32Array, bias: Float32Array, forced: number, path: string): void {
+  let left = 0;
+  for (let e = 0; e < into.length; e++) {
+    into[e] = forced >= 0 && e !== forced ? never : Math.max(bias[e]!, never);
+    if (into[e]! > never) left++;
+  }
+  if (left === 0)
+    throw new GanderError(
+      'request-invalid',
+      `No expert is left at ${path}: all are knocked out.`,
+      'Leave one of its experts in.',
+    );
+}

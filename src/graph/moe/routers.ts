@@ -1,0 +1,218 @@
+/** Where a graph decides which experts a token goes to: found by what is computed, never by names. */
+import { namesOf } from '../find.js';
+import { type GraphProto, type NodeProto, intAttribute, invalidBase } from '../model.js';
+import type { Product } from '../products.js';
+import { type Walk, integerOf, isConstant, usersOf, walkOf } from '../walk.js';
+import { gateOf } from './shared.js';
+import { appliedWeight } from './weights.js';
+
+export type Scoring = 'softmax' | 'sigmoid';
+
+/** One layer's router. Names are of values in the graph. */
+export interface Router {
+  /** Of the router's linear layer, as the graph names it. */
+  readonly path: string;
+  readonly layer: number;
+  /** E and k. */
+  readonly experts: number;
+  readonly k: number;
+  readonly product: Product;
+  /** [T, E] what the linear layer gives, its own bias included. */
+  readonly score: string;
+  readonly scoring: Scoring | undefined;
+  /** What chooses: a TopK, or the operator that holds the experts. */
+  readonly chooser: NodeProto;
+  /** The operator that holds all of the layer's experts, where one does; it may be told by a TopK before it. */
+  readonly holder: NodeProto | undefined;
+  /** [T, E] what the chooser compares. */
+  readonly compared: string;
+  /** Whether that is ordered as the scores are. */
+  readonly ordered: boolean;
+  /** [T, k] what the chosen experts' outputs are multiplied by, where the graph has it. */
+  readonly weight: string | undefined;
+  /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
+  readonly shared: string | undefined;
+}
+
+/** What a way from scores to a chooser goes through. */
+interface Way {
+  readonly chooser: NodeProto;
+  readonly product: Product;
+  /** From the chooser back to the product. */
+  readonly nodes: readonly NodeProto[];
+}
+
+const fused = new Set(['MoE', 'QMoE']);
+
+/** Operators that change no number, or none that decides: softmax and σ keep the order of a token's scores. */
+const shapes = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+const keepsOrder = new Set([...shapes, 'Softmax', 'Sigmoid']);
+
+/** Inputs of an operator that hold what it works on, where others say how or where. */
+const data: Readonly<Record<string, readonly number[]>> = {
+  ...Object.fromEntries(
+    ['Reshape', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Tile', 'Pad', 'Split', 'Clip'].map((op) => [op, [0]]),
+  ),
+  ...Object.fromEntries(['TopK', 'Gather', 'GatherElements', 'GatherND', 'Softmax'].map((op) => [op, [0]])),
+  ...Object.fromEntries(['ReduceSum', 'ReduceMax', 'ReduceMean'].map((op) => [op, [0]])),
+  Where: [1, 2],
+  ScatterElements: [0, 2],
+  ScatterND: [0, 2],
+};
+
+/** Operators that give no score. */
+const blind = new Set(['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'ArgMax', 'ArgMin', 'Constant']);
+
+/** So many operators between a router's product and its choice are more than any model has. */
+const longestWay = 64;
+
+/**
+ * The routers in the order of the graph.
+ *
+ * @throws GanderError `base-invalid` for one whose scores two choosers compare
+ */
+export function findRouters(graph: GraphProto): Router[] {
+  const walk = walkOf(graph);
+  const ways = new Map<Product, Way[]>();
+  for (const chooser of graph.node) {
+    const way = wayTo(walk, chooser);
+    if (way) ways.set(way.product, [...(ways.get(way.product) ?? []), way]);
+  }
+  return [...ways.values()].map((all, i) => routerOf(walk, decisive(walk, all), i));
+}
+
+/** Whether a graph chooses by the largest of scores alone, as a sparse mixer does. */
+export function hasMixer(graph: GraphProto): boolean {
+  const walk = walkOf(graph);
+  return graph.node.some((n) => n.opType === 'ArgMax' && scoresBehind(walk, n.input[0] ?? '') !== undefined);
+}
+
+function isHolder({ opType, domain }: NodeProto): boolean {
+  return fused.has(opType) && domain === 'com.microsoft';
+}
+
+function comparedBy(chooser: NodeProto): string | undefined {
+  if (chooser.opType === 'TopK') return (intAttribute(chooser, 'largest') ?? 1) === 1 ? chooser.input[0] : undefined;
+  return isHolder(chooser) ? chooser.input[1] : undefined;
+}
+
+function wayTo(walk: Walk, chooser: NodeProto): Way | undefined {
+  const compared = comparedBy(chooser);
+  const found = compared === undefined ? undefined : scoresBehind(walk, compared);
+  return found && { chooser, ...found };
+}
+
+/** The one product whose numbers a value is made of, and nothing else but constants. */
+export function scoresBehind(walk: Walk, value: string): Pick<Way, 'product' | 'nodes'> | undefined {
+  const found = new Set<Product>();
+  const nodes = new Set<NodeProto>();
+  const open = [value];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const product = walk.products.get(name);
+    const n = walk.producers.get(name);
+    if (product) found.add(product);
+    else if (!n) {
+      if (!isConstant(walk, name)) return undefined;
+    } else if (!isPlace(n, name) && !blind.has(n.opType) && !nodes.has(n)) {
+      nodes.add(n);
+      if (nodes.size > longestWay) return undefined;
+      const inputs = data[n.opType]?.map((i) => n.input[i] ?? '') ?? n.input;
+      open.push(...inputs.filter(Boolean));
+    }
+  }
+  const [product, ...others] = found;
+  return product && others.length === 0 && product.output !== 'logits' ? { product, nodes: [...nodes] } : undefined;
+}
+
+/** Whether a value says where the best stood, which is no score. */
+function isPlace(n: NodeProto, value: string): boolean {
+  return n.opType === 'TopK' && n.output[1] === value;
+}
+
+/**
+ * Of the choosers that compare one router's scores, the last: those of groups come before it. An operator that holds the
+ * experts is the last, too, but chooses only what a TopK right before it has told.
+ */
+function decisive(walk: Walk, ways: readonly Way[]): Way & { readonly holder: NodeProto | undefined } {
+  const last = ways.filter(
+    ({ chooser }) => !ways.some((other) => other.chooser !== chooser && restsOn(walk, other, chooser)),
+  );
+  const [way, second] = last;
+  if (!way || second)
+    throw invalidBase(
+      `Two choosers compare what one router gives (${pathOf(way?.product ?? ways[0]!.product) ?? 'unnamed'})`,
+      'Export the model so that each router has one.',
+    );
+  if (!isHolder(way.chooser)) return { ...way, holder: undefined };
+  const before = ways.filter(({ chooser }) => chooser !== way.chooser);
+  const told = before.length > 0 ? decisive(walk, before) : way;
+  return { ...told, holder: way.chooser };
+}
+
+/** Whether a chooser has another before it, between it and the router. */
+function restsOn(walk: Walk, { chooser, product }: Way, before: NodeProto): boolean {
+  const open = [comparedBy(chooser)!];
+  const seen = new Set<string>();
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (seen.has(name) || name === product.output) continue;
+    seen.add(name);
+    const n = walk.producers.get(name);
+    if (n === before) return true;
+    if (n) open.push(...n.input.filter(Boolean));
+  }
+  return false;
+}
+
+function routerOf(walk: Walk, way: ReturnType<typeof decisive>, i: number): Router {
+  const { chooser, holder, product, nodes } = way;
+  const k = isHolder(chooser) ? intAttribute(chooser, 'k') : integerOf(walk, chooser.input[1]);
+  const path = pathOf(product);
+  if (k === undefined || k < 1 || k > product.dOut)
+    throw invalidBase(
+      `The router ${path ?? i} chooses a number of experts that is not fixed`,
+      'Export it with a fixed number of experts a token.',
+    );
+  const score = scoreOf(walk, product);
+  const after = nodes.filter((n) => n.output[0] !== score);
+  const { weight, softens } = holder ? { weight: undefined, softens: true } : appliedWeight(walk, chooser);
+  return {
+    path: path ?? `layers.${i}.router`,
+    layer: layerOf(path ?? '') ?? i,
+    experts: product.dOut,
+    k,
+    product,
+    score,
+    scoring: scoringOf(after) ?? (softens ? 'softmax' : undefined),
+    chooser,
+    holder,
+    compared: comparedBy(chooser)!,
+    ordered: after.every(({ opType }) => keepsOrder.has(opType)),
+    weight,
+    shared: gateOf(walk, product),
+  };
+}
+
+/** What a linear layer gives: the product, and the sum with its bias where an operator of its own adds that. */
+function scoreOf(walk: Walk, product: Product): string {
+  const [user, ...others] = usersOf(walk, product.output);
+  const isBias = user?.opType === 'Add' && others.length === 0 && user.input.some((name) => isConstant(walk, name));
+  return isBias ? user.output[0]! : product.output;
+}
+
+/** σ may be spelt out: 1 / (1 + e⁻ˣ). */
+function scoringOf(nodes: readonly NodeProto[]): Scoring | undefined {
+  const operators = new Set(nodes.map(({ opType }) => opType));
+  if (operators.has('Softmax')) return 'softmax';
+  if (operators.has('Sigmoid')) return 'sigmoid';
+  return ['Neg', 'Exp', 'Add', 'Reciprocal'].every((op) => operators.has(op)) ? 'sigmoid' : undefined;
+}
+
+function pathOf(product: Product): string | undefined {
+  const { traced, scope, weight } = namesOf(product);
+  return [traced, scope, weight].find((name) => name !== undefined && layerOf(name) !== undefined);
+}
+
+function layerOf(path: string): number | undefined {
+  const found = /(?:^|\.)(\d+)\./.exec(path)?.[1];
+  return found === undefined ? undefined : Number(found);
+}

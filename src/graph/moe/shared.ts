@@ -1,0 +1,25 @@
+import type { Product } from '../products.js';
+import { type Walk, usersOf } from '../walk.js';
+
+/** Operators through which a value keeps its numbers. */
+const shapes = new Set(['Reshape', 'Cast', 'Identity', 'Flatten', 'Squeeze', 'Unsqueeze']);
+
+/**
+ * [T, 1] what the output of an expert that every token goes to is multiplied by: σ of a product of what the router sees
+ * with one vector. Undefined where none is, or where it is added as it comes.
+ */
+export function gateOf(walk: Walk, router: Product): string | undefined {
+  const seen = sourceOf(walk, router.input);
+  for (const product of walk.products.values()) {
+    if (product.dOut !== 1 || sourceOf(walk, product.input) !== seen) continue;
+    const gate = usersOf(walk, product.output).find(({ opType }) => opType === 'Sigmoid')?.output[0];
+    if (gate !== undefined && usersOf(walk, gate).some(({ opType }) => opType === 'Mul')) return gate;
+  }
+  return undefined;
+}
+
+function sourceOf({ producers }: Walk, value: string): string {
+  let name = value;
+  for (let n = producers.get(name); n && shapes.has(n.opType); n = producers.get(name)) name = n.input[0]!;
+  return name;
+}

@@ -1,0 +1,133 @@
+import type { Warning } from '../../shared/source.js';
+import { Builder } from '../builder.js';
+import {
+  DataType,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  floats,
+  int64s,
+  node,
+  opset,
+  valueInfo,
+} from '../model.js';
+import { names } from '../route.js';
+import { type Walk, usersOf, walkOf } from '../walk.js';
+import { besideHolder } from './fused.js';
+import { type Router, scoresBehind } from './routers.js';
+
+/** Stands for −∞: softmax makes 0 of it beside any score, and nothing is not a number. */
+export const never = -1e30;
+
+/** Below this a score was left out. */
+export const leftOut = -1e29;
+
+/** Names of what is told of one router; absent where the graph does not say. */
+export interface Tap {
+  /** [T, E] before any what-if. */
+  readonly score: string;
+  /** [T, E] what was compared, where that is ordered otherwise than the scores. */
+  readonly selection?: string;
+  /** [T, k] int64, best first. */
+  readonly chosen: string;
+  /** [T, k] */
+  readonly weight?: string;
+  /** [T, 1] */
+  readonly shared?: string;
+}
+
+/**
+ * Makes what routers decide outputs of the graph, in place, and lets it be changed: one input, `names.bias`, [1 or T, ΣE], is
+ * added to the routers' scores, one after another. The graph computes as it did: nothing of a router is computed anew but
+ * what operators keep to themselves.
+ */
+export function tapRouters(
+  model: ModelProto & { graph: GraphProto },
+  routers: readonly Router[],
+): { readonly taps: readonly Tap[]; readonly warnings: readonly Warning[] } {
+  const { graph } = model;
+  const walk = walkOf(graph);
+  const builder = new Builder(graph, opset(model));
+  const total = routers.reduce((sum, { experts }) => sum + experts, 0);
+  builder.input(names.bias, DataType.FLOAT, ['gander.bias_tokens', total]);
+  if (routers.length > 1) {
+    const sizes = routers.map(({ experts }) => experts);
+    builder.constant(int64s('gander.experts', sizes));
+    builder.first(
+      node(
+        'Split',
+        [names.bias, 'gander.experts'],
+        sizes.map((_, i) => biasOf(i)),
+        { axis: 1 },
+      ),
+    );
+  } else builder.first(node('Identity', [names.bias], [biasOf(0)]));
+  const warnings: Warning[] = [];
+  const taps = routers.map((router, i) => {
+    const { warning, ...tap } = tapOne(builder, walk, router, i);
+    if (warning && !warnings.some(({ code }) => code === warning.code)) warnings.push(warning);
+    return tap;
+  });
+  builder.finish();
+  return { taps, warnings };
+}
+
+const biasOf = (i: number) => `gander.bias.${i}`;
+
+function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & { readonly warning?: Warning } {
+  const { graph } = builder;
+  const { score, chooser, holder, ordered, shared } = router;
+  const own = (what: string) => `gander.router.${what}.${i}`;
+  const factor = holder && factorOf(walk, router, holder);
+  replace(graph, score, own('score'));
+  builder.last(node('Add', [score, biasOf(i)], [own('score')]));
+  const place = chooser === holder ? 1 : 0;
+  // Best first, where an exporter cared for no order: the experts' sum is the same.
+  chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
+  if (!ordered) chooser.input[place] = withoutLeftOut(builder, chooser.input[place]!, i);
+  const told = chooser === holder ? undefined : chooser.output[1]!;
+  const { chosen, weight, warning } = holder
+    ? besideHolder(builder, router, holder, i, told, factor)
+    : { chosen: told!, weight: router.weight, warning: undefined };
+  tell(graph, chosen, DataType.INT64);
+  const selection = ordered ? undefined : chooser.input[place]!;
+  for (const value of [score, selection, weight, shared]) if (value !== undefined) tell(graph, value, DataType.FLOAT);
+  return {
+    score,
+    chosen,
+    ...(selection !== undefined && { selection }),
+    ...(weight !== undefined && { weight }),
+    ...(shared !== undefined && { shared }),
+    ...(warning && { warning }),
+  };
+}
+
+/** What the experts' sum is multiplied by for each token, where that comes from the router. */
+function factorOf(walk: Walk, { product }: Router, holder: NodeProto): string | undefined {
+  const [user] = usersOf(walk, holder.output[0]!);
+  if (user?.opType !== 'Mul') return undefined;
+  const factor = user.input.find((name) => name !== holder.output[0])!;
+  return scoresBehind(walk, factor)?.product.output === product.output ? factor : undefined;
+}
+
+/** Where an order of its own is compared, who is left out of it must be left out there too: a bias may bring one back. */
+function withoutLeftOut(builder: Builder, compared: string, i: number): string {
+  const own = (what: string) => `gander.router.${what}.${i}`;
+  builder.constant(floats(own('bound'), [], Float32Array.of(leftOut)));
+  builder.constant(floats(own('never'), [], Float32Array.of(never)));
+  builder.last(node('Less', [biasOf(i), own('bound')], [own('out')]));
+  builder.last(node('Where', [own('out'), own('never'), compared], [own('selection')]));
+  return own('selection');
+}
+
+function replace(graph: GraphProto, value: string, by: string): void {
+  for (const n of graph.node) n.input = n.input.map((name) => (name === value ? by : name));
+}
+
+/** Makes a value an output. Its shape is the graph's business. */
+function tell(graph: GraphProto, value: string, type: DataType): void {
+  if (graph.output.some(({ name }) => name === value)) return;
+  const info = valueInfo(value, type, []);
+  if (info.type?.value.case === 'tensorType') delete info.type.value.value.shape;
+  graph.output.push(info);
+}

@@ -1,0 +1,53 @@
+/** What a router makes of the scores of the experts that it chose. */
+import type { NodeProto } from '../onnx_pb.js';
+import { type Walk, isConstant, usersOf } from '../walk.js';
+
+/** Operators that make a weight of a weight alone. */
+const alone = new Set(['Softmax', 'Sigmoid', 'Cast', 'Identity', 'Clip']);
+
+/** Operators between weights and the sum that they are divided by. */
+const sums = new Set(['ReduceSum', 'Add', 'Max', 'Clip', 'Cast', 'Expand', 'Unsqueeze']);
+
+/** Operators between a sum and its weights: no more. */
+const deepest = 4;
+
+/**
+ * The last [T, k] numbers that are made of the chosen scores and nothing else: normalised, scaled. What follows deals them
+ * out to experts.
+ *
+ * @returns also whether a softmax is taken of the chosen scores
+ */
+export function appliedWeight(
+  walk: Walk,
+  chooser: NodeProto,
+): { readonly weight: string | undefined; readonly softens: boolean } {
+  let weight = firstWeight(walk, chooser);
+  let softens = false;
+  for (let next = weight && follower(walk, weight); next; next = follower(walk, weight)) {
+    softens ||= next.opType === 'Softmax';
+    weight = next.output[0]!;
+  }
+  return { weight, softens };
+}
+
+/** The best scores themselves, or the numbers gathered where they stood. */
+function firstWeight(walk: Walk, { output: [best, places] }: NodeProto): string | undefined {
+  const gathered = usersOf(walk, places ?? '').find((n) => n.opType === 'GatherElements' && n.input[1] === places);
+  return gathered?.output[0] ?? (best && usersOf(walk, best).length > 0 ? best : undefined);
+}
+
+function follower(walk: Walk, weight: string): NodeProto | undefined {
+  return usersOf(walk, weight).find((n) => {
+    if (alone.has(n.opType)) return n.input[0] === weight;
+    const other = n.input[0] === weight ? n.input[1] : n.input[0];
+    if (n.opType === 'Mul') return isConstant(walk, other);
+    return n.opType === 'Div' && n.input[0] === weight && (isConstant(walk, other) || isSumOf(walk, other, weight));
+  });
+}
+
+function isSumOf(walk: Walk, value: string | undefined, weight: string, depth = 0): boolean {
+  if (value === weight) return depth > 0;
+  const n = value ? walk.producers.get(value) : undefined;
+  if (!n || depth === deepest || !sums.has(n.opType)) return false;
+  return n.input.filter(Boolean).some((input) => isSumOf(walk, input, weight, depth + 1));
+}

@@ -1,0 +1,150 @@
+/** Folders as people have them, and bad ones: each gets one clear line. */
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/api.js';
+import { createEngine } from '../../src/engine/local.js';
+import { parseModel, setInternal, writeModel } from '../../src/graph/model.js';
+import { copyOfTinyPool, root, temporaryFolder, tinyPool } from './support.js';
+
+const fixture = path.join(root, 'test/fixtures/moe/mixtral-transformers');
+const cache = temporaryFolder();
+const engines: Engine[] = [];
+const engineFor = async (folder: string) => {
+  const engine = await createEngine({ pool: folder, cache, threads: 1, chunk: 64 });
+  engines.push(engine);
+  return engine;
+};
+afterAll(() => engines.forEach((engine) => engine.dispose()));
+
+function copy(change: (file: (name: string) => string) => void): string {
+  const folder = path.join(temporaryFolder(), 'a-model');
+  cpSync(fixture, folder, { recursive: true });
+  change((name) => path.join(folder, name));
+  return folder;
+}
+
+function edit(file: string, change: (json: Record<string, unknown>) => void): void {
+  const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  change(json);
+  writeFileSync(file, JSON.stringify(json));
+}
+
+/** The router's numbers of one layer, inside the model's file. */
+function withRouter(file: string, values: (count: number) => Float32Array): void {
+  const model = parseModel(readFileSync(file));
+  const tensor = model.graph.initializer.find(({ name }) => name.endsWith('layers.1.mlp.gate.weight'))!;
+  setInternal(tensor, values(Number(tensor.dims.reduce((product, d) => product * d, 1n))));
+  writeFileSync(file, writeModel(model));
+}
+
+const text = 'the model';
+const routed = async (folder: string) => (await engineFor(folder)).route({ text });
+
+describe.skipIf(!existsSync(fixture))('a folder', () => {
+  it('in the layout of onnx-community is read', async () => {
+    const folder = copy((file) => {
+      mkdirSync(file('onnx'));
+      for (const name of ['model.onnx', 'model.onnx.data']) renameSync(file(name), file(`onnx/${name}`));
+    });
+    expect((await routed(folder)).source).toMatchObject({ kind: 'moe', name: 'a-model' });
+    expect((await routed(path.join(folder, 'onnx/model.onnx'))).source.name).toBe('a-model');
+  });
+
+  it('with the file that genai_config.json names is read, without a config.json too', async () => {
+    const folder = copy((file) => {
+      renameSync(file('model.onnx'), file('decoder.onnx'));
+      rmSync(file('config.json'));
+      const model = { type: 'mixtral', context_length: 99, eos_token_id: 0, decoder: { filename: 'decoder.onnx' } };
+      writeFileSync(file('genai_config.json'), JSON.stringify({ model }));
+    });
+    const engine = await engineFor(folder);
+    expect(await engine.info()).toMatchObject({ router: { name: 'mixtral' }, contextLength: 99, warnings: [] });
+  });
+
+  it('whose model wants code of its own is read, and none of the code is run', async () => {
+    const folder = copy((file) =>
+      edit(file('config.json'), (json) => {
+        json['auto_map'] = { AutoModelForCausalLM: 'modeling_own.OwnForCausalLM' };
+      }),
+    );
+    expect((await (await engineFor(folder)).info()).warnings.map(({ code }) => code)).toEqual(['code-unused']);
+  });
+
+  it('that changes is read again', async () => {
+    const folder = copy(() => undefined);
+    const engine = await engineFor(folder);
+    const before = await engine.route({ text });
+    withRouter(path.join(folder, 'model.onnx'), (count) => Float32Array.from({ length: count }, (_, i) => (i % 7) - 3));
+    const after = await engine.route({ text });
+    expect(after.source.hash).not.toBe(before.source.hash);
+    expect([...after.blocks[0]!.score!]).not.toEqual([...before.blocks[0]!.score!]);
+  });
+
+  it.each<[string, string, RegExp, (file: (name: string) => string) => void]>([
+    ['no config.json', 'model-invalid', /no config\.json/, (file) => rmSync(file('config.json'))],
+    ['no model', 'model-missing', /no ONNX model/, (file) => rmSync(file('model.onnx'))],
+    ['no tokenizer', 'model-invalid', /no tokenizer\.json/, (file) => rmSync(file('tokenizer.json'))],
+    ['a config.json that is no JSON', 'pool-invalid', /not JSON/, (file) => writeFileSync(file('config.json'), '{')],
+    [
+      'a config.json of another kind',
+      'model-invalid',
+      /config\.json: .*num_local_experts/,
+      (file) => edit(file('config.json'), (json) => (json['num_local_experts'] = 'eight')),
+    ],
+    [
+      'another number of experts than the configuration says',
+      'model-invalid',
+      /says 16 experts, but model\.layers\.0\.mlp\.gate chooses among 8/,
+      (file) => edit(file('config.json'), (json) => (json['num_local_experts'] = 16)),
+    ],
+    [
+      'numbers that are none in a router',
+      'base-invalid',
+      /not finite \(score at model\.layers\.1\.mlp\.gate\)/,
+      (file) => withRouter(file('model.onnx'), (count) => new Float32Array(count).fill(NaN)),
+    ],
+    ['no data beside the model', 'pool-invalid', /model\.onnx\.data/, (file) => rmSync(file('model.onnx.data'))],
+    [
+      'data that is cut off',
+      'base-invalid',
+      /not where or not as large/,
+      (file) => writeFileSync(file('model.onnx.data'), 'short'),
+    ],
+    ['a model that is none', 'base-invalid', /not an ONNX file/, (file) => writeFileSync(file('model.onnx'), 'none')],
+    [
+      'a tokenizer that leads elsewhere',
+      'pool-unsafe-path',
+      /leads out of its folder/,
+      (file) => {
+        rmSync(file('tokenizer.json'));
+        symlinkSync(path.join(fixture, 'tokenizer.json'), file('tokenizer.json'));
+      },
+    ],
+  ])('with %s is refused in words', async (_, code, message, change) => {
+    await expect(routed(copy(change))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+      remedy: expect.stringMatching(/\.$/) as string,
+    });
+  });
+});
+
+it('a dense model has no router', async () => {
+  const folder = path.join(temporaryFolder(), 'dense');
+  cpSync(path.join(tinyPool, 'base'), folder, { recursive: true });
+  await expect(routed(folder)).rejects.toMatchObject({
+    code: 'model-unrouted',
+    message: expect.stringMatching(/no router/) as string,
+  });
+});
+
+it('a pool is a pool, whatever lies beside its pool.json', async () => {
+  const pool = copyOfTinyPool();
+  writeFileSync(path.join(pool, 'config.json'), '{}');
+  expect((await (await engineFor(pool)).info()).kind).toBe('pool');
+});
+
+it('a folder of neither kind is told to be no pool', async () => {
+  await expect((await engineFor(temporaryFolder())).info()).rejects.toMatchObject({ code: 'pool-missing' });
+});

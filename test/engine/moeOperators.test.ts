@@ -1,0 +1,173 @@
+/** What onnxruntime's operators with experts compute on a processor, against plain arithmetic, and what Gander says of it. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DataType, type NodeProto, floats, node, opset, valueInfo, writeModel } from '../../src/graph/model.js';
+import { checkHolder } from '../../src/graph/moe/fused.js';
+import { findRouters } from '../../src/graph/moe/routers.js';
+import { tapRouters } from '../../src/graph/moe/tap.js';
+import { names } from '../../src/graph/route.js';
+import { Session, float32 } from '../../src/engine/runtime/session.js';
+import { random } from '../../src/statistics/random.js';
+import { modelOf } from '../unit/graph/moe/graphs.js';
+import { largestDifference, temporaryFolder } from './support.js';
+
+const [T, E, H, I, k] = [5, 6, 8, 4, 2] as const;
+const next = random(11);
+const numbers = (count: number, size = 1) => Float32Array.from({ length: count }, () => size * (2 * next() - 1));
+const [x, router] = [numbers(T * H), numbers(H * E, 2)];
+const [up, down] = [numbers(E * I * H), numbers(E * H * I)];
+
+const silu = (a: number) => a / (1 + Math.exp(-a));
+const softmax = (values: readonly number[]) => {
+  const most = Math.max(...values);
+  const z = values.reduce((sum, a) => sum + Math.exp(a - most), 0);
+  return values.map((a) => Math.exp(a - most) / z);
+};
+
+const logits = Array.from({ length: T }, (_, t) =>
+  Array.from({ length: E }, (_, e) => {
+    let sum = 0;
+    for (let h = 0; h < H; h++) sum += x[t * H + h]! * router[h * E + e]!;
+    return sum;
+  }),
+);
+const best = logits.map((row) => [...row.keys()].sort((a, b) => row[b]! - row[a]!).slice(0, k));
+
+function expert(t: number, e: number): number[] {
+  const hidden = Array.from({ length: I }, (_, i) => {
+    let sum = 0;
+    for (let h = 0; h < H; h++) sum += up[(e * I + i) * H + h]! * x[t * H + h]!;
+    return silu(sum);
+  });
+  return Array.from({ length: H }, (_, h) => hidden.reduce((sum, a, i) => sum + down[(e * H + h) * I + i]! * a, 0));
+}
+
+/** [T, H] of the weights [T][k]. */
+function mixed(weights: readonly (readonly number[])[]): Float32Array {
+  const sum = new Float32Array(T * H);
+  best.forEach((chosen, t) =>
+    chosen.forEach((e, j) => expert(t, e).forEach((value, h) => (sum[t * H + h]! += weights[t]![j]! * value))),
+  );
+  return sum;
+}
+
+const rules = {
+  normalised: best.map((chosen, t) => softmax(chosen.map((e) => logits[t]![e]!))),
+  ofAll: best.map((chosen, t) => chosen.map((e) => softmax(logits[t]!)[e]!)),
+};
+
+/** Weights of 8 bits a row, zero at 128. */
+function rounded(values: Float32Array, width: number): { numbers: Uint8Array; scales: Float32Array } {
+  const scales = Float32Array.from({ length: values.length / width }, (_, row) => {
+    return Math.max(...values.subarray(row * width, (row + 1) * width).map(Math.abs)) / 127;
+  });
+  return { numbers: Uint8Array.from(values, (a, i) => Math.round(a / scales[Math.floor(i / width)]!) + 128), scales };
+}
+
+function operator(opType: 'MoE' | 'QMoE', attributes: Record<string, number>): NodeProto {
+  const inputs =
+    opType === 'MoE'
+      ? ['x', 'scores', 'up', '', 'down', '']
+      : ['x', 'scores', 'up', 'up.scales', '', 'down', 'down.scales', ''];
+  const of = node(opType, inputs, ['y'], {
+    k,
+    activation_type: 'silu',
+    ...(opType === 'QMoE' && { expert_weight_bits: 8 }),
+    ...attributes,
+  });
+  of.domain = 'com.microsoft';
+  return of;
+}
+
+function graphWith(holder: NodeProto) {
+  const model = modelOf([node('MatMul', ['x', 'router'], ['scores']), holder], {
+    inputs: [valueInfo('x', DataType.FLOAT, ['tokens', H])],
+    outputs: [valueInfo('y', DataType.FLOAT, ['tokens', H])],
+    constants: [floats('router', [H, E], router)],
+  });
+  const weights = { up: [up, H, [E, I, H]], down: [down, I, [E, H, I]] } as const;
+  for (const [name, [values, width, dims]] of Object.entries(weights)) {
+    if (holder.opType === 'MoE') model.graph.initializer.push(floats(name, dims, values));
+    else {
+      const { numbers: bytes, scales } = rounded(values, width);
+      const tensor = floats(name, dims, new Float32Array());
+      tensor.dataType = DataType.UINT8;
+      tensor.rawData = bytes;
+      model.graph.initializer.push(tensor, floats(`${name}.scales`, dims.slice(0, 2), scales));
+    }
+  }
+  return model;
+}
+
+async function run(model: ReturnType<typeof graphWith>, wanted: readonly string[], bias?: Float32Array) {
+  const file = path.join(temporaryFolder(), 'model.onnx');
+  writeFileSync(file, writeModel(model));
+  const session = await Session.open(file, 1);
+  const feeds = { x: float32(x, [T, H]), ...(bias && { [names.bias]: float32(bias, [1, E]) }) };
+  const outputs = await session.run(feeds, wanted);
+  await session.release();
+  return outputs;
+}
+
+const numbersOf = async (holder: NodeProto) => (await run(graphWith(holder), ['y']))['y']!.data as Float32Array;
+
+/** QMoE's weights are rounded. */
+const near = { MoE: 1e-5, QMoE: 0.1 };
+
+it('has the rules apart by more than any rounding', () => {
+  expect(largestDifference(mixed(rules.normalised), mixed(rules.ofAll))).toBeGreaterThan(0.3);
+  expect(opset(graphWith(operator('MoE', {})))).toBeGreaterThan(17);
+});
+
+describe('onnxruntime on a processor', () => {
+  it.each([
+    ['MoE', 1, 'normalised'],
+    ['MoE', 0, 'ofAll'],
+    ['QMoE', 1, 'normalised'],
+    ['QMoE', 0, 'normalised'],
+  ] as const)('computes %s with normalize_routing_weights %i: %s', async (opType, normalize_routing_weights, rule) => {
+    const y = await numbersOf(operator(opType, { normalize_routing_weights }));
+    expect(largestDifference(y, mixed(rules[rule]))).toBeLessThan(near[opType]);
+  });
+
+  it('leaves a sparse mixer out without a word', async () => {
+    const y = await numbersOf(operator('MoE', { normalize_routing_weights: 1, use_sparse_mixer: 1 }));
+    expect(largestDifference(y, mixed(rules.normalised))).toBeLessThan(near.MoE);
+  });
+});
+
+describe('Gander', () => {
+  it.each([
+    ['MoE', 1, 'normalised'],
+    ['MoE', 0, 'ofAll'],
+    ['QMoE', 1, 'normalised'],
+    ['QMoE', 0, 'ofAll'],
+  ] as const)('tells and applies what %s means with normalize_routing_weights %i: %s', async (opType, normal, rule) => {
+    const model = graphWith(operator(opType, { normalize_routing_weights: normal }));
+    const { taps, warnings } = tapRouters(model, findRouters(model.graph));
+    const { chosen, weight, score } = taps[0]!;
+    const outputs = await run(model, ['y', chosen, weight!, score], new Float32Array(E));
+    expect(Array.from(outputs[chosen]!.data as BigInt64Array, Number)).toEqual(best.flat());
+    expect(largestDifference(outputs[weight!]!.data as Float32Array, rules[rule].flat())).toBeLessThan(1e-5);
+    expect(largestDifference(outputs[score]!.data as Float32Array, logits.flat())).toBeLessThan(1e-5);
+    expect(largestDifference(outputs['y']!.data as Float32Array, mixed(rules[rule]))).toBeLessThan(near[opType]);
+    expect(warnings.map(({ code }) => code)).toEqual(opType === 'QMoE' && normal === 0 ? ['weights-restored'] : []);
+  });
+
+  it.each([
+    ['a sparse mixer', 'MoE', { use_sparse_mixer: 1 }, undefined],
+    ['gate and values apart', 'QMoE', { swiglu_fusion: 2 }, undefined],
+    ['a third layer', 'MoE', {}, 6],
+    ['a third layer', 'QMoE', {}, 8],
+  ] as const)('refuses %s of %s', (what, opType, attributes, third) => {
+    const holder = operator(opType, attributes);
+    if (third !== undefined) {
+      while (holder.input.length <= third) holder.input.push('');
+      holder.input[third] = 'third';
+    }
+    expect(() => checkHolder(holder, 'layers.0.router')).toThrow(
+      expect.objectContaining({ code: 'base-invalid', message: expect.stringContaining(what) as string }) as Error,
+    );
+  });
+});

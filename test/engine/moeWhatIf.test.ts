@@ -1,0 +1,116 @@
+/** What-ifs on a mixture's routers, in each form of router: by a TopK, told by one, inside an operator. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/api.js';
+import { createEngine } from '../../src/engine/local.js';
+import { rowsAt } from '../../src/trace/access.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
+import { root, temporaryFolder } from './support.js';
+
+const fixtures = path.join(root, 'test/fixtures/moe');
+const cache = temporaryFolder();
+const engines = new Map<string, Promise<Engine>>();
+const engineFor = (name: string) => {
+  const engine = engines.get(name) ?? createEngine({ pool: path.join(fixtures, name), cache, threads: 1, chunk: 4 });
+  engines.set(name, engine);
+  return engine;
+};
+afterAll(async () => {
+  for (const engine of engines.values()) (await engine).dispose();
+});
+
+const text = 'the model of a goose';
+const forms = [
+  'mixtral-transformers',
+  'olmoe-transformers',
+  'deepseek-v3-optimum',
+  'lfm2-moe-genai',
+  'lfm2-moe-genai-int4',
+  'gpt-oss-genai',
+  'qwen3-moe-optimum',
+  'granite-moe-mobius',
+].filter((name) => existsSync(path.join(fixtures, name)));
+
+const run = async (name: string, ...interventions: Intervention[]) =>
+  (await engineFor(name)).route({ text, interventions });
+
+/** Experts that site s chose for token t, by number. */
+function chosen(trace: Trace, s: number, t: number): number[] {
+  const { chosen: all, k } = rowsAt(trace, s);
+  return [...all.subarray(t * k, (t + 1) * k)];
+}
+
+/** The expert that was chosen first at a site for a token. */
+const favourite = (trace: Trace, s: number, t: number) => trace.expertSets[s]!.experts[chosen(trace, s, t)[0]!]!.id;
+
+const change = (action: 'knock-out' | 'force', expert: string, scope: Scope = {}): Intervention => ({
+  action,
+  expert,
+  scope,
+});
+
+describe.each(forms)('%s', (name) => {
+  it('never chooses who is knocked out, and nothing before that layer changes', async () => {
+    const before = await run(name);
+    const last = before.sites.length - 1;
+    const id = favourite(before, last, 3);
+    const after = await run(name, change('knock-out', id));
+    const e = Number(id.split('.')[1]);
+    for (let t = 0; t < after.sequences[0]!.done; t++) expect(chosen(after, last, t)).not.toContain(e);
+    expect([...rowsAt(after, 0).chosen]).toEqual([...rowsAt(before, 0).chosen]);
+    expect([...rowsAt(after, last).score!]).toEqual([...rowsAt(before, last).score!]);
+    expect(after.interventions).toHaveLength(1);
+  });
+
+  it('leaves nobody but the forced, with all the weight', async () => {
+    const before = await run(name);
+    const id = before.expertSets[0]!.experts[5]!.id;
+    const after = await run(name, change('force', id, { token: 3 }));
+    const [rows, old] = [rowsAt(after, 0), rowsAt(before, 0)];
+    expect(chosen(after, 0, 3)).toEqual([5, ...new Array<number>(rows.k - 1).fill(-1)]);
+    const weights = [...rows.weight!.subarray(3 * rows.k, 4 * rows.k)];
+    expect(weights[0]).toBeGreaterThan(0);
+    expect(weights.slice(1).every((w) => w === 0)).toBe(true);
+    // Normalised weights stay so.
+    const total = old.weight!.subarray(3 * old.k, 4 * old.k).reduce((sum, w) => sum + w, 0);
+    if (Math.abs(total - 1) < 1e-4) expect(weights[0]).toBeCloseTo(1, 5);
+    expect(chosen(after, 0, 2)).toEqual(chosen(before, 0, 2));
+    expect(after.sequences[0]!.logProb![4]).not.toBe(before.sequences[0]!.logProb![4]);
+    expect(after.sequences[0]!.logProb![3]).toBe(before.sequences[0]!.logProb![3]);
+  });
+
+  it('chooses who is tilted enough, by the score that it shows untilted', async () => {
+    const before = await run(name);
+    const id = before.expertSets[0]!.experts[2]!.id;
+    const after = await run(name, { action: 'tilt', expert: id, amount: 100, scope: {} });
+    const [rows, old] = [rowsAt(after, 0), rowsAt(before, 0)];
+    for (let t = 0; t < rows.tokens; t++) {
+      // σ ends at 1: others, and groups, may still be above it.
+      if (!rows.selection) expect(chosen(after, 0, t)).toContain(2);
+      else expect(rows.selection[t * 8 + 2]).toBeGreaterThanOrEqual(old.selection![t * 8 + 2]!);
+    }
+    expect([...rowsAt(after, 0).score!]).toEqual([...rowsAt(before, 0).score!]);
+  });
+
+  it('does what is said last', async () => {
+    const before = await run(name);
+    const id = favourite(before, 0, 1);
+    const after = await run(name, change('knock-out', id), { action: 'tilt', expert: id, amount: 0, scope: {} });
+    expect([...rowsAt(after, 0).chosen]).toEqual([...rowsAt(before, 0).chosen]);
+  });
+});
+
+describe.skipIf(forms.length === 0)('what cannot be', () => {
+  it('is an expert that no layer has', async () => {
+    await expect(run('mixtral-transformers', change('force', '7.0'))).rejects.toMatchObject({
+      code: 'request-invalid',
+      remedy: expect.stringContaining('"0.0"') as string,
+    });
+  });
+
+  it('is a layer with no expert left', async () => {
+    const all = Array.from({ length: 8 }, (_, e) => change('knock-out', `1.${e}`));
+    await expect(run('mixtral-transformers', ...all)).rejects.toMatchObject({ code: 'request-invalid' });
+  });
+});

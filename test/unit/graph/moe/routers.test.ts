@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { type NodeProto, floats, int64s, node } from '../../../../src/graph/model.js';
+import { findRouters, hasMixer } from '../../../../src/graph/moe/routers.js';
+import { graphOf } from './graphs.js';
+
+const [H, E, k] = [4, 8, 2];
+
+const constants = [
+  floats('w', [H, E], new Float32Array(H * E)),
+  floats('w2', [H, E], new Float32Array(H * E)),
+  floats('shared', [H, 1], new Float32Array(H)),
+  floats('bias', [E], new Float32Array(E)),
+  floats('eps', [], Float32Array.of(1e-6)),
+  floats('scale', [], Float32Array.of(2.5)),
+  int64s('k', [k]),
+  int64s('flat', [-1]),
+  int64s('last', [-1]),
+];
+
+/** A router's product, as exporters name it by its scope. */
+const product = (output = 'scores') => {
+  const n = node('MatMul', ['hidden', 'w'], [output]);
+  n.name = '/model/layers.3/mlp/gate/MatMul';
+  return n;
+};
+const topK = (input: string, best = 'best', places = 'places') => node('TopK', [input, 'k'], [best, places]);
+const routers = (...nodes: NodeProto[]) => findRouters(graphOf(nodes, { constants }));
+
+describe('a router', () => {
+  it('of softmax, top-k and normalised weights is found with all that it tells', () => {
+    const found = routers(
+      product(),
+      node('Softmax', ['scores'], ['p']),
+      topK('p'),
+      node('ReduceSum', ['best', 'last'], ['sum']),
+      node('Div', ['best', 'sum'], ['weight']),
+      node('Reshape', ['weight', 'flat'], ['dealt out']),
+    );
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatchObject({
+      path: 'model.layers.3.mlp.gate',
+      layer: 3,
+      experts: E,
+      k,
+      score: 'scores',
+      scoring: 'softmax',
+      ordered: true,
+      weight: 'weight',
+      shared: undefined,
+    });
+  });
+
+  it('tells its weights as they are where nothing is made of them', () => {
+    const [found] = routers(
+      product(),
+      node('Softmax', ['scores'], ['p']),
+      topK('p'),
+      node('Reshape', ['best', 'flat'], ['r']),
+    );
+    expect(found).toMatchObject({ weight: 'best' });
+  });
+
+  it('has the bias of its layer in its scores, and a softmax of the chosen', () => {
+    const [found] = routers(
+      product('raw'),
+      node('Add', ['raw', 'bias'], ['scores']),
+      topK('scores'),
+      node('Softmax', ['best'], ['weight']),
+      node('Reshape', ['weight', 'flat'], ['r']),
+    );
+    expect(found).toMatchObject({ score: 'scores', scoring: 'softmax', ordered: true, weight: 'weight' });
+  });
+
+  it('that corrects what it compares has an order of its own, and scaled weights without the correction', () => {
+    const [found] = routers(
+      product(),
+      node('Sigmoid', ['scores'], ['s']),
+      node('Add', ['s', 'bias'], ['corrected']),
+      topK('corrected'),
+      node('GatherElements', ['s', 'places'], ['gathered']),
+      node('ReduceSum', ['gathered', 'last'], ['sum']),
+      node('Add', ['sum', 'eps'], ['more']),
+      node('Div', ['gathered', 'more'], ['normal']),
+      node('Mul', ['scale', 'normal'], ['weight']),
+    );
+    expect(found).toMatchObject({
+      score: 'scores',
+      scoring: 'sigmoid',
+      compared: 'corrected',
+      ordered: false,
+      weight: 'weight',
+    });
+  });
+
+  it('that chooses groups first is told by its last choice', () => {
+    const found = routers(
+      product(),
+      node('Reshape', ['scores', 'flat'], ['grouped']),
+      topK('grouped', 'two', 'where'),
+      node('ReduceSum', ['two', 'last'], ['groups']),
+      topK('groups', 'group scores', 'group places'),
+      node('ScatterElements', ['scale', 'group places', 'scale'], ['mask']),
+      node('Where', ['mask', 'eps', 'scores'], ['left']),
+      topK('left'),
+      node('Softmax', ['best'], ['weight']),
+    );
+    expect(found.map(({ compared }) => compared)).toEqual(['left']);
+  });
+
+  it('is not found again where its choices are sorted', () => {
+    const found = routers(
+      product(),
+      topK('scores'),
+      node('Reshape', ['places', 'flat'], ['ids']),
+      topK('ids', 'a', 'b'),
+    );
+    expect(found.map(({ compared }) => compared)).toEqual(['scores']);
+  });
+
+  it('inside an operator chooses by its input, unless a TopK before tells it', () => {
+    const moe = (input: string) =>
+      Object.assign(node('MoE', ['hidden', input, 'up', '', 'down', ''], ['y'], { k }), { domain: 'com.microsoft' });
+    const [alone] = routers(product(), moe('scores'));
+    expect(alone).toMatchObject({ compared: 'scores', k, holder: { opType: 'MoE' }, chooser: { opType: 'MoE' } });
+    const [told] = routers(
+      product(),
+      node('Sigmoid', ['scores'], ['s']),
+      node('Add', ['s', 'bias'], ['corrected']),
+      topK('corrected'),
+      node('GatherElements', ['s', 'places'], ['gathered']),
+      node('Log', ['gathered'], ['logs']),
+      node('ConstantOfShape', ['flat'], ['none']),
+      node('ScatterElements', ['none', 'places', 'logs'], ['told']),
+      moe('told'),
+    );
+    expect(told).toMatchObject({ compared: 'corrected', holder: { opType: 'MoE' }, chooser: { opType: 'TopK' } });
+  });
+
+  it('has the gate of the expert that all tokens go to beside it', () => {
+    const [found] = routers(
+      product(),
+      topK('scores'),
+      node('MatMul', ['hidden', 'shared'], ['gate']),
+      node('Sigmoid', ['gate'], ['open']),
+      node('Mul', ['open', 'expert'], ['added']),
+    );
+    expect(found).toMatchObject({ shared: 'open' });
+  });
+});
+
+describe('what is none', () => {
+  it('is a dense model, or a TopK of what two products gave', () => {
+    expect(routers(product())).toEqual([]);
+    const both = [product(), node('MatMul', ['hidden', 'w2'], ['other']), node('Mul', ['scores', 'other'], ['x'])];
+    expect(routers(...both, topK('x'))).toEqual([]);
+  });
+
+  it('is a choice of the next token', () => {
+    expect(routers(product('logits'), topK('logits'))).toEqual([]);
+  });
+
+  it('is a mixer by the largest alone, which is told apart', () => {
+    const nodes = [product(), node('ArgMax', ['scores'], ['first'])];
+    expect(routers(...nodes)).toEqual([]);
+    expect(hasMixer(graphOf(nodes, { constants }))).toBe(true);
+    expect(hasMixer(graphOf([product()], { constants }))).toBe(false);
+  });
+});
+
+it('that feeds two choosers is refused', () => {
+  expect(() => routers(product(), topK('scores'), topK('scores', 'b2', 'p2'))).toThrow(
+    expect.objectContaining({
+      code: 'base-invalid',
+      message: expect.stringContaining('model.layers.3.mlp.gate') as string,
+    }) as Error,
+  );
+});
+
+it('that chooses as many as it is told as it runs is refused', () => {
+  expect(() => routers(product(), node('TopK', ['scores', 'asked'], ['best', 'places']))).toThrow(/not fixed/);
+});
