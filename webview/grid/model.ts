@@ -16,7 +16,7 @@ import {
 } from '../../src/trace/access.js';
 import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
-import { saturationOf, shared } from '../../src/trace/overlap.js';
+import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';

@@ -1,7 +1,7 @@
 /** How evenly each layer uses its own experts: what can be said over layers whose experts are strangers to each other. */
 import { layersOf } from '../../src/trace/access.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { load } from '../../src/trace/usage.js';
+import { load } from '../../src/statistics/load.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';

@@ -3,7 +3,8 @@ import { layersOf, textTokens, type SharedSites } from '../../src/trace/access.j
 import { visible } from '../../src/trace/label.js';
 import { leastOccurrences, mostAttracted } from '../../src/trace/specialisation.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { chanceLoad, isSmallSample, load } from '../../src/trace/usage.js';
+import { isSmallSample } from '../../src/trace/usage.js';
+import { chanceLoad, load } from '../../src/statistics/load.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';
 import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';

@@ -5,14 +5,8 @@ import { tokenLeaders, type Leaders } from '../../src/trace/leaders.js';
 import { measureOf } from '../../src/trace/measure.js';
 import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/specialisation.js';
 import type { Trace } from '../../src/trace/trace.js';
-import {
-  coactivation,
-  usage,
-  usageByLayer,
-  usageIntervals,
-  type Coactivation,
-  type Usage,
-} from '../../src/trace/usage.js';
+import type { Coactivation } from '../../src/statistics/pairs.js';
+import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/usage.js';
 import type { Sight } from '../../src/trace/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();

@@ -6,7 +6,8 @@ import { tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
 import { layerOverlap } from '../../../src/trace/overlap.js';
 import { takingPart } from '../../../src/trace/selection.js';
 import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
-import { chanceLoad, coactivation, load, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
+import { chanceLoad, load } from '../../../src/statistics/load.js';
+import { coactivation, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
 import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
 
 const ids = fabricateIds();
