@@ -102,7 +102,6 @@ describe('ids only, experts of each layer’s own, two texts', () => {
 
     // A token over all layers: nobody leads, for they are strangers to each other.
     await select(0, 20);
-    await panel.page.locator('[data-focus=detail-layer]').click();
     await panel.page.locator('[data-focus=detail-token]').click();
     expect(await text('.sentence')).toContain('Each layer has experts of its own');
     await shot('token');

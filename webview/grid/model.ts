@@ -16,6 +16,7 @@ import {
 } from '../../src/trace/access.js';
 import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
+import { sum } from '../../src/statistics/mean.js';
 import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import type { Filter, View } from '../app/state.js';
@@ -123,6 +124,8 @@ function fill(
   const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
   const isSingle = sites.length === 1;
   const shares = new Float64Array(part.experts.length);
+  const evenly = isSingle && sites[0]!.k > 1 ? 1 / sites[0]!.k : 0;
+  const strongest = part.set.scope === 'layer' && evenly > 0 ? mostDecided(sites[0]!, evenly) : 1;
   for (let t = 0; t < part.sequence.done; t++) {
     let total = 0;
     let touched = 0;
@@ -162,7 +165,7 @@ function fill(
     expert[cell] = best;
     // A filtered second choice is below an even split: it keeps its own share. Without weights a single choice is as sure as another.
     if (!isSingle || wanted) strength[cell] = share;
-    else strength[cell] = sites[0]!.weight ? strengthOf(share, sites[0]!.k) : 1;
+    else strength[cell] = sites[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
   }
 }
 
@@ -182,9 +185,19 @@ function leading(sites: readonly Rows[], shares: Float64Array, t: number): numbe
 }
 
 /** Below an even split between the chosen a leader cannot fall: strength starts there. */
-function strengthOf(share: number, k: number): number {
-  const floor = k > 1 ? 1 / k : 0;
-  return Math.min(1, Math.max(0, (share - floor) / (1 - floor || 1)));
+function strengthOf(share: number, evenly: number, strongest: number): number {
+  return Math.min(1, Math.max(0, (share - evenly) / (strongest - evenly)));
+}
+
+/** Of eight that are weighed, none ever has nearly all: a router's own most decided tokens, but one in twenty, are the strongest. */
+function mostDecided({ weight, k, done }: Rows, evenly: number): number {
+  if (!weight) return 1;
+  const shares = Float32Array.from({ length: done }, (_, t) => {
+    const own = weight.subarray(t * k, (t + 1) * k);
+    return Math.max(...own) / sum(own);
+  });
+  // Where all tokens are weighed about evenly, none is made to look decided.
+  return Math.min(1, Math.max(2 * evenly, usual(shares)));
 }
 
 function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefined {

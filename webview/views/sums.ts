@@ -1,5 +1,5 @@
 /** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
-import { rowsAt, type SharedSites } from '../../src/trace/access.js';
+import { rowsAt, type Layer, type SharedSites } from '../../src/trace/access.js';
 import { entropyByLayer } from '../../src/trace/distribution.js';
 import { tokenLeaders, type Leaders } from '../../src/trace/leaders.js';
 import { measureOf } from '../../src/trace/measure.js';
@@ -7,7 +7,8 @@ import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/speci
 import type { Trace } from '../../src/trace/trace.js';
 import type { Coactivation } from '../../src/statistics/pairs.js';
 import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/usage.js';
-import type { Sight } from '../../src/trace/sight.js';
+import { measured, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
+import { layerKey, type Sight } from '../../src/trace/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 
@@ -58,6 +59,9 @@ export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefi
     const entropy = entropyByLayer(trace, { sequence });
     return entropy.some((x) => !Number.isNaN(x)) ? entropy : undefined;
   });
+
+export const measuredOf = (trace: Trace, sequence: number, by: TextMeasure, layer: Layer | undefined): Measured =>
+  once(trace, `measured ${sequence} ${by} ${layer ? layerKey(layer) : ''}`, () => measured(trace, sequence, by, layer));
 
 /** [N] each expert's share of all choices in sight; over all sequences, since the set is the same. */
 export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>

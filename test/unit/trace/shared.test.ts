@@ -54,6 +54,10 @@ describe('what adds up by expert', () => {
     ];
     expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
     expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).sites]).toEqual([5]);
+    // One list of names for all layers does not make their experts the same.
+    const named = { ...ids, sites: ids.sites.map((site) => ({ ...site, expertSet: 0 })) };
+    expect(sharedSites(named, { stack: 'encoder' })).toBeUndefined();
+    expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).sites]).toEqual([1]);
     const pool = fabricate();
     expect(sharedOf(pool).sites.length).toBe(14);
     // A pool whose sites run over two sequences.
