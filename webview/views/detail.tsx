@@ -12,7 +12,7 @@ import { Figure } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { choicesAt } from '../grid/model.js';
 import { layerKey } from '../../src/trace/sight.js';
-import { layerOf } from '../app/layers.js';
+import { layerOf } from '../../src/trace/sight.js';
 import { classOf } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, kindName, percent, t } from '../look/strings.js';

@@ -12,7 +12,7 @@ import {
   type TextMeasure,
 } from '../../src/trace/colouring.js';
 import type { Sight } from '../../src/trace/sight.js';
-import { layerOf } from '../app/layers.js';
+import { layerOf } from '../../src/trace/sight.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';

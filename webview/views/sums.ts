@@ -1,8 +1,7 @@
 /** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
-import { rowsAt, type Layer, type SharedSites } from '../../src/trace/access.js';
+import type { Layer, SharedSites } from '../../src/trace/access.js';
 import { entropyByLayer } from '../../src/trace/distribution.js';
-import { tokenLeaders, type Leaders } from '../../src/trace/leaders.js';
-import { measureOf } from '../../src/trace/measure.js';
+import { shownLeaders, type Leaders } from '../../src/trace/leaders.js';
 import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/specialisation.js';
 import type { Trace } from '../../src/trace/trace.js';
 import type { Coactivation } from '../../src/statistics/pairs.js';
@@ -35,20 +34,7 @@ export const vocabularyOf = (trace: Trace, sites: SharedSites): Vocabulary =>
   once(trace, `vocabulary ${nameOf(sites)}`, () => vocabularySpecialisation([{ trace, sites }]));
 
 export const leadersOf = (trace: Trace, sites: SharedSites): Leaders =>
-  once(trace, `leaders ${nameOf(sites)}`, () =>
-    isRankOnly(trace, sites) ? firstChosen(trace, sites) : tokenLeaders(trace, sites),
-  );
-
-/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
-export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
-  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
-}
-
-function firstChosen(trace: Trace, { sites, sequence }: SharedSites): Leaders {
-  const { chosen, k } = rowsAt(trace, sites[0]!);
-  const expert = Int16Array.from({ length: sequence.tokens.count }, (_, i) => chosen[i * k]!);
-  return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
-}
+  once(trace, `leaders ${nameOf(sites)}`, () => shownLeaders(trace, sites));
 
 export const usageByLayerOf = (trace: Trace, sequence: number): readonly (Usage | undefined)[] =>
   once(trace, `usageByLayer ${sequence}`, () => usageByLayer(trace, { sequence }));

@@ -5,7 +5,7 @@ import type { Side } from '../../src/shared/panelProtocol.js';
 import { quiet } from '../../src/shared/palette.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Sequence, Trace } from '../../src/trace/trace.js';
-import { layerOf } from '../app/layers.js';
+import { layerOf } from '../../src/trace/sight.js';
 import type { SideSignals } from '../app/side.js';
 import type { Store } from '../app/store.js';
 import { Button, classes } from '../components/controls.js';
@@ -15,10 +15,11 @@ import { classOf, letterOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
+import { isRankOnly } from '../../src/trace/leaders.js';
 import type { Layer } from '../../src/trace/access.js';
 import type { Sight } from '../../src/trace/sight.js';
 import { sideName } from './sides.js';
-import { isRankOnly, leadersOf, measuredOf } from './sums.js';
+import { leadersOf, measuredOf } from './sums.js';
 import { buildTokens, dress, kindsOfToken, target, textOf, type TokenStyle } from './tokenSpans.js';
 
 export function Texts() {
