@@ -16,7 +16,6 @@ import {
 } from '../../src/trace/access.js';
 import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
-import { sum } from '../../src/statistics/mean.js';
 import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import type { Filter, View } from '../app/state.js';
@@ -192,10 +191,16 @@ function strengthOf(share: number, evenly: number, strongest: number): number {
 /** Of eight that are weighed, none ever has nearly all: a router's own most decided tokens, but one in twenty, are the strongest. */
 function mostDecided({ weight, k, done }: Rows, evenly: number): number {
   if (!weight) return 1;
-  const shares = Float32Array.from({ length: done }, (_, t) => {
-    const own = weight.subarray(t * k, (t + 1) * k);
-    return Math.max(...own) / sum(own);
-  });
+  const shares = new Float32Array(done);
+  for (let t = 0; t < done; t++) {
+    let most = 0;
+    let total = 0;
+    for (let i = t * k; i < (t + 1) * k; i++) {
+      total += weight[i]!;
+      if (weight[i]! > most) most = weight[i]!;
+    }
+    shares[t] = most / total;
+  }
   // Where all tokens are weighed about evenly, none is made to look decided.
   return Math.min(1, Math.max(2 * evenly, usual(shares)));
 }
