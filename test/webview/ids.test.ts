@@ -151,7 +151,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     const token = panel.page.locator('.text.next .t').first();
     await token.hover();
     expect(await token.getAttribute('title')).toContain('does not pass through this layer');
-    for (const by of ['entropy', 'margin', 'probability']) {
+    for (const by of ['entropy', 'margin', 'weight', 'probability']) {
       const option = panel.page.locator(`[data-focus=colour-by] option[value=${by}]`);
       expect(await option.isDisabled()).toBe(true);
       expect(await option.getAttribute('title')).not.toBe('');
