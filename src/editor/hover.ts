@@ -164,7 +164,7 @@ function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
     const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
     return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i] }))
       .filter(({ e }) => e >= 0)
-      .map(({ e, weight }) => ({ name: oneLine(rows.set.experts[e]!.name), weight }));
+      .map(({ e, weight }) => ({ name: expertName(rows.set, e), weight }));
   });
 }
 
@@ -172,7 +172,7 @@ function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
 function inFull(trace: Trace, token: number, layer: Layer): string[] {
   const chosen = ownChoices(trace, token, layer);
   const names = column(
-    chosen.map(({ name }) => word('expertOfLayer', layerName(layer), expertName(name))),
+    chosen.map(({ name }) => word('expertOfLayer', layerName(layer), name)),
     40,
   );
   return chosen.map(({ weight }, i) =>

@@ -196,7 +196,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   #ownExpertItem({ layer, expert }: NodeOf<'own-expert'>): vscode.TreeItem {
     const trace = this.#trace;
     const own = trace && ownLayer(trace, layer);
-    const name = expertName(own?.sites.experts[expert]?.name ?? '');
+    const name = own ? expertName(own.sites.set, expert) : '';
     const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Collapsed);
     item.contextValue = 'gander.place';
     if (!own) return item;

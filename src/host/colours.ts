@@ -2,7 +2,8 @@ import * as vscode from 'vscode';
 import type { Layer } from '../trace/access.js';
 import { colourings, type ColourChoice, isByLayer } from '../trace/colouring.js';
 import { layerKey, sightOf } from '../trace/sight.js';
-import type { Trace } from '../trace/trace.js';
+import { numberOf, plain } from '../trace/label.js';
+import type { ExpertSet, Trace } from '../trace/trace.js';
 import { word } from './words.js';
 
 const key = 'gander.colour';
@@ -43,9 +44,10 @@ export function layerName({ stack, layer }: Layer): string {
   return stack ? word('layerOfStack', word(stack), layer) : word('layer', layer);
 }
 
-/** Where experts have numbers for names. */
-export function expertName(name: string): string {
-  return /^\d+$/.test(name) ? word('expertNumber', name) : name;
+/** Where it is said which layer's it is. */
+export function expertName(set: ExpertSet, expert: number): string {
+  const number = numberOf(set, expert);
+  return number === undefined ? plain(set.experts[expert]?.name ?? '') : word('expertNumber', String(number));
 }
 
 /** In a few words, e.g. `layer 12`, `entropy, all layers`; undefined for a trace whose experts are the same in all layers. */

@@ -374,6 +374,8 @@ export const words = {
     'Change of a token’s log-probability without the expert. Below zero: the token owes its prediction to it.',
   attributeTotals: 'Change of the whole text’s log-probability without the expert, in nats.',
   attributeBest: 'Owes most to',
+  attributeChange: 'Change without it',
+  attributeMost: { other: 'The {0} of {1} experts that it owes most to.', by: 1 },
   attributeLimit: 'Tokens {0} to {1} of {2}',
   previous: 'Previous',
   next: 'Next',

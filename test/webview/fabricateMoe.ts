@@ -47,13 +47,15 @@ export function fabricateMoe(recipe: MoeRecipe = {}): Trace {
     sequence: 0,
     expertSet: layer,
   }));
-  const own = Array.from({ length: N }, (_, e) => ({ id: String(e), name: String(e) }));
   const block: Block = { from: 0, to: layers, sequence: 0, experts: N, k, alwaysOn: 0, chosen, weight, score };
   return {
     ...base,
     source: { kind: 'moe', name: moeDescription.name, versions: {} },
     router: { name: 'mixtral', k, scoring: 'softmax' },
-    expertSets: sites.map(() => ({ scope: 'layer', experts: own })),
+    expertSets: sites.map(({ layer }) => ({
+      scope: 'layer',
+      experts: Array.from({ length: N }, (_, e) => ({ id: `${layer}.${e}`, name: `Layer ${layer} expert ${e}` })),
+    })),
     sites,
     blocks: [block],
   };

@@ -218,6 +218,26 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     expect(await panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
   });
 
+  test('what a token owes, to experts of all layers', async () => {
+    await open();
+    const experts = [3, 40].flatMap((layer) => trace.expertSets[layer]!.experts);
+    const N = experts.length;
+    const change = Float32Array.from({ length: count * N }, (_, i) => (i < N ? NaN : i % N === 128 + 7 ? -0.5 : 0.01));
+    const strategy = { name: 'mixtral', k: 8 };
+    const attribution = { experts, logProb: trace.sequences[0]!.logProb!, change };
+    await panel.side('main', { title: 'a', strategy, interventions: [], stale: false, trace, attribution });
+    const shown = await showTab('whatIf');
+    expect(shown).toContain('The 24 of 256 experts that it owes most to.');
+    const figure = panel.page.locator('[data-figure=attribution]');
+    expect((await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2)).toEqual([
+      '7',
+      'layer 40, expert 7',
+    ]);
+    expect(await figure.locator('.bar').count()).toBe(24);
+    const row = figure.locator('tbody tr').nth(1).locator('td');
+    expect(await row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
+  });
+
   test('two runs agree layer by layer', async () => {
     await open();
     await panel.side('other', {
