@@ -3,7 +3,8 @@ import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace
 import { bootstrapRatios, type Interval } from '../src/statistics/bootstrap.js';
 import { certaintyAt } from '../src/trace/distribution.js';
 import type { Trace } from '../src/trace/trace.js';
-import { load, usage, usageByLayer } from '../src/trace/usage.js';
+import { load } from '../src/statistics/load.js';
+import { usage, usageByLayer } from '../src/trace/usage.js';
 import type { Document } from './documents.js';
 import { type Region, regionOfTokens } from './regions.js';
 import type { Explained } from './results.js';

@@ -7,6 +7,7 @@ import { RoutingDecorations } from './editor/decorations.js';
 import { RoutingHover } from './editor/hover.js';
 import { StatusBar } from './editor/statusBar.js';
 import { ExpertTree } from './explorer/experts.js';
+import { Colours } from './host/colours.js';
 import { Desk } from './host/desk.js';
 import { EngineHost } from './host/engineHost.js';
 import { preferredStrategy } from './host/settings.js';
@@ -36,17 +37,18 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const runs = new Runs(service, store, (line) => log.info(line));
   const desk = new Desk(service, store, runs);
   const mark = new TokenMark();
-  const panels = new Panels({ service, store, runs, desk, mark }, context.extensionUri, log);
+  const colours = new Colours(context.workspaceState);
+  const panels = new Panels({ service, store, runs, desk, mark, colours }, context.extensionUri, log);
   const traces = new TraceEditor(context.extensionUri, log);
-  const status = new StatusBar(engines, store);
+  const status = new StatusBar(engines, store, colours);
 
   // Registered first, so that whoever asks for the new pool finds no traces of the old one.
   const forgetting = engines.onDidChangePool(() => {
     service.forget();
     panels.poolChanged();
   });
-  const tree = new ExpertTree(service, store, engines, log);
-  const parts: Parts = { context, log, engines, service, store, runs, desk, mark, panels, traces, tree };
+  const tree = new ExpertTree({ service, store, engines, colours }, log);
+  const parts: Parts = { context, log, engines, service, store, runs, desk, mark, colours, panels, traces, tree };
   const routed = new vscode.EventEmitter<RoutedEvent>();
   const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
   let known = false;
@@ -57,13 +59,14 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     engines,
     desk,
     mark,
+    colours,
     panels,
     status,
     tree,
     routed,
     routed1,
     runs,
-    new RoutingDecorations(store),
+    new RoutingDecorations(store, colours),
     new vscode.Disposable(
       service.onDescribed((source) => {
         status.show(source);
@@ -85,7 +88,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
         if (old) routed1.fire({ uri, version, ...span, trace: old });
       }),
     ),
-    vscode.languages.registerHoverProvider('*', new RoutingHover(store)),
+    vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, {
       supportsMultipleEditorsPerDocument: true,

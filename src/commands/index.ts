@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import { addExpert } from './addExpert.js';
 import { attribute } from './attribute.js';
+import { colourBy } from './colourBy.js';
 import { choosePool } from './choosePool.js';
 import { chooseStrategy } from './chooseStrategy.js';
 import { compareTraces } from './compareTraces.js';
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   choosePool,
   chooseStrategy,
   clearWhatIf,
+  colourBy,
   compareTraces,
   compareWith,
   force,

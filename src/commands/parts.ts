@@ -1,5 +1,6 @@
 import type * as vscode from 'vscode';
 import type { ExpertTree } from '../explorer/experts.js';
+import type { Colours } from '../host/colours.js';
 import type { Desk } from '../host/desk.js';
 import type { EngineHost } from '../host/engineHost.js';
 import type { TokenMark } from '../host/tokenMark.js';
@@ -19,6 +20,7 @@ export interface Parts {
   readonly runs: Runs;
   readonly desk: Desk;
   readonly mark: TokenMark;
+  readonly colours: Colours;
   readonly panels: Panels;
   readonly traces: TraceEditor;
   readonly tree: ExpertTree;

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { sightOf } from '../trace/sight.js';
 import type { Command } from './parts.js';
 
 /** What the status bar item offers. */
@@ -13,6 +14,9 @@ export const showActions: Command = {
             { label: vscode.l10n.t('$(open-preview) Open Routing Panel'), command: 'gander.openPanel' },
             { label: vscode.l10n.t('$(settings) Choose Strategy…'), command: 'gander.chooseStrategy' },
             { label: vscode.l10n.t('$(save) Save Trace…'), command: 'gander.saveTrace' },
+            ...(routed.main.trace && sightOf(routed.main.trace)?.layer
+              ? [{ label: vscode.l10n.t('$(symbol-color) Colour Text By…'), command: 'gander.colourBy' }]
+              : []),
           ]
         : []),
       ...(store.latest?.main.running ? [{ label: vscode.l10n.t('$(debug-stop) Stop'), command: 'gander.stop' }] : []),

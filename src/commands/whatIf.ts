@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { type Node, treeSites } from '../explorer/nodes.js';
+import { type Node, type NodeOf, treeSites } from '../explorer/nodes.js';
+import { sharedSites } from '../trace/access.js';
 import { withPatientProgress } from './progress.js';
 import type { Intervention, Scope } from '../trace/trace.js';
 import { asking } from './asking.js';
@@ -82,6 +83,10 @@ function expertOf({ store }: Parts, node: Node | undefined): string | undefined 
     case 'site':
     case 'token':
       return expertOfLatest(store, node.expert);
+    case 'own-expert':
+      return ownExpertOf(store, node);
+    case 'model':
+    case 'own-layer':
     case 'pool':
     case 'warning':
     case undefined:
@@ -94,8 +99,13 @@ function expertOfLatest({ latest }: Parts['store'], expert: number): string | un
   return (trace && treeSites(trace))?.experts[expert]?.id;
 }
 
+function ownExpertOf({ latest }: Parts['store'], { layer, expert }: NodeOf<'own-expert'>): string | undefined {
+  const trace = latest?.main.trace;
+  return trace && sharedSites(trace, { ...layer, sequence: 0 })?.experts[expert]?.id;
+}
+
 function scopeOf({ store }: Parts, node: Node | undefined): Scope {
-  if (node?.kind === 'layer') return { ...node.layer };
+  if (node?.kind === 'layer' || node?.kind === 'own-expert') return { ...node.layer };
   const module = node?.kind === 'site' ? store.latest?.main.trace?.sites[node.site]?.path : undefined;
   if (module !== undefined) return { module };
   return node?.kind === 'token' ? { token: node.token } : {};

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Colours } from '../host/colours.js';
 import { section } from '../host/settings.js';
 import type { RoutingStore } from '../routing/store.js';
 import { expertStyle, type Pattern, quiet } from '../shared/palette.js';
@@ -15,8 +16,6 @@ const lines: Record<Pattern, { readonly style: string; readonly width: string }>
   cross: { style: 'double', width: '3px' },
 };
 
-const quietLine = { style: 'dotted', width: '1px' };
-
 /** The colour of a slot of the palette as contributed in package.json, where themes may change it. */
 export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
@@ -26,6 +25,8 @@ export function expertColour(slot: number): vscode.ThemeColor {
 export class RoutingDecorations implements vscode.Disposable {
   /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
+  /** By strength of a measure: the stronger, the thicker. */
+  readonly #byLevel = new Map<number, vscode.TextEditorDecorationType>();
   readonly #stale = vscode.window.createTextEditorDecorationType({
     opacity: '0.55',
     textDecoration: 'line-through',
@@ -35,8 +36,12 @@ export class RoutingDecorations implements vscode.Disposable {
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly store: RoutingStore) {
+  constructor(
+    private readonly store: RoutingStore,
+    private readonly colours: Colours,
+  ) {
     this.#subscriptions = [
+      colours.onDidChange(() => this.#drawAll()),
       // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
       new vscode.Disposable(store.onChange(({ routed }) => !routed.main.running && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
@@ -48,7 +53,12 @@ export class RoutingDecorations implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.#timer);
-    vscode.Disposable.from(...this.#subscriptions, this.#stale, ...this.#bySlot.values()).dispose();
+    vscode.Disposable.from(
+      ...this.#subscriptions,
+      this.#stale,
+      ...this.#bySlot.values(),
+      ...this.#byLevel.values(),
+    ).dispose();
   }
 
   #soon(uri: string): void {
@@ -67,24 +77,41 @@ export class RoutingDecorations implements vscode.Disposable {
   }
 
   #draw(editor: vscode.TextEditor): void {
-    const { bySlot, stale } = underlines(this.store, editor.document);
-    for (const slot of bySlot.keys()) this.#typeOf(slot);
-    for (const [slot, type] of this.#bySlot) editor.setDecorations(type, bySlot.get(slot) ?? []);
+    const { bySlot, byLevel, stale } = underlines(this.store, editor.document, this.colours.choice);
+    apply(editor, bySlot, this.#bySlot, ofExpert);
+    apply(editor, byLevel, this.#byLevel, ofLevel);
     editor.setDecorations(this.#stale, stale);
   }
-
-  #typeOf(slot: number): vscode.TextEditorDecorationType {
-    let type = this.#bySlot.get(slot);
-    if (!type) {
-      const { style, width } = slot === quiet ? quietLine : lines[expertStyle(slot).pattern];
-      type = vscode.window.createTextEditorDecorationType({
-        borderColor: slot === quiet ? new vscode.ThemeColor('disabledForeground') : expertColour(slot),
-        borderStyle: style,
-        borderWidth: `0 0 ${width} 0`,
-        rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
-      });
-      this.#bySlot.set(slot, type);
-    }
-    return type;
-  }
 }
+
+/** Types are made when they are first needed; those with nothing to draw are cleared. */
+function apply(
+  editor: vscode.TextEditor,
+  ranges: ReadonlyMap<number, readonly vscode.Range[]>,
+  types: Map<number, vscode.TextEditorDecorationType>,
+  make: (tone: number) => vscode.TextEditorDecorationType,
+): void {
+  for (const tone of ranges.keys()) if (!types.has(tone)) types.set(tone, make(tone));
+  for (const [tone, type] of types) editor.setDecorations(type, ranges.get(tone) ?? []);
+}
+
+function underline(
+  borderColor: vscode.ThemeColor,
+  borderStyle: string,
+  width: string,
+): vscode.TextEditorDecorationType {
+  return vscode.window.createTextEditorDecorationType({
+    borderColor,
+    borderStyle,
+    borderWidth: `0 0 ${width} 0`,
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
+  });
+}
+
+function ofExpert(slot: number): vscode.TextEditorDecorationType {
+  if (slot === quiet) return underline(new vscode.ThemeColor('disabledForeground'), 'dotted', '1px');
+  const { style, width } = lines[expertStyle(slot).pattern];
+  return underline(expertColour(slot), style, width);
+}
+
+const ofLevel = (level: number) => underline(new vscode.ThemeColor('charts.orange'), 'solid', `${level}px`);

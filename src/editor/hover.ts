@@ -1,19 +1,23 @@
 import * as vscode from 'vscode';
+import { type Colours, colourWords, expertName, layerName } from '../host/colours.js';
 import { numbers } from '../host/numbers.js';
 import { routerLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
-import { counted } from '../host/words.js';
+import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../shared/bar.js';
 import { letters, quiet } from '../shared/palette.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
 import { certaintyOfToken } from '../trace/distribution.js';
+import type { ColourChoice } from '../trace/colouring.js';
 import { layerText, plain } from '../trace/label.js';
 import { ranked, tokenShares } from '../trace/leaders.js';
 import { type Measure, measureOf } from '../trace/measure.js';
+import { layerKey } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
 import { column, spark } from './bars.js';
+import { tonesOf } from './tones.js';
 
 /** How many experts a hover names. */
 const named = 3;
@@ -25,7 +29,10 @@ const open = 'gander.openPanel';
 
 /** Tells what is known of the token under the mouse; it draws from the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
-  constructor(private readonly store: RoutingStore) {}
+  constructor(
+    private readonly store: RoutingStore,
+    private readonly colours: Colours,
+  ) {}
 
   provideHover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | undefined {
     const uri = document.uri.toString();
@@ -55,11 +62,12 @@ export class RoutingHover implements vscode.HoverProvider {
     }
     out.appendMarkdown('\n\n');
     const shared = sharedSites(trace, { sequence: 0 });
-    const table = shared ? experts(trace, shared, token) : ownExperts(trace, token);
+    const choice = this.colours.choice;
+    const table = shared ? experts(trace, shared, token) : ownExperts(trace, token, choice);
     if (table) out.appendCodeblock(table, 'text');
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
-    out.appendText(certainty(trace, token));
+    out.appendText(certainty(trace, token, choice));
     const where = encodeURIComponent(JSON.stringify([routed.id, token]));
     out.appendMarkdown(`\n\n[${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     return out;
@@ -125,29 +133,60 @@ function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measur
   });
 }
 
-/** Layer by layer: what each layer's own experts are called means nothing in another. */
-function ownExperts(trace: Trace, token: number): string | undefined {
-  const layers = layersOf(trace, { sequence: 0 });
-  const line = (layer: Layer) => {
-    const chosen = Array.from(sitesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
-      const rows = rowsAt(trace, s);
-      const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
-      return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i], rows })).filter(({ e }) => e >= 0);
-    });
-    const texts = chosen.slice(0, named).map(({ e, weight, rows }) => {
-      const name = oneLine(rows.set.experts[e]!.name);
+/**
+ * Layer by layer, the one that colours the text first and in full: what each layer's own experts are called means nothing in
+ * another.
+ */
+function ownExperts(trace: Trace, token: number, choice: ColourChoice): string | undefined {
+  const { layer: inColour } = tonesOf(trace, choice);
+  const others = layersOf(trace, { sequence: 0 }).filter((one) => !inColour || layerKey(one) !== layerKey(inColour));
+  const lines = inColour ? inFull(trace, token, inColour) : [];
+  for (const layer of others.slice(0, listedLayers)) {
+    const chosen = ownChoices(trace, token, layer);
+    const texts = chosen.slice(0, named).map(({ name, weight }) => {
       return weight === undefined || Number.isNaN(weight) ? name : `${name} (${numbers.percent(weight)})`;
     });
     const more = chosen.length - texts.length;
-    return `${vscode.l10n.t('layer {0}', layerText(layer))}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`;
-  };
-  const lines = layers.slice(0, listedLayers).map(line);
-  if (layers.length > listedLayers) lines.push(counted('moreLayers', layers.length - listedLayers));
+    lines.push(`${layerName(layer)}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`);
+  }
+  if (others.length > listedLayers) lines.push(counted('moreLayers', others.length - listedLayers));
   return lines.length > 0 ? lines.join('\n') : undefined;
 }
 
-function certainty(trace: Trace, token: number): string {
+interface Choice {
+  readonly name: string;
+  readonly weight: number | undefined;
+}
+
+function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
+  return Array.from(sitesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
+    const rows = rowsAt(trace, s);
+    const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
+    return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i] }))
+      .filter(({ e }) => e >= 0)
+      .map(({ e, weight }) => ({ name: expertName(rows.set, e), weight }));
+  });
+}
+
+/** `layer 12, expert 87 ████ 31 %`, a line for each that was chosen. */
+function inFull(trace: Trace, token: number, layer: Layer): string[] {
+  const chosen = ownChoices(trace, token, layer);
+  const names = column(
+    chosen.map(({ name }) => word('expertOfLayer', layerName(layer), name)),
+    40,
+  );
+  return chosen.map(({ weight }, i) =>
+    weight === undefined || Number.isNaN(weight)
+      ? names[i]!.trimEnd()
+      : `${names[i]!} ${bar(weight, 10)} ${numbers.percent(weight)}`,
+  );
+}
+
+function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   const parts: string[] = [];
+  const measured = tonesOf(trace, choice).measured?.value[token];
+  if (measured !== undefined && !Number.isNaN(measured))
+    parts.push(`${colourWords(trace, choice)!}: ${numbers.fixed(measured)}`);
   const logProb = trace.sequences[0]!.logProb?.[token];
   if (logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));

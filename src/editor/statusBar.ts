@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
+import { type Colours, colourWords } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
+import { readSettings } from '../host/settings.js';
 import { counted, warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 import type { SourceDescription } from '../shared/source.js';
@@ -16,12 +18,14 @@ export class StatusBar implements vscode.Disposable {
   constructor(
     private readonly engines: EngineHost,
     private readonly store: RoutingStore,
+    private readonly colours: Colours,
   ) {
     this.#item.name = vscode.l10n.t('Gander');
     this.#item.command = 'gander.showActions';
     this.#subscriptions = [
       engines.onDidChangeState(() => this.#draw()),
       engines.onDidChangePool(() => this.show(undefined)),
+      colours.onDidChange(() => this.#draw()),
       new vscode.Disposable(store.onChange(({ kind }) => (kind === 'result' || kind === 'running') && this.#draw())),
     ];
     this.#draw();
@@ -43,14 +47,22 @@ export class StatusBar implements vscode.Disposable {
     const { icon, words: state, broken } = this.#state();
     const warned = warnings.length > 0;
     const words = warned ? `${state}, ${warningCount({ warnings })}` : state;
-    this.#item.text = `$(${icon}) ${name}${warned ? ' $(warning)' : ''}`;
+    const colour = this.#colour();
+    this.#item.text = `$(${icon}) ${name}${colour ? ` · ${colour}` : ''}${warned ? ' $(warning)' : ''}`;
     const told = warnings.slice(0, mostWarnings).map(({ text }) => text);
-    this.#item.tooltip = [`${name}: ${words}`, ...told].join('\n');
+    const coloured = colour ? [vscode.l10n.t('Text coloured by: {0}', colour)] : [];
+    this.#item.tooltip = [`${name}: ${words}`, ...coloured, ...told].join('\n');
     this.#item.accessibilityInformation = {
       label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
       role: 'button',
     };
     this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+  }
+
+  /** An editor has no legend: of which layer its colours are, stands here. */
+  #colour(): string | undefined {
+    const trace = this.store.latest?.main.trace;
+    return trace && readSettings().decorations ? colourWords(trace, this.colours.choice) : undefined;
   }
 
   #state(): { readonly icon: string; readonly words: string; readonly broken?: boolean } {

@@ -1,71 +1,58 @@
-/** What is underlined in a document, and in the colour of which slot of the palette. */
+/** What is underlined in a document, and how. */
 import type * as vscode from 'vscode';
 import { readSettings } from '../host/settings.js';
 import { rangeOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { sharedSites } from '../trace/access.js';
-import { slotsIn } from '../trace/colours.js';
-import { tokenLeaders } from '../trace/leaders.js';
-import type { Trace } from '../trace/trace.js';
+import type { ColourChoice } from '../trace/colouring.js';
+import { tonesOf } from './tones.js';
 
-export interface Underlines {
-  /** Neighbouring tokens with the same leader are one range. */
-  readonly bySlot: ReadonlyMap<number, readonly vscode.Range[]>;
+interface Ranges {
+  /** By slot of the palette: neighbouring tokens with the same leader are one range. */
+  readonly bySlot: Map<number, vscode.Range[]>;
+  /** By strength of a measure, where one was chosen. */
+  readonly byLevel: Map<number, vscode.Range[]>;
+}
+
+export interface Underlines extends Ranges {
   /** Texts that have changed since they were routed. */
   readonly stale: readonly vscode.Range[];
 }
 
-export function underlines(store: RoutingStore, document: vscode.TextDocument): Underlines {
-  const bySlot = new Map<number, vscode.Range[]>();
+/** @param choice where each layer has experts of its own: what colours the text */
+export function underlines(store: RoutingStore, document: vscode.TextDocument, choice: ColourChoice): Underlines {
+  const ranges: Ranges = { bySlot: new Map(), byLevel: new Map() };
   const stale: vscode.Range[] = [];
   if (readSettings().decorations) {
     for (const routed of store.of(document.uri.toString())) {
-      collect(store, routed, document, bySlot);
+      collect(store, routed, document, choice, ranges);
       if (routed.stale && routed.main.trace) stale.push(rangeOf(document, routed.span));
     }
   }
-  return { bySlot, stale };
+  return { ...ranges, stale };
 }
 
 function collect(
   store: RoutingStore,
   { id, main: { trace } }: Routed,
   document: vscode.TextDocument,
-  into: Map<number, vscode.Range[]>,
+  choice: ColourChoice,
+  { bySlot, byLevel }: Ranges,
 ): void {
   const spans = store.tokenSpans(id);
   if (!trace || !spans) return;
-  const slots = slotsOf(trace);
+  const { slots, levels } = tonesOf(trace, choice);
+  const tones = levels ?? slots ?? [];
+  const into = levels ? byLevel : bySlot;
   const { done } = trace.sequences[0]!;
   for (let t = 0; t < done;) {
-    const slot = slots[t];
+    const tone = tones[t];
     const start = spans.start[t]!;
     let end = spans.end[t]!;
     t++;
-    if (slot === undefined || start < 0) continue;
-    for (; t < done && slots[t] === slot && spans.start[t] === end; t++) end = spans.end[t]!;
-    const list = into.get(slot) ?? [];
+    if (tone === undefined || start < 0) continue;
+    for (; t < done && tones[t] === tone && spans.start[t] === end; t++) end = spans.end[t]!;
+    const list = into.get(tone) ?? [];
     list.push(rangeOf(document, { start, end }));
-    into.set(slot, list);
+    into.set(tone, list);
   }
-}
-
-/** [T] the slot of each token's leading expert; undefined where none leads, or where no expert is the same in all layers. */
-type TokenSlots = readonly (number | undefined)[];
-
-const known = new WeakMap<Trace, TokenSlots>();
-
-function slotsOf(trace: Trace): TokenSlots {
-  let slots = known.get(trace);
-  if (!slots) known.set(trace, (slots = leadingSlots(trace)));
-  return slots;
-}
-
-function leadingSlots(trace: Trace): TokenSlots {
-  // An editor has no room to say of which layer the colours are: experts of one layer alone do not colour a text.
-  const sites = sharedSites(trace, { sequence: 0 });
-  if (!sites) return [];
-  const leaders = tokenLeaders(trace, sites).expert;
-  const slots = slotsIn(trace, sites.set);
-  return Array.from(leaders, (e) => (e < 0 ? undefined : slots[e]!));
 }

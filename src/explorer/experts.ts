@@ -1,20 +1,33 @@
 import * as vscode from 'vscode';
 import type { ExpertInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
+import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
-import { counted, warningCount } from '../host/words.js';
+import { counted, warningCount, word } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import { colourCount, expertStyle, letters, quiet } from '../shared/palette.js';
+import { chanceLoad, load } from '../statistics/load.js';
+import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
+import type { ColourChoice } from '../trace/colouring.js';
 import { layerText, tokenLabel } from '../trace/label.js';
+import { layerKey, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
-import { layersLed, type Node, sitesLed, tokensLed, treeSites } from './nodes.js';
+import { layersLed, type Node, type NodeOf, sitesLed, tokensLed, treeSites } from './nodes.js';
+import { ownExperts, ownLayer, ownLayers, ownTokens } from './own.js';
 
 /** Drawn again at most so often. Milliseconds. */
 const every = 250;
+
+export interface TreeParts {
+  readonly service: RoutingService;
+  readonly store: RoutingStore;
+  readonly engines: EngineHost;
+  readonly colours: Colours;
+}
 
 /** Pools, their experts, and in the last trace: where each expert leads and which tokens it took. */
 export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
@@ -28,13 +41,13 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(
-    private readonly service: RoutingService,
-    private readonly store: RoutingStore,
-    engines: EngineHost,
+    private readonly parts: TreeParts,
     private readonly log: vscode.LogOutputChannel,
   ) {
+    const { engines, store, colours } = parts;
     this.#subscriptions = [
       engines.onDidChangePool(() => this.refresh()),
+      colours.onDidChange(() => this.refresh()),
       new vscode.Disposable(store.onChange(() => this.#traceChanged())),
     ];
   }
@@ -44,15 +57,21 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   async getChildren(node?: Node): Promise<Node[]> {
-    if (!node) return this.#pools();
+    if (!node) return this.#roots();
     const trace = this.#trace;
     const shared = trace && treeSites(trace);
     switch (node.kind) {
       case 'pool':
         return [
           ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
-          ...node.warnings.map(({ text }, index): Node => ({ kind: 'warning', text, index })),
+          ...warningsOf(node),
         ];
+      case 'model':
+        return [...(trace && !shared ? ownLayers(trace) : []), ...warningsOf(node)];
+      case 'own-layer':
+        return trace ? ownExperts(trace, node.layer) : [];
+      case 'own-expert':
+        return trace ? ownTokens(trace, node.layer, node.expert) : [];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
         if (!trace || index < 0) return [];
@@ -78,7 +97,13 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   getTreeItem(node: Node): vscode.TreeItem {
     switch (node.kind) {
       case 'pool':
-        return this.#poolItem(node);
+        return poolItem(node);
+      case 'model':
+        return modelItem(node);
+      case 'own-layer':
+        return this.#ownLayerItem(node);
+      case 'own-expert':
+        return this.#ownExpertItem(node);
       case 'expert':
         return this.#expertItem(node.expert, node.index);
       case 'warning':
@@ -102,24 +127,27 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   get #trace(): Trace | undefined {
-    return this.store.latest?.main.trace;
+    return this.parts.store.latest?.main.trace;
   }
 
   #traceChanged(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
-      if (this.#trace === this.#shown || this.store.latest?.main.running) return;
+      if (this.#trace === this.#shown || this.parts.store.latest?.main.running) return;
       this.#shown = this.#trace;
       this.refresh();
     }, every);
   }
 
-  /** Empty when there is no pool: the view's welcome text then says what to do. */
-  async #pools(): Promise<Node[]> {
+  /** Empty when there is nothing to run: the view's welcome text then says what to do. */
+  async #roots(): Promise<Node[]> {
+    const { service } = this.parts;
     try {
-      const { warnings } = await this.service.describe();
-      return [{ kind: 'pool', pool: await this.service.pool(), warnings }];
+      const { name, warnings } = await service.describe();
+      const trace = this.#trace;
+      const pool = trace && sightOf(trace)?.layer ? undefined : await service.pool().catch(() => undefined);
+      return [pool ? { kind: 'pool', pool, warnings } : { kind: 'model', name, warnings }];
     } catch (thrown) {
       const error = GanderError.from(thrown);
       this.log.warn(`The pool could not be read: ${error.message} ${error.remedy}`);
@@ -131,23 +159,56 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return (trace && treeSites(trace))?.experts.findIndex((expert) => expert.id === id) ?? -1;
   }
 
-  #poolItem({ pool, warnings }: Extract<Node, { kind: 'pool' }>): vscode.TreeItem {
-    const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
-    item.id = 'pool';
-    item.iconPath = new vscode.ThemeIcon('type-hierarchy');
-    item.description = counted('expertCount', pool.experts.length);
-    if (warnings.length > 0) {
-      item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
-      item.description += `, ${warningCount({ warnings })}`;
-    }
+  #ownLayerItem({ layer }: NodeOf<'own-layer'>): vscode.TreeItem {
+    const trace = this.#trace;
+    const own = trace && ownLayer(trace, layer);
+    const item = new vscode.TreeItem(layerName(layer), vscode.TreeItemCollapsibleState.Collapsed);
+    item.id = `layer ${layerKey(layer)}`;
+    const isInColour = trace !== undefined && isColoured(trace, this.parts.colours.choice, layer);
+    item.iconPath = new vscode.ThemeIcon(isInColour ? 'symbol-color' : 'layers');
+    item.command = {
+      title: vscode.l10n.t('Colour Text By…'),
+      command: 'gander.colourBy',
+      arguments: [{ kind: 'own-layer', layer }],
+    };
+    if (!own) return item;
+    const { effective, dead, cv } = load(own.usage.share);
+    const chance = chanceLoad(own.usage);
+    item.description = vscode.l10n.t(
+      '{0} of {1} in use',
+      own.sites.experts.length - dead.length,
+      own.sites.experts.length,
+    );
     item.tooltip = lines([
-      pool.name,
-      pool.description,
-      vscode.l10n.t('Base: {0}', pool.baseName),
-      pool.license && vscode.l10n.t('Licence: {0}', pool.license),
-      pool.folder,
+      layerName(layer),
+      isInColour && vscode.l10n.t('Its experts colour the text'),
+      vscode.l10n.t(
+        'Effective experts: {0} (chance {1})',
+        numbers.fixed(effective, 1),
+        numbers.fixed(chance.effective, 1),
+      ),
+      vscode.l10n.t('Unevenness (CV): {0} (chance {1})', numbers.fixed(cv), numbers.fixed(chance.cv)),
+      vscode.l10n.t('Never chosen: {0}', dead.length),
     ]);
-    item.contextValue = 'gander.pool';
+    return item;
+  }
+
+  #ownExpertItem({ layer, expert }: NodeOf<'own-expert'>): vscode.TreeItem {
+    const trace = this.#trace;
+    const own = trace && ownLayer(trace, layer);
+    const name = own ? expertName(own.sites.set, expert) : '';
+    const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Collapsed);
+    item.contextValue = 'gander.place';
+    if (!own) return item;
+    const share = numbers.percent(own.usage.share[expert]!);
+    item.id = `layer ${layerKey(layer)} expert ${expert}`;
+    item.description = share;
+    item.tooltip = lines([
+      word('expertOfLayer', layerName(layer), name),
+      vscode.l10n.t('Used in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
+    ]);
+    item.iconPath = expertIcon(slotsIn(trace, own.sites.set)[expert]!);
+    item.accessibilityInformation = { label: `${word('expertOfLayer', layerName(layer), name)}, ${share}` };
     return item;
   }
 
@@ -171,21 +232,20 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
     ]);
-    item.iconPath =
-      slot === quiet
-        ? new vscode.ThemeIcon('circle-outline')
-        : new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`));
+    item.iconPath = expertIcon(slot);
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
     item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
     return item;
   }
 
   #tokenItem(token: number, share: number): vscode.TreeItem {
-    const routed = this.store.latest;
+    const routed = this.parts.store.latest;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
-    item.description = numbers.percent(share);
-    item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, numbers.percent(share));
+    if (!Number.isNaN(share)) {
+      item.description = numbers.percent(share);
+      item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, numbers.percent(share));
+    }
     if (routed) {
       item.command = {
         title: vscode.l10n.t('Show in Text'),
@@ -209,6 +269,53 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     if (!known && shared) this.#usage.set(trace, (known = usage(trace, shared)));
     return known;
   }
+}
+
+function poolItem({ pool, warnings }: NodeOf<'pool'>): vscode.TreeItem {
+  const item = new vscode.TreeItem(pool.name, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = 'pool';
+  item.iconPath = rootIcon(warnings);
+  item.description = counted('expertCount', pool.experts.length);
+  if (warnings.length > 0) item.description += `, ${warningCount({ warnings })}`;
+  item.tooltip = lines([
+    pool.name,
+    pool.description,
+    vscode.l10n.t('Base: {0}', pool.baseName),
+    pool.license && vscode.l10n.t('Licence: {0}', pool.license),
+    pool.folder,
+  ]);
+  item.contextValue = 'gander.pool';
+  return item;
+}
+
+function modelItem({ name, warnings }: NodeOf<'model'>): vscode.TreeItem {
+  const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = 'model';
+  item.iconPath = rootIcon(warnings);
+  if (warnings.length > 0) item.description = warningCount({ warnings });
+  item.tooltip = lines([name, vscode.l10n.t('Each layer has experts of its own. Route a text to see what they took.')]);
+  return item;
+}
+
+function rootIcon(warnings: readonly unknown[]): vscode.ThemeIcon {
+  return warnings.length > 0
+    ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
+    : new vscode.ThemeIcon('type-hierarchy');
+}
+
+function expertIcon(slot: number): vscode.ThemeIcon {
+  return slot === quiet
+    ? new vscode.ThemeIcon('circle-outline')
+    : new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`));
+}
+
+function isColoured(trace: Trace, { by, layer }: ColourChoice, one: Layer): boolean {
+  const shown = by === 'experts' ? sightOf(trace, layer)?.layer : undefined;
+  return shown !== undefined && layerKey(shown) === layerKey(one);
+}
+
+function warningsOf({ warnings }: NodeOf<'pool' | 'model'>): Node[] {
+  return warnings.map(({ text }, index) => ({ kind: 'warning', text, index }));
 }
 
 function group(label: string, icon: string): vscode.TreeItem {

@@ -18,6 +18,11 @@ import type { Trace } from '../trace/trace.js';
  * index in the trace, whose sites all have the same experts (or else none of the pool's is in it).
  */
 export type Node =
+  /** What is run, where it is no pool. */
+  | { readonly kind: 'model'; readonly name: string; readonly warnings: readonly Warning[] }
+  /** A layer with experts of its own, and one of these: an index in the layer's set. */
+  | { readonly kind: 'own-layer'; readonly layer: Layer }
+  | { readonly kind: 'own-expert'; readonly layer: Layer; readonly expert: number }
   | { readonly kind: 'pool'; readonly pool: PoolInfo; readonly warnings: readonly Warning[] }
   /** A part of the pool that is left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
@@ -40,14 +45,16 @@ export type Node =
       readonly count: number;
       readonly of: number;
     }
+  /** `share`: of its routing weight; NaN where the source gives none. */
   | { readonly kind: 'token'; readonly expert: number; readonly token: number; readonly share: number };
 
 /** How many of an expert's tokens are listed. */
 export const listedTokens = 200;
 
-type LayerNode = Extract<Node, { kind: 'layer' }>;
-type SiteNode = Extract<Node, { kind: 'site' }>;
-type TokenNode = Extract<Node, { kind: 'token' }>;
+export type NodeOf<K extends Node['kind']> = Extract<Node, { kind: K }>;
+type LayerNode = NodeOf<'layer'>;
+type SiteNode = NodeOf<'site'>;
+type TokenNode = NodeOf<'token'>;
 
 /** The sites that the tree is about: those over the text, where they have the same experts. */
 export function treeSites(trace: Trace): SharedSites | undefined {

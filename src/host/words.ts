@@ -8,6 +8,11 @@ export function counted(key: CountedWord, ...values: readonly (string | number)[
   return filled(forms ? formOf(forms, values, vscode.env.language) : formOf(words[key], values, 'en'), values);
 }
 
+/** A word of the page, where the editor says the same. */
+export function word(key: Exclude<Word, CountedWord>, ...values: readonly (string | number)[]): string {
+  return filled((translated(key) as string | undefined) ?? words[key], values);
+}
+
 export function warningCount({ warnings }: { readonly warnings: readonly unknown[] }): string {
   return counted('warnings', warnings.length);
 }

@@ -124,6 +124,8 @@ export class Page implements vscode.Disposable {
     this.#remembered = undefined;
     this.#toldInSight = undefined;
     void this.sendPool();
+    const colour = this.scene.colour();
+    if (colour) this.post({ type: 'colour', ...colour });
     this.#update();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });

@@ -27,6 +27,9 @@ export class Panels implements vscode.Disposable {
       vscode.window.registerWebviewPanelSerializer(Panels.viewType, {
         deserializeWebviewPanel: (panel, state) => this.#restore(panel, state),
       }),
+      parts.colours.onDidChange((choice) => {
+        for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
+      }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
     ];
   }

@@ -52,6 +52,10 @@ export class ReplayScene implements Scene {
     return false;
   }
 
+  colour(): undefined {
+    return undefined;
+  }
+
   token(): undefined {
     return undefined;
   }
@@ -66,6 +70,7 @@ export class ReplayScene implements Scene {
     switch (message.type) {
       // No document behind it.
       case 'select':
+      case 'colour':
       case 'stop':
         return;
       case 'closeCompare':

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
+import type { Colours } from '../host/colours.js';
 import type { Desk } from '../host/desk.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, editorsOf, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
@@ -11,6 +12,7 @@ import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
 import { openCard } from './card.js';
+import type { ColourChoice } from '../trace/colouring.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
@@ -21,6 +23,7 @@ export interface SceneParts {
   readonly runs: Runs;
   readonly desk: Desk;
   readonly mark: TokenMark;
+  readonly colours: Colours;
 }
 
 /** A routed range of a document, live. */
@@ -97,6 +100,10 @@ export class RoutedScene implements Scene {
     return shown.every((text) => text === main.text);
   }
 
+  colour(): ColourChoice {
+    return this.parts.colours.choice;
+  }
+
   token(): number | undefined {
     const { routed } = this;
     const editor = routed && editorsOf(routed.uri)[0];
@@ -141,6 +148,9 @@ export class RoutedScene implements Scene {
         return;
       case 'save':
         return this.#save(message);
+      case 'colour':
+        this.parts.colours.choose(message);
+        return;
       case 'openCard':
         return openCard(await this.parts.service.pool(), message.expert);
     }

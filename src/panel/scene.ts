@@ -1,5 +1,6 @@
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
+import type { ColourChoice } from '../trace/colouring.js';
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {
@@ -10,6 +11,8 @@ export interface Scene {
   memory(): string | undefined;
   /** Whether all the text that it shows stands in an editor that is in sight. */
   isTextInSight(): boolean;
+  /** What was chosen to colour texts; undefined: the page alone knows. */
+  colour(): ColourChoice | undefined;
   /** The token to select when the page is new. */
   token(): number | undefined;
   /** Returns what ends the listening. */

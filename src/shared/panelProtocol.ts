@@ -1,4 +1,5 @@
 import type { Attribution } from '../engine/api.js';
+import type { ColourChoice } from '../trace/colouring.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
@@ -64,6 +65,8 @@ export type HostMessage =
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
+  /** What colours texts whose layers have experts of their own, as it was chosen elsewhere. */
+  | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows stands in an editor that is in sight. */
   | { readonly type: 'textInSight'; readonly is: boolean }
   /** Expert explorer: show only this expert. */
@@ -99,6 +102,8 @@ export type PageMessage =
   | { readonly type: 'save'; readonly kind: 'csv' | 'svg' | 'html'; readonly data: string }
   | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer }
   | { readonly type: 'copy'; readonly text: string }
+  /** What was chosen to colour the text, for its editor. */
+  | ({ readonly type: 'colour' } & ColourChoice)
   | { readonly type: 'openCard'; readonly expert: string }
   /** A person should see it; the page has shown it already. */
   | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };

@@ -33,13 +33,20 @@ export function bootstrapRatios(
   const next = random(seed);
   const draws = Array.from({ length: n }, () => new Float64Array(resamples));
   const sums = new Float64Array(n);
+  // A unit has a part in few of many: a token in 8 of 128 experts, say.
+  const starts = new Int32Array(units + 1);
+  const places: number[] = [];
+  for (let u = 0; u < units; u++) {
+    for (let e = 0; e < n; e++) if (parts[u * n + e] !== 0) places.push(e);
+    starts[u + 1] = places.length;
+  }
   for (let r = 0; r < resamples; r++) {
     sums.fill(0);
     let whole = 0;
     for (let i = 0; i < units; i++) {
       const u = Math.floor(next() * units);
       whole += wholes[u]!;
-      for (let e = 0; e < n; e++) sums[e]! += parts[u * n + e]!;
+      for (let p = starts[u]!; p < starts[u + 1]!; p++) sums[places[p]!]! += parts[u * n + places[p]!]!;
     }
     for (let e = 0; e < n; e++) draws[e]![r] = sums[e]! / whole;
   }

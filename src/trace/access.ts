@@ -103,11 +103,14 @@ export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites 
   const sites = sitesOf(trace, filter);
   if (sites.length === 0) return undefined;
   const first = trace.sites[sites[0]!]!;
-  const alike = sites.every((s) => {
-    const { expertSet, sequence } = trace.sites[s]!;
-    return expertSet === first.expertSet && sequence === first.sequence;
-  });
   const set = trace.expertSets[first.expertSet]!;
+  // A source may name the experts of all layers once, when they are called the same: they are others all the same.
+  const isLocal = set.scope === 'layer';
+  const alike = sites.every((s) => {
+    const { expertSet, sequence, stack, layer } = trace.sites[s]!;
+    const isNear = !isLocal || (layer === first.layer && stack === first.stack);
+    return expertSet === first.expertSet && sequence === first.sequence && isNear;
+  });
   return alike
     ? ({ sites, sequence: trace.sequences[first.sequence]!, set, experts: set.experts } as unknown as SharedSites)
     : undefined;

@@ -15,7 +15,7 @@ import {
 import { alignTraces, type Alignment } from './align.js';
 import { distribution } from './distribution.js';
 import { Mean } from '../statistics/mean.js';
-import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from './overlap.js';
+import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../statistics/sets.js';
 import type { Expert, Sequence, Site, Trace } from './trace.js';
 import { usage } from './usage.js';
 

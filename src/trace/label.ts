@@ -1,12 +1,21 @@
 /** How tokens, routers and what-ifs are written in one line of plain text. */
 import type { Layer } from './access.js';
-import type { Intervention, Router, Scope, Sequence } from './trace.js';
+import type { ExpertSet, Intervention, Router, Scope, Sequence } from './trace.js';
 
 /** The text's own characters under a token; the vocabulary's spelling where there are none; else its id or its place. */
 export function tokenText({ text, tokens }: Sequence, t: number): string {
   const start = tokens.start?.[t] ?? -1;
   const own = text !== undefined && start >= 0 ? text.slice(start, tokens.end?.[t]) : '';
   return own || (tokens.text?.[t] ?? (tokens.ids ? `#${tokens.ids[t]!}` : `(${t})`));
+}
+
+/**
+ * The number of an expert whose name only counts it, as most do that one layer has to itself: `87`, `Layer 12 expert 87`.
+ * A view that says the layer says no more than this. Undefined where it has a name.
+ */
+export function numberOf({ scope, experts }: ExpertSet, expert: number): number | undefined {
+  const counted = /^(?:.*\bexpert )?(\d+)$/i.exec(experts[expert]?.name ?? '');
+  return scope === 'layer' && Number(counted?.[1]) === expert ? expert : undefined;
 }
 
 /** A token in labels and tables: `␣function`, `⏎`, `<|endoftext|>`, `#1234`. */

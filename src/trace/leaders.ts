@@ -1,5 +1,5 @@
 /** Which expert a token went to most, over sites that share their experts: what the text view, the hover and the decorations draw. */
-import { blockOf, type SharedSites } from './access.js';
+import { blockOf, rowsAt, type SharedSites } from './access.js';
 import { isEven, type Measure, measureOf } from './measure.js';
 import type { Trace } from './trace.js';
 
@@ -40,6 +40,19 @@ export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 
     for (let e = 0; e < n; e++) if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
   }
   return { expert, share };
+}
+
+/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
+export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
+  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
+}
+
+/** Who a text shows: the leading expert of every token; where only their order is known, the one named first. */
+export function shownLeaders(trace: Trace, sites: SharedSites): Leaders {
+  if (!isRankOnly(trace, sites)) return tokenLeaders(trace, sites);
+  const { chosen, k } = rowsAt(trace, sites.sites[0]!);
+  const expert = Int16Array.from({ length: sites.sequence.tokens.count }, (_, t) => chosen[t * k]!);
+  return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
 }
 
 /** Expert indexes by share, largest first, those with none left out. */

@@ -15,6 +15,11 @@ export function layerKey({ stack, layer }: Layer): string {
   return stack ? `${stack} ${layer}` : String(layer);
 }
 
+/** The layer that a key names; undefined: all, or one that this trace does not have. */
+export function layerOf(trace: Trace, key: string): Layer | undefined {
+  return layersOf(trace).find((layer) => layerKey(layer) === key);
+}
+
 /** @param chosen key of a layer; of a pool it is of no account. Default: the first that has sites. */
 export function sightOf(trace: Trace, chosen = ''): Sight | undefined {
   const whole = partsOf(trace);
@@ -22,8 +27,7 @@ export function sightOf(trace: Trace, chosen = ''): Sight | undefined {
   const routed = new Set(trace.sites.map(({ sequence }) => sequence));
   if (sets.size === 1 && whole.every((part, sequence) => part !== undefined || !routed.has(sequence)))
     return { set: [...sets][0]!, parts: whole };
-  const layers = layersOf(trace);
-  const layer = layers.find((one) => layerKey(one) === chosen) ?? layers[0];
+  const layer = layerOf(trace, chosen) ?? layersOf(trace)[0];
   if (!layer) return undefined;
   const parts = partsOf(trace, layer);
   const set = parts.find((part) => part !== undefined)?.set;

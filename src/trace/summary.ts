@@ -9,13 +9,14 @@ import {
   textTokens,
 } from './access.js';
 import type { Interval } from '../statistics/bootstrap.js';
+import { type ChanceLoad, chanceLoad, load, type Load } from '../statistics/load.js';
 import { meanOf } from '../statistics/mean.js';
 import { slotsIn } from './colours.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
 import { allTokenShares, ranked } from './leaders.js';
 import { tokenText } from './label.js';
 import { type Measure, measureOf } from './measure.js';
-import { chanceLoad, isSmallSample, load, type Load, usage, usageByLayer, usageIntervals } from './usage.js';
+import { isSmallSample, usage, usageByLayer, usageIntervals } from './usage.js';
 import type { Sequence, Trace } from './trace.js';
 
 export interface ExpertSummary {
@@ -38,7 +39,7 @@ export interface ExpertsSummary {
   readonly slots: Int16Array;
   readonly choices: number;
   readonly load: Load;
-  readonly chanceLoad: ReturnType<typeof chanceLoad>;
+  readonly chanceLoad: ChanceLoad;
   /** What the tokens' shares are of. */
   readonly measure: Measure;
 }
@@ -65,7 +66,7 @@ export interface LayerSummary extends Layer {
   readonly margin: number;
   /** Of the layer's own experts; absent where its sites share none. */
   readonly load?: Load;
-  readonly chanceLoad?: ReturnType<typeof chanceLoad>;
+  readonly chanceLoad?: ChanceLoad;
 }
 
 /** What a source may leave out, as exports say it. */

@@ -1,5 +1,6 @@
 /** How often each expert is used, how evenly, and with whom. Special tokens and those not yet routed are left out. */
 import {
+  chosenAt,
   isKnown,
   kindsOf,
   type Layer,
@@ -12,6 +13,7 @@ import {
 } from './access.js';
 import { sum } from '../statistics/mean.js';
 import { bootstrapRatios, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
+import { type Coactivation, Pairs } from '../statistics/pairs.js';
 import { measureOf } from './measure.js';
 import { takingPart } from './selection.js';
 import type { Trace } from './trace.js';
@@ -117,93 +119,18 @@ function usageOf(trace: Trace, filter: SiteFilter, tokens?: Indexes): Usage | un
   return sites && usage(trace, sites, tokens);
 }
 
-/** How evenly the load is spread over the experts. */
-export interface Load {
-  /** sd / mean of f. */
-  readonly cv: number;
-  readonly maxOverMean: number;
-  /** H(f) / ln E. */
-  readonly entropyRatio: number;
-  /** exp H(f): how many evenly used experts would be as varied. */
-  readonly effective: number;
-  /** Experts never chosen. */
-  readonly dead: readonly number[];
-}
-
-export function load(share: Float64Array): Load {
-  const n = share.length;
-  const mean = sum(share) / n;
-  let squares = 0;
-  let h = 0;
-  let most = -Infinity;
-  for (const f of share) {
-    squares += (f - mean) ** 2;
-    if (f > 0) h -= f * Math.log(f);
-    if (f > most) most = f;
-  }
-  return {
-    cv: Math.sqrt(squares / n) / mean,
-    maxOverMean: most / mean,
-    entropyRatio: n > 1 ? h / Math.log(n) : NaN,
-    effective: mean > 0 ? Math.exp(h) : 0,
-    dead: Array.from(share.keys()).filter((e) => share[e] === 0),
-  };
-}
-
-/**
- * The load that as many cells would show if each chose its k of N evenly and by itself: with few cells even chance is
- * uneven. To second order in 1/cells; cells of one token are not really apart, so it is the least unevenness to expect.
- */
-export function chanceLoad({
-  share,
-  cells,
-  choices,
-}: Usage): Omit<Load, 'dead' | 'maxOverMean'> & { readonly dead: number } {
-  const n = share.length;
-  const k = choices / cells;
-  const variance = (n - k) / (k * cells);
-  const entropyRatio = Math.max(0, 1 - variance / (2 * Math.log(n)));
-  return { cv: Math.sqrt(variance), entropyRatio, effective: n ** entropyRatio, dead: n * (1 - k / n) ** cells };
-}
-
-export interface Coactivation {
-  /** [N, N] N_ab / N_a: of the cells that chose a, the share that also chose b; row a. NaN where a was never chosen. */
-  readonly share: Float64Array;
-  /** [N, N] N_ab; the diagonal is N_a. */
-  readonly counts: Float64Array;
-  /** What `share` would be if b were drawn evenly from the others: (k − 1) / (E − 1). */
-  readonly chance: number;
-}
-
 /** Over all pairs in S_t, not only neighbours in rank. */
 export function coactivation(
   trace: Trace,
   sites: SharedSites,
   tokens: Indexes = textTokens(sites.sequence),
 ): Coactivation {
-  const n = sites.experts.length;
-  const counts = new Float64Array(n * n);
-  let cells = 0;
-  let choices = 0;
+  const pairs = new Pairs(sites.experts.length);
   for (const s of sites.sites) {
     const rows = rowsAt(trace, s);
-    const { chosen, k } = rows;
-    for (const t of tokens) {
-      if (!isKnown(rows, t)) continue;
-      cells++;
-      const end = (t + 1) * k;
-      for (let a = t * k; a < end; a++) {
-        if (chosen[a]! < 0) continue;
-        choices++;
-        for (let b = t * k; b < end; b++) if (chosen[b]! >= 0) counts[chosen[a]! * n + chosen[b]!]!++;
-      }
-    }
+    for (const t of tokens) if (isKnown(rows, t)) pairs.add(chosenAt(rows, t));
   }
-  return {
-    share: counts.map((count, i) => count / counts[Math.floor(i / n) * (n + 1)]!),
-    counts,
-    chance: (choices / cells - 1) / (n - 1),
-  };
+  return pairs.value;
 }
 
 function over(values: Float64Array, total: number): Float64Array {

@@ -102,7 +102,6 @@ describe('ids only, experts of each layer’s own, two texts', () => {
 
     // A token over all layers: nobody leads, for they are strangers to each other.
     await select(0, 20);
-    await panel.page.locator('[data-focus=detail-layer]').click();
     await panel.page.locator('[data-focus=detail-token]').click();
     expect(await text('.sentence')).toContain('Each layer has experts of its own');
     await shot('token');
@@ -152,7 +151,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     const token = panel.page.locator('.text.next .t').first();
     await token.hover();
     expect(await token.getAttribute('title')).toContain('does not pass through this layer');
-    for (const by of ['entropy', 'margin', 'probability']) {
+    for (const by of ['entropy', 'margin', 'weight', 'probability']) {
       const option = panel.page.locator(`[data-focus=colour-by] option[value=${by}]`);
       expect(await option.isDisabled()).toBe(true);
       expect(await option.getAttribute('title')).not.toBe('');

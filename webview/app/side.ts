@@ -34,11 +34,16 @@ export class SideSignals {
   readonly sight = computed(() => this.choices.value && sightOf(this.choices.value, this.view.colourLayer.value));
   readonly looks = computed(() => {
     const trace = this.choices.value;
+    const inSight = this.sight.value?.set;
     const pinned = [...this.view.pinned.value, ...this.view.filter.value.experts];
     const made = new Map<ExpertSet, Looks>();
     return (set: ExpertSet): Looks => {
       let looks = made.get(set);
-      if (!looks) made.set(set, (looks = trace ? looksOf(trace, set, pinned) : { set, slots: new Int16Array() }));
+      if (!looks)
+        made.set(
+          set,
+          (looks = trace ? looksOf(trace, set, set === inSight ? pinned : []) : { set, slots: new Int16Array() }),
+        );
       return looks;
     };
   });

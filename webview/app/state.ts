@@ -1,4 +1,5 @@
 /** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
+import { colourings, type Colouring } from '../../src/trace/colouring.js';
 
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
@@ -6,10 +7,6 @@ export type Tab = (typeof tabs)[number];
 /** Which runs the grid draws: this one, the one it is compared with, or where the two differ. */
 export const gridSources = ['main', 'other', 'difference'] as const;
 export type GridSource = (typeof gridSources)[number];
-
-/** What gives a text its colours where experts belong to one layer each. */
-export const colourings = ['experts', 'entropy', 'margin', 'probability', 'nothing'] as const;
-export type Colouring = (typeof colourings)[number];
 
 /** `auto`: the text is folded while its editor stands beside the panel. */
 export const textPanes = ['auto', 'shown', 'folded'] as const;
@@ -76,9 +73,12 @@ export interface View {
   readonly comparing: boolean;
   /** With a what-if: choices that stayed are faded. */
   readonly fadeUnchanged: boolean;
+  /** What gives a text its colours where experts belong to one layer each. */
   readonly colouring: Colouring;
   /** Key of the layer whose experts colour a text; empty: the first. */
   readonly colourLayer: string;
+  /** Key of the layer whose routers are measured, where a number colours a text; empty: all. */
+  readonly measureLayer: string;
   /** Ids of experts that have a colour though few tokens go to them. */
   readonly pinned: readonly string[];
   /** Share of the height that the text has, of the width that the views beside it have; `top`, `bottom`: when they stand in one column. */
@@ -115,6 +115,7 @@ export const initial: View = {
   fadeUnchanged: true,
   colouring: 'experts',
   colourLayer: '',
+  measureLayer: '',
   pinned: [],
   textShare: 0.36,
   topShare: 0.18,

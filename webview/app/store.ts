@@ -4,6 +4,7 @@ import type { ErrorData } from '../../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
+import type { ColourChoice } from '../../src/trace/colouring.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import type { Partners, Work } from '../background/work.js';
@@ -167,6 +168,9 @@ export class Store {
           'host',
         );
         break;
+      case 'colour':
+        this.colour(message, 'host');
+        break;
       case 'textInSight':
         this.isTextInSight.value = message.is;
         break;
@@ -247,12 +251,28 @@ export class Store {
     return { site, layer: found ? layerKey(found) : '' };
   }
 
-  /** Of a pool there is nothing to choose: its experts are the same in all layers. */
-  colourByLayer(layer: string): void {
+  /** What colours the text, here and in its editor. */
+  colour({ by, layer }: ColourChoice, from: 'page' | 'host' = 'page'): void {
+    batch(() => {
+      this.set({ colouring: by });
+      if (by === 'experts') this.bringOut(layer);
+      else this.set({ measureLayer: layer });
+    });
+    if (from === 'page') this.send({ type: 'colour', by, layer });
+  }
+
+  /** The layer whose experts are in sight. Of a pool there is nothing to choose: its experts are the same in all layers. */
+  lookAtLayer(layer: string): void {
     const sight = this.main.sight.peek();
     if (!sight?.layer || layerKey(sight.layer) === layer) return;
-    this.set({ colourLayer: layer });
-    // They were the former layer's.
+    if (this.view.colouring.peek() === 'experts') this.colour({ by: 'experts', layer });
+    else this.bringOut(layer);
+  }
+
+  private bringOut(layer: string): void {
+    if (layer === this.view.colourLayer.peek()) return;
+    // What was pinned and filtered was the former layer's.
+    this.set({ colourLayer: layer, pinned: [] });
     this.setFilter({ experts: [] });
   }
 

@@ -15,6 +15,9 @@ export interface Bar {
   /** What chance gives. */
   readonly reference?: number;
   readonly weak?: boolean;
+  /** Where the bars are of several sets: how its own set looks, and what it is called among all. */
+  readonly looks?: Looks;
+  readonly name?: string;
 }
 
 /** Experts with a value each, as HTML, so that text wraps and scales as the editor's does. @param least the scale goes at least so far */
@@ -35,18 +38,24 @@ export function Bars({
   const isMarked = list.some((bar) => bar.mark !== undefined);
   return (
     <div
-      class={classes('bars', isMarked && 'marked', list.length > 40 && 'many', looks.set.experts.length > 26 && 'wide')}
+      class={classes(
+        'bars',
+        isMarked && 'marked',
+        list.length > 40 && 'many',
+        looks.set.experts.length > (looks.set.scope === 'pool' ? 26 : 10) && 'wide',
+      )}
     >
       {list.map((bar) => {
-        const name = plainName(looks.set, bar.expert);
+        const own = bar.looks ?? looks;
+        const name = bar.name ?? plainName(own.set, bar.expert);
         const [from, to] = [x(Math.min(0, bar.value)), x(Math.max(0, bar.value))];
         return (
           <div
-            key={bar.expert}
-            class={classes('bar', classOf(looks.slots[bar.expert]!), bar.weak && 'weak')}
+            key={own.set.experts[bar.expert]!.id}
+            class={classes('bar', classOf(own.slots[bar.expert]!), bar.weak && 'weak')}
             onClick={press && (() => press(bar.expert))}
           >
-            <Badge looks={looks} expert={bar.expert} />
+            <Badge looks={own} expert={bar.expert} />
             <span class="name" title={name}>
               {name}
             </span>

@@ -32,6 +32,9 @@ function strengthOf(value: number, highest: number): number {
   return 0.04 + 0.96 * (Number.isFinite(value) ? Math.min(1, Math.max(0, value / highest)) : 0);
 }
 
+const cellTitle = (row: string, looks: Looks, column: number, text: string) =>
+  `${row} · ${plainName(looks.set, column)}: ${text}`;
+
 function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = false }: Props) {
   const { experts } = looks.set;
   const cell = (width - left) / experts.length;
@@ -64,7 +67,7 @@ function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
             class={`${classOf(looks.slots[c]!)} heatCell`}
             fill-opacity={strengthOf(value, highest).toFixed(3)}
           >
-            <title>{`${rowLabels[r]!} · ${plainName(looks.set, c)}: ${text(value)}`}</title>
+            <title>{cellTitle(rowLabels[r]!, looks, c, text(value))}</title>
           </rect>
         )),
       )}
@@ -95,7 +98,7 @@ function Letter({
 }
 
 /** One pixel a value, scaled up; the axes count experts. */
-function HeatImage({ values, rowLabels, looks, cellHeight, rowExperts = false }: Props) {
+function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = false }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const colours = theme.value;
   const columns = looks.set.experts.length;
@@ -122,6 +125,19 @@ function HeatImage({ values, rowLabels, looks, cellHeight, rowExperts = false }:
   const ticks = Array.from({ length: Math.ceil(columns / step) }, (_, i) => i * step);
   const every = Math.max(1, Math.ceil(9 / rowHeight));
   const rows = rowExperts ? ticks : rowLabels.map((_, r) => r).filter((r) => r % every === 0);
+  // What the pointer is on: a pixel has no element of its own.
+  const say = ({
+    currentTarget,
+    offsetX,
+    offsetY,
+  }: MouseEvent & { readonly currentTarget: HTMLCanvasElement }): void => {
+    const [c, r] = [
+      Math.floor((offsetX / currentTarget.clientWidth) * columns),
+      Math.floor((offsetY / currentTarget.clientHeight) * values.length),
+    ];
+    const value = values[r]?.[c];
+    currentTarget.title = value === undefined ? '' : cellTitle(rowLabels[r]!, looks, c, text(value));
+  };
   return (
     <div class="heatImage">
       <svg viewBox={`0 0 ${width} ${top + high + 2}`} class="heat">
@@ -145,6 +161,7 @@ function HeatImage({ values, rowLabels, looks, cellHeight, rowExperts = false }:
       </svg>
       <canvas
         ref={canvas}
+        onPointerMove={say}
         width={columns}
         height={Math.max(1, values.length)}
         style={{

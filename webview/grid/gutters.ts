@@ -2,9 +2,12 @@
 import { layerKey } from '../../src/trace/sight.js';
 import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
+import { css, mix, type Theme } from '../look/theme.js';
+import type { RowLoad } from './loads.js';
 import type { Drawing, Paper } from './paint.js';
 
-export function gutters(context: Drawing, { raster, theme, labels }: Paper, frame: Frame, view: Window): void {
+export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
+  const { raster, theme, labels, heads, inSight } = paper;
   const { left, top } = frame.gutter;
   const { cell } = frame;
   context.fillStyle = theme.background;
@@ -33,8 +36,11 @@ export function gutters(context: Drawing, { raster, theme, labels }: Paper, fram
     if (isNew) nth++;
     if (r < begin) continue;
     const y = yOf(frame, r) + cell.height / 2;
+    const isInSight = seen === inSight;
+    context.fillStyle = isInSight ? theme.foreground : theme.faint;
+    if (isInSight) pointer(context, left - 1, y);
     if (isNew || r === begin) {
-      if (nth % every === 0) {
+      if (nth % every === 0 || isInSight) {
         context.textAlign = 'right';
         // The layer's name stays in view as long as the layer does.
         const end = yOf(frame, lastOf(raster.rows, r) + 1);
@@ -42,7 +48,8 @@ export function gutters(context: Drawing, { raster, theme, labels }: Paper, fram
         if (end > top + 1)
           context.fillText(layerMark(row), 30, Math.max(high, Math.min(Math.max(y, high), end - cell.height / 2)));
       }
-      if (cell.height >= 9) disclosure(context, 7, y, row.site >= 0);
+      if (heads) loadBar(context, theme, heads[r], y, cell.height);
+      else if (cell.height >= 9) disclosure(context, 7, y, row.site >= 0);
     }
     if (row.site >= 0 && cell.height >= 9) {
       context.textAlign = 'left';
@@ -114,6 +121,30 @@ function disclosure(context: Drawing, x: number, y: number, open: boolean): void
   context.strokeStyle = context.fillStyle;
   context.stroke();
   context.restore();
+}
+
+/** Points at the row whose experts the legend names. */
+function pointer(context: Drawing, x: number, y: number): void {
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(x - 5, y - 4);
+  context.lineTo(x - 5, y + 4);
+  context.fill();
+}
+
+/** From the left how many experts bear the load, from the right how many never do; the bar is all of them. */
+function loadBar(context: Drawing, theme: Theme, head: RowLoad | undefined, y: number, height: number): void {
+  if (!head || height < 4) return;
+  const [from, width] = [35, 20];
+  const part = (count: number) => (width * count) / head.experts;
+  const bar = (x: number, wide: number, colour: string, share: number) => {
+    context.fillStyle = css(mix(theme.background, colour, share));
+    context.fillRect(x, Math.round(y) - 1, wide, 3);
+  };
+  bar(from, width, theme.foreground, 0.15);
+  bar(from, part(head.load.effective), theme.foreground, 0.55);
+  const dead = part(head.load.dead.length);
+  bar(from + width - dead, dead, theme.difference, 0.7);
 }
 
 /** 1, 2 or 5 times a power of ten, at least `least`. */

@@ -16,7 +16,7 @@ import {
 } from '../../src/trace/access.js';
 import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
-import { saturationOf, shared } from '../../src/trace/overlap.js';
+import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
@@ -123,6 +123,8 @@ function fill(
   const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
   const isSingle = sites.length === 1;
   const shares = new Float64Array(part.experts.length);
+  const evenly = isSingle && sites[0]!.k > 1 ? 1 / sites[0]!.k : 0;
+  const strongest = part.set.scope === 'layer' && evenly > 0 ? mostDecided(sites[0]!, evenly) : 1;
   for (let t = 0; t < part.sequence.done; t++) {
     let total = 0;
     let touched = 0;
@@ -162,7 +164,7 @@ function fill(
     expert[cell] = best;
     // A filtered second choice is below an even split: it keeps its own share. Without weights a single choice is as sure as another.
     if (!isSingle || wanted) strength[cell] = share;
-    else strength[cell] = sites[0]!.weight ? strengthOf(share, sites[0]!.k) : 1;
+    else strength[cell] = sites[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
   }
 }
 
@@ -182,9 +184,25 @@ function leading(sites: readonly Rows[], shares: Float64Array, t: number): numbe
 }
 
 /** Below an even split between the chosen a leader cannot fall: strength starts there. */
-function strengthOf(share: number, k: number): number {
-  const floor = k > 1 ? 1 / k : 0;
-  return Math.min(1, Math.max(0, (share - floor) / (1 - floor || 1)));
+function strengthOf(share: number, evenly: number, strongest: number): number {
+  return Math.min(1, Math.max(0, (share - evenly) / (strongest - evenly)));
+}
+
+/** Of eight that are weighed, none ever has nearly all: a router's own most decided tokens, but one in twenty, are the strongest. */
+function mostDecided({ weight, k, done }: Rows, evenly: number): number {
+  if (!weight) return 1;
+  const shares = new Float32Array(done);
+  for (let t = 0; t < done; t++) {
+    let most = 0;
+    let total = 0;
+    for (let i = t * k; i < (t + 1) * k; i++) {
+      total += weight[i]!;
+      if (weight[i]! > most) most = weight[i]!;
+    }
+    shares[t] = most / total;
+  }
+  // Where all tokens are weighed about evenly, none is made to look decided.
+  return Math.min(1, Math.max(2 * evenly, usual(shares)));
 }
 
 function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefined {

@@ -6,6 +6,7 @@ import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { gutters } from './gutters.js';
+import type { RowLoad } from './loads.js';
 import { hidden, type Raster, type Row } from './model.js';
 
 /** Columns a tile: far below every canvas limit. */
@@ -22,6 +23,10 @@ export interface Paper {
   readonly labels: readonly string[];
   /** Of a difference: what stands for the raster's experts. */
   readonly hues: readonly string[] | undefined;
+  /** [R] loads beside the rows, where there is nothing to open. */
+  readonly heads: readonly (RowLoad | undefined)[] | undefined;
+  /** Key of the layer whose experts the legend names. */
+  readonly inSight: string | undefined;
 }
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
@@ -263,7 +268,8 @@ export function paintOver(
     context.globalAlpha = 0.7;
     const x = xOf(frame, pointer.column);
     const y = yOf(frame, pointer.row);
-    for (const at of [x, x + frame.cell.width]) if (at >= left) context.fillRect(at - 0.5, top, 1, bottom - top);
+    if (pointer.column >= 0)
+      for (const at of [x, x + frame.cell.width]) if (at >= left) context.fillRect(at - 0.5, top, 1, bottom - top);
     for (const at of [y, y + frame.cell.height]) if (at >= top) context.fillRect(left, at - 0.5, right - left, 1);
     context.globalAlpha = 1;
   }

@@ -3,11 +3,14 @@ import { computed } from '@preact/signals';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { layersOf } from '../../src/trace/access.js';
+import { layerKey } from '../../src/trace/sight.js';
 import { initial, type Filter } from '../app/state.js';
 import type { Store } from '../app/store.js';
 import { theme } from '../look/theme.js';
 import { columnOf, columnsOf } from './columns.js';
 import type { Frame, Place } from './geometry.js';
+import { loadsOf } from './loads.js';
 import { changeRaster, differenceRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
 import { makePaper, type Paper } from './paint.js';
 
@@ -21,8 +24,14 @@ export class GridScene {
     // A margin comes of scores, which come last.
     return this.store.view.filter.value.margin === null ? side.choices.value : side.trace.value;
   });
+  readonly sight = computed(() => this.store.side(this.side.value).sight.value);
   readonly before = computed(() => (this.store.gridSource.value === 'main' ? this.store.main.before.value : undefined));
   readonly columns = computed(() => this.trace.value && columnsOf(this.trace.value));
+  /** Each layer has experts of its own and one router: there is nothing in it to open. */
+  readonly isFlat = computed(() => {
+    const [trace, sight] = [this.trace.value, this.sight.value];
+    return trace !== undefined && sight?.layer !== undefined && layersOf(trace).length === trace.sites.length;
+  });
   readonly rows = computed(() => this.rowsFor(this.store.view.filter.value));
   readonly raster = computed(() => this.rasterFor(this.rows.value, this.store.view.filter.value));
   readonly labels = computed(() => {
@@ -32,6 +41,7 @@ export class GridScene {
       for (let t = 0; t < count; t++) labels[from + t] = tokenLabel(trace!.sequences[sequence]!, t);
     return labels;
   });
+  readonly loads = computed(() => loadsOf(this.trace.value!, this.rows.value ?? []));
   readonly paper = computed(() => this.raster.value && this.paperFor(this.raster.value));
   /** The selected cell. */
   readonly place = computed<Place>(() => {
@@ -57,26 +67,31 @@ export class GridScene {
   }
 
   private rowsFor(filter: Filter): Row[] | undefined {
-    return this.trace.value && rowsOf(this.trace.value, filter, this.store.view.expanded.value);
+    return (
+      this.trace.value && rowsOf(this.trace.value, filter, this.isFlat.value ? [] : this.store.view.expanded.value)
+    );
   }
 
   private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
     const [trace, columns] = [this.trace.value, this.columns.value];
     if (!trace || !rows || !columns) return undefined;
     if (!this.isDifference.value) {
-      const inSight = this.store.side(this.side.value).sight.value?.set;
-      return rasterOf(trace, rows, columns, filter, inSight, this.before.value);
+      return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
     }
     const { other, partners } = this.store;
     const there = this.isByLogProb.value ? other.trace.value : other.choices.value;
     if (!there || !partners.value) return undefined;
     return (this.isByLogProb.value ? changeRaster : differenceRaster)(trace, there, rows, columns, partners.value);
   }
+
   private paperFor(raster: Raster): Paper {
     const { difference, gain } = theme.value;
     const hues = this.isByLogProb.value ? [difference, gain] : this.isDifference.value ? [difference] : undefined;
     const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
     const looks = this.store.side(this.side.value).looks.value;
-    return makePaper({ raster, theme: theme.value, looks, labels: this.labels.value, hues }, isFading);
+    const heads = this.isFlat.value ? this.loads.value : undefined;
+    const layer = this.sight.value?.layer;
+    const inSight = layer && layerKey(layer);
+    return makePaper({ raster, theme: theme.value, looks, labels: this.labels.value, hues, heads, inSight }, isFading);
   }
 }

@@ -18,26 +18,28 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
       <h2>{t('grid')}</h2>
-      <Segmented
-        label={t('rows')}
-        parts={[
-          {
-            label: t('layers'),
-            on: expanded.value.length === 0,
-            press: () => {
-              store.set({ expanded: [], zoom: null });
-              store.select({ site: -1 });
+      {!scene.isFlat.value && (
+        <Segmented
+          label={t('rows')}
+          parts={[
+            {
+              label: t('layers'),
+              on: expanded.value.length === 0,
+              press: () => {
+                store.set({ expanded: [], zoom: null });
+                store.select({ site: -1 });
+              },
             },
-          },
-          {
-            label: t('modules'),
-            on: expanded.value === 'all',
-            press: () => {
-              store.set({ expanded: 'all', zoom: null });
+            {
+              label: t('modules'),
+              on: expanded.value === 'all',
+              press: () => {
+                store.set({ expanded: 'all', zoom: null });
+              },
             },
-          },
-        ]}
-      />
+          ]}
+        />
+      )}
       {isComparing && (
         <Segmented
           label={t('gridShows')}
@@ -151,7 +153,8 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const isAll = scene.store.view.expanded.value === 'all';
   return (
     <p class="caption" id="grid-caption">
-      {t(said, t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers'))}
+      {t(said, t(isAll && !scene.isFlat.value ? 'gridCaptionModules' : 'gridCaptionLayers'))}
+      {scene.sight.value?.layer && !scene.isDifference.value && ` ${t('gridCaptionOwn')}`}
     </p>
   );
 }

@@ -17,7 +17,7 @@ import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { GridCaption, Toolbar } from './toolbar.js';
 import { Twin } from './twin.js';
-import { CellTip, describe, describeToken } from './words.js';
+import { CellTip, describe, describeToken, RowTip } from './words.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -66,7 +66,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
       hover: (at) => {
         const found = at && under(at);
         isOverGutter.value = found?.on === 'gutter';
-        const cell = found?.on === 'cell' ? { column: found.column, row: found.row } : undefined;
+        const cell = found && { column: found.on === 'cell' ? found.column : -1, row: found.row };
         if (cell?.column !== pointer.peek()?.column || cell?.row !== pointer.peek()?.row) pointer.value = cell;
       },
       press: (at) => {
@@ -231,11 +231,15 @@ function Strip({ scene }: { readonly scene: GridScene }) {
 function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Place; readonly drawn: () => void }) {
   const [trace, raster] = [scene.trace.value, scene.raster.value];
   useLayoutEffect(drawn);
-  if (!trace || !raster) return null;
+  if (!trace || !raster || (at.column < 0 && !scene.isFlat.value)) return null;
   const looks = scene.store.side(scene.side.value).looks.value;
   return (
     <div class="tip" aria-hidden="true">
-      <CellTip trace={trace} raster={raster} at={at} looks={looks} isDifference={scene.isDifference.value} />
+      {at.column < 0 ? (
+        <RowTip row={raster.rows[at.row]!} load={scene.loads.value[at.row]} />
+      ) : (
+        <CellTip trace={trace} raster={raster} at={at} looks={looks} isDifference={scene.isDifference.value} />
+      )}
     </div>
   );
 }
@@ -246,13 +250,17 @@ function go({ store, side, place }: GridScene, { rows, columns }: Raster, to: Pl
   if (!row || !found) return;
   batch(() => {
     store.selectIn(side.peek(), found, { layer: layerKey(row), site: row.site });
-    store.colourByLayer(layerKey(row));
+    store.lookAtLayer(layerKey(row));
   });
 }
 
-function toggle({ store, trace: shown }: GridScene, { rows }: Raster, at: number): void {
+function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at: number): void {
   const [trace, row] = [shown.peek(), rows[at]];
   if (!trace || !row) return;
+  if (isFlat.peek()) {
+    store.lookAtLayer(layerKey(row));
+    return;
+  }
   const layers = layersOf(trace).map(layerKey);
   const { expanded, selection } = store.view;
   const open = expanded.peek() === 'all' ? layers : (expanded.peek() as readonly string[]);

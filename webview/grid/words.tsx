@@ -8,6 +8,7 @@ import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
+import type { RowLoad } from './loads.js';
 import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
@@ -64,6 +65,32 @@ export function describeToken(trace: Trace, { columns }: Raster, column: number)
   if (!at) return '';
   const { sequence, token } = at;
   return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
+}
+
+/** How evenly a row's own experts are used. */
+export function RowTip({ row, load: found }: { readonly row: Row; readonly load: RowLoad | undefined }) {
+  return (
+    <>
+      <div class="tipTitle">{layerName(row)}</div>
+      {found && (
+        <>
+          <div class="tipRow">
+            <span class="name">{t('loadEffective')}</span>
+            <span class="value">{t('of', fixed(found.load.effective, 1), found.experts)}</span>
+          </div>
+          <div class="tipRow faint">
+            <span class="name">{t('chance')}</span>
+            <span class="value">{fixed(found.chance.effective, 1)}</span>
+          </div>
+          <div class="tipRow">
+            <span class="name">{t('loadDead')}</span>
+            <span class="value">{found.load.dead.length}</span>
+          </div>
+        </>
+      )}
+      <div class="faint">{t('rowHint')}</div>
+    </>
+  );
 }
 
 export function CellTip({

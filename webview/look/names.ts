@@ -1,13 +1,15 @@
 /** How experts and places are called. */
+import { numberOf } from '../../src/trace/label.js';
 import type { Layer } from '../../src/trace/access.js';
 import type { ExpertSet, Sequence, Site } from '../../src/trace/trace.js';
 import { kindName, t } from './strings.js';
 
 /** Within a view that says which layer's experts these are. */
-export function plainName({ experts }: ExpertSet, expert: number): string {
-  const name = experts[expert]?.name;
+export function plainName(set: ExpertSet, expert: number): string {
+  const name = set.experts[expert]?.name;
   if (name === undefined) return t('none');
-  return /^\d+$/.test(name) ? t('expertNumber', name) : name;
+  const number = numberOf(set, expert) ?? (/^\d+$/.test(name) ? name : undefined);
+  return number === undefined ? name : t('expertNumber', String(number));
 }
 
 /** Anywhere else: of experts that one layer has to itself a number says nothing without the layer. */

@@ -9,6 +9,8 @@ import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { Pager } from '../components/figure.js';
 import { TableBox } from '../components/table.js';
+import type { Looks } from '../look/looks.js';
+import { expertName } from '../look/names.js';
 import { fixed, signed, t } from '../look/strings.js';
 
 const pageSize = 40;
@@ -53,8 +55,8 @@ function Owed({
 }) {
   const store = useStore();
   const page = useSignal(0);
-  const set = trace.expertSets[0]!;
-  const looks = store.main.looks.value(set);
+  const places = placesOf(trace, experts, store.main.looks.value);
+  const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
   const sequence = trace.sequences[0]!;
   const [T, N] = [sequence.tokens.count, experts.length];
   let largest = 0;
@@ -79,23 +81,30 @@ function Owed({
       </Button>,
       owes ? (
         <span key="owes" class="expert">
-          <Badge looks={looks} expert={set.experts.findIndex(({ id }) => id === experts[best]!.id)} />
-          {experts[best]!.name}
+          {places[best] && <Badge looks={places[best].looks} expert={places[best].expert} />}
+          {places[best]?.name ?? experts[best]!.name}
         </span>
       ) : (
         '–'
       ),
-      ...Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />),
+      ...(isMany ? [fixed(own[best] ?? NaN)] : Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />)),
     ];
   };
+  const all = totals(places, change);
+  const sums = isMany ? all.slice(0, most) : all;
   return (
     <>
       <p class="caption">{t('attributeTotals')}</p>
-      <Bars looks={looks} least={0.1} list={totals(experts, set, change)} />
+      {isMany && <p class="caption">{t('attributeMost', most, experts.length)}</p>}
+      {sums[0] && <Bars looks={sums[0].looks} least={0.1} list={sums} />}
       <p class="caption">{t('attributeCaption')}</p>
       <TableBox
         rows={{
-          head: [t('tokenHead'), t('attributeBest'), ...experts.map(({ name }) => name)],
+          head: [
+            t('tokenHead'),
+            t('attributeBest'),
+            ...(isMany ? [t('attributeChange')] : experts.map(({ name }) => name)),
+          ],
           count: Math.min(pageSize, T - from),
           row,
         }}
@@ -113,17 +122,41 @@ function Owed({
   );
 }
 
+/** Of more experts of many layers a token names the one, and a table has no column for each. */
+const most = 24;
+
+interface Placed {
+  readonly looks: Looks;
+  /** In the looks' set. */
+  readonly expert: number;
+  readonly name: string;
+}
+
+/** Where each expert is in the trace; undefined: nowhere. */
+function placesOf(
+  { expertSets, sites }: Trace,
+  experts: readonly Expert[],
+  looks: (set: ExpertSet) => Looks,
+): (Placed | undefined)[] {
+  const known = new Map<string, Placed>();
+  for (const { expertSet, layer, stack } of sites) {
+    const set = expertSets[expertSet]!;
+    set.experts.forEach(({ id }, expert) => {
+      if (!known.has(id))
+        known.set(id, { looks: looks(set), expert, name: expertName(set, expert, { layer, ...(stack && { stack }) }) });
+    });
+  }
+  return experts.map(({ id }) => known.get(id));
+}
+
 /** What the whole text owes to each expert, the most first. */
-function totals(experts: readonly Expert[], set: ExpertSet, change: Float32Array): Bar[] {
-  const sums = new Float64Array(experts.length);
+function totals(places: readonly (Placed | undefined)[], change: Float32Array): (Bar & Placed)[] {
+  const sums = new Float64Array(places.length);
   change.forEach((x, i) => {
-    if (!Number.isNaN(x)) sums[i % experts.length]! += x;
+    if (!Number.isNaN(x)) sums[i % places.length]! += x;
   });
-  return experts
-    .map(({ id }, e): Bar => {
-      const expert = set.experts.findIndex((one) => one.id === id);
-      return { expert, value: sums[e]!, text: signed(sums[e]!) };
-    })
+  return places
+    .flatMap((place, e) => (place ? [{ ...place, value: sums[e]!, text: signed(sums[e]!) }] : []))
     .sort((a, b) => a.value - b.value);
 }
 

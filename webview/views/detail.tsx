@@ -12,7 +12,7 @@ import { Figure } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { choicesAt } from '../grid/model.js';
 import { layerKey } from '../../src/trace/sight.js';
-import { layerOf } from '../app/layers.js';
+import { layerOf } from '../../src/trace/sight.js';
 import { classOf } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, kindName, percent, t } from '../look/strings.js';
@@ -30,8 +30,11 @@ export function Detail() {
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
   if (token < 0) return <HowTo trace={trace} />;
   const own = trace.sequences[sequence]!;
-  const site = store.siteIn[name].value;
+  const chosen = store.siteIn[name].value;
   const layer = layerOf(trace, store.view.selection.value.layer);
+  // Of a layer with one router there is nothing else to tell.
+  const only = layer && onlyRouter(trace, layer);
+  const site = chosen < 0 && only !== undefined ? only : chosen;
   const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
   const what = [isLone ? t('compareOther') : '', tokenPlace(trace.sequences, sequence, token), where];
   return (
@@ -43,7 +46,7 @@ export function Detail() {
         <span class="faint">{what.filter(Boolean).join(' · ')}</span>
         <span class="spring" />
         <span class="links">
-          {site >= 0 && (
+          {site >= 0 && site !== only && (
             <Button
               press={() => {
                 store.select({ site: -1 });
@@ -78,6 +81,13 @@ export function Detail() {
   );
 }
 
+/** The one site of a layer that has its own experts; undefined where it has more, or shares them with others. */
+function onlyRouter(trace: Trace, layer: Layer): number | undefined {
+  const [first, ...others] = sitesOf(trace, layer);
+  const isOwn = first !== undefined && trace.expertSets[trace.sites[first]!.expertSet]!.scope === 'layer';
+  return isOwn && others.length === 0 ? first : undefined;
+}
+
 /** Before anything is selected: what one sees, and the whole run in one chart. */
 function HowTo({ trace }: { readonly trace: Trace }) {
   const sight = useStore().main.sight.value;
@@ -87,7 +97,7 @@ function HowTo({ trace }: { readonly trace: Trace }) {
       <h2>{t('howTitle')}</h2>
       <ul class="how">
         <li>{sight?.layer ? t('howTextLayer', layerName(sight.layer)) : t('howText', trace.sites.length)}</li>
-        <li>{t('howGrid')}</li>
+        <li>{t(sight?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howSelect')}</li>
       </ul>
       {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} sites={part} />}

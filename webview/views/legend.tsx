@@ -3,8 +3,16 @@ import { useSignal } from '@preact/signals';
 import { quiet } from '../../src/shared/palette.js';
 import { layersOf } from '../../src/trace/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
-import { colourings, type Colouring } from '../app/state.js';
+import {
+  colourings,
+  isByLayer,
+  isMeasure,
+  lackFor,
+  type Colouring,
+  type TextMeasure,
+} from '../../src/trace/colouring.js';
 import type { Sight } from '../../src/trace/sight.js';
+import { layerOf } from '../../src/trace/sight.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
@@ -12,54 +20,83 @@ import { OneLine } from '../components/oneLine.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { classOf, letterOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
-import { percent, t } from '../look/strings.js';
-import { reasonAgainstColouring } from './colours.js';
-import { sharesOf } from './sums.js';
+import { fixed, percent, t } from '../look/strings.js';
+import { measuredOf, sharesOf } from './sums.js';
 
 export function Legend() {
   const store = useStore();
   const [trace, sight] = [store.main.choices.value, store.main.sight.value];
   if (!trace || !sight) return null;
+  const by = store.view.colouring.value;
   return (
     <div class="legend" role="group" aria-label={t('legend')}>
-      {sight.layer && <ColourBy trace={trace} sight={sight} />}
-      {(!sight.layer || store.view.colouring.value === 'experts') && <Chips trace={trace} sight={sight} />}
+      {sight.layer && <ColourBy sight={sight} />}
+      {(!sight.layer || by === 'experts') && <Chips trace={trace} sight={sight} />}
+      {sight.layer && isMeasure(by) && <Scale by={by} />}
     </div>
   );
 }
 
 /** Where each layer has experts of its own there is no colour for all of them: a layer is chosen, or a number. */
-function ColourBy({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
+function ColourBy({ sight }: { readonly sight: Sight }) {
   const store = useStore();
-  const now = store.view.colouring.value;
-  const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
+  // With its scores, when they have come.
+  const trace = store.main.trace.value!;
+  const by = store.view.colouring.value;
   const options = colourings.map((name): Option => {
-    const reason = reasonAgainstColouring(trace, name);
-    return reason === undefined ? [name, t(`colour_${name}`)] : [name, t(`colour_${name}`), reason];
+    const lack = lackFor(trace, name);
+    if (lack === undefined) return [name, t(`colour_${name}`)];
+    const isToCome = lack === 'scoresNone' && store.main.scoresFollow.value;
+    return [name, t(`colour_${name}`), t(isToCome ? 'affinityLater' : lack)];
   });
+  const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
+  const layerFor = (name: Colouring) =>
+    name === 'experts'
+      ? layerKey(sight.layer!)
+      : layerOf(trace, store.view.measureLayer.value)
+        ? store.view.measureLayer.value
+        : '';
   return (
     <span class="field colourBy">
       {t('colourBy')}
       <Select
         label={t('colourBy')}
-        value={now}
+        value={by}
         options={options}
         change={(value) => {
-          store.set({ colouring: value as Colouring });
+          store.colour({ by: value as Colouring, layer: layerFor(value as Colouring) });
         }}
         data-focus="colour-by"
       />
-      {now === 'experts' && (
+      {isByLayer(by) && (
         <Select
-          label={t('colourLayer')}
-          value={layerKey(sight.layer!)}
-          options={layers}
-          change={(value) => {
-            store.colourByLayer(value);
+          label={t(by === 'experts' ? 'colourLayer' : 'measureLayer')}
+          value={layerFor(by)}
+          options={by === 'experts' ? layers : [['', t('allLayers')], ...layers]}
+          change={(layer) => {
+            store.colour({ by, layer });
           }}
           data-focus="colour-layer"
         />
       )}
+    </span>
+  );
+}
+
+/** What the weakest and the strongest colour stand for. */
+function Scale({ by }: { readonly by: TextMeasure }) {
+  const store = useStore();
+  const [trace, { sequence }] = [store.main.trace.value!, store.view.selection.value];
+  const { weak, strong } = measuredOf(trace, sequence, by, layerOf(trace, store.view.measureLayer.value));
+  if (Number.isNaN(weak)) return null;
+  const [from, to] = [weak, strong].map((x) => fixed(x, Math.abs(strong - weak) < 0.1 ? 3 : 2)) as [string, string];
+  return (
+    <span class="scale" role="img" aria-label={t('scale', from, to)}>
+      {from}
+      {[0, 1, 2, 3, 4].map((level) => (
+        <span key={level} class={`t measured s${level}`} />
+      ))}
+      {to}
     </span>
   );
 }
@@ -151,7 +188,7 @@ function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
-        <span class="name">{name}</span>
+        <span class={set.scope === 'pool' ? 'name' : 'unseen'}>{name}</span>
         <span class="share">{percent(share)}</span>
       </span>
     </Button>

@@ -1,7 +1,7 @@
 /** How evenly each layer uses its own experts: what can be said over layers whose experts are strangers to each other. */
-import { layersOf } from '../../src/trace/access.js';
+import { layersOf, type Layer } from '../../src/trace/access.js';
+import { load } from '../../src/statistics/load.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { load } from '../../src/trace/usage.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
@@ -11,9 +11,19 @@ import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
 import { usageByLayerOf } from './sums.js';
 
-export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; readonly sequence: number }) {
+export function LayersOwnLoad({
+  trace,
+  sequence,
+  layer,
+}: {
+  readonly trace: Trace;
+  readonly sequence: number;
+  /** The one in sight. */
+  readonly layer: Layer;
+}) {
   const store = useStore();
   const layers = layersOf(trace, { sequence });
+  const keys = layers.map(layerKey);
   const loads = usageByLayerOf(trace, sequence).map(
     (usage) => usage && { ...load(usage.share), of: usage.share.length },
   );
@@ -26,13 +36,14 @@ export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; read
         <Lines
           list={[{ values: loads.map((one) => one?.entropyRatio ?? NaN), class: 'main' }]}
           first={layers[0]?.layer ?? 0}
+          selected={keys.indexOf(layerKey(layer))}
           press={(i) => {
-            store.colourByLayer(layerKey(layers[i]!));
+            store.lookAtLayer(keys[i]!);
           }}
         />
       )}
       table={() => ({
-        head: [t('layerHead'), t('loadEntropy'), t('loadEffective'), t('loadDead')],
+        head: [t('layerHead'), t('loadEffective'), t('loadDead'), t('loadCv'), t('loadEntropy')],
         count: layers.length,
         row: (i) => {
           const one = loads[i];
@@ -40,16 +51,17 @@ export function LayersOwnLoad({ trace, sequence }: { readonly trace: Trace; read
             <Button
               key="go"
               press={() => {
-                store.colourByLayer(layerKey(layers[i]!));
+                store.lookAtLayer(keys[i]!);
               }}
               class="link"
-              data-focus={`load-${layerKey(layers[i]!)}`}
+              data-focus={`load-${keys[i]!}`}
             >
               {layerName(layers[i]!)}
             </Button>,
-            fixed(one?.entropyRatio ?? NaN),
             one ? t('of', fixed(one.effective, 1), one.of) : '–',
             one ? String(one.dead.length) : '–',
+            fixed(one?.cv ?? NaN),
+            fixed(one?.entropyRatio ?? NaN),
           ];
         },
       })}

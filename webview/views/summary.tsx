@@ -3,15 +3,19 @@ import { layersOf, textTokens, type SharedSites } from '../../src/trace/access.j
 import { visible } from '../../src/trace/label.js';
 import { leastOccurrences, mostAttracted } from '../../src/trace/specialisation.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { chanceLoad, isSmallSample, load } from '../../src/trace/usage.js';
+import { isSmallSample } from '../../src/trace/usage.js';
+import { chanceLoad, load } from '../../src/statistics/load.js';
+import { pairsOf, type Pair } from '../../src/statistics/pairs.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';
 import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { Badge } from '../components/expert.js';
 import { Figure } from '../components/figure.js';
 import { Heat } from '../components/heat.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
+import type { Looks } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { fixed, percent, t, whole } from '../look/strings.js';
 import { LayersOwnLoad } from './ownLoad.js';
@@ -44,12 +48,18 @@ export function Summary() {
         </p>
       )}
       {about.length > 0 && <p class="caption about">{t('summaryOf', about.join(' · '))}</p>}
-      <UsageFigure trace={trace} sites={own} />
-      <LoadNumbers trace={trace} sites={own} />
       {sight.layer ? (
-        <LayersOwnLoad trace={trace} sequence={sequence} />
+        <>
+          <LoadNumbers trace={trace} sites={own} />
+          <LayersOwnLoad trace={trace} sequence={sequence} layer={sight.layer} />
+          <UsageFigure trace={trace} sites={own} />
+        </>
       ) : (
-        <LayersFigure trace={trace} sites={own} sequence={sequence} />
+        <>
+          <UsageFigure trace={trace} sites={own} />
+          <LoadNumbers trace={trace} sites={own} />
+          <LayersFigure trace={trace} sites={own} sequence={sequence} />
+        </>
       )}
       {entropy ? (
         <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
@@ -74,13 +84,15 @@ export function UsageFigure({ trace, sites }: Props) {
   const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
   const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
-  const shown = order.length > most ? order.slice(0, most) : order;
+  // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
+  const some = sites.set.scope === 'pool' ? most : mostOwn;
+  const shown = order.length > most ? order.slice(0, some) : order;
   return (
     <Figure
       name="usage"
       title={t('usage')}
       caption={
-        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', most, order.length)}` : t('usageCaption')
+        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
       }
       chart={() => (
         <Bars
@@ -118,6 +130,7 @@ export function UsageFigure({ trace, sites }: Props) {
 
 /** More bars than this nobody reads; the table has all. */
 const most = 24;
+const mostOwn = 12;
 
 function LoadNumbers({ trace, sites }: Props) {
   const usage = usageOf(trace, sites);
@@ -205,34 +218,58 @@ function EntropyFigure({
 
 function TogetherFigure({ trace, sites }: Props) {
   const looks = useStore().main.looks.value(sites.set);
-  const { share, chance } = togetherOf(trace, sites);
+  const together = togetherOf(trace, sites);
+  const { share, chance } = together;
   const n = sites.experts.length;
   // An expert is always chosen together with itself: that says nothing and would outshine the rest.
   const rows = Array.from({ length: n }, (_, a) =>
     Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
   );
   const names = sites.experts.map((_, e) => plainName(sites.set, e));
+  const isMany = n > most;
+  const pairs = isMany ? pairsOf(together) : [];
   return (
     <Figure
       name="coactivation"
       title={t('coactivation')}
       caption={t('coactivationCaption', percent(chance))}
-      chart={() => <Heat values={rows} rowLabels={names} looks={looks} text={percent} cellHeight={14} rowExperts />}
+      chart={() => (
+        <>
+          {isMany && <Pairs looks={looks} pairs={pairs.slice(0, mostPairs)} />}
+          <Heat values={rows} rowLabels={names} looks={looks} text={percent} cellHeight={14} rowExperts />
+        </>
+      )}
       table={() =>
         // As many columns as experts are no table any more: of many, a pair a row.
-        n > most
+        isMany
           ? {
-              head: [t('expert'), t('coactivationWith'), t('share')],
-              count: n * (n - 1),
+              head: [t('expert'), t('coactivationWith'), t('coactivationCount'), t('coactivationExpected')],
+              count: pairs.length,
               row: (i) => {
-                const a = Math.floor(i / (n - 1));
-                const b = (i % (n - 1)) + (i % (n - 1) >= a ? 1 : 0);
-                return [names[a]!, names[b]!, percent(rows[a]![b]!)];
+                const { a, b, count, expected } = pairs[i]!;
+                return [names[a]!, names[b]!, whole(count), fixed(expected, 1)];
               },
             }
           : { head: [t('expert'), ...names], count: n, row: (a) => [names[a]!, ...Array.from(rows[a]!, percent)] }
       }
     />
+  );
+}
+
+const mostPairs = 6;
+
+/** Those chosen together more often than each by itself would make it. */
+function Pairs({ looks, pairs }: { readonly looks: Looks; readonly pairs: readonly Pair[] }) {
+  return (
+    <div class="pairs">
+      {pairs.map(({ a, b, count, expected }) => (
+        <span key={`${a} ${b}`}>
+          <Badge looks={looks} expert={a} />
+          <Badge looks={looks} expert={b} />
+          {t('coactivationPair', whole(count), fixed(expected, 1))}
+        </span>
+      ))}
+    </div>
   );
 }
 

@@ -1,19 +1,13 @@
 /** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
-import { rowsAt, type SharedSites } from '../../src/trace/access.js';
+import type { Layer, SharedSites } from '../../src/trace/access.js';
 import { entropyByLayer } from '../../src/trace/distribution.js';
-import { tokenLeaders, type Leaders } from '../../src/trace/leaders.js';
-import { measureOf } from '../../src/trace/measure.js';
+import { shownLeaders, type Leaders } from '../../src/trace/leaders.js';
 import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/specialisation.js';
 import type { Trace } from '../../src/trace/trace.js';
-import {
-  coactivation,
-  usage,
-  usageByLayer,
-  usageIntervals,
-  type Coactivation,
-  type Usage,
-} from '../../src/trace/usage.js';
-import type { Sight } from '../../src/trace/sight.js';
+import type { Coactivation } from '../../src/statistics/pairs.js';
+import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/usage.js';
+import { measured, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
+import { layerKey, type Sight } from '../../src/trace/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 
@@ -40,20 +34,7 @@ export const vocabularyOf = (trace: Trace, sites: SharedSites): Vocabulary =>
   once(trace, `vocabulary ${nameOf(sites)}`, () => vocabularySpecialisation([{ trace, sites }]));
 
 export const leadersOf = (trace: Trace, sites: SharedSites): Leaders =>
-  once(trace, `leaders ${nameOf(sites)}`, () =>
-    isRankOnly(trace, sites) ? firstChosen(trace, sites) : tokenLeaders(trace, sites),
-  );
-
-/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
-export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
-  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
-}
-
-function firstChosen(trace: Trace, { sites, sequence }: SharedSites): Leaders {
-  const { chosen, k } = rowsAt(trace, sites[0]!);
-  const expert = Int16Array.from({ length: sequence.tokens.count }, (_, i) => chosen[i * k]!);
-  return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
-}
+  once(trace, `leaders ${nameOf(sites)}`, () => shownLeaders(trace, sites));
 
 export const usageByLayerOf = (trace: Trace, sequence: number): readonly (Usage | undefined)[] =>
   once(trace, `usageByLayer ${sequence}`, () => usageByLayer(trace, { sequence }));
@@ -64,6 +45,9 @@ export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefi
     const entropy = entropyByLayer(trace, { sequence });
     return entropy.some((x) => !Number.isNaN(x)) ? entropy : undefined;
   });
+
+export const measuredOf = (trace: Trace, sequence: number, by: TextMeasure, layer: Layer | undefined): Measured =>
+  once(trace, `measured ${sequence} ${by} ${layer ? layerKey(layer) : ''}`, () => measured(trace, sequence, by, layer));
 
 /** [N] each expert's share of all choices in sight; over all sequences, since the set is the same. */
 export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>

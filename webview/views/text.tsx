@@ -3,10 +3,11 @@ import { useComputed } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { quiet } from '../../src/shared/palette.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Sequence, Trace } from '../../src/trace/trace.js';
+import { layerOf } from '../../src/trace/sight.js';
 import type { SideSignals } from '../app/side.js';
 import type { Store } from '../app/store.js';
-import type { Colouring } from '../app/state.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
@@ -14,11 +15,12 @@ import { classOf, letterOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
+import { isRankOnly } from '../../src/trace/leaders.js';
+import type { Layer } from '../../src/trace/access.js';
 import type { Sight } from '../../src/trace/sight.js';
-import { strengths } from './colours.js';
 import { sideName } from './sides.js';
-import { isRankOnly, leadersOf } from './sums.js';
-import { buildTokens, dress, kindsOfToken, target, type TokenStyle } from './tokenSpans.js';
+import { leadersOf, measuredOf } from './sums.js';
+import { buildTokens, dress, kindsOfToken, target, textOf, type TokenStyle } from './tokenSpans.js';
 
 export function Texts() {
   const store = useStore();
@@ -121,11 +123,15 @@ function drawnOf(store: Store, side: SideSignals, index: number): Drawn | undefi
   const [trace, sight] = [side.choices.value, side.sight.value];
   const sequence = trace?.sequences[index];
   if (!trace || !sequence) return undefined;
-  const by: Colouring = sight?.layer ? store.view.colouring.value : 'experts';
+  const by = sight?.layer ? store.view.colouring.value : 'experts';
   const looks = sight && side.looks.value(sight.set);
   // Numbers rest on scores, which come last.
+  const late = side.trace.value ?? trace;
+  const layer = layerOf(trace, store.view.measureLayer.value);
   const drawn =
-    by === 'experts' ? byExperts(trace, index, sight, looks) : byNumber(side.trace.value ?? trace, index, by);
+    by === 'experts'
+      ? byExperts(trace, index, sight, looks)
+      : byNumber(late, index, isMeasure(by) ? by : undefined, layer);
   return index === 0 ? divided(drawn, side.given.value) : drawn;
 }
 
@@ -153,9 +159,11 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
     else own.push(i >= sequence.done ? 'pending' : 'plain');
     const begins = e >= 0 && e !== leader(i - 1);
     if (begins) own.push('lead');
+    const letter = begins && part ? letterOf(part.set, e) : '';
     return {
       names: classes(...own, ...kindsOfToken(sequence, i)),
-      letter: begins && part ? letterOf(part.set, e) : '',
+      // A number of three digits under a token of one would stand on the next one's.
+      letter: letter.length <= textOf(sequence, i).length ? letter : '',
     };
   });
   return {
@@ -177,14 +185,14 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
   };
 }
 
-function byNumber(trace: Trace, index: number, by: Exclude<Colouring, 'experts'>): Drawn {
+function byNumber(trace: Trace, index: number, by: TextMeasure | undefined, layer: Layer | undefined): Drawn {
   const sequence = trace.sequences[index]!;
-  const strength = by === 'nothing' ? undefined : strengths(trace, index, by);
+  const found = by && measuredOf(trace, index, by, layer);
   return {
     trace,
     sequence,
     styles: Array.from({ length: sequence.tokens.count }, (_, i) => {
-      const share = strength?.[i] ?? NaN;
+      const share = found?.strength[i] ?? NaN;
       const own = Number.isNaN(share)
         ? [i >= sequence.done ? 'pending' : 'plain']
         : ['measured', `s${Math.min(4, Math.floor(share * 5))}`];
@@ -193,10 +201,10 @@ function byNumber(trace: Trace, index: number, by: Exclude<Colouring, 'experts'>
     say: (i) => {
       const text = spoken(sequence, i);
       if (i >= sequence.done) return t('tokenPending', text, i + 1);
-      const share = strength?.[i] ?? NaN;
-      return Number.isNaN(share)
+      const value = found?.value[i] ?? NaN;
+      return Number.isNaN(value)
         ? t('tokenAlone', text, i + 1)
-        : t('tokenMeasured', text, i + 1, t(`colour_${by}`), fixed(by === 'probability' ? 1 - share : share));
+        : t('tokenMeasured', text, i + 1, t(`colour_${by!}`), fixed(value));
     },
     isLedBy: () => true,
   };

@@ -9,7 +9,7 @@ import type { Selection, WhatIfForm } from '../app/state.js';
 import { Button, NumberField, Select, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { layerKey } from '../../src/trace/sight.js';
-import { layerOf } from '../app/layers.js';
+import { layerOf } from '../../src/trace/sight.js';
 import { layerName, plainName } from '../look/names.js';
 import { kindName, t } from '../look/strings.js';
 import { Attribution } from './attribution.js';

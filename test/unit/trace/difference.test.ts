@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { rowsAt } from '../../../src/trace/access.js';
 import { consequences } from '../../../src/trace/consequences.js';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
-import { chanceJaccard, isFixed, layerOverlap } from '../../../src/trace/overlap.js';
+import { isFixed, layerOverlap } from '../../../src/trace/overlap.js';
+import { chanceJaccard } from '../../../src/statistics/sets.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
 

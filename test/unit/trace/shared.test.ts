@@ -6,7 +6,8 @@ import { tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
 import { layerOverlap } from '../../../src/trace/overlap.js';
 import { takingPart } from '../../../src/trace/selection.js';
 import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
-import { chanceLoad, coactivation, load, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
+import { chanceLoad, load } from '../../../src/statistics/load.js';
+import { coactivation, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
 import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
 
 const ids = fabricateIds();
@@ -53,6 +54,10 @@ describe('what adds up by expert', () => {
     ];
     expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
     expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).sites]).toEqual([5]);
+    // One list of names for all layers does not make their experts the same.
+    const named = { ...ids, sites: ids.sites.map((site) => ({ ...site, expertSet: 0 })) };
+    expect(sharedSites(named, { stack: 'encoder' })).toBeUndefined();
+    expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).sites]).toEqual([1]);
     const pool = fabricate();
     expect(sharedOf(pool).sites.length).toBe(14);
     // A pool whose sites run over two sequences.

@@ -7,10 +7,8 @@ import { leaderAt, type Measure, measureOf } from '../../../src/trace/measure.js
 import { domainSpecialisation, mostAttracted, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import {
-  chanceLoad,
   coactivation,
   isSmallSample,
-  load,
   usage,
   usageByKind,
   usageByLayer,
@@ -85,37 +83,6 @@ describe('usage', () => {
     expect(intervalsOf(small())).toEqual(intervalsOf(small()));
     expect(isSmallSample(29)).toBe(true);
     expect(isSmallSample(30)).toBe(false);
-  });
-});
-
-describe('load', () => {
-  it('is even for even shares and one expert for one', () => {
-    expect(load(Float64Array.of(0.25, 0.25, 0.25, 0.25))).toMatchObject({ cv: 0, maxOverMean: 1, dead: [] });
-    const one = load(Float64Array.of(0, 1, 0, 0));
-    expect(one).toMatchObject({ maxOverMean: 4, entropyRatio: 0, effective: 1, dead: [0, 2, 3] });
-    expect(one.cv).toBeCloseTo(Math.sqrt(3));
-  });
-
-  it('is as uneven by chance as simulation says', () => {
-    const next = random(3);
-    const [n, k, cells] = [6, 2, 40];
-    let cv = 0;
-    let entropy = 0;
-    const runs = 2000;
-    for (let r = 0; r < runs; r++) {
-      const counts = new Float64Array(n);
-      for (let c = 0; c < cells; c++) {
-        const first = Math.floor(next() * n);
-        counts[first]!++;
-        counts[(first + 1 + Math.floor(next() * (n - 1))) % n]!++;
-      }
-      const l = load(counts.map((x) => x / (cells * k)));
-      cv += l.cv ** 2 / runs;
-      entropy += l.entropyRatio / runs;
-    }
-    const got = chanceLoad({ ...usageOf(small()), share: new Float64Array(n), cells, choices: cells * k });
-    expect(got.cv).toBeCloseTo(Math.sqrt(cv), 2);
-    expect(got.entropyRatio).toBeCloseTo(entropy, 2);
   });
 });
 

@@ -101,6 +101,21 @@ describe('raster', () => {
     });
   });
 
+  test('where each layer has its own, many chosen and none with nearly all, a row’s most decided tokens are the strongest', () => {
+    const wide = fabricate({ layers: 2, kinds: ['router'], experts: 32, k: 8, tokens: Array<string>(60).fill('a') });
+    const own: Trace = { ...wide, expertSets: [{ ...wide.expertSets[0]!, scope: 'layer' }] };
+    const row = (trace: Trace) => draw(trace, sites(trace)).strength.slice(0, 60);
+    expect(Math.max(...row(wide))).toBeLessThan(0.5);
+    const strength = row(own);
+    expect(Math.max(...strength)).toBe(1);
+    const { weight } = blockOf(own);
+    const order = [...strength.keys()].sort((a, b) => weight![a * 8]! - weight![b * 8]!);
+    expect(order.map((t) => strength[t]!)).toEqual([...strength].sort((a, b) => a - b));
+    // About even: none looks decided.
+    const even = withBlock(own, { weight: weight!.map((_, i) => (i % 8 === 0 ? 0.13 : 0.87 / 7)) });
+    expect(Math.max(...row(even))).toBeLessThan(0.1);
+  });
+
   test('a site’s strength starts at the even split', () => {
     const trace = fabricate({ k: 2 });
     const raster = draw(trace, sites(trace));

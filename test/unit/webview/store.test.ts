@@ -142,15 +142,35 @@ describe('what is in sight', () => {
     const { store, side } = begin();
     side('main', fabricate());
     expect(store.main.sight.value!.layer).toBeUndefined();
-    store.colourByLayer('1');
+    store.lookAtLayer('1');
     expect(store.view.colourLayer.value).toBe('');
     side('main', fabricateIds());
     expect(store.main.sight.value!.layer).toEqual({ stack: 'encoder', layer: 2 });
     store.setFilter({ experts: ['x'] });
-    store.colourByLayer('decoder 3');
+    store.lookAtLayer('decoder 3');
     expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 3 });
     expect(store.main.sight.value!.parts.map((part) => part?.sites.length)).toEqual([undefined, 1]);
     expect(store.view.filter.value.experts).toEqual([]);
+  });
+
+  test('a layer or a number colours the text; the editor is told, and what it tells is not told back', () => {
+    const { store, side, receive, sent } = begin();
+    side('main', fabricateIds());
+    store.set({ pinned: ['x'] });
+    store.lookAtLayer('encoder 3');
+    expect(store.view.pinned.value).toEqual([]);
+    store.colour({ by: 'weight', layer: '' });
+    // Whoever looks at another layer now changes what is in sight, and not what is measured.
+    store.lookAtLayer('decoder 2');
+    expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 2 });
+    expect(store.view.measureLayer.value).toBe('');
+    receive({ type: 'colour', by: 'experts', layer: 'encoder 4' });
+    expect(store.view.colouring.value).toBe('experts');
+    expect(store.main.sight.value!.layer).toEqual({ stack: 'encoder', layer: 4 });
+    expect(sent.filter(({ type }) => type === 'colour')).toEqual([
+      { type: 'colour', by: 'experts', layer: 'encoder 3' },
+      { type: 'colour', by: 'weight', layer: '' },
+    ]);
   });
 
   test('a pinned expert has a colour', () => {

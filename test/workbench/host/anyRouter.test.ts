@@ -2,8 +2,12 @@
 import * as assert from 'node:assert/strict';
 import { underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
+import type { Node } from '../../../src/explorer/nodes.js';
+import { type Layer, rowsAt, sharedSites } from '../../../src/trace/access.js';
+import { slotsIn } from '../../../src/trace/colours.js';
 import type { Trace } from '../../../src/trace/trace.js';
-import { fabricateIds, withText } from '../../unit/trace/fabricate.js';
+import * as vscode from 'vscode';
+import { fabricate, fabricateIds, withText } from '../../unit/trace/fabricate.js';
 import { closeAll, hover, show, useTinyPool } from './helpers.js';
 
 const text = 'A goose';
@@ -22,6 +26,7 @@ describe('a source that gives ids only', () => {
   });
   afterEach(async () => {
     api.parts.store.clear();
+    api.parts.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
@@ -34,28 +39,129 @@ describe('a source that gives ids only', () => {
     return document;
   };
 
+  const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours.choice);
+  const said = async (document: vscode.TextDocument) => (await hover(document, 2)).split('[Show in')[0]!;
+  /** The hover's block of code. */
+  const told = async (document: vscode.TextDocument) =>
+    (await said(document)).split('```')[1]!.split('\n').slice(1, -1);
+
   it('that knows no text says nothing on it', async () => {
     const document = await given(fabricateIds());
     assert.equal(await hover(document, 2), '');
-    assert.deepEqual([...underlines(api.parts.store, document).bySlot], []);
+    assert.deepEqual([...drawn(document).bySlot], []);
   });
 
-  it('that knows the text tells layer by layer, with no weight and no colour', async () => {
-    const document = await given(withOffsets(fabricateIds()));
-    const [said = ''] = (await hover(document, 2)).split('[Show in');
-    assert.match(said, /layer encoder 2: Encoder 2 expert \d+, Encoder 2 expert \d+, Encoder 2 expert \d+, \+5/);
-    assert.doesNotMatch(said, /%|NaN|undefined|margin|decoder/i);
-    assert.deepEqual([...underlines(api.parts.store, document).bySlot], [], 'experts of one layer colour no text');
+  it('that knows the text tells layer by layer, with no weight, the layer in colour first and in full', async () => {
+    const trace = withOffsets(fabricateIds());
+    const document = await given(trace);
+    const lines = await told(document);
+    assert.equal(lines.length, 8 + 3);
+    assert.match(lines[0]!, /^encoder layer 2, expert \d+$/);
+    assert.match(lines[8]!, /^encoder layer 3: expert \d+, expert \d+, expert \d+, \+5$/);
+    assert.doesNotMatch(await said(document), /%|NaN|undefined|margin|decoder/i);
+    api.parts.colours.choose({ by: 'experts', layer: 'encoder 4' });
+    assert.match((await told(document))[0]!, /^encoder layer 4, expert \d+$/);
   });
 
-  it('leaves the tree without shares, layers and tokens of experts that it does not know', async () => {
-    await given(withOffsets(fabricateIds()));
-    const { tree } = api.parts;
-    const [pool] = await tree.getChildren();
-    for (const node of await tree.getChildren(pool)) {
-      assert.equal(node.kind, 'expert');
-      assert.deepEqual(await tree.getChildren(node), []);
-      assert.doesNotMatch(String(tree.getTreeItem(node).description ?? ''), /%|NaN/);
-    }
+  it('colours a text by the layer that was chosen, as its page does', async () => {
+    const trace = withOffsets(fabricateIds());
+    const document = await given(trace);
+    const slotsAt = (layer: string) => {
+      api.parts.colours.choose({ by: 'experts', layer });
+      return Array.from({ length: 6 }, (_, t) => {
+        const at = (range: vscode.Range) => range.contains(new vscode.Range(0, t, 0, t + 1));
+        return [...drawn(document).bySlot].find(([, ranges]) => ranges.some(at))?.[0];
+      });
+    };
+    const expected = (layer: Layer) => {
+      const part = sharedSites(trace, { ...layer, sequence: 0 })!;
+      const slots = slotsIn(trace, part.set);
+      return Array.from({ length: 6 }, (_, t) => slots[rowsAt(trace, part.sites[0]!).chosen[t * 8]!]!);
+    };
+    for (const layer of [2, 5]) assert.deepEqual(slotsAt(`encoder ${layer}`), expected({ stack: 'encoder', layer }));
+    assert.deepEqual(
+      slotsAt('encoder 99'),
+      expected({ stack: 'encoder', layer: 2 }),
+      'a layer that is not there: the first',
+    );
+    api.parts.colours.choose({ by: 'nothing', layer: '' });
+    assert.deepEqual([...drawn(document).bySlot, ...drawn(document).byLevel], []);
+    // Ids only: there is nothing to measure.
+    api.parts.colours.choose({ by: 'weight', layer: '' });
+    assert.deepEqual([...drawn(document).byLevel], []);
+  });
+
+  it('stands in the tree as layer, expert, and the tokens that it took', async () => {
+    const trace = withOffsets(fabricateIds());
+    await given(trace);
+    const { tree, colours } = api.parts;
+    const item = (node: Node) => tree.getTreeItem(node);
+    const [model] = await tree.getChildren();
+    assert.equal(model!.kind, 'model');
+    const layers = await tree.getChildren(model);
+    assert.deepEqual(
+      layers.map((node) => item(node).label),
+      [2, 3, 4, 5].map((layer) => `encoder layer ${layer}`),
+    );
+    const experts = await tree.getChildren(layers[1]);
+    assert.match(String(item(layers[1]!).description), new RegExp(`^${experts.length} of 256 in use$`));
+    assert.ok(experts.every((node) => String(item(node).description).endsWith('%')));
+    const tokens = (await Promise.all(experts.map((node) => tree.getChildren(node)))).flat();
+    assert.equal(tokens.length, 6 * 8, 'each token went to eight');
+    assert.ok(
+      tokens.every((node) => item(node).description === undefined),
+      'no weights: none is shown',
+    );
+    // A press on a layer colours the text by it.
+    const { command } = item(layers[2]!);
+    await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
+    assert.deepEqual(colours.choice, { by: 'experts', layer: 'encoder 4' });
+    const isChosen = (node: Node) => (item(node).iconPath as vscode.ThemeIcon).id === 'symbol-color';
+    assert.deepEqual(layers.map(isChosen), [false, false, true, false]);
+  });
+});
+
+describe('a mixture of experts', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(async () => {
+    api.parts.store.clear();
+    api.parts.colours.choose({ by: 'experts', layer: '' });
+    await closeAll();
+  });
+
+  it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
+    const base = fabricate({
+      layers: 3,
+      kinds: ['router'],
+      experts: 8,
+      router: { name: 'mixtral', k: 2, scoring: 'softmax' },
+    });
+    const [set] = base.expertSets;
+    const trace: Trace = {
+      ...base,
+      expertSets: base.sites.map(() => ({ ...set!, scope: 'layer' })),
+      sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
+    };
+    const content = trace.sequences[0]!.text!;
+    const editor = await show(content);
+    const { document } = editor;
+    const uri = document.uri.toString();
+    const main = { text: content, title: 't', strategy: { name: 'mixtral' }, interventions: [], trace };
+    api.parts.store.add({ uri, version: document.version, span: { start: 0, end: content.length }, main });
+    const levels = () => {
+      const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours.choice);
+      assert.equal(bySlot.size, 0);
+      return [...byLevel].map(([level, ranges]) => [level, ranges.map((range) => document.getText(range))] as const);
+    };
+    api.parts.colours.choose({ by: 'margin', layer: '' });
+    const ofAll = levels();
+    assert.ok(ofAll.length > 1 && ofAll.every(([level]) => level >= 1 && level <= 4));
+    assert.match(await hover(document, 2), /margin, all layers: \d/);
+    api.parts.colours.choose({ by: 'margin', layer: '1' });
+    assert.notDeepEqual(levels(), ofAll);
+    assert.match(await hover(document, 2), /margin, layer 1: \d/);
   });
 });

@@ -68,7 +68,7 @@ describe('a hover', () => {
   afterEach(closeAll);
 
   const contents = (store: RoutingStore, document: vscode.TextDocument, offset: number) => {
-    const hover = new RoutingHover(store).provideHover(document, document.positionAt(offset));
+    const hover = new RoutingHover(store, api.parts.colours).provideHover(document, document.positionAt(offset));
     const [content] = hover!.contents as vscode.MarkdownString[];
     return content!;
   };

@@ -1,0 +1,52 @@
+/** What each token of a text is underlined by: worked out once for a trace and a choice, however often it is drawn. */
+import type { Layer } from '../trace/access.js';
+import { slotsIn } from '../trace/colours.js';
+import { type ColourChoice, isMeasure, measured, type Measured } from '../trace/colouring.js';
+import { shownLeaders } from '../trace/leaders.js';
+import { layerOf, sightOf } from '../trace/sight.js';
+import type { Trace } from '../trace/trace.js';
+
+export interface Tones {
+  /** The layer that the colours are of; undefined: all. */
+  readonly layer?: Layer;
+  /** [T] slot of the palette of each token's leading expert; undefined where none leads. */
+  readonly slots?: readonly (number | undefined)[];
+  /** [T] 1 to `strongest` by a measure; undefined where it is not known, or too weak to be told from nothing. */
+  readonly levels?: readonly (number | undefined)[];
+  readonly measured?: Measured;
+}
+
+export const strongest = 4;
+
+const known = new WeakMap<Trace, { readonly choice: ColourChoice; readonly tones: Tones }>();
+
+/** Of the first sequence. */
+export function tonesOf(trace: Trace, choice: ColourChoice): Tones {
+  const kept = known.get(trace);
+  if (kept?.choice.by === choice.by && kept.choice.layer === choice.layer) return kept.tones;
+  const tones = made(trace, choice);
+  known.set(trace, { choice, tones });
+  return tones;
+}
+
+function made(trace: Trace, { by, layer: key }: ColourChoice): Tones {
+  const sight = sightOf(trace, key);
+  // Of a pool there is nothing to choose: its experts are the same in all layers.
+  if (!sight?.layer || by === 'experts') {
+    const part = sight?.parts[0];
+    const slots = part && slotsIn(trace, part.set);
+    const leaders = part && shownLeaders(trace, part).expert;
+    return {
+      ...(sight?.layer && { layer: sight.layer }),
+      ...(leaders && { slots: Array.from(leaders, (e) => (e < 0 ? undefined : slots![e]!)) }),
+    };
+  }
+  if (!isMeasure(by)) return {};
+  const layer = layerOf(trace, key);
+  const found = measured(trace, 0, by, layer);
+  const levels = Array.from(
+    found.strength,
+    (share) => Math.min(strongest, Math.floor(share * (strongest + 1))) || undefined,
+  );
+  return { ...(layer && { layer }), measured: found, levels };
+}

@@ -1,0 +1,65 @@
+/** Which experts are chosen together, over all pairs of a chosen set. */
+
+export interface Coactivation {
+  /** [N, N] N_ab / N_a: of the cells that chose a, the share that also chose b (Muennighoff et al. 2024, arXiv 2409.02060); row a. NaN where a was never chosen. */
+  readonly share: Float64Array;
+  /** [N, N] N_ab; the diagonal is N_a. */
+  readonly counts: Float64Array;
+  /** Sets that were looked at. */
+  readonly cells: number;
+  /** What `share` would be if b were drawn evenly from the others: (k − 1) / (N − 1). */
+  readonly chance: number;
+}
+
+/** Counts pairs set by set. */
+export class Pairs {
+  readonly #counts: Float64Array;
+  #cells = 0;
+  #choices = 0;
+
+  constructor(private readonly n: number) {
+    this.#counts = new Float64Array(n * n);
+  }
+
+  /** @param chosen no expert twice; below 0: none */
+  add(chosen: Int16Array | readonly number[]): void {
+    this.#cells++;
+    for (const a of chosen) {
+      if (a < 0) continue;
+      this.#choices++;
+      for (const b of chosen) if (b >= 0) this.#counts[a * this.n + b]!++;
+    }
+  }
+
+  get value(): Coactivation {
+    const counts = this.#counts;
+    return {
+      share: counts.map((count, i) => count / counts[Math.floor(i / this.n) * (this.n + 1)]!),
+      counts,
+      cells: this.#cells,
+      chance: (this.#choices / this.#cells - 1) / (this.n - 1),
+    };
+  }
+}
+
+export interface Pair {
+  readonly a: number;
+  readonly b: number;
+  /** N_ab */
+  readonly count: number;
+  /** N_a N_b / cells: what the count would be if neither expert knew of the other. */
+  readonly expected: number;
+}
+
+/** Every pair that was chosen together, once, those most above what is expected first: observed less expected, as in a table of counts. */
+export function pairsOf({ counts, cells }: Coactivation): Pair[] {
+  const n = Math.sqrt(counts.length);
+  const of = (e: number) => counts[e * (n + 1)]!;
+  const pairs: Pair[] = [];
+  for (let a = 0; a < n; a++)
+    for (let b = a + 1; b < n; b++) {
+      const count = counts[a * n + b]!;
+      if (count > 0) pairs.push({ a, b, count, expected: (of(a) * of(b)) / cells });
+    }
+  return pairs.sort((x, y) => y.count - y.expected - (x.count - x.expected) || x.a - y.a || x.b - y.b);
+}

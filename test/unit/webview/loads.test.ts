@@ -1,0 +1,24 @@
+import { describe, expect, test } from 'vitest';
+import { usage } from '../../../src/trace/usage.js';
+import { load } from '../../../src/statistics/load.js';
+import { initial } from '../../../webview/app/state.js';
+import { loadsOf } from '../../../webview/grid/loads.js';
+import { rowsOf } from '../../../webview/grid/model.js';
+import { fabricate, fabricateIds, sharedOf, withText } from '../trace/fabricate.js';
+
+describe('the load beside a row', () => {
+  test('is of the row’s own experts', () => {
+    const trace = fabricateIds();
+    const loads = loadsOf(trace, rowsOf(trace, initial.filter, []));
+    expect(loads).toHaveLength(8);
+    const used = usage(trace, sharedOf(trace, { stack: 'decoder', layer: 3 }));
+    expect(loads[5]).toMatchObject({ experts: 256, load: load(used.share) });
+  });
+
+  test('is not told of a pool, nor before anything is routed', () => {
+    const pool = fabricate();
+    expect(loadsOf(pool, rowsOf(pool, initial.filter, []))).toEqual([undefined, undefined]);
+    const none = withText(fabricateIds(), { done: 0 });
+    expect(loadsOf(none, rowsOf(none, initial.filter, [])).slice(0, 4)).toEqual(Array(4).fill(undefined));
+  });
+});

@@ -1,0 +1,275 @@
+/** An ordinary mixture of experts with all that its router tells: 128 experts of each layer's own, 8 a token, 48 layers. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { load } from '../../src/statistics/load.js';
+import { pairsOf } from '../../src/statistics/pairs.js';
+import { rowsAt, sharedSites } from '../../src/trace/access.js';
+import { slotsIn } from '../../src/trace/colours.js';
+import { measured } from '../../src/trace/colouring.js';
+import { coactivation, usage } from '../../src/trace/usage.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
+import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+  await mkdir(pictures, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+afterEach(async () => {
+  const trouble = await panel.trouble();
+  await panel.close();
+  expect(trouble).toEqual([]);
+});
+
+const trace = fabricateMoe({ layers: 48, experts: 128, k: 8, tokens: 300 });
+const count = trace.sequences[0]!.tokens.count;
+
+async function open(setup: Setup = {}): Promise<void> {
+  panel = await Panel.open(browser, site, setup);
+  await panel.post({ type: 'pool', description: moeDescription });
+  const strategy = { name: 'mixtral', k: 8 };
+  await panel.side('main', { title: 'geese.md', strategy, interventions: [], stale: false, trace });
+}
+
+async function settled(): Promise<void> {
+  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+async function text(selector: string): Promise<string> {
+  await settled();
+  return panel.page.locator(selector).first().innerText();
+}
+
+async function showTab(name: string): Promise<string> {
+  await panel.page.locator(`#tab-${name}`).click();
+  const shown = await text('.tabBody');
+  expect(shown, name).not.toMatch(/NaN|undefined|Infinity|\[object/);
+  return shown;
+}
+
+async function choose(focus: string, value: string): Promise<void> {
+  await panel.page.locator(`[data-focus=${focus}]`).selectOption(value);
+  await settled();
+}
+
+const valueOf = (focus: string) => panel.page.locator(`[data-focus=${focus}]`).inputValue();
+const label = async () => {
+  await settled();
+  return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
+};
+
+/** Of each token of the text, the class that tells its colour or its strength. */
+async function dressed(pattern: string): Promise<(string | undefined)[]> {
+  await settled();
+  return panel.page
+    .locator('.tokens .t')
+    .evaluateAll(
+      (spans, wanted) => spans.map((span) => [...span.classList].find((name) => new RegExp(wanted).test(name))),
+      pattern,
+    );
+}
+
+/** What a text by a layer's experts looks like. */
+function expertsOf(layer: number): string[] {
+  const rows = rowsAt(trace, layer);
+  const slots = slotsIn(trace, rows.set);
+  return Array.from({ length: count }, (_, t) => slots[rows.chosen[t * rows.k]!]!).map((slot) =>
+    slot < 0 ? 'xo' : `x${slot}`,
+  );
+}
+
+describe('128 experts, 8 chosen, 48 layers', () => {
+  test.each([
+    { theme: 'dark', width: 1280, height: 720 },
+    { theme: 'light', width: 1440, height: 900 },
+    { theme: 'high-contrast', width: 600, height: 800 },
+  ] as const)('every view ($theme, $width × $height)', async ({ theme, width, height }) => {
+    await open({ theme, width, height });
+    const shot = (name: string) => panel.page.screenshot({ path: join(pictures, `${theme}-moe-${name}.png`) });
+    await shot('first');
+    expect(await text('.gridView .caption')).toContain('Colours are each row’s own');
+    // One router a layer: there is nothing to open.
+    expect(await panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
+    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
+    const summary = await showTab('summary');
+    const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
+    expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
+    expect(summary).toContain(load(share).cv.toFixed(2));
+    expect(summary).toContain(`${load(share).dead.length} experts`);
+    await shot('summary');
+    for (const tab of ['summary', 'cell', 'predictions', 'whatIf', 'compare']) {
+      await showTab(tab);
+      expect(await panel.serious(), tab).toEqual([]);
+    }
+    await panel.post({ type: 'select', token: 60, site: 12 });
+    await showTab('cell');
+    await shot('cell');
+    await choose('colour-by', 'entropy');
+    await shot('entropy');
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  });
+
+  test('a text by the experts of a layer: the choice is in sight, by keyboard, and told to the editor', async () => {
+    await open();
+    expect(await dressed('^x')).toEqual(expertsOf(0));
+    await choose('colour-layer', '7');
+    expect(await dressed('^x')).toEqual(expertsOf(7));
+    await panel.page.locator('[data-focus=colour-layer]').focus();
+    await panel.page.keyboard.press('ArrowDown');
+    expect(await dressed('^x')).toEqual(expertsOf(8));
+    expect(await valueOf('colour-layer')).toBe('8');
+    const told = await panel.sent('colour');
+    expect(told.map(({ by, layer }) => [by, layer])).toEqual([
+      ['experts', '7'],
+      ['experts', '8'],
+    ]);
+    // The tree, a command, or another panel.
+    await panel.post({ type: 'colour', by: 'experts', layer: '40' });
+    expect(await dressed('^x')).toEqual(expertsOf(40));
+    expect(await panel.sent('colour')).toHaveLength(2);
+  });
+
+  test('a text by a measure, over all layers or at one', async () => {
+    await open();
+    for (const by of ['entropy', 'margin', 'weight', 'probability'] as const) {
+      await choose('colour-by', by);
+      const { strength, value } = measured(trace, 0, by);
+      const levels = Array.from(strength, (x) => (Number.isNaN(x) ? undefined : `s${Math.min(4, Math.floor(x * 5))}`));
+      expect(await dressed('^s\\d'), by).toEqual(levels);
+      expect(new Set(levels).size, by).toBeGreaterThan(3);
+      const token = panel.page.locator('.tokens .t').nth(40);
+      await panel.page.locator('.tokens .t').nth(10).hover();
+      await token.hover();
+      expect(await token.getAttribute('title'), by).toContain(`${by} ${value[40]!.toFixed(2)}`);
+      expect(await panel.page.locator('.scale').getAttribute('aria-label')).toMatch(
+        /From [\d.]+, weak, to [\d.]+, strong/,
+      );
+    }
+    expect(await panel.page.locator('[data-focus=colour-layer]').count()).toBe(0);
+    await choose('colour-by', 'weight');
+    expect(await valueOf('colour-layer')).toBe('');
+    await choose('colour-layer', '46');
+    const at = measured(trace, 0, 'weight', { layer: 46 }).strength;
+    expect((await dressed('^s\\d'))[40]).toBe(`s${Math.min(4, Math.floor(at[40]! * 5))}`);
+    // To look at another row is not to measure another layer.
+    await panel.post({ type: 'select', token: 40, site: 3 });
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowDown');
+    expect(await label()).toContain('layer 4, ');
+    expect(await valueOf('colour-layer')).toBe('46');
+  });
+
+  test('a row has its own experts, its own load, and a press on its header colours the text', async () => {
+    await open();
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    // Rows of a height, under the numbers of the tokens.
+    const row = 20;
+    const y = box.y + 18 + ((box.height - 24) / 48) * (row + 0.5);
+    await panel.page.mouse.move(box.x + 40, y);
+    const tip = await text('.tip');
+    const own = usage(trace, sharedSites(trace, { layer: row })!).share;
+    expect(tip).toContain(`layer ${row}`);
+    expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
+    expect(tip).toMatch(new RegExp(`Never chosen\\s+${load(own).dead.length}`));
+    await panel.page.mouse.click(box.x + 40, y);
+    expect(await dressed('^x')).toEqual(expertsOf(row));
+    // A cell is at once the router's: there is no module between.
+    await panel.post({ type: 'select', token: 60, site: row });
+    const first = rowsAt(trace, row).chosen[60 * 8]!;
+    expect(await label()).toContain(`layer ${row}, expert ${first} `);
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowRight');
+    const cell = await showTab('cell');
+    expect(cell).toContain(`In layer ${row}, router it is sent to expert ${rowsAt(trace, row).chosen[61 * 8]!}`);
+    expect(cell).toContain('Margin');
+    expect(await panel.page.locator('[data-focus=detail-layer]').count()).toBe(0);
+  });
+
+  test('load by layer and the pairs chosen together, in numbers', async () => {
+    await open();
+    await showTab('summary');
+    await panel.page.locator('[data-focus=table-loadByLayer]').click();
+    await settled();
+    const cells = panel.page.locator('[data-figure=loadByLayer] tbody tr').nth(46).locator('td');
+    const { effective, dead, cv, entropyRatio } = load(usage(trace, sharedSites(trace, { layer: 46 })!).share);
+    expect(await cells.allInnerTexts()).toEqual([
+      `${effective.toFixed(1)} of 128`,
+      String(dead.length),
+      cv.toFixed(2),
+      entropyRatio.toFixed(2),
+    ]);
+    await panel.page.locator('[data-focus="load-46"]').click();
+    expect(await valueOf('colour-layer')).toBe('46');
+    const [best] = pairsOf(coactivation(trace, sharedSites(trace, { layer: 46 })!));
+    const pair = panel.page.locator('.pairs > span').first();
+    expect((await pair.innerText()).split(/\s+/)).toEqual(
+      `${best!.a} ${best!.b} ${best!.count} times, ${best!.expected.toFixed(1)} expected`.split(' '),
+    );
+    expect(await panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
+  });
+
+  test('what a token owes, to experts of all layers', async () => {
+    await open();
+    const experts = [3, 40].flatMap((layer) => trace.expertSets[layer]!.experts);
+    const N = experts.length;
+    const change = Float32Array.from({ length: count * N }, (_, i) => (i < N ? NaN : i % N === 128 + 7 ? -0.5 : 0.01));
+    const strategy = { name: 'mixtral', k: 8 };
+    const attribution = { experts, logProb: trace.sequences[0]!.logProb!, change };
+    await panel.side('main', { title: 'a', strategy, interventions: [], stale: false, trace, attribution });
+    const shown = await showTab('whatIf');
+    expect(shown).toContain('The 24 of 256 experts that it owes most to.');
+    const figure = panel.page.locator('[data-figure=attribution]');
+    expect((await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2)).toEqual([
+      '7',
+      'layer 40, expert 7',
+    ]);
+    expect(await figure.locator('.bar').count()).toBe(24);
+    const row = figure.locator('tbody tr').nth(1).locator('td');
+    expect(await row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
+  });
+
+  test('two runs agree layer by layer', async () => {
+    await open();
+    await panel.side('other', {
+      title: 'other',
+      strategy: { name: 'mixtral', k: 8 },
+      interventions: [],
+      stale: false,
+      trace: fabricateMoe({ layers: 48, experts: 128, k: 8, tokens: 300, seed: 6 }),
+    });
+    const compared = await text('.tabBody');
+    expect(compared).toMatch(/Same choices\s+[\d.]+% chance 6\.3%/);
+    expect(await panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
+    expect(compared).toContain('usage cannot be compared over layers');
+  });
+});
+
+test('16 experts, 2 chosen: each has a colour, and a chip says whose position it is', async () => {
+  panel = await Panel.open(browser, site, { width: 460, height: 800 });
+  await panel.post({ type: 'pool', description: moeDescription });
+  const few = fabricateMoe();
+  await panel.side('main', {
+    title: 'geese.md',
+    strategy: { name: 'mixtral', k: 2 },
+    interventions: [],
+    stale: false,
+    trace: few,
+  });
+  await panel.page.locator('[data-focus=legend-more]').click();
+  await settled();
+  const chips = panel.page.locator('.chip');
+  expect(await chips.count()).toBe(16);
+  expect(await chips.first().innerText()).toMatch(/^expert (\d+)[\s\S]*%$|^(\d+)[\s\S]*expert \2/);
+  await panel.page.screenshot({ path: join(pictures, 'dark-460-moe-few.png') });
+  expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(460);
+});

@@ -1,0 +1,22 @@
+/** How evenly the experts of each row's own layer are used: what stands in its header, and what is said of it. Pure. */
+import { type ChanceLoad, chanceLoad, load, type Load } from '../../src/statistics/load.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { usage } from '../../src/trace/usage.js';
+import type { Row } from './model.js';
+
+export interface RowLoad {
+  readonly experts: number;
+  readonly load: Load;
+  readonly chance: ChanceLoad;
+}
+
+/** [R] undefined where a row's experts are the pool's, or nothing is known yet. */
+export function loadsOf(trace: Trace, rows: readonly Row[]): (RowLoad | undefined)[] {
+  return rows.map(({ parts }) => {
+    const part = parts.find((one) => one?.set.scope === 'layer');
+    const used = part && usage(trace, part);
+    return used && used.choices > 0
+      ? { experts: part.experts.length, load: load(used.share), chance: chanceLoad(used) }
+      : undefined;
+  });
+}
