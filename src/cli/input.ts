@@ -41,14 +41,17 @@ export function readBytes(file: string, most = Infinity): Uint8Array {
 
 /** @throws GanderError `io`, `trace-invalid`, `trace-newer` */
 export function readTrace(file: string): Trace {
-  let size: number;
+  checkTraceSize(sizeOf(file));
+  return decodeTrace(readBytes(file));
+}
+
+/** Bytes, before any is read. @throws GanderError `io` */
+export function sizeOf(file: string): number {
   try {
-    size = statSync(file).size;
+    return statSync(file).size;
   } catch (cause) {
     throw ioError('read', file, cause);
   }
-  checkTraceSize(size);
-  return decodeTrace(readBytes(file));
 }
 
 export function readText(file: string): string {
