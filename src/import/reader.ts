@@ -64,6 +64,7 @@ export function severalTexts(texts: number, part: number): string {
 }
 
 export function noText(texts: number, part: number): GanderError {
+  if (texts === 0) return unreadable('it holds no choice');
   return unreadable(`it holds ${texts} texts, and nothing of number ${part}`, 'Ask for another part.');
 }
 

@@ -27,11 +27,8 @@ export async function tokensOf(routing: Routing, { text, vocabulary }: Named): P
   const asFound = { count, ...(ids && { ids }), ...(spelled && { text: spelled }) };
   if (text !== undefined && vocabulary)
     return { text, tokens: beside(routing, await vocabulary.encode(text), vocabulary), warnings: [] };
-  if (text !== undefined) {
-    if (!spelled)
-      throw otherText('it does not say how its tokens are spelled', 'Name the model’s tokenizer.json, too.');
-    return { text, tokens: { ...asFound, ...place(spelled, text) }, warnings: [] };
-  }
+  if (text !== undefined)
+    throw otherText('which token stands where is not known', 'Name the model’s tokenizer.json, too.');
   if (!vocabulary) return { tokens: asFound, warnings: [] };
   if (!ids)
     return {
@@ -68,24 +65,6 @@ function beside({ tokens: rows, ids }: Routing, given: Required<Tokens>, vocabul
     special,
     text: [...given.text, ...spell(all.subarray(given.count), vocabulary)],
   };
-}
-
-/** Where each token stands; −1 for one that the text does not begin with, and for what was generated after it. */
-function place(spelled: readonly string[], text: string): { readonly start: Int32Array; readonly end: Int32Array } {
-  const start = new Int32Array(spelled.length).fill(-1);
-  const end = new Int32Array(spelled.length).fill(-1);
-  let at = 0;
-  for (const [t, token] of spelled.entries()) {
-    if (token === '' || at === text.length) continue;
-    if (!text.startsWith(token, at)) {
-      if (at === 0) continue;
-      throw otherText(`the text has no ${JSON.stringify(token.slice(0, 40))} where the file has its token ${t}`);
-    }
-    start[t] = at;
-    end[t] = at += token.length;
-  }
-  if (at < text.length) throw otherText(`the file’s tokens spell ${at} of the text’s ${text.length} characters`);
-  return { start, end };
 }
 
 function otherText(

@@ -69,8 +69,8 @@ function readRecord(line: Line): Record | undefined {
     throw oddLine(line, 'a record of moe_routing: the file may be cut off');
   }
   const { data } = record.safeParse(json);
-  const size = data && data.num_rows * data.top_k;
-  if (data?.expert_ids.length !== size || (data?.router_weights ?? data?.expert_ids)?.length !== size)
+  const lengths = data && [data.expert_ids, data.router_weights ?? data.expert_ids].map(({ length }) => length);
+  if (!lengths?.every((length) => length === data!.num_rows * data!.top_k))
     throw oddLine(line, 'a record of moe_routing');
   return data;
 }
