@@ -73,14 +73,14 @@ export const rooms = {
   },
   'src/editor': { from: drawn, types: [contract], packages: editor },
   'src/explorer': { from: drawn, types: [contract], packages: editor },
-  'src/panel': { from: drawn, types: [contract], packages: editor },
+  'src/panel': { from: [...drawn, 'src/import'], types: [contract], packages: editor },
   'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
     types: [contract],
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/panel', 'src/source', 'src/trace'] },
+  'src/lazy.ts': { from: ['src/panel', 'src/import', 'src/source', 'src/trace'] },
   'src/cli': {
     from: ['src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:'],

@@ -2,6 +2,8 @@
 import { bytesInWords } from '../shared/bytes.js';
 import { GanderError } from '../shared/errors.js';
 import { importLimits } from '../shared/limits.js';
+import { metadataKey } from '../trace/container.js';
+import { decodeTrace } from '../trace/file.js';
 import { firstBytes, type Given, type Reader, unreadable } from './reader.js';
 import { llamaPairs } from './readers/llamaPairs.js';
 import { llamaRanks } from './readers/llamaRanks.js';
@@ -26,6 +28,7 @@ export const readers: readonly Reader[] = [
 export async function importRouting(name: string, bytes: Uint8Array, given: Given & Named): Promise<Imported> {
   checkImportSize(bytes.byteLength);
   const first = bytes.subarray(0, firstBytes);
+  if (isTrace(first)) return { trace: decodeTrace(bytes), warnings: [] };
   const reader = readers.find((one) => one.claims(first));
   if (!reader)
     throw unreadable(
@@ -34,6 +37,11 @@ export async function importRouting(name: string, bytes: Uint8Array, given: Give
     );
   const found = reader.read(bytes, given);
   return traceOf(name, found, await tokensOf(found, given), given.model);
+}
+
+/** A trace under another name needs no reader. */
+function isTrace(first: Uint8Array): boolean {
+  return first[8] === 0x7b && new TextDecoder().decode(first).includes(`"${metadataKey}"`);
 }
 
 /** For whoever reads the file: its size is known before its content. @throws GanderError `import-invalid` */

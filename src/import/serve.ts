@@ -12,10 +12,19 @@ export async function answer({ name, bytes, config, text, tokenizer, k, part = 1
       ...(k !== undefined && { k }),
       ...(text !== undefined && { text }),
       ...(config && { model: readModel(config) }),
-      ...(tokenizer !== undefined && { vocabulary: new Tokenizer(tokenizer) }),
+      ...(tokenizer !== undefined && { vocabulary: vocabularyOf(tokenizer) }),
     });
     return { trace: encodeTrace(trace), warnings };
   } catch (thrown) {
     return { error: GanderError.from(thrown).toData() };
+  }
+}
+
+function vocabularyOf(file: string): Tokenizer {
+  try {
+    return new Tokenizer(file);
+  } catch (cause) {
+    const { message } = GanderError.from(cause);
+    throw new GanderError('import-invalid', message, 'Name the model’s own tokenizer.json.', { cause });
   }
 }
