@@ -1,6 +1,7 @@
 /** Reads what the host itself reads, in a process that nothing guards, and says how it went. */
 import './watch.js';
 import { readFileSync } from 'node:fs';
+import { importRouting } from '../../src/import/index.js';
 import { readExamples } from '../../src/pool/adapter.js';
 import { readPool } from '../../src/pool/pool.js';
 import { GanderError } from '../../src/shared/errors.js';
@@ -42,9 +43,18 @@ function readWhole(folder: string): void {
   }
 }
 
-function attempt({ folder, traces }: Work): Said {
+async function readImports(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const { trace } = await importRouting(file, readFileSync(file), { part: 1, k: 2 });
+    decodeTrace(encodeTrace(trace));
+    summarise(trace);
+  }
+}
+
+async function attempt({ folder, traces, imports }: Work): Promise<Said> {
   try {
     if (traces) readTraces(traces);
+    else if (imports) await readImports(imports);
     else readWhole(folder);
     return { outcome: 'read' };
   } catch (error) {
@@ -57,7 +67,8 @@ function attempt({ folder, traces }: Work): Said {
 }
 
 process.on('message', (work: Work) => {
-  const said = attempt(work);
-  process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said);
+  void attempt(work).then((said) =>
+    process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said),
+  );
 });
 process.on('disconnect', () => process.exit(0));
