@@ -43,6 +43,24 @@ def test_without_a_configuration_k_tells_the_choice_and_no_weights() -> None:
     assert (trace.router.name, trace.router.k, trace.router.scoring) == ("unknown", 1, None)
 
 
+def test_probabilities_in_the_place_of_logits_are_taken_for_what_they_are() -> None:
+    plain = Trace.from_router_logits([LOGITS], config=config()).blocks[0]
+    block = Trace.from_router_logits([softmax(LOGITS)], config=config()).blocks[0]
+    np.testing.assert_array_equal(block.chosen, plain.chosen)
+    np.testing.assert_allclose(block.weight, plain.weight, rtol=1e-5)
+    assert block.score is not None
+    np.testing.assert_allclose(softmax(block.score[0]), softmax(LOGITS), rtol=1e-5)
+
+
+def test_weights_in_the_place_of_logits_are_weights_and_no_scores() -> None:
+    # As transformers 4.57 gives them of gpt-oss.
+    given = np.array([[0.0, 0.25, 0.75, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    block = Trace.from_router_logits([given], config=config(model_type="gpt_oss")).blocks[0]
+    assert block.chosen.tolist() == [[[2, 1], [0, -1]]]
+    assert block.weight is not None and block.weight.tolist() == [[[0.75, 0.25], [1.0, 0.0]]]
+    assert block.score is None
+
+
 def test_layers_without_experts_are_left_out() -> None:
     qwen = config(
         model_type="qwen2_moe", norm_topk_prob=False, num_hidden_layers=4, mlp_only_layers=[1], decoder_sparse_step=1

@@ -171,7 +171,6 @@ function routingOf({ layers, tokens, experts, ids }: Logits, { model, k: said }:
     sites: numbers.map((layer) => ({ layer })),
     k,
     experts,
-    score,
     ...decide(score, experts, k, known?.renormalised),
     warnings: known
       ? []

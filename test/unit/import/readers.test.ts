@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readers } from '../../../src/import/index.js';
 import { firstBytes } from '../../../src/import/reader.js';
+import { encodeSafetensors } from '../../../src/shared/safetensors.js';
 import { absentParts } from '../../../src/trace/summary.js';
 import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
 import type { Trace } from '../../../src/trace/trace.js';
@@ -65,6 +66,37 @@ describe('files of others', () => {
     expect(trace.blocks[0]!.weight).toBeUndefined();
     expect(trace.router).toEqual({ name: 'unknown', k: 2 });
     expect(warnings.map(({ text }) => text).join()).toContain('taken for granted');
+  });
+
+  it('probabilities and weights in the place of logits are taken for what they are', async () => {
+    const rows = (numbers: readonly number[]) =>
+      encodeSafetensors([{ name: 'router_logits.0', dtype: 'F32', shape: [2, 4], data: Float32Array.from(numbers) }]);
+    const probabilities = await read(rows([0.1, 0.4, 0.3, 0.2, 0.25, 0.25, 0.25, 0.25]), {
+      model: { ...model, experts: 4 },
+    });
+    expect(nested(probabilities.trace, 'chosen')).toEqual([
+      [
+        [1, 2],
+        [0, 1],
+      ],
+    ]);
+    expect(nested(probabilities.trace, 'weight')[0]![0]![0]).toBeCloseTo(4 / 7);
+    expect(probabilities.trace.blocks[0]!.score![1]).toBeCloseTo(Math.log(0.4));
+    // As transformers 4.57 gives them of gpt-oss.
+    const weights = await read(rows([0, 0.25, 0.75, 0, 1, 0, 0, 0]), { k: 2 });
+    expect(nested(weights.trace, 'chosen')).toEqual([
+      [
+        [2, 1],
+        [0, -1],
+      ],
+    ]);
+    expect(nested(weights.trace, 'weight')).toEqual([
+      [
+        [0.75, 0.25],
+        [1, 0],
+      ],
+    ]);
+    expect(weights.trace.blocks[0]!.score).toBeUndefined();
   });
 
   it('tokens are what the file says of them', async () => {

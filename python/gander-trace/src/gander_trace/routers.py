@@ -54,14 +54,40 @@ def sparse_layers(config: Any, layers: int) -> list[int]:
     return sparse if len(sparse) == layers else list(range(layers))
 
 
-def largest(score: Array, k: int) -> Array:
-    """[…, k] the k largest of each row, best first; of two that are equal the lower index."""
-    return np.argsort(-score, axis=-1, kind="stable")[..., :k].astype(np.int16)
+@dataclass(frozen=True)
+class Decided:
+    """[…, k] chosen and weight, [..., N] score; ``None`` where it is not known."""
+
+    chosen: Array
+    weight: Array | None
+    score: Array | None
 
 
-def weights(score: Array, chosen: Array, renormalised: bool) -> Array:
+# Far apart from logits: rows of probabilities add up to 1, as far as bfloat16 does.
+NEAR = 0.01
+
+
+def decide(given: Array, k: int, renormalised: bool | None) -> Decided:
+    """What routers chose, from what transformers calls their logits: the k largest, of two that are equal the lower index.
+
+    Its versions differ: some models give probabilities there, or the weights of the chosen among zeros. ``renormalised``:
+    whether a weight is a share of the chosen, or else of all; ``None``: weights do not follow.
+    """
+    if np.isnan(given).any() or not np.isfinite(given.max(-1, initial=0)).all():
+        raise TraceError("some of the logits are no numbers")
+    chosen = np.argsort(-given, axis=-1, kind="stable")[..., :k].astype(np.int16)
+    if given.size and (given >= 0).all() and (np.abs(given.sum(-1) - 1) < NEAR).all():
+        if k < given.shape[-1] and ((given != 0).sum(-1) <= k).all():
+            weight = np.take_along_axis(given, chosen.astype(np.int64), -1)
+            return Decided(np.where(weight > 0, chosen, -1), weight, None)
+        with np.errstate(divide="ignore"):
+            # Their softmax is what they are.
+            given = np.log(given)
+    return Decided(chosen, None if renormalised is None else shares(given, chosen, renormalised), given)
+
+
+def shares(score: Array, chosen: Array, of_chosen: bool) -> Array:
     """[…, k] softmax over the chosen, or over all."""
-    shifted = np.exp(score.astype(np.float64) - score.max(-1, keepdims=True))
-    of_chosen = np.take_along_axis(shifted, chosen.astype(np.int64), -1)
-    total = of_chosen.sum(-1, keepdims=True) if renormalised else shifted.sum(-1, keepdims=True)
-    return np.asarray(of_chosen / total, np.float32)
+    exp = np.exp(score.astype(np.float64) - score.max(-1, keepdims=True, initial=-np.inf))
+    known = np.take_along_axis(exp, chosen.astype(np.int64), -1)
+    return np.asarray(known / (known if of_chosen else exp).sum(-1, keepdims=True), np.float32)

@@ -18,7 +18,7 @@ import numpy as np
 from gander_trace.arrays import as_array
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
-from gander_trace.routers import Decision, largest, sparse_layers, weights
+from gander_trace.routers import Decision, decide, sparse_layers
 from gander_trace.tokens import Tokens
 
 Stack = Literal["encoder", "decoder"]
@@ -209,17 +209,16 @@ class Trace:
         score = np.stack([_rows(layer, given, text) for layer in router_logits]).astype(np.float32)
         if mask is not None:
             score = score[:, mask[text]]
-        if np.isnan(score).any():
-            raise TraceError("some of the logits are no numbers")
         if not 0 < k <= score.shape[2]:
             raise TraceError(f"{k} of {score.shape[2]} experts cannot be chosen")
-        chosen = largest(score, k)
+        decided = decide(score, k, decision.renormalised if decision else None)
         if tokens is None and given is not None:
             tokens = Tokens(ids=given[text] if mask is None else given[text][mask[text]])
         return cls.from_choices(
-            chosen,
-            weight=weights(score, chosen, decision.renormalised) if decision else None,
-            score=score,
+            decided.chosen,
+            weight=decided.weight,
+            score=decided.score,
+            experts=int(score.shape[2]),
             tokens=tokens,
             layers=layers if layers is not None or config is None else sparse_layers(config, len(score)),
             log_prob=log_prob,
