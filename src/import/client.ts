@@ -14,14 +14,16 @@ export interface ImportOptions {
   /** Absolute path of the child's script, `dist/import.cjs`. */
   readonly entry: string;
   readonly signal?: AbortSignal;
+  /** How long it may take. Milliseconds. */
+  readonly deadlineMs?: number;
 }
 
 /**
  * Imports in a process of its own: a large file would hold up its host for seconds, and a tokenizer is native code.
  * Rejects with a GanderError.
  */
-export async function importInChild(job: Job, { entry, signal }: ImportOptions): Promise<Imported> {
-  const { trace, warnings } = await askChild(job, entry, signal);
+export async function importInChild(job: Job, options: ImportOptions): Promise<Imported> {
+  const { trace, warnings } = await askChild(job, options);
   return { trace: decodeTrace(trace), warnings };
 }
 
@@ -30,7 +32,7 @@ interface Read {
   readonly warnings: readonly Warning[];
 }
 
-function askChild(job: Job, entry: string, signal?: AbortSignal): Promise<Read> {
+function askChild(job: Job, { entry, signal, deadlineMs = longest }: ImportOptions): Promise<Read> {
   const child = fork(entry, [], {
     serialization: 'advanced',
     // Not the host's own flags: a debugger's port among them would clash.
@@ -49,7 +51,7 @@ function askChild(job: Job, entry: string, signal?: AbortSignal): Promise<Read> 
     const fail = (why: string) => end(() => reject(ended(job.name, why)));
     const cancel = () =>
       end(() => reject(new GanderError('cancelled', 'The import was cancelled.', 'Start it again.')));
-    const timer = setTimeout(() => fail(`took longer than ${longest / 1000} seconds`), longest);
+    const timer = setTimeout(() => fail(`took longer than ${deadlineMs / 1000} seconds`), deadlineMs);
     child.on('message', (said) => end(() => settle(said, resolve, reject)));
     child.on('error', (error) => fail(error.message));
     // Not `exit`: an answer may still be on its way.

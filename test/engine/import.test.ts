@@ -3,7 +3,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { importInChild } from '../../src/import/client.js';
+import { GanderError } from '../../src/shared/errors.js';
 import { decodeTrace } from '../../src/trace/file.js';
+import { poolThatAborts, poolWhoseTextGrows } from './hostile.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
 const bin = builtCli();
@@ -112,5 +115,50 @@ describe('gander import', () => {
     expect((await gander('import', fixture('ranks.csv'))).code).toBe(2);
     expect((await gander('import', '-o', 'x')).code).toBe(2);
     expect((await gander('import', '--help')).out).toContain('<file> -o <trace file>');
+  });
+});
+
+describe('the process that reads', () => {
+  const entry = path.join(path.dirname(bin), 'import.cjs');
+  const job = { name: 'a file', bytes: readFileSync(fixture('router_logits.safetensors')), k: 2 };
+  const planted = (body: string) => {
+    const file = path.join(temporaryFolder(), 'planted.cjs');
+    writeFileSync(file, `process.on('message', () => { ${body} }); process.on('disconnect', () => process.exit());`);
+    return file;
+  };
+  const refused = (reading: Promise<unknown>) =>
+    reading.then(
+      () => 'not refused',
+      (thrown: unknown) => {
+        expect(thrown).toBeInstanceOf(GanderError);
+        return `${(thrown as GanderError).code}: ${(thrown as GanderError).message}`;
+      },
+    );
+
+  it('ends over a tokenizer that aborts it, and nobody else does', async () => {
+    const tokenizer = path.join(poolThatAborts(), 'base/tokenizer.json');
+    expect(await refused(importInChild({ ...job, text, tokenizer }, { entry }))).toMatch(
+      /^import-invalid: a file could not be imported: the process that read it ended/,
+    );
+  });
+
+  it('is ended over a tokenizer that swells', async () => {
+    const tokenizer = path.join(poolWhoseTextGrows(5), 'base/tokenizer.json');
+    expect(await refused(importInChild({ ...job, text, tokenizer }, { entry }))).toMatch(/^import-invalid: .* ended/);
+  });
+
+  it('is ended when it takes too long, ends by itself or talks nonsense; a cancelled one says no more', async () => {
+    const hanging = planted('for (;;);');
+    expect(await refused(importInChild(job, { entry: hanging, deadlineMs: 500 }))).toMatch(
+      /took longer than 0\.5 seconds/,
+    );
+    expect(await refused(importInChild(job, { entry: planted('process.exit(3);') }))).toMatch(/ended \(exit code 3\)/);
+    expect(await refused(importInChild(job, { entry: planted('process.send({ trace: [1] });') }))).toMatch(/^internal/);
+    const liar = planted('process.send({ trace: new Uint8Array(9), warnings: [] });');
+    expect(await refused(importInChild(job, { entry: liar }))).toMatch(/^trace-invalid/);
+    expect(await refused(importInChild(job, { entry: '/nowhere.cjs' }))).toMatch(/ended/);
+    const stop = AbortSignal.timeout(200);
+    expect(await refused(importInChild(job, { entry: hanging, signal: stop }))).toMatch(/^cancelled/);
+    expect(await refused(importInChild(job, { entry: hanging, signal: AbortSignal.abort() }))).toMatch(/^cancelled/);
   });
 });
