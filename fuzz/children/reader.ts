@@ -10,24 +10,28 @@ import { difference } from '../../src/trace/difference.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
 import { traceHtml } from '../../src/trace/html.js';
 import { traceMarkdown } from '../../src/trace/markdown.js';
+import type { Trace } from '../../src/trace/trace.js';
 import { summarise } from '../../src/trace/summary.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Said, Work } from '../reading.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
+/** All that is made of a trace. */
+function use(trace: Trace): void {
+  summarise(trace);
+  traceHtml(trace);
+  traceMarkdown(trace);
+  if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
+  decodeTrace(encodeTrace(trace));
+  const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
+  for (const _message of new SideSender().messages('main', state));
+}
+
 function readTraces(files: readonly string[]): void {
   const traces = files.map((file) => decodeTrace(readFileSync(file)));
   const [first, second] = [traces[0]!, traces.at(-1)!];
-  for (const trace of traces) {
-    summarise(trace);
-    traceHtml(trace);
-    traceMarkdown(trace);
-    if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
-    decodeTrace(encodeTrace(trace));
-    const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
-    for (const _message of new SideSender().messages('main', state));
-  }
+  for (const trace of traces) use(trace);
   difference(first, second);
   difference(second, first);
 }
@@ -46,8 +50,8 @@ function readWhole(folder: string): void {
 async function readImports(files: readonly string[]): Promise<void> {
   for (const file of files) {
     const { trace } = await importRouting(file, readFileSync(file), { part: 1, k: 2 });
-    decodeTrace(encodeTrace(trace));
-    summarise(trace);
+    use(trace);
+    difference(trace, trace);
   }
 }
 
