@@ -69,8 +69,8 @@ export function noText(texts: number, part: number): GanderError {
 }
 
 /** What the file leaves open and a person can say. */
-export function unsaid(what: string, option: string): GanderError {
-  return unreadable(what, `Say it: ${option}.`);
+export function unsaid(what: string, how: string): GanderError {
+  return unreadable(what, `${how}.`);
 }
 
-export const sayK = 'gander import --k <n>, or name the model’s config.json';
+export const sayK = 'Import Routing… in the editor asks for it; gander import takes --k <n> or --config <config.json>';

@@ -98,7 +98,7 @@ describe('gander import', () => {
     ],
     ['a text alone', ['ranks.csv', '--text', 'text.txt'], /tokenizer\.json/],
     ['a tokenizer that is none', ['moe_topk.jsonl', '--tokenizer', 'config.json'], /tokenizer cannot be read/],
-    ['logits without k', ['router_logits.npy'], /gander import --k <n>/],
+    ['logits without k', ['router_logits.npy'], /takes --k <n> or --config/],
     ['a file that is none', ['README.md'], /begins like none/],
     ['a file that is not there', ['nowhere.csv'], /ENOENT/],
   ])('refuses %s in one line', async (_, [name, ...args], why) => {

@@ -60,7 +60,7 @@ function jobOf(file: string, args: Arguments): Job {
   return {
     name: path.basename(file),
     bytes: readBytes(file),
-    ...(text !== undefined && { text: readText(text) }),
+    ...(text !== undefined && { text: readText(text, importLimits.text) }),
     ...(tokenizer !== undefined && { tokenizer: path.resolve(tokenizer) }),
     ...(config !== undefined && { config: readBytes(config, importLimits.config) }),
     ...count('k'),

@@ -23,7 +23,7 @@ const record = z.object({
   top_k: z.int().min(1).max(traceLimits.experts),
 });
 
-type Record = z.infer<typeof record>;
+type Logged = z.infer<typeof record>;
 
 const marker = 'moe_routing {';
 const alone = /^\{.*"expert_ids"\s*:\s*\[/;
@@ -59,7 +59,7 @@ export const onnxruntime: Reader = {
 };
 
 /** @returns undefined for a line of something else */
-function readRecord(line: Line): Record | undefined {
+function readRecord(line: Line): Logged | undefined {
   const at = line.text.indexOf(marker);
   if (at < 0 && !alone.test(line.text)) return undefined;
   let json: unknown;
@@ -80,7 +80,7 @@ class Runs {
   readonly choices = new Choices();
   readonly #done = new Map<number, number>();
 
-  add({ node_name, node_index, expert_ids, router_weights, num_rows, top_k }: Record): void {
+  add({ node_name, node_index, expert_ids, router_weights, num_rows, top_k }: Logged): void {
     const key = `${node_index ?? ''} ${node_name}`;
     const number = layerNumber.exec(node_name)?.[1];
     const site = this.choices.siteOf(key, {

@@ -150,7 +150,7 @@ function check(layers: number, tokens: number, experts: number): void {
 function routingOf({ layers, tokens, experts, ids }: Logits, { model, k: said }: Given): Routing {
   const k = said ?? model?.k;
   if (k === undefined) throw unsaid('logits do not tell how many experts were chosen', sayK);
-  if (k > experts) throw unreadable(`${k} of ${experts} experts cannot be chosen`, `Say another: ${sayK}.`);
+  if (k > experts) throw unreadable(`${k} of ${experts} experts cannot be chosen`, `${sayK}.`);
   if (model?.experts !== undefined && model.experts !== experts)
     throw unreadable(
       `it has ${experts} experts, and the model ${model.experts}`,
