@@ -11,6 +11,7 @@ export default defineConfig(
       'artifacts/',
       'coverage/',
       'training/',
+      'python/',
       'models/',
       'test/fixtures/',
       'samples/',

@@ -16,12 +16,12 @@ export class ReaderRunner {
     private readonly entry: string,
   ) {}
 
-  async run(traces: readonly string[] | undefined): Promise<Outcome> {
+  async run(files: Omit<Work, 'folder'>): Promise<Outcome> {
     const { folder } = this.workspace;
     this.#outside.length = 0;
     const child = (this.#child ??= this.#start());
     const start = performance.now();
-    const said = await ask(child, { folder, ...(traces && { traces }) });
+    const said = await ask(child, { folder, ...files });
     const milliseconds = performance.now() - start;
     const peak = typeof said === 'string' ? 0 : (said.peak ?? 0);
     if (typeof said === 'string') this.close();

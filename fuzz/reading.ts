@@ -5,6 +5,8 @@ export interface Work {
   readonly folder: string;
   /** Trace files to read, in the place of the pool in the folder. */
   readonly traces?: readonly string[];
+  /** Files of other programs, likewise. */
+  readonly imports?: readonly string[];
 }
 
 export interface Said {

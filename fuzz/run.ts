@@ -4,8 +4,9 @@ import type { Outcome } from './case.js';
 import { EngineRunner } from './engineRunner.js';
 import { Random } from './random.js';
 import { ReaderRunner } from './readerRunner.js';
+import type { Work } from './reading.js';
 import { filesIn } from './spoil/files.js';
-import type { Target } from './targets/target.js';
+import type { Beginning, Target } from './targets/target.js';
 import { Workspace } from './workspace.js';
 
 export interface Case extends Outcome {
@@ -39,8 +40,7 @@ const texts = [
 /** Each case as it ends. */
 export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<Case> {
   const entry = built(root, target.runner);
-  const from = target.begins === 'pool' ? 'test/fixtures/tiny-pool' : 'test/fixtures/golden/tiny';
-  const wanted = target.begins === 'pool' ? (name: string) => !name.startsWith('retriever') : plainTrace;
+  const { from, wanted, read } = beginnings[target.begins];
   const workspace = new Workspace(
     path.join(root, from),
     [path.dirname(entry), path.join(root, 'node_modules')],
@@ -55,9 +55,7 @@ export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<
       const outcome =
         runner instanceof EngineRunner
           ? await runner.run(random.pick(texts))
-          : await runner.run(
-              target.begins === 'traces' ? filesIn(workspace.folder, '.safetensors').slice(0, 3) : undefined,
-            );
+          : await runner.run(read(filesIn(workspace.folder)));
       if (outcome.ended) workspace.tidy();
       yield { index, how, ...outcome };
     }
@@ -65,6 +63,24 @@ export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<
     runner.close();
     workspace.remove();
   }
+}
+
+/** What a case begins with, and what of it a reader's child is to read. */
+const beginnings: Readonly<Record<Beginning, Begun>> = {
+  pool: { from: 'test/fixtures/tiny-pool', wanted: (name) => !name.startsWith('retriever'), read: () => ({}) },
+  traces: { from: 'test/fixtures/golden/tiny', wanted: plainTrace, read: (files) => ({ traces: files.slice(0, 3) }) },
+  imports: { from: 'test/fixtures/imports', wanted: written, read: (files) => ({ imports: files }) },
+};
+
+interface Begun {
+  readonly from: string;
+  readonly wanted: (name: string) => boolean;
+  readonly read: (files: readonly string[]) => Omit<Work, 'folder'>;
+}
+
+/** Not what is said of them. */
+function written(name: string): boolean {
+  return !/\.(md|py|txt|json|gander\.safetensors)$/.test(name);
 }
 
 /** Three of the recorded traces are enough to be spoilt. */

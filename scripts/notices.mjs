@@ -23,7 +23,7 @@ async function bundled() {
   // The page has its worker's code as text: here that is an entry of its own.
   /** @type {esbuild.BuildOptions} */
   const page = { platform: 'browser', jsx: 'automatic', jsxImportSource: 'preact', external: ['*?worker'] };
-  const node = ['src/extension.ts', 'src/engine/main.ts', 'src/cli/main.ts'];
+  const node = ['src/extension.ts', 'src/engine/main.ts', 'src/import/main.ts', 'src/cli/main.ts'];
   const builds = [
     await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
     await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/background/worker.ts'] }),

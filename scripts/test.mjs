@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, Remedy, root, run, say, temporary } from './lib/main.mjs';
+import { installed, needPython, pytest } from './lib/python.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
@@ -58,7 +59,19 @@ async function ui() {
   return vitest('ui');
 }
 
-/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean }>} */
+/** The package that writes and reads traces: lint, types and tests. @returns {Promise<Count>} */
+async function python() {
+  const folder = 'python/gander-trace';
+  const own = await installed(folder, 'dev');
+  const sum = await pytest(own, folder);
+  for (const check of [['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']]) {
+    const { code } = await run(own, ['-m', ...check], { cwd: path.join(root, folder) });
+    sum[code === 0 ? 'passed' : 'failed']++;
+  }
+  return sum;
+}
+
+/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, python?: boolean }>} */
 const parts = {
   lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
   types: {
@@ -66,6 +79,7 @@ const parts = {
       checks(...['.', 'test', 'bench', 'evaluate', 'fuzz', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])),
   },
   unit: { run: () => vitest('unit') },
+  python: { run: python, python: true },
   engine: { run: () => vitest('engine'), built: true },
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
@@ -79,6 +93,7 @@ await main(async () => {
   if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
   const names = asked.length ? asked : Object.keys(parts);
   await setup();
+  if (names.some((name) => parts[name]?.python)) needPython();
   if (names.some((name) => parts[name]?.browser)) await needChromium();
   if (names.some((name) => parts[name]?.built)) await build();
   mkdirSync(artifacts, { recursive: true });

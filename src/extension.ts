@@ -90,9 +90,9 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     ),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
-    vscode.window.registerCustomEditorProvider(TraceEditor.viewType, traces, {
-      supportsMultipleEditorsPerDocument: true,
-    }),
+    ...[TraceEditor.viewType, TraceEditor.importViewType].map((viewType) =>
+      vscode.window.registerCustomEditorProvider(viewType, traces, { supportsMultipleEditorsPerDocument: true }),
+    ),
   );
 
   if (process.env['GANDER_START'] === '1') void startWithSample(log);

@@ -2,3 +2,5 @@
 export * from './panel/messages.js';
 export * from './trace/file.js';
 export * from './source/asked.js';
+export * from './import/index.js';
+export * from './import/client.js';

@@ -1,6 +1,7 @@
 /** Reads what the host itself reads, in a process that nothing guards, and says how it went. */
 import './watch.js';
 import { readFileSync } from 'node:fs';
+import { importRouting } from '../../src/import/index.js';
 import { readExamples } from '../../src/pool/adapter.js';
 import { readPool } from '../../src/pool/pool.js';
 import { GanderError } from '../../src/shared/errors.js';
@@ -9,24 +10,28 @@ import { difference } from '../../src/trace/difference.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
 import { traceHtml } from '../../src/trace/html.js';
 import { traceMarkdown } from '../../src/trace/markdown.js';
+import type { Trace } from '../../src/trace/trace.js';
 import { summarise } from '../../src/trace/summary.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Said, Work } from '../reading.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
+/** All that is made of a trace. */
+function use(trace: Trace): void {
+  summarise(trace);
+  traceHtml(trace);
+  traceMarkdown(trace);
+  if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
+  decodeTrace(encodeTrace(trace));
+  const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
+  for (const _message of new SideSender().messages('main', state));
+}
+
 function readTraces(files: readonly string[]): void {
   const traces = files.map((file) => decodeTrace(readFileSync(file)));
   const [first, second] = [traces[0]!, traces.at(-1)!];
-  for (const trace of traces) {
-    summarise(trace);
-    traceHtml(trace);
-    traceMarkdown(trace);
-    if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
-    decodeTrace(encodeTrace(trace));
-    const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
-    for (const _message of new SideSender().messages('main', state));
-  }
+  for (const trace of traces) use(trace);
   difference(first, second);
   difference(second, first);
 }
@@ -42,9 +47,18 @@ function readWhole(folder: string): void {
   }
 }
 
-function attempt({ folder, traces }: Work): Said {
+async function readImports(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const { trace } = await importRouting(file, readFileSync(file), { part: 1, k: 2 });
+    use(trace);
+    difference(trace, trace);
+  }
+}
+
+async function attempt({ folder, traces, imports }: Work): Promise<Said> {
   try {
     if (traces) readTraces(traces);
+    else if (imports) await readImports(imports);
     else readWhole(folder);
     return { outcome: 'read' };
   } catch (error) {
@@ -57,7 +71,8 @@ function attempt({ folder, traces }: Work): Said {
 }
 
 process.on('message', (work: Work) => {
-  const said = attempt(work);
-  process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said);
+  void attempt(work).then((said) =>
+    process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said),
+  );
 });
 process.on('disconnect', () => process.exit(0));

@@ -14,6 +14,7 @@ const needed = [
     'dist/extension.cjs',
     'dist/lazy.cjs',
     'dist/engine.cjs',
+    'dist/import.cjs',
     'dist/cli.cjs',
     'dist/webview/panel.js',
     'dist/webview/panel.css',

@@ -65,6 +65,14 @@ export const rooms = {
     types: [contract, families],
     packages: ['node:'],
   },
+  'src/import': { from: pure },
+  'src/import/client.ts': { from: pure, types: ['src/import'], packages: ['node:'] },
+  'src/import/main.ts': {
+    from: ['src/import/serve.ts', 'src/engine/guard.ts'],
+    types: ['src/import'],
+    packages: ['node:'],
+  },
+  'src/import/serve.ts': { from: ['src/import', `${runtime}/tokenizer.ts`, ...pure] },
   'src/routing': { from: pure, types: [contract, 'src/source'], packages: ['node:'] },
   'src/host': {
     from: ['src/engine/client.ts', 'src/routing', 'src/source', ...pure],
@@ -73,15 +81,18 @@ export const rooms = {
   },
   'src/editor': { from: drawn, types: [contract], packages: editor },
   'src/explorer': { from: drawn, types: [contract], packages: editor },
-  'src/panel': { from: drawn, types: [contract], packages: editor },
+  'src/panel': { from: [...drawn, 'src/import'], types: [contract], packages: editor },
   'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
     types: [contract],
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/panel', 'src/source', 'src/trace'] },
-  'src/cli': { from: ['src/engine', 'src/graph', 'src/pool', 'src/terminal', ...pure], packages: ['node:'] },
+  'src/lazy.ts': { from: ['src/panel', 'src/import', 'src/source', 'src/trace'] },
+  'src/cli': {
+    from: ['src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
+    packages: ['node:'],
+  },
   evaluate: {
     from: ['src/engine', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:', 'd3-'],

@@ -29,7 +29,7 @@ export function readBytes(file: string, most = Infinity): Uint8Array {
           `${file} is no ordinary file.`,
           'Give a file; what comes from elsewhere, on stdin.',
         );
-      if (stat.size > most) throw tooLarge(file);
+      if (stat.size > most) throw tooLarge(file, most);
       return readFileSync(fd);
     } finally {
       closeSync(fd);
@@ -41,18 +41,21 @@ export function readBytes(file: string, most = Infinity): Uint8Array {
 
 /** @throws GanderError `io`, `trace-invalid`, `trace-newer` */
 export function readTrace(file: string): Trace {
-  let size: number;
-  try {
-    size = statSync(file).size;
-  } catch (cause) {
-    throw ioError('read', file, cause);
-  }
-  checkTraceSize(size);
+  checkTraceSize(sizeOf(file));
   return decodeTrace(readBytes(file));
 }
 
-export function readText(file: string): string {
-  return decode(readBytes(file, longestText), file);
+/** Bytes, before any is read. @throws GanderError `io` */
+export function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch (cause) {
+    throw ioError('read', file, cause);
+  }
+}
+
+export function readText(file: string, most = longestText): string {
+  return decode(readBytes(file, most), file);
 }
 
 async function readStdin(): Promise<string> {
@@ -60,14 +63,14 @@ async function readStdin(): Promise<string> {
   let size = 0;
   for await (const part of process.stdin as AsyncIterable<Uint8Array>) {
     size += part.length;
-    if (size > longestText) throw tooLarge('stdin');
+    if (size > longestText) throw tooLarge('stdin', longestText);
     parts.push(part);
   }
   return decode(Buffer.concat(parts), 'stdin');
 }
 
-function tooLarge(name: string): GanderError {
-  return new GanderError('text-too-long', `${name} holds more than ${longestText / 2 ** 20} MB.`, 'Give a part of it.');
+function tooLarge(name: string, most: number): GanderError {
+  return new GanderError('text-too-long', `${name} holds more than ${most / 2 ** 20} MB.`, 'Give a part of it.');
 }
 
 export function ioError(act: 'read' | 'write', file: string, cause: unknown): GanderError {

@@ -12,6 +12,7 @@ import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
 import { compare } from './commands/compare.js';
 import { generate } from './commands/generate.js';
+import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
@@ -22,7 +23,7 @@ import { bundledPool, cacheFolder } from './paths.js';
 import { exitCodes, UsageError } from './usage.js';
 import { parseCount, parseNumber } from './words.js';
 
-const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, bench];
+const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, importFile, bench];
 
 /** Tokens between two looks at whether to stop. */
 const chunk = 128;

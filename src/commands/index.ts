@@ -10,6 +10,7 @@ import { compareWith } from './compareWith.js';
 import { restartEngine, showLog } from './engine.js';
 import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
+import { importRouting } from './importRouting.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
 import type { Command, Parts } from './parts.js';
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   compareWith,
   force,
   generate,
+  importRouting,
   knockOut,
   openCard,
   openModel,

@@ -29,6 +29,7 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'request-invalid':
     case 'trace-invalid':
     case 'trace-newer':
+    case 'import-invalid':
       return undefined;
   }
 }

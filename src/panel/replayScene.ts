@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
-import type { SourceDescription } from '../shared/source.js';
+import type { SourceDescription, Warning } from '../shared/source.js';
 import { translated } from '../host/description.js';
 import { FileSource } from '../source/file.js';
 import { strategyOfRouter } from '../strategies/index.js';
@@ -13,19 +13,24 @@ import type { Scene } from './scene.js';
 export interface NamedTrace {
   readonly name: string;
   readonly trace: Trace;
+  /** What is to be said of how it was read. */
+  readonly warnings: readonly Warning[];
 }
 
 /** A trace file, or two beside each other: shown, never run. */
 export class ReplayScene implements Scene {
   readonly #sides: Partial<Record<Side, SideState>>;
   readonly #listeners = new Set<() => void>();
+  readonly #warnings: readonly Warning[];
 
   constructor(main: NamedTrace, other?: NamedTrace) {
+    this.#warnings = main.warnings;
     this.#sides = { main: toState(main), ...(other && { other: toState(other) }) };
   }
 
   async describe(): Promise<SourceDescription> {
-    return translated(await new FileSource(this.#sides.main!.title).describe());
+    const described = await new FileSource(this.#sides.main!.title).describe();
+    return translated({ ...described, warnings: this.#warnings });
   }
 
   get trace(): Trace | undefined {

@@ -4,16 +4,20 @@ import { GanderError } from '../shared/errors.js';
 import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { type NamedTrace, ReplayScene } from './replayScene.js';
-import { readTraceFile } from './traceFile.js';
+import { type Beside, readTraceFile } from './traceFile.js';
+import { traceEnding } from '../source/file.js';
 
 interface TraceDocument extends vscode.CustomDocument {
   /** Read once, shared by all editors of the file. */
   readonly content: Promise<NamedTrace>;
 }
 
-/** Shows a trace file in the routing page, read-only and with no model. */
+/** Shows a trace file, or what another program wrote of a routing, in the routing page: read-only and with no model. */
 export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDocument> {
   static readonly viewType = 'gander.trace';
+  /** For files of others: offered, never taken. */
+  static readonly importViewType = 'gander.import';
+  readonly #beside = new Map<string, Beside>();
   readonly #open = new Map<vscode.WebviewPanel, { readonly uri: vscode.Uri; readonly scene: ReplayScene }>();
 
   constructor(
@@ -22,7 +26,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
   ) {}
 
   openCustomDocument(uri: vscode.Uri): TraceDocument {
-    const content = readTraceFile(uri);
+    const content = readTraceFile(uri, this.extension, this.#beside.get(uri.toString()));
     // Reported where it is shown.
     content.catch(() => {});
     return { uri, content, dispose: () => {} };
@@ -60,8 +64,32 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
 
   /** Opens one trace file with another beside it. */
   async compare(main: vscode.Uri, other: vscode.Uri): Promise<void> {
-    const content = await readTraceFile(other);
-    await vscode.commands.executeCommand('vscode.openWith', main, TraceEditor.viewType);
+    const content = await readTraceFile(other, this.extension);
+    await this.#show(main);
     [...this.#open.values()].findLast(({ uri }) => uri.toString() === main.toString())?.scene.compare(content);
   }
+
+  /** Opens a file that another program wrote, with what the person names beside it. */
+  async import(uri: vscode.Uri, beside: Beside): Promise<void> {
+    // What is open is shared by all editors of the file, as it was read.
+    await vscode.window.tabGroups.close(tabsOf(uri));
+    this.#beside.set(uri.toString(), beside);
+    await this.#show(uri);
+  }
+
+  #show(uri: vscode.Uri): Thenable<unknown> {
+    const viewType = uri.path.endsWith(traceEnding) ? TraceEditor.viewType : TraceEditor.importViewType;
+    return vscode.commands.executeCommand('vscode.openWith', uri, viewType);
+  }
+}
+
+function tabsOf(uri: vscode.Uri): vscode.Tab[] {
+  return vscode.window.tabGroups.all
+    .flatMap(({ tabs }) => tabs)
+    .filter(
+      ({ input }) =>
+        input instanceof vscode.TabInputCustom &&
+        input.viewType === TraceEditor.importViewType &&
+        input.uri.toString() === uri.toString(),
+    );
 }

@@ -17,6 +17,7 @@ export const errorCodes = [
   'request-invalid',
   'trace-invalid',
   'trace-newer',
+  'import-invalid',
   'engine-died',
   'engine-unavailable',
   'io',

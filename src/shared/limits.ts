@@ -56,5 +56,20 @@ export const traceLimits = {
   versions: 100,
 } as const;
 
+/** Of files that others write: what they hold becomes a trace, whose limits hold besides. */
+export const importLimits = {
+  bytes: 256 * MiB,
+  /** Bytes of one line: onnxruntime writes a record of up to two million choices as one. */
+  line: 64 * MiB,
+  /** Choices of an expert, one a token, layer and rank. */
+  choices: 2 ** 25,
+  /** Experts of all layers together: each has its name in the trace's header. */
+  experts: 2 ** 17,
+  /** Bytes of a model's config.json. */
+  config: 4 * MiB,
+  /** Bytes of the text that was routed. */
+  text: 4 * MiB,
+} as const;
+
 /** Half of the edits of two texts up to which their alignment is a shortest one. */
 export const alignedEdits = 256;

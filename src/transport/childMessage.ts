@@ -1,5 +1,5 @@
 import { isTraceHead, isTracePiece } from './checks.js';
-import { errorCodes } from '../shared/errors.js';
+import { errorCodes, type ErrorData } from '../shared/errors.js';
 import { isCount, isNumber, isObject } from '../shared/plain.js';
 import type { ChildMessage, LastWords } from '../shared/protocol.js';
 
@@ -46,7 +46,7 @@ function isChildMessage(value: Fields): value is Fields & ChildMessage {
   }
 }
 
-function isErrorData(value: unknown): boolean {
+export function isErrorData(value: unknown): value is ErrorData {
   return (
     isObject(value) &&
     (errorCodes as readonly unknown[]).includes(value['code']) &&

@@ -13,7 +13,14 @@ import { targets } from '../../fuzz/targets/index.js';
 import { Workspace } from '../../fuzz/workspace.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
 
-const cases: Readonly<Record<string, number>> = { pools: 200, experts: 200, tokenizers: 60, graphs: 120, traces: 200 };
+const cases: Readonly<Record<string, number>> = {
+  pools: 200,
+  experts: 200,
+  tokenizers: 60,
+  graphs: 120,
+  traces: 200,
+  imports: 200,
+};
 const seed = 7;
 
 async function all(target: Target, length: number) {
@@ -65,12 +72,12 @@ it.each([
     /internal: x/,
   ],
 ])('rings for %s', async (_, body, alarm) => {
-  const { problems } = await planted(body).run(undefined);
+  const { problems } = await planted(body).run({});
   expect(problems.join('; ')).toMatch(alarm);
 });
 
 it('rings for nothing inside', async () => {
-  expect((await planted(inside).run(undefined)).problems).toEqual([]);
+  expect((await planted(inside).run({})).problems).toEqual([]);
 });
 
 it('sees what native code holds open, where the system tells', () => {

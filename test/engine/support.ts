@@ -185,7 +185,9 @@ export function builtEngine(): string {
 export function builtCli(): string {
   const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
   buildSync({
-    entryPoints: { cli: path.join(root, 'src/cli/main.ts'), engine: path.join(root, 'src/engine/main.ts') },
+    entryPoints: Object.fromEntries(
+      ['cli', 'engine', 'import'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
+    ),
     bundle: true,
     platform: 'node',
     format: 'cjs',

@@ -60,6 +60,10 @@ test('no Chromium and no right to install it', async () => {
   expect(line).toMatch(/no Chromium for the tests in a browser; run `.+` and then this again/);
 });
 
+test('no Python', async () => {
+  expect(remedy(await ready.run('test.mjs', ['python'], { PATH: bin }))).toContain('no Python for the tests in Python');
+});
+
 test('a port that is taken', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

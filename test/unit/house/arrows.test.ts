@@ -20,6 +20,8 @@ test.each([
   ['src/routing/service.ts', 'vscode'],
   ['src/panel/panels.ts', '../commands/route.js'],
   ['src/cli/main.ts', 'vscode'],
+  ['src/import/readers/moeTopk.ts', 'node:fs'],
+  ['src/import/index.ts', '../engine/runtime/tokenizer.js'],
   ['src/extension.ts', './engine/runtime/session.js'],
   ['webview/main.ts', '../src/panel/html.js'],
   ['webview/main.ts', 'node:fs'],
@@ -39,6 +41,8 @@ test.each([
   ['src/panel/panels.ts', 'vscode'],
   ['src/extension.ts', './engine/client.js'],
   ['src/cli/main.ts', '../engine/local.js'],
+  ['src/import/serve.ts', '../engine/runtime/tokenizer.js'],
+  ['src/panel/traceFile.ts', '../import/client.js'],
   ['webview/main.ts', '../src/trace/usage.js'],
   ['test/unit/any.test.ts', '../../src/engine/runtime/session.js'],
 ])('%s may import %s', (file, specifier) => {

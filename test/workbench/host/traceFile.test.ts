@@ -1,7 +1,8 @@
 import * as assert from 'node:assert/strict';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { answering, closeAll, hearing, routed, show, until, useTinyPool } from './helpers.js';
+import { answering, closeAll, extension, hearing, routed, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('a trace file', () => {
   let api: TestApi;
@@ -52,6 +53,32 @@ describe('a trace file', () => {
     const active = await until('the comparison', () => api.parts.traces.active);
     assert.equal(active.scene.side('main')!.title, 'one.gander.safetensors');
     assert.equal(active.scene.side('other')!.trace!.sequences[0]!.text, 'Geese fly north.');
+  });
+
+  it('of another program is shown, with what is taken for granted, and with what the person names beside it', async () => {
+    const imports = vscode.Uri.joinPath(extension().extensionUri, 'test/fixtures/imports');
+    const ranks = vscode.Uri.joinPath(folder(), 'ranks.csv');
+    await vscode.workspace.fs.copy(vscode.Uri.joinPath(imports, 'ranks.csv'), ranks, { overwrite: true });
+    await vscode.commands.executeCommand('vscode.openWith', ranks, 'gander.import');
+    const { scene } = await until('the import', () => api.parts.traces.active);
+    assert.equal(scene.trace!.sequences[0]!.tokens.count, 18);
+    assert.equal(scene.trace!.sequences[0]!.tokens.ids, undefined);
+    const [warning] = (await scene.describe()).warnings;
+    assert.match(warning!.text, /8 is as many as were seen/);
+
+    const model = vscode.Uri.joinPath(folder(), 'model');
+    const tokenizer = vscode.Uri.file(path.join(tinyPool(), 'base/tokenizer.json'));
+    await vscode.workspace.fs.copy(tokenizer, vscode.Uri.joinPath(model, 'tokenizer.json'), { overwrite: true });
+    await vscode.workspace.fs.copy(
+      vscode.Uri.joinPath(imports, 'config.json'),
+      vscode.Uri.joinPath(model, 'config.json'),
+      { overwrite: true },
+    );
+    await api.parts.traces.import(ranks, { model, text: vscode.Uri.joinPath(imports, 'text.txt') });
+    const named = await until('it again', () => api.parts.traces.active?.scene !== scene && api.parts.traces.active);
+    assert.equal(named.scene.trace!.sequences[0]!.text, 'def add(a, b): 🪿');
+    assert.equal(named.scene.trace!.sequences[0]!.tokens.text![1], 'def');
+    assert.deepEqual((await named.scene.describe()).warnings, []);
   });
 
   it('that is damaged is refused with the remedy', async () => {

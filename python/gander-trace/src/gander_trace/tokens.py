@@ -1,0 +1,80 @@
+"""The tokens of a text, and where they stand in it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gander_trace.arrays import as_array
+from gander_trace.columns import Array
+from gander_trace.errors import TraceError
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What is known of a text's tokens. All but one of ``ids`` and ``spelled`` may be absent."""
+
+    ids: Array | None = None
+    """[T]"""
+    spelled: Sequence[str] | None = None
+    """[T] as the vocabulary spells them, readable."""
+    text: str | None = None
+    """The text, exactly as it was given to the tokenizer."""
+    start: Array | None = None
+    """[T] offsets into ``text`` in UTF-16 code units, as an editor counts; −1 where a token stands for no text."""
+    end: Array | None = None
+    special: Array | None = None
+    """[T] 1 for a token that is none of the text's: begin, end, padding."""
+
+    def __len__(self) -> int:
+        known = self.ids if self.ids is not None else self.spelled
+        if known is None:
+            raise TraceError("nothing is known of the tokens: give ids or spelled")
+        return len(known)
+
+    @classmethod
+    def of(cls, tokenizer: Any, text: str) -> Tokens:
+        """The tokens that a fast tokenizer of transformers makes of ``text``, as a model is given them."""
+        encoding = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
+        special = [bool(mask) for mask in encoding["special_tokens_mask"]]
+        spans = [(int(a), int(b)) for a, b in encoding["offset_mapping"]]
+        names = tokenizer.convert_ids_to_tokens(encoding["input_ids"])
+        return cls.at(
+            text,
+            [None if s else span for s, span in zip(special, spans, strict=True)],
+            ids=encoding["input_ids"],
+            spelled=[text[a:b] or name for (a, b), name in zip(spans, names, strict=True)],
+        )
+
+    @classmethod
+    def at(
+        cls,
+        text: str,
+        spans: Sequence[tuple[int, int] | None],
+        *,
+        ids: Any = None,
+        spelled: Sequence[str] | None = None,
+    ) -> Tokens:
+        """Tokens by their spans in Python's own count of characters; ``None`` for one that stands for no text."""
+        units = utf16_offsets(text)
+        try:
+            pairs = [(-1, -1) if span is None else (units[span[0]], units[span[1]]) for span in spans]
+        except IndexError as error:
+            raise TraceError(f"a token lies outside the text of {len(text)} characters") from error
+        return cls(
+            ids=None if ids is None else as_array(ids).reshape(-1).astype(np.int32),
+            spelled=spelled,
+            text=text,
+            start=np.array([a for a, _ in pairs], np.int32),
+            end=np.array([b for _, b in pairs], np.int32),
+            special=np.array([a < 0 for a, _ in pairs], np.uint8),
+        )
+
+
+def utf16_offsets(text: str) -> list[int]:
+    """The UTF-16 offset of each character, and of the end."""
+    return list(itertools.accumulate((2 if ord(c) > 0xFFFF else 1 for c in text), initial=0))

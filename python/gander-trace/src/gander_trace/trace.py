@@ -1,0 +1,307 @@
+"""A trace: what one run of a routed model revealed (docs/trace-format.md), as numpy arrays.
+
+Axes of a block: S sites, T tokens, N experts, k chosen; of a sequence: T tokens, P predictions. What a source did not give is
+``None``: never invented, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+
+from gander_trace.arrays import as_array
+from gander_trace.columns import Array
+from gander_trace.errors import TraceError
+from gander_trace.routers import Decision, decide, sparse_layers
+from gander_trace.tokens import Tokens
+
+Stack = Literal["encoder", "decoder"]
+
+
+@dataclass(frozen=True)
+class Expert:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ExpertSet:
+    """What an expert's index means: ``pool``, the same experts at every site; ``layer``, those of one layer."""
+
+    scope: Literal["pool", "layer"]
+    experts: Seq[Expert]
+    always_on: Seq[Expert] = ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where tokens are sent to experts."""
+
+    path: str
+    layer: int
+    kind: str
+    sequence: int = 0
+    expert_set: int = 0
+    stack: Stack | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    kind: str
+    name: str
+    id: str | None = None
+    hash: str | None = None
+    tokenizer: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Router:
+    """``scoring``: how scores become a distribution over all experts; ``None`` where that is not known."""
+
+    name: str
+    k: int | None = None
+    scoring: Literal["softmax", "sigmoid"] | None = None
+    params: Mapping[str, str | int | float | bool] | None = None
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The tokens that a model reads (``text``, ``input``) or writes (``output``)."""
+
+    count: int
+    role: Literal["text", "input", "output"] = "text"
+    text: str | None = None
+    tokens: Seq[str] | None = None
+    ids: Array | None = None
+    start: Array | None = None
+    end: Array | None = None
+    special: Array | None = None
+    log_prob: Array | None = None
+    top_ids: Array | None = None
+    top_log_prob: Array | None = None
+    top_tokens: Seq[Seq[str]] | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring sites [first, last) over the same sequence, with as many experts and choices."""
+
+    first: int
+    last: int
+    chosen: Array
+    """[S, T, k] expert index, best first; −1: none, or not known."""
+    weight: Array | None = None
+    """[S, T, k] what the chosen expert's output was multiplied by."""
+    score: Array | None = None
+    """[S, T, N] the router's raw output."""
+    selection: Array | None = None
+    """[S, T, N] what was compared, where that is not the score."""
+    contribution: Array | None = None
+    """[S, T, k]"""
+    always_on_weight: Array | None = None
+    """[S, T, A]"""
+
+    @property
+    def k(self) -> int:
+        return int(self.chosen.shape[2])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One site's rows: views of its block's arrays."""
+
+    site: Site
+    experts: Seq[Expert]
+    chosen: Array
+    weight: Array | None
+    score: Array | None
+    selection: Array | None
+    contribution: Array | None
+    always_on_weight: Array | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    source: Source
+    router: Router
+    sequences: Seq[Sequence]
+    expert_sets: Seq[ExpertSet]
+    sites: Seq[Site]
+    blocks: Seq[Block]
+    interventions: Seq[Mapping[str, Any]] = ()
+    created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
+
+    @classmethod
+    def load(cls, file: str | PathLike[str]) -> Trace:
+        """Reads a file of version 1 or 2. Raises ``TraceError`` for one that is none."""
+        from gander_trace.file import load
+
+        return load(file)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Writes ``file``; call it ``*.gander.safetensors`` and the editor opens it. Raises ``TraceError`` for a trace that breaks the format."""
+        from gander_trace.file import save
+
+        save(self, file)
+
+    def __getitem__(self, path: str) -> Rows:
+        """A site's rows, by its path."""
+        for rows in self:
+            if rows.site.path == path:
+                return rows
+        raise KeyError(path)
+
+    def __iter__(self) -> Iterator[Rows]:
+        """All sites' rows."""
+        for block in self.blocks:
+            for row, site in enumerate(self.sites[block.first : block.last]):
+
+                def at(column: Array | None, row: int = row) -> Array | None:
+                    return None if column is None else column[row]
+
+                yield Rows(
+                    site=site,
+                    experts=self.expert_sets[site.expert_set].experts,
+                    chosen=block.chosen[row],
+                    weight=at(block.weight),
+                    score=at(block.score),
+                    selection=at(block.selection),
+                    contribution=at(block.contribution),
+                    always_on_weight=at(block.always_on_weight),
+                )
+
+    @classmethod
+    def from_router_logits(
+        cls,
+        router_logits: Any,
+        *,
+        config: Any = None,
+        k: int | None = None,
+        tokens: Tokens | None = None,
+        ids: Any = None,
+        attention_mask: Any = None,
+        text: int = 0,
+        layers: Seq[int] | None = None,
+        log_prob: Any = None,
+        source: Source | None = None,
+    ) -> Trace:
+        """The trace of one text, from what transformers returns with ``output_router_logits=True``.
+
+        ``router_logits``: one tensor a layer, [batch · tokens, N] or [batch, tokens, N]. ``config``: ``model.config``; it says
+        k, which layers have experts and how weights come from logits. Without it give ``k``: the k largest logits are then
+        taken to be the choice, and no weights are written. ``tokens`` (``Tokens.of(tokenizer, text)``) or ``ids`` tell the
+        tokens; ``ids`` of a batch, [batch, tokens], also tell its shape, and ``text`` which of its texts is meant. Where
+        ``attention_mask`` is 0 there is no token.
+        """
+        decision = None if config is None else Decision.of(config)
+        k = k if k is not None else (decision.k if decision else None)
+        if k is None:
+            raise TraceError("how many experts a token goes to is not known: give config or k")
+        given = None if ids is None else np.atleast_2d(as_array(ids))
+        mask = None if attention_mask is None else np.atleast_2d(as_array(attention_mask)).astype(bool)
+        score = np.stack([_rows(layer, given, text) for layer in router_logits]).astype(np.float32)
+        if mask is not None:
+            score = score[:, mask[text]]
+        if not 0 < k <= score.shape[2]:
+            raise TraceError(f"{k} of {score.shape[2]} experts cannot be chosen")
+        decided = decide(score, k, decision.renormalised if decision else None)
+        if tokens is None and given is not None:
+            tokens = Tokens(ids=given[text] if mask is None else given[text][mask[text]])
+        return cls.from_choices(
+            decided.chosen,
+            weight=decided.weight,
+            score=decided.score,
+            experts=int(score.shape[2]),
+            tokens=tokens,
+            layers=layers if layers is not None or config is None else sparse_layers(config, len(score)),
+            log_prob=log_prob,
+            router=Router(decision.name if decision else "unknown", k, "softmax" if decision else None),
+            source=source
+            or Source("transformers", str(getattr(config, "name_or_path", "") or "a model of transformers")),
+        )
+
+    @classmethod
+    def from_choices(
+        cls,
+        chosen: Any,
+        *,
+        weight: Any = None,
+        score: Any = None,
+        selection: Any = None,
+        experts: int | None = None,
+        tokens: Tokens | None = None,
+        layers: Seq[int] | None = None,
+        log_prob: Any = None,
+        router: Router | None = None,
+        source: Source | None = None,
+    ) -> Trace:
+        """The trace of one text through a mixture of experts whose layers have experts of their own.
+
+        ``chosen``: [layers, tokens, k], best first, −1 where it is not known. ``layers``: their numbers, from 0 where not
+        given. ``experts``: N, where there is neither score nor selection; as many as were chosen where not given.
+        """
+        choices = as_array(chosen)
+        if choices.ndim != 3:
+            raise TraceError(f"chosen is {choices.shape}, not [layers, tokens, k]")
+        S, T, k = choices.shape
+        scores, selections = (None if one is None else as_array(one) for one in (score, selection))
+        wide = scores if scores is not None else selections
+        count = int(wide.shape[2]) if wide is not None else max(experts or 0, int(choices.max(initial=-1)) + 1, k)
+        numbers = list(range(S)) if layers is None else list(layers)
+        if len(numbers) != S:
+            raise TraceError(f"there are {S} layers, and numbers of {len(numbers)}")
+        if tokens is not None and len(tokens) != T:
+            raise TraceError(f"there are {len(tokens)} tokens, and choices of {T}")
+        known = Tokens() if tokens is None else tokens
+        names = [Expert(str(e), f"Expert {e}") for e in range(count)]
+        return cls(
+            source=source or Source("file", "a notebook"),
+            router=router or Router("unknown", k),
+            sequences=[
+                Sequence(
+                    T,
+                    text=known.text,
+                    tokens=known.spelled,
+                    ids=known.ids,
+                    start=known.start,
+                    end=known.end,
+                    special=known.special,
+                    log_prob=None if log_prob is None else as_array(log_prob),
+                )
+            ],
+            expert_sets=[ExpertSet("layer", names) for _ in numbers],
+            sites=[
+                Site(f"model.layers.{layer}.mlp.gate", layer, "router", expert_set=i) for i, layer in enumerate(numbers)
+            ],
+            blocks=[
+                Block(
+                    0,
+                    S,
+                    choices,
+                    weight=None if weight is None else as_array(weight),
+                    score=scores,
+                    selection=selections,
+                )
+            ]
+            if S
+            else [],
+        )
+
+
+def _rows(layer: Any, ids: Array | None, text: int) -> Array:
+    """[T, N] of one text of a batch."""
+    logits = as_array(layer)
+    if logits.ndim == 3:
+        return np.asarray(logits[text])
+    if logits.ndim != 2:
+        raise TraceError(f"a router's logits are {logits.shape}, not [tokens, experts]")
+    if ids is None or ids.shape[0] == 1:
+        return logits
+    return np.asarray(logits.reshape(*ids.shape, logits.shape[1])[text])

@@ -1,0 +1,116 @@
+import { importLimits, traceLimits } from '../shared/limits.js';
+import { blank, blockColumns } from '../trace/columns.js';
+import { unreadable, type RoutedSite, type Routing } from './reader.js';
+
+type Numbers = Int32Array | Float32Array;
+
+/** Choices as a file names them, in any order; they become the columns of a block. */
+export class Choices {
+  readonly #sites: RoutedSite[] = [];
+  readonly #indexes = new Map<string | number, number>();
+  #length = 0;
+  #site = new Int32Array(1024);
+  #token = new Int32Array(1024);
+  #rank = new Int32Array(1024);
+  #expert = new Int32Array(1024);
+  #weight: Float32Array | undefined;
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  /** @param key what tells the site from others: its layer where a layer has one router */
+  siteOf(key: string | number, site: RoutedSite): number {
+    let index = this.#indexes.get(key);
+    if (index === undefined) {
+      index = this.#sites.push(site) - 1;
+      if (index >= traceLimits.modules) throw unreadable(`it has more than ${traceLimits.modules} layers`);
+      this.#indexes.set(key, index);
+    }
+    return index;
+  }
+
+  /** @param expert −1: not known */
+  add(site: number, token: number, rank: number, expert: number, weight?: number): void {
+    if (token >= traceLimits.tokens) throw unreadable(`it has more than ${traceLimits.tokens} tokens`);
+    if (rank >= traceLimits.experts || expert >= traceLimits.experts)
+      throw unreadable(`it has more than ${traceLimits.experts} experts`);
+    if (expert < -1) throw unreadable(`it names an expert ${expert}`);
+    const i = this.#length++;
+    if (i >= importLimits.choices) throw unreadable(`it holds more than ${importLimits.choices} choices`);
+    if (i === this.#site.length) this.#grow();
+    this.#site[i] = site;
+    this.#token[i] = token;
+    this.#rank[i] = rank;
+    this.#expert[i] = expert;
+    if (weight === undefined) return;
+    this.#weight ??= new Float32Array(this.#site.length).fill(NaN);
+    this.#weight[i] = weight;
+  }
+
+  #grow(): void {
+    const twice = <N extends Numbers>(old: N, fill = 0): N => {
+      const grown = new (old.constructor as new (length: number) => N)(2 * old.length).fill(fill) as N;
+      grown.set(old);
+      return grown;
+    };
+    this.#site = twice(this.#site);
+    this.#token = twice(this.#token);
+    this.#rank = twice(this.#rank);
+    this.#expert = twice(this.#expert);
+    this.#weight &&= twice(this.#weight, NaN);
+  }
+
+  /** Sites by layer; those of one layer in the order in which they came. */
+  columns(): Pick<Routing, 'sites' | 'tokens' | 'k' | 'chosen' | 'weight'> {
+    const order = [...this.#sites.keys()].sort((a, b) => this.#sites[a]!.layer - this.#sites[b]!.layer || a - b);
+    const row = new Int32Array(order.length);
+    order.forEach((site, s) => (row[site] = s));
+    const tokens = 1 + this.#most(this.#token);
+    const k = 1 + this.#most(this.#rank);
+    checkCells(order.length, tokens, k);
+    const chosen = blank(blockColumns.chosen, order.length * tokens * k);
+    const weight = this.#weight && blank(blockColumns.weight, chosen.length);
+    for (let i = 0; i < this.#length; i++) {
+      const cell = row[this.#site[i]!]! * tokens + this.#token[i]!;
+      const at = cell * k + this.#rank[i]!;
+      if (chosen[at] !== -1) throw this.#twice(i);
+      chosen[at] = this.#expert[i]!;
+      if (weight) weight[at] = this.#weight![i]!;
+    }
+    checkCellsWhole(chosen, k);
+    return { sites: order.map((site) => this.#sites[site]!), tokens, k, chosen, ...(weight && { weight }) };
+  }
+
+  #most(numbers: Int32Array): number {
+    let most = -1;
+    for (let i = 0; i < this.#length; i++) most = Math.max(most, numbers[i]!);
+    return most;
+  }
+
+  #twice(i: number) {
+    const { layer } = this.#sites[this.#site[i]!]!;
+    return unreadable(
+      `it says twice where token ${this.#token[i]!} went in layer ${layer}`,
+      'If it holds several texts, cut it into one a file.',
+    );
+  }
+}
+
+/** Before the memory is taken: a few lines can name a far token of a far layer. */
+export function checkCells(sites: number, tokens: number, width: number): void {
+  if (sites * tokens * width > importLimits.choices * 2)
+    throw unreadable(`${sites} layers of ${tokens} tokens with ${width} numbers each are more than can be shown`);
+}
+
+/** A cell is filled from its best choice on, with as many experts as choices. */
+function checkCellsWhole(chosen: Int16Array, k: number): void {
+  for (let at = 0; at < chosen.length; at += k) {
+    for (let i = at; i < at + k; i++) {
+      if (chosen[i]! < 0) continue;
+      if (i > at && chosen[i - 1]! < 0) throw unreadable('a token has a second choice and no first');
+      if (chosen.subarray(at, i).includes(chosen[i]!))
+        throw unreadable(`a token chose expert ${chosen[i]!} twice in one layer`);
+    }
+  }
+}

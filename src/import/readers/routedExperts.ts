@@ -1,0 +1,98 @@
+/**
+ * .npy of expert ids, (tokens − 1, layers, k): what vLLM (`choices[].routed_experts`,
+ * https://docs.vllm.ai/en/latest/training/routed_experts/) and SGLang (`meta_info.routed_experts`, reshaped as its
+ * test/…/test_spec_routed_experts does) return of the prompt and what was generated. A row is a token that was run, and the
+ * last one generated was not. vLLM has a row a layer with experts, SGLang one for each layer. What nobody wrote is −1 in one
+ * version and 0 in others: a token does not choose an expert twice, so a row of equal numbers is no choice.
+ */
+import { traceLimits } from '../../shared/limits.js';
+import { NpyError, readNpy, readNpyHeader } from '../../shared/npy.js';
+import { type DType, tensorArray } from '../../shared/safetensors.js';
+import { blank, blockColumns } from '../../trace/columns.js';
+import { checkCells } from '../choices.js';
+import type { Model } from '../model.js';
+import { type Reader, type RoutedSite, unreadable } from '../reader.js';
+
+const whole: readonly DType[] = ['U8', 'I8', 'U16', 'I16', 'U32', 'I32', 'U64', 'I64'];
+
+export const routedExperts: Reader = {
+  name: '.npy of expert ids from vLLM or SGLang',
+  claims: (first) => {
+    try {
+      return whole.includes(readNpyHeader(first).dtype);
+    } catch (thrown) {
+      if (thrown instanceof NpyError) return false;
+      throw thrown;
+    }
+  },
+  read: (bytes, { model }) => {
+    const { dtype, shape, data } = npyOf(bytes);
+    const [tokens = 0, layers = 0, k = 0] = shape;
+    if (shape.length !== 3 || tokens * layers * k === 0)
+      throw unreadable(
+        `its shape is (${shape.join(', ')}), not (tokens, layers, k)`,
+        'Reshape what the server gave before saving it.',
+      );
+    if (tokens > traceLimits.tokens || layers > traceLimits.modules || k > traceLimits.experts)
+      throw unreadable(`its shape is (${shape.join(', ')}), and that is more than can be shown`);
+    checkCells(layers, tokens, k);
+    const numbers = tensorArray(dtype, data);
+    const chosen = blank(blockColumns.chosen, layers * tokens * k);
+    const row = new Int32Array(k);
+    const known = new Uint8Array(layers);
+    for (let t = 0; t < tokens; t++)
+      for (let s = 0; s < layers; s++) {
+        for (let i = 0; i < k; i++) row[i] = expertOf(numbers[(t * layers + s) * k + i]!);
+        if (row.includes(-1) || new Set(row).size < k) continue;
+        known[s] = 1;
+        chosen.set(row, (s * tokens + t) * k);
+      }
+    const numbered = layersOf(layers, known, model);
+    const rows = numbered.map(({ from }) => chosen.subarray(from * tokens * k, (from + 1) * tokens * k));
+    const kept = blank(blockColumns.chosen, rows.length * tokens * k);
+    rows.forEach((one, s) => kept.set(one, s * tokens * k));
+    return {
+      kind: 'file',
+      tokens,
+      k,
+      sites: numbered.map(({ layer }): RoutedSite => ({ layer })),
+      chosen: kept,
+      warnings:
+        numbered.length < layers
+          ? [`${layers - numbered.length} of its ${layers} layers hold no choice and are left out.`]
+          : [],
+    };
+  },
+};
+
+function npyOf(bytes: Uint8Array) {
+  try {
+    return readNpy(bytes);
+  } catch (thrown) {
+    if (thrown instanceof NpyError) throw unreadable(thrown.message, 'Save it with numpy.save.', thrown);
+    throw thrown;
+  }
+}
+
+function expertOf(given: number | bigint): number {
+  const expert = Number(given);
+  if (expert < -1 || expert >= traceLimits.experts)
+    throw unreadable(`it names an expert ${expert}, and at most ${traceLimits.experts} can be shown`);
+  return expert;
+}
+
+/** Which rows of the layer axis are layers with experts, and their numbers. */
+function layersOf(layers: number, known: Uint8Array, model?: Model): { from: number; layer: number }[] {
+  const all = Array.from({ length: layers }, (_, from) => from);
+  const sparse = model?.sparse;
+  if (sparse?.length === layers) return all.map((from) => ({ from, layer: sparse[from]! }));
+  if (model?.layers === layers && sparse) return sparse.map((layer) => ({ from: layer, layer }));
+  if (sparse)
+    throw unreadable(
+      `it has ${layers} layers, and the model ${model.layers!}, ${sparse.length} of them with experts`,
+      'Name the config.json of the model that was run.',
+    );
+  const there = all.filter((from) => known[from] === 1);
+  if (there.length === 0) throw unreadable('it holds no choice');
+  return there.map((from) => ({ from, layer: from }));
+}

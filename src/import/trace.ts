@@ -1,0 +1,73 @@
+/** What a reader found, as a trace of version 2. */
+import { importLimits, traceLimits } from '../shared/limits.js';
+import { ganderVersion } from '../shared/version.js';
+import { blank, blockColumns, type ColumnArray, mapColumns, put } from '../trace/columns.js';
+import type { Warning } from '../shared/source.js';
+import type { Block, Expert, Site, Trace } from '../trace/trace.js';
+import type { Model } from './model.js';
+import { type RoutedSite, type Routing, unreadable } from './reader.js';
+import type { ReadTokens } from './tokens.js';
+
+export interface Imported {
+  readonly trace: Trace;
+  /** What a person should know of it. */
+  readonly warnings: readonly Warning[];
+}
+
+/** @param name of the file */
+export function traceOf(name: string, found: Routing, { tokens, text, warnings }: ReadTokens, model?: Model): Imported {
+  const experts = countExperts(found, model);
+  const router = found.router ?? { name: model?.type ?? 'unknown' };
+  const trace: Trace = {
+    source: { kind: found.kind, name: found.name ?? name, versions: { gander: ganderVersion } },
+    router: { ...router, k: found.k },
+    interventions: [],
+    sequences: [{ role: 'text', ...(text !== undefined && { text }), tokens, done: tokens.count, predictions: 0 }],
+    expertSets: found.sites.map(() => ({ scope: 'layer', experts: named(experts.count) })),
+    sites: found.sites.map(siteOf),
+    blocks: [blockOf(found, tokens.count, experts.count)],
+    created: new Date().toISOString(),
+  };
+  const said = [...found.warnings, ...experts.warnings, ...warnings];
+  return { trace, warnings: said.map((line) => ({ code: 'import', text: line })) };
+}
+
+/** As the file or the model says, else as many as were seen. */
+function countExperts(found: Routing, model?: Model): { readonly count: number; readonly warnings: readonly string[] } {
+  const seen = found.chosen.reduce((most, e) => Math.max(most, e), -1) + 1;
+  const said = found.experts ?? model?.experts;
+  const count = said ?? Math.max(seen, found.k);
+  if (count < seen)
+    throw unreadable(`it names expert ${seen - 1} of ${count}`, 'Name the config.json of the model that was run.');
+  if (count < found.k) throw unreadable(`it chooses ${found.k} of ${count} experts`);
+  if (count > traceLimits.experts)
+    throw unreadable(`${count} experts are more than the ${traceLimits.experts} that can be shown`);
+  if (count * found.sites.length > importLimits.experts)
+    throw unreadable(`${found.sites.length} layers of ${count} experts are more than can be shown`);
+  return {
+    count,
+    warnings: said === undefined ? [`How many experts a layer has is not said: ${count} is as many as were seen.`] : [],
+  };
+}
+
+function named(count: number): Expert[] {
+  return Array.from({ length: count }, (_, e) => ({ id: String(e), name: `Expert ${e}` }));
+}
+
+/** Models that transformers knows have their routers there, so that runs of one model from elsewhere compare. */
+function siteOf({ layer, path }: RoutedSite, expertSet: number): Site {
+  return { path: path ?? `model.layers.${layer}.mlp.gate`, layer, kind: 'router', sequence: 0, expertSet };
+}
+
+/** @param tokens T: one more than the file has rows where the last was not run */
+function blockOf({ sites, tokens: rows, k, chosen, weight, score }: Routing, tokens: number, experts: number): Block {
+  const S = sites.length;
+  const columns = { chosen, ...(weight && { weight }), ...(score && { score }) };
+  const wider = (column: ColumnArray, name: keyof typeof blockColumns) => {
+    if (rows === tokens) return column;
+    const out = blank(blockColumns[name], (column.length / rows) * tokens);
+    put(out, column, S, tokens, 0, rows);
+    return out;
+  };
+  return { from: 0, to: S, sequence: 0, experts, k, alwaysOn: 0, ...mapColumns(blockColumns, columns, wider) };
+}

@@ -1,0 +1,41 @@
+/** What other programs wrote draws in every view, however little it says. */
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { fixture, model, read } from '../unit/import/fixtures.js';
+import { serverDescription } from './fabricate.js';
+import { launch, Panel, serve, type Site } from './harness.js';
+
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+afterEach(async () => {
+  const trouble = await panel.trouble();
+  await panel.close();
+  expect(trouble).toEqual([]);
+});
+
+test.each(['vllm.npy', 'pairs.csv', 'moe_topk.jsonl', 'onnxruntime.log', 'router_logits.npy'])('%s', async (name) => {
+  const { trace, warnings } = await read(fixture(name), name === 'router_logits.npy' ? { model } : {});
+  panel = await Panel.open(browser, site);
+  await panel.post({ type: 'pool', description: { ...serverDescription, warnings } });
+  await panel.side('main', { title: name, strategy: { name: 'unknown' }, interventions: [], stale: false, trace });
+  await panel.post({ type: 'select', sequence: 0, token: 2, site: 1 });
+  const tabs = panel.page.getByRole('tab');
+  expect(await tabs.count()).toBeGreaterThan(2);
+  for (const tab of await tabs.all()) {
+    await tab.click();
+    const shown = await panel.page.locator('body').innerText();
+    expect(shown).not.toMatch(/NaN|undefined|Infinity|\[object/);
+  }
+  const said = await panel.page.locator('body').innerText();
+  expect(said).toContain('token 3 of 18, layer 1');
+  if (name === 'moe_topk.jsonl') expect(said).toContain('def add(a, b)');
+});
