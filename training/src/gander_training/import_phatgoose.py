@@ -33,6 +33,8 @@ GATE, LAYER1, LAYER2 = PARTS_OF_EXPERT = "router.expert_embeddings", "expert_lor
 KEY = re.compile(rf"(?P<module>.+)\._addons\.(?P<part>{'|'.join(map(re.escape, PARTS_OF_EXPERT))})__(?P<index>0|[1-9]\d*)")
 # Copies of the base's embedding: no part of an expert, but the authors' loader writes them over the base's.
 TABLES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+# What the authors' code adds to the sum of the chosen probabilities before it divides by it.
+WEIGHT_EPSILON = 1e-6
 NUMBERED = re.compile(r"(?:expert-)?(\d+)(?:-.*)?")
 
 
@@ -304,7 +306,8 @@ def import_phatgoose(
     check_pool_of(pool, layout, experts)
     if not (pool / "pool.json").is_file():
         description = f"{len(experts)} of the {layout.count} experts of {path.name}, PHATGOOSE's released code."
-        create_pool(pool, pool.resolve().name, title or pool.resolve().name, description, license, base_name)
+        own = pool.resolve().name
+        create_pool(pool, own, title or own, description, license, base_name, weightEpsilon=WEIGHT_EPSILON)
     return [expert.id for expert in experts]
 
 

@@ -60,8 +60,13 @@ def manifest_of(pool: Path) -> dict[str, Any]:
     return manifest
 
 
-def create_pool(pool: Path, identifier: str, name: str, description: str, license: str, base_name: str) -> None:
-    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named."""
+def create_pool(
+    pool: Path, identifier: str, name: str, description: str, license: str, base_name: str, **more: Any
+) -> None:
+    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named.
+
+    ``more`` is written as it is.
+    """
     parts = {part: f"base/{file}" for part, file in PARTS.items()}
     is_pair = all((pool / file).is_file() for file in parts.values())
     if not is_pair and not (pool / "base" / "model.onnx").is_file():
@@ -81,6 +86,7 @@ def create_pool(pool: Path, identifier: str, name: str, description: str, licens
         },
         "experts": "experts",
         "topK": 2,
+        **more,
     }
     if (pool / "multitask").is_dir():
         manifest["multitask"] = "multitask"

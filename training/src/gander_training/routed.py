@@ -252,11 +252,13 @@ def read_pool(path: Path) -> Pool:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How affinities become routing weights. ``k`` matters to the routed ones, ``expert`` to single and retrieval."""
+    """How affinities become routing weights. ``k`` and ``epsilon`` (``choose``) matter to the routed ones, ``expert`` to
+    single and retrieval."""
 
     name: StrategyName
     k: int = 2
     expert: str | None = None
+    epsilon: float = 0  # the pool's weightEpsilon
 
     def header(self) -> dict[str, Any]:
         """As a trace's header writes it."""
@@ -340,19 +342,20 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
     return layer_norm(u) @ layer_norm(vectors).T / math.sqrt(u.shape[-1])
 
 
-def choose(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k best of scores [T, N] and their softmax: experts [T, k] and weights [T, k].
+def choose(scores: Tensor, k: int, epsilon: float = 0) -> tuple[Tensor, Tensor]:
+    """The k best of scores [T, N] and their weights: experts [T, k] and weights [T, k].
+
+    p = softmax over all N, w = p / (sum of the chosen p + epsilon): without epsilon the softmax over the chosen. The
+    authors' code has 1e-6 there, which makes a weight smaller by a share of at most 1e-6 · N / k.
 
     −inf never takes part: −1 and weight 0. Ties go to the lower index, which a stable sort keeps first.
-
-    The authors' code divides the softmax over all N by (its sum over the chosen + 1e-6). But for that term, a guard
-    against dividing by 0, it is this softmax: theirs is smaller by a share of at most 1e-6 · N / k (docs/strategies.md).
     """
     best, order = scores.sort(dim=-1, descending=True, stable=True)
     best, order = best[:, :k], order[:, :k]
     taken = best > -math.inf
-    weight = torch.softmax(best, dim=-1).where(taken, torch.zeros(()).to(best))
-    return order.where(taken, torch.tensor(-1).to(order)), weight
+    share = (best.logsumexp(-1, keepdim=True) - scores.logsumexp(-1, keepdim=True)).exp()
+    weight = torch.softmax(best, dim=-1) * (share / (share + epsilon))
+    return order.where(taken, torch.tensor(-1).to(order)), weight.where(taken, torch.zeros(()).to(best))
 
 
 def listed(fixed: Tensor, width: int) -> tuple[Tensor, Tensor]:
@@ -521,7 +524,7 @@ class Router:
         bias = self.part(self.bias, module, tokens).to(affinity)
         out = absent | (bias == -math.inf)
         scores = (affinity + bias).masked_fill(out | affinity.isnan(), -math.inf)
-        chosen, weight = choose(scores, min(self.strategy.k, len(self.experts)))
+        chosen, weight = choose(scores, min(self.strategy.k, len(self.experts)), self.strategy.epsilon)
         missing = self.width - chosen.shape[1]
         chosen = functional.pad(chosen, (0, missing), value=-1)[:, : self.width]
         weight = functional.pad(weight, (0, missing))[:, : self.width]
