@@ -45,11 +45,11 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if magic[:1] == PICKLE:
         raise UserError(f"{path}: saved in PyTorch's format from before 1.6, which cannot be mapped (save it again)")
     try:
-        file = safe_open(path, framework="pt")
-        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (not a dict)
+        held = safe_open(path, framework="pt")
+        shapes = {key: tuple(held.get_slice(key).get_shape()) for key in held.keys()}
     except SafetensorError:
         raise UserError(f"{path}: neither a PyTorch checkpoint nor a safetensors file") from None
-    return Checkpoint(path, shapes, file.get_tensor)
+    return Checkpoint(path, shapes, held.get_tensor)
 
 
 def _from_torch(path: Path) -> Checkpoint:
@@ -58,8 +58,8 @@ def _from_torch(path: Path) -> Checkpoint:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         raise UserError(f"{path}: holds an object that is no tensor ({named[1] if named else 'unreadable'})") from None
-    except (RuntimeError, ValueError, EOFError, KeyError):
-        raise UserError(f"{path}: neither a PyTorch checkpoint nor a safetensors file") from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError):
+        raise UserError(f"{path}: not a whole PyTorch checkpoint") from None
     if not isinstance(held, dict):
         raise UserError(f"{path}: holds a {type(held).__name__}, not tensors by name")
     for key, value in held.items():

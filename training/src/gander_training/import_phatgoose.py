@@ -29,8 +29,11 @@ from .files import read_json, whole_folder
 from .pool import check_expert, create_pool
 from .routed import Module
 
-GATE, LAYER1, LAYER2 = PARTS_OF_EXPERT = "router.expert_embeddings", "expert_lora.layer1", "expert_lora.layer2"
-KEY = re.compile(rf"(?P<module>.+)\._addons\.(?P<part>{'|'.join(map(re.escape, PARTS_OF_EXPERT))})__(?P<index>0|[1-9]\d*)")
+GATE, LAYER1, LAYER2 = "router.expert_embeddings", "expert_lora.layer1", "expert_lora.layer2"
+PARTS_OF_EXPERT = (GATE, LAYER1, LAYER2)
+KEY = re.compile(
+    rf"(?P<module>.+)\._addons\.(?P<part>{'|'.join(map(re.escape, PARTS_OF_EXPERT))})__(?P<index>0|[1-9]\d*)"
+)
 # Copies of the base's embedding: no part of an expert, but the authors' loader writes them over the base's.
 TABLES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 # What the authors' code adds to the sum of the chosen probabilities before it divides by it.
@@ -78,7 +81,7 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
         raise UserError(f"{checkpoint.path}: expert {missing} is missing (the last is {count - 1})")
     ordered = sorted(modules, key=lambda path: Module.at(path).order())
     rank = sizes_of(checkpoint, ordered[0], 0)[1]
-    sizes = {}
+    sizes: dict[str, tuple[int, int]] = {}
     for index in range(count):
         for module in ordered:
             d_in, own, d_out = sizes_of(checkpoint, module, index)
@@ -86,7 +89,9 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
                 raise UserError(f"{checkpoint.path}: expert {index} has rank {own} at {module}, others have {rank}")
             if sizes.setdefault(module, (d_in, d_out)) != (d_in, d_out):
                 known = "{} → {}".format(*sizes[module])
-                raise UserError(f"{checkpoint.path}: expert {index} is {d_in} → {d_out} at {module}, others are {known}")
+                raise UserError(
+                    f"{checkpoint.path}: expert {index} is {d_in} → {d_out} at {module}, others are {known}"
+                )
     return Layout(sizes, count, rank)
 
 
@@ -115,7 +120,7 @@ def check_base(checkpoint: Checkpoint, layout: Layout, base: Path, model: PreTra
         if (layer.in_features, layer.out_features) != (d_in, d_out):
             own = f"{layer.in_features} → {layer.out_features}"
             raise UserError(f"{base}: {module} is {own}, {checkpoint.path} has experts of {d_in} → {d_out}")
-    table = tuple(model.get_input_embeddings().weight.shape)
+    table = tuple(model.get_parameter("shared.weight").shape)
     for key in TABLES:
         if checkpoint.shapes.get(key, table) != table:
             raise UserError(f"{base}: its embedding is {list(table)}, {key} is {list(checkpoint.shapes[key])}")
@@ -137,7 +142,9 @@ def said_of_table(own: Tensor, table: Tensor) -> str:
         return "embedding: the checkpoint's copy is the base's"
     largest = (own - table.to(own)).abs().max().item()
     rounding = torch.equal(own.to(table.dtype), table)
-    how = f"by rounding to {table.dtype}".replace("torch.", "") if rounding else "by more than rounding: is it this base?"
+    how = (
+        f"by rounding to {table.dtype}".replace("torch.", "") if rounding else "by more than rounding: is it this base?"
+    )
     return (
         f"embedding: the checkpoint's copy differs from the base's in {rows} of {len(table)} rows, by at most {largest:.2g} "
         f"({how}); the pool's base has the copy, as the authors' loader writes it over the base's"
@@ -156,8 +163,7 @@ def write_base(checkpoint: Checkpoint, base: Path, target: Path) -> None:
     def embed(model: PreTrainedModel) -> None:
         if table is None:
             return
-        own = model.get_input_embeddings().weight
-        assert isinstance(own, Tensor)
+        own = model.get_parameter("shared.weight")
         print(said_of_table(own.detach(), table))
         with torch.no_grad():
             own.copy_(table)
@@ -212,6 +218,17 @@ def write_expert(folder: Path, checkpoint: Checkpoint, layout: Layout, expert: I
         }
         card = f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)}---\n\n# {expert.name}\n"
         (temporary / "README.md").write_text(card, encoding="utf-8")
+
+
+def write_experts(
+    folder: Path, checkpoint: Checkpoint, layout: Layout, experts: Sequence[Imported], config: LoraConfig
+) -> None:
+    """One after another, so that no more than one is held in memory; what an earlier run finished stays as it is."""
+    for expert in tqdm(experts, desc="experts"):
+        if (folder / expert.id).is_dir():
+            require_same(folder / expert.id, checkpoint, layout, expert)
+        else:
+            write_expert(folder / expert.id, checkpoint, layout, expert, config)
 
 
 def holds(file: Path, tensors: dict[str, Tensor]) -> bool:
@@ -297,12 +314,7 @@ def import_phatgoose(
         target_modules=target_modules(layout, model),
     )
     write_base(checkpoint, base, pool / "base")
-    for expert in tqdm(experts, desc="experts"):
-        folder = pool / "experts" / expert.id
-        if folder.is_dir():
-            require_same(folder, checkpoint, layout, expert)
-        else:
-            write_expert(folder, checkpoint, layout, expert, config)
+    write_experts(pool / "experts", checkpoint, layout, experts, config)
     check_pool_of(pool, layout, experts)
     if not (pool / "pool.json").is_file():
         description = f"{len(experts)} of the {layout.count} experts of {path.name}, PHATGOOSE's released code."

@@ -71,9 +71,7 @@ def pair_cases(pool: Pool) -> list[PairCase]:
     return [
         *(PairCase(name, TEXT, TARGET, strategy) for name, strategy in strategies.items()),
         PairCase("phatgoose-k2-generated", TEXT, None, routed("phatgoose", 2)),
-        PairCase(
-            "phatgoose-k2-knock-out", TEXT, TARGET, routed("phatgoose", 2), (Intervention("knock-out", first),)
-        ),
+        PairCase("phatgoose-k2-knock-out", TEXT, TARGET, routed("phatgoose", 2), (Intervention("knock-out", first),)),
         PairCase("phatgoose-k2-scoped", TEXT, TARGET, routed("phatgoose", 2), scoped),
     ]
 
@@ -90,7 +88,11 @@ def output_of(model: nn.Module, pool: Pool, tokenizer: Any, case: PairCase, read
         )
         ids = ids[:-1] if ids[-1] == end and len(ids) > 1 else ids
         return Encoded(
-            tokenizer.decode(ids), ids, [-1] * len(ids), [-1] * len(ids), [readable(tokenizer.id_to_token(i)) for i in ids]
+            tokenizer.decode(ids),
+            ids,
+            [-1] * len(ids),
+            [-1] * len(ids),
+            [readable(tokenizer.id_to_token(i)) for i in ids],
         )
     given = encode(tokenizer, case.target)
     kept = len(given.ids) - 1 if given.ids[-1:] == [end] else len(given.ids)
@@ -149,7 +151,8 @@ def pair_trace(
     import transformers
 
     names = {expert.id: expert.name for expert in pool.experts}
-    sequences, tensors = [], {}
+    sequences: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
     for index, (role, encoded) in enumerate((("input", read), ("output", written))):
         header, columns = sequence_of(role, encoded)
         sequences.append(header)

@@ -362,7 +362,10 @@ def write_goldens(pool: Pool, folder: Path) -> None:
     if is_pair(pool):
         pair = load_base(pool.path)
         for item in pair_cases(pool):
-            print(f"{item.name}: {write_pair(folder / f'{item.name}.safetensors', pool, pair, item)} tokens", file=sys.stderr)
+            print(
+                f"{item.name}: {write_pair(folder / f'{item.name}.safetensors', pool, pair, item)} tokens",
+                file=sys.stderr,
+            )
         return
     model, tokenizer = load_base(pool.path), load_tokenizer(pool.path)
     rounded = as_half(model)

@@ -35,7 +35,10 @@ KINDS = ("q", "k", "v", "o", "cross-q", "cross-k", "cross-v", "cross-o", "gate",
 KIND_OF = (
     {f"{kind}_proj": kind for kind in KINDS}
     | {f"EncDecAttention.{kind}": f"cross-{kind}" for kind in ("q", "k", "v", "o")}
-    | {f"DenseReluDense.{last}": kind for last, kind in (("wi_0", "gate"), ("wi_1", "up"), ("wi", "up"), ("wo", "down"))}
+    | {
+        f"DenseReluDense.{last}": kind
+        for last, kind in (("wi_0", "gate"), ("wi_1", "up"), ("wi", "up"), ("wo", "down"))
+    }
 )
 EPSILON = 1e-5
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
