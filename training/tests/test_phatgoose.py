@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from conftest import PHATGOOSE, PHATGOOSE_NAMES
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -33,9 +34,9 @@ from gander_training.pool import check_pool
 from gander_training.routed import Expert, Pool, Router, Strategy, merged_factors, modules_of, read_pool
 from gander_training.routed_pair import routed_generation, routed_pair
 
-FIXTURE = Path(__file__).resolve().parents[2] / "test/fixtures/phatgoose-t5"
+FIXTURE = PHATGOOSE
 BASE, BEST = FIXTURE / "base", FIXTURE / "phatgoose/best.pt"
-NAMES = ["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]
+NAMES = PHATGOOSE_NAMES
 BOUND = 2e-5
 EPSILON = 1e-6
 ARROW_TEMPERATURE = 10  # of the released code, which divides by the root of d_in, too
@@ -50,16 +51,6 @@ def golden() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def variants() -> dict[str, Tensor]:
     return load_file(FIXTURE / "variants.safetensors")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture imported as a user does."""
-    folder = tmp_path_factory.mktemp("imported")
-    (folder / "names.txt").write_text("\n".join(NAMES) + "\n")
-    options = ["--base", str(BASE), "--out", str(folder / "t5"), "--names", str(folder / "names.txt")]
-    assert main(["import-phatgoose", str(BEST), *options, "--name", "Five"]) == 0
-    return folder / "t5"
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     phatgoose.add_argument("--license", default="not stated", help="of the experts (default: %(default)s)")
     phatgoose.set_defaults(run=_import_phatgoose)
 
+    mttl = commands.add_parser(
+        "import-mttl",
+        help="add experts of an mttl library to a pool",
+        description="Adapters and PHATGOOSE gates of a library of github.com/microsoft/mttl, into a pool with their base.",
+    )
+    mttl.add_argument("library", type=Path, help="folder of <expert>.ckpt, .meta and .bin")
+    mttl.add_argument("pool", type=Path, help="made by export-base and pool create")
+    mttl.add_argument("--experts", nargs="+", metavar="NAME", help="only these (default: all)")
+    mttl.set_defaults(run=_import_mttl)
+
     moe = commands.add_parser(
         "train-moe",
         help="train a small mixture of experts from scratch",
@@ -259,6 +269,12 @@ def _import_phatgoose(args: argparse.Namespace) -> None:
         license=args.license,
     )
     print(f"{args.out}: {len(ids)} experts, {ids[0]} to {ids[-1]}")
+
+
+def _import_mttl(args: argparse.Namespace) -> None:
+    from .import_mttl import import_mttl
+
+    print(f"{args.pool}: {', '.join(import_mttl(args.library, args.pool, args.experts))}")
 
 
 def _train_moe(args: argparse.Namespace) -> None:
