@@ -147,7 +147,7 @@ def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTraine
         return load_source(path, dtype)
     model, tokenizer = load_shipped(path, dtype)
     if model.config.is_encoder_decoder:
-        raise UserError(f"{path}: its base is an encoder-decoder, which this command does not train on")
+        raise UserError(f"{path}: its base is an encoder-decoder, which this command does not take")
     return model, tokenizer
 
 
@@ -377,7 +377,17 @@ class External:
         return tensor
 
 
-def _nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
+def nbits_parts(module: str, q: Quantised) -> dict[str, np.ndarray]:
+    """The inputs of a MatMulNBits after its first, by name, in their order."""
+    parts = {
+        "Q4": pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2),
+        "scales": q.scales.float(),
+        "zero_points": pack_nibbles(q.zeros),
+    }
+    return {f"{module}.weight_{suffix}": value.contiguous().numpy() for suffix, value in parts.items()}
+
+
+def nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
     rows, columns = q.codes.shape
     return helper.make_node(
         "MatMulNBits",
@@ -445,20 +455,15 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
                 external.tensor("lm_head.weight_Q8", TensorProto.UINT8, (rows, blocks, head.block), codes_at),
                 external.tensor("lm_head.weight_scales", TensorProto.FLOAT, (rows, blocks), scales_at),
             ]
-            node = _nbits_node(node, head, ["lm_head.weight_Q8", "lm_head.weight_scales"])
+            node = nbits_node(node, head, ["lm_head.weight_Q8", "lm_head.weight_scales"])
         elif node.op_type == "MatMul" and module in layers:
             q = layers[module]
             dropped.add(node.input[1])
-            names = [f"{module}.weight_{suffix}" for suffix in ("Q4", "scales", "zero_points")]
-            parts = (
-                (TensorProto.UINT8, pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2)),
-                (TensorProto.FLOAT, q.scales.float()),
-                (TensorProto.UINT8, pack_nibbles(q.zeros)),
-            )
-            for name, (kind, value) in zip(names, parts, strict=True):
-                place = external.add("model.layers.bin", value.contiguous().numpy().tobytes())
-                made.append(external.tensor(name, kind, value.shape, place))
-            node = _nbits_node(node, q, names)
+            parts = nbits_parts(module, q)
+            for name, value in parts.items():
+                place = external.add("model.layers.bin", value.tobytes())
+                made.append(external.tensor(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape, place))
+            node = nbits_node(node, q, list(parts))
         nodes.append(node)
     nodes, kept = _without_unread(nodes, graph, dropped)
     del graph.node[:], graph.initializer[:]
@@ -480,12 +485,12 @@ def export_base(
 
     ``options`` None keeps float weights. ``layers`` are weights quantised earlier.
     """
-    from .encoder_decoder import export_pair, is_encoder_decoder
+    from .encoder_decoder import export_pair, floats, is_encoder_decoder, products
 
     if is_encoder_decoder(source):
-        if options is not None:
-            raise UserError(f"{source}: an encoder-decoder is exported in float32 only (give --float)")
-        return export_pair(source, target)
+        if texts:
+            raise UserError(f"{source}: an encoder-decoder is rounded without --calibration")
+        return export_pair(source, target, layers=floats if options is None else products)
     from optimum.exporters.onnx import main_export
 
     model, tokenizer = load_source(source)

@@ -11,14 +11,27 @@ from typing import Any
 
 import onnx
 import torch
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from .base import EXTERNAL_FROM, External, fill, load_folder, module_of, parse, read_weights, values
+from .base import (
+    CONTRIB,
+    EXTERNAL_FROM,
+    External,
+    fill,
+    load_folder,
+    module_of,
+    nbits_node,
+    nbits_parts,
+    parse,
+    read_weights,
+    values,
+)
 from .errors import UserError
 from .files import read_json, whole_folder
 from .fixtures import quiet
+from .quantise import quantise
 
 # base.model of pool.json, and the file that optimum writes for it.
 PARTS = {
@@ -28,6 +41,7 @@ PARTS = {
 }
 ARCHITECTURES = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration")
 DATA = "model.data"
+BLOCK = 32  # weights that share a scale
 ENCODER = "encoder."
 # Names of the one embedding; the head is another where the model does not tie it.
 TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
@@ -64,8 +78,28 @@ def unchanged(model: PreTrainedModel) -> None:
     """Leave a model as it is."""
 
 
-def export_pair(source: Path, target: Path, change: Callable[[PreTrainedModel], None] = unchanged) -> None:
-    """Write ``target`` (a pool's ``base`` folder) in float32, after ``change`` of the model."""
+def products(model: PreTrainedModel) -> set[str]:
+    """Every linear layer but the head, and those that cannot be cut into blocks."""
+    head = model.get_output_embeddings()
+    return {
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and layer is not head and layer.in_features % BLOCK == 0
+    }
+
+
+def floats(_model: PreTrainedModel) -> set[str]:
+    """No layer at all."""
+    return set()
+
+
+def export_pair(
+    source: Path,
+    target: Path,
+    change: Callable[[PreTrainedModel], None] = unchanged,
+    layers: Callable[[PreTrainedModel], set[str]] = floats,
+) -> None:
+    """Write ``target`` (a pool's ``base`` folder) after ``change`` of the model; ``layers`` of it in four bits, rounded."""
     from optimum.exporters.onnx import main_export
 
     model, tokenizer = load_pair_source(source)
@@ -75,22 +109,47 @@ def export_pair(source: Path, target: Path, change: Callable[[PreTrainedModel], 
         plain, exported = Path(scratch) / "hf", Path(scratch) / "onnx"
         model.save_pretrained(plain)
         tokenizer.save_pretrained(plain)
+        rounded = with_scopes(layers(model))
         del model
         with quiet():
             main_export(
                 str(plain), exported, task="text2text-generation-with-past", do_validation=False, no_post_process=True
             )
-        write_sharing([exported / file for file in PARTS.values()], folder)
+        write_sharing([exported / file for file in PARTS.values()], folder, rounded)
         for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
             shutil.copy(plain / name, folder)
 
 
-def write_sharing(graphs: list[Path], folder: Path) -> None:
-    """Copy graphs with their weights in one data file, each once: both decoders hold the same ones."""
+def with_scopes(modules: set[str]) -> set[str]:
+    """Modules by their paths, and the encoder's as its own graph calls them: it is exported by itself."""
+    return modules | {name.removeprefix(ENCODER) for name in modules if name.startswith(ENCODER)}
+
+
+def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
+    """Put products of four bits in the place of those of ``modules``."""
+    graph = model.graph
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        module = module_of(node)
+        weight = tensors.get(node.input[1]) if node.op_type == "MatMul" and module in modules else None
+        if weight is None:
+            continue
+        rounded = quantise(torch.from_numpy(numpy_helper.to_array(weight).T.copy()), None, BLOCK)
+        parts = nbits_parts(module, rounded)
+        graph.initializer.remove(weight)
+        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in parts.items())
+        node.CopyFrom(nbits_node(node, rounded, list(parts)))
+    if modules and not any(entry.domain == CONTRIB for entry in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
+
+
+def write_sharing(graphs: list[Path], folder: Path, rounded: set[str]) -> None:
+    """Copy graphs with their weights in one data file, each once, as both decoders hold the same; ``rounded`` in four bits."""
     external = External(folder)
     places: dict[str, tuple[str, int, int]] = {}
     for path in graphs:
         model = onnx.load(path)
+        round_products(model, rounded)
         kept = []
         for tensor in model.graph.initializer:
             data = numpy_helper.to_array(tensor).tobytes()
@@ -117,10 +176,8 @@ def load_shipped_pair(
             raise UserError(f"{path}: no such file")
     require_t5(config.parent)
     model = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(config.parent)).float()
-    linear = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-    # The encoder is exported by itself: its names begin below the model's.
-    inside = {name.removeprefix(ENCODER) for name in linear if name.startswith(ENCODER)}
-    weights = {ENCODER + name: weight for name, weight in read_weights(graphs["encoder"], inside).items()}
+    linear = with_scopes({name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
+    weights = {ENCODER + name: weight for name, weight in read_weights(graphs["encoder"], linear).items()}
     weights |= read_weights(graphs["decoder"], linear)
     weights.setdefault("shared.weight", weights["encoder.embed_tokens.weight"])
     tied = {*TABLES, "lm_head.weight"} if model.config.tie_word_embeddings else {*TABLES}

@@ -151,13 +151,21 @@ def said_of_table(own: Tensor, table: Tensor) -> str:
     )
 
 
+def said_of_kept(checkpoint: Checkpoint, target: Path, table: Tensor | None) -> str:
+    """Whether the embedding of a base that is there already is the checkpoint's but for rounding; refuses any other."""
+    own = shipped_table(target)
+    if table is None or (own.shape == table.shape and torch.equal(own, table.float())):
+        return ""
+    if own.shape != table.shape or not torch.equal(own.to(table.dtype), table):
+        raise UserError(f"{target}: has another embedding than {checkpoint.path} (delete it to have it made again)")
+    return f", with its own embedding: the checkpoint's is rounded to {table.dtype}".replace("torch.", "")
+
+
 def write_base(checkpoint: Checkpoint, base: Path, target: Path) -> None:
     """The pool's ``base`` with the checkpoint's embedding; one that is there already is kept."""
     table = table_of(checkpoint)
     if target.is_dir():
-        if table is not None and not torch.equal(shipped_table(target), table.float()):
-            raise UserError(f"{target}: has another embedding than {checkpoint.path} (delete it to have it made again)")
-        print(f"{target}: kept")
+        print(f"{target}: kept{said_of_kept(checkpoint, target, table)}")
         return
 
     def embed(model: PreTrainedModel) -> None:

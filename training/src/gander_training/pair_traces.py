@@ -46,7 +46,7 @@ class PairCase:
 
 def is_pair(pool: Pool) -> bool:
     """Whether the pool's base has an input and an output."""
-    return isinstance(pool.manifest["base"]["model"], dict)
+    return isinstance(pool.manifest.get("base", {}).get("model"), dict)
 
 
 def pair_cases(pool: Pool) -> list[PairCase]:
