@@ -13,6 +13,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import gander_training  # noqa: F401 (before a test imports onnxruntime)
 
+PHATGOOSE = Path(__file__).resolve().parents[2] / "test/fixtures/phatgoose-t5"
+PHATGOOSE_NAMES = ["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]
 WORDS = "let fn if else return while for in map list tree node key value true false null open close read write".split()
 
 
@@ -71,3 +73,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Training text."""
     return write_lines(tmp_path_factory.mktemp("data") / "train.jsonl", 1)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The authors' checkpoint in the fixtures, imported as a user does: a pool whose base is an encoder-decoder."""
+    from gander_training.cli import main
+
+    folder = tmp_path_factory.mktemp("imported")
+    (folder / "names.txt").write_text("\n".join(PHATGOOSE_NAMES) + "\n")
+    options = ["--base", str(PHATGOOSE / "base"), "--out", str(folder / "t5"), "--names", str(folder / "names.txt")]
+    assert main(["import-phatgoose", str(PHATGOOSE / "phatgoose/best.pt"), *options, "--name", "Five"]) == 0
+    return folder / "t5"

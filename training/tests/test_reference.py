@@ -430,3 +430,24 @@ def test_half_written_and_absent_parts_are_left_out(tmp_path: Path, pool: Pool) 
 def test_an_unknown_expert_is_named(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     with pytest.raises(UserError, match="'nobody'; there are: Zeta, alpha, beta-10, beta-2"):
         routed_forward(model, pool.experts, ids, Strategy("single", expert="nobody"))
+
+
+def test_merged_factors_is_the_base_with_the_product_of_the_means(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+    plain = tiny.build_model()
+    for path in tiny.module_paths():
+        parts = [expert.lora[path] for expert in pool.experts]
+        rank = max(len(part.a) for part in parts)
+        a = sum(nn.functional.pad(part.a, (0, 0, 0, rank - len(part.a))) for part in parts) / 4
+        b = sum(nn.functional.pad(part.b, (0, rank - len(part.a))) for part in parts) / 4
+        with torch.no_grad():
+            plain.get_submodule(path).weight += sum(part.scale for part in parts) / 4 * b @ a
+    result = routed_forward(model, pool.experts, ids, Strategy("merged-factors"))
+    expect_logits(result, logits_of(plain, ids), ids)
+    assert (result.chosen == -1).all()
+
+
+def test_epsilon_makes_weights_smaller_by_its_share_of_the_chosen(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+    plain = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2))
+    result = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2, epsilon=0.25))
+    p = plain.affinity[0].softmax(-1).gather(1, plain.chosen[0].long())
+    torch.testing.assert_close(result.weight[0], p / (p.sum(-1, keepdim=True) + 0.25))

@@ -102,10 +102,13 @@ def load_source(source: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTr
             tokenizer = _repair_gguf_tokenizer(tokenizer)
         return model.eval(), tokenizer
     _require_causal(source)
+    return load_folder(AutoModelForCausalLM, source, dtype)
+
+
+def load_folder(auto: Any, source: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A model, by transformers' class ``auto``, and its fast tokenizer from a Hugging Face directory."""
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, local_files_only=True, output_loading_info=True
-        )
+        loaded: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{source}: cannot be loaded ({str(error).splitlines()[0]})") from None
@@ -140,13 +143,18 @@ def _require_finite(source: Path, model: nn.Module) -> None:
 
 def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The base to train on: a pool's, as shipped, or any Hugging Face directory or GGUF file."""
-    return load_shipped(path, dtype) if (path / "pool.json").is_file() else load_source(path, dtype)
+    if not (path / "pool.json").is_file():
+        return load_source(path, dtype)
+    model, tokenizer = load_shipped(path, dtype)
+    if model.config.is_encoder_decoder:
+        raise UserError(f"{path}: its base is an encoder-decoder, which this command does not take")
+    return model, tokenizer
 
 
 # ---------------------------------------------------------------- names in the graph
 
 
-def _module_of(node: onnx.NodeProto) -> str:
+def module_of(node: onnx.NodeProto) -> str:
     """``/model/layers.0/mlp/up_proj/MatMul`` is in the scope of module ``model.layers.0.mlp.up_proj``."""
     return ".".join(node.name.strip("/").split("/")[:-1])
 
@@ -164,6 +172,10 @@ def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTra
     ``dtype`` rounds the dequantised weights; float32 is what the runtime computes with.
     """
     manifest = read_json(pool / "pool.json").get("base", {})
+    if isinstance(manifest.get("model"), dict):
+        from .encoder_decoder import load_shipped_pair
+
+        return load_shipped_pair(pool, manifest, dtype)
     graph_path = pool / manifest.get("model", "base/model.onnx")
     config_path = pool / manifest.get("config", "base/config.json")
     tokenizer_path = pool / manifest.get("tokenizer", "base/tokenizer.json")
@@ -172,33 +184,37 @@ def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTra
             raise UserError(f"{path}: no such file")
     _require_causal(config_path.parent)
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(config_path.parent)).float()
-    weights = read_weights(graph_path, set(_linear_modules(model)))
-    wanted = model.state_dict()
-    tied = model.config.tie_word_embeddings
-    for name, value in wanted.items():
-        if name not in weights:
-            if tied and name == "lm_head.weight":
-                continue
-            raise UserError(f"{graph_path}: no weight for {name}")
-        if weights[name].shape != value.shape:
-            raise UserError(
-                f"{graph_path}: {name} has shape {list(weights[name].shape)}, config.json says {list(value.shape)}"
-            )
-    model.load_state_dict({name: weights[name] for name in wanted if name in weights}, strict=False)
-    model.tie_weights()
-    _require_finite(graph_path, model)
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    fill(model, read_weights(graph_path, set(_linear_modules(model))), graph_path, tied)
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_path.parent, local_files_only=True)
     return model.to(dtype).eval(), tokenizer
 
 
-def _parse(path: Path) -> onnx.ModelProto:
+def fill(model: PreTrainedModel, weights: dict[str, Tensor], source: Path, tied: set[str]) -> None:
+    """Give ``model`` the weights read from ``source``; those of ``tied`` may be missing, as the model shares them."""
+    wanted = model.state_dict()
+    for name, value in wanted.items():
+        if name not in weights:
+            if name in tied:
+                continue
+            raise UserError(f"{source}: no weight for {name}")
+        if weights[name].shape != value.shape:
+            raise UserError(
+                f"{source}: {name} has shape {list(weights[name].shape)}, config.json says {list(value.shape)}"
+            )
+    model.load_state_dict({name: weights[name] for name in wanted if name in weights}, strict=False)
+    model.tie_weights()
+    _require_finite(source, model)
+
+
+def parse(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path, load_external_data=False)
     except DecodeError:
         raise UserError(f"{path}: not an ONNX file") from None
 
 
-def _values(path: Path, tensor: TensorProto) -> np.ndarray:
+def values(path: Path, tensor: TensorProto) -> np.ndarray:
     """A tensor's values, from the graph file or the data file beside it.
 
     onnx's own loader refuses data files with hard links, which package managers and build scripts make.
@@ -222,17 +238,17 @@ def _values(path: Path, tensor: TensorProto) -> np.ndarray:
 
 def read_weights(path: Path, linear: set[str]) -> dict[str, Tensor]:
     """Every weight of an exported graph by its Hugging Face name, dequantised to float32."""
-    graph = _parse(path).graph
+    graph = parse(path).graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
 
     def array(name: str) -> Tensor:
-        return torch.from_numpy(_values(path, tensors[name]).copy())
+        return torch.from_numpy(values(path, tensors[name]).copy())
 
     weights = {
         name: array(name).float() for name, t in tensors.items() if name.endswith((".weight", ".bias")) and len(t.dims)
     }
     for node in graph.node:
-        module = _module_of(node)
+        module = module_of(node)
         if node.op_type == "GatherBlockQuantized":
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             data, scales = array(node.input[0]), array(node.input[2])
@@ -339,7 +355,7 @@ def quantise_model(
 # ---------------------------------------------------------------- writing the graph
 
 
-class _External:
+class External:
     """Appends tensors to data files and points initializers at them."""
 
     def __init__(self, folder: Path) -> None:
@@ -361,7 +377,17 @@ class _External:
         return tensor
 
 
-def _nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
+def nbits_parts(module: str, q: Quantised) -> dict[str, np.ndarray]:
+    """The inputs of a MatMulNBits after its first, by name, in their order."""
+    parts = {
+        "Q4": pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2),
+        "scales": q.scales.float(),
+        "zero_points": pack_nibbles(q.zeros),
+    }
+    return {f"{module}.weight_{suffix}": value.contiguous().numpy() for suffix, value in parts.items()}
+
+
+def nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
     rows, columns = q.codes.shape
     return helper.make_node(
         "MatMulNBits",
@@ -396,7 +422,7 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
     """
     model = onnx.load(source)
     graph = model.graph
-    external = _External(folder)
+    external = External(folder)
     made: list[TensorProto] = []
     dropped: set[str] = set()
     rows, columns = head.codes.shape
@@ -405,7 +431,7 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
     scales_at = external.add("model.embedding.bin", head.scales.numpy().astype(np.float32).tobytes())
     nodes = []
     for node in graph.node:
-        module = _module_of(node)
+        module = module_of(node)
         if node.op_type == "Gather" and module.endswith("embed_tokens"):
             dropped.add(node.input[0])
             made += [
@@ -429,20 +455,15 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
                 external.tensor("lm_head.weight_Q8", TensorProto.UINT8, (rows, blocks, head.block), codes_at),
                 external.tensor("lm_head.weight_scales", TensorProto.FLOAT, (rows, blocks), scales_at),
             ]
-            node = _nbits_node(node, head, ["lm_head.weight_Q8", "lm_head.weight_scales"])
+            node = nbits_node(node, head, ["lm_head.weight_Q8", "lm_head.weight_scales"])
         elif node.op_type == "MatMul" and module in layers:
             q = layers[module]
             dropped.add(node.input[1])
-            names = [f"{module}.weight_{suffix}" for suffix in ("Q4", "scales", "zero_points")]
-            parts = (
-                (TensorProto.UINT8, pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2)),
-                (TensorProto.FLOAT, q.scales.float()),
-                (TensorProto.UINT8, pack_nibbles(q.zeros)),
-            )
-            for name, (kind, value) in zip(names, parts, strict=True):
-                place = external.add("model.layers.bin", value.contiguous().numpy().tobytes())
-                made.append(external.tensor(name, kind, value.shape, place))
-            node = _nbits_node(node, q, names)
+            parts = nbits_parts(module, q)
+            for name, value in parts.items():
+                place = external.add("model.layers.bin", value.tobytes())
+                made.append(external.tensor(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape, place))
+            node = nbits_node(node, q, list(parts))
         nodes.append(node)
     nodes, kept = _without_unread(nodes, graph, dropped)
     del graph.node[:], graph.initializer[:]
@@ -464,6 +485,12 @@ def export_base(
 
     ``options`` None keeps float weights. ``layers`` are weights quantised earlier.
     """
+    from .encoder_decoder import export_pair, floats, is_encoder_decoder, products
+
+    if is_encoder_decoder(source):
+        if texts:
+            raise UserError(f"{source}: an encoder-decoder is rounded without --calibration")
+        return export_pair(source, target, layers=floats if options is None else products)
     from optimum.exporters.onnx import main_export
 
     model, tokenizer = load_source(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -81,6 +82,30 @@ def _parser() -> argparse.ArgumentParser:
     retriever.add_argument("source", type=Path, help="sentence-transformers folder, such as all-MiniLM-L6-v2")
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
     retriever.set_defaults(run=_retriever)
+
+    phatgoose = commands.add_parser(
+        "import-phatgoose",
+        help="make a pool of a checkpoint of PHATGOOSE's released code",
+        description="A concatenated checkpoint (best.pt, or the same as safetensors) and its T5 to a pool; give it again to go on.",
+    )
+    phatgoose.add_argument("checkpoint", type=Path)
+    phatgoose.add_argument("--base", type=Path, required=True, help="Hugging Face folder of the T5 it was trained on")
+    phatgoose.add_argument("--out", type=Path, required=True, help="the pool's folder")
+    phatgoose.add_argument("--names", type=Path, help="file of the experts' names, one a line (default: expert-00 ...)")
+    phatgoose.add_argument("--experts", help="only these, by their index in the checkpoint: 3,7 (default: all)")
+    phatgoose.add_argument("--name", help="the pool's shown name (default: the folder's)")
+    phatgoose.add_argument("--license", default="not stated", help="of the experts (default: %(default)s)")
+    phatgoose.set_defaults(run=_import_phatgoose)
+
+    mttl = commands.add_parser(
+        "import-mttl",
+        help="add experts of an mttl library to a pool",
+        description="Adapters and PHATGOOSE gates of a library of github.com/microsoft/mttl, into a pool with their base.",
+    )
+    mttl.add_argument("library", type=Path, help="folder of <expert>.ckpt, .meta and .bin")
+    mttl.add_argument("pool", type=Path, help="made by export-base and pool create")
+    mttl.add_argument("--experts", nargs="+", metavar="NAME", help="only these (default: all)")
+    mttl.set_defaults(run=_import_mttl)
 
     moe = commands.add_parser(
         "train-moe",
@@ -227,6 +252,29 @@ def _gate(args: argparse.Namespace) -> None:
     print(f"wrote {args.expert / 'gate.safetensors'}")
     if args.add:
         print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")
+
+
+def _import_phatgoose(args: argparse.Namespace) -> None:
+    from .import_phatgoose import import_phatgoose
+
+    if args.experts is not None and not re.fullmatch(r"\d+(,\d+)*", args.experts):
+        raise UserError(f"--experts: {args.experts!r} is not a list of numbers such as 3,7")
+    ids = import_phatgoose(
+        args.checkpoint,
+        args.base,
+        args.out,
+        names=args.names,
+        chosen=[int(index) for index in args.experts.split(",")] if args.experts else None,
+        title=args.name,
+        license=args.license,
+    )
+    print(f"{args.out}: {len(ids)} experts, {ids[0]} to {ids[-1]}")
+
+
+def _import_mttl(args: argparse.Namespace) -> None:
+    from .import_mttl import import_mttl
+
+    print(f"{args.pool}: {', '.join(import_mttl(args.library, args.pool, args.experts))}")
 
 
 def _train_moe(args: argparse.Namespace) -> None:

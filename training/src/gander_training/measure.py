@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .base import load_shipped, load_source
+from .base import load_base, load_source
 from .errors import UserError
 from .files import read_json, whole_file
 from .pool import manifest_of
@@ -200,7 +200,7 @@ def report(pool: Path, corpora: Path, source: Path | None, runs: Path, options: 
     contents = read_pool(pool)
     if not contents.experts:
         raise UserError(f"{pool / manifest['experts']}: holds no expert")
-    model, tokenizer = load_shipped(pool)
+    model, tokenizer = load_base(pool)
     names = [expert.id for expert in contents.experts]
     domains = [name for name in names if (corpora / name / "test.jsonl").is_file()]
     if not domains:

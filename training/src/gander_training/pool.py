@@ -12,6 +12,7 @@ import yaml
 from torch import Tensor, nn
 
 from .base import load_shipped
+from .encoder_decoder import PARTS
 from .errors import UserError
 from .files import read_json, whole_file, whole_folder
 from .routed import Expert, Router, Strategy, read_expert, read_pool, read_tensors
@@ -41,7 +42,11 @@ def manifest_of(pool: Path) -> dict[str, Any]:
     base = manifest.get("base")
     if not isinstance(base, dict):
         raise UserError(f'{path}: "base" is missing')
-    named = {f"base.{key}": base.get(key) for key in ("model", "tokenizer", "config")}
+    named = {f"base.{key}": base.get(key) for key in ("tokenizer", "config")}
+    if isinstance(model := base.get("model"), dict):
+        named |= {f"base.model.{part}": model.get(part) for part in PARTS}
+    else:
+        named["base.model"] = model
     named["experts"] = manifest.get("experts")
     if "multitask" in manifest:
         named["multitask"] = manifest["multitask"]
@@ -55,9 +60,16 @@ def manifest_of(pool: Path) -> dict[str, Any]:
     return manifest
 
 
-def create_pool(pool: Path, identifier: str, name: str, description: str, license: str, base_name: str) -> None:
-    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named."""
-    if not (pool / "base" / "model.onnx").is_file():
+def create_pool(
+    pool: Path, identifier: str, name: str, description: str, license: str, base_name: str, **more: Any
+) -> None:
+    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named.
+
+    ``more`` is written as it is.
+    """
+    parts = {part: f"base/{file}" for part, file in PARTS.items()}
+    is_pair = all((pool / file).is_file() for file in parts.values())
+    if not is_pair and not (pool / "base" / "model.onnx").is_file():
         raise UserError(f"{pool / 'base' / 'model.onnx'}: no such file (run export-base first)")
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -68,12 +80,13 @@ def create_pool(pool: Path, identifier: str, name: str, description: str, licens
         "license": license,
         "base": {
             "name": base_name,
-            "model": "base/model.onnx",
+            "model": parts if is_pair else "base/model.onnx",
             "tokenizer": "base/tokenizer.json",
             "config": "base/config.json",
         },
         "experts": "experts",
         "topK": 2,
+        **more,
     }
     if (pool / "multitask").is_dir():
         manifest["multitask"] = "multitask"
@@ -92,7 +105,7 @@ def check_expert(folder: Path, model: nn.Module, *, gated: bool = True) -> Exper
     check_adapter(folder, model)  # type: ignore[arg-type]
     expert = read_expert(folder, gated=gated)
     # The router refuses shapes that PEFT's names hide (a layer that is not linear, a rank that is not the config's).
-    Router(model, [expert], Strategy("single", expert=expert.id), torch.zeros(1, 1, 1), None, None)
+    Router(model, [expert], Strategy("single", expert=expert.id), torch.zeros(1, 1, 1), None)
     if gated:
         missing = expert.lora.keys() - expert.gate.keys()
         if missing:

@@ -9,7 +9,8 @@ trace format (docs/trace-format.md) with a few more tensors that tests need:
 ``fixed``       [M, T, N] F32     what stood in for the router, likewise; NaN where the router decided
 =============== ================= ==================================================================================
 
-``--text`` traces one text instead; ``--time`` measures the forward pass and prints JSON.
+``--text`` traces one text instead; ``--time`` measures the forward pass and prints JSON. A pool whose base is an
+encoder-decoder has traces of two sequences (``pair_traces``): ``--target`` is its output, which it writes itself otherwise.
 """
 
 from __future__ import annotations
@@ -356,6 +357,16 @@ def as_half(model: nn.Module) -> nn.Module:
 
 def write_goldens(pool: Pool, folder: Path) -> None:
     """Write every golden trace of ``pool`` into ``folder``."""
+    from gander_training.pair_traces import is_pair, pair_cases, write_pair
+
+    if is_pair(pool):
+        pair = load_base(pool.path)
+        for item in pair_cases(pool):
+            print(
+                f"{item.name}: {write_pair(folder / f'{item.name}.safetensors', pool, pair, item)} tokens",
+                file=sys.stderr,
+            )
+        return
     model, tokenizer = load_base(pool.path), load_tokenizer(pool.path)
     rounded = as_half(model)
     for case in cases_of(pool):
@@ -417,6 +428,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--text", help="trace this text in place of the golden ones")
     source.add_argument("--text-file", type=Path, help="the same, from a UTF-8 file")
+    parser.add_argument("--target", help="with --text, on an encoder-decoder: its output (default: what it writes)")
+    parser.add_argument("--length", type=int, default=20, help="tokens it writes at most (default: %(default)s)")
     parser.add_argument("--strategy", choices=get_args(StrategyName), default="phatgoose")
     parser.add_argument("--k", type=int, help="experts a token, for the strategies that route (default: the pool's)")
     parser.add_argument("--expert", help="the expert of --strategy single; for retrieval, in place of its pick")
@@ -438,15 +451,22 @@ def chosen_strategy(args: argparse.Namespace, pool: Pool) -> Strategy:
     k = args.k if args.k is not None else int(pool.manifest.get("topK", 2))
     if args.strategy in ROUTED and k < 1:
         raise UserError("--k must be at least 1")
-    return Strategy(args.strategy, k, args.expert)
+    return Strategy(args.strategy, k, args.expert, float(pool.manifest.get("weightEpsilon", 0)))
 
 
 def run(args: argparse.Namespace) -> int:
     """Write golden traces, or one trace, or measure."""
+    from gander_training.pair_traces import PairCase, is_pair, write_pair
+
     torch.set_num_threads(args.threads)
     pool = read_pool(args.pool)
     text, strategy = chosen_text(args), chosen_strategy(args, pool)
     out = args.out or Path("test/fixtures/golden", str(pool.manifest["id"]))
+    pair = is_pair(pool)
+    if args.target is not None and (not pair or text is None):
+        raise UserError("--target goes with --text, on a pool whose base is an encoder-decoder")
+    if args.time and pair:
+        raise UserError(f"{args.pool}: --time measures pools whose base has one text")
     if args.time:
         print(json.dumps(measure(pool, text or TIMED_TEXT, strategy, args.tokens, args.repeats)))
     elif text is None:
@@ -454,6 +474,9 @@ def run(args: argparse.Namespace) -> int:
             write_goldens(pool, folder)
     elif args.out is None:
         raise UserError("--text needs --out, the file of the trace")
+    elif pair:
+        settle = settled(pool, strategy, text)
+        write_pair(out, pool, load_base(pool.path), PairCase("", text, args.target, settle, length=args.length))
     else:
         case = Case("", text, strategy)
         write_trace(out, *golden(pool, load_base(pool.path), load_tokenizer(pool.path), case))

@@ -10,6 +10,7 @@ Axes: M modules, T tokens, N experts, k chosen experts, P predictions, V vocabul
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,17 @@ from torch.nn import functional
 from gander_training.errors import UserError
 from gander_training.files import read_json
 
-KINDS = ("q", "k", "v", "o", "gate", "up", "down")
-KIND_OF = {f"{kind}_proj": kind for kind in KINDS}
+STACKS = (None, "encoder", "decoder")
+KINDS = ("q", "k", "v", "o", "cross-q", "cross-k", "cross-v", "cross-o", "gate", "up", "down")
+# By the last step of a module's path, or by the last two.
+KIND_OF = (
+    {f"{kind}_proj": kind for kind in KINDS}
+    | {f"EncDecAttention.{kind}": f"cross-{kind}" for kind in ("q", "k", "v", "o")}
+    | {
+        f"DenseReluDense.{last}": kind
+        for last, kind in (("wi_0", "gate"), ("wi_1", "up"), ("wi", "up"), ("wo", "down"))
+    }
+)
 EPSILON = 1e-5
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
 # What PEFT may add to LoRA and this file does not compute.
@@ -37,7 +47,17 @@ UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_t
 # Values of init_lora_weights that change the base's weights first.
 OTHER_BASES = ("pissa", "olora", "corda", "lora_ga", "loftq")
 
-StrategyName = Literal["base", "single", "phatgoose", "retrieval", "merged", "average-activation", "arrow", "multitask"]
+StrategyName = Literal[
+    "base",
+    "single",
+    "phatgoose",
+    "retrieval",
+    "merged",
+    "merged-factors",
+    "average-activation",
+    "arrow",
+    "multitask",
+]
 ROUTED = ("phatgoose", "average-activation", "arrow")
 
 
@@ -51,6 +71,7 @@ class Lora:
     a: Tensor  # [r, d_in]
     b: Tensor  # [d_out, r]
     scale: float  # lora_alpha / r, or lora_alpha / sqrt(r) when rank-stabilised
+    stored: torch.dtype = torch.float32  # of the numbers in the file; a and b are F32
 
     def delta(self, u: Tensor) -> Tensor:
         """scale · B A u for u [T, d_in]: [T, d_out], in u's data type."""
@@ -94,17 +115,25 @@ class Module:
     path: str
     layer: int
     kind: str
+    stack: str | None = None  # of an encoder-decoder
+    sequence: int = 0  # whose tokens it sees: 0 the input (or the only one), 1 the output
 
     @classmethod
     def at(cls, path: str) -> Module:
         """The module at a Hugging Face path; the layer is the path's first number, −1 where there is none."""
         number = re.search(r"\.(\d+)(?:\.|$)", path)
-        last = path.rpartition(".")[2]
-        return cls(path, int(number[1]) if number else -1, KIND_OF.get(last, last))
+        *_, parent, last = ["", *path.split(".")]
+        kind = KIND_OF.get(f"{parent}.{last}") or KIND_OF.get(last, last)
+        first = path.partition(".")[0]
+        stack = first if first in STACKS else None
+        # Cross-attention makes its keys and values of what the encoder gave for the input.
+        own = stack == "decoder" and kind not in ("cross-k", "cross-v")
+        return cls(path, int(number[1]) if number else -1, kind, stack, int(own))
 
-    def order(self) -> tuple[int, int, str]:
-        """Layer, then kind, then path."""
-        return self.layer, KINDS.index(self.kind) if self.kind in KINDS else len(KINDS), self.path
+    def order(self) -> tuple[int, int, int, str]:
+        """Stack, then layer, then kind, then path."""
+        kind = KINDS.index(self.kind) if self.kind in KINDS else len(KINDS)
+        return STACKS.index(self.stack), self.layer, kind, self.path
 
 
 @dataclass(frozen=True)
@@ -123,16 +152,21 @@ def modules_of(experts: Sequence[Expert]) -> list[Module]:
     return sorted((Module.at(path) for path in paths), key=Module.order)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file as F32, or a UserError that names the file and the tensor."""
+def stored_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file as they are, or a UserError that names the file and the tensor."""
     try:
-        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: {error}") from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise UserError(f"{path}: {name} holds a number that is not finite")
     return tensors
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The same as F32."""
+    return {name: tensor.float() for name, tensor in stored_tensors(path).items()}
 
 
 def pattern_value(pattern: dict[str, Any] | None, path: str, default: Any) -> Any:
@@ -153,7 +187,7 @@ def read_adapter(folder: Path) -> dict[str, Lora]:
         raise UserError(f"{folder / 'adapter_config.json'}: init_lora_weights = {init!r} is of another base")
     file = folder / "adapter_model.safetensors"
     parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in read_tensors(file).items():
+    for name, tensor in stored_tensors(file).items():
         match = LORA_KEY.fullmatch(name)
         if match is None:
             raise UserError(f"{file}: {name} is not a LoRA weight")
@@ -170,7 +204,8 @@ def read_lora(file: Path, config: dict[str, Any], path: str, pair: dict[str, Ten
     a, b = pair["A"], pair["B"]
     if a.shape[0] != rank or b.shape[1] != rank:
         raise UserError(f"{file}: {path} has rank {a.shape[0]} and {b.shape[1]}, its configuration {rank}")
-    return Lora(a, b, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
+    scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    return Lora(a.float(), b.float(), scale, torch.promote_types(a.dtype, b.dtype))
 
 
 def card_name(folder: Path) -> str:
@@ -220,11 +255,13 @@ def read_pool(path: Path) -> Pool:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How affinities become routing weights. ``k`` matters to the routed ones, ``expert`` to single and retrieval."""
+    """How affinities become routing weights. ``k`` and ``epsilon`` (``choose``) matter to the routed ones, ``expert`` to
+    single and retrieval."""
 
     name: StrategyName
     k: int = 2
     expert: str | None = None
+    epsilon: float = 0  # the pool's weightEpsilon
 
     def header(self) -> dict[str, Any]:
         """As a trace's header writes it."""
@@ -241,10 +278,18 @@ class Scope:
     kind: str | None = None
     module: str | None = None
     token: int | None = None
+    stack: str | None = None
+    sequence: int | None = None
 
     def modules(self, modules: Sequence[Module]) -> list[int]:
         """Indices of the modules inside."""
-        wanted = ((self.layer, "layer"), (self.kind, "kind"), (self.module, "path"))
+        wanted = (
+            (self.layer, "layer"),
+            (self.kind, "kind"),
+            (self.module, "path"),
+            (self.stack, "stack"),
+            (self.sequence, "sequence"),
+        )
         return [
             index
             for index, module in enumerate(modules)
@@ -300,16 +345,20 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
     return layer_norm(u) @ layer_norm(vectors).T / math.sqrt(u.shape[-1])
 
 
-def choose(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k best of scores [T, N] and their softmax: experts [T, k] and weights [T, k].
+def choose(scores: Tensor, k: int, epsilon: float = 0) -> tuple[Tensor, Tensor]:
+    """The k best of scores [T, N] and their weights: experts [T, k] and weights [T, k].
+
+    p = softmax over all N, w = p / (sum of the chosen p + epsilon): without epsilon the softmax over the chosen. The
+    authors' code has 1e-6 there, which makes a weight smaller by a share of at most 1e-6 · N / k.
 
     −inf never takes part: −1 and weight 0. Ties go to the lower index, which a stable sort keeps first.
     """
     best, order = scores.sort(dim=-1, descending=True, stable=True)
     best, order = best[:, :k], order[:, :k]
     taken = best > -math.inf
-    weight = torch.softmax(best, dim=-1).where(taken, torch.zeros(()).to(best))
-    return order.where(taken, torch.tensor(-1).to(order)), weight
+    share = (best.logsumexp(-1, keepdim=True) - scores.logsumexp(-1, keepdim=True)).exp()
+    weight = torch.softmax(best, dim=-1) * (share / (share + epsilon))
+    return order.where(taken, torch.tensor(-1).to(order)), weight.where(taken, torch.zeros(()).to(best))
 
 
 def listed(fixed: Tensor, width: int) -> tuple[Tensor, Tensor]:
@@ -331,6 +380,46 @@ def fixed_weights(strategy: Strategy, experts: Sequence[Expert]) -> Tensor | Non
     if strategy.name in ("single", "retrieval"):
         weights[..., index_of(experts, strategy.expert)] = 1
     return weights
+
+
+def mean_as_stored(parts: Sequence[Tensor], stored: torch.dtype) -> Tensor:
+    """The mean of F32 tensors, padded with zeros to the largest; each sum is rounded to the type they were stored in."""
+    shape = [max(sizes) for sizes in zip(*(part.shape for part in parts), strict=True)]
+    total = torch.zeros(shape, dtype=stored)
+    for part in parts:
+        total = total + functional.pad(part, (0, shape[1] - part.shape[1], 0, shape[0] - part.shape[0])).to(stored)
+    return (total / len(parts)).float()
+
+
+def merged_factors(experts: Sequence[Expert]) -> Expert:
+    """One adapter of the mean A, the mean B and the mean scale: what the authors' ``average_lora_weights`` makes.
+
+    An expert without a matrix somewhere counts as one of zeros. Theirs adds up in the checkpoint's own bfloat16, expert
+    after expert: so does this, as the rounding shows in the third digit of a weight.
+    """
+    lora = {}
+    for module in modules_of(experts):
+        parts = [part for expert in experts if (part := expert.lora.get(module.path))]
+        stored = functools.reduce(torch.promote_types, (part.stored for part in parts))
+        absent = [torch.zeros(1, 1)] * (len(experts) - len(parts))
+        lora[module.path] = Lora(
+            mean_as_stored([*(part.a for part in parts), *absent], stored),
+            mean_as_stored([*(part.b for part in parts), *absent], stored),
+            sum(part.scale for part in parts) / len(parts),
+            stored,
+        )
+    return Expert("merged-factors", "merged-factors", lora)
+
+
+def whole_adapter(strategy: Strategy, experts: Sequence[Expert], multitask: Expert | None) -> Expert | None:
+    """The adapter that every token goes through under ``strategy``, unweighted, if there is one."""
+    if strategy.name == "merged-factors":
+        return merged_factors(experts)
+    if strategy.name != "multitask":
+        return None
+    if multitask is None:
+        raise UserError("the pool has no multitask adapter")
+    return multitask
 
 
 def index_of(experts: Sequence[Expert], identifier: str | None) -> int:
@@ -369,27 +458,32 @@ def apply_interventions(
     return bias, fixed
 
 
+# Numbers for each module, or for all of them at once: each broadcasts to [T, N], of the tokens that the module sees.
+Steering = Tensor | Sequence[Tensor]
+
+
 class Router:
-    """Routes one sequence: hooks on every adapted module, and what they saw."""
+    """Routes one run: hooks on every adapted module, and what they saw."""
 
     def __init__(
         self,
         model: nn.Module,
         experts: Sequence[Expert],
         strategy: Strategy,
-        bias: Tensor,
-        fixed: Tensor | None,
-        multitask: Expert | None,
+        bias: Steering,
+        fixed: Steering | None,
+        whole: Expert | None = None,
     ) -> None:
-        """``bias`` and ``fixed`` broadcast to [M, T, N]; ``fixed`` is NaN where the router decides."""
+        """``fixed`` is NaN where the router decides; ``whole`` is an adapter that every token goes through."""
         self.experts = experts
         self.strategy = strategy
-        self.multitask = multitask if strategy.name == "multitask" else None
-        self.modules = modules_of([*experts, *([self.multitask] if self.multitask else [])])
+        self.whole = whole
+        self.modules = modules_of([*experts, *([whole] if whole else [])])
         self.bias, self.fixed = bias, fixed
         self.width = min(strategy.k, len(experts)) if strategy.name in ROUTED else 1
-        if fixed is not None and fixed.numel():
-            self.width = max(self.width, int((fixed.nan_to_num() != 0).sum(-1).max()))
+        for given in fixed if fixed is not None else ():
+            if given.numel():
+                self.width = max(self.width, int((given.nan_to_num() != 0).sum(-1).max()))
         self.seen: list[dict[str, Tensor]] = [{} for _ in self.modules]
         for module in self.modules:
             self.check(model, module.path)
@@ -404,15 +498,15 @@ class Router:
         assert isinstance(weight, Tensor)
         # GPT-2's Conv1D is a linear layer that keeps its weight transposed; PEFT's matrices are the same for both.
         d_out, d_in = weight.shape if isinstance(layer, nn.Linear) else weight.T.shape
-        for expert in [*self.experts, *([self.multitask] if self.multitask else [])]:
+        for expert in [*self.experts, *([self.whole] if self.whole else [])]:
             lora = expert.lora.get(path)
             if lora and (lora.a.shape[1], lora.b.shape[0]) != (d_in, d_out):
                 made = f"{lora.a.shape[1]} → {lora.b.shape[0]}"
                 raise UserError(f"expert {expert.id}: {path} is {made} in the adapter, {d_in} → {d_out} in the base")
 
-    def part(self, tensor: Tensor, module: int, tokens: int) -> Tensor:
-        """Module ``module`` of a tensor that broadcasts to [M, T, N]: [T, N]."""
-        row = tensor[module if tensor.shape[0] > 1 else 0]
+    def part(self, steering: Steering, module: int, tokens: int) -> Tensor:
+        """What is given for module ``module``: [T, N]."""
+        row = steering[module if len(steering) > 1 else 0]
         return row.expand(tokens, len(self.experts))
 
     def score(self, path: str, u: Tensor) -> Tensor:
@@ -433,7 +527,7 @@ class Router:
         bias = self.part(self.bias, module, tokens).to(affinity)
         out = absent | (bias == -math.inf)
         scores = (affinity + bias).masked_fill(out | affinity.isnan(), -math.inf)
-        chosen, weight = choose(scores, min(self.strategy.k, len(self.experts)))
+        chosen, weight = choose(scores, min(self.strategy.k, len(self.experts)), self.strategy.epsilon)
         missing = self.width - chosen.shape[1]
         chosen = functional.pad(chosen, (0, missing), value=-1)[:, : self.width]
         weight = functional.pad(weight, (0, missing))[:, : self.width]
@@ -463,8 +557,8 @@ class Router:
                 delta = weight[rows, slots, None].to(u) * column.lora[self.modules[index].path].delta(u[rows])
                 result[rows] += delta
                 contribution[rows, slots] = (delta.float().norm(dim=-1) / length[rows]).nan_to_num(0, 0)
-        if self.multitask and self.modules[index].path in self.multitask.lora:
-            result += self.multitask.lora[self.modules[index].path].delta(u)
+        if self.whole and self.modules[index].path in self.whole.lora:
+            result += self.whole.lora[self.modules[index].path].delta(u)
         self.seen[index] = {
             "affinity": affinity,
             "chosen": chosen.to(torch.int16),
@@ -515,9 +609,8 @@ def routed_forward(
     is not NaN. ``model`` is any transformers causal LM, of any data type and on any device; scores are F32.
     """
     ids = input_ids.reshape(1, -1)
-    everything = [*experts, *([multitask] if strategy.name == "multitask" and multitask else [])]
-    if strategy.name == "multitask" and multitask is None:
-        raise UserError("the pool has no multitask adapter")
+    whole = whole_adapter(strategy, experts, multitask)
+    everything = [*experts, *([whole] if whole else [])]
     of_strategy = fixed_weights(strategy, experts)
     if interventions:
         asked, forced = apply_interventions(interventions, modules_of(everything), experts, ids.shape[1])
@@ -526,7 +619,7 @@ def routed_forward(
     if of_strategy is not None:
         fixed = of_strategy if fixed is None else torch.where(fixed.isnan(), of_strategy, fixed)
     zero = torch.zeros(1, 1, len(experts))
-    router = Router(model, experts, strategy, zero if bias is None else bias, fixed, multitask)
+    router = Router(model, experts, strategy, zero if bias is None else bias, fixed, whole)
     with router.installed(model):
         logits = model(input_ids=ids, use_cache=False).logits[0].float()
     log_probs = logits.log_softmax(-1)

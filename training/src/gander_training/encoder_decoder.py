@@ -1,0 +1,201 @@
+"""An encoder-decoder base: a T5 in a Hugging Face folder in, optimum's three ONNX files out, and back again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+
+from .base import (
+    CONTRIB,
+    EXTERNAL_FROM,
+    External,
+    fill,
+    load_folder,
+    module_of,
+    nbits_node,
+    nbits_parts,
+    parse,
+    read_weights,
+    values,
+)
+from .errors import UserError
+from .files import read_json, whole_folder
+from .fixtures import quiet
+from .quantise import quantise
+
+# base.model of pool.json, and the file that optimum writes for it.
+PARTS = {
+    "encoder": "encoder_model.onnx",
+    "decoder": "decoder_model.onnx",
+    "decoderWithPast": "decoder_with_past_model.onnx",
+}
+ARCHITECTURES = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration")
+DATA = "model.data"
+BLOCK = 32  # weights that share a scale
+ENCODER = "encoder."
+# Names of the one embedding; the head is another where the model does not tie it.
+TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+
+
+def is_encoder_decoder(source: Path) -> bool:
+    """Whether a Hugging Face folder holds an encoder-decoder."""
+    file = source / "config.json"
+    return file.is_file() and bool(read_json(file).get("is_encoder_decoder"))
+
+
+def require_t5(folder: Path) -> None:
+    """Refuse a folder whose model is no T5."""
+    names = read_json(folder / "config.json").get("architectures") or []
+    if not any(name in ARCHITECTURES for name in names):
+        raise UserError(f"{folder / 'config.json'}: not a T5 (architectures: {names})")
+
+
+def load_pair_source(source: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A T5 in float32 and its fast tokenizer from a Hugging Face folder."""
+    require_t5(source)
+    return load_folder(AutoModelForSeq2SeqLM, source, torch.float32)
+
+
+def outline(folder: Path) -> PreTrainedModel:
+    """The T5 that ``config.json`` describes, with sizes and no numbers: it takes no memory."""
+    require_t5(folder)
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder))
+    return model
+
+
+def unchanged(model: PreTrainedModel) -> None:
+    """Leave a model as it is."""
+
+
+def products(model: PreTrainedModel) -> set[str]:
+    """Every linear layer but the head, and those that cannot be cut into blocks."""
+    head = model.get_output_embeddings()
+    return {
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and layer is not head and layer.in_features % BLOCK == 0
+    }
+
+
+def floats(_model: PreTrainedModel) -> set[str]:
+    """No layer at all."""
+    return set()
+
+
+def export_pair(
+    source: Path,
+    target: Path,
+    change: Callable[[PreTrainedModel], None] = unchanged,
+    layers: Callable[[PreTrainedModel], set[str]] = floats,
+) -> None:
+    """Write ``target`` (a pool's ``base`` folder) after ``change`` of the model; ``layers`` of it in four bits, rounded."""
+    from optimum.exporters.onnx import main_export
+
+    model, tokenizer = load_pair_source(source)
+    change(model)
+    # Beside the target: the memory that many systems call /tmp is too small for gigabytes.
+    with whole_folder(target) as folder, tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as scratch:
+        plain, exported = Path(scratch) / "hf", Path(scratch) / "onnx"
+        model.save_pretrained(plain)
+        tokenizer.save_pretrained(plain)
+        rounded = with_scopes(layers(model))
+        del model
+        with quiet():
+            main_export(
+                str(plain), exported, task="text2text-generation-with-past", do_validation=False, no_post_process=True
+            )
+        write_sharing([exported / file for file in PARTS.values()], folder, rounded)
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(plain / name, folder)
+
+
+def with_scopes(modules: set[str]) -> set[str]:
+    """Modules by their paths, and the encoder's as its own graph calls them: it is exported by itself."""
+    return modules | {name.removeprefix(ENCODER) for name in modules if name.startswith(ENCODER)}
+
+
+def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
+    """Put products of four bits in the place of those of ``modules``."""
+    graph = model.graph
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        module = module_of(node)
+        weight = tensors.get(node.input[1]) if node.op_type == "MatMul" and module in modules else None
+        if weight is None:
+            continue
+        rounded = quantise(torch.from_numpy(numpy_helper.to_array(weight).T.copy()), None, BLOCK)
+        parts = nbits_parts(module, rounded)
+        graph.initializer.remove(weight)
+        graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in parts.items())
+        node.CopyFrom(nbits_node(node, rounded, list(parts)))
+    if modules and not any(entry.domain == CONTRIB for entry in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
+
+
+def write_sharing(graphs: list[Path], folder: Path, rounded: set[str]) -> None:
+    """Copy graphs with their weights in one data file, each once, as both decoders hold the same; ``rounded`` in four bits."""
+    external = External(folder)
+    places: dict[str, tuple[str, int, int]] = {}
+    for path in graphs:
+        model = onnx.load(path)
+        round_products(model, rounded)
+        kept = []
+        for tensor in model.graph.initializer:
+            data = numpy_helper.to_array(tensor).tobytes()
+            if len(data) < EXTERNAL_FROM:
+                kept.append(tensor)
+                continue
+            digest = hashlib.sha256(data).hexdigest()
+            if digest not in places:
+                places[digest] = external.add(DATA, data)
+            kept.append(external.tensor(tensor.name, tensor.data_type, tensor.dims, places[digest]))
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(kept)
+        (folder / path.name).write_bytes(model.SerializeToString())
+
+
+def load_shipped_pair(
+    pool: Path, base: Mapping[str, Any], dtype: torch.dtype
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The pool's T5 with its ONNX files' weights, in eval mode, and its tokenizer; ``base`` is of pool.json."""
+    graphs = {part: pool / base["model"].get(part, file) for part, file in PARTS.items()}
+    config, tokenizer = pool / base["config"], pool / base["tokenizer"]
+    for path in (*graphs.values(), config, tokenizer):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    require_t5(config.parent)
+    model = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(config.parent)).float()
+    linear = with_scopes({name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
+    weights = {ENCODER + name: weight for name, weight in read_weights(graphs["encoder"], linear).items()}
+    weights |= read_weights(graphs["decoder"], linear)
+    weights.setdefault("shared.weight", weights["encoder.embed_tokens.weight"])
+    tied = {*TABLES, "lm_head.weight"} if model.config.tie_word_embeddings else {*TABLES}
+    fill(model, weights, graphs["decoder"], tied)
+    return model.to(dtype).eval(), AutoTokenizer.from_pretrained(tokenizer.parent, local_files_only=True)
+
+
+def shipped_table(folder: Path) -> Tensor:
+    """The embedding in a pool's ``base`` folder."""
+    path = folder / PARTS["encoder"]
+    for tensor in parse(path).graph.initializer:
+        if tensor.name == "embed_tokens.weight":
+            return torch.from_numpy(values(path, tensor))
+    raise UserError(f"{path}: has no embedding")
+
+
+def placed(folder: Path) -> set[str]:
+    """The modules that the graphs in a pool's ``base`` folder compute, by their paths in the model."""
+    encoder, *decoders = (parse(folder / file).graph for file in PARTS.values())
+    modules = {ENCODER + module_of(node) for node in encoder.node}
+    return modules.union(module_of(node) for decoder in decoders for node in decoder.node)
