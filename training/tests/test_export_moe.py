@@ -129,5 +129,3 @@ def test_an_export_that_computes_something_else_is_not_written(
     target = tmp_path / "out"
     assert "does not compute what the model computes" in failure(capsys, str(mixtral), str(target))
     assert not target.exists()
-
-

@@ -152,5 +152,3 @@ def test_older_and_newer_code_of_transformers_give_the_golden(name: str, tmp_pat
     assert len(routers) == len(golden["block.0.score"])
     for got, wanted in zip(routers, golden["block.0.score"], strict=True):
         assert (got.flatten(0, -2) - wanted).abs().max() < 1e-5
-
-

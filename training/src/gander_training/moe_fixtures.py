@@ -149,7 +149,9 @@ def write_golden(name: str, source: Path, out: Path, weights: Weights | None = N
 def other_forms(python: Path | None, forms: list[str], out: Path) -> None:
     """Have the forms that this environment cannot write written by another."""
     if python is None:
-        raise UserError(f"not installed here: {', '.join(forms)}; --other names the Python that has them, --forms leaves them out")
+        raise UserError(
+            f"not installed here: {', '.join(forms)}; --other names the Python that has them, --forms leaves them out"
+        )
     command = [str(python), "-m", "gander_training.moe_fixtures", "--out", str(out), "--no-goldens", "--forms", *forms]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"{python}: could not write {', '.join(forms)}")
@@ -160,7 +162,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("test/fixtures"), help="folder of the fixtures")
     parser.add_argument("--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="only these")
     parser.add_argument("--architectures", nargs="+", choices=tuple(ARCHITECTURES), default=list(ARCHITECTURES))
-    parser.add_argument("--other", type=Path, help="the Python of an environment with the exporters that this one lacks")
+    parser.add_argument(
+        "--other", type=Path, help="the Python of an environment with the exporters that this one lacks"
+    )
     parser.add_argument("--no-goldens", dest="goldens", action="store_false", help="none of the float32 models")
 
 

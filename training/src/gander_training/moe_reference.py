@@ -191,8 +191,7 @@ def moe_trace(model: Any, folder: Path, text: str) -> tuple[dict[str, Tensor], d
                 "text": text,
                 "tokens": encoded.tokens,
                 "topTokens": [
-                    [readable(tokenizer.id_to_token(i)) for i in row]
-                    for row in tensors["sequence.0.top_ids"].tolist()
+                    [readable(tokenizer.id_to_token(i)) for i in row] for row in tensors["sequence.0.top_ids"].tolist()
                 ],
             }
         ],
