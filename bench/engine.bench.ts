@@ -43,12 +43,7 @@ export default suite;
 async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
   const pool = readPool(poolFolder);
   const cache = new Cache(cacheFolder);
-  const composed = compose(
-    pool,
-    poolHash(pool, (file) => cache.hash(file)),
-    cache,
-    false,
-  );
+  const composed = compose(pool, poolHash(pool, cache), cache, false);
   const { plan } = composed;
   const routed = await RoutedSession.open(composed, threads);
   const exported = await BaseSession.open(pool.base.model, threads);

@@ -75,13 +75,7 @@ function matrix(name: string, shape: number[], scale: number, random: () => numb
 async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
   const cache = new Cache(path.join(temporary, 'cache'));
   const start = performance.now();
-  const composed = compose(
-    pool,
-    poolHash(pool, (file) => cache.hash(file)),
-    cache,
-    false,
-    form,
-  );
+  const composed = compose(pool, poolHash(pool, cache), cache, false, form);
   const { plan } = composed;
   bench.notes['pool'] =
     `${plan.experts.length} experts of rank ${rank}, ${plan.modules.length} modules, ${threads} threads`;

@@ -6,7 +6,6 @@ import copy
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,13 @@ from transformers import (
 from .distil import fit_scales
 from .errors import UserError
 from .files import read_json, whole_folder
-from .quantise import Quantised, pack_nibbles, quantise, quantise_symmetric, unpack_nibbles
+from .onnx_weights import CONTRIB, External, embedding_node, nbits_node
+from .quantise import Quantised, quantise, quantise_symmetric, unpack_nibbles
 from .text import pack
 
 # The seven linear kinds of a Llama block; those that share an input share its second moments.
 SHARED_INPUT = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
 HEAD_BLOCK = 64
-CONTRIB = "com.microsoft"
 EXTERNAL_FROM = 1024  # bytes; smaller tensors stay in the graph file
 
 
@@ -355,53 +354,6 @@ def quantise_model(
 # ---------------------------------------------------------------- writing the graph
 
 
-class External:
-    """Appends tensors to data files and points initializers at them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def add(self, file: str, data: bytes) -> tuple[str, int, int]:
-        path = self.folder / file
-        offset = path.stat().st_size if path.exists() else 0
-        padding = -offset % 64
-        with path.open("ab") as out:
-            out.write(b"\0" * padding + data)
-        return file, offset + padding, len(data)
-
-    @staticmethod
-    def tensor(name: str, kind: int, shape: Iterable[int], place: tuple[str, int, int]) -> TensorProto:
-        tensor = TensorProto(name=name, data_type=kind, dims=list(shape), data_location=TensorProto.EXTERNAL)
-        for key, value in zip(("location", "offset", "length"), place, strict=True):
-            tensor.external_data.add(key=key, value=str(value))
-        return tensor
-
-
-def nbits_parts(module: str, q: Quantised) -> dict[str, np.ndarray]:
-    """The inputs of a MatMulNBits after its first, by name, in their order."""
-    parts = {
-        "Q4": pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2),
-        "scales": q.scales.float(),
-        "zero_points": pack_nibbles(q.zeros),
-    }
-    return {f"{module}.weight_{suffix}": value.contiguous().numpy() for suffix, value in parts.items()}
-
-
-def nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
-    rows, columns = q.codes.shape
-    return helper.make_node(
-        "MatMulNBits",
-        [node.input[0], *inputs],
-        list(node.output),
-        name=node.name,
-        domain=CONTRIB,
-        K=columns,
-        N=rows,
-        bits=q.bits,
-        block_size=q.block,
-    )
-
-
 def _without_unread(
     nodes: list[onnx.NodeProto], graph: onnx.GraphProto, dropped: set[str]
 ) -> tuple[list[onnx.NodeProto], list[TensorProto]]:
@@ -438,17 +390,7 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
                 external.tensor(f"{module}.weight_Q8", TensorProto.UINT8, (rows, columns), codes_at),
                 external.tensor(f"{module}.weight_scales", TensorProto.FLOAT, (rows, blocks), scales_at),
             ]
-            node = helper.make_node(
-                "GatherBlockQuantized",
-                [f"{module}.weight_Q8", node.input[1], f"{module}.weight_scales"],
-                list(node.output),
-                name=node.name + "BlockQuantized",
-                domain=CONTRIB,
-                gather_axis=0,
-                quantize_axis=1,
-                block_size=head.block,
-                bits=8,
-            )
+            node = embedding_node(node, head, f"{module}.weight_Q8", f"{module}.weight_scales")
         elif node.op_type == "MatMul" and module == "lm_head":
             dropped.add(node.input[1])
             made += [
@@ -459,11 +401,9 @@ def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], he
         elif node.op_type == "MatMul" and module in layers:
             q = layers[module]
             dropped.add(node.input[1])
-            parts = nbits_parts(module, q)
-            for name, value in parts.items():
-                place = external.add("model.layers.bin", value.tobytes())
-                made.append(external.tensor(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape, place))
-            node = nbits_node(node, q, list(parts))
+            parts = external.four_bits("model.layers.bin", f"{module}.weight", q)
+            made += parts
+            node = nbits_node(node, q, [part.name for part in parts])
         nodes.append(node)
     nodes, kept = _without_unread(nodes, graph, dropped)
     del graph.node[:], graph.initializer[:]

@@ -140,6 +140,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--length", type=int, default=512, help="tokens of each (default: %(default)s)")
     report.set_defaults(run=_moe_card)
 
+    export_moe = commands.add_parser(
+        "export-moe",
+        help="a mixture of experts to an ONNX folder",
+        description="Export a Hugging Face mixture of experts with keys and values, and hold it to its source on a text.",
+    )
+    export_moe.add_argument("source", type=Path, help="Hugging Face folder")
+    export_moe.add_argument("target", type=Path, help="folder to write")
+    export_moe.add_argument("--precision", choices=("float32", "int4"), default="float32", help="default: %(default)s")
+    export_moe.set_defaults(run=_export_moe)
+
     compatibility = commands.add_parser(
         "compatibility",
         help="write docs/compatibility.md",
@@ -302,6 +312,13 @@ def _moe_card(args: argparse.Namespace) -> None:
     options = ReportOptions(args.windows, args.length)
     write_card(args.model, args.data, args.name or args.model.resolve().name, options)
     print(f"wrote {args.model / 'README.md'}")
+
+
+def _export_moe(args: argparse.Namespace) -> None:
+    from .export_moe import export_moe
+
+    print("\n".join(export_moe(args.source, args.target, args.precision)))
+    print(f"wrote {args.target}")
 
 
 def _export(args: argparse.Namespace) -> None:

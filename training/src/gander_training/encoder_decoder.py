@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,22 +14,11 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from .base import (
-    CONTRIB,
-    EXTERNAL_FROM,
-    External,
-    fill,
-    load_folder,
-    module_of,
-    nbits_node,
-    nbits_parts,
-    parse,
-    read_weights,
-    values,
-)
+from .base import EXTERNAL_FROM, fill, load_folder, module_of, parse, read_weights, values
 from .errors import UserError
 from .files import read_json, whole_folder
 from .fixtures import quiet
+from .onnx_weights import CONTRIB, External, nbits_node, nbits_parts
 from .quantise import quantise
 
 # base.model of pool.json, and the file that optimum writes for it.
@@ -135,7 +123,7 @@ def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
         if weight is None:
             continue
         rounded = quantise(torch.from_numpy(numpy_helper.to_array(weight).T.copy()), None, BLOCK)
-        parts = nbits_parts(module, rounded)
+        parts = nbits_parts(f"{module}.weight", rounded)
         graph.initializer.remove(weight)
         graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in parts.items())
         node.CopyFrom(nbits_node(node, rounded, list(parts)))
@@ -146,7 +134,6 @@ def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
 def write_sharing(graphs: list[Path], folder: Path, rounded: set[str]) -> None:
     """Copy graphs with their weights in one data file, each once, as both decoders hold the same; ``rounded`` in four bits."""
     external = External(folder)
-    places: dict[str, tuple[str, int, int]] = {}
     for path in graphs:
         model = onnx.load(path)
         round_products(model, rounded)
@@ -156,10 +143,7 @@ def write_sharing(graphs: list[Path], folder: Path, rounded: set[str]) -> None:
             if len(data) < EXTERNAL_FROM:
                 kept.append(tensor)
                 continue
-            digest = hashlib.sha256(data).hexdigest()
-            if digest not in places:
-                places[digest] = external.add(DATA, data)
-            kept.append(external.tensor(tensor.name, tensor.data_type, tensor.dims, places[digest]))
+            kept.append(external.tensor(tensor.name, tensor.data_type, tensor.dims, external.once(DATA, data)))
         del model.graph.initializer[:]
         model.graph.initializer.extend(kept)
         (folder / path.name).write_bytes(model.SerializeToString())

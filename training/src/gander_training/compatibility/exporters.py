@@ -7,7 +7,7 @@ import inspect
 import runpy
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,13 +79,15 @@ def torchscript(source: Path, target: Path, _: str) -> None:
         )
 
 
-def genai(source: Path, target: Path, precision: str) -> None:
-    """onnxruntime-genai's model builder for the CPU: a script, run as its command line is."""
+def genai(source: Path, target: Path, precision: str, extra: Sequence[str] = ()) -> None:
+    """onnxruntime-genai's model builder for the CPU: a script, run as its command line is; ``extra`` options as NAME=VALUE."""
     import onnxruntime_genai
 
     script = Path(onnxruntime_genai.__file__).parent / "models/builder.py"
     cache = target / "cache"
-    options = ["-i", source, "-o", target, "-p", precision, "-e", "cpu", "-c", cache]
+    options: list[Any] = ["-i", source, "-o", target, "-p", precision, "-e", "cpu", "-c", cache]
+    if extra:
+        options += ["--extra_options", *extra]
     before = sys.argv, sys.path[:]
     sys.argv = [str(script), *map(str, options)]
     sys.path.insert(0, str(script.parent))
