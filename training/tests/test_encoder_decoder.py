@@ -13,12 +13,13 @@ import torch
 from conftest import PHATGOOSE, contents
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import T5Config, T5ForConditionalGeneration
 
 from gander_training.base import load_shipped
 from gander_training.cli import main
 from gander_training.encoder_decoder import PARTS, load_pair_source
 from gander_training.import_phatgoose import import_phatgoose
-from gander_training.pool import check_pool
+from gander_training.pool import check_pool, create_pool
 
 BASE, BEST = PHATGOOSE / "base", PHATGOOSE / "phatgoose/best.pt"
 BOUND = 2e-5
@@ -71,6 +72,24 @@ def test_a_base_in_four_bits_is_what_its_graphs_compute(rounded: Path, folder: P
         wanted = load_shipped(rounded)[0](input_ids=ids, decoder_input_ids=written).logits.numpy()
     np.testing.assert_allclose(run_graphs(rounded, ids.numpy(), written.numpy())[0], wanted, atol=1e-4)
     assert np.abs(wanted[0] - golden["base.t0.logits"].numpy()).max() > 1e-2
+
+
+@pytest.mark.parametrize("options", (["--float"], []))
+def test_a_tied_t5_with_a_plain_feed_forward_comes_back(tmp_path: Path, options: list[str]) -> None:
+    """As the first T5s are: one table for all, no gate, and norms that are all the same."""
+    shutil.copytree(BASE, tmp_path / "t5")
+    config = T5Config.from_pretrained(BASE, feed_forward_proj="relu", tie_word_embeddings=True)
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    pool = tmp_path / "pool"
+    assert main(["export-base", str(tmp_path / "t5"), str(pool / "base"), *options]) == 0
+    create_pool(pool, "tied", "Tied", "", "none", "t5")
+    ids, written = torch.arange(2, 20)[None], torch.arange(0, 9)[None]
+    with torch.no_grad():
+        wanted = load_shipped(pool)[0](input_ids=ids, decoder_input_ids=written).logits.numpy()
+        plain = load_pair_source(tmp_path / "t5")[0](input_ids=ids, decoder_input_ids=written).logits.numpy()
+    np.testing.assert_allclose(run_graphs(pool, ids.numpy(), written.numpy())[0], wanted, atol=1e-4)
+    assert (np.abs(wanted - plain).max() < 1e-6) == bool(options)
 
 
 def test_a_t5_takes_no_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
