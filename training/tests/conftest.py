@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,3 +89,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["--base", str(PHATGOOSE / "base"), "--out", str(folder / "t5"), "--names", str(folder / "names.txt")]
     assert main(["import-phatgoose", str(PHATGOOSE / "phatgoose/best.pt"), *options, "--name", "Five"]) == 0
     return folder / "t5"
+
+
+@pytest.fixture
+def exported(folder: Path, tmp_path: Path) -> Path:
+    """A pool's folder with a base in it, so that a test need not export one."""
+    shutil.copytree(folder / "base", tmp_path / "pool/base")
+    return tmp_path / "pool"
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, torch.Tensor]:
+    """What the authors' code computed."""
+    from safetensors.torch import load_file
+
+    return load_file(PHATGOOSE / "golden.safetensors")
+
+
+def made(path: Path, change: Callable[[OrderedDict[str, Any]], None], count: int = 5) -> Path:
+    """The fixture's checkpoint with ``count`` experts, changed; the sixth is the first with its matrices turned about."""
+    best = torch.load(PHATGOOSE / "phatgoose/best.pt", weights_only=True)
+    for key in [key for key in best if "__" in key]:
+        stem, index = key.split("__")
+        for other in range(int(index) + 5, count, 5):
+            best[f"{stem}__{other}"] = best[key].flip(-1) * (1 + other / 8)
+        if int(index) >= count:
+            del best[key]
+    change(best)
+    torch.save(best, path)
+    return path
+
+
+def unchanged(_: OrderedDict[str, Any]) -> None:
+    """Nothing is changed."""
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """What is in each file of a folder, and when it was written."""
+    return {
+        str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }

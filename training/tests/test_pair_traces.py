@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import PHATGOOSE
 from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
 from gander_training.cli import main
@@ -20,11 +18,6 @@ from gander_training.routed_pair import routed_pair
 
 TINY = Path(__file__).resolve().parents[2] / "test/fixtures/tiny-pool"
 BOUND = 2e-5
-
-
-@pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    return load_file(PHATGOOSE / "golden.safetensors")
 
 
 def traced(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -325,7 +325,7 @@ def import_phatgoose(
     write_experts(pool / "experts", checkpoint, layout, experts, config)
     check_pool_of(pool, layout, experts)
     if not (pool / "pool.json").is_file():
-        description = f"{len(experts)} of the {layout.count} experts of {path.name}, PHATGOOSE's released code."
+        description = f"From {path.name}, a checkpoint of PHATGOOSE's released code with {layout.count} experts."
         own = pool.resolve().name
         create_pool(pool, own, title or own, description, license, base_name, weightEpsilon=WEIGHT_EPSILON)
     return [expert.id for expert in experts]
