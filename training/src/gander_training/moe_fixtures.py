@@ -24,8 +24,8 @@ from gander_training.compatibility.exporters import optimum as build_optimum
 from gander_training.errors import UserError
 from gander_training.files import whole_folder
 from gander_training.fixtures import quiet
-from gander_training.moe_rounded import lfm2_weights
-from gander_training.tiny_moe import ARCHITECTURES, load_moe, write_moe
+from gander_training.moe_rounded import GPT_OSS, LFM2, rounded_weights
+from gander_training.tiny_moe import ARCHITECTURES, add_mxfp4, load_moe, write_moe
 
 # As a person has them beside the graph when an exporter does not write them.
 BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -88,14 +88,21 @@ def genai(source: Path, target: Path) -> None:
 
 def genai_int4(source: Path, target: Path) -> Weights:
     """The same in four bits."""
-    build_genai(source, target, "int4", GENAI)
-    return lfm2_weights(target)
+    return rounded_genai(source, target, "int4")
 
 
 def genai_int8(source: Path, target: Path) -> Weights:
     """The same in eight bits."""
-    build_genai(source, target, "int8", (*GENAI, "moe_quant_type=int8"))
-    return lfm2_weights(target)
+    return rounded_genai(source, target, "int8")
+
+
+def rounded_genai(source: Path, target: Path, precision: str) -> Weights:
+    """The same in ``precision``; gpt-oss, which is published in MXFP4, from that."""
+    gpt_oss = source.name == "gpt-oss"
+    if gpt_oss:
+        add_mxfp4(source)
+    build_genai(source, target, precision, (*GENAI, f"moe_quant_type={precision}"))
+    return rounded_weights(target, GPT_OSS if gpt_oss else LFM2)
 
 
 def mobius(source: Path, target: Path) -> None:
@@ -111,7 +118,7 @@ FORMS = {
     "transformers-int4": Form(transformers_int4, ("onnxscript", NEWER), ("mixtral",)),
     "optimum": Form(optimum, ("optimum-onnx",), ("qwen3-moe", "gpt-oss", "deepseek-v3")),
     "genai": Form(genai, ("onnxruntime-genai", NEWER), ("gpt-oss", "lfm2-moe")),
-    "genai-int4": Form(genai_int4, ("onnxruntime-genai", NEWER), ("lfm2-moe",)),
+    "genai-int4": Form(genai_int4, ("onnxruntime-genai", NEWER), ("gpt-oss", "lfm2-moe")),
     "genai-int8": Form(genai_int8, ("onnxruntime-genai", NEWER), ("lfm2-moe",)),
     "mobius": Form(mobius, ("mobius-onnx", NEWER), ("mixtral", "qwen2-moe")),
 }
@@ -146,15 +153,16 @@ def write_golden(name: str, source: Path, out: Path, weights: Weights | None = N
     write_trace(out / "golden/moe" / f"{name}.safetensors", *moe_trace(model, source, TINY_TEXT))
 
 
-def other_forms(python: Path | None, forms: list[str], out: Path) -> None:
+def other_forms(forms: list[str], args: argparse.Namespace) -> None:
     """Have the forms that this environment cannot write written by another."""
-    if python is None:
+    if args.other is None:
         raise UserError(
             f"not installed here: {', '.join(forms)}; --other names the Python that has them, --forms leaves them out"
         )
-    command = [str(python), "-m", "gander_training.moe_fixtures", "--out", str(out), "--no-goldens", "--forms", *forms]
-    if subprocess.run(command, check=False).returncode:
-        raise UserError(f"{python}: could not write {', '.join(forms)}")
+    command = [args.other, "-m", "gander_training.moe_fixtures", "--out", args.out, "--no-goldens"]
+    command += ["--architectures", *args.architectures, "--forms", *forms]
+    if subprocess.run([str(part) for part in command], check=False).returncode:
+        raise UserError(f"{args.other}: could not write {', '.join(forms)}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +180,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the fixtures."""
     missing = [form for form in args.forms if not FORMS[form].installed()]
     if missing:
-        other_forms(args.other, missing, args.out)
+        other_forms(missing, args)
     for name, form in names([form for form in args.forms if form not in missing], args.architectures):
         write_fixture(name, form, args.out)
         print(f"{name}-{form}", file=sys.stderr, flush=True)

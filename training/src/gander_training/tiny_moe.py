@@ -15,9 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gander_training.fixtures import normal, quiet
+from gander_training.quantise import pack_nibbles
 from gander_training.tiny import END_OF_TEXT, SEED, VOCABULARY, build_tokenizer, write_json
 
 HIDDEN, WIDTH, LAYERS, EXPERTS, CHOSEN = 32, 16, 2, 8, 2
+
+FP4 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 
 # As the published models' config.json spell it: older transformers read nothing else, newer ones still do.
 COMMON: dict[str, Any] = {
@@ -103,7 +106,7 @@ ARCHITECTURES = {
         "GptOssForCausalLM",
         "gpt_oss",
         {
-            "intermediate_size": WIDTH,
+            "intermediate_size": 32,  # what MXFP4 and QMoE cut rows in
             "num_local_experts": EXPERTS,
             "head_dim": 16,
             "sliding_window": 128,
@@ -223,6 +226,20 @@ def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
     drawn = {key: numbers(key, weights[key], rng) for key in sorted(weights)}
     save_file(drawn, folder / "model.safetensors", metadata={"format": "pt"})
     write_tokenizer(folder)
+
+
+def add_mxfp4(folder: Path) -> None:
+    """Add gpt-oss's experts as its makers publish them: FP4 (E2M1) codes, and a power of two for each 32."""
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    for name in [name for name in weights if name.endswith(("gate_up_proj", "down_proj"))]:
+        blocks = weights[name].mT.unflatten(-1, (-1, 32))  # [experts, out, in / 32, 32]
+        exponents = (blocks.abs().amax(-1) / FP4[-1]).log2().ceil()
+        steps = blocks / exponents.exp2()[..., None]
+        codes = (steps.abs()[..., None] - FP4).abs().argmin(-1) + 8 * (steps < 0)
+        weights[f"{name}_blocks"] = pack_nibbles(codes).contiguous()
+        weights[f"{name}_scales"] = (exponents + 127).to(torch.uint8).contiguous()
+    save_file(weights, file, metadata={"format": "pt"})
 
 
 def load_moe(folder: Path) -> Any:
