@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { copyBase, readBase } from '../../../graph/base.js';
 import { externalFiles } from '../../../graph/external.js';
@@ -9,7 +9,8 @@ import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.j
 import { tapRouters } from '../../../graph/moe/tap.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
 import { GanderError } from '../../../shared/errors.js';
-import { traceLimits } from '../../../shared/limits.js';
+import { bytesInWords } from '../../../shared/bytes.js';
+import { poolLimits, traceLimits } from '../../../shared/limits.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import type { MoeFolder } from './folder.js';
 import type { Plan } from './plan.js';
@@ -25,7 +26,15 @@ export interface Composed {
 
 /** All that a model's numbers come from: absolute. @throws GanderError where the model's file cannot be read as one */
 export function filesOf({ model, tokenizer, configs }: MoeFolder): string[] {
-  return [model, ...externalFiles(model, readBase(model).model), tokenizer, ...configs];
+  const files = [model, ...externalFiles(model, readBase(model).model), tokenizer, ...configs];
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  if (bytes > poolLimits.bytes)
+    throw new GanderError(
+      'model-invalid',
+      `The model has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.bytes)} are read.`,
+      'Use a smaller model, or one of fewer bits.',
+    );
+  return files;
 }
 
 /** SHA-256 in hex. */
