@@ -1,5 +1,6 @@
 import type { Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
+import type { AttributedExperts } from '../trace/attributed.js';
 import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/trace.js';
 
 /** What is known of one expert without running anything. */
@@ -81,6 +82,9 @@ export interface GenerateRequest extends RouteRequest {
   readonly seed?: number;
 }
 
+/** Of a pool all experts are knocked out in turn; of a mixture those that are asked for. */
+export interface AttributeRequest extends RouteRequest, AttributedExperts {}
+
 /** Each expert knocked out everywhere in turn. */
 export interface Attribution {
   readonly experts: readonly Expert[];
@@ -116,7 +120,7 @@ export interface Engine {
   info(options?: Pick<RunOptions, 'signal'>): Promise<ModelInfo>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
-  attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution>;
+  attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution>;
   score(request: RouteRequest, options?: RunOptions): Promise<Score>;
   dispose(): void;
 }

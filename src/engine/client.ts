@@ -7,6 +7,7 @@ import { type ChildMessage, type HostMessage, lastWordsAt, type MethodName, type
 import type { Trace } from '../trace/trace.js';
 import { TraceBuilder } from '../transport/pieces.js';
 import type {
+  AttributeRequest,
   Attribution,
   Candidate,
   Engine,
@@ -134,7 +135,7 @@ export class EngineClient implements Engine, PoolKeeper {
     return this.#call('generate', request, options);
   }
 
-  attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
+  attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
     return this.#call('attribute', request, options);
   }
 

@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GanderError } from '../shared/errors.js';
-import { checkedGenerate, checkedRoute } from '../source/asked.js';
+import { checkedAttribute, checkedGenerate, checkedRoute } from '../source/asked.js';
 import { random } from '../statistics/random.js';
-import type { Expert, Trace } from '../trace/trace.js';
+import { attributedExperts } from '../trace/attributed.js';
+import type { Trace } from '../trace/trace.js';
 import type {
+  AttributeRequest,
   Attribution,
   Candidate,
   Engine,
@@ -119,15 +121,21 @@ class LocalEngine implements Engine, PoolKeeper {
     });
   }
 
-  attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
+  attribute(asked: AttributeRequest, options: RunOptions = {}): Promise<Attribution> {
     return this.#inTurn(options.signal, async () => {
-      const { run, tokens } = await this.#prepare(request, options.signal);
-      const experts = expertsOf(run);
+      const request = checkedAttribute(asked);
+      const prepared = await this.#prepare(request, options.signal);
+      const { run, tokens } = prepared;
       const t = tokens.ids.length;
+      const recorder = recorderOf(prepared, t);
+      await this.#prefill(run, tokens, options.signal, (step, count) => recorder.add(step, count));
+      const trace = recorder.trace(request.text, tokens);
+      const experts = attributedExperts(trace, request);
+      const logProb = trace.sequences[0]!.logProb!;
       const total = t * (experts.length + 1);
       let passed = 0;
       const progress = (count: number) => options.onProgress?.((passed += count), total);
-      const logProb = await this.#logProbs(run, tokens, options.signal, progress);
+      progress(t);
       const change = new Float32Array(t * experts.length);
       for (const [e, { id }] of experts.entries()) {
         const without = run.with({ action: 'knock-out', expert: id, scope: {} });
@@ -259,11 +267,6 @@ class Sparing {
 
 function recorderOf({ model, run }: Prepared, capacity: number): Recorder {
   return new Recorder(run.recording, capacity, (id) => model.tokenizer.readable(id));
-}
-
-/** Those that mean the same at every site, so that one can be knocked out everywhere. */
-function expertsOf({ recording }: Run): Expert[] {
-  return recording.frame.expertSets.flatMap(({ scope, experts }) => (scope === 'pool' ? experts : []));
 }
 
 function tooLong(what: string, contextLength: number): GanderError {

@@ -2,6 +2,9 @@ import { follow, makerOf, packedHeads } from './flow.js';
 import type { GraphProto } from './onnx_pb.js';
 import { indexOf, productsOf } from './products.js';
 
+/** Inputs times outputs, far beyond any model's: each is looked at beside each. */
+const mostPairs = 2 ** 20;
+
 /** What tokens come in by; all else that has an output to match carries what was before. */
 const tokenInputs = new Set(['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep']);
 
@@ -13,6 +16,7 @@ export function pastPairs(inputs: readonly string[], outputs: readonly string[])
   const isOurs = (name: string) => name.startsWith('gander.');
   const given = outputs.filter((name) => name !== 'logits' && !isOurs(name));
   const taken = inputs.filter((name) => !tokenInputs.has(name) && !isOurs(name));
+  if (given.length * taken.length > mostPairs) return new Map();
   const best = (name: string, others: readonly string[]) => {
     const ends = others.map((other) => commonEnd(name, other));
     const longest = Math.max(0, ...ends);

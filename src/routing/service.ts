@@ -1,4 +1,4 @@
-import type { Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
+import type { AttributeRequest, Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { heard } from '../shared/listener.js';
 import type { SourceDescription } from '../shared/source.js';
@@ -74,7 +74,7 @@ export class RoutingService {
     return this.#ask('route', request, options) as Promise<Trace>;
   }
 
-  attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
+  attribute(request: AttributeRequest, options: RunOptions = {}): Promise<Attribution> {
     return this.#ask('attribute', request, options) as Promise<Attribution>;
   }
 
@@ -102,7 +102,7 @@ export class RoutingService {
     throw new GanderError('request-invalid', reason, 'Choose a pool.');
   }
 
-  async #ask(what: 'route' | 'attribute', request: RouteRequest, options: RunOptions): Promise<Result> {
+  async #ask(what: 'route' | 'attribute', request: AttributeRequest, options: RunOptions): Promise<Result> {
     if (options.signal?.aborted) throw cancelled();
     const key = keyOf(what, request);
     const known = this.#results.get(key);
@@ -115,7 +115,7 @@ export class RoutingService {
     return wait(flight, options);
   }
 
-  #start(what: 'route' | 'attribute', key: string, request: RouteRequest): Flight {
+  #start(what: 'route' | 'attribute', key: string, request: AttributeRequest): Flight {
     const abort = new AbortController();
     const callers = new Set<Caller>();
     const all: RunOptions = {
@@ -139,8 +139,8 @@ export class RoutingService {
   }
 }
 
-function keyOf(what: string, { text, strategy, interventions = [] }: RouteRequest): string {
-  return JSON.stringify([what, strategy, interventions, text]);
+function keyOf(what: string, { text, strategy, interventions = [], layer, most }: AttributeRequest): string {
+  return JSON.stringify([what, strategy, interventions, layer, most, text]);
 }
 
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */

@@ -1,5 +1,6 @@
 /** What crosses the channel between the host and the engine's child process. Errors cross as data. */
 import type {
+  AttributeRequest,
   Attribution,
   Candidate,
   EngineOptions,
@@ -17,7 +18,7 @@ export interface Methods {
   info: { request: undefined; result: ModelInfo };
   route: { request: RouteRequest; result: Trace };
   generate: { request: GenerateRequest; result: Trace };
-  attribute: { request: RouteRequest; result: Attribution };
+  attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };

@@ -1,6 +1,6 @@
 /** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
 import { z } from 'zod';
-import type { GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import type { AttributeRequest, GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
@@ -74,6 +74,16 @@ export function checkedGenerate(request: GenerateRequest): GenerateRequest {
     'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1, seed a number.',
     'Change the options of the generation.',
   );
+}
+
+const attributionSchema = z.object({
+  layer: index.optional(),
+  most: z.int().min(1).max(1024).optional(),
+});
+
+/** @throws GanderError `request-invalid` */
+export function checkedAttribute(request: AttributeRequest): AttributeRequest {
+  return { ...checkedRoute(request), ...checked(attributionSchema, request, 'The attribution') } as AttributeRequest;
 }
 
 /** How a run is asked for where the strategy may be left open. */

@@ -1,4 +1,5 @@
 import type {
+  AttributeRequest,
   Attribution,
   Engine,
   GenerateRequest,
@@ -38,7 +39,7 @@ export class ChildSource implements Source {
     return this.engine.generate(await this.#meant(request), options);
   }
 
-  async attribute(request: RouteRequest, options?: RunOptions): Promise<Attribution> {
+  async attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
     return this.engine.attribute(await this.#meant(request), options);
   }
 

@@ -1,4 +1,12 @@
-import type { Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions, Score } from '../engine/api.js';
+import type {
+  AttributeRequest,
+  Attribution,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+  Score,
+} from '../engine/api.js';
 import type { SourceDescription } from '../shared/source.js';
 import type { Trace } from '../trace/trace.js';
 
@@ -10,7 +18,7 @@ export interface Source {
   describe(): Promise<SourceDescription>;
   route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
   generate?(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
-  attribute?(request: RouteRequest, options?: RunOptions): Promise<Attribution>;
+  attribute?(request: AttributeRequest, options?: RunOptions): Promise<Attribution>;
   score?(request: RouteRequest, options?: RunOptions): Promise<Score>;
   /** Of a pool on this machine: all there is to know, for whoever looks after its files. */
   pool?(): Promise<PoolInfo>;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
+import { ChildSource } from '../../src/source/child.js';
 import type { Block, Trace } from '../../src/trace/trace.js';
 import { goldens, largestDifference, root, temporaryFolder } from './support.js';
 
@@ -90,6 +91,18 @@ describe.skipIf(!existsSync(fixtures))('a mixture of experts', () => {
       ['model.layers.0.mlp.gate', 'router'],
       ['model.layers.1.mlp.gate', 'router'],
     ]);
+  });
+
+  it('as a source offers no strategy, and heeds none', async () => {
+    const engine = await engineFor('mixtral-transformers');
+    const source = new ChildSource(engine);
+    const { can, experts, expertSets, sites, limits } = await source.describe();
+    expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, strategies: [] });
+    expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
+    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2 }]);
+    await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
+    const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
+    expect(trace.router.name).toBe('mixtral');
   });
 
   it('takes no strategy', async () => {

@@ -114,3 +114,40 @@ describe.skipIf(forms.length === 0)('what cannot be', () => {
     await expect(run('mixtral-transformers', ...all)).rejects.toMatchObject({ code: 'request-invalid' });
   });
 });
+
+describe.skipIf(forms.length === 0)('attribution', () => {
+  const name = 'mixtral-transformers';
+
+  it('is over the experts that one layer chose most, as knocking each out gives it', async () => {
+    const before = await run(name);
+    const engine = await engineFor(name);
+    const { experts, change: changes, logProb } = await engine.attribute({ text, layer: 1, most: 3 });
+    expect(experts).toHaveLength(3);
+    expect(experts.every(({ id }) => id.startsWith('1.'))).toBe(true);
+    expect([...logProb]).toEqual([...before.sequences[0]!.logProb!]);
+    const without = await run(name, change('knock-out', experts[1]!.id));
+    const wanted = without.sequences[0]!.logProb!.map((x, t) => x - logProb[t]!);
+    expect([...wanted]).toEqual([...changes.filter((_, i) => i % 3 === 1)]);
+  });
+
+  it('is over the most chosen of all layers where no layer is named', async () => {
+    const { experts } = await (await engineFor(name)).attribute({ text });
+    expect(new Set(experts.map(({ id }) => id.split('.')[0]))).toEqual(new Set(['0', '1']));
+    expect(experts.length).toBeLessThanOrEqual(16);
+  });
+
+  it('asks for at least one', async () => {
+    await expect((await engineFor(name)).attribute({ text, most: 0 })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
+  });
+});
+
+it.skipIf(forms.length === 0)('a text is scored', async () => {
+  const { bits, bytes, tokens } = await (await engineFor('olmoe-transformers')).score({ text });
+  const trace = await run('olmoe-transformers');
+  const logProbs = trace.sequences[0]!.logProb!.slice(1);
+  expect(tokens).toBe(logProbs.length);
+  expect(bits).toBeCloseTo(-logProbs.reduce((sum, x) => sum + x, 0) / Math.LN2, 3);
+  expect(bytes).toBe(text.length);
+});

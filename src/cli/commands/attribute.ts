@@ -1,33 +1,44 @@
+import type { ModelInfo } from '../../engine/api.js';
+import { slotsOf } from '../../shared/palette.js';
 import { textTokens } from '../../trace/access.js';
+import type { AttributedExperts } from '../../trace/attributed.js';
 import { slotsIn } from '../../trace/colours.js';
 import { decimal, plain, routerText, signed, tokenText, visible } from '../../trace/label.js';
 import { fit, table } from '../../terminal/columns.js';
-import type { Command } from '../command.js';
+import type { Arguments, Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
 import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
+import { UsageError } from '../usage.js';
+import { parseCount } from '../words.js';
 
 /** Experts a line names. */
 const named = 3;
+
+const options = {
+  layer: { type: 'string', value: 'n', help: 'of a mixture of experts: those of one layer' },
+  most: { type: 'string', value: 'n', help: 'of a mixture of experts: so many, the most chosen (default: 16)' },
+} as const satisfies Options;
 
 export const attribute: Command = {
   name: 'attribute',
   summary: 'knock out each expert in turn and show how every token’s log-probability changes',
   usage: ['[text]', '--file <file>', '< file'],
-  options: { ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  options: { ...options, ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, model } = await open();
     const request = { text, ...askedFor(args, model) };
     const trace = await engine.route(request, { signal });
-    const { experts, logProb, change } = await engine.attribute(request, {
-      signal,
-      onProgress: progress.count('tokens', 'attributing'),
-    });
+    const { experts, logProb, change } = await engine.attribute(
+      { ...request, ...attributedFor(args, model) },
+      { signal, onProgress: progress.count('tokens', 'attributing') },
+    );
     progress.clear();
     const n = experts.length;
-    const slots = slotsIn(trace, trace.expertSets[0]!);
+    // Experts of different layers are different ones: they share no colours.
+    const slots = model.kind === 'pool' ? slotsIn(trace, trace.expertSets[0]!) : slotsOf(experts.length, []);
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
     const sequence = trace.sequences[0]!;
     const tokens = textTokens(sequence);
@@ -83,6 +94,18 @@ export const attribute: Command = {
     out(`\nNegative: the text owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`);
   },
 };
+
+function attributedFor(args: Arguments, model: ModelInfo): AttributedExperts {
+  const [layer, most] = [args.text('layer'), args.text('most')];
+  if (model.kind === 'pool' && (layer ?? most) !== undefined)
+    throw new UsageError('--layer and --most are for a mixture of experts: of a pool all experts are told.');
+  if (layer !== undefined && !/^\d{1,9}$/.test(layer))
+    throw new UsageError(`--layer takes a layer's number, not "${layer}".`);
+  return {
+    ...(layer !== undefined && { layer: Number(layer) }),
+    ...(most !== undefined && { most: parseCount(most, '--most') }),
+  };
+}
 
 /** Over those that are defined. */
 function total(tokens: Int32Array, of: (t: number) => number): number {

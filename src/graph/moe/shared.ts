@@ -20,6 +20,10 @@ export function gateOf(walk: Walk, router: Product): string | undefined {
 
 function sourceOf({ producers }: Walk, value: string): string {
   let name = value;
-  for (let n = producers.get(name); n && shapes.has(n.opType); n = producers.get(name)) name = n.input[0]!;
+  for (let steps = 0; steps < 16; steps++) {
+    const n = producers.get(name);
+    if (!n || !shapes.has(n.opType)) break;
+    name = n.input[0]!;
+  }
   return name;
 }

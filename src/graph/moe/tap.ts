@@ -79,7 +79,7 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & 
   const { score, chooser, holder, ordered, shared } = router;
   const own = (what: string) => `gander.router.${what}.${i}`;
   const factor = holder && factorOf(walk, router, holder);
-  replace(graph, score, own('score'));
+  for (const n of usersOf(walk, score)) n.input = n.input.map((name) => (name === score ? own('score') : name));
   builder.last(node('Add', [score, biasOf(i)], [own('score')]));
   const place = chooser === holder ? 1 : 0;
   // Best first, where an exporter cared for no order: the experts' sum is the same.
@@ -118,10 +118,6 @@ function withoutLeftOut(builder: Builder, compared: string, i: number): string {
   builder.last(node('Less', [biasOf(i), own('bound')], [own('out')]));
   builder.last(node('Where', [own('out'), own('never'), compared], [own('selection')]));
   return own('selection');
-}
-
-function replace(graph: GraphProto, value: string, by: string): void {
-  for (const n of graph.node) n.input = n.input.map((name) => (name === value ? by : name));
 }
 
 /** Makes a value an output. Its shape is the graph's business. */

@@ -8,12 +8,37 @@ const alone = new Set(['Softmax', 'Sigmoid', 'Cast', 'Identity', 'Clip']);
 /** Operators between weights and the sum that they are divided by. */
 const sums = new Set(['ReduceSum', 'Add', 'Max', 'Clip', 'Cast', 'Expand', 'Unsqueeze']);
 
+/** Operators that deal weights out to experts, and those that then apply them. */
+const deals = new Set([
+  ...[
+    'Reshape',
+    'Flatten',
+    'Unsqueeze',
+    'Squeeze',
+    'Transpose',
+    'Expand',
+    'Tile',
+    'Cast',
+    'Identity',
+    'Slice',
+    'Split',
+  ],
+  ...['Gather', 'GatherND', 'GatherElements', 'ScatterElements', 'ScatterND', 'Concat', 'Where'],
+]);
+const applies = new Set(['Mul', 'MatMul', 'Einsum']);
+
+/** Operators that no weight comes out of. */
+const blind = new Set(['Shape', 'Size']);
+
+/** Operators from the best scores to their weights: more than any model has. */
+const longest = 32;
+
 /** Operators between a sum and its weights: no more. */
 const deepest = 4;
 
 /**
  * The last [T, k] numbers that are made of the chosen scores and nothing else: normalised, scaled. What follows deals them
- * out to experts.
+ * out to experts; where something else is made of them on the way, the graph has no such numbers.
  *
  * @returns also whether a softmax is taken of the chosen scores
  */
@@ -23,11 +48,30 @@ export function appliedWeight(
 ): { readonly weight: string | undefined; readonly softens: boolean } {
   let weight = firstWeight(walk, chooser);
   let softens = false;
-  for (let next = weight && follower(walk, weight); next; next = follower(walk, weight)) {
+  for (let steps = 0; weight !== undefined && steps < longest; steps++) {
+    const next = follower(walk, weight);
+    if (!next) break;
     softens ||= next.opType === 'Softmax';
     weight = next.output[0]!;
   }
-  return { weight, softens };
+  return { weight: weight !== undefined && isDealt(walk, weight) ? weight : undefined, softens };
+}
+
+/** Whether numbers reach the experts as they are. */
+function isDealt(walk: Walk, weight: string): boolean {
+  const open = [weight];
+  const seen = new Set(open);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    for (const { opType, output } of usersOf(walk, name)) {
+      if (applies.has(opType) || blind.has(opType)) continue;
+      if (!deals.has(opType)) return false;
+      for (const next of output) {
+        if (!seen.has(next)) open.push(next);
+        seen.add(next);
+      }
+    }
+  }
+  return true;
 }
 
 /** The best scores themselves, or the numbers gathered where they stood. */

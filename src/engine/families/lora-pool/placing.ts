@@ -1,6 +1,7 @@
 import { type Site, findModules } from '../../../graph/find.js';
-import { type GraphProto, intAttribute } from '../../../graph/model.js';
+import type { GraphProto } from '../../../graph/model.js';
 import type { Product } from '../../../graph/products.js';
+import { roundedInputs } from '../../../graph/rounded.js';
 import type { BaseCopy } from '../../../pool/adapter.js';
 import { expertLeftOut, partLeftOut, type PoolExpert } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
@@ -53,7 +54,7 @@ export function place(
   warnings.push(
     ...partly(experts, found.missing),
     ...unseenCopies(experts, found.sites, weightOf),
-    ...roundedInputs(graph),
+    ...roundedInputs(graph, 'base'),
   );
   const [first] = leftOut.values();
   if (experts.length === 0 && first)
@@ -177,16 +178,4 @@ function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }
   const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(Math.abs(a), 1e-3) / 128;
   if (!isTurned) return copy.every((x, at) => isNear(x, weight[at]!));
   return copy.every((x, at) => isNear(x, weight[(at % dOut) * dIn + Math.floor(at / dOut)]!));
-}
-
-/**
- * Weights of few bits may be multiplied by inputs that are rounded, too: onnxruntime-genai asks for it in every product.
- * That is what the file computes, and so what Gander shows; it is not what its weights make of the text.
- */
-function roundedInputs(graph: GraphProto): Warning[] {
-  const products = graph.node.filter(({ opType }) => opType === 'MatMulNBits');
-  const rounded = products.filter((n) => intAttribute(n, 'accuracy_level') === 4).length;
-  if (rounded === 0) return [];
-  const text = `The base rounds the inputs of ${rounded} of its ${products.length} quantised products to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights. Export it without accuracy_level to have them.`;
-  return [{ code: 'inputs-rounded', text }];
 }

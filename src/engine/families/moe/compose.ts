@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { copyBase, readBase } from '../../../graph/base.js';
 import { type GraphProto, writeModel } from '../../../graph/model.js';
 import { checkHolder } from '../../../graph/moe/fused.js';
 import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
 import { tapRouters } from '../../../graph/moe/tap.js';
+import { roundedInputs, roundedTogether } from '../../../graph/rounded.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
 import { fileInside } from '../../../pool/paths.js';
 import { GanderError } from '../../../shared/errors.js';
-import { traceLimits } from '../../../shared/limits.js';
+import { bytesInWords } from '../../../shared/bytes.js';
+import { poolLimits, traceLimits } from '../../../shared/limits.js';
+import type { Warning } from '../../../shared/source.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import type { MoeFolder } from './folder.js';
 import type { Plan } from './plan.js';
@@ -23,10 +26,18 @@ export interface Composed {
   readonly plan: Plan;
 }
 
-/** All that a model's numbers come from: absolute. @throws GanderError where one of them is not inside the model's folder */
+/** All that a model's numbers come from: absolute. @throws GanderError where there is too much of it, or it is not inside the model's folder */
 export function filesOf({ model, tokenizer, configs }: MoeFolder, cache: Cache): string[] {
   const data = cache.dataFiles(model).map((name) => fileInside(path.dirname(model), name));
-  return [model, ...data, tokenizer, ...configs];
+  const files = [model, ...data, tokenizer, ...configs];
+  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  if (bytes > poolLimits.bytes)
+    throw new GanderError(
+      'model-invalid',
+      `The model has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.bytes)} are read.`,
+      'Use a smaller model, or one of fewer bits.',
+    );
+  return files;
 }
 
 /** SHA-256 in hex. */
@@ -57,6 +68,8 @@ export function compose(folder: MoeFolder, files: readonly string[], hash: strin
 function composeInto(temporary: string, folder: MoeFolder): void {
   const base = readBase(folder.model);
   const { model } = base;
+  const rounded = roundedInputs(model.graph, 'model');
+  const together = roundedTogether(model.graph);
   const routers = routersIn(model.graph, folder);
   copyBase(temporary, folder.model, base);
   const { taps, warnings } = tapRouters(model, routers);
@@ -67,7 +80,7 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const plan: Plan = {
     routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, tap: taps[i]! })),
     ...(scorings.size === 1 && scoring && { scoring }),
-    warnings,
+    warnings: [...warnings, ...rounded, ...(together === undefined ? [] : [togetherWarning(together)])],
   };
   writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(plan));
 }
@@ -94,7 +107,19 @@ function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
   return routers;
 }
 
+function togetherWarning(operator: string): Warning {
+  const text = `The model rounds activations to 8 bits by the largest of all tokens that run together (${operator}): what a token goes to hangs on its neighbours. Another export, such as model_q4.onnx, does not.`;
+  return { code: 'inputs-rounded', text };
+}
+
 function unrouted(graph: GraphProto): GanderError {
+  const together = roundedTogether(graph);
+  if (together !== undefined)
+    return new GanderError(
+      'model-unrouted',
+      `No router was found: the model multiplies in 8 bits (${together}), which Gander does not read.`,
+      'Choose an export with float weights, or with weights alone in 4 or 8 bits (MatMulNBits).',
+    );
   if (hasMixer(graph))
     return new GanderError(
       'model-unrouted',

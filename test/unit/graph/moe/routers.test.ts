@@ -60,6 +60,17 @@ describe('a router', () => {
     expect(found).toMatchObject({ weight: 'best' });
   });
 
+  it('tells no weights where something is made of them only when they lie among all experts', () => {
+    const [found] = routers(
+      product(),
+      topK('scores'),
+      node('ScatterElements', ['none', 'places', 'best'], ['all']),
+      node('Sigmoid', ['all'], ['open']),
+      node('Mul', ['open', 'hidden'], ['dealt out']),
+    );
+    expect(found).toMatchObject({ experts: E, weight: undefined });
+  });
+
   it('has the bias of its layer in its scores, and a softmax of the chosen', () => {
     const [found] = routers(
       product('raw'),
@@ -174,6 +185,12 @@ it('that feeds two choosers is refused', () => {
       message: expect.stringContaining('model.layers.3.mlp.gate') as string,
     }) as Error,
   );
+});
+
+it('is looked for in a circle no longer than there is one', () => {
+  const circle = [node('Cast', ['b'], ['a']), node('Cast', ['a'], ['b'])];
+  const turned = Object.assign(node('MatMul', ['a', 'w'], ['scores']), { name: '/model/layers.3/mlp/gate/MatMul' });
+  expect(routers(...circle, turned, topK('scores', 'a'))).toHaveLength(1);
 });
 
 it('that chooses as many as it is told as it runs is refused', () => {

@@ -1,0 +1,72 @@
+/** `gander … --model`. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
+
+const model = path.join(root, 'test/fixtures/moe/qwen2-moe-transformers');
+const cli = builtCli();
+const cache = temporaryFolder();
+const gander = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args, '--cache', cache], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+};
+
+describe.skipIf(!existsSync(model))('gander', () => {
+  it('routes a text through a mixture of experts', () => {
+    const { status, stdout, stderr } = gander('route', '--model', model, '--json', 'the model', '--knock-out', '1.3');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const told = JSON.parse(stdout) as Record<string, unknown>;
+    expect(told).toMatchObject({
+      router: { name: 'qwen2_moe', k: 2, scoring: 'softmax' },
+      source: { kind: 'moe', name: 'qwen2-moe-transformers' },
+      interventions: [{ action: 'knock-out', expert: '1.3', scope: {} }],
+      absent: ['contributions'],
+    });
+  });
+
+  it('tells what a model is', () => {
+    const { stdout } = gander('inspect', '--model', model, '--modules');
+    expect(stdout).toMatch(/router +qwen2_moe:2/);
+    expect(stdout).toMatch(/experts +8 a layer/);
+    expect(stdout).toContain('model.layers.1.mlp.gate');
+  });
+
+  it.each([
+    [['route', '--model', model, '--strategy', 'base', 'x'], /for pools/],
+    [['route', '--model', model, '--pool', tinyPool, 'x'], /not both/],
+    [['attribute', '--model', model, '--layer', 'one', 'x'], /layer's number/],
+    [['attribute', '--pool', tinyPool, '--most', '3', 'x'], /mixture of experts/],
+    [['compare', '--model', model, '--with', 'base', 'x'], /no pool/],
+  ])('is told where %j goes wrong', (args, message) => {
+    const { status, stderr } = gander(...args);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(message);
+  });
+
+  it('names experts that there are', () => {
+    const { status, stderr } = gander('route', '--model', model, '--force', '2.0', 'x');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/The model has no expert "2\.0"\. Its experts: 0\.0, 0\.1, /);
+  });
+
+  it('attributes to the experts of a layer', () => {
+    const { status, stdout } = gander(
+      'attribute',
+      '--model',
+      model,
+      '--layer',
+      '0',
+      '--most',
+      '2',
+      '--json',
+      'the model',
+    );
+    expect(status).toBe(0);
+    const { experts } = JSON.parse(stdout) as { experts: { id: string }[] };
+    expect(experts.map(({ id }) => id.split('.')[0])).toEqual(['0', '0']);
+  });
+});
