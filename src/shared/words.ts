@@ -150,6 +150,7 @@ export const words = {
 
   // Grid
   grid: 'Experts by token and module',
+  gridOwn: 'Experts by token and layer',
   gridCaption: 'Tokens across, {0} down. Stronger colour: larger weight.',
   gridCaptionEven: 'Tokens across, {0} down. All experts have the same weight: none leads.',
   gridCaptionChosen: 'Tokens across, {0} down. The source gives no weights: each cell is the expert named first.',

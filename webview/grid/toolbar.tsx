@@ -17,7 +17,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
   const asTable = tables.value.includes('grid');
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
-      <h2>{t('grid')}</h2>
+      <h2>{t(scene.isFlat.value ? 'gridOwn' : 'grid')}</h2>
       {!scene.isFlat.value && (
         <Segmented
           label={t('rows')}

@@ -8,7 +8,7 @@ import { slotsIn } from '../../../src/trace/colours.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import * as vscode from 'vscode';
 import { fabricate, fabricateIds, withText } from '../../unit/trace/fabricate.js';
-import { closeAll, hover, show, useTinyPool } from './helpers.js';
+import { closeAll, hearing, hover, picking, routed, show, useTinyPool } from './helpers.js';
 
 const text = 'A goose';
 
@@ -132,25 +132,60 @@ describe('a mixture of experts', () => {
     await closeAll();
   });
 
-  it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
-    const base = fabricate({
-      layers: 3,
-      kinds: ['router'],
-      experts: 8,
-      router: { name: 'mixtral', k: 2, scoring: 'softmax' },
-    });
-    const [set] = base.expertSets;
-    const trace: Trace = {
-      ...base,
-      expertSets: base.sites.map(() => ({ ...set!, scope: 'layer' })),
-      sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
-    };
-    const content = trace.sequences[0]!.text!;
-    const editor = await show(content);
-    const { document } = editor;
+  const base = fabricate({
+    layers: 3,
+    kinds: ['router'],
+    experts: 8,
+    router: { name: 'mixtral', k: 2, scoring: 'softmax' },
+  });
+  const trace: Trace = {
+    ...base,
+    expertSets: base.sites.map(() => ({ ...base.expertSets[0]!, scope: 'layer' })),
+    sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
+  };
+  const content = trace.sequences[0]!.text!;
+
+  const given = async () => {
+    const { document } = await show(content);
     const uri = document.uri.toString();
     const main = { text: content, title: 't', strategy: { name: 'mixtral' }, interventions: [], trace };
-    api.parts.store.add({ uri, version: document.version, span: { start: 0, end: content.length }, main });
+    const span = { start: 0, end: content.length };
+    return { document, routed: api.parts.store.add({ uri, version: document.version, span, main }) };
+  };
+
+  it('is coloured as its panel says, and as a command asks', async () => {
+    const found = await given();
+    const { colours, panels } = api.parts;
+    const { scene } = panels.show(found.routed);
+    await scene.handle({ type: 'colour', by: 'experts', layer: '2' });
+    assert.deepEqual(colours.choice, { by: 'experts', layer: '2' });
+    const labelled = (label: RegExp) => (items: readonly vscode.QuickPickItem[]) =>
+      items.find((item) => label.test(item.label));
+    await picking([labelled(/^experts of a layer$/), labelled(/^layer 1$/)], async () => {
+      await vscode.commands.executeCommand('gander.colourBy');
+    });
+    assert.deepEqual(scene.colour(), { by: 'experts', layer: '1' });
+    await picking([labelled(/^entropy$/), labelled(/^all layers$/)], async () => {
+      await vscode.commands.executeCommand('gander.colourBy');
+    });
+    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
+    // Nothing picked, nothing changed.
+    await picking([labelled(/^weight$/), () => undefined], async () => {
+      await vscode.commands.executeCommand('gander.colourBy');
+    });
+    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
+  });
+
+  it('is asked for where there is none: the command says why', async () => {
+    await routed(api, await show('A goose.'));
+    const said = await hearing(async () => {
+      await vscode.commands.executeCommand('gander.colourBy');
+    });
+    assert.match(said[0]!.text, /the same in all layers/);
+  });
+
+  it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
+    const { document } = await given();
     const levels = () => {
       const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours.choice);
       assert.equal(bySlot.size, 0);

@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { numberOf } from '../../../src/trace/label.js';
+import type { ExpertSet } from '../../../src/trace/trace.js';
+
+const set = (scope: ExpertSet['scope'], names: readonly string[]): ExpertSet => ({
+  scope,
+  experts: names.map((name, e) => ({ id: `e${e}`, name })),
+});
+
+describe('the number of an expert', () => {
+  it('is what a name says that only counts', () => {
+    const own = set('layer', ['0', 'Layer 12 expert 1', 'Expert 2']);
+    expect([0, 1, 2, 3].map((e) => numberOf(own, e))).toEqual([0, 1, 2, undefined]);
+  });
+
+  it('is none of a name that says more, of another place, or of a pool', () => {
+    const own = set('layer', ['verbs', 'expert 7', 'layer 2', 'experts in 3']);
+    expect([0, 1, 2, 3].map((e) => numberOf(own, e))).toEqual(Array(4).fill(undefined));
+    expect(numberOf(set('pool', ['0']), 0)).toBeUndefined();
+  });
+});
