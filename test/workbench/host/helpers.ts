@@ -116,7 +116,7 @@ export async function hearing<T>(
 
 /** Runs with a dialog or a pick of VS Code's answered. */
 export async function answering<T>(
-  name: 'showOpenDialog' | 'showSaveDialog' | 'showInputBox',
+  name: 'showOpenDialog' | 'showSaveDialog' | 'showInputBox' | 'showQuickPick',
   answer: (first: unknown) => unknown,
   body: () => Promise<T>,
 ): Promise<T> {

@@ -74,7 +74,19 @@ describe('a trace file', () => {
       vscode.Uri.joinPath(model, 'config.json'),
       { overwrite: true },
     );
-    await api.parts.traces.import(ranks, { model, text: vscode.Uri.joinPath(imports, 'text.txt') });
+    const chosen = [[model], [vscode.Uri.joinPath(imports, 'text.txt')]];
+    await answering(
+      'showQuickPick',
+      (parts) => (parts as readonly vscode.QuickPickItem[]).slice(0, 2),
+      () =>
+        answering(
+          'showOpenDialog',
+          () => chosen.shift(),
+          async () => {
+            await vscode.commands.executeCommand('gander.importRouting', ranks);
+          },
+        ),
+    );
     const named = await until('it again', () => api.parts.traces.active?.scene !== scene && api.parts.traces.active);
     assert.equal(named.scene.trace!.sequences[0]!.text, 'def add(a, b): 🪿');
     assert.equal(named.scene.trace!.sequences[0]!.tokens.text![1], 'def');
