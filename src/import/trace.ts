@@ -3,7 +3,8 @@ import { importLimits, traceLimits } from '../shared/limits.js';
 import { ganderVersion } from '../shared/version.js';
 import { blank, blockColumns, type ColumnArray, mapColumns, put } from '../trace/columns.js';
 import type { Warning } from '../shared/source.js';
-import type { Block, Expert, Site, Trace } from '../trace/trace.js';
+import { layerExperts } from '../trace/layerExperts.js';
+import type { Block, Site, Trace } from '../trace/trace.js';
 import type { Model } from './model.js';
 import { type RoutedSite, type Routing, unreadable } from './reader.js';
 import type { ReadTokens } from './tokens.js';
@@ -23,7 +24,7 @@ export function traceOf(name: string, found: Routing, { tokens, text, warnings }
     router: { ...router, k: found.k },
     interventions: [],
     sequences: [{ role: 'text', ...(text !== undefined && { text }), tokens, done: tokens.count, predictions: 0 }],
-    expertSets: found.sites.map(() => ({ scope: 'layer', experts: named(experts.count) })),
+    expertSets: found.sites.map(({ layer }) => ({ scope: 'layer', experts: layerExperts(layer, experts.count) })),
     sites: found.sites.map(siteOf),
     blocks: [blockOf(found, tokens.count, experts.count)],
     created: new Date().toISOString(),
@@ -48,10 +49,6 @@ function countExperts(found: Routing, model?: Model): { readonly count: number; 
     count,
     warnings: said === undefined ? [`How many experts a layer has is not said: ${count} is as many as were seen.`] : [],
   };
-}
-
-function named(count: number): Expert[] {
-  return Array.from({ length: count }, (_, e) => ({ id: String(e), name: `Expert ${e}` }));
 }
 
 /** Models that transformers knows have their routers there, so that runs of one model from elsewhere compare. */

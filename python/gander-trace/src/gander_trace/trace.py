@@ -260,7 +260,6 @@ class Trace:
         if tokens is not None and len(tokens) != T:
             raise TraceError(f"there are {len(tokens)} tokens, and choices of {T}")
         known = Tokens() if tokens is None else tokens
-        names = [Expert(str(e), f"Expert {e}") for e in range(count)]
         return cls(
             source=source or Source("file", "a notebook"),
             router=router or Router("unknown", k),
@@ -276,7 +275,7 @@ class Trace:
                     log_prob=None if log_prob is None else as_array(log_prob),
                 )
             ],
-            expert_sets=[ExpertSet("layer", names) for _ in numbers],
+            expert_sets=[ExpertSet("layer", layer_experts(layer, count)) for layer in numbers],
             sites=[
                 Site(f"model.layers.{layer}.mlp.gate", layer, "router", expert_set=i) for i, layer in enumerate(numbers)
             ],
@@ -293,6 +292,11 @@ class Trace:
             if S
             else [],
         )
+
+
+def layer_experts(layer: int, count: int) -> list[Expert]:
+    """Experts that one layer has for itself, called as Gander calls them: runs of one model from different places compare."""
+    return [Expert(f"{layer}.{e}", f"Layer {layer} expert {e}") for e in range(count)]
 
 
 def _rows(layer: Any, ids: Array | None, text: int) -> Array:

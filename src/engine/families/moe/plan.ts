@@ -1,7 +1,8 @@
 import type { Warning } from '../../../shared/source.js';
 import type { Tap } from '../../../graph/moe/tap.js';
 import type { Router } from '../../../graph/moe/routers.js';
-import type { Expert, ExpertSet, Site } from '../../../trace/trace.js';
+import { layerExperts } from '../../../trace/layerExperts.js';
+import type { ExpertSet, Site } from '../../../trace/trace.js';
 
 /** A router in a composed graph, and the names of what the graph tells of it. */
 export interface TappedRouter extends Pick<Router, 'path' | 'layer' | 'experts' | 'k'> {
@@ -17,14 +18,10 @@ export interface Plan {
   readonly warnings: readonly Warning[];
 }
 
-/** Experts are each layer's own, and are called so that no two layers have one in common. */
 export function setsOf({ routers }: Plan): ExpertSet[] {
   return routers.map(({ layer, experts, tap }) => ({
     scope: 'layer',
-    experts: Array.from({ length: experts }, (_, e): Expert => ({
-      id: `${layer}.${e}`,
-      name: `Layer ${layer} expert ${e}`,
-    })),
+    experts: layerExperts(layer, experts),
     ...(tap.shared !== undefined && { alwaysOn: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }] }),
   }));
 }
