@@ -83,7 +83,7 @@ interface Child {
 }
 
 /**
- * The engine in a forked child, guarded: a run cannot be stopped from within (house.md, "Why a child process"), but a
+ * The engine in a forked child, guarded: a run cannot be stopped from within (ARCHITECTURE.md), but a
  * child can be killed at any time and harms nobody. No `vscode` in here: listeners are plain functions.
  */
 export class EngineClient implements Engine, PoolKeeper {

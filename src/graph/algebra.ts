@@ -4,7 +4,7 @@
  * v̂ = LN(v) / √d. Its mean is zero, so LN(u)·v̂ = (u·v̂) · InvStd(u): no normalised copy of u is needed, and the whole
  * pool's affinities are one matrix product and one factor a token. A gate without spread scores 0.
  *
- * Source: routing.md, "PHATGOOSE: routing"; biased variance, eps 1e-5.
+ * Source: docs/strategies.md; biased variance, eps 1e-5.
  */
 export function normalisedGate(v: Float32Array): Float32Array {
   const d = v.length;

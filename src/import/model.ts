@@ -18,7 +18,7 @@ export interface Model {
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Models that choose the k largest logits: what the weights are (any-router: softmax over all, or over the chosen, which is the same renormalised). */
+/** Models that choose the k largest logits: what the weights are (softmax over all, or over the chosen, which is the same renormalised). */
 const renormalised: Readonly<Record<string, (config: Config) => boolean>> = {
   mixtral: () => true,
   gpt_oss: () => true,

@@ -1,4 +1,4 @@
-/** Fabricated traces: seeded, and true to the rules of routing.md (k largest scores, softmax over them). */
+/** Fabricated traces: seeded, and true to the rules of docs/strategies.md (k largest scores, softmax over them). */
 import { random } from '../../../src/statistics/random.js';
 import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/access.js';
 import { blank, blockColumns } from '../../../src/trace/columns.js';

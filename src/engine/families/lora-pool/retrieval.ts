@@ -8,7 +8,7 @@ import { Embedder } from './embedder.js';
 /** Word pieces of a text that all-MiniLM-L6-v2 looks at, [CLS] and [SEP] counted. */
 const longest = 256;
 
-/** Finds the expert that holds the training example most like a text (routing.md, "retrieval"). */
+/** Finds the expert that holds the training example most like a text (docs/strategies.md). */
 export class Retriever {
   readonly #examples: { readonly id: string; readonly examples: Examples }[];
   readonly #answers = new Map<string, string>();
