@@ -57,6 +57,12 @@ def parameters(model: Any) -> dict[tuple[tuple[int, ...], bytes], Parameter]:
     return found
 
 
+def exchanges_last(node: NodeProto) -> bool:
+    """Whether a Transpose leaves all axes but the last two."""
+    perm = list(next(attribute.ints for attribute in node.attribute if attribute.name == "perm"))
+    return perm == [*range(len(perm) - 2), len(perm) - 1, len(perm) - 2]
+
+
 @dataclass
 class Rounding:
     """The graph being rewritten: its arrays, what they are, and what has been rounded."""
@@ -71,6 +77,9 @@ class Rounding:
 
     def __post_init__(self) -> None:
         self.arrays = {t.name: numpy_helper.to_array(t) for t in self.graph.initializer if len(t.dims) in (2, 3)}
+        for node in self.graph.node:  # the exporter folds no transpose of a weight that is shared, or large
+            if node.op_type == "Transpose" and node.input[0] in self.arrays and exchanges_last(node):
+                self.arrays[node.output[0]] = np.swapaxes(self.arrays[node.input[0]], -1, -2)
 
     def parameter(self, name: str) -> Parameter | None:
         """What the initializer ``name`` holds."""
