@@ -29,7 +29,7 @@ const forms = [
   'lfm2-moe-genai-int4',
   'gpt-oss-genai',
   'qwen3-moe-optimum',
-  'granite-moe-mobius',
+  'phimoe-transformers',
 ].filter((name) => existsSync(path.join(fixtures, name)));
 
 const run = async (name: string, ...interventions: Intervention[]) =>

@@ -20,10 +20,12 @@ export interface Router {
   /** [T, E] what the linear layer gives, its own bias included. */
   readonly score: string;
   readonly scoring: Scoring | undefined;
-  /** What chooses: a TopK, or the operator that holds the experts. */
+  /** What chooses: a TopK, the operator that holds the experts, or what joins the largest of scores with the largest of the rest. */
   readonly chooser: NodeProto;
   /** The operator that holds all of the layer's experts, where one does; it may be told by a TopK before it. */
   readonly holder: NodeProto | undefined;
+  /** [T, k] the experts chosen; undefined where that is the holder's own business. */
+  readonly chosen: string | undefined;
   /** [T, E] what the chooser compares. */
   readonly compared: string;
   /** Whether that is ordered as the scores are. */
@@ -97,9 +99,19 @@ function comparedBy(chooser: NodeProto): string | undefined {
 }
 
 function wayTo(walk: Walk, chooser: NodeProto): Way | undefined {
+  if (chooser.opType === 'Concat') return mixed(walk, chooser);
   const compared = comparedBy(chooser);
   const found = compared === undefined ? undefined : scoresBehind(walk, compared);
   return found && { chooser, ...found };
+}
+
+/** A sparse mixer: the largest score and then, with that one out, the largest of the rest, joined. */
+function mixed(walk: Walk, chooser: NodeProto): Way | undefined {
+  const makers = chooser.input.map((name) => walk.producers.get(name));
+  if (makers.length < 2 || !makers.every((n) => n?.opType === 'ArgMax')) return undefined;
+  const behind = makers.map((n) => scoresBehind(walk, n!.input[0] ?? ''));
+  const product = behind[0]?.product;
+  return product && behind.every((found) => found?.product === product) ? { chooser, product, nodes: [] } : undefined;
 }
 
 /** The one product whose numbers a value is made of, and nothing else but constants. */
@@ -165,7 +177,12 @@ function restsOn(walk: Walk, { chooser, product }: Way, before: NodeProto): bool
 
 function routerOf(walk: Walk, way: ReturnType<typeof decisive>, i: number): Router {
   const { chooser, holder, product, nodes } = way;
-  const k = isHolder(chooser) ? intAttribute(chooser, 'k') : integerOf(walk, chooser.input[1]);
+  const isMixer = chooser.opType === 'Concat';
+  const k = isMixer
+    ? chooser.input.length
+    : isHolder(chooser)
+      ? intAttribute(chooser, 'k')
+      : integerOf(walk, chooser.input[1]);
   const path = pathOf(product);
   if (k === undefined || k < 1 || k > product.dOut)
     throw invalidBase(
@@ -185,7 +202,8 @@ function routerOf(walk: Walk, way: ReturnType<typeof decisive>, i: number): Rout
     scoring: scoringOf(after) ?? (softens ? 'softmax' : undefined),
     chooser,
     holder,
-    compared: comparedBy(chooser)!,
+    chosen: isMixer ? chooser.output[0] : chooser === holder ? undefined : chooser.output[1],
+    compared: comparedBy(chooser) ?? score,
     ordered: after.every(({ opType }) => keepsOrder.has(opType)),
     weight,
     shared: gateOf(walk, product),

@@ -85,7 +85,7 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & 
   // Best first, where an exporter cared for no order: the experts' sum is the same.
   chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
   if (!ordered) chooser.input[place] = withoutLeftOut(builder, chooser.input[place]!, i);
-  const told = chooser === holder ? undefined : chooser.output[1]!;
+  const told = router.chosen;
   const { chosen, weight, warning } = holder
     ? besideHolder(builder, router, holder, i, told, factor)
     : { chosen: told!, weight: router.weight, warning: undefined };

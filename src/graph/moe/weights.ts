@@ -75,9 +75,24 @@ function isDealt(walk: Walk, weight: string): boolean {
 }
 
 /** The best scores themselves, or the numbers gathered where they stood. */
-function firstWeight(walk: Walk, { output: [best, places] }: NodeProto): string | undefined {
+function firstWeight(walk: Walk, chooser: NodeProto): string | undefined {
+  const [best, places] = chooser.output;
+  if (chooser.opType === 'Concat') return joined(walk, chooser);
   const gathered = usersOf(walk, places ?? '').find((n) => n.opType === 'GatherElements' && n.input[1] === places);
   return gathered?.output[0] ?? (best && usersOf(walk, best).length > 0 ? best : undefined);
+}
+
+/** Numbers gathered one place at a time, joined as the places are. */
+function joined(walk: Walk, { input: places }: NodeProto): string | undefined {
+  const gathered = places.map((place) =>
+    usersOf(walk, place).find((n) => n.opType === 'GatherElements' && n.input[1] === place),
+  );
+  const first = gathered[0]?.output[0];
+  return first === undefined
+    ? undefined
+    : usersOf(walk, first).find(
+        ({ opType, input }) => opType === 'Concat' && gathered.every((n, i) => n && n.output[0] === input[i]),
+      )?.output[0];
 }
 
 function follower(walk: Walk, weight: string): NodeProto | undefined {

@@ -123,8 +123,8 @@ function unrouted(graph: GraphProto): GanderError {
   if (hasMixer(graph))
     return new GanderError(
       'model-unrouted',
-      'The model chooses each expert by the largest score alone (a sparse mixer, as in Phi-3.5-MoE); Gander does not read such routers.',
-      'Choose a model with a top-k router.',
+      'The model chooses by the largest score alone, in a way that Gander does not read.',
+      'Choose a model with a top-k router, or another export.',
     );
   return new GanderError(
     'model-unrouted',

@@ -147,6 +147,24 @@ describe('a router', () => {
     expect(told).toMatchObject({ compared: 'corrected', holder: { opType: 'MoE' }, chooser: { opType: 'TopK' } });
   });
 
+  it('of a sparse mixer has its two choices joined, and their weights', () => {
+    const found = routers(
+      product(),
+      node('ArgMax', ['scores'], ['first']),
+      node('Softmax', ['scores'], ['p']),
+      node('GatherElements', ['p', 'first'], ['w1']),
+      node('ScatterElements', ['scores', 'first', 'eps'], ['rest']),
+      node('ArgMax', ['rest'], ['second']),
+      node('Softmax', ['rest'], ['q']),
+      node('GatherElements', ['q', 'second'], ['w2']),
+      node('Concat', ['w1', 'w2'], ['weights']),
+      node('Concat', ['first', 'second'], ['chosen']),
+      node('Reshape', ['weights', 'flat'], ['dealt out']),
+    );
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatchObject({ k: 2, chosen: 'chosen', weight: 'weights', ordered: true, scoring: undefined });
+  });
+
   it('has the gate of the expert that all tokens go to beside it', () => {
     const [found] = routers(
       product(),

@@ -1,0 +1,57 @@
+// A mixture of experts in the pool's place, from Open Model… to a what-if.
+import * as assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { activate, closeAll, extension, routed, set, show } from './helpers.js';
+
+const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');
+
+/** What is chosen in the dialog that a command opens. */
+async function choosing(chosen: string, act: () => Thenable<unknown>): Promise<void> {
+  const { window } = vscode;
+  const dialog = window.showOpenDialog;
+  Object.assign(window, { showOpenDialog: () => Promise.resolve([vscode.Uri.file(chosen)]) });
+  try {
+    await act();
+  } finally {
+    Object.assign(window, { showOpenDialog: dialog });
+  }
+}
+
+describe('a mixture of experts', () => {
+  let api: TestApi;
+  before(async function () {
+    api = await activate();
+    if (!existsSync(folder())) this.skip();
+  });
+  afterEach(async () => {
+    api.parts.store.clear();
+    await closeAll();
+    await set('pool', undefined);
+  });
+
+  it('is opened as it lies, routes a text and can be asked what if', async () => {
+    await choosing(folder(), () => vscode.commands.executeCommand('gander.openModel'));
+    assert.equal(api.parts.engines.pool, folder());
+    const editor = await show('the model of a goose');
+    const { id, main } = await routed(api, editor);
+    assert.equal(main.trace?.source.kind, 'moe');
+    assert.deepEqual(
+      main.trace.expertSets.map(({ scope }) => scope),
+      ['layer', 'layer'],
+    );
+    const { strategy } = main;
+    await api.parts.runs.route(id, 'main', strategy, [{ action: 'force', expert: '1.5', scope: {} }]);
+    const forced = api.parts.store.get(id)?.main.trace;
+    assert.deepEqual([...(forced?.blocks[0]?.chosen.slice(-2) ?? [])], [5, -1]);
+  });
+
+  it('is not found in any folder', async () => {
+    const before = api.parts.engines.pool;
+    const elsewhere = path.join(extension().extensionPath, 'test/fixtures');
+    await choosing(elsewhere, () => vscode.commands.executeCommand('gander.openModel'));
+    assert.equal(api.parts.engines.pool, before);
+  });
+});
