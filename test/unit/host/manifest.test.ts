@@ -9,11 +9,18 @@ import { keyOf, planted, polish } from '../shared/polish.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
+/** Names one of the two. */
+interface Entry {
+  readonly command?: string;
+  readonly submenu?: string;
+}
+
 const manifest = JSON.parse(read('package.json')) as {
   readonly contributes: {
     readonly commands: readonly { readonly command: string; readonly category: string }[];
-    readonly keybindings: readonly { readonly command: string }[];
-    readonly menus: Record<string, readonly { readonly command: string }[]>;
+    readonly keybindings: readonly Entry[];
+    readonly submenus: readonly { readonly id: string }[];
+    readonly menus: Record<string, readonly Entry[]>;
     readonly colors: readonly { readonly id: string; readonly defaults: Record<string, string> }[];
     readonly configuration: { readonly properties: Record<string, unknown> };
   };
@@ -43,12 +50,20 @@ it('declares exactly the commands that are registered, in one category', () => {
 
 it('refers to no command that it does not declare', () => {
   const known = new Set([...declared, 'gander.experts.focus']);
-  const menus = [...Object.values(contributes.menus).flat(), ...contributes.keybindings].map(({ command }) => command);
+  const entries = [...Object.values(contributes.menus).flat(), ...contributes.keybindings];
+  const menus = entries.flatMap(({ command, submenu }) => (submenu === undefined ? [command] : []));
   const links = [...read('package.nls.json').matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id!);
   const called = sources('src').flatMap((text) =>
     [...text.matchAll(/(?:executeCommand\(|command(?:: | = ))'(gander\.\w+)'/g)].map(([, id]) => id!),
   );
   for (const command of [...menus, ...links, ...called]) expect(known).toContain(command);
+});
+
+it('has in each submenu what its menus promise', () => {
+  const ids = contributes.submenus.map(({ id }) => id);
+  const wanted = Object.values(contributes.menus).flatMap((entries) => entries.flatMap(({ submenu }) => submenu ?? []));
+  expect(new Set(wanted)).toEqual(new Set(ids));
+  for (const id of ids) expect(contributes.menus[id]?.length).toBeGreaterThan(0);
 });
 
 it('contributes the colours of the palette', () => {
