@@ -120,7 +120,7 @@ it('a child whose host is killed ends by itself while native code runs', async (
     hostFile,
     `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' });
      child.send({ type: 'start', options: ${options} });
-     child.send({ type: 'call', id: 1, method: 'pool', partial: false });
+     child.send({ type: 'call', id: 1, method: 'info', partial: false });
      child.send({ type: 'call', id: 2, method: 'route', request: { text: 'a', strategy: { name: 'base' } }, partial: false });
      child.on('message', (m) => m.type === 'result' && process.send(child.pid));`,
   );

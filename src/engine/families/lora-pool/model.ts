@@ -67,10 +67,16 @@ export class PoolModel implements Model {
   async begin(request: RouteRequest): Promise<Run> {
     const available = strategiesOf(this.#pool);
     const { text, strategy: asked, interventions = [] } = request;
-    if (!asked || !available.includes(asked.name)) {
+    if (!asked)
+      throw new GanderError(
+        'request-invalid',
+        'A pool is asked with a strategy.',
+        `Name one of: ${available.join(', ')}.`,
+      );
+    if (!available.includes(asked.name)) {
       throw new GanderError(
         'strategy-unavailable',
-        asked ? `This pool does not offer the strategy "${asked.name}".` : 'A pool is asked with a strategy.',
+        `This pool does not offer the strategy "${asked.name}".`,
         `Choose one of: ${available.join(', ')}.`,
       );
     }
