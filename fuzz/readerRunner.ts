@@ -31,10 +31,7 @@ export class ReaderRunner {
       milliseconds,
       peak,
       ended: typeof said === 'string',
-      problems: [
-        ...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)),
-        ...this.#outside,
-      ],
+      problems: [...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)), ...this.#outside],
     };
   }
 

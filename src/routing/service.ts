@@ -1,4 +1,11 @@
-import type { AttributeRequest, Attribution, GenerateRequest, PoolInfo, RouteRequest, RunOptions } from '../engine/api.js';
+import type {
+  AttributeRequest,
+  Attribution,
+  GenerateRequest,
+  PoolInfo,
+  RouteRequest,
+  RunOptions,
+} from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { heard } from '../shared/listener.js';
 import type { SourceDescription } from '../shared/source.js';
