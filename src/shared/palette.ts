@@ -90,8 +90,15 @@ export function letters(index: number): string {
   return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
 }
 
+/** Asked for each cell of a picture; what can be read on a colour takes powers of numbers to find. */
+const styles: ExpertStyle[] = [];
+
 /** @param slot as `slotsOf` gave it: in a set of up to 16 the expert's own index */
 export function expertStyle(slot: number): ExpertStyle {
+  return (styles[slot] ??= styleOf(slot));
+}
+
+function styleOf(slot: number): ExpertStyle {
   const [dark, light] = fills[slot]!;
   return {
     letter: letters(slot),
