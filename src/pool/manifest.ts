@@ -28,6 +28,9 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 const understood = 1;
 
+/** An encoder-decoder's base is three files. */
+const pair = z.object({ base: z.object({ model: z.object({ encoder: z.string() }) }) });
+
 /** @throws GanderError `pool-missing`, `pool-invalid`, `pool-unsafe-path` */
 export function readManifest(folder: string): Manifest {
   const file = path.join(folder, 'pool.json');
@@ -45,6 +48,13 @@ export function readManifest(folder: string): Manifest {
       'pool-invalid',
       `This pool has format version ${version}; this Gander understands ${understood}.`,
       'Update Gander.',
+    );
+  }
+  if (pair.safeParse(json).success) {
+    throw new GanderError(
+      'pool-invalid',
+      "The pool's base is an encoder-decoder, which this Gander does not run.",
+      'Choose a pool whose base is a causal language model.',
     );
   }
   const parsed = manifestSchema.safeParse(json);

@@ -115,6 +115,14 @@ describe('a pool', () => {
     expect(() => readPool(folder)).toThrow(code(wanted));
   });
 
+  it('whose base is an encoder-decoder is refused with that word', () => {
+    change('pool.json', (json) => {
+      const parts = { encoder: 'base/encoder_model.onnx', decoder: 'base/decoder_model.onnx' };
+      json['base'] = { ...(json['base'] as object), model: parts };
+    });
+    expect(() => readPool(folder)).toThrow(/encoder-decoder, which this Gander does not run/);
+  });
+
   it.each<[string, number | null, number]>([
     ['max_position_embeddings', 256, 256],
     ['n_positions', 1024, 1024],
