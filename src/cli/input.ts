@@ -54,7 +54,12 @@ export function sizeOf(file: string): number {
   }
 }
 
-export function readText(file: string, most = longestText): string {
+export function readText(file: string): string {
+  return readTextUpTo(file, longestText);
+}
+
+/** @param most bytes */
+export function readTextUpTo(file: string, most: number): string {
   return decode(readBytes(file, most), file);
 }
 

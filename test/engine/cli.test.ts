@@ -165,6 +165,10 @@ describe('the other commands', () => {
     expect(ks.all.saturation).toBeLessThan(0.7);
     const texts = await parsed<Compared>(onTiny('compare', 'a + b', 'a - b'));
     expect(texts.tokens.filter((t) => !t.same).map((t) => t.text)).toEqual(['+']);
+    writeFileSync(file('plus.txt'), 'a + b');
+    writeFileSync(file('minus.txt'), 'a - b');
+    const both = await parsed<Compared>(onTiny('compare', '--file', file('plus.txt'), '--file', file('minus.txt')));
+    expect({ all: both.all, tokens: both.tokens }).toEqual({ all: texts.all, tokens: texts.tokens });
     const whatIf = await parsed<Compared>(onTiny('compare', sample, '--knock-out', 'Zeta'));
     expect(whatIf.all.flipped).toBeGreaterThan(0);
     await gander(onTiny('route', sample, '--trace', file('a.safetensors')));

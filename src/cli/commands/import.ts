@@ -7,7 +7,7 @@ import { importLimits } from '../../shared/limits.js';
 import { encodeTrace } from '../../trace/file.js';
 import { plain } from '../../trace/label.js';
 import type { Arguments, Command, Options } from '../command.js';
-import { ioError, readBytes, readText, sizeOf } from '../input.js';
+import { ioError, readBytes, readTextUpTo, sizeOf } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
 import { jsonOption } from '../options.js';
 import { UsageError } from '../usage.js';
@@ -60,7 +60,7 @@ function jobOf(file: string, args: Arguments): Job {
   return {
     name: path.basename(file),
     bytes: readBytes(file),
-    ...(text !== undefined && { text: readText(text, importLimits.text) }),
+    ...(text !== undefined && { text: readTextUpTo(text, importLimits.text) }),
     ...(tokenizer !== undefined && { tokenizer: path.resolve(tokenizer) }),
     ...(config !== undefined && { config: readBytes(config, importLimits.config) }),
     ...count('k'),

@@ -33,7 +33,7 @@ export const score: Command = {
   async run({ args, out, open, progress, paint, signal }) {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
-    const texts = files.map((file) => readText(file));
+    const texts = files.map(readText);
     const { engine, model } = await open();
     const columns = model.kind === 'pool' ? ofPool(args, model) : ofModel(args, model);
 
