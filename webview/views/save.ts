@@ -73,14 +73,14 @@ function pictureOf(scene: GridScene, part: Part): Picture | undefined {
       ? paper && wholeFrame(extentOf(paper.raster))
       : seen && { ...seen, ratio: Math.max(2, seen.ratio) };
   if (!paper || !frame || !trace) return undefined;
-  const { title, strategy, sight } = scene.store.side(scene.side.peek());
-  const parts = [title.peek(), strategyTitle(scene.store, strategy.peek()?.name)];
+  const { title, sight } = scene.store.side(scene.side.peek());
+  const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
   return { title: parts.filter(Boolean).join(' · '), trace, set: sight.peek()?.set, paper, frame };
 }
 
 function drawnFor(store: Store, svg: string, part: Part) {
   const caption = t(part === 'whole' ? 'pictureWhole' : 'pictureSeen');
-  return { svg, caption, strategy: strategyTitle(store, store.main.strategy.peek()?.name) };
+  return { svg, caption, strategy: strategyTitle(store, store.main.choices.peek()?.router.name) };
 }
 
 function savePng(store: Store, picture: Picture): void {

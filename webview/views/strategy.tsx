@@ -33,9 +33,16 @@ export function choosing(store: Store): readonly StrategyOffer[] {
   return offers(store).filter(({ takes }) => takes.includes('k'));
 }
 
+/** What the main run was asked for; where there is nothing to ask for, the router that the model has. */
+function present(store: Store): Strategy | undefined {
+  if (store.description.value === undefined || offers(store).length > 0) return store.main.strategy.value;
+  const router = store.main.choices.value?.router;
+  return router && { name: router.name, ...(router.k !== undefined && { k: router.k }) };
+}
+
 export function StrategySwitch() {
   const store = useStore();
-  const now = store.main.strategy.value;
+  const now = present(store);
   if (!now) return null;
   const interventions = store.main.interventions.value;
   const offered = offers(store).map(({ name }) => name);
