@@ -69,18 +69,23 @@ export class ChildSource implements Source {
   }
 }
 
+/** What this engine does with any model. */
+const everything = {
+  route: true,
+  stream: true,
+  generate: true,
+  whatIf: true,
+  attribute: true,
+  score: true,
+} as const;
+
 /** It can do everything, with the strategies that it has files for. */
 function describePool(pool: PoolInfo): SourceDescription {
   const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings } = pool;
   return {
     name,
     can: {
-      route: true,
-      stream: true,
-      generate: true,
-      whatIf: true,
-      attribute: true,
-      score: true,
+      ...everything,
       lens: { reason: 'Pools give no predictions of the layers between.' },
       strategies: offersOf(strategies),
     },
@@ -102,12 +107,7 @@ function describeMoe({ name, router, expertSets, sites, contextLength, warnings 
   return {
     name,
     can: {
-      route: true,
-      stream: true,
-      generate: true,
-      whatIf: true,
-      attribute: true,
-      score: true,
+      ...everything,
       lens: { reason: 'This engine gives no predictions of the layers between.' },
       strategies: [],
     },

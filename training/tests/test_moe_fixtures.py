@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from gander_training.moe_fixtures import names
 from gander_training.onnx_folder import OnnxFolder
@@ -25,6 +27,8 @@ GOLDEN = FIXTURES / "golden/moe"
 FOLDERS = [f"{name}-{form}" for name, form in names()]
 # onnxruntime 1.32 rounds the activations that QMoE multiplies with weights of eight bits; 1.30, the extension's, does not.
 BOUNDS = {"lfm2-moe-genai-int8": 0.1}
+# The only one that transformers before 5, which the other commands run on, does not have: any other that fails is a fault.
+LATER = {"lfm2-moe"}
 NORMALISED = {"mixtral", "qwen3-moe", "granite-moe", "gpt-oss"}
 
 
@@ -139,10 +143,9 @@ def router_outputs(model: nn.Module) -> Iterator[list[Tensor]]:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_older_and_newer_code_of_transformers_give_the_golden(name: str, tmp_path: Path) -> None:
-    try:
-        write_moe(name, tmp_path)
-    except (KeyError, ValueError):
-        pytest.skip("this transformers does not know the architecture")
+    if name in LATER and ARCHITECTURES[name].model_type not in CONFIG_MAPPING:
+        pytest.skip(f"transformers {transformers.__version__} does not have {name}")
+    write_moe(name, tmp_path)
     golden = golden_of(name)
     ids = golden["sequence.0.ids"].long()[None]
     model = load_moe(tmp_path)
