@@ -26,24 +26,19 @@ export function editorsOf(uri: string): vscode.TextEditor[] {
     .sort((a, b) => Number(b === active) - Number(a === active));
 }
 
-/** Milliseconds. A window that has just opened tells the extension host of its editors a moment later. */
-const editorPatience = 500;
-
 /**
- * The editor with the focus, or the only one in sight when the focus is elsewhere (in the walkthrough, say); asked when the
- * window has just opened, it waits a moment for one.
+ * The editor with the focus, or the only one in sight when the focus is elsewhere (in the walkthrough, say). A window that
+ * has just opened has the tab of a file before its editor: it is asked for.
  */
 export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
   if (vscode.window.activeTextEditor) return vscode.window.activeTextEditor;
-  return new Promise((resolve) => {
-    const done = (editor: vscode.TextEditor | undefined) => {
-      clearTimeout(timer);
-      listening.dispose();
-      resolve(editor);
-    };
-    const timer = setTimeout(() => done(vscode.window.activeTextEditor ?? onlyEditor()), editorPatience);
-    const listening = vscode.window.onDidChangeActiveTextEditor((editor) => editor && done(editor));
-  });
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  if (!(input instanceof vscode.TabInputText)) return onlyEditor();
+  try {
+    return await vscode.window.showTextDocument(input.uri);
+  } catch {
+    return onlyEditor(); // what the tab names is no text after all
+  }
 }
 
 function onlyEditor(): vscode.TextEditor | undefined {

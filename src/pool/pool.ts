@@ -6,9 +6,9 @@ import type { Warning } from '../shared/source.js';
 import { expertFiles } from '../shared/expertFiles.js';
 import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
+import { checkBaseSizes } from './baseFiles.js';
 import { type Card, parseCard } from './card.js';
 import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
-import { checkModelSize } from './modelFile.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -160,7 +160,7 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
 /** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
 function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
   const model = path.join(folder, base.model);
-  checkModelSize(model);
+  checkBaseSizes({ model, tokenizer: path.join(folder, base.tokenizer) });
   const beside = path.dirname(model);
   const files = [
     // External data lies beside the model, under whatever name.

@@ -39,6 +39,11 @@ describe('a pool', () => {
     );
   });
 
+  it('with a tokenizer of gigabytes is refused before a byte of it is read', () => {
+    sparse('base/tokenizer.json', 2 ** 33);
+    expect(() => readPool(folder)).toThrow(refused('tokenizer-invalid', /tokenizer has 8\.6 GB; at most 268 MB/));
+  });
+
   it('leaves out an expert with a file of a terabyte', () => {
     sparse('experts/alpha/activation.safetensors', 2 ** 40);
     const pool = readPool(folder);

@@ -188,6 +188,7 @@ describe('panels', () => {
       ['Routing: gaggle.txt:3', 2],
     ] as const) {
       await show(title);
+      await window.showText(30_000); // folded where its editor is in sight, unless VS Code had kept that it was not
       await expect
         .poll(
           () =>

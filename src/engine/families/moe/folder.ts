@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { readJson, unnamedContext } from '../../../pool/manifest.js';
-import { checkModelSize } from '../../../pool/modelFile.js';
+import { checkBaseSizes } from '../../../pool/baseFiles.js';
 import { fileInside } from '../../../pool/paths.js';
 import { GanderError } from '../../../shared/errors.js';
 import { traceLimits } from '../../../shared/limits.js';
@@ -109,12 +109,13 @@ export function readMoeFolder(chosen: string): MoeFolder {
   const model = isModelFile(chosen)
     ? fileInside(folder, path.relative(folder, chosen))
     : modelIn(folder, genai?.decoder?.filename);
-  checkModelSize(model);
+  const tokenizer = tokenizerIn(folder);
+  checkBaseSizes({ model, tokenizer });
   return {
     folder,
     name: path.basename(folder),
     model,
-    tokenizer: tokenizerIn(folder),
+    tokenizer,
     configs: present.map((name) => path.join(folder, name)),
     type: text?.model_type ?? genai?.type ?? undefined,
     contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),

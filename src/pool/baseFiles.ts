@@ -1,0 +1,29 @@
+import { statSync } from 'node:fs';
+import { bytesInWords } from '../shared/bytes.js';
+import { GanderError } from '../shared/errors.js';
+import { poolLimits } from '../shared/limits.js';
+
+/** Before either file is read, or only hashed. @throws GanderError `base-invalid`, `tokenizer-invalid` */
+export function checkBaseSizes({ model, tokenizer }: { readonly model: string; readonly tokenizer: string }): void {
+  const bytes = sizeOf(model);
+  if (bytes > poolLimits.model)
+    throw new GanderError(
+      'base-invalid',
+      `The model file has ${bytesInWords(bytes)}; ONNX allows at most ${bytesInWords(poolLimits.model)}.`,
+      'Export it with external data.',
+    );
+  checkTokenizerSize(tokenizer);
+}
+
+/** @throws GanderError `tokenizer-invalid` */
+export function checkTokenizerSize(file: string): void {
+  const bytes = sizeOf(file);
+  if (bytes > poolLimits.tokenizer)
+    throw new GanderError(
+      'tokenizer-invalid',
+      `The tokenizer has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.tokenizer)} are read.`,
+      'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
+    );
+}
+
+const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
