@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
-import { letters } from '../shared/palette.js';
+import { signsOf } from '../shared/signs.js';
 import type { SourceDescription } from '../shared/source.js';
 import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
@@ -15,7 +15,7 @@ export function pickExpert(
   title: string,
 ): Promise<string | undefined> {
   const items = experts.map(({ id, name, description }, i) => ({
-    label: `${letters(i)}  ${name}`,
+    label: `${signsOf(experts)[i]!}  ${name}`,
     description: id,
     ...(description && { detail: description }),
     value: id,

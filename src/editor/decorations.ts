@@ -21,17 +21,13 @@ export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
-/** Underlines each routed token in the colour of its leading expert; what has gone stale is dimmed and struck through. */
+/** Underlines each routed token in the colour of its leading expert; what an edit has made stale is grey. */
 export class RoutingDecorations implements vscode.Disposable {
   /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
   /** By strength of a measure: the stronger, the thicker. */
   readonly #byLevel = new Map<number, vscode.TextEditorDecorationType>();
-  readonly #stale = vscode.window.createTextEditorDecorationType({
-    opacity: '0.55',
-    textDecoration: 'line-through',
-    rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
-  });
+  readonly #stale = underline(new vscode.ThemeColor('disabledForeground'), 'dotted', '1px');
   readonly #subscriptions: vscode.Disposable[];
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | undefined;

@@ -6,7 +6,8 @@ import { rangeOf } from '../host/texts.js';
 import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../shared/bar.js';
-import { letters, quiet } from '../shared/palette.js';
+import { quiet } from '../shared/palette.js';
+import { signsOf } from '../shared/signs.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
 import { certaintyOfToken } from '../trace/distribution.js';
@@ -43,11 +44,12 @@ export class RoutingHover implements vscode.HoverProvider {
     const token = this.store.tokenAt(routed.id, offset);
     if (token === undefined || token >= trace.sequences[0]!.done) return undefined;
     const spans = this.store.tokenSpans(routed.id)!;
-    const range = rangeOf(document, { start: spans.start[token]!, end: spans.end[token]! });
-    return new vscode.Hover(this.#text(routed, trace, token), range);
+    const span = { start: spans.start[token]!, end: spans.end[token]! };
+    const isFresh = span.end <= routed.span.start + routed.fresh;
+    return new vscode.Hover(this.#text(routed, trace, token, isFresh), rangeOf(document, span));
   }
 
-  #text(routed: Routed, trace: Trace, token: number): vscode.MarkdownString {
+  #text(routed: Routed, trace: Trace, token: number, isFresh: boolean): vscode.MarkdownString {
     // What experts are called comes from outside: it stands in the block of code and nowhere else, so that none becomes markup.
     // Should one do so all the same, it could open the panel and nothing more.
     const out = new vscode.MarkdownString();
@@ -56,7 +58,7 @@ export class RoutingHover implements vscode.HoverProvider {
     out.appendText(
       vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
     );
-    if (routed.stale) {
+    if (!isFresh) {
       out.appendText(' · ');
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
     }
@@ -83,7 +85,7 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   const names = column(
     leading.map((e) => {
       const name = oneLine(shared.experts[e]!.name);
-      return slots[e] === quiet ? name : `${letters(e)} ${name}`;
+      return slots[e] === quiet ? name : `${signsOf(shared.experts)[e]!} ${name}`;
     }),
     22,
   );

@@ -14,7 +14,7 @@ interface Ranges {
 }
 
 export interface Underlines extends Ranges {
-  /** Texts that have changed since they were routed. */
+  /** Texts that have changed since they were routed, from the change on. */
   readonly stale: readonly vscode.Range[];
 }
 
@@ -25,7 +25,8 @@ export function underlines(store: RoutingStore, document: vscode.TextDocument, c
   if (readSettings().decorations) {
     for (const routed of store.of(document.uri.toString())) {
       collect(store, routed, document, choice, ranges);
-      if (routed.stale && routed.main.trace) stale.push(rangeOf(document, routed.span));
+      const { span, fresh, main } = routed;
+      if (routed.stale && main.trace) stale.push(rangeOf(document, { start: span.start + fresh, end: span.end }));
     }
   }
   return { ...ranges, stale };
@@ -33,7 +34,7 @@ export function underlines(store: RoutingStore, document: vscode.TextDocument, c
 
 function collect(
   store: RoutingStore,
-  { id, main: { trace } }: Routed,
+  { id, span, fresh, main: { trace } }: Routed,
   document: vscode.TextDocument,
   choice: ColourChoice,
   { bySlot, byLevel }: Ranges,
@@ -50,7 +51,9 @@ function collect(
     let end = spans.end[t]!;
     t++;
     if (tone === undefined || start < 0) continue;
-    for (; t < done && tones[t] === tone && spans.start[t] === end; t++) end = spans.end[t]!;
+    if (end > span.start + fresh) break;
+    for (; t < done && tones[t] === tone && spans.start[t] === end && spans.end[t]! <= span.start + fresh; t++)
+      end = spans.end[t]!;
     const list = into.get(tone) ?? [];
     list.push(rangeOf(document, { start, end }));
     into.set(tone, list);

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import type { ExpertInfo } from '../engine/api.js';
 import { megabytes, numbers } from '../host/numbers.js';
 import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
@@ -7,7 +6,8 @@ import { counted, warningCount, word } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
-import { colourCount, expertStyle, letters, quiet } from '../shared/palette.js';
+import { colourCount, expertStyle, quiet } from '../shared/palette.js';
+import { signsOf } from '../shared/signs.js';
 import { chanceLoad, load } from '../statistics/load.js';
 import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
@@ -63,7 +63,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     switch (node.kind) {
       case 'pool':
         return [
-          ...node.pool.experts.map((expert, index): Node => ({ kind: 'expert', expert, index })),
+          ...node.pool.experts.map((expert, index): Node => ({
+            kind: 'expert',
+            expert,
+            index,
+            sign: signsOf(node.pool.experts)[index]!,
+          })),
           ...warningsOf(node),
         ];
       case 'model':
@@ -105,7 +110,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'own-expert':
         return this.#ownExpertItem(node);
       case 'expert':
-        return this.#expertItem(node.expert, node.index);
+        return this.#expertItem(node);
       case 'warning':
         return warningItem(node.text, node.index);
       case 'layers':
@@ -212,12 +217,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  #expertItem(expert: ExpertInfo, index: number): vscode.TreeItem {
+  #expertItem({ expert, index, sign }: NodeOf<'expert'>): vscode.TreeItem {
     const trace = this.#trace;
     const inTrace = this.#indexIn(trace, expert.id);
     const slot = this.#slotOf(trace, inTrace, index);
     const item = new vscode.TreeItem(
-      slot === quiet ? expert.name : `${letters(inTrace < 0 ? index : inTrace)}  ${expert.name}`,
+      slot === quiet ? expert.name : `${sign}  ${expert.name}`,
       inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = `expert ${expert.id}`;

@@ -18,6 +18,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
   z.strictObject({ type: z.literal('select'), token: index, sequence: index.exactOptional() }),
   z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
+  z.strictObject({ type: z.literal('again') }),
   z.strictObject({ type: z.literal('attribute') }),
   z.strictObject({
     type: z.literal('generate'),

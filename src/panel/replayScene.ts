@@ -75,6 +75,7 @@ export class ReplayScene implements Scene {
     switch (message.type) {
       // No document behind it.
       case 'select':
+      case 'again':
       case 'colour':
       case 'stop':
         return;

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
 import type { Colours } from '../host/colours.js';
-import type { Desk } from '../host/desk.js';
+import { type Desk, openDocument } from '../host/desk.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, editorsOf, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
@@ -73,7 +73,9 @@ export class RoutedScene implements Scene {
   side(side: Side): SideState | undefined {
     const { routed } = this;
     const result = routed?.[side];
-    return result && toState(result, side === 'main' && routed.stale);
+    if (!result) return undefined;
+    const state = toState(result);
+    return side === 'main' && routed.stale ? { ...state, stale: true, fresh: freshTokens(routed) } : state;
   }
 
   memory(): string | undefined {
@@ -129,6 +131,8 @@ export class RoutedScene implements Scene {
         return;
       case 'route':
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
+      case 'again':
+        return this.#again();
       case 'attribute':
         await runs.attribute(this.#id);
         return;
@@ -172,6 +176,21 @@ export class RoutedScene implements Scene {
     const start = spans?.start[token] ?? -1;
     if (!routed || !spans || start < 0) return;
     this.parts.mark.show(routed.uri, { start, end: spans.end[token]! });
+  }
+
+  /** Whatever still runs over the text as it was is of no use any more. What-ifs for single tokens meant tokens of that text. */
+  async #again(): Promise<void> {
+    const { routed } = this;
+    if (!routed) return;
+    this.parts.runs.stop(this.#id);
+    const { strategy, interventions } = routed.main;
+    await this.parts.desk.route(await openDocument(routed), routed.span, {
+      strategy,
+      interventions: interventions.filter(({ scope }) => scope.token === undefined),
+      onAdded: ({ id }) => {
+        this.show(id);
+      },
+    });
   }
 
   async #insert(): Promise<void> {
@@ -245,13 +264,19 @@ function writtenIn({ text, trace }: SideResult): string {
   return trace?.sequences[0]?.text?.slice(text.length) ?? '';
 }
 
-function toState(result: SideResult, stale: boolean): SideState {
+function freshTokens({ fresh, main: { trace } }: Routed): number {
+  const { end, count } = trace?.sequences[0]?.tokens ?? { count: 0 };
+  const first = end?.findIndex((one) => one > fresh) ?? 0;
+  return first < 0 ? count : first;
+}
+
+function toState(result: SideResult): SideState {
   const { text, title, strategy, interventions, trace, before, attribution, running, error } = result;
   return {
     title,
     strategy,
     interventions,
-    stale,
+    stale: false,
     ...(writtenIn(result) && { given: text.length }),
     ...(trace && { trace }),
     ...(before && { before }),

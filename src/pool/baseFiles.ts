@@ -12,16 +12,11 @@ export function checkBaseSizes({ model, tokenizer }: { readonly model: string; r
       `The model file has ${bytesInWords(bytes)}; ONNX allows at most ${bytesInWords(poolLimits.model)}.`,
       'Export it with external data.',
     );
-  checkTokenizerSize(tokenizer);
-}
-
-/** @throws GanderError `tokenizer-invalid` */
-export function checkTokenizerSize(file: string): void {
-  const bytes = sizeOf(file);
-  if (bytes > poolLimits.tokenizer)
+  const read = sizeOf(tokenizer);
+  if (read > poolLimits.tokenizer)
     throw new GanderError(
       'tokenizer-invalid',
-      `The tokenizer has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.tokenizer)} are read.`,
+      `The tokenizer has ${bytesInWords(read)}; at most ${bytesInWords(poolLimits.tokenizer)} are read.`,
       'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
     );
 }

@@ -27,3 +27,14 @@ export function moved({ start, end }: Span, { offset, length, text }: Change): S
 export function touches({ start, end }: Span, { offset, length }: Change): boolean {
   return offset < end && (offset + length > start || (length === 0 && offset > start));
 }
+
+/**
+ * Characters at the beginning of a text that are the same after it has changed, up to a space: a tokenizer may cut the word
+ * that was changed, and the space before it, otherwise.
+ */
+export function unchanged(before: string, after: string): number {
+  const length = Math.min(before.length, after.length);
+  let at = 0;
+  while (at < length && before[at] === after[at]) at++;
+  return /\s*\S*$/.exec(before.slice(0, at))!.index;
+}

@@ -3,7 +3,7 @@ import type { ErrorData } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Trace } from '../trace/trace.js';
-import { type Change, type Span, moved, touches } from './positions.js';
+import { type Change, type Span, moved, touches, unchanged } from './positions.js';
 
 /** One side of a routed range: what was asked and what came of it so far. */
 export interface SideResult {
@@ -30,6 +30,8 @@ export interface Routed {
   readonly span: Span;
   /** The text in the range is no longer the text that was routed. */
   readonly stale: boolean;
+  /** Characters of the routed text, from its first, that a change behind them leaves as they were: a causal model looks only back. */
+  readonly fresh: number;
   /** A newer range covers it: it no longer shows on the text, and lives on only for who retains it. */
   readonly replaced: boolean;
   readonly main: SideResult;
@@ -76,7 +78,13 @@ export class RoutingStore {
 
   add(routed: Pick<Routed, 'uri' | 'version' | 'span' | 'main'>): Routed {
     const covered = this.of(routed.uri).filter((old) => overlap(old.span, routed.span));
-    const made: Routed = { ...routed, id: ++this.#lastId, stale: false, replaced: false };
+    const made: Routed = {
+      ...routed,
+      id: ++this.#lastId,
+      stale: false,
+      fresh: routed.main.text.length,
+      replaced: false,
+    };
     this.#entries.set(made.id, { routed: made, origin: made.span.start, edits: [], holders: 0 });
     for (const old of covered) this.#replace(this.#entries.get(old.id)!);
     const free = [...this.#entries.values()].filter((entry) => entry.holders === 0);
@@ -139,8 +147,10 @@ export class RoutingStore {
     for (const entry of this.#entries.values()) {
       if (entry.routed.uri !== uri) continue;
       const span = changes.reduce(moved, entry.routed.span);
-      const { text } = entry.routed.main;
-      const stale = span.end - span.start !== text.length || read(span) !== text;
+      const { text, trace } = entry.routed.main;
+      const now = read(span);
+      const stale = now !== text;
+      const fresh = stale ? (isCausal(trace) ? unchanged(text, now) : 0) : text.length;
       const { routed } = entry;
       if (stale) {
         entry.edits.push(...changes);
@@ -152,7 +162,7 @@ export class RoutingStore {
         entry.edits = [];
         entry.spans = undefined;
       }
-      this.#put(entry, { ...routed, span, stale }, 'moved');
+      this.#put(entry, { ...routed, span, stale, fresh }, 'moved');
     }
   }
 
@@ -239,6 +249,9 @@ function moveTokens({ start, end }: TokenSpans, change: Change): void {
     end[t] = to.end;
   }
 }
+
+/** What has two sequences has an encoder, which reads all of its text for every token. */
+const isCausal = (trace: Trace | undefined): boolean => trace?.sequences.length === 1;
 
 /** Empty ranges overlap only what is around them. */
 function overlap(a: Span, b: Span): boolean {

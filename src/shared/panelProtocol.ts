@@ -29,6 +29,8 @@ export interface SideState {
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
+  /** Of a stale side: its first tokens that stand as they did. */
+  readonly fresh?: number;
   /** On the page only: its traces' scores are still to come. */
   readonly scoresFollow?: true;
 }
@@ -61,6 +63,7 @@ export type HostMessage =
       readonly side: Side;
       readonly running: SideState['running'];
       readonly stale: boolean;
+      readonly fresh?: number;
       readonly error?: ErrorData;
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
@@ -84,6 +87,8 @@ export type PageMessage =
       readonly strategy: Strategy;
       readonly interventions: readonly Intervention[];
     }
+  /** The text as it stands by now. */
+  | { readonly type: 'again' }
   | { readonly type: 'attribute' }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }

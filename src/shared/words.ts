@@ -86,6 +86,10 @@ export const words = {
   generating: { other: 'Generating: {0} of {1} tokens', by: 1 },
   attributing: 'Knocking out experts: {0} of {1}',
   stale: 'The text has changed since this run.',
+  staleFresh: {
+    one: 'Its first token stands as it was.',
+    other: 'Its first {0} tokens stand as they were.',
+  },
   routeAgain: 'Route again',
   partial: { other: 'The run ended early: {0} of {1} tokens are routed.', by: 1 },
   needsRun: 'This is a saved trace: there is no model behind it to run.',
@@ -98,6 +102,7 @@ export const words = {
   emptyRoute: 'Route the text',
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
+  loadingModel: 'Loading the model…',
   poolWarnings: {
     one: 'The model has {0} warning.',
     other: 'The model has {0} warnings.',

@@ -1,6 +1,7 @@
 /** A trace as one HTML file that needs nothing else: text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../shared/html.js';
-import { type Colour, expertStyle, letters, quiet } from '../shared/palette.js';
+import { type Colour, expertStyle, quiet } from '../shared/palette.js';
+import { signsOf } from '../shared/signs.js';
 import { decimal, interventionText, layerText, percent, routerText, visible } from './label.js';
 import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
 import { byUse, certaintyCells, certaintyHead, usageCells, usageHead } from './tables.js';
@@ -133,7 +134,7 @@ function figures(summary: Summary, named: string): [string, string][] {
 }
 
 function keyOf({ experts, slots }: ExpertsSummary, e: number): string {
-  return `<span class="key k${nameOf(slots[e]!)}">${letters(e)}</span> ${escapeHtml(experts[e]!.name)}`;
+  return `<span class="key k${nameOf(slots[e]!)}">${signsOf(experts)[e]!}</span> ${escapeHtml(experts[e]!.name)}`;
 }
 
 /** The text as it is, each token's own characters underlined in its leading expert's colour. */
@@ -157,7 +158,7 @@ function text({ sequence, tokens, shared }: Summary): string {
 function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
   const lead = experts?.[0];
   if (!own || !shared || !lead) return escapeHtml(own);
-  const tip = `${letters(lead.index)} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
+  const tip = `${signsOf(shared.experts)[lead.index]!} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
   return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`;
 }
 

@@ -44,10 +44,17 @@ export class SideSender {
       return;
     }
     if (told) {
-      const { running, stale, error } = state;
+      const { running, stale, fresh, error } = state;
       const before = told.state;
-      if (running !== before.running || stale !== before.stale || error !== before.error)
-        yield { type: 'status', side, running, stale, ...(error && { error }) };
+      if (running !== before.running || stale !== before.stale || fresh !== before.fresh || error !== before.error)
+        yield {
+          type: 'status',
+          side,
+          running,
+          stale,
+          ...(fresh !== undefined && { fresh }),
+          ...(error && { error }),
+        };
       if (running && isMore(before, state) && performance.now() < told.until) {
         // What is known goes ahead, with nothing to draw.
         this.#told.set(side, { state: { ...state, trace: before.trace }, until: told.until });

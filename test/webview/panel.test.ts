@@ -649,11 +649,22 @@ describe('running', () => {
     const generate = panel.page.locator('[data-focus=head-generate]');
     expect(await generate.getAttribute('aria-disabled')).toBe('true');
     expect(await generate.getAttribute('title')).toBe('A run is in progress.');
-    await panel.post({ type: 'status', side: 'main', running: undefined, stale: true });
+    await panel.post({ type: 'status', side: 'main', running: undefined, stale: true, fresh: 40 });
     expect(await panel.page.locator('.progress').isVisible()).toBe(false);
+    expect(await text('.notice.stale')).toContain('Its first 40 tokens stand as they were.');
+    expect(await panel.page.locator('.t.outdated').count()).toBe(266 - 40);
     expect(await text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();
-    expect(await panel.sent('route')).toHaveLength(1);
+    expect(await panel.sent('again')).toHaveLength(1);
+  });
+
+  test('a text that has changed can be routed again while what it was still runs', async () => {
+    await open();
+    const running = { what: 'route', done: 0, total: 0 } as const;
+    await panel.show(fabricate(), { running, stale: true });
+    expect(await text('.progress')).toContain('Loading the model');
+    await panel.page.locator('[data-focus=again]').click();
+    expect(await panel.sent('again')).toHaveLength(1);
   });
 
   test('a text that goes on is drawn on, and looks as if it had been drawn whole', async () => {

@@ -24,6 +24,8 @@ export class SideSignals {
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
   readonly error = computed(() => this.state.value?.error);
   readonly isStale = computed(() => this.state.value?.stale === true);
+  /** Tokens, from the first, that stand as they were routed. */
+  readonly fresh = computed(() => (this.isStale.value ? (this.state.value?.fresh ?? 0) : Infinity));
   /** Scores are still to come. */
   readonly scoresFollow = computed(() => this.state.value?.scoresFollow === true);
   readonly isThere = computed(() => this.state.value !== undefined);

@@ -149,10 +149,11 @@ export class Store {
       case 'status': {
         const { state } = this.side(message.side);
         if (!state.value) break;
-        const { running: _running, error: _error, ...rest } = state.value;
+        const { running: _running, error: _error, fresh: _fresh, ...rest } = state.value;
         state.value = {
           ...rest,
           stale: message.stale,
+          ...(message.fresh !== undefined && { fresh: message.fresh }),
           ...(message.running && { running: message.running }),
           ...(message.error && { error: message.error }),
         };

@@ -1,6 +1,6 @@
 /** An expert as it is seen in all views: its sign on its colour, and its name. */
 import { plainName } from '../look/names.js';
-import { classOf, letterOf, type Looks } from '../look/looks.js';
+import { classOf, signOf, type Looks } from '../look/looks.js';
 
 interface Props {
   readonly looks: Looks;
@@ -10,7 +10,7 @@ interface Props {
 export function Badge({ looks, expert }: Props) {
   return (
     <span class={`badge ${classOf(looks.slots[expert]!)}`} aria-hidden="true">
-      {letterOf(looks.set, expert)}
+      {signOf(looks.set, expert)}
     </span>
   );
 }

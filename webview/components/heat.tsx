@@ -1,6 +1,6 @@
 /** Rows × experts; strength by value. A few are drawn as cells that say their value on hovering, many as one image. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { classOf, letterOf, type Looks } from '../look/looks.js';
+import { classOf, signOf, type Looks } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { channels, colourOf, theme } from '../look/theme.js';
 
@@ -91,7 +91,7 @@ function Letter({
       <title>{plainName(looks.set, expert)}</title>
       <rect x={x - 6} y={y - 6} width={12} height={12} rx={2} class="letterBox" />
       <text x={x} y={y + 0.5} class="letter" text-anchor="middle" dominant-baseline="central">
-        {letterOf(looks.set, expert)}
+        {signOf(looks.set, expert)}
       </text>
     </g>
   );
@@ -143,7 +143,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
       <svg viewBox={`0 0 ${width} ${top + high + 2}`} class="heat">
         {ticks.map((e) => (
           <text key={e} x={left + (e + 0.5) * cell} y={11} class="axisText" text-anchor="middle">
-            {letterOf(looks.set, e)}
+            {signOf(looks.set, e)}
           </text>
         ))}
         {rows.map((r) => (
@@ -155,7 +155,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
             text-anchor="end"
             dominant-baseline="central"
           >
-            {rowExperts ? letterOf(looks.set, r) : rowLabels[r]}
+            {rowExperts ? signOf(looks.set, r) : rowLabels[r]}
           </text>
         ))}
       </svg>

@@ -1,7 +1,7 @@
 /** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
 import { colourCount, quiet } from '../../src/shared/palette.js';
 import type { ExpertSet } from '../../src/trace/trace.js';
-import { letterOf, type Looks } from '../look/looks.js';
+import { signOf, type Looks } from '../look/looks.js';
 import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/sight.js';
@@ -139,7 +139,7 @@ export function paint(context: Drawing, paper: Paper, frame: Frame): void {
 
   if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
   layerLines(context, theme, frame, view, raster.rows);
-  if (cell.width >= 11 && cell.height >= 11 && !paper.hues) letters(context, paper, frame, view);
+  if (cell.width >= 11 && cell.height >= 11 && !paper.hues) signs(context, paper, frame, view);
   if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
   gutters(context, paper, frame, view);
 }
@@ -166,58 +166,65 @@ function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, 
   }
 }
 
-/** Letters are drawn once each and then copied: thousands of fillText calls would cost frames. */
-function letters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
+/** Signs are drawn once each and then copied: thousands of fillText calls would cost frames. */
+function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
   const { raster, theme } = paper;
   const { rows, columns } = raster;
-  const size = Math.min(12, frame.cell.width - 3, frame.cell.height - 3);
-  const atlas = letterAtlas(theme, size, frame.ratio);
+  const atlas = signAtlas(theme, frame.cell, frame.ratio);
   const slotOf = slotAt(paper);
   context.imageSmoothingEnabled = true;
   for (const { sequence, from, count } of columns.spans) {
     for (let r = view.r0; r < view.r1; r++) {
       const set = rows[r]!.parts[sequence]?.set;
       if (!set) continue;
-      const y = yOf(frame, r) + (frame.cell.height - atlas.box) / 2;
+      const y = yOf(frame, r) + (frame.cell.height - atlas.height) / 2;
       for (let c = Math.max(from, view.c0); c < Math.min(from + count, view.c1); c++) {
         const cell = r * columns.count + c;
         const e = raster.expert[cell]!;
         if (e < 0) continue;
         const isStrong = raster.strength[cell]! > 0.45;
-        const x = xOf(frame, c) + (frame.cell.width - atlas.box) / 2;
+        const x = xOf(frame, c) + (frame.cell.width - atlas.width) / 2;
         const ink = isStrong ? colourOf(slotOf(r, c), theme).ink : theme.foreground;
-        context.drawImage(atlas.of(letterOf(set, e), ink), x, y, atlas.box, atlas.box);
+        const sign = signOf(set, e);
+        if (frame.cell.width >= roomFor(sign)) context.drawImage(atlas.of(sign, ink), x, y, atlas.width, atlas.height);
       }
     }
   }
 }
 
 interface Atlas {
-  readonly box: number;
-  of(letter: string, ink: string): OffscreenCanvas;
+  readonly width: number;
+  readonly height: number;
+  of(sign: string, ink: string): OffscreenCanvas;
 }
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
-function letterAtlas(theme: Theme, size: number, ratio: number): Atlas {
-  const key = `${theme.font} ${size} ${ratio}`;
+/** Pixels of a cell's width in which a sign can be read. */
+const roomFor = (sign: string): number => 6 * sign.length + 3;
+
+function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
+  const size = Math.min(12, cell.width - 3, cell.height - 3);
+  const width = Math.ceil(Math.min(cell.width, 3 * size));
+  const key = `${theme.font} ${size} ${width} ${ratio}`;
   if (atlasKept?.key === key) return atlasKept.atlas;
   const made = new Map<string, OffscreenCanvas>();
-  const box = Math.ceil(size) + 2;
+  const height = Math.ceil(size) + 2;
   const atlas: Atlas = {
-    box,
-    of(letter, ink) {
-      const name = `${letter} ${ink}`;
+    width,
+    height,
+    of(sign, ink) {
+      const name = `${sign} ${ink}`;
       let glyph = made.get(name);
       if (!glyph) {
-        made.set(name, (glyph = new OffscreenCanvas(Math.ceil(box * ratio), Math.ceil(box * ratio))));
+        made.set(name, (glyph = new OffscreenCanvas(Math.ceil(width * ratio), Math.ceil(height * ratio))));
         const g = glyph.getContext('2d')!;
         g.scale(ratio, ratio);
         g.font = `600 ${size}px ${theme.font}`;
         g.textAlign = 'center';
         g.textBaseline = 'middle';
         g.fillStyle = ink;
-        g.fillText(letter, box / 2, box / 2 + 0.5, box);
+        g.fillText(sign, width / 2, height / 2 + 0.5, width);
       }
       return glyph;
     },

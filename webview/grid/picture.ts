@@ -1,7 +1,7 @@
 /** The grid with its legend, as SVG and PNG. */
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { quiet } from '../../src/shared/palette.js';
-import { letterOf } from '../look/looks.js';
+import { signOf } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import { colourOf, css } from '../look/theme.js';
@@ -33,7 +33,7 @@ function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { 
     const name = plainName(set!, e);
     const wide = 26 + name.length * 7;
     if (x + wide > width - pad && x > pad) [x, y] = [pad, y + 20];
-    const entry = { x, y, slot: slots[e]!, letter: letterOf(set!, e), name };
+    const entry = { x, y, slot: slots[e]!, letter: signOf(set!, e), name };
     x += wide;
     return entry;
   });

@@ -93,8 +93,12 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
 
   const trace = scene.trace.value;
   const raster = scene.raster.value;
+  const rows = raster?.rows.length ?? 0;
+  useLayoutEffect(() => {
+    scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows));
+  }, [rows]);
   const asTable = store.view.tables.value.includes('grid');
-  const isEmpty = raster?.rows.length === 0;
+  const isEmpty = raster && rows === 0;
   return (
     <section class="gridView" aria-label={t('grid')}>
       <Toolbar scene={scene} act={act} />
@@ -120,7 +124,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
               role="grid"
               aria-label={t('gridRole')}
               aria-describedby="grid-keys"
-              aria-rowcount={raster?.rows.length ?? 0}
+              aria-rowcount={rows}
               aria-colcount={raster?.columns.count ?? 0}
             >
               <FocusCell

@@ -1,5 +1,6 @@
 /** How each expert of a set looks: the class that gives it colour and pattern, and what its badge says. */
-import { letters, quiet } from '../../src/shared/palette.js';
+import { quiet } from '../../src/shared/palette.js';
+import { signsOf } from '../../src/shared/signs.js';
 import { slotsIn } from '../../src/trace/colours.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 
@@ -18,7 +19,7 @@ export function classOf(slot: number): string {
   return slot === quiet ? 'xo' : `x${slot}`;
 }
 
-/** What stands on an expert's colour: its letter in a pool; where each layer has its own, its number. */
-export function letterOf({ scope }: ExpertSet, expert: number): string {
-  return scope === 'pool' ? letters(expert) : String(expert);
+/** What stands on an expert's colour: its sign in a pool; where each layer has its own, its number. */
+export function signOf({ scope, experts }: ExpertSet, expert: number): string {
+  return scope === 'pool' ? signsOf(experts)[expert]! : String(expert);
 }

@@ -1,7 +1,7 @@
 /** What was routed and how; what can be done with it; what is going on. */
 import { useRef } from 'preact/hooks';
 import { isSameError } from '../../src/shared/errors.js';
-import { reasonAgainst, traceReason } from '../app/reasons.js';
+import { inability, reasonAgainst, traceReason } from '../app/reasons.js';
 import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, type Item } from '../components/menu.js';
@@ -18,6 +18,7 @@ export function Header({ saver }: { readonly saver: Saver }) {
   return (
     <header class="head">
       <Bar saver={saver} />
+      <WhatIfChips />
       <Progress />
     </header>
   );
@@ -28,7 +29,6 @@ export function News() {
   return (
     <div class="news">
       <Generate />
-      <WhatIfChips />
       <Notices />
       <Warnings />
     </div>
@@ -269,7 +269,11 @@ function Progress() {
   const running = store.main.running.value ?? store.other.running.value;
   // Said once at the start: a count that runs would drown everything else.
   const said = useRef('');
-  const words = running ? t(doing[running.what], running.done, running.total) : '';
+  const words = !running
+    ? ''
+    : running.total > 0
+      ? t(doing[running.what], running.done, running.total)
+      : t('loadingModel');
   if (!running || said.current === '') said.current = words;
   return (
     <>
@@ -324,12 +328,14 @@ function Stale() {
   if (!store.main.isStale.value) return null;
   return (
     <div class="notice stale" role="status">
-      <span>{t('stale')}</span>
+      <span>
+        {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
+      </span>
       <Button
         press={() => {
-          store.route(store.main.interventions.peek());
+          store.send({ type: 'again' });
         }}
-        reason={reasonAgainst(store, 'route')}
+        reason={inability(store, 'route')}
         class="link"
         data-focus="again"
       >

@@ -18,7 +18,7 @@ import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { OneLine } from '../components/oneLine.js';
 import { layerKey } from '../../src/trace/sight.js';
-import { classOf, letterOf } from '../look/looks.js';
+import { classOf, signOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { measuredOf, sharesOf } from './sums.js';
@@ -216,7 +216,7 @@ function Rest({
     query === ''
       ? []
       : [...set.experts.keys()]
-          .filter((e) => letterOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query))
+          .filter((e) => signOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query))
           .sort((a, b) => share[b]! - share[a]! || a - b);
   return (
     <>

@@ -11,7 +11,7 @@ import type { Store } from '../app/store.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
-import { classOf, letterOf, type Looks } from '../look/looks.js';
+import { classOf, signOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
@@ -132,7 +132,16 @@ function drawnOf(store: Store, side: SideSignals, index: number): Drawn | undefi
     by === 'experts'
       ? byExperts(trace, index, sight, looks)
       : byNumber(late, index, isMeasure(by) ? by : undefined, layer);
-  return index === 0 ? divided(drawn, side.given.value) : drawn;
+  return index === 0 ? divided(outdated(drawn, side.fresh.value), side.given.value) : drawn;
+}
+
+/** What stands behind an edit is no longer what the model would say. */
+function outdated(drawn: Drawn, fresh: number): Drawn {
+  if (fresh >= drawn.styles.length) return drawn;
+  const styles = drawn.styles.map((style, i) =>
+    i < fresh ? style : { ...style, names: classes(style.names, 'outdated') },
+  );
+  return { ...drawn, styles };
 }
 
 /** What the model wrote is told from what it was given. */
@@ -159,7 +168,7 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
     else own.push(i >= sequence.done ? 'pending' : 'plain');
     const begins = e >= 0 && e !== leader(i - 1);
     if (begins) own.push('lead');
-    const letter = begins && part ? letterOf(part.set, e) : '';
+    const letter = begins && part ? signOf(part.set, e) : '';
     return {
       names: classes(...own, ...kindsOfToken(sequence, i)),
       // A number of three digits under a token of one would stand on the next one's.

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { ModelInfo, MoeInfo, PoolInfo } from '../../engine/api.js';
-import { letters, slotsOf } from '../../shared/palette.js';
+import { slotsOf } from '../../shared/palette.js';
+import { signsOf } from '../../shared/signs.js';
 import { columns, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
@@ -62,8 +63,9 @@ function facts(lines: readonly (readonly [string, string | undefined])[]): strin
 
 function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
   const slots = slotsOf(pool.experts.length, []);
+  const signs = signsOf(pool.experts);
   const experts = pool.experts.map((e, i) => [
-    `${paint.slot(slots[i]!, letters(i))} ${plain(e.id)}`,
+    `${paint.slot(slots[i]!, signs[i]!)} ${plain(e.id)}`,
     plain(e.name),
     String(e.rank),
     megabytes(e.bytes),

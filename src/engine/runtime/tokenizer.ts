@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
-import { checkTokenizerSize } from '../../pool/baseFiles.js';
 import { GanderError } from '../../shared/errors.js';
+import { poolLimits } from '../../shared/limits.js';
 import type { Tokens } from '../../trace/trace.js';
 
 /**
@@ -49,8 +49,8 @@ export class Tokenizer {
 
   /** @throws GanderError `tokenizer-invalid` */
   constructor(file: string) {
-    checkTokenizerSize(file);
     try {
+      if (statSync(file).size > poolLimits.tokenizer) throw new Error('the file is too large');
       const json = readFileSync(file, 'utf8');
       this.#byteLevel = /"type":\s*"ByteLevel"/.test(json);
       this.#tokenizer = HubTokenizer.fromString(json);

@@ -8,7 +8,7 @@ describe('a trace as a table', () => {
   it('has a line for each token and for each expert', () => {
     const lines = traceTable(fabricate(), paint, 100).split('\n');
     expect(lines.filter((line) => /^ *\d+ {2}/.test(line)).length).toBe(16);
-    expect(lines.filter((line) => /^[A-E] Expert/.test(line)).length).toBe(5);
+    expect(lines.filter((line) => /^E[0-4] Expert/.test(line)).length).toBe(5);
     expect(lines.at(-2)).toContain('warning');
   });
 
@@ -27,7 +27,7 @@ describe('a trace as a table', () => {
     const trace = fabricate({ experts: 40, k: 4, tokens: Array.from({ length: 60 }, (_, i) => `t${i}`) });
     const text = traceTable(trace, painted, 100);
     // eslint-disable-next-line no-control-regex -- colours are what is looked at
-    const bars = [...text.matchAll(/^([A-Z]{1,2}) Expert.*?\u001b\[([\d;]+)m/gm)].map(([, letter, colour]) => [
+    const bars = [...text.matchAll(/^(\w{1,3}) Expert.*?\u001b\[([\d;]+)m/gm)].map(([, letter, colour]) => [
       letter,
       colour,
     ]);

@@ -49,6 +49,25 @@ describe('under edits', () => {
     expect(shown(id)).toBe('two');
   });
 
+  it('keeps what stands before the change fresh, up to the word that was changed', () => {
+    const id = route(0, 13);
+    edit({ offset: 9, length: 1, text: 'X' });
+    expect(document).toBe('one two tXree');
+    expect(store.get(id)).toMatchObject({ stale: true, fresh: 'one two'.length });
+    edit({ offset: 0, length: 1, text: 'O' });
+    expect(store.get(id)!.fresh).toBe(0);
+    edit({ offset: 0, length: 1, text: 'o' }, { offset: 9, length: 1, text: 'h' });
+    expect(store.get(id)).toMatchObject({ stale: false, fresh: 13 });
+  });
+
+  it('keeps nothing fresh of a text that an encoder has read, which looks ahead', () => {
+    const id = route(0, 13);
+    const { trace } = store.get(id)!.main;
+    store.patchSide(id, 'main', { trace: { ...trace!, sequences: [trace!.sequences[0]!, trace!.sequences[0]!] } });
+    edit({ offset: 9, length: 1, text: 'X' });
+    expect(store.get(id)).toMatchObject({ stale: true, fresh: 0 });
+  });
+
   it('places tokens by all edits, also when they are first asked for later', () => {
     const id = route(4, 13);
     edit({ offset: 5, length: 1, text: '' });

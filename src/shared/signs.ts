@@ -1,0 +1,62 @@
+/** What stands on an expert's colour where there is no room for its name. */
+
+/** Characters of a sign at most: a cell of the map has room for so many. */
+const longest = 3;
+
+const known = new WeakMap<readonly { readonly name: string }[], readonly string[]>();
+
+/**
+ * A sign for each expert, made from its name and told apart from all others of the list: Python `Py`, TypeScript `TS`,
+ * C++ `C++`, "Technical prose" `TP`. The same list has the same signs everywhere.
+ */
+export function signsOf(experts: readonly { readonly name: string }[]): readonly string[] {
+  let signs = known.get(experts);
+  if (!signs) {
+    signs = distinct(experts.map(({ name }) => name));
+    known.set(experts, signs);
+  }
+  return signs;
+}
+
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  // Whose name is its sign has it, whoever stands before: "C" is C, and CSS another.
+  const short = names.map((name) => name.trim()).filter((name) => name !== '' && width(name) <= longest);
+  for (const name of short) taken.add(name);
+  const whole = new Set<string>();
+  return names.map((name) => {
+    const trimmed = name.trim();
+    if (taken.has(trimmed) && !whole.has(trimmed)) {
+      whole.add(trimmed);
+      return trimmed;
+    }
+    for (const sign of candidates(trimmed)) {
+      if (taken.has(sign)) continue;
+      taken.add(sign);
+      return sign;
+    }
+    throw new Error('numbers do not end');
+  });
+}
+
+/** The better ones first; without an end. */
+function* candidates(name: string): Generator<string> {
+  const words = name.match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{Lo}+|\p{N}+/gu) ?? [];
+  const letters = Array.from(words.join(''));
+  if (words.length > 1) yield words.slice(0, longest).map(initial).join('');
+  const [first = '', second = ''] = letters;
+  const isAcronym = words.length === 1 && name === name.toUpperCase();
+  const consonants = letters.filter((letter, i) => i === 0 || !/[aeiou]/i.test(letter));
+  if (isAcronym) yield consonants.slice(0, longest).join('');
+  const head = first.toUpperCase();
+  if (second) yield head + second.toLowerCase();
+  for (const letter of new Set(consonants.slice(1))) yield head + letter.toLowerCase();
+  for (const letter of new Set(letters.slice(1))) yield head + letter.toLowerCase();
+  for (let n = 2; ; n++) yield head + n.toString(36);
+}
+
+/** A number stays whole: "expert 12" is E12. */
+const initial = (word: string): string =>
+  /^\d/.test(word) ? word.slice(0, longest - 1) : Array.from(word)[0]!.toUpperCase();
+
+const width = (text: string): number => Array.from(text).length;
