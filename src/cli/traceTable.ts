@@ -1,6 +1,6 @@
 /** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
 import { bar } from '../shared/bar.js';
-import { signsOf } from '../shared/signs.js';
+import { signedName } from '../shared/signs.js';
 import { fit, table } from '../terminal/columns.js';
 import type { Paint } from '../terminal/paint.js';
 import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/label.js';
@@ -37,7 +37,7 @@ function headline(trace: Trace, paint: Paint): string {
 }
 
 export function expertName(experts: readonly Expert[], e: number): string {
-  return `${signsOf(experts)[e]!} ${plain(experts[e]!.name)}`;
+  return plain(signedName(experts, e));
 }
 
 function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number): string {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
-import { signsOf } from '../shared/signs.js';
+import { signedName } from '../shared/signs.js';
 import type { SourceDescription } from '../shared/source.js';
 import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
@@ -14,8 +14,8 @@ export function pickExpert(
   { experts }: { readonly experts: readonly (Expert & { readonly description?: string })[] },
   title: string,
 ): Promise<string | undefined> {
-  const items = experts.map(({ id, name, description }, i) => ({
-    label: `${signsOf(experts)[i]!}  ${name}`,
+  const items = experts.map(({ id, description }, i) => ({
+    label: signedName(experts, i),
     description: id,
     ...(description && { detail: description }),
     value: id,

@@ -7,7 +7,7 @@ import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../shared/bar.js';
 import { quiet } from '../shared/palette.js';
-import { signsOf } from '../shared/signs.js';
+import { signedName } from '../shared/signs.js';
 import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
 import { certaintyOfToken } from '../trace/distribution.js';
@@ -84,8 +84,7 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   const slots = slotsIn(trace, shared.set);
   const names = column(
     leading.map((e) => {
-      const name = oneLine(shared.experts[e]!.name);
-      return slots[e] === quiet ? name : `${signsOf(shared.experts)[e]!} ${name}`;
+      return oneLine(slots[e] === quiet ? shared.experts[e]!.name : signedName(shared.experts, e));
     }),
     22,
   );

@@ -7,7 +7,7 @@ import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import { colourCount, expertStyle, quiet } from '../shared/palette.js';
-import { signsOf } from '../shared/signs.js';
+import { signedName } from '../shared/signs.js';
 import { chanceLoad, load } from '../statistics/load.js';
 import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
@@ -67,7 +67,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
             kind: 'expert',
             expert,
             index,
-            sign: signsOf(node.pool.experts)[index]!,
+            label: signedName(node.pool.experts, index),
           })),
           ...warningsOf(node),
         ];
@@ -217,12 +217,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  #expertItem({ expert, index, sign }: NodeOf<'expert'>): vscode.TreeItem {
+  #expertItem({ expert, index, label }: NodeOf<'expert'>): vscode.TreeItem {
     const trace = this.#trace;
     const inTrace = this.#indexIn(trace, expert.id);
     const slot = this.#slotOf(trace, inTrace, index);
     const item = new vscode.TreeItem(
-      slot === quiet ? expert.name : `${sign}  ${expert.name}`,
+      slot === quiet ? expert.name : label,
       inTrace >= 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = `expert ${expert.id}`;

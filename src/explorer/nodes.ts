@@ -26,7 +26,7 @@ export type Node =
   | { readonly kind: 'pool'; readonly pool: PoolInfo; readonly warnings: readonly Warning[] }
   /** A part of the pool that is left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
-  | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number; readonly sign: string }
+  | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number; readonly label: string }
   /** The layers, or all tokens, of an expert. */
   | { readonly kind: 'layers'; readonly expert: number }
   | { readonly kind: 'tokens'; readonly expert: number }

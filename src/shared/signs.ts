@@ -18,6 +18,12 @@ export function signsOf(experts: readonly { readonly name: string }[]): readonly
   return signs;
 }
 
+/** Sign and name; a name that is its own sign is not said twice. */
+export function signedName(experts: readonly { readonly name: string }[], expert: number): string {
+  const [sign, { name }] = [signsOf(experts)[expert]!, experts[expert]!];
+  return sign === name ? name : `${sign} ${name}`;
+}
+
 function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();
   // Whose name is its sign has it, whoever stands before: "C" is C, and CSS another.

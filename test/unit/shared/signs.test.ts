@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { signsOf } from '../../../src/shared/signs.js';
+import { signedName, signsOf } from '../../../src/shared/signs.js';
 
 const signs = (...names: string[]) => signsOf(names.map((name) => ({ name })));
 
@@ -19,6 +19,11 @@ describe('signs of experts', () => {
     expect(new Set(alike).size).toBe(alike.length);
     expect(Math.max(...alike.map((sign) => Array.from(sign).length))).toBeLessThanOrEqual(3);
     expect(alike).not.toContain('');
+  });
+
+  it('stand before the name that they are not', () => {
+    const experts = [{ name: 'C' }, { name: 'Python' }];
+    expect([signedName(experts, 0), signedName(experts, 1)]).toEqual(['C', 'Py Python']);
   });
 
   it('are made once for a list', () => {

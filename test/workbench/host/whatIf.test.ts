@@ -22,7 +22,7 @@ describe('what if', () => {
   const main = () => api.parts.store.get(id)!.main;
   const expertNode = async (index = 0) => {
     const pool = await api.parts.service.pool();
-    return { kind: 'expert', expert: pool.experts[index]!, index, sign: '' } as const;
+    return { kind: 'expert', expert: pool.experts[index]!, index, label: '' } as const;
   };
 
   it('knocks an expert out: nobody chooses it, and predictions move', async () => {
