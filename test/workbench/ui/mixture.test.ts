@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { words } from '../../../src/shared/words.js';
+import { decodeTrace } from '../../../src/trace/file.js';
 import { openContainer, openFile, runCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
@@ -50,6 +52,14 @@ describe('a mixture of experts in the workbench', () => {
     await window.shot('mixture-what-if');
   });
 
+  step('is compared with itself without the what-if', async () => {
+    await runCommand(window.page, 'Gander: Compare With…', 'Without the What-If');
+    await window.panel.locator('#tab-compare[aria-selected=true]').waitFor();
+    await window.panel.locator('dt', { hasText: words.compareAligned }).waitFor({ timeout: 30_000 });
+    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
+    await window.shot('mixture-compare');
+  });
+
   for (const [name, theme] of [
     ['light', 'Light Modern'],
     ['high-contrast', 'Dark High Contrast'],
@@ -61,4 +71,19 @@ describe('a mixture of experts in the workbench', () => {
       await window.shot(`mixture-${name}`);
     });
   }
+
+  step('is saved, and opened again as it was', async () => {
+    const file = path.join(folder, 'geese.txt.gander.safetensors');
+    const trace = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
+    expect(trace.router.name).toBe('lfm2_moe');
+    expect(trace.interventions).toHaveLength(1);
+    expect(trace.expertSets.every(({ scope }) => scope === 'layer')).toBe(true);
+    await openContainer(window.page, 'Explorer');
+    await tree()
+      .filter({ hasText: path.basename(file) })
+      .dblclick();
+    await window.panel.locator('h1', { hasText: path.basename(file) }).waitFor();
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await window.shot('mixture-reopened');
+  });
 });

@@ -1,5 +1,5 @@
 // The panel's page in a real window: what it saves, how it comes back, in another language, in two windows; the walkthrough.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ async function route(file: string, line?: number): Promise<void> {
 
 describe('what the page saves', () => {
   const dir = files('saved');
-  const input = () => window.page.locator('.quick-input-widget input.input');
+  const input = () => window.input;
 
   beforeAll(async () => {
     window = await Window.open(dir, { settings: { 'gander.pool': tinyPool } });
@@ -52,19 +52,7 @@ describe('what the page saves', () => {
   });
   afterAll(() => window.close());
 
-  /** From the page's menu through VS Code's own dialog to the disk. */
-  async function saved(item: string, ending: string): Promise<Buffer> {
-    await window.openMenu();
-    await window.panel.getByRole('menuitem', { name: item }).click();
-    // The box is the same for every question, and keeps the last answer till it asks again.
-    await input().waitFor();
-    await expect.poll(() => input().inputValue()).toContain(`flock.txt.${ending}`);
-    await window.page.keyboard.press('Enter');
-    const file = path.join(dir, `flock.txt.${ending}`);
-    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0).toBe(true);
-    await input().waitFor({ state: 'hidden' });
-    return readFileSync(file);
-  }
+  const saved = (item: string, ending: string) => window.save(item, path.join(dir, `flock.txt.${ending}`));
 
   step('as a trace file, which is the whole run', async () => {
     const trace = decodeTrace(new Uint8Array(await saved(words.saveTrace, 'gander.safetensors')));

@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
+import type { Browser, FrameLocator, Locator, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { launchBrowser, openWorkbench, startServer, type Server } from '../harness/vscode.mjs';
 import { runCommand, webview } from '../harness/workbench.mjs';
 
@@ -86,6 +87,23 @@ export class Window {
   /** What the page can do besides: of its own where there is room for it, among more where there is not. */
   async openMenu(): Promise<void> {
     await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').click();
+  }
+
+  /** Where VS Code asks for a word: the same box for every question, which keeps the last answer till it asks again. */
+  get input(): Locator {
+    return this.page.locator('.quick-input-widget input.input');
+  }
+
+  /** From the page's menu through VS Code's own dialog to the disk. @param file in the open folder, as the dialog names it */
+  async save(item: string, file: string): Promise<Buffer> {
+    await this.openMenu();
+    await this.panel.getByRole('menuitem', { name: item }).click();
+    await this.input.waitFor();
+    await expect.poll(() => this.input.inputValue()).toContain(path.basename(file));
+    await this.page.keyboard.press('Enter');
+    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0).toBe(true);
+    await this.input.waitFor({ state: 'hidden' });
+    return readFileSync(file);
   }
 
   painted(): Promise<number> {
