@@ -28,6 +28,8 @@ export const interventionsSchema = z.array(intervention).max(10_000);
 
 const routeSchema = z.object({
   text: z.string(),
+  target: z.string().optional(),
+  maxTokens: z.int().min(0).optional(),
   strategy: strategySchema.optional(),
   interventions: interventionsSchema.optional(),
 });
