@@ -13,23 +13,27 @@ const relative = z.string().min(1).max(1024);
 const pairSchema = z.object({ encoder: relative, decoder: relative, decoderWithPast: relative });
 
 /** docs/pool-format.md, "pool.json". Unknown fields are let through: a later minor version may add some. */
-const manifestSchema = z.object({
-  format: z.literal('gander-pool'),
-  version: z.int().positive(),
-  id: z.string().min(1).max(200),
-  name: text.min(1),
-  description: text.optional(),
-  license: text.optional(),
-  base: z.object({ name: text, model: z.union([relative, pairSchema]), tokenizer: relative, config: relative }),
-  experts: relative,
-  multitask: relative.optional(),
-  retriever: z.object({ model: relative, tokenizer: relative }).optional(),
-  topK: z.int().positive().max(1024),
-  /** What is added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
-  weightEpsilon: z.number().min(0).max(1).optional(),
-});
+const manifestOf = <M extends z.ZodType>(model: M) =>
+  z.object({
+    format: z.literal('gander-pool'),
+    version: z.int().positive(),
+    id: z.string().min(1).max(200),
+    name: text.min(1),
+    description: text.optional(),
+    license: text.optional(),
+    base: z.object({ name: text, model, tokenizer: relative, config: relative }),
+    experts: relative,
+    multitask: relative.optional(),
+    retriever: z.object({ model: relative, tokenizer: relative }).optional(),
+    topK: z.int().positive().max(1024),
+    /** What is added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
+    weightEpsilon: z.number().min(0).max(1).optional(),
+  });
 
-export type Manifest = z.infer<typeof manifestSchema>;
+const causalManifest = manifestOf(relative);
+const pairManifest = manifestOf(pairSchema);
+
+export type Manifest = z.infer<typeof causalManifest> | z.infer<typeof pairManifest>;
 
 /** The files of an encoder-decoder's base. */
 export type PairFiles = z.infer<typeof pairSchema>;
@@ -55,7 +59,7 @@ export function readManifest(folder: string): Manifest {
       'Update Gander.',
     );
   }
-  const parsed = manifestSchema.safeParse(json);
+  const parsed = (namesSeveral(json) ? pairManifest : causalManifest).safeParse(json);
   if (!parsed.success) throw malformed('pool.json', parsed.error);
   return parsed.data;
 }
@@ -63,10 +67,15 @@ export function readManifest(folder: string): Manifest {
 /** Whether a folder's pool.json says that its base is an encoder-decoder; whatever is wrong with it is said when it is read. */
 export function namesPair(folder: string): boolean {
   try {
-    return z.object({ base: z.object({ model: z.object({}) }) }).safeParse(readJson(folder, 'pool.json')).success;
+    return namesSeveral(readJson(folder, 'pool.json'));
   } catch {
     return false;
   }
+}
+
+/** Whether a pool.json names its base's files one by one. */
+function namesSeveral(json: unknown): boolean {
+  return z.object({ base: z.object({ model: z.object({}) }) }).safeParse(json).success;
 }
 
 const length = z

@@ -254,7 +254,7 @@ def tiny_cases(ids: Sequence[str]) -> list[Case]:
     cases = [Case(f"phatgoose-k{k}", TINY_TEXT, phatgoose(k)) for k in (1, 2, 3)]
     cases += [Case(f"phatgoose-k2-{name}", text, phatgoose(2)) for name, text in TINY_TEXTS.items()]
     cases += [Case(f"single-{e}", TINY_TEXT, Strategy("single", expert=e)) for e in (first, third)]
-    fixed: tuple[StrategyName, ...] = ("merged", "merged-factors", "base", "multitask")
+    fixed: tuple[StrategyName, ...] = ("merged", "base", "multitask")
     cases += [Case(name, TINY_TEXT, Strategy(name)) for name in fixed]
     cases += [
         Case("average-activation-k2", TINY_TEXT, Strategy("average-activation", 2)),
