@@ -66,7 +66,8 @@ export function readPool(folder: string): Pool {
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
     const warnings: Warning[] = [];
-    if (told === undefined)
+    // A T5's positions are relative: it has no longest text that could be told.
+    if (told === undefined && typeof base.model === 'string')
       warnings.push({
         code: 'context-unknown',
         text: `${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`,
