@@ -10,7 +10,7 @@ import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
 import { random as seeded } from '../src/statistics/random.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { poolHash } from '../src/pool/hash.js';
-import { type Pool, readPool } from '../src/pool/pool.js';
+import { type Pool, causalModel, readPool } from '../src/pool/pool.js';
 import { encodeSafetensors } from '../src/shared/safetensors.js';
 import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
@@ -75,7 +75,7 @@ function matrix(name: string, shape: number[], scale: number, random: () => numb
 async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
   const cache = new Cache(path.join(temporary, 'cache'));
   const start = performance.now();
-  const composed = compose(pool, poolHash(pool, cache), cache, false, form);
+  const composed = compose(pool, poolHash(pool, cache), cache, [], form);
   const { plan } = composed;
   bench.notes['pool'] =
     `${plan.experts.length} experts of rank ${rank}, ${plan.modules.length} modules, ${threads} threads`;
@@ -84,7 +84,7 @@ async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise
   bench.notes['composed experts, MiB'] = Math.round(plan.bytes / 2 ** 20);
   const alone = path.join(temporary, 'base');
   mkdirSync(alone);
-  const base = await BaseSession.open(composeBase(alone, pool.base.model).logits, threads);
+  const base = await BaseSession.open(composeBase(alone, causalModel(pool)).logits, threads);
   const routed = await RoutedSession.open(composed, threads);
   const trace = tracer(routed, composed, { name: 'phatgoose', k: 2 });
   const text = readFileSync(path.join(root, 'src/engine/client.ts'), 'utf8');

@@ -24,10 +24,10 @@ export function tracer(
     k: steering.width,
   });
   return async (ids, done, past) => {
-    const recorder = new Recorder(recording, ids.length, String);
+    const recorder = new Recorder(recording, [ids.length], String);
     const step = await session.run({ ids, targets: ids, done, past }, steering);
     recorder.add(step, ids.length);
-    recorder.trace('', { count: ids.length, ids, start: ids, end: ids, text: [] });
+    recorder.trace([{ text: '', tokens: { count: ids.length, ids, start: ids, end: ids, text: [] } }]);
     return step.past;
   };
 }

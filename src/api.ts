@@ -32,6 +32,8 @@ export interface RouteOptions<T = Trace> {
   /** Default: what the person's settings say. */
   readonly strategy?: Strategy;
   readonly interventions?: readonly Intervention[];
+  /** Of an encoder-decoder: the output. Default: what it writes. */
+  readonly target?: string;
   readonly signal?: AbortSignal;
   /** Tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;

@@ -103,10 +103,11 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       // Not at activation: the validator takes longer to load than all the rest.
       const { checkedOptions, checkedText } = await import('./source/asked.js');
       const asked = checkedText(text);
-      const { strategy, interventions, ...run } = checkedOptions(options);
+      const { strategy, interventions, target, ...run } = checkedOptions(options);
       return service.route(
         {
           text: asked,
+          ...(target !== undefined && { target }),
           strategy: strategy ?? preferredStrategy(await service.describe()),
           interventions: interventions ?? [],
         },

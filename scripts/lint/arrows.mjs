@@ -51,13 +51,18 @@ export const rooms = {
     types: [contract, `${families}/family.ts`],
     packages: ['node:'],
   },
+  [`${families}/encoder-decoder`]: {
+    from: [`${families}/lora-pool`, runtime, 'src/graph', 'src/pool', ...pure],
+    types: [contract, `${families}/family.ts`],
+    packages: ['node:'],
+  },
   [`${families}/moe`]: {
     from: [runtime, 'src/graph', 'src/pool', ...pure],
     types: [contract, `${families}/family.ts`],
     packages: ['node:'],
   },
   [families]: {
-    from: [`${families}/lora-pool/index.ts`, `${families}/moe/index.ts`],
+    from: [`${families}/lora-pool/index.ts`, `${families}/encoder-decoder/index.ts`, `${families}/moe/index.ts`],
     types: [runtime, contract, ...pure],
   },
   'src/engine': {

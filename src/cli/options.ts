@@ -29,6 +29,18 @@ export const textOptions = {
   file: { type: 'string', short: 'f', value: 'file', help: 'read the text from a file; - is stdin' },
 } as const satisfies Options;
 
+export const targetOptions = {
+  target: { type: 'string', value: 'text', help: 'of an encoder-decoder: its output (default: what it writes)' },
+} as const satisfies Options;
+
+/** What an encoder-decoder is given for an output. */
+export function targetFor(args: Arguments, model: ModelInfo): { readonly target?: string } {
+  const target = args.text('target');
+  if (target === undefined) return {};
+  if (model.hasTarget) return { target };
+  throw new UsageError(`--target is for encoder-decoders: ${model.name} goes on with its text.`);
+}
+
 export const strategyOptions = {
   strategy: {
     type: 'string',

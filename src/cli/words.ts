@@ -31,16 +31,23 @@ export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strateg
   throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
 }
 
-/** `layer=3,kind=q,module=<path>,token=5` */
+/** Axes of a scope that are counted, and those that are named. */
+const counted = ['layer', 'token', 'sequence'] as const;
+const named = ['kind', 'module'] as const;
+
+/** `layer=3,kind=q,module=<path>,token=5`; of an encoder-decoder also `stack=encoder`, `sequence=1`. */
 function parseScope(text: string, option: string): Scope {
-  const scope: { layer?: number; kind?: string; module?: string; token?: number } = {};
+  const scope: { -readonly [Axis in keyof Scope]: Scope[Axis] } = {};
   for (const part of text.split(',')) {
-    const [, axis, value] = /^([a-z]+)=(.+)$/s.exec(part) ?? [];
-    if ((axis === 'layer' || axis === 'token') && /^\d{1,9}$/.test(value!)) scope[axis] = Number(value);
-    else if (axis === 'kind' || axis === 'module') scope[axis] = value!;
+    const [, axis, value = ''] = /^([a-z]+)=(.+)$/s.exec(part) ?? [];
+    const count = counted.find((name) => name === axis);
+    const name = named.find((one) => one === axis);
+    if (count && /^\d{1,9}$/.test(value)) scope[count] = Number(value);
+    else if (name) scope[name] = value;
+    else if (axis === 'stack' && (value === 'encoder' || value === 'decoder')) scope.stack = value;
     else
       throw new UsageError(
-        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, with commas between.`,
+        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, of encoder-decoders also stack=<encoder|decoder>, sequence=<0|1>, with commas between.`,
       );
   }
   return scope;

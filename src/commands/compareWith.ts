@@ -2,14 +2,13 @@ import * as vscode from 'vscode';
 import { withPatientProgress } from './progress.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
+import type { OtherSide } from '../routing/runs.js';
 import type { SideResult } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';
 import { target } from './target.js';
-
-type Other = Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>;
 
 /** Another strategy, the run without its what-if, or another selection beside the present range. From the tree: one expert alone. */
 export const compareWith: Command = {
@@ -27,12 +26,12 @@ export const compareWith: Command = {
   },
 };
 
-function alone({ text }: SideResult, expert: string): Other {
+function alone({ text, output }: SideResult, expert: string): OtherSide {
   const strategy = { name: 'single', expert } as const;
-  return { text, title: strategyLabel(strategy), strategy, interventions: [] };
+  return { text, title: strategyLabel(strategy), output, strategy, interventions: [] };
 }
 
-async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<Other | undefined> {
+async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<OtherSide | undefined> {
   const title = vscode.l10n.t('Compare with');
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },

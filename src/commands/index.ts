@@ -17,6 +17,7 @@ import type { Command, Parts } from './parts.js';
 import { removeExpert } from './removeExpert.js';
 import { revealToken } from './revealToken.js';
 import { routeSelection } from './routeSelection.js';
+import { routeWithTarget } from './routeWithTarget.js';
 import { saveTrace } from './saveTrace.js';
 import { showActions } from './showActions.js';
 import { toggleDecorations } from './toggleDecorations.js';
@@ -48,6 +49,7 @@ const commands: readonly Command[] = [
   revealFolder,
   revealToken,
   routeSelection,
+  routeWithTarget,
   saveTrace,
   showActions,
   showLog,

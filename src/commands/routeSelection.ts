@@ -88,7 +88,7 @@ export async function routeFirstPart(parts: Parts, document: vscode.TextDocument
   }
 }
 
-function noEditor(): GanderError {
+export function noEditor(): GanderError {
   return new GanderError(
     'request-invalid',
     vscode.l10n.t('No text editor has the focus.'),

@@ -26,6 +26,8 @@ interface AnyModelInfo {
   readonly sites: readonly Site[];
   /** In tokens. */
   readonly contextLength: number;
+  /** An encoder-decoder: a request may give a target, and what is predicted is the output. */
+  readonly hasTarget?: boolean;
   /** What was left out and why, modules that could not be placed. */
   readonly warnings: readonly Warning[];
 }
@@ -69,6 +71,10 @@ export interface PoolKeeper {
 
 export interface RouteRequest {
   readonly text: string;
+  /** Of an encoder-decoder: the output. Absent: what it writes itself, the likeliest token each time. */
+  readonly target?: string;
+  /** How much it then writes at most. */
+  readonly maxTokens?: number;
   /** Absent for a model that routes by a router of its own. */
   readonly strategy?: Strategy;
   readonly interventions?: readonly Intervention[];
@@ -88,7 +94,7 @@ export interface AttributeRequest extends RouteRequest, AttributedExperts {}
 /** Each expert knocked out everywhere in turn. */
 export interface Attribution {
   readonly experts: readonly Expert[];
-  /** [T] of the run with nothing knocked out. */
+  /** [T] of the run with nothing knocked out; of the last sequence, the only one of which anything is predicted. */
   readonly logProb: Float32Array;
   /** [T, N] log-probability with the expert knocked out − with all; negative: the token owes to the expert. NaN for the first token. */
   readonly change: Float32Array;

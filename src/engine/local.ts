@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GanderError } from '../shared/errors.js';
+import { writtenTokens } from '../shared/limits.js';
 import { checkedAttribute, checkedGenerate, checkedRoute } from '../source/asked.js';
 import { random } from '../statistics/random.js';
 import { attributedExperts } from '../trace/attributed.js';
@@ -18,12 +18,22 @@ import type {
   Score,
 } from './api.js';
 import { familyOf } from './families/index.js';
-import type { Means, Model, Run } from './families/family.js';
+import type { Means, Model } from './families/family.js';
 import { Cache } from './runtime/cache.js';
 import type { Step } from './runtime/causal.js';
 import { Continuation } from './runtime/continuation.js';
+import {
+  checkCancelled,
+  logProbsOf,
+  prefill,
+  readsOf,
+  recorderOf,
+  tokensOf,
+  type Check,
+  type Prepared,
+  type TextRead,
+} from './prepared.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
-import { Recorder } from './runtime/recorder.js';
 import { sampleToken } from './runtime/sample.js';
 import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
 
@@ -39,12 +49,7 @@ export async function createEngine(options: EngineOptions, onLoading?: OnLoading
 /** Told, before the process falls silent over it, how long a load may take. The load waits for a promise that it returns. */
 type OnLoading = (mayTake: number) => unknown;
 
-/** One request, ready to run. */
-interface Prepared {
-  readonly model: Model;
-  readonly run: Run;
-  readonly tokens: TextTokens;
-}
+type Writing = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
 /** Partial traces while generating are apart by so much at least. Milliseconds. */
 const partialEvery = 150;
@@ -72,88 +77,70 @@ class LocalEngine implements Engine, PoolKeeper {
     return this.#inTurn(options.signal, async () => (await this.#load()).info());
   }
 
-  route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
+  route(asked: RouteRequest, options: RunOptions = {}): Promise<Trace> {
     return this.#inTurn(options.signal, async () => {
+      const request = checkedRoute(asked);
       const prepared = await this.#prepare(request, options.signal);
-      const { run, tokens } = prepared;
-      const total = tokens.ids.length;
-      const recorder = recorderOf(prepared, total);
-      await this.#prefill(run, tokens, options.signal, async (step, count) => {
-        recorder.add(step, count);
-        options.onProgress?.(recorder.done, total);
-        if (recorder.done < total) await options.onPartial?.(recorder.trace(request.text, tokens));
+      if (prepared.isOpen) return (await this.#write(prepared, greedy(request), options)).trace;
+      const { reads } = prepared;
+      const total = tokensOf(prepared);
+      const recorder = recorderOf(prepared, reads.at(-1)!.tokens.count);
+      let passed = 0;
+      await this.#prefill(prepared, options.signal, async (step, count, sequence) => {
+        recorder.add(step, count, sequence);
+        passed += count;
+        options.onProgress?.(passed, total);
+        if (passed < total) await options.onPartial?.(recorder.trace(reads));
       });
-      return recorder.trace(request.text, tokens);
+      return recorder.trace(reads);
     });
   }
 
   generate(asked: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
     return this.#inTurn(options.signal, async () => {
       const request = checkedGenerate(asked);
-      const { temperature = 0, topP = 1, seed = 0, maxTokens } = request;
       const prepared = await this.#prepare(request, options.signal);
-      const { model, run, tokens } = prepared;
-      const capacity = Math.min(tokens.ids.length + maxTokens, model.contextLength);
-      const recorder = recorderOf(prepared, capacity);
-      const next = random(seed);
-      const written = new Continuation(model.tokenizer);
-      const snapshot = () =>
-        recorder.trace(request.text + written.text, joinedTokens(tokens, written.tokens(), request.text.length));
-      const partly = new Sparing(partialEvery);
-      let last: Step = await this.#prefill(run, tokens, options.signal, (step, count) => {
-        recorder.add(step, count);
-        options.onProgress?.(recorder.done, capacity);
-      });
-      while (recorder.done < capacity) {
-        const id = sampleToken(last.last, temperature, topP, next);
-        if (model.endTokens.has(id)) break;
-        await checkCancelled(options.signal, this.#disposed);
-        await written.add(id);
-        const { done } = recorder;
-        // The log-probability of a token that was drawn is known only now: the run before had no target.
-        recorder.setLogProb(done, logProbOf(last, id));
-        last = await run.run({ ids: Int32Array.of(id), targets: Int32Array.of(0), done, past: last.past });
-        recorder.add(last, 1);
-        options.onProgress?.(recorder.done, capacity);
-        await partly.run(() => options.onPartial?.(snapshot()));
-      }
-      return snapshot();
+      return (await this.#write(prepared, request, options)).trace;
     });
   }
 
   attribute(asked: AttributeRequest, options: RunOptions = {}): Promise<Attribution> {
     return this.#inTurn(options.signal, async () => {
       const request = checkedAttribute(asked);
-      const prepared = await this.#prepare(request, options.signal);
-      const { run, tokens } = prepared;
-      const t = tokens.ids.length;
-      const recorder = recorderOf(prepared, t);
-      await this.#prefill(run, tokens, options.signal, (step, count) => recorder.add(step, count));
-      const trace = recorder.trace(request.text, tokens);
+      const { prepared, trace } = await this.#traced(request, options.signal);
       const experts = attributedExperts(trace, request);
-      const logProb = trace.sequences[0]!.logProb!;
-      const total = t * (experts.length + 1);
+      const logProb = trace.sequences.at(-1)!.logProb!;
+      const t = logProb.length;
+      const each = tokensOf(prepared);
       let passed = 0;
-      const progress = (count: number) => options.onProgress?.((passed += count), total);
-      progress(t);
+      const progress = (count: number) => options.onProgress?.((passed += count), each * (experts.length + 1));
+      progress(each);
       const change = new Float32Array(t * experts.length);
       for (const [e, { id }] of experts.entries()) {
-        const without = run.with({ action: 'knock-out', expert: id, scope: {} });
-        const other = await this.#logProbs(without, tokens, options.signal, progress);
+        const without = prepared.run.with({ action: 'knock-out', expert: id, scope: {} });
+        const other = await this.#logProbs({ ...prepared, run: without }, options.signal, progress);
         for (let i = 0; i < t; i++) change[i * experts.length + e] = other[i]! - logProb[i]!;
       }
       return { experts, logProb, change };
     });
   }
 
-  score(request: RouteRequest, options: RunOptions = {}): Promise<Score> {
+  score(asked: RouteRequest, options: RunOptions = {}): Promise<Score> {
     return this.#inTurn(options.signal, async () => {
-      const { run, tokens } = await this.#prepare(request, options.signal);
+      const prepared = await this.#prepare(checkedRoute(asked), options.signal);
+      if (prepared.isOpen)
+        throw new GanderError(
+          'request-invalid',
+          'An encoder-decoder is scored by an output that is given.',
+          'Give a target.',
+        );
+      const total = tokensOf(prepared);
       let passed = 0;
-      const logProb = await this.#logProbs(run, tokens, options.signal, (count) =>
-        options.onProgress?.((passed += count), tokens.ids.length),
+      const logProb = await this.#logProbs(prepared, options.signal, (count) =>
+        options.onProgress?.((passed += count), total),
       );
-      return scoreOf(request.text, tokens, logProb);
+      const { text, tokens } = prepared.reads.at(-1)!;
+      return scoreOf(text, tokens, logProb);
     });
   }
 
@@ -194,58 +181,89 @@ class LocalEngine implements Engine, PoolKeeper {
     return this.#model;
   }
 
-  async #prepare(asked: RouteRequest, signal: AbortSignal | undefined): Promise<Prepared> {
-    const request = checkedRoute(asked);
-    const { text } = request;
-    if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
+  async #prepare(request: RouteRequest, signal: AbortSignal | undefined): Promise<Prepared> {
     const model = await this.#load();
-    const { contextLength, tokenizer } = model;
-    // Megabytes take seconds to tokenize; what is not far too long is not worth a look at the whole vocabulary.
-    if (text.length > 16 * contextLength && text.length > tokenizer.longestToken * contextLength)
-      throw tooLong(`${text.length} characters`, contextLength);
-    const tokens = await tokenizer.encode(text);
-    if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
-    if (tokens.ids.length > contextLength) throw tooLong(`${tokens.ids.length} tokens`, contextLength);
-    await checkCancelled(signal, this.#disposed);
-    return { model, tokens, run: await model.begin(request, tokens) };
+    const reads = await readsOf(model, request);
+    await this.#check(signal)();
+    return { model, ...reads, run: await model.begin(request) };
   }
 
-  /** Runs the whole text in chunks over the keys and values of those before. */
-  async #prefill(
-    run: Run,
-    { ids }: TextTokens,
+  /** What was asked for with its trace; an output that was left open is what was written. */
+  async #traced(
+    request: RouteRequest,
     signal: AbortSignal | undefined,
-    each: (step: Step, count: number) => unknown,
-  ): Promise<Step> {
-    const size = Math.max(1, this.#options.chunk);
-    let step: Step | undefined;
-    for (let done = 0; done < ids.length; done += size) {
-      await checkCancelled(signal, this.#disposed);
-      const part = ids.subarray(done, done + size);
-      const targets = new Int32Array(part.length);
-      targets.set(ids.subarray(done + 1, done + 1 + part.length));
-      step = await run.run({ ids: part, targets, done, past: step?.past });
-      await each(step, part.length);
+  ): Promise<{ readonly prepared: Prepared; readonly trace: Trace }> {
+    const prepared = await this.#prepare(request, signal);
+    if (prepared.isOpen) {
+      const { trace, reads } = await this.#write(prepared, greedy(request), signal ? { signal } : {});
+      return { trace, prepared: { ...prepared, reads, isOpen: false } };
     }
-    return step!;
+    const recorder = recorderOf(prepared, prepared.reads.at(-1)!.tokens.count);
+    await this.#prefill(prepared, signal, (step, count, sequence) => recorder.add(step, count, sequence));
+    return { prepared, trace: recorder.trace(prepared.reads) };
   }
 
-  /** [T] natural log-probabilities; NaN for the first. */
-  async #logProbs(
-    run: Run,
-    tokens: TextTokens,
-    signal: AbortSignal | undefined,
-    progress: (count: number) => void,
-  ): Promise<Float32Array> {
-    const logProb = new Float32Array(tokens.ids.length).fill(NaN);
-    let done = 0;
-    await this.#prefill(run, tokens, signal, (step, count) => {
-      for (let i = 0; i < count && done + i + 1 < logProb.length; i++) logProb[done + i + 1] = step.logProb[i]!;
-      done += count;
-      progress(count);
+  /** Goes on with the last sequence, token by token. */
+  async #write(
+    prepared: Prepared,
+    { maxTokens, temperature = 0, topP = 1, seed = 0 }: Writing,
+    { signal, onProgress, onPartial }: RunOptions,
+  ): Promise<{ readonly trace: Trace; readonly reads: readonly TextRead[] }> {
+    const { model, run } = prepared;
+    const before = prepared.reads.slice(0, -1);
+    const begun = prepared.reads.at(-1)!;
+    const capacity = Math.min(begun.tokens.count + maxTokens, model.contextLength);
+    const total = tokensOf({ reads: before }) + capacity;
+    const recorder = recorderOf(prepared, capacity);
+    const next = random(seed);
+    const written = new Continuation(model.tokenizer);
+    const reads = () => [
+      ...before,
+      {
+        text: begun.text + written.text,
+        tokens: joinedTokens(begun.tokens, written.tokens(), begun.text.length),
+      },
+    ];
+    const partly = new Sparing(partialEvery);
+    let passed = 0;
+    let last: Step = await this.#prefill(prepared, signal, (step, count, sequence) => {
+      recorder.add(step, count, sequence);
+      passed += count;
+      onProgress?.(passed, total);
     });
-    return logProb;
+    while (recorder.done() < capacity) {
+      const id = sampleToken(last.last, temperature, topP, next);
+      if (model.endTokens.has(id)) break;
+      await this.#check(signal)();
+      await written.add(id);
+      const done = recorder.done();
+      // The log-probability of a token that was drawn is known only now: the run before had no target.
+      recorder.setLogProb(done, logProbOf(last, id));
+      last = await run.run({ ids: Int32Array.of(id), targets: Int32Array.of(0), done, past: last.past });
+      recorder.add(last, 1);
+      onProgress?.(++passed, total);
+      await partly.run(() => onPartial?.(recorder.trace(reads())));
+    }
+    const all = reads();
+    return { trace: recorder.trace(all), reads: all };
   }
+
+  #prefill(prepared: Prepared, signal: AbortSignal | undefined, each: Parameters<typeof prefill>[3]): Promise<Step> {
+    return prefill(prepared, this.#options.chunk, this.#check(signal), each);
+  }
+
+  #logProbs(prepared: Prepared, signal: AbortSignal | undefined, progress: (count: number) => void) {
+    return logProbsOf(prepared, this.#options.chunk, this.#check(signal), progress);
+  }
+
+  #check(signal: AbortSignal | undefined): Check {
+    return () => checkCancelled(signal, this.#disposed);
+  }
+}
+
+/** How an output that was left open is written. */
+function greedy({ maxTokens = writtenTokens }: RouteRequest): Writing {
+  return { maxTokens };
 }
 
 /** For what takes the longer the more is known: the work goes on between, for ten times as long as it took. */
@@ -263,25 +281,6 @@ class Sparing {
     const end = Date.now();
     this.#next = end + Math.max(this.least, 10 * (end - start));
   }
-}
-
-function recorderOf({ model, run }: Prepared, capacity: number): Recorder {
-  return new Recorder(run.recording, capacity, (id) => model.tokenizer.readable(id));
-}
-
-function tooLong(what: string, contextLength: number): GanderError {
-  return new GanderError(
-    'text-too-long',
-    `The text has ${what}; this model takes at most ${contextLength} tokens.`,
-    'Select less text.',
-  );
-}
-
-/** Lets messages in first (a cancel among them): a run blocks the thread. */
-async function checkCancelled(signal: AbortSignal | undefined, disposed: boolean): Promise<void> {
-  if (signal) await nextTurn();
-  if (signal?.aborted) throw new GanderError('cancelled', 'Cancelled.', 'Ask again when you like.');
-  if (disposed) throw new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.');
 }
 
 /** Natural log-probability of `id` after the step. */

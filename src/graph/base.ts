@@ -1,5 +1,6 @@
 /** A base model as it is on disk, made ready for the routing to be put in. */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { copyData } from './external.js';
 import { removeGuards } from './guards.js';
 import { halveProducts } from './halves.js';
@@ -22,25 +23,41 @@ export interface Base {
   readonly halves: readonly TensorProto[];
 }
 
-/** @throws GanderError `base-invalid` */
+/** A causal language model. @throws GanderError `base-invalid` */
 export function readBase(file: string): Base {
+  return readGraph(file, ['logits'], 'Export it as a causal language model with past keys and values.');
+}
+
+/**
+ * @param gives outputs that it has to have
+ * @param remedy where it does not
+ * @throws GanderError `base-invalid`
+ */
+export function readGraph(file: string, gives: readonly string[], remedy: string): Base {
   const model = parseModel(readFileSync(file));
   if (opset(model) < 13)
     throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
-  if (!model.graph.output.some(({ name }) => name === 'logits'))
+  if (model.graph.input.some(({ name }) => name === 'use_cache_branch'))
     throw invalidBase(
-      'The base model gives no "logits"',
-      'Export it as a causal language model with past keys and values.',
+      `${path.basename(file)} holds a decoder and the one with past keys and values in branches`,
+      'Export them as two files: optimum-cli export onnx --no-post-process, or gander-training export-base.',
     );
+  const lacking = gives.find((wanted) => !model.graph.output.some(({ name }) => name === wanted));
+  if (lacking !== undefined) throw invalidBase(`The base model gives no "${lacking}"`, remedy);
   unfuse(model.graph);
   growPast(model.graph);
   settlePast(model.graph);
   return { model, halves: declareSingle(model) };
 }
 
-/** Copies a base's numbers into the folder, in single precision. @param file that the base was read from */
-export function copyBase(folder: string, file: string, { model, halves }: Base): void {
-  copyData(folder, file, model);
+/**
+ * Copies a base's numbers into the folder, in single precision.
+ *
+ * @param file that the base was read from
+ * @param copies of files that other graphs of the same base share with it
+ */
+export function copyBase(folder: string, file: string, { model, halves }: Base, copies?: Map<string, string>): void {
+  copyData(folder, file, model, copies);
   convertToSingle(folder, model, halves);
 }
 

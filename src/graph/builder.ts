@@ -112,7 +112,7 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
   for (const next of nodes) {
     const open = [next];
     for (let n = open.pop(); n; n = open.pop()) {
-      const missing = needs(n).find((name) => owed.has(name));
+      const missing = needsOf(n).find((name) => owed.has(name));
       if (missing !== undefined) {
         const others = waiting.get(missing);
         if (others) others.push(n);
@@ -132,7 +132,7 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
 }
 
 /** Values that a node takes, those taken inside its nested graphs too. */
-function needs(n: NodeProto): string[] {
+export function needsOf(n: NodeProto): string[] {
   const nested = n.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
-  return [...n.input, ...nested.flatMap((graph) => graph.node.flatMap(needs))];
+  return [...n.input, ...nested.flatMap((graph) => graph.node.flatMap(needsOf))];
 }

@@ -10,6 +10,8 @@ import { type Form, names } from './route.js';
 export const dense: Form = {
   inputs: [names.fixed],
 
+  once() {},
+
   group(builder, { sites, dIn, rank, down }, i, n) {
     const g = sites.length;
     const own = (what: string) => `gander.${what}.${i}`;

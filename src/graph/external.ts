@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  linkSync,
   openSync,
   readSync,
   readdirSync,
@@ -71,9 +72,11 @@ export function withDataFile<T>(folder: string, location: string, work: (data: D
  * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
  * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
  * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
+ *
+ * @param made where copies are already, by what they are copies of: a second one is a hard link to the first
  */
-export function copyData(folder: string, modelFile: string, model: Model): void {
-  const copies = new DataCopies(path.dirname(modelFile), folder);
+export function copyData(folder: string, modelFile: string, model: Model, made = new Map<string, string>()): void {
+  const copies = new DataCopies(path.dirname(modelFile), folder, made);
   for (const tensor of allTensors(model)) copies.move(tensor);
   const inside = model.graph.initializer.filter(isLarge);
   if (inside.length === 0) return;
@@ -89,6 +92,7 @@ class DataCopies {
   constructor(
     private readonly from: string,
     private readonly to: string,
+    private readonly made: Map<string, string>,
   ) {}
 
   /** Points the tensor to the copy. @throws GanderError `base-invalid` where it is not where or not as large as it says */
@@ -113,10 +117,27 @@ class DataCopies {
       // Inside the model's own folder, which is inside the pool.
       const file = fileInside(this.from, location);
       copy = { name: `base-${this.#copies.size}.bin`, size: statSync(file).size };
-      copyFileSync(file, path.join(this.to, copy.name), constants.COPYFILE_FICLONE);
+      this.#put(file, path.join(this.to, copy.name));
       this.#copies.set(location, copy);
     }
     return copy;
+  }
+
+  #put(file: string, to: string): void {
+    const first = this.made.get(file);
+    if (first !== undefined && isLinked(first, to)) return;
+    copyFileSync(file, to, constants.COPYFILE_FICLONE);
+    this.made.set(file, to);
+  }
+}
+
+/** Not every file system has links. */
+function isLinked(file: string, to: string): boolean {
+  try {
+    linkSync(file, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -44,10 +44,11 @@ const common = {
 export const gathered: Form = {
   inputs: [],
 
-  group(builder, { sites }, i, n) {
+  once,
+
+  group(builder, { sites }, i) {
     const g = sites.length;
     const own = (what: string) => `gander.${what}.${i}`;
-    if (i === 0) once(builder, n);
     const nodes = [
       // An affinity is far below, so that nothing is added where the router decides.
       node('ThresholdedRelu', [own('best')], [own('first')], { alpha: { float: 2 ** 80 } }),

@@ -6,7 +6,12 @@ import { indexOf, productsOf } from './products.js';
 const mostPairs = 2 ** 20;
 
 /** What tokens come in by; all else that has an output to match carries what was before. */
-const tokenInputs = new Set(['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep']);
+export const tokenInputs: ReadonlySet<string> = new Set([
+  'input_ids',
+  'attention_mask',
+  'position_ids',
+  'num_logits_to_keep',
+]);
 
 /**
  * For each input that carries what was before (keys, values, states of convolutions), the output that it is next: the two

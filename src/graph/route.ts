@@ -1,7 +1,7 @@
 import { Builder, tokens, width } from './builder.js';
 import type { Site } from './find.js';
 import { seamsOf } from './seams.js';
-import { DataType, type GraphProto, type ModelProto, type NodeProto, int64s, node, opset } from './model.js';
+import { DataType, type GraphProto, type ModelProto, type NodeProto, floats, int64s, node, opset } from './model.js';
 
 /** Numbers in a file beside the composed model. */
 export interface Stored {
@@ -63,10 +63,18 @@ export function routerInput(group: number): string {
   return `gander.router.${group}`;
 }
 
+export interface Routing {
+  readonly form: Form;
+  /** What is added to the sum of the chosen probabilities before they are divided by it. */
+  readonly weightEpsilon: number;
+}
+
 /** One of the two ways to compute what the chosen experts add: dense.ts and gathered.ts. */
 export interface Form {
   /** Inputs [T, M, N] of its own, of which each group gets its part. */
   readonly inputs: readonly string[];
+  /** What all groups need alike. */
+  once(builder: Builder, n: number): void;
   /** Where a router's k best go: `gander.best`, `chosen` and `shared` (the softmax, times the share) of the group, [T, g, k]. */
   group(builder: Builder, group: Group, i: number, n: number): NodeProto[];
   /** Adds the experts' part to what module j of group i gives, `y` [T, dOut]; the sum is named `sum`. */
@@ -98,8 +106,9 @@ export function insertRouting(
   model: ModelProto & { graph: GraphProto },
   groups: readonly Group[],
   n: number,
-  form: Form,
+  how: Routing,
 ): void {
+  const { form } = how;
   const { graph } = model;
   const builder = new Builder(graph, opset(model));
   const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
@@ -122,7 +131,8 @@ export function insertRouting(
     const parts = groups.map((_, i) => `${name}.${i}`);
     builder.first(node('Split', [name, 'gander.sizes'], parts, { axis: 1 }));
   }
-  groups.forEach((group, i) => insertGroup(builder, group, i, n, form));
+  form.once(builder, n);
+  groups.forEach((group, i) => insertGroup(builder, group, i, n, how));
   const affinities = groups.map((_, i) => `gander.affinity.${i}`);
   builder.last(node('Concat', affinities, [names.affinity], { axis: 1 }));
   builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
@@ -159,7 +169,7 @@ function insertMoved(builder: Builder, norms: readonly Norms[], m: number, slots
   builder.output(names.moved, DataType.FLOAT, [tokens, m, slots]);
 }
 
-function insertGroup(builder: Builder, group: Group, i: number, n: number, form: Form): void {
+function insertGroup(builder: Builder, group: Group, i: number, n: number, { form, weightEpsilon }: Routing): void {
   const { sites, dIn } = group;
   const g = sites.length;
   const own = (what: string) => `gander.${what}.${i}`;
@@ -179,7 +189,9 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, form:
     node('Reshape', [own('flat'), builder.shape([-1, g, n])], [own('affinity')]),
     node('Add', [own('affinity'), `${names.bias}.${i}`], [own('selection')]),
     node('TopK', [own('selection'), names.k], [own('best'), own('chosen')], { axis: -1 }),
-    node('Softmax', [own('best')], [own('among')], { axis: -1 }),
+    ...(weightEpsilon === 0
+      ? [node('Softmax', [own('best')], [own('among')], { axis: -1 })]
+      : amongAll(builder, own, [g, n], weightEpsilon)),
     node('Mul', [own('among'), `${names.share}.${i}`], [own('shared')]),
   ];
   builder.declare({
@@ -198,6 +210,27 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, form:
     const added = seam.sites.flatMap(({ j, y, sum, bias }) => siteNodes(builder, group, i, j, n, form, y, sum, bias));
     builder.after(seam.after, [...seam.open, ...added, ...seam.close]);
   }
+}
+
+/**
+ * The chosen experts' probabilities among all, divided by their sum + ε: what the authors' code of PHATGOOSE computes. With
+ * ε = 0 it would be the softmax over the chosen.
+ */
+function amongAll(builder: Builder, own: (what: string) => string, [g, n]: [number, number], epsilon: number) {
+  builder.constant(floats(own('epsilon'), [1], Float32Array.of(epsilon)));
+  builder.declare({
+    [own('all')]: [tokens, g, n],
+    [own('probability')]: [tokens, g, width],
+    ...Object.fromEntries(['mass', 'divisor'].map((what) => [own(what), [tokens, g, 1]])),
+  });
+  return [
+    node('Softmax', [own('selection')], [own('all')], { axis: -1 }),
+    node('GatherElements', [own('all'), own('chosen')], [own('probability')], { axis: -1 }),
+    // The axes of this reduction are an input since operator set 13, which is the oldest.
+    node('ReduceSum', [own('probability'), builder.shape([-1])], [own('mass')], { keepdims: 1 }),
+    node('Add', [own('mass'), own('epsilon')], [own('divisor')]),
+    node('Div', [own('probability'), own('divisor')], [own('among')]),
+  ];
 }
 
 /** What the experts add to `y` [T, dOut], which is W u and a bias, and the sum of it. */

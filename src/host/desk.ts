@@ -2,16 +2,20 @@ import * as vscode from 'vscode';
 import type { RoutingService } from '../routing/service.js';
 import type { Runs, Waiting } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
-import type { Routed, RoutingStore } from '../routing/store.js';
+import type { Output, Routed, RoutingStore } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import type { SourceDescription } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention } from '../trace/trace.js';
-import { preferredStrategy } from './settings.js';
+import { preferredStrategy, readSettings } from './settings.js';
 import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
 
 export interface DeskOptions extends Waiting {
   /** Default: what the settings say. */
   readonly strategy?: Strategy | undefined;
   readonly interventions?: readonly Intervention[];
+  /** The output, for an encoder-decoder; default: it writes one. */
+  readonly target?: string | undefined;
   /** The range is in the store and about to run. */
   readonly onAdded?: (routed: Routed) => void;
 }
@@ -47,11 +51,12 @@ export class Desk implements vscode.Disposable {
     checkText(text, source.limits.tokens);
     const strategy = options.strategy ?? preferredStrategy(source);
     const interventions = options.interventions ?? [];
+    const output = outputFor(source, options.target);
     const { id } = this.store.add({
       uri: document.uri.toString(),
       version: document.version,
       span,
-      main: { text, title: titleOf(document, span), strategy, interventions },
+      main: { text, title: titleOf(document, span), output, strategy, interventions },
     });
     options.onAdded?.(this.store.get(id)!);
     try {
@@ -84,6 +89,18 @@ export class Desk implements vscode.Disposable {
   #edited(document: vscode.TextDocument, changes: Parameters<RoutingStore['edit']>[1]): void {
     this.store.edit(document.uri.toString(), changes, (span) => document.getText(rangeOf(document, span)));
   }
+}
+
+/** @throws GanderError `request-invalid` for a target that the source has no use for */
+export function outputFor({ name, can }: SourceDescription, target: string | undefined): Output | undefined {
+  if (target !== undefined && !can.target)
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('{0} goes on with its text: it takes no target.', name),
+      vscode.l10n.t('Run Route Selection, or choose a pool on an encoder-decoder.'),
+    );
+  if (!can.target) return undefined;
+  return target === undefined ? { maxTokens: readSettings().outputTokens } : { target };
 }
 
 /** The document of a range, opened when it is not. */

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { writtenTokens } from '../shared/limits.js';
 import type { SourceDescription } from '../shared/source.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
@@ -11,6 +12,8 @@ export interface GanderSettings {
   readonly threads: number;
   readonly chunk: number;
   readonly decorations: boolean;
+  /** Tokens that an encoder-decoder writes at most. */
+  readonly outputTokens: number;
   readonly idleSeconds: number;
   readonly deadlineSeconds: number;
 }
@@ -27,6 +30,7 @@ export function readSettings(): GanderSettings {
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
+    outputTokens: of.get('outputTokens', writtenTokens),
     idleSeconds: of.get('idleSeconds', 300),
     deadlineSeconds: of.get('engine.deadlineSeconds', 120),
   };

@@ -50,6 +50,7 @@ const memorySchema = z.strictObject({
   uri: z.string(),
   start: index,
   end: index,
+  target: z.string().exactOptional(),
   strategy,
   interventions,
   pinned: z.boolean(),

@@ -150,11 +150,12 @@ export class Panels implements vscode.Disposable {
   }
 
   async #revive(panel: vscode.WebviewPanel, memory: PanelMemory, disposed: () => boolean): Promise<void> {
-    const { uri, start, end, strategy, interventions, pinned } = memory;
+    const { uri, start, end, target, strategy, interventions, pinned } = memory;
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
     const length = document.getText().length;
     const span = { start: Math.min(start, length), end: Math.min(end, length) };
     await this.parts.desk.route(document, span, {
+      target,
       strategy,
       interventions,
       onAdded: (routed) => {

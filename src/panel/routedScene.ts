@@ -86,6 +86,7 @@ export class RoutedScene implements Scene {
       uri,
       start: span.start,
       end: span.end,
+      ...(main.output?.target !== undefined && { target: main.output.target }),
       strategy: main.strategy,
       interventions: [...main.interventions],
       pinned: this.pinned,
@@ -93,11 +94,12 @@ export class RoutedScene implements Scene {
     return JSON.stringify(memory);
   }
 
-  /** What the model wrote, and the text of another document, stand in no editor of this one. */
+  /** What the model wrote, an output, and the text of another document stand in no editor of this one. */
   isTextInSight(): boolean {
     const { routed } = this;
     if (!routed || editorsOf(routed.uri).length === 0) return false;
     const { main, other } = routed;
+    if (main.output) return false;
     const shown = [main.trace?.sequences[0]?.text, other?.text].filter((text) => text !== undefined);
     return shown.every((text) => text === main.text);
   }
@@ -127,7 +129,8 @@ export class RoutedScene implements Scene {
     const { runs } = this.parts;
     switch (message.type) {
       case 'select':
-        this.#select(message.token);
+        // An output stands in no document.
+        if ((message.sequence ?? 0) === 0) this.#select(message.token);
         return;
       case 'route':
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
@@ -183,9 +186,10 @@ export class RoutedScene implements Scene {
     const { routed } = this;
     if (!routed) return;
     this.parts.runs.stop(this.#id);
-    const { strategy, interventions } = routed.main;
+    const { strategy, interventions, output } = routed.main;
     await this.parts.desk.route(await openDocument(routed), routed.span, {
       strategy,
+      target: output?.target,
       interventions: interventions.filter(({ scope }) => scope.token === undefined),
       onAdded: ({ id }) => {
         this.show(id);
@@ -200,7 +204,9 @@ export class RoutedScene implements Scene {
     const uri = vscode.Uri.parse(routed.uri, true);
     const document = await vscode.workspace.openTextDocument(uri);
     const edit = new vscode.WorkspaceEdit();
-    edit.insert(uri, document.positionAt(routed.span.end), written);
+    // It goes on with the text; an output stands by itself.
+    const before = routed.main.output ? (document.eol === vscode.EndOfLine.CRLF ? '\r\n' : '\n') : '';
+    edit.insert(uri, document.positionAt(routed.span.end), `${before}${written}`);
     if (await vscode.workspace.applyEdit(edit)) return;
     throw new GanderError(
       'request-invalid',
@@ -214,7 +220,7 @@ export class RoutedScene implements Scene {
     if (!main) return;
     const { text, title } =
       selection === 'same' ? { text: main.text, title: strategyLabel(strategy) } : await this.#selectedInEditor();
-    await this.parts.runs.compare(this.#id, { text, title, strategy, interventions });
+    await this.parts.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
   }
 
   /** The panel has the focus: the editor meant is the one that was active before, or that shows another selection. */
@@ -259,9 +265,14 @@ export async function saveDrawn(
   await save(message.kind, title, () => data);
 }
 
+/** How much of what is written on was given: the text, or the target of an encoder-decoder. UTF-16 code units. */
+function givenOf({ text, output }: SideResult): number {
+  return output ? (output.target ?? '').length : text.length;
+}
+
 /** What the model wrote on; empty where it wrote nothing. */
-function writtenIn({ text, trace }: SideResult): string {
-  return trace?.sequences[0]?.text?.slice(text.length) ?? '';
+function writtenIn(result: SideResult): string {
+  return result.trace?.sequences.at(-1)?.text?.slice(givenOf(result)) ?? '';
 }
 
 function freshTokens({ fresh, main: { trace } }: Routed): number {
@@ -271,13 +282,13 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
 }
 
 function toState(result: SideResult): SideState {
-  const { text, title, strategy, interventions, trace, before, attribution, running, error } = result;
+  const { title, strategy, interventions, trace, before, attribution, running, error } = result;
   return {
     title,
     strategy,
     interventions,
     stale: false,
-    ...(writtenIn(result) && { given: text.length }),
+    ...(writtenIn(result) && { given: givenOf(result) }),
     ...(trace && { trace }),
     ...(before && { before }),
     ...(attribution && { attribution }),

@@ -5,7 +5,7 @@ import { poolLimits } from '../shared/limits.js';
 import { plainRemedy, readAdapterConfig } from './adapterConfig.js';
 import { fileInside } from './paths.js';
 import { readPatterns } from './patterns.js';
-import { Safetensors, SafetensorsError } from './safetensors.js';
+import { type FloatType, Safetensors, SafetensorsError } from './safetensors.js';
 
 /** One expert's change of one module: W u + scale · B A u. */
 export interface AdaptedModule {
@@ -13,6 +13,8 @@ export interface AdaptedModule {
   readonly dIn: number;
   readonly dOut: number;
   readonly scale: number;
+  /** Of the numbers in the file. */
+  readonly stored: FloatType;
   /** [rank, dIn] */
   readonly a: () => Float32Array;
   /** [dOut, rank] */
@@ -80,7 +82,8 @@ export function readAdapter(folder: string): Adapter {
     if (declared !== rank) throw invalid(`${path}: rank ${rank}, where adapter_config.json says ${declared}`);
     const alpha = alphaOf(path) ?? config.lora_alpha;
     const scale = alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
-    modules.set(path, { rank, dIn, dOut, scale, a: () => floats(tensors, A), b: () => floats(tensors, B) });
+    const stored = widest(tensors, A, B);
+    modules.set(path, { rank, dIn, dOut, scale, stored, a: () => floats(tensors, A), b: () => floats(tensors, B) });
   }
   if (modules.size === 0) throw invalid('it adapts nothing');
   for (const path of baseCopies.keys())
@@ -158,6 +161,12 @@ function matrix(tensors: Safetensors, name: string): [number, number] {
   const shape = tensors.header.tensors.get(name)?.shape;
   if (shape?.length !== 2) throw invalid(`"${name}" is missing or not a matrix`);
   return [shape[0]!, shape[1]!];
+}
+
+/** The type that holds the numbers of both. Of one that is none of them, whoever reads it says so. */
+function widest({ header }: Safetensors, a: string, b: string): FloatType {
+  const [first, second] = [a, b].map((name) => header.tensors.get(name)?.dtype);
+  return first === second && (first === 'F16' || first === 'BF16') ? first : 'F32';
 }
 
 function floats(tensors: Safetensors, name: string): Float32Array {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { fileInside } from './paths.js';
-import type { Pool } from './pool.js';
+import { modelFiles, type Pool } from './pool.js';
 
 /** Of an expert's folder, what its numbers come from. */
 const hashed = [
@@ -27,11 +27,12 @@ export function poolHash(pool: Pool, contents: Contents): string {
     const name = path.relative(pool.folder, file);
     hash.update(`${name}\0${isFileInside(pool.folder, name) ? contents.hash(file) : ''}\0`);
   };
-  const { model, tokenizer } = pool.base;
-  add(model);
-  // Only what it refers to: whatever else lies in the folder may be of any size.
-  for (const name of contents.dataFiles(model)) add(path.join(path.dirname(model), name));
-  add(tokenizer);
+  for (const model of modelFiles(pool.base)) {
+    add(model);
+    // Only what it refers to: whatever else lies in the folder may be of any size.
+    for (const name of contents.dataFiles(model)) add(path.join(path.dirname(model), name));
+  }
+  add(pool.base.tokenizer);
   for (const { folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])])
     for (const name of hashed) add(path.join(folder, name));
   return hash.digest('hex');

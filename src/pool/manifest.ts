@@ -9,27 +9,36 @@ import { fileInside } from './paths.js';
 const text = z.string().max(10_000);
 const relative = z.string().min(1).max(1024);
 
-/** docs/pool-format.md, "pool.json". Unknown fields are let through: a later minor version may add some. */
-const manifestSchema = z.object({
-  format: z.literal('gander-pool'),
-  version: z.int().positive(),
-  id: z.string().min(1).max(200),
-  name: text.min(1),
-  description: text.optional(),
-  license: text.optional(),
-  base: z.object({ name: text, model: relative, tokenizer: relative, config: relative }),
-  experts: relative,
-  multitask: relative.optional(),
-  retriever: z.object({ model: relative, tokenizer: relative }).optional(),
-  topK: z.int().positive().max(1024),
-});
+/** The graphs of an encoder-decoder, as docs/pool-format.md tells under "Encoder-decoder base". */
+const pairSchema = z.object({ encoder: relative, decoder: relative, decoderWithPast: relative });
 
-export type Manifest = z.infer<typeof manifestSchema>;
+/** docs/pool-format.md, "pool.json". Unknown fields are let through: a later minor version may add some. */
+const manifestOf = <M extends z.ZodType>(model: M) =>
+  z.object({
+    format: z.literal('gander-pool'),
+    version: z.int().positive(),
+    id: z.string().min(1).max(200),
+    name: text.min(1),
+    description: text.optional(),
+    license: text.optional(),
+    base: z.object({ name: text, model, tokenizer: relative, config: relative }),
+    experts: relative,
+    multitask: relative.optional(),
+    retriever: z.object({ model: relative, tokenizer: relative }).optional(),
+    topK: z.int().positive().max(1024),
+    /** What is added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
+    weightEpsilon: z.number().min(0).max(1).optional(),
+  });
+
+const causalManifest = manifestOf(relative);
+const pairManifest = manifestOf(pairSchema);
+
+export type Manifest = z.infer<typeof causalManifest> | z.infer<typeof pairManifest>;
+
+/** The files of an encoder-decoder's base. */
+export type PairFiles = z.infer<typeof pairSchema>;
 
 const understood = 1;
-
-/** An encoder-decoder's base is three files. */
-const pair = z.object({ base: z.object({ model: z.object({ encoder: z.string() }) }) });
 
 /** @throws GanderError `pool-missing`, `pool-invalid`, `pool-unsafe-path` */
 export function readManifest(folder: string): Manifest {
@@ -50,16 +59,23 @@ export function readManifest(folder: string): Manifest {
       'Update Gander.',
     );
   }
-  if (pair.safeParse(json).success) {
-    throw new GanderError(
-      'pool-invalid',
-      "The pool's base is an encoder-decoder, which this Gander does not run.",
-      'Choose a pool whose base is a causal language model.',
-    );
-  }
-  const parsed = manifestSchema.safeParse(json);
+  const parsed = (namesSeveral(json) ? pairManifest : causalManifest).safeParse(json);
   if (!parsed.success) throw malformed('pool.json', parsed.error);
   return parsed.data;
+}
+
+/** Whether a folder's pool.json says that its base is an encoder-decoder; whatever is wrong with it is said when it is read. */
+export function namesPair(folder: string): boolean {
+  try {
+    return namesSeveral(readJson(folder, 'pool.json'));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a pool.json names its base's files one by one. */
+function namesSeveral(json: unknown): boolean {
+  return z.object({ base: z.object({ model: z.object({}) }) }).safeParse(json).success;
 }
 
 const length = z

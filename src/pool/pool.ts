@@ -8,7 +8,7 @@ import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { checkBaseSizes } from './baseFiles.js';
 import { type Card, parseCard } from './card.js';
-import { type Manifest, readContextLength, readManifest, unnamedContext } from './manifest.js';
+import { type Manifest, type PairFiles, readContextLength, readManifest, unnamedContext } from './manifest.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -36,7 +36,7 @@ export interface Pool {
   /** In tokens; no more than a trace can have. */
   readonly contextLength: number;
   /** Absolute. */
-  readonly base: { readonly model: string; readonly tokenizer: string };
+  readonly base: { readonly model: string | PairFiles; readonly tokenizer: string };
   readonly retriever?: { readonly model: string; readonly tokenizer: string };
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
@@ -62,11 +62,12 @@ export function readPool(folder: string): Pool {
     const manifest = readManifest(folder);
     const told = readContextLength(folder, manifest.base.config);
     const base = {
-      model: fileInside(folder, manifest.base.model),
+      model: modelInside(folder, manifest.base.model),
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
     const warnings: Warning[] = [];
-    if (told === undefined)
+    // A T5's positions are relative: it has no longest text that could be told.
+    if (told === undefined && typeof base.model === 'string')
       warnings.push({
         code: 'context-unknown',
         text: `${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`,
@@ -114,7 +115,7 @@ export function readPool(folder: string): Pool {
           tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
         })),
     );
-    checkSize(folder, manifest, [...experts, ...(multitask ? [multitask] : [])]);
+    checkSize(folder, manifest, base, [...experts, ...(multitask ? [multitask] : [])]);
     return {
       folder,
       manifest,
@@ -128,6 +129,31 @@ export function readPool(folder: string): Pool {
       ...(retriever && { retriever }),
     };
   });
+}
+
+function modelInside(folder: string, model: string | PairFiles): string | PairFiles {
+  if (typeof model === 'string') return fileInside(folder, model);
+  const { encoder, decoder, decoderWithPast } = model;
+  return {
+    encoder: fileInside(folder, encoder),
+    decoder: fileInside(folder, decoder),
+    decoderWithPast: fileInside(folder, decoderWithPast),
+  };
+}
+
+/** Of a base: one, or the encoder's and the decoders'. */
+export function modelFiles({ model }: Pick<Pool['base'], 'model'>): readonly string[] {
+  return typeof model === 'string' ? [model] : [model.encoder, model.decoder, model.decoderWithPast];
+}
+
+/** The file of a causal base. @throws GanderError `pool-invalid` for an encoder-decoder's */
+export function causalModel({ base: { model } }: Pool): string {
+  if (typeof model === 'string') return model;
+  throw new GanderError(
+    'pool-invalid',
+    "The pool's base is an encoder-decoder.",
+    'Choose a pool whose base is a causal language model.',
+  );
 }
 
 /** One sentence on what was left out and why; the remedy is not in it. */
@@ -158,16 +184,16 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
 }
 
 /** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
-function checkSize(folder: string, { base, retriever }: Manifest, experts: readonly PoolExpert[]): void {
-  const model = path.join(folder, base.model);
-  checkBaseSizes({ model, tokenizer: path.join(folder, base.tokenizer) });
-  const beside = path.dirname(model);
+function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], experts: readonly PoolExpert[]): void {
+  const models = modelFiles(base);
+  for (const model of models) checkBaseSizes({ model, tokenizer: base.tokenizer });
   const files = [
     // External data lies beside the model, under whatever name.
-    ...readdirSync(beside).map((name) => path.join(beside, name)),
-    ...[base.tokenizer, ...(retriever ? [retriever.model, retriever.tokenizer] : [])].map((name) =>
-      path.join(folder, name),
+    ...[...new Set(models.map((model) => path.dirname(model)))].flatMap((beside) =>
+      readdirSync(beside).map((name) => path.join(beside, name)),
     ),
+    base.tokenizer,
+    ...(retriever ? [retriever.model, retriever.tokenizer] : []).map((name) => path.join(folder, name)),
   ];
   const bytes = [...files.map(sizeOf), ...experts.map(({ folder: own }) => readBytes(own))].reduce((a, b) => a + b, 0);
   if (bytes > poolLimits.bytes) {

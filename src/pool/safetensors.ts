@@ -11,6 +11,9 @@ import {
 
 export { SafetensorsError } from '../shared/safetensors.js';
 
+/** Types that weights are stored in. */
+export type FloatType = 'F32' | 'F16' | 'BF16';
+
 /**
  * A safetensors file on disk: the header is read and checked at once, tensors one by one when asked for. No declared
  * length is believed before it was checked against the file.

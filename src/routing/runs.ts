@@ -6,6 +6,9 @@ import type { Intervention, Trace } from '../trace/trace.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
+/** What a side is compared with. */
+export type OtherSide = Pick<SideResult, 'text' | 'title' | 'output' | 'strategy' | 'interventions'>;
+
 /** Who waits for a run: told how far it is, as the store is, and may stop it. */
 export type Waiting = Pick<RunOptions, 'signal' | 'onProgress'>;
 
@@ -43,10 +46,10 @@ export class Runs {
     const former = this.store.get(id)?.[side];
     if (!former) return;
     // The former trace stays on show until the first tokens of the new one are there.
-    const { text, title, trace, before } = former;
-    this.store.setSide(id, side, { text, title, strategy, interventions, trace, before });
+    const { text, title, output, trace, before } = former;
+    this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before });
     await this.#run(id, side, 'route', waiting, async (options) => {
-      const request = { text, strategy };
+      const request = { text, ...output, strategy };
       const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
       const result = await this.service.route({ ...request, interventions }, options);
       this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
@@ -79,11 +82,11 @@ export class Runs {
   /** Puts another side beside the main one: the same text run otherwise, or another text. */
   compare(
     id: number,
-    { text, title, strategy, interventions }: Pick<SideResult, 'text' | 'title' | 'strategy' | 'interventions'>,
+    { text, title, output, strategy, interventions }: OtherSide,
     waiting: Waiting = {},
   ): Promise<void> {
     const main = this.store.get(id)?.main;
-    if (main && isSameRun(main, { text, strategy, interventions })) {
+    if (main && isSameRun(main, { text, output, strategy, interventions })) {
       return Promise.reject(
         new GanderError(
           'request-invalid',
@@ -93,7 +96,7 @@ export class Runs {
       );
     }
     // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
-    this.store.setSide(id, 'other', { text, title, strategy, interventions });
+    this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
     return this.route(id, 'other', strategy, interventions, waiting);
   }
 
@@ -115,7 +118,9 @@ export class Runs {
 
   #request(id: number): RouteRequest | undefined {
     const main = this.store.get(id)?.main;
-    return main && { text: main.text, strategy: main.strategy, interventions: main.interventions };
+    if (!main) return undefined;
+    const { text, output, strategy, interventions } = main;
+    return { text, ...output, strategy, interventions };
   }
 
   #abort(id: number, side: Side): void {
@@ -183,10 +188,10 @@ function calm({ signal, onProgress }: RunOptions): RunOptions {
   return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
 }
 
-type Asked = Pick<SideResult, 'text' | 'strategy' | 'interventions'>;
+type Asked = Pick<SideResult, 'text' | 'output' | 'strategy' | 'interventions'>;
 
 function isSameRun(a: Asked, b: Asked): boolean {
-  const asked = ({ text, strategy: { name, k, expert }, interventions }: Asked) =>
-    JSON.stringify([text, name, k, expert, interventions]);
+  const asked = ({ text, output, strategy: { name, k, expert }, interventions }: Asked) =>
+    JSON.stringify([text, output?.target, output?.maxTokens, name, k, expert, interventions]);
   return asked(a) === asked(b);
 }

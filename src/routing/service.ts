@@ -146,8 +146,9 @@ export class RoutingService {
   }
 }
 
-function keyOf(what: string, { text, strategy, interventions = [], layer, most }: AttributeRequest): string {
-  return JSON.stringify([what, strategy, interventions, layer, most, text]);
+function keyOf(what: string, request: AttributeRequest): string {
+  const { text, target, maxTokens, strategy, interventions = [], layer, most } = request;
+  return JSON.stringify([what, strategy, interventions, layer, most, text, target, maxTokens]);
 }
 
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */

@@ -1,14 +1,18 @@
-import type { Attribution } from '../engine/api.js';
+import type { Attribution, RouteRequest } from '../engine/api.js';
 import type { ErrorData } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import { type Change, type Span, moved, touches, unchanged } from './positions.js';
 
+export type Output = Pick<RouteRequest, 'target' | 'maxTokens'>;
+
 /** One side of a routed range: what was asked and what came of it so far. */
 export interface SideResult {
   /** The text that was given to the engine. */
   readonly text: string;
+  /** Of an encoder-decoder: the output that was given, or how much of one is written at most. */
+  readonly output?: Output | undefined;
   readonly title: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];

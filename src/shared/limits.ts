@@ -71,5 +71,8 @@ export const importLimits = {
   text: 4 * MiB,
 } as const;
 
+/** Tokens that an encoder-decoder writes at most, where no output is given and nobody says how many. */
+export const writtenTokens = 64;
+
 /** Half of the edits of two texts up to which their alignment is a shortest one. */
 export const alignedEdits = 256;

@@ -14,7 +14,7 @@ export interface SideState {
   readonly title: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
-  /** Where the model wrote on: the length of the text that it was given, in UTF-16 code units. */
+  /** Where the model wrote on: the length of the last sequence's text that it was given, in UTF-16 code units. */
   readonly given?: number;
   /** Absent until the first tokens are there. */
   readonly trace?: Trace;

@@ -17,6 +17,8 @@ export interface SourceDescription {
     readonly lens: Ability;
     /** Empty where the way of choosing is the model's own. */
     readonly strategies: readonly StrategyOffer[];
+    /** An encoder-decoder: it is given an output beside the text, or else writes one. */
+    readonly target?: true;
   };
   /** Those that a request may name. */
   readonly experts: readonly (Expert & { readonly description?: string; readonly card?: boolean })[];

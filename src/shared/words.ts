@@ -26,6 +26,10 @@ export const words = {
   k: 'key',
   v: 'value',
   o: 'output',
+  'cross-q': 'cross-attention query',
+  'cross-k': 'cross-attention key (over the input)',
+  'cross-v': 'cross-attention value (over the input)',
+  'cross-o': 'cross-attention output',
   gate: 'MLP gate',
   up: 'MLP up',
   down: 'MLP down',
@@ -321,6 +325,7 @@ export const words = {
   // Predictions
   predictionsNone: 'This trace holds no predictions.',
   predictionsOf: 'Predictions of the {0}',
+  ofSequence: 'Of the {0}',
   predictionFirst: 'The first token is given, not predicted.',
   predictionWas: 'It had a probability of {0}, rank {1} among the alternatives.',
   predictionWasUnlisted: { other: 'It had a probability of {0} and was not among the {1} likeliest.', by: 1 },

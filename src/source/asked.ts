@@ -28,6 +28,8 @@ export const interventionsSchema = z.array(intervention).max(10_000);
 
 const routeSchema = z.object({
   text: z.string(),
+  target: z.string().optional(),
+  maxTokens: z.int().min(0).optional(),
   strategy: strategySchema.optional(),
   interventions: interventionsSchema.optional(),
 });
@@ -52,6 +54,7 @@ const signal = z.custom<AbortSignal>(
 );
 
 const optionsSchema = z.object({
+  target: z.string().optional(),
   strategy: strategySchema.optional(),
   interventions: interventionsSchema.optional(),
   signal: signal.optional(),
@@ -87,7 +90,7 @@ export function checkedAttribute(request: AttributeRequest): AttributeRequest {
 }
 
 /** How a run is asked for where the strategy may be left open. */
-export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions'>>;
+export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions' | 'target'>>;
 
 /** @throws GanderError `request-invalid` */
 export function checkedText(text: string): string {

@@ -81,13 +81,14 @@ const everything = {
 
 /** It can do everything, with the strategies that it has files for. */
 function describePool(pool: PoolInfo): SourceDescription {
-  const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings } = pool;
+  const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings, hasTarget } = pool;
   return {
     name,
     can: {
       ...everything,
       lens: { reason: 'Pools give no predictions of the layers between.' },
       strategies: offersOf(strategies),
+      ...(hasTarget && { target: true }),
     },
     experts: experts.map(({ id, name: called, description, card }) => ({
       id,

@@ -3,6 +3,7 @@ import { arrow } from './arrow.js';
 import { averageActivation } from './averageActivation.js';
 import { base } from './base.js';
 import { merged } from './merged.js';
+import { mergedFactors } from './mergedFactors.js';
 import { multitask } from './multitask.js';
 import { phatgoose } from './phatgoose.js';
 import { retrieval } from './retrieval.js';
@@ -15,6 +16,7 @@ export const all: readonly StrategyDescriptor[] = [
   phatgoose,
   retrieval,
   merged,
+  mergedFactors,
   averageActivation,
   arrow,
   multitask,

@@ -8,6 +8,9 @@ export type PoolPart = 'retriever' | 'activations' | 'multitask';
 /** Which vectors score the tokens. */
 export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow';
 
+/** What stands for the whole pool: an adapter of its own, or one that is made of all experts' matrices. */
+export type WholeAdapter = 'multitask' | 'merged-factors';
+
 export interface StrategyDescriptor {
   readonly name: string;
   /** In English, as lists show it. */
@@ -41,5 +44,5 @@ export interface FixedWeights {
    */
   readonly weight: (e: number, chosen: number, members: number) => number;
   /** An adapter beside the experts that is added with weight 1. */
-  readonly adapter?: 'multitask';
+  readonly adapter?: WholeAdapter;
 }

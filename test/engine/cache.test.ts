@@ -125,7 +125,7 @@ it('a cache that is deleted while an engine runs is filled again', async () => {
 });
 
 it('what was read of a pool that changed meanwhile is not kept under the name of what it was', () => {
-  const composing = () => compose(readPool(pool), 'the hash of other files', new Cache(cache), false);
+  const composing = () => compose(readPool(pool), 'the hash of other files', new Cache(cache), []);
   expect(composing).toThrow(expect.objectContaining({ code: 'pool-invalid' }));
   expect(entries()).toEqual([]);
 });

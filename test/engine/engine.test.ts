@@ -216,6 +216,21 @@ it('scores the text that was predicted, each byte once', async () => {
   expect(score.tokens).toBe(logProb!.length - 1);
 });
 
+it('merges the factors of experts that are alike to what each of them is', async () => {
+  const pool = copyOfTinyPool();
+  for (const id of readdirSync(path.join(pool, 'experts')))
+    if (id !== 'alpha') rmSync(path.join(pool, 'experts', id), { recursive: true });
+  // Two, so that nothing is rounded: sums and means are of the type that the numbers are stored in.
+  cpSync(path.join(pool, 'experts/alpha'), path.join(pool, 'experts/beta'), { recursive: true });
+  const alike = await open({ pool });
+  const merged = pooled(await alike.route({ text, strategy: { name: 'merged-factors' } }));
+  const single = pooled(await alike.route({ text, strategy: { name: 'single', expert: 'beta' } }));
+  expect(largestDifference(merged.logProb!, single.logProb!)).toBeLessThan(2e-5);
+  const base = pooled(await alike.route({ text, strategy: { name: 'base' } }));
+  expect(largestDifference(merged.logProb!, base.logProb!)).toBeGreaterThan(1e-3);
+  expect(merged.chosen.every((e) => e === -1)).toBe(true);
+});
+
 it('refuses what the pool does not offer', async () => {
   const pool = copyOfTinyPool();
   rmSync(path.join(pool, 'multitask'), { recursive: true });

@@ -27,7 +27,7 @@ type Route = (strategy: Strategy, interventions?: readonly Intervention[], chunk
 /** Routes the text through a pool's graph of one form. */
 async function open(folder: string, form: FormName): Promise<{ route: Route; release: () => Promise<void> }> {
   const pool = readPool(folder);
-  const composed = compose(pool, hashOf(pool), cache, true, form);
+  const composed = compose(pool, hashOf(pool), cache, ['multitask'], form);
   expect(composed.plan.form ?? 'dense').toBe(form);
   const session = await RoutedSession.open(composed, 1);
   const tokens = await new Tokenizer(pool.base.tokenizer).encode(text);
@@ -43,7 +43,7 @@ async function open(folder: string, form: FormName): Promise<{ route: Route; rel
       vectors: steering.router,
       k: steering.width,
     });
-    const recorder = new Recorder(recording, tokens.ids.length, String);
+    const recorder = new Recorder(recording, [tokens.ids.length], String);
     let past: Past | undefined;
     for (let done = 0; done < tokens.ids.length; done += chunk) {
       const ids = tokens.ids.slice(done, done + chunk);
@@ -52,7 +52,7 @@ async function open(folder: string, form: FormName): Promise<{ route: Route; rel
       recorder.add(result, ids.length);
       past = result.past;
     }
-    return recorder.trace(text, tokens);
+    return recorder.trace([{ text, tokens }]);
   };
   return { route, release: () => session.release() };
 }
@@ -138,7 +138,7 @@ it('is what a large pool is composed to, beside the dense form in the cache', ()
     ...pool,
     experts: Array.from({ length: count }, (_, i) => ({ ...pool.experts[i % 4]!, id: `expert-${i}` })),
   });
-  const form = (count: number) => compose(of(count), hashOf(of(count)), cache, false).plan.form;
+  const form = (count: number) => compose(of(count), hashOf(of(count)), cache, []).plan.form;
   expect(form(Math.ceil(gatheredFrom / rank))).toBe('gathered');
   expect(form(Math.ceil(gatheredFrom / rank) - 1)).toBeUndefined();
 });

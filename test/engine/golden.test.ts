@@ -128,7 +128,7 @@ async function routeWithTensors({ trace, extra }: Golden) {
   const golden = pooled(trace);
   const pool = readPool(tinyPool);
   const graphs = new Cache(cache);
-  const composed = compose(pool, poolHash(pool, graphs), graphs, false);
+  const composed = compose(pool, poolHash(pool, graphs), graphs, []);
   const session = await RoutedSession.open(composed, 1);
   const plain = new StrategySteering(composed.plan, golden.strategy, []);
   const [t, n] = [golden.tokens.count, golden.experts.length];
@@ -165,10 +165,10 @@ async function routeWithTensors({ trace, extra }: Golden) {
     vectors: 'phatgoose',
     k: golden.k,
   });
-  const recorder = new Recorder(recording, t, String);
+  const recorder = new Recorder(recording, [t], String);
   const targets = Int32Array.from(golden.tokens.ids, (_, i) => golden.tokens.ids[i + 1] ?? 0);
   const chunk = { ids: golden.tokens.ids, targets, done: 0, past: undefined };
   recorder.add(await session.run(chunk, steering), t);
   await session.release();
-  return recorder.trace(golden.text!, golden.tokens);
+  return recorder.trace([{ text: golden.text!, tokens: golden.tokens }]);
 }

@@ -10,8 +10,8 @@ import type { Intervention } from '../../src/trace/trace.js';
 /** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
 const plan: Plan = {
   modules: [
-    { path: 'model.layers.0.mlp.up_proj', layer: 0, kind: 'up' },
-    { path: 'model.layers.1.mlp.up_proj', layer: 1, kind: 'up' },
+    { path: 'model.layers.0.mlp.up_proj', layer: 0, kind: 'up', sequence: 0 },
+    { path: 'model.layers.1.mlp.up_proj', layer: 1, kind: 'up', sequence: 0 },
   ],
   rows: [0, 1],
   widths: [4, 4],

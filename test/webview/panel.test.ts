@@ -748,7 +748,7 @@ describe('running', () => {
     const given = tokens.start![200]!;
     await panel.show(whole, { given, running: { what: 'generate', done: 66, total: 90 } });
     expect(await panel.page.locator('.t.written').count()).toBe(tokens.count - 200);
-    expect(await panel.page.locator('.t.written.first').getAttribute('data-i')).toBe('200');
+    expect(await panel.page.locator('.t.written.begins').getAttribute('data-i')).toBe('200');
     await panel.page.screenshot({ path: join(pictures, 'dark-700-written.png') });
     const [pane, last] = [
       (await panel.page.locator('.text').boundingBox())!,

@@ -57,7 +57,9 @@ function Owed({
   const page = useSignal(0);
   const places = placesOf(trace, experts, store.main.looks.value);
   const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
-  const sequence = trace.sequences[0]!;
+  // Of an input nothing is predicted.
+  const index = trace.sequences.length - 1;
+  const sequence = trace.sequences[index]!;
   const [T, N] = [sequence.tokens.count, experts.length];
   let largest = 0;
   for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
@@ -72,7 +74,7 @@ function Owed({
       <Button
         key="go"
         press={() => {
-          store.select({ sequence: 0, token: at });
+          store.select({ sequence: index, token: at });
         }}
         class="link"
         data-focus={`attribution-${at}`}
@@ -98,6 +100,7 @@ function Owed({
       {isMany && <p class="caption">{t('attributeMost', most, experts.length)}</p>}
       {sums[0] && <Bars looks={sums[0].looks} least={0.1} list={sums} />}
       <p class="caption">{t('attributeCaption')}</p>
+      {index > 0 && <p class="caption">{t('ofSequence', t(sequence.role))}</p>}
       <TableBox
         rows={{
           head: [

@@ -29,6 +29,7 @@ export function Compare() {
     <>
       <Sides />
       {!hasChoices && <Fixed />}
+      {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
       <dl class="numbers">
         {hasChoices && <Agreement found={found} />}
         <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />

@@ -46,6 +46,7 @@ function EffectNumbers({
   const { direct, downstream } = consequences(before, after, found);
   return (
     <>
+      {after.sequences.length > 1 && <p class="caption">{t('ofSequence', t(after.sequences[wanted]!.role))}</p>}
       <dl class="numbers">
         <dt>{t('effectChoices')}</dt>
         <dd>

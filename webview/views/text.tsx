@@ -47,7 +47,7 @@ export function Texts() {
 function Written() {
   const store = useStore();
   const { choices, given, isRunning } = store.main;
-  const [sequence, at] = [choices.value?.sequences[0], given.value];
+  const [sequence, at] = [choices.value?.sequences.at(-1), given.value];
   const text = at === undefined ? undefined : sequence?.text?.slice(at);
   if (!sequence || at === undefined || !text) return null;
   const reason = isRunning.value ? t('busy') : undefined;
@@ -132,7 +132,8 @@ function drawnOf(store: Store, side: SideSignals, index: number): Drawn | undefi
     by === 'experts'
       ? byExperts(trace, index, sight, looks)
       : byNumber(late, index, isMeasure(by) ? by : undefined, layer);
-  return index === 0 ? divided(outdated(drawn, side.fresh.value), side.given.value) : drawn;
+  const now = outdated(drawn, side.fresh.value);
+  return index === trace.sequences.length - 1 ? divided(now, side.given.value) : now;
 }
 
 /** What stands behind an edit is no longer what the model would say. */
@@ -149,7 +150,7 @@ function divided(drawn: Drawn, given: number | undefined): Drawn {
   const first = firstWritten(drawn.sequence, given);
   if (first === drawn.sequence.tokens.count) return drawn;
   const styles = drawn.styles.map((style, i) =>
-    i < first ? style : { ...style, names: classes(style.names, 'written', i === first && 'first') },
+    i < first ? style : { ...style, names: classes(style.names, 'written', i === first && 'begins') },
   );
   return { ...drawn, styles };
 }

@@ -20,6 +20,7 @@ export function buildTokens(body: HTMLElement, sequence: Sequence, styles: reado
   const spans: HTMLElement[] = [];
   const blocks: HTMLElement[] = [];
   let begun = 0;
+  let reached = 0;
   for (let i = 0; i < sequence.tokens.count; i++) {
     const isFull = i - begun >= blockTokens && spans[i - 1]!.classList.contains('break');
     if (i === 0 || isFull) {
@@ -31,7 +32,11 @@ export function buildTokens(body: HTMLElement, sequence: Sequence, styles: reado
     }
     const span = tokenSpan(sequence, i);
     dress(span, styles[i]!);
-    blocks.at(-1)!.append(span);
+    // Some tokenizers leave the space between words out of every token.
+    const [start, end] = [sequence.tokens.start?.[i] ?? -1, sequence.tokens.end?.[i] ?? -1];
+    const between = start > reached ? (sequence.text?.slice(reached, start) ?? '') : '';
+    reached = Math.max(reached, end);
+    blocks.at(-1)!.append(between, span);
     spans.push(span);
   }
   body.replaceChildren(...blocks);

@@ -8,7 +8,16 @@ import { fit, table } from '../../terminal/columns.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  strategyOptions,
+  targetFor,
+  targetOptions,
+  textOptions,
+} from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
@@ -25,11 +34,19 @@ export const attribute: Command = {
   name: 'attribute',
   summary: 'knock out each expert in turn and show how every token’s log-probability changes',
   usage: ['[text]', '--file <file>', '< file'],
-  options: { ...options, ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  options: {
+    ...options,
+    ...textOptions,
+    ...targetOptions,
+    ...strategyOptions,
+    ...interventionOptions,
+    ...jsonOption,
+    ...engineOptions,
+  },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, model } = await open();
-    const request = { text, ...askedFor(args, model) };
+    const request = { text, ...targetFor(args, model), ...askedFor(args, model) };
     const trace = await engine.route(request, { signal });
     const { experts, logProb, change } = await engine.attribute(
       { ...request, ...attributedFor(args, model) },
@@ -40,7 +57,8 @@ export const attribute: Command = {
     // Experts of different layers are different ones: they share no colours.
     const slots = model.kind === 'pool' ? slotsIn(trace, trace.expertSets[0]!) : slotsOf(experts.length, []);
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
-    const sequence = trace.sequences[0]!;
+    // Of an input nothing is predicted.
+    const sequence = trace.sequences.at(-1)!;
     const tokens = textTokens(sequence);
     const totals = experts.map((_, e) => total(tokens, (t) => change[t * n + e]!));
     if (args.flag('json')) {
@@ -55,6 +73,7 @@ export const attribute: Command = {
         json({
           ...runJson(trace),
           text,
+          ...(model.hasTarget && { output: sequence.text }),
           experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
           tokens: rows,
           ...warningsJson(model.warnings),
@@ -91,7 +110,9 @@ export const attribute: Command = {
         paint,
       ),
     );
-    out(`\nNegative: the text owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`);
+    out(
+      `\nNegative: the ${model.hasTarget ? 'output' : 'text'} owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
+    );
   },
 };
 

@@ -19,7 +19,16 @@ import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, kOf, strategyOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  kOf,
+  strategyOptions,
+  targetFor,
+  targetOptions,
+} from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
@@ -54,7 +63,14 @@ export const compare: Command = {
     '<text> <text>',
     '<a.safetensors> <b.safetensors>',
   ],
-  options: { ...options, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  options: {
+    ...options,
+    ...targetOptions,
+    ...strategyOptions,
+    ...interventionOptions,
+    ...jsonOption,
+    ...engineOptions,
+  },
   async run(context) {
     const { args, out, paint } = context;
     const { a, b, warnings } = await bothTraces(context);
@@ -83,15 +99,16 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
     throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
   }
   const { engine, model } = await open();
+  const output = targetFor(args, model);
   const { interventions, ...asked } = askedFor(args, model);
   const second = other === undefined ? asked : { strategy: parseStrategy(other, asPool(model), kOf(args)) };
   checkExperts(model, second.strategy ? [second.strategy] : [], []);
   const a = await engine.route(
-    { text: texts[0]!, ...asked },
+    { text: texts[0]!, ...output, ...asked },
     { signal, onProgress: progress.count('tokens', 'first run') },
   );
   const b = await engine.route(
-    { text: texts.at(-1)!, ...second, interventions },
+    { text: texts.at(-1)!, ...output, ...second, interventions },
     { signal, onProgress: progress.count('tokens', 'second run') },
   );
   progress.clear();

@@ -3,7 +3,16 @@ import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  strategyOptions,
+  targetFor,
+  targetOptions,
+  textOptions,
+} from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -19,10 +28,11 @@ const options = {
 
 export const generate: Command = {
   name: 'generate',
-  summary: 'go on with a text, each new token routed',
+  summary: 'go on with a text, or write an encoder-decoder’s output, each new token routed',
   usage: ['[text]', '--file <file>', '< file'],
   options: {
     ...textOptions,
+    ...targetOptions,
     ...options,
     ...strategyOptions,
     ...interventionOptions,
@@ -45,7 +55,10 @@ export const generate: Command = {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, model } = await open();
     const asJson = args.flag('json');
-    let written = text.length;
+    const output = targetFor(args, model);
+    // What is gone on with: the text, or the output as far as it is given.
+    const begun = model.hasTarget ? (output.target ?? '') : text;
+    let written = begun.length;
     const show = (whole: string) => {
       const more = whole.slice(written);
       written = Math.max(written, whole.length);
@@ -54,6 +67,7 @@ export const generate: Command = {
     const trace = await engine.generate(
       {
         text,
+        ...output,
         ...askedFor(args, model),
         maxTokens,
         ...(temperature !== undefined && { temperature }),
@@ -79,7 +93,7 @@ export const generate: Command = {
       out(
         json({
           prompt: text,
-          completion: textOf(trace).slice(text.length),
+          completion: textOf(trace).slice(begun.length),
           ...traceJson(trace),
           ...warningsJson(model.warnings),
         }),
@@ -88,4 +102,4 @@ export const generate: Command = {
   },
 };
 
-const textOf = (trace: Trace) => trace.sequences[0]!.text ?? '';
+const textOf = (trace: Trace) => trace.sequences.at(-1)!.text ?? '';

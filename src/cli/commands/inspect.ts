@@ -118,7 +118,7 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
 /** How many layers have which kinds, or each module's name. */
 function placement(modules: readonly Site[], paint: Paint, args: Arguments): string {
   if (args.flag('modules')) return modules.map((m) => `${plain(m.path)}\n`).join('');
-  const layers = new Set(modules.map((m) => m.layer));
+  const layers = new Set(modules.map(layerText));
   // They stand in the order in which the model computes them.
   const present = [...new Set(modules.map((m) => m.kind))];
   const rows = present.map((kind) => [

@@ -6,7 +6,7 @@ import { decimal, plain } from '../../trace/label.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
-import { engineOptions, jsonOption, kOf } from '../options.js';
+import { engineOptions, jsonOption, kOf, targetFor, targetOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -29,12 +29,13 @@ export const score: Command = {
   name: 'score',
   summary: 'bits per byte of files under a list of strategies',
   usage: ['<file>…'],
-  options: { ...options, ...jsonOption, ...engineOptions },
+  options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
     const texts = files.map(readText);
     const { engine, model } = await open();
+    const output = targetFor(args, model);
     const columns = model.kind === 'pool' ? ofPool(args, model) : ofModel(args, model);
 
     const scores: Score[][] = [];
@@ -46,7 +47,7 @@ export const score: Command = {
         row.push(
           await scoreInParts(
             engine,
-            { text, ...(strategy && { strategy }) },
+            { text, ...output, ...(strategy && { strategy }) },
             { signal, onProgress: progress.count('tokens', what) },
           ),
         );

@@ -4,7 +4,7 @@ import type { Candidate, ModelInfo, RouteRequest } from '../api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
-import type { TextTokens, Tokenizer } from '../runtime/tokenizer.js';
+import type { Tokenizer } from '../runtime/tokenizer.js';
 
 export interface Family {
   /** Whether a folder holds one, as far as the names of its files tell. */
@@ -28,11 +28,13 @@ export interface Model {
   readonly contextLength: number;
   /** Those that end a text. */
   readonly endTokens: ReadonlySet<number>;
+  /** Of an encoder-decoder: the token that its output begins with. */
+  readonly startToken?: number;
   /** Whether the folder is as it was when it was read. */
   isCurrent(): boolean;
   info(): Promise<ModelInfo>;
   /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
-  begin(request: RouteRequest, tokens: TextTokens): Promise<Run>;
+  begin(request: RouteRequest): Promise<Run>;
   /** Where experts can be added. @param folder absolute */
   examine?(folder: string): Candidate;
   release(): Promise<void>;
@@ -41,6 +43,8 @@ export interface Model {
 /** One request, ready to run. */
 export interface Run<S extends Step = Step> {
   readonly recording: Recording<S>;
+  /** Of an encoder-decoder: reads the input, whole and first of all. What it gives is the past of the output's first chunk. */
+  encode?(ids: Int32Array): Promise<S>;
   run(chunk: Chunk): Promise<S>;
   /** The same request with one intervention more. */
   with(intervention: Intervention): Run<S>;

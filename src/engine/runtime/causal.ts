@@ -39,6 +39,11 @@ export class CausalSession {
     return new CausalSession(await Session.open(file, threads));
   }
 
+  /** Inputs that no chunk gives: the same for all tokens of a run, as what a decoder gets of its encoder. */
+  get constantInputs(): readonly string[] {
+    return this.session.inputs.map(({ name }) => name).filter((name) => !this.#past.takes(name));
+  }
+
   /**
    * @param own what the model takes beside the chunk
    * @param wanted what it gives beside its step

@@ -1,5 +1,5 @@
 import { GanderError } from '../../shared/errors.js';
-import { pastPairs } from '../../graph/past.js';
+import { pastPairs, tokenInputs } from '../../graph/past.js';
 import { type Session, type Tensor, float32, int64 } from './session.js';
 
 /** Past keys and values of one text, as the graph gave them. */
@@ -45,6 +45,11 @@ export class PastLayout {
     this.#hasPositions = inputNames.includes('position_ids');
     this.#hasMask = inputNames.includes('attention_mask');
     this.#hasCount = inputNames.includes('num_logits_to_keep');
+  }
+
+  /** Whether `feeds` gives the input. */
+  takes(name: string): boolean {
+    return tokenInputs.has(name) || this.#empty.has(name);
   }
 
   /** @param done tokens before the chunk, whose keys and values are `past` */

@@ -7,7 +7,7 @@ import {
   mapColumns,
   sequenceColumns,
 } from '../../trace/columns.js';
-import type { Block, BlockColumns, SequenceColumns, Tokens, Trace } from '../../trace/trace.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../../trace/trace.js';
 import type { TraceFrame } from '../../transport/pieces.js';
 import type { Step } from './causal.js';
 
@@ -21,33 +21,94 @@ export interface Recording<S extends Step> {
   fill(step: S, count: number, blocks: readonly BlockColumns[], done: number, capacity: number): void;
 }
 
-/** Gathers the steps of one run into the trace of a text. */
+/** One sequence as it is read or written. */
+export interface Read {
+  readonly text: string;
+  readonly tokens: Tokens;
+}
+
+/** Gathers the steps of one run into the trace of its sequences. */
 export class Recorder<S extends Step = Step> {
   readonly #blocks: readonly Block[];
-  readonly #columns: Required<Omit<SequenceColumns, 'topTokens'>>;
-  readonly #topTokens: string[];
+  readonly #sequences: readonly SequenceRecord[];
   /** What the run's partial traces share. */
   readonly #frame: Omit<Trace, 'sequences' | 'blocks'>;
-  #done = 0;
 
   /**
-   * @param capacity tokens at most
+   * @param capacities of each sequence, tokens at most
    * @param readable one token as a person reads it
    */
   constructor(
     private readonly recording: Recording<S>,
+    private readonly capacities: readonly number[],
+    readable: (id: number) => string,
+  ) {
+    const { sequences, blocks, ...frame } = recording.frame;
+    this.#frame = { ...frame, source: { ...frame.source }, created: new Date().toISOString() };
+    this.#blocks = blocks.map((shape) => ({ ...shape, ...this.#blank(shape) }));
+    this.#sequences = sequences.map((shape, i) => new SequenceRecord(shape, capacities[i]!, readable));
+  }
+
+  /** Tokens of a sequence; of the last, which is the one that is written, where none is named. */
+  done(sequence = this.#sequences.length - 1): number {
+    return this.#sequences[sequence]!.done;
+  }
+
+  /** Takes in one chunk of `count` tokens of a sequence. */
+  add(step: S, count: number, sequence = this.#sequences.length - 1): void {
+    const own = this.#sequences[sequence]!;
+    this.recording.fill(step, count, this.#blocks, own.done, this.capacities[sequence]!);
+    own.add(step, count);
+  }
+
+  /** Of a token of the last sequence, whose log-probability no chunk gives. */
+  setLogProb(token: number, logProb: number): void {
+    this.#sequences.at(-1)!.setLogProb(token, logProb);
+  }
+
+  /** All that is known so far, in arrays that later tokens go on to fill; or cut, where tokens are fewer than the capacity. */
+  trace(reads: readonly Read[]): Trace {
+    return {
+      ...this.#frame,
+      sequences: this.#sequences.map((sequence, i) => sequence.as(reads[i]!)),
+      blocks: this.#blocks.map((block) => {
+        const capacity = this.capacities[block.sequence]!;
+        const { count } = reads[block.sequence]!.tokens;
+        const first = (array: ColumnArray) => cutTo(array, block.to - block.from, capacity, count);
+        return { ...block, ...mapColumns(blockColumns, block, first) };
+      }),
+    };
+  }
+
+  #blank(shape: Omit<Block, keyof BlockColumns>): BlockColumns {
+    const column = <N extends BlockColumnName>(name: N) => {
+      const { width } = blockColumns[name];
+      return blank(blockColumns[name], (shape.to - shape.from) * this.capacities[shape.sequence]! * shape[width]);
+    };
+    const own = this.recording.columns.map((name) => [name, column(name)] as const);
+    return { ...Object.fromEntries(own), chosen: column('chosen') };
+  }
+}
+
+/** What is said of one sequence's tokens. */
+class SequenceRecord {
+  readonly #columns: Required<Omit<SequenceColumns, 'topTokens'>> | undefined;
+  readonly #topTokens: string[];
+  #done = 0;
+
+  constructor(
+    private readonly shape: TraceFrame['sequences'][number],
     private readonly capacity: number,
     private readonly readable: (id: number) => string,
   ) {
-    const { sequences, blocks, ...frame } = recording.frame;
-    const width = sequences[0]!.predictions;
-    this.#frame = { ...frame, source: { ...frame.source }, created: new Date().toISOString() };
-    this.#blocks = blocks.map((shape) => ({ ...shape, ...this.#blank(shape) }));
-    this.#columns = {
-      logProb: blank(sequenceColumns.logProb, capacity),
-      topIds: blank(sequenceColumns.topIds, capacity * width),
-      topLogProb: blank(sequenceColumns.topLogProb, capacity * width),
-    };
+    const width = shape.predictions;
+    // Nothing is predicted of what an encoder reads.
+    if (width > 0)
+      this.#columns = {
+        logProb: blank(sequenceColumns.logProb, capacity),
+        topIds: blank(sequenceColumns.topIds, capacity * width),
+        topLogProb: blank(sequenceColumns.topLogProb, capacity * width),
+      };
     this.#topTokens = new Array<string>(capacity * width).fill('');
   }
 
@@ -55,61 +116,46 @@ export class Recorder<S extends Step = Step> {
     return this.#done;
   }
 
-  /** Takes in one chunk of `count` tokens. */
-  add(step: S, count: number): void {
-    this.recording.fill(step, count, this.#blocks, this.#done, this.capacity);
-    const { logProb, topIds, topLogProb } = this.#columns;
-    const width = this.recording.frame.sequences[0]!.predictions;
-    for (let i = 0; i < count; i++) {
+  add({ logProb, topIds, topLogProb }: Step, count: number): void {
+    const columns = this.#columns;
+    const width = this.shape.predictions;
+    for (let i = 0; columns && i < count; i++) {
       const t = this.#done + i;
       // What the model says of the next token belongs to the next token; `setLogProb` may say better later.
-      if (t + 1 < this.capacity) logProb[t + 1] = step.logProb[i]!;
+      if (t + 1 < this.capacity) columns.logProb[t + 1] = logProb[i]!;
       for (let p = 0; p < width; p++) {
-        const id = Number(step.topIds[i * width + p]);
-        topIds[t * width + p] = id;
-        topLogProb[t * width + p] = step.topLogProb[i * width + p]!;
+        const id = Number(topIds[i * width + p]);
+        columns.topIds[t * width + p] = id;
+        columns.topLogProb[t * width + p] = topLogProb[i * width + p]!;
         this.#topTokens[t * width + p] = id < 0 ? '' : this.readable(id);
       }
     }
     this.#done += count;
   }
 
-  /** Of a token whose log-probability no chunk gives. */
   setLogProb(token: number, logProb: number): void {
-    this.#columns.logProb[token] = logProb;
+    if (this.#columns) this.#columns.logProb[token] = logProb;
   }
 
-  /** All that is known so far, in arrays that later tokens go on to fill; or cut, where `tokens` are fewer than the capacity. */
-  trace(text: string, tokens: Tokens): Trace {
-    const { capacity } = this;
-    const isWhole = tokens.count === capacity;
-    const first = (array: ColumnArray, rows: number) => (isWhole ? array : cut(array, rows, capacity, 0, tokens.count));
-    const sequence = this.recording.frame.sequences[0]!;
+  as({ text, tokens }: Read): Sequence {
+    const { capacity, shape } = this;
+    const { count } = tokens;
+    const columns = this.#columns;
+    const topTokens = count === capacity ? this.#topTokens : this.#topTokens.slice(0, count * shape.predictions);
     return {
-      ...this.#frame,
-      sequences: [
-        {
-          ...sequence,
-          text,
-          tokens,
-          done: this.#done,
-          ...mapColumns(sequenceColumns, this.#columns, (array) => first(array, 1)),
-          topTokens: isWhole ? this.#topTokens : this.#topTokens.slice(0, tokens.count * sequence.predictions),
-        },
-      ],
-      blocks: this.#blocks.map((block) => ({
-        ...block,
-        ...mapColumns(blockColumns, block, (array) => first(array, block.to - block.from)),
-      })),
+      ...shape,
+      text,
+      tokens,
+      done: this.#done,
+      ...(columns && {
+        ...mapColumns(sequenceColumns, columns, (array) => cutTo(array, 1, capacity, count)),
+        topTokens,
+      }),
     };
   }
+}
 
-  #blank(shape: Omit<Block, keyof BlockColumns>): BlockColumns {
-    const column = <N extends BlockColumnName>(name: N) => {
-      const { width } = blockColumns[name];
-      return blank(blockColumns[name], (shape.to - shape.from) * this.capacity * shape[width]);
-    };
-    const own = this.recording.columns.map((name) => [name, column(name)] as const);
-    return { ...Object.fromEntries(own), chosen: column('chosen') };
-  }
+/** The first tokens of a column; itself where these are all. */
+function cutTo<C extends ColumnArray>(array: C, rows: number, capacity: number, count: number): C {
+  return count === capacity ? array : cut(array, rows, capacity, 0, count);
 }

@@ -24,17 +24,28 @@ const sealSchema = z
 
 const sealName = 'seal.json';
 
-/** Seals all files of the folder. @returns the seal's text */
+/** Seals all files of the folder and of those in it. @returns the seal's text */
 export function seal(folder: string): string {
   const sealed: z.infer<typeof sealSchema> = {};
-  for (const name of readdirSync(folder).sort()) {
+  // Two links to one file are one.
+  const known = new Map<string, string>();
+  for (const name of filesIn(folder)) {
     if (name === sealName) continue;
     const file = path.join(folder, name);
-    sealed[name] = { stamp: stampOf(statSync(file, { bigint: true })), hash: hashFile(file) };
+    const stamp = stampOf(statSync(file, { bigint: true }));
+    const hash = known.get(stamp) ?? hashFile(file);
+    known.set(stamp, hash);
+    sealed[name] = { stamp, hash };
   }
   const text = JSON.stringify(sealed);
   writeFileSync(path.join(folder, sealName), text);
   return text;
+}
+
+/** Relative paths, sorted. */
+function filesIn(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).sort();
 }
 
 /** The seal's text where all files are as they were sealed; undefined where one is not, or cannot be read. */

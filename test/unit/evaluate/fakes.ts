@@ -21,7 +21,7 @@ export const pool: PoolInfo = {
     { path: 'layers.0.q', layer: 0, kind: 'q', sequence: 0, expertSet: 0 },
     { path: 'layers.1.up', layer: 1, kind: 'up', sequence: 0, expertSet: 0 },
   ],
-  strategies: ['base', 'single', 'phatgoose', 'merged', 'arrow', 'average-activation'],
+  strategies: ['base', 'single', 'phatgoose', 'merged', 'merged-factors', 'arrow', 'average-activation'],
   warnings: [],
 };
 

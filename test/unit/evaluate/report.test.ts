@@ -84,8 +84,8 @@ describe('the report', () => {
   });
 
   it('labels a partial run, and invents nothing', async () => {
-    const text = await markdown(10);
-    expect(text).toMatch(/> \*\*Partial run: 10 of \d+ measurements\.\*\*/);
+    const text = await markdown(11);
+    expect(text).toMatch(/> \*\*Partial run: 11 of \d+ measurements\.\*\*/);
     expect(text).toContain('cpp (1 of 5)');
     expect(text).not.toContain('oracle, per kind');
     expect(text).not.toContain('Against the oracle');

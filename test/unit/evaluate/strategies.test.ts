@@ -19,6 +19,7 @@ describe('strategies', () => {
       'phatgoose:1',
       'phatgoose:3',
       'merged',
+      'merged-factors',
       'average-activation:2',
       'arrow:3',
     ]);

@@ -55,7 +55,7 @@ it('is evaluated', () => {
 
 it('steers the engine', () => {
   const plan = {
-    modules: [{ path: 'm', layer: 0, kind: 'up' }],
+    modules: [{ path: 'm', layer: 0, kind: 'up', sequence: 0 }],
     rows: [0],
     widths: [4],
     experts: ['a', 'b'],

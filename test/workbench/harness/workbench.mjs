@@ -25,6 +25,15 @@ async function askFor(page, key) {
  * @param {Page} page @param {string} label @param {...string} picks
  */
 export async function runCommand(page, label, ...picks) {
+  await startCommand(page, label, ...picks);
+  await quickInput(page).waitFor({ state: 'hidden' });
+}
+
+/**
+ * The same, of a command that asks for a text in the end.
+ * @param {Page} page @param {string} label @param {...string} picks
+ */
+export async function startCommand(page, label, ...picks) {
   for (let left = 2; ; left--) {
     await askFor(page, 'F1');
     let asked = 0;
@@ -39,7 +48,6 @@ export async function runCommand(page, label, ...picks) {
       if (left === 0 || asked > 0 || (await quickInput(page).isVisible())) throw error;
     }
   }
-  await quickInput(page).waitFor({ state: 'hidden' });
 }
 
 /**

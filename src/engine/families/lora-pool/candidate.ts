@@ -1,7 +1,6 @@
 /** Whether a pool could take an expert, told before anything of it is copied. */
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
-import { readBase } from '../../../graph/base.js';
 import { resolveInside } from '../../../pool/paths.js';
 import { type Pool, readBytes, readExpertFolder } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
@@ -9,12 +8,14 @@ import { expertFiles, neededFiles } from '../../../shared/expertFiles.js';
 import type { Candidate } from '../../api.js';
 import { affordable, sharingInput } from './budget.js';
 import { placeOne } from './placing.js';
+import type { Found } from '../../../graph/find.js';
 
 /**
  * @param folder absolute
+ * @param find modules in the pool's base, by their paths
  * @throws GanderError `expert-invalid` with the reason, `pool-unsafe-path` where the pool keeps its experts elsewhere
  */
-export function examine(pool: Pool, folder: string): Candidate {
+export function examine(pool: Pool, folder: string, find: Find): Candidate {
   const id = path.basename(folder);
   if (id === '' || id.startsWith('.'))
     throw invalid(`"${id}" can name no expert.`, 'Rename the folder: its name is what the expert is called by.');
@@ -28,15 +29,17 @@ export function examine(pool: Pool, folder: string): Candidate {
       `${folder} is no expert: it has no ${lacking}.`,
       "Choose a folder with PEFT's adapter files and a gate.safetensors.",
     );
-  checkExpert(pool, folder);
+  checkExpert(pool, folder, find);
   return { files: expertFiles.filter((name) => isThere(path.join(folder, name))), bytes: readBytes(folder), target };
 }
 
-function checkExpert(pool: Pool, folder: string): void {
+type Find = (paths: Iterable<string>) => Found;
+
+function checkExpert(pool: Pool, folder: string, find: Find): void {
   const id = path.basename(folder);
   try {
     const expert = readExpertFolder(folder);
-    const sites = placeOne(readBase(pool.base.model).model.graph, expert);
+    const sites = placeOne(expert, find(expert.adapter.modules.keys()));
     const tooLarge = affordable(sharingInput(sites), [...pool.experts, expert]).tooLarge.get(id);
     if (tooLarge) throw tooLarge;
   } catch (error) {

@@ -1,27 +1,30 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { copyBase, quicken, readBase } from '../../../graph/base.js';
+import { type Base, copyBase, quicken, readBase } from '../../../graph/base.js';
 import { dense } from '../../../graph/dense.js';
 import { weightOf } from '../../../graph/external.js';
-import type { Site } from '../../../graph/find.js';
+import { type Site, findModules } from '../../../graph/find.js';
+import { tokens } from '../../../graph/builder.js';
 import { gathered } from '../../../graph/gathered.js';
-import { opset, writeModel } from '../../../graph/model.js';
+import { DataType, opset, valueInfo, writeModel } from '../../../graph/model.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
-import { type Group, insertRouting } from '../../../graph/route.js';
+import { roundedInputs } from '../../../graph/rounded.js';
+import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
-import { type Pool, type PoolExpert, poolSignature } from '../../../pool/pool.js';
+import { type Pool, type PoolExpert, causalModel, poolSignature } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
-import type { RouterVectors } from '../../../strategies/strategy.js';
+import type { RouterVectors, WholeAdapter } from '../../../strategies/strategy.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import { affordable, sharingInput } from './budget.js';
+import { mergedFactors } from './mergedFactors.js';
 import { moduleAxis } from './modules.js';
-import { leftOutWarning, multitaskId, type Placing, place } from './placing.js';
-import type { Plan } from './plan.js';
+import { byUse, isMember, leftOutWarning, multitaskId, type Placing, place } from './placing.js';
+import type { Module, Plan } from './plan.js';
 import { ExpertFiles, routerFileName } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 12;
+const composerVersion = 13;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -34,105 +37,181 @@ export type FormName = 'dense' | 'gathered';
 
 export interface Composed {
   readonly entry: Entry;
-  readonly model: string;
   readonly plan: Plan;
-  /** Router vectors of all groups, one after another, float32. */
-  readonly routerFile: (router: RouterVectors) => string;
+}
+
+/** Files of a composed graph. */
+export function filesOf(folder: string): {
+  readonly model: string;
+  readonly router: (router: RouterVectors) => string;
+} {
+  return {
+    model: path.join(folder, 'model.onnx'),
+    /** Router vectors of all groups, one after another, float32. */
+    router: (router) => path.join(folder, routerFileName(router)),
+  };
 }
 
 /**
  * The pool's routed graph, from the cache or composed now.
  *
  * @param hash of the pool
- * @param withMultitask puts the multitask adapter on the expert axis, last; it is never chosen by a router.
+ * @param wholes adapters of the whole pool that stand on the expert axis, last; no router chooses them
  * @throws GanderError `base-invalid`, `module-not-placed`, `expert-invalid`, `pool-unsafe-path`
  */
 export function compose(
   pool: Pool,
   hash: string,
   cache: Cache,
-  withMultitask: boolean,
+  wholes: readonly WholeAdapter[],
   form: FormName = formOf(pool),
 ): Composed {
-  const parts = [composerVersion, hash, withMultitask, ...(form === 'gathered' ? [form, gatheredVersion] : [])];
+  return composed(pool, hash, cache, wholes, form, (folder) => composeInto(folder, pool, wholes, form));
+}
+
+/** What `make` puts into a folder and the plan that it gives, from the cache or made now. */
+export function composed(
+  pool: Pool,
+  hash: string,
+  cache: Cache,
+  wholes: readonly WholeAdapter[],
+  form: FormName,
+  make: (folder: string) => Plan,
+): Composed {
+  const { weightEpsilon = 0 } = pool.manifest;
+  const parts = [
+    ...[composerVersion, hash, weightEpsilon, [...wholes].sort().join()],
+    ...(form === 'gathered' ? [form, gatheredVersion] : []),
+  ];
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
   const entry = cache.entry(key, (temporary) => {
-    composeInto(temporary, pool, withMultitask, form);
+    writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(make(temporary)));
     // The key would be that of other files than those that were read.
     if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
       throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
   });
-  const file = (name: string) => path.join(entry.folder, name);
-  return {
-    entry,
-    model: file('model.onnx'),
-    plan: JSON.parse(readCached(file('plan.json')).toString('utf8')) as Plan,
-    routerFile: (router) => file(routerFileName(router)),
-  };
+  return { entry, plan: JSON.parse(readCached(path.join(entry.folder, 'plan.json')).toString('utf8')) as Plan };
 }
 
-function formOf({ experts }: Pool): FormName {
+export function formOf({ experts }: Pool): FormName {
   const rank = Math.max(...experts.map(({ adapter }) => adapter.rank));
   return experts.length * rank >= gatheredFrom ? 'gathered' : 'dense';
 }
 
-function composeInto(folder: string, pool: Pool, withMultitask: boolean, wanted: FormName): void {
-  const base = readBase(pool.base.model);
-  const { model } = base;
-  // What sums up pairs came with operator set 16.
-  const form = opset(model) < 16 ? 'dense' : wanted;
-  const all =
-    withMultitask && pool.multitask ? [...pool.experts, { ...pool.multitask, id: multitaskId }] : pool.experts;
-  copyBase(folder, pool.base.model, base);
-  const placed = withinMeans(place(model.graph, all, (product) => weightOf(folder, model.graph, product)));
-  const { experts } = placed;
-  const files = new ExpertFiles(folder, experts, form);
-  try {
-    const order = orderOf(placed.sites);
-    const groups = sharingInput(inOrder(placed.sites, order)).map((sites) => files.store(sites));
-    const adapted = groups.flatMap(({ sites }) => sites.flatMap(({ products }) => products.map(({ node }) => node)));
-    const eightBits = quicken(folder, model, new Set(adapted));
-    insertRouting(model, groups, experts.length, form === 'gathered' ? gathered : dense);
-    insertPredictions(model, likeliest, eightBits);
-    writeFileSync(path.join(folder, 'model.onnx'), writeModel(model));
-    const plan = { ...planOf(placed, groups), bytes: files.size, ...(form === 'gathered' && { form }) };
-    writeFileSync(path.join(folder, 'plan.json'), JSON.stringify(plan satisfies Plan));
-  } finally {
-    files.close();
-  }
+function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[], form: FormName): Plan {
+  const file = causalModel(pool);
+  const base = readBase(file);
+  const { graph } = base.model;
+  copyBase(folder, file, base);
+  const all = candidates(pool, wholes);
+  const found = findModules(graph, byUse(all));
+  const placed = withinMeans(
+    place(all, found, (product) => weightOf(folder, graph, product)),
+    wholes,
+  );
+  const modules = moduleAxis(placed.sites);
+  const rounded = roundedInputs(graph, 'base');
+  const written = writeRouted(folder, base, placed, modules, {
+    form,
+    weightEpsilon: pool.manifest.weightEpsilon ?? 0,
+    predicts: true,
+  });
+  return planOf(placed, modules, [written], rounded);
 }
 
-/** Without the experts that take more than they may, and without the sites of those alone. */
-function withinMeans(placed: Placing): Placing {
+/** Who may stand on the expert axis: the experts, and what is no mean of theirs. */
+export function candidates(pool: Pool, wholes: readonly WholeAdapter[]): PoolExpert[] {
+  const { experts, multitask } = pool;
+  return wholes.includes('multitask') && multitask ? [...experts, { ...multitask, id: multitaskId }] : [...experts];
+}
+
+/** Without the experts that take more than they may, and without the sites of those alone; with the mean of the others where it is wanted. */
+export function withinMeans(placed: Placing, wholes: readonly WholeAdapter[]): Placing {
   const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
   const warnings = [...tooLarge].map(([id, error]) => leftOutWarning(id, error));
+  const among = (some: readonly PoolExpert[]) =>
+    placed.sites.filter(({ path: name }) => some.some(({ adapter }) => adapter.modules.has(name)));
+  const members = experts.filter(({ id }) => isMember(id));
   return {
-    experts,
-    sites: placed.sites.filter(({ path: name }) => experts.some(({ adapter }) => adapter.modules.has(name))),
+    experts: wholes.includes('merged-factors') ? [...experts, mergedFactors(members, among(members))] : experts,
+    sites: among(experts),
     leftOut: new Map([...placed.leftOut, ...tooLarge]),
     warnings: [...placed.warnings, ...warnings],
   };
 }
 
+interface Routing {
+  readonly form: FormName;
+  readonly weightEpsilon: number;
+  /** Whether it has logits, and says what it predicts. */
+  readonly predicts: boolean;
+}
+
+/** What one graph has of the experts. */
+export interface Written {
+  readonly groups: readonly Group[];
+  /** Of the experts' matrices. */
+  readonly bytes: number;
+  readonly form: FormName;
+}
+
+/**
+ * Puts the experts into a graph and writes it into the folder, with their numbers.
+ *
+ * @param folder that the base's numbers were copied to
+ * @param placed with the sites of this graph
+ * @param modules those of all graphs, in order
+ */
+export function writeRouted(
+  folder: string,
+  { model }: Base,
+  { experts, sites }: Pick<Placing, 'experts' | 'sites'>,
+  modules: readonly Module[],
+  { form: wanted, weightEpsilon, predicts }: Routing,
+): Written {
+  // What sums up pairs came with operator set 16.
+  const form = opset(model) < 16 ? 'dense' : wanted;
+  const files = new ExpertFiles(folder, experts, form);
+  try {
+    const order = orderOf(modules);
+    const sorted = [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!);
+    const groups = sharingInput(sorted).map((group) => files.store(group));
+    const adapted = sorted.flatMap(({ products }) => products.map(({ node }) => node));
+    const eightBits = quicken(folder, model, new Set(adapted));
+    if (groups.length > 0)
+      insertRouting(model, groups, experts.length, {
+        form: form === 'gathered' ? gathered : dense,
+        weightEpsilon,
+      });
+    if (predicts) insertPredictions(model, likeliest, eightBits);
+    // By its size the gathered form knows how many tokens there are.
+    else if (form === 'gathered') model.graph.input.push(valueInfo(names.targets, DataType.INT64, [1, tokens, 1]));
+    writeFileSync(filesOf(folder).model, writeModel(model));
+    return { groups, bytes: files.size, form };
+  } finally {
+    files.close();
+  }
+}
+
 /** Places on the module axis, by path. */
-function orderOf(sites: readonly Site[]): ReadonlyMap<string, number> {
-  return new Map(moduleAxis(sites).map(({ path: name }, i) => [name, i]));
+function orderOf(modules: readonly Module[]): ReadonlyMap<string, number> {
+  return new Map(modules.map(({ path: name }, i) => [name, i]));
 }
 
-function inOrder(sites: readonly Site[], order: ReadonlyMap<string, number>): Site[] {
-  return [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!);
-}
-
-function planOf(
-  { experts, sites, leftOut, warnings }: Placing,
-  groups: readonly Group[],
-): Omit<Plan, 'bytes' | 'form'> {
-  const order = orderOf(sites);
-  const rows = groups.flatMap((group) => group.sites);
+/** @param written each graph's, whose rows follow one another */
+export function planOf(
+  { experts, leftOut, warnings }: Placing,
+  modules: readonly Module[],
+  written: readonly Written[],
+  more: Placing['warnings'],
+): Plan {
+  const order = orderOf(modules);
+  const groups = written.flatMap((part) => part.groups);
+  const rows: readonly Site[] = groups.flatMap((group) => group.sites);
   const cells = (of: (expert: PoolExpert, path: string) => boolean) =>
     rows.flatMap(({ path: name }) => experts.map((expert) => of(expert, name)));
   return {
-    modules: moduleAxis(sites),
+    modules,
     rows: rows.map((site) => order.get(site.path)!),
     widths: rows.map(({ dOut }) => dOut),
     experts: experts.map(({ id }) => id),
@@ -140,10 +219,18 @@ function planOf(
     scored: {
       phatgoose: cells(({ gates }, name) => gates.has(name)),
       'average-activation': cells(({ activations }, name) => activations?.has(name) ?? false),
-      arrow: cells(({ id, adapter }, name) => id !== multitaskId && adapter.modules.has(name)),
+      arrow: cells(({ id, adapter }, name) => isMember(id) && adapter.modules.has(name)),
     },
     routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
     leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
-    warnings,
+    warnings: [...warnings, ...more],
+    bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(written.some(({ form }) => form === 'gathered') && { form: 'gathered' }),
+    ...(written.length > 1 && {
+      graphs: written.map((part) => ({
+        rows: part.groups.reduce((sum, { sites }) => sum + sites.length, 0),
+        groups: part.groups.length,
+      })),
+    }),
   };
 }

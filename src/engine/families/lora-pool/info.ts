@@ -47,6 +47,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan): PoolInfo {
     expertSets: [{ scope: 'pool', experts: expertsOf(pool, plan) }],
     sites: sitesOfPlan(plan),
     contextLength: pool.contextLength,
+    ...(typeof base.model !== 'string' && { hasTarget: true }),
     topK: Math.min(topK, experts.length),
     strategies: strategiesOf(pool),
     warnings: [...pool.warnings, ...plan.warnings],

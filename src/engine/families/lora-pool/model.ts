@@ -4,44 +4,66 @@ import { type Pool, leftOutText, poolSignature, readPool } from '../../../pool/p
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
-import type { Intervention, Source } from '../../../trace/trace.js';
+import type { Intervention, Router, Source } from '../../../trace/trace.js';
 import type { Candidate, PoolInfo, RouteRequest } from '../../api.js';
-import type { Chunk } from '../../runtime/causal.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { Means, Model, Run } from '../family.js';
+import type { Cache } from '../../runtime/cache.js';
 import { examine } from './candidate.js';
-import { type Composed, compose } from './compose.js';
+import type { WholeAdapter } from '../../../strategies/strategy.js';
+import type { Composed } from './compose.js';
 import { expertsOf, poolInfo, strategiesOf } from './info.js';
 import { expertText, multitaskId } from './placing.js';
 import type { Plan } from './plan.js';
-import { PoolRecording } from './recording.js';
 import { Retriever } from './retrieval.js';
-import { RoutedSession, type RoutedStep } from './session.js';
+import type { PoolRun } from './recording.js';
+import type { RoutedStep } from './session.js';
 import { StrategySteering } from './steering.js';
+import type { Found } from '../../../graph/find.js';
+
+/** What a kind of base has of its own. */
+export interface BaseKind<S extends OpenedBase> {
+  find(pool: Pool, paths: Iterable<string>): Found;
+  compose(pool: Pool, hash: string, cache: Cache, wholes: readonly WholeAdapter[]): Composed;
+  open(composed: Composed, threads: number): Promise<S>;
+  run(session: S, steering: StrategySteering, told: PoolRun): Omit<Run<RoutedStep>, 'with'>;
+  /** Of the base's configuration. @throws GanderError `pool-invalid` */
+  startToken?(pool: Pool): number;
+}
+
+export interface OpenedBase {
+  readonly plan: Plan;
+  release(): Promise<void>;
+}
 
 /** A pool as it is on disk now, and what is kept in memory of it. */
-export class PoolModel implements Model {
+export class PoolModel<S extends OpenedBase> implements Model {
   readonly tokenizer: Tokenizer;
   readonly endTokens: ReadonlySet<number>;
+  readonly startToken?: number;
+  readonly #kind: BaseKind<S>;
   readonly #pool: Pool;
   readonly #means: Means;
   readonly #hash: string;
   readonly #source: Source;
-  #composed: (Composed & { readonly withMultitask: boolean }) | undefined;
-  #session: RoutedSession | undefined;
+  #composed: (Composed & { readonly wholes: readonly WholeAdapter[] }) | undefined;
+  #session: S | undefined;
   #retriever: Retriever | undefined;
 
   /** Nothing heavy happens here: the graph is composed by the first request that needs it. */
-  constructor(folder: string, means: Means) {
+  constructor(folder: string, means: Means, kind: BaseKind<S>) {
     const { cache } = means;
     const pool = readPool(folder);
+    this.#kind = kind;
     this.#pool = pool;
     this.#means = means;
     this.#hash = poolHash(pool, cache);
     cache.save();
     this.tokenizer = new Tokenizer(pool.base.tokenizer);
     this.endTokens = endTokensOf(pool);
+    const start = kind.startToken?.(pool);
+    if (start !== undefined) this.startToken = start;
     this.#source = {
       kind: 'pool',
       id: pool.manifest.id,
@@ -61,7 +83,7 @@ export class PoolModel implements Model {
   }
 
   async info(): Promise<PoolInfo> {
-    return poolInfo(this.#pool, this.#hash, (await this.#compose(false)).plan);
+    return poolInfo(this.#pool, this.#hash, (await this.#compose()).plan);
   }
 
   async begin(request: RouteRequest): Promise<Run> {
@@ -81,14 +103,15 @@ export class PoolModel implements Model {
       );
     }
     const descriptor = descriptorOf(asked.name)!;
-    const session = await this.#open(descriptor.needs.includes('multitask'));
+    const { weights } = descriptor;
+    const session = await this.#open(weights.by === 'strategy' ? weights.adapter : undefined);
     requireUsable(this.#pool, session.plan, asked, interventions);
     const strategy = descriptor.finds === 'expert' ? { ...asked, expert: await this.#retrieve(text) } : asked;
     return this.#run(session, strategy, interventions);
   }
 
   examine(folder: string): Candidate {
-    return examine(this.#pool, folder);
+    return examine(this.#pool, folder, (paths) => this.#kind.find(this.#pool, paths));
   }
 
   async release(): Promise<void> {
@@ -96,47 +119,47 @@ export class PoolModel implements Model {
     await this.#retriever?.release();
   }
 
-  #run(session: RoutedSession, asked: Strategy, interventions: readonly Intervention[]): Run<RoutedStep> {
+  #run(session: S, asked: Strategy, interventions: readonly Intervention[]): Run<RoutedStep> {
     const { plan } = session;
     const steering = new StrategySteering(plan, asked, interventions);
-    const recording = new PoolRecording({
+    const told = {
       plan,
       experts: expertsOf(this.#pool, plan),
-      router: routerOf(steering.strategy),
+      router: routerWith(routerOf(steering.strategy), this.#pool),
       interventions,
       source: this.#source,
       vectors: steering.router,
       k: steering.width,
-    });
+    };
     return {
-      recording,
-      run: (chunk: Chunk) => session.run(chunk, steering),
+      ...this.#kind.run(session, steering, told),
       with: (intervention) => this.#run(session, asked, [...interventions, intervention]),
     };
   }
 
   /**
-   * Composed anew when it went from the cache or was damaged there. The graph with the multitask adapter holds all that
-   * the one without does, so it stays once it was asked for.
+   * Composed anew when it went from the cache or was damaged there. The graph with an adapter of the whole pool holds all
+   * that the one without does, so it stays once it was asked for.
    */
-  async #compose(withMultitask: boolean): Promise<Composed> {
+  async #compose(whole?: WholeAdapter): Promise<Composed> {
     const { cache, loading } = this.#means;
     const composed = this.#composed;
-    if (composed && (composed.withMultitask || !withMultitask) && cache.holds(composed.entry)) return composed;
+    const wholes = composed?.wholes ?? [];
+    const all = whole === undefined || wholes.includes(whole) ? wholes : [...wholes, whole];
+    if (composed && all === wholes && cache.holds(composed.entry)) return composed;
     // Windows replaces no file that a session has open.
     await this.#session?.release();
     this.#session = undefined;
     await loading();
-    const both = withMultitask || (composed?.withMultitask ?? false);
-    this.#composed = { ...compose(this.#pool, this.#hash, cache, both), withMultitask: both };
+    this.#composed = { ...this.#kind.compose(this.#pool, this.#hash, cache, all), wholes: all };
     return this.#composed;
   }
 
-  async #open(withMultitask: boolean): Promise<RoutedSession> {
-    const composed = await this.#compose(withMultitask);
+  async #open(whole: WholeAdapter | undefined): Promise<S> {
+    const composed = await this.#compose(whole);
     if (this.#session) return this.#session;
     await this.#means.loading();
-    this.#session = await RoutedSession.open(composed, this.#means.threads);
+    this.#session = await this.#kind.open(composed, this.#means.threads);
     return this.#session;
   }
 
@@ -155,6 +178,12 @@ function requireUsable(pool: Pool, plan: Plan, strategy: Strategy, interventions
     const error = plan.leftOut[id] ?? pool.leftOut.get(id);
     if (error) throw new GanderError(error.code, leftOutText(expertText(id), error), error.remedy);
   }
+}
+
+/** What is in the formula of the weights beside k. */
+function routerWith(router: Router, { manifest: { weightEpsilon } }: Pool): Router {
+  if (router.k === undefined || !weightEpsilon) return router;
+  return { ...router, params: { ...router.params, epsilon: weightEpsilon } };
 }
 
 function endTokensOf(pool: Pool): Set<number> {

@@ -1,14 +1,24 @@
-import { type Site, findModules } from '../../../graph/find.js';
-import type { GraphProto } from '../../../graph/model.js';
+import type { Found, Site } from '../../../graph/find.js';
 import type { Product } from '../../../graph/products.js';
-import { roundedInputs } from '../../../graph/rounded.js';
 import type { BaseCopy } from '../../../pool/adapter.js';
 import { expertLeftOut, partLeftOut, type PoolExpert } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
 import type { Warning } from '../../../shared/source.js';
+import type { WholeAdapter } from '../../../strategies/strategy.js';
 
-/** Stands on the expert axis for the multitask adapter; no folder's name can be this. */
+/** What stands on the expert axis behind the experts, for adapters of the whole pool; no folder's name can be this. */
 export const multitaskId = '/multitask';
+export const mergedFactorsId = '/merged-factors';
+
+export const wholeIds: Readonly<Record<WholeAdapter, string>> = {
+  multitask: multitaskId,
+  'merged-factors': mergedFactorsId,
+};
+
+/** Whether it is one of the pool's experts, that a router may choose. */
+export function isMember(id: string): boolean {
+  return id !== multitaskId && id !== mergedFactorsId;
+}
 
 /** As a message names it. */
 export function expertText(id: string): string {
@@ -31,15 +41,15 @@ export interface Placing {
 }
 
 /**
+ * @param found where the modules of all of them are in the base
  * @param weightOf a product's weight [dOut, dIn] in float32; undefined where it is quantised
  * @throws GanderError `expert-invalid`, `module-not-placed` if no expert is left
  */
 export function place(
-  graph: GraphProto,
   all: readonly PoolExpert[],
+  found: Found,
   weightOf: (product: Product) => Float32Array | undefined,
 ): Placing {
-  const found = findModules(graph, byUse(all));
   const leftOut = new Map<string, GanderError>();
   const warnings: Warning[] = [];
   const experts = all.filter((expert) => {
@@ -51,11 +61,7 @@ export function place(
     }
     return !error;
   });
-  warnings.push(
-    ...partly(experts, found.missing),
-    ...unseenCopies(experts, found.sites, weightOf),
-    ...roundedInputs(graph, 'base'),
-  );
+  warnings.push(...partly(experts, found.missing), ...unseenCopies(experts, found.sites, weightOf));
   const [first] = leftOut.values();
   if (experts.length === 0 && first)
     throw new GanderError(first.code, `No expert fits the base: ${first.message}`, first.remedy);
@@ -66,15 +72,14 @@ export function place(
 }
 
 /** Where one expert goes, by itself. @throws GanderError `expert-invalid`, `module-not-placed`: why it goes nowhere */
-export function placeOne(graph: GraphProto, expert: PoolExpert): Site[] {
-  const found = findModules(graph, expert.adapter.modules.keys());
+export function placeOne(expert: PoolExpert, found: Found): Site[] {
   const error = misfit(expert, found.sites) ?? nothingPlaced(expert, found);
   if (error) throw error;
   return [...found.sites.values()];
 }
 
 /** The paths of all modules, those first that most experts adapt: where two are in each other's way, the rarer yields. */
-function byUse(all: readonly PoolExpert[]): string[] {
+export function byUse(all: readonly PoolExpert[]): string[] {
   const uses = new Map<string, number>();
   for (const { adapter } of all) for (const path of adapter.modules.keys()) uses.set(path, (uses.get(path) ?? 0) + 1);
   return [...uses].sort(([, a], [, b]) => b - a).map(([path]) => path);
@@ -93,10 +98,7 @@ export function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>
   return undefined;
 }
 
-function nothingPlaced(
-  { adapter }: PoolExpert,
-  { sites, missing }: ReturnType<typeof findModules>,
-): GanderError | undefined {
+function nothingPlaced({ adapter }: PoolExpert, { sites, missing }: Found): GanderError | undefined {
   const paths = [...adapter.modules.keys()];
   if (paths.some((path) => sites.has(path))) return undefined;
   return new GanderError(

@@ -4,7 +4,7 @@ import type { RouterVectors } from '../../../strategies/strategy.js';
 import type { Site } from '../../../trace/trace.js';
 
 /** One adapted linear layer. */
-export type Module = Pick<Site, 'path' | 'layer' | 'kind'>;
+export type Module = Pick<Site, 'path' | 'stack' | 'layer' | 'kind' | 'sequence'>;
 
 /** What the composed graph is, beside the graph itself. */
 export interface Plan {
@@ -14,7 +14,7 @@ export interface Plan {
   readonly rows: readonly number[];
   /** Width of each row's module's output. */
   readonly widths: readonly number[];
-  /** Ids on the graph's expert axis; in a graph with the multitask adapter, `multitaskId` is the last. */
+  /** Ids on the graph's expert axis; adapters of the whole pool (placing.ts) are the last. */
   readonly experts: readonly string[];
   /** [rows · experts] whether the expert has an adapter at the module. */
   readonly adapts: readonly boolean[];
@@ -28,9 +28,31 @@ export interface Plan {
   readonly bytes: number;
   /** The graph's form; dense if not told. */
   readonly form?: 'gathered';
+  /** Where the base is several graphs: how many of the rows and of the groups (`routers`) are each one's, in order. */
+  readonly graphs?: readonly { readonly rows: number; readonly groups: number }[];
 }
 
-/** The adapted modules as sites over one text, all with the pool's experts. */
+/** A graph's place in a plan. */
+export interface GraphPart {
+  /** Rows and groups [from, to). */
+  readonly rows: readonly [from: number, to: number];
+  readonly groups: readonly [from: number, to: number];
+}
+
+export function wholePlan({ rows, routers }: Plan): GraphPart {
+  return { rows: [0, rows.length], groups: [0, routers.length] };
+}
+
+/** Each graph's part of a plan of several. */
+export function graphParts({ graphs = [] }: Plan): GraphPart[] {
+  let [row, group] = [0, 0];
+  return graphs.map(({ rows, groups }) => ({
+    rows: [row, (row += rows)],
+    groups: [group, (group += groups)],
+  }));
+}
+
+/** The adapted modules as sites, all with the pool's experts. */
 export function sitesOfPlan({ modules }: Plan): Site[] {
-  return modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 }));
+  return modules.map((module) => ({ ...module, expertSet: 0 }));
 }

@@ -1,13 +1,15 @@
 import { likeliest } from '../../../graph/predictions.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
-import type { BlockColumns, Expert, Intervention, Router, Source } from '../../../trace/trace.js';
+import type { BlockColumns, Expert, Intervention, Router, Sequence, Source } from '../../../trace/trace.js';
+import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
-import { type Plan, sitesOfPlan } from './plan.js';
+import type { RoutedPart } from './graph.js';
+import { type Module, type Plan, sitesOfPlan } from './plan.js';
 import type { RoutedStep } from './session.js';
 
 export interface PoolRun {
   readonly plan: Plan;
-  /** The pool's, in the order of the plan's; the multitask adapter, which a plan may have last, is none of them. */
+  /** The pool's, in the order of the plan's; adapters of the whole pool, which a plan may have last, are none of them. */
   readonly experts: readonly Expert[];
   readonly router: Router;
   readonly interventions: readonly Intervention[];
@@ -18,69 +20,98 @@ export interface PoolRun {
   readonly k: number;
 }
 
-/** Traces of a pool are of one block: from the graph's [T, rows, N] to the trace's [S, T, ·]. */
+type Sequences = readonly Pick<Sequence, 'role' | 'predictions'>[];
+
+const text: Sequences = [{ role: 'text', predictions: likeliest }];
+
+/** What the encoder reads, of which nothing is predicted, and what the decoder does. */
+export const inputAndOutput: Sequences = [
+  { role: 'input', predictions: 0 },
+  { role: 'output', predictions: likeliest },
+];
+
+/** From the graphs' [T, rows, N] to the trace's [S, T, ·]: a block for neighbours that see the same sequence. */
 export class PoolRecording implements Recording<RoutedStep> {
   readonly frame: Recording<RoutedStep>['frame'];
   readonly columns = ['weight', 'contribution', 'score'] as const;
-  readonly #scored: readonly boolean[];
   readonly #run: PoolRun;
+  /** By site, its block and its place there. */
+  readonly #places: readonly { readonly block: number; readonly at: number }[];
 
-  constructor(run: PoolRun) {
+  constructor(run: PoolRun, sequences: Sequences = text) {
     const { plan, experts, router, interventions, source, k } = run;
     this.#run = run;
-    this.#scored = plan.scored[run.vectors];
-    const to = plan.modules.length;
-    const block = { from: 0, to, sequence: 0, experts: experts.length, k, alwaysOn: 0 };
+    const blocks = blocksOf(plan.modules, experts.length, k);
+    this.#places = blocks.flatMap(({ from, to }, block) =>
+      Array.from({ length: to - from }, (_, at) => ({ block, at })),
+    );
     this.frame = {
       source,
       router,
       interventions,
       expertSets: [{ scope: 'pool', experts }],
       sites: sitesOfPlan(plan),
-      sequences: [{ role: 'text', predictions: likeliest }],
-      blocks: to > 0 ? [block] : [],
+      sequences,
+      blocks,
     };
   }
 
-  fill(step: RoutedStep, count: number, [block]: readonly BlockColumns[], done: number, capacity: number): void {
-    if (!block) return;
-    this.#run.plan.rows.forEach((site, row) => this.#row(step, row, count, block, site * capacity + done));
+  fill({ parts }: RoutedStep, count: number, blocks: readonly BlockColumns[], done: number, capacity: number): void {
+    for (const part of parts) {
+      const [from, to] = part.part.rows;
+      for (let row = 0; row < to - from; row++) {
+        const { block, at } = this.#places[this.#run.plan.rows[from + row]!]!;
+        this.#row(part, row, count, blocks[block]!, at * capacity + done);
+      }
+    }
   }
 
   /** One site: scores as they are, and of each token's weights those that are not 0, largest first. */
-  #row(step: RoutedStep, row: number, count: number, block: BlockColumns, first: number): void {
-    const { plan, k, experts } = this.#run;
+  #row(step: RoutedPart, row: number, count: number, block: BlockColumns, first: number): void {
+    const { plan, k, experts, vectors } = this.#run;
     const { chosen } = block;
     const [scores, weights, contributions] = [block.score!, block.weight!, block.contribution!];
-    const [rows, n, all] = [plan.rows.length, experts.length, plan.experts.length];
-    const scored = this.#scored.slice(row * all, row * all + n);
-    const root = Math.sqrt(plan.widths[row]!);
+    const [from, to] = step.part.rows;
+    const [rows, n, all] = [to - from, experts.length, plan.experts.length];
+    const cells = (from + row) * all;
+    const scored = plan.scored[vectors].slice(cells, cells + n);
+    const root = Math.sqrt(plan.widths[from + row]!);
     weights.fill(0, first * k, (first + count) * k);
     contributions.fill(0, first * k, (first + count) * k);
     // Of the experts with a weight, or of all.
     const slots = step.weight.length / (rows * count || 1);
     for (let i = 0; i < count; i++) {
-      const from = (i * rows + row) * all;
+      const line = (i * rows + row) * all;
       const cell = (i * rows + row) * slots;
-      const to = (first + i) * k;
+      const into = (first + i) * k;
       let taken = 0;
-      for (let e = 0; e < n; e++) scores[(first + i) * n + e] = scored[e] ? step.affinity[from + e]! : NaN;
+      for (let e = 0; e < n; e++) scores[(first + i) * n + e] = scored[e] ? step.affinity[line + e]! : NaN;
       for (let s = 0; s < slots; s++) {
         const e = step.chosen ? step.chosen[cell + s]! : s;
         const w = step.weight[cell + s]!;
         if (w === 0 || e >= n) continue;
         // Insertion into at most k places; of two alike the one that came first, with the lower index, stays first.
-        if (taken === k && weights[to + k - 1]! >= w) continue;
+        if (taken === k && weights[into + k - 1]! >= w) continue;
         let slot = taken < k ? taken++ : k - 1;
-        for (; slot > 0 && weights[to + slot - 1]! < w; slot--) {
-          chosen[to + slot] = chosen[to + slot - 1]!;
-          weights[to + slot] = weights[to + slot - 1]!;
-          contributions[to + slot] = contributions[to + slot - 1]!;
+        for (; slot > 0 && weights[into + slot - 1]! < w; slot--) {
+          chosen[into + slot] = chosen[into + slot - 1]!;
+          weights[into + slot] = weights[into + slot - 1]!;
+          contributions[into + slot] = contributions[into + slot - 1]!;
         }
-        chosen[to + slot] = e;
-        weights[to + slot] = w;
-        contributions[to + slot] = (Math.abs(w) * step.moved[cell + s]!) / root;
+        chosen[into + slot] = e;
+        weights[into + slot] = w;
+        contributions[into + slot] = (Math.abs(w) * step.moved[cell + s]!) / root;
       }
     }
   }
+}
+
+function blocksOf(modules: readonly Module[], experts: number, k: number): BlockShape[] {
+  const blocks: { from: number; to: number; sequence: number; experts: number; k: number; alwaysOn: number }[] = [];
+  modules.forEach(({ sequence }, site) => {
+    const last = blocks.at(-1);
+    if (last?.sequence === sequence) last.to = site + 1;
+    else blocks.push({ from: site, to: site + 1, sequence, experts, k, alwaysOn: 0 });
+  });
+  return blocks;
 }

@@ -3,8 +3,8 @@ import { bounded, descriptorOf, type Strategy } from '../../../strategies/index.
 import type { FixedWeights, RouterVectors } from '../../../strategies/strategy.js';
 import type { Intervention } from '../../../trace/trace.js';
 import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
-import { multitaskId } from './placing.js';
-import { type Plan, sitesOfPlan } from './plan.js';
+import { isMember, wholeIds } from './placing.js';
+import { type GraphPart, type Plan, sitesOfPlan, wholePlan } from './plan.js';
 
 /** Stands for −∞: the softmax of it beside any score is exactly 0, and of nothing but it still a number. */
 export const never = -1e30;
@@ -18,8 +18,10 @@ export interface Steering {
   /**
    * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], routed [h, rows, 1], where h is t, or 1 if all
    * tokens have the same; rows are modules in the graph's order.
+   *
+   * @param rows those of one graph, [from, to); absent: all
    */
-  inputs(done: number, t: number): SteeringInputs;
+  inputs(done: number, t: number, rows?: GraphPart['rows']): SteeringInputs;
 }
 
 export interface SteeringInputs {
@@ -43,7 +45,8 @@ export class StrategySteering implements Steering {
   readonly #plan: Plan;
   /** By row; undefined where no intervention does anything. */
   readonly #whatIf: readonly (SiteWhatIf | undefined)[];
-  readonly #multitask: boolean;
+  /** Id of the adapter of the whole pool that is added with weight 1. */
+  readonly #whole: string | undefined;
   /** [rows, N] where the strategy gives the weights. */
   readonly #given: Float32Array | undefined;
 
@@ -59,7 +62,7 @@ export class StrategySteering implements Steering {
     const k = asked.k ?? 1;
     if (!Number.isInteger(k) || k < 1)
       throw new GanderError('request-invalid', `k is ${k}; it must be a whole number from 1.`, 'Choose another k.');
-    const members = plan.experts.filter((id) => id !== multitaskId).length;
+    const members = plan.experts.filter(isMember).length;
     const strategy = bounded(asked, members);
     this.strategy = strategy;
     this.#plan = plan;
@@ -73,11 +76,12 @@ export class StrategySteering implements Steering {
     const { weights } = descriptor;
     const isChosen = descriptor.takes === 'expert' || descriptor.finds === 'expert';
     const chosen = isChosen ? this.#placed(strategy.expert ?? '') : -1;
-    this.#multitask = weights.by === 'strategy' && weights.adapter === 'multitask';
+    this.#whole = weights.by === 'strategy' && weights.adapter ? wholeIds[weights.adapter] : undefined;
     this.#given = weights.by === 'strategy' ? this.#givenWeights(weights, chosen) : undefined;
-    // A forced expert and the multitask adapter may stand beside each other.
-    const most = this.#multitask ? 2 : this.#given ? this.width : k;
-    this.k = Math.min(most, this.#multitask ? plan.experts.length : members);
+    // A forced expert and the adapter of the whole pool may stand beside each other.
+    const isWhole = this.#whole !== undefined;
+    const most = isWhole ? 2 : this.#given ? this.width : k;
+    this.k = Math.min(most, isWhole ? plan.experts.length : members);
     this.router = weights.by === 'score' ? weights.vectors : 'phatgoose';
   }
 
@@ -85,23 +89,23 @@ export class StrategySteering implements Steering {
   get width(): number {
     if (!this.#given) return this.k;
     const n = this.#plan.experts.length;
-    const visible = n - (this.#plan.experts.includes(multitaskId) ? 1 : 0);
+    const visible = this.#plan.experts.filter(isMember).length;
     const counts = this.#plan.rows.map(
       (_, row) => this.#given!.subarray(row * n, row * n + visible).filter((w) => w !== 0).length,
     );
     return Math.max(1, ...counts);
   }
 
-  inputs(done: number, t: number): SteeringInputs {
-    const rows = this.#plan.rows.length;
+  inputs(done: number, t: number, [from, to] = wholePlan(this.#plan).rows): SteeringInputs {
+    const rows = to - from;
     const n = this.#plan.experts.length;
     // One row for all tokens, unless an intervention tells them apart.
-    const height = this.#whatIf.some((whatIf) => whatIf?.byToken) ? t : 1;
+    const height = this.#whatIf.slice(from, to).some((whatIf) => whatIf?.byToken) ? t : 1;
     const bias = new Float32Array(height * rows * n);
     const fixed = new Float32Array(height * rows * n);
     const routed = new Float32Array(height * rows);
     for (let cell = 0; cell < height * rows; cell++) {
-      const row = cell % rows;
+      const row = from + (cell % rows);
       const whatIf = this.#whatIf[row]?.at(done + Math.floor(cell / rows));
       const open = this.#settle(
         row,
@@ -127,10 +131,10 @@ export class StrategySteering implements Steering {
       const able = adapts[row * n + e]!;
       if (forced >= 0) weights[e] = e === forced && able ? 1 : 0;
       else if (given) weights[e] = out ? 0 : given[e]!;
-      const excluded = out || !able || !scored[this.router][row * n + e]! || experts[e] === multitaskId;
+      const excluded = out || !able || !scored[this.router][row * n + e]! || !isMember(experts[e]!);
       bias[e] = excluded ? never : added;
       open ||= !excluded;
-      if (this.#multitask && experts[e] === multitaskId && able) weights[e] = 1;
+      if (experts[e] === this.#whole && able) weights[e] = 1;
     }
     // Where nobody may be chosen, softmax over "never" alone would still share out 1.
     return open && forced < 0 && !given;
@@ -140,9 +144,9 @@ export class StrategySteering implements Steering {
   #givenWeights({ weight }: FixedWeights, chosen: number): Float32Array {
     const { experts, adapts, rows } = this.#plan;
     const n = experts.length;
-    const members = experts.filter((id) => id !== multitaskId).length;
+    const members = experts.filter(isMember).length;
     return Float32Array.from({ length: rows.length * n }, (_, at) =>
-      adapts[at] && experts[at % n] !== multitaskId ? weight(at % n, chosen, members) : 0,
+      adapts[at] && isMember(experts[at % n]!) ? weight(at % n, chosen, members) : 0,
     );
   }
 
@@ -159,7 +163,7 @@ export class StrategySteering implements Steering {
   }
 
   #expert(id: string): number {
-    const index = id === multitaskId ? -1 : this.#plan.experts.indexOf(id);
+    const index = isMember(id) ? this.#plan.experts.indexOf(id) : -1;
     if (index < 0)
       throw new GanderError(
         'request-invalid',

@@ -1,0 +1,44 @@
+import * as vscode from 'vscode';
+import { activeEditor, rangeOf, spansToRoute } from '../host/texts.js';
+import { outputFor } from '../host/desk.js';
+import { GanderError } from '../shared/errors.js';
+import type { Command } from './parts.js';
+import { withPatientProgress } from './progress.js';
+import { noEditor } from './routeSelection.js';
+
+/** The first selection is what an encoder-decoder reads, the second the output that it is held to; or the output is asked for. */
+export const routeWithTarget: Command = {
+  id: 'gander.routeWithTarget',
+  async run(parts) {
+    const editor = await activeEditor();
+    if (!editor) throw noEditor();
+    const { document } = editor;
+    // Before anybody writes one: whether it has a use.
+    outputFor(await parts.service.describe(), '');
+    const [span, second, ...more] = spansToRoute(editor);
+    if (!span || more.length > 0)
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('More than two texts are selected.'),
+        vscode.l10n.t('Select the input, and with it the target or nothing else.'),
+      );
+    const target = second ? document.getText(rangeOf(document, second)) : await ask();
+    if (target === undefined) return;
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
+      parts.desk.route(document, span, {
+        target,
+        signal,
+        onProgress,
+        onAdded: (routed) => parts.panels.show(routed),
+      }),
+    );
+  },
+};
+
+function ask(): Thenable<string | undefined> {
+  return vscode.window.showInputBox({
+    title: vscode.l10n.t('Route With Target'),
+    prompt: vscode.l10n.t('The output: what the decoder reads after its first token'),
+    ignoreFocusOut: true,
+  });
+}

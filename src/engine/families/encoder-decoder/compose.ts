@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type Base, copyBase, readGraph } from '../../../graph/base.js';
+import { weightOf } from '../../../graph/external.js';
+import { type Found, type Site, findModules } from '../../../graph/find.js';
+import { opset } from '../../../graph/model.js';
+import { crossStates, keepOnly, takeAnyTokens } from '../../../graph/part.js';
+import type { Product } from '../../../graph/products.js';
+import { roundedInputs } from '../../../graph/rounded.js';
+import type { PairFiles } from '../../../pool/manifest.js';
+import type { Pool } from '../../../pool/pool.js';
+import { GanderError } from '../../../shared/errors.js';
+import type { WholeAdapter } from '../../../strategies/strategy.js';
+import type { Cache } from '../../runtime/cache.js';
+import {
+  type Composed,
+  type FormName,
+  candidates,
+  composed,
+  formOf,
+  planOf,
+  withinMeans,
+  writeRouted,
+} from '../lora-pool/compose.js';
+import { pairModule, pairModuleAxis } from '../lora-pool/modules.js';
+import { byUse, place } from '../lora-pool/placing.js';
+import type { Plan } from '../lora-pool/plan.js';
+
+/**
+ * The graphs that an encoder-decoder is run as, in order. `cross` is the decoder for first tokens, of which only the keys
+ * and values of the cross-attention are left: they are made of what the encoder gave, once. The decoder with a past then
+ * reads all of the output, its past being empty at first.
+ */
+export const graphNames = ['encoder', 'cross', 'decoder'] as const;
+
+/** One of the graphs that is being composed. */
+interface Graph {
+  readonly name: (typeof graphNames)[number];
+  readonly file: string;
+  readonly base: Base;
+}
+
+/** @throws GanderError as lora-pool/compose.ts */
+export function composePair(
+  pool: Pool,
+  hash: string,
+  cache: Cache,
+  wholes: readonly WholeAdapter[],
+  form: FormName = formOf(pool),
+): Composed {
+  return composed(pool, hash, cache, wholes, form, (folder) => composeInto(folder, pool, wholes, form));
+}
+
+/** Where the modules are, in whichever graph. */
+export function findInPair(pool: Pool, paths: Iterable<string>): Found {
+  return findIn(readGraphs(pairFiles(pool)), paths).found;
+}
+
+function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[], wanted: FormName): Plan {
+  const graphs = readGraphs(pairFiles(pool));
+  const copies = new Map<string, string>();
+  const folderOf = ({ name }: Graph) => path.join(folder, name);
+  for (const graph of graphs) {
+    mkdirSync(folderOf(graph));
+    copyBase(folderOf(graph), graph.file, graph.base, copies);
+  }
+  const all = candidates(pool, wholes);
+  const { found, graphOf } = findIn(graphs, byUse(all));
+  const weight = (product: Product) => {
+    const graph = graphOf.get(product)!;
+    return weightOf(folderOf(graph), graph.base.model.graph, product);
+  };
+  const placed = withinMeans(place(all, found, weight), wholes);
+  const modules = pairModuleAxis(placed.sites);
+  const rounded = graphs.flatMap(({ base }) => roundedInputs(base.model.graph, 'base'));
+  const form = graphs.some(({ base }) => opset(base.model) < 16) ? 'dense' : wanted;
+  const written = graphs.map((graph) => {
+    const sites = placed.sites.filter(({ products }) => graphOf.get(products[0]!) === graph);
+    return writeRouted(folderOf(graph), graph.base, { experts: placed.experts, sites }, modules, {
+      form,
+      weightEpsilon: pool.manifest.weightEpsilon ?? 0,
+      predicts: graph.name === 'decoder',
+    });
+  });
+  return planOf(placed, modules, written, rounded.slice(0, 1));
+}
+
+function pairFiles({ base: { model } }: Pool): PairFiles {
+  if (typeof model !== 'string') return model;
+  throw new GanderError('pool-invalid', "The pool's base is no encoder-decoder.", 'See docs/pool-format.md.');
+}
+
+function readGraphs(files: PairFiles): Graph[] {
+  const remedy = 'Export it with optimum for text2text-generation-with-past, or with gander-training export-base.';
+  const encoder = readGraph(files.encoder, ['last_hidden_state'], remedy);
+  const cross = readGraph(files.decoder, ['logits'], remedy);
+  const decoder = readGraph(files.decoderWithPast, ['logits'], remedy);
+  const states = crossStates(cross.model.graph, decoder.model.graph);
+  keepOnly(cross.model.graph, new Set(states.values()));
+  takeAnyTokens(decoder.model.graph);
+  return [
+    { name: 'encoder', file: files.encoder, base: encoder },
+    { name: 'cross', file: files.decoder, base: cross },
+    { name: 'decoder', file: files.decoderWithPast, base: decoder },
+  ];
+}
+
+/** Each module in the graph that it is a part of: another may have one of the same name. */
+function findIn(
+  graphs: readonly Graph[],
+  paths: Iterable<string>,
+): { readonly found: Found; readonly graphOf: ReadonlyMap<Product, Graph> } {
+  const all = [...paths];
+  const sites = new Map<string, Site>();
+  const missing = new Map<string, string>();
+  const graphOf = new Map<Product, Graph>();
+  for (const graph of graphs) {
+    const found = findModules(
+      graph.base.model.graph,
+      all.filter((module) => graphNameOf(module) === graph.name),
+    );
+    for (const [module, site] of found.sites) {
+      sites.set(module, site);
+      for (const product of site.products) graphOf.set(product, graph);
+    }
+    for (const [module, why] of found.missing) missing.set(module, why);
+  }
+  return { found: { sites, missing }, graphOf };
+}
+
+function graphNameOf(module: string): Graph['name'] {
+  const { stack, sequence } = pairModule(module);
+  return stack === 'encoder' ? 'encoder' : sequence === 0 ? 'cross' : 'decoder';
+}

@@ -1,0 +1,116 @@
+// A pool on a tiny T5: what it writes, a target that is given in either way, hover, what-if and comparison, in three themes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hoverText, openFile, runCommand, selectLine, startCommand } from '../harness/workbench.mjs';
+import { Window, witnessed } from './window.js';
+
+const pool = path.resolve(import.meta.dirname, '../../fixtures/tiny-t5');
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+const text = 'question: the farmer counts sheep near the old mill every morning. why?';
+const target = 'because the gate was open and the cold wind moves it.';
+let window: Window;
+
+beforeAll(async () => {
+  writeFileSync(path.join(folder, 'question.txt'), text);
+  writeFileSync(path.join(folder, 'both.txt'), `${text}\n${target}`);
+  window = await Window.open(folder, {
+    settings: { 'gander.pool': pool, 'gander.outputTokens': 12, 'workbench.colorTheme': 'Default Dark Modern' },
+  });
+});
+afterAll(async () => {
+  await window.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+const texts = () => window.panel.locator('.tokens').allInnerTexts();
+/** As they stand, without what is drawn between tokens. */
+const plain = (shown: string) => shown.replace(/\s+/g, ' ').trim();
+
+describe('an encoder-decoder in the workbench', () => {
+  step('reads a text and writes an output, both of which are shown', async () => {
+    await openFile(window.page, 'question.txt');
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.panel.locator('.tokens [role=option]').first().waitFor({ timeout: 60_000 });
+    await expect.poll(async () => (await texts()).length).toBe(2);
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await expect.poll(async () => plain((await texts())[1] ?? '')).toContain('hrhrhr');
+    expect(await window.notifications()).toEqual([]);
+    await window.shot('encoder-decoder-written');
+  });
+
+  step('is held to a target that is asked for', async () => {
+    await openFile(window.page, 'question.txt');
+    await startCommand(window.page, 'Gander: Route With Target…');
+    const box = window.page.locator('.quick-input-widget input.input[aria-label^="Route With Target"]');
+    await box.fill(target);
+    await box.press('Enter');
+    await expect.poll(async () => plain((await texts())[1] ?? ''), { timeout: 20_000 }).toContain('the cold wind');
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await window.shot('encoder-decoder-target');
+    await window.panel.getByRole('button', { name: 'Modules' }).click();
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await window.shot('encoder-decoder-modules');
+  });
+
+  step('says which sequence a number is of', async () => {
+    await window.panel.locator('.tokens').nth(1).locator('[role=option]').nth(3).click();
+    await window.panel.locator('#tab-cell').click();
+    await window.panel.locator('[role=tabpanel]', { hasText: 'output, token 4' }).waitFor();
+    await window.shot('encoder-decoder-detail');
+    await window.panel.locator('#tab-predictions').click();
+    await window.panel.locator('[role=tabpanel]', { hasText: 'Predictions of the output' }).waitFor();
+    await window.shot('encoder-decoder-predictions');
+  });
+
+  step('shows the leading experts of an input token on the text', async () => {
+    expect(plain(await hoverText(window.page, 'question.txt', 'farmer'))).toMatch(/Gander: PHATGOOSE.*P3/);
+    await window.shot('encoder-decoder-hover');
+  });
+
+  step('can be asked what if, and says of which sequence the change is', async () => {
+    await window.panel.locator('#tab-whatIf').click();
+    await window.panel.locator('[role=tabpanel] button', { hasText: 'Apply' }).click();
+    await window.panel.locator('.whatIfChip').waitFor();
+    await window.panel.locator('.progress:empty, .progress:not(:visible)').first().waitFor({ state: 'attached' });
+    await window.panel.locator('[role=tabpanel]', { hasText: 'Of the output' }).waitFor();
+    await window.shot('encoder-decoder-what-if');
+  });
+
+  step('is compared with another strategy, sequence by sequence', async () => {
+    await runCommand(window.page, 'Gander: Compare With…', 'Another Strategy…', 'Merged factors');
+    await window.panel.locator('[role=tabpanel]', { hasText: 'Of the output' }).waitFor();
+    await expect.poll(async () => (await texts()).length).toBe(4);
+    await window.shot('encoder-decoder-compare');
+    await window.panel.locator('[data-focus=compare-stop]').click();
+    await expect.poll(async () => (await texts()).length).toBe(2);
+  });
+
+  step('takes the second selection for the target', async () => {
+    await openFile(window.page, 'both.txt');
+    await selectLine(window.page, 'both.txt', 1);
+    await window.page.keyboard.press('Home');
+    await runCommand(window.page, 'Add Cursor Below');
+    await window.page.keyboard.press('Shift+End');
+    await runCommand(window.page, 'Gander: Route With Target…');
+    await window.page.locator('.tab.active', { hasText: 'Routing: both.txt:1' }).waitFor();
+    await expect.poll(async () => plain((await texts())[0] ?? ''), { timeout: 20_000 }).toContain('morning. why?');
+    expect(plain((await texts())[0]!)).not.toContain('because');
+    expect(plain((await texts())[1]!)).toContain('because the gate');
+    await window.shot('encoder-decoder-selections');
+  });
+
+  for (const [name, theme] of [
+    ['light', 'Light Modern'],
+    ['high-contrast', 'Dark High Contrast'],
+  ] as const) {
+    step(`shows itself in ${theme}`, async () => {
+      await runCommand(window.page, 'Preferences: Color Theme', theme);
+      await window.panel.locator(`body.vscode-${name}`).waitFor();
+      await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+      await window.shot(`encoder-decoder-${name}`);
+    });
+  }
+});
