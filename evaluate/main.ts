@@ -1,6 +1,5 @@
 /** `npm run evaluate`: reads the options, builds the parts and hands them to each other. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Engine } from '../src/engine/api.js';
 import { createEngine } from '../src/engine/local.js';
@@ -8,17 +7,19 @@ import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';
 import { GanderError } from '../src/shared/errors.js';
 import { asPool } from '../src/shared/modelInfo.js';
-import { ganderVersion } from '../src/shared/version.js';
 import { Progress } from '../src/terminal/progress.js';
 import { plain } from '../src/trace/label.js';
 import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
 import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
 import { figures } from './figures.js';
-import { commandOf, help, type Options, parseOptions } from './options.js';
+import { circumstances } from './circumstances.js';
+import { fileName, json, put } from './files.js';
+import { help, type Options, parseOptions } from './options.js';
 import { report } from './report.js';
 import { Results } from './results.js';
 import { measure, plan, type RunOutcome } from './run.js';
 import { choose } from './strategies.js';
+import { onTasks } from './tasks/main.js';
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -37,13 +38,13 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
     chunk: 256,
   });
   try {
-    return await run(engine, options, cache, signal);
+    return await (options.tasks === undefined ? onDocuments : onTasks)(engine, options, cache, signal);
   } finally {
     engine.dispose();
   }
 }
 
-async function run(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
+async function onDocuments(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
   const pool = asPool(await engine.info());
   for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);
   const chosen = choose(pool, options.strategies);
@@ -70,16 +71,7 @@ async function run(engine: Engine, options: Options, cache: string, signal: Abor
     progress.clear();
   }
   const about: About = {
-    command: commandOf(options, process.cwd()),
-    created: new Date().toISOString(),
-    versions: { gander: ganderVersion, node: process.versions.node },
-    machine: {
-      cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
-      cores: os.availableParallelism(),
-      memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-      platform: `${process.platform}-${process.arch}`,
-    },
-    seed: options.seed,
+    ...circumstances(options),
     documents: options.documents,
     tokens: options.tokens,
   };
@@ -118,26 +110,12 @@ function write(evaluation: Evaluation, options: Options): void {
   const explanation = 'docs/evaluation.md';
   // A report that is written elsewhere has no such neighbour.
   const docs = path.relative(process.cwd(), path.resolve(options.out));
-  put(path.join(options.out, 'evaluation.json'), `${JSON.stringify(evaluation, tidy)}\n`);
+  put(path.join(options.out, 'evaluation.json'), json(evaluation));
   put(
     path.join(options.out, 'EVALUATION.md'),
     report(evaluation, links, docs.startsWith('..') || path.isAbsolute(docs) ? undefined : link(explanation)),
   );
 }
-
-/** Six digits of what is computed are more than it can bear; the rest would only make the file long. */
-function tidy(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
-}
-
-/** Whole or not at all. */
-function put(file: string, content: string): void {
-  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileSync(`${file}.part`, content);
-  renameSync(`${file}.part`, file);
-}
-
-const fileName = (id: string) => id.replaceAll(/[^\w.-]/g, '_');
 
 /** Started by scripts/evaluate.mjs, in the repository's folder. */
 export async function start(): Promise<void> {

@@ -11,6 +11,11 @@ export interface Options {
   readonly figures: string;
   readonly cache: string;
   readonly kinds?: readonly string[];
+  /** A folder of tasks to answer, in the place of documents. */
+  readonly tasks?: string;
+  /** Examples a task at most, and tokens of an answer that is written freely. */
+  readonly examples: number;
+  readonly maxTokens: number;
   readonly strategies?: readonly string[];
   readonly documents: number;
   readonly tokens: number;
@@ -30,6 +35,9 @@ Bits per byte of every strategy on held-out documents, and what the router did t
 Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
 
   --pool FOLDER        the pool (models/smollm2-135m)
+  --tasks FOLDER       accuracy on tasks instead: a JSONL file each; writes TASKS.md and tasks.json
+  --examples N         examples a task (1000)
+  --max-tokens N       tokens of an answer that is not chosen but written (64)
   --corpora FOLDER     made by gander-training corpora (training/.corpora)
   --kinds A,B          kinds of held-out documents (all that are there)
   --documents N        documents a kind (30)
@@ -56,6 +64,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
         pool: { type: 'string', default: 'models/smollm2-135m' },
         corpora: { type: 'string', default: 'training/.corpora' },
         kinds: { type: 'string' },
+        tasks: { type: 'string' },
+        examples: { type: 'string', default: '1000' },
+        'max-tokens': { type: 'string', default: '64' },
         documents: { type: 'string', default: '30' },
         tokens: { type: 'string', default: '512' },
         strategies: { type: 'string' },
@@ -84,6 +95,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     figures: values.figures,
     cache: values.cache,
     ...(kinds !== undefined && { kinds: list(kinds) }),
+    ...(values.tasks !== undefined && { tasks: values.tasks }),
+    examples: whole('examples', values.examples, 1),
+    maxTokens: whole('max-tokens', values['max-tokens'], 1),
     ...(strategies !== undefined && { strategies: list(strategies) }),
     documents: whole('documents', values.documents, 1),
     tokens: whole('tokens', values.tokens, 2),
@@ -116,11 +130,17 @@ export function commandOf(options: Options, cwd: string): string {
     const within = path.relative(cwd, path.resolve(cwd, folder)).split(path.sep).join('/');
     return within.startsWith('..') || path.isAbsolute(within) ? `…/${path.basename(folder)}` : within || '.';
   };
-  const words = [`--pool ${relative(options.pool)}`, `--corpora ${relative(options.corpora)}`];
-  if (options.kinds) words.push(`--kinds ${options.kinds.join(',')}`);
-  words.push(`--documents ${options.documents}`, `--tokens ${options.tokens}`);
+  const words = [`--pool ${relative(options.pool)}`];
+  if (options.tasks === undefined) {
+    words.push(`--corpora ${relative(options.corpora)}`);
+    if (options.kinds) words.push(`--kinds ${options.kinds.join(',')}`);
+    words.push(`--documents ${options.documents}`, `--tokens ${options.tokens}`);
+  } else {
+    words.push(`--tasks ${relative(options.tasks)}`, `--examples ${options.examples}`);
+    words.push(`--max-tokens ${options.maxTokens}`);
+  }
   if (options.strategies) words.push(`--strategies ${options.strategies.join(',')}`);
-  if (options.own > 0) words.push(`--own ${options.own}`);
+  if (options.tasks === undefined && options.own > 0) words.push(`--own ${options.own}`);
   if (options.seed !== 1) words.push(`--seed ${options.seed}`);
   return `npm run evaluate -- ${words.join(' ')}`;
 }

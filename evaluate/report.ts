@@ -3,6 +3,7 @@ import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
 import { leastUnits } from '../src/statistics/bootstrap.js';
+import { markdownTable } from './markdown.js';
 import { count, counted, percentage, signed } from './numbers.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
@@ -52,11 +53,6 @@ const span = ({ low, high }: Interval, of: (x: number) => string) =>
   Number.isNaN(low) ? '—' : `[${of(low)}, ${of(high)}]`;
 const bracketed = (interval: Interval, of: (x: number) => string) =>
   Number.isNaN(interval.low) ? '' : ` ${span(interval, of)}`;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((c) => c.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map((_, i) => (i < left ? '---' : '--:'))), ...rows.map(line)].join('\n');
-}
 
 const details = (summary: string, ...blocks: readonly string[]) =>
   ['<details>', `<summary>${summary}</summary>`, ...blocks, '</details>'].join('\n\n');
@@ -127,7 +123,7 @@ function pickedNote({ picked }: Row): string {
 }
 
 function tables({ kinds, rows, part }: Section): string[] {
-  const overall = table(
+  const overall = markdownTable(
     ['strategy', 'bits per byte', 'difference', '95 % interval', 'documents'],
     rows
       .filter((row) => row.overall)
@@ -149,7 +145,7 @@ function tables({ kinds, rows, part }: Section): string[] {
   };
   const isSingle = (row: Row) => row.key.startsWith('single:');
   const byKind = (group: readonly Row[]) =>
-    table(
+    markdownTable(
       ['strategy', ...kinds],
       group.map((row) => [row.label + pickedNote(row), ...kinds.map((kind) => cellText(row.kinds[kind]))]),
     );
@@ -177,7 +173,7 @@ function tables({ kinds, rows, part }: Section): string[] {
     details(
       'Differences with their intervals',
       ...kinds.map((kind) =>
-        table(
+        markdownTable(
           [kind, 'bits per byte', 'difference', '95 % interval', 'documents'],
           rows
             .filter((row) => row.kinds[kind])
@@ -216,7 +212,7 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
       `Use over all ${what}s is as varied as ${told.effective.toFixed(1)} evenly used experts of ${told.experts.length}` +
       ` (single layers: ${low.toFixed(1)} to ${high.toFixed(1)}).`,
     ...picture('usage'),
-    table(
+    markdownTable(
       [what, 'most used', 'effective experts', 'documents'],
       told.kinds.map((use) => [use.kind, leading(use, told.experts), use.effective.toFixed(1), count(use.documents)]),
       2,
@@ -226,7 +222,7 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
   if (mixed.length > 0) {
     out.push(
       '**Within a document.** The same by region. Moved: the share of choices that would have to change for the region to be used like the rest of its documents.',
-      table(
+      markdownTable(
         [what, 'region', 'most used', 'moved', 'tokens', 'documents'],
         mixed.flatMap((use) =>
           use.regions.map((region) => [
@@ -254,7 +250,7 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
     out.push(
       '**Against the oracle.** Is the most used expert the best single one for the document, and do usage and gain over base rank the experts alike (Spearman; chance 0)? ' +
         'By chance: what the first would be if both were drawn apart, each as often as it was seen. The PHATGOOSE paper reports that routing correlates poorly with the oracle and uses many experts.',
-      table(
+      markdownTable(
         [what, 'most used is best', 'by chance', 'rank correlation', 'documents'],
         [line('all', told.oracle), ...kinds.filter((k) => agreements[k]).map((k) => line(k, agreements[k]!))],
       ),

@@ -34,7 +34,7 @@ export function plan(documents: readonly Document[], { main, singles }: Chosen):
 }
 
 /** The first document of each kind, then the second of each, and so on. */
-export function byTurns(documents: readonly Document[]): Document[] {
+export function byTurns<T extends { readonly kind: string }>(documents: readonly T[]): T[] {
   const kinds = [...new Set(documents.map((d) => d.kind))];
   const groups = kinds.map((kind) => documents.filter((d) => d.kind === kind));
   const most = Math.max(0, ...groups.map((g) => g.length));

@@ -1,7 +1,6 @@
 /** From single results to the rows of a table: bits per byte of each strategy, the oracle, the best individual. */
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { GanderError } from '../src/shared/errors.js';
-import type { Document } from './documents.js';
 import type { Results } from './results.js';
 import { type Estimate, stratified, type Stratum } from '../src/statistics/bootstrap.js';
 import { sum } from '../src/statistics/mean.js';
@@ -25,8 +24,14 @@ export interface Row {
   readonly overall?: Cell;
 }
 
+/** What is measured: a document, or an example of a task. */
+interface Unit {
+  readonly kind: string;
+  readonly hash: string;
+}
+
 /** One document's bits under one strategy, or nothing where it was not measured. */
-type BitsOf = (document: Document) => number | undefined;
+type BitsOf = (document: Unit) => number | undefined;
 
 export interface Table {
   readonly kinds: readonly string[];
@@ -40,7 +45,7 @@ export interface Table {
  * @param matching kinds are named after experts: a row for each kind's own
  */
 export function tabulate(
-  documents: readonly Document[],
+  documents: readonly Unit[],
   main: readonly string[],
   singles: readonly string[],
   experts: number,
@@ -95,7 +100,7 @@ const expertOf = (key: string) => key.slice('single:'.length);
 /** The single expert with the least mean over the kinds of bits per byte; the first among equals. */
 export function bestSingle(
   singles: readonly string[],
-  documents: readonly Document[],
+  documents: readonly Unit[],
   kinds: readonly string[],
   results: Results,
 ): string {
@@ -116,7 +121,7 @@ export function bestSingle(
 function rowOf(
   key: string,
   label: string,
-  documents: readonly Document[],
+  documents: readonly Unit[],
   kinds: readonly string[],
   bitsOf: BitsOf,
   results: Results,
@@ -157,12 +162,12 @@ function cellOf(key: string, levels: readonly Stratum[], differences: readonly S
 }
 
 /** Bits over other bytes cannot be compared. */
-function checkBytes(document: Document, key: string, results: Results): void {
+function checkBytes(document: Unit, key: string, results: Results): void {
   const [own, base] = [results.score(document.hash, key), results.score(document.hash, reference)!];
   if (own === undefined || own.bytes === base.bytes) return;
   throw new GanderError(
     'internal',
-    `${document.path}: ${key} was measured over ${own.bytes} bytes and ${reference} over ${base.bytes}.`,
+    `${document.kind} ${document.hash}: ${key} was measured over ${own.bytes} bytes and ${reference} over ${base.bytes}.`,
     'Delete .cache/evaluate and measure anew.',
   );
 }

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isMatch } from '../../../evaluate/tasks/answer.js';
+import { readExamples } from '../../../evaluate/tasks/examples.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'gander-tasks-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+const write = (name: string, ...lines: unknown[]) => {
+  const rows = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
+  writeFileSync(path.join(folder, name), rows.join('\n'));
+};
+const refused = (code: string, message: RegExp): unknown =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) as string });
+
+describe('examples', () => {
+  it('are the first of each file, by the files’ names, each once', () => {
+    write('b.jsonl', { input: 'x', target: 'y' }, '', { input: 'x', target: 'y' }, { input: 'x', target: 'z' });
+    write(
+      'a.jsonl',
+      { input: 'x', target: 'y', choices: ['y', 'n'] },
+      { input: 'z', target: 'n', choices: ['y', 'n'] },
+    );
+    write('notes.txt', 'not a task');
+    const found = readExamples(folder, 1, 10);
+    expect(found.map(({ kind, target, choices }) => [kind, target, choices?.length])).toEqual([
+      ['a', 'y', 2],
+      ['b', 'y', undefined],
+    ]);
+    expect(readExamples(folder, 9, 10).map(({ kind }) => kind)).toEqual(['a', 'a', 'b', 'b']);
+  });
+
+  it('are other ones when other answers may come of them', () => {
+    write('a.jsonl', { input: 'x', target: 'y' }, { input: 'x', target: 'y', choices: ['y', 'n'] });
+    const [before, after] = [readExamples(folder, 9, 10), readExamples(folder, 9, 11)];
+    expect(before[0]!.hash).not.toBe(after[0]!.hash);
+    expect(before[1]!.hash).toBe(after[1]!.hash);
+  });
+
+  it('that are none are refused by their line', () => {
+    write('a.jsonl', { input: 'x', target: 'y' }, '{"input": ');
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /a\.jsonl, line 2 is not JSON/));
+    write('a.jsonl', { input: 'x' });
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /line 1 is no example/));
+    write('a.jsonl', { input: 'x', target: 'z', choices: ['y', 'n'] });
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /target is not among the choices/));
+    rmSync(path.join(folder, 'a.jsonl'));
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('io', /no task/));
+    expect(() => readExamples(path.join(folder, 'none'), 9, 10)).toThrow(refused('io', /cannot be read/));
+  });
+});
+
+it('matches letter by letter, white space apart', () => {
+  expect(isMatch(' the  goose\n', 'the goose')).toBe(true);
+  expect(isMatch('The goose', 'the goose')).toBe(false);
+});
