@@ -41,7 +41,9 @@ class Service:
             *(Route(f"/v1/{name}", self._endpoint(work), methods=["POST"]) for name, work in self._works().items()),
         ]
         handlers: Any = {ServeError: _failed, 404: _not_found, 405: _not_found}
-        self.app: ASGIApp = self._guard(Starlette(routes=routes, exception_handlers=handlers))
+        inner = Starlette(routes=routes, exception_handlers=handlers)
+        inner.router.redirect_slashes = False
+        self.app: ASGIApp = self._guard(inner)
 
     def stop(self) -> None:
         """Ends what runs at the next chunk; who waits is told."""

@@ -83,15 +83,15 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
     """A folder, or what a hub calls a model. Raises ``ServeError`` with the remedy where it cannot be had."""
     from transformers import AutoConfig
 
-    options = where.options()
-    fetch = {key: options[key] for key in ("local_files_only", "trust_remote_code")}
+    folder = Path(name) if Path(name).is_dir() else None
+    if folder and not (folder / "config.json").is_file():
+        raise _unusable(name, where, "it has no config.json")
     try:
-        config = AutoConfig.from_pretrained(name, **fetch)
+        config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
         tokenizer = load_tokenizer(name, where.offline)
         model = where.put(load_model(name, where, config))
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # whatever transformers makes of files that it cannot read
         raise _unusable(name, where, error) from error
-    folder = Path(name) if Path(name).is_dir() else None
     return Loaded(model, Tokenizer(tokenizer, folder), Path(name).resolve().name if folder else name, folder)
 
 
@@ -114,8 +114,8 @@ def load_model(name: str, where: Where, config: Any = None) -> Any:
     return auto.from_pretrained(name, config=config, **options)
 
 
-def _unusable(name: str, where: Where, error: Exception) -> ServeError:
-    first = next(iter(str(error).splitlines()), type(error).__name__)
+def _unusable(name: str, where: Where, why: object) -> ServeError:
+    first = next(iter(str(why).splitlines()), "") or type(why).__name__
     remedy = "Name a folder that transformers loads, its tokenizer included"
     remedy += ", or add --download to fetch it." if where.offline and not Path(name).exists() else "."
-    return ServeError("model-invalid", f"{name} cannot be loaded: {first}", remedy)
+    return ServeError("model-invalid", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)
