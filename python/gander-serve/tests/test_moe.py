@@ -108,9 +108,14 @@ def test_a_forced_expert_is_the_only_one_and_a_tilt_adds_to_its_score(moe: Gette
     assert block.weight is not None
     assert block.chosen[0, 9].tolist() == [5] + [-1] * (block.k - 1)
     assert block.weight[0, 9, 0] > 0 and (block.weight[0, 9, 1:] == 0).all()
-    chose = [(np.delete(one.chosen[0], 9, axis=0) == 2).any(-1) for one in (plain.blocks[0], block)]
-    # DeepSeek's sigmoid cannot be more than 1, and its groups may leave out even that.
-    assert chose[1].mean() > max(0.9, chose[0].mean()) if name == "deepseek-v3" else chose[1].all()
+    others = np.arange(len(block.chosen[0])) != 9
+    if block.selection is None or plain.blocks[0].selection is None:
+        assert (block.chosen[0][others] == 2).any(-1).all()
+    else:
+        # A sigmoid cannot be more than 1, and a correction bias or groups may leave out even that.
+        compared = [one[0, others, 2] for one in (plain.blocks[0].selection, block.selection)]
+        kept = (compared[0] > 0) & (compared[1] > 0)
+        assert kept.any() and (compared[1][kept] > compared[0][kept]).all()
 
 
 def test_what_a_forced_expert_gives_is_what_it_alone_computes(moe: Getter) -> None:
@@ -234,11 +239,13 @@ def test_a_dense_model_tells_its_tokens_alone(server: Callable[..., Served], tmp
     assert trace.sites == [] and trace.sequences[0].log_prob is not None
 
 
-def test_parts_on_other_devices_give_the_same(folder_of: Callable[[str], Path], server: Callable[..., Served]) -> None:
+def test_parts_on_other_devices_give_the_same(
+    folder_of: Callable[[str], Path], server: Callable[..., Served], tmp_path: Path
+) -> None:
     """As accelerate spreads a model: here over the CPU and a disk, whose weights come when they are needed."""
     golden = golden_of("mixtral")
     spread = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
-    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32)
+    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32, offload=tmp_path)
     served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), where)))
     trace = served.trace("route", text=golden.sequences[0].text)
     np.testing.assert_array_equal(trace.blocks[0].chosen, golden.blocks[0].chosen)

@@ -125,11 +125,11 @@ def test_what_the_pool_has_not_is_refused(pool: Served, body: dict[str, Any], co
 
 def test_a_pool_on_its_base_as_a_folder_of_transformers(server: Callable[..., Served], tmp_path: Path) -> None:
     own = PoolModel(FIXTURES / "tiny-pool", Where())
-    own.loaded.model.save_pretrained(tmp_path)
+    own.loaded.model.save_pretrained(tmp_path / "base")
     spread = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
-    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32)
+    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32, offload=tmp_path)
     for device in (Where(), where):
-        served = server(PoolModel(FIXTURES / "tiny-pool", device, str(tmp_path)))
+        served = server(PoolModel(FIXTURES / "tiny-pool", device, str(tmp_path / "base")))
         golden = Trace.load(GOLDEN / "phatgoose-k2.safetensors")
         trace = served.trace("route", text=golden.sequences[0].text)
         np.testing.assert_array_equal(trace.blocks[0].chosen, golden.blocks[0].chosen)

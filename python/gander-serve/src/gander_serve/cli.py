@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
         "--dtype", choices=["float32", "bfloat16", "float16"], help="default: float32 on a CPU, else as stored"
     )
     made.add_argument(
+        "--offload", type=Path, metavar="FOLDER", help="with --device auto: for weights that fit in no memory"
+    )
+    made.add_argument(
         "--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)"
     )
     made.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
@@ -78,7 +81,12 @@ def run(args: argparse.Namespace) -> None:
     opened = listening(args.host, args.port)
     if args.threads is not None:
         torch.set_num_threads(args.threads)
-    where = Where(args.device or Where.usual(), None if args.dtype is None else DTYPES[args.dtype], not args.download)
+    where = Where(
+        args.device or Where.usual(),
+        None if args.dtype is None else DTYPES[args.dtype],
+        not args.download,
+        args.offload,
+    )
     model: Model
     if is_pool(Path(args.model)):
         model = PoolModel(Path(args.model), where, args.base)

@@ -61,6 +61,8 @@ class Where:
     """``None``: as stored on a GPU, float32 on a CPU."""
     offline: bool = True
     """Nothing is fetched from a hub."""
+    offload: Path | None = None
+    """Where weights lie that fit in no memory, while it runs."""
 
     @classmethod
     def usual(cls) -> str:
@@ -70,7 +72,11 @@ class Where:
     def options(self) -> dict[str, Any]:
         """For ``from_pretrained``."""
         dtype = self.dtype if self.dtype is not None else (torch.float32 if self.device == "cpu" else "auto")
-        spread = {} if isinstance(self.device, str) and self.device != "auto" else {"device_map": self.device}
+        spread = (
+            {}
+            if isinstance(self.device, str) and self.device != "auto"
+            else {"device_map": self.device, "offload_folder": self.offload}
+        )
         return {"dtype": dtype, "local_files_only": self.offline, "trust_remote_code": False, **spread}
 
     def put(self, model: Any) -> Any:
