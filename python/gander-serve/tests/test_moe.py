@@ -71,6 +71,20 @@ def test_what_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> 
         MoeModel(load_hugging_face(str(folder_of("phimoe")), Where()))
 
 
+def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
+    from gander_training.tiny_moe import write_tokenizer
+    from transformers import SwitchTransformersConfig, SwitchTransformersForConditionalGeneration
+
+    config = SwitchTransformersConfig(
+        vocab_size=320, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_decoder_layers=2, num_heads=2, num_experts=4,
+        num_sparse_encoder_layers=1, num_sparse_decoder_layers=1, decoder_start_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path, safe_serialization=False)
+    write_tokenizer(tmp_path)
+    with pytest.raises(ServeError, match="in a form that is not read|in an encoder-decoder"):
+        MoeModel(load_hugging_face(str(tmp_path), Where()))
+
+
 def test_it_says_what_it_is(moe: Getter) -> None:
     info = moe("qwen2-moe").client.get("/v1/info").json()
     assert (info["server"], info["protocol"], info["family"], info["model"]) == ("gander-serve", 1, "moe", "qwen2_moe")

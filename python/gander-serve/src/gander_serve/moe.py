@@ -20,6 +20,8 @@ from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
 """Tokens of the pass that shows what can be told of a model's routers."""
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+"""What configurations call how many there are."""
 SIGMOID = ("e_score_correction_bias", "expert_bias")
 
 
@@ -35,6 +37,12 @@ class MoeModel:
         self.columns: list[frozenset[str]] = []
         if self.taps.routers:
             self._probe()
+        elif any((getattr(loaded.model.config.get_text_config(), name, None) or 1) > 1 for name in EXPERTS):
+            raise ServeError(
+                "model-invalid",
+                f"{loaded.name} has experts, and routers in a form that is not read.",
+                "README.md tells which models are.",
+            )
         self.family: str = "moe" if self.taps.routers else "dense"
         self.warnings: Sequence[Any] = list(self._warnings())
         self.k: int | None = max(
