@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Loads and serves. Raises ``ServeError`` with what is wrong."""
+    # Read once, when transformers is imported. It looks for news of a model on the hub unless it is told not to.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if not args.download:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     # Only here: --help shall not wait for torch.
     import torch
 

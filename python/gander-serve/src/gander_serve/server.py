@@ -8,7 +8,8 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -88,7 +89,15 @@ def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) ->
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE,
     )
-    asyncio.run(_serve(uvicorn.Server(config), service, opened, ready))
+    asyncio.run(_serve(Server(config), service, opened, ready))
+
+
+class Server(uvicorn.Server):
+    """It would take the signals for itself, and raise them again when it is done."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def _serve(server: uvicorn.Server, service: Service, opened: socket.socket, ready: Callable[[], None]) -> None:
@@ -103,8 +112,7 @@ async def _serve(server: uvicorn.Server, service: Service, opened: socket.socket
         for kind in (signal.SIGINT, signal.SIGTERM):
             # Not the loop's own handlers, which Windows has not.
             signal.signal(kind, lambda *_: loop.call_soon_threadsafe(end))
-    # Its serve() would take the signals, and raise them again when it is done.
-    serving = asyncio.ensure_future(server._serve([opened]))
+    serving = asyncio.ensure_future(server.serve([opened]))
     while not (server.started or serving.done()):
         await asyncio.sleep(0.01)
     if server.started:

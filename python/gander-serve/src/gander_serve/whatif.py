@@ -27,16 +27,22 @@ def holds(scope: Scope, site: Site) -> bool:
     return all(asked is None or asked == own for asked, own in wanted)
 
 
+Acting = tuple[Intervention, int]
+"""An intervention, and its expert's index."""
+
+
 class SiteWhatIf:
     """The interventions on one site, their experts looked up; those on other experts are not its business."""
 
     def __init__(self, interventions: Sequence[Intervention], site: Site, experts: Sequence[str]) -> None:
         self.path, self.width = site.path, len(experts)
         index = {identifier: i for i, identifier in enumerate(experts)}
-        self.acting = [
+        self.acting: list[Acting] = [
             (one, index[one.expert]) for one in interventions if one.expert in index and holds(one.scope, site)
         ]
-        self.by_token = any(one.scope.token is not None for one, _ in self.acting)
+        self.tokens = {one.scope.token for one, _ in self.acting if one.scope.token is not None}
+        """Those that something is said of in particular; all others are alike."""
+        self.cells: dict[int | None, Tensor] = {}
 
     def bias(self, first: int, last: int) -> Tensor | None:
         """Added to the scores of tokens [first, last): [last − first, N], or [1, N] where all have the same.
@@ -45,15 +51,19 @@ class SiteWhatIf:
         """
         if not self.acting:
             return None
-        tokens: Sequence[int | None] = range(first, last) if self.by_token else [None]
-        return torch.stack([self._cell(token) for token in tokens])
+        if not any(first <= token < last for token in self.tokens):
+            return self._cell(None)[None]
+        return torch.stack([self._cell(token if token in self.tokens else None) for token in range(first, last)])
 
     def _cell(self, token: int | None) -> Tensor:
+        if token not in self.cells:
+            self.cells[token] = self._made([one for one in self.acting if one[0].scope.token in (None, token)])
+        return self.cells[token]
+
+    def _made(self, acting: Sequence[Acting]) -> Tensor:
         """Later ones on an expert win; a later knock-out or tilt of a forced expert lifts the force."""
         bias, forced = torch.zeros(self.width), -1
-        for one, expert in self.acting:
-            if one.scope.token is not None and one.scope.token != token:
-                continue
+        for one, expert in acting:
             if one.action == "force":
                 forced = expert
                 bias[expert] = 0
