@@ -223,9 +223,7 @@ def _attribution(told: Attribution) -> dict[str, Any]:
     return {
         "experts": [asdict(one) for one in told.experts],
         "logProb": numbers(told.log_prob),
-        "change": [
-            None if math.isnan(known) else numbers(row) for known, row in zip(told.log_prob, told.change, strict=True)
-        ],
+        "change": [numbers(row) for row in told.change],
     }
 
 

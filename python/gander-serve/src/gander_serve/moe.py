@@ -89,7 +89,7 @@ class MoeModel:
                 f"{self.loaded.name} has two routers in one layer, whose experts would be mistaken for each other.",
                 "Such models are not read.",
             )
-        self.columns = [frozenset(_columns(tap)) for tap in self.taps.routers]
+        self.columns = [frozenset(_told(tap)) for tap in self.taps.routers]
 
     def _warnings(self) -> Any:
         if not self.taps.routers:
@@ -191,10 +191,6 @@ def _told(tap: Tap) -> dict[str, Array]:
         for name, value in columns.items()
         if value is not None
     }
-
-
-def _columns(tap: Tap) -> Sequence[str]:
-    return list(_told(tap))
 
 
 def _shared(layer: int) -> Expert:

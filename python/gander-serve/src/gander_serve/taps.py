@@ -41,6 +41,8 @@ class Tap:
     orders: bool = False
     """Whether it compares something of an order of its own: a bias or groups come in between."""
     score: Tensor | None = None
+    steered: Tensor | None = None
+    """The scores that it went on with, [T, N]."""
     compared: Tensor | None = None
     chosen: Tensor | None = None
     weight: Tensor | None = None
@@ -57,12 +59,14 @@ class Tap:
         return None if self.bias is None else self.bias <= NEVER
 
     def forget(self) -> None:
-        self.score = self.compared = self.chosen = self.weight = self.always_on = None
+        self.score = self.steered = self.compared = self.chosen = self.weight = self.always_on = None
 
     def scored(self, raw: Tensor) -> Tensor:
         """Remembers the router's raw scores [T, N]; gives what it shall go on with."""
         self.score = raw.detach().clone()
-        return raw if self.bias is None else raw + self.bias.to(raw)
+        steered = raw if self.bias is None else raw + self.bias.to(raw)
+        self.steered = steered.detach().clone()
+        return steered
 
     def returned(self, output: Any) -> Any:
         """Takes what a router module gives; gives what shall become of it."""
@@ -109,8 +113,11 @@ class Watch(TorchFunctionMode):
     def pick(self, tap: Tap, function: Any, args: Any, kwargs: Any) -> Any:
         compared, out = args[0], tap.out
         if out is not None and tap.orders:
-            # A bias may bring back what the scores leave out.
-            compared = compared.masked_fill(out.to(compared.device), -torch.inf)
+            # A bias may bring back what the scores leave out, and groups may leave out what alone is left.
+            out = out.to(compared.device).expand(compared.shape)
+            compared = compared.masked_fill(out, -torch.inf)
+            nobody = (compared == -torch.inf).all(-1, keepdim=True)
+            compared = compared.masked_fill(nobody & ~out, 0)
         result = function(compared, *args[1:], **kwargs)
         tap.compared, tap.chosen = compared.detach().clone(), result[1].detach().clone()
         return result
@@ -170,9 +177,9 @@ class Taps:
     def settle(self) -> None:
         """After a pass: best first, weights where they follow, and nothing of what was left out."""
         for tap in self.routers:
-            if tap.score is None or tap.chosen is None:
+            if tap.steered is None or tap.chosen is None:
                 continue
-            scores = tap.score.float() if tap.bias is None else tap.score.float() + tap.bias.to(tap.score.device)
+            scores = tap.steered.float()
             ranked = tap.compared.float() if tap.orders and tap.compared is not None else scores
             order = ranked.gather(1, tap.chosen).argsort(dim=1, descending=True, stable=True)
             tap.chosen = tap.chosen.gather(1, order)
@@ -187,10 +194,11 @@ class Taps:
                     tap.weight = tap.weight.masked_fill(out.to(tap.weight.device), 0)
 
     def learn(self) -> None:
-        """From a pass without what-ifs: which routers compare something of an order of its own."""
-        for tap in self.routers:
-            if tap.score is not None and tap.compared is not None:
-                tap.orders = ranks_otherwise(tap.compared.float(), tap.score.float())
+        """From a pass without what-ifs: whether what routers compare has an order of its own. If one's has, all have."""
+        telling = [tap for tap in self.routers if tap.score is not None and tap.compared is not None]
+        orders = any(ranks_otherwise(tap.compared.float(), tap.score.float()) for tap in telling)  # type: ignore[union-attr]
+        for tap in telling:
+            tap.orders = orders
 
 
 def ranks_otherwise(compared: Tensor, score: Tensor) -> bool:
