@@ -1,8 +1,8 @@
-// What .ci/run does: npm test, then the tests of training/ in training/.venv.
+// What .ci/run does: npm test, then the tests of what needs torch, in training/.venv: training/ and python/gander-serve.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { main, root, run, say } from './lib/main.mjs';
-import { installed, pytest } from './lib/python.mjs';
+import { checked, installed, pytest } from './lib/python.mjs';
 
 const artifacts = path.join(root, 'artifacts');
 
@@ -15,15 +15,22 @@ async function npmTest() {
   return { ...sum, failed: code === 0 ? sum.failed : Math.max(sum.failed, 1) };
 }
 
-async function training() {
+const serve = 'python/gander-serve';
+
+async function withTorch() {
   say('\n── training');
-  return pytest(await installed('training', 'dev,export', ' (some minutes the first time: torch)'), 'training');
+  const beside = ['python/gander-trace', `${serve}[dev]`];
+  const own = await installed('training', 'dev,export', ' (some minutes the first time: torch)', beside);
+  const training = await pytest(own, 'training');
+  say('\n── gander-serve');
+  const served = await checked(own, serve);
+  return { passed: training.passed + served.passed, failed: training.failed + served.failed };
 }
 
 await main(async () => {
   mkdirSync(artifacts, { recursive: true });
   const first = await npmTest();
-  const second = await training().catch((/** @type {unknown} */ e) => {
+  const second = await withTorch().catch((/** @type {unknown} */ e) => {
     say(`gander: ${e instanceof Error ? e.message : String(e)}`);
     return { passed: 0, failed: 1 };
   });

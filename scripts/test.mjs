@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, Remedy, root, run, say, temporary } from './lib/main.mjs';
-import { installed, needPython, pytest } from './lib/python.mjs';
+import { checked, installed, needPython } from './lib/python.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
@@ -62,13 +62,7 @@ async function ui() {
 /** The package that writes and reads traces: lint, types and tests. @returns {Promise<Count>} */
 async function python() {
   const folder = 'python/gander-trace';
-  const own = await installed(folder, 'dev');
-  const sum = await pytest(own, folder);
-  for (const check of [['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']]) {
-    const { code } = await run(own, ['-m', ...check], { cwd: path.join(root, folder) });
-    sum[code === 0 ? 'passed' : 'failed']++;
-  }
-  return sum;
+  return checked(await installed(folder, 'dev'), folder);
 }
 
 /** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, python?: boolean }>} */

@@ -19,9 +19,10 @@ export function needPython() {
 /**
  * Installs a package and what it needs: with uv, which is several times quicker than pip for large ones.
  * @param {string} folder of the package, relative to the repository @param {string} extras @param {string} [hint] how long it takes
+ * @param {string[]} [beside] other packages of this repository that go into the same environment, their extras in brackets
  * @returns {Promise<string>} its Python
  */
-export async function installed(folder, extras, hint = '') {
+export async function installed(folder, extras, hint = '', beside = []) {
   const venv = path.join(root, folder, '.venv');
   const python = needPython();
   const quietly = async (/** @type {string} */ command, /** @type {string[]} */ args, env = process.env) => {
@@ -44,7 +45,8 @@ export async function installed(folder, extras, hint = '') {
   const own = inVenv(venv, 'python');
   if (!existsSync(own)) await quietly(uv, ['venv', '--quiet', '--python', python, venv], env);
   say(`Installing what ${folder}/ needs${hint} …`);
-  await quietly(uv, ['pip', 'install', '--quiet', '--python', own, '-e', `${path.join(root, folder)}[${extras}]`], env);
+  const packages = [`${folder}[${extras}]`, ...beside].flatMap((name) => ['-e', path.join(root, name)]);
+  await quietly(uv, ['pip', 'install', '--quiet', '--python', own, ...packages], env);
   return own;
 }
 
@@ -63,4 +65,18 @@ export async function pytest(python, folder) {
   const skipped = count('skipped');
   const passed = count('tests') - failed - skipped;
   return { passed, failed: code === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
+}
+
+/**
+ * Runs a package's tests and checks its style and types; each check counts as one.
+ * @param {string} python @param {string} folder
+ * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ */
+export async function checked(python, folder) {
+  const sum = await pytest(python, folder);
+  for (const check of [['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']]) {
+    const { code } = await run(python, ['-m', ...check], { cwd: path.join(root, folder) });
+    sum[code === 0 ? 'passed' : 'failed']++;
+  }
+  return sum;
 }

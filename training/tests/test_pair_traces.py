@@ -11,7 +11,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from gander_training.base import load_base
 from gander_training.cli import main
+from gander_training.errors import UserError
 from gander_training.pair_traces import TARGET, TEXT
 from gander_training.routed import Intervention, Scope, Strategy, read_pool
 from gander_training.routed_pair import routed_pair
@@ -101,10 +103,13 @@ def test_what_does_not_go_together_is_told(
     assert told in capsys.readouterr().err
 
 
-def test_commands_that_train_refuse_an_encoder_decoder(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_that_train_ask_for_pairs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data.jsonl").write_text('{"text": "a"}\n')
     options = ["--base", str(folder), "--data", str(tmp_path / "data.jsonl"), "--out", str(tmp_path / "x")]
     assert main(["expert", *options]) == 1
-    assert "its base is an encoder-decoder" in capsys.readouterr().err
+    assert 'data.jsonl:1: expected one JSON object with an "input"' in capsys.readouterr().err
+
+
+def test_what_measures_one_text_refuses_an_encoder_decoder(folder: Path) -> None:
+    with pytest.raises(UserError, match="its base is an encoder-decoder"):
+        load_base(folder)

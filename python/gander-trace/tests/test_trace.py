@@ -76,6 +76,12 @@ def test_a_trace_comes_back(tmp_path: Path) -> None:
     assert same(Trace.load(file), small())
 
 
+def test_the_bytes_are_those_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.gander.safetensors"
+    file.write_bytes(small().to_bytes())
+    assert same(Trace.load(file), small())
+
+
 def test_an_empty_trace_comes_back(tmp_path: Path) -> None:
     trace = Trace.from_choices(np.zeros((0, 4, 2), int), tokens=Tokens(ids=np.arange(4)))
     trace.save(tmp_path / "a")

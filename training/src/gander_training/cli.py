@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import UserError
@@ -15,15 +15,38 @@ from .errors import UserError
 # Heavy imports wait until a command runs, so that --help is immediate.
 
 
-def _common(parser: argparse.ArgumentParser, steps: int, learning_rate: float, batch: int) -> None:
+USUAL = {"length": 256}
+ADAPTER = {"rank": 8, "alpha": 16}
+# Those of PHATGOOSE's released code: pair_training.py says where they stand in it.
+PAPER = {"steps": 1000, "batch": 1024, "length": 512, "learning_rate": 5e-3}
+PAPER_ADAPTER = {"rank": 16, "alpha": 1}
+
+
+def _common(parser: argparse.ArgumentParser, usual: Mapping[str, float], pair: Mapping[str, float]) -> None:
+    """``usual`` and ``pair``: what is taken where nothing is said, on a causal base and on an encoder-decoder."""
+
+    def add(name: str, kind: type, what: str = "") -> None:
+        said = f"{what + ' ' if what else ''}(default: {usual[name]:g}; of an encoder-decoder {pair[name]:g})"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=said)
+
+    parser.set_defaults(usual=usual, pair=pair)
     parser.add_argument(
-        "--base", type=Path, required=True, help="a pool, or a Hugging Face causal LM folder or GGUF file"
+        "--base", type=Path, required=True, help="a pool, or a Hugging Face causal LM or T5 folder, or GGUF file"
     )
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help='jsonl files of {"text": ...}')
-    parser.add_argument("--steps", type=int, default=steps, help="default: %(default)s")
-    parser.add_argument("--batch", type=int, default=batch, help="windows a step (default: %(default)s)")
-    parser.add_argument("--length", type=int, default=256, help="tokens a window (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=learning_rate, help="peak (default: %(default)s)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help='jsonl files of {"text"}, of an encoder-decoder {"input", "target"}',
+    )
+    add("steps", int)
+    add("batch", int, "windows or examples a step")
+    add("length", int, "tokens a window, or of an input or target at most")
+    add("learning_rate", float, "peak")
+    parser.add_argument(
+        "--part", type=int, default=8, help="of an encoder-decoder: examples that run at once (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
@@ -37,13 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     expert = commands.add_parser("expert", help="train a LoRA adapter", description="Train a LoRA adapter with PEFT.")
-    _common(expert, 120, 1e-3, 4)
+    _common(expert, {**USUAL, "steps": 120, "batch": 4, "learning_rate": 1e-3, **ADAPTER}, {**PAPER, **PAPER_ADAPTER})
     expert.add_argument("--out", type=Path, required=True, help="folder to write; its name becomes the expert's id")
     expert.add_argument("--name", help="shown name (default: the folder's)")
     expert.add_argument("--description", default="", help="one sentence for the model card")
     expert.add_argument("--license", default="apache-2.0", help="of the adapter (default: %(default)s)")
-    expert.add_argument("--rank", type=int, default=8, help="default: %(default)s")
-    expert.add_argument("--alpha", type=int, default=16, help="default: %(default)s")
+    expert.add_argument("--rank", type=int, help="(default: 8; of an encoder-decoder 16)")
+    expert.add_argument("--alpha", type=int, help="(default: 16; of an encoder-decoder 1)")
     expert.add_argument("--validation", type=Path, help="jsonl, measured before and after")
     expert.add_argument("--test", type=Path, help="jsonl, measured before and after")
     expert.add_argument("--compile", action="store_true", help="torch.compile: slow to start, then faster")
@@ -55,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train an expert's PHATGOOSE gate",
         description="Train the gate with base and adapter frozen; gather mean activations and retrieval examples too.",
     )
-    _common(gate, 100, 5e-3, 2)
+    _common(gate, {**USUAL, "steps": 100, "batch": 2, "learning_rate": 5e-3}, {**PAPER, "steps": 100})
     gate.add_argument("--expert", type=Path, required=True, help="the folder that `expert` (or PEFT) wrote")
     gate.add_argument(
         "--retriever", type=Path, help="embedder for the examples (default: the pool's, if --base is one)"
@@ -204,6 +227,19 @@ def _pool_parser(parser: argparse.ArgumentParser) -> None:
     table.set_defaults(run=_pool_table)
 
 
+def _settle(args: argparse.Namespace) -> bool:
+    """Fill in what was not said; whether the base is an encoder-decoder."""
+    from .encoder_decoder import is_pair_base
+
+    is_pair = is_pair_base(args.base)
+    for key, value in (args.pair if is_pair else args.usual).items():
+        if getattr(args, key) is None:
+            setattr(args, key, value)
+    if args.part < 1:
+        raise UserError("--part must be at least 1")
+    return is_pair
+
+
 def _prepare(args: argparse.Namespace) -> None:
     import torch
 
@@ -219,19 +255,27 @@ def _expert(args: argparse.Namespace) -> None:
     import torch
 
     from .expert import Card, ExpertOptions, require_fresh, train_expert
-    from .workbench import open_bench
+    from .pair_training import PairOptions, train_pair_expert
+    from .workbench import open_bench, open_pair_bench
 
+    is_pair = _settle(args)
     _prepare(args)
     if args.rank < 1 or args.alpha < 1:
         raise UserError("--rank and --alpha must be at least 1")
     require_fresh(args.out, args.overwrite)
-    held_out = {split: [path] for split in ("validation", "test") if (path := getattr(args, split))}
-    bench = open_bench(
+    held_out = {split: path for split in ("validation", "test") if (path := getattr(args, split))}
+    bench = (open_pair_bench if is_pair else open_bench)(
         args.base, rank=args.rank, alpha=args.alpha, dtype=getattr(torch, args.dtype), compiled=args.compile
     )
-    options = ExpertOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed)
+    settings = args.steps, args.batch, args.length, args.learning_rate, args.seed
     card = Card(args.name or args.out.name, args.description, args.license)
-    for split, scores in train_expert(bench, args.data, args.out, card, options, args.runs, held_out).items():
+    if is_pair:
+        options = PairOptions(*settings, args.part)
+        figures = train_pair_expert(bench, args.data, args.out, card, options, args.runs, held_out)
+    else:
+        several = {split: [path] for split, path in held_out.items()}
+        figures = train_expert(bench, args.data, args.out, card, ExpertOptions(*settings), args.runs, several)
+    for split, scores in figures.items():
         print(f"{split}: {scores['before'].bits:.4f} to {scores['after'].bits:.4f} bits per byte")
     print(f"wrote {args.out}")
 
@@ -240,10 +284,12 @@ def _gate(args: argparse.Namespace) -> None:
     import torch
 
     from .gate import GateOptions, train_gate_folder
+    from .pair_training import PairOptions, train_pair_gate_folder
     from .pool import add_expert, manifest_of
     from .retriever import Retriever
-    from .workbench import open_bench
+    from .workbench import open_bench, open_pair_bench
 
+    is_pair = _settle(args)
     _prepare(args)
     is_pool = (args.base / "pool.json").is_file()
     if args.add and not is_pool:
@@ -254,11 +300,15 @@ def _gate(args: argparse.Namespace) -> None:
     retriever = Retriever(folder) if folder else None
     if retriever is None:
         print("no retriever: examples.safetensors is not written", file=sys.stderr)
-    bench = open_bench(
+    bench = (open_pair_bench if is_pair else open_bench)(
         args.base, rank=0, alpha=0, dtype=getattr(torch, args.dtype), compiled=False, adapter=args.expert
     )
-    options = GateOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed + 1)
-    train_gate_folder(bench, args.data, args.expert, options, args.runs, retriever)
+    settings = args.steps, args.batch, args.length, args.learning_rate, args.seed + 1
+    if is_pair:
+        options = PairOptions(*settings, args.part)
+        train_pair_gate_folder(bench, args.data, args.expert, options, args.runs, retriever)
+    else:
+        train_gate_folder(bench, args.data, args.expert, GateOptions(*settings), args.runs, retriever)
     print(f"wrote {args.expert / 'gate.safetensors'}")
     if args.add:
         print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")

@@ -54,6 +54,21 @@ def load_pair_source(source: Path) -> tuple[PreTrainedModel, PreTrainedTokenizer
     return load_folder(AutoModelForSeq2SeqLM, source, torch.float32)
 
 
+def is_pair_base(path: Path) -> bool:
+    """Whether a pool's base, or a Hugging Face folder, is an encoder-decoder."""
+    if (path / "pool.json").is_file():
+        return isinstance(read_json(path / "pool.json").get("base", {}).get("model"), dict)
+    return is_encoder_decoder(path)
+
+
+def load_pair_base(path: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The T5 to train on: a pool's, as shipped, or that of a Hugging Face folder."""
+    if (path / "pool.json").is_file():
+        return load_shipped_pair(path, read_json(path / "pool.json")["base"], dtype)
+    require_t5(path)
+    return load_folder(AutoModelForSeq2SeqLM, path, dtype)
+
+
 def outline(folder: Path) -> PreTrainedModel:
     """The T5 that ``config.json`` describes, with sizes and no numbers: it takes no memory."""
     require_t5(folder)

@@ -84,19 +84,14 @@ def train_expert(
         for split, parts in samples.items():
             figures[split] = {"before": _mean_score(bench, parts)}
     bench.reset(options.seed)
-    bench.model.train()
-    for name, parameter in bench.model.named_parameters():
-        parameter.requires_grad_(".lora_" in name)
-    optimiser = MasterAdamW(bench.adapter_parameters(), options.learning_rate)
-    checkpoint = runs / f"{target.name}.expert.pt"
     runs.mkdir(parents=True, exist_ok=True)
-    key = f"{options} {[str(path) for path in data]} {bench.base_name}"
+    checkpoint = runs / f"{target.name}.expert.pt"
     losses = fit(
         bench.token_loss,
-        optimiser,
+        adapter_optimiser(bench, options.learning_rate),
         batches(windows, options.batch, options.steps),
         checkpoint,
-        key,
+        f"{options} {[str(path) for path in data]} {bench.base_name}",
         f"{target.name}: adapter",
     )
     bench.model.eval()
@@ -104,8 +99,8 @@ def train_expert(
         figures[split]["after"] = _mean_score(bench, parts)
     with whole_folder(target) as folder:
         bench.save(folder)
-        bench.verify(folder, windows[:1])
-        (folder / "README.md").write_text(_card(bench, data, card, options, losses, figures), encoding="utf-8")
+        bench.verify(folder, input_ids=windows[:1])
+        (folder / "README.md").write_text(card_of(bench, data, card, _said(options), losses, figures), encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
     return figures
 
@@ -115,14 +110,43 @@ def _mean_score(bench: Workbench, parts: Sequence[Sample]) -> Score:
     return Score(sum(s.loss for s in scores) / len(scores), sum(s.bits for s in scores) / len(scores))
 
 
-def _card(
+def adapter_optimiser(bench: Workbench, learning_rate: float) -> MasterAdamW:
+    """The optimiser of the adapter, with all else frozen and the model in training mode."""
+    bench.model.train()
+    for name, parameter in bench.model.named_parameters():
+        parameter.requires_grad_(".lora_" in name)
+    return MasterAdamW(bench.adapter_parameters(), learning_rate)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model card says of the training and of the held-out texts."""
+
+    steps: str
+    optimiser: str
+    seed: int
+    measured: str
+
+
+def _said(options: ExpertOptions) -> Said:
+    tokens = options.batch * options.length
+    return Said(
+        f"{options.steps} of {options.batch} windows of {options.length} tokens ({options.steps * tokens} tokens)",
+        f"AdamW, peak learning rate {options.learning_rate:g}, warm-up 6 %, cosine to 0, clip 1.0, no weight decay",
+        options.seed,
+        f"over at most {EVALUATION_WINDOWS} documents of each split, their first {options.length} tokens",
+    )
+
+
+def card_of(
     bench: Workbench,
     data: Sequence[Path],
     card: Card,
-    options: ExpertOptions,
+    said: Said,
     losses: list[float],
     figures: dict[str, dict[str, Score]],
 ) -> str:
+    """The model card of an expert."""
     config = cast(LoraConfig, bench.model.peft_config["default"])
     front = {
         "name": card.name,
@@ -132,7 +156,6 @@ def _card(
         "library_name": "peft",
         "datasets": sorted({package for path in data for package in packages(path)}),
     }
-    tokens = options.batch * options.length
     width = max(1, len(losses) // 10)
     lines = [
         f"# {card.name}",
@@ -143,11 +166,11 @@ def _card(
         "| --- | --- |",
         f"| rank, alpha | {config.r}, {config.lora_alpha} |",
         f"| adapted modules | {len(bench.modules())} |",
-        f"| steps | {options.steps} of {options.batch} windows of {options.length} tokens ({options.steps * tokens} tokens) |",
-        f"| optimiser | AdamW, peak learning rate {options.learning_rate:g}, warm-up 6 %, cosine to 0, clip 1.0, no weight decay |",
+        f"| steps | {said.steps} |",
+        f"| optimiser | {said.optimiser} |",
         f"| arithmetic | {next(bench.model.parameters()).dtype}".replace("torch.", "")
         + ", float32 copies in the optimiser |",
-        f"| seed | {options.seed} |",
+        f"| seed | {said.seed} |",
         f"| training loss (nats a token) | {sum(losses[:width]) / width:.3f} in the first {width} steps, "
         f"{sum(losses[-width:]) / width:.3f} in the last {width} |",
         "",
@@ -162,8 +185,7 @@ def _card(
             lines.append(f"| {split} | {old.loss:.4f} | {new.loss:.4f} | {old.bits:.4f} | {new.bits:.4f} |")
         lines += [
             "",
-            f"Loss in nats a token, over at most {EVALUATION_WINDOWS} documents of each split, their first {options.length} "
-            "tokens. The packages trained on are in the front matter.",
+            f"Loss in nats a token, {said.measured}. The packages trained on are in the front matter.",
             "",
         ]
     return (

@@ -6,10 +6,10 @@ Source: Muqeeth et al., "Learning to Route Among Specialized Experts for Zero-Sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save_file
@@ -60,22 +60,32 @@ class Gates(nn.Module):
 
 
 def train_gate(
-    bench: Workbench, windows: Tensor, options: GateOptions, checkpoint: Path, key: str, label: str
+    bench: Workbench,
+    inputs_of: Callable[[Tensor], dict[str, Tensor]],
+    rows: list[Tensor],
+    learning_rate: float,
+    checkpoint: Path,
+    key: str,
+    label: str,
+    **how: Any,
 ) -> dict[str, Tensor]:
-    """v of every module, float32 [d_in], trained with base and adapter frozen on ``windows`` [n, length]."""
+    """v of every module, float32 [d_in], trained with base and adapter frozen on batches of ``rows``.
+
+    ``inputs_of`` makes the model's inputs, labels among them, of rows; ``how`` is for ``fit``.
+    """
     for parameter in bench.model.parameters():
         parameter.requires_grad_(False)
     gates = Gates(bench)
-    optimiser = MasterAdamW(list(gates.vectors), options.learning_rate)
+    optimiser = MasterAdamW(list(gates.vectors), learning_rate)
     bench.model.eval()  # no dropout, as in the paper
     handles = list(input_hooks(bench, gates.hook, inner=True))
 
-    def loss_of(ids: Tensor) -> Tensor:
+    def loss_of(some: Tensor) -> Tensor:
         # The compiled graph knows nothing of these hooks.
-        return bench.model(input_ids=ids, labels=ids, use_cache=False).loss  # type: ignore[no-any-return]
+        return bench.model(**inputs_of(some), use_cache=False).loss  # type: ignore[no-any-return]
 
     try:
-        fit(loss_of, optimiser, batches(windows, options.batch, options.steps), checkpoint, key, label)
+        fit(loss_of, optimiser, rows, checkpoint, key, label, **how)
     finally:
         for handle in handles:
             handle.remove()
@@ -125,18 +135,14 @@ def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def gather_examples(
-    texts: Sequence[str], bench: Workbench, retriever: Retriever, options: GateOptions
+    texts: Sequence[str], bench: Workbench, retriever: Retriever, count: int, length: int
 ) -> dict[str, Tensor]:
-    """Embeddings of snippets of about 256 tokens, spread evenly over the training documents."""
-    chosen = (
-        [texts[i * len(texts) // options.examples] for i in range(options.examples)]
-        if len(texts) > options.examples
-        else texts
-    )
+    """Embeddings of ``count`` snippets of about ``length`` tokens, spread evenly over the training documents."""
+    chosen = [texts[i * len(texts) // count] for i in range(count)] if len(texts) > count else texts
     snippets = []
     for text in chosen:
         offsets = bench.tokenizer(text[:4000], add_special_tokens=False, return_offsets_mapping=True).offset_mapping
-        snippets.append(text[: offsets[min(len(offsets), options.length) - 1][1]])
+        snippets.append(text[: offsets[min(len(offsets), length) - 1][1]])
     return quantise_rows(retriever.embed(snippets))
 
 
@@ -157,15 +163,31 @@ def train_gate_folder(
     runs.mkdir(parents=True, exist_ok=True)
     checkpoint = runs / f"{folder.name}.gate.pt"
     key = f"{options} {[str(path) for path in data]} {bench.base_name}"
-    gate = train_gate(bench, windows, options, checkpoint, key, f"{folder.name}: gate")
+    gate = train_gate(
+        bench,
+        lambda ids: {"input_ids": ids, "labels": ids},
+        batches(windows, options.batch, options.steps),
+        options.learning_rate,
+        checkpoint,
+        key,
+        f"{folder.name}: gate",
+    )
+    means = mean_inputs(bench, windows[: options.activation_windows])
+    examples = None if retriever is None else gather_examples(texts, bench, retriever, options.examples, options.length)
+    write_gate(folder, gate, means, examples)
+    checkpoint.unlink(missing_ok=True)
+    return gate
+
+
+def write_gate(
+    folder: Path, gate: dict[str, Tensor], means: dict[str, Tensor], examples: dict[str, Tensor] | None
+) -> None:
+    """Write what a gate's training gave into the expert's folder, each file whole or not at all."""
     if all(float(v.abs().max()) == 0 for v in gate.values()):
         raise UserError(f"{folder}: the gate did not move from zero: does the adapter do anything?")
-    activation = compact(mean_inputs(bench, windows[: options.activation_windows]))
-    outputs = {"gate.safetensors": gate, "activation.safetensors": activation}
-    if retriever is not None:
-        outputs["examples.safetensors"] = gather_examples(texts, bench, retriever, options)
+    outputs = {"gate.safetensors": gate, "activation.safetensors": compact(means)}
+    if examples is not None:
+        outputs["examples.safetensors"] = examples
     for name, tensors in outputs.items():
         with whole_file(folder / name) as path:
             save_file({key: value.contiguous() for key, value in tensors.items()}, path)
-    checkpoint.unlink(missing_ok=True)
-    return gate

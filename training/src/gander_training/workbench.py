@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.pytorch_utils import Conv1D
 
 from .base import load_base
+from .encoder_decoder import load_pair_base
 from .errors import UserError
 from .files import read_json, whole_file
 from .schedule import rate
@@ -74,9 +75,13 @@ def fit(
     checkpoint: Path,
     key: str,
     label: str,
+    *,
+    part: int | None = None,
+    schedule: Callable[[int, int], float] = rate,
 ) -> list[float]:
     """One update for each of ``batches``; resumes from ``checkpoint`` if it was written for the same ``key``.
 
+    ``part``: rows of a batch that run at once, their gradients added up (all of them where it is not given).
     Returns the loss of every step. The checkpoint is removed by the caller once its result is safe.
     """
     losses: list[float] = []
@@ -89,13 +94,16 @@ def fit(
         range(len(losses), len(batches)), desc=label, initial=len(losses), total=len(batches), mininterval=5
     )
     for step in progress:
-        value = loss_of(batches[step])
-        value.backward()
+        whole, value = len(batches[step]), 0.0
+        for rows in batches[step].split(part or whole):
+            loss = loss_of(rows) * (len(rows) / whole)
+            loss.backward()
+            value += loss.item()
         try:
-            optimiser.step(rate(step, len(batches)))
+            optimiser.step(schedule(step, len(batches)))
         except RuntimeError as error:
             raise UserError(f"{label}: the gradient of step {step} is not finite ({error})") from None
-        losses.append(value.item())
+        losses.append(value)
         progress.set_postfix(loss=f"{losses[-1]:.3f}")
         if (step + 1) % CHECKPOINT_EVERY == 0 and step + 1 < len(batches):
             with whole_file(checkpoint) as path:
@@ -156,13 +164,13 @@ class Workbench:
         check_adapter(folder, self.model)
         set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
 
-    def verify(self, folder: Path, ids: Tensor) -> None:
+    def verify(self, folder: Path, **inputs: Tensor) -> None:
         """Load ``folder`` with plain PEFT onto a copy of the base: the logits must be those of the present adapter."""
         base = copy.deepcopy(self.model).unload()
         again = PeftModel.from_pretrained(base, str(folder), autocast_adapter_dtype=False).eval()
         self.model.eval()
         with torch.no_grad():
-            difference = (again(input_ids=ids).logits - self.model(input_ids=ids).logits).abs().max().item()
+            difference = (again(**inputs).logits - self.model(**inputs).logits).abs().max().item()
         if not difference <= 1e-3:
             raise UserError(f"{folder}: PEFT loads another model than the one trained (logits differ by {difference})")
 
@@ -175,16 +183,27 @@ def open_bench(
     With ``adapter`` the LoRA takes the shape and the weights saved there instead.
     """
     base, tokenizer = load_base(path, dtype)
-    name = base_name(path)
-    model: PeftModel
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="CAUSAL_LM")
+    model = with_adapter(base, config, adapter).to(dtype)
+    return Workbench(model, tokenizer, base_name(path), torch.compile(model) if compiled else None)
+
+
+def open_pair_bench(
+    path: Path, *, rank: int, alpha: int, dtype: torch.dtype, compiled: bool, adapter: Path | None = None
+) -> Workbench:
+    """The same on an encoder-decoder."""
+    base, tokenizer = load_pair_base(path, dtype)
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="SEQ_2_SEQ_LM")
+    model = with_adapter(base, config, adapter).to(dtype)
+    return Workbench(model, tokenizer, base_name(path), torch.compile(model) if compiled else None)
+
+
+def with_adapter(base: PreTrainedModel, config: LoraConfig, adapter: Path | None) -> PeftModel:
+    """A base with a fresh LoRA of ``config``, or with the one saved in ``adapter``."""
     if adapter is None:
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="CAUSAL_LM")
-        model = get_peft_model(base, config, autocast_adapter_dtype=False)
-    else:
-        check_adapter(adapter, base)
-        model = PeftModel.from_pretrained(base, str(adapter), autocast_adapter_dtype=False)
-    model.to(dtype)
-    return Workbench(model, tokenizer, name, torch.compile(model) if compiled else None)
+        return get_peft_model(base, config, autocast_adapter_dtype=False)  # type: ignore[return-value]
+    check_adapter(adapter, base)
+    return PeftModel.from_pretrained(base, str(adapter), autocast_adapter_dtype=False)
 
 
 def linear_kinds(base: PreTrainedModel) -> list[str]:

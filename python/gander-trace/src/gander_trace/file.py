@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as as_bytes
 from safetensors.numpy import save_file
 
 from gander_trace.columns import BLOCK, SEQUENCE, Array, Column
@@ -33,6 +34,18 @@ def _known(**fields: Any) -> Json:
 
 
 def save(trace: Trace, file: str | PathLike[str]) -> None:
+    tensors, header = _checked(trace)
+    save_file(tensors, file, {KEY: header})
+
+
+def to_bytes(trace: Trace) -> bytes:
+    tensors, header = _checked(trace)
+    data: bytes = as_bytes(tensors, {KEY: header})
+    return data
+
+
+def _checked(trace: Trace) -> tuple[dict[str, Array], str]:
+    """Its tensors and its header, as a file has them."""
     tensors: dict[str, Array] = {}
     for i, sequence in enumerate(trace.sequences):
         _check_sequence(sequence, f"sequence {i}")
@@ -57,7 +70,7 @@ def save(trace: Trace, file: str | PathLike[str]) -> None:
         _check_chosen(tensors[f"block.{i}.chosen"], len(of.experts))
     header = json.dumps(_header(trace))
     _check_size(trace, tensors.values(), len(json.dumps(header).encode()))
-    save_file(tensors, file, {KEY: header})
+    return tensors, header
 
 
 def _header(trace: Trace) -> Json:

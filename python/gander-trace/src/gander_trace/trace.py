@@ -151,6 +151,12 @@ class Trace:
 
         save(self, file)
 
+    def to_bytes(self) -> bytes:
+        """What ``save`` writes, to send it on. Raises ``TraceError`` as that does."""
+        from gander_trace.file import to_bytes
+
+        return to_bytes(self)
+
     def __getitem__(self, path: str) -> Rows:
         """A site's rows, by its path."""
         for rows in self:

@@ -1,0 +1,209 @@
+"""What may be asked, checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from gander_serve.errors import ServeError, refused
+
+MOST_INTERVENTIONS = 10_000
+MOST_NAME = 500
+
+Json = Mapping[str, Any]
+Action = Literal["knock-out", "force", "tilt"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an intervention holds; ``None``: everywhere on that axis."""
+
+    stack: str | None = None
+    layer: int | None = None
+    kind: str | None = None
+    module: str | None = None
+    sequence: int | None = None
+    token: int | None = None
+
+    def of_sequence(self) -> int | None:
+        """A token's index means nothing in another sequence than the one it is counted in, the first where nobody says."""
+        return 0 if self.sequence is None and self.token is not None else self.sequence
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """A what-if (docs/strategies.md); ``header`` is as it was asked."""
+
+    action: Action
+    expert: str
+    scope: Scope
+    amount: float
+    header: Json
+
+
+@dataclass(frozen=True)
+class Strategy:
+    name: str
+    k: int | None = None
+    expert: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """``target``: of a model that reads one text and writes another, what it is taken to have written."""
+
+    text: str
+    target: str | None = None
+    strategy: Strategy | None = None
+    interventions: Sequence[Intervention] = ()
+
+
+@dataclass(frozen=True)
+class Generate:
+    route: Route
+    tokens: int
+    """At most, beside those of the text."""
+    temperature: float = 0
+    """0: the likeliest."""
+    top_p: float = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """``layer`` and ``most`` are of experts that each layer has for itself."""
+
+    route: Route
+    layer: int | None = None
+    most: int = 16
+
+
+class Fields:
+    """An object of the request, taken apart: what is left over was never meant for anything."""
+
+    def __init__(self, given: Any, what: str) -> None:
+        if not isinstance(given, dict):
+            raise refused(f"{what} is no object.")
+        self.given, self.what = dict(given), what
+
+    def take(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
+        value = self.given.pop(name, None)
+        if value is None:
+            return default
+        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in _kinds(kind)):
+            raise refused(f'"{name}" of {self.what} is no {" or ".join(one.__name__ for one in _kinds(kind))}.')
+        return value
+
+    def text(self, name: str) -> str:
+        value = self.take(name, str)
+        if value is None:
+            raise refused(f'{self.what} has no "{name}".')
+        return str(value)
+
+    def name(self, name: str) -> str | None:
+        value = self.take(name, str)
+        if value is not None and not 0 < len(value) <= MOST_NAME:
+            raise refused(f'"{name}" of {self.what} has {len(value)} characters.')
+        return None if value is None else str(value)
+
+    def whole(self, name: str, least: int, default: int | None = None) -> int | None:
+        value = self.take(name, int, default)
+        if value is not None and value < least:
+            raise refused(f'"{name}" of {self.what} is {value}; it must be at least {least}.')
+        return None if value is None else int(value)
+
+    def number(self, name: str, default: float) -> float:
+        value = float(self.take(name, (int, float), default))
+        if not math.isfinite(value):
+            raise refused(f'"{name}" of {self.what} is no number.')
+        return value
+
+    def nothing_more(self) -> None:
+        if self.given:
+            raise refused(f'{self.what} has a field "{next(iter(self.given))}" that is not known.')
+
+
+def _kinds(kind: type | tuple[type, ...]) -> tuple[type, ...]:
+    return kind if isinstance(kind, tuple) else (kind,)
+
+
+def _route(fields: Fields) -> Route:
+    text = fields.text("text")
+    if not text:
+        raise ServeError("text-empty", "There is no text to route.", "Send some text.")
+    asked = fields.take("interventions", list, [])
+    if len(asked) > MOST_INTERVENTIONS:
+        raise refused(f"There are {len(asked)} interventions; at most {MOST_INTERVENTIONS} are taken.")
+    strategy = fields.take("strategy", dict)
+    return Route(
+        text,
+        fields.take("target", str),
+        None if strategy is None else _strategy(Fields(strategy, "the strategy")),
+        [_intervention(one, f"intervention {i}") for i, one in enumerate(asked)],
+    )
+
+
+def _strategy(fields: Fields) -> Strategy:
+    strategy = Strategy(fields.name("name") or "", fields.whole("k", 1), fields.name("expert"))
+    fields.nothing_more()
+    return strategy
+
+
+def _intervention(given: Any, what: str) -> Intervention:
+    fields = Fields(given, what)
+    action, expert = fields.text("action"), fields.name("expert")
+    if action not in ("knock-out", "force", "tilt"):
+        raise refused(f'{what} does "{action}"; it is knock-out, force or tilt.')
+    if expert is None:
+        raise refused(f"{what} names no expert.")
+    if action == "tilt" and "amount" not in fields.given:
+        raise refused(f"{what} tilts by no amount.")
+    amount = fields.number("amount", 0) if action == "tilt" else 0.0
+    inside = Fields(fields.take("scope", dict, {}), f"the scope of {what}")
+    scope = Scope(
+        inside.name("stack"),
+        inside.whole("layer", 0),
+        inside.name("kind"),
+        inside.name("module"),
+        inside.whole("sequence", 0),
+        inside.whole("token", 0),
+    )
+    inside.nothing_more()
+    fields.nothing_more()
+    header = {"action": action, "expert": expert, "scope": given.get("scope") or {}}
+    return Intervention(
+        cast(Action, action), expert, scope, amount, header | ({"amount": amount} if action == "tilt" else {})
+    )
+
+
+def read_route(given: Any) -> Route:
+    fields = Fields(given, "the request")
+    route = _route(fields)
+    fields.nothing_more()
+    return route
+
+
+def read_generate(given: Any) -> Generate:
+    fields = Fields(given, "the request")
+    route = _route(fields)
+    tokens = fields.whole("maxTokens", 0)
+    if tokens is None:
+        raise refused('The request has no "maxTokens".')
+    if route.target is not None:
+        raise refused("What is written cannot be given as a target, too.", "Ask for a route, or leave out the target.")
+    asked = Generate(
+        route, tokens, fields.number("temperature", 0), fields.number("topP", 1), fields.whole("seed", 0, 0) or 0
+    )
+    fields.nothing_more()
+    if asked.temperature < 0 or not 0 < asked.top_p <= 1:
+        raise refused("temperature must be at least 0, and topP above 0 and at most 1.")
+    return asked
+
+
+def read_attribute(given: Any) -> Attribute:
+    fields = Fields(given, "the request")
+    asked = Attribute(_route(fields), fields.whole("layer", 0), fields.whole("most", 1, 16) or 16)
+    fields.nothing_more()
+    return asked

@@ -1,0 +1,134 @@
+"""The command ``gander-serve``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gander_serve import VERSION
+from gander_serve.errors import ServeError
+
+EPILOG = """\
+Ask it with Gander: Connect to Engine… in the editor, or gander route --engine http://127.0.0.1:8765, or as PROTOCOL.md says.
+The token is read from --token-file, else from GANDER_SERVE_TOKEN, else one is made and printed. It is never an argument, which
+others on the machine could see. The connection is not encrypted: beyond this machine put a proxy with TLS before it, or go
+through ssh -L 8765:127.0.0.1:8765.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = argparse.ArgumentParser(
+        prog="gander-serve",
+        description="Serve a routed language model to Gander: a mixture of experts, or a pool of LoRA experts.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("model", metavar="MODEL", help="a folder of transformers, a pool's folder, or a name on a hub")
+    made.add_argument("--base", metavar="FOLDER", help="of a pool: the same base as a folder of transformers")
+    made.add_argument("--download", action="store_true", help="fetch what is not on this machine from the hub")
+    made.add_argument(
+        "--device", help="cpu, cuda, cuda:1, …, or auto: over all GPUs, then memory (default: a GPU, else cpu)"
+    )
+    made.add_argument(
+        "--dtype", choices=["float32", "bfloat16", "float16"], help="default: float32 on a CPU, else as stored"
+    )
+    made.add_argument(
+        "--offload", type=Path, metavar="FOLDER", help="with --device auto: for weights that fit in no memory"
+    )
+    made.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)"
+    )
+    made.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
+    made.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token; made if it is not there")
+    made.add_argument(
+        "--tokens", type=int, metavar="N", help="of a request, at most (default: what the model was made for)"
+    )
+    made.add_argument(
+        "--waiting", type=int, default=16, metavar="N", help="requests that may wait (default: %(default)s)"
+    )
+    made.add_argument(
+        "--chunk",
+        type=int,
+        default=128,
+        metavar="N",
+        help="tokens between two looks whether to go on (default: %(default)s)",
+    )
+    made.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: torch's)")
+    made.add_argument("--version", action="version", version=VERSION)
+    return made
+
+
+def run(args: argparse.Namespace) -> None:
+    """Loads and serves. Raises ``ServeError`` with what is wrong."""
+    # Read once, when transformers is imported. It looks for news of a model on the hub unless it is told not to.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if not args.download:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    # Only here: --help shall not wait for torch.
+    import torch
+
+    from gander_serve.app import Service
+    from gander_serve.engine import Engine, Model
+    from gander_serve.loading import DTYPES, Where, load_hugging_face
+    from gander_serve.moe import MoeModel
+    from gander_serve.pool import PoolModel, is_pool
+    from gander_serve.server import listening, serve, token_of
+
+    for name in ("tokens", "chunk", "threads"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise ServeError("model-invalid", f"--{name} is {value}.", "It must be at least 1.")
+    token, is_new = token_of(args.token_file)
+    opened = listening(args.host, args.port)
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    where = Where(
+        args.device or Where.usual(),
+        None if args.dtype is None else DTYPES[args.dtype],
+        not args.download,
+        args.offload,
+    )
+    model: Model
+    if is_pool(Path(args.model)):
+        model = PoolModel(Path(args.model), where, args.base)
+    else:
+        model = MoeModel(load_hugging_face(args.model, where))
+    service = Service(Engine(model, args.chunk, args.tokens), token, args.waiting)
+    host, port = opened.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def ready() -> None:
+        for warning in model.warnings:
+            print(f"gander-serve: {warning['text']}", file=sys.stderr)
+        if not is_loopback(host):
+            print(f"gander-serve: {host} can be reached from other machines, unencrypted", file=sys.stderr)
+        if is_new:
+            print(f"gander-serve: token {token}", file=sys.stderr)
+        print(f"{model.loaded.name} at {address}", flush=True)
+
+    serve(service, opened, ready)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point: errors are one line and exit code 1."""
+    try:
+        run(parser().parse_args(argv))
+    except ServeError as error:
+        print(f"gander-serve: {error.message} {error.remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # while it loads
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""Runs requests, whatever the model is: in chunks over its keys and values, with a look between whether to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import transformers
+from gander_trace import Expert, ExpertSet, Site, Source, Trace
+from torch import Tensor
+
+from gander_serve import VERSION
+from gander_serve.asked import Attribute, Generate, Intervention, Route, Scope, Strategy
+from gander_serve.errors import ServeError, refused
+from gander_serve.frame import Array, Recorder, Run, Said, sequence_of
+from gander_serve.loading import Loaded
+from gander_serve.texts import Text
+
+MOST_TOKENS = 32_768
+"""Of a trace (docs/trace-format.md)."""
+WRITTEN = 128
+"""Tokens that an encoder-decoder writes at most where nobody gives or limits its output."""
+
+
+class Model(Protocol):
+    """A routed model, ready to run."""
+
+    loaded: Loaded
+    family: str
+    k: int | None
+    strategies: Sequence[str]
+    experts: Sequence[Expert]
+    expert_sets: Sequence[ExpertSet]
+    sites: Sequence[Site]
+    warnings: Sequence[Any]
+
+    def settled(self, strategy: Strategy | None, text: str) -> Strategy | None: ...
+
+    def begin(self, route: Route, source: Source) -> Run: ...
+
+
+class Control(Protocol):
+    """Who asked, as far as a run is concerned."""
+
+    def check(self) -> None:
+        """Raises where nobody waits any more."""
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def partial(self, trace: Callable[[], Trace]) -> None:
+        """Offered between chunks; called where somebody wants to see it."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """``log_prob`` [T]; ``change`` [T, N], with the expert knocked out − with all."""
+
+    experts: Sequence[Expert]
+    log_prob: Array
+    change: Array
+
+
+@dataclass
+class Passage:
+    """A request's tokens on their way: what was run, what it revealed, and the keys and values of it."""
+
+    model: Model
+    run: Run
+    texts: list[Text]
+    """One, or an input and an output."""
+    recorder: Recorder
+    said: Said = field(default_factory=Said)
+    done: int = 0
+    """Tokens of the last text that were run."""
+    after: Tensor | None = None
+    """Logits [V] after those."""
+    past: Any = None
+    encoded: Any = None
+
+    @property
+    def last(self) -> Text:
+        return self.texts[-1]
+
+    def read_input(self) -> None:
+        """An encoder sees its text at once, and only once."""
+        model, ids = self.model.loaded.model, self.texts[0].ids
+        self.run.expect({0: (0, len(ids)), 1: (0, 0)})
+        self.encoded = model.get_encoder()(input_ids=_batch(ids, model), return_dict=True)
+        self.recorder.add(self.run.seen())
+
+    def step(self, ids: Sequence[int]) -> Tensor:
+        """Runs the next tokens of the last text: logits [T, V] in float32."""
+        model, span = self.model.loaded.model, (self.done, self.done + len(ids))
+        if self.encoded is None:
+            self.run.expect({0: span})
+            given = {"input_ids": _batch(ids, model)}
+        else:
+            self.run.expect({0: (0, len(self.texts[0])), 1: span})
+            given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
+        out = model(**given, past_key_values=self.past, use_cache=True, return_dict=True)
+        self.past, self.done = out.past_key_values, span[1]
+        self.recorder.add(self.run.seen())
+        logits: Tensor = out.logits[0].float()
+        self.after = logits[-1]
+        return logits
+
+    def trace(self) -> Trace:
+        """All that is known."""
+        readable = self.model.loaded.tokenizer.readable
+        roles = ["text"] if len(self.texts) == 1 else ["input", "output"]
+        sequences = []
+        for i, (text, role) in enumerate(zip(self.texts, roles, strict=True)):
+            last = i == len(self.texts) - 1
+            sequences.append(
+                sequence_of(text, role, self.said if last else None, readable, self.done if last else len(text))
+            )
+        return self.recorder.trace(sequences)
+
+
+class Engine:
+    """Serves one request at a time; whoever has several puts them one behind the other.
+
+    ``chunk``: tokens between two looks whether to go on. ``tokens``: of a request, at most.
+    """
+
+    def __init__(self, model: Model, chunk: int = 128, tokens: int | None = None) -> None:
+        self.model, self.loaded = model, model.loaded
+        self.chunk = MOST_TOKENS if self.loaded.whole else max(1, chunk)
+        self.limit = min(tokens or MOST_TOKENS, self.loaded.context or MOST_TOKENS, MOST_TOKENS)
+        self.source = Source(
+            "server",
+            self.loaded.name,
+            tokenizer=self.loaded.tokenizer.hash,
+            versions={
+                "gander-serve": VERSION,
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+            },
+        )
+
+    @torch.no_grad()
+    def route(self, route: Route, control: Control) -> Trace:
+        """The trace of a text. An encoder-decoder without a target writes one, greedily."""
+        if self.loaded.writes and route.target is None:
+            return self._write(Generate(route, WRITTEN), control)
+        passage = self._passage(route)
+        with passage.run.watching():
+            for _ in self._read(passage, control):
+                control.partial(passage.trace)
+        return passage.trace()
+
+    @torch.no_grad()
+    def generate(self, asked: Generate, control: Control) -> Trace:
+        """The trace of a text and what the model wrote."""
+        return self._write(asked, control)
+
+    @torch.no_grad()
+    def attribute(self, asked: Attribute, control: Control) -> Attribution:
+        """Each expert knocked out everywhere in turn."""
+        route = asked.route
+        if self.loaded.writes and route.target is None:
+            raise refused("Whose log-probabilities is not said: the request has no target.", 'Send a "target".')
+        route = replace(route, strategy=self.model.settled(route.strategy, route.text))
+        passage = self._run(route, control)
+        experts = self._attributed(passage.trace(), asked)
+        log_prob = np.array(passage.said.log_prob, np.float32)
+        change = np.zeros((len(log_prob), len(experts)), np.float32)
+        for i, expert in enumerate(experts):
+            header = {"action": "knock-out", "expert": expert.id, "scope": {}}
+            out = Intervention("knock-out", expert.id, Scope(), 0, header)
+            other = self._run(replace(route, interventions=[*route.interventions, out]), control)
+            change[:, i] = np.array(other.said.log_prob, np.float32) - log_prob
+            control.progress(i + 1, len(experts))
+        return Attribution(experts, log_prob, change)
+
+    def _run(self, route: Route, control: Control) -> Passage:
+        passage = self._passage(route)
+        with passage.run.watching():
+            for _ in self._read(passage, _Silent(control)):
+                pass
+        return passage
+
+    def _attributed(self, trace: Trace, asked: Attribute) -> Sequence[Expert]:
+        """All that mean the same everywhere; of those that are each layer's own the most chosen (src/trace/attributed.ts)."""
+        if self.model.experts:
+            return self.model.experts
+        counted: list[tuple[int, Expert]] = []
+        for rows in trace:
+            if asked.layer is not None and rows.site.layer != asked.layer:
+                continue
+            special = trace.sequences[rows.site.sequence].special
+            chosen = rows.chosen if special is None else rows.chosen[special == 0]
+            counts = np.bincount(chosen[chosen >= 0].astype(np.int64), minlength=len(rows.experts))
+            counted += [(int(count), one) for count, one in zip(counts, rows.experts, strict=True) if count]
+        counted.sort(key=lambda pair: -pair[0])
+        return [one for _, one in counted[: asked.most]]
+
+    def _passage(self, route: Route, start: bool = False) -> Passage:
+        """A request's texts as tokens. ``start``: the output is yet to be written."""
+        texts = [self.loaded.tokenizer.read(route.text)]
+        if self.loaded.writes:
+            texts.append(self._output(None if start else route.target))
+        elif route.target is not None:
+            raise refused("This model has one text and takes no target.", "Leave out the target.")
+        if not texts[0].ids:
+            raise ServeError("text-empty", "The text holds no token.", "Send some text.")
+        total = sum(len(text) for text in texts)
+        if total > self.limit:
+            raise too_long(f"{total} tokens", self.limit)
+        run = self.model.begin(route, self.source)
+        return Passage(self.model, run, texts, Recorder(run.frame))
+
+    def _output(self, target: str | None) -> Text:
+        """What a decoder reads: its start token, and the target without its end."""
+        config = self.loaded.model.config
+        start = config.decoder_start_token_id or 0
+        if target is None:
+            return Text(self.loaded.tokenizer, [start], [None], "")
+        given = self.loaded.tokenizer.read(target)
+        kept = len(given.ids) - 1 if given.ids and given.ids[-1] in self.loaded.ends else len(given.ids)
+        spans = None if given.spans is None else [None, *given.spans[:kept]]
+        return Text(self.loaded.tokenizer, [start, *given.ids[:kept]], spans, target)
+
+    def _read(self, passage: Passage, control: Control) -> Iterator[None]:
+        """Runs all tokens there are, chunk by chunk; yields after each."""
+        ids, total = passage.last.ids, sum(len(text) for text in passage.texts)
+        before = total - len(ids)
+        if before:
+            control.check()
+            passage.read_input()
+            control.progress(before, total)
+        for first in range(0, len(ids), self.chunk):
+            control.check()
+            part = ids[first : first + self.chunk]
+            logits = passage.step(part)
+            passage.said.after(logits, ids[first + 1 : first + 1 + len(part)])
+            control.progress(before + passage.done, total)
+            yield
+
+    def _write(self, asked: Generate, control: Control) -> Trace:
+        passage = self._passage(asked.route, start=True)
+        generator = torch.Generator().manual_seed(asked.seed % 2**63)
+        known = sum(len(text) for text in passage.texts)
+        before, given = known - len(passage.last), len(passage.last)
+        most = given + min(asked.tokens, self.limit - known)
+        with passage.run.watching():
+            for _ in self._read(passage, control):
+                control.partial(passage.trace)
+            while (after := passage.after) is not None and passage.done < most:
+                control.check()
+                token = sample(after, asked.temperature, asked.top_p, generator)
+                if token in self.loaded.ends:
+                    break
+                passage.last.write(token)
+                # What a drawn token was given is known only now: the pass before knew of no next one.
+                passage.said.log_prob.append(float(after.log_softmax(-1)[token]))
+                passage.said.after(passage.step([token]), [])
+                control.progress(before + passage.done, before + most)
+                control.partial(passage.trace)
+        passage.last.end()
+        return passage.trace()
+
+
+@dataclass
+class _Silent:
+    """A run within a run: whether to go on is its business, how far it is is not."""
+
+    control: Control
+
+    def check(self) -> None:
+        self.control.check()
+
+    def progress(self, done: int, total: int) -> None:
+        pass
+
+    def partial(self, trace: Callable[[], Trace]) -> None:
+        pass
+
+
+def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:
+    """A token by logits [V]: the likeliest, or one drawn among the likeliest that together have ``top_p``."""
+    if temperature == 0:
+        return int(logits.argmax())
+    share, order = (logits.cpu() / temperature).softmax(-1).sort(descending=True)
+    # The one that reaches top_p is among them.
+    share = share.where(share.cumsum(-1) - share < top_p, 0)
+    return int(order[torch.multinomial(share, 1, generator=generator)])
+
+
+def too_long(what: str, limit: int) -> ServeError:
+    return ServeError("text-too-long", f"The text has {what}; at most {limit} tokens are taken.", "Send less text.")
+
+
+def _batch(ids: Sequence[int], model: Any) -> Tensor:
+    return torch.tensor([list(ids)], device=model.device)

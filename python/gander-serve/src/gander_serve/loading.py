@@ -1,0 +1,127 @@
+"""A model from disk, wherever its parts shall compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gander_serve.errors import ServeError
+from gander_serve.texts import Tokenizer
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model of transformers in eval mode, and its tokenizer."""
+
+    model: Any
+    tokenizer: Tokenizer
+    name: str
+    folder: Path | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it reads one text and writes another."""
+        return bool(self.model.config.is_encoder_decoder)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a text has to go through it at once: states that are no keys and values cannot be cut into chunks."""
+        return bool(getattr(self.model, "_is_stateful", False))
+
+    @property
+    def context(self) -> int | None:
+        """Tokens it was made for, where its configuration says so."""
+        config = self.model.config.get_text_config()
+        found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        # T5's positions are relative: a number there is what it was trained on, and no limit.
+        relative = hasattr(config, "relative_attention_num_buckets")
+        return found if isinstance(found, int) and found > 0 and not relative else None
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a text."""
+        said = [getattr(self.model.generation_config, "eos_token_id", None), self.model.config.eos_token_id]
+        said.append(self.tokenizer.of_transformers.eos_token_id)
+        return frozenset(
+            int(one) for given in said if given is not None for one in (given if isinstance(given, list) else [given])
+        )
+
+
+@dataclass(frozen=True)
+class Where:
+    """``device``: a device of torch, ``auto`` to spread over all there are, or a map of modules as accelerate takes it."""
+
+    device: str | dict[str, Any] = "cpu"
+    dtype: torch.dtype | None = None
+    """``None``: as stored on a GPU, float32 on a CPU."""
+    offline: bool = True
+    """Nothing is fetched from a hub."""
+    offload: Path | None = None
+    """Where weights lie that fit in no memory, while it runs."""
+
+    @classmethod
+    def usual(cls) -> str:
+        """The first GPU, if there is one."""
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def options(self) -> dict[str, Any]:
+        """For ``from_pretrained``."""
+        dtype = self.dtype if self.dtype is not None else (torch.float32 if self.device == "cpu" else "auto")
+        spread = (
+            {}
+            if isinstance(self.device, str) and self.device != "auto"
+            else {"device_map": self.device, "offload_folder": self.offload}
+        )
+        return {"dtype": dtype, "local_files_only": self.offline, "trust_remote_code": False, **spread}
+
+    def put(self, model: Any) -> Any:
+        """A model that was loaded as ``options`` says, where it shall be, in eval mode."""
+        spread = not isinstance(self.device, str) or self.device == "auto"
+        return (model if spread else model.to(self.device)).eval()
+
+
+def load_hugging_face(name: str, where: Where) -> Loaded:
+    """A folder, or what a hub calls a model. Raises ``ServeError`` with the remedy where it cannot be had."""
+    from transformers import AutoConfig
+
+    folder = Path(name) if Path(name).is_dir() else None
+    if folder and not (folder / "config.json").is_file():
+        raise _unusable(name, where, "it has no config.json")
+    try:
+        config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
+        tokenizer = load_tokenizer(name, where.offline)
+        model = where.put(load_model(name, where, config))
+    except Exception as error:  # whatever transformers makes of files that it cannot read
+        raise _unusable(name, where, error) from error
+    return Loaded(model, Tokenizer(tokenizer, folder), Path(name).resolve().name if folder else name, folder)
+
+
+def load_tokenizer(name: str | Path, offline: bool = True) -> Any:
+    """The tokenizer alone."""
+    from transformers import AutoTokenizer
+
+    options = {"local_files_only": offline, "trust_remote_code": False}
+    return AutoTokenizer.from_pretrained(name, **options)  # type: ignore[no-untyped-call]
+
+
+def load_model(name: str, where: Where, config: Any = None) -> Any:
+    """The model alone, causal or encoder-decoder."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    options = where.options()
+    if config is None:
+        config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
+    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    return auto.from_pretrained(name, config=config, **options)
+
+
+def _unusable(name: str, where: Where, why: object) -> ServeError:
+    first = next(iter(str(why).splitlines()), "") or type(why).__name__
+    remedy = "Name a folder that transformers loads, its tokenizer included"
+    remedy += ", or add --download to fetch it." if where.offline and not Path(name).exists() else "."
+    return ServeError("model-invalid", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)

@@ -1,0 +1,202 @@
+"""A mixture of experts, or a dense model: what its own routers decide."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from gander_trace import Expert, ExpertSet, Router, Site, Source
+from gander_trace.trace import layer_experts
+
+from gander_serve.asked import Intervention, Route, Strategy
+from gander_serve.errors import ServeError, refused
+from gander_serve.frame import Array, Frame
+from gander_serve.loading import Loaded
+from gander_serve.taps import Tap, Taps, taps_of
+from gander_serve.whatif import SiteWhatIf
+
+PROBE = 8
+"""Tokens of the pass that shows what can be told of a model's routers."""
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+"""What configurations call how many there are."""
+SIGMOID = ("e_score_correction_bias", "expert_bias")
+
+
+class MoeModel:
+    """A model of transformers that routes by routers of its own. Raises ``ServeError`` for one that hides its choices."""
+
+    strategies: Sequence[str] = ()
+    experts: Sequence[Expert] = ()
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.taps = taps_of(loaded.model, loaded.model.config)
+        self.columns: list[frozenset[str]] = []
+        if self.taps.routers:
+            self._probe()
+        elif any((getattr(loaded.model.config.get_text_config(), name, None) or 1) > 1 for name in EXPERTS):
+            raise ServeError(
+                "model-invalid",
+                f"{loaded.name} has experts, and routers in a form that is not read.",
+                "README.md tells which models are.",
+            )
+        self.family: str = "moe" if self.taps.routers else "dense"
+        self.warnings: Sequence[Any] = list(self._warnings())
+        self.k: int | None = max(
+            (int(tap.chosen.shape[1]) for tap in self.taps.routers if tap.chosen is not None), default=None
+        )
+        self.sites: Sequence[Site] = [
+            Site(tap.path, tap.layer, "router", 0, i) for i, tap in enumerate(self.taps.routers)
+        ]
+        self.expert_sets: Sequence[ExpertSet] = [
+            ExpertSet(
+                "layer",
+                layer_experts(tap.layer, tap.experts),
+                [_shared(tap.layer)] if "always_on_weight" in told else [],
+            )
+            for tap, told in zip(self.taps.routers, self.columns, strict=True)
+        ]
+        self.blocks = self._blocks()
+
+    def _probe(self) -> None:
+        """Runs a few tokens and sees what comes."""
+        model = self.loaded.model
+        if model.config.is_encoder_decoder:
+            raise ServeError(
+                "model-invalid",
+                f"{self.loaded.name} has routers in an encoder-decoder, which are not read.",
+                "Serve a causal mixture of experts, or a pool of experts on a T5.",
+            )
+        ids = torch.arange(PROBE, device=model.device)[None] % model.config.get_text_config().vocab_size
+        with torch.no_grad(), self.taps.installed():
+            model(input_ids=ids, use_cache=False)
+        self.taps.learn()
+        self.taps.settle()
+        for tap in self.taps.routers:
+            if tap.score is None or tap.chosen is None:
+                raise ServeError(
+                    "model-invalid",
+                    f"What {tap.path} of {self.loaded.name} chooses cannot be seen in this version of transformers.",
+                    "Install transformers 5 or newer, whose routers are modules that tell.",
+                )
+        layers = [tap.layer for tap in self.taps.routers]
+        if len(set(layers)) < len(layers):
+            raise ServeError(
+                "model-invalid",
+                f"{self.loaded.name} has two routers in one layer, whose experts would be mistaken for each other.",
+                "Such models are not read.",
+            )
+        self.columns = [frozenset(_told(tap)) for tap in self.taps.routers]
+
+    def _warnings(self) -> Any:
+        if not self.taps.routers:
+            yield {
+                "code": "no-routers",
+                "text": f"{self.loaded.name} has no routers: its tokens and predictions are all there is.",
+            }
+        elif not all("weight" in told for told in self.columns):
+            yield {
+                "code": "no-weights",
+                "text": "This version of transformers does not tell by what the chosen experts are multiplied; version 5 does.",
+            }
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Neighbours alike in all that gives a column its shape."""
+
+        def shape(i: int) -> Any:
+            tap = self.taps.routers[i]
+            assert tap.chosen is not None
+            return tap.experts, tap.chosen.shape[1], sorted(self.columns[i])
+
+        runs = [list(run) for _, run in itertools.groupby(range(len(self.sites)), shape)]
+        return [(run[0], run[-1] + 1) for run in runs]
+
+    def scoring(self) -> Any:
+        """Softmax where weights follow from one; sigmoid where a router has what goes with that."""
+        routers = self.taps.routers
+        if self.taps.weigh is not None:
+            return "softmax" if routers else None
+        if routers and all(any(hasattr(one, name) for name in SIGMOID for one in _inside(tap)) for tap in routers):
+            return "sigmoid"
+        return None
+
+    def begin(self, route: Route, source: Source) -> MoeRun:
+        if route.strategy is not None:
+            raise ServeError(
+                "strategy-unavailable",
+                f'This model routes by a router of its own; it takes no strategy "{route.strategy.name}".',
+                "Ask without a strategy.",
+            )
+        known = {expert.id for one in self.expert_sets for expert in one.experts}
+        for item in route.interventions:
+            if item.expert not in known:
+                example = f'as "{self.expert_sets[0].experts[0].id}"' if self.expert_sets else "but it has none"
+                raise refused(
+                    f'The model has no expert "{item.expert}".',
+                    f"Its experts are called by layer and number, {example}.",
+                )
+        name = str(self.loaded.model.config.model_type)
+        router = Router(name, self.k, self.scoring())
+        frame = Frame(
+            source, router, self.expert_sets, self.sites, self.blocks, [item.header for item in route.interventions]
+        )
+        return MoeRun(self.taps, self.columns, frame, route.interventions)
+
+    def settled(self, strategy: Strategy | None, text: str) -> Strategy | None:
+        """A strategy with what hangs on the text filled in."""
+        return strategy
+
+
+class MoeRun:
+    """One request."""
+
+    def __init__(
+        self, taps: Taps, columns: Sequence[frozenset[str]], frame: Frame, interventions: Sequence[Intervention]
+    ) -> None:
+        self.taps, self.columns, self.frame = taps, columns, frame
+        self.what_if = [
+            SiteWhatIf(interventions, site, [expert.id for expert in frame.expert_sets[site.expert_set].experts])
+            for site in frame.sites
+        ]
+
+    def watching(self) -> AbstractContextManager[Any]:
+        return self.taps.installed()
+
+    def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
+        for tap, what_if in zip(self.taps.routers, self.what_if, strict=True):
+            tap.bias = what_if.bias(*spans[0])
+
+    def seen(self) -> Sequence[Mapping[str, Array] | None]:
+        self.taps.settle()
+        return [
+            {name: value for name, value in _told(tap).items() if name in told}
+            for tap, told in zip(self.taps.routers, self.columns, strict=True)
+        ]
+
+
+def _told(tap: Tap) -> dict[str, Array]:
+    """The columns of a trace."""
+    columns = {
+        "chosen": tap.chosen,
+        "score": tap.score,
+        "weight": tap.weight,
+        "selection": tap.compared if tap.orders else None,
+        "always_on_weight": tap.always_on,
+    }
+    return {
+        name: (value if name == "chosen" else value.float()).cpu().numpy()
+        for name, value in columns.items()
+        if value is not None
+    }
+
+
+def _shared(layer: int) -> Expert:
+    return Expert(f"{layer}.shared", f"Layer {layer} shared expert")
+
+
+def _inside(tap: Tap) -> list[Any]:
+    """Where a router's correction bias may be."""
+    return [tap.scope, *tap.scope.children(), tap.block]

@@ -1,0 +1,226 @@
+"""A pool of LoRA experts on its base, routed by PHATGOOSE and the other strategies.
+
+The routing is gander_training's, which the extension's own engine is held to; here it runs over chunks, on any device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from gander_trace import Expert, ExpertSet, Router, Site, Source
+from torch import Tensor
+
+from gander_serve.asked import Intervention, Route, Strategy
+from gander_serve.errors import ServeError, refused
+from gander_serve.frame import Array, Frame
+from gander_serve.loading import Loaded, Where, load_model, load_tokenizer
+from gander_serve.texts import Tokenizer, hash_of
+
+ROUTED = ("phatgoose", "average-activation", "arrow")
+ARROW_K = 3
+
+
+def is_pool(folder: Path) -> bool:
+    """Whether a folder holds a pool."""
+    return (folder / "pool.json").is_file()
+
+
+class PoolModel:
+    """A pool folder (docs/pool-format.md) on its base, or on the same base as a folder of transformers."""
+
+    family = "pool"
+    warnings: Sequence[Any] = ()
+
+    def __init__(self, folder: Path, where: Where, base: str | None = None) -> None:
+        try:
+            from gander_training import errors, routed
+        except ImportError:
+            raise ServeError(
+                "model-invalid", f"{folder} is a pool, which takes gander-training.", "pip install gander-serve[pool]"
+            ) from None
+        self.routed = routed
+        try:
+            pool = routed.read_pool(folder)
+            self.loaded = _loaded(pool, where, base)
+            self.adapters = [_placed(expert, self.loaded.model) for expert in pool.experts]
+            self.modules = routed.modules_of(self.adapters)
+            # It refuses experts that were made for another base.
+            routed.Router(self.loaded.model, self.adapters, routed.Strategy("base"), torch.zeros(1, 1, 1), None)
+        except (errors.UserError, OSError) as error:
+            raise ServeError(
+                "model-invalid", f"{folder} cannot be served: {error}", "Check it with gander-training pool check."
+            ) from error
+        self.pool = pool
+        self.wholes: dict[str, Any] = {}
+        self.top_k = int(pool.manifest.get("topK", 2))
+        self.k: int | None = self.top_k
+        self.epsilon = float(pool.manifest.get("weightEpsilon", 0))
+        self.experts: Sequence[Expert] = [Expert(expert.id, expert.name) for expert in self.adapters]
+        self.strategies: Sequence[str] = self._strategies()
+        self.expert_sets: Sequence[ExpertSet] = [ExpertSet("pool", self.experts)]
+        self.sites, self.blocks = self._places(self.modules)
+
+    def _strategies(self) -> Sequence[str]:
+        """Those that the pool has the files for; the usual one first."""
+        from gander_training.retrieve import retrievable
+
+        given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
+        if all(expert.activation for expert in self.adapters):
+            given.append("average-activation")
+        if retrievable(self.pool):
+            given.append("retrieval")
+        return [*given, "multitask"] if self.pool.multitask is not None else given
+
+    def _places(self, modules: Sequence[Any]) -> tuple[Sequence[Site], list[tuple[int, int]]]:
+        from gander_training.pair_traces import blocks_of
+
+        sites = [Site(one.path, one.layer, one.kind, one.sequence, 0, one.stack) for one in modules]
+        return sites, blocks_of(modules)
+
+    def settled(self, strategy: Strategy | None, text: str) -> Strategy:
+        """A strategy with k, and of retrieval the expert, filled in. Raises ``ServeError`` for one that the pool has not."""
+        asked = strategy or Strategy("phatgoose")
+        if asked.name not in self.strategies:
+            raise ServeError(
+                "strategy-unavailable",
+                f'This pool has no strategy "{asked.name}".',
+                f"Ask for one of: {', '.join(self.strategies)}.",
+            )
+        if asked.name == "single" and asked.expert is None:
+            raise refused("The strategy single names no expert.", "Name one of the pool's experts.")
+        if asked.expert is not None:
+            self.known(asked.expert)
+        if asked.name in ROUTED:
+            k = asked.k or (ARROW_K if asked.name == "arrow" else self.top_k)
+            return Strategy(asked.name, min(k, len(self.experts)))
+        if asked.name == "retrieval" and asked.expert is None:
+            from gander_training.retrieve import retrieve
+
+            return Strategy("retrieval", expert=retrieve(self.pool, text))
+        return Strategy(asked.name, expert=asked.expert)
+
+    def known(self, expert: str) -> None:
+        if all(expert != one.id for one in self.experts):
+            raise refused(f'There is no expert "{expert}" in the pool.', "Choose one that the pool has.")
+
+    def whole(self, strategy: Any) -> Any:
+        """The adapter that every token goes through, if the strategy has one; made once."""
+        if strategy.name not in self.wholes:
+            whole = self.routed.whole_adapter(strategy, self.pool.experts, self.pool.multitask)
+            self.wholes[strategy.name] = None if whole is None else _placed(whole, self.loaded.model)
+        return self.wholes[strategy.name]
+
+    def begin(self, route: Route, source: Source) -> PoolRun:
+        from gander_training.pair_traces import router_of
+
+        for item in route.interventions:
+            self.known(item.expert)
+        settled = self.settled(route.strategy, route.text)
+        strategy = self.routed.Strategy(settled.name, settled.k or 1, settled.expert, self.epsilon)
+        zero = torch.zeros(1, 1, len(self.experts))
+        whole = self.whole(strategy)
+        given = self.routed.fixed_weights(strategy, self.adapters)
+        router = self.routed.Router(self.loaded.model, self.adapters, strategy, zero, given, whole)
+        sites, blocks = self._places(router.modules)
+        header = router_of(strategy)
+        frame = Frame(
+            source,
+            Router(header["name"], header.get("k"), header["scoring"], header.get("params")),
+            self.expert_sets,
+            sites,
+            blocks,
+            [item.header for item in route.interventions],
+        )
+        return PoolRun(self, router, given, frame, route.interventions)
+
+
+class PoolRun:
+    """One request."""
+
+    def __init__(
+        self, model: PoolModel, router: Any, given: Tensor | None, frame: Frame, interventions: Sequence[Intervention]
+    ) -> None:
+        self.model, self.router, self.given, self.frame = model, router, given, frame
+        self.interventions = interventions
+        self.by_token = any(item.scope.token is not None for item in interventions)
+
+    def watching(self) -> AbstractContextManager[Any]:
+        return self.router.installed(self.model.loaded.model)  # type: ignore[no-any-return]
+
+    def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
+        self.router.seen = [{} for _ in self.router.modules]
+        if not self.interventions:
+            return
+        steering = {sequence: self._steering(sequence, *span) for sequence, span in spans.items()}
+        self.router.bias = [steering[site.sequence][0][i] for i, site in enumerate(self.frame.sites)]
+        self.router.fixed = [steering[site.sequence][1][i] for i, site in enumerate(self.frame.sites)]
+
+    def _steering(self, sequence: int, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """What is added to the scores of tokens [first, last) and what stands in for the router: [M, T or 1, N]."""
+        routed, whole = self.model.routed, last - first if self.by_token else 1
+        asked = []
+        for item in self.interventions:
+            scope = item.scope
+            if scope.token is not None and not first <= scope.token < last:
+                continue
+            token = None if scope.token is None else scope.token - first
+            inside = routed.Scope(scope.layer, scope.kind, scope.module, token, scope.stack, scope.of_sequence())
+            asked.append(routed.Intervention(item.action, item.expert, inside, item.amount))
+        bias, fixed = routed.apply_interventions(asked, self.router.modules, self.model.adapters, whole)
+        return bias, fixed if self.given is None else torch.where(fixed.isnan(), self.given, fixed)
+
+    def seen(self) -> Sequence[Mapping[str, Array] | None]:
+        names = {"affinity": "score"}
+        return [
+            {names.get(name, name): value.cpu().numpy() for name, value in seen.items()} if seen else None
+            for seen in self.router.seen
+        ]
+
+
+def _loaded(pool: Any, where: Where, base: str | None) -> Loaded:
+    from gander_training.base import load_shipped
+
+    file = pool.path / pool.manifest["base"]["tokenizer"]
+    if base is None:
+        if not isinstance(where.device, str) or where.device == "auto":
+            raise ServeError(
+                "model-invalid",
+                "The base inside a pool is not spread over several devices.",
+                "Name the same base as a folder of transformers: --base FOLDER.",
+            )
+        model, _ = load_shipped(pool.path, where.dtype or torch.float32)
+    else:
+        try:
+            model = load_model(base, where)
+        except (OSError, ValueError) as error:
+            first = next(iter(str(error).splitlines()), "")
+            raise ServeError(
+                "model-invalid",
+                f"{base} cannot be loaded: {first}",
+                "Name the pool's base as a folder of transformers.",
+            ) from error
+    tokenizer = Tokenizer(load_tokenizer(file.parent), None)
+    tokenizer.hash = hash_of(file)
+    return Loaded(where.put(model), tokenizer, str(pool.manifest["name"]), pool.path)
+
+
+def _placed(expert: Any, model: Any) -> Any:
+    """An expert's numbers beside the layers that they belong to, so that no pass has to move them."""
+
+    def beside(path: str, tensor: Tensor) -> Tensor:
+        try:
+            device = model.get_submodule(path).weight.device
+        except AttributeError:  # refused later, in words
+            return tensor
+        return tensor if device.type == "meta" else tensor.to(device)
+
+    def vectors(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {path: beside(path, vector) for path, vector in given.items()}
+
+    lora = {path: replace(one, a=beside(path, one.a), b=beside(path, one.b)) for path, one in expert.lora.items()}
+    return replace(expert, lora=lora, gate=vectors(expert.gate), activation=vectors(expert.activation))

@@ -1,0 +1,120 @@
+"""A service on a socket, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from gander_serve.app import Service
+from gander_serve.errors import ServeError
+
+TOKEN = "GANDER_SERVE_TOKEN"
+CONNECTIONS = 512
+"""At once; more are turned away before anything is read of them."""
+GRACE = 30
+"""Seconds that a chunk may take to end once the server shall."""
+LEAST_TOKEN = 16
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket; port 0 takes a free one. Raises ``ServeError`` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(CONNECTIONS)
+    except OSError as error:
+        opened.close()
+        raise ServeError(
+            "model-invalid", f"{host} port {port} cannot be used: {error.strerror}.", "Name another --port or --host."
+        ) from None
+    return opened
+
+
+def token_of(file: Path | None) -> tuple[str, bool]:
+    """The token, from the file, else the environment, else a new one; whether nobody but us knows it.
+
+    A file that is not there is made, for its owner to read. Raises ``ServeError`` for a token that can be guessed.
+    """
+    if file is None:
+        given = os.environ.get(TOKEN)
+        return (_checked(given, TOKEN), False) if given is not None else (secrets.token_urlsafe(24), True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _checked(file.read_text(encoding="utf-8"), str(file)), False
+    except OSError as error:
+        raise ServeError(
+            "model-invalid", f"{file} cannot be written: {error.strerror}.", "Name another --token-file."
+        ) from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(token := secrets.token_urlsafe(24))
+    return token, False
+
+
+def _checked(given: str, where: str) -> str:
+    token = given.strip()
+    if len(token) < LEAST_TOKEN or not token.isascii() or any(one.isspace() for one in token):
+        raise ServeError(
+            "model-invalid",
+            f"The token in {where} is no token of at least {LEAST_TOKEN} ASCII characters without spaces.",
+            "Name a file that is not there, and one is made.",
+        )
+    return token
+
+
+def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves until SIGINT or SIGTERM; a second one does not wait for the chunk that computes. ``ready``: once it does."""
+    # Not httptools and uvloop where they happen to be installed: the same code everywhere.
+    config = uvicorn.Config(
+        service.app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+    )
+    asyncio.run(_serve(Server(config), service, opened, ready))
+
+
+class Server(uvicorn.Server):
+    """It would take the signals for itself, and raise them again when it is done."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(server: uvicorn.Server, service: Service, opened: socket.socket, ready: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+        service.stop()
+
+    if threading.current_thread() is threading.main_thread():
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            # Not the loop's own handlers, which Windows has not.
+            signal.signal(kind, lambda *_: loop.call_soon_threadsafe(end))
+    serving = asyncio.ensure_future(server.serve([opened]))
+    while not (server.started or serving.done()):
+        await asyncio.sleep(0.01)
+    if server.started:
+        ready()
+    await serving

@@ -1,0 +1,238 @@
+"""Routers of mixtures of experts, watched and steered while transformers' own code runs.
+
+Nothing is computed again: scores are what the router's linear layer gives, choices what it picked, weights what it returned.
+Two shapes of code are known. Newer code (transformers 5) has a module for each router, which returns all three; older code
+has some such modules, which return less, and else a linear layer ``gate`` in a block beside its experts, whose choice is made
+in the block. What happens inside is seen by following the calls of torch while the module runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from gander_trace.errors import TraceError
+from gander_trace.routers import Decision, shares
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from gander_serve.whatif import NEVER
+
+PICKING = (torch.topk, Tensor.topk)
+
+
+@dataclass
+class Tap:
+    """One router. Tensors are of the last pass: [T, N] or [T, k], on the CPU where they are told."""
+
+    path: str
+    scope: nn.Module
+    """Where it chooses: itself, or the block around it."""
+    gate: nn.Module
+    """Whose output the scores are; the same as ``scope`` for a router that is a module."""
+    block: nn.Module
+    """Where always-on experts are."""
+    experts: int
+    bias: Tensor | None = None
+    """Added to the scores: [T or 1, N]."""
+    orders: bool = False
+    """Whether it compares something of an order of its own: a bias or groups come in between."""
+    score: Tensor | None = None
+    steered: Tensor | None = None
+    """The scores that it went on with, [T, N]."""
+    compared: Tensor | None = None
+    chosen: Tensor | None = None
+    weight: Tensor | None = None
+    always_on: Tensor | None = None
+
+    @property
+    def layer(self) -> int:
+        """The first number in the path."""
+        return next((int(part) for part in self.path.split(".") if part.isdigit()), 0)
+
+    @property
+    def out(self) -> Tensor | None:
+        """Which experts are left out: [T or 1, N]."""
+        return None if self.bias is None else self.bias <= NEVER
+
+    def forget(self) -> None:
+        self.score = self.steered = self.compared = self.chosen = self.weight = self.always_on = None
+
+    def scored(self, raw: Tensor) -> Tensor:
+        """Remembers the router's raw scores [T, N]; gives what it shall go on with."""
+        self.score = raw.detach().clone()
+        steered = raw if self.bias is None else raw + self.bias.to(raw)
+        self.steered = steered.detach().clone()
+        return steered
+
+    def returned(self, output: Any) -> Any:
+        """Takes what a router module gives; gives what shall become of it."""
+        if not isinstance(output, tuple):
+            return output
+        if len(output) == 3:
+            weight, chosen = output[1], output[2]
+        elif len(output) == 2:
+            weight, chosen = output if output[0].is_floating_point() else output[::-1]
+        else:  # it sorts what it chose by expert: seen inside, or not at all
+            return output
+        if self.score is None or chosen.dim() != 2 or chosen.is_floating_point():
+            return output
+        self.chosen = chosen.detach().clone()
+        spread = weight.shape != chosen.shape
+        self.weight = (weight.gather(1, chosen) if spread else weight).detach().clone()
+        out = self.out
+        if out is None or spread:
+            return output
+        gone = out.to(chosen.device).expand(len(chosen), -1).gather(1, chosen)
+        # A rule that spreads weight among what is left when nothing is (a sparse mixer): it shall weigh nothing.
+        return tuple(part.masked_fill(gone, 0) if part is weight else part for part in output)
+
+
+class Watch(TorchFunctionMode):
+    """Follows torch's calls while a router chooses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tap: Tap | None = None
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tap = self.tap
+        if tap is None:
+            return function(*args, **kwargs)
+        if function is nn.functional.linear and tap.score is None and len(args[1]) == tap.experts:
+            raw = function(*args, **kwargs)
+            return tap.scored(raw)
+        if function in PICKING and tap.score is not None and args[0].shape == tap.score.shape:
+            return self.pick(tap, function, args, kwargs)
+        return function(*args, **kwargs)
+
+    def pick(self, tap: Tap, function: Any, args: Any, kwargs: Any) -> Any:
+        compared, out = args[0], tap.out
+        if out is not None and tap.orders:
+            # A bias may bring back what the scores leave out, and groups may leave out what alone is left.
+            out = out.to(compared.device).expand(compared.shape)
+            compared = compared.masked_fill(out, -torch.inf)
+            nobody = (compared == -torch.inf).all(-1, keepdim=True)
+            compared = compared.masked_fill(nobody & ~out, 0)
+        result = function(compared, *args[1:], **kwargs)
+        tap.compared, tap.chosen = compared.detach().clone(), result[1].detach().clone()
+        return result
+
+
+@dataclass
+class Taps:
+    """All routers of a model, by layer. ``weigh``: how weights follow from scores, where the code does not tell them."""
+
+    routers: list[Tap]
+    weigh: Callable[[Tensor, Tensor], Tensor] | None
+    watch: Watch = field(default_factory=Watch)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Watches and steers whatever runs through the model inside."""
+        handles = [handle for tap in self.routers for handle in self._hooks(tap)]
+        try:
+            with self.watch:
+                yield
+        finally:
+            self.watch.tap = None
+            for handle in handles:
+                handle.remove()
+
+    def _hooks(self, tap: Tap) -> list[Any]:
+        def before(*_: Any) -> None:
+            tap.forget()
+            self.watch.tap = tap
+
+        def after(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+            self.watch.tap = None
+            if tap.scope is tap.gate:
+                output = tap.returned(output)
+            return output
+
+        hooks = [tap.scope.register_forward_pre_hook(before), tap.scope.register_forward_hook(after)]
+        return hooks + self._shared(tap)
+
+    def _shared(self, tap: Tap) -> list[Any]:
+        gate = getattr(tap.block, "shared_expert_gate", None)
+        if isinstance(gate, nn.Module):
+
+            def gated(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+                tap.always_on = output.detach().flatten(0, -2).float().sigmoid()
+
+            return [gate.register_forward_hook(gated)]
+        shared = getattr(tap.block, "shared_experts", None)
+        if not isinstance(shared, nn.Module):
+            return []
+
+        def ones(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            tap.always_on = torch.ones(output.flatten(0, -2).shape[0], 1)
+
+        return [shared.register_forward_hook(ones)]
+
+    def settle(self) -> None:
+        """After a pass: best first, weights where they follow, and nothing of what was left out."""
+        for tap in self.routers:
+            if tap.steered is None or tap.chosen is None:
+                continue
+            scores = tap.steered.float()
+            ranked = tap.compared.float() if tap.orders and tap.compared is not None else scores
+            order = ranked.gather(1, tap.chosen).argsort(dim=1, descending=True, stable=True)
+            tap.chosen = tap.chosen.gather(1, order)
+            if tap.weight is not None:
+                tap.weight = tap.weight.float().gather(1, order)
+            elif self.weigh is not None:
+                tap.weight = self.weigh(scores.cpu(), tap.chosen.cpu())
+            if tap.out is not None:
+                out = tap.out.to(tap.chosen.device).expand(len(tap.chosen), -1).gather(1, tap.chosen)
+                tap.chosen = tap.chosen.masked_fill(out, -1)
+                if tap.weight is not None:
+                    tap.weight = tap.weight.masked_fill(out.to(tap.weight.device), 0)
+
+    def learn(self) -> None:
+        """From a pass without what-ifs: whether what routers compare has an order of its own. If one's has, all have."""
+        telling = [tap for tap in self.routers if tap.score is not None and tap.compared is not None]
+        orders = any(ranks_otherwise(tap.compared.float(), tap.score.float()) for tap in telling)  # type: ignore[union-attr]
+        for tap in telling:
+            tap.orders = orders
+
+
+def ranks_otherwise(compared: Tensor, score: Tensor) -> bool:
+    """Whether what was compared puts some expert before one with a higher score."""
+    order = score.argsort(dim=1, descending=True, stable=True)
+    ranked = compared.gather(1, order)
+    return bool((ranked[:, 1:] > ranked[:, :-1]).any())
+
+
+def taps_of(model: nn.Module, config: Any) -> Taps:
+    """The routers of a model; none of a dense one."""
+    found = [tap for path, module in model.named_modules() if (tap := _tap(model, path, module)) is not None]
+    return Taps(sorted(found, key=lambda tap: tap.layer), weighing(config))
+
+
+def weighing(config: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """How weights follow from logits, where that is known of a kind of model."""
+    try:
+        renormalised = Decision.of(config).renormalised
+    except TraceError:
+        return None
+    return lambda scores, chosen: torch.from_numpy(shares(scores.numpy(), chosen.numpy(), renormalised))
+
+
+def _tap(model: nn.Module, path: str, module: nn.Module) -> Tap | None:
+    parent = model.get_submodule(path.rpartition(".")[0])
+    kind = type(module).__name__.lower()
+    if "topkrouter" in kind or "topkgating" in kind:
+        weight = getattr(module, "weight", None)
+        inner = next((one for one in module.modules() if isinstance(one, nn.Linear)), None)
+        experts = len(weight) if isinstance(weight, Tensor) and weight.dim() == 2 else getattr(inner, "out_features", 0)
+        return Tap(path, module, module, parent, experts) if experts else None
+    experts_beside = getattr(parent, "experts", None)
+    is_gate = path.rpartition(".")[2] in ("gate", "router") and isinstance(module, nn.Linear)
+    if is_gate and isinstance(experts_beside, nn.ModuleList) and len(experts_beside) == module.out_features:
+        return Tap(path, parent, module, parent, len(experts_beside))
+    return None

@@ -1,0 +1,110 @@
+"""Texts as tokens, and tokens as text: where each stands, while it is read and while it is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gander_trace import Tokens
+
+from gander_serve.errors import refused
+
+UNFINISHED = "�"
+"""What a decoder makes of bytes that are no whole character yet."""
+CONTEXT = 6
+"""Tokens before a new one that tell how it is spelled: a leading space, say."""
+
+
+class Tokenizer:
+    """A tokenizer of transformers."""
+
+    def __init__(self, tokenizer: Any, folder: Path | None) -> None:
+        self.of_transformers = tokenizer
+        self.hash = hash_of(folder / "tokenizer.json") if folder and (folder / "tokenizer.json").is_file() else None
+        self.readable = lru_cache(100_000)(self._readable)
+
+    def read(self, text: str, **how: Any) -> Text:
+        """The tokens that the model is given for a text."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise refused("The text holds half a character (a lone surrogate).", "Send whole characters.") from None
+        options = {"return_special_tokens_mask": True, "truncation": False, **how}
+        if not self.of_transformers.is_fast:
+            encoding = self.of_transformers(text, **options)
+            return Text(self, list(encoding["input_ids"]), None, text)
+        encoding = self.of_transformers(text, return_offsets_mapping=True, **options)
+        spans = [
+            None if special else (int(a), int(b))
+            for special, (a, b) in zip(encoding["special_tokens_mask"], encoding["offset_mapping"], strict=True)
+        ]
+        return Text(self, list(encoding["input_ids"]), spans, text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.of_transformers.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _readable(self, token: int) -> str:
+        """A token as text where its bytes are whole characters, else as the vocabulary spells it."""
+        name = self.of_transformers.convert_ids_to_tokens(int(token))
+        if name is None:
+            return f"<{token}>"
+        if "▁" in name:
+            return str(name).replace("▁", " ")
+        if token in self.of_transformers.all_special_ids:
+            return str(name)
+        text = str(self.of_transformers.convert_tokens_to_string([name]))
+        return str(name) if not text or UNFINISHED in text else text
+
+
+class Text:
+    """A text's tokens; more may be written behind it."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, ids: list[int], spans: list[tuple[int, int] | None] | None, text: str
+    ) -> None:
+        self.tokenizer, self.ids, self.spans, self.text = tokenizer, ids, spans, text
+        # Written tokens [read, …) are not text yet, those from `context` on tell how they are spelled.
+        self.read = len(ids)
+        self.context = max(0, self.read - CONTEXT)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def write(self, token: int) -> None:
+        """Another token, and what it says: that may become known only with the next ones, of bytes of one character."""
+        self.ids.append(token)
+        before = self.tokenizer.decode(self.ids[self.context : self.read])
+        now = self.tokenizer.decode(self.ids[self.context :])
+        if not now.endswith(UNFINISHED):
+            self._settle(now[len(before) :])
+
+    def end(self) -> None:
+        """Nothing more is written: what is half a character stays one."""
+        if self.read < len(self.ids):
+            before = self.tokenizer.decode(self.ids[self.context : self.read])
+            self._settle(self.tokenizer.decode(self.ids[self.context :])[len(before) :])
+
+    def _settle(self, piece: str) -> None:
+        at = len(self.text)
+        self.text += piece
+        if self.spans is not None:
+            span = (at, len(self.text)) if piece else None
+            self.spans += [span] * (len(self.ids) - self.read)
+        self.context, self.read = max(0, self.read - CONTEXT), len(self.ids)
+
+    def tokens(self, count: int) -> Tokens:
+        """The first ``count`` of its tokens."""
+        spelled = [self.tokenizer.readable(token) for token in self.ids[:count]]
+        if self.spans is None:
+            return Tokens(ids=Tokens.at("", [], ids=self.ids[:count]).ids, spelled=spelled, text=self.text)
+        spans = self.spans[:count] + [None] * (min(count, len(self.ids)) - len(self.spans[:count]))
+        return Tokens.at(self.text, spans, ids=self.ids[:count], spelled=spelled)
+
+
+def hash_of(file: Path) -> str:
+    """SHA-256 in hex."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

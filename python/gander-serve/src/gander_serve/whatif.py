@@ -1,0 +1,79 @@
+"""What interventions do at one router: as src/trace/whatIf.ts has it for the extension's own engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from gander_trace import Site
+from torch import Tensor
+
+from gander_serve.asked import Intervention, Scope
+from gander_serve.errors import refused
+
+NEVER = -1e30
+"""Stands for −∞: a softmax makes 0 of it beside any score, and nothing is not a number."""
+
+
+def holds(scope: Scope, site: Site) -> bool:
+    """Whether a scope is about any token of a site."""
+    wanted = (
+        (scope.stack, site.stack),
+        (scope.layer, site.layer),
+        (scope.kind, site.kind),
+        (scope.module, site.path),
+        (scope.of_sequence(), site.sequence),
+    )
+    return all(asked is None or asked == own for asked, own in wanted)
+
+
+Acting = tuple[Intervention, int]
+"""An intervention, and its expert's index."""
+
+
+class SiteWhatIf:
+    """The interventions on one site, their experts looked up; those on other experts are not its business."""
+
+    def __init__(self, interventions: Sequence[Intervention], site: Site, experts: Sequence[str]) -> None:
+        self.path, self.width = site.path, len(experts)
+        index = {identifier: i for i, identifier in enumerate(experts)}
+        self.acting: list[Acting] = [
+            (one, index[one.expert]) for one in interventions if one.expert in index and holds(one.scope, site)
+        ]
+        self.tokens = {one.scope.token for one, _ in self.acting if one.scope.token is not None}
+        """Those that something is said of in particular; all others are alike."""
+        self.cells: dict[int | None, Tensor] = {}
+
+    def bias(self, first: int, last: int) -> Tensor | None:
+        """Added to the scores of tokens [first, last): [last − first, N], or [1, N] where all have the same.
+
+        An expert that is forced is the only one left. Raises ``ServeError`` where none is.
+        """
+        if not self.acting:
+            return None
+        if not any(first <= token < last for token in self.tokens):
+            return self._cell(None)[None]
+        return torch.stack([self._cell(token if token in self.tokens else None) for token in range(first, last)])
+
+    def _cell(self, token: int | None) -> Tensor:
+        if token not in self.cells:
+            self.cells[token] = self._made([one for one in self.acting if one[0].scope.token in (None, token)])
+        return self.cells[token]
+
+    def _made(self, acting: Sequence[Acting]) -> Tensor:
+        """Later ones on an expert win; a later knock-out or tilt of a forced expert lifts the force."""
+        bias, forced = torch.zeros(self.width), -1
+        for one, expert in acting:
+            if one.action == "force":
+                forced = expert
+                bias[expert] = 0
+            else:
+                forced = -1 if forced == expert else forced
+                bias[expert] = NEVER if one.action == "knock-out" else max(one.amount, NEVER)
+        if forced >= 0:
+            alone = torch.full_like(bias, NEVER)
+            alone[forced] = bias[forced]
+            bias = alone
+        if bool((bias <= NEVER).all()):
+            raise refused(f"No expert is left at {self.path}: all are knocked out.", "Leave one of its experts in.")
+        return bias

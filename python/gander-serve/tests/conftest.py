@@ -1,0 +1,156 @@
+"""Tiny random models, served on sockets of this machine to a real client."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from gander_trace import Trace
+from gander_training.tiny_moe import write_moe
+
+from gander_serve.app import Service
+from gander_serve.engine import Engine, Model
+from gander_serve.loading import Where, load_hugging_face
+from gander_serve.moe import MoeModel
+from gander_serve.pool import PoolModel
+from gander_serve.server import listening, serve
+
+FIXTURES = Path(__file__).resolve().parents[3] / "test/fixtures"
+TOKEN = "a-token-of-the-tests"
+CHUNK = 7
+
+
+@dataclass
+class Served:
+    """A server, and a client that has its token."""
+
+    address: str
+    client: httpx.Client
+    service: Service
+    folder: Path
+
+    def post(self, what: str, **body: Any) -> httpx.Response:
+        # In ASCII: a lone surrogate has no other way over the wire.
+        return self.client.post(f"/v1/{what}", content=json.dumps(body))
+
+    def trace(self, what: str, **body: Any) -> Trace:
+        answer = self.post(what, **body)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/vnd.gander.trace"
+        return as_trace(self.folder, answer.content)
+
+    def refused(self, what: str, **body: Any) -> tuple[int, str, str]:
+        answer = self.post(what, **body)
+        error = answer.json()["error"]
+        assert error["message"] and error["remedy"]
+        return answer.status_code, error["code"], error["message"]
+
+
+def as_trace(folder: Path, content: bytes) -> Trace:
+    """A trace that came over the wire."""
+    file = folder / "answer.gander.safetensors"
+    file.write_bytes(content)
+    return Trace.load(file)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Serves a model until the tests are over."""
+    torch.set_num_threads(1)
+    clients = []
+
+    def start(model: Model, chunk: int = CHUNK, tokens: int | None = None, **more: Any) -> Served:
+        opened, ready = listening("127.0.0.1", 0), threading.Event()
+        service = Service(Engine(model, chunk, tokens), TOKEN, **more)
+        threading.Thread(target=serve, args=(service, opened, ready.set), daemon=True).start()
+        assert ready.wait(30)
+        address = f"http://127.0.0.1:{opened.getsockname()[1]}"
+        client = httpx.Client(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
+        clients.append(client)
+        return Served(address, client, service, tmp_path_factory.mktemp("served"))
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The Hugging Face folder of a tiny mixture of experts."""
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp("models") / name
+            write_moe(name, made[name])
+        return made[name]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def moe(server: Callable[..., Served], folder_of: Callable[[str], Path]) -> Callable[[str], Served]:
+    """A mixture of experts, served."""
+    started: dict[str, Served] = {}
+
+    def get(name: str) -> Served:
+        if name not in started:
+            started[name] = server(MoeModel(load_hugging_face(str(folder_of(name)), Where())))
+        return started[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def pool(server: Callable[..., Served]) -> Served:
+    """The tiny pool, served."""
+    return server(PoolModel(FIXTURES / "tiny-pool", Where()))
+
+
+@pytest.fixture(scope="session")
+def pair(server: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """A tiny T5 with the experts of the authors' checkpoint, served."""
+    from gander_training.cli import main
+
+    source, folder = FIXTURES / "phatgoose-t5", tmp_path_factory.mktemp("imported")
+    (folder / "names.txt").write_text("\n".join(["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]))
+    options = ["--base", str(source / "base"), "--out", str(folder / "t5"), "--names", str(folder / "names.txt")]
+    assert main(["import-phatgoose", str(source / "phatgoose/best.pt"), *options, "--name", "Five"]) == 0
+    return server(PoolModel(folder / "t5", Where()))
+
+
+@dataclass
+class Frames:
+    """An answer frame by frame."""
+
+    progress: list[dict[str, int]]
+    partial: list[Trace]
+    last: tuple[int, bytes]
+
+
+def frames(served: Served, answer: httpx.Response) -> Frames:
+    """Takes the frames of an answer apart."""
+    content, at = answer.read(), 0
+    told = Frames([], [], (0, b""))
+    while at < len(content):
+        kind, length = (
+            int.from_bytes(content[at : at + 4], "little"),
+            int.from_bytes(content[at + 4 : at + 8], "little"),
+        )
+        body = content[at + 8 : at + 8 + length]
+        assert len(body) == length and told.last[0] == 0, "whole, and nothing after the last"
+        at += 8 + length
+        if kind == 1:
+            told.progress.append(json.loads(body))
+        elif kind == 2:
+            told.partial.append(as_trace(served.folder, body))
+        else:
+            told.last = kind, body
+    return told

@@ -1,0 +1,293 @@
+"""Mixtures of experts over HTTP, in chunks, held to golden traces by transformers' own forward pass of the whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from conftest import CHUNK, FIXTURES, Served
+from gander_trace import Trace
+from gander_training.tiny_moe import ARCHITECTURES
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from gander_serve.errors import ServeError
+from gander_serve.loading import Where, load_hugging_face
+from gander_serve.moe import MoeModel
+
+OLD = int(transformers.__version__.split(".")[0]) < 5
+TEXT = "def route(tokens): return experts[0]"
+Getter = Callable[[str], Served]
+
+
+def golden_of(name: str) -> Trace:
+    return Trace.load(FIXTURES / "golden/moe" / f"{name}.safetensors")
+
+
+def named() -> list[str]:
+    """Architectures of this version of transformers whose choices are seen."""
+    hidden = {"phimoe"} if OLD else set()
+    return [name for name, one in ARCHITECTURES.items() if one.model_type in CONFIG_MAPPING and name not in hidden]
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_trace_is_the_golden_one(moe: Getter, name: str) -> None:
+    golden = golden_of(name)
+    sequence, block = golden.sequences[0], golden.blocks[0]
+    assert sequence.text is not None and sequence.count > 2 * CHUNK
+    trace = moe(name).trace("route", text=sequence.text)
+    told = trace.sequences[0]
+    for column in ("ids", "start", "end", "special"):
+        np.testing.assert_array_equal(getattr(told, column), getattr(sequence, column))
+    assert (told.text, told.tokens) == (sequence.text, sequence.tokens)
+    np.testing.assert_allclose(told.log_prob, sequence.log_prob, atol=1e-5)
+    assert told.top_ids is not None and sequence.top_ids is not None and told.top_tokens is not None
+    np.testing.assert_array_equal(told.top_ids[:, :5], sequence.top_ids)
+    assert [row[:5] for row in told.top_tokens] == sequence.top_tokens
+    assert [site.layer for site in trace.sites] == [site.layer for site in golden.sites]
+    (own,) = trace.blocks
+    np.testing.assert_array_equal(own.chosen, block.chosen)
+    for column in ("score", "weight", "always_on_weight"):
+        given, wanted = getattr(own, column), getattr(block, column)
+        assert (given is None) == (wanted is None), column
+        if wanted is not None:
+            np.testing.assert_allclose(given, wanted, atol=1e-5, err_msg=column)
+    assert (own.selection is None) == (block.selection is None)
+    if own.selection is not None and block.selection is not None:
+        # Older code compares 0 in the groups that it leaves out.
+        kept = np.isfinite(block.selection)
+        np.testing.assert_allclose(own.selection[kept], block.selection[kept], atol=1e-5)
+    assert trace.router.name == golden.router.name and trace.router.k == golden.router.k
+    assert trace.source.kind == "server" and trace.source.tokenizer == golden.source.tokenizer
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", named())
+def test_in_half_precision_the_best_are_chosen_and_what_is_out_is_not(
+    folder_of: Callable[[str], Path], server: Callable[..., Served], name: str, dtype: torch.dtype
+) -> None:
+    served = server(MoeModel(load_hugging_face(str(folder_of(name)), Where(dtype=dtype))))
+    layer = served.service.engine.model.sites[0].layer
+    for items in (
+        [],
+        [
+            {"action": "knock-out", "expert": f"{layer}.4"},
+            {"action": "force", "expert": f"{layer}.1", "scope": {"token": 2}},
+        ],
+    ):
+        block = served.trace("route", text=TEXT, interventions=items).blocks[0]
+        assert block.score is not None and block.weight is not None
+        ranked = (block.score if block.selection is None else block.selection)[0].copy()
+        assert np.isfinite(block.score).all() and np.isfinite(block.weight).all()
+        if items:
+            assert block.chosen[0, 2].tolist() == [1] + [-1] * (block.k - 1)
+            ranked[:, 4] = -np.inf
+        rows = np.arange(len(ranked)) != 2 if items else slice(None)
+        best = -np.sort(-ranked[rows])[:, : block.k]
+        # Which of equal ones is taken, and half precision has many, is torch's affair.
+        np.testing.assert_array_equal(np.take_along_axis(ranked[rows], block.chosen[0][rows].astype(int), 1), best)
+
+
+def test_what_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> None:
+    if not OLD:
+        pytest.skip("transformers 5 tells")
+    with pytest.raises(ServeError, match="cannot be seen in this version"):
+        MoeModel(load_hugging_face(str(folder_of("phimoe")), Where()))
+
+
+def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
+    from gander_training.tiny_moe import write_tokenizer
+    from transformers import SwitchTransformersConfig, SwitchTransformersForConditionalGeneration
+
+    config = SwitchTransformersConfig(
+        vocab_size=320, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_decoder_layers=2, num_heads=2, num_experts=4,
+        num_sparse_encoder_layers=1, num_sparse_decoder_layers=1, decoder_start_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path, safe_serialization=False)
+    write_tokenizer(tmp_path)
+    with pytest.raises(ServeError, match="in a form that is not read|in an encoder-decoder"):
+        MoeModel(load_hugging_face(str(tmp_path), Where()))
+
+
+def test_it_says_what_it_is(moe: Getter) -> None:
+    info = moe("qwen2-moe").client.get("/v1/info").json()
+    assert (info["server"], info["protocol"], info["family"], info["model"]) == ("gander-serve", 1, "moe", "qwen2_moe")
+    assert info["limits"] == {"tokens": 256, "k": 2} and info["strategies"] == [] and info["warnings"] == []
+    assert info["can"] == {"generate": True, "whatIf": True, "attribute": True, "stream": True, "target": False}
+    assert [site["layer"] for site in info["sites"]] == [0, 1]
+    assert info["expertSets"][1]["experts"][3] == {"id": "1.3", "name": "Layer 1 expert 3"}
+    assert info["expertSets"][1]["alwaysOn"] == [{"id": "1.shared", "name": "Layer 1 shared expert"}]
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_knocked_out_expert_is_never_chosen_and_weighs_nothing(moe: Getter, name: str) -> None:
+    plain = moe(name).trace("route", text=TEXT)
+    block = plain.blocks[0]
+    first = int(np.bincount(block.chosen[0].ravel().astype(int)).argmax())
+    out = {"action": "knock-out", "expert": plain.expert_sets[0].experts[first].id, "scope": {}}
+    trace = moe(name).trace("route", text=TEXT, interventions=[out])
+    own = trace.blocks[0]
+    assert not (own.chosen[0] == first).any() and (own.chosen >= 0).all()
+    assert own.score is not None and block.score is not None and own.weight is not None
+    # The first layer sees the same; what comes after another choice is something else.
+    np.testing.assert_allclose(own.score[0], block.score[0], atol=1e-6)
+    changed = (block.chosen[0] == first).any(-1)
+    assert changed.any() and not np.allclose(own.score[1][changed], block.score[1][changed], atol=1e-4)
+    assert (own.weight > 0).all() and list(trace.interventions) == [out]
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_forced_expert_is_the_only_one_and_a_tilt_adds_to_its_score(moe: Getter, name: str) -> None:
+    plain = moe(name).trace("route", text=TEXT)
+    layer = plain.sites[0].layer
+    force = {"action": "force", "expert": f"{layer}.5", "scope": {"token": 9}}
+    tilt = {"action": "tilt", "expert": f"{layer}.2", "amount": 1e4, "scope": {"layer": layer}}
+    block = moe(name).trace("route", text=TEXT, interventions=[tilt, force]).blocks[0]
+    assert block.weight is not None
+    assert block.chosen[0, 9].tolist() == [5] + [-1] * (block.k - 1)
+    assert block.weight[0, 9, 0] > 0 and (block.weight[0, 9, 1:] == 0).all()
+    others = np.arange(len(block.chosen[0])) != 9
+    if block.selection is None or plain.blocks[0].selection is None:
+        assert (block.chosen[0][others] == 2).any(-1).all()
+    else:
+        # A sigmoid cannot be more than 1, and a correction bias or groups may leave out even that.
+        compared = [one[0, others, 2] for one in (plain.blocks[0].selection, block.selection)]
+        kept = (compared[0] > 0) & (compared[1] > 0)
+        assert kept.any() and (compared[1][kept] > compared[0][kept]).all()
+
+
+def test_what_a_forced_expert_gives_is_what_it_alone_computes(moe: Getter) -> None:
+    """Held to the block's own experts: with one forced, its output is that expert's, by weight 1."""
+    served = moe("mixtral")
+    model = served.service.engine.loaded.model
+    block = next(module for module in model.modules() if type(module).__name__ == "MixtralSparseMoeBlock")
+    outputs, inputs = [], []
+
+    def watch(_module: torch.nn.Module, given: tuple[torch.Tensor, ...], output: object) -> None:
+        inputs.append(given[0].flatten(0, -2))
+        outputs.append((output[0] if isinstance(output, tuple) else output).flatten(0, -2))  # type: ignore[attr-defined]
+
+    handle = block.register_forward_hook(watch)
+    try:
+        served.trace("route", text=TEXT, interventions=[{"action": "force", "expert": "0.3", "scope": {}}])
+    finally:
+        handle.remove()
+    u = torch.cat(inputs)
+    with torch.no_grad():
+        if OLD:
+            alone = block.experts[3](u)
+        else:
+            up, down = block.experts.gate_up_proj[3], block.experts.down_proj[3]
+            gate, rest = (u @ up.T).chunk(2, dim=-1)
+            alone = (torch.nn.functional.silu(gate) * rest) @ down.T
+    torch.testing.assert_close(torch.cat(outputs), alone, atol=1e-5, rtol=0)
+
+
+def test_what_is_written_is_what_transformers_writes(moe: Getter) -> None:
+    served = moe("olmoe")
+    loaded = served.service.engine.loaded
+    ids = torch.tensor([loaded.tokenizer.read(TEXT).ids])
+    wanted = loaded.model.generate(ids, max_new_tokens=20, do_sample=False)[0].tolist()
+    trace = served.trace("generate", text=TEXT, maxTokens=20)
+    told = trace.sequences[0]
+    assert told.ids is not None and told.text is not None and told.start is not None and told.end is not None
+    assert told.ids.tolist() == [one for one in wanted if one not in loaded.ends or one == wanted[0]]
+    assert told.text.startswith(TEXT) and told.count > ids.shape[1]
+    again = served.trace("route", text=TEXT)
+    assert trace.blocks[0].chosen.shape[1] == told.count
+    np.testing.assert_array_equal(trace.blocks[0].chosen[:, : ids.shape[1]], again.blocks[0].chosen)
+    # The log-probability of what was written is that of the same tokens read.
+    with torch.no_grad():
+        logits = loaded.model(torch.tensor([told.ids.tolist()])).logits[0].log_softmax(-1)
+    said = logits[:-1].gather(1, torch.tensor(told.ids.tolist())[1:, None])[:, 0]
+    np.testing.assert_allclose(told.log_prob[1:], said, atol=1e-4)  # type: ignore[index]
+
+
+def test_a_seed_draws_the_same_again_and_another_something_else(moe: Getter) -> None:
+    def drawn(seed: int) -> list[int]:
+        asked = {"text": TEXT, "maxTokens": 12, "temperature": 1.5, "topP": 0.9, "seed": seed}
+        ids = moe("mixtral").trace("generate", **asked).sequences[0].ids
+        assert ids is not None
+        return ids.tolist()  # type: ignore[no-any-return]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
+    served = moe("qwen3-moe")
+    plain = served.trace("route", text=TEXT)
+    told = served.post("attribute", text=TEXT, layer=1, most=3).json()
+    counts = np.bincount(plain.blocks[0].chosen[1, 1:].ravel().astype(int), minlength=8)
+    assert len(told["experts"]) == 3 and all(one["id"].startswith("1.") for one in told["experts"])
+    assert told["experts"][0]["id"] == f"1.{counts.argmax()}"
+    assert told["logProb"][0] is None and told["change"][0] == [None] * 3
+    for i, expert in enumerate(told["experts"]):
+        out = {"action": "knock-out", "expert": expert["id"], "scope": {}}
+        without = served.trace("route", text=TEXT, interventions=[out]).sequences[0].log_prob
+        change = np.array([row[i] for row in told["change"][1:]])
+        np.testing.assert_allclose(change, (without - plain.sequences[0].log_prob)[1:], atol=1e-6)  # type: ignore[operator]
+        assert np.abs(change).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "message"),
+    [
+        ({"text": ""}, 400, "text-empty", "no text"),
+        ({}, 400, "request-invalid", 'no "text"'),
+        ({"text": 7}, 400, "request-invalid", "no str"),
+        ({"text": "a\ud800"}, 400, "request-invalid", "surrogate"),
+        ({"text": "a", "interventionz": []}, 400, "request-invalid", "interventionz"),
+        ({"text": "a", "target": "b"}, 400, "request-invalid", "no target"),
+        ({"text": "a", "strategy": {"name": "phatgoose"}}, 400, "strategy-unavailable", "router of its own"),
+        ({"text": "a", "interventions": [{"action": "melt", "expert": "0.1"}]}, 400, "request-invalid", "melt"),
+        ({"text": "a", "interventions": [{"action": "force", "expert": "7.1"}]}, 400, "request-invalid", '"7.1"'),
+        ({"text": "a", "interventions": [{"action": "tilt", "expert": "0.1"}]}, 400, "request-invalid", "no amount"),
+        (
+            {"text": "a", "interventions": [{"action": "knock-out", "expert": f"0.{e}"} for e in range(8)]},
+            400,
+            "request-invalid",
+            "No expert is left",
+        ),
+        ({"text": "word " * 400}, 413, "text-too-long", "256 tokens"),
+        ({"text": "a" * 20_000}, 413, "text-too-long", "20000 characters"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_words(
+    moe: Getter, body: dict[str, object], status: int, code: str, message: str
+) -> None:
+    told = moe("mixtral").refused("route", **body)
+    assert told[:2] == (status, code) and message in told[2]
+
+
+def test_a_dense_model_tells_its_tokens_alone(server: Callable[..., Served], tmp_path: Path) -> None:
+    from gander_training.tiny_moe import write_tokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=320, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=64, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    write_tokenizer(tmp_path)
+    served = server(MoeModel(load_hugging_face(str(tmp_path), Where())))
+    info = served.client.get("/v1/info").json()
+    assert info["family"] == "dense" and info["warnings"][0]["code"] == "no-routers"
+    trace = served.trace("route", text=TEXT)
+    assert trace.sites == [] and trace.sequences[0].log_prob is not None
+
+
+def test_parts_on_other_devices_give_the_same(
+    folder_of: Callable[[str], Path], server: Callable[..., Served], tmp_path: Path
+) -> None:
+    """As accelerate spreads a model: here over the CPU and a disk, whose weights come when they are needed."""
+    golden = golden_of("mixtral")
+    spread = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
+    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32, offload=tmp_path)
+    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), where)))
+    trace = served.trace("route", text=golden.sequences[0].text)
+    np.testing.assert_array_equal(trace.blocks[0].chosen, golden.blocks[0].chosen)
+    np.testing.assert_allclose(trace.blocks[0].score, golden.blocks[0].score, atol=1e-5)  # type: ignore[arg-type]

@@ -1,0 +1,207 @@
+"""Pools over HTTP: every strategy and what-if in chunks, held to the golden traces of the whole text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import FIXTURES, Served
+from gander_trace import Trace
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from gander_serve.errors import ServeError
+from gander_serve.loading import Where
+from gander_serve.pool import PoolModel
+
+GOLDEN = FIXTURES / "golden/tiny"
+T5 = FIXTURES / "phatgoose-t5"
+# Of numbers in the place of what-ifs, of a rounded base, and of a text that nobody sends.
+NOT_ASKED = {"phatgoose-k2-bias", "phatgoose-k2-fixed", "phatgoose-k2-half", "phatgoose-k2-empty"}
+NAMES = sorted({file.stem for file in GOLDEN.glob("*.safetensors")} - NOT_ASKED)
+TEXT = "question: the farmer counts sheep near the old mill every morning. why?"
+TARGET = "because the gate was open and the cold wind moves it."
+
+
+def header_of(name: str) -> dict[str, Any]:
+    with safe_open(GOLDEN / f"{name}.safetensors", "np") as file:
+        header: dict[str, Any] = json.loads(file.metadata()["gander-trace"])
+    return header
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trace_is_the_golden_one(pool: Served, name: str) -> None:
+    golden, header = Trace.load(GOLDEN / f"{name}.safetensors"), header_of(name)
+    strategy = {key: value for key, value in header["strategy"].items() if name != "retrieval" or key != "expert"}
+    trace = pool.trace("route", text=header["text"], strategy=strategy, interventions=header["interventions"])
+    told, sequence = trace.sequences[0], golden.sequences[0]
+    for column in ("ids", "start", "end"):
+        np.testing.assert_array_equal(getattr(told, column), getattr(sequence, column))
+    assert told.tokens == sequence.tokens
+    np.testing.assert_allclose(told.log_prob, sequence.log_prob, atol=2e-5)
+    assert [(s.path, s.layer, s.kind) for s in trace.sites] == [(s.path, s.layer, s.kind) for s in golden.sites]
+    assert [one.name for one in trace.expert_sets[0].experts] == [one.name for one in golden.expert_sets[0].experts]
+    (own,), (block,) = trace.blocks, golden.blocks
+    np.testing.assert_array_equal(own.chosen, block.chosen)
+    for column in ("weight", "contribution", "score"):
+        given, wanted = getattr(own, column), getattr(block, column)
+        np.testing.assert_allclose(given, wanted, atol=2e-5, err_msg=column)
+    assert list(trace.interventions) == header["interventions"]
+    assert trace.router.name == strategy["name"] and trace.router.k == header["strategy"].get("k")
+    assert (trace.router.params or {}).get("expert") == header["strategy"].get("expert")
+    assert trace.source.tokenizer == header["tokenizer"]["hash"]
+
+
+def test_it_says_what_it_is(pool: Served) -> None:
+    info = pool.client.get("/v1/info").json()
+    assert info["family"] == "pool" and info["limits"]["k"] == 2
+    assert info["strategies"][0] == "phatgoose" and {"retrieval", "multitask", "merged-factors"} <= {
+        *info["strategies"]
+    }
+    assert [one["id"] for one in info["experts"]] == ["Zeta", "alpha", "beta-10", "beta-2"]
+    assert info["sites"][0] == {
+        "path": "model.layers.0.self_attn.q_proj", "layer": 0, "kind": "q", "sequence": 0, "expertSet": 0,
+    }  # fmt: skip
+    assert info["expertSets"] == [{"scope": "pool", "experts": info["experts"]}]
+
+
+def test_without_a_strategy_it_is_the_pools_own(pool: Served) -> None:
+    router = pool.trace("route", text="a b c").router
+    assert (router.name, router.k) == ("phatgoose", 2)
+    assert pool.trace("route", text="a b c", strategy={"name": "arrow", "k": 99}).router.k == 4
+
+
+def test_attribution_knocks_out_every_expert(pool: Served) -> None:
+    text = "def area(r): return r"
+    plain = pool.trace("route", text=text).sequences[0].log_prob
+    told = pool.post("attribute", text=text).json()
+    assert [one["id"] for one in told["experts"]] == ["Zeta", "alpha", "beta-10", "beta-2"]
+    out = {"action": "knock-out", "expert": "beta-2", "scope": {}}
+    without = pool.trace("route", text=text, interventions=[out]).sequences[0].log_prob
+    assert plain is not None and without is not None
+    np.testing.assert_allclose([row[3] for row in told["change"][1:]], (without - plain)[1:], atol=1e-6)
+
+
+def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
+    knock_out = {"action": "knock-out", "expert": "alpha", "scope": {}}
+    late = {"action": "force", "expert": "Zeta", "scope": {"token": 20}}
+    asked = {"interventions": [knock_out, late], "strategy": {"name": "phatgoose", "k": 3}}
+    text = "def area(r):"
+    written = pool.trace("generate", text=text, maxTokens=16, **asked)
+    told = written.sequences[0]
+    assert told.ids is not None and told.count > 21 and told.text is not None
+    model = pool.service.engine.model
+    assert isinstance(model, PoolModel)
+    from gander_training.routed import Intervention, Scope, Strategy, routed_forward
+
+    result = routed_forward(
+        model.loaded.model, model.adapters, torch.tensor(told.ids.tolist()), Strategy("phatgoose", 3),
+        interventions=[Intervention("knock-out", "alpha"), Intervention("force", "Zeta", Scope(token=20))],
+    )  # fmt: skip
+    np.testing.assert_array_equal(written.blocks[0].chosen, result.chosen.numpy())
+    np.testing.assert_allclose(written.blocks[0].score, result.affinity.numpy(), atol=2e-5)  # type: ignore[arg-type]
+    np.testing.assert_allclose(told.log_prob, result.log_prob.numpy(), atol=2e-5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ({"strategy": {"name": "oracle"}}, "strategy-unavailable", '"oracle"'),
+        ({"strategy": {"name": "single"}}, "request-invalid", "names no expert"),
+        ({"strategy": {"name": "single", "expert": "gamma"}}, "request-invalid", '"gamma"'),
+        ({"strategy": {"name": "phatgoose", "k": 0}}, "request-invalid", "at least 1"),
+        ({"interventions": [{"action": "force", "expert": "gamma"}]}, "request-invalid", '"gamma"'),
+    ],
+)
+def test_what_the_pool_has_not_is_refused(pool: Served, body: dict[str, Any], code: str, message: str) -> None:
+    told = pool.refused("route", text="a", **body)
+    assert told[:2] == (400, code) and message in told[2]
+
+
+def test_a_pool_on_its_base_as_a_folder_of_transformers(server: Callable[..., Served], tmp_path: Path) -> None:
+    own = PoolModel(FIXTURES / "tiny-pool", Where())
+    own.loaded.model.save_pretrained(tmp_path / "base")
+    spread = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
+    where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32, offload=tmp_path)
+    for device in (Where(), where):
+        served = server(PoolModel(FIXTURES / "tiny-pool", device, str(tmp_path / "base")))
+        golden = Trace.load(GOLDEN / "phatgoose-k2.safetensors")
+        trace = served.trace("route", text=golden.sequences[0].text)
+        np.testing.assert_array_equal(trace.blocks[0].chosen, golden.blocks[0].chosen)
+        np.testing.assert_allclose(trace.blocks[0].weight, golden.blocks[0].weight, atol=2e-5)  # type: ignore[arg-type]
+
+
+def test_a_pool_whose_experts_are_of_another_base_is_refused(folder_of: Callable[[str], Path]) -> None:
+    with pytest.raises(ServeError, match="the base has no linear layer"):
+        PoolModel(FIXTURES / "tiny-pool", Where(), str(folder_of("mixtral")))
+
+
+@pytest.fixture(scope="session")
+def authors() -> dict[str, torch.Tensor]:
+    """What the authors' released code computed."""
+    return load_file(T5 / "golden.safetensors")
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_an_encoder_decoder_is_the_authors(pair: Served, authors: dict[str, torch.Tensor], k: int) -> None:
+    trace = pair.trace("route", text=TEXT, target=TARGET, strategy={"name": "phatgoose", "k": k})
+    source, written = trace.sequences
+    assert (source.role, written.role, source.log_prob) == ("input", "output", None)
+    assert source.ids is not None and written.ids is not None and written.start is not None
+    assert source.ids.tolist() == authors["t0.encoder_ids"].tolist()
+    assert written.ids.tolist() == authors["t0.decoder_input_ids"].tolist()
+    assert written.start[0] == -1 and written.text == TARGET
+    key = f"phatgoose_top{k}.t0"
+    said = authors[f"{key}.logits"].log_softmax(-1)[:-1].gather(1, authors["t0.labels"].long()[:-1, None])[:, 0]
+    np.testing.assert_allclose(written.log_prob[1:], said, atol=2e-5)  # type: ignore[index]
+    assert trace.router.params == {"epsilon": 1e-6} and len(trace.sites) > 20
+    for rows in trace:
+        scores = authors[f"{key}.{rows.site.path}.scores"].numpy()
+        assert trace.sequences[rows.site.sequence].count == len(scores)
+        np.testing.assert_allclose(rows.score, scores, atol=2e-5)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(rows.chosen, authors[f"{key}.{rows.site.path}.indices"].numpy())
+
+
+def test_what_an_encoder_decoder_writes_is_the_authors(pair: Served, authors: dict[str, torch.Tensor]) -> None:
+    wanted = authors["phatgoose_top1.t0.generated_ids"].tolist()
+    asked = {"text": TEXT, "strategy": {"name": "phatgoose", "k": 1}}
+    trace = pair.trace("generate", maxTokens=len(wanted) - 1, **asked)
+    ids = trace.sequences[1].ids
+    assert ids is not None and ids.tolist() == wanted
+    told = trace.sequences[1]
+    assert told.text and told.end is not None and told.end[-1] == len(told.text)
+    # Without a target a route writes one, too, until it ends or is long.
+    longer = pair.trace("route", **asked).sequences[1].ids
+    assert longer is not None and longer.tolist()[: len(wanted)] == wanted
+
+
+def test_what_ifs_name_the_sequence_and_the_stack(pair: Served) -> None:
+    info = pair.client.get("/v1/info").json()
+    assert info["can"]["target"] and {site.get("stack") for site in info["sites"]} == {"encoder", "decoder"}
+    first, last = (info["experts"][i]["id"] for i in (0, -1))
+    items = [
+        {"action": "knock-out", "expert": first, "scope": {"kind": "cross-k"}},
+        {"action": "force", "expert": last, "scope": {"token": 3, "sequence": 1}},
+        # Further than the input is long: it is about nothing there.
+        {"action": "force", "expert": first, "scope": {"token": 9000}},
+    ]
+    trace = pair.trace("route", text=TEXT, target=TARGET, interventions=items)
+    for rows in trace:
+        if rows.site.kind == "cross-k":
+            assert not (rows.chosen == 0).any()
+        if rows.site.sequence == 1:
+            assert rows.chosen[3].tolist() == [len(rows.experts) - 1, -1]
+        else:
+            assert (rows.chosen[3] >= 0).all()
+
+
+def test_attribution_of_an_output_that_is_given(pair: Served) -> None:
+    assert pair.refused("attribute", text=TEXT)[1] == "request-invalid"
+    told = pair.post("attribute", text=TEXT, target=TARGET).json()
+    count = pair.trace("route", text=TEXT, target=TARGET).sequences[1].count
+    assert len(told["experts"]) == 5 and len(told["change"]) == len(told["logProb"]) == count
