@@ -8,7 +8,15 @@ import { fit, table } from '../../terminal/columns.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  serverOptions,
+  strategyOptions,
+  textOptions,
+} from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
@@ -25,7 +33,15 @@ export const attribute: Command = {
   name: 'attribute',
   summary: 'knock out each expert in turn and show how every token’s log-probability changes',
   usage: ['[text]', '--file <file>', '< file'],
-  options: { ...options, ...textOptions, ...strategyOptions, ...interventionOptions, ...jsonOption, ...engineOptions },
+  options: {
+    ...options,
+    ...textOptions,
+    ...strategyOptions,
+    ...interventionOptions,
+    ...jsonOption,
+    ...engineOptions,
+    ...serverOptions,
+  },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
     const { engine, model } = await open();

@@ -3,7 +3,15 @@ import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  serverOptions,
+  strategyOptions,
+  textOptions,
+} from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -29,6 +37,7 @@ export const generate: Command = {
     ...jsonOption,
     ...saveOptions,
     ...engineOptions,
+    ...serverOptions,
   },
   async run({ args, out, open, progress, paint, columns, interactive, signal }) {
     const number = (name: keyof typeof options, low: number, high: number): number | undefined => {

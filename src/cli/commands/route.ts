@@ -1,7 +1,15 @@
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
-import { askedFor, engineOptions, interventionOptions, jsonOption, strategyOptions, textOptions } from '../options.js';
+import {
+  askedFor,
+  engineOptions,
+  interventionOptions,
+  jsonOption,
+  serverOptions,
+  strategyOptions,
+  textOptions,
+} from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 
@@ -16,6 +24,7 @@ export const route: Command = {
     ...jsonOption,
     ...saveOptions,
     ...engineOptions,
+    ...serverOptions,
   },
   async run({ args, out, open, progress, paint, columns, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);

@@ -1,0 +1,219 @@
+/** gander-serve, which speaks in traces: python/gander-serve/PROTOCOL.md. */
+import { z } from 'zod';
+import type {
+  Attribution,
+  AttributeRequest,
+  GenerateRequest,
+  RouteRequest,
+  RunOptions,
+  ServerInfo,
+} from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
+import { serverLimits, traceLimits } from '../shared/limits.js';
+import { isObject } from '../shared/plain.js';
+import { schemaProblem } from '../shared/schemaWords.js';
+import type { Ability } from '../shared/source.js';
+import { offersOf } from '../strategies/index.js';
+import { decodeTrace } from '../trace/file.js';
+import type { Trace } from '../trace/trace.js';
+import { warningsOf } from './choices.js';
+import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
+import type { Reach, Server, ServerKind } from './server.js';
+
+export const ganderServe: ServerKind = {
+  claims: ({ info }) => isObject(info) && info['server'] === 'gander-serve',
+  open: ({ info }, reach) => Promise.resolve(new GanderServe(read(info, reach), reach)),
+};
+
+const name = z.string().min(1).max(500);
+const experts = z.array(z.object({ id: name, name })).max(serverLimits.experts);
+const index = z.int().min(0);
+
+const schema = z.object({
+  protocol: z.literal(1),
+  name,
+  limits: z.object({ tokens: z.int().min(1), k: z.int().min(1).exactOptional() }),
+  can: z.object({ generate: z.boolean(), whatIf: z.boolean(), attribute: z.boolean(), stream: z.boolean() }),
+  strategies: z.array(z.string()),
+  experts: experts.optional(),
+  sites: z
+    .array(
+      z.object({
+        path: name,
+        layer: index,
+        stack: z.enum(['encoder', 'decoder']).exactOptional(),
+        kind: name,
+        sequence: index,
+        expertSet: index,
+      }),
+    )
+    .max(traceLimits.modules),
+  expertSets: z
+    .array(z.object({ scope: z.enum(['pool', 'layer']), experts, alwaysOn: experts.exactOptional() }))
+    .max(traceLimits.modules),
+  warnings: z.array(z.object({ code: name, text: z.string().max(2000) })).max(1000),
+  versions: z.record(z.string(), z.string()),
+});
+
+const no: Ability = { reason: 'The server does not do this with its model.' };
+
+/** @throws GanderError `server-invalid` */
+function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
+  const { data, error } = schema.safeParse(info);
+  if (!data) throw faults.odd(`of itself it says what is not understood: ${schemaProblem(error)}`, error);
+  const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = data;
+  if (sites.some(({ expertSet }) => expertSet >= expertSets.length)) throw faults.odd('its sites have no experts');
+  const able = (whether: boolean): Ability => (whether ? true : no);
+  return {
+    kind: 'server',
+    engine: 'gander-serve',
+    address: faults.address,
+    versions,
+    name: called,
+    can: {
+      route: true,
+      stream: able(can.stream),
+      generate: able(can.generate),
+      whatIf: able(can.whatIf),
+      attribute: able(can.attribute),
+      score: no,
+      lens: no,
+      strategies: offersOf(strategies),
+    },
+    experts: data.experts ?? expertSets.flatMap((set) => set.experts),
+    expertSets,
+    sites,
+    limits,
+    warnings: [...warningsOf(faults.address), ...warnings],
+  };
+}
+
+const traceType = 'application/vnd.gander.trace';
+
+const attribution = z.object({
+  experts,
+  logProb: z.array(z.number().nullable()).max(traceLimits.tokens),
+  change: z.array(z.array(z.number().nullable())).max(traceLimits.tokens),
+});
+
+const progress = z.object({ done: index, total: index });
+
+class GanderServe implements Server {
+  constructor(
+    readonly info: ServerInfo,
+    private readonly reach: Reach,
+  ) {}
+
+  async route({ text, strategy, interventions }: RouteRequest, options: RunOptions): Promise<Trace> {
+    const trace = await this.#run('/v1/route', { text, strategy, interventions }, options);
+    if (trace.sequences[0]!.text !== text) throw this.reach.http.faults.odd('its trace is of another text');
+    return trace;
+  }
+
+  async generate(request: GenerateRequest, options: RunOptions): Promise<Trace> {
+    const { text, strategy, interventions, maxTokens, temperature, topP, seed } = request;
+    const asked = { text, strategy, interventions, maxTokens, temperature, topP, seed };
+    const trace = await this.#run('/v1/generate', asked, options);
+    if (!(trace.sequences[0]!.text ?? '').startsWith(text))
+      throw this.reach.http.faults.odd('its trace is of another text');
+    return trace;
+  }
+
+  async attribute(request: AttributeRequest, { signal }: RunOptions): Promise<Attribution> {
+    const { http } = this.reach;
+    const { text, strategy, interventions, layer, most } = request;
+    const asked = { text, strategy, interventions, layer, most };
+    const answer = await http.json('/v1/attribute', { signal, most: serverLimits.run }, asked);
+    const { data, error } = attribution.safeParse(answer);
+    if (!data) throw http.faults.odd(schemaProblem(error), error);
+    const [T, N] = [data.logProb.length, data.experts.length];
+    if (data.change.length !== T || data.change.some((row) => row.length !== N))
+      throw http.faults.odd(`its changes are not of ${T} tokens and ${N} experts`);
+    return {
+      experts: data.experts,
+      logProb: Float32Array.from(data.logProb, (x) => x ?? NaN),
+      change: Float32Array.from(data.change.flat(), (x) => x ?? NaN),
+    };
+  }
+
+  async #run(path: string, asked: object, options: RunOptions): Promise<Trace> {
+    const { http } = this.reach;
+    const { signal } = options;
+    const accept = this.info.can.stream === true ? `${framesType}, ${traceType}` : traceType;
+    // Frames are counted one by one.
+    const answer = await http.open(path, { signal, accept, most: Infinity }, asked);
+    if (!answer.type.startsWith(framesType)) return this.#decode(await http.bytes(answer, traceLimits.bytes));
+    const run = new FramedRun();
+    for await (const frame of framesOf(answer.body, http.faults)) {
+      const last = await this.#take(frame, run, options);
+      if (last) return last;
+    }
+    throw http.faults.half();
+  }
+
+  /** @returns the finished trace, if it is that */
+  async #take({ kind, body }: Frame, run: FramedRun, options: RunOptions): Promise<Trace | undefined> {
+    const { faults } = this.reach.http;
+    switch (kind) {
+      case frameKinds.progress: {
+        const { data } = progress.safeParse(jsonOf(body));
+        if (!data) throw faults.odd('it does not say how far it is');
+        options.onProgress?.(data.done, data.total);
+        return undefined;
+      }
+      case frameKinds.partial:
+        if (options.onPartial) await options.onPartial(this.#join(run, body));
+        return undefined;
+      case frameKinds.final:
+        return this.#join(run, body);
+      case frameKinds.error:
+        throw faults.told(jsonOf(body));
+      default:
+        throw faults.odd(`it has a frame of kind ${kind}`);
+    }
+  }
+
+  #join(run: FramedRun, body: Uint8Array): Trace {
+    const trace = run.join(this.#decode(body));
+    if (trace) return trace;
+    throw this.reach.http.faults.odd('its trace changes its form while it grows');
+  }
+
+  #decode(bytes: Uint8Array): Trace {
+    try {
+      // Its own copy: frames are parts of larger buffers, and arrays are laid over the bytes.
+      return decodeTrace(Uint8Array.from(bytes));
+    } catch (thrown) {
+      const { message, code } = GanderError.from(thrown);
+      if (code !== 'trace-invalid' && code !== 'trace-newer') throw thrown;
+      throw this.reach.http.faults.odd(`its trace cannot be read: ${message}`, thrown);
+    }
+  }
+}
+
+/** Traces of one run share what does not change in it, which then travels once. */
+class FramedRun {
+  #first: Trace | undefined;
+
+  /** @returns undefined where it is not of the same form */
+  join(trace: Trace): Trace | undefined {
+    const first = (this.#first ??= trace);
+    if (formOf(first) !== formOf(trace)) return undefined;
+    const { source, router, interventions, expertSets, sites, created } = first;
+    return { ...trace, source, router, interventions, expertSets, sites, created };
+  }
+}
+
+function formOf({ router, sequences, expertSets, sites, blocks }: Trace): string {
+  const columns = blocks.map(({ from, to, sequence, experts: N, k, alwaysOn }) => [from, to, sequence, N, k, alwaysOn]);
+  const read = sequences.map(({ role, predictions }) => [role, predictions]);
+  return JSON.stringify([router, read, expertSets, sites, columns]);
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
