@@ -29,10 +29,6 @@ export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
   return spelled ? align(...numbered(inA, inB)) : strangers(inA.done, inB.done);
 }
 
-/** What is said where two tokenizers cut a text differently. */
-export const cutDifferently =
-  'The two runs cut the text into tokens differently: only tokens that both have are compared.';
-
 /** Whether both runs cut their text by the same rules; undefined where that is not known. */
 export function isCutAlike(a: Trace, b: Trace, sequence = 0): boolean | undefined {
   const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];

@@ -2,22 +2,10 @@
  * What the servers of these tests run: for the text of ../fixtures/imports what a tiny random Mixtral did with it, by
  * transformers; for any other text tokens of words, sent to experts by their ids.
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import expected from '../fixtures/imports/expected.json' with { type: 'json' };
 
-const folder = path.resolve(import.meta.dirname, '../fixtures/imports');
-
-interface Expected {
-  readonly prompt: number;
-  readonly ids: readonly number[];
-  readonly spelled: readonly string[];
-  /** [layers][tokens][k] */
-  readonly chosen: readonly (readonly (readonly number[])[])[];
-}
-
-const expected = JSON.parse(readFileSync(path.join(folder, 'expected.json'), 'utf8')) as Expected;
-
-export const knownText = readFileSync(path.join(folder, 'text.txt'), 'utf8');
+/** Of ../fixtures/imports/text.txt. */
+export const knownText = 'def add(a, b): 🪿';
 export const layers = 2;
 export const experts = 8;
 export const k = 2;

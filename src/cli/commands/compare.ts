@@ -1,4 +1,4 @@
-import { cutDifferently, isCutAlike } from '../../trace/align.js';
+import { isCutAlike } from '../../trace/align.js';
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
@@ -15,6 +15,7 @@ import {
 } from '../../trace/label.js';
 import { asPool } from '../../shared/modelInfo.js';
 import type { Warning } from '../../shared/source.js';
+import { words } from '../../shared/words.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Context, Opened, Options } from '../command.js';
@@ -188,7 +189,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
   const named = a.sequences.length > 1 ? `${paint.bold(inA.role)}\n` : '';
   const parts = [
     `${named}a  ${run(a)}, ${inA.done} tokens\nb  ${run(b)}, ${inB.done} tokens\n${same} tokens are the same\n`,
-    ...(isCutAlike(a, b, sequence) === false ? [`${cutDifferently}\n`] : []),
+    ...(isCutAlike(a, b, sequence) === false ? [`${words.compareCut}\n`] : []),
     table(
       ['layer', 'choices changed', 'saturation (chance)', 'Jaccard (chance)', 'divergence of p, bits'],
       [...d.layers.map((layer, i) => agreement(layerText(layer), d.byLayer[i]!)), agreement('all', d.all)],
