@@ -86,6 +86,8 @@ async function connect(parts: Parts, address: string): Promise<void> {
   await servers.remember({ address, name, engine, ...(config !== '' && { config }) }, found.token);
   if (parts.engines.address === address) parts.engines.reload();
   else await useServer(address);
+  // Told at once by the status bar.
+  await parts.service.describe();
 }
 
 interface Answer {

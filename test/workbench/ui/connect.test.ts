@@ -80,7 +80,7 @@ describe('an engine at another address', () => {
 
   step('that is gone is said to be gone', async () => {
     await server.close();
-    await openFile(window.page, 'geese.txt');
+    await window.page.locator('.editor-instance .view-line').first().click();
     await window.page.keyboard.press('Control+End');
     await window.page.keyboard.type('And more.');
     await runCommand(window.page, 'Gander: Route Selection');
