@@ -4,7 +4,7 @@ import type { Faults } from './faults.js';
 
 export const framesType = 'application/x-gander-frames';
 
-export const frameKinds = { progress: 1, partial: 2, final: 3, error: 4 } as const;
+export const frameKinds = { progress: 1, partial: 2, final: 3, error: 4, attribution: 5 } as const;
 
 export interface Frame {
   readonly kind: number;
@@ -43,5 +43,13 @@ export async function* framesOf(body: AsyncIterable<Uint8Array>, faults: Faults)
 }
 
 function longest(kind: number): number {
-  return kind === frameKinds.partial || kind === frameKinds.final ? traceLimits.bytes : serverLimits.failure;
+  switch (kind) {
+    case frameKinds.partial:
+    case frameKinds.final:
+      return traceLimits.bytes;
+    case frameKinds.attribution:
+      return serverLimits.run;
+    default:
+      return serverLimits.failure;
+  }
 }

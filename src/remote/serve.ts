@@ -18,6 +18,8 @@ import { decodeTrace } from '../trace/file.js';
 import type { Trace } from '../trace/trace.js';
 import { warningsOf } from './choices.js';
 import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
+import type { Faults } from './faults.js';
+import type { Answer } from './http.js';
 import type { Reach, Server, ServerKind } from './server.js';
 
 export const ganderServe: ServerKind = {
@@ -78,7 +80,8 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
       attribute: able(can.attribute),
       score: no,
       lens: no,
-      strategies: offersOf(strategies),
+      // In the server's order: its first is what it takes where none is named.
+      strategies: strategies.flatMap((one) => offersOf([one])),
     },
     experts: data.experts ?? expertSets.flatMap((set) => set.experts),
     expertSets,
@@ -119,57 +122,58 @@ class GanderServe implements Server {
     return trace;
   }
 
-  async attribute(request: AttributeRequest, { signal }: RunOptions): Promise<Attribution> {
+  async attribute(request: AttributeRequest, options: RunOptions): Promise<Attribution> {
     const { http } = this.reach;
     const { text, strategy, interventions, layer, most } = request;
     const asked = { text, strategy, interventions, layer, most };
-    const answer = await http.json('/v1/attribute', { signal, most: serverLimits.run }, asked);
-    const { data, error } = attribution.safeParse(answer);
-    if (!data) throw http.faults.odd(schemaProblem(error), error);
-    const [T, N] = [data.logProb.length, data.experts.length];
-    if (data.change.length !== T || data.change.some((row) => row.length !== N))
-      throw http.faults.odd(`its changes are not of ${T} tokens and ${N} experts`);
-    return {
-      experts: data.experts,
-      logProb: Float32Array.from(data.logProb, (x) => x ?? NaN),
-      change: Float32Array.from(data.change.flat(), (x) => x ?? NaN),
-    };
+    const answer = await this.#ask('/v1/attribute', asked, 'application/json', options);
+    if (!answer.type.startsWith(framesType))
+      return attributionOf(jsonOf(await http.bytes(answer, serverLimits.run)), http.faults);
+    for await (const { kind, body } of this.#frames(answer, options))
+      if (kind === frameKinds.attribution) return attributionOf(jsonOf(body), http.faults);
+    throw http.faults.half();
   }
 
   async #run(path: string, asked: object, options: RunOptions): Promise<Trace> {
     const { http } = this.reach;
-    const { signal } = options;
-    const accept = this.info.can.stream === true ? `${framesType}, ${traceType}` : traceType;
-    // Frames are counted one by one.
-    const answer = await http.open(path, { signal, accept, most: Infinity }, asked);
+    const answer = await this.#ask(path, asked, traceType, options);
     if (!answer.type.startsWith(framesType)) return this.#decode(await http.bytes(answer, traceLimits.bytes));
     const run = new FramedRun();
-    for await (const frame of framesOf(answer.body, http.faults)) {
-      const last = await this.#take(frame, run, options);
-      if (last) return last;
+    for await (const { kind, body } of this.#frames(answer, options)) {
+      if (kind === frameKinds.final) return this.#join(run, body);
+      if (kind === frameKinds.partial && options.onPartial) await options.onPartial(this.#join(run, body));
     }
     throw http.faults.half();
   }
 
-  /** @returns the finished trace, if it is that */
-  async #take({ kind, body }: Frame, run: FramedRun, options: RunOptions): Promise<Trace | undefined> {
+  /** In frames where the server can: it says how far it is, and is not taken to be silent. */
+  #ask(path: string, asked: object, whole: string, { signal }: RunOptions): Promise<Answer> {
+    const accept = this.info.can.stream === true ? `${framesType}, ${whole}` : whole;
+    // What comes is counted where it is read.
+    return this.reach.http.open(path, { signal, accept, most: Infinity }, asked);
+  }
+
+  /** Those that hold results; progress is passed on, and an error thrown. */
+  async *#frames({ body: bytes }: Answer, { onProgress }: RunOptions): AsyncGenerator<Frame> {
     const { faults } = this.reach.http;
-    switch (kind) {
-      case frameKinds.progress: {
-        const { data } = progress.safeParse(jsonOf(body));
-        if (!data) throw faults.odd('it does not say how far it is');
-        options.onProgress?.(data.done, data.total);
-        return undefined;
+    for await (const frame of framesOf(bytes, faults)) {
+      switch (frame.kind) {
+        case frameKinds.progress: {
+          const { data } = progress.safeParse(jsonOf(frame.body));
+          if (!data) throw faults.odd('it does not say how far it is');
+          onProgress?.(data.done, data.total);
+          break;
+        }
+        case frameKinds.error:
+          throw faults.told(jsonOf(frame.body));
+        case frameKinds.partial:
+        case frameKinds.final:
+        case frameKinds.attribution:
+          yield frame;
+          break;
+        default:
+          throw faults.odd(`it has a frame of kind ${frame.kind}`);
       }
-      case frameKinds.partial:
-        if (options.onPartial) await options.onPartial(this.#join(run, body));
-        return undefined;
-      case frameKinds.final:
-        return this.#join(run, body);
-      case frameKinds.error:
-        throw faults.told(jsonOf(body));
-      default:
-        throw faults.odd(`it has a frame of kind ${kind}`);
     }
   }
 
@@ -189,6 +193,20 @@ class GanderServe implements Server {
       throw this.reach.http.faults.odd(`its trace cannot be read: ${message}`, thrown);
     }
   }
+}
+
+/** @throws GanderError `server-invalid` */
+function attributionOf(said: unknown, faults: Faults): Attribution {
+  const { data, error } = attribution.safeParse(said);
+  if (!data) throw faults.odd(schemaProblem(error), error);
+  const [T, N] = [data.logProb.length, data.experts.length];
+  if (data.change.length !== T || data.change.some((row) => row.length !== N))
+    throw faults.odd(`its changes are not of ${T} tokens and ${N} experts`);
+  return {
+    experts: data.experts,
+    logProb: Float32Array.from(data.logProb, (x) => x ?? NaN),
+    change: Float32Array.from(data.change.flat(), (x) => x ?? NaN),
+  };
 }
 
 /** Traces of one run share what does not change in it, which then travels once. */

@@ -37,11 +37,14 @@ export function ganderServe({ trace, token, streams = true, strategies = [] }: S
     if (path === '/v1/attribute') {
       const { sequences } = trace(body['text'] as string);
       const T = sequences[0]!.done;
-      return json(response, {
+      const found = {
         experts: [{ id: '0.1', name: 'Layer 0 expert 1' }],
         logProb: Array.from({ length: T }, (_, t) => (t === 0 ? null : -1)),
         change: Array.from({ length: T }, (_, t) => [t === 0 ? null : -0.5]),
-      });
+      };
+      if (!headers.accept?.includes(framesType)) return json(response, found);
+      response.writeHead(200, { 'content-type': framesType });
+      return response.end(Buffer.concat([frame(1, { done: 1, total: 2 }), frame(5, found)]));
     }
     if (path !== '/v1/route' && path !== '/v1/generate')
       return json(response, { error: { message: 'Not found' } }, 404);

@@ -49,8 +49,8 @@ describe('gander-serve', () => {
     expect([partial, progress]).toEqual(streams ? [[9], [[9, 18]]] : [[], []]);
   });
 
-  it('generates and attributes', async () => {
-    const { engine, asked } = await connect(good);
+  it.each([true, false])('generates and attributes (in frames: %s)', async (streams) => {
+    const { engine, asked } = await connect(ganderServe({ trace, streams }));
     await engine.generate({ text: 'the', maxTokens: 3, temperature: 0.5, seed: 1 });
     expect(asked.at(-1)).toMatchObject({ path: '/v1/generate', body: { maxTokens: 3, temperature: 0.5, seed: 1 } });
     const { experts, logProb, change } = await engine.attribute({ text: 'the', layer: 0, most: 1 });
@@ -61,7 +61,7 @@ describe('gander-serve', () => {
 
   it('offers the strategies that are known here', async () => {
     const { info } = await connect(ganderServe({ trace, strategies: ['phatgoose', 'single', 'astrology'] }));
-    expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['single', 'phatgoose']);
+    expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['phatgoose', 'single']);
   });
 });
 
