@@ -81,6 +81,7 @@ const all = [
   { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs` },
   { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
   { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
+  { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
   {
     ...common,

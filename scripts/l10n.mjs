@@ -53,7 +53,7 @@ function shown() {
           return;
         } else throw new Error(`${name}: a word is a literal`);
       }
-      if (/^(strategies|source)[\\/]/.test(name) && ts.isPropertyAssignment(node)) {
+      if (/^(strategies|source|remote)[\\/]/.test(name) && ts.isPropertyAssignment(node)) {
         const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }

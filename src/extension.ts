@@ -70,7 +70,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     new vscode.Disposable(
       service.onDescribed((source) => {
         status.show(source);
-        void vscode.commands.executeCommand('setContext', 'gander.poolMissing', source === undefined);
+        const missing = source === undefined ? (engines.address === undefined ? 'pool' : 'server') : undefined;
+        void vscode.commands.executeCommand('setContext', 'gander.missing', missing);
       }),
     ),
     new vscode.Disposable(

@@ -15,6 +15,7 @@ const needed = [
     'dist/lazy.cjs',
     'dist/engine.cjs',
     'dist/import.cjs',
+    'dist/remote.cjs',
     'dist/cli.cjs',
     'dist/webview/panel.js',
     'dist/webview/panel.css',

@@ -36,8 +36,10 @@ export interface Context {
   readonly interactive: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** The model (default: that of `--model` or `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
+  /** The model (default: that of `--engine`, `--model` or `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
   readonly open: (folder?: string) => Promise<Opened>;
+  /** Another one beside it: a server's address, or a pool's or a model's folder. */
+  readonly openOther: (chosen: string) => Promise<Opened>;
   /** The same with the engine in this process, for what measures the engine alone. */
   readonly openHere: () => Promise<Opened>;
 }

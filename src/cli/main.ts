@@ -1,13 +1,11 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
-import path from 'node:path';
-import type { Engine, EngineOptions, ModelInfo } from '../engine/api.js';
-import { EngineClient } from '../engine/client.js';
+import type { ModelInfo } from '../engine/api.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
 import { ganderVersion } from '../shared/version.js';
 import { painter } from '../terminal/paint.js';
 import { Progress } from '../terminal/progress.js';
 import { plain } from '../trace/label.js';
-import { Arguments, type Command, type Opened } from './command.js';
+import { Arguments, type Command } from './command.js';
 import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
 import { compare } from './commands/compare.js';
@@ -19,20 +17,13 @@ import { score } from './commands/score.js';
 import { commandHelp, help } from './help.js';
 import { escaped } from './json.js';
 import { helpOption } from './options.js';
-import { bundledPool, cacheFolder } from './paths.js';
+import { Opening } from './opening.js';
 import { exitCodes, UsageError } from './usage.js';
-import { parseCount, parseNumber } from './words.js';
 
 const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, importFile, bench];
 
-/** Tokens between two looks at whether to stop. */
-const chunk = 128;
-
 /** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
-
-/** As long as a timer can run. Seconds. */
-const longestDeadline = 2_000_000;
 
 /** Columns where stdout is no terminal: nothing is cut there for want of room. */
 const pipedColumns = 160;
@@ -59,25 +50,9 @@ async function main(argv: readonly string[]): Promise<number> {
 async function run(command: Command, args: Arguments): Promise<void> {
   const stop = new AbortController();
   const progress = new Progress(args.flag('json') ? nowhere : process.stderr);
-  let opened: Promise<Opened> | undefined;
-  let closing: Engine | undefined;
-  if (args.text('model') !== undefined && args.text('pool') !== undefined)
-    throw new UsageError('Give --model or --pool, not both.');
-  const open = async (start: (options: EngineOptions) => Promise<Engine> | Engine, folder?: string) => {
-    const options = {
-      pool: path.resolve(folder ?? args.text('model') ?? args.text('pool') ?? bundledPool(__dirname)),
-      cache: path.resolve(args.text('cache') ?? cacheFolder()),
-      threads: args.text('threads') === undefined ? 0 : parseCount(args.text('threads')!, '--threads'),
-      chunk,
-    };
-    // Once: a second Ctrl+C ends the process at once, as without us.
-    process.once('SIGINT', () => stop.abort());
-    const engine = await start(options);
-    closing = engine;
-    const model = await engine.info({ signal: stop.signal });
+  const opening = new Opening(args, stop, ({ model }) => {
     if (!args.flag('json') && command.name !== 'inspect') warn(model);
-    return { engine, model };
-  };
+  });
   try {
     await command.run({
       args,
@@ -87,27 +62,14 @@ async function run(command: Command, args: Arguments): Promise<void> {
       interactive: process.stdout.isTTY,
       progress,
       signal: stop.signal,
-      open: (folder) => (opened ??= open((options) => new EngineClient({ ...options, ...guardOf(args) }), folder)),
-      openHere: () => (opened ??= open(inThisProcess)),
+      open: (folder) => opening.open(folder),
+      openHere: () => opening.openHere(),
+      openOther: (chosen) => opening.openOther(chosen),
     });
   } finally {
     progress.clear();
-    closing?.dispose();
+    opening.dispose();
   }
-}
-
-function guardOf(args: Arguments): { readonly entry: string; readonly deadlineMs: number } {
-  const deadline = args.text('deadline');
-  const seconds = deadline === undefined ? 120 : parseNumber(deadline, '--deadline');
-  if (seconds < 0 || seconds > longestDeadline)
-    throw new UsageError(`--deadline is ${deadline}; it must be from 0 to ${longestDeadline}.`);
-  return { entry: path.join(__dirname, 'engine.cjs'), deadlineMs: 1000 * seconds };
-}
-
-async function inThisProcess(options: EngineOptions): Promise<Engine> {
-  // Only here: nothing else needs the native modules in this process.
-  const { createEngine } = await import('../engine/local.js');
-  return createEngine(options);
 }
 
 /** What is wrong with a model that works all the same. */

@@ -1,5 +1,6 @@
 /** Options that several commands share, and what they say. */
-import type { ModelInfo } from '../engine/api.js';
+import type { ModelInfo, ServerInfo } from '../engine/api.js';
+import { hasTarget } from '../shared/modelInfo.js';
 import { type Strategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/trace.js';
 import type { Arguments, Options } from './command.js';
@@ -24,6 +25,15 @@ export const engineOptions = {
   threads: { type: 'string', value: 'n', help: 'threads of the engine (default: as onnxruntime sees fit)' },
 } as const satisfies Options;
 
+export const serverOptions = {
+  engine: {
+    type: 'string',
+    value: 'address',
+    help: 'a server in the pool’s place: vLLM, SGLang or gander-serve; GANDER_ENGINE_TOKEN is its token',
+  },
+  config: { type: 'string', value: 'file', help: 'the config.json of the server’s model: its experts and layers' },
+} as const satisfies Options;
+
 export const textOptions = {
   text: { type: 'string', short: 't', value: 'text', help: 'the text' },
   file: { type: 'string', short: 'f', value: 'file', help: 'read the text from a file; - is stdin' },
@@ -37,7 +47,7 @@ export const targetOptions = {
 export function targetFor(args: Arguments, model: ModelInfo): { readonly target?: string } {
   const target = args.text('target');
   if (target === undefined) return {};
-  if (model.hasTarget) return { target };
+  if (hasTarget(model)) return { target };
   throw new UsageError(`--target is for encoder-decoders: ${model.name} goes on with its text.`);
 }
 
@@ -86,10 +96,21 @@ export function askedFor(args: Arguments, model: ModelInfo): Asked {
 
 function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
+  if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])
     if (args.text(name) !== undefined)
       throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
   return undefined;
+}
+
+/** Of those that a server offers, the one that is named, or else the first. */
+function offered(args: Arguments, { can, experts, limits, name }: ServerInfo): Strategy {
+  const names = can.strategies.map((offer) => offer.name);
+  const pool = { topK: limits.k ?? 1, experts };
+  const strategy = parseStrategy(args.text('strategy') ?? names[0]!, pool, kOf(args));
+  if (!names.includes(strategy.name))
+    throw new UsageError(`${name} does not offer "${strategy.name}", but ${names.join(', ')}.`);
+  return strategy;
 }
 
 export function kOf(args: Arguments): number | undefined {

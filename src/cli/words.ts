@@ -1,5 +1,5 @@
 /** Strategies and what-ifs as they are written on the command line. */
-import type { ModelInfo, PoolInfo } from '../engine/api.js';
+import type { ModelInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
 import type { Intervention, Scope } from '../trace/trace.js';
@@ -25,7 +25,11 @@ export function parseNumber(text: string, option: string): number {
  * `phatgoose`, `phatgoose:3`, `single:python`, `base`, …
  * @param k for strategies that take one and do not name it; the pool's where absent
  */
-export function parseStrategy(text: string, pool: PoolInfo, k?: number): Strategy {
+export function parseStrategy(
+  text: string,
+  pool: { readonly topK: number; readonly experts: readonly unknown[] },
+  k?: number,
+): Strategy {
   const strategy = readStrategy(text, (name) => k ?? usualK(name, pool));
   if (strategy) return bounded(strategy, pool.experts.length);
   throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
@@ -73,6 +77,8 @@ export function checkExperts(
   strategies: readonly Strategy[],
   interventions: readonly Intervention[],
 ): void {
+  // Which there are may show in a run alone; the server says what it does not know.
+  if (!model.expertSets) return;
   const named = [
     ...strategies.flatMap(({ expert }) => (expert === undefined ? [] : [expert])),
     ...interventions.map((i) => i.expert),

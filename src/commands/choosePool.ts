@@ -29,12 +29,12 @@ const elsewhere = '';
 
 /** The pool that comes with Gander, its copies, and the one in use wherever it lies, which is marked. */
 async function known(parts: Parts): Promise<Item<string>[]> {
-  const { pool, bundledPool } = parts.engines;
+  const { pool, bundledPool, address } = parts.engines;
   const copies = await ownPools(parts);
   const others = [bundledPool, ...copies].includes(pool) ? [] : [pool];
   return [bundledPool, ...copies, ...others].map((folder) => ({
     label: folder === bundledPool ? vscode.l10n.t('The Pool That Comes With Gander') : path.basename(folder),
-    description: folder === pool ? vscode.l10n.t('current') : '',
+    description: folder === pool && address === undefined ? vscode.l10n.t('current') : '',
     ...(folder !== bundledPool && { detail: folder }),
     value: folder,
   }));

@@ -7,6 +7,7 @@ import { choosePool } from './choosePool.js';
 import { chooseStrategy } from './chooseStrategy.js';
 import { compareTraces } from './compareTraces.js';
 import { compareWith } from './compareWith.js';
+import { connectEngine } from './connectEngine.js';
 import { restartEngine, showLog } from './engine.js';
 import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   colourBy,
   compareTraces,
   compareWith,
+  connectEngine,
   force,
   generate,
   importRouting,

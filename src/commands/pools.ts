@@ -58,6 +58,12 @@ async function copyWhole(from: string, to: string): Promise<void> {
 /** For the person, never for a workspace: what a pool is, is a matter of trust. `undefined`: the bundled one. */
 export async function usePool(folder: string | undefined): Promise<void> {
   await vscode.workspace.getConfiguration(section).update('pool', folder, vscode.ConfigurationTarget.Global);
+  await useServer(undefined);
+}
+
+/** In the pool's place. `undefined`: none. */
+export async function useServer(address: string | undefined): Promise<void> {
+  await vscode.workspace.getConfiguration(section).update('engine.address', address, vscode.ConfigurationTarget.Global);
 }
 
 /** Bytes of all files in a folder. */

@@ -23,6 +23,7 @@ export const showActions: Command = {
       { label: vscode.l10n.t('$(eye) Toggle Decorations'), command: 'gander.toggleDecorations' },
       { label: vscode.l10n.t('$(type-hierarchy) Choose Pool…'), command: 'gander.choosePool' },
       { label: vscode.l10n.t('$(folder-opened) Open Model…'), command: 'gander.openModel' },
+      { label: vscode.l10n.t('$(remote) Connect to Engine…'), command: 'gander.connectEngine' },
       { label: vscode.l10n.t('$(debug-restart) Restart Engine'), command: 'gander.restartEngine' },
       { label: vscode.l10n.t('$(output) Show Log'), command: 'gander.showLog' },
       { label: vscode.l10n.t('$(mortar-board) Open Walkthrough'), command: 'gander.openWalkthrough' },

@@ -50,10 +50,15 @@ export class StatusBar implements vscode.Disposable {
     const colour = this.#colour();
     this.#item.text = `$(${icon}) ${name}${colour ? ` · ${colour}` : ''}${warned ? ' $(warning)' : ''}`;
     const told = warnings.slice(0, mostWarnings).map(({ text }) => text);
+    const { address } = this.engines;
+    const sent = address === undefined ? [] : [vscode.l10n.t('Text goes to {0}', address)];
     const coloured = colour ? [vscode.l10n.t('Text coloured by: {0}', colour)] : [];
-    this.#item.tooltip = [`${name}: ${words}`, ...coloured, ...told].join('\n');
+    this.#item.tooltip = [`${name}: ${words}`, ...sent, ...coloured, ...told].join('\n');
     this.#item.accessibilityInformation = {
-      label: vscode.l10n.t('Gander, pool {0}: {1}', name, words),
+      label:
+        address === undefined
+          ? vscode.l10n.t('Gander, pool {0}: {1}', name, words)
+          : vscode.l10n.t('Gander, {0}, text goes to {1}: {2}', name, address, words),
       role: 'button',
     };
     this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
@@ -74,9 +79,15 @@ export class StatusBar implements vscode.Disposable {
       case 'starting':
         return { icon: 'loading~spin', words: vscode.l10n.t('loading') };
       case 'stopped':
-        return { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') };
+        return this.engines.address === undefined
+          ? { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') }
+          : { icon: 'remote', words: vscode.l10n.t('not asked; it is asked when it is needed') };
       case 'ready':
-        if (!state.busy) return { icon: 'type-hierarchy', words: vscode.l10n.t('ready') };
+        if (!state.busy)
+          return {
+            icon: this.engines.address === undefined ? 'type-hierarchy' : 'remote',
+            words: vscode.l10n.t('ready'),
+          };
         return running && running.total > 0
           ? { icon: 'sync', words: counted('runningTokens', running.done, running.total) }
           : { icon: 'sync', words: vscode.l10n.t('running') };

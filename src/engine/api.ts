@@ -1,4 +1,4 @@
-import type { Warning } from '../shared/source.js';
+import type { SourceDescription, Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { AttributedExperts } from '../trace/attributed.js';
 import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/trace.js';
@@ -51,7 +51,15 @@ export interface MoeInfo extends AnyModelInfo {
   readonly router: Router;
 }
 
-export type ModelInfo = PoolInfo | MoeInfo;
+/** A model that a server runs, as far as the server tells. */
+export interface ServerInfo extends SourceDescription {
+  readonly kind: 'server';
+  readonly engine: 'vllm' | 'sglang' | 'gander-serve';
+  readonly address: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export type ModelInfo = PoolInfo | MoeInfo | ServerInfo;
 
 /** An expert's folder outside the pool, found to fit its base. */
 export interface Candidate {
@@ -131,8 +139,18 @@ export interface Engine {
   dispose(): void;
 }
 
+/** What it takes to use a server, beside its address. */
+export interface ServerAccess {
+  /** Sent to the server, and to nobody else. */
+  readonly token?: string;
+  /** Its model's config.json, where the person has one: experts and layers, which some servers do not tell. */
+  readonly config?: Uint8Array;
+  /** How long it may be silent over a request; 0: for ever. Milliseconds. Default 2 minutes. */
+  readonly patienceMs?: number;
+}
+
 export interface EngineOptions {
-  /** Absolute folder of the pool or model; of a model it may be its file. */
+  /** Absolute folder of the pool or model; of a model it may be its file. Of a server, its address. */
   readonly pool: string;
   /** Where composed graphs are cached; absolute. */
   readonly cache: string;
@@ -140,4 +158,6 @@ export interface EngineOptions {
   readonly threads: number;
   /** Tokens a chunk. */
   readonly chunk: number;
+  /** Of a server: what else there is to know. */
+  readonly server?: ServerAccess;
 }

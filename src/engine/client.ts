@@ -74,7 +74,7 @@ interface Child {
   readonly process: ChildProcess;
   /** Its libraries are loaded. */
   ready: boolean;
-  /** It has run a model. What ends it before that is the pool. */
+  /** It has run a model, or has none to run. What ends it before that is the pool. */
   proven: boolean;
   /** How much longer than otherwise it may be silent now, by its own word. Milliseconds. */
   mayTake: number;
@@ -200,7 +200,7 @@ export class EngineClient implements Engine, PoolKeeper {
   }
 
   #start(): Child {
-    const { entry, pool, cache, threads, chunk, memory } = this.#options;
+    const { entry, pool, cache, threads, chunk, server, memory } = this.#options;
     const { NODE_OPTIONS: _unused, ...env } = process.env;
     const forked = fork(entry, [], {
       serialization: 'advanced',
@@ -210,7 +210,7 @@ export class EngineClient implements Engine, PoolKeeper {
       env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     });
-    const child: Child = { process: forked, ready: false, proven: false, mayTake: 0, lastWords: '' };
+    const child: Child = { process: forked, ready: false, proven: server !== undefined, mayTake: 0, lastWords: '' };
     this.#child = child;
     for (const stream of [forked.stdout, forked.stderr])
       if (stream) createInterface(stream).on('line', (line) => this.#options.log?.(line));
@@ -223,7 +223,7 @@ export class EngineClient implements Engine, PoolKeeper {
     forked.on('close', (code, signal) => {
       if (child === this.#child) this.#died(child, signal ?? `exit code ${String(code)}`);
     });
-    this.#post(child, { type: 'start', options: { pool, cache, threads, chunk }, memory });
+    this.#post(child, { type: 'start', options: { pool, cache, threads, chunk, ...(server && { server }) }, memory });
     this.#setState({ name: 'starting' });
     return child;
   }

@@ -1,41 +1,52 @@
-/** The main thread of the engine's child process. */
+/** The main thread of an engine's child process, whatever the engine. */
 import { GanderError } from '../shared/errors.js';
 import type { ChildMessage, HostMessage } from '../shared/protocol.js';
 import type { Trace } from '../trace/trace.js';
 import { headOf, TraceSender } from '../transport/pieces.js';
-import type { Engine, PoolKeeper, RunOptions } from './api.js';
+import type { Engine, EngineOptions, PoolKeeper, RunOptions } from './api.js';
 import { startGuard } from './guard.js';
-import { createEngine } from './local.js';
 
 const host = process.ppid;
-let engine: Promise<Engine & PoolKeeper> | undefined;
 const running = new Map<number, AbortController>();
 
-process.on('message', (message: HostMessage) => {
-  switch (message.type) {
-    case 'start':
-      startGuard(__filename, { host, pool: message.options.pool, memory: message.memory });
-      engine = createEngine(message.options, (mayTake) => send({ type: 'loading', mayTake }));
-      // Without a listener a failure would end the process before any call could be answered with it.
-      engine.catch(() => undefined);
-      void send({ type: 'ready' });
-      break;
-    case 'call':
-      void answer(message);
-      break;
-    case 'cancel':
-      running.get(message.id)?.abort();
-      break;
-  }
-});
+type Served = Engine & Partial<PoolKeeper>;
 
-// A host that is gone leaves no orphan. While native code runs nobody hears this: guard.ts.
-process.on('disconnect', () => process.exit(0));
+/** Makes the engine; told, before the process falls silent over it, how long a load may take. */
+type Create = (options: EngineOptions, onLoading: (mayTake: number) => unknown) => Served | Promise<Served>;
 
-// Ctrl+C in a terminal reaches all processes there. The host knows what to do, and says it as it was asked to.
-process.on('SIGINT', () => undefined);
+export function serve(create: Create): void {
+  let engine: Promise<Served> | undefined;
+  process.on('message', (message: HostMessage) => {
+    switch (message.type) {
+      case 'start': {
+        const { options, memory } = message;
+        startGuard(__filename, { host, pool: options.pool, memory });
+        engine = Promise.resolve().then(() => create(options, (mayTake) => send({ type: 'loading', mayTake })));
+        // Without a listener a failure would end the process before any call could be answered with it.
+        engine.catch(() => undefined);
+        void send({ type: 'ready' });
+        break;
+      }
+      case 'call':
+        void answer(engine, message);
+        break;
+      case 'cancel':
+        running.get(message.id)?.abort();
+        break;
+    }
+  });
 
-async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<void> {
+  // A host that is gone leaves no orphan. While native code runs nobody hears this: guard.ts.
+  process.on('disconnect', () => process.exit(0));
+
+  // Ctrl+C in a terminal reaches all processes there. The host knows what to do, and says it as it was asked to.
+  process.on('SIGINT', () => undefined);
+}
+
+async function answer(
+  engine: Promise<Served> | undefined,
+  call: Extract<HostMessage, { type: 'call' }>,
+): Promise<void> {
   const { id } = call;
   const abort = new AbortController();
   running.set(id, abort);
@@ -66,7 +77,7 @@ async function answer(call: Extract<HostMessage, { type: 'call' }>): Promise<voi
   }
 }
 
-function invoke(target: Engine & PoolKeeper, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
+function invoke(target: Served, call: Extract<HostMessage, { type: 'call' }>, options: RunOptions) {
   switch (call.method) {
     case 'info':
       return target.info();
@@ -79,7 +90,8 @@ function invoke(target: Engine & PoolKeeper, call: Extract<HostMessage, { type: 
     case 'score':
       return target.score(call.request, options);
     case 'examine':
-      return target.examine(call.request);
+      if (target.examine) return target.examine(call.request);
+      throw new GanderError('request-invalid', 'This engine has no pool on this machine.', 'Choose a pool.');
   }
 }
 

@@ -2,10 +2,13 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient, type EngineState } from '../engine/client.js';
+import { GanderError } from '../shared/errors.js';
 import { ChildSource } from '../source/child.js';
 import { FileSource, traceEnding } from '../source/file.js';
 import { SourceRegistry } from '../source/registry.js';
+import { ServerSource } from '../source/server.js';
 import type { Source } from '../source/source.js';
+import { Servers } from './servers.js';
 import { readSettings, section } from './settings.js';
 
 /** Where the pool that ships with the extension is. */
@@ -18,12 +21,14 @@ export class EngineHost implements vscode.Disposable {
   readonly #subscription: vscode.Disposable;
   readonly #sources = new SourceRegistry([
     { claims: (chosen) => chosen.endsWith(traceEnding), open: (file) => new FileSource(path.basename(file)) },
+    { claims: (chosen) => chosen === this.address, open: (address) => new ServerSource(() => this.#connect(address)) },
     { claims: () => true, open: () => new ChildSource(this.engine) },
   ]);
   #client: EngineClient | undefined;
   #source: Source | undefined;
   #unlisten = () => {};
 
+  readonly servers: Servers;
   readonly onDidChangeState = this.#stateChanged.event;
   /** What is known of the pool is void. */
   readonly onDidChangePool = this.#poolChanged.event;
@@ -32,7 +37,8 @@ export class EngineHost implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const decisive = ['pool', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
+    this.servers = new Servers(context, log);
+    const decisive = ['pool', 'engine.address', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
       (name) => `${section}.${name}`,
     );
     this.#subscription = vscode.workspace.onDidChangeConfiguration((event) => {
@@ -40,21 +46,28 @@ export class EngineHost implements vscode.Disposable {
     });
   }
 
-  /** Made when first asked for. The child itself starts with the first request. */
+  /** That of a model on this machine. Made when first asked for. The child itself starts with the first request. */
   get engine(): EngineClient {
+    if (this.address !== undefined) throw notHere(this.address);
     if (this.#client) return this.#client;
     const { threads, chunk, idleSeconds, deadlineSeconds } = readSettings();
     const storage = this.context.globalStorageUri;
-    const client = new EngineClient({
-      pool: this.pool,
-      cache: storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
-      threads,
-      chunk,
-      idleMs: idleSeconds * 1000,
-      deadlineMs: deadlineSeconds * 1000,
-      entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
-      log: (line) => this.log.debug(line),
-    });
+    return this.#adopt(
+      new EngineClient({
+        pool: this.pool,
+        cache:
+          storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
+        threads,
+        chunk,
+        idleMs: idleSeconds * 1000,
+        deadlineMs: deadlineSeconds * 1000,
+        entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
+        log: (line) => this.log.debug(line),
+      }),
+    );
+  }
+
+  #adopt(client: EngineClient): EngineClient {
     this.#client = client;
     this.#unlisten = client.onStateChange((state) => {
       this.log.debug(`engine: ${state.name}`);
@@ -64,9 +77,22 @@ export class EngineHost implements vscode.Disposable {
     return client;
   }
 
+  async #connect(address: string): Promise<EngineClient> {
+    const asked = this.#source;
+    const client = await this.servers.open(address);
+    if (this.#source === asked) return this.#adopt(client);
+    client.dispose();
+    throw new GanderError('cancelled', 'Another engine was chosen meanwhile.', 'Ask again.');
+  }
+
   /** Where traces come from. */
   get source(): Source {
-    return (this.#source ??= this.#sources.open(this.pool));
+    return (this.#source ??= this.#sources.open(this.address ?? this.pool));
+  }
+
+  /** Of the server in use, if it is one. */
+  get address(): string | undefined {
+    return readSettings().address || undefined;
   }
 
   get state(): EngineState {
@@ -82,8 +108,12 @@ export class EngineHost implements vscode.Disposable {
     return this.context.asAbsolutePath(bundled);
   }
 
-  restart(): void {
-    this.engine.restart();
+  /** Ends the engine and starts another at once, so that what is wrong shows now. */
+  async restart(): Promise<void> {
+    if (this.address === undefined) this.engine.restart();
+    else this.#client?.restart();
+    await this.source.describe();
+    await this.#client?.info();
   }
 
   /** The settings or the pool's files changed: the next request gets a new engine. */
@@ -103,4 +133,12 @@ export class EngineHost implements vscode.Disposable {
     this.#stateChanged.dispose();
     this.#poolChanged.dispose();
   }
+}
+
+function notHere(address: string): GanderError {
+  return new GanderError(
+    'request-invalid',
+    vscode.l10n.t('The model is run at {0}, and its experts are not on this machine.', address),
+    vscode.l10n.t('Choose a pool.'),
+  );
 }

@@ -19,10 +19,18 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'engine-died':
     case 'engine-unavailable':
       return { title: vscode.l10n.t('Restart Engine'), command: 'gander.restartEngine' };
+    case 'server-unreachable':
+    case 'server-refused':
+    case 'server-unknown':
+    case 'server-unrouted':
+    case 'server-invalid':
+      return { title: vscode.l10n.t('Connect to Engine'), command: 'gander.connectEngine' };
     case 'internal':
     case 'io':
     case 'expert-invalid':
       return { title: vscode.l10n.t('Show Log'), command: 'gander.showLog' };
+    case 'server-failed':
+    case 'server-busy':
     case 'cancelled':
     case 'text-empty':
     case 'text-too-long':

@@ -1,11 +1,14 @@
 import * as vscode from 'vscode';
 import { writtenTokens } from '../shared/limits.js';
+import { serverAddress } from '../shared/serverAddress.js';
 import type { SourceDescription } from '../shared/source.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {
   /** Absolute folder, or empty for the bundled pool. */
   readonly pool: string;
+  /** Of a server in the pool's place, or empty. */
+  readonly address: string;
   readonly strategy: string;
   /** 0: what the pool says. */
   readonly k: number;
@@ -25,6 +28,7 @@ export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
   return {
     pool: of.get('pool', '').trim(),
+    address: addressOf(of.get('engine.address', '')),
     strategy: of.get('strategy', 'phatgoose'),
     k: of.get('k', 0),
     threads: of.get('threads', 0),
@@ -34,6 +38,15 @@ export function readSettings(): GanderSettings {
     idleSeconds: of.get('idleSeconds', 300),
     deadlineSeconds: of.get('engine.deadlineSeconds', 120),
   };
+}
+
+/** What is no address is kept as it is, for the error that says so. */
+function addressOf(written: string): string {
+  try {
+    return written.trim() === '' ? '' : serverAddress(written);
+  } catch {
+    return written.trim();
+  }
 }
 
 /** What the settings ask for, as far as the source offers it; else what it offers first. */

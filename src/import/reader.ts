@@ -55,8 +55,19 @@ export interface RoutedSite {
   readonly path?: string;
 }
 
+/** What is wrong with what others wrote, in half a sentence: it may have come as a file, or from a server. */
+export class Unreadable extends GanderError {
+  constructor(
+    readonly what: string,
+    remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super('import-invalid', `This file cannot be imported: ${what}.`, remedy, options);
+  }
+}
+
 export function unreadable(what: string, remedy = 'Write the file anew, or look where it was cut.', cause?: unknown) {
-  return new GanderError('import-invalid', `This file cannot be imported: ${what}.`, remedy, { cause });
+  return new Unreadable(what, remedy, { cause });
 }
 
 export function severalTexts(texts: number, part: number): string {

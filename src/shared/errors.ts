@@ -20,6 +20,13 @@ export const errorCodes = [
   'import-invalid',
   'engine-died',
   'engine-unavailable',
+  'server-unreachable',
+  'server-refused',
+  'server-unknown',
+  'server-unrouted',
+  'server-invalid',
+  'server-failed',
+  'server-busy',
   'io',
   'internal',
 ] as const;

@@ -73,6 +73,21 @@ export const importLimits = {
 
 /** Tokens that an encoder-decoder writes at most, where no output is given and nobody says how many. */
 export const writtenTokens = 64;
+/** Of servers that run models elsewhere. An answer becomes a trace, whose limits hold besides. */
+export const serverLimits = {
+  /** Bytes of an answer that holds a run, as JSON. */
+  run: 256 * MiB,
+  /** Bytes of what a server says of itself. */
+  facts: 16 * MiB,
+  /** Bytes of what it says of a failure. */
+  failure: 64 * KiB,
+  /** Requests at a time; further ones wait here. */
+  atOnce: 4,
+  /** Experts of a set of a server's own description. */
+  experts: poolLimits.experts,
+  /** Characters of its words that are shown. */
+  words: 300,
+} as const;
 
 /** Half of the edits of two texts up to which their alignment is a shortest one. */
 export const alignedEdits = 256;

@@ -60,7 +60,9 @@ export type WarningCode =
   | 'copy-not-compared'
   | 'inputs-rounded'
   | 'code-unused'
-  | 'weights-restored';
+  | 'weights-restored'
+  | 'not-encrypted'
+  | 'import';
 
 /** Something that a source left out or could not do as asked. The text is for people; programs go by the rest. */
 export interface Warning {

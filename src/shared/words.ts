@@ -416,6 +416,7 @@ export const words = {
   compareFlipped: 'Cells that differ',
   compareLogProb: 'Log-probability a token',
   compareAligned: 'Tokens aligned',
+  compareCut: 'The two runs cut the text into tokens differently: only tokens that both have are compared.',
   compareByLayer: 'Same choices by layer',
   compareByLayerCaption: 'Share of experts chosen by both. The line is chance.',
   compareUsage: 'Usage, the other minus this',

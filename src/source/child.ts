@@ -16,7 +16,7 @@ import { offersOf } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import type { Source } from './source.js';
 
-/** A model on this machine, run by an engine in a child process. */
+/** A model that a child process runs, or has run by a server. */
 export class ChildSource implements Source {
   #info: Promise<ModelInfo> | undefined;
 
@@ -24,7 +24,7 @@ export class ChildSource implements Source {
 
   async describe(): Promise<SourceDescription> {
     const info = await this.#ask();
-    return info.kind === 'pool' ? describePool(info) : describeMoe(info);
+    return describe(info);
   }
 
   async pool(): Promise<PoolInfo> {
@@ -54,7 +54,7 @@ export class ChildSource implements Source {
   /** Who was told that no strategy is offered may name one all the same: then it means nothing. */
   async #meant<R extends RouteRequest>(request: R): Promise<R> {
     const info = await this.#info?.catch(() => undefined);
-    if (info?.kind !== 'moe') return request;
+    if (!info || describe(info).can.strategies.length > 0) return request;
     const { strategy: _, ...rest } = request;
     return rest as R;
   }
@@ -66,6 +66,17 @@ export class ChildSource implements Source {
     this.#info = asked;
     asked.catch(() => (this.#info = undefined));
     return asked;
+  }
+}
+
+function describe(info: ModelInfo): SourceDescription {
+  switch (info.kind) {
+    case 'pool':
+      return describePool(info);
+    case 'moe':
+      return describeMoe(info);
+    case 'server':
+      return info;
   }
 }
 

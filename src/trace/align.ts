@@ -29,16 +29,36 @@ export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
   return spelled ? align(...numbered(inA, inB)) : strangers(inA.done, inB.done);
 }
 
-/** Whether tokens can be told apart by their texts. */
-const isSpelled = ({ tokens, text }: Sequence) =>
-  tokens.text !== undefined || (tokens.start !== undefined && text !== undefined);
+/** Whether both runs cut their text by the same rules; undefined where that is not known. */
+export function isCutAlike(a: Trace, b: Trace, sequence = 0): boolean | undefined {
+  const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];
+  if (hashA !== undefined && hashB !== undefined) return hashA === hashB;
+  const [inA, inB] = [a.sequences[sequence], b.sequences[sequence]];
+  if (!inA || !inB || inA.text === undefined || inA.text !== inB.text || !isPlaced(inA) || !isPlaced(inB))
+    return undefined;
+  const cuts = ({ tokens, done }: Sequence) =>
+    tokens
+      .start!.subarray(0, done)
+      .filter((start) => start >= 0)
+      .join();
+  return cuts(inA) === cuts(inB);
+}
 
-/** The tokens' texts as numbers, equal where these are. */
+const isPlaced = ({ tokens, text }: Sequence) => tokens.start !== undefined && text !== undefined;
+
+/** Whether tokens can be told apart by their texts. */
+const isSpelled = (sequence: Sequence) => sequence.tokens.text !== undefined || isPlaced(sequence);
+
+/**
+ * The tokens' texts as numbers, equal where these are. What they cover of the text where both know it: two vocabularies, or
+ * two programs, may spell one token differently.
+ */
 function numbered(a: Sequence, b: Sequence): [Int32Array, Int32Array] {
   const numbers = new Map<string, number>();
+  const placed = isPlaced(a) && isPlaced(b);
   const of = (sequence: Sequence) =>
     Int32Array.from({ length: sequence.done }, (_, t) => {
-      const text = sequence.tokens.text?.[t] ?? tokenText(sequence, t);
+      const text = placed ? tokenText(sequence, t) : (sequence.tokens.text?.[t] ?? tokenText(sequence, t));
       if (!numbers.has(text)) numbers.set(text, numbers.size);
       return numbers.get(text)!;
     });

@@ -265,7 +265,7 @@ it('notices an expert that appears, changes or goes', async () => {
   expect(second.hash).not.toBe(first.hash);
   expect(pooled(await watching.route({ text, strategy })).experts).toHaveLength(5);
   rmSync(path.join(pool, 'experts/new'), { recursive: true });
-  expect((await watching.info()).hash).toBe(first.hash);
+  expect(asPool(await watching.info()).hash).toBe(first.hash);
 });
 
 it('places what it can and names what it cannot', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
+import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import type { Block, Trace } from '../../src/trace/trace.js';
 import { goldens, largestDifference, root, temporaryFolder } from './support.js';
@@ -89,7 +90,7 @@ describe('a mixture of experts', () => {
   );
 
   it('is told with the experts of each layer, and what may be done', async () => {
-    const info = await (await engineFor('qwen2-moe-transformers')).info();
+    const info = asLocal(await (await engineFor('qwen2-moe-transformers')).info());
     expect(info).toMatchObject({ kind: 'moe', router: { name: 'qwen2_moe', k: 2 }, warnings: [] });
     expect(info.expertSets.map(({ scope, experts, alwaysOn }) => [scope, experts[3]?.id, alwaysOn?.[0]?.id])).toEqual([
       ['layer', '0.3', '0.shared'],

@@ -186,7 +186,7 @@ export function builtCli(): string {
   const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
   buildSync({
     entryPoints: Object.fromEntries(
-      ['cli', 'engine', 'import'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
+      ['cli', 'engine', 'import', 'remote'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
     ),
     bundle: true,
     platform: 'node',

@@ -1,5 +1,6 @@
 /** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
 import { tokenLabel } from '../../src/trace/label.js';
+import { isCutAlike } from '../../src/trace/align.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
 import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
@@ -42,6 +43,7 @@ export function Compare() {
           )}
         </dd>
       </dl>
+      {isCutAlike(main, other, wanted) === false && <p class="hint">{t('compareCut')}</p>}
       {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
       {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
       {hasChoices && !found.usage && found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}

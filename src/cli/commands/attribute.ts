@@ -1,5 +1,6 @@
 import type { ModelInfo } from '../../engine/api.js';
 import { slotsOf } from '../../shared/palette.js';
+import { hasTarget } from '../../shared/modelInfo.js';
 import { textTokens } from '../../trace/access.js';
 import type { AttributedExperts } from '../../trace/attributed.js';
 import { slotsIn } from '../../trace/colours.js';
@@ -16,6 +17,7 @@ import {
   strategyOptions,
   targetFor,
   targetOptions,
+  serverOptions,
   textOptions,
 } from '../options.js';
 import { expertName } from '../traceTable.js';
@@ -42,6 +44,7 @@ export const attribute: Command = {
     ...interventionOptions,
     ...jsonOption,
     ...engineOptions,
+    ...serverOptions,
   },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
@@ -73,7 +76,7 @@ export const attribute: Command = {
         json({
           ...runJson(trace),
           text,
-          ...(model.hasTarget && { output: sequence.text }),
+          ...(hasTarget(model) && { output: sequence.text }),
           experts: experts.map((e, i) => ({ ...e, total: totals[i] })),
           tokens: rows,
           ...warningsJson(model.warnings),
@@ -111,7 +114,7 @@ export const attribute: Command = {
       ),
     );
     out(
-      `\nNegative: the ${model.hasTarget ? 'output' : 'text'} owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
+      `\nNegative: the ${hasTarget(model) ? 'output' : 'text'} owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
     );
   },
 };

@@ -7,6 +7,7 @@ import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
 import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
+import { asLocal } from '../../shared/modelInfo.js';
 import { parseCount } from '../words.js';
 
 const options = {
@@ -31,7 +32,8 @@ export const bench: Command = {
     const runs = parseCount(args.text('runs') ?? '5', '--runs');
     const startedAt = performance.now();
     // In this process: time and memory are then the engine's alone.
-    const { engine, model } = await openHere();
+    const { engine, model: opened } = await openHere();
+    const model = asLocal(opened);
     const asked = model.kind === 'pool' ? { strategy: { name: 'phatgoose', k: model.topK } } : {};
     progress.say('starting');
     const once = await engine.route({ text: passage, ...asked }, { signal });

@@ -1,3 +1,4 @@
+import { isCutAlike } from '../../trace/align.js';
 import { type Agreement, type Difference, difference } from '../../trace/difference.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
@@ -14,9 +15,10 @@ import {
 } from '../../trace/label.js';
 import { asPool } from '../../shared/modelInfo.js';
 import type { Warning } from '../../shared/source.js';
+import { words } from '../../shared/words.js';
 import { ownExperts } from '../../trace/summary.js';
 import type { Trace } from '../../trace/trace.js';
-import type { Command, Context, Options } from '../command.js';
+import type { Command, Context, Opened, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
 import {
@@ -28,6 +30,7 @@ import {
   strategyOptions,
   targetFor,
   targetOptions,
+  serverOptions,
 } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -43,6 +46,11 @@ const options = {
     help: 'read a text from a file; twice for two texts',
   },
   with: { type: 'string', short: 'w', value: 'strategy', help: 'the second run’s strategy' },
+  'with-engine': {
+    type: 'string',
+    value: 'address|folder',
+    help: 'run the second there: a server (GANDER_WITH_ENGINE_TOKEN is its token), a pool or a model',
+  },
 } as const satisfies Options;
 
 interface Compared {
@@ -62,6 +70,8 @@ export const compare: Command = {
     '[text] --knock-out <expert>',
     '<text> <text>',
     '<a.safetensors> <b.safetensors>',
+    '[text] --with-engine <address or folder>',
+    '<a.safetensors> --with-engine <address or folder>',
   ],
   options: {
     ...options,
@@ -70,6 +80,7 @@ export const compare: Command = {
     ...interventionOptions,
     ...jsonOption,
     ...engineOptions,
+    ...serverOptions,
   },
   async run(context) {
     const { args, out, paint } = context;
@@ -85,8 +96,11 @@ export const compare: Command = {
 };
 
 /** What is compared, and the warnings of the pool that ran it. */
-async function bothTraces({ args, open, progress, signal }: Context): Promise<Compared> {
+async function bothTraces(context: Context): Promise<Compared> {
+  const { args, open, progress, signal } = context;
   const { positionals } = args;
+  const elsewhere = args.text('with-engine');
+  if (elsewhere !== undefined) return twoEngines(context, elsewhere);
   const traceFiles = positionals.filter((name) => name.endsWith('.safetensors'));
   if (traceFiles.length > 0) {
     if (traceFiles.length !== 2 || positionals.length !== 2) throw new UsageError('Give two trace files to compare.');
@@ -113,6 +127,31 @@ async function bothTraces({ args, open, progress, signal }: Context): Promise<Co
   );
   progress.clear();
   return { a, b, warnings: model.warnings };
+}
+
+/** One text on two engines; the first may be a file. */
+async function twoEngines({ args, open, openOther, progress, signal }: Context, chosen: string): Promise<Compared> {
+  if (args.text('with') !== undefined) throw new UsageError('Give --with or --with-engine, not both.');
+  const [file] = args.positionals;
+  const saved = file?.endsWith('.safetensors') ? readTrace(file) : undefined;
+  const texts = saved
+    ? [textOf(saved, file!)]
+    : await readTexts(args.text('text'), args.list('file'), args.positionals);
+  if (texts.length !== 1) throw new UsageError('Give one text: it is run on both.');
+  const run = async ({ engine, model }: Opened, what: string): Promise<Trace> =>
+    engine.route({ text: texts[0]!, ...askedFor(args, model) }, { signal, onProgress: progress.count('tokens', what) });
+  const first = saved ? undefined : await open();
+  const second = await openOther(chosen);
+  const a = saved ?? (await run(first!, 'first run'));
+  const b = await run(second, 'second run');
+  progress.clear();
+  return { a, b, warnings: [...(first?.model.warnings ?? []), ...second.model.warnings] };
+}
+
+function textOf({ sequences }: Trace, file: string): string {
+  const text = sequences[0]?.text;
+  if (text !== undefined) return text;
+  throw new UsageError(`${file} does not hold its text: it cannot be run again.`);
 }
 
 async function readTexts(
@@ -154,6 +193,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
   const named = a.sequences.length > 1 ? `${paint.bold(inA.role)}\n` : '';
   const parts = [
     `${named}a  ${run(a)}, ${inA.done} tokens\nb  ${run(b)}, ${inB.done} tokens\n${same} tokens are the same\n`,
+    ...(isCutAlike(a, b, sequence) === false ? [`${words.compareCut}\n`] : []),
     table(
       ['layer', 'choices changed', 'saturation (chance)', 'Jaccard (chance)', 'divergence of p, bits'],
       [...d.layers.map((layer, i) => agreement(layerText(layer), d.byLayer[i]!)), agreement('all', d.all)],
@@ -190,6 +230,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
 function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): object {
   const [inA, inB] = [a.sequences[sequence]!, b.sequences[sequence]!];
   const C = d.alignment.same.length;
+  const alike = isCutAlike(a, b, sequence);
   const columns = Array.from(d.alignment.same, (same, c) => {
     const [ta, tb] = [d.alignment.a[c]!, d.alignment.b[c]!];
     let flipped = 0;
@@ -206,6 +247,7 @@ function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): ob
   return {
     a: { ...runJson(a), text: inA.text },
     b: { ...runJson(b), text: inB.text },
+    ...(alike !== undefined && { cutAlike: alike }),
     all: d.all,
     layers: d.layers.map((layer, i) => ({ ...layer, ...d.byLayer[i]! })),
     ...(d.usage && {

@@ -1,3 +1,4 @@
+import { hasTarget } from '../../shared/modelInfo.js';
 import { shown } from '../../trace/label.js';
 import type { Trace } from '../../trace/trace.js';
 import type { Command, Options } from '../command.js';
@@ -11,6 +12,7 @@ import {
   strategyOptions,
   targetFor,
   targetOptions,
+  serverOptions,
   textOptions,
 } from '../options.js';
 import { save, saveOptions } from '../save.js';
@@ -39,6 +41,7 @@ export const generate: Command = {
     ...jsonOption,
     ...saveOptions,
     ...engineOptions,
+    ...serverOptions,
   },
   async run({ args, out, open, progress, paint, columns, interactive, signal }) {
     const number = (name: keyof typeof options, low: number, high: number): number | undefined => {
@@ -57,7 +60,7 @@ export const generate: Command = {
     const asJson = args.flag('json');
     const output = targetFor(args, model);
     // What is gone on with: the text, or the output as far as it is given.
-    const begun = model.hasTarget ? (output.target ?? '') : text;
+    const begun = hasTarget(model) ? (output.target ?? '') : text;
     let written = begun.length;
     const show = (whole: string) => {
       const more = whole.slice(written);

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { ModelInfo, MoeInfo, PoolInfo } from '../../engine/api.js';
+import type { ModelInfo, MoeInfo, PoolInfo, ServerInfo } from '../../engine/api.js';
 import { slotsOf } from '../../shared/palette.js';
 import { signsOf } from '../../shared/signs.js';
 import { columns, table } from '../../terminal/columns.js';
@@ -12,7 +12,7 @@ import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { engineOptions, jsonOption } from '../options.js';
+import { engineOptions, jsonOption, serverOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 
 const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
@@ -21,7 +21,7 @@ export const inspect: Command = {
   name: 'inspect',
   summary: 'what is in a pool and where it was placed, or what a trace file holds',
   usage: ['[pool folder]', '<trace file>'],
-  options: { ...options, ...jsonOption, ...engineOptions },
+  options: { ...options, ...jsonOption, ...engineOptions, ...serverOptions },
   async run({ args, out, open, paint }) {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
     const target = args.positionals[0];
@@ -36,8 +36,8 @@ export const inspect: Command = {
 };
 
 /** What an extension or a script is told of a model. */
-function modelFacts({ sites, warnings, expertSets, ...model }: ModelInfo): object {
-  const own = model.kind === 'moe' ? { expertSets } : {};
+function modelFacts({ sites = [], warnings, expertSets, ...model }: ModelInfo): object {
+  const own = model.kind === 'pool' ? {} : { expertSets };
   return {
     ...model,
     ...own,
@@ -94,7 +94,37 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
 }
 
 function modelText(model: ModelInfo, paint: Paint, args: Arguments): string {
-  return model.kind === 'pool' ? poolText(model, paint, args) : moeText(model, paint, args);
+  switch (model.kind) {
+    case 'pool':
+      return poolText(model, paint, args);
+    case 'moe':
+      return moeText(model, paint, args);
+    case 'server':
+      return serverText(model, paint, args);
+  }
+}
+
+function serverText(model: ServerInfo, paint: Paint, args: Arguments): string {
+  const { can, limits, versions, sites } = model;
+  const abilities = ['route', 'stream', 'generate', 'whatIf', 'attribute'] as const;
+  return [
+    paint.bold(plain(model.name)) + '\n',
+    facts([
+      ['engine', model.engine],
+      ['address', model.address],
+      [
+        'versions',
+        Object.entries(versions)
+          .map(([name, version]) => `${name} ${version}`)
+          .join(', ') || undefined,
+      ],
+      ['can', abilities.filter((what) => can[what] === true).join(', ')],
+      ['strategies', can.strategies.map(({ name }) => name).join(', ') || undefined],
+      ['context', limits.tokens === undefined ? undefined : `${limits.tokens} tokens`],
+    ]),
+    ...(sites ? ['\n', placement(sites, paint, args)] : []),
+    ...model.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
+  ].join('');
 }
 
 function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {

@@ -1,4 +1,5 @@
 import { writtenTokens } from '../../shared/limits.js';
+import { hasTarget } from '../../shared/modelInfo.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
@@ -10,6 +11,7 @@ import {
   strategyOptions,
   targetFor,
   targetOptions,
+  serverOptions,
   textOptions,
 } from '../options.js';
 import { save, saveOptions } from '../save.js';
@@ -39,6 +41,7 @@ export const route: Command = {
     ...jsonOption,
     ...saveOptions,
     ...engineOptions,
+    ...serverOptions,
   },
   async run({ args, out, open, progress, paint, columns, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
@@ -46,7 +49,7 @@ export const route: Command = {
     const maxTokens = most === undefined ? undefined : parseCount(most, '--max-tokens');
     const { engine, model } = await open();
     const output = targetFor(args, model);
-    if (maxTokens !== undefined && (!model.hasTarget || output.target !== undefined))
+    if (maxTokens !== undefined && (!hasTarget(model) || output.target !== undefined))
       throw new UsageError('--max-tokens is for what an encoder-decoder writes: see gander generate for other models.');
     const trace = await engine.route(
       { text, ...output, ...askedFor(args, model), ...(maxTokens !== undefined && { maxTokens }) },

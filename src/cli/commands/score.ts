@@ -1,5 +1,6 @@
 import type { Engine, MoeInfo, PoolInfo, RouteRequest, RunOptions, Score } from '../../engine/api.js';
 import { GanderError } from '../../shared/errors.js';
+import { asLocal } from '../../shared/modelInfo.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
@@ -34,7 +35,8 @@ export const score: Command = {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
     const texts = files.map(readText);
-    const { engine, model } = await open();
+    const { engine, model: opened } = await open();
+    const model = asLocal(opened);
     const output = targetFor(args, model);
     const columns = model.kind === 'pool' ? ofPool(args, model) : ofModel(args, model);
 

@@ -11,7 +11,7 @@ import { type DType, tensorArray } from '../../shared/safetensors.js';
 import { blank, blockColumns } from '../../trace/columns.js';
 import { checkCells } from '../choices.js';
 import type { Model } from '../model.js';
-import { type Reader, type RoutedSite, unreadable } from '../reader.js';
+import { type Reader, type RoutedSite, type Routing, unreadable } from '../reader.js';
 
 const whole: readonly DType[] = ['U8', 'I8', 'U16', 'I16', 'U32', 'I32', 'U64', 'I64'];
 
@@ -27,43 +27,54 @@ export const routedExperts: Reader = {
   },
   read: (bytes, { model }) => {
     const { dtype, shape, data } = npyOf(bytes);
-    const [tokens = 0, layers = 0, k = 0] = shape;
-    if (shape.length !== 3 || tokens * layers * k === 0)
-      throw unreadable(
-        `its shape is (${shape.join(', ')}), not (tokens, layers, k)`,
-        'Reshape what the server gave before saving it.',
-      );
-    if (tokens > traceLimits.tokens || layers > traceLimits.modules || k > traceLimits.experts)
-      throw unreadable(`its shape is (${shape.join(', ')}), and that is more than can be shown`);
-    checkCells(layers, tokens, k);
-    const numbers = tensorArray(dtype, data);
-    const chosen = blank(blockColumns.chosen, layers * tokens * k);
-    const row = new Int32Array(k);
-    const known = new Uint8Array(layers);
-    for (let t = 0; t < tokens; t++)
-      for (let s = 0; s < layers; s++) {
-        for (let i = 0; i < k; i++) row[i] = expertOf(numbers[(t * layers + s) * k + i]!);
-        if (row.includes(-1) || new Set(row).size < k) continue;
-        known[s] = 1;
-        chosen.set(row, (s * tokens + t) * k);
-      }
-    const numbered = layersOf(layers, known, model);
-    const rows = numbered.map(({ from }) => chosen.subarray(from * tokens * k, (from + 1) * tokens * k));
-    const kept = blank(blockColumns.chosen, rows.length * tokens * k);
-    rows.forEach((one, s) => kept.set(one, s * tokens * k));
-    return {
-      kind: 'file',
-      tokens,
-      k,
-      sites: numbered.map(({ layer }): RoutedSite => ({ layer })),
-      chosen: kept,
-      warnings:
-        numbered.length < layers
-          ? [`${layers - numbered.length} of its ${layers} layers hold no choice and are left out.`]
-          : [],
-    };
+    return { kind: 'file', ...routingOf(shape, tensorArray(dtype, data), model) };
   },
 };
+
+/**
+ * Expert ids in row-major order, of any tokens, as what a reader gives.
+ * @param shape (tokens, layers, k)
+ * @throws Unreadable
+ */
+export function routingOf(
+  shape: readonly number[],
+  numbers: ArrayLike<number | bigint>,
+  model?: Pick<Model, 'sparse' | 'layers'>,
+): Pick<Routing, 'tokens' | 'k' | 'sites' | 'chosen' | 'warnings'> {
+  const [tokens = 0, layers = 0, k = 0] = shape;
+  if (shape.length !== 3 || tokens * layers * k === 0)
+    throw unreadable(
+      `its shape is (${shape.join(', ')}), not (tokens, layers, k)`,
+      'Reshape what the server gave before saving it.',
+    );
+  if (tokens > traceLimits.tokens || layers > traceLimits.modules || k > traceLimits.experts)
+    throw unreadable(`its shape is (${shape.join(', ')}), and that is more than can be shown`);
+  checkCells(layers, tokens, k);
+  const chosen = blank(blockColumns.chosen, layers * tokens * k);
+  const row = new Int32Array(k);
+  const known = new Uint8Array(layers);
+  for (let t = 0; t < tokens; t++)
+    for (let s = 0; s < layers; s++) {
+      for (let i = 0; i < k; i++) row[i] = expertOf(numbers[(t * layers + s) * k + i]!);
+      if (row.includes(-1) || new Set(row).size < k) continue;
+      known[s] = 1;
+      chosen.set(row, (s * tokens + t) * k);
+    }
+  const numbered = layersOf(layers, known, model);
+  const rows = numbered.map(({ from }) => chosen.subarray(from * tokens * k, (from + 1) * tokens * k));
+  const kept = blank(blockColumns.chosen, rows.length * tokens * k);
+  rows.forEach((one, s) => kept.set(one, s * tokens * k));
+  return {
+    tokens,
+    k,
+    sites: numbered.map(({ layer }): RoutedSite => ({ layer })),
+    chosen: kept,
+    warnings:
+      numbered.length < layers
+        ? [`${layers - numbered.length} of its ${layers} layers hold no choice and are left out.`]
+        : [],
+  };
+}
 
 function npyOf(bytes: Uint8Array) {
   try {
@@ -82,7 +93,11 @@ function expertOf(given: number | bigint): number {
 }
 
 /** Which rows of the layer axis are layers with experts, and their numbers. */
-function layersOf(layers: number, known: Uint8Array, model?: Model): { from: number; layer: number }[] {
+function layersOf(
+  layers: number,
+  known: Uint8Array,
+  model?: Pick<Model, 'sparse' | 'layers'>,
+): { from: number; layer: number }[] {
   const all = Array.from({ length: layers }, (_, from) => from);
   const sparse = model?.sparse;
   if (sparse?.length === layers) return all.map((from) => ({ from, layer: sparse[from]! }));

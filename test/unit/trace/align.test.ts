@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { traceLimits } from '../../../src/shared/limits.js';
 import { random } from '../../../src/statistics/random.js';
-import { align, alignTraces, commonSubsequence } from '../../../src/trace/align.js';
+import { align, alignTraces, commonSubsequence, isCutAlike } from '../../../src/trace/align.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { fabricate, fabricateIds, textOf, withText } from './fabricate.js';
 
@@ -124,5 +124,40 @@ describe('token alignment', () => {
 
   it('has no tokens in common with a sequence that is not there', () => {
     expect([...alignTraces(fabricateIds(), fabricate(), 1).same]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('runs of one text from different places', () => {
+  const text = 'the grey goose';
+  const cut = (source: string, pieces: readonly string[], spelled: readonly string[] = pieces): Trace => {
+    const trace = fabricateIds();
+    let at = 0;
+    const start = Int32Array.from(pieces, (piece) => (at += piece.length) - piece.length);
+    const end = Int32Array.from(pieces, (piece, t) => start[t]! + piece.length);
+    const tokens = { count: pieces.length, start, end, text: spelled };
+    const sequence = { role: 'text' as const, text, tokens, done: pieces.length, predictions: 0 };
+    return { ...trace, source: { kind: source, name: source, versions: {} }, sequences: [sequence] };
+  };
+
+  it('are aligned by what their tokens cover, however they are spelled', () => {
+    const [a, b] = [
+      cut('pool', ['the', ' grey', ' goose']),
+      cut('vllm', ['the', ' grey', ' goose'], ['the', 'grey', 'goose']),
+    ];
+    expect([...alignTraces(a, b).same]).toEqual([1, 1, 1]);
+    expect(isCutAlike(a, b)).toBe(true);
+  });
+
+  it('cut differently: what both have is aligned, and it is said', () => {
+    const [a, b] = [cut('pool', ['the', ' grey', ' goose']), cut('vllm', ['the', ' gr', 'ey', ' goose'])];
+    expect([...alignTraces(a, b).same]).toEqual([1, 0, 0, 1]);
+    expect(isCutAlike(a, b)).toBe(false);
+  });
+
+  it('are known to be cut alike by the same tokenizer, and otherwise by their places alone', () => {
+    const [a, b] = [cut('pool', ['the', ' grey', ' goose']), cut('vllm', ['the', ' grey goose'])];
+    expect(isCutAlike(tokenizedBy(a, 'x'), tokenizedBy(a, 'x'))).toBe(true);
+    expect(isCutAlike(tokenizedBy(a, 'x'), tokenizedBy(a, 'y'))).toBe(false);
+    expect(isCutAlike(fabricateIds(), b)).toBeUndefined();
   });
 });

@@ -1,0 +1,106 @@
+/** What a command runs: a pool or a model on this machine, or a server. Each is opened once, and closed when the command ends. */
+import path from 'node:path';
+import type { Engine, EngineOptions, ServerAccess } from '../engine/api.js';
+import { EngineClient } from '../engine/client.js';
+import { remoteClient } from '../engine/remote.js';
+import { importLimits } from '../shared/limits.js';
+import { isServerAddress, serverAddress } from '../shared/serverAddress.js';
+import type { Arguments, Opened } from './command.js';
+import { readBytes } from './input.js';
+import { bundledPool, cacheFolder } from './paths.js';
+import { UsageError } from './usage.js';
+import { parseCount, parseNumber } from './words.js';
+
+/** Tokens between two looks at whether to stop. */
+const chunk = 128;
+
+/** As long as a timer can run. Seconds. */
+const longestDeadline = 2_000_000;
+
+export class Opening {
+  readonly #engines: Engine[] = [];
+  #first: Promise<Opened> | undefined;
+
+  constructor(
+    private readonly args: Arguments,
+    private readonly stop: AbortController,
+    /** Told what was opened. */
+    private readonly told: (opened: Opened) => void,
+  ) {
+    const chosen = ['model', 'pool', 'engine'].filter((name) => args.text(name) !== undefined);
+    if (chosen.length > 1) throw new UsageError(`Give ${chosen.map((name) => `--${name}`).join(' or ')}, not both.`);
+  }
+
+  open(folder?: string): Promise<Opened> {
+    const address = this.args.text('engine');
+    if (this.args.text('config') !== undefined && address === undefined)
+      throw new UsageError('--config is the config.json of the model of --engine.');
+    return (this.#first ??= this.#start(() =>
+      address === undefined ? this.#child(this.#options(folder)) : this.#server(address, 'GANDER_ENGINE_TOKEN'),
+    ));
+  }
+
+  openHere(): Promise<Opened> {
+    return (this.#first ??= this.#start(() => inThisProcess(this.#options())));
+  }
+
+  openOther(chosen: string): Promise<Opened> {
+    return this.#start(() =>
+      // A token is for one server: another one has its own.
+      isServerAddress(chosen) ? this.#server(chosen, 'GANDER_WITH_ENGINE_TOKEN') : this.#child(this.#options(chosen)),
+    );
+  }
+
+  dispose(): void {
+    for (const engine of this.#engines) engine.dispose();
+  }
+
+  async #start(make: () => Engine | Promise<Engine>): Promise<Opened> {
+    // Once: a second Ctrl+C ends the process at once, as without us.
+    if (this.#engines.length === 0) process.once('SIGINT', () => this.stop.abort());
+    const engine = await make();
+    this.#engines.push(engine);
+    const opened = { engine, model: await engine.info({ signal: this.stop.signal }) };
+    this.told(opened);
+    return opened;
+  }
+
+  #options(folder = this.args.text('model') ?? this.args.text('pool') ?? bundledPool(__dirname)): EngineOptions {
+    const threads = this.args.text('threads');
+    return {
+      pool: path.resolve(folder),
+      cache: path.resolve(this.args.text('cache') ?? cacheFolder()),
+      threads: threads === undefined ? 0 : parseCount(threads, '--threads'),
+      chunk,
+    };
+  }
+
+  #child(options: EngineOptions): Engine {
+    return new EngineClient({ ...options, entry: path.join(__dirname, 'engine.cjs'), deadlineMs: this.#deadlineMs() });
+  }
+
+  #server(typed: string, variable: string): Engine {
+    const token = process.env[variable]?.trim();
+    const config = variable === 'GANDER_ENGINE_TOKEN' ? this.args.text('config') : undefined;
+    const access: ServerAccess = {
+      ...(token && { token }),
+      ...(config !== undefined && { config: readBytes(config, importLimits.config) }),
+    };
+    const entry = path.join(__dirname, 'remote.cjs');
+    return remoteClient({ address: serverAddress(typed), access, entry, patienceMs: this.#deadlineMs() });
+  }
+
+  #deadlineMs(): number {
+    const deadline = this.args.text('deadline');
+    const seconds = deadline === undefined ? 120 : parseNumber(deadline, '--deadline');
+    if (seconds < 0 || seconds > longestDeadline)
+      throw new UsageError(`--deadline is ${deadline}; it must be from 0 to ${longestDeadline}.`);
+    return 1000 * seconds;
+  }
+}
+
+async function inThisProcess(options: EngineOptions): Promise<Engine> {
+  // Only here: nothing else needs the native modules in this process.
+  const { createEngine } = await import('../engine/local.js');
+  return createEngine(options);
+}

@@ -1,0 +1,176 @@
+import * as vscode from 'vscode';
+import type { ServerInfo } from '../engine/api.js';
+import type { KnownServer } from '../host/servers.js';
+import { GanderError } from '../shared/errors.js';
+import { isLoopback, serverAddress } from '../shared/serverAddress.js';
+import { asking, type Item } from './asking.js';
+import type { Command, Parts } from './parts.js';
+import { useServer } from './pools.js';
+
+/** A model that a server runs, in the place of a pool. What is at the address is found by asking; no text goes there before. */
+export const connectEngine: Command = {
+  id: 'gander.connectEngine',
+  async run(parts) {
+    const { known } = parts.engines.servers;
+    const choice = known.length === 0 ? another : await asking((ask) => ask(choices(parts), title()));
+    if (choice === undefined) return;
+    if (choice === here) return useServer(undefined);
+    if (choice === forget) return forgetOne(parts);
+    const address = typeof choice === 'string' ? await askAddress() : choice.address;
+    if (address !== undefined) await connect(parts, address);
+  },
+};
+
+const [another, forget, here] = ['another', 'forget', 'here'] as const;
+
+type Choice = KnownServer | typeof another | typeof forget | typeof here;
+
+const title = () => vscode.l10n.t('Engine');
+
+function choices({ engines }: Parts): Item<Choice>[] {
+  return [
+    ...serversOf(engines.servers.known, engines.address),
+    { label: vscode.l10n.t('$(add) Another Address…'), value: another },
+    ...(engines.address === undefined
+      ? []
+      : [{ label: vscode.l10n.t('$(type-hierarchy) Run on This Machine'), value: here }]),
+    { label: vscode.l10n.t('$(trash) Forget One…'), value: forget },
+  ];
+}
+
+function serversOf(known: readonly KnownServer[], current: string | undefined): Item<KnownServer>[] {
+  return known.map((server) => ({
+    label: `$(remote) ${server.name}`,
+    description: server.address === current ? vscode.l10n.t('current') : '',
+    detail: `${server.address} · ${server.engine}`,
+    value: server,
+  }));
+}
+
+/** Its token goes, too; text goes there no more without being asked. */
+async function forgetOne({ engines }: Parts): Promise<void> {
+  const { servers, address } = engines;
+  const chosen = await asking((ask) => ask(serversOf(servers.known, address), vscode.l10n.t('Forget Which?')));
+  if (!chosen) return;
+  await servers.forget(chosen.address);
+  if (chosen.address === address) await useServer(undefined);
+}
+
+async function askAddress(): Promise<string | undefined> {
+  const typed = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Address of vLLM, SGLang or gander-serve'),
+    placeHolder: 'http://127.0.0.1:8000',
+    ignoreFocusOut: true,
+    validateInput: (text) => {
+      try {
+        serverAddress(text);
+        return undefined;
+      } catch (thrown) {
+        return text.trim() === '' ? undefined : GanderError.from(thrown).message;
+      }
+    },
+  });
+  return typed === undefined || typed.trim() === '' ? undefined : serverAddress(typed);
+}
+
+/** Asked and agreed to, in this order, and only then put in use. */
+async function connect(parts: Parts, address: string): Promise<void> {
+  const { servers } = parts.engines;
+  const former = servers.find(address);
+  const found = await ask(parts, address, await servers.token(address));
+  if (!found) return;
+  const config = former?.config ?? (await askConfig(found.info));
+  if (config === undefined) return;
+  if (!former && !(await agreed(found.info))) return;
+  const { name, engine } = found.info;
+  await servers.remember({ address, name, engine, ...(config !== '' && { config }) }, found.token);
+  if (parts.engines.address === address) parts.engines.reload();
+  else await useServer(address);
+  // Told at once by the status bar.
+  await parts.service.describe();
+}
+
+interface Answer {
+  readonly info: ServerInfo;
+  readonly token: string | undefined;
+}
+
+/** What is there; a token is asked for where the server does. Undefined when the person thought better of it. */
+async function ask(parts: Parts, address: string, token: string | undefined): Promise<Answer | undefined> {
+  const client = await parts.engines.servers.client(address, token);
+  try {
+    const info = await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: vscode.l10n.t('Asking what is at {0}', address),
+        cancellable: true,
+      },
+      (_, cancelling) => {
+        const stop = new AbortController();
+        cancelling.onCancellationRequested(() => stop.abort());
+        return client.info({ signal: stop.signal });
+      },
+    );
+    return { info: info as ServerInfo, token };
+  } catch (thrown) {
+    const error = GanderError.from(thrown);
+    if (error.code !== 'server-refused') throw error;
+    const given = await askToken(error.message);
+    return given === undefined ? undefined : await ask(parts, address, given);
+  } finally {
+    client.dispose();
+  }
+}
+
+async function askToken(why: string): Promise<string | undefined> {
+  const typed = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Token'),
+    prompt: vscode.l10n.t('{0} It is kept in the system’s secret storage and sent to this address alone.', why),
+    password: true,
+    ignoreFocusOut: true,
+  });
+  const token = typed?.trim();
+  return token === '' ? undefined : token;
+}
+
+/** What the server does not tell of its model may lie on this machine. Empty: it does not; undefined: not connected at all. */
+async function askConfig(info: ServerInfo): Promise<string | undefined> {
+  if (info.engine === 'gander-serve') return '';
+  const items: Item<boolean>[] = [
+    { label: vscode.l10n.t('Go On Without'), detail: vscode.l10n.t('As many experts as are seen'), value: false },
+    {
+      label: vscode.l10n.t('Name the Model’s config.json…'),
+      detail: vscode.l10n.t('It tells how many experts and layers there are; older SGLang needs it'),
+      value: true,
+    },
+  ];
+  const named = await asking((pick) => pick(items, vscode.l10n.t('{0} does not tell all of its model', info.name)));
+  if (named === undefined) return undefined;
+  if (!named) return '';
+  const picked = await vscode.window.showOpenDialog({
+    filters: { 'config.json': ['json'] },
+    title: vscode.l10n.t('The model’s config.json'),
+  });
+  return picked?.[0]?.fsPath;
+}
+
+/** Where text goes from now on is said before any does. */
+async function agreed({ address, name, engine }: ServerInfo): Promise<boolean> {
+  const connect = vscode.l10n.t('Connect');
+  const detail = [
+    vscode.l10n.t(
+      'It runs {0} ({1}). What you route, generate from or compare is sent to this address, until you choose a model on this machine (Choose Pool…).',
+      name,
+      engine,
+    ),
+    ...(address.startsWith('https:') || isLoopback(address)
+      ? []
+      : [vscode.l10n.t('It goes there without encryption: whoever is on the way can read it.')]),
+  ];
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Send text to {0}?', address),
+    { modal: true, detail: detail.join(' ') },
+    connect,
+  );
+  return chosen === connect;
+}

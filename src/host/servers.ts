@@ -1,0 +1,104 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { ServerAccess, ServerInfo } from '../engine/api.js';
+import type { EngineClient } from '../engine/client.js';
+import { remoteClient } from '../engine/remote.js';
+import { GanderError } from '../shared/errors.js';
+import { importLimits } from '../shared/limits.js';
+import { readSettings } from './settings.js';
+
+/** A server that the person has agreed to send text to. */
+export interface KnownServer {
+  readonly address: string;
+  /** Of its model, when it was connected. */
+  readonly name: string;
+  readonly engine: ServerInfo['engine'];
+  /** Absolute path of the model's config.json. */
+  readonly config?: string;
+}
+
+const key = 'gander.servers';
+
+/** Servers that the person has connected to, the last one first; what each is told stays with it. */
+export class Servers {
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  get known(): readonly KnownServer[] {
+    return this.context.globalState.get<readonly KnownServer[]>(key, []);
+  }
+
+  find(address: string): KnownServer | undefined {
+    return this.known.find((server) => server.address === address);
+  }
+
+  /** From now on text may go there. */
+  async remember(server: KnownServer, token: string | undefined): Promise<void> {
+    if (token === undefined) await this.context.secrets.delete(tokenKey(server.address));
+    else await this.context.secrets.store(tokenKey(server.address), token);
+    await this.#keep([server, ...this.known.filter(({ address }) => address !== server.address)]);
+  }
+
+  async forget(forgotten: string): Promise<void> {
+    await this.context.secrets.delete(tokenKey(forgotten));
+    await this.#keep(this.known.filter(({ address }) => address !== forgotten));
+  }
+
+  token(address: string): Thenable<string | undefined> {
+    return this.context.secrets.get(tokenKey(address));
+  }
+
+  /** The model behind an address, for sending text to. @throws GanderError `server-refused` where nobody agreed to that */
+  async open(address: string): Promise<EngineClient> {
+    const server = this.find(address);
+    if (!server)
+      throw new GanderError(
+        'server-refused',
+        vscode.l10n.t('Nothing was sent to {0}: you have not agreed that text goes there.', address),
+        vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Pool…).'),
+      );
+    return this.client(address, await this.token(address), server.config);
+  }
+
+  /** For asking what is there. */
+  async client(address: string, token: string | undefined, config?: string): Promise<EngineClient> {
+    const access: ServerAccess = {
+      ...(token !== undefined && { token }),
+      ...(config !== undefined && { config: await readConfig(config) }),
+    };
+    return remoteClient({
+      address,
+      access,
+      entry: this.context.asAbsolutePath(path.join('dist', 'remote.cjs')),
+      patienceMs: 1000 * readSettings().deadlineSeconds,
+      log: (line) => this.log.debug(line),
+    });
+  }
+
+  async #keep(servers: readonly KnownServer[]): Promise<void> {
+    await this.context.globalState.update(key, servers);
+  }
+}
+
+const tokenKey = (address: string) => `gander.token ${address}`;
+
+async function readConfig(file: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(file)).size <= importLimits.config) return await readFile(file);
+  } catch (cause) {
+    throw odd(file, cause);
+  }
+  throw odd(file);
+}
+
+function odd(file: string, cause?: unknown): GanderError {
+  return new GanderError(
+    'request-invalid',
+    vscode.l10n.t('{0} cannot be read as a model’s config.json.', file),
+    vscode.l10n.t('Connect to the engine again and name another.'),
+    { cause },
+  );
+}

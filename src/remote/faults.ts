@@ -1,0 +1,180 @@
+/** What can go wrong with a server, each as one error with what to do. The server's own words are shown short and plain. */
+import type { IncomingMessage } from 'node:http';
+import { bytesInWords } from '../shared/bytes.js';
+import { type ErrorCode, GanderError } from '../shared/errors.js';
+import { serverLimits } from '../shared/limits.js';
+import { isObject } from '../shared/plain.js';
+import { plain } from '../trace/label.js';
+
+/** An answer that is none, as far as the server explains it. */
+export interface Failure {
+  readonly status: number;
+  readonly words: string;
+  readonly code?: string;
+  readonly remedy?: string;
+  readonly retryAfterMs?: number;
+}
+
+/** Nothing under this path, or nothing that this server does. */
+export function isAbsent({ status }: Failure): boolean {
+  return status === 404 || status === 405 || status === 501;
+}
+
+/** As gander-serve, vLLM and SGLang explain themselves. */
+export async function failureOf(message: IncomingMessage, body: AsyncIterable<Uint8Array>): Promise<Failure> {
+  const after = message.headers['retry-after'];
+  const status = message.statusCode ?? 0;
+  let said: unknown;
+  try {
+    const parts: Uint8Array[] = [];
+    for await (const part of body) parts.push(part);
+    said = JSON.parse(Buffer.concat(parts).toString());
+  } catch (thrown) {
+    if (thrown instanceof GanderError && thrown.code === 'cancelled') throw thrown;
+    // That it fails is known; why may not be said, or not in words that are read.
+  }
+  return {
+    ...explained(said, status),
+    ...(after !== undefined && /^\d{1,6}$/.test(after) && { retryAfterMs: 1000 * Number(after) }),
+  };
+}
+
+function explained(said: unknown, status: number): Failure {
+  const whole = isObject(said) ? said : {};
+  const error = isObject(whole['error']) ? whole['error'] : whole;
+  const text = (value: unknown) => (typeof value === 'string' ? short(value) : undefined);
+  const [code, remedy] = [text(error['code']), text(error['remedy'])];
+  return {
+    status,
+    words: text(error['message']) ?? text(whole['detail']) ?? text(whole['error']) ?? `status ${status}`,
+    ...(code !== undefined && { code }),
+    ...(remedy !== undefined && { remedy }),
+  };
+}
+
+export function short(words: string): string {
+  const { words: most } = serverLimits;
+  return plain(words.length > most ? `${words.slice(0, most)}…` : words).trim();
+}
+
+/** What gander-serve says in our own words. */
+const shared: readonly string[] = ['text-empty', 'text-too-long', 'request-invalid', 'strategy-unavailable'];
+
+/** How vLLM and SGLang say that a text is longer than the model takes. */
+const tooLong = /context length|maximum length|max_model_len|longer than the model|too long/i;
+
+export class Faults {
+  constructor(
+    readonly address: string,
+    private readonly hasToken: boolean,
+    private readonly patienceMs: number,
+  ) {}
+
+  cancelled(): GanderError {
+    return new GanderError('cancelled', 'Cancelled.', 'Ask again when you like.');
+  }
+
+  unreachable(cause: Error): GanderError {
+    const { code } = cause as NodeJS.ErrnoException;
+    return this.#error('server-unreachable', `cannot be reached: ${code ?? short(cause.message)}`, {
+      remedy: 'See whether it runs and whether the address is right.',
+      cause,
+    });
+  }
+
+  slow(): GanderError {
+    return this.#error('server-unreachable', `gave no answer in ${this.patienceMs / 1000} seconds`, {
+      remedy:
+        'Allow it more time (the setting gander.engine.deadlineSeconds, or --deadline on the command line), or route less.',
+    });
+  }
+
+  half(cause?: unknown): GanderError {
+    return this.#error('server-unreachable', 'broke off in the middle of its answer', {
+      remedy: 'See whether it still runs, and ask again.',
+      cause,
+    });
+  }
+
+  large(most: number): GanderError {
+    return this.#error('server-invalid', `answers with more than ${bytesInWords(most)}`, {
+      remedy: 'Route a shorter text.',
+    });
+  }
+
+  page(): GanderError {
+    return this.#error('server-unknown', 'answers with a web page', {
+      remedy: 'Give the address of the engine itself: vLLM, SGLang or gander-serve.',
+    });
+  }
+
+  unknown(): GanderError {
+    return this.#error('server-unknown', 'is none of the engines that Gander speaks with', {
+      remedy: 'Give the address of vLLM, SGLang or gander-serve.',
+    });
+  }
+
+  elsewhere(location: string | undefined): GanderError {
+    const to = location === undefined ? 'elsewhere' : short(location);
+    return this.#error('server-invalid', `sends requests on to ${to}; nothing was sent there`, {
+      remedy: 'Connect to that address itself, if you trust it.',
+    });
+  }
+
+  /** @param what half a sentence on the answer */
+  odd(what: string, cause?: unknown, remedy = 'See whether its version is one that docs/engines.md tells of.') {
+    return this.#error('server-invalid', `gave an answer that cannot be used: ${what}`, { remedy, cause });
+  }
+
+  long(tokens: number, most: number): GanderError {
+    return new GanderError(
+      'text-too-long',
+      `The text has ${tokens} tokens; ${this.address} takes at most ${most}.`,
+      'Select a part of it.',
+    );
+  }
+
+  /** It runs, and tells nothing of experts. @param remedy how it is started so that it does */
+  unrouted(remedy: string): GanderError {
+    return this.#error('server-unrouted', 'does not tell which experts it used', { remedy });
+  }
+
+  /** What gander-serve says in an answer that has begun. */
+  told(said: unknown): GanderError {
+    const failure = explained(said, 500);
+    return this.refused({ ...failure, status: shared.includes(failure.code ?? '') ? 400 : 500 });
+  }
+
+  token(cause: unknown): GanderError {
+    const { name } = cause instanceof Error ? cause : {};
+    return this.#error('server-refused', `was not asked: the token or the address cannot be sent (${name ?? ''})`, {
+      remedy: 'Give the token anew, without line breaks.',
+    });
+  }
+
+  refused({ status, words, code, remedy }: Failure): GanderError {
+    const give = 'Gander: Connect to Engine… asks for it; the command line reads GANDER_ENGINE_TOKEN.';
+    if (status === 401 || status === 403)
+      return this.hasToken
+        ? this.#error('server-refused', 'refuses the token', { remedy: `Give it the right one. ${give}` })
+        : this.#error('server-refused', 'asks for a token', { remedy: `Give it one. ${give}` });
+    if (status === 429 || status === 503)
+      return this.#error('server-busy', `is busy: ${words}`, { remedy: 'Ask again later.' });
+    if (status === 413 || code === 'text-too-long' || (status < 500 && tooLong.test(words)))
+      return this.#error('text-too-long', `takes no text as long as this: ${words}`, {
+        remedy: 'Select a part of it.',
+      });
+    if (status < 500)
+      return this.#error(
+        code !== undefined && shared.includes(code) ? (code as ErrorCode) : 'request-invalid',
+        `refuses the request: ${words}`,
+        { remedy: remedy ?? 'Change what is asked for.' },
+      );
+    return this.#error('server-failed', `failed: ${words}`, { remedy: 'Its own log says why.' });
+  }
+
+  #error(code: ErrorCode, what: string, { remedy, cause }: { readonly remedy: string; readonly cause?: unknown }) {
+    const end = /[.…!?]$/.test(what) ? '' : '.';
+    return new GanderError(code, `${this.address} ${what}${end}`, remedy, cause === undefined ? {} : { cause });
+  }
+}

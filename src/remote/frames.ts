@@ -1,0 +1,55 @@
+/** An answer in frames: uint32 kind, uint32 length, both little-endian, and so many bytes. */
+import { serverLimits, traceLimits } from '../shared/limits.js';
+import type { Faults } from './faults.js';
+
+export const framesType = 'application/x-gander-frames';
+
+export const frameKinds = { progress: 1, partial: 2, final: 3, error: 4, attribution: 5 } as const;
+
+export interface Frame {
+  readonly kind: number;
+  readonly body: Uint8Array;
+}
+
+const headBytes = 8;
+
+/** @throws GanderError `server-invalid` where one is longer than it may be, `server-unreachable` where one is cut off */
+export async function* framesOf(body: AsyncIterable<Uint8Array>, faults: Faults): AsyncGenerator<Frame> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  let head: { readonly kind: number; readonly length: number } | undefined;
+  const take = (count: number): Buffer => {
+    const whole = Buffer.concat(parts);
+    parts = [whole.subarray(count)];
+    bytes -= count;
+    return whole.subarray(0, count);
+  };
+  for await (const part of body) {
+    parts.push(part);
+    bytes += part.byteLength;
+    for (;;) {
+      if (!head && bytes >= headBytes) {
+        const read = take(headBytes);
+        head = { kind: read.readUInt32LE(0), length: read.readUInt32LE(4) };
+        const most = longest(head.kind);
+        if (head.length > most) throw faults.large(most);
+      }
+      if (!head || bytes < head.length) break;
+      yield { kind: head.kind, body: take(head.length) };
+      head = undefined;
+    }
+  }
+  if (head ?? bytes > 0) throw faults.half();
+}
+
+function longest(kind: number): number {
+  switch (kind) {
+    case frameKinds.partial:
+    case frameKinds.final:
+      return traceLimits.bytes;
+    case frameKinds.attribution:
+      return serverLimits.run;
+    default:
+      return serverLimits.failure;
+  }
+}

@@ -1,0 +1,121 @@
+/** Where tokens stand in a text, from what servers say of them. Offsets are UTF-16 code units; −1, −1: of no text. */
+
+/** UTF-16 units that a token covers at most, where it has to be found what it covers. */
+const farthest = 64;
+
+export interface Places {
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+/**
+ * From pairs of offsets in characters. An empty pair is a token that the tokenizer put in.
+ * @returns undefined where they are not of this text
+ */
+export function placesOfCharacters(pairs: readonly (readonly [number, number])[], text: string): Places | undefined {
+  const units = unitsOf(text);
+  const start = new Int32Array(pairs.length).fill(-1);
+  const end = new Int32Array(pairs.length).fill(-1);
+  for (const [t, [from, to]] of pairs.entries()) {
+    const [a, b] = [units[from], units[to]];
+    if (a === undefined || b === undefined || from > to) return undefined;
+    if (from === to) continue;
+    start[t] = a;
+    end[t] = b;
+  }
+  return { start, end };
+}
+
+/** Of one text, and of another that follows it at `at`. */
+export function joinedPlaces(first: Places | undefined, second: Places | undefined, at: number): Places | undefined {
+  if (!first || !second) return undefined;
+  return { start: joined(first.start, second.start, at), end: joined(first.end, second.end, at) };
+}
+
+function joined(first: Int32Array, second: Int32Array, at: number): Int32Array {
+  const out = new Int32Array(first.length + second.length);
+  out.set(first);
+  out.set(
+    second.map((offset) => (offset < 0 ? -1 : offset + at)),
+    first.length,
+  );
+  return out;
+}
+
+/**
+ * From all spellings but the first, of which nothing is known: it covers what they leave of the text, or nothing.
+ * @returns undefined where they do not make up the end of the text
+ */
+export function placesAfterFirst(spelled: readonly string[], text: string): Places | undefined {
+  if (spelled.length === 0) return { start: Int32Array.of(0), end: Int32Array.of(text.length) };
+  for (let begin = 0; begin < Math.min(text.length, farthest); begin++) {
+    const rest = placesOfSpelling(spelled, text.slice(begin));
+    if (!rest) continue;
+    const none = Int32Array.of(-1);
+    const first = begin === 0 ? { start: none, end: none } : { start: Int32Array.of(0), end: Int32Array.of(begin) };
+    return joinedPlaces(first, rest, begin);
+  }
+  return undefined;
+}
+
+/** Where each character begins, and where the last one ends. */
+function unitsOf(text: string): Int32Array {
+  const units = new Int32Array(text.length + 1);
+  let characters = 0;
+  for (let at = 0; at < text.length; characters++) {
+    units[characters] = at;
+    at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+  }
+  units[characters] = text.length;
+  return units.subarray(0, characters + 1);
+}
+
+/**
+ * From the tokens' spellings, laid along the text one after the other. A spelling may lack the white space before it, as
+ * vocabularies with a word mark spell; a token with part of a character in it has U+FFFD there, and shares the text up to
+ * the next whole one with its neighbours; one whose spelling is not there is none of the text's.
+ * @returns undefined where they do not make up the text
+ */
+export function placesOfSpelling(spelled: readonly string[], text: string): Places | undefined {
+  const start = new Int32Array(spelled.length).fill(-1);
+  const end = new Int32Array(spelled.length).fill(-1);
+  let at = 0;
+  for (let t = 0; t < spelled.length; t++) {
+    if (isPart(spelled[t]!)) {
+      const first = t;
+      while (t + 1 < spelled.length && isPart(spelled[t + 1]!)) t++;
+      const next = spelled[t + 1];
+      const to = next === undefined ? text.length : nextOf(text, next, at);
+      if (to > at) {
+        start.fill(at, first, t + 1);
+        end.fill(to, first, t + 1);
+        at = to;
+      }
+      continue;
+    }
+    const length = lengthAt(text, spelled[t]!, at);
+    if (length === 0) continue;
+    start[t] = at;
+    end[t] = at + length;
+    at += length;
+  }
+  return text.slice(at).trim() === '' ? { start, end } : undefined;
+}
+
+const isPart = (spelling: string) => spelling.includes('\ufffd');
+
+/** UTF-16 units that the spelling takes there, white space before it included; 0 where it is not there. */
+function lengthAt(text: string, spelling: string, at: number): number {
+  if (spelling === '') return 0;
+  if (text.startsWith(spelling, at)) return spelling.length;
+  const white = /\s*/y;
+  white.lastIndex = at;
+  const skipped = white.exec(text)![0].length;
+  const word = spelling.trimStart();
+  return word !== '' && text.startsWith(word, at + skipped) ? skipped + word.length : 0;
+}
+
+function nextOf(text: string, spelling: string, at: number): number {
+  const found = spelling === '' ? -1 : text.slice(at, at + farthest + spelling.length).indexOf(spelling, 1);
+  return found < 0 ? at : at + found;
+}

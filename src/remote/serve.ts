@@ -1,0 +1,240 @@
+/** gander-serve, which speaks in traces: python/gander-serve/PROTOCOL.md. */
+import { z } from 'zod';
+import type {
+  Attribution,
+  AttributeRequest,
+  GenerateRequest,
+  RouteRequest,
+  RunOptions,
+  ServerInfo,
+} from '../engine/api.js';
+import { GanderError } from '../shared/errors.js';
+import { serverLimits, traceLimits } from '../shared/limits.js';
+import { isObject } from '../shared/plain.js';
+import { schemaProblem } from '../shared/schemaWords.js';
+import type { Ability } from '../shared/source.js';
+import { offersOf } from '../strategies/index.js';
+import { decodeTrace } from '../trace/file.js';
+import type { Trace } from '../trace/trace.js';
+import { warningsOf } from './choices.js';
+import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
+import type { Faults } from './faults.js';
+import type { Answer } from './http.js';
+import type { Reach, Server, ServerKind } from './server.js';
+
+export const ganderServe: ServerKind = {
+  claims: ({ info }) => isObject(info) && info['server'] === 'gander-serve',
+  open: ({ info }, reach) => Promise.resolve(new GanderServe(read(info, reach), reach)),
+};
+
+const name = z.string().min(1).max(500);
+const experts = z.array(z.object({ id: name, name })).max(serverLimits.experts);
+const index = z.int().min(0);
+
+const schema = z.object({
+  protocol: z.literal(1),
+  name,
+  limits: z.object({ tokens: z.int().min(1), k: z.int().min(1).exactOptional() }),
+  can: z.object({ generate: z.boolean(), whatIf: z.boolean(), attribute: z.boolean(), stream: z.boolean() }),
+  strategies: z.array(z.string()),
+  experts: experts.optional(),
+  sites: z
+    .array(
+      z.object({
+        path: name,
+        layer: index,
+        stack: z.enum(['encoder', 'decoder']).exactOptional(),
+        kind: name,
+        sequence: index,
+        expertSet: index,
+      }),
+    )
+    .max(traceLimits.modules),
+  expertSets: z
+    .array(z.object({ scope: z.enum(['pool', 'layer']), experts, alwaysOn: experts.exactOptional() }))
+    .max(traceLimits.modules),
+  warnings: z.array(z.object({ code: name, text: z.string().max(2000) })).max(1000),
+  versions: z.record(z.string(), z.string()),
+});
+
+const no: Ability = { reason: 'The server does not do this with its model.' };
+
+/** @throws GanderError `server-invalid` */
+function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
+  const { data, error } = schema.safeParse(info);
+  if (!data) throw faults.odd(`of itself it says what is not understood: ${schemaProblem(error)}`, error);
+  const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = data;
+  if (sites.some(({ expertSet }) => expertSet >= expertSets.length)) throw faults.odd('its sites have no experts');
+  const able = (whether: boolean): Ability => (whether ? true : no);
+  return {
+    kind: 'server',
+    engine: 'gander-serve',
+    address: faults.address,
+    versions,
+    name: called,
+    can: {
+      route: true,
+      stream: able(can.stream),
+      generate: able(can.generate),
+      whatIf: able(can.whatIf),
+      attribute: able(can.attribute),
+      score: no,
+      lens: no,
+      // In the server's order: its first is what it takes where none is named.
+      strategies: strategies.flatMap((one) => offersOf([one])),
+    },
+    experts: data.experts ?? expertSets.flatMap((set) => set.experts),
+    expertSets,
+    sites,
+    limits,
+    warnings: [...warningsOf(faults.address), ...warnings],
+  };
+}
+
+const traceType = 'application/vnd.gander.trace';
+
+const attribution = z.object({
+  experts,
+  logProb: z.array(z.number().nullable()).max(traceLimits.tokens),
+  change: z.array(z.array(z.number().nullable())).max(traceLimits.tokens),
+});
+
+const progress = z.object({ done: index, total: index });
+
+class GanderServe implements Server {
+  constructor(
+    readonly info: ServerInfo,
+    private readonly reach: Reach,
+  ) {}
+
+  async route(request: RouteRequest, options: RunOptions): Promise<Trace> {
+    const { text, target, maxTokens, strategy, interventions } = request;
+    // Of an encoder-decoder, where an output is to be written: by the likeliest token each time, as a run here has it.
+    if (target === undefined && maxTokens !== undefined) return this.generate({ ...request, maxTokens }, options);
+    const trace = await this.#run('/v1/route', { text, target, strategy, interventions }, options);
+    if (trace.sequences[0]!.text !== text) throw this.reach.http.faults.odd('its trace is of another text');
+    return trace;
+  }
+
+  async generate(request: GenerateRequest, options: RunOptions): Promise<Trace> {
+    const { text, strategy, interventions, maxTokens, temperature, topP, seed } = request;
+    const asked = { text, strategy, interventions, maxTokens, temperature, topP, seed };
+    const trace = await this.#run('/v1/generate', asked, options);
+    if (!(trace.sequences[0]!.text ?? '').startsWith(text))
+      throw this.reach.http.faults.odd('its trace is of another text');
+    return trace;
+  }
+
+  async attribute(request: AttributeRequest, options: RunOptions): Promise<Attribution> {
+    const { http } = this.reach;
+    const { text, target, strategy, interventions, layer, most } = request;
+    const asked = { text, target, strategy, interventions, layer, most };
+    const answer = await this.#ask('/v1/attribute', asked, 'application/json', options);
+    if (!answer.type.startsWith(framesType))
+      return attributionOf(jsonOf(await http.bytes(answer, serverLimits.run)), http.faults);
+    for await (const { kind, body } of this.#frames(answer, options))
+      if (kind === frameKinds.attribution) return attributionOf(jsonOf(body), http.faults);
+    throw http.faults.half();
+  }
+
+  async #run(path: string, asked: object, options: RunOptions): Promise<Trace> {
+    const { http } = this.reach;
+    const answer = await this.#ask(path, asked, traceType, options);
+    if (!answer.type.startsWith(framesType)) return this.#decode(await http.bytes(answer, traceLimits.bytes));
+    const run = new FramedRun();
+    for await (const { kind, body } of this.#frames(answer, options)) {
+      if (kind === frameKinds.final) return this.#join(run, body);
+      if (kind === frameKinds.partial && options.onPartial) await options.onPartial(this.#join(run, body));
+    }
+    throw http.faults.half();
+  }
+
+  /** In frames where the server can: it says how far it is, and is not taken to be silent. */
+  #ask(path: string, asked: object, whole: string, { signal }: RunOptions): Promise<Answer> {
+    const accept = this.info.can.stream === true ? `${framesType}, ${whole}` : whole;
+    // What comes is counted where it is read.
+    return this.reach.http.open(path, { signal, accept, most: Infinity }, asked);
+  }
+
+  /** Those that hold results; progress is passed on, and an error thrown. */
+  async *#frames({ body: bytes }: Answer, { onProgress }: RunOptions): AsyncGenerator<Frame> {
+    const { faults } = this.reach.http;
+    for await (const frame of framesOf(bytes, faults)) {
+      switch (frame.kind) {
+        case frameKinds.progress: {
+          const { data } = progress.safeParse(jsonOf(frame.body));
+          if (!data) throw faults.odd('it does not say how far it is');
+          onProgress?.(data.done, data.total);
+          break;
+        }
+        case frameKinds.error:
+          throw faults.told(jsonOf(frame.body));
+        case frameKinds.partial:
+        case frameKinds.final:
+        case frameKinds.attribution:
+          yield frame;
+          break;
+        default:
+          throw faults.odd(`it has a frame of kind ${frame.kind}`);
+      }
+    }
+  }
+
+  #join(run: FramedRun, body: Uint8Array): Trace {
+    const trace = run.join(this.#decode(body));
+    if (trace) return trace;
+    throw this.reach.http.faults.odd('its trace changes its form while it grows');
+  }
+
+  #decode(bytes: Uint8Array): Trace {
+    try {
+      // Its own copy: frames are parts of larger buffers, and arrays are laid over the bytes.
+      return decodeTrace(Uint8Array.from(bytes));
+    } catch (thrown) {
+      const { message, code } = GanderError.from(thrown);
+      if (code !== 'trace-invalid' && code !== 'trace-newer') throw thrown;
+      throw this.reach.http.faults.odd(`its trace cannot be read: ${message}`, thrown);
+    }
+  }
+}
+
+/** @throws GanderError `server-invalid` */
+function attributionOf(said: unknown, faults: Faults): Attribution {
+  const { data, error } = attribution.safeParse(said);
+  if (!data) throw faults.odd(schemaProblem(error), error);
+  const [T, N] = [data.logProb.length, data.experts.length];
+  if (data.change.length !== T || data.change.some((row) => row.length !== N))
+    throw faults.odd(`its changes are not of ${T} tokens and ${N} experts`);
+  return {
+    experts: data.experts,
+    logProb: Float32Array.from(data.logProb, (x) => x ?? NaN),
+    change: Float32Array.from(data.change.flat(), (x) => x ?? NaN),
+  };
+}
+
+/** Traces of one run share what does not change in it, which then travels once. */
+class FramedRun {
+  #first: Trace | undefined;
+
+  /** @returns undefined where it is not of the same form */
+  join(trace: Trace): Trace | undefined {
+    const first = (this.#first ??= trace);
+    if (formOf(first) !== formOf(trace)) return undefined;
+    const { source, router, interventions, expertSets, sites, created } = first;
+    return { ...trace, source, router, interventions, expertSets, sites, created };
+  }
+}
+
+function formOf({ router, sequences, expertSets, sites, blocks }: Trace): string {
+  const columns = blocks.map(({ from, to, sequence, experts: N, k, alwaysOn }) => [from, to, sequence, N, k, alwaysOn]);
+  const read = sequences.map(({ role, predictions }) => [role, predictions]);
+  return JSON.stringify([router, read, expertSets, sites, columns]);
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}

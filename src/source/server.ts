@@ -1,0 +1,52 @@
+import type {
+  AttributeRequest,
+  Attribution,
+  Engine,
+  GenerateRequest,
+  RouteRequest,
+  RunOptions,
+} from '../engine/api.js';
+import type { SourceDescription } from '../shared/source.js';
+import type { Trace } from '../trace/trace.js';
+import { ChildSource } from './child.js';
+import type { Source } from './source.js';
+
+/** A model that a server runs. It is opened when it is first asked: what that takes may have to be fetched, or be refused. */
+export class ServerSource implements Source {
+  #opened: Promise<ChildSource> | undefined;
+
+  /** @param open rejects where the person has not agreed that text goes there */
+  constructor(private readonly open: () => Promise<Engine>) {}
+
+  async describe(): Promise<SourceDescription> {
+    return (await this.#source()).describe();
+  }
+
+  async route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
+    return (await this.#source()).route(request, options);
+  }
+
+  async generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
+    return (await this.#source()).generate(request, options);
+  }
+
+  async attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
+    return (await this.#source()).attribute(request, options);
+  }
+
+  dispose(): void {
+    this.#opened?.then(
+      (source) => source.dispose(),
+      () => undefined,
+    );
+  }
+
+  /** A failure is not remembered: the person may agree, or give another token. */
+  #source(): Promise<ChildSource> {
+    if (this.#opened) return this.#opened;
+    const opened = this.open().then((engine) => new ChildSource(engine));
+    this.#opened = opened;
+    opened.catch(() => (this.#opened = undefined));
+    return opened;
+  }
+}

@@ -1,0 +1,69 @@
+/** What may stand behind an address and is no engine, or one that means no good. */
+import type { Handler } from './http.js';
+import { json } from './http.js';
+
+/** Says what `inner` says until a run is asked for. */
+export function atRun(inner: Handler, run: Handler, path = '/v1/completions'): Handler {
+  return (asked, response) => (asked.path === path ? run(asked, response) : inner(asked, response));
+}
+
+/** Bytes without end. */
+export const endless: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const part = Buffer.alloc(1 << 20, ' ');
+  const more = () => {
+    while (!response.destroyed && response.write(part));
+  };
+  response.on('drain', more);
+  more();
+};
+
+/** More than it will ever send, by its own word. */
+export const boasting: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '9000000000' });
+  response.write('{');
+};
+
+export const page: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'text/html' });
+  response.end('<!doctype html><title>Log in</title>');
+};
+
+/** The same, under another name. */
+export const disguisedPage: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end('<!doctype html>');
+};
+
+export const half: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
+  response.write('{"choices": [');
+  // What was written has left by then.
+  setImmediate(() => response.destroy());
+};
+
+export const silent: Handler = () => undefined;
+
+/** A byte now and then, for ever. */
+export const dripping: Handler = (_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.write('{');
+  const drip = setInterval(() => response.write(' '), 20);
+  response.on('close', () => clearInterval(drip));
+};
+
+export const elsewhere =
+  (to: string): Handler =>
+  (_, response) => {
+    response.writeHead(307, { location: to });
+    response.end();
+  };
+
+/** Busy so many times, and then `inner`. */
+export function busy(times: number, inner: Handler, status = 429): Handler {
+  let left = times;
+  return (asked, response) =>
+    left-- > 0
+      ? json(response, { error: { message: 'Too many requests' } }, status, { 'retry-after': '0' })
+      : inner(asked, response);
+}

@@ -1,0 +1,81 @@
+/** gander-serve as its protocol has it (python/gander-serve), with a trace of another program for a run. */
+import { encodeTrace } from '../../src/trace/file.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { type Handler, json } from './http.js';
+
+export interface ServeOptions {
+  /** What it answers with, by the text that was asked for. */
+  readonly trace: (text: string) => Trace;
+  readonly token?: string;
+  readonly streams?: boolean;
+  readonly strategies?: readonly string[];
+}
+
+export const framesType = 'application/x-gander-frames';
+
+export function ganderServe({ trace, token, streams = true, strategies = [] }: ServeOptions): Handler {
+  const { expertSets, sites, source } = trace('a');
+  return async ({ path, headers, body = {} }, response) => {
+    if (path === '/health') return json(response, { status: 'ok' });
+    if (token !== undefined && headers.authorization !== `Bearer ${token}`)
+      return json(response, { error: { code: 'unauthorized', message: 'No.', remedy: 'Ask its owner.' } }, 401);
+    if (path === '/v1/info')
+      return json(response, {
+        server: 'gander-serve',
+        protocol: 1,
+        name: source.name,
+        model: source.name,
+        family: 'moe',
+        limits: { tokens: 256 },
+        can: { generate: true, whatIf: true, attribute: true, stream: streams, target: false },
+        strategies,
+        sites,
+        expertSets,
+        warnings: [{ code: 'dtype', text: 'The model runs in bfloat16.' }],
+        versions: { 'gander-serve': '0.1.0', transformers: '5.24.0' },
+      });
+    if (path === '/v1/attribute') {
+      const { sequences } = trace(body['text'] as string);
+      const T = sequences[0]!.done;
+      const found = {
+        experts: [{ id: '0.1', name: 'Layer 0 expert 1' }],
+        logProb: Array.from({ length: T }, (_, t) => (t === 0 ? null : -1)),
+        change: Array.from({ length: T }, (_, t) => [t === 0 ? null : -0.5]),
+      };
+      if (!headers.accept?.includes(framesType)) return json(response, found);
+      response.writeHead(200, { 'content-type': framesType });
+      return response.end(Buffer.concat([frame(1, { done: 1, total: 2 }), frame(5, found)]));
+    }
+    if (path !== '/v1/route' && path !== '/v1/generate')
+      return json(response, { error: { message: 'Not found' } }, 404);
+    const done = trace(body['text'] as string);
+    const bytes = encodeTrace(done);
+    if (!headers.accept?.includes(framesType)) {
+      response.writeHead(200, { 'content-type': 'application/vnd.gander.trace' });
+      return response.end(bytes);
+    }
+    response.writeHead(200, { 'content-type': framesType });
+    const total = done.sequences[0]!.done;
+    const half = Math.floor(total / 2);
+    response.write(frame(1, { done: half, total }));
+    response.write(frame(2, encodeTrace(upTo(done, half))));
+    // In two parts, which no frame ends at.
+    const last = frame(3, bytes);
+    response.write(last.subarray(0, 11));
+    await new Promise((resolve) => setImmediate(resolve));
+    return response.end(last.subarray(11));
+  };
+}
+
+export function frame(kind: number, content: object | Uint8Array): Buffer {
+  const body = content instanceof Uint8Array ? content : Buffer.from(JSON.stringify(content));
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(kind, 0);
+  head.writeUInt32LE(body.byteLength, 4);
+  return Buffer.concat([head, body]);
+}
+
+/** As it is written while it runs: what is done. */
+function upTo(trace: Trace, done: number): Trace {
+  return { ...trace, sequences: trace.sequences.map((sequence) => ({ ...sequence, done })) };
+}

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { decodeTrace } from '../../../src/trace/file.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { atRun } from '../../servers/hostile.js';
+import { type Handler, json } from '../../servers/http.js';
+import { frame, framesType, ganderServe } from '../../servers/serve.js';
+import { chosen, connect, refusal } from './support.js';
+
+const fixture = readFileSync(path.resolve(import.meta.dirname, '../../fixtures/imports/typescript.gander.safetensors'));
+const imported = decodeTrace(fixture);
+/** As if it were of any text. */
+const trace = (text: string): Trace => ({
+  ...imported,
+  source: { kind: 'server', name: 'tiny-mixtral', versions: {} },
+  sequences: [{ ...imported.sequences[0]!, text }],
+});
+const good = ganderServe({ trace });
+
+describe('gander-serve', () => {
+  it('says what its model is and can', async () => {
+    const { info } = await connect(good);
+    const said = await info();
+    expect(said).toMatchObject({
+      engine: 'gander-serve',
+      name: 'tiny-mixtral',
+      limits: { tokens: 256 },
+      versions: { 'gander-serve': '0.1.0' },
+    });
+    expect(said.warnings.map(({ text }) => text)).toEqual(['The model runs in bfloat16.']);
+    expect(said.can).toMatchObject({ route: true, stream: true, generate: true, whatIf: true, attribute: true });
+    expect(said.can.score).toEqual({ reason: 'The server does not do this with its model.' });
+    expect(said.experts).toHaveLength(16);
+    expect(said.sites).toHaveLength(2);
+  });
+
+  it.each([true, false])('routes, and passes on what is asked for (in frames: %s)', async (streams) => {
+    const { engine, asked } = await connect(ganderServe({ trace, streams }));
+    const partial: number[] = [];
+    const progress: number[][] = [];
+    const interventions = [{ action: 'knock-out', expert: '0.1', scope: { layer: 0 } }] as const;
+    const routed = await engine.route(
+      { text: 'the goose', interventions },
+      { onPartial: (one) => partial.push(one.sequences[0]!.done), onProgress: (...now) => progress.push(now) },
+    );
+    expect(chosen(routed)).toEqual(chosen(imported));
+    expect(asked.at(-1)!.body).toEqual({ text: 'the goose', interventions });
+    expect([partial, progress]).toEqual(streams ? [[9], [[9, 18]]] : [[], []]);
+  });
+
+  it.each([true, false])('generates and attributes (in frames: %s)', async (streams) => {
+    const { engine, asked } = await connect(ganderServe({ trace, streams }));
+    await engine.generate({ text: 'the', maxTokens: 3, temperature: 0.5, seed: 1 });
+    expect(asked.at(-1)).toMatchObject({ path: '/v1/generate', body: { maxTokens: 3, temperature: 0.5, seed: 1 } });
+    const { experts, logProb, change } = await engine.attribute({ text: 'the', layer: 0, most: 1 });
+    expect(asked.at(-1)).toMatchObject({ path: '/v1/attribute', body: { text: 'the', layer: 0, most: 1 } });
+    expect(experts).toEqual([{ id: '0.1', name: 'Layer 0 expert 1' }]);
+    expect([logProb[0], logProb[1], change[0], change[1]]).toEqual([NaN, -1, NaN, -0.5]);
+  });
+
+  it('offers the strategies that are known here', async () => {
+    const { info } = await connect(ganderServe({ trace, strategies: ['phatgoose', 'single', 'astrology'] }));
+    expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['phatgoose', 'single']);
+  });
+});
+
+describe('what a server that means no good says in its place', () => {
+  const framed =
+    (...frames: readonly Uint8Array[]): Handler =>
+    (_, response) => {
+      response.writeHead(200, { 'content-type': framesType });
+      response.end(Buffer.concat(frames));
+    };
+  const huge = frame(3, {});
+  huge.writeUInt32LE(0xffffffff, 4);
+  const whole =
+    (one: Trace): Handler =>
+    (asked, response) =>
+      ganderServe({ trace: () => one })(asked, response);
+  const other = { ...trace('a'), sites: [...imported.sites].reverse() };
+
+  const spoilt: readonly [string, Handler, string, RegExp][] = [
+    ['frames that end too soon', framed(frame(1, { done: 1, total: 2 })), 'server-unreachable', /broke off/],
+    ['half a frame', framed(frame(3, fixture).subarray(0, 500)), 'server-unreachable', /broke off/],
+    ['a frame of four gigabytes', framed(huge), 'server-invalid', /more than 537 MB/],
+    ['a frame of no kind', framed(frame(9, {})), 'server-invalid', /kind 9/],
+    ['no trace', framed(frame(3, { sites: [] })), 'server-invalid', /its trace cannot be read/],
+    ['a trace of another text', whole(trace('the duck')), 'server-invalid', /of another text/],
+    ['progress that is none', framed(frame(1, { done: -1 })), 'server-invalid', /how far it is/],
+    [
+      'an error on its way',
+      framed(frame(4, { error: { code: 'internal', message: 'Out of memory.', remedy: 'x' } })),
+      'server-failed',
+      /Out of memory/,
+    ],
+    [
+      'an error in our words',
+      framed(frame(4, { error: { code: 'text-too-long', message: '300 tokens', remedy: 'x' } })),
+      'text-too-long',
+      /300 tokens/,
+    ],
+    [
+      'an error that would be hidden',
+      framed(frame(4, { error: { code: 'cancelled', message: 'Hush.', remedy: 'x' } })),
+      'server-failed',
+      /Hush/,
+    ],
+  ];
+  it.each(spoilt)('%s is one error', async (_, handler, code, message) => {
+    const { engine } = await connect(atRun(good, handler, '/v1/route'));
+    const said = await refusal(engine.route({ text: 'the goose' }));
+    expect([said.code, said.message]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it('a trace that becomes another while it grows is refused', async () => {
+    const { encodeTrace } = await import('../../../src/trace/file.js');
+    const growing = framed(frame(2, encodeTrace(trace('the goose'))), frame(3, encodeTrace(other)));
+    const { engine } = await connect(atRun(good, growing, '/v1/route'));
+    const said = await refusal(engine.route({ text: 'the goose' }, { onPartial: () => undefined }));
+    expect(said.message).toMatch(/changes its form while it grows/);
+  });
+
+  it.each([
+    ['nothing of itself', { server: 'gander-serve' }],
+    ['a protocol to come', { protocol: 2 }],
+    ['sites without experts', { expertSets: [] }],
+    ['names without end', { name: 'x'.repeat(1000) }],
+  ])('%s is refused', async (_, change) => {
+    const { engine } = await connect(async (asked, response) => {
+      if (asked.path !== '/v1/info') return json(response, {}, 404);
+      const about = await new Promise<object>((resolve) => {
+        const end = (body: string) => resolve(JSON.parse(body) as object);
+        void good(asked, { writeHead: () => undefined, end } as never);
+      });
+      return json(response, Object.keys(change).length === 1 && 'server' in change ? change : { ...about, ...change });
+    });
+    expect((await refusal(engine.info())).code).toBe('server-invalid');
+  });
+});

@@ -1,0 +1,50 @@
+import { onTestFinished } from 'vitest';
+import type { Engine, ServerAccess, ServerInfo } from '../../../src/engine/api.js';
+import { remoteEngine } from '../../../src/remote/index.js';
+import { type ErrorData, GanderError } from '../../../src/shared/errors.js';
+import { rowsAt } from '../../../src/trace/access.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { type Handler, listen, type Listening } from '../../servers/http.js';
+
+export interface Connected extends Listening {
+  readonly engine: Engine;
+  readonly info: () => Promise<ServerInfo>;
+}
+
+/** An engine on a server that is gone after the test. */
+export async function connect(handler: Handler, access: ServerAccess = {}): Promise<Connected> {
+  const server = await listen(handler);
+  const engine = remoteEngine({ pool: server.address, server: access });
+  onTestFinished(async () => {
+    engine.dispose();
+    await server.close();
+  });
+  return { ...server, engine, info: async () => (await engine.info()) as ServerInfo };
+}
+
+/** What it is rejected with, as a person and a program are told. */
+export async function refusal(asked: Promise<unknown>): Promise<ErrorData> {
+  try {
+    await asked;
+  } catch (thrown) {
+    if (thrown instanceof GanderError) return thrown.toData();
+    throw thrown;
+  }
+  throw new Error('it was not refused');
+}
+
+/** [sites][tokens][k] */
+export function chosen(trace: Trace): number[][][] {
+  return trace.sites.map((_, s) => {
+    const rows = rowsAt(trace, s);
+    return Array.from({ length: rows.tokens }, (__, t) => [...rows.chosen.subarray(t * rows.k, (t + 1) * rows.k)]);
+  });
+}
+
+/** The pieces of text under the tokens; null for one of no text. */
+export function pieces({ sequences }: Trace): (string | null)[] {
+  const { text, tokens } = sequences[0]!;
+  return Array.from({ length: tokens.count }, (_, t) =>
+    tokens.start![t]! < 0 ? null : text!.slice(tokens.start![t], tokens.end![t]),
+  );
+}

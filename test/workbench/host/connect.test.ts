@@ -1,0 +1,158 @@
+// A server in the pool's place, from Connect to Engine… to a routed text and back; every question answered here.
+import * as assert from 'node:assert/strict';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import { type Handler, listen, type Listening } from '../../servers/http.js';
+import { knowing, vllm } from '../../servers/vllm.js';
+import { activate, answering, closeAll, extension, hearing, picking, routed, set, show, tinyPool } from './helpers.js';
+
+const text = 'the model of a goose';
+const config = () => path.join(extension().extensionPath, 'test/fixtures/imports/config.json');
+const goOn = (items: readonly vscode.QuickPickItem[]) => items[0];
+const labelled = (part: string) => (items: readonly vscode.QuickPickItem[]) =>
+  items.find(({ label, detail }) => label.includes(part) || detail?.includes(part));
+/** What was asked of it that holds the text. */
+const sent = ({ asked }: Listening) => asked.filter(({ body }) => JSON.stringify(body ?? {}).includes('goose'));
+
+describe('a server in the pool’s place', () => {
+  let api: TestApi;
+  const servers: Listening[] = [];
+  const serving = async (handler: Handler) => {
+    const server = await listen(handler);
+    servers.push(server);
+    return server;
+  };
+  /** Runs the command; types what is asked for, in this order, and answers the modal. */
+  const connect = async (
+    typed: string[],
+    agree: boolean,
+    picks: Parameters<typeof picking>[0] = [goOn],
+  ): ReturnType<typeof hearing> =>
+    hearing(
+      () =>
+        picking(picks, () =>
+          answering(
+            'showInputBox',
+            () => typed.shift(),
+            async () => vscode.commands.executeCommand('gander.connectEngine'),
+          ),
+        ),
+      ({ actions }) => (agree && actions.includes('Connect') ? 'Connect' : undefined),
+    );
+
+  before(async () => {
+    knowing(text);
+    api = await activate();
+  });
+  afterEach(async () => {
+    api.parts.store.clear();
+    await closeAll();
+    for (const { address } of api.parts.engines.servers.known) await api.parts.engines.servers.forget(address);
+    await set('engine.address', undefined);
+    await set('pool', undefined);
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+  });
+
+  it('is connected to once it is agreed where text goes, routes, and is left for a pool', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    const said = await connect([server.address], true);
+    assert.deepEqual(
+      said.map(({ text: message, level }) => [level, message]),
+      [['warning', `Send text to ${server.address}?`]],
+    );
+    assert.deepEqual(sent(server), [], 'no text before it was agreed to, and none by it');
+    assert.equal(api.parts.engines.address, server.address);
+    const { main } = await routed(api, await show(text));
+    assert.equal(main.trace?.source.kind, 'vllm');
+    assert.equal(sent(server).length, 1);
+    await set('pool', tinyPool());
+    await picking([labelled(tinyPool())], async () => vscode.commands.executeCommand('gander.choosePool'));
+    assert.equal(api.parts.engines.address, undefined);
+    const local = await routed(api, await show(text));
+    assert.equal(local.main.trace?.source.kind, 'pool');
+    assert.equal(sent(server).length, 1);
+  });
+
+  it('gets nothing where it was not agreed to, nor where the settings alone name it; and nothing is run here instead', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    await connect([server.address], false);
+    assert.equal(api.parts.engines.address, undefined);
+    assert.deepEqual(api.parts.engines.servers.known, []);
+    await set('engine.address', server.address);
+    const before = server.asked.length;
+    const said = await hearing(async () => {
+      await show(text);
+      await vscode.commands.executeCommand('gander.routeSelection');
+    });
+    assert.match(said[0]!.text, /^Nothing was sent to .+: you have not agreed that text goes there\./);
+    assert.deepEqual(said[0]!.actions, ['Connect to Engine']);
+    assert.equal(server.asked.length, before);
+    assert.equal(api.parts.store.latest?.main.trace, undefined);
+  });
+
+  it('that asks for a token gets the one that is typed, and keeps it', async () => {
+    const server = await serving(vllm({ version: '0.22.1', token: 'right' }));
+    await connect([server.address, 'wrong', 'right'], true);
+    assert.equal(api.parts.engines.address, server.address);
+    assert.equal(await api.parts.engines.servers.token(server.address), 'right');
+    const { main } = await routed(api, await show(text));
+    assert.equal(main.trace?.source.kind, 'vllm');
+    assert.equal(JSON.stringify(vscode.workspace.getConfiguration('gander')).includes('right'), false);
+  });
+
+  it('is remembered: chosen again without a question, and forgotten with its token', async () => {
+    const [one, other] = [
+      await serving(vllm({ version: '0.22.1', token: 'first' })),
+      await serving(vllm({ version: '0.21.0' })),
+    ];
+    await connect([one.address, 'first'], true);
+    await connect([other.address], true, [labelled('Another Address'), goOn]);
+    assert.deepEqual(
+      api.parts.engines.servers.known.map(({ address }) => address),
+      [other.address, one.address],
+    );
+    const said = await connect([], false, [labelled(one.address), goOn]);
+    assert.deepEqual(said, []);
+    assert.equal(api.parts.engines.address, one.address);
+    await connect([], false, [labelled('Forget One'), labelled(one.address)]);
+    assert.equal(api.parts.engines.address, undefined);
+    assert.equal(await api.parts.engines.servers.token(one.address), undefined);
+  });
+
+  it('is shown with its model’s config.json, where the person has one', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    await answering(
+      'showOpenDialog',
+      () => [vscode.Uri.file(config())],
+      () => connect([server.address], true, [labelled('config.json')]),
+    );
+    const { experts, warnings, expertSets } = (await api.parts.service.describe()) as Awaited<
+      ReturnType<typeof api.parts.service.describe>
+    >;
+    assert.deepEqual([experts, warnings, expertSets?.map((one) => one.experts.length)], [[], [], [8, 8]]);
+    const { main } = await routed(api, await show(text));
+    assert.equal(main.trace?.expertSets[0]?.experts.length, 8);
+  });
+
+  it('that is gone is said to be gone, and nothing is run here instead', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    await connect([server.address], true);
+    await server.close();
+    const said = await hearing(async () => {
+      await show(text);
+      await vscode.commands.executeCommand('gander.routeSelection');
+    });
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. See whether it runs/);
+    assert.equal(api.parts.engines.address, server.address);
+  });
+
+  it('has no experts that could be changed from here', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    await connect([server.address], true);
+    assert.throws(() => api.parts.engines.engine, /its experts are not on this machine/);
+    await assert.rejects(api.parts.service.pool(), /no pool on this machine/);
+    await assert.rejects(api.parts.service.attribute({ text }), /does not let its routers be changed/);
+  });
+});

@@ -1,0 +1,90 @@
+// A server in the pool's place, as a person meets it: the address, a wrong token, where text goes, the painted grid.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen, type Listening } from '../../servers/http.js';
+import { knowing, vllm } from '../../servers/vllm.js';
+import { openFile, runCommand } from '../harness/workbench.mjs';
+import { Window, witnessed } from './window.js';
+
+const text = 'The grey goose flies south; the geese fly with it.\n';
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+let window: Window;
+let server: Listening;
+
+beforeAll(async () => {
+  knowing(text);
+  knowing(text.trimEnd());
+  server = await listen(vllm({ version: '0.32.0', dtype: '<i4', token: 'right' }));
+  writeFileSync(path.join(folder, 'geese.txt'), text);
+  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+});
+afterAll(async () => {
+  await window.close();
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+const box = () => window.page.locator('.quick-input-widget');
+const dialog = () => window.page.locator('.monaco-dialog-box');
+/** Types into the box that has this title. */
+async function answer(title: string, typed: string): Promise<void> {
+  await box().locator('.quick-input-title', { hasText: title }).waitFor();
+  await box().locator('input').first().fill(typed);
+  await window.page.keyboard.press('Enter');
+}
+
+describe('an engine at another address', () => {
+  step('is asked what it is, and refuses the wrong token', async () => {
+    await openFile(window.page, 'geese.txt');
+    await runCommand(window.page, 'Gander: Connect to Engine');
+    await answer('Address of vLLM', server.address);
+    await answer('Token', 'wrong');
+    await box().locator('.quick-input-message', { hasText: 'refuses the token' }).waitFor();
+    await window.shot('connect-token');
+    await answer('Token', 'right');
+  });
+
+  step('is sent no text before it is agreed where that goes', async () => {
+    await box().locator('.quick-input-list .monaco-list-row', { hasText: 'Go On Without' }).click();
+    await dialog()
+      .filter({ hasText: `Send text to ${server.address}?` })
+      .waitFor();
+    await window.shot('connect-agree');
+    expect(server.asked.filter(({ method }) => method === 'POST')).toEqual([]);
+    await dialog().locator('.monaco-button', { hasText: 'Connect' }).click();
+    await window.page.locator('.statusbar-item', { hasText: 'tiny-mixtral' }).waitFor();
+  });
+
+  step('routes to a painted grid', async () => {
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.showText(60_000);
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(100);
+    expect(await window.notifications()).toEqual([]);
+    await window.shot('connect-dark');
+  });
+
+  for (const [name, theme] of [
+    ['light', 'Light Modern'],
+    ['high-contrast', 'Dark High Contrast'],
+  ] as const) {
+    step(`shows itself in ${theme}`, async () => {
+      await runCommand(window.page, 'Preferences: Color Theme', theme);
+      await window.panel.locator(`body.vscode-${name}`).waitFor();
+      await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(100);
+      await window.shot(`connect-${name}`);
+    });
+  }
+
+  step('that is gone is said to be gone', async () => {
+    await server.close();
+    await window.page.locator('.editor-instance .view-line').first().click();
+    await window.page.keyboard.press('Control+End');
+    await window.page.keyboard.type('And more.');
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.page.locator('.notifications-toasts', { hasText: 'cannot be reached' }).waitFor();
+    await window.shot('connect-gone');
+  });
+});
