@@ -6,10 +6,11 @@ import { checked, installed, pytest } from './lib/python.mjs';
 
 const artifacts = path.join(root, 'artifacts');
 
-async function npmTest() {
+/** @param {string[]} parts none: all */
+async function npmTest(...parts) {
   const file = path.join(artifacts, 'summary.json');
   rmSync(file, { force: true });
-  const { code } = await run(process.execPath, [path.join(root, 'scripts/test.mjs')]);
+  const { code } = await run(process.execPath, [path.join(root, 'scripts/test.mjs'), ...parts]);
   /** @type {{ passed: number, failed: number }} */
   const sum = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0 };
   return { ...sum, failed: code === 0 ? sum.failed : Math.max(sum.failed, 1) };
@@ -23,8 +24,13 @@ async function withTorch() {
   const own = await installed('training', 'dev,export', ' (some minutes the first time: torch)', beside);
   const training = await pytest(own, 'training');
   say('\n── gander-serve');
-  const served = await checked(own, serve);
-  return { passed: training.passed + served.passed, failed: training.failed + served.failed };
+  const server = await checked(own, serve);
+  const served = await npmTest('served');
+  const all = [training, server, served];
+  return {
+    passed: all.reduce((sum, { passed }) => sum + passed, 0),
+    failed: all.reduce((sum, { failed }) => sum + failed, 0),
+  };
 }
 
 await main(async () => {

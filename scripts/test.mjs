@@ -50,13 +50,22 @@ async function host() {
   return sum;
 }
 
-/** What a person sees, with the packaged extension. @returns {Promise<Count>} */
-async function ui() {
+/** What a person sees, with the packaged extension. @param {string} project @returns {Promise<Count>} */
+async function workbench(project) {
   const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
   const { packageFor, thisTarget } = await import('./package.mjs');
   process.env['GANDER_TEST_VSCODE'] = await installVscodeWeb();
   process.env['GANDER_TEST_VSIX'] = await packageFor(thisTarget);
-  return vitest('ui');
+  return vitest(project);
+}
+
+/** The same with a server of models behind it. @returns {Promise<Count>} */
+async function served() {
+  const command = path.join(root, 'training/.venv/bin/gander-serve');
+  if (!existsSync(command))
+    throw new Remedy('gander-serve is not installed in training/.venv: python/gander-serve/README.md tells how');
+  process.env['GANDER_TEST_SERVE'] = command;
+  return workbench('served');
 }
 
 /** The package that writes and reads traces: lint, types and tests. @returns {Promise<Count>} */
@@ -65,7 +74,7 @@ async function python() {
   return checked(await installed(folder, 'dev'), folder);
 }
 
-/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, python?: boolean }>} */
+/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, python?: boolean, torch?: boolean }>} */
 const parts = {
   lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
   types: {
@@ -77,15 +86,17 @@ const parts = {
   engine: { run: () => vitest('engine'), built: true },
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
-  ui: { run: ui, browser: true },
+  ui: { run: () => workbench('ui'), browser: true },
   house: { run: () => vitest('house'), built: true, browser: true },
+  served: { run: served, browser: true, torch: true },
 };
 
 await main(async () => {
   const asked = process.argv.slice(2);
   const unknown = asked.find((name) => !(name in parts));
   if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
-  const names = asked.length ? asked : Object.keys(parts);
+  // What needs torch is left to CI, which has it, and to whoever asks.
+  const names = asked.length ? asked : Object.keys(parts).filter((name) => !parts[name]?.torch);
   await setup();
   if (names.some((name) => parts[name]?.python)) needPython();
   if (names.some((name) => parts[name]?.browser)) await needChromium();

@@ -1,0 +1,126 @@
+// gander-serve as it is, with the tiny pool, through the extension as it is: the server's process, its token, the painted grid.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createEngine } from '../../../src/engine/local.js';
+import { words } from '../../../src/shared/words.js';
+import { decodeTrace } from '../../../src/trace/file.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { openFile, runCommand } from '../harness/workbench.mjs';
+import { tinyPool, Window, witnessed } from '../ui/window.js';
+
+const text = 'Geese fly south over the lake. They honk at every boat.\n';
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+const token = 'a-token-of-the-tests';
+let server: ChildProcess;
+let address: string;
+let window: Window;
+
+/** The address that it prints once it listens. */
+function started(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const hear = (data: Buffer) => {
+      said += data.toString();
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
+      if (found) resolve(found[0]);
+    };
+    child.stdout!.on('data', hear);
+    child.stderr!.on('data', hear);
+    child.once('exit', (code) => {
+      reject(new Error(`gander-serve ended with ${code}: ${said}`));
+    });
+  });
+}
+
+beforeAll(async () => {
+  const command = process.env['GANDER_TEST_SERVE'];
+  if (!command) throw new Error('GANDER_TEST_SERVE is not set: run node scripts/test.mjs served');
+  const tokenFile = path.join(folder, 'token');
+  writeFileSync(tokenFile, token, { mode: 0o600 });
+  const home = path.join(folder, 'home');
+  server = spawn(command, [tinyPool, '--port', '0', '--token-file', tokenFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, HF_HUB_OFFLINE: '1', HOME: home },
+  });
+  writeFileSync(path.join(folder, 'geese.txt'), text);
+  [address, window] = await Promise.all([started(server), Window.open(folder)]);
+});
+afterAll(async () => {
+  await window.close();
+  server.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+const box = () => window.page.locator('.quick-input-widget');
+async function answer(title: string, typed: string): Promise<void> {
+  await box().locator('.quick-input-title', { hasText: title }).waitFor();
+  await window.input.fill(typed);
+  await window.page.keyboard.press('Enter');
+}
+
+describe('gander-serve behind the extension', () => {
+  step('is known by what it says, and agreed to', async () => {
+    await openFile(window.page, 'geese.txt');
+    await runCommand(window.page, 'Gander: Connect to Engine');
+    await answer('Address of vLLM', address);
+    await answer('Token', token);
+    const agree = window.page.locator('.monaco-dialog-box').filter({ hasText: `Send text to ${address}?` });
+    await agree.locator('.monaco-button', { hasText: 'Connect' }).click();
+    await window.page.locator('.statusbar-item', { hasText: 'Tiny pool' }).waitFor();
+  });
+
+  step('routes as the engine on this machine does', async () => {
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.showText(60_000);
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(100);
+    expect(await window.notifications()).toEqual([]);
+    await window.shot('served');
+    const file = path.join(folder, 'geese.txt.gander.safetensors');
+    const remote = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
+    const engine = await createEngine({ pool: tinyPool, cache: path.join(folder, 'cache'), threads: 1, chunk: 64 });
+    const local = await engine.route({ text, strategy: { name: 'phatgoose', k: 2 } });
+    engine.dispose();
+    expectAlike(remote, local);
+  });
+
+  step('knocks an expert out when it is asked', async () => {
+    await window.panel.locator('#tab-whatIf').click();
+    await window.panel.locator('[data-focus=whatif-apply]').click();
+    await window.panel.locator('.whatIfChip').waitFor();
+    await window.panel.locator('[data-figure=effectByLayer]').waitFor({ timeout: 30_000 });
+    await window.shot('served-what-if');
+  });
+
+  step('that is killed is said to be gone, and what it gave stays', async () => {
+    server.kill('SIGKILL');
+    await window.page.locator('.editor-instance .view-line').first().click();
+    await window.page.keyboard.press('Control+End');
+    await window.page.keyboard.type('And more.');
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.page.locator('.notifications-toasts', { hasText: 'cannot be reached' }).waitFor();
+    expect(readFileSync(path.join(folder, 'geese.txt.gander.safetensors')).byteLength).toBeGreaterThan(1000);
+  });
+});
+
+/** The reference rounds otherwise than onnxruntime does: the golden traces' own bound. */
+function expectAlike(a: Trace, b: Trace): void {
+  expect([...a.sequences[0]!.tokens.ids!]).toEqual([...b.sequences[0]!.tokens.ids!]);
+  expect([...a.sequences[0]!.tokens.start!]).toEqual([...b.sequences[0]!.tokens.start!]);
+  expect(a.sites.map(({ path: at }) => at)).toEqual(b.sites.map(({ path: at }) => at));
+  expect([...a.blocks[0]!.chosen]).toEqual([...b.blocks[0]!.chosen]);
+  for (const column of ['score', 'weight'] as const)
+    expect(gap(a.blocks[0]![column]!, b.blocks[0]![column]!)).toBeLessThan(1e-4);
+  expect(gap(a.sequences[0]!.logProb!, b.sequences[0]!.logProb!)).toBeLessThan(1e-3);
+}
+
+function gap(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce(
+    (most, x, i) => (Number.isNaN(x) && Number.isNaN(b[i]) ? most : Math.max(most, Math.abs(x - b[i]!))),
+    0,
+  );
+}
