@@ -100,8 +100,9 @@ class Passage:
         else:
             self.run.expect({0: (0, len(self.texts[0])), 1: span})
             given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
-        out = model(**given, past_key_values=self.past, use_cache=True, return_dict=True)
-        self.past, self.done = out.past_key_values, span[1]
+        name = self.model.loaded.past
+        out = model(**given, **{name: self.past}, use_cache=True, return_dict=True)
+        self.past, self.done = getattr(out, name), span[1]
         self.recorder.add(self.run.seen())
         logits: Tensor = out.logits[0].float()
         self.after = logits[-1]

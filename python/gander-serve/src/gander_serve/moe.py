@@ -20,8 +20,8 @@ from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
 """Tokens of the pass that shows what can be told of a model's routers."""
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-"""What configurations call how many there are."""
+ROUTED = ("experts", "router")
+"""What parts of a model are called that has experts, in whatever form."""
 SIGMOID = ("e_score_correction_bias", "expert_bias")
 
 
@@ -37,7 +37,7 @@ class MoeModel:
         self.columns: list[frozenset[str]] = []
         if self.taps.routers:
             self._probe()
-        elif any((getattr(loaded.model.config.get_text_config(), name, None) or 1) > 1 for name in EXPERTS):
+        elif any(path.rpartition(".")[2] in ROUTED for path, _ in loaded.model.named_modules()):
             raise ServeError(
                 "model-invalid",
                 f"{loaded.name} has experts, and routers in a form that is not read.",
