@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import transformers
 from gander_trace import Expert, ExpertSet, Site, Source, Trace
+from gander_trace.file import MOST_BYTES
 from torch import Tensor
 
 from gander_serve import VERSION
@@ -212,7 +213,15 @@ class Engine:
         if total > self.limit:
             raise too_long(f"{total} tokens", self.limit)
         run = self.model.begin(route, self.source)
-        return Passage(self.model, run, texts, Recorder(run.frame))
+        frame = run.frame
+        cells = sum(len(frame.expert_sets[one.expert_set].experts) * len(texts[one.sequence]) for one in frame.sites)
+        if 4 * cells > MOST_BYTES:  # known now, and not after an hour's work
+            raise ServeError(
+                "trace-invalid",
+                f"The scores of {total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, more than a trace may.",
+                "Send less text.",
+            )
+        return Passage(self.model, run, texts, Recorder(frame))
 
     def _output(self, target: str | None) -> Text:
         """What a decoder reads: its start token, and the target without its end."""

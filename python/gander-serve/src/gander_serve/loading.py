@@ -132,4 +132,4 @@ def _unusable(name: str, where: Where, why: object) -> ServeError:
     first = next(iter(str(why).splitlines()), "") or type(why).__name__
     remedy = "Name a folder that transformers loads, its tokenizer included"
     remedy += ", or add --download to fetch it." if where.offline and not Path(name).exists() else "."
-    return ServeError("model-invalid", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)
+    return ServeError("cannot-serve", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)
