@@ -21,6 +21,7 @@ from gander_training.schedule import steady
 from gander_training.workbench import ADAPTER, Workbench, fit, open_pair_bench
 
 BASE = PHATGOOSE / "base"
+RETRIEVER = PHATGOOSE.parent / "tiny-pool/retriever"
 WORDS = "the farmer counts sheep near old mill every morning river bridge crosses slow water under tall trees".split()
 SETTINGS = ["--dtype", "float32", "--batch", "16", "--part", "4", "--length", "24", "--threads", "1"]
 
@@ -51,7 +52,7 @@ def expert(data: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     common = ["--base", str(folder), "--data", str(data), "--runs", str(made.parent / "runs"), *SETTINGS]
     out = ["--out", str(made), "--name", "Ends", "--rank", "4", "--test", str(data)]
     assert main(["expert", *common, "--steps", "25", *out]) == 0
-    assert main(["gate", *common, "--steps", "5", "--expert", str(made)]) == 0
+    assert main(["gate", *common, "--steps", "5", "--expert", str(made), "--retriever", str(RETRIEVER)]) == 0
     return made
 
 
@@ -78,6 +79,8 @@ def test_an_expert_learns_and_its_folder_is_what_a_pool_wants(expert: Path, fold
     assert {"cross-q", "cross-k", "cross-v", "cross-o", "gate", "up", "down"} <= kinds
     for path, vector in gate.items():
         assert vector.any() and vector.shape == adapter[f"base_model.model.{path}.lora_A.weight"].shape[1:]
+    examples = load_file(expert / "examples.safetensors")
+    assert len(examples["embeddings"]) == len(examples["scales"]) == 64  # of each input
     config = json.loads((expert / "adapter_config.json").read_text())
     assert config["task_type"] == "SEQ_2_SEQ_LM" and "lm_head" not in config["target_modules"]
     assert not list((expert.parent / "runs").iterdir())

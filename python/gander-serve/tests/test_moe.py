@@ -11,7 +11,7 @@ import torch
 import transformers
 from conftest import CHUNK, FIXTURES, Served
 from gander_trace import Trace
-from gander_training.tiny_moe import ARCHITECTURES
+from gander_training.tiny_moe import ARCHITECTURES, write_tokenizer
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from gander_serve.errors import ServeError
@@ -99,7 +99,6 @@ def test_what_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> 
 
 
 def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
-    from gander_training.tiny_moe import write_tokenizer
     from transformers import SwitchTransformersConfig, SwitchTransformersForConditionalGeneration
 
     config = SwitchTransformersConfig(
@@ -108,7 +107,7 @@ def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
     )  # fmt: skip
     SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path, safe_serialization=False)
     write_tokenizer(tmp_path)
-    with pytest.raises(ServeError, match="in a form that is not read|in an encoder-decoder"):
+    with pytest.raises(ServeError, match="in a form that is not read"):
         MoeModel(load_hugging_face(str(tmp_path), Where()))
 
 
@@ -263,7 +262,6 @@ def test_what_cannot_be_run_is_refused_in_words(
 
 
 def test_a_dense_model_tells_its_tokens_alone(server: Callable[..., Served], tmp_path: Path) -> None:
-    from gander_training.tiny_moe import write_tokenizer
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)

@@ -123,6 +123,15 @@ def test_what_the_pool_has_not_is_refused(pool: Served, body: dict[str, Any], co
     assert told[:2] == (400, code) and message in told[2]
 
 
+def test_a_trace_that_would_be_too_large_is_refused_before_it_is_made(
+    pool: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gander_serve.engine.MOST_BYTES", 4 * 14 * 4 * 3)
+    assert pool.trace("route", text="a ").sequences[0].count == 3
+    told = pool.refused("route", text="a b")
+    assert told[:2] == (413, "trace-invalid") and "14 sites" in told[2]
+
+
 def test_a_pool_on_its_base_as_a_folder_of_transformers(server: Callable[..., Served], tmp_path: Path) -> None:
     own = PoolModel(FIXTURES / "tiny-pool", Where())
     own.loaded.model.save_pretrained(tmp_path / "base")

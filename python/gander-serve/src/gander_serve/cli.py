@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
     for name in ("tokens", "chunk", "threads"):
         if (value := getattr(args, name)) is not None and value < 1:
-            raise ServeError("model-invalid", f"--{name} is {value}.", "It must be at least 1.")
+            raise ServeError("cannot-serve", f"--{name} is {value}.", "It must be at least 1.")
     token, is_new = token_of(args.token_file)
     opened = listening(args.host, args.port)
     if args.threads is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import transformers
 from gander_trace import Expert, ExpertSet, Site, Source, Trace
+from gander_trace.file import MOST_BYTES
 from torch import Tensor
 
 from gander_serve import VERSION
@@ -100,8 +101,9 @@ class Passage:
         else:
             self.run.expect({0: (0, len(self.texts[0])), 1: span})
             given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
-        out = model(**given, past_key_values=self.past, use_cache=True, return_dict=True)
-        self.past, self.done = out.past_key_values, span[1]
+        name = self.model.loaded.past
+        out = model(**given, **{name: self.past}, use_cache=True, return_dict=True)
+        self.past, self.done = getattr(out, name), span[1]
         self.recorder.add(self.run.seen())
         logits: Tensor = out.logits[0].float()
         self.after = logits[-1]
@@ -211,7 +213,15 @@ class Engine:
         if total > self.limit:
             raise too_long(f"{total} tokens", self.limit)
         run = self.model.begin(route, self.source)
-        return Passage(self.model, run, texts, Recorder(run.frame))
+        frame = run.frame
+        cells = sum(len(frame.expert_sets[one.expert_set].experts) * len(texts[one.sequence]) for one in frame.sites)
+        if 4 * cells > MOST_BYTES:  # known now, and not after an hour's work
+            raise ServeError(
+                "trace-invalid",
+                f"The scores of {total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, more than a trace may.",
+                "Send less text.",
+            )
+        return Passage(self.model, run, texts, Recorder(frame))
 
     def _output(self, target: str | None) -> Text:
         """What a decoder reads: its start token, and the target without its end."""

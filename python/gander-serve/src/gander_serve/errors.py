@@ -19,7 +19,7 @@ STATUS = {
     "cancelled": 503,
     "engine-unavailable": 503,
     # Of the command alone: nobody is asked anything yet.
-    "model-invalid": 500,
+    "cannot-serve": 500,
 }
 
 

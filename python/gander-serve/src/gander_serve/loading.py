@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,12 @@ class Loaded:
     def whole(self) -> bool:
         """Whether a text has to go through it at once: states that are no keys and values cannot be cut into chunks."""
         return bool(getattr(self.model, "_is_stateful", False))
+
+    @cached_property
+    def past(self) -> str:
+        """What the model calls keys and values, both where it takes them and where it gives them."""
+        # transformers 5.24 renamed it, and will drop the older name.
+        return "cache" if "cache" in signature(type(self.model).forward).parameters else "past_key_values"
 
     @property
     def context(self) -> int | None:
@@ -124,4 +132,4 @@ def _unusable(name: str, where: Where, why: object) -> ServeError:
     first = next(iter(str(why).splitlines()), "") or type(why).__name__
     remedy = "Name a folder that transformers loads, its tokenizer included"
     remedy += ", or add --download to fetch it." if where.offline and not Path(name).exists() else "."
-    return ServeError("model-invalid", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)
+    return ServeError("cannot-serve", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)

@@ -20,8 +20,8 @@ from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
 """Tokens of the pass that shows what can be told of a model's routers."""
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-"""What configurations call how many there are."""
+ROUTED = ("experts", "router")
+"""What parts of a model are called that has experts, in whatever form."""
 SIGMOID = ("e_score_correction_bias", "expert_bias")
 
 
@@ -37,9 +37,9 @@ class MoeModel:
         self.columns: list[frozenset[str]] = []
         if self.taps.routers:
             self._probe()
-        elif any((getattr(loaded.model.config.get_text_config(), name, None) or 1) > 1 for name in EXPERTS):
+        elif any(path.rpartition(".")[2] in ROUTED for path, _ in loaded.model.named_modules()):
             raise ServeError(
-                "model-invalid",
+                "cannot-serve",
                 f"{loaded.name} has experts, and routers in a form that is not read.",
                 "README.md tells which models are.",
             )
@@ -66,7 +66,7 @@ class MoeModel:
         model = self.loaded.model
         if model.config.is_encoder_decoder:
             raise ServeError(
-                "model-invalid",
+                "cannot-serve",
                 f"{self.loaded.name} has routers in an encoder-decoder, which are not read.",
                 "Serve a causal mixture of experts, or a pool of experts on a T5.",
             )
@@ -78,14 +78,14 @@ class MoeModel:
         for tap in self.taps.routers:
             if tap.score is None or tap.chosen is None:
                 raise ServeError(
-                    "model-invalid",
+                    "cannot-serve",
                     f"What {tap.path} of {self.loaded.name} chooses cannot be seen in this version of transformers.",
                     "Install transformers 5 or newer, whose routers are modules that tell.",
                 )
         layers = [tap.layer for tap in self.taps.routers]
         if len(set(layers)) < len(layers):
             raise ServeError(
-                "model-invalid",
+                "cannot-serve",
                 f"{self.loaded.name} has two routers in one layer, whose experts would be mistaken for each other.",
                 "Such models are not read.",
             )

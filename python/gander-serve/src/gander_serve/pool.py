@@ -41,7 +41,7 @@ class PoolModel:
             from gander_training import errors, routed
         except ImportError:
             raise ServeError(
-                "model-invalid", f"{folder} is a pool, which takes gander-training.", "pip install gander-serve[pool]"
+                "cannot-serve", f"{folder} is a pool, which takes gander-training.", "pip install gander-serve[pool]"
             ) from None
         self.routed = routed
         try:
@@ -53,7 +53,7 @@ class PoolModel:
             routed.Router(self.loaded.model, self.adapters, routed.Strategy("base"), torch.zeros(1, 1, 1), None)
         except (errors.UserError, OSError) as error:
             raise ServeError(
-                "model-invalid", f"{folder} cannot be served: {error}", "Check it with gander-training pool check."
+                "cannot-serve", f"{folder} cannot be served: {error}", "Check it with gander-training pool check."
             ) from error
         self.pool = pool
         self.wholes: dict[str, Any] = {}
@@ -189,7 +189,7 @@ def _loaded(pool: Any, where: Where, base: str | None) -> Loaded:
     if base is None:
         if not isinstance(where.device, str) or where.device == "auto":
             raise ServeError(
-                "model-invalid",
+                "cannot-serve",
                 "The base inside a pool is not spread over several devices.",
                 "Name the same base as a folder of transformers: --base FOLDER.",
             )
@@ -200,7 +200,7 @@ def _loaded(pool: Any, where: Where, base: str | None) -> Loaded:
         except (OSError, ValueError) as error:
             first = next(iter(str(error).splitlines()), "")
             raise ServeError(
-                "model-invalid",
+                "cannot-serve",
                 f"{base} cannot be loaded: {first}",
                 "Name the pool's base as a folder of transformers.",
             ) from error

@@ -37,7 +37,7 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         opened.close()
         raise ServeError(
-            "model-invalid", f"{host} port {port} cannot be used: {error.strerror}.", "Name another --port or --host."
+            "cannot-serve", f"{host} port {port} cannot be used: {error.strerror}.", "Name another --port or --host."
         ) from None
     return opened
 
@@ -56,7 +56,7 @@ def token_of(file: Path | None) -> tuple[str, bool]:
         return _checked(file.read_text(encoding="utf-8"), str(file)), False
     except OSError as error:
         raise ServeError(
-            "model-invalid", f"{file} cannot be written: {error.strerror}.", "Name another --token-file."
+            "cannot-serve", f"{file} cannot be written: {error.strerror}.", "Name another --token-file."
         ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(token := secrets.token_urlsafe(24))
@@ -67,7 +67,7 @@ def _checked(given: str, where: str) -> str:
     token = given.strip()
     if len(token) < LEAST_TOKEN or not token.isascii() or any(one.isspace() for one in token):
         raise ServeError(
-            "model-invalid",
+            "cannot-serve",
             f"The token in {where} is no token of at least {LEAST_TOKEN} ASCII characters without spaces.",
             "Name a file that is not there, and one is made.",
         )

@@ -26,13 +26,13 @@ class Tokenizer:
         self.hash = hash_of(folder / "tokenizer.json") if folder and (folder / "tokenizer.json").is_file() else None
         self.readable = lru_cache(100_000)(self._readable)
 
-    def read(self, text: str, **how: Any) -> Text:
+    def read(self, text: str) -> Text:
         """The tokens that the model is given for a text."""
         try:
             text.encode()
         except UnicodeEncodeError:
             raise refused("The text holds half a character (a lone surrogate).", "Send whole characters.") from None
-        options = {"return_special_tokens_mask": True, "truncation": False, **how}
+        options = {"return_special_tokens_mask": True, "truncation": False, "verbose": False}
         if not self.of_transformers.is_fast:
             encoding = self.of_transformers(text, **options)
             return Text(self, list(encoding["input_ids"]), None, text)
