@@ -278,6 +278,19 @@ describe('a base that cannot be run is refused in a line', () => {
     );
   });
 
+  it('with a decoder that lets a token see those after it', async () => {
+    const pool = spoilt('decoder_with_past_model.onnx', ({ graph }) => {
+      const mask = graph.node.find(({ name }) => name === '/decoder/Greater')!;
+      // Nothing is greater than itself.
+      mask.input[0] = mask.input[1]!;
+    });
+    const one = await open({ pool });
+    await expect(one.route({ text, target, strategy })).rejects.toMatchObject({
+      code: 'base-invalid',
+      message: expect.stringMatching(/other numbers for two tokens at once than for one after the other/) as unknown,
+    });
+  });
+
   it('with no token to begin with', async () => {
     const copy = path.join(temporaryFolder(), 'pool');
     cpSync(folder, copy, { recursive: true });
