@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
-import { composePair } from '../../src/engine/families/encoder-decoder/compose.js';
+import { composePair, findInPair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import { PoolRecording, inputAndOutput } from '../../src/engine/families/lora-pool/recording.js';
 import { StrategySteering } from '../../src/engine/families/lora-pool/steering.js';
@@ -242,6 +242,13 @@ it('refuses a target where the model goes on with its text', async () => {
     code: 'request-invalid',
     message: expect.stringMatching(/no target/) as unknown,
   });
+});
+
+it('places the modules of a T5 and no others', () => {
+  const self = 'decoder.block.0.layer.0.SelfAttention.q';
+  const { sites, missing } = findInPair(readPool(folder), [self, 'model.decoder.layers.0.self_attn.q_proj']);
+  expect([...sites.keys()]).toEqual([self]);
+  expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is no module of a T5']]);
 });
 
 describe('a base that cannot be run is refused in a line', () => {
