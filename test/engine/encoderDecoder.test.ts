@@ -83,6 +83,12 @@ it('computes the chosen experts alone as it computes all at once', async () => {
   const graphs = new Cache(temporaryFolder());
   const composed = composePair(pool, poolHash(pool, graphs), graphs, ['merged-factors'], 'gathered');
   expect(composed.plan.form).toBe('gathered');
+  // The cross-attention's keys and values share one input in all layers, and are kept apart by layer all the same.
+  expect(composed.plan.graphs).toEqual([
+    { rows: 14, groups: 8 },
+    { rows: 4, groups: 2 },
+    { rows: 18, groups: 12 },
+  ]);
   const session = await PairSession.open(composed, 1);
   const { ids: input } = await new Tokenizer(pool.base.tokenizer).encode(text);
   const scoped: Intervention[] = [
