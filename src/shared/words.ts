@@ -225,6 +225,8 @@ export const words = {
     other:
       'In the text, each token is underlined by the expert that leads over all {0} modules. The letter names it where it changes; a stronger shade means a larger share.',
   },
+  howTexts:
+    'In the texts, each token is underlined by the expert that leads over the modules that see it: the encoder and the keys and values of the cross-attention see the input, the rest of the decoder the output.',
   howTextLayer:
     'In the text, each token is underlined by the expert that leads in {0}. Each layer has experts of its own: choose another layer in the grid or above.',
   howGrid: 'In the grid, each cell is one token in one layer. Open a layer to see its modules.',

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
-import { composePair } from '../../src/engine/families/encoder-decoder/compose.js';
+import { composePair, findInPair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import { PoolRecording, inputAndOutput } from '../../src/engine/families/lora-pool/recording.js';
 import { StrategySteering } from '../../src/engine/families/lora-pool/steering.js';
@@ -84,6 +84,12 @@ it('computes the chosen experts alone as it computes all at once', async () => {
   const graphs = new Cache(temporaryFolder());
   const composed = composePair(pool, poolHash(pool, graphs), graphs, ['merged-factors'], 'gathered');
   expect(composed.plan.form).toBe('gathered');
+  // The cross-attention's keys and values share one input in all layers, and are kept apart by layer all the same.
+  expect(composed.plan.graphs).toEqual([
+    { rows: 14, groups: 8 },
+    { rows: 4, groups: 2 },
+    { rows: 18, groups: 12 },
+  ]);
   const session = await PairSession.open(composed, 1);
   const { ids: input } = await new Tokenizer(pool.base.tokenizer).encode(text);
   const scoped: Intervention[] = [
@@ -245,6 +251,13 @@ it('refuses a target where the model goes on with its text', async () => {
   });
 });
 
+it('places the modules of a T5 and no others', () => {
+  const self = 'decoder.block.0.layer.0.SelfAttention.q';
+  const { sites, missing } = findInPair(readPool(folder), [self, 'model.decoder.layers.0.self_attn.q_proj']);
+  expect([...sites.keys()]).toEqual([self]);
+  expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is no module of a T5']]);
+});
+
 describe('a base that cannot be run is refused in a line', () => {
   function spoilt(file: string, change: (model: ReturnType<typeof parseModel>) => void): string {
     const copy = path.join(temporaryFolder(), 'pool');
@@ -277,6 +290,19 @@ describe('a base that cannot be run is refused in a line', () => {
     expect(await why(pool)).toMatch(
       /takes "past_key_values.1.encoder.key", which the decoder without one does not give/,
     );
+  });
+
+  it('with a decoder that lets a token see those after it', async () => {
+    const pool = spoilt('decoder_with_past_model.onnx', ({ graph }) => {
+      const mask = graph.node.find(({ name }) => name === '/decoder/Greater')!;
+      // Nothing is greater than itself.
+      mask.input[0] = mask.input[1]!;
+    });
+    const one = await open({ pool });
+    await expect(one.route({ text, target, strategy })).rejects.toMatchObject({
+      code: 'base-invalid',
+      message: expect.stringMatching(/other numbers for two tokens at once than for one after the other/) as unknown,
+    });
   });
 
   it('with no token to begin with', async () => {

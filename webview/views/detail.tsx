@@ -96,7 +96,13 @@ function HowTo({ trace }: { readonly trace: Trace }) {
     <>
       <h2>{t('howTitle')}</h2>
       <ul class="how">
-        <li>{sight?.layer ? t('howTextLayer', layerName(sight.layer)) : t('howText', trace.sites.length)}</li>
+        <li>
+          {sight?.layer
+            ? t('howTextLayer', layerName(sight.layer))
+            : trace.sequences.length > 1
+              ? t('howTexts')
+              : t('howText', trace.sites.length)}
+        </li>
         <li>{t(sight?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howSelect')}</li>
       </ul>

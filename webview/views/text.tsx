@@ -311,8 +311,9 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
 
   const count = side.choices.value?.sequences.length ?? 1;
   const caption = [
-    isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
+    // First: there is not always room for all of it.
     count > 1 && drawn && t(drawn.sequence.role),
+    isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
   ].filter((part) => typeof part === 'string');
   return (
     <section

@@ -2,6 +2,7 @@
 import { poolRank } from '../../../graph/algebra.js';
 import type { Site } from '../../../graph/find.js';
 import type { PoolExpert } from '../../../pool/pool.js';
+import { layerOf } from './modules.js';
 import { bytesInWords } from '../../../shared/bytes.js';
 import { GanderError } from '../../../shared/errors.js';
 import { poolLimits } from '../../../shared/limits.js';
@@ -49,13 +50,17 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
   }
 }
 
-/** Sites by their input, each group in the order given. */
+/**
+ * Sites by their input, each group in the order given; by layer, too, as what an encoder gives is the input of every layer of
+ * its decoder, whose experts would not all fit beside each other.
+ */
 export function sharingInput(sites: readonly Site[]): Site[][] {
   const groups = new Map<string, Site[]>();
   for (const site of sites) {
-    const group = groups.get(site.input);
+    const key = `${layerOf(site.path)} ${site.input}`;
+    const group = groups.get(key);
     if (group) group.push(site);
-    else groups.set(site.input, [site]);
+    else groups.set(key, [site]);
   }
   return [...groups.values()];
 }

@@ -45,7 +45,8 @@ function inOrder(a: Module, b: Module): number {
   return stack(a) - stack(b) || a.layer - b.layer || rank(a) - rank(b) || (a.path < b.path ? -1 : 1);
 }
 
-function layerOf(path: string): number {
+/** The first number in a path; −1 where there is none. */
+export function layerOf(path: string): number {
   return Number(/\.(\d+)\./.exec(path)?.[1] ?? -1);
 }
 

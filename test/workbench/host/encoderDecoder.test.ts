@@ -1,0 +1,112 @@
+// A pool on a tiny T5: what is selected is read, the output written or given.
+import * as assert from 'node:assert/strict';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import type { TestApi } from '../../../src/extension.js';
+import {
+  activate,
+  answering,
+  closeAll,
+  extension,
+  hearing,
+  hover,
+  routed,
+  select,
+  set,
+  show,
+  tinyPool,
+} from './helpers.js';
+
+const pool = () => path.join(extension().extensionPath, 'test/fixtures/tiny-t5');
+const text = 'why does the farmer count sheep?';
+const target = 'the gate was open.';
+
+describe('an encoder-decoder', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await activate();
+  });
+  beforeEach(async () => {
+    await set('pool', pool());
+    await set('outputTokens', 5);
+  });
+  afterEach(async () => {
+    api.parts.store.clear();
+    await closeAll();
+    await set('outputTokens', undefined);
+    await set('pool', undefined);
+  });
+
+  const latest = () => {
+    const found = api.parts.store.latest;
+    assert.ok(found?.main.trace);
+    return { routed: found, sequences: found.main.trace.sequences };
+  };
+
+  it('writes an output no longer than the setting says, which no editor shows', async () => {
+    const editor = await show(text);
+    const { id, main } = await routed(api, editor);
+    assert.deepEqual(
+      main.trace?.sequences.map(({ role, tokens }) => [role, tokens.count]),
+      [
+        ['input', 12],
+        ['output', 6],
+      ],
+    );
+    assert.equal(api.parts.store.tokenSpans(id)?.start.length, 12);
+    assert.match(await hover(editor.document, text.indexOf('sheep')), /P3/);
+  });
+
+  it('is held to the second of two selections', async () => {
+    const editor = await show(`${text}\n${target}\n`);
+    select(editor, target, text);
+    await vscode.commands.executeCommand('gander.routeWithTarget');
+    const { sequences, routed: found } = latest();
+    assert.deepEqual(
+      sequences.map((sequence) => sequence.text),
+      [text, target],
+    );
+    assert.deepEqual(found.span, { start: 0, end: text.length });
+    // What is asked of the range later is asked with the same output.
+    const { strategy } = found.main;
+    await api.parts.runs.route(found.id, 'main', strategy, [{ action: 'knock-out', expert: '03-P3Samsum', scope: {} }]);
+    assert.equal(latest().sequences[1]?.text, target);
+    assert.equal(latest().routed.main.before?.sequences[1]?.text, target);
+    const attribution = await api.parts.runs.attribute(found.id);
+    assert.equal(attribution?.logProb.length, latest().sequences[1]?.tokens.count);
+  });
+
+  it('is held to what is typed; nothing is run where nothing is', async () => {
+    await show(text);
+    await answering(
+      'showInputBox',
+      () => target,
+      async () => vscode.commands.executeCommand('gander.routeWithTarget'),
+    );
+    assert.equal(latest().sequences[1]?.text, target);
+    api.parts.store.clear();
+    await answering(
+      'showInputBox',
+      () => undefined,
+      async () => vscode.commands.executeCommand('gander.routeWithTarget'),
+    );
+    assert.equal(api.parts.store.latest, undefined);
+  });
+
+  it('is routed for another extension with a target, too', async () => {
+    const trace = await api.getApi(2).route(text, { target });
+    assert.equal(trace.sequences[1]?.text, target);
+  });
+
+  it('takes no third selection, and a target only where it has a use', async () => {
+    const editor = await show(`${text} ${target} geese`);
+    select(editor, text, target, 'geese');
+    const run = () =>
+      hearing(async () => {
+        await vscode.commands.executeCommand('gander.routeWithTarget');
+      });
+    assert.match((await run())[0]!.text, /More than two texts are selected/);
+    await set('pool', tinyPool());
+    assert.match((await run())[0]!.text, /takes no target/);
+  });
+});
