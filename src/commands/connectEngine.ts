@@ -129,7 +129,7 @@ async function askToken(why: string): Promise<string | undefined> {
     password: true,
     ignoreFocusOut: true,
   });
-  return typed?.trim() || undefined;
+  return typed === undefined || typed.trim() === '' ? undefined : typed.trim();
 }
 
 /** What the server does not tell of its model may lie on this machine. Empty: it does not; undefined: not connected at all. */
