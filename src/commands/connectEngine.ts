@@ -129,8 +129,7 @@ async function askToken(why: string): Promise<string | undefined> {
     password: true,
     ignoreFocusOut: true,
   });
-  const token = typed?.trim();
-  return token === '' ? undefined : token;
+  return typed === undefined || typed.trim() === '' ? undefined : typed.trim();
 }
 
 /** What the server does not tell of its model may lie on this machine. Empty: it does not; undefined: not connected at all. */

@@ -14,6 +14,8 @@ export interface Asking {
   /** Bytes that are taken of the answer. */
   readonly most: number;
   readonly accept?: string;
+  /** It may be closed to all (403), and is then as good as not there. */
+  readonly spare?: true;
 }
 
 /** An answer of status 2xx, its body not read yet. */
@@ -128,7 +130,7 @@ export class Http {
       if (status >= 200 && status < 300) return this.#answer(message, asking);
       const failure = await failureOf(message, this.#parts(message, serverLimits.failure, asking.signal));
       if (status >= 300 && status < 400) throw this.faults.elsewhere(message.headers.location);
-      if (isAbsent(failure)) return failure;
+      if (isAbsent(failure) || (asking.spare && status === 403)) return failure;
       const wait = waits[attempt];
       if ((status !== 429 && status !== 503) || wait === undefined) throw this.faults.refused(failure);
       await this.#wait(Math.min(failure.retryAfterMs ?? wait, longestWait), asking.signal);

@@ -73,7 +73,8 @@ function unitsOf(text: string): Int32Array {
 /**
  * From the tokens' spellings, laid along the text one after the other. A spelling may lack the white space before it, as
  * vocabularies with a word mark spell; a token with part of a character in it has U+FFFD there, and shares the text up to
- * the next whole one with its neighbours; one whose spelling is not there is none of the text's.
+ * the next whole one with its neighbours, or is empty, and shares the character that the next one ends; one whose
+ * spelling is not there is none of the text's.
  * @returns undefined where they do not make up the text
  */
 export function placesOfSpelling(spelled: readonly string[], text: string): Places | undefined {
@@ -97,6 +98,11 @@ export function placesOfSpelling(spelled: readonly string[], text: string): Plac
     if (length === 0) continue;
     start[t] = at;
     end[t] = at + length;
+    const character = text.codePointAt(at)!;
+    for (let part = t - 1; character > 0x7f && part >= 0 && spelled[part] === ''; part--) {
+      start[part] = at;
+      end[part] = at + (character > 0xffff ? 2 : 1);
+    }
     at += length;
   }
   return text.slice(at).trim() === '' ? { start, end } : undefined;

@@ -197,7 +197,9 @@ class Vllm implements Server {
   async #render(text: string, signal: AbortSignal | undefined) {
     const { http } = this.reach;
     const asked = { model: this.card.id, prompt: text, return_token_offsets: true };
-    const answer = await http.maybe('/v1/completions/render', { signal, most: serverLimits.run }, asked);
+    // Closed unless the server was started with --enable-scale-out.
+    const asking = { signal, most: serverLimits.run, spare: true } as const;
+    const answer = await http.maybe('/v1/completions/render', asking, asked);
     if (answer === undefined) return undefined;
     const { data, error } = rendered.safeParse(answer);
     if (!data) throw http.faults.odd(schemaProblem(error));

@@ -13,8 +13,18 @@ export interface VllmOptions {
   readonly token?: string;
   readonly maxModelLen?: number;
   /** Whether /render is there, and whether it knows offsets. */
-  readonly render?: 'offsets' | 'ids' | 'absent';
+  readonly render?: 'offsets' | 'ids' | 'closed' | 'absent';
 }
+
+/** As 0.32 answers without --enable-scale-out. */
+const closed = {
+  error: {
+    message: 'Scale-out endpoints are disabled. Restart vllm serve with --enable-scale-out to enable them.',
+    type: 'PermissionDeniedError',
+    param: null,
+    code: 403,
+  },
+};
 
 export const modelName = 'tiny-mixtral';
 
@@ -33,6 +43,7 @@ export function vllm(options: VllmOptions): Handler {
         });
       case '/v1/completions/render': {
         if (render === 'absent') return notFound(response);
+        if (render === 'closed') return json(response, closed, 403);
         const { prompt, offsets } = run(body['prompt'] as string, 1);
         const asked = body['return_token_offsets'] === true && render === 'offsets';
         return json(response, [
@@ -56,6 +67,12 @@ export function vllm(options: VllmOptions): Handler {
 
 /** Texts by their ids, as a server that is given ids knows them. */
 const texts = new Map<string, string>();
+
+/** Of the bytes of one character the last one has it whole. */
+function decodedAt(spelled: readonly string[], t: number): string {
+  if (spelled[t] !== '\ufffd') return spelled[t]!;
+  return spelled[t + 1] === '\ufffd' ? '' : '🪿';
+}
 
 /** For a request by ids, which says nothing of its text. */
 export function knowing(text: string): void {
@@ -106,14 +123,15 @@ function completion(
 }
 
 /** The likeliest, and the one that stands there wherever it ranks. Nothing of the first. */
-function promptLogProbs({ prompt, spelled }: Run, count: number): object[] {
+function promptLogProbs({ prompt, spelled: all }: Run, count: number): object[] {
+  const spelled = all.slice(0, prompt.length);
   return prompt.map((id, t) => {
     if (t === 0) return null as unknown as object;
     const entries = insteadOf(id, count).map(({ id: other, logProb }, i) => [
       other,
       { logprob: logProb, rank: i + 1, decoded_token: spell(other) },
     ]);
-    entries.push([id, { logprob: logProbOf(id), rank: count + 1, decoded_token: spelled[t]! }]);
+    entries.push([id, { logprob: logProbOf(id), rank: count + 1, decoded_token: decodedAt(spelled, t) }]);
     return Object.fromEntries(entries) as object;
   });
 }

@@ -80,10 +80,12 @@ it('contributes the colours of the palette', () => {
   }
 });
 
-it('starts with nothing but a panel to restore, and lets no untrusted workspace choose the pool', () => {
+it('starts with nothing but a panel to restore, and lets no untrusted workspace choose the pool or a server', () => {
   // VS Code adds those of commands, views and editors by itself.
   expect(manifest.activationEvents).toEqual(['onWebviewPanel:gander.panel']);
-  expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toContain('gander.pool');
+  expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toEqual(
+    expect.arrayContaining(['gander.pool', 'gander.engine.address']),
+  );
   for (const name of manifest.capabilities.untrustedWorkspaces.restrictedConfigurations)
     expect(contributes.configuration.properties).toHaveProperty([name]);
 });

@@ -32,6 +32,8 @@ describe('spellings laid along a text', () => {
     // Four bytes of one character.
     [['a', '\ufffd', '\ufffd', '\ufffd', '\ufffd', 'b'], 'a🪿b', ['a', '🪿', '🪿', '🪿', '🪿', 'b']],
     [['a', '\ufffd', '\ufffd'], 'aé', ['a', 'é', 'é']],
+    // As vLLM spells them: the last one has it whole.
+    [['a', '', '', '🪿!', 'b'], 'a🪿!b', ['a', '🪿', '🪿', '🪿!', 'b']],
     [['a', '', 'b'], 'ab\n', ['a', null, 'b']],
   ])('%j', (spelled, text, wanted) => {
     expect(list(placesOfSpelling(spelled, text), text)).toEqual(wanted);

@@ -101,12 +101,12 @@ describe('vLLM', () => {
   });
 
   it('finds the places of tokens by their spelling where the server does not tell them', async () => {
-    for (const render of ['ids', 'absent'] as const) {
+    for (const render of ['ids', 'closed', 'absent'] as const) {
       const { engine, asked } = await connect(vllm({ version: '0.22.1', render }));
       const trace = await engine.route({ text: knownText });
       expect(pieces(trace).slice(0, 4)).toEqual([null, 'def', ' ', 'a']);
       expect(pieces(trace).slice(-3)).toEqual(['🪿', '🪿', '🪿']);
-      expect(typeof asked.at(-1)!.body!['prompt']).toBe(render === 'absent' ? 'string' : 'object');
+      expect(typeof asked.at(-1)!.body!['prompt']).toBe(render === 'ids' ? 'object' : 'string');
     }
   });
 

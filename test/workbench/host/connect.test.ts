@@ -127,9 +127,7 @@ describe('a server in the pool’s place', () => {
       () => [vscode.Uri.file(config())],
       () => connect([server.address], true, [labelled('config.json')]),
     );
-    const { experts, warnings, expertSets } = (await api.parts.service.describe()) as Awaited<
-      ReturnType<typeof api.parts.service.describe>
-    >;
+    const { experts, warnings, expertSets } = await api.parts.service.describe();
     assert.deepEqual([experts, warnings, expertSets?.map((one) => one.experts.length)], [[], [], [8, 8]]);
     const { main } = await routed(api, await show(text));
     assert.equal(main.trace?.expertSets[0]?.experts.length, 8);
