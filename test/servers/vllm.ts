@@ -58,7 +58,9 @@ export function vllm(options: VllmOptions): Handler {
         ]);
       }
       case '/v1/completions':
-        return json(response, completion(options, body));
+        return textOf(body) === undefined
+          ? json(response, { error: { message: 'ids of a text that no test has told of' } }, 400)
+          : json(response, completion(options, body));
       default:
         return notFound(response);
     }
@@ -79,14 +81,15 @@ export function knowing(text: string): void {
   texts.set(run(text, 1).prompt.join(), text);
 }
 
+function textOf({ prompt }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof prompt === 'string' ? prompt : texts.get((prompt as number[]).join());
+}
+
 function completion(
   { version, routed = true, dtype = '|u1', cached = 0 }: VllmOptions,
   body: Readonly<Record<string, unknown>>,
 ): object {
-  const given = body['prompt'];
-  const text = typeof given === 'string' ? given : texts.get((given as number[]).join());
-  if (text === undefined) throw new Error('a prompt of ids that no test has told of');
-  const ran = run(text, body['max_tokens'] as number);
+  const ran = run(textOf(body)!, body['max_tokens'] as number);
   const old = version.startsWith('0.21');
   const { prompt, written, chosen } = ran;
   const rows = chosen.map((row, t) => (t < cached ? row.map((cell) => cell.map(() => -1)) : row));
