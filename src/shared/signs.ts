@@ -49,7 +49,7 @@ function distinct(names: readonly string[]): string[] {
 function* candidates(name: string): Generator<string> {
   const words = name.match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{Lo}+|\p{N}+/gu) ?? [];
   const letters = Array.from(words.join(''));
-  if (words.length > 1) yield words.slice(0, longest).map(initial).join('');
+  if (words.length > 1) yield Array.from(words.map(initial).join('')).slice(0, longest).join('');
   const [first = '', second = ''] = letters;
   const isAcronym = words.length === 1 && name === name.toUpperCase();
   const consonants = letters.filter((letter, i) => i === 0 || !/[aeiou]/i.test(letter));

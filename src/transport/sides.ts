@@ -24,6 +24,8 @@ interface Known {
 export class SideSender {
   /** What the page shows, and until when it is left alone with it. */
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
+  /** Sides whose page waits for the last word: that all is there. */
+  readonly #owed = new Set<Side>();
   /** By what the partial traces of one run share, and no other trace. */
   readonly #known = new Map<Source, Known>();
   #keys = 0;
@@ -39,6 +41,7 @@ export class SideSender {
     const told = this.#told.get(side);
     if (!state) {
       this.#told.delete(side);
+      this.#owed.delete(side);
       this.#forget();
       if (told) yield { type: 'side', side, state };
       return;
@@ -61,7 +64,7 @@ export class SideSender {
         for (const trace of tracesOf(state)) if (this.#known.has(trace.source)) yield* this.#first(trace);
         return;
       }
-      if (sameResult(before, state) && (isGrowing(state) || this.#lacking(state).length === 0)) {
+      if (sameResult(before, state) && (isGrowing(state) || !this.#owed.has(side))) {
         this.#told.set(side, { state, until: told.until });
         return;
       }
@@ -73,6 +76,7 @@ export class SideSender {
   }
 
   *#whole(side: Side, state: SideState): Generator<HostMessage> {
+    this.#owed.add(side);
     const traces = tracesOf(state);
     for (const trace of traces) yield* this.#first(trace);
     const lacking = this.#lacking(state);
@@ -85,6 +89,7 @@ export class SideSender {
       const { key, sender } = this.#knownOf(trace);
       for (const piece of sender.late(trace)) yield { type: 'piece', key, piece };
     }
+    this.#owed.delete(side);
     yield this.#side(side, state);
   }
 

@@ -7,6 +7,7 @@ describe('signs of experts', () => {
   it('are what a person would write', () => {
     const names = ['C', 'CSS', 'Go', 'HTML', 'Java', 'JSON', 'Technical prose', 'Python', 'Rust', 'Shell', 'SQL'];
     expect(signs(...names)).toEqual(['C', 'CSS', 'Go', 'HTM', 'Ja', 'JSN', 'TP', 'Py', 'Ru', 'Sh', 'SQL']);
+    expect(signs('Beta 10 (patterns)', 'Alpha (rank-stabilised)')).toEqual(['B10', 'ARS']);
     expect(signs('TypeScript', 'JavaScript', 'C++', 'expert 12', 'beta-2')).toEqual(['TS', 'JS', 'C++', 'E12', 'B2']);
   });
 

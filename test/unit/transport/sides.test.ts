@@ -81,6 +81,20 @@ it('sends arrays once, and of a trace that grows the new tokens', () => {
   }
 });
 
+it('owes the last word when the host stopped before it, wherever that was', () => {
+  const trace = fabricate({ tokens: words(100) });
+  const all = ['choices', 'choices', 'side', 'scores', 'scores', 'side'];
+  for (let until = 1; until < all.length; until++) {
+    const { show, types } = page();
+    show('main', state({ trace }), until);
+    const said = types();
+    expect(show('main', state({ trace }))).toStrictEqual(state({ trace }));
+    expect([...said, ...types()]).toEqual(all);
+    show('main', state({ trace }));
+    expect(types()).toEqual([]);
+  }
+});
+
 it('leaves a partial result on show for a while, the longer the more tokens it has; what is known goes ahead', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {

@@ -8,7 +8,7 @@ import { createEngine } from '../../../src/engine/local.js';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
 import type { Trace } from '../../../src/trace/trace.js';
-import { openFile, runCommand } from '../harness/workbench.mjs';
+import { openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from '../ui/window.js';
 
 const text = 'Geese fly south over the lake. They honk at every boat.\n';
@@ -65,7 +65,7 @@ async function answer(title: string, typed: string): Promise<void> {
 describe('gander-serve behind the extension', () => {
   step('is known by what it says, and agreed to', async () => {
     await openFile(window.page, 'geese.txt');
-    await runCommand(window.page, 'Gander: Connect to Engine');
+    await startCommand(window.page, 'Gander: Connect to Engine');
     await answer('Address of vLLM', address);
     await answer('Token', token);
     const agree = window.page.locator('.monaco-dialog-box').filter({ hasText: `Send text to ${address}?` });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Listening } from '../../servers/http.js';
 import { knowing, vllm } from '../../servers/vllm.js';
-import { openFile, runCommand } from '../harness/workbench.mjs';
+import { openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
 const text = 'The grey goose flies south; the geese fly with it.\n';
@@ -39,7 +39,7 @@ async function answer(title: string, typed: string): Promise<void> {
 describe('an engine at another address', () => {
   step('is asked what it is, and refuses the wrong token', async () => {
     await openFile(window.page, 'geese.txt');
-    await runCommand(window.page, 'Gander: Connect to Engine');
+    await startCommand(window.page, 'Gander: Connect to Engine');
     await answer('Address of vLLM', server.address);
     await answer('Token', 'wrong');
     await box().locator('.quick-input-message', { hasText: 'refuses the token' }).waitFor();
