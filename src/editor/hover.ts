@@ -58,6 +58,10 @@ export class RoutingHover implements vscode.HoverProvider {
     out.appendText(
       vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
     );
+    if (trace.sequences.length > 1) {
+      out.appendText(' · ');
+      out.appendText(word('ofSequence', word(trace.sequences[0]!.role)));
+    }
     if (!isFresh) {
       out.appendText(' · ');
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));

@@ -45,8 +45,8 @@ export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto 
   return model as ModelProto & { graph: GraphProto };
 }
 
-export function invalidBase(message: string, remedy: string, options?: ErrorOptions): GanderError {
-  return new GanderError('base-invalid', `${message}.`, remedy, options);
+export function invalidBase(message: string, remedy: string): GanderError {
+  return new GanderError('base-invalid', `${message}.`, remedy);
 }
 
 export function writeModel(model: ModelProto): Uint8Array {

@@ -152,9 +152,9 @@ function Generate() {
     store.set({ generate: { ...store.view.generate.peek(), ...part } });
   };
   const reason = reasonAgainst(store, 'generate');
-  const { length, 0: first } = store.main.choices.value?.sequences ?? [];
+  const sequences = store.main.choices.value?.sequences ?? [];
   // An output is written from its beginning.
-  const read = length === 1 ? first!.tokens.count : 1;
+  const read = sequences.length > 1 ? 1 : (sequences[0]?.tokens.count ?? 0);
   const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
   return (
     <div class="generate" role="group" aria-label={t('generate')}>

@@ -56,13 +56,9 @@ export class PairSession {
     );
     try {
       await session.#checkDecoder();
-    } catch (cause) {
+    } catch (error) {
       await session.release();
-      throw invalidBase(
-        'The decoder with a past gives other numbers for two tokens at once than for one after the other, from an empty past',
-        'Export it with gander-training export-base.',
-        { cause },
-      );
+      throw error;
     }
     return session;
   }
@@ -106,7 +102,7 @@ export class PairSession {
   /**
    * Its exporter traced it with one token and a past: what it took for a constant then would be wrong without a word.
    *
-   * @throws Error where it does not compute what it should
+   * @throws GanderError `base-invalid` where it does not compute what it should
    */
   async #checkDecoder(): Promise<void> {
     const steering = new StrategySteering(this.plan, { name: 'base' }, []);
@@ -117,7 +113,11 @@ export class PairSession {
     const first = await run([0], 0, past);
     const second = await run([1], 1, first.past);
     const apart = [...first.logProb, ...second.logProb];
-    if (apart.some((x, i) => !(Math.abs(x - together.logProb[i]!) < tolerance))) throw new Error(apart.join());
+    if (apart.every((x, i) => Math.abs(x - together.logProb[i]!) < tolerance)) return;
+    throw invalidBase(
+      'The decoder with a past gives other numbers for two tokens at once than for one after the other, from an empty past',
+      'Export it with gander-training export-base.',
+    );
   }
 
   async release(): Promise<void> {

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { mergedFactors, rounded } from '../../../src/engine/families/lora-pool/mergedFactors.js';
+import type { Site } from '../../../src/graph/find.js';
+import type { AdaptedModule } from '../../../src/pool/adapter.js';
+import type { PoolExpert } from '../../../src/pool/pool.js';
+
+describe('a number of fewer bits', () => {
+  it.each([
+    ['F32', 1 + 2 ** -20, 1 + 2 ** -20],
+    ['BF16', 1 + 2 ** -7, 1 + 2 ** -7],
+    // Halfway: to the even one, down and up.
+    ['BF16', 1 + 2 ** -8, 1],
+    ['BF16', 1 + 3 * 2 ** -8, 1 + 2 ** -6],
+    ['BF16', -(1 + 3 * 2 ** -8), -(1 + 2 ** -6)],
+    ['BF16', 2 - 2 ** -9, 2],
+    ['F16', 1 + 2 ** -11, 1],
+    ['F16', 1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    ['F16', 3 * 2 ** -25, 2 ** -23],
+    ['F16', 2 ** -25, 0],
+  ] as const)('of type %s near %d is %d', (type, x, wanted) => {
+    expect(rounded(x, type)).toBe(wanted);
+  });
+});
+
+describe('the mean of factors', () => {
+  const site = (path: string): Site => ({ path, input: 'u', dIn: 2, dOut: 2, products: [] });
+  const module = (rank: number, scale: number, a: number[], b: number[]): AdaptedModule => {
+    const [A, B] = [Float32Array.from(a), Float32Array.from(b)];
+    return { rank, dIn: 2, dOut: 2, scale, stored: 'F32', a: () => A, b: () => B };
+  };
+  const expert = (id: string, modules: Record<string, AdaptedModule>) =>
+    ({ id, adapter: { modules: new Map(Object.entries(modules)) } }) as unknown as PoolExpert;
+
+  it('pads smaller ranks with zeros, and counts an expert without a matrix as one of zeros', () => {
+    const one = expert('one', { both: module(1, 1, [2, 4], [6, 8]), alone: module(1, 3, [2, 2], [2, 2]) });
+    const two = expert('two', { both: module(2, 2, [2, 0, 0, 2], [2, 0, 0, 2]) });
+    const { adapter } = mergedFactors([one, two], [site('both'), site('alone')]);
+    const [both, alone] = [adapter.modules.get('both')!, adapter.modules.get('alone')!];
+    expect(both).toMatchObject({ rank: 2, scale: 1.5 });
+    // A is [rank, dIn], B [dOut, rank].
+    expect([...both.a()]).toEqual([2, 2, 0, 1]);
+    expect([...both.b()]).toEqual([4, 0, 4, 1]);
+    expect(alone).toMatchObject({ rank: 1, scale: 3 });
+    expect([...alone.a()]).toEqual([1, 1]);
+  });
+});
