@@ -223,7 +223,7 @@ export const words = {
   howTitle: 'How to read this',
   howText: {
     other:
-      'In the text, each token is underlined by the expert that leads over all {0} modules. The letter names it where it changes; a stronger shade means a larger share.',
+      'In the text, each token is underlined by the expert that leads over all {0} modules. A sign names it where it changes; a stronger shade means a larger share.',
   },
   howTexts:
     'In the texts, each token is underlined by the expert that leads over the modules that see it: the encoder and the keys and values of the cross-attention see the input, the rest of the decoder the output.',
