@@ -8,9 +8,13 @@ import { GanderError } from '../shared/errors.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';
+import { compareElsewhere, Elsewhere, pickElsewhere } from './compareElsewhere.js';
 import { target } from './target.js';
 
-/** Another strategy, the run without its what-if, or another selection beside the present range. From the tree: one expert alone. */
+/**
+ * Another strategy, the run without its what-if, another selection or another model beside the present range. From the tree:
+ * one expert alone.
+ */
 export const compareWith: Command = {
   id: 'gander.compareWith',
   async run(parts, arg) {
@@ -18,7 +22,8 @@ export const compareWith: Command = {
     const node = asNode(arg);
     const other =
       node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, main));
-    if (!other) return;
+    if (other === undefined) return;
+    if (other instanceof Elsewhere) return compareElsewhere(parts, id, other);
     parts.panels.show(parts.store.get(id)!);
     await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
       parts.runs.compare(id, other, { signal }),
@@ -31,20 +36,23 @@ function alone({ text, output }: SideResult, expert: string): OtherSide {
   return { text, title: strategyLabel(strategy), output, strategy, interventions: [] };
 }
 
-async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<OtherSide | undefined> {
+async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<OtherSide | Elsewhere | undefined> {
   const title = vscode.l10n.t('Compare with');
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
     { label: vscode.l10n.t('Present Selection'), value: 'selection' as const },
+    { label: vscode.l10n.t('Another Engine…'), value: 'engine' as const },
     ...(main.interventions.length > 0
       ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }]
       : []),
   ];
-  const chosen = await ask<'strategy' | 'selection' | 'before'>(items, title);
+  const chosen = await ask<'strategy' | 'selection' | 'engine' | 'before'>(items, title);
   const source = await parts.service.describe();
   switch (chosen) {
     case undefined:
       return undefined;
+    case 'engine':
+      return pickElsewhere(ask, parts.engines);
     case 'before':
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {

@@ -49,22 +49,28 @@ export class EngineHost implements vscode.Disposable {
   /** That of a model on this machine. Made when first asked for. The child itself starts with the first request. */
   get engine(): EngineClient {
     if (this.address !== undefined) throw notHere(this.address);
-    if (this.#client) return this.#client;
+    return this.#client ?? this.#adopt(this.#local(this.pool));
+  }
+
+  /** What else can run a text, beside what is in use: a server that was agreed to, or a folder on this machine. */
+  another(chosen: string): Source {
+    if (this.servers.find(chosen)) return new ServerSource(() => this.servers.open(chosen));
+    return new ChildSource(this.#local(chosen));
+  }
+
+  #local(folder: string): EngineClient {
     const { threads, chunk, idleSeconds, deadlineSeconds } = readSettings();
     const storage = this.context.globalStorageUri;
-    return this.#adopt(
-      new EngineClient({
-        pool: this.pool,
-        cache:
-          storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
-        threads,
-        chunk,
-        idleMs: idleSeconds * 1000,
-        deadlineMs: deadlineSeconds * 1000,
-        entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
-        log: (line) => this.log.debug(line),
-      }),
-    );
+    return new EngineClient({
+      pool: folder,
+      cache: storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
+      threads,
+      chunk,
+      idleMs: idleSeconds * 1000,
+      deadlineMs: deadlineSeconds * 1000,
+      entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
+      log: (line) => this.log.debug(line),
+    });
   }
 
   #adopt(client: EngineClient): EngineClient {

@@ -3,6 +3,7 @@ import { GanderError } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Trace } from '../trace/trace.js';
+import type { Source } from '../source/source.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
@@ -98,6 +99,23 @@ export class Runs {
     // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
     this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
     return this.route(id, 'other', strategy, interventions, waiting);
+  }
+
+  /** Puts the main side's text beside it as another model runs it. */
+  async compareElsewhere(
+    id: number,
+    asked: Pick<SideResult, 'title' | 'strategy'>,
+    elsewhere: Pick<Source, 'route'>,
+    waiting: Waiting = {},
+  ): Promise<void> {
+    const main = this.store.get(id)?.main;
+    if (!main) return;
+    const { text, output } = main;
+    this.store.setSide(id, 'other', { ...asked, text, output, interventions: [] });
+    await this.#run(id, 'other', 'route', waiting, async (options) => {
+      const trace = await elsewhere.route({ text, ...output, strategy: asked.strategy }, options);
+      this.store.patchSide(id, 'other', { trace });
+    });
   }
 
   closeCompare(id: number): void {

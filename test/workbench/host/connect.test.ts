@@ -74,6 +74,29 @@ describe('a server in the pool’s place', () => {
     assert.equal(sent(server).length, 1);
   });
 
+  it('is compared with the pool that is in use, and asked for nothing else', async () => {
+    const server = await serving(vllm({ version: '0.22.1' }));
+    await connect([server.address], true);
+    await set('engine.address', undefined);
+    await set('pool', tinyPool());
+    const { id } = await routed(api, await show(text));
+    assert.deepEqual(sent(server), []);
+    await picking([labelled('Another Engine'), labelled(server.address)], async () =>
+      vscode.commands.executeCommand('gander.compareWith'),
+    );
+    const { main, other } = api.parts.store.get(id)!;
+    assert.equal(main.trace?.source.kind, 'pool');
+    assert.equal(other?.trace?.source.kind, 'vllm');
+    assert.equal(other.trace.sequences[0]!.text, text);
+    assert.equal(sent(server).length, 1);
+    assert.equal(api.parts.engines.address, undefined);
+    await picking([labelled('Another Engine'), labelled('Comes With Gander')], async () =>
+      vscode.commands.executeCommand('gander.compareWith'),
+    );
+    assert.equal(api.parts.store.get(id)!.other?.trace?.source.name, 'SmolLM2-135M with twelve experts');
+    assert.equal(sent(server).length, 1);
+  });
+
   it('gets nothing where it was not agreed to, nor where the settings alone name it; and nothing is run here instead', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], false);

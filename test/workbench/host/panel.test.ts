@@ -151,7 +151,7 @@ describe('a hover', () => {
     // All of it is in the block of code, whose fence is longer than any in it; nothing but the link is markup.
     const fence = /^(`{3,})text$/m.exec(value)![1]!;
     const [before, code, after] = value.split(new RegExp(`^${fence}(?:text)?$`, 'm')) as [string, string, string];
-    assert.match(code, /^A \[x\]\(command:/m);
+    assert.match(code, /^XCW \[x\]\(command:/m);
     assert.doesNotMatch(code, new RegExp(`^ {0,3}\`{${fence.length},}`, 'm'));
     const outside = before + after;
     assert.doesNotMatch(outside, /quit|href|example|alert/);

@@ -1,0 +1,61 @@
+import * as vscode from 'vscode';
+import type { EngineHost } from '../host/engineHost.js';
+import { preferredStrategy } from '../host/settings.js';
+import { checkText } from '../host/texts.js';
+import type { Ask } from './asking.js';
+import type { Parts } from './parts.js';
+import { withPatientProgress } from './progress.js';
+
+/** Another model than the one in use. */
+export class Elsewhere {
+  /** @param chosen an address that the person has agreed to, or a folder on this machine; undefined: to be asked for */
+  constructor(readonly chosen: string | undefined) {}
+}
+
+export function pickElsewhere(ask: Ask, { servers, address, bundledPool }: EngineHost): Promise<Elsewhere | undefined> {
+  return ask(
+    [
+      ...servers.known
+        .filter((server) => server.address !== address)
+        .map((server) => ({
+          label: `$(remote) ${server.name}`,
+          detail: server.address,
+          value: new Elsewhere(server.address),
+        })),
+      {
+        label: vscode.l10n.t('$(type-hierarchy) The Pool That Comes With Gander'),
+        value: new Elsewhere(bundledPool),
+      },
+      { label: vscode.l10n.t('$(folder) Pool or Model on This Machine…'), value: new Elsewhere(undefined) },
+    ],
+    vscode.l10n.t('Compare with Which Engine?'),
+  );
+}
+
+/** The other model is asked as Route Selection would ask it, and let go afterwards. */
+export async function compareElsewhere(parts: Parts, id: number, { chosen }: Elsewhere): Promise<void> {
+  const from = chosen ?? (await askFolder());
+  if (from === undefined) return;
+  const source = parts.engines.another(from);
+  parts.panels.show(parts.store.get(id)!);
+  try {
+    await withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal }) => {
+      const description = await source.describe();
+      checkText(parts.store.get(id)!.main.text, description.limits.tokens);
+      const asked = { title: description.name, strategy: preferredStrategy(description) };
+      await parts.runs.compareElsewhere(id, asked, source, { signal });
+    });
+  } finally {
+    source.dispose();
+  }
+}
+
+async function askFolder(): Promise<string | undefined> {
+  const picked = await vscode.window.showOpenDialog({
+    canSelectFiles: false,
+    canSelectFolders: true,
+    title: vscode.l10n.t('Folder of the pool or model'),
+    openLabel: vscode.l10n.t('Compare'),
+  });
+  return picked?.[0]?.fsPath;
+}
