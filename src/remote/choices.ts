@@ -6,7 +6,7 @@ import { routingOf } from '../import/readers/routedExperts.js';
 import { traceOf } from '../import/trace.js';
 import { NpyError, readNpy } from '../shared/npy.js';
 import { tensorArray } from '../shared/safetensors.js';
-import type { SourceDescription, Warning } from '../shared/source.js';
+import type { Warning } from '../shared/source.js';
 import { layerExperts } from '../trace/layerExperts.js';
 import type { Trace } from '../trace/trace.js';
 import { blank, sequenceColumns } from '../trace/columns.js';
@@ -128,20 +128,34 @@ export function int32Of(encoded: string, faults: Faults): Int32Array {
 }
 
 /** What can be asked of a server that only tells what was chosen. */
-export function description(
+export function choicesInfo(
+  { engine, product, versions }: Pick<ServerInfo, 'engine' | 'versions'> & { readonly product: string },
   { id, tokens }: Card,
-  address: string,
-  model: Model | undefined,
-  can: Omit<SourceDescription['can'], 'strategies' | 'route'>,
-): SourceDescription {
+  { http, model }: Reach,
+): ServerInfo {
+  const { address } = http.faults;
   const experts = model?.experts;
+  const unchanged = { reason: `${product} does not let its routers be changed.` };
   const sets =
     model?.sparse && experts !== undefined
       ? model.sparse.map((layer) => ({ scope: 'layer' as const, experts: layerExperts(layer, experts) }))
       : undefined;
   return {
+    kind: 'server',
+    engine,
+    address,
+    versions,
     name: id,
-    can: { ...can, route: true, strategies: [] },
+    can: {
+      route: true,
+      stream: { reason: `${product} tells which experts it used when it is done.` },
+      generate: true,
+      whatIf: unchanged,
+      attribute: unchanged,
+      score: { reason: `Gander does not score texts on ${product}.` },
+      lens: { reason: `${product} gives no predictions of the layers between.` },
+      strategies: [],
+    },
     experts: [],
     ...(sets && { expertSets: sets }),
     // One is generated, so that all of the text is run.

@@ -1,4 +1,5 @@
 /** Where tokens stand in a text, from what servers say of them. Offsets are UTF-16 code units; −1, −1: of no text. */
+import { joinedOffsets } from '../shared/joined.js';
 
 /** UTF-16 units that a token covers at most, where it has to be found what it covers. */
 const farthest = 64;
@@ -29,17 +30,7 @@ export function placesOfCharacters(pairs: readonly (readonly [number, number])[]
 /** Of one text, and of another that follows it at `at`. */
 export function joinedPlaces(first: Places | undefined, second: Places | undefined, at: number): Places | undefined {
   if (!first || !second) return undefined;
-  return { start: joined(first.start, second.start, at), end: joined(first.end, second.end, at) };
-}
-
-function joined(first: Int32Array, second: Int32Array, at: number): Int32Array {
-  const out = new Int32Array(first.length + second.length);
-  out.set(first);
-  out.set(
-    second.map((offset) => (offset < 0 ? -1 : offset + at)),
-    first.length,
-  );
-  return out;
+  return { start: joinedOffsets(first.start, second.start, at), end: joinedOffsets(first.end, second.end, at) };
 }
 
 /**

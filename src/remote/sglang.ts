@@ -6,10 +6,11 @@
 import { z } from 'zod';
 import type { GenerateRequest, RouteRequest, RunOptions, ServerInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
+import { joined } from '../shared/joined.js';
 import { serverLimits } from '../shared/limits.js';
 import { isObject } from '../shared/plain.js';
 import type { Trace } from '../trace/trace.js';
-import { description, firstRows, int32Of, placesOfTokens, type Ran, type Rows, traceOfRun } from './choices.js';
+import { choicesInfo, firstRows, int32Of, placesOfTokens, type Ran, type Rows, traceOfRun } from './choices.js';
 import type { Faults } from './faults.js';
 import { joinedPlaces } from './places.js';
 import { cardOf, type Card, type Reach, type Server, type ServerKind } from './server.js';
@@ -67,7 +68,7 @@ const forms: readonly Form[] = [
       if (typeof input !== 'string' || typeof output !== 'string' || !about) return undefined;
       const { num_layers: layers, top_k: k, input_num_rows: before, output_num_rows: after } = about;
       if (about.output_start_position !== before) throw http.faults.odd('its two parts do not follow each other');
-      const numbers = joinedNumbers(int32Of(input, http.faults), int32Of(output, http.faults));
+      const numbers = joined(int32Of(input, http.faults), int32Of(output, http.faults));
       const sparse = [...about.moe_layer_ids].sort((a, b) => a - b);
       if (sparse.some((layer, i) => layer >= layers || layer === sparse[i - 1]))
         throw http.faults.odd('its moe_layer_ids are not of its layers');
@@ -93,13 +94,6 @@ const forms: readonly Form[] = [
   },
 ];
 
-function joinedNumbers(first: Int32Array, second: Int32Array): Int32Array {
-  const out = new Int32Array(first.length + second.length);
-  out.set(first);
-  out.set(second, first.length);
-  return out;
-}
-
 /** The last token was not run. */
 function checked(rows: Rows, tokens: number, faults: Faults): Rows {
   const { rows: count, layers, k, numbers } = rows;
@@ -123,21 +117,7 @@ class Sglang implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    const { address } = reach.http.faults;
-    this.info = {
-      kind: 'server',
-      engine: 'sglang',
-      address,
-      versions,
-      ...description(card, address, reach.model, {
-        stream: { reason: 'SGLang tells which experts it used when it is done.' },
-        generate: true,
-        whatIf: { reason: 'SGLang does not let its routers be changed.' },
-        attribute: { reason: 'SGLang does not let its routers be changed.' },
-        score: { reason: 'Gander does not score texts on SGLang.' },
-        lens: { reason: 'SGLang gives no predictions of the layers between.' },
-      }),
-    };
+    this.info = choicesInfo({ engine: 'sglang', product: 'SGLang', versions }, card, reach);
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {

@@ -11,7 +11,7 @@ import { schemaProblem } from '../shared/schemaWords.js';
 import type { Trace } from '../trace/trace.js';
 import {
   type Alternative,
-  description,
+  choicesInfo,
   firstRows,
   listRows,
   npyRows,
@@ -113,21 +113,7 @@ class Vllm implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    const { address } = reach.http.faults;
-    this.info = {
-      kind: 'server',
-      engine: 'vllm',
-      address,
-      versions,
-      ...description(card, address, reach.model, {
-        stream: { reason: 'vLLM tells which experts it used when it is done.' },
-        generate: true,
-        whatIf: { reason: 'vLLM does not let its routers be changed.' },
-        attribute: { reason: 'vLLM does not let its routers be changed.' },
-        score: { reason: 'Gander does not score texts on vLLM.' },
-        lens: { reason: 'vLLM gives no predictions of the layers between.' },
-      }),
-    };
+    this.info = choicesInfo({ engine: 'vllm', product: 'vLLM', versions }, card, reach);
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {

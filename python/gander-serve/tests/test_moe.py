@@ -91,9 +91,8 @@ def test_in_half_precision_the_best_are_chosen_and_what_is_out_is_not(
         np.testing.assert_array_equal(np.take_along_axis(ranked[rows], block.chosen[0][rows].astype(int), 1), best)
 
 
+@pytest.mark.skipif(not OLD, reason="nothing hides them in transformers 5, where Phi is held to its golden above")
 def test_what_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> None:
-    if not OLD:
-        pytest.skip("transformers 5 tells")
     with pytest.raises(ServeError, match="cannot be seen in this version"):
         MoeModel(load_hugging_face(str(folder_of("phimoe")), Where()))
 

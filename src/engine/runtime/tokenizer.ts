@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
 import { GanderError } from '../../shared/errors.js';
+import { joined, joinedOffsets } from '../../shared/joined.js';
 import { poolLimits } from '../../shared/limits.js';
 import type { Tokens } from '../../trace/trace.js';
 
@@ -18,20 +19,12 @@ export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | '
 
 /** Tokens of one text and of what was written after it. @param at where the second begins */
 export function joinedTokens(first: TextTokens, second: TextTokens, at: number): TextTokens {
-  const shifted = (offsets: Int32Array) => offsets.map((offset) => (offset < 0 ? -1 : offset + at));
   return textTokens({
     ids: joined(first.ids, second.ids),
-    start: joined(first.start, shifted(second.start)),
-    end: joined(first.end, shifted(second.end)),
+    start: joinedOffsets(first.start, second.start, at),
+    end: joinedOffsets(first.end, second.end, at),
     text: first.text.concat(second.text),
   });
-}
-
-export function joined(first: Int32Array, then: Int32Array): Int32Array {
-  const out = new Int32Array(first.length + then.length);
-  out.set(first);
-  out.set(then, first.length);
-  return out;
 }
 
 /**

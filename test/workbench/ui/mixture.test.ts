@@ -60,17 +60,8 @@ describe('a mixture of experts in the workbench', () => {
     await window.shot('mixture-compare');
   });
 
-  for (const [name, theme] of [
-    ['light', 'Light Modern'],
-    ['high-contrast', 'Dark High Contrast'],
-  ] as const) {
-    step(`shows itself in ${theme}`, async () => {
-      await runCommand(window.page, 'Preferences: Color Theme', theme);
-      await window.panel.locator(`body.vscode-${name}`).waitFor();
-      await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
-      await window.shot(`mixture-${name}`);
-    });
-  }
+  for (const theme of ['light', 'high-contrast'] as const)
+    step(`shows itself in ${theme}`, () => window.showIn(theme, 1000, 'mixture'));
 
   step('is saved, and opened again as it was', async () => {
     const file = path.join(folder, 'geese.txt.gander.safetensors');

@@ -42,6 +42,9 @@ async function newPage(browser: Browser, server: Server, folder: string, languag
   return page;
 }
 
+/** Those beside the dark one that a walk looks at last. */
+export const themes = { light: 'Light Modern', 'high-contrast': 'Dark High Contrast' } as const;
+
 /** One window of VS Code with the packaged extension in it. */
 export class Window {
   private constructor(
@@ -108,6 +111,14 @@ export class Window {
 
   painted(): Promise<number> {
     return countPainted(this.panel);
+  }
+
+  /** In another theme, painted with at least so many pixels, and its picture taken. */
+  async showIn(name: keyof typeof themes, pixels: number, picture: string): Promise<void> {
+    await runCommand(this.page, 'Preferences: Color Theme', themes[name]);
+    await this.panel.locator(`body.vscode-${name}`).waitFor();
+    await expect.poll(() => this.painted(), { timeout: 20_000 }).toBeGreaterThan(pixels);
+    await this.shot(`${picture}-${name}`);
   }
 
   shot(name: string): Promise<void> {

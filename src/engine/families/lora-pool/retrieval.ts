@@ -2,7 +2,8 @@ import path from 'node:path';
 import { readExamples, type Examples } from '../../../pool/adapter.js';
 import type { Pool } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
-import { joined, Tokenizer } from '../../runtime/tokenizer.js';
+import { joined } from '../../../shared/joined.js';
+import { Tokenizer } from '../../runtime/tokenizer.js';
 import { Embedder } from './embedder.js';
 
 /** Word pieces of a text that all-MiniLM-L6-v2 looks at, [CLS] and [SEP] counted. */
