@@ -1,8 +1,9 @@
 import * as vscode from 'vscode';
 import type { GanderApi, GanderApi2, RoutedEvent, RouteOptions } from './api.js';
 import { inVersion1, type TraceVersion1 } from './apiVersion1.js';
-import { registerCommands } from './commands/index.js';
-import type { Parts } from './commands/parts.js';
+import type { ActiveParts, Parts } from './commands/parts.js';
+import { registerCommands } from './commands/register.js';
+import type { Work } from './commands/work.js';
 import { RoutingDecorations } from './editor/decorations.js';
 import { RoutingHover } from './editor/hover.js';
 import { StatusBar } from './editor/statusBar.js';
@@ -12,8 +13,8 @@ import { Desk } from './host/desk.js';
 import { EngineHost } from './host/engineHost.js';
 import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
-import { Panels } from './panel/panels.js';
-import { TraceEditor } from './panel/traceEditor.js';
+import type { TraceDocument } from './panel/traceEditor.js';
+import { importType, panelType, traceType } from './panel/types.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
@@ -22,7 +23,9 @@ import type { Trace } from './trace/trace.js';
 
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
-  readonly parts: Parts;
+  readonly parts: ActiveParts;
+  /** With panels and viewers, which are made when the first is asked for. */
+  work(): Promise<Parts>;
   /** What `activate` took, without reading the file. Milliseconds. */
   readonly activation: number;
 }
@@ -38,17 +41,21 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const desk = new Desk(service, store, runs);
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
-  const panels = new Panels({ service, store, runs, desk, mark, colours }, context.extensionUri, log);
-  const traces = new TraceEditor(context.extensionUri, log);
   const status = new StatusBar(engines, store, colours);
 
   // Registered first, so that whoever asks for the new pool finds no traces of the old one.
   const forgetting = engines.onDidChangePool(() => {
     service.forget();
-    panels.poolChanged();
+    made?.parts.panels.poolChanged();
   });
   const tree = new ExpertTree({ service, store, engines, colours }, log);
-  const parts: Parts = { context, log, engines, service, store, runs, desk, mark, colours, panels, traces, tree };
+  const parts: ActiveParts = { context, log, engines, service, store, runs, desk, mark, colours, tree };
+  let made: Work | undefined;
+  const work = async (): Promise<Work> => {
+    const { Work } = await import('./commands/work.js');
+    if (!made) context.subscriptions.push((made = new Work(parts)));
+    return made;
+  };
   const routed = new vscode.EventEmitter<RoutedEvent>();
   const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
   let known = false;
@@ -60,7 +67,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     desk,
     mark,
     colours,
-    panels,
     status,
     tree,
     routed,
@@ -81,7 +87,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
         void vscode.commands.executeCommand('setContext', 'gander.routed', known);
       }),
     ),
-    registerCommands(parts),
+    registerCommands(context, log, work),
     new vscode.Disposable(
       runs.onDidRoute(({ uri, version, span }, trace) => {
         routed.fire({ uri, version, ...span, trace });
@@ -91,8 +97,11 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     ),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
-    ...[TraceEditor.viewType, TraceEditor.importViewType].map((viewType) =>
-      vscode.window.registerCustomEditorProvider(viewType, traces, { supportsMultipleEditorsPerDocument: true }),
+    vscode.window.registerWebviewPanelSerializer(panelType, {
+      deserializeWebviewPanel: async (panel, state) => (await work()).parts.panels.restore(panel, state),
+    }),
+    ...[traceType, importType].map((viewType) =>
+      vscode.window.registerCustomEditorProvider(viewType, viewers(work), { supportsMultipleEditorsPerDocument: true }),
     ),
   );
 
@@ -118,8 +127,17 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   };
   const api = version1Of(current, routed1);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
-  const testApi: TestApi = { ...api, parts, activation: performance.now() - start };
+  const activation = performance.now() - start;
+  const testApi: TestApi = { ...api, parts, work: async () => (await work()).parts, activation };
   return testApi;
+}
+
+/** The viewers of trace files, made when the first file is opened. */
+function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider<TraceDocument> {
+  return {
+    openCustomDocument: async (uri) => (await work()).parts.traces.openCustomDocument(uri),
+    resolveCustomEditor: async (document, panel) => (await work()).parts.traces.resolveCustomEditor(document, panel),
+  };
 }
 
 /** What was promised before traces told of any router. */

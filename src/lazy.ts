@@ -1,4 +1,5 @@
-/** What activation does without: dist/lazy.cjs, loaded by the first dynamic import. The validator is most of it. */
+/** What activation does without: dist/lazy.cjs, loaded by the first dynamic import. */
+export * from './commands/work.js';
 export * from './panel/messages.js';
 export * from './trace/file.js';
 export * from './source/asked.js';

@@ -91,7 +91,8 @@ const text = Array.from(
 
 describe('blocks', () => {
   it('are measured', async () => {
-    const { parts } = await Promise.resolve(vscode.extensions.getExtension<TestApi>('gander.gander')!.activate());
+    const api = await Promise.resolve(vscode.extensions.getExtension<TestApi>('gander.gander')!.activate());
+    const { parts } = api;
     const document = await vscode.workspace.openTextDocument({ content: text });
     const editor = await vscode.window.showTextDocument(document, vscode.ViewColumn.One);
     await vscode.commands.executeCommand('gander.experts.focus');
@@ -118,7 +119,8 @@ describe('blocks', () => {
     }
     const commands = [];
     const page = { arrivedAt: 0, isComplete: false };
-    const { webview } = parts.panels.find(parts.store.of(document.uri.toString())[0]!.id)!.panel;
+    const { panels } = await api.work();
+    const { webview } = panels.find(parts.store.of(document.uri.toString())[0]!.id)!.panel;
     const postMessage = webview.postMessage.bind(webview);
     webview.postMessage = async (message: HostMessage) => {
       const arrived = await postMessage(message);

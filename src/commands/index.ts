@@ -1,5 +1,3 @@
-import * as vscode from 'vscode';
-import { report } from '../host/notify.js';
 import { addExpert } from './addExpert.js';
 import { attribute } from './attribute.js';
 import { colourBy } from './colourBy.js';
@@ -14,7 +12,7 @@ import { generate } from './generate.js';
 import { importRouting } from './importRouting.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
-import type { Command, Parts } from './parts.js';
+import type { Command } from './parts.js';
 import { removeExpert } from './removeExpert.js';
 import { revealToken } from './revealToken.js';
 import { routeSelection } from './routeSelection.js';
@@ -25,7 +23,8 @@ import { toggleDecorations } from './toggleDecorations.js';
 import { openSample, openWalkthrough } from './walkthrough.js';
 import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
 
-const commands: readonly Command[] = [
+/** Every command of the manifest. */
+export const commands: readonly Command[] = [
   addExpert,
   attribute,
   choosePool,
@@ -60,18 +59,3 @@ const commands: readonly Command[] = [
   stop,
   toggleDecorations,
 ];
-
-/** Commands exist in every state: what one cannot do now it says, with the remedy. */
-export function registerCommands(parts: Parts): vscode.Disposable {
-  const registered = commands.map((command) =>
-    vscode.commands.registerCommand(command.id, async (...args: unknown[]) => {
-      try {
-        // No result: it would cross to the window as JSON, and a trace is large. Extensions have the API for that.
-        await command.run(parts, ...args);
-      } catch (error) {
-        report(error, parts.log);
-      }
-    }),
-  );
-  return vscode.Disposable.from(...registered);
-}

@@ -10,8 +10,8 @@ import type { Runs } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 
-/** What the extension is made of, as commands need it. */
-export interface Parts {
+/** What the extension is made of once it is active. */
+export interface ActiveParts {
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
   readonly engines: EngineHost;
@@ -21,9 +21,13 @@ export interface Parts {
   readonly desk: Desk;
   readonly mark: TokenMark;
   readonly colours: Colours;
+  readonly tree: ExpertTree;
+}
+
+/** All of it, as commands need it. */
+export interface Parts extends ActiveParts {
   readonly panels: Panels;
   readonly traces: TraceEditor;
-  readonly tree: ExpertTree;
 }
 
 /** A command: what it throws is shown to the person, with its remedy. */

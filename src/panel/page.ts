@@ -160,8 +160,9 @@ export class Page implements vscode.Disposable {
     }
   }
 
-  #shows(error: unknown): boolean {
-    if (!this.#sender || !(error instanceof GanderError)) return false;
+  #shows(thrown: unknown): boolean {
+    if (!this.#sender) return false;
+    const error = GanderError.from(thrown);
     return sides.some((side) => {
       const shown = this.scene.side(side)?.error;
       return shown !== undefined && isSameError(shown, error);

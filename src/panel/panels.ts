@@ -5,6 +5,7 @@ import type { PanelMemory } from './messages.js';
 import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { RoutedScene, type SceneParts } from './routedScene.js';
+import { panelType } from './types.js';
 
 export interface RoutingPanel {
   readonly panel: vscode.WebviewPanel;
@@ -14,7 +15,6 @@ export interface RoutingPanel {
 
 /** The routing panels: one a document, and any that were pinned. */
 export class Panels implements vscode.Disposable {
-  static readonly viewType = 'gander.panel';
   readonly #open = new Set<RoutingPanel>();
   readonly #subscriptions: vscode.Disposable[];
 
@@ -24,9 +24,6 @@ export class Panels implements vscode.Disposable {
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#subscriptions = [
-      vscode.window.registerWebviewPanelSerializer(Panels.viewType, {
-        deserializeWebviewPanel: (panel, state) => this.#restore(panel, state),
-      }),
       parts.colours.onDidChange((choice) => {
         for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
       }),
@@ -44,7 +41,7 @@ export class Panels implements vscode.Disposable {
     }
     const column = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
     const panel = vscode.window.createWebviewPanel(
-      Panels.viewType,
+      panelType,
       vscode.l10n.t('Routing'),
       { viewColumn: column, preserveFocus },
       { ...pageOptions(this.extension), enableFindWidget: true },
@@ -135,7 +132,7 @@ export class Panels implements vscode.Disposable {
   }
 
   /** After a reload of the window: the text is routed again as it was; what cannot be found again is closed. */
-  async #restore(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+  async restore(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const disposed = whetherDisposed(panel);
     panel.webview.options = pageOptions(this.extension);
     const { parseMemory } = await import('./messages.js');

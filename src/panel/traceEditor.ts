@@ -6,17 +6,15 @@ import { Page } from './page.js';
 import { type NamedTrace, ReplayScene } from './replayScene.js';
 import { type Beside, readTraceFile } from './traceFile.js';
 import { traceEnding } from '../source/file.js';
+import { importType, traceType } from './types.js';
 
-interface TraceDocument extends vscode.CustomDocument {
+export interface TraceDocument extends vscode.CustomDocument {
   /** Read once, shared by all editors of the file. */
   readonly content: Promise<NamedTrace>;
 }
 
 /** Shows a trace file, or what another program wrote of a routing, in the routing page: read-only and with no model. */
 export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDocument> {
-  static readonly viewType = 'gander.trace';
-  /** For files of others: offered, never taken. */
-  static readonly importViewType = 'gander.import';
   readonly #beside = new Map<string, Beside>();
   readonly #open = new Map<vscode.WebviewPanel, { readonly uri: vscode.Uri; readonly scene: ReplayScene }>();
 
@@ -78,7 +76,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
   }
 
   #show(uri: vscode.Uri): Thenable<unknown> {
-    const viewType = uri.path.endsWith(traceEnding) ? TraceEditor.viewType : TraceEditor.importViewType;
+    const viewType = uri.path.endsWith(traceEnding) ? traceType : importType;
     return vscode.commands.executeCommand('vscode.openWith', uri, viewType);
   }
 }
@@ -89,7 +87,7 @@ function tabsOf(uri: vscode.Uri): vscode.Tab[] {
     .filter(
       ({ input }) =>
         input instanceof vscode.TabInputCustom &&
-        input.viewType === TraceEditor.importViewType &&
+        input.viewType === importType &&
         input.uri.toString() === uri.toString(),
     );
 }

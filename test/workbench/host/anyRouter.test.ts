@@ -1,6 +1,7 @@
 // What the editor's own views make of a trace that tells little: ids only, experts of each layer's own.
 import * as assert from 'node:assert/strict';
 import { underlines } from '../../../src/editor/underlines.js';
+import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Node } from '../../../src/explorer/nodes.js';
 import { type Layer, rowsAt, sharedSites } from '../../../src/trace/access.js';
@@ -123,8 +124,10 @@ describe('a source that gives ids only', () => {
 
 describe('a mixture of experts', () => {
   let api: TestApi;
+  let panels: Parts['panels'];
   before(async () => {
     api = await useTinyPool();
+    ({ panels } = await api.work());
   });
   afterEach(async () => {
     api.parts.store.clear();
@@ -155,7 +158,7 @@ describe('a mixture of experts', () => {
 
   it('is coloured as its panel says, and as a command asks', async () => {
     const found = await given();
-    const { colours, panels } = api.parts;
+    const { colours } = api.parts;
     const { scene } = panels.show(found.routed);
     await scene.handle({ type: 'colour', by: 'experts', layer: '2' });
     assert.deepEqual(colours.choice, { by: 'experts', layer: '2' });

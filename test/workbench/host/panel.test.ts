@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { routerOf } from '../../../src/strategies/index.js';
 import { RoutingHover } from '../../../src/editor/hover.js';
+import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
 import { words } from '../../../src/shared/words.js';
@@ -11,14 +12,16 @@ const text = 'The quick brown fox jumps over the lazy dog.\n';
 
 describe('the page', () => {
   let api: TestApi;
+  let panels: Parts['panels'];
   before(async () => {
     api = await useTinyPool();
+    ({ panels } = await api.work());
   });
   afterEach(closeAll);
 
   const html = async () => {
     const { id } = await routed(api, await show(text));
-    return (await until('the panel', () => api.parts.panels.find(id))).panel.webview.html;
+    return (await until('the panel', () => panels.find(id))).panel.webview.html;
   };
   const wordsOf = (page: string) => {
     const [, written] = /<body data-words="([^"]*)">/.exec(page) ?? [];
@@ -28,7 +31,7 @@ describe('the page', () => {
 
   it('shows a text that stands in an editor beside it', async () => {
     const { id } = await routed(api, await show(text));
-    const { scene } = await until('the panel', () => api.parts.panels.find(id));
+    const { scene } = await until('the panel', () => panels.find(id));
     assert.equal(scene.isTextInSight(), true);
   });
 
@@ -62,8 +65,10 @@ describe('the page', () => {
 
 describe('a hover', () => {
   let api: TestApi;
+  let panels: Parts['panels'];
   before(async () => {
     api = await useTinyPool();
+    ({ panels } = await api.work());
   });
   afterEach(closeAll);
 
@@ -76,7 +81,7 @@ describe('a hover', () => {
   it('links to its token in the panel, which opens again where it was closed', async () => {
     const editor = await show(text);
     const { id } = await routed(api, editor);
-    const panel = () => api.parts.panels.find(id);
+    const panel = () => panels.find(id);
     (await until('the panel', panel)).panel.dispose();
     await until('no panel', () => panel() === undefined);
 
@@ -94,7 +99,7 @@ describe('a hover', () => {
     // The caret is elsewhere: it goes to the token, and so does the page.
     editor.selection = new vscode.Selection(0, 0, 0, 0);
     await vscode.commands.executeCommand(command, ...args);
-    const { scene } = await until('the panel with the focus', () => api.parts.panels.active);
+    const { scene } = await until('the panel with the focus', () => panels.active);
     assert.equal(scene.id, id);
     assert.equal(scene.token(), token);
     assert.equal(editor.document.offsetAt(editor.selection.active), api.parts.store.tokenSpans(id)!.start[token]);

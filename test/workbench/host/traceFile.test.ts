@@ -1,15 +1,18 @@
 import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import { answering, closeAll, extension, hearing, routed, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('a trace file', () => {
   let api: TestApi;
+  let traces: Parts['traces'];
   const folder = () => vscode.workspace.workspaceFolders![0]!.uri;
   const file = (name: string) => vscode.Uri.joinPath(folder(), `${name}.gander.safetensors`);
   before(async () => {
     api = await useTinyPool();
+    ({ traces } = await api.work());
   });
   afterEach(closeAll);
 
@@ -39,7 +42,7 @@ describe('a trace file', () => {
     api.parts.engines.reload();
     await vscode.commands.executeCommand('vscode.open', file('one'));
     await until('its editor', () => openEditors().length === 1);
-    const { scene } = await until('the trace', () => api.parts.traces.active);
+    const { scene } = await until('the trace', () => traces.active);
     assert.equal(scene.trace!.sequences[0]!.text, 'Geese fly south.');
     assert.deepEqual(scene.trace!.blocks[0]!.score, trace!.blocks[0]!.score);
     assert.deepEqual(scene.trace!.blocks[0]!.chosen, trace!.blocks[0]!.chosen);
@@ -50,7 +53,7 @@ describe('a trace file', () => {
     await save('Geese fly north.', 'two');
     await closeAll();
     await vscode.commands.executeCommand('gander.compareTraces', file('one'), [file('one'), file('two')]);
-    const active = await until('the comparison', () => api.parts.traces.active);
+    const active = await until('the comparison', () => traces.active);
     assert.equal(active.scene.side('main')!.title, 'one.gander.safetensors');
     assert.equal(active.scene.side('other')!.trace!.sequences[0]!.text, 'Geese fly north.');
   });
@@ -60,7 +63,7 @@ describe('a trace file', () => {
     const ranks = vscode.Uri.joinPath(folder(), 'ranks.csv');
     await vscode.workspace.fs.copy(vscode.Uri.joinPath(imports, 'ranks.csv'), ranks, { overwrite: true });
     await vscode.commands.executeCommand('vscode.openWith', ranks, 'gander.import');
-    const { scene } = await until('the import', () => api.parts.traces.active);
+    const { scene } = await until('the import', () => traces.active);
     assert.equal(scene.trace!.sequences[0]!.tokens.count, 18);
     assert.equal(scene.trace!.sequences[0]!.tokens.ids, undefined);
     const [warning] = (await scene.describe()).warnings;
@@ -87,7 +90,7 @@ describe('a trace file', () => {
           },
         ),
     );
-    const named = await until('it again', () => api.parts.traces.active?.scene !== scene && api.parts.traces.active);
+    const named = await until('it again', () => traces.active?.scene !== scene && traces.active);
     assert.equal(named.scene.trace!.sequences[0]!.text, 'def add(a, b): 🪿');
     assert.equal(named.scene.trace!.sequences[0]!.tokens.text![1], 'def');
     assert.deepEqual((await named.scene.describe()).warnings, []);

@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import { answering, closeAll, picking, routed, show, until, useTinyPool } from './helpers.js';
 
@@ -10,9 +11,11 @@ const strategy = (name: string) => (items: readonly vscode.QuickPickItem[]) =>
 
 describe('what if', () => {
   let api: TestApi;
+  let panels: Parts['panels'];
   let id: number;
   before(async () => {
     api = await useTinyPool();
+    ({ panels } = await api.work());
   });
   beforeEach(async () => {
     id = (await routed(api, await show(text))).id;
@@ -78,7 +81,7 @@ describe('what if', () => {
     const spans = api.parts.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
     // Its panel tells what was written from what was given.
-    const { scene } = api.parts.panels.find(id)!;
+    const { scene } = panels.find(id)!;
     assert.equal(scene.side('main')!.given, text.length);
     assert.equal(scene.isTextInSight(), false);
   });
