@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { words } from '../../../src/shared/words.js';
+import { decodeTrace } from '../../../src/trace/file.js';
 import { hoverText, openFile, runCommand, selectLine, startCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
@@ -86,6 +88,24 @@ describe('an encoder-decoder in the workbench', () => {
     await window.shot('encoder-decoder-compare');
     await window.panel.locator('[data-focus=compare-stop]').click();
     await expect.poll(async () => (await texts()).length).toBe(2);
+  });
+
+  step('is saved with both sequences, and opened again as it was', async () => {
+    const file = path.join(folder, 'question.txt.gander.safetensors');
+    const saved = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
+    expect(saved.sequences.map(({ role }) => role)).toEqual(['input', 'output']);
+    expect(saved.sequences[1]!.text).toBe(target);
+    expect(saved.interventions).toHaveLength(1);
+    await window.page
+      .locator('.pane-body .monaco-list-row')
+      .filter({ hasText: path.basename(file) })
+      .dblclick();
+    await window.panel.locator('h1', { hasText: path.basename(file) }).waitFor();
+    await expect.poll(async () => (await texts()).map(plain)).toHaveLength(2);
+    expect(plain((await texts())[1]!)).toContain('the cold wind');
+    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await window.shot('encoder-decoder-reopened');
+    await runCommand(window.page, 'View: Close Editor');
   });
 
   step('takes the second selection for the target', async () => {
