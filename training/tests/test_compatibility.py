@@ -189,3 +189,19 @@ def test_the_document_is_whole() -> None:
         assert [cell.strip() for cell in head[1:]] == [kind.name for kind in KINDS]
         assert [row[0].strip() for row in rows[1:]] == [entry.title for entry in ARCHITECTURES]
         assert "not run" not in part and "**" not in part, "every cell was run, and none is silently wrong"
+
+
+@needs_engine
+def test_an_encoder_decoder_is_held_to_the_reference(tmp_path: Path) -> None:
+    options = ("--of", "encoder-decoders", "--architectures", "t5-v1.1", "bart", "--exporters", "optimum")
+    text = run(tmp_path, *options, "--kinds", "q4")
+    found = result(tmp_path / "encoder-decoders/t5-v1.1/optimum/q4")
+    assert found["outcome"] == "exact", found
+    assert found["placed"] == found["adapted"] == 36
+    assert found["off"]["flipped"] == 0 < found["off"]["choices"]
+    # Held to the weights that four bits leave, which are not those of the model.
+    assert found["unrounded"]["log_prob"] > 0.01
+    refused = result(tmp_path / "encoder-decoders/bart/optimum/q4")
+    assert (refused["outcome"], refused["placed"]) == ("refused", 0)
+    assert "it is no module of a T5" in text
+    assert f"| t5, v1.1 | not run | {table.number(max(found['off']['log_prob'], found['off']['affinity']))} |" in text

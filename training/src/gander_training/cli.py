@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
 
     compatibility = commands.add_parser(
         "compatibility",
-        help="write docs/compatibility.md",
+        help="write docs/compatibility.md and its kin",
         description="Tiny models of many architectures, exporters and kinds of file, run by the engine and held to PEFT.",
     )
     _compatibility_options(compatibility)
@@ -188,7 +188,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compatibility_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, help="default: docs/compatibility.md")
+    parser.add_argument(
+        "--of", choices=("bases", "encoder-decoders"), default="bases", help="which table (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, help="default: the table's file in docs/")
     parser.add_argument(
         "--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)"
     )
@@ -394,9 +397,10 @@ def _retriever(args: argparse.Namespace) -> None:
 
 
 def _compatibility(args: argparse.Namespace) -> None:
-    from .compatibility.command import run
+    from .compatibility import command, pairs
 
-    run(args)
+    tables = {"bases": command.run, "encoder-decoders": pairs.run}
+    tables[args.of](args)
 
 
 def _pool_check(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Causal language models of transformers, two layers each and a few thousand weights."""
+"""Language models of transformers, two layers each and a few thousand weights."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def seed_of(architecture: Architecture, *more: int) -> np.random.Generator:
 
 def build(architecture: Architecture) -> Any:
     """The model in PyTorch: F32, in eval mode, the same whenever it is built."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     config = AutoConfig.for_model(
         architecture.type,
@@ -128,7 +128,8 @@ def build(architecture: Architecture) -> Any:
         torch_dtype="float32",
         **architecture.config,
     )
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    model = kind.from_config(config, attn_implementation="eager").eval()
     rng = seed_of(architecture, 0)
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     with torch.no_grad():

@@ -6,10 +6,10 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from safetensors import safe_open
@@ -113,22 +113,29 @@ def refused_at_once(pool: Path, cache: Path) -> str | None:
     return refusal(done) if done.returncode else None
 
 
-def route(pool: Path, cache: Path, strategy: str) -> tuple[dict[str, np.ndarray], list[str]]:
-    """A strategy's trace as ``expected`` has it, of each module affinities and choices; and what was warned of."""
+def route(
+    pool: Path, cache: Path, strategy: str, asked: Sequence[str] = ("--text", TEXT)
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """A strategy's ``numbers`` of what is asked, and what was warned of."""
     trace = cache / "trace.safetensors"
     where: list[str | Path] = ["--pool", pool, "--cache", cache, "--trace", trace]
-    done = command(["route", "--text", TEXT, "--strategy", strategy, "--threads", "1", "--json", *where])
+    done = command(["route", *asked, "--strategy", strategy, "--threads", "1", "--json", *where])
     if done.returncode:
         raise Refusal(refusal(done))
     with safe_open(trace, "np") as file:
         header = json.loads(file.metadata()["gander-trace"])
-    tensors = load_file(trace)
-    result = {"log_prob": tensors["sequence.0.log_prob"][1:]}
+    return numbers(load_file(trace), header), list(json.loads(done.stdout)["warnings"])
+
+
+def numbers(tensors: Mapping[str, np.ndarray], header: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What a trace is held to, as ``expected`` has it: ``log_prob`` [T − 1] of the last sequence, and of each module
+    ``path:affinity`` [T, N] and ``path:chosen`` [T, k]."""
+    result = {"log_prob": tensors[f"sequence.{len(header['sequences']) - 1}.log_prob"][1:]}
     for index, block in enumerate(header["blocks"]):
         for row, site in enumerate(header["sites"][block["from"] : block["to"]]):
             result[f"{site['path']}:affinity"] = tensors[f"block.{index}.score"][row]
             result[f"{site['path']}:chosen"] = tensors[f"block.{index}.chosen"][row]
-    return result, list(json.loads(done.stdout)["warnings"])
+    return result
 
 
 def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Difference:

@@ -46,7 +46,8 @@ def write_expert(architecture: Architecture, model: Any, folder: Path, index: in
 
     adapted = architecture.adapted if isinstance(architecture.adapted, str) else list(architecture.adapted)
     with quiet():
-        config = LoraConfig(task_type=TaskType.CAUSAL_LM, target_modules=adapted, **options)
+        task = TaskType.SEQ_2_SEQ_LM if model.config.is_encoder_decoder else TaskType.CAUSAL_LM
+        config = LoraConfig(task_type=task, target_modules=adapted, **options)
         peft = get_peft_model(copy.deepcopy(model), config)
     rng = seed_of(architecture, 1, index)
     gates = {}
@@ -62,9 +63,9 @@ def write_expert(architecture: Architecture, model: Any, folder: Path, index: in
     save_file(gates, folder / "gate.safetensors")
 
 
-def write_manifest(architecture: Architecture, folder: Path) -> None:
-    """``pool.json``."""
-    files = {"model": "base/model.onnx", "tokenizer": "base/tokenizer.json", "config": "base/config.json"}
+def write_manifest(architecture: Architecture, folder: Path, model: str | dict[str, str] = "base/model.onnx") -> None:
+    """``pool.json``; ``model`` is the base's file, or its files by what they are for."""
+    files = {"model": model, "tokenizer": "base/tokenizer.json", "config": "base/config.json"}
     write_json(
         folder / "pool.json",
         {

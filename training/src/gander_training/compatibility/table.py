@@ -20,6 +20,7 @@ Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporte
 INTRODUCTION = """# Which bases run
 
 Written by `gander-training compatibility` ([training/README.md](../training/README.md)); not by hand.
+Encoder-decoders have [a page of their own](compatibility-encoder-decoders.md).
 
 Each cell is a model of {layers} layers with random weights, exported, made a file of one kind, and run by the engine with
 three LoRA adapters that PEFT saved, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are

@@ -1,0 +1,209 @@
+"""``docs/compatibility-encoder-decoders.md``: the same question of bases of three files, held to the PyTorch reference."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from gander_training.compatibility import exporters
+from gander_training.compatibility.architectures import CONTEXT, HEADS, INNER, LAYERS, WIDTH, Architecture, build
+from gander_training.compatibility.command import chosen, result_of
+from gander_training.compatibility.engine import (
+    ROOT,
+    Refusal,
+    Result,
+    compare,
+    engine_hash,
+    judged,
+    numbers,
+    refused_at_once,
+    route,
+)
+from gander_training.compatibility.exporters import Exporter
+from gander_training.compatibility.kinds import KINDS, Kind, same
+from gander_training.compatibility.pair_dynamo import dynamo
+from gander_training.compatibility.pool import adapted_modules, write_experts, write_manifest, write_source
+from gander_training.compatibility.prepare import one_line, slug
+from gander_training.compatibility.table import Results, section, versions
+from gander_training.encoder_decoder import PARTS, export_pair, products, unchanged
+from gander_training.files import read_json, whole_file
+from gander_training.fixtures import quiet
+from gander_training.pair_traces import TARGET, TEXT, PairCase, golden_pair
+from gander_training.reference import load_tokenizer
+from gander_training.routed import Strategy, read_pool
+from gander_training.tiny import write_json
+
+T5 = {
+    "d_model": WIDTH,
+    "d_kv": WIDTH // HEADS,
+    "d_ff": INNER,
+    "num_layers": LAYERS,
+    "num_heads": HEADS,
+    "decoder_start_token_id": 0,
+}
+GATED = {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+BART = {
+    "d_model": WIDTH,
+    "encoder_ffn_dim": INNER,
+    "decoder_ffn_dim": INNER,
+    "encoder_layers": LAYERS,
+    "decoder_layers": LAYERS,
+    "encoder_attention_heads": HEADS,
+    "decoder_attention_heads": HEADS,
+    "max_position_embeddings": CONTEXT,
+    "decoder_start_token_id": 0,
+    "forced_eos_token_id": None,
+}
+ROWS = [
+    Architecture("t5", {**T5, "feed_forward_proj": "relu", "tie_word_embeddings": True}, note="plain"),
+    Architecture("t5", GATED, note="v1.1"),
+    Architecture("mt5", GATED),
+    Architecture("umt5", GATED),
+    Architecture("bart", BART),
+]
+
+
+def optimum(source: Path, target: Path, _: str) -> None:
+    """optimum's three files, each with its own weights in it."""
+    from optimum.exporters.onnx import main_export
+
+    task = "text2text-generation-with-past"
+    main_export(str(source), target, task=task, do_validation=False, no_post_process=True)
+
+
+def merged(source: Path, target: Path, _: str) -> None:
+    """optimum's default: both decoders in one file, as two branches."""
+    from optimum.exporters.onnx import main_export
+
+    main_export(str(source), target, task="text2text-generation-with-past", do_validation=False)
+    shutil.copy(target / "decoder_model_merged.onnx", target / PARTS["decoder"])
+
+
+def own(source: Path, target: Path, precision: str) -> None:
+    """``gander-training export-base``; in four bits when asked for."""
+    target.rmdir()
+    if precision == "int4":
+        export_pair(source, target, unchanged, products)
+    else:
+        export_pair(source, target)
+
+
+EXPORTERS = [
+    Exporter("optimum", ("optimum-onnx", "torch"), optimum),
+    Exporter("optimum, decoders merged", ("optimum-onnx", "torch"), merged, {kind.name: "fp32" for kind in KINDS}),
+    Exporter("torch dynamo", ("torch", "onnxscript"), dynamo),
+    Exporter("gander-training export-base", ("gander-training", "torch"), own, {"fp32": "fp32", "q4": "int4"}),
+]
+
+INTRODUCTION = """# Which encoder-decoders run
+
+Written by `gander-training compatibility --of encoder-decoders` ([training/README.md](../training/README.md)); not by hand.
+The bases of causal models are in [compatibility.md](compatibility.md), where the words of the cells are explained, too.
+
+Each cell is a model of {layers} layers a stack with random weights, exported, its three files made files of one kind, and run
+by the engine with three LoRA adapters, under phatgoose, on an input and a target. Log-probabilities, affinities and choices are
+held to the PyTorch reference, on a model of the same rounded weights; nothing is excused by a near tie. *file* is here what the
+engine, with no expert, is off that model with no expert.
+
+`t5, v1.1` is the shape of T5 v1.1, its language-model adaptation and FLAN-T5; `t5, plain` that of the first T5, whose head is
+the embedding. Made with {head}.
+"""
+
+
+def write_cell(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) -> None:
+    """``pool/`` with its base of that kind."""
+    model = build(row)
+    pool = cell / "pool"
+    with tempfile.TemporaryDirectory() as temporary, quiet():
+        source, exported = Path(temporary, "source"), Path(temporary, "exported")
+        write_source(model, source)
+        exporters.export(exporter, source, exported, exporter.kinds.get(kind.name, "fp32"))
+        (pool / "base").mkdir(parents=True)
+        for part in PARTS.values():
+            if kind.name in exporter.kinds or kind.make is same:
+                shutil.copy(exported / part, pool / "base")
+            else:
+                kind.make(exported / part, pool / "base" / part)
+        for data in exported.glob("*.data"):
+            shutil.copy(data, pool / "base")
+        for name in ("config.json", "tokenizer.json"):
+            shutil.copy(source / name, pool / "base")
+    write_experts(row, model, pool / "experts")
+    write_manifest(row, pool, {part: f"base/{file}" for part, file in PARTS.items()})
+
+
+def expected(cell: Path, row: Architecture, kind: Kind | None, strategy: Strategy) -> dict[str, Any]:
+    """The reference's numbers, on the weights that ``kind`` of file rounds to."""
+    model, pool = build(row), read_pool(cell / "pool")
+    if kind and kind.weights:
+        for part in PARTS.values():
+            model = kind.weights(model, cell / "pool/base" / part)
+    with torch.no_grad():
+        tensors, header = golden_pair(pool, model, load_tokenizer(pool.path), PairCase("", TEXT, TARGET, strategy))
+    return numbers({name: tensor.numpy() for name, tensor in tensors.items()}, header)
+
+
+def run_cell(cell: Path, row: Architecture, kind: Kind) -> Result:
+    """Run the pool of a cell and judge it."""
+    result = Result("exact", adapted=adapted_modules(cell / "pool"))
+    asked = ("--text", TEXT, "--target", TARGET)
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = Path(temporary)
+        try:
+            alone = route(cell / "pool", cache, "base", asked)[0]
+            got, result.warnings = route(cell / "pool", cache, "phatgoose:2", asked)
+        except Refusal as error:
+            at_once = refused_at_once(cell / "pool", cache)
+            return replace(result, outcome="refused" if at_once else "failed", why=at_once or str(error))
+    result.placed = sum(name.endswith(":affinity") for name in got)
+    result.file = compare(alone, expected(cell, row, kind, Strategy("base"))).log_prob
+    off = compare(got, expected(cell, row, kind, Strategy("phatgoose", 2)))
+    result.off = replace(off, untied=off.largest())
+    result.unrounded = compare(got, expected(cell, row, None, Strategy("phatgoose", 2)))
+    result.outcome = judged(result)
+    return result
+
+
+def answer(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) -> Result:
+    """What comes of a cell, made if it is not there."""
+    if not (cell / "pool/pool.json").exists():
+        shutil.rmtree(cell, ignore_errors=True)
+        try:
+            write_cell(cell, row, exporter, kind)
+        except Exception as error:  # an exporter throws whatever it likes
+            return Result("not exported", one_line(error))
+    return run_cell(cell, row, kind)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Go on where the last run stopped, and write the table of all that is known."""
+    results: Results = {}
+    asked = list(
+        product(
+            chosen(args.architectures, ROWS, "architecture"),
+            chosen(args.exporters, EXPORTERS, "exporter"),
+            chosen(args.kinds, KINDS, "kind of file"),
+        )
+    )
+    for row, exporter, kind in tqdm(asked):
+        cell = args.folder / "encoder-decoders" / row.name / slug(exporter.name) / slug(kind.name)
+        if result_of(cell) is None:
+            found = answer(cell, row, exporter, kind)
+            cell.mkdir(parents=True, exist_ok=True)
+            write_json(cell / "result.json", {**asdict(found), "engine": engine_hash()})
+        results[row.name, exporter.name, kind.name] = read_json(cell / "result.json")
+    lines = [INTRODUCTION.format(layers=LAYERS, head=versions())]
+    for exporter in EXPORTERS:
+        lines += section(exporter, ROWS, KINDS, results)
+    out = args.out or ROOT / "docs/compatibility-encoder-decoders.md"
+    with whole_file(out) as file:
+        file.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    print(f"wrote {out}")
