@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gander_training import cli
-from gander_training.compatibility import engine, table
+from gander_training.compatibility import engine, mixtures, table
 from gander_training.compatibility.architectures import ARCHITECTURES, build, named
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
 from gander_training.compatibility.kinds import KINDS
@@ -205,3 +205,15 @@ def test_an_encoder_decoder_is_held_to_the_reference(tmp_path: Path) -> None:
     assert (refused["outcome"], refused["placed"]) == ("refused", 0)
     assert "it is no module of a T5" in text
     assert f"| t5, v1.1 | not run | {table.number(max(found['off']['log_prob'], found['off']['affinity']))} |" in text
+
+
+@needs_engine
+def test_a_mixture_is_held_to_its_golden(tmp_path: Path) -> None:
+    folder, golden = mixtures.FIXTURES / "mixtral-transformers", mixtures.golden_of("mixtral", "transformers")
+    header, wanted = mixtures.read_trace(golden)
+    assert float(mixtures.answer(folder, (header, wanted))) < 1e-4
+    other = {**wanted, "block.0.weight": wanted["block.0.weight"] + np.float32(0.01)}
+    assert mixtures.answer(folder, (header, other)) == "**wrong: 0.01**"
+    swapped = {**wanted, "block.0.chosen": wanted["block.0.chosen"][..., ::-1]}
+    assert mixtures.answer(folder, (header, swapped)) == "**wrong: other choices**"
+    assert mixtures.answer(tmp_path, (header, wanted)).startswith("refused: ")

@@ -189,7 +189,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compatibility_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--of", choices=("bases", "encoder-decoders"), default="bases", help="which table (default: %(default)s)"
+        "--of",
+        choices=("bases", "encoder-decoders", "mixtures"),
+        default="bases",
+        help="which table (default: %(default)s)",
     )
     parser.add_argument("--out", type=Path, help="default: the table's file in docs/")
     parser.add_argument(
@@ -397,9 +400,9 @@ def _retriever(args: argparse.Namespace) -> None:
 
 
 def _compatibility(args: argparse.Namespace) -> None:
-    from .compatibility import command, pairs
+    from .compatibility import command, mixtures, pairs
 
-    tables = {"bases": command.run, "encoder-decoders": pairs.run}
+    tables = {"bases": command.run, "encoder-decoders": pairs.run, "mixtures": mixtures.run}
     tables[args.of](args)
 
 

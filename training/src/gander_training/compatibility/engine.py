@@ -143,11 +143,11 @@ def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Diff
     both = got.keys() & expected.keys()
     chosen = [name for name in both if name.endswith(":chosen")]
     return Difference(
-        largest(got["log_prob"], expected["log_prob"]),
+        largest(got["log_prob"], expected["log_prob"]) if "log_prob" in both else 0.0,
         max((largest(got[name], expected[name]) for name in both if name.endswith(":affinity")), default=0.0),
         sum(int((np.sort(got[name]) != np.sort(expected[name])).any(-1).sum()) for name in chosen),
         sum(len(got[name]) for name in chosen),
-        apart_from_ties(got, expected),
+        apart_from_ties(got, expected) if "log_prob" in both else 0.0,
     )
 
 

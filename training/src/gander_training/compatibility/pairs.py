@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -18,6 +18,7 @@ from gander_training.compatibility.architectures import CONTEXT, HEADS, INNER, L
 from gander_training.compatibility.command import chosen, result_of
 from gander_training.compatibility.engine import (
     ROOT,
+    Difference,
     Refusal,
     Result,
     compare,
@@ -27,12 +28,14 @@ from gander_training.compatibility.engine import (
     refused_at_once,
     route,
 )
+from gander_training.compatibility.expected import ONE
 from gander_training.compatibility.exporters import Exporter
 from gander_training.compatibility.kinds import KINDS, Kind, same
 from gander_training.compatibility.pair_dynamo import dynamo
 from gander_training.compatibility.pool import adapted_modules, write_experts, write_manifest, write_source
 from gander_training.compatibility.prepare import one_line, slug
 from gander_training.compatibility.table import Results, section, versions
+from gander_training.compatibility.ties import largest
 from gander_training.encoder_decoder import PARTS, export_pair, products, unchanged
 from gander_training.files import read_json, whole_file
 from gander_training.fixtures import quiet
@@ -40,6 +43,8 @@ from gander_training.pair_traces import TARGET, TEXT, PairCase, golden_pair
 from gander_training.reference import load_tokenizer
 from gander_training.routed import Strategy, read_pool
 from gander_training.tiny import write_json
+
+Numbers = dict[str, np.ndarray]
 
 T5 = {
     "d_model": WIDTH,
@@ -109,9 +114,11 @@ Written by `gander-training compatibility --of encoder-decoders` ([training/READ
 The bases of causal models are in [compatibility.md](compatibility.md), where the words of the cells are explained, too.
 
 Each cell is a model of {layers} layers a stack with random weights, exported, its three files made files of one kind, and run
-by the engine with three LoRA adapters, under phatgoose, on an input and a target. Log-probabilities, affinities and choices are
-held to the PyTorch reference, on a model of the same rounded weights; nothing is excused by a near tie. *file* is here what the
-engine, with no expert, is off that model with no expert.
+by the engine with three LoRA adapters, under phatgoose and with one of them alone, on an input and a target. Log-probabilities,
+affinities and choices are held to the PyTorch reference, on a model of the same rounded weights. An encoder's tokens see each
+other, so one near tie that rounding decides otherwise moves all that comes after: of such a run affinities and choices count up
+to there, and log-probabilities of the run with one adapter, where nothing is chosen. *file* is here what the engine, with no
+expert, is off that model with no expert.
 
 `t5, v1.1` is the shape of T5 v1.1, its language-model adaptation and FLAN-T5; `t5, plain` that of the first T5, whose head is
 the embedding. Made with {head}.
@@ -140,7 +147,7 @@ def write_cell(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) ->
     write_manifest(row, pool, {part: f"base/{file}" for part, file in PARTS.items()})
 
 
-def expected(cell: Path, row: Architecture, kind: Kind | None, strategy: Strategy) -> dict[str, Any]:
+def expected(cell: Path, row: Architecture, kind: Kind | None, strategy: Strategy) -> Numbers:
     """The reference's numbers, on the weights that ``kind`` of file rounds to."""
     model, pool = build(row), read_pool(cell / "pool")
     if kind and kind.weights:
@@ -159,17 +166,36 @@ def run_cell(cell: Path, row: Architecture, kind: Kind) -> Result:
         cache = Path(temporary)
         try:
             alone = route(cell / "pool", cache, "base", asked)[0]
+            one = route(cell / "pool", cache, f"single:{ONE}", asked)[0]
             got, result.warnings = route(cell / "pool", cache, "phatgoose:2", asked)
         except Refusal as error:
             at_once = refused_at_once(cell / "pool", cache)
             return replace(result, outcome="refused" if at_once else "failed", why=at_once or str(error))
     result.placed = sum(name.endswith(":affinity") for name in got)
     result.file = compare(alone, expected(cell, row, kind, Strategy("base"))).log_prob
-    off = compare(got, expected(cell, row, kind, Strategy("phatgoose", 2)))
-    result.off = replace(off, untied=off.largest())
+    single = compare(one, expected(cell, row, kind, Strategy("single", expert=ONE))).log_prob
+    result.off = up_to_a_tie(got, expected(cell, row, kind, Strategy("phatgoose", 2)), single)
     result.unrounded = compare(got, expected(cell, row, None, Strategy("phatgoose", 2)))
     result.outcome = judged(result)
     return result
+
+
+def up_to_a_tie(got: Numbers, wanted: Numbers, single: float) -> Difference:
+    """What differs up to the first module where a near tie was decided otherwise.
+
+    An encoder's tokens see each other: one other choice moves everything after it. There ``single``, the difference of a
+    log-probability where nothing is chosen, stands for what is not compared.
+    """
+    paths = [name.removesuffix(":chosen") for name in got if name.endswith(":chosen") and name in wanted]
+    untied = single
+    for end, path in enumerate(paths, 1):
+        untied = max(untied, largest(got[f"{path}:affinity"], wanted[f"{path}:affinity"]))
+        if (np.sort(got[f"{path}:chosen"]) != np.sort(wanted[f"{path}:chosen"])).any():
+            kept = [f"{path}:{what}" for path in paths[:end] for what in ("affinity", "chosen")]
+            off = compare({name: got[name] for name in kept}, {name: wanted[name] for name in kept})
+            return replace(off, log_prob=single, untied=untied)
+    off = compare(got, wanted)
+    return replace(off, log_prob=max(off.log_prob, single), untied=max(off.largest(), single))
 
 
 def answer(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) -> Result:

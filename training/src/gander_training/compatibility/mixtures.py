@@ -1,0 +1,146 @@
+"""``docs/compatibility-mixtures.md``: what the engine reads of each exporter's form of a mixture of experts.
+
+Exporters of mixtures cannot live in one environment, so what they wrote is kept: ``test/fixtures/moe``, whose README says
+how, and ``test/fixtures/golden/moe``, what transformers computed. Here the built engine runs each and is held to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+from tqdm import tqdm
+
+from gander_training.compatibility.engine import EXACT, ROOT, command, refusal
+from gander_training.compatibility.table import number
+from gander_training.compatibility.ties import largest
+from gander_training.files import read_json, whole_file
+
+FIXTURES = ROOT / "test/fixtures/moe"
+GOLDEN = ROOT / "test/fixtures/golden/moe"
+FORMS = {
+    "transformers": "transformers",
+    "transformers-int4": "export-moe, int4",
+    "optimum": "optimum",
+    "genai": "onnxruntime-genai",
+    "genai-int4": "onnxruntime-genai, int4",
+    "genai-int8": "onnxruntime-genai, int8",
+    "mobius": "mobius",
+}
+TITLES = {
+    "mixtral": "Mixtral",
+    "olmoe": "OLMoE",
+    "qwen2-moe": "Qwen2-MoE",
+    "qwen3-moe": "Qwen3-MoE",
+    "granite-moe": "Granite-MoE",
+    "gpt-oss": "gpt-oss",
+    "deepseek-v3": "DeepSeek-V3",
+    "lfm2-moe": "LFM2-MoE",
+    "phimoe": "Phi-3.5-MoE",
+}
+# What a trace says of a router, and what must be the same.
+COLUMNS = ("score", "selection", "weight")
+
+INTRODUCTION = """# Which mixtures of experts are read
+
+Written by `gander-training compatibility --of mixtures` ([training/README.md](../training/README.md)); not by hand.
+[models.md](models.md) says which exporters write a folder that computes what the model computes; here the engine's routing of
+each such folder is held to transformers' own forward pass.
+
+A cell is the largest difference of a log-probability, a router's score, the score it chose by, or a weight, on a text of
+{tokens} tokens; all choices at all routers are the same. Forms of rounded weights are held to the model with the same rounded
+weights. –: there is no such folder (models.md says why). Made with Gander {gander} on onnxruntime-node {onnxruntime}, held to
+transformers {transformers}.
+
+"""
+
+Trace = tuple[dict[str, Any], Mapping[str, np.ndarray]]
+
+
+def read_trace(file: Path) -> Trace:
+    """A trace file's header and tensors."""
+    with safe_open(file, "np") as opened:
+        header: dict[str, Any] = json.loads(opened.metadata()["gander-trace"])
+    return header, load_file(file)
+
+
+def answer(folder: Path, golden: Trace) -> str:
+    """What comes of a folder: a cell of the table."""
+    header, wanted = golden
+    with tempfile.TemporaryDirectory() as temporary:
+        trace = Path(temporary) / "trace.safetensors"
+        where: list[str | Path] = ["--model", folder, "--cache", Path(temporary), "--trace", trace]
+        done = command(["route", "--text", header["sequences"][0]["text"], "--threads", "1", "--json", *where])
+        if done.returncode:
+            return f"refused: {refusal(done)}"
+        own, got = read_trace(trace)
+    same = [(block["from"], block["to"], block["k"]) for block in own["blocks"]]
+    if same != [(block["from"], block["to"], block["k"]) for block in header["blocks"]]:
+        return "**wrong: other routers**"
+    off = largest(got["sequence.0.log_prob"], wanted["sequence.0.log_prob"])
+    for index in range(len(same)):
+        if not np.array_equal(got[f"block.{index}.chosen"], wanted[f"block.{index}.chosen"]):
+            return "**wrong: other choices**"
+        for column in COLUMNS:
+            name = f"block.{index}.{column}"
+            if (name in got) != (name in wanted):
+                return f"**wrong: {column} of one alone**"
+            if name in wanted:
+                # Older code compares 0 where newer leaves a group of experts out.
+                out = np.isneginf(wanted[name])
+                off = max(off, largest(np.where(out, 0, got[name]), np.where(out, 0, wanted[name])))
+    return number(off) if off <= EXACT else f"**wrong: {number(off)}**"
+
+
+def golden_of(architecture: str, form: str) -> Path:
+    """Rounded forms have goldens of their own."""
+    own = GOLDEN / f"{architecture}-{form}.safetensors"
+    return own if own.exists() else GOLDEN / f"{architecture}.safetensors"
+
+
+def run(args: argparse.Namespace) -> None:
+    """Every fixture, and the table."""
+    cells = {
+        (architecture, form): FIXTURES / f"{architecture}-{form}"
+        for architecture in TITLES
+        for form in FORMS
+        if (FIXTURES / f"{architecture}-{form}").exists()
+    }
+    found = {key: answer(folder, read_trace(golden_of(*key))) for key, folder in tqdm(cells.items())}
+    headers = [read_trace(golden_of(*key))[0] for key in cells]
+    tokens = {header["sequences"][0]["count"] for header in headers}
+    lines = ["| | " + " | ".join(FORMS.values()) + " |", "| --- " * (len(FORMS) + 1) + "|"]
+    for architecture, title in TITLES.items():
+        experts = experts_of(FIXTURES / f"{architecture}-transformers")
+        row = [found.get((architecture, form), "–") for form in FORMS]
+        lines.append(f"| {title}, {experts} experts | " + " | ".join(row) + " |")
+    out = args.out or ROOT / "docs/compatibility-mixtures.md"
+    manifest = read_json(ROOT / "package.json")
+    text = INTRODUCTION.format(
+        tokens=either(tokens),
+        gander=manifest["version"],
+        onnxruntime=manifest["dependencies"]["onnxruntime-node"],
+        transformers=either({header["source"]["versions"]["transformers"] for header in headers}),
+    )
+    with whole_file(out) as file:
+        file.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {out}")
+
+
+def either(values: Collection[Any]) -> str:
+    """The one that all have, or all there are."""
+    return " or ".join(map(str, sorted(values)))
+
+
+def experts_of(folder: Path) -> int:
+    """How many experts a layer of the model has."""
+    config = read_json(folder / "config.json")
+    names = ("num_local_experts", "num_experts", "n_routed_experts")
+    return next(int(config[name]) for name in names if name in config)
