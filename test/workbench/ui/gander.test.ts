@@ -57,12 +57,36 @@ describe('Gander in the workbench', () => {
 
   step('tells on hover who leads a token', async () => {
     const told = (await hoverText(window.page, 'README.md', 'formation')).replaceAll('\u00a0', ' ');
-    expect(told).toMatch(/Gander: PHATGOOSE, top 2/);
+    expect(told).toMatch(/Gander: PHATGOOSE, 2 experts per token/);
     expect(told).toMatch(/[█▉▊▋▌▍▎▏] *\d+ ?%/);
     expect(told).toMatch(/Probability/);
     await window.shot('hover');
     await window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' }).first().click();
     await expect.poll(() => text().locator('[aria-selected=true]').innerText()).toMatch(/form/);
+  });
+
+  step('tells it in an editor of 500 pixels beside the panel: no line wraps, and the link is in sight', async () => {
+    await window.page.setViewportSize({ width: 1050, height: 720 });
+    try {
+      const width = async () => (await editor(window.page, 'README.md').boundingBox())?.width;
+      await expect.poll(width).toBeLessThan(510);
+      await hoverText(window.page, 'README.md', 'formation');
+      const hover = window.page.locator('.monaco-hover:visible').first();
+      const code = hover.locator('.monaco-tokenized-source');
+      await code.waitFor();
+      const { breaks, rows, right } = await code.evaluate((element) => ({
+        breaks: element.querySelectorAll('br').length,
+        rows: element.getBoundingClientRect().height / parseFloat(getComputedStyle(element).lineHeight),
+        right: element.getBoundingClientRect().right,
+      }));
+      await window.shot('hover-narrow');
+      const [link, box] = await Promise.all([hover.locator('a').first().boundingBox(), hover.boundingBox()]);
+      expect(Math.round(rows)).toBe(breaks + 1);
+      expect(right).toBeLessThanOrEqual(box!.x + box!.width);
+      expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
+    } finally {
+      await window.page.setViewportSize({ width: 1600, height: 1000 });
+    }
   });
 
   step('follows the cursor in the panel, and the panel in the editor', async () => {
