@@ -50,8 +50,8 @@ export class PairSession {
     const session = new PairSession(
       plan,
       graphs,
-      await Session.open(encoder, threads),
-      await Session.open(cross, threads),
+      await Session.openComposed(encoder, threads),
+      await Session.openComposed(cross, threads),
       await CausalSession.open(decoder, threads),
     );
     try {
