@@ -31,7 +31,7 @@ export function readSettings(): GanderSettings {
     address: addressOf(of.get('engine.address', '')),
     strategy: of.get('strategy', 'phatgoose'),
     // The setting was called `gander.k`.
-    expertsPerToken: of.get('expertsPerToken', 0) || of.get('k', 0),
+    expertsPerToken: of.get<number>('expertsPerToken') || of.get('k', 0),
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),

@@ -128,8 +128,7 @@ it('a graph that was optimised before gives the same to the bit', async () => {
   // That it is what runs: with other numbers in it, the answer is another.
   const model = parseModel(bytes);
   for (const { dims, rawData } of model.graph.initializer)
-    if (dims.length === 1 && dims[0]! > 8n && rawData.length === 4 * Number(dims[0]))
-      rawData.fill(0x3f);
+    if (dims.length === 1 && dims[0]! > 8n && rawData.length === 4 * Number(dims[0])) rawData.fill(0x3f);
   writeFileSync(kept().file, writeModel(model));
   kept().reseal();
   expect((await numbers()).logProb).not.toEqual(wanted.logProb);
@@ -155,7 +154,7 @@ it('a cache that is deleted while an engine runs is filled again', async () => {
   const engine = await open();
   const wanted = await engine.route({ text, strategy });
   const arrow = await (await open()).route({ text, strategy: { name: 'arrow', k: 2 } });
-  for (const deleted of [cache, entry('.'), entry('arrow.bin'), entry('seal.json')]) {
+  for (const deleted of [cache, entry('.'), entry('phatgoose.bin'), entry('seal.json')]) {
     rmSync(deleted, { recursive: true });
     // Its vectors are first read when they are first asked for.
     expect(pooled(await engine.route({ text, strategy: { name: 'arrow', k: 2 } })).logProb).toEqual(

@@ -40,7 +40,11 @@ export class Optimised {
     const opened = await this.#opened(open);
     try {
       renameSync(this.#temporary, this.file);
-      seal(path.dirname(this.file), [this.made, this.file].map((file) => path.basename(file)), this.#sealName);
+      seal(
+        path.dirname(this.file),
+        [this.made, this.file].map((file) => path.basename(file)),
+        this.#sealName,
+      );
     } catch {
       rmSync(this.#temporary, { force: true });
     }
