@@ -26,7 +26,7 @@ export const section = 'gander';
 /** In an untrusted workspace VS Code leaves out what the workspace says of restricted settings. */
 export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
-  const perToken = of.get('expertsPerToken', 0); // was called `k`
+  const perToken = of.get<number>('expertsPerToken', 0); // was called `k`
   return {
     pool: of.get('pool', '').trim(),
     address: addressOf(of.get('engine.address', '')),
