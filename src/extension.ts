@@ -51,7 +51,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const parts: Parts = { context, log, engines, service, store, runs, desk, mark, colours, panels, traces, tree };
   const routed = new vscode.EventEmitter<RoutedEvent>();
   const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
-  let known = false;
+  /** Context keys: what menus show, and what the walkthrough ticks off. */
+  const known = new Map<string, boolean>();
 
   context.subscriptions.push(
     log,
@@ -76,9 +77,13 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     ),
     new vscode.Disposable(
       store.onChange(() => {
-        if (known === (store.latest !== undefined)) return;
-        known = !known;
-        void vscode.commands.executeCommand('setContext', 'gander.routed', known);
+        const main = store.latest?.main;
+        const now = { 'gander.routed': main?.trace !== undefined, 'gander.whatIf': isAsked(main) };
+        for (const [key, value] of Object.entries(now)) {
+          if (known.get(key) === value) continue;
+          known.set(key, value);
+          void vscode.commands.executeCommand('setContext', key, value);
+        }
       }),
     ),
     registerCommands(parts),
@@ -120,6 +125,11 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const testApi: TestApi = { ...api, parts, activation: performance.now() - start };
   return testApi;
+}
+
+/** What if: by an intervention, or by all experts in turn. */
+function isAsked(main: NonNullable<RoutingStore['latest']>['main'] | undefined): boolean {
+  return main !== undefined && (main.interventions.length > 0 || main.attribution !== undefined);
 }
 
 /** What was promised before traces told of any router. */

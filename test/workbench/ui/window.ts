@@ -125,6 +125,12 @@ export class Window {
     return takeShot(this.page, name);
   }
 
+  /** A part of the window, as the walkthrough shows it (npm run pictures). */
+  async picture(name: string, part: Locator): Promise<void> {
+    mkdirSync(artifacts, { recursive: true });
+    await part.screenshot({ path: path.join(artifacts, `${name}.png`) });
+  }
+
   /** What the window has said and nobody has cleared. */
   async notifications(): Promise<string[]> {
     const center = this.page.locator('.notifications-center.visible');
