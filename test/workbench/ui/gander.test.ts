@@ -98,6 +98,11 @@ describe('Gander in the workbench', () => {
       expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
     } finally {
       await window.page.setViewportSize({ width: 1600, height: 1000 });
+      // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
+      await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
+      await window.page.mouse.wheel(0, -5000);
+      await editor(window.page, 'README.md').locator('.line-numbers', { hasText: /^1$/ }).waitFor();
+      await window.page.locator('.monaco-hover:visible').waitFor({ state: 'hidden' });
     }
   });
 
@@ -138,7 +143,7 @@ describe('Gander in the workbench', () => {
     await tab('whatIf');
     await window.panel.locator('.numbers').first().waitFor();
     await window.shot('what-if');
-    await window.picture('walkthrough-what-if', group(/^Routing/));
+    await window.picture('walkthrough-what-if', group(/^Routing/), 'lower');
     await runCommand(window.page, 'Gander: Clear What-If');
     await window.panel.locator('.whatIfChip').waitFor({ state: 'hidden' });
   });
