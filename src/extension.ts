@@ -58,7 +58,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   };
   const routed = new vscode.EventEmitter<RoutedEvent>();
   const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
-  let known = false;
+  /** Context keys: what menus show, and what the walkthrough ticks off. */
+  const known = new Map<string, boolean>();
 
   context.subscriptions.push(
     log,
@@ -82,9 +83,13 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     ),
     new vscode.Disposable(
       store.onChange(() => {
-        if (known === (store.latest !== undefined)) return;
-        known = !known;
-        void vscode.commands.executeCommand('setContext', 'gander.routed', known);
+        const main = store.latest?.main;
+        const now = { 'gander.routed': main?.trace !== undefined, 'gander.whatIf': isAsked(main) };
+        for (const [key, value] of Object.entries(now)) {
+          if (known.get(key) === value) continue;
+          known.set(key, value);
+          void vscode.commands.executeCommand('setContext', key, value);
+        }
       }),
     ),
     registerCommands(context, log, work),
@@ -138,6 +143,10 @@ function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider
     openCustomDocument: async (uri) => (await work()).parts.traces.openCustomDocument(uri),
     resolveCustomEditor: async (document, panel) => (await work()).parts.traces.resolveCustomEditor(document, panel),
   };
+
+/** What if: by an intervention, or by all experts in turn. */
+function isAsked(main: NonNullable<RoutingStore['latest']>['main'] | undefined): boolean {
+  return main !== undefined && (main.interventions.length > 0 || main.attribution !== undefined);
 }
 
 /** What was promised before traces told of any router. */

@@ -29,7 +29,7 @@ async function ask(): Promise<Beside | undefined> {
       label: vscode.l10n.t('The Text'),
       detail: vscode.l10n.t('What was routed; it needs the model’s tokenizer.json'),
     },
-    { part: 'k', label: vscode.l10n.t('Experts a Token'), detail: vscode.l10n.t('Where nothing else says it') },
+    { part: 'k', label: vscode.l10n.t('Experts per Token'), detail: vscode.l10n.t('Where nothing else says it') },
   ];
   const chosen = await vscode.window.showQuickPick(parts, {
     title: vscode.l10n.t('What there is beside the file, if anything'),
@@ -50,7 +50,7 @@ const questions: { readonly [P in Part]-?: () => Promise<Beside[P]> } = {
   text: () => chooseFile(vscode.l10n.t('The text that was routed')),
   k: async () => {
     const typed = await vscode.window.showInputBox({
-      title: vscode.l10n.t('Experts a token'),
+      title: vscode.l10n.t('Experts per token'),
       validateInput: (text) => (readCount(text) === undefined ? vscode.l10n.t('A whole number from 1') : undefined),
     });
     return typed === undefined ? undefined : readCount(typed);

@@ -6,7 +6,13 @@ import type { Parts } from './parts.js';
 /** The range that a command is about: that of the panel with the focus, else the one under the cursor, else the last. */
 export function target({ panels, desk }: Parts): Routed {
   const routed = panels.active?.scene.routed ?? desk.current();
-  if (routed) return routed;
+  if (routed && !routed.main.isOpening) return routed;
+  if (routed?.main.running)
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('The model is still being loaded.'),
+      vscode.l10n.t('Ask again when the first tokens are there.'),
+    );
   throw new GanderError(
     'request-invalid',
     vscode.l10n.t('Nothing has been routed yet.'),

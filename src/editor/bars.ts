@@ -10,6 +10,15 @@ export function spark(values: Iterable<number>, most: number): string {
   }).join('');
 }
 
+/** At most `most` values, each the mean of equally many neighbours; of the last there may be fewer. */
+export function thinned(values: readonly number[], most: number): number[] {
+  const each = Math.max(1, Math.ceil(values.length / most));
+  return Array.from({ length: Math.ceil(values.length / each) }, (_, i) => {
+    const group = values.slice(i * each, (i + 1) * each);
+    return group.reduce((sum, value) => sum + value, 0) / group.length;
+  });
+}
+
 /** To the width of the widest, cut where that is over `limit`. */
 export function column(texts: readonly string[], limit: number): string[] {
   const cut = texts.map((text) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text));

@@ -17,7 +17,7 @@ import { ranked, tokenShares } from '../trace/leaders.js';
 import { type Measure, measureOf } from '../trace/measure.js';
 import { layerKey } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
-import { column, spark } from './bars.js';
+import { column, spark, thinned } from './bars.js';
 import { tonesOf } from './tones.js';
 
 /** How many experts a hover names. */
@@ -25,6 +25,9 @@ const named = 3;
 
 /** How many layers are listed where each has experts of its own. */
 const listedLayers = 12;
+
+/** Characters, so that a line fits beside the panel: an editor of 500 pixels has room for some 50. */
+const [nameWidth, barWidth, sparkWidth] = [16, 5, 15];
 
 const open = 'gander.openPanel';
 
@@ -58,6 +61,9 @@ export class RoutingHover implements vscode.HoverProvider {
     out.appendText(
       vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
     );
+    const where = encodeURIComponent(JSON.stringify([routed.id, token]));
+    // Before all that may be long: a hover is of a few lines, and the rest is below the fold.
+    out.appendMarkdown(` · [${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     if (trace.sequences.length > 1) {
       out.appendText(' · ');
       out.appendText(word('ofSequence', word(trace.sequences[0]!.role)));
@@ -74,8 +80,6 @@ export class RoutingHover implements vscode.HoverProvider {
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
     out.appendText(certainty(trace, token, choice));
-    const where = encodeURIComponent(JSON.stringify([routed.id, token]));
-    out.appendMarkdown(`\n\n[${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     return out;
   }
 }
@@ -87,37 +91,41 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   if (leading.length === 0) return undefined;
   const slots = slotsIn(trace, shared.set);
   const names = column(
-    leading.map((e) => {
-      return oneLine(slots[e] === quiet ? shared.experts[e]!.name : signedName(shared.experts, e));
-    }),
-    22,
+    leading.map((e) => oneLine(slots[e] === quiet ? shared.experts[e]!.name : signedName(shared.experts, e))),
+    nameWidth,
   );
   const percents = leading.map((e) => numbers.percent(shares[e]!));
-  const width = Math.max(...percents.map((text) => text.length));
-  const weights = overLayers(trace, shared, token, 'weight');
+  const widest = Math.max(...percents.map((text) => text.length));
+  const heads = leading.map((e, i) => `${names[i]!} ${bar(shares[e]!, barWidth)} ${percents[i]!.padStart(widest)}  `);
+  const width = heads[0]!.length;
+  const lead = (by: Measure) => {
+    const layers = overLayers(trace, shared, token, by);
+    return leading.map((e) =>
+      thinned(
+        layers.map((layer) => layer[e]!),
+        sparkWidth,
+      ),
+    );
+  };
+  const weights = lead('weight');
   const contributions =
-    measureOf(trace, shared.sites, 'contribution') === 'contribution'
-      ? overLayers(trace, shared, token, 'contribution')
-      : undefined;
-  const most = contributions && Math.max(...contributions.flatMap((layer) => leading.map((e) => layer[e]!)));
-  const layers = layersOf(trace, { sequence: 0 });
-  const head = vscode.l10n.t('layers {0} to {1}', layerText(layers[0]!), layerText(layers.at(-1)!));
-  const lines = leading.flatMap((e, i) => {
-    const first = `${names[i]!} ${bar(shares[e]!, 10)} ${percents[i]!.padStart(width)}  ${spark(
-      weights.map((layer) => layer[e]!),
-      1,
-    )}`;
-    if (!contributions || !most) return [first];
-    const label = vscode.l10n.t('contribution').padStart(names[i]!.length + width + 12);
-    return [
-      first,
-      `${label}  ${spark(
-        contributions.map((layer) => layer[e]!),
-        most,
-      )}`,
-    ];
+    measureOf(trace, shared.sites, 'contribution') === 'contribution' ? lead('contribution') : undefined;
+  const most = contributions && Math.max(...contributions.flat());
+  const label = `${vscode.l10n.t('contribution')}  `.padStart(width);
+  const lines = leading.flatMap((_, i) => {
+    const first = `${heads[i]!}${spark(weights[i]!, 1)}`;
+    return contributions && most ? [first, `${label}${spark(contributions[i]!, most)}`] : [first];
   });
-  return [`${' '.repeat(names[0]!.length + width + 14)}${head}`, ...lines].join('\n');
+  const above = layersText(trace);
+  return [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines].join('\n');
+}
+
+/** What the blocks stand for. */
+function layersText(trace: Trace): string {
+  const layers = layersOf(trace, { sequence: 0 });
+  const each = Math.ceil(layers.length / sparkWidth);
+  const span = vscode.l10n.t('layers {0} to {1}', layerText(layers[0]!), layerText(layers.at(-1)!));
+  return each === 1 ? span : vscode.l10n.t('{0}, {1} to a block', span, each);
 }
 
 /** [L][N]: by weight the share in the layer; by contribution its mean over the layer's sites, not made to add up to 1. */

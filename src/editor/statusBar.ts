@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { type Colours, colourWords } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
-import { counted, warningCount } from '../host/words.js';
+import { warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 import type { SourceDescription } from '../shared/source.js';
 
@@ -73,24 +73,21 @@ export class StatusBar implements vscode.Disposable {
   #state(): { readonly icon: string; readonly words: string; readonly broken?: boolean } {
     const running = this.store.latest?.main.running;
     const { state } = this.engines;
+    const still = this.engines.address === undefined ? 'type-hierarchy' : 'remote';
     switch (state.name) {
       case 'failed':
         return { icon: 'error', words: `${state.error.message} ${state.error.remedy}`, broken: true };
       case 'starting':
-        return { icon: 'loading~spin', words: vscode.l10n.t('loading') };
+        // How far a run is, the panel tells, or a notification where there is none: nothing else need move.
+        return { icon: running ? still : 'loading~spin', words: vscode.l10n.t('loading') };
       case 'stopped':
         return this.engines.address === undefined
           ? { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') }
           : { icon: 'remote', words: vscode.l10n.t('not asked; it is asked when it is needed') };
       case 'ready':
-        if (!state.busy)
-          return {
-            icon: this.engines.address === undefined ? 'type-hierarchy' : 'remote',
-            words: vscode.l10n.t('ready'),
-          };
-        return running && running.total > 0
-          ? { icon: 'sync', words: counted('runningTokens', running.done, running.total) }
-          : { icon: 'sync', words: vscode.l10n.t('running') };
+        return state.busy
+          ? { icon: running ? still : 'sync', words: vscode.l10n.t('running') }
+          : { icon: still, words: vscode.l10n.t('ready') };
     }
   }
 }

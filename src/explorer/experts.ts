@@ -4,7 +4,8 @@ import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount, word } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
-import type { RoutingStore } from '../routing/store.js';
+import { documentOf } from '../host/texts.js';
+import type { Routed, RoutingStore } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import { colourCount, expertStyle, quiet } from '../shared/palette.js';
 import { signedName } from '../shared/signs.js';
@@ -16,7 +17,7 @@ import { layerText, tokenLabel } from '../trace/label.js';
 import { layerKey, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
 import { type Usage, usage } from '../trace/usage.js';
-import { layersLed, type Node, type NodeOf, sitesLed, tokensLed, treeSites } from './nodes.js';
+import { groupsOf, layersLed, listedTokens, type Node, type NodeOf, sitesLed, tokensLed, treeSites } from './nodes.js';
 import { ownExperts, ownLayer, ownLayers, ownTokens } from './own.js';
 
 /** Drawn again at most so often. Milliseconds. */
@@ -79,11 +80,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         return trace ? ownTokens(trace, node.layer, node.expert) : [];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
-        if (!trace || index < 0) return [];
-        return [
-          { kind: 'layers', expert: index },
-          { kind: 'tokens', expert: index },
-        ];
+        return trace && shared && index >= 0 ? groupsOf(trace, shared, index) : [];
       }
       case 'layers':
         return trace && shared ? layersLed(trace, shared, node.expert) : [];
@@ -114,9 +111,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'warning':
         return warningItem(node.text, node.index);
       case 'layers':
-        return group(vscode.l10n.t('Layers where it leads'), 'layers');
+        return groupItem(vscode.l10n.t('Layers where it leads'), 'layers', node);
       case 'tokens':
-        return group(vscode.l10n.t('Tokens it took'), 'symbol-text');
+        return groupItem(vscode.l10n.t('Tokens it took'), 'symbol-text', node);
       case 'layer':
         return countItem(vscode.l10n.t('Layer {0}', layerText(node.layer)), node);
       case 'site':
@@ -247,10 +244,15 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const routed = this.parts.store.latest;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
-    if (!Number.isNaN(share)) {
-      item.description = numbers.percent(share);
-      item.tooltip = vscode.l10n.t('Token {0}: {1} of its routing weight', token, numbers.percent(share));
-    }
+    const line = routed && this.#lineOf(routed, token);
+    const where = line !== undefined && vscode.l10n.t('line {0}', line);
+    const percent = Number.isNaN(share) ? undefined : numbers.percent(share);
+    item.description = [where, percent].filter(Boolean).join(' · ');
+    item.tooltip = lines([
+      vscode.l10n.t('Token {0}', token),
+      where,
+      percent && vscode.l10n.t('{0} of its routing weight', percent),
+    ]);
     if (routed) {
       item.command = {
         title: vscode.l10n.t('Show in Text'),
@@ -259,6 +261,13 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       };
     }
     return item;
+  }
+
+  /** Of the document as it is now, from 1; undefined where the token is not in it, or nobody has it open. */
+  #lineOf({ id, uri }: Routed, token: number): number | undefined {
+    const start = this.parts.store.tokenSpans(id)?.start[token] ?? -1;
+    const document = start < 0 ? undefined : documentOf(uri);
+    return document && document.positionAt(start).line + 1;
   }
 
   /** As panel and editor colour it: by its use in the last trace where there are more experts than colours. */
@@ -323,15 +332,19 @@ function warningsOf({ warnings }: NodeOf<'pool' | 'model'>): Node[] {
   return warnings.map(({ text }, index) => ({ kind: 'warning', text, index }));
 }
 
-function group(label: string, icon: string): vscode.TreeItem {
-  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
+function groupItem(label: string, icon: string, { kind, count, of }: NodeOf<'layers' | 'tokens'>): vscode.TreeItem {
+  const { Collapsed, None } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(label, count > 0 ? Collapsed : None);
   item.iconPath = new vscode.ThemeIcon(icon);
+  item.description = vscode.l10n.t('{0} of {1}', count, of);
+  if (kind === 'tokens' && count > listedTokens)
+    item.tooltip = vscode.l10n.t('The {0} surest of {1} are listed; the panel has all.', listedTokens, count);
   return item;
 }
 
 function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
-  item.description = numbers.percent(count / of);
+  item.description = vscode.l10n.t('{0} of {1}, {2}', count, of, numbers.percent(count / of));
   item.tooltip = counted('choicesLed', count, of);
   item.contextValue = 'gander.place';
   return item;

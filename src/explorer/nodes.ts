@@ -27,9 +27,9 @@ export type Node =
   /** A part of the pool that is left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number; readonly label: string }
-  /** The layers, or all tokens, of an expert. */
-  | { readonly kind: 'layers'; readonly expert: number }
-  | { readonly kind: 'tokens'; readonly expert: number }
+  /** The layers, or the tokens, that an expert leads: how many of how many. */
+  | { readonly kind: 'layers'; readonly expert: number; readonly count: number; readonly of: number }
+  | { readonly kind: 'tokens'; readonly expert: number; readonly count: number; readonly of: number }
   | {
       readonly kind: 'layer';
       readonly expert: number;
@@ -76,33 +76,63 @@ export function sitesLed(trace: Trace, { sites, sequence }: SharedSites, expert:
     .sort((a, b) => b.count - a.count || a.site - b.site);
 }
 
-/** Layers in which the expert leads, by the cells it leads there, the most first. */
-export function layersLed(trace: Trace, shared: SharedSites, expert: number): LayerNode[] {
-  const tokens = textTokens(shared.sequence).length;
-  return layersAmong(trace, shared.sites)
-    .map((layer): LayerNode => {
-      const led = sitesLed(trace, shared, expert, layer);
-      const sites = shared.sites.filter((s) => matches(trace.sites[s]!, layer)).length;
-      return {
-        kind: 'layer',
-        expert,
-        layer,
-        count: led.reduce((sum, { count }) => sum + count, 0),
-        of: tokens * sites,
-      };
-    })
-    .filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count);
+/** Cells of one layer, over the text: how many each expert leads, of how many. */
+interface LayerLeads {
+  readonly layer: Layer;
+  readonly counts: Int32Array;
+  readonly of: number;
 }
 
-/** Tokens that the expert leads over all sites (or at one), the surest first. */
+const known = new WeakMap<Trace, readonly LayerLeads[]>();
+
+function leadsOf(trace: Trace, { sites, sequence, experts }: SharedSites): readonly LayerLeads[] {
+  let leads = known.get(trace);
+  if (leads) return leads;
+  const tokens = textTokens(sequence);
+  leads = layersAmong(trace, sites).map((layer) => {
+    const own = sites.filter((s) => matches(trace.sites[s]!, layer));
+    const counts = new Int32Array(experts.length);
+    for (const site of own) {
+      const rows = rowsAt(trace, site);
+      for (const t of tokens) {
+        const leader = leaderAt(rows, t);
+        if (leader >= 0) counts[leader]!++;
+      }
+    }
+    return { layer, counts, of: tokens.length * own.length };
+  });
+  known.set(trace, leads);
+  return leads;
+}
+
+/** An expert's layers and tokens. */
+export function groupsOf(trace: Trace, shared: SharedSites, expert: number): Node[] {
+  return [
+    { kind: 'layers', expert, count: layersLed(trace, shared, expert).length, of: leadsOf(trace, shared).length },
+    { kind: 'tokens', expert, count: tokensTaken(trace, expert).length, of: textTokens(shared.sequence).length },
+  ];
+}
+
+/** Layers in which no other expert leads more cells, those first where it has the largest part. */
+export function layersLed(trace: Trace, shared: SharedSites, expert: number): LayerNode[] {
+  return leadsOf(trace, shared)
+    .map(({ layer, counts, of }) => ({ layer, count: counts[expert]!, most: Math.max(...counts), of }))
+    .filter(({ count, most }) => count > 0 && count === most)
+    .map(({ layer, count, of }): LayerNode => ({ kind: 'layer', expert, layer, count, of }))
+    .sort((a, b) => b.count / b.of - a.count / a.of);
+}
+
+/** The first of the tokens that the expert leads over all sites (or at one), the surest first. */
 export function tokensLed(trace: Trace, expert: number, site?: number): TokenNode[] {
+  return tokensTaken(trace, expert, site).slice(0, listedTokens);
+}
+
+function tokensTaken(trace: Trace, expert: number, site?: number): TokenNode[] {
   const shared = sharedSites(trace, { sequence: 0, module: site === undefined ? undefined : trace.sites[site]!.path });
   if (!shared) return [];
   const leaders = tokenLeaders(trace, shared).expert;
   return Array.from(textTokens(shared.sequence))
     .filter((token) => leaders[token] === expert)
     .map((token): TokenNode => ({ kind: 'token', expert, token, share: tokenShares(trace, shared, token)[expert]! }))
-    .sort((a, b) => b.share - a.share || a.token - b.token)
-    .slice(0, listedTokens);
+    .sort((a, b) => b.share - a.share || a.token - b.token);
 }

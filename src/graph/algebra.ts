@@ -17,8 +17,8 @@ export function normalisedGate(v: Float32Array): Float32Array {
 }
 
 /**
- * Thin QR of a [rows, r] matrix by modified Gram-Schmidt, twice (once is not orthogonal enough in the presence of nearly
- * dependent columns). A column that depends on those before it becomes zero in Q, and its part of R is kept.
+ * Thin QR of a [rows, r] matrix by modified Gram-Schmidt, twice where once is not orthogonal enough: in the presence of
+ * nearly dependent columns. A column that depends on those before it becomes zero in Q, and its part of R is kept.
  *
  * @returns q [rows, r] with orthonormal or zero columns; rr [r, r] upper triangular; float64.
  */
@@ -30,15 +30,19 @@ export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Ar
   for (let j = 0; j < r; j++) {
     const column = columns[j]!;
     const before = norm(column);
+    let length = before;
     for (let pass = 0; pass < 2; pass++) {
+      const had = length;
       for (let i = 0; i < j; i++) {
         const other = columns[i]!;
         const along = dot(other, column);
         rr[i * r + j]! += along;
         for (let n = 0; n < rows; n++) column[n]! -= along * other[n]!;
       }
+      length = norm(column);
+      // Little was taken away, so little was lost (Daniel, Gragg, Kaufman and Stewart, 1976).
+      if (length > had * Math.SQRT1_2) break;
     }
-    const length = norm(column);
     if (length <= 1e-7 * before || length === 0) column.fill(0);
     else {
       rr[j * r + j] = length;
@@ -189,10 +193,18 @@ function rotate(m: Float64Array, vectors: Float64Array, n: number, p: number, q:
   }
 }
 
+/** Four sums side by side: one alone would wait for itself at each step. */
 function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
-  return sum;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const even = x.length & ~3;
+  for (let i = 0; i < even; i += 4) {
+    a += x[i]! * y[i]!;
+    b += x[i + 1]! * y[i + 1]!;
+    c += x[i + 2]! * y[i + 2]!;
+    d += x[i + 3]! * y[i + 3]!;
+  }
+  for (let i = even; i < x.length; i++) a += x[i]! * y[i]!;
+  return a + b + (c + d);
 }
 
 function norm(x: Float64Array): number {

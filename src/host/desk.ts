@@ -7,7 +7,7 @@ import { GanderError } from '../shared/errors.js';
 import type { SourceDescription } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention } from '../trace/trace.js';
-import { preferredStrategy, readSettings } from './settings.js';
+import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
 import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
 
 export interface DeskOptions extends Waiting {
@@ -46,21 +46,27 @@ export class Desk implements vscode.Disposable {
 
   /** Rejects with a GanderError; resolves with the finished range. */
   async route(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
-    const source = await this.service.describe();
     const text = document.getText(rangeOf(document, span));
-    checkText(text, source.limits.tokens);
-    const strategy = options.strategy ?? preferredStrategy(source);
-    const interventions = options.interventions ?? [];
-    const output = outputFor(source, options.target);
+    checkText(text);
+    const { strategy = wantedStrategy(), interventions = [] } = options;
     const { id } = this.store.add({
       uri: document.uri.toString(),
       version: document.version,
       span,
-      main: { text, title: titleOf(document, span), output, strategy, interventions },
+      main: { text, title: titleOf(document, span), strategy, isOpening: true, interventions },
     });
+    // A model may take seconds to load: what shows the range is there meanwhile, and says so.
     options.onAdded?.(this.store.get(id)!);
+    const choose = async () => {
+      const source = await this.service.describe();
+      checkText(text, source.limits.tokens);
+      return {
+        strategy: options.strategy ?? preferredStrategy(source),
+        output: outputFor(source, options.target),
+      };
+    };
     try {
-      await this.runs.route(id, 'main', strategy, interventions, options);
+      await this.runs.open(id, choose, options);
     } catch (error) {
       // Stopped before anything was known it would only be in the way; a failure stays, to be read in the panel.
       const main = this.store.get(id)?.main;

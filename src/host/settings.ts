@@ -11,7 +11,7 @@ export interface GanderSettings {
   readonly address: string;
   readonly strategy: string;
   /** 0: what the pool says. */
-  readonly k: number;
+  readonly expertsPerToken: number;
   readonly threads: number;
   readonly chunk: number;
   readonly decorations: boolean;
@@ -26,11 +26,12 @@ export const section = 'gander';
 /** In an untrusted workspace VS Code leaves out what the workspace says of restricted settings. */
 export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
+  const perToken = of.get<number>('expertsPerToken', 0); // was called `k`
   return {
     pool: of.get('pool', '').trim(),
     address: addressOf(of.get('engine.address', '')),
     strategy: of.get('strategy', 'phatgoose'),
-    k: of.get('k', 0),
+    expertsPerToken: perToken > 0 ? perToken : of.get('k', 0),
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
@@ -49,13 +50,18 @@ function addressOf(written: string): string {
   }
 }
 
+/** What the settings ask for, before anybody knows what there is. */
+export function wantedStrategy(): Strategy {
+  return { name: readSettings().strategy };
+}
+
 /** What the settings ask for, as far as the source offers it; else what it offers first. */
 export function preferredStrategy({ can, limits, experts }: SourceDescription): Strategy {
-  const { strategy, k } = readSettings();
+  const { strategy, expertsPerToken } = readSettings();
   const offered = can.strategies.map(({ name }) => name);
   const name = offered.includes(strategy) ? strategy : (offered[0] ?? 'base');
   return strategyOf(name, {
-    k: Math.min(k || (limits.k ?? 1), Math.max(1, experts.length)),
+    k: Math.min(expertsPerToken || (limits.k ?? 1), Math.max(1, experts.length)),
     expert: experts[0]?.id ?? '',
   });
 }

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { descriptorOf, type Strategy, strategyOfRouter } from '../strategies/index.js';
 import type { Router } from '../trace/trace.js';
+import { counted } from './words.js';
 
 /** As the page calls it; a router that is not ours keeps its source's name for it. */
 export function strategyTitle(name: string): string {
@@ -15,7 +16,7 @@ export function strategyDetail(name: string): string {
 
 export function strategyLabel({ name, k, expert }: Strategy): string {
   const title = strategyTitle(name);
-  if (k !== undefined) return vscode.l10n.t('{0}, top {1}', title, k);
+  if (k !== undefined) return counted('expertsPerToken', title, k);
   return expert === undefined ? title : `${title}: ${expert}`;
 }
 

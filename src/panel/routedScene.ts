@@ -80,7 +80,8 @@ export class RoutedScene implements Scene {
 
   memory(): string | undefined {
     const { routed } = this;
-    if (!routed) return undefined;
+    // It is found again by how it was run.
+    if (!routed || routed.main.isOpening) return undefined;
     const { uri, span, main } = routed;
     const memory: PanelMemory = {
       uri,
@@ -133,6 +134,8 @@ export class RoutedScene implements Scene {
         if ((message.sequence ?? 0) === 0) this.#select(message.token);
         return;
       case 'route':
+        // What runs it could not be asked: by now it may be another.
+        if (this.routed?.main.isOpening) return this.#again();
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
       case 'again':
         return this.#again();
@@ -186,9 +189,9 @@ export class RoutedScene implements Scene {
     const { routed } = this;
     if (!routed) return;
     this.parts.runs.stop(this.#id);
-    const { strategy, interventions, output } = routed.main;
+    const { strategy, isOpening, interventions, output } = routed.main;
     await this.parts.desk.route(await openDocument(routed), routed.span, {
-      strategy,
+      strategy: isOpening ? undefined : strategy,
       target: output?.target,
       interventions: interventions.filter(({ scope }) => scope.token === undefined),
       onAdded: ({ id }) => {

@@ -13,6 +13,9 @@ export type OtherSide = Pick<SideResult, 'text' | 'title' | 'output' | 'strategy
 /** Who waits for a run: told how far it is, as the store is, and may stop it. */
 export type Waiting = Pick<RunOptions, 'signal' | 'onProgress'>;
 
+/** How a range is run. */
+export type Manner = Pick<SideResult, 'strategy' | 'output'>;
+
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
 /**
@@ -49,14 +52,28 @@ export class Runs {
     // The former trace stays on show until the first tokens of the new one are there.
     const { text, title, output, trace, before } = former;
     this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before });
-    await this.#run(id, side, 'route', waiting, async (options) => {
-      const request = { text, ...output, strategy };
-      const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
-      const result = await this.service.route({ ...request, interventions }, options);
-      this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
-      const routed = this.store.get(id);
-      if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, result));
+    await this.#run(id, side, 'route', waiting, (options) => this.#route(id, side, options));
+  }
+
+  /** Routes a range whose side waits, `isOpening`, for what `choose` finds out. That can be stopped, too. */
+  async open(id: number, choose: () => Promise<Manner>, waiting: Waiting = {}): Promise<void> {
+    await this.#run(id, 'main', 'route', waiting, async (options) => {
+      const manner = await unlessStopped(choose(), options);
+      this.store.patchSide(id, 'main', { ...manner, isOpening: undefined });
+      await this.#route(id, 'main', options);
     });
+  }
+
+  async #route(id: number, side: Side, options: RunOptions): Promise<void> {
+    const asked = this.store.get(id)?.[side];
+    if (!asked) return;
+    const { text, output, strategy, interventions } = asked;
+    const request = { text, ...output, strategy };
+    const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
+    const result = await this.service.route({ ...request, interventions }, options);
+    this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
+    const routed = this.store.get(id);
+    if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, result));
   }
 
   async attribute(id: number, waiting: Waiting = {}): Promise<Attribution | undefined> {
@@ -164,12 +181,12 @@ export class Runs {
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted) end();
     patch({ running: { what, done: 0, total: 0 }, error: undefined });
-    const strategy = this.store.get(id)?.[side]?.strategy;
     const start = performance.now();
     let progress = { done: 0, total: 0 };
     const ended = (how: string) => {
       const { done, total } = progress;
-      const tokens = done < total ? `${done} of ${total}` : total;
+      const strategy = this.store.get(id)?.[side]?.strategy;
+      const tokens = done < total ? `${done} of ${total}` : total || 'no';
       const seconds = ((performance.now() - start) / 1000).toFixed(2);
       this.log(`${what} ${how}: ${strategy ? nameOf(strategy) : 'no strategy'}, ${tokens} tokens, ${seconds} s`);
     };
@@ -200,6 +217,16 @@ export class Runs {
 
 const nameOf = ({ name, k, expert }: Strategy): string =>
   [name, k !== undefined && `k ${k}`, expert].filter(Boolean).join(' ');
+
+/** Ends the wait, not the work. */
+function unlessStopped<T>(work: Promise<T>, { signal }: RunOptions): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new GanderError('cancelled', 'The run was cancelled.', 'Run it again when you want it.'));
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    void work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
+  });
+}
 
 /** Progress is shown, what comes in between is not: it is not what the side shows. */
 function calm({ signal, onProgress }: RunOptions): RunOptions {

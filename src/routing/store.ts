@@ -15,6 +15,8 @@ export interface SideResult {
   readonly output?: Output | undefined;
   readonly title: string;
   readonly strategy: Strategy;
+  /** What will run it is still being asked what it can do: until then `strategy` is only what the settings name. */
+  readonly isOpening?: true | undefined;
   readonly interventions: readonly Intervention[];
   readonly trace?: Trace | undefined;
   readonly before?: Trace | undefined;

@@ -16,7 +16,7 @@ export const words = {
   multitask: 'Multitask',
   baseHint: 'The frozen model with no expert.',
   singleHint: 'One expert everywhere, with weight 1.',
-  phatgooseHint: 'Each token, at each module, goes to the k experts whose gates fit it best.',
+  phatgooseHint: 'Each token, at each module, goes to the few experts whose gates fit it best.',
   retrievalHint: 'One expert for the whole text: the one with the most similar training example.',
   mergedHint: 'The mean of all experts.',
   'average-activationHint': 'Like PHATGOOSE, with each expert’s mean activation as its gate.',
@@ -443,9 +443,9 @@ export const words = {
   // Elsewhere than on the page
   warnings: { one: '{0} warning', other: '{0} warnings' },
   expertCount: { one: '{0} expert', other: '{0} experts' },
+  expertsPerToken: { one: '{0}, {1} expert per token', other: '{0}, {1} experts per token', by: 1 },
   moreLayers: { one: '{0} more layer in the panel', other: '{0} more layers in the panel' },
   tokensDone: { other: '{0} of {1} tokens', by: 1 },
-  runningTokens: { other: 'running, {0} of {1} tokens', by: 1 },
   choicesLed: { other: 'Leads {0} of {1} choices', by: 1 },
   textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },
 } as const satisfies Record<string, string | Counted>;

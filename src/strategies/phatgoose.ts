@@ -3,7 +3,7 @@ import type { StrategyDescriptor } from './strategy.js';
 export const phatgoose: StrategyDescriptor = {
   name: 'phatgoose',
   title: 'PHATGOOSE',
-  hint: 'Each token, at each module, goes to the k experts whose gates fit it best.',
+  hint: 'Each token, at each module, goes to the few experts whose gates fit it best.',
   takes: 'k',
   measured: [2, 1, 3],
   needs: [],

@@ -2,9 +2,8 @@
  * The table of test/fixtures/phatgoose-t5: what the authors' released code of PHATGOOSE computed on their checkpoint, by the
  * engine on the pool that the checkpoint was imported into (test/fixtures/tiny-t5).
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { composePair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
@@ -13,6 +12,7 @@ import { PoolRecording, inputAndOutput } from '../../src/engine/families/lora-po
 import type { RoutedStep } from '../../src/engine/families/lora-pool/session.js';
 import { StrategySteering } from '../../src/engine/families/lora-pool/steering.js';
 import { graphParts } from '../../src/engine/families/lora-pool/plan.js';
+import { ExpertNumbers } from '../../src/engine/families/lora-pool/stored.js';
 import { createEngine } from '../../src/engine/local.js';
 import { Cache } from '../../src/engine/runtime/cache.js';
 import { Recorder } from '../../src/engine/runtime/recorder.js';
@@ -55,20 +55,22 @@ beforeAll(async () => {
   const composed = composePair(pool, poolHash(pool, cache), cache, ['merged-factors']);
   session = await PairSession.open(composed, 1);
   const other = composePair(pool, poolHash(pool, cache), new Cache(temporaryFolder()), []);
-  writeArrow(other);
+  giveArrow(other);
   theirArrow = await PairSession.open(other, 1);
 });
 afterAll(async () => {
+  vi.restoreAllMocks();
   await session.release();
   await theirArrow.release();
 });
 
-function writeArrow({ entry, plan }: Composed): void {
+/** Their vectors in the place of those that are made of the experts when they are first asked for. */
+function giveArrow({ entry, plan }: Composed): void {
   const n = plan.experts.length;
+  const given = new Map<string, Float32Array[]>();
   graphParts(plan).forEach(({ groups: [first, last], rows: [from] }, graph) => {
-    const file = path.join(entry.folder, ['encoder', 'cross', 'decoder'][graph]!, 'arrow.bin');
     let row = from;
-    const parts = plan.routers.slice(first, last).map(({ dIn, columns }) => {
+    const vectors = plan.routers.slice(first, last).map(({ dIn, columns }) => {
       const out = new Float32Array(dIn * columns);
       for (let site = 0; site < columns / n; site++, row++) {
         const module = plan.modules[plan.rows[row]!]!.path;
@@ -77,10 +79,16 @@ function writeArrow({ entry, plan }: Composed): void {
             .floats(`arrow.${module}._addons.router.expert_embeddings__${e}`)
             .forEach((x, d) => (out[d * columns + site * n + e] = x / (10 * Math.sqrt(dIn))));
       }
-      return Buffer.from(out.buffer);
+      return out;
     });
-    expect(Buffer.concat(parts)).toHaveLength(readFileSync(file).length);
-    writeFileSync(file, Buffer.concat(parts));
+    given.set(path.join(entry.folder, ['encoder', 'cross', 'decoder'][graph]!), vectors);
+  });
+  const own = ExpertNumbers.prototype.vectors; // eslint-disable-line @typescript-eslint/unbound-method
+  vi.spyOn(ExpertNumbers.prototype, 'vectors').mockImplementation(function (this: ExpertNumbers, router, ...rest) {
+    const ours = own.call(this, router, ...rest);
+    const theirs = router === 'arrow' ? given.get(this.folder) : undefined;
+    expect(theirs?.map(({ length }) => length) ?? []).toEqual(theirs ? ours.map(({ length }) => length) : []);
+    return theirs ?? ours;
   });
 }
 

@@ -8,7 +8,7 @@ type Doing = Exclude<keyof SourceDescription['can'], 'strategies'>;
 /** What the source cannot do at all. */
 export function inability(store: Store, doing: Doing): string | undefined {
   const can = store.description.value?.can[doing];
-  if (!can) return t('needsPool');
+  if (!can) return t(store.ready.value ? 'needsPool' : 'loading');
   return can === true ? undefined : can.reason;
 }
 

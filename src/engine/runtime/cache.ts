@@ -1,7 +1,10 @@
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
+  readSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -206,16 +209,31 @@ export class Cache {
 }
 
 /**
- * A file of an entry.
+ * A file of an entry, or a part of one.
  *
  * @throws GanderError `io` when the entry went between its opening and now
  */
-export function readCached(file: string): Buffer {
+export function readCached(file: string, part?: { readonly offset: number; readonly length: number }): Buffer {
   try {
-    return readFileSync(file);
+    return part ? readPart(file, part.offset, part.length) : readFileSync(file);
   } catch (cause) {
     throw new GanderError('io', `${file} is gone (${codeOf(cause)}).`, 'Ask again: it is made anew.', { cause });
   }
+}
+
+function readPart(file: string, offset: number, length: number): Buffer {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  const fd = openSync(file, 'r');
+  try {
+    for (let done = 0; done < length;) {
+      const count = readSync(fd, bytes, done, length - done, offset + done);
+      if (count === 0) throw new Error('it ends too early');
+      done += count;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
 }
 
 const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? String(thrown);

@@ -35,8 +35,9 @@ export class CausalSession {
     this.#past = new PastLayout(session);
   }
 
+  /** @param file in an entry of the cache */
   static async open(file: string, threads: number): Promise<CausalSession> {
-    return new CausalSession(await Session.open(file, threads));
+    return new CausalSession(await Session.openComposed(file, threads));
   }
 
   /** Inputs that no chunk gives: the same for all tokens of a run, as what a decoder gets of its encoder. */

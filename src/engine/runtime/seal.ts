@@ -24,13 +24,13 @@ const sealSchema = z
 
 const sealName = 'seal.json';
 
-/** Seals all files of the folder and of those in it. @returns the seal's text */
-export function seal(folder: string): string {
+/** Seals files of the folder, by default all of it and of the folders in it. @returns the seal's text */
+export function seal(folder: string, names: readonly string[] = filesIn(folder), into = sealName): string {
   const sealed: z.infer<typeof sealSchema> = {};
   // Two links to one file are one.
   const known = new Map<string, string>();
-  for (const name of filesIn(folder)) {
-    if (name === sealName) continue;
+  for (const name of names) {
+    if (name === into) continue;
     const file = path.join(folder, name);
     const stamp = stampOf(statSync(file, { bigint: true }));
     const hash = known.get(stamp) ?? hashFile(file);
@@ -38,7 +38,7 @@ export function seal(folder: string): string {
     sealed[name] = { stamp, hash };
   }
   const text = JSON.stringify(sealed);
-  writeFileSync(path.join(folder, sealName), text);
+  writeFileSync(path.join(folder, into), text);
   return text;
 }
 
@@ -49,9 +49,9 @@ function filesIn(folder: string): string[] {
 }
 
 /** The seal's text where all files are as they were sealed; undefined where one is not, or cannot be read. */
-export function unbroken(folder: string): string | undefined {
+export function unbroken(folder: string, by = sealName): string | undefined {
   try {
-    const text = readFileSync(path.join(folder, sealName), 'utf8');
+    const text = readFileSync(path.join(folder, by), 'utf8');
     const sealed = sealSchema.parse(JSON.parse(text));
     let restamped = false;
     for (const [name, file] of Object.entries(sealed)) {
@@ -61,18 +61,18 @@ export function unbroken(folder: string): string | undefined {
       file.stamp = stamp;
       restamped = true;
     }
-    return restamped ? renew(folder, JSON.stringify(sealed)) : text;
+    return restamped ? renew(path.join(folder, by), JSON.stringify(sealed)) : text;
   } catch {
     return undefined;
   }
 }
 
 /** A folder that was copied or restored is hashed once, not at every opening. */
-function renew(folder: string, text: string): string {
-  const temporary = path.join(folder, `${sealName}.${process.pid}`);
+function renew(file: string, text: string): string {
+  const temporary = `${file}.${process.pid}`;
   try {
     writeFileSync(temporary, text);
-    renameSync(temporary, path.join(folder, sealName));
+    renameSync(temporary, file);
   } catch {
     rmSync(temporary, { force: true });
   }

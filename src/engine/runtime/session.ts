@@ -3,6 +3,7 @@ import './telemetry.js';
 import * as ort from 'onnxruntime-node';
 import { GanderError } from '../../shared/errors.js';
 import { plain } from '../../trace/label.js';
+import { Optimised } from './optimised.js';
 
 export type Tensor = ort.Tensor;
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -26,16 +27,42 @@ export class Session {
 
   /** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
   static async open(file: string, threads: number): Promise<Session> {
+    return Session.#create(file, threads, { graphOptimizationLevel: 'all' });
+  }
+
+  /** The same of a model in an entry of the cache, where what onnxruntime makes of it is kept. */
+  static async openComposed(file: string, threads: number): Promise<Session> {
+    const optimised = new Optimised(file, onnxruntimeVersion);
+    if (optimised.isSound) {
+      try {
+        return await Session.#create(optimised.file, threads, { graphOptimizationLevel: 'disabled' });
+      } catch {
+        // What it was made of is there, too.
+      }
+    }
+    return optimised.make((into) =>
+      Session.#create(file, threads, {
+        graphOptimizationLevel: 'all',
+        ...(into !== undefined && { optimizedModelFilePath: into }),
+      }),
+    );
+  }
+
+  static async #create(
+    file: string,
+    threads: number,
+    more: Pick<ort.InferenceSession.SessionOptions, 'graphOptimizationLevel' | 'optimizedModelFilePath'>,
+  ): Promise<Session> {
     try {
       const session = await ort.InferenceSession.create(file, {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: 'all',
         logSeverityLevel: 4,
         // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
         enableMemPattern: false,
         // Threads that spin while they wait would take an editor's other work its cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
+        ...more,
       });
       return new Session(session);
     } catch (cause) {

@@ -1,7 +1,8 @@
-import { beforeEach, expect, it, vi } from 'vitest';
-import { Runs } from '../../../src/routing/runs.js';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Manner, Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
+import { GanderError } from '../../../src/shared/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Intervention } from '../../../src/trace/trace.js';
 import { FakeEngine, fakeTrace, settle } from './fakes.js';
@@ -67,6 +68,44 @@ it('logs strategy, tokens and time of every run, of a stopped one how far it cam
     expect.stringMatching(/^route done: phatgoose k 1, 2 tokens, \d+\.\d\d s$/),
     expect.stringMatching(/^attribute stopped: phatgoose k 1, 1 of 2 tokens, \d+\.\d\d s$/),
   ]);
+});
+
+describe('a range whose model is still being loaded', () => {
+  const waiting = () => {
+    store.setSide(id, 'main', { ...main(), strategy: { name: 'arrow' }, isOpening: true });
+    let found = (_manner: Manner) => {};
+    const choice = new Promise<Manner>((resolve) => (found = resolve));
+    const done = runs.open(id, () => choice);
+    return { done, found };
+  };
+
+  it('runs at once, and is routed as is found out', async () => {
+    const { done, found } = waiting();
+    expect(main()).toMatchObject({ isOpening: true, running: { what: 'route', done: 0, total: 0 } });
+    expect(engine.asked).toHaveLength(0);
+    found({ strategy, output: undefined });
+    await answer(0);
+    await done;
+    expect(engine.asked[0]!.request).toMatchObject({ text: 'ab', strategy });
+    expect(main()).toMatchObject({ strategy, isOpening: undefined, running: undefined });
+    expect(main().trace).toBeDefined();
+  });
+
+  it('is stopped without waiting for the model', async () => {
+    const { done } = waiting();
+    runs.stop(id);
+    await expect(done).rejects.toMatchObject({ code: 'cancelled' });
+    expect(main().running).toBeUndefined();
+    expect(engine.asked).toHaveLength(0);
+    expect(log).toEqual([expect.stringMatching(/^route stopped: arrow, no tokens, /)]);
+  });
+
+  it('tells why there is no model', async () => {
+    store.setSide(id, 'main', { ...main(), isOpening: true });
+    const missing = new GanderError('pool-missing', 'There is no folder.', 'Choose one.');
+    await expect(runs.open(id, () => Promise.reject(missing))).rejects.toBe(missing);
+    expect(main()).toMatchObject({ error: { code: 'pool-missing' }, running: undefined, isOpening: true });
+  });
 });
 
 it('tells progress apart from results', async () => {

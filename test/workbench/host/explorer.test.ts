@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
+import type { Trace } from '../../../src/trace/trace.js';
 import { closeAll, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('the expert tree', () => {
@@ -26,7 +27,7 @@ describe('the expert tree', () => {
   });
 
   it('shows the share of the last trace, layers, modules and tokens; a token goes to its place', async () => {
-    const editor = await show('Geese fly south over the lake.');
+    const editor = await show('Geese fly south\nover the lake.');
     const { main, id } = await routed(api, editor);
     const [pool] = await children();
     const experts = await children(pool);
@@ -36,17 +37,37 @@ describe('the expert tree', () => {
       await Promise.all(groups.filter(({ kind }) => kind === 'layers').map((group) => children(group)))
     ).flat();
     assert.ok(layers.length > 0);
-    const modules = (await Promise.all(layers.map((layer) => children(layer)))).flat();
-    const led = modules.reduce((sum, module) => sum + (module.kind === 'site' ? module.count : 0), 0);
-    const text = main.trace!.sequences[0]!.tokens.start!.filter((start) => start >= 0).length;
-    assert.equal(led, text * main.trace!.sites.length, 'every cell is led by one expert');
+    const trace = main.trace!;
+    const text = trace.sequences[0]!.tokens.start!.filter((start) => start >= 0).length;
+    const cells = cellsLed(trace);
+    for (const layer of layers) {
+      assert.ok(layer.kind === 'layer');
+      const led = cells.get(layer.layer.layer)!;
+      assert.equal(layer.count, led[layer.expert]);
+      assert.equal(layer.count, Math.max(...led), 'no other expert leads more of the layer');
+      const sites = await children(layer);
+      const below = sites.reduce((sum, site) => sum + (site.kind === 'site' ? site.count : 0), 0);
+      assert.equal(below, layer.count, 'its modules add up to it');
+      assert.match(String(item(layer).description), new RegExp(`^${layer.count} of ${layer.of}, `));
+    }
+    assert.deepEqual(
+      new Set(layers.map((layer) => layer.kind === 'layer' && layer.layer.layer)),
+      new Set(cells.keys()),
+      'some expert leads in every layer',
+    );
     const tokens = (
       await Promise.all(groups.filter(({ kind }) => kind === 'tokens').map((group) => children(group)))
     ).flat();
     assert.equal(tokens.length, text, 'every token was taken by one expert');
+    const counts = groups.filter(({ kind }) => kind === 'tokens').map((group) => String(item(group).description));
+    assert.equal(
+      counts.reduce((sum, count) => sum + Number(/^(\d+) of /.exec(count)![1]), 0),
+      text,
+    );
     const last = tokens.find(
       (token) => token.kind === 'token' && token.token === main.trace!.sequences[0]!.tokens.count - 1,
     )!;
+    assert.match(String(item(last).description), new RegExp(`^line ${editor.document.lineCount} · \\d+ ?%$`));
     const { command } = item(last);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
     const spans = api.parts.store.tokenSpans(id)!;
@@ -93,3 +114,21 @@ describe('the expert tree', () => {
     }
   });
 });
+
+/** By layer: how many of its cells each expert leads, from the choices as they stand in the trace. */
+function cellsLed({ sites, blocks, sequences, expertSets }: Trace): Map<number, number[]> {
+  const cells = new Map<number, number[]>();
+  const [block, { tokens }] = [blocks[0]!, sequences[0]!];
+  sites.forEach(({ layer }, site) => {
+    const counts = cells.get(layer) ?? expertSets[0]!.experts.map(() => 0);
+    cells.set(layer, counts);
+    for (let t = 0; t < tokens.count; t++) {
+      if (tokens.start![t]! < 0) continue;
+      const at = (site * tokens.count + t) * block.k;
+      const weights = Array.from(block.weight!.subarray(at, at + block.k));
+      const leader = block.chosen[at + weights.indexOf(Math.max(...weights))]!;
+      counts[leader]!++;
+    }
+  });
+  return cells;
+}

@@ -6,7 +6,7 @@ import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
 import { words } from '../../../src/shared/words.js';
-import { closeAll, routed, show, until, useTinyPool } from './helpers.js';
+import { closeAll, hearing, routed, select, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.\n';
 
@@ -60,6 +60,89 @@ describe('the page', () => {
     } finally {
       l10n.t = original;
     }
+  });
+});
+
+describe('a panel whose model takes its time', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  it('is there before the model is, says that it loads, and can be stopped', async () => {
+    const { service, store, panels, engines } = api.parts;
+    const source = engines.source;
+    const original = source.describe.bind(source);
+    let loaded = () => {};
+    const loading = new Promise<void>((resolve) => (loaded = resolve));
+    source.describe = async () => {
+      await loading;
+      return original();
+    };
+    service.forget();
+    try {
+      const editor = await show(text);
+      const uri = editor.document.uri.toString();
+      const routing = vscode.commands.executeCommand('gander.routeSelection');
+      const { id } = await until('the range', () => store.of(uri)[0]);
+      const { scene } = await until('the panel', () => panels.find(id));
+      assert.deepEqual(scene.side('main')?.running, { what: 'route', done: 0, total: 0 });
+      assert.equal(scene.memory(), undefined, 'how it is run is not known yet');
+      const said = await hearing(async () => {
+        await vscode.commands.executeCommand('gander.knockOut');
+      });
+      assert.match(said[0]!.text, /still being loaded/);
+      await scene.handle({ type: 'stop' });
+      await routing;
+      assert.equal(store.get(id), undefined, 'stopped before anything was known it is gone');
+
+      const again = vscode.commands.executeCommand('gander.routeSelection');
+      const other = await until('the range', () => store.of(uri)[0]);
+      loaded();
+      await again;
+      assert.equal(store.get(other.id)!.main.strategy.name, 'phatgoose');
+      assert.equal(store.get(other.id)!.main.trace!.sequences[0]!.text, text);
+      assert.ok(panels.find(other.id)!.scene.memory());
+    } finally {
+      loaded();
+      source.describe = original;
+      service.forget();
+    }
+  });
+});
+
+describe('what the model wrote', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(closeAll);
+
+  it('goes into the text where the selection ends, and one undo takes it out', async () => {
+    const { runs, store, panels } = api.parts;
+    const editor = await show(text);
+    const { document } = editor;
+    select(editor, 'brown fox');
+    const { id, span } = await routed(api, editor);
+    // Before: nothing was written, and nothing is inserted.
+    const { scene } = await until('the panel', () => panels.find(id));
+    await scene.handle({ type: 'insert' });
+    assert.equal(document.getText(), text);
+
+    await runs.generate(id, { maxTokens: 6, temperature: 0 });
+    const all = store.get(id)!.main.trace!.sequences[0]!.text!;
+    assert.ok(all.startsWith('brown fox') && all.length > 'brown fox'.length, all);
+    const written = all.slice('brown fox'.length);
+    // An edit before it moves the place along.
+    await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), 'Look: '));
+    await scene.handle({ type: 'insert' });
+    const at = span.end + 'Look: '.length;
+    assert.equal(document.getText(), `Look: ${text.slice(0, span.end)}${written}${text.slice(span.end)}`);
+    assert.equal(document.getText().slice(at, at + written.length), written);
+    await vscode.window.showTextDocument(document, vscode.ViewColumn.One);
+    await vscode.commands.executeCommand('undo');
+    assert.equal(document.getText(), `Look: ${text}`);
   });
 });
 
@@ -156,7 +239,7 @@ describe('a hover', () => {
     // All of it is in the block of code, whose fence is longer than any in it; nothing but the link is markup.
     const fence = /^(`{3,})text$/m.exec(value)![1]!;
     const [before, code, after] = value.split(new RegExp(`^${fence}(?:text)?$`, 'm')) as [string, string, string];
-    assert.match(code, /^XCW \[x\]\(command:/m);
+    assert.match(code, /^XCW \[x\]\(command/m);
     assert.doesNotMatch(code, new RegExp(`^ {0,3}\`{${fence.length},}`, 'm'));
     const outside = before + after;
     assert.doesNotMatch(outside, /quit|href|example|alert/);

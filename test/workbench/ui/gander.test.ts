@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { words } from '../../../src/shared/words.js';
 import { editor, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
@@ -23,6 +24,10 @@ afterAll(async () => {
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const text = () => window.panel.locator('.tokens').first();
 const tab = (name: string) => window.panel.locator(`#tab-${name}`).click();
+const group = (title: RegExp) =>
+  window.page
+    .locator('.editor-group-container')
+    .filter({ has: window.page.locator('.tab.active').filter({ hasText: title }) });
 const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
 describe('Gander in the workbench', () => {
@@ -30,12 +35,18 @@ describe('Gander in the workbench', () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
+    // Composing takes seconds: the panel is there meanwhile, and alone says so.
+    await window.panel.locator('.progress', { hasText: words.loadingModel }).waitFor();
+    await window.shot('loading');
+    expect(await window.page.locator('.notification-toast').count()).toBe(0);
+    expect(await window.page.locator('.statusbar-item .codicon-loading').count()).toBe(0);
     await window.showText(60_000);
     await window.panel.locator('.progress:empty, .progress:not(:visible)').first().waitFor({ state: 'attached' });
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
     expect(await window.notifications()).toEqual([]);
     await window.shot('dark');
+    await window.picture('walkthrough-read', group(/^Routing/));
   });
 
   step('sums up, with what comes last: entropy rests on the affinities', async () => {
@@ -57,12 +68,42 @@ describe('Gander in the workbench', () => {
 
   step('tells on hover who leads a token', async () => {
     const told = (await hoverText(window.page, 'README.md', 'formation')).replaceAll('\u00a0', ' ');
-    expect(told).toMatch(/Gander: PHATGOOSE, top 2/);
+    expect(told).toMatch(/Gander: PHATGOOSE, 2 experts per token/);
     expect(told).toMatch(/[█▉▊▋▌▍▎▏] *\d+ ?%/);
     expect(told).toMatch(/Probability/);
     await window.shot('hover');
+    await window.picture('walkthrough-route', group(/^README/));
     await window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' }).first().click();
     await expect.poll(() => text().locator('[aria-selected=true]').innerText()).toMatch(/form/);
+  });
+
+  step('tells it in an editor of 500 pixels beside the panel: no line wraps, and the link is in sight', async () => {
+    await window.page.setViewportSize({ width: 1050, height: 720 });
+    try {
+      const width = async () => (await editor(window.page, 'README.md').boundingBox())?.width;
+      await expect.poll(width).toBeLessThan(510);
+      await hoverText(window.page, 'README.md', 'formation');
+      const hover = window.page.locator('.monaco-hover:visible').first();
+      const code = hover.locator('.monaco-tokenized-source');
+      await code.waitFor();
+      const { breaks, rows, right } = await code.evaluate((element) => ({
+        breaks: element.querySelectorAll('br').length,
+        rows: element.getBoundingClientRect().height / parseFloat(getComputedStyle(element).lineHeight),
+        right: element.getBoundingClientRect().right,
+      }));
+      await window.shot('hover-narrow');
+      const [link, box] = await Promise.all([hover.locator('a').first().boundingBox(), hover.boundingBox()]);
+      expect(Math.round(rows)).toBe(breaks + 1);
+      expect(right).toBeLessThanOrEqual(box!.x + box!.width);
+      expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
+    } finally {
+      await window.page.setViewportSize({ width: 1600, height: 1000 });
+      // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
+      await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
+      await window.page.mouse.wheel(0, -5000);
+      await editor(window.page, 'README.md').locator('.line-numbers', { hasText: /^1$/ }).waitFor();
+      await window.page.locator('.monaco-hover:visible').waitFor({ state: 'hidden' });
+    }
   });
 
   step('follows the cursor in the panel, and the panel in the editor', async () => {
@@ -91,6 +132,7 @@ describe('Gander in the workbench', () => {
       .first()
       .waitFor();
     await window.shot('explorer');
+    await window.picture('walkthrough-experts', window.page.locator('.part.sidebar'));
   });
 
   step('changes a prediction by knocking an expert out', async () => {
@@ -101,6 +143,7 @@ describe('Gander in the workbench', () => {
     await tab('whatIf');
     await window.panel.locator('.numbers').first().waitFor();
     await window.shot('what-if');
+    await window.picture('walkthrough-what-if', group(/^Routing/), 'lower');
     await runCommand(window.page, 'Gander: Clear What-If');
     await window.panel.locator('.whatIfChip').waitFor({ state: 'hidden' });
   });

@@ -262,10 +262,18 @@ describe('the walkthrough', () => {
   }
   const asked = (text: string) => window.page.locator('.quick-input-widget', { hasText: text });
 
-  step('has four steps', async () => {
+  step('has four steps, each with its picture', async () => {
     await runCommand(window.page, 'Gander: Open Walkthrough');
     await steps().nth(3).waitFor();
     expect(await steps().count()).toBe(4);
+    const picture = window.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame').locator('img');
+    for (const [i, name] of ['route', 'read', 'what-if', 'experts'].entries()) {
+      await steps().nth(i).click();
+      await expect.poll(() => picture.getAttribute('src').catch(() => '')).toContain(`${name}.png`);
+      await expect.poll(() => picture.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBeGreaterThan(200);
+    }
+    await steps().first().click();
+    await expect.poll(() => picture.getAttribute('src').catch(() => '')).toContain('route.png');
     await window.shot('walkthrough');
   });
 
@@ -304,6 +312,13 @@ describe('the walkthrough', () => {
     await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     expect(await window.notifications()).toEqual([]);
   });
+
+  step('has ticked off all that was done', async () => {
+    await runCommand(window.page, 'Gander: Open Walkthrough');
+    await steps().nth(3).waitFor();
+    await expect.poll(() => steps().locator('.codicon.complete').count()).toBe(4);
+    await window.shot('walkthrough-done');
+  });
 });
 
 describe('names that mean harm', () => {
@@ -323,7 +338,7 @@ describe('names that mean harm', () => {
   step('stay text in hover, page and tree', async () => {
     await route('flock.txt');
     const told = await hoverText(window.page, 'flock.txt', 'honk');
-    expect(told.replaceAll('\u00a0', ' ')).toContain('[x](command:gander');
+    expect(told.replaceAll('\u00a0', ' ')).toContain('[x](command');
     const hover = window.page.locator('.monaco-hover:visible');
     expect(await hover.locator('a[data-href], a[href]').allInnerTexts()).toEqual(['Show in the routing panel']);
     expect(await hover.locator('b, img').count()).toBe(0);

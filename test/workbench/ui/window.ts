@@ -125,6 +125,15 @@ export class Window {
     return takeShot(this.page, name);
   }
 
+  /** The upper or the lower part of something in the window, as the walkthrough shows it (npm run pictures). */
+  async picture(name: string, of: Locator, part: 'upper' | 'lower' = 'upper'): Promise<void> {
+    mkdirSync(artifacts, { recursive: true });
+    const box = (await of.boundingBox())!;
+    const height = Math.min(box.height, 560);
+    const clip = { ...box, height, y: part === 'upper' ? box.y : box.y + box.height - height };
+    await this.page.screenshot({ path: path.join(artifacts, `${name}.png`), clip });
+  }
+
   /** What the window has said and nobody has cleared. */
   async notifications(): Promise<string[]> {
     const center = this.page.locator('.notifications-center.visible');

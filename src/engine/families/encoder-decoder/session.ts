@@ -45,13 +45,13 @@ export class PairSession {
 
   static async open({ entry, plan }: Composed, threads: number): Promise<PairSession> {
     const files = graphNames.map((name) => filesOf(path.join(entry.folder, name)));
-    const graphs = graphParts(plan).map((part, i) => new RoutedGraph(plan, part, files[i]!.router));
+    const graphs = graphParts(plan).map((part, i) => new RoutedGraph(plan, part, files[i]!.experts));
     const [encoder, cross, decoder] = files.map(({ model }) => model) as [string, string, string];
     const session = new PairSession(
       plan,
       graphs,
-      await Session.open(encoder, threads),
-      await Session.open(cross, threads),
+      await Session.openComposed(encoder, threads),
+      await Session.openComposed(cross, threads),
       await CausalSession.open(decoder, threads),
     );
     try {

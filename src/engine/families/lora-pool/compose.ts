@@ -14,17 +14,17 @@ import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
 import { type Pool, type PoolExpert, causalModel, poolSignature } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
-import type { RouterVectors, WholeAdapter } from '../../../strategies/strategy.js';
+import type { WholeAdapter } from '../../../strategies/strategy.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import { affordable, sharingInput } from './budget.js';
 import { mergedFactors } from './mergedFactors.js';
 import { moduleAxis } from './modules.js';
 import { byUse, isMember, leftOutWarning, multitaskId, type Placing, place } from './placing.js';
 import type { Module, Plan } from './plan.js';
-import { ExpertFiles, routerFileName } from './stored.js';
+import { ExpertFiles, ExpertNumbers } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 13;
+const composerVersion = 14;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -41,15 +41,8 @@ export interface Composed {
 }
 
 /** Files of a composed graph. */
-export function filesOf(folder: string): {
-  readonly model: string;
-  readonly router: (router: RouterVectors) => string;
-} {
-  return {
-    model: path.join(folder, 'model.onnx'),
-    /** Router vectors of all groups, one after another, float32. */
-    router: (router) => path.join(folder, routerFileName(router)),
-  };
+export function filesOf(folder: string): { readonly model: string; readonly experts: ExpertNumbers } {
+  return { model: path.join(folder, 'model.onnx'), experts: new ExpertNumbers(folder) };
 }
 
 /**
@@ -221,7 +214,12 @@ export function planOf(
       'average-activation': cells(({ activations }, name) => activations?.has(name) ?? false),
       arrow: cells(({ id, adapter }, name) => isMember(id) && adapter.modules.has(name)),
     },
-    routers: groups.map(({ dIn, sites: members }) => ({ dIn, columns: members.length * experts.length })),
+    routers: groups.map(({ dIn, rank, down, sites: members }) => ({
+      dIn,
+      columns: members.length * experts.length,
+      rank,
+      down: down.map(({ offset }) => offset),
+    })),
     leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
     warnings: [...warnings, ...more],
     bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,10 +1,10 @@
 import { given } from '../../../graph/gathered.js';
 import { names, routerInput } from '../../../graph/route.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
-import { readCached } from '../../runtime/cache.js';
 import { firstNotFinite, notFinite } from '../../runtime/finite.js';
-import { type Tensor, type Tensors, float32, int64 } from '../../runtime/session.js';
+import { type Tensors, float32, int64 } from '../../runtime/session.js';
 import type { GraphPart, Plan } from './plan.js';
+import type { ExpertNumbers } from './stored.js';
 import { type Steering, never } from './steering.js';
 
 /** What a routed graph gives for T tokens; rows of modules in the graph's order, N experts. */
@@ -29,7 +29,7 @@ export class RoutedGraph {
   constructor(
     private readonly plan: Plan,
     private readonly part: GraphPart,
-    private readonly routerFile: (router: RouterVectors) => string,
+    private readonly experts: ExpertNumbers,
   ) {
     this.#rows = part.rows[1] - part.rows[0];
   }
@@ -83,13 +83,10 @@ export class RoutedGraph {
   #routersOf(router: RouterVectors): Tensors {
     let routers = this.#routers.get(router);
     if (!routers) {
-      const bytes = readCached(this.routerFile(router));
-      const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-      let offset = 0;
-      const read: Record<string, Tensor> = {};
-      for (const [i, { dIn, columns: width }] of this.plan.routers.slice(...this.part.groups).entries())
-        read[routerInput(i)] = float32(all.subarray(offset, (offset += dIn * width)), [dIn, width]);
-      this.#routers.set(router, (routers = read));
+      const places = this.plan.routers.slice(...this.part.groups);
+      const vectors = this.experts.vectors(router, places, this.plan.form ?? 'dense');
+      const read = places.map(({ dIn, columns: width }, i) => [routerInput(i), float32(vectors[i]!, [dIn, width])]);
+      this.#routers.set(router, (routers = Object.fromEntries(read) as Tensors));
     }
     return routers;
   }

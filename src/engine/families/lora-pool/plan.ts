@@ -21,7 +21,7 @@ export interface Plan {
   /** [rows · experts] whether the expert has a router vector at the module. */
   readonly scored: Readonly<Record<RouterVectors, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
-  readonly routers: readonly { readonly dIn: number; readonly columns: number }[];
+  readonly routers: readonly RouterPlace[];
   /** Experts of the pool that the graph is without, and why, by id. */
   readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly Warning[];
@@ -30,6 +30,16 @@ export interface Plan {
   readonly form?: 'gathered';
   /** Where the base is several graphs: how many of the rows and of the groups (`routers`) are each one's, in order. */
   readonly graphs?: readonly { readonly rows: number; readonly groups: number }[];
+}
+
+/** A group's router vectors, one a column, and where the matrices A' are that arrow's are made of. */
+export interface RouterPlace {
+  readonly dIn: number;
+  readonly columns: number;
+  /** Of each A' [rank, dIn]. */
+  readonly rank: number;
+  /** Where each matrix begins in the file of experts: one of all columns, or of the gathered form one a module. */
+  readonly down: readonly number[];
 }
 
 /** A graph's place in a plan. */

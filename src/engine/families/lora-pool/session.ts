@@ -20,7 +20,7 @@ export class RoutedSession {
     folder: string,
   ) {
     this.#session = session;
-    this.#graph = new RoutedGraph(plan, wholePlan(plan), filesOf(folder).router);
+    this.#graph = new RoutedGraph(plan, wholePlan(plan), filesOf(folder).experts);
   }
 
   static async open({ entry, plan }: Composed, threads: number): Promise<RoutedSession> {

@@ -1,22 +1,69 @@
 /** The experts' numbers, as the composed graph reads them. */
 import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../../../graph/algebra.js';
+import path from 'node:path';
 import { DataFile } from '../../../graph/external.js';
 import type { Site } from '../../../graph/find.js';
 import type { Group } from '../../../graph/route.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
+import { readCached } from '../../runtime/cache.js';
 import type { FormName } from './compose.js';
+import type { RouterPlace } from './plan.js';
 
-/** Where router vectors lie in a composed pool's folder. */
-export function routerFileName(router: RouterVectors): string {
-  return `${router}.bin`;
+/** Router vectors that are written down. Arrow's are made of the experts' own matrices, when they are first asked for. */
+type WrittenVectors = Exclude<RouterVectors, 'arrow'>;
+
+const written: readonly WrittenVectors[] = ['phatgoose', 'average-activation'];
+
+const expertsName = 'experts.bin';
+const vectorsName = (router: WrittenVectors) => `${router}.bin`;
+
+/** The experts' numbers as they were composed, read where onnxruntime does not read them by itself. */
+export class ExpertNumbers {
+  constructor(readonly folder: string) {}
+
+  /** Each place's [dIn, columns]. @throws GanderError `io` when the entry of the cache went */
+  vectors(router: RouterVectors, places: readonly RouterPlace[], form: FormName): Float32Array[] {
+    if (router === 'arrow') return places.map((place) => this.#arrow(place, form));
+    const all = floats(readCached(path.join(this.folder, vectorsName(router))));
+    let offset = 0;
+    return places.map(({ dIn, columns }) => all.subarray(offset, (offset += dIn * columns)));
+  }
+
+  #arrow({ dIn, columns, rank, down }: RouterPlace, form: FormName): Float32Array {
+    const vectors = new Float32Array(dIn * columns);
+    const each = columns / down.length;
+    const file = path.join(this.folder, expertsName);
+    down.forEach((offset, i) => {
+      const matrices = floats(readCached(file, { offset, length: 4 * dIn * each * rank }));
+      for (let c = 0; c < each; c++) {
+        const { first, step } = downAt(form, c, { dIn, rank, columns: each });
+        const a = new Float32Array(rank * dIn);
+        for (let d = 0; d < dIn; d++) for (let r = 0; r < rank; r++) a[r * dIn + d] = matrices[first + d * step + r]!;
+        const vector = topRightSingularVector(a, rank, dIn);
+        for (let d = 0; d < dIn; d++) vectors[d * columns + i * each + c] = vector[d]!;
+      }
+    });
+    return vectors;
+  }
+}
+
+/** Where the A' of a column begins, and how far apart its rows are: all columns side by side, or one matrix after another. */
+function downAt(form: FormName, column: number, { dIn, rank, columns }: Omit<RouterPlace, 'down'>) {
+  return form === 'gathered'
+    ? { first: column * dIn * rank, step: rank }
+    : { first: column * rank, step: columns * rank };
+}
+
+function floats({ buffer, byteOffset, length }: Buffer): Float32Array {
+  return new Float32Array(buffer, byteOffset, length / 4);
 }
 
 /** Files of a composed pool that are written group by group. */
 export class ExpertFiles {
   readonly #data: DataFile;
-  readonly #routers: Readonly<Record<RouterVectors, DataFile>>;
+  readonly #routers: readonly (readonly [WrittenVectors, DataFile])[];
 
   constructor(
     folder: string,
@@ -24,12 +71,8 @@ export class ExpertFiles {
     private readonly form: FormName,
   ) {
     const file = (name: string) => new DataFile(folder, name);
-    this.#data = file('experts.bin');
-    this.#routers = {
-      phatgoose: file(routerFileName('phatgoose')),
-      'average-activation': file(routerFileName('average-activation')),
-      arrow: file(routerFileName('arrow')),
-    };
+    this.#data = file(expertsName);
+    this.#routers = written.map((router) => [router, file(vectorsName(router))]);
   }
 
   /** Bytes of the adapters. */
@@ -44,8 +87,7 @@ export class ExpertFiles {
     const rank = rankOf(sites, experts);
     const numbers = new GroupNumbers(sites, experts, rank, form);
     // Router vectors of all groups follow one another with nothing between.
-    for (const [router, file] of Object.entries(this.#routers))
-      file.append(numbers.vectors[router as RouterVectors], 1);
+    for (const [router, file] of this.#routers) file.append(numbers.vectors[router], 1);
     const size = experts.length * dIn * rank;
     const { down, ups } = numbers;
     const downs =
@@ -55,7 +97,8 @@ export class ExpertFiles {
   }
 
   close(): void {
-    for (const file of [this.#data, ...Object.values(this.#routers)]) file.close();
+    this.#data.close();
+    for (const [, file] of this.#routers) file.close();
   }
 }
 
@@ -70,7 +113,7 @@ function rankOf(sites: readonly Site[], experts: readonly PoolExpert[]): number 
 /** All experts' matrices and router vectors at the sites of one group, smaller ranks padded with zeros. */
 class GroupNumbers {
   /** [dIn, g·N] */
-  readonly vectors: Readonly<Record<RouterVectors, Float32Array>>;
+  readonly vectors: Readonly<Record<WrittenVectors, Float32Array>>;
   /** A' as the form has it (graph/route.ts). */
   readonly down: Float32Array;
   /** For each site [N·rank, dOut] B'. */
@@ -84,7 +127,7 @@ class GroupNumbers {
   ) {
     const [{ dIn }, n] = [sites[0]!, experts.length];
     const columns = () => new Float32Array(dIn * sites.length * n);
-    this.vectors = { phatgoose: columns(), 'average-activation': columns(), arrow: columns() };
+    this.vectors = { phatgoose: columns(), 'average-activation': columns() };
     this.down = new Float32Array(dIn * sites.length * n * rank);
     this.ups = sites.map(({ dOut }) => new Float32Array(n * rank * dOut));
     sites.forEach((site, module) => experts.forEach((_, e) => this.#fill(site, module, e)));
@@ -102,8 +145,7 @@ class GroupNumbers {
     if (!adapted) return;
     const orthonormal = () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, dOut);
     const { a, b, rank: own } = named(expert, orthonormal);
-    this.#setVector('arrow', column, topRightSingularVector(a, own, dIn));
-    const [first, step] = this.#downAt(column, dIn);
+    const { first, step } = downAt(this.form, column, { dIn, rank, columns: this.down.length / (dIn * rank) });
     const up = this.ups[module]!;
     for (let r = 0; r < own; r++) {
       for (let d = 0; d < dIn; d++) this.down[first + d * step + r] = a[r * dIn + d]!;
@@ -111,13 +153,7 @@ class GroupNumbers {
     }
   }
 
-  /** Where an expert's A' begins, and how far apart its rows are: all columns side by side, or one matrix after another. */
-  #downAt(column: number, dIn: number): [first: number, step: number] {
-    const { rank } = this;
-    return this.form === 'gathered' ? [column * dIn * rank, rank] : [column * rank, this.down.length / dIn];
-  }
-
-  #setVector(router: RouterVectors, column: number, vector: Float32Array): void {
+  #setVector(router: WrittenVectors, column: number, vector: Float32Array): void {
     const into = this.vectors[router];
     const columns = into.length / vector.length;
     vector.forEach((x, d) => (into[d * columns + column] = x));
