@@ -111,8 +111,8 @@ def test_a_pool_tells_the_same_as_alone(server: Start, strategy: Body) -> None:
     assert held_to_alone(served, [{"text": text, "strategy": strategy} for text in TEXTS]) == [len(TEXTS)]
 
 
-def test_an_encoder_decoder_tells_the_same_as_alone(server: Start, pair: Served) -> None:
-    served = server(pair.service.engine.model, chunk=64)
+def test_an_encoder_decoder_tells_the_same_as_alone(server: Start) -> None:
+    served = server(PoolModel(FIXTURES / "tiny-t5", Where()), chunk=64)
     bodies = [{"text": text, "target": target} for text, target in zip(TEXTS, TARGETS, strict=True)]
     assert held_to_alone(served, bodies) == [len(TEXTS)]
     # What is to be written is written for each alone.
@@ -243,6 +243,10 @@ def test_a_model_that_company_changes_is_run_alone(folder_of: Folder) -> None:
     leaky = loaded()
     leaky.model.lm_head = Leaky(leaky.model.lm_head)
     assert most_together(leaky, None) == 1 and most_together(leaky, 4) == 1
+    maskless = loaded()
+    whole = maskless.model.forward
+    maskless.model.forward = lambda input_ids, use_cache, return_dict: whole(input_ids, use_cache=use_cache)
+    assert most_together(maskless, None) == 1
     by_length = loaded()
     by_length.model.config.rope_parameters = {"rope_type": "longrope", "factor": 4}
     assert most_together(by_length, 4) == 1
