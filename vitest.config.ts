@@ -14,7 +14,7 @@ export default defineConfig({
       project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),
       // One workbench at a time: each is a VS Code server, an extension host and a browser.
       project('ui', 'test/workbench/ui/**/*.test.ts', 120_000, { fileParallelism: false }),
-      project('served', 'test/workbench/served/**/*.test.ts', 120_000, { fileParallelism: false }),
+      project('served', 'test/{served,workbench/served}/**/*.test.ts', 120_000, { fileParallelism: false }),
     ],
     coverage: {
       include: ['src/**', 'webview/**'],

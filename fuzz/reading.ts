@@ -1,4 +1,5 @@
 /** What a reader is asked and answers (children/reader.ts). */
+import type { GenerateRequest } from '../src/engine/api.js';
 import type { ErrorData } from '../src/shared/errors.js';
 
 export interface Work {
@@ -7,6 +8,13 @@ export interface Work {
   readonly traces?: readonly string[];
   /** Files of other programs, likewise. */
   readonly imports?: readonly string[];
+  /** A server to ask. */
+  readonly server?: Asking & { readonly address: string };
+}
+
+export interface Asking {
+  readonly method: 'route' | 'generate' | 'attribute' | 'score';
+  readonly request: GenerateRequest;
 }
 
 export interface Said {

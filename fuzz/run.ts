@@ -5,6 +5,7 @@ import { EngineRunner } from './engineRunner.js';
 import { Random } from './random.js';
 import { ReaderRunner } from './readerRunner.js';
 import type { Work } from './reading.js';
+import { ServerRunner } from './serverRunner.js';
 import { filesIn } from './spoil/files.js';
 import type { Beginning, Target } from './targets/target.js';
 import { Workspace } from './workspace.js';
@@ -39,25 +40,20 @@ const texts = [
 
 /** Each case as it ends. */
 export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<Case> {
-  const entry = built(root, target.runner);
-  const { from, wanted, read } = beginnings[target.begins];
+  const entry = built(root, target.runner === 'engine' ? 'engine' : 'reader');
+  const { from, wanted } = beginnings[target.begins];
   const workspace = new Workspace(
     path.join(root, from),
     [path.dirname(entry), path.join(root, 'node_modules')],
     wanted,
   );
-  const runner = target.runner === 'engine' ? new EngineRunner(workspace, entry) : new ReaderRunner(workspace, entry);
+  const runner = runnerOf(target, workspace, entry);
   try {
     for (const index of cases) {
-      const random = new Random(seed, index);
       workspace.restore();
-      const how = target.spoil(workspace.folder, random);
-      const outcome =
-        runner instanceof EngineRunner
-          ? await runner.run(random.pick(texts))
-          : await runner.run(read(filesIn(workspace.folder)));
-      if (outcome.ended) workspace.tidy();
-      yield { index, how, ...outcome };
+      const done = await runner.run(new Random(seed, index));
+      if (done.ended) workspace.tidy();
+      yield { index, ...done };
     }
   } finally {
     runner.close();
@@ -65,11 +61,41 @@ export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<
   }
 }
 
+interface Runner {
+  run(random: Random): Promise<Omit<Case, 'index'>>;
+  close(): void;
+}
+
+function runnerOf(target: Target, workspace: Workspace, entry: string): Runner {
+  if (target.runner === 'server') return new ServerRunner(target, workspace, new ReaderRunner(workspace, entry));
+  const { spoil } = target;
+  if (target.runner === 'engine') {
+    const engine = new EngineRunner(workspace, entry);
+    return {
+      run: async (random) => {
+        const how = spoil(workspace.folder, random);
+        return { how, ...(await engine.run(random.pick(texts))) };
+      },
+      close: () => engine.close(),
+    };
+  }
+  const reader = new ReaderRunner(workspace, entry);
+  const { read } = beginnings[target.begins];
+  return {
+    run: async (random) => {
+      const how = spoil(workspace.folder, random);
+      return { how, ...(await reader.run(read(filesIn(workspace.folder)))) };
+    },
+    close: () => reader.close(),
+  };
+}
+
 /** What a case begins with, and what of it a reader's child is to read. */
 const beginnings: Readonly<Record<Beginning, Begun>> = {
   pool: { from: 'test/fixtures/tiny-pool', wanted: (name) => !name.startsWith('retriever'), read: () => ({}) },
   traces: { from: 'test/fixtures/golden/tiny', wanted: plainTrace, read: (files) => ({ traces: files.slice(0, 3) }) },
   imports: { from: 'test/fixtures/imports', wanted: written, read: (files) => ({ imports: files }) },
+  servers: { from: 'test/fixtures', wanted: answered, read: () => ({}) },
 };
 
 interface Begun {
@@ -83,13 +109,19 @@ function written(name: string): boolean {
   return !/\.(md|py|txt|json|gander\.safetensors)$/.test(name);
 }
 
+/** Traces that gander-serve answers with. */
+function answered(name: string): boolean {
+  const file = name.split(path.sep).join('/');
+  return ['imports/typescript.gander.safetensors', 'golden/tiny-t5/phatgoose-k2.safetensors'].includes(file);
+}
+
 /** Three of the recorded traces are enough to be spoilt. */
 function plainTrace(name: string): boolean {
   return ['phatgoose-k2.safetensors', 'merged.safetensors', 'single-Zeta.safetensors'].includes(name);
 }
 
 /** The child's script, bundled from the sources as they are. */
-function built(root: string, runner: Target['runner']): string {
+function built(root: string, runner: 'engine' | 'reader'): string {
   const outfile = path.join(root, `node_modules/.cache/gander-fuzz/${runner}-${process.pid}.cjs`);
   buildSync({
     entryPoints: [path.join(root, `fuzz/children/${runner}.ts`)],

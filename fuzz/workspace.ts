@@ -17,8 +17,9 @@ export class Workspace {
     wanted: (name: string) => boolean = () => true,
   ) {
     this.#files = filesIn(from)
-      .map((file) => ({ name: path.relative(from, file), bytes: readFileSync(file) }))
-      .filter(({ name }) => wanted(name));
+      .map((file) => path.relative(from, file))
+      .filter(wanted)
+      .map((name) => ({ name, bytes: readFileSync(path.join(from, name)) }));
     mkdirSync(this.cache);
   }
 

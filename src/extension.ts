@@ -143,6 +143,7 @@ function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider
     openCustomDocument: async (uri) => (await work()).parts.traces.openCustomDocument(uri),
     resolveCustomEditor: async (document, panel) => (await work()).parts.traces.resolveCustomEditor(document, panel),
   };
+}
 
 /** What if: by an intervention, or by all experts in turn. */
 function isAsked(main: NonNullable<RoutingStore['latest']>['main'] | undefined): boolean {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { importRouting } from '../../src/import/index.js';
 import { readExamples } from '../../src/pool/adapter.js';
 import { readPool } from '../../src/pool/pool.js';
+import { remoteEngine } from '../../src/remote/index.js';
 import { GanderError } from '../../src/shared/errors.js';
 import { toCsv } from '../../src/trace/csv.js';
 import { difference } from '../../src/trace/difference.js';
@@ -55,9 +56,28 @@ async function readImports(files: readonly string[]): Promise<void> {
   }
 }
 
-async function attempt({ folder, traces, imports }: Work): Promise<Said> {
+/** Milliseconds of silence that a server is allowed. */
+const patience = 1500;
+
+async function ask({ address, method, request }: NonNullable<Work['server']>): Promise<void> {
+  const engine = remoteEngine({ pool: address, server: { patienceMs: patience } });
   try {
-    if (traces) readTraces(traces);
+    if (method === 'attribute' || method === 'score') await engine[method](request);
+    else {
+      const trace = await engine[method](request, { onPartial: use });
+      const { text = '' } = trace.sequences[0]!;
+      if (!text.startsWith(request.text)) throw new Error(`a trace of another text: ${text}`);
+      use(trace);
+    }
+  } finally {
+    engine.dispose();
+  }
+}
+
+async function attempt({ folder, traces, imports, server }: Work): Promise<Said> {
+  try {
+    if (server) await ask(server);
+    else if (traces) readTraces(traces);
     else if (imports) await readImports(imports);
     else readWhole(folder);
     return { outcome: 'read' };

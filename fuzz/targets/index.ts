@@ -2,8 +2,9 @@ import { experts } from './experts.js';
 import { graphs } from './graphs.js';
 import { imports } from './imports.js';
 import { pools } from './pools.js';
+import { servers } from './servers.js';
 import type { Target } from './target.js';
 import { tokenizers } from './tokenizers.js';
 import { traces } from './traces.js';
 
-export const targets: readonly Target[] = [pools, experts, tokenizers, graphs, traces, imports];
+export const targets: readonly Target[] = [pools, experts, tokenizers, graphs, traces, imports, servers];

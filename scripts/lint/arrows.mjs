@@ -71,7 +71,8 @@ export const rooms = {
     types: [contract, families],
     packages: ['node:'],
   },
-  'src/import': { from: pure },
+  // What is known of models' configurations stands once, where the Python package can ship it.
+  'src/import': { from: [...pure, 'python/gander-trace/src/gander_trace/routers.json'] },
   'src/import/client.ts': { from: pure, types: ['src/import'], packages: ['node:'] },
   'src/import/main.ts': {
     from: ['src/import/serve.ts', 'src/engine/guard.ts'],

@@ -104,13 +104,17 @@ function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
 }
 
 /** Of those that a server offers, the one that is named, or else the first. */
-function offered(args: Arguments, { can, experts, limits, name }: ServerInfo): Strategy {
-  const names = can.strategies.map((offer) => offer.name);
-  const pool = { topK: limits.k ?? 1, experts };
-  const strategy = parseStrategy(args.text('strategy') ?? names[0]!, pool, kOf(args));
+function offered(args: Arguments, server: ServerInfo): Strategy {
+  const { names, topK } = offeredBy(server);
+  const strategy = parseStrategy(args.text('strategy') ?? names[0]!, { topK, experts: server.experts }, kOf(args));
   if (!names.includes(strategy.name))
-    throw new UsageError(`${name} does not offer "${strategy.name}", but ${names.join(', ')}.`);
+    throw new UsageError(`${server.name} does not offer "${strategy.name}", but ${names.join(', ')}.`);
   return strategy;
+}
+
+/** Strategies of a pool that a server has, and how many experts a token has there. */
+export function offeredBy({ can, limits }: ServerInfo): { readonly names: readonly string[]; readonly topK: number } {
+  return { names: can.strategies.map(({ name }) => name), topK: limits.k ?? 1 };
 }
 
 export function kOf(args: Arguments): number | undefined {

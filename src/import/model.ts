@@ -1,4 +1,5 @@
 /** What a model's config.json says of its experts, under the names that transformers' configurations use. */
+import known from '../../python/gander-trace/src/gander_trace/routers.json' with { type: 'json' };
 import { isObject } from '../shared/plain.js';
 import type { Router } from '../trace/trace.js';
 import { unreadable } from './reader.js';
@@ -18,21 +19,11 @@ export interface Model {
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Models that choose the k largest logits: what the weights are (softmax over all, or over the chosen, which is the same renormalised). */
-const renormalised: Readonly<Record<string, (config: Config) => boolean>> = {
-  mixtral: () => true,
-  gpt_oss: () => true,
-  granitemoe: () => true,
-  olmoe: (config) => config['norm_topk_prob'] === true,
-  qwen2_moe: (config) => config['norm_topk_prob'] === true,
-  qwen3_moe: (config) => config['norm_topk_prob'] === true,
-};
-
-const countsOf = {
-  experts: ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts'],
-  k: ['num_experts_per_tok', 'num_experts_per_token', 'experts_per_token', 'moe_topk', 'moe_k'],
-  layers: ['num_hidden_layers', 'n_layer'],
-} as const;
+/**
+ * Models that choose the k largest logits: whether the weights are a softmax over the chosen, which is one over all
+ * renormalised; a name is that of the configuration's own field which says it.
+ */
+const renormalised: Readonly<Record<string, boolean | string>> = known.renormalised;
 
 /** More layers than any model has: the list of them is made. */
 const mostLayers = 4096;
@@ -52,14 +43,15 @@ export function readModel(bytes: Uint8Array): Model {
   const whole = isObject(json) ? json : {};
   const config = isObject(whole['text_config']) ? { ...whole, ...whole['text_config'] } : whole;
   const type = typeof config['model_type'] === 'string' ? config['model_type'] : 'unknown';
-  const count = (what: keyof typeof countsOf) => {
-    const value = countsOf[what]
+  const count = (what: keyof typeof known.counts) => {
+    const value = known.counts[what]
       .map((name) => config[name])
       .find((one) => Number.isInteger(one) && (one as number) > 0);
     return value === undefined ? {} : { [what]: value as number };
   };
   const { layers } = count('layers') as { layers?: number };
-  const decides = Object.hasOwn(renormalised, type) ? renormalised[type]!(config) : undefined;
+  const said = Object.hasOwn(renormalised, type) ? renormalised[type] : undefined;
+  const decides = typeof said === 'string' ? config[said] === true : said;
   return {
     type,
     ...count('experts'),

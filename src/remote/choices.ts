@@ -129,13 +129,13 @@ export function int32Of(encoded: string, faults: Faults): Int32Array {
 
 /** What can be asked of a server that only tells what was chosen. */
 export function choicesInfo(
-  { engine, product, versions }: Pick<ServerInfo, 'engine' | 'versions'> & { readonly product: string },
+  { engine, versions }: Pick<ServerInfo, 'engine' | 'versions'>,
   { id, tokens }: Card,
   { http, model }: Reach,
 ): ServerInfo {
   const { address } = http.faults;
   const experts = model?.experts;
-  const unchanged = { reason: `${product} does not let its routers be changed.` };
+  const unchanged = { reason: 'The server does not let its routers be changed.' };
   const sets =
     model?.sparse && experts !== undefined
       ? model.sparse.map((layer) => ({ scope: 'layer' as const, experts: layerExperts(layer, experts) }))
@@ -148,12 +148,12 @@ export function choicesInfo(
     name: id,
     can: {
       route: true,
-      stream: { reason: `${product} tells which experts it used when it is done.` },
+      stream: { reason: 'The server tells which experts it used when it is done.' },
       generate: true,
       whatIf: unchanged,
       attribute: unchanged,
-      score: { reason: `Gander does not score texts on ${product}.` },
-      lens: { reason: `${product} gives no predictions of the layers between.` },
+      score: { reason: 'Gander does not score texts on this server.' },
+      lens: { reason: 'The server gives no predictions of the layers between.' },
       strategies: [],
     },
     experts: [],

@@ -4,7 +4,7 @@ import type { Faults } from './faults.js';
 
 export const framesType = 'application/x-gander-frames';
 
-export const frameKinds = { progress: 1, partial: 2, final: 3, error: 4, attribution: 5 } as const;
+export const frameKinds = { progress: 1, partial: 2, final: 3, error: 4, json: 5 } as const;
 
 export interface Frame {
   readonly kind: number;
@@ -47,7 +47,7 @@ function longest(kind: number): number {
     case frameKinds.partial:
     case frameKinds.final:
       return traceLimits.bytes;
-    case frameKinds.attribution:
+    case frameKinds.json:
       return serverLimits.run;
     default:
       return serverLimits.failure;

@@ -192,6 +192,11 @@ export class Http {
         done();
         reject(fault ?? this.faults.unreachable(cause));
       });
+      // Node closes a connection that is to speak another protocol (101), and says nothing.
+      request.once('close', () => {
+        done();
+        reject(fault ?? this.faults.half());
+      });
       if (signal?.aborted) cancel();
       request.end(content);
     });

@@ -64,8 +64,10 @@ class RemoteEngine implements Engine {
     return server.attribute?.(request, options) ?? Promise.reject(unable(server.info, 'attribute'));
   }
 
-  async score(): Promise<Score> {
-    throw unable((await this.#open()).info, 'score');
+  async score(asked: RouteRequest, options: RunOptions = {}): Promise<Score> {
+    const request = checkedRoute(asked);
+    const server = await this.#ready('score', request);
+    return server.score?.(request, options) ?? Promise.reject(unable(server.info, 'score'));
   }
 
   dispose(): void {
@@ -73,7 +75,10 @@ class RemoteEngine implements Engine {
   }
 
   /** The server, if it can do what is asked. @throws GanderError */
-  async #ready(what: 'route' | 'generate' | 'attribute', { text, interventions = [] }: RouteRequest): Promise<Server> {
+  async #ready(
+    what: 'route' | 'generate' | 'attribute' | 'score',
+    { text, interventions = [] }: RouteRequest,
+  ): Promise<Server> {
     if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     const server = await this.#open();
     if (server.info.can[what] !== true) throw unable(server.info, what);

@@ -6,6 +6,7 @@ import type {
   GenerateRequest,
   RouteRequest,
   RunOptions,
+  Score,
   ServerInfo,
 } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
@@ -35,7 +36,15 @@ const schema = z.object({
   protocol: z.literal(1),
   name,
   limits: z.object({ tokens: z.int().min(1), k: z.int().min(1).exactOptional() }),
-  can: z.object({ generate: z.boolean(), whatIf: z.boolean(), attribute: z.boolean(), stream: z.boolean() }),
+  can: z.object({
+    generate: z.boolean(),
+    whatIf: z.boolean(),
+    attribute: z.boolean(),
+    stream: z.boolean(),
+    // Older servers do not say.
+    score: z.boolean().optional(),
+    target: z.boolean().optional(),
+  }),
   strategies: z.array(z.string()),
   experts: experts.optional(),
   sites: z
@@ -58,6 +67,7 @@ const schema = z.object({
 });
 
 const no: Ability = { reason: 'The server does not do this with its model.' };
+const older: Ability = { reason: 'This version of gander-serve does not score.' };
 
 /** @throws GanderError `server-invalid` */
 function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
@@ -78,10 +88,11 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
       generate: able(can.generate),
       whatIf: able(can.whatIf),
       attribute: able(can.attribute),
-      score: no,
+      score: can.score === undefined ? older : able(can.score),
       lens: no,
       // In the server's order: its first is what it takes where none is named.
       strategies: strategies.flatMap((one) => offersOf([one])),
+      ...(can.target === true && { target: true }),
     },
     experts: data.experts ?? expertSets.flatMap((set) => set.experts),
     expertSets,
@@ -97,6 +108,13 @@ const attribution = z.object({
   experts,
   logProb: z.array(z.number().nullable()).max(traceLimits.tokens),
   change: z.array(z.array(z.number().nullable())).max(traceLimits.tokens),
+});
+
+/** Of no more than a text can have. */
+const score = z.object({
+  bits: z.number(),
+  bytes: z.int().min(0).max(serverLimits.run),
+  tokens: z.int().min(0).max(traceLimits.tokens),
 });
 
 const progress = z.object({ done: index, total: index });
@@ -117,8 +135,8 @@ class GanderServe implements Server {
   }
 
   async generate(request: GenerateRequest, options: RunOptions): Promise<Trace> {
-    const { text, strategy, interventions, maxTokens, temperature, topP, seed } = request;
-    const asked = { text, strategy, interventions, maxTokens, temperature, topP, seed };
+    const { text, target, strategy, interventions, maxTokens, temperature, topP, seed } = request;
+    const asked = { text, target, strategy, interventions, maxTokens, temperature, topP, seed };
     const trace = await this.#run('/v1/generate', asked, options);
     if (!(trace.sequences[0]!.text ?? '').startsWith(text))
       throw this.reach.http.faults.odd('its trace is of another text');
@@ -126,14 +144,24 @@ class GanderServe implements Server {
   }
 
   async attribute(request: AttributeRequest, options: RunOptions): Promise<Attribution> {
-    const { http } = this.reach;
     const { text, target, strategy, interventions, layer, most } = request;
     const asked = { text, target, strategy, interventions, layer, most };
-    const answer = await this.#ask('/v1/attribute', asked, 'application/json', options);
-    if (!answer.type.startsWith(framesType))
-      return attributionOf(jsonOf(await http.bytes(answer, serverLimits.run)), http.faults);
-    for await (const { kind, body } of this.#frames(answer, options))
-      if (kind === frameKinds.attribution) return attributionOf(jsonOf(body), http.faults);
+    return attributionOf(await this.#json('/v1/attribute', asked, options), this.reach.http.faults);
+  }
+
+  async score({ text, target, strategy, interventions }: RouteRequest, options: RunOptions): Promise<Score> {
+    const said = await this.#json('/v1/score', { text, target, strategy, interventions }, options);
+    const { data, error } = score.safeParse(said);
+    if (!data) throw this.reach.http.faults.odd(schemaProblem(error), error);
+    return data;
+  }
+
+  /** What it answers in JSON, whole or as a frame; undefined where that is none. */
+  async #json(path: string, asked: object, options: RunOptions): Promise<unknown> {
+    const { http } = this.reach;
+    const answer = await this.#ask(path, asked, 'application/json', options);
+    if (!answer.type.startsWith(framesType)) return jsonOf(await http.bytes(answer, serverLimits.run));
+    for await (const { kind, body } of this.#frames(answer, options)) if (kind === frameKinds.json) return jsonOf(body);
     throw http.faults.half();
   }
 
@@ -171,7 +199,7 @@ class GanderServe implements Server {
           throw faults.told(jsonOf(frame.body));
         case frameKinds.partial:
         case frameKinds.final:
-        case frameKinds.attribution:
+        case frameKinds.json:
           yield frame;
           break;
         default:

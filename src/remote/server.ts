@@ -5,6 +5,7 @@ import type {
   GenerateRequest,
   RouteRequest,
   RunOptions,
+  Score,
   ServerInfo,
 } from '../engine/api.js';
 import type { Model } from '../import/model.js';
@@ -38,6 +39,7 @@ export interface Server {
   route(request: RouteRequest, options: RunOptions): Promise<Trace>;
   generate(request: GenerateRequest, options: RunOptions): Promise<Trace>;
   attribute?(request: AttributeRequest, options: RunOptions): Promise<Attribution>;
+  score?(request: RouteRequest, options: RunOptions): Promise<Score>;
 }
 
 /** The first model that an OpenAI server offers. */

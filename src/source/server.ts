@@ -5,6 +5,7 @@ import type {
   GenerateRequest,
   RouteRequest,
   RunOptions,
+  Score,
 } from '../engine/api.js';
 import type { SourceDescription } from '../shared/source.js';
 import type { Trace } from '../trace/trace.js';
@@ -32,6 +33,10 @@ export class ServerSource implements Source {
 
   async attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
     return (await this.#source()).attribute(request, options);
+  }
+
+  async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
+    return (await this.#source()).score(request, options);
   }
 
   dispose(): void {

@@ -8,7 +8,9 @@ import { heldOutside } from '../../fuzz/opened.js';
 import { ReaderRunner } from '../../fuzz/readerRunner.js';
 import { run } from '../../fuzz/run.js';
 import { count, emptyTally, tallyText } from '../../fuzz/tally.js';
-import type { Target } from '../../fuzz/targets/target.js';
+import { Random } from '../../fuzz/random.js';
+import { ServerRunner } from '../../fuzz/serverRunner.js';
+import type { ServerTarget, Target } from '../../fuzz/targets/target.js';
 import { targets } from '../../fuzz/targets/index.js';
 import { Workspace } from '../../fuzz/workspace.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
@@ -20,6 +22,7 @@ const cases: Readonly<Record<string, number>> = {
   graphs: 120,
   traces: 200,
   imports: 200,
+  servers: 150,
 };
 const seed = 7;
 
@@ -39,11 +42,11 @@ it.each(targets)('$name', { timeout: 900_000 }, async (target) => {
 });
 
 /** What a reader's child does with a message, in the place of reading. */
-function planted(body: string): ReaderRunner {
+function planted(body: string): { readonly runner: ReaderRunner; readonly workspace: Workspace } {
   const outfile = path.join(temporaryFolder(), 'planted.cjs');
   const watch = path.join(root, 'fuzz/children/watch.ts');
   const contents = `import ${JSON.stringify(watch)}; import * as fs from 'node:fs'; import * as promises from 'node:fs/promises';
-process.on('message', async ({ folder }) => { ${body}; process.send({ outcome: 'read' }); });`;
+process.on('message', async ({ folder, server }) => { ${body}; process.send({ outcome: 'read' }); });`;
   buildSync({ stdin: { contents, resolveDir: root }, bundle: true, platform: 'node', format: 'cjs', outfile });
   const workspace = new Workspace(path.join(tinyPool, 'multitask'), [path.dirname(outfile)]);
   workspace.restore();
@@ -52,7 +55,7 @@ process.on('message', async ({ folder }) => { ${body}; process.send({ outcome: '
     runner.close();
     workspace.remove();
   });
-  return runner;
+  return { runner, workspace };
 }
 
 const inside = "fs.readFileSync(folder + '/README.md')";
@@ -72,12 +75,36 @@ it.each([
     /internal: x/,
   ],
 ])('rings for %s', async (_, body, alarm) => {
-  const { problems } = await planted(body).run({});
+  const { problems } = await planted(body).runner.run({});
   expect(problems.join('; ')).toMatch(alarm);
 });
 
 it('rings for nothing inside', async () => {
-  expect((await planted(inside).run({})).problems).toEqual([]);
+  expect((await planted(inside).runner.run({})).problems).toEqual([]);
+});
+
+it.each([
+  [
+    'rings for a server that is asked in the place of another',
+    'await (await fetch(server.address)).text()',
+    ['another server was asked'],
+  ],
+  ['rings for none that is only named', "'http://127.0.0.1:9'", []],
+])('%s', async (_, to, problems) => {
+  const { runner, workspace } = planted(`await fetch(${to}).catch(() => undefined)`);
+  const target: ServerTarget = {
+    name: 'planted',
+    runner: 'server',
+    begins: 'servers',
+    answer: (__, ___, elsewhere) => ({
+      how: () => 'it names another',
+      handle: (____, response) => response.end(elsewhere),
+      asking: { method: 'route', request: { text: 'a', maxTokens: 1 } },
+    }),
+  };
+  const servers = new ServerRunner(target, workspace, runner);
+  onTestFinished(() => servers.close());
+  expect((await servers.run(new Random(1, 1))).problems).toEqual(problems);
 });
 
 it('sees what native code holds open, where the system tells', () => {

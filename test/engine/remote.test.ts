@@ -113,7 +113,7 @@ describe('gander with --engine', () => {
       [['route', 'the goose', '--engine', 'ftp://host'], 1, /neither http nor https/],
       [['route', 'the goose', '--engine', address, '--pool', 'models'], 2, /--pool or --engine/],
       [['route', 'the goose', '--config', config], 2, /--config is the config\.json of the model of --engine/],
-      [['score', config, '--engine', address], 2, /--engine/],
+      [['score', config, '--engine', address], 1, /Gander does not score texts on this server/],
     ];
     for (const [args, code, message] of lines) {
       const ended = await gander(args);

@@ -42,6 +42,11 @@ export const half: Handler = (_, response) => {
   setImmediate(() => response.destroy());
 };
 
+/** It would rather speak something else. */
+export const upgrading: Handler = (_, response) => {
+  response.socket!.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+};
+
 export const silent: Handler = () => undefined;
 
 /** A byte now and then, for ever. */

@@ -9,11 +9,16 @@ export interface ServeOptions {
   readonly token?: string;
   readonly streams?: boolean;
   readonly strategies?: readonly string[];
+  /** From before there were scores, it says nothing of them. */
+  readonly scores?: boolean | undefined;
+  readonly target?: boolean;
 }
 
 export const framesType = 'application/x-gander-frames';
 
-export function ganderServe({ trace, token, streams = true, strategies = [] }: ServeOptions): Handler {
+export function ganderServe(options: ServeOptions): Handler {
+  const { trace, token, streams = true, strategies = [], target = false } = options;
+  const scores = 'scores' in options ? options.scores : true;
   const { expertSets, sites, source } = trace('a');
   return async ({ path, headers, body = {} }, response) => {
     if (path === '/health') return json(response, { status: 'ok' });
@@ -27,13 +32,19 @@ export function ganderServe({ trace, token, streams = true, strategies = [] }: S
         model: source.name,
         family: 'moe',
         limits: { tokens: 256 },
-        can: { generate: true, whatIf: true, attribute: true, stream: streams, target: false },
+        can: { generate: true, whatIf: true, attribute: true, score: scores, stream: streams, target },
         strategies,
         sites,
         expertSets,
         warnings: [{ code: 'dtype', text: 'The model runs in bfloat16.' }],
         versions: { 'gander-serve': '0.1.0', transformers: '5.24.0' },
       });
+    if (path === '/v1/score' && scores) {
+      const found = { bits: 12.5, bytes: 9, tokens: 3 };
+      if (!headers.accept?.includes(framesType)) return json(response, found);
+      response.writeHead(200, { 'content-type': framesType });
+      return response.end(Buffer.concat([frame(1, { done: 3, total: 3 }), frame(5, found)]));
+    }
     if (path === '/v1/attribute') {
       const { sequences } = trace(body['text'] as string);
       const T = sequences[0]!.done;

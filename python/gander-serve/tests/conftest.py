@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +19,11 @@ from gander_trace import Trace
 from gander_training.tiny_moe import write_moe
 
 from gander_serve.app import Service
-from gander_serve.engine import Engine, Model
+from gander_serve.engine import Engine
+from gander_serve.limits import Together
 from gander_serve.loading import Where, load_hugging_face
 from gander_serve.moe import MoeModel
+from gander_serve.passage import Model
 from gander_serve.pool import PoolModel
 from gander_serve.server import listening, serve
 
@@ -66,9 +71,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
     torch.set_num_threads(1)
     clients = []
 
-    def start(model: Model, chunk: int = CHUNK, tokens: int | None = None, **more: Any) -> Served:
+    def start(
+        model: Model, chunk: int = CHUNK, tokens: int | None = None, together: Together | None = None, **more: Any
+    ) -> Served:
         opened, ready = listening("127.0.0.1", 0), threading.Event()
-        service = Service(Engine(model, chunk, tokens), TOKEN, **more)
+        service = Service(Engine(model, chunk, tokens, together), TOKEN, **more)
         threading.Thread(target=serve, args=(service, opened, ready.set), daemon=True).start()
         assert ready.wait(30)
         address = f"http://127.0.0.1:{opened.getsockname()[1]}"
@@ -154,3 +161,52 @@ def frames(served: Served, answer: httpx.Response) -> Frames:
         else:
             told.last = kind, body
     return told
+
+
+class Held:
+    """The model stands still in a step until it is let go; ``steps`` counts."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.steps = at, 0
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self.steps += 1
+        if self.steps == self.at:
+            self.reached.set()
+            assert self.let_go.wait(30)
+
+
+@contextlib.contextmanager
+def held(served: Served, at: int) -> Iterator[Held]:
+    gate = Held(at)
+    handle = served.service.engine.loaded.model.register_forward_pre_hook(gate)
+    try:
+        yield gate
+    finally:
+        gate.let_go.set()
+        handle.remove()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what another thread does."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def raw(served: Served, head: str, body: bytes) -> socket.socket:
+    """A connection on which something was sent."""
+    host, port = served.address.removeprefix("http://").split(":")
+    opened = socket.create_connection((host, int(port)), timeout=30)
+    opened.sendall(head.replace("\n", "\r\n").encode() + body)
+    return opened
+
+
+def posting(length: int, accept: str = "*/*") -> str:
+    return f"POST /v1/route HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKEN}\nAccept: {accept}\nContent-Length: {length}\n\n"
+
+
+def status_of(opened: socket.socket) -> int:
+    return int(opened.makefile("rb").readline().split()[1])

@@ -57,6 +57,7 @@ def started(*options: object, **more: str) -> Iterator[tuple[subprocess.Popen[st
 def test_help_and_version_need_no_model() -> None:
     told = subprocess.run(**command("--help"), timeout=60)
     assert told.returncode == 0 and "--token-file" in told.stdout and "MODEL" in told.stdout
+    assert "--together" in told.stdout and "default: 16 in float32" in " ".join(told.stdout.split())
     assert subprocess.run(**command("--version"), timeout=60).stdout.strip()
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +11,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import FIXTURES, TOKEN, Served, as_trace, frames
+from conftest import FIXTURES, TOKEN, Served, as_trace, frames, held, posting, raw, status_of, until
 
 from gander_serve.loading import Where, load_hugging_face
 from gander_serve.moe import MoeModel
@@ -29,55 +26,6 @@ def slow(server: Callable[..., Served], folder_of: Callable[[str], Path]) -> Ser
     return server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), chunk=1, waiting=2, patience=0.5)
 
 
-class Held:
-    """The model stands still in a step until it is let go; ``steps`` counts."""
-
-    def __init__(self, at: int) -> None:
-        self.at, self.steps = at, 0
-        self.reached, self.let_go = threading.Event(), threading.Event()
-
-    def __call__(self, *_: object) -> None:
-        self.steps += 1
-        if self.steps == self.at:
-            self.reached.set()
-            assert self.let_go.wait(30)
-
-
-@contextlib.contextmanager
-def held(served: Served, at: int) -> Iterator[Held]:
-    gate = Held(at)
-    handle = served.service.engine.loaded.model.register_forward_pre_hook(gate)
-    try:
-        yield gate
-    finally:
-        gate.let_go.set()
-        handle.remove()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread does."""
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
-def raw(served: Served, head: str, body: bytes) -> socket.socket:
-    """A connection on which something was sent."""
-    host, port = served.address.removeprefix("http://").split(":")
-    opened = socket.create_connection((host, int(port)), timeout=30)
-    opened.sendall(head.replace("\n", "\r\n").encode() + body)
-    return opened
-
-
-def posting(length: int, accept: str = "*/*") -> str:
-    return f"POST /v1/route HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKEN}\nAccept: {accept}\nContent-Length: {length}\n\n"
-
-
-def status_of(opened: socket.socket) -> int:
-    return int(opened.makefile("rb").readline().split()[1])
-
-
 @pytest.mark.parametrize(
     "given", [None, "", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xff"]
 )
@@ -90,7 +38,7 @@ def test_nobody_is_let_in_without_the_token(slow: Served, given: str | None) -> 
     assert httpx.get(slow.address + "/health").json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/score", "/v1/route/"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/scores", "/v1/route/"])
 def test_what_there_is_not(slow: Served, path: str) -> None:
     answer = slow.client.get(path)
     assert answer.status_code == 404 and path in answer.json()["error"]["message"]

@@ -113,8 +113,19 @@ def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
 def test_it_says_what_it_is(moe: Getter) -> None:
     info = moe("qwen2-moe").client.get("/v1/info").json()
     assert (info["server"], info["protocol"], info["family"], info["model"]) == ("gander-serve", 1, "moe", "qwen2_moe")
-    assert info["limits"] == {"tokens": 256, "k": 2} and info["strategies"] == [] and info["warnings"] == []
-    assert info["can"] == {"generate": True, "whatIf": True, "attribute": True, "stream": True, "target": False}
+    assert (
+        info["limits"] == {"tokens": 256, "together": 16, "k": 2}
+        and info["strategies"] == []
+        and info["warnings"] == []
+    )
+    assert info["can"] == {
+        "generate": True,
+        "whatIf": True,
+        "attribute": True,
+        "score": True,
+        "stream": True,
+        "target": False,
+    }
     assert [site["layer"] for site in info["sites"]] == [0, 1]
     assert info["expertSets"][1]["experts"][3] == {"id": "1.3", "name": "Layer 1 expert 3"}
     assert info["expertSets"][1]["alwaysOn"] == [{"id": "1.shared", "name": "Layer 1 shared expert"}]

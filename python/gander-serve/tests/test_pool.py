@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FIXTURES, Served
+from conftest import FIXTURES, Served, frames
 from gander_trace import Trace
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -214,3 +214,47 @@ def test_attribution_of_an_output_that_is_given(pair: Served) -> None:
     told = pair.post("attribute", text=TEXT, target=TARGET).json()
     count = pair.trace("route", text=TEXT, target=TARGET).sequences[1].count
     assert len(told["experts"]) == 5 and len(told["change"]) == len(told["logProb"]) == count
+
+
+def bits_of(log_prob: Any, counted: Any) -> float:
+    return float(-np.asarray(log_prob, np.float64)[counted].sum() / np.log(2))
+
+
+def test_a_score_is_what_the_traces_numbers_add_up_to(pool: Served) -> None:
+    text = "def area(r): return r  # 日本 🪿 e\u0301"
+    for strategy in ({"name": "phatgoose", "k": 2}, {"name": "base"}):
+        told = pool.trace("route", text=text, strategy=strategy).sequences[0]
+        assert told.start is not None and told.end is not None and told.log_prob is not None
+        counted = np.flatnonzero(told.start >= 0)
+        counted = counted[counted > 0]
+        score = pool.post("score", text=text, strategy=strategy).json()
+        assert score["bits"] == pytest.approx(bits_of(told.log_prob, counted), abs=1e-4)
+        # All of the text but what the first token covers, each character once.
+        first = 0 if told.start[0] < 0 else int(told.end[0])
+        assert (score["tokens"], score["bytes"]) == (len(counted), len(text[first:].encode()))
+    assert pool.post("score", text=text, interventions=[{"action": "knock-out", "expert": "alpha"}]).json() != score
+
+
+def test_a_score_of_a_target_is_the_targets(pair: Served) -> None:
+    assert pair.refused("score", text=TEXT)[1] == "request-invalid"
+    score = pair.post("score", text=TEXT, target=TARGET).json()
+    told = pair.trace("route", text=TEXT, target=TARGET).sequences[1]
+    assert told.log_prob is not None
+    assert score["bits"] == pytest.approx(bits_of(told.log_prob, slice(1, None)), abs=1e-4)
+    assert score["bytes"] == len(TARGET.encode()) and score["tokens"] == told.count - 1
+
+
+def test_a_score_is_no_trace_and_may_be_of_more_than_one_holds(pool: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gander_serve.engine.MOST_BYTES", 10)
+    assert pool.refused("route", text="a b")[1] == "trace-invalid"
+    assert pool.post("score", text="a b").status_code == 200
+
+
+def test_a_score_tells_how_far_it_is(pool: Served) -> None:
+    text = "def area(r): return r"
+    count = pool.trace("route", text=text).sequences[0].count
+    accept = {"accept": "application/x-gander-frames"}
+    with pool.client.stream("POST", "/v1/score", json={"text": text}, headers=accept) as answer:
+        told = frames(pool, answer)
+    assert told.last[0] == 5 and json.loads(told.last[1]) == pool.post("score", text=text).json()
+    assert told.progress[-1] == {"done": count, "total": count} and not told.partial

@@ -1,13 +1,13 @@
-import type { Engine, MoeInfo, PoolInfo, RouteRequest, RunOptions, Score } from '../../engine/api.js';
+import type { Engine, ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../engine/api.js';
 import { GanderError } from '../../shared/errors.js';
-import { asLocal } from '../../shared/modelInfo.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
+import type { Expert } from '../../trace/trace.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
-import { engineOptions, jsonOption, kOf, targetFor, targetOptions } from '../options.js';
+import { engineOptions, jsonOption, kOf, offeredBy, serverOptions, targetFor, targetOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -30,15 +30,14 @@ export const score: Command = {
   name: 'score',
   summary: 'bits per byte of files under a list of strategies',
   usage: ['<file>…'],
-  options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions },
+  options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions, ...serverOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');
     const texts = files.map(readText);
-    const { engine, model: opened } = await open();
-    const model = asLocal(opened);
+    const { engine, model } = await open();
     const output = targetFor(args, model);
-    const columns = model.kind === 'pool' ? ofPool(args, model) : ofModel(args, model);
+    const columns = columnsOf(args, model);
 
     const scores: Score[][] = [];
     for (const [f, text] of texts.entries()) {
@@ -67,7 +66,7 @@ export const score: Command = {
         }));
       out(
         json({
-          pool: { id: model.kind === 'pool' ? model.id : undefined, hash: model.hash },
+          ...modelJson(model),
           ...warningsJson(model.warnings),
           files: files.map((file, f) => ({ file, scores: of(scores[f]!) })),
           all: of(all),
@@ -103,19 +102,32 @@ interface Column {
   readonly strategy?: Strategy;
 }
 
-function ofPool(args: Arguments, pool: PoolInfo): Column[] {
+/** @throws UsageError for strategies of a model that takes none */
+function columnsOf(args: Arguments, model: ModelInfo): Column[] {
+  if (model.kind === 'pool') return ofPool(args, model, { ...model, names: model.strategies });
+  if (model.kind === 'server' && model.can.strategies.length > 0)
+    return ofPool(args, model, { ...offeredBy(model), experts: model.experts });
+  if (args.text('strategies') !== undefined || args.text('k') !== undefined)
+    throw new UsageError(`--strategies and --k are for pools: ${model.name} routes by a router of its own.`);
+  return [{ name: model.kind === 'moe' ? model.router.name : model.name }];
+}
+
+function ofPool(
+  args: Arguments,
+  model: PoolInfo | ServerInfo,
+  pool: { readonly topK: number; readonly experts: readonly Expert[]; readonly names: readonly string[] },
+): Column[] {
   const asked =
-    args.text('strategies')?.split(',') ?? pool.strategies.filter((name) => descriptorOf(name)?.takes !== 'expert');
+    args.text('strategies')?.split(',') ?? pool.names.filter((name) => descriptorOf(name)?.takes !== 'expert');
   const names = asked.flatMap((name) => (name === 'single' ? pool.experts.map((e) => `single:${e.id}`) : [name]));
   const strategies = names.map((name) => parseStrategy(name.trim(), pool, kOf(args)));
-  checkExperts(pool, strategies, []);
+  checkExperts(model, strategies, []);
   return strategies.map((strategy) => ({ name: strategyText(strategy), strategy }));
 }
 
-function ofModel(args: Arguments, { name, router }: MoeInfo): Column[] {
-  if (args.text('strategies') !== undefined || args.text('k') !== undefined)
-    throw new UsageError(`--strategies and --k are for pools: ${name} routes by a router of its own.`);
-  return [{ name: router.name }];
+function modelJson(model: ModelInfo): object {
+  if (model.kind === 'server') return { source: { kind: model.kind, name: model.name } };
+  return { pool: { id: model.kind === 'pool' ? model.id : undefined, hash: model.hash } };
 }
 
 function perByte({ bits, bytes }: Score): number {

@@ -13,6 +13,7 @@ import {
   half,
   page,
   silent,
+  upgrading,
 } from '../../servers/hostile.js';
 import { type Handler, json, listen } from '../../servers/http.js';
 import { knownText, run } from '../../servers/model.js';
@@ -30,6 +31,7 @@ const handlers: readonly [string, Handler, string, RegExp][] = [
   ['a web page', page, 'server-unknown', /answers with a web page/],
   ['a web page under another name', disguisedPage, 'server-unknown', /answers with a web page/],
   ['half an answer', half, 'server-unreachable', /broke off in the middle/],
+  ['another protocol', upgrading, 'server-unreachable', /broke off in the middle/],
   ['silence', silent, 'server-unreachable', /gave no answer in 0\.4 seconds/],
   ['a byte now and then', dripping, 'server-unreachable', /gave no answer in 0\.4 seconds/],
   [

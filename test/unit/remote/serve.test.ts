@@ -30,7 +30,8 @@ describe('gander-serve', () => {
     });
     expect(said.warnings.map(({ text }) => text)).toEqual(['The model runs in bfloat16.']);
     expect(said.can).toMatchObject({ route: true, stream: true, generate: true, whatIf: true, attribute: true });
-    expect(said.can.score).toEqual({ reason: 'The server does not do this with its model.' });
+    expect(said.can.score).toBe(true);
+    expect(said.can.target).toBeUndefined();
     expect(said.experts).toHaveLength(16);
     expect(said.sites).toHaveLength(2);
   });
@@ -57,6 +58,35 @@ describe('gander-serve', () => {
     expect(asked.at(-1)).toMatchObject({ path: '/v1/attribute', body: { text: 'the', layer: 0, most: 1 } });
     expect(experts).toEqual([{ id: '0.1', name: 'Layer 0 expert 1' }]);
     expect([logProb[0], logProb[1], change[0], change[1]]).toEqual([NaN, -1, NaN, -0.5]);
+  });
+
+  it.each([true, false])('scores (in frames: %s)', async (streams) => {
+    const { engine, asked } = await connect(ganderServe({ trace, streams }));
+    const progress: number[][] = [];
+    const request = { text: 'the', target: 'goose', strategy: { name: 'base' } } as const;
+    const score = await engine.score(request, { onProgress: (...now) => progress.push(now) });
+    expect(score).toEqual({ bits: 12.5, bytes: 9, tokens: 3 });
+    expect(asked.at(-1)).toMatchObject({ path: '/v1/score', body: request });
+    expect(progress).toEqual(streams ? [[3, 3]] : []);
+  });
+
+  it.each([
+    [undefined, 'This version of gander-serve does not score.'],
+    [false, 'The server does not do this with its model.'],
+  ])('is not asked for scores where it says %s of them', async (scores, reason) => {
+    const { engine, info, asked } = await connect(ganderServe({ trace, scores }));
+    expect((await info()).can.score).toEqual({ reason });
+    expect(await refusal(engine.score({ text: 'a' }))).toMatchObject({ code: 'request-invalid', message: reason });
+    expect(asked.some(({ path: at }) => at === '/v1/score')).toBe(false);
+  });
+
+  it('takes a target where its model writes, and hands it on', async () => {
+    const { engine, info, asked } = await connect(ganderServe({ trace, target: true }));
+    expect((await info()).can.target).toBe(true);
+    await engine.route({ text: 'the goose', target: 'flies' });
+    expect(asked.at(-1)!.body).toEqual({ text: 'the goose', target: 'flies' });
+    await engine.generate({ text: 'the goose', target: 'flies', maxTokens: 2 });
+    expect(asked.at(-1)!.body).toMatchObject({ target: 'flies', maxTokens: 2 });
   });
 
   it('offers the strategies that are known here', async () => {
@@ -111,6 +141,17 @@ describe('what a server that means no good says in its place', () => {
     const { engine } = await connect(atRun(good, handler, '/v1/route'));
     const said = await refusal(engine.route({ text: 'the goose' }));
     expect([said.code, said.message]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it.each([
+    ['no numbers', { bits: null, bytes: 1, tokens: 1 }],
+    ['no whole numbers', { bits: 1, bytes: 0.5, tokens: 1 }],
+    ['less than nothing', { bits: 1, bytes: 1, tokens: -1 }],
+    ['more than there can be', { bits: 1, bytes: 1e300, tokens: 1 }],
+    ['something else', [1, 2, 3]],
+  ])('a score of %s is refused', async (_, said) => {
+    const { engine } = await connect(atRun(good, (__, response) => json(response, said), '/v1/score'));
+    expect((await refusal(engine.score({ text: 'a' }))).code).toBe('server-invalid');
   });
 
   it('a trace that becomes another while it grows is refused', async () => {

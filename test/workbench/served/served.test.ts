@@ -1,5 +1,5 @@
 // gander-serve as it is, with the tiny pool, through the extension as it is: the server's process, its token, the painted grid.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import { createEngine } from '../../../src/engine/local.js';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
 import type { Trace } from '../../../src/trace/trace.js';
+import { startGanderServe } from '../../servers/ganderServe.js';
 import { openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from '../ui/window.js';
 
@@ -18,35 +19,12 @@ let server: ChildProcess;
 let address: string;
 let window: Window;
 
-/** The address that it prints once it listens. */
-function started(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    const hear = (data: Buffer) => {
-      said += data.toString();
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
-      if (found) resolve(found[0]);
-    };
-    child.stdout!.on('data', hear);
-    child.stderr!.on('data', hear);
-    child.once('exit', (code) => {
-      reject(new Error(`gander-serve ended with ${code}: ${said}`));
-    });
-  });
-}
-
 beforeAll(async () => {
-  const command = process.env['GANDER_TEST_SERVE'];
-  if (!command) throw new Error('GANDER_TEST_SERVE is not set: run node scripts/test.mjs served');
-  const tokenFile = path.join(folder, 'token');
-  writeFileSync(tokenFile, token, { mode: 0o600 });
-  const home = path.join(folder, 'home');
-  server = spawn(command, [tinyPool, '--port', '0', '--token-file', tokenFile], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, HF_HUB_OFFLINE: '1', HOME: home },
-  });
   writeFileSync(path.join(folder, 'geese.txt'), text);
-  [address, window] = await Promise.all([started(server), Window.open(folder)]);
+  [{ address, process: server }, window] = await Promise.all([
+    startGanderServe(folder, token, tinyPool),
+    Window.open(folder),
+  ]);
 });
 afterAll(async () => {
   await window.close();

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gander_serve import PROTOCOL, asked
 from gander_serve.engine import Attribution, Engine, too_long
 from gander_serve.errors import ServeError, refused
-from gander_serve.turns import ERROR, FINAL, JSON, Job, Turns, Work, as_json, frame
+from gander_serve.turns import ERROR, FINAL, JSON, Answered, Job, Turns, Work, as_json, frame
 
 TRACE = "application/vnd.gander.trace"
 FRAMES = "application/x-gander-frames"
@@ -32,7 +32,7 @@ class Service:
 
     def __init__(self, engine: Engine, token: str, waiting: int = 16, patience: float = 30) -> None:
         self.engine, self.token, self.patience = engine, token.encode(), patience
-        self.turns = Turns(waiting)
+        self.turns = Turns(waiting, self._together, engine.requests)
         # Text in JSON may take six bytes a character (\\u0061).
         self.most_bytes = 6 * MOST_CHARACTERS * engine.limit + 1_000_000
         routes = [
@@ -83,11 +83,13 @@ class Service:
                 "name": engine.loaded.name,
                 "model": str(engine.loaded.model.config.model_type),
                 "family": model.family,
-                "limits": {"tokens": engine.limit} | ({} if model.k is None else {"k": model.k}),
+                "limits": {"tokens": engine.limit, "together": engine.requests}
+                | ({} if model.k is None else {"k": model.k}),
                 "can": {
                     "generate": True,
                     "whatIf": attributes,
                     "attribute": attributes,
+                    "score": True,
                     "stream": not engine.loaded.whole,
                     "target": engine.loaded.writes,
                 },
@@ -107,19 +109,28 @@ class Service:
         def route(given: Any) -> Work:
             request = asked.read_route(given)
             self._fits(request.text, request.target)
-            return lambda job: (FINAL, engine.route(request, job).to_bytes())
+            return Work(lambda job: (FINAL, engine.route(request, job).to_bytes()), engine.kind(request), request)
 
         def generate(given: Any) -> Work:
             request = asked.read_generate(given)
-            self._fits(request.route.text)
-            return lambda job: (FINAL, engine.generate(request, job).to_bytes())
+            self._fits(request.route.text, request.route.target)
+            return Work(lambda job: (FINAL, engine.generate(request, job).to_bytes()))
 
         def attribute(given: Any) -> Work:
             request = asked.read_attribute(given)
             self._fits(request.route.text, request.route.target)
-            return lambda job: (JSON, as_json(_attribution(engine.attribute(request, job))))
+            return Work(lambda job: (JSON, as_json(_attribution(engine.attribute(request, job)))))
 
-        return {"route": route, "generate": generate, "attribute": attribute}
+        def score(given: Any) -> Work:
+            request = asked.read_route(given)
+            self._fits(request.text, request.target)
+            return Work(lambda job: (JSON, as_json(asdict(engine.score(request, job)))))
+
+        return {"route": route, "generate": generate, "attribute": attribute, "score": score}
+
+    def _together(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Answered]]:
+        for i, trace in self.engine.route_together([(job.work.asked, job) for job in jobs]):
+            yield jobs[i], (FINAL, trace.to_bytes())
 
     def _fits(self, *texts: str | None) -> None:
         count = sum(len(text) for text in texts if text)

@@ -191,8 +191,6 @@ def read_generate(given: Any) -> Generate:
     tokens = fields.whole("maxTokens", 0)
     if tokens is None:
         raise refused('The request has no "maxTokens".')
-    if route.target is not None:
-        raise refused("What is written cannot be given as a target, too.", "Ask for a route, or leave out the target.")
     asked = Generate(
         route, tokens, fields.number("temperature", 0), fields.number("topP", 1), fields.whole("seed", 0, 0) or 0
     )

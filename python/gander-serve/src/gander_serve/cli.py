@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gander_serve import VERSION
 from gander_serve.errors import ServeError
+from gander_serve.limits import REQUESTS, Together
 
 EPILOG = """\
 Ask it with Gander: Connect to Engine… in the editor, or gander route --engine http://127.0.0.1:8765, or as PROTOCOL.md says.
@@ -58,6 +59,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="tokens between two looks whether to go on (default: %(default)s)",
     )
+    made.add_argument(
+        "--together",
+        type=int,
+        metavar="N",
+        help="requests that wait for the same are run in one pass, so many at most, each no longer than --chunk; "
+        f"1: each alone (default: {REQUESTS} in float32, where each is answered as it is alone; else 1)",
+    )
+    made.add_argument(
+        "--together-tokens",
+        type=int,
+        default=Together.tokens,
+        metavar="N",
+        help="of such a pass at most, with what pads the shorter ones (default: %(default)s)",
+    )
     made.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: torch's)")
     made.add_argument("--version", action="version", version=VERSION)
     return made
@@ -73,15 +88,16 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from gander_serve.app import Service
-    from gander_serve.engine import Engine, Model
+    from gander_serve.engine import Engine
     from gander_serve.loading import DTYPES, Where, load_hugging_face
     from gander_serve.moe import MoeModel
+    from gander_serve.passage import Model
     from gander_serve.pool import PoolModel, is_pool
     from gander_serve.server import listening, serve, token_of
 
-    for name in ("tokens", "chunk", "threads"):
+    for name in ("tokens", "chunk", "threads", "together", "together_tokens"):
         if (value := getattr(args, name)) is not None and value < 1:
-            raise ServeError("cannot-serve", f"--{name} is {value}.", "It must be at least 1.")
+            raise ServeError("cannot-serve", f"--{name.replace('_', '-')} is {value}.", "It must be at least 1.")
     token, is_new = token_of(args.token_file)
     opened = listening(args.host, args.port)
     if args.threads is not None:
@@ -97,13 +113,17 @@ def run(args: argparse.Namespace) -> None:
         model = PoolModel(Path(args.model), where, args.base)
     else:
         model = MoeModel(load_hugging_face(args.model, where))
-    service = Service(Engine(model, args.chunk, args.tokens), token, args.waiting)
+    together = Together(args.together, args.together_tokens)
+    engine = Engine(model, args.chunk, args.tokens, together)
+    service = Service(engine, token, args.waiting)
     host, port = opened.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def ready() -> None:
         for warning in model.warnings:
             print(f"gander-serve: {warning['text']}", file=sys.stderr)
+        if engine.requests < (args.together or 1):
+            print("gander-serve: every request is run alone: company changes what this model says", file=sys.stderr)
         if not is_loopback(host):
             print(f"gander-serve: {host} can be reached from other machines, unencrypted", file=sys.stderr)
         if is_new:

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 import transformers
-from gander_trace import Expert, ExpertSet, Site, Source, Trace
+from gander_trace import Expert, Source, Trace
+from gander_trace import Sequence as TraceSequence
 from gander_trace.file import MOST_BYTES
 from torch import Tensor
 
 from gander_serve import VERSION
-from gander_serve.asked import Attribute, Generate, Intervention, Route, Scope, Strategy
+from gander_serve.asked import Attribute, Generate, Intervention, Route, Scope
 from gander_serve.errors import ServeError, refused
-from gander_serve.frame import Array, Recorder, Run, Said, sequence_of
-from gander_serve.loading import Loaded
+from gander_serve.frame import Array, Recorder, Unrecorded
+from gander_serve.limits import Together
+from gander_serve.passage import Model, Passage
 from gander_serve.texts import Text
+from gander_serve.together import most_together, packed, step
 
 MOST_TOKENS = 32_768
 """Of a trace (docs/trace-format.md)."""
 WRITTEN = 128
 """Tokens that an encoder-decoder writes at most where nobody gives or limits its output."""
-
-
-class Model(Protocol):
-    """A routed model, ready to run."""
-
-    loaded: Loaded
-    family: str
-    k: int | None
-    strategies: Sequence[str]
-    experts: Sequence[Expert]
-    expert_sets: Sequence[ExpertSet]
-    sites: Sequence[Site]
-    warnings: Sequence[Any]
-
-    def settled(self, strategy: Strategy | None, text: str) -> Strategy | None: ...
-
-    def begin(self, route: Route, source: Source) -> Run: ...
 
 
 class Control(Protocol):
@@ -64,73 +52,28 @@ class Attribution:
     change: Array
 
 
-@dataclass
-class Passage:
-    """A request's tokens on their way: what was run, what it revealed, and the keys and values of it."""
+@dataclass(frozen=True)
+class Score:
+    """Bits that foretelling a text takes, −Σ log₂ p of its tokens but the first, and the bytes of UTF-8 that these cover."""
 
-    model: Model
-    run: Run
-    texts: list[Text]
-    """One, or an input and an output."""
-    recorder: Recorder
-    said: Said = field(default_factory=Said)
-    done: int = 0
-    """Tokens of the last text that were run."""
-    after: Tensor | None = None
-    """Logits [V] after those."""
-    past: Any = None
-    encoded: Any = None
-
-    @property
-    def last(self) -> Text:
-        return self.texts[-1]
-
-    def read_input(self) -> None:
-        """An encoder sees its text at once, and only once."""
-        model, ids = self.model.loaded.model, self.texts[0].ids
-        self.run.expect({0: (0, len(ids)), 1: (0, 0)})
-        self.encoded = model.get_encoder()(input_ids=_batch(ids, model), return_dict=True)
-        self.recorder.add(self.run.seen())
-
-    def step(self, ids: Sequence[int]) -> Tensor:
-        """Runs the next tokens of the last text: logits [T, V] in float32."""
-        model, span = self.model.loaded.model, (self.done, self.done + len(ids))
-        if self.encoded is None:
-            self.run.expect({0: span})
-            given = {"input_ids": _batch(ids, model)}
-        else:
-            self.run.expect({0: (0, len(self.texts[0])), 1: span})
-            given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
-        name = self.model.loaded.past
-        out = model(**given, **{name: self.past}, use_cache=True, return_dict=True)
-        self.past, self.done = getattr(out, name), span[1]
-        self.recorder.add(self.run.seen())
-        logits: Tensor = out.logits[0].float()
-        self.after = logits[-1]
-        return logits
-
-    def trace(self) -> Trace:
-        """All that is known."""
-        readable = self.model.loaded.tokenizer.readable
-        roles = ["text"] if len(self.texts) == 1 else ["input", "output"]
-        sequences = []
-        for i, (text, role) in enumerate(zip(self.texts, roles, strict=True)):
-            last = i == len(self.texts) - 1
-            sequences.append(
-                sequence_of(text, role, self.said if last else None, readable, self.done if last else len(text))
-            )
-        return self.recorder.trace(sequences)
+    bits: float
+    bytes: int
+    tokens: int
 
 
 class Engine:
-    """Serves one request at a time; whoever has several puts them one behind the other.
+    """Serves one request at a time, or several in one pass; whoever has more puts them one behind the other.
 
-    ``chunk``: tokens between two looks whether to go on. ``tokens``: of a request, at most.
+    ``chunk``: tokens between two looks whether to go on. ``tokens``: of a request, at most. ``requests``: in one pass, at most.
     """
 
-    def __init__(self, model: Model, chunk: int = 128, tokens: int | None = None) -> None:
+    def __init__(
+        self, model: Model, chunk: int = 128, tokens: int | None = None, together: Together | None = None
+    ) -> None:
         self.model, self.loaded = model, model.loaded
         self.chunk = MOST_TOKENS if self.loaded.whole else max(1, chunk)
+        self.together = together or Together()
+        self.requests = most_together(self.loaded, self.together.requests)
         self.limit = min(tokens or MOST_TOKENS, self.loaded.context or MOST_TOKENS, MOST_TOKENS)
         self.source = Source(
             "server",
@@ -154,9 +97,39 @@ class Engine:
                 control.partial(passage.trace)
         return passage.trace()
 
+    def kind(self, route: Route) -> Hashable | None:
+        """A request for a trace may run with others of its kind; ``None``: only alone."""
+        named = route.strategy
+        # Its expert hangs on the text.
+        by_text = named is not None and named.name == "retrieval" and named.expert is None
+        if route.interventions or by_text or (self.loaded.writes and route.target is None):
+            return None
+        return ("route", named)
+
+    @torch.no_grad()
+    def route_together(self, asked: Sequence[tuple[Route, Control]]) -> Iterator[tuple[int, Trace]]:
+        """Traces of requests of one kind, by their place among them, as they come; of those alone that had company.
+
+        The others, which are longer than a chunk, cannot be run or are not waited for, are for ``route``.
+        """
+        askers: dict[Passage, tuple[int, Control]] = {}
+        for i, (route, control) in enumerate(asked):
+            with suppress(ServeError):
+                askers[self._passage(route)] = i, control
+        short = [one for one in askers if len(one.last) <= self.chunk]
+        for pack in packed(short, self.together.tokens):
+            waiting = [one for one in pack if _is_waited_for(askers[one][1])]
+            if len(waiting) < 2:
+                continue
+            step(waiting)
+            for passage in waiting:
+                i, control = askers[passage]
+                control.progress(passage.total, passage.total)
+                yield i, passage.trace()
+
     @torch.no_grad()
     def generate(self, asked: Generate, control: Control) -> Trace:
-        """The trace of a text and what the model wrote."""
+        """The trace of a text and what the model wrote, after the target where one is given."""
         return self._write(asked, control)
 
     @torch.no_grad()
@@ -177,6 +150,18 @@ class Engine:
             change[:, i] = np.array(other.said.log_prob, np.float32) - log_prob
             control.progress(i + 1, len(experts))
         return Attribution(experts, log_prob, change)
+
+    @torch.no_grad()
+    def score(self, route: Route, control: Control) -> Score:
+        """How well a text, or a target, is foretold."""
+        if self.loaded.writes and route.target is None:
+            raise refused("An encoder-decoder is scored by an output that is given.", 'Send a "target".')
+        begun = self._begin(route)
+        passage = replace(begun, recorder=Unrecorded(begun.run.frame))
+        with passage.run.watching():
+            for _ in self._read(passage, control):
+                pass
+        return score_of(passage.sequences()[-1])
 
     def _run(self, route: Route, control: Control) -> Passage:
         passage = self._passage(route)
@@ -200,11 +185,24 @@ class Engine:
         counted.sort(key=lambda pair: -pair[0])
         return [one for _, one in counted[: asked.most]]
 
-    def _passage(self, route: Route, start: bool = False) -> Passage:
-        """A request's texts as tokens. ``start``: the output is yet to be written."""
+    def _passage(self, route: Route) -> Passage:
+        """A request that is told in a trace."""
+        passage = self._begin(route)
+        frame, texts = passage.run.frame, passage.texts
+        cells = sum(len(frame.expert_sets[one.expert_set].experts) * len(texts[one.sequence]) for one in frame.sites)
+        if 4 * cells > MOST_BYTES:  # known now, and not after an hour's work
+            raise ServeError(
+                "trace-invalid",
+                f"The scores of {passage.total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, more than a trace may.",
+                "Send less text.",
+            )
+        return passage
+
+    def _begin(self, route: Route) -> Passage:
+        """A request's texts as tokens."""
         texts = [self.loaded.tokenizer.read(route.text)]
         if self.loaded.writes:
-            texts.append(self._output(None if start else route.target))
+            texts.append(self._output(route.target))
         elif route.target is not None:
             raise refused("This model has one text and takes no target.", "Leave out the target.")
         if not texts[0].ids:
@@ -213,15 +211,7 @@ class Engine:
         if total > self.limit:
             raise too_long(f"{total} tokens", self.limit)
         run = self.model.begin(route, self.source)
-        frame = run.frame
-        cells = sum(len(frame.expert_sets[one.expert_set].experts) * len(texts[one.sequence]) for one in frame.sites)
-        if 4 * cells > MOST_BYTES:  # known now, and not after an hour's work
-            raise ServeError(
-                "trace-invalid",
-                f"The scores of {total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, more than a trace may.",
-                "Send less text.",
-            )
-        return Passage(self.model, run, texts, Recorder(frame))
+        return Passage(self.model, run, texts, Recorder(run.frame))
 
     def _output(self, target: str | None) -> Text:
         """What a decoder reads: its start token, and the target without its end."""
@@ -251,7 +241,7 @@ class Engine:
             yield
 
     def _write(self, asked: Generate, control: Control) -> Trace:
-        passage = self._passage(asked.route, start=True)
+        passage = self._passage(asked.route)
         generator = torch.Generator().manual_seed(asked.seed % 2**63)
         known = sum(len(text) for text in passage.texts)
         before, given = known - len(passage.last), len(passage.last)
@@ -272,6 +262,14 @@ class Engine:
                 control.partial(passage.trace)
         passage.last.end()
         return passage.trace()
+
+
+def _is_waited_for(control: Control) -> bool:
+    try:
+        control.check()
+    except ServeError:
+        return False
+    return True
 
 
 @dataclass
@@ -300,9 +298,26 @@ def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     return int(order[torch.multinomial(share, 1, generator=generator)])
 
 
+def score_of(told: TraceSequence) -> Score:
+    """Only tokens that were foretold count, and of those only what is text (scoreOf in src/engine/local.ts)."""
+    if told.start is None or told.end is None or told.text is None or told.log_prob is None:
+        raise refused("This model's tokenizer does not tell which text its tokens cover.", "Ask for a route.")
+    units = told.text.encode("utf-16-le")
+    bits, tokens, size = 0.0, 0, 0
+    covered = 0 if told.start[0] < 0 else int(told.end[0])
+    for start, end, log_prob in zip(
+        told.start[1:].tolist(), told.end[1:].tolist(), told.log_prob[1:].tolist(), strict=True
+    ):
+        if start < 0:
+            continue
+        bits -= log_prob / math.log(2)
+        tokens += 1
+        # A character spread over several tokens is counted once.
+        if end > covered:
+            size += len(units[2 * covered : 2 * end].decode("utf-16-le").encode())
+            covered = end
+    return Score(bits, size, tokens)
+
+
 def too_long(what: str, limit: int) -> ServeError:
     return ServeError("text-too-long", f"The text has {what}; at most {limit} tokens are taken.", "Send less text.")
-
-
-def _batch(ids: Sequence[int], model: Any) -> Tensor:
-    return torch.tensor([list(ids)], device=model.device)

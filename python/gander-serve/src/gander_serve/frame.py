@@ -103,6 +103,13 @@ class Recorder:
         )
 
 
+class Unrecorded(Recorder):
+    """Of a run of which only what is said of its tokens is wanted."""
+
+    def add(self, seen: Sequence[Mapping[str, Array] | None]) -> None:
+        pass
+
+
 def sequence_of(text: Text, role: str, said: Said | None, readable: Any, count: int) -> TraceSequence:
     """The first ``count`` tokens of a text as a trace has them."""
     known: dict[str, Any] = {}

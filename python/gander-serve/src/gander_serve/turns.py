@@ -1,4 +1,4 @@
-"""Requests one after another: a model computes one at a time, a few wait, and those that are too many are told so."""
+"""Requests in turn: a model computes one, or several of a kind in one pass; a few wait, and those that are too many are told so."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import asyncio
 import json
 import logging
 import math
-import queue
 import struct
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,13 +35,28 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
-Event = tuple[int, bytes] | ServeError
-Work = Callable[["Job"], tuple[int, bytes]]
+Answered = tuple[int, bytes]
+"""Kind and body of the last frame."""
+Event = Answered | ServeError
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a request has the thread do. Those of one ``kind`` may be done together, if it is not ``None``."""
+
+    alone: Callable[[Job], Answered]
+    kind: Hashable | None = None
+    asked: Any = None
+    """What is to be done, for who does it together with others."""
+
+
+Share = Callable[[Sequence["Job"]], Iterator[tuple["Job", Answered]]]
+"""Does jobs of a kind together and gives them as they are done; those that it does not give are done alone."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A request, from when it waits until it is answered. ``work`` gives the kind and the body of the last frame."""
+    """A request, from when it waits until it is answered."""
 
     work: Work
     streams: bool
@@ -94,12 +108,15 @@ class Job:
 
 
 class Turns:
-    """A thread that computes, and who waits for it: ``waiting`` at most beside the one that runs."""
+    """A thread that computes, and who waits for it: ``waiting`` at most beside the one that runs.
 
-    def __init__(self, waiting: int) -> None:
-        self.most = waiting
-        self.queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self.lock = threading.Lock()
+    ``share`` is given up to ``together`` jobs of a kind.
+    """
+
+    def __init__(self, waiting: int, share: Share, together: int = 1) -> None:
+        self.most, self.share, self.together = waiting, share, together
+        self.queue: deque[Job] = deque()
+        self.changed = threading.Condition()
         self.open: set[Job] = set()
         self.closed: ServeError | None = None
         self.took: deque[float] = deque(maxlen=8)
@@ -109,7 +126,7 @@ class Turns:
 
     def submit(self, job: Job) -> Job:
         """Takes a place in the queue. Raises ``ServeError`` where there is none."""
-        with self.lock:
+        with self.changed:
             if self.closed is not None:
                 raise self.closed
             if len(self.open) > self.most:
@@ -121,13 +138,14 @@ class Turns:
                     retry_after=after,
                 )
             self.open.add(job)
-        self.queue.put(job)
+            self.queue.append(job)
+            self.changed.notify()
         return job
 
     def leave(self, job: Job) -> None:
         """Nobody waits for it any more: its place is free, whether it ever began or not."""
         job.stop(ServeError("cancelled", "The client hung up.", "Ask again."))
-        with self.lock:
+        with self.changed:
             self.open.discard(job)
 
     def expected(self) -> int:
@@ -137,29 +155,59 @@ class Turns:
 
     def close(self, why: ServeError) -> None:
         """Nobody is served any more: who runs stops at the next chunk, and then all who wait are told."""
-        with self.lock:
+        with self.changed:
             if self.closed is not None:
                 return
             self.closed = why
             for job in self.open:
                 job.stop(why)
-        self.queue.put(None)
+            self.changed.notify()
 
     def _work(self) -> None:
-        while (job := self.queue.get()) is not None:
+        while jobs := self._next():
             started = time.monotonic()
-            event = answer(job)
-            with self.lock:
-                self.open.discard(job)
-                self.took.append(time.monotonic() - started)
-            job.tell(event)
+            left = dict.fromkeys(jobs)
+            if len(jobs) > 1:
+                for job, event in self._shared(jobs):
+                    del left[job]
+                    self._finish(job, event)
+            for job in left:
+                self._finish(job, answer(job))
+            with self.changed:
+                self.took.append((time.monotonic() - started) / len(jobs))
+
+    def _next(self) -> Sequence[Job]:
+        """Who has waited longest, and with it others of its kind; nobody once all are told that the server ends."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.queue or self.closed)
+            if not self.queue:
+                return []
+            first = self.queue.popleft()
+            others = [job for job in self.queue if job.stopped is None and job.work.kind == first.work.kind is not None]
+            for job in others[: self.together - 1]:
+                self.queue.remove(job)
+            return [first, *others[: self.together - 1]]
+
+    def _shared(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Event]]:
+        try:
+            yield from self.share(jobs)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+        except Exception:
+            # It may be the fault of one: alone each has its own answer.
+            log.exception("requests failed together; each of them is tried alone")
+
+    def _finish(self, job: Job, event: Event) -> None:
+        with self.changed:
+            self.open.discard(job)
+        job.tell(event)
 
 
 def answer(job: Job) -> Event:
     """Runs a job; whatever goes wrong is an answer, too."""
     try:
         job.check()
-        return job.work(job)
+        return job.work.alone(job)
     except ServeError as error:
         return error
     except TraceError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,12 @@ import numpy as np
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
 
-# Those that take the k largest logits: whether a weight is a share of the chosen (or, not renormalised, of all).
-RENORMALISED: Mapping[str, Callable[[Any], bool]] = {
-    "mixtral": lambda _: True,
-    "gpt_oss": lambda _: True,
-    "granitemoe": lambda _: True,
-    "olmoe": lambda config: bool(config.norm_topk_prob),
-    "qwen2_moe": lambda config: bool(config.norm_topk_prob),
-    "qwen3_moe": lambda config: bool(config.norm_topk_prob),
-}
+# What is known of models' configurations; the extension's importer (src/import/model.ts) reads the same file.
+KNOWN: Mapping[str, Any] = json.loads(Path(__file__).with_name("routers.json").read_text(encoding="utf-8"))
+
+# Those that take the k largest logits: whether a weight is a share of the chosen (or, not renormalised, of all); a name is that
+# of the configuration's own field which says it.
+RENORMALISED: Mapping[str, bool | str] = KNOWN["renormalised"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,11 @@ class Decision:
             raise TraceError(
                 f"what a model of type {name!r} chose does not follow from its logits: give what it chose to Trace.from_choices"
             )
-        k = next(
-            (getattr(config, key) for key in ("num_experts_per_tok", "experts_per_token") if hasattr(config, key)), None
-        )
+        k = next((getattr(config, key) for key in KNOWN["counts"]["k"] if hasattr(config, key)), None)
         if k is None:
             raise TraceError("the configuration does not say how many experts a token goes to: give k")
-        return cls(name, int(k), RENORMALISED[name](config))
+        said = RENORMALISED[name]
+        return cls(name, int(k), bool(getattr(config, said)) if isinstance(said, str) else said)
 
 
 def sparse_layers(config: Any, layers: int) -> list[int]:

@@ -1,0 +1,120 @@
+"""Requests that run in one pass, shorter ones padded behind: each has the trace that it has alone.
+
+Behind, for then every token stays in its place: what comes after a token cannot reach it in a causal model, and of an encoder's
+input the padding is masked. Whether a model keeps to that is tried (``pads_exactly``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gander_serve.limits import REQUESTS
+from gander_serve.loading import Loaded
+from gander_serve.passage import Passage
+
+log = logging.getLogger("gander_serve")
+
+PROBE = (3, 8)
+"""Tokens of the two texts that are tried, alone and together."""
+LEAK = 1e-3
+"""More than rounding makes of float32's log-probabilities, and less than padding that is seen."""
+BY_LENGTH = ("dynamic", "longrope")
+"""Kinds of rotary positions that depend on the length of the longest text in a pass."""
+
+
+def most_together(loaded: Loaded, asked: int | None) -> int:
+    """Requests that may run in one pass; 1 for a model that padding or company changes.
+
+    In half precision other shapes round otherwise, and other experts are chosen: only where somebody asks for it.
+    """
+    if asked == 1 or loaded.whole or _rotates_by_length(loaded.model.config.get_text_config()):
+        return 1
+    if loaded.model.dtype != torch.float32:
+        return asked or 1
+    return (asked or REQUESTS) if pads_exactly(loaded) else 1
+
+
+def _rotates_by_length(config: Any) -> bool:
+    rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    # Some have one for each kind of attention.
+    kinds = [rotary, *(one for one in rotary.values() if isinstance(one, dict))]
+    return any(one.get("rope_type", one.get("type")) in BY_LENGTH for one in kinds)
+
+
+@torch.no_grad()
+def pads_exactly(loaded: Loaded) -> bool:
+    """Whether two texts of different lengths go through a model together as they do alone, rounding of float32 aside."""
+    vocabulary = loaded.model.config.get_text_config().vocab_size
+    texts = [[(7 * i + 3 * length) % vocabulary for i in range(length)] for length in PROBE]
+    try:
+        together = _logits(loaded, texts, [texts] if loaded.writes else [])
+        alone = [_logits(loaded, [ids], [[ids]] if loaded.writes else [])[0] for ids in texts]
+    except (TypeError, ValueError, RuntimeError) as error:  # it takes no mask, say: alone it may run all the same
+        log.warning("%s runs each request alone, as two texts at once fail: %s", loaded.name, error)
+        return False
+    return all(
+        bool(((row[: len(own)].log_softmax(-1) - own.log_softmax(-1)).abs() < LEAK).all())
+        for row, own in zip(together, alone, strict=True)
+    )
+
+
+def packed(passages: Sequence[Passage], tokens: int) -> Iterator[list[Passage]]:
+    """Those that run in one pass: of like length, and with padding of so many tokens at most, if it is more than one."""
+    pack: list[Passage] = []
+    for passage in sorted(passages, key=lambda one: one.total):
+        if pack and (len(pack) + 1) * sum(_longest([*pack, passage])) > tokens:
+            yield pack
+            pack = []
+        pack.append(passage)
+    if pack:
+        yield pack
+
+
+def step(pack: Sequence[Passage]) -> None:
+    """Runs all tokens of requests that ask the same of the same model, without what-ifs."""
+    first, longest = pack[0], _longest(pack)
+    spans = {sequence: (0, length) for sequence, length in enumerate(longest)}
+    texts = [[one.texts[i].ids for one in pack] for i in range(len(longest))]
+    with first.run.watching():
+        first.run.expect(spans)
+        logits = _logits(first.model.loaded, texts[0], texts[1:])
+        seen = first.run.seen()
+    for row, passage in enumerate(pack):
+        columns = []
+        for site, told in zip(first.run.frame.sites, seen, strict=True):
+            begin = row * longest[site.sequence]
+            end = begin + len(passage.texts[site.sequence])
+            columns.append(None if told is None else {name: value[begin:end] for name, value in told.items()})
+        passage.recorder.add(columns)
+        ids = passage.last.ids
+        passage.done = len(ids)
+        passage.said.after(logits[row, : len(ids)].float(), ids[1:])
+
+
+def _longest(pack: Sequence[Passage]) -> list[int]:
+    """Of each sequence."""
+    return [max(len(one.texts[i]) for one in pack) for i in range(len(pack[0].texts))]
+
+
+def _logits(loaded: Loaded, texts: Sequence[Sequence[int]], outputs: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """After each token of the texts, or of what an encoder-decoder is taken to have written: [rows, longest, V]."""
+    model = loaded.model
+    ids, mask = _padded(texts, model)
+    given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+    for written in outputs:
+        given["decoder_input_ids"], given["decoder_attention_mask"] = _padded(written, model)
+    logits: Tensor = model(**given, use_cache=False, return_dict=True).logits
+    return logits
+
+
+def _padded(rows: Sequence[Sequence[int]], model: Any) -> tuple[Tensor, Tensor]:
+    """Tokens [rows, longest], and 1 where there is one. Which stands behind does not matter: a row's last, which the model knows."""
+    longest = max(len(row) for row in rows)
+    ids = [[*row, *[row[-1]] * (longest - len(row))] for row in rows]
+    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+    return torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
