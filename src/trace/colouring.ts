@@ -89,20 +89,30 @@ export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites:
     case 'surprise':
       return of((x) => -x);
     case 'weight':
-      return meanOver(trace, tokens.count, sites, largestWeight);
     case 'entropy':
-    case 'margin':
-      return meanOver(trace, tokens.count, sites, (rows, t) => certaintyAt(trace, rows, t)[by]);
+    case 'margin': {
+      const means = Array.from({ length: tokens.count }, () => new Mean());
+      for (const s of sites) valuesAt(trace, s, by).forEach((x, t) => means[t]!.add(x));
+      return Float32Array.from(means, (mean) => mean.value);
+    }
   }
 }
 
-function meanOver(trace: Trace, count: number, sites: Int32Array, value: (rows: Rows, t: number) => number) {
-  const means = Array.from({ length: count }, () => new Mean());
-  for (const s of sites) {
+const kept = new WeakMap<Trace, Map<string, Float64Array>>();
+
+/** [T] of one site, worked out once: a text asks for the mean over all, a grid for each. */
+function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'): Float64Array {
+  let own = kept.get(trace);
+  if (!own) kept.set(trace, (own = new Map<string, Float64Array>()));
+  let values = own.get(`${by} ${s}`);
+  if (!values) {
     const rows = rowsAt(trace, s);
-    for (let t = 0; t < rows.done; t++) means[t]!.add(value(rows, t));
+    values = Float64Array.from({ length: rows.done }, (_, t) =>
+      by === 'weight' ? largestWeight(rows, t) : certaintyAt(trace, rows, t)[by],
+    );
+    own.set(`${by} ${s}`, values);
   }
-  return Float32Array.from(means, (mean) => mean.value);
+  return values;
 }
 
 /** That a token's experts have at a site; NaN where none is chosen. */

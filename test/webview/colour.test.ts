@@ -277,12 +277,12 @@ describe('a refusal', () => {
     await open();
     const error = { code: 'text-too-long', message: 'The text has 9,000 tokens.', remedy: 'Select less.' } as const;
     await panel.show(undefined, { error });
-    await panel.page.locator('[role=alert] [data-focus=firstPart]').click();
+    await panel.page.locator('[data-focus=mend-firstPart]').click();
     expect(await panel.sent('firstPart')).toHaveLength(1);
     await panel.show(fabricate(), {
       error: { code: 'engine-died', message: 'The engine died.', remedy: 'Ask again.' },
     });
-    await panel.page.locator('[role=alert] [data-focus=again]').click();
+    await panel.page.locator('[data-focus=mend-again]').click();
     expect(await panel.sent('again')).toHaveLength(1);
     await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
     await settled();

@@ -4,7 +4,7 @@ import type { ErrorData } from '../../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import type { ColourChoice, Colouring } from '../../src/trace/colouring.js';
+import { lackFor, type ColourChoice, type Colouring } from '../../src/trace/colouring.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import type { Partners, Work } from '../background/work.js';
@@ -54,7 +54,10 @@ export class Store {
     const attribution = this.main.attribution.value;
     const isLookedAt = this.view.tab.value === 'whatIf' && attribution !== this.passedOver.value;
     if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
-    return overlay === 'change' && this.against.value ? overlay : this.view.colouring.value;
+    if (overlay === 'change' && this.against.value) return overlay;
+    const [by, trace] = [this.view.colouring.value, this.main.trace.value];
+    // What was chosen may be of another trace, or rest on scores that are still to come: better the leaders than nothing.
+    return trace && lackFor(trace, by) !== undefined ? 'experts' : by;
   });
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
@@ -296,7 +299,8 @@ export class Store {
   lookAtLayer(layer: string): void {
     const sight = this.main.sight.peek();
     if (!sight?.layer || layerKey(sight.layer) === layer) return;
-    if (this.colouredBy.peek() === 'experts') this.colour({ by: 'experts', layer });
+    const [chosen, seen] = [this.view.colouring.peek(), this.colouredBy.peek()];
+    if (chosen === 'experts' && seen === 'experts') this.colour({ by: 'experts', layer });
     else this.bringOut(layer);
   }
 

@@ -17,7 +17,7 @@ import {
 import { certaintyAt } from '../../src/trace/distribution.js';
 import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
-import { scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
+import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
 import { layerKey } from '../../src/trace/sight.js';
@@ -124,11 +124,16 @@ export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Col
 /** A number of each cell, on one scale for all of them. */
 export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
   const value = new Float32Array(rows.length * columns.count).fill(NaN);
-  for (const { sequence, from } of columns.spans)
+  for (const { sequence, from } of columns.spans) {
+    // Of the whole model a token's is the same in all rows.
+    let whole: Float32Array | undefined;
     rows.forEach(({ parts }, r) => {
       const part = parts[sequence];
-      if (part) value.set(valuesOf(trace, sequence, by, part.sites), r * columns.count + from);
+      if (!part) return;
+      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.sites);
+      value.set(whole ?? valuesOf(trace, sequence, by, part.sites), r * columns.count + from);
     });
+  }
   const measured = scaled(by, value);
   return {
     ...blank(by, rows, columns),

@@ -350,7 +350,7 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
           store.send({ type: action });
         }}
         reason={inability(store, 'route')}
-        data-focus={action}
+        data-focus={`mend-${action}`}
       >
         {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
       </Button>

@@ -32,7 +32,8 @@ export function Legend() {
   return (
     <div class="legend" role="group" aria-label={t('legend')}>
       <ColourBy sight={sight} />
-      {(by === 'experts' || by === 'attribution') && <Chips trace={trace} sight={sight} />}
+      {/* An attribution is to experts of all layers. */}
+      {(by === 'experts' || (by === 'attribution' && !sight.layer)) && <Chips trace={trace} sight={sight} />}
       {isMeasure(by) && <MeasureScale by={by} />}
       {by === 'change' && <ChangeScale />}
       {by === 'attribution' && <Of what={t('scaleOwed')} />}

@@ -5,7 +5,7 @@ import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { Store, type Kept } from '../../../webview/app/store.js';
 import { Work } from '../../../webview/background/work.js';
-import { fabricate, fabricateIds, spelled, textOf, withText } from '../trace/fabricate.js';
+import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -110,6 +110,15 @@ describe('sides', () => {
     store.colour({ by: 'margin', layer: '' });
     expect(store.colouredBy.value).toBe('margin');
     expect(sent).toEqual([{ type: 'colour', by: 'margin', layer: '' }]);
+  });
+
+  test('what a trace does not hold colours nothing', () => {
+    const { store, side } = begin();
+    store.colour({ by: 'margin', layer: '' });
+    side('main', without(fabricate(), 'score'));
+    expect([store.view.colouring.value, store.colouredBy.value]).toEqual(['margin', 'experts']);
+    side('main', fabricate());
+    expect(store.colouredBy.value).toBe('margin');
   });
 
   test('how far a run is changes nothing but that', () => {
