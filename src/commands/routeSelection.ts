@@ -1,15 +1,11 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import { type Progress, withPatientProgress } from './progress.js';
-import { activeEditor, firstPart, rangeOf, spansToRoute } from '../host/texts.js';
+import { activeEditor, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import type { Command, Parts } from './parts.js';
-
-/** Characters a token, at the start; halved until the beginning of a long text fits. */
-const charactersPerToken = 3;
-const attempts = 5;
 
 export const routeSelection: Command = {
   id: 'gander.routeSelection',
@@ -63,29 +59,17 @@ function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span,
   void vscode.window.showErrorMessage(`${error.message} ${error.remedy}`, first).then(async (chosen) => {
     if (chosen !== first) return;
     try {
-      await routeFirstPart(parts, document, span);
+      await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
+        parts.desk.routeFirstPart(document, span, {
+          signal,
+          onProgress,
+          onAdded: (routed) => parts.panels.show(routed),
+        }),
+      );
     } catch (thrown) {
       report(thrown, parts.log);
     }
   });
-}
-
-export async function routeFirstPart(parts: Parts, document: vscode.TextDocument, span: Span): Promise<Routed> {
-  const { limits } = await parts.service.describe();
-  const text = document.getText(rangeOf(document, span));
-  let characters = (limits.tokens ?? text.length) * charactersPerToken;
-  for (let attempt = 1; ; attempt++) {
-    const part = firstPart(text, characters);
-    try {
-      const shorter = { start: span.start, end: span.start + part.length };
-      return await withPatientProgress(parts, vscode.l10n.t('Routing'), (progress) =>
-        routeOne(parts, document, shorter, progress),
-      );
-    } catch (thrown) {
-      if (GanderError.from(thrown).code !== 'text-too-long' || attempt === attempts) throw thrown;
-      characters = Math.floor(part.length / 2);
-    }
-  }
 }
 
 export function noEditor(): GanderError {

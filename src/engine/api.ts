@@ -106,6 +106,8 @@ export interface Attribution {
   readonly logProb: Float32Array;
   /** [T, N] log-probability with the expert knocked out − with all; negative: the token owes to the expert. NaN for the first token. */
   readonly change: Float32Array;
+  /** How many experts there were to knock out, where it was ended before the last; absent: these are all. */
+  readonly of?: number;
 }
 
 /** Bits per byte needs both: bits = −Σ log₂ p over text tokens, bytes of UTF-8 they cover. */
@@ -124,6 +126,8 @@ export interface RunOptions {
    * arrays. The next chunk waits for a promise that it returns.
    */
   readonly onPartial?: (trace: Trace) => unknown;
+  /** Of an attribution: called after each expert's run with what is known of that one expert. */
+  readonly onAttributed?: (part: Attribution) => unknown;
 }
 
 /**

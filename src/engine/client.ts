@@ -187,7 +187,7 @@ export class EngineClient implements Engine, PoolKeeper {
         forget: () => signal?.removeEventListener('abort', cancel),
       });
       try {
-        const partial = options.onPartial !== undefined;
+        const partial = (options.onPartial ?? options.onAttributed) !== undefined;
         this.#post(child, { type: 'call', id, method, request, partial } as HostMessage);
       } catch (cause) {
         const what = `The request cannot be sent to the engine: ${cause instanceof Error ? cause.message : String(cause)}`;
@@ -264,6 +264,9 @@ export class EngineClient implements Engine, PoolKeeper {
         if (trace) this.#tell(message.id, ({ onPartial }) => onPartial?.(trace));
         break;
       }
+      case 'attributed':
+        this.#tell(message.id, ({ onAttributed }) => onAttributed?.(message.part));
+        break;
       case 'trace': {
         child.proven = true;
         const trace = pending?.trace.build(message.head);

@@ -119,7 +119,9 @@ class LocalEngine implements Engine, PoolKeeper {
       for (const [e, { id }] of experts.entries()) {
         const without = prepared.run.with({ action: 'knock-out', expert: id, scope: {} });
         const other = await this.#logProbs({ ...prepared, run: without }, options.signal, progress);
-        for (let i = 0; i < t; i++) change[i * experts.length + e] = other[i]! - logProb[i]!;
+        const own = other.map((x, i) => x - logProb[i]!);
+        own.forEach((x, i) => (change[i * experts.length + e] = x));
+        await options.onAttributed?.({ experts: [experts[e]!], logProb, change: own, of: experts.length });
       }
       return { experts, logProb, change };
     });

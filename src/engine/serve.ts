@@ -66,7 +66,10 @@ async function answer(
     const result = await invoke(await engine, call, {
       signal: abort.signal,
       onProgress: (done, total) => void send({ type: 'progress', id, done, total }),
-      ...(call.partial && { onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }) }),
+      ...(call.partial && {
+        onPartial: (trace) => send({ type: 'partial', id, head: sendNew(trace) }),
+        onAttributed: (part) => send({ type: 'attributed', id, part }),
+      }),
     });
     if ('blocks' in result) void send({ type: 'trace', id, head: sendNew(result) });
     else void send({ type: 'result', id, result });

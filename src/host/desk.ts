@@ -8,7 +8,11 @@ import type { SourceDescription } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention } from '../trace/trace.js';
 import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
-import { checkText, documentOf, rangeOf, titleOf } from './texts.js';
+import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
+
+/** Characters a token, at the start; halved until the beginning of a long text fits. */
+const charactersPerToken = 3;
+const attempts = 5;
 
 export interface DeskOptions extends Waiting {
   /** Default: what the settings say. */
@@ -74,6 +78,22 @@ export class Desk implements vscode.Disposable {
       throw error;
     }
     return this.store.get(id)!;
+  }
+
+  /** As much of the beginning as the model reads. */
+  async routeFirstPart(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
+    const { limits } = await this.service.describe();
+    const text = document.getText(rangeOf(document, span));
+    let characters = (limits.tokens ?? text.length) * charactersPerToken;
+    for (let attempt = 1; ; attempt++) {
+      const part = firstPart(text, characters);
+      try {
+        return await this.route(document, { start: span.start, end: span.start + part.length }, options);
+      } catch (thrown) {
+        if (GanderError.from(thrown).code !== 'text-too-long' || attempt === attempts) throw thrown;
+        characters = Math.floor(part.length / 2);
+      }
+    }
   }
 
   /** What a command applies to when it is not told: the range under the active editor's cursor, or the last one. */

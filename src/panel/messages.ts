@@ -19,6 +19,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('select'), token: index, sequence: index.exactOptional() }),
   z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
   z.strictObject({ type: z.literal('again') }),
+  z.strictObject({ type: z.literal('firstPart') }),
   z.strictObject({ type: z.literal('attribute') }),
   z.strictObject({
     type: z.literal('generate'),

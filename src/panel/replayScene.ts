@@ -76,6 +76,7 @@ export class ReplayScene implements Scene {
       // No document behind it.
       case 'select':
       case 'again':
+      case 'firstPart':
       case 'colour':
       case 'stop':
         return;

@@ -139,6 +139,8 @@ export class RoutedScene implements Scene {
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
       case 'again':
         return this.#again();
+      case 'firstPart':
+        return this.#firstPart();
       case 'attribute':
         await runs.attribute(this.#id);
         return;
@@ -194,6 +196,16 @@ export class RoutedScene implements Scene {
       strategy: isOpening ? undefined : strategy,
       target: output?.target,
       interventions: interventions.filter(({ scope }) => scope.token === undefined),
+      onAdded: ({ id }) => {
+        this.show(id);
+      },
+    });
+  }
+
+  async #firstPart(): Promise<void> {
+    const { routed } = this;
+    if (!routed) return;
+    await this.parts.desk.routeFirstPart(await openDocument(routed), routed.span, {
       onAdded: ({ id }) => {
         this.show(id);
       },

@@ -76,13 +76,21 @@ export class Runs {
     if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, result));
   }
 
+  /** Knocks out every expert in turn; of one that is stopped the experts that are done are kept. */
   async attribute(id: number, waiting: Waiting = {}): Promise<Attribution | undefined> {
     const request = this.#request(id);
     if (!request) return undefined;
     let attribution: Attribution | undefined;
-    await this.#run(id, 'main', 'attribute', waiting, async (options) => {
-      attribution = await this.service.attribute(request, calm(options));
-      this.store.patchSide(id, 'main', { attribution });
+    await this.#run(id, 'main', 'attribute', waiting, async (options, patch) => {
+      const parts: Attribution[] = [];
+      try {
+        const onAttributed = (part: Attribution) => parts.push(part);
+        attribution = await this.service.attribute(request, { ...calm(options), onAttributed });
+        patch({ attribution });
+      } catch (error) {
+        if (parts.length > 0) patch({ attribution: joined(parts) });
+        throw error;
+      }
     });
     return attribution;
   }
@@ -167,7 +175,7 @@ export class Runs {
     side: Side,
     what: NonNullable<SideState['running']>['what'],
     { signal, onProgress }: Waiting,
-    body: (options: RunOptions) => Promise<void>,
+    body: (options: RunOptions, patch: (change: Partial<SideResult>) => void) => Promise<void>,
   ): Promise<void> {
     const key = `${id} ${side}`;
     this.#running.get(key)?.abort();
@@ -191,15 +199,18 @@ export class Runs {
       this.log(`${what} ${how}: ${strategy ? nameOf(strategy) : 'no strategy'}, ${tokens} tokens, ${seconds} s`);
     };
     try {
-      await body({
-        signal: abort.signal,
-        onProgress: (done, total) => {
-          progress = { done, total };
-          patch({ running: { what, done, total } });
-          onProgress?.(done, total);
+      await body(
+        {
+          signal: abort.signal,
+          onProgress: (done, total) => {
+            progress = { done, total };
+            patch({ running: { what, done, total } });
+            onProgress?.(done, total);
+          },
+          onPartial: (trace) => patch({ trace, before: undefined }),
         },
-        onPartial: (trace) => patch({ trace, before: undefined }),
-      });
+        patch,
+      );
       patch({ running: undefined });
       ended('done');
     } catch (thrown) {
@@ -231,6 +242,15 @@ function unlessStopped<T>(work: Promise<T>, { signal }: RunOptions): Promise<T> 
 /** Progress is shown, what comes in between is not: it is not what the side shows. */
 function calm({ signal, onProgress }: RunOptions): RunOptions {
   return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+}
+
+/** Of one expert each, as one of all these. */
+function joined(parts: readonly Attribution[]): Attribution {
+  const { logProb, of } = parts[0]!;
+  const n = parts.length;
+  const change = new Float32Array(logProb.length * n);
+  parts.forEach((part, e) => part.change.forEach((x, t) => (change[t * n + e] = x)));
+  return { experts: parts.flatMap(({ experts }) => experts), logProb, change, ...(of !== undefined && { of }) };
 }
 
 type Asked = Pick<SideResult, 'text' | 'output' | 'strategy' | 'interventions'>;

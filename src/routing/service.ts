@@ -129,6 +129,7 @@ export class RoutingService {
       signal: abort.signal,
       onProgress: (done, total) => callers.forEach((c) => c.tell(({ onProgress }) => onProgress?.(done, total))),
       onPartial: (trace) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(trace))),
+      onAttributed: (part) => callers.forEach((c) => c.tell(({ onAttributed }) => onAttributed?.(part))),
     };
     const promise = attempt<Result>(async () => {
       const source = this.source();

@@ -89,6 +89,8 @@ export type PageMessage =
     }
   /** The text as it stands by now. */
   | { readonly type: 'again' }
+  /** As much of the beginning of a text that is too long as the model reads. */
+  | { readonly type: 'firstPart' }
   | { readonly type: 'attribute' }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }

@@ -49,6 +49,8 @@ export type ChildMessage =
   /** Of the trace that the call gives; each piece is sent once, before the `partial` or `trace` that tells of it. */
   | { readonly type: 'piece'; readonly id: number; readonly piece: TracePiece }
   | { readonly type: 'partial'; readonly id: number; readonly head: TraceHead }
+  /** Of the attribution that the call gives, one expert's. */
+  | { readonly type: 'attributed'; readonly id: number; readonly part: Attribution }
   /** The result of a call that gives a trace. */
   | { readonly type: 'trace'; readonly id: number; readonly head: TraceHead }
   | { readonly type: 'result'; readonly id: number; readonly result: Exclude<Methods[MethodName]['result'], Trace> }

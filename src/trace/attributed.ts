@@ -29,3 +29,37 @@ export function attributedExperts(trace: Trace, { layer, most = usual }: Attribu
     .slice(0, most)
     .map(({ expert }) => expert);
 }
+
+/** What a text owes to experts, of an attribution: [T, N] change of its log-probability without each. */
+export interface Owed {
+  /** [T] the expert without which a token would be the least likely; −1: none makes a difference to speak of. */
+  readonly expert: Int16Array;
+  /** [T] by how much, in nats; 0 where no expert is named. */
+  readonly nats: Float32Array;
+  /** [N] change of the whole text's log-probability, in nats. */
+  readonly totals: Float64Array;
+}
+
+/** In nats: less than this is said of no expert. */
+const least = 0.01;
+
+export function owedOf({
+  experts,
+  change,
+}: {
+  readonly experts: readonly Expert[];
+  readonly change: Float32Array;
+}): Owed {
+  const n = experts.length;
+  const count = n > 0 ? change.length / n : 0;
+  const expert = new Int16Array(count).fill(-1);
+  const nats = new Float32Array(count);
+  const totals = new Float64Array(n);
+  change.forEach((x, i) => {
+    if (Number.isNaN(x)) return;
+    const [t, e] = [Math.floor(i / n), i % n];
+    totals[e]! += x;
+    if (-x > Math.max(least, nats[t]!)) [expert[t], nats[t]] = [e, -x];
+  });
+  return { expert, nats, totals };
+}

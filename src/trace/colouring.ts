@@ -1,13 +1,14 @@
 /**
- * What colours a text where each layer has experts of its own: who leads at one layer, or a number. Page and editor ask
+ * What colours a text: who leads, over all layers or at the one whose experts are its own, or a number. Page and editor ask
  * here, so that the same choice looks the same.
  */
 import { quantile } from '../statistics/quantile.js';
-import { type Layer, rowsAt, sitesOf } from './access.js';
-import { certaintyByToken } from './distribution.js';
+import { Mean } from '../statistics/mean.js';
+import { type Layer, type Rows, rowsAt, sitesOf } from './access.js';
+import { certaintyAt } from './distribution.js';
 import type { Trace } from './trace.js';
 
-export const measures = ['entropy', 'margin', 'weight', 'probability'] as const;
+export const measures = ['entropy', 'margin', 'weight', 'probability', 'surprise'] as const;
 /** A number that each token has, whoever it goes to. */
 export type TextMeasure = (typeof measures)[number];
 
@@ -21,13 +22,13 @@ export interface ColourChoice {
   readonly layer: string;
 }
 
-export function isMeasure(by: Colouring): by is TextMeasure {
+export function isMeasure(by: string): by is TextMeasure {
   return (measures as readonly string[]).includes(by);
 }
 
-/** Whether a measure is of routers: the probability of a token is the whole model's. */
+/** Whether a measure is of routers: how likely a token was is the whole model's. */
 export function isByLayer(by: Colouring): boolean {
-  return by !== 'probability' && by !== 'nothing';
+  return by !== 'probability' && by !== 'surprise' && by !== 'nothing';
 }
 
 /** The key of the words that say why a text cannot be coloured so; undefined: it can. */
@@ -46,6 +47,7 @@ export function lackFor(trace: Trace, by: Colouring) {
     case 'weight':
       return trace.blocks.some(({ weight }) => weight) ? undefined : 'weightNone';
     case 'probability':
+    case 'surprise':
       return trace.sequences.some(({ logProb }) => logProb) ? undefined : 'predictionsNone';
   }
 }
@@ -62,7 +64,11 @@ export interface Measured {
 
 /** Of one sequence. @param layer whose routers are measured; default: the mean over all */
 export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?: Layer): Measured {
-  const value = valuesOf(trace, sequence, by, layer);
+  return scaled(by, valuesOf(trace, sequence, by, sitesOf(trace, { ...layer, sequence })));
+}
+
+/** Values on the scale that the usual ones among them span. */
+export function scaled(by: TextMeasure, value: Float32Array): Measured {
   const isReversed = by === 'margin' || by === 'probability';
   const [low, high] = by === 'probability' ? [0, 1] : usual(value);
   const strength = value.map((x) => {
@@ -72,36 +78,48 @@ export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?
   return { value, strength, weak: isReversed ? high : low, strong: isReversed ? low : high };
 }
 
-function valuesOf(trace: Trace, sequence: number, by: TextMeasure, layer: Layer | undefined): Float32Array {
+/** [T] the mean over some sites of a sequence; what is said of the model as a whole is the same at all. NaN where it is not known. */
+export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites: Int32Array): Float32Array {
   const { logProb, tokens } = trace.sequences[sequence]!;
+  const of = (value: (logProb: number) => number) =>
+    Float32Array.from({ length: tokens.count }, (_, i) => value(logProb?.[i] ?? NaN));
   switch (by) {
     case 'probability':
-      return Float32Array.from({ length: tokens.count }, (_, i) => Math.exp(logProb?.[i] ?? NaN));
+      return of(Math.exp);
+    case 'surprise':
+      return of((x) => -x);
     case 'weight':
-      return firstWeights(trace, sequence, layer);
     case 'entropy':
-    case 'margin':
-      return certaintyByToken(trace, { ...layer, sequence })[by];
+    case 'margin': {
+      const means = Array.from({ length: tokens.count }, () => new Mean());
+      for (const s of sites) valuesAt(trace, s, by).forEach((x, t) => means[t]!.add(x));
+      return Float32Array.from(means, (mean) => mean.value);
+    }
   }
 }
 
-/** [T] the largest weight that a token's experts have, the mean over the sites. */
-function firstWeights(trace: Trace, sequence: number, layer: Layer | undefined): Float32Array {
-  const { count } = trace.sequences[sequence]!.tokens;
-  const sums = new Float32Array(count);
-  const known = new Int32Array(count);
-  for (const s of sitesOf(trace, { ...layer, sequence })) {
-    const { weight, chosen, k, done } = rowsAt(trace, s);
-    if (!weight) continue;
-    for (let t = 0; t < done; t++) {
-      if (chosen[t * k]! < 0) continue;
-      let most = -Infinity;
-      for (let i = t * k; i < (t + 1) * k; i++) if (chosen[i]! >= 0 && weight[i]! > most) most = weight[i]!;
-      sums[t]! += most;
-      known[t]!++;
-    }
+const kept = new WeakMap<Trace, Map<string, Float64Array>>();
+
+/** [T] of one site, worked out once: a text asks for the mean over all, a grid for each. */
+function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'): Float64Array {
+  let own = kept.get(trace);
+  if (!own) kept.set(trace, (own = new Map<string, Float64Array>()));
+  let values = own.get(`${by} ${s}`);
+  if (!values) {
+    const rows = rowsAt(trace, s);
+    values = Float64Array.from({ length: rows.done }, (_, t) =>
+      by === 'weight' ? largestWeight(rows, t) : certaintyAt(trace, rows, t)[by],
+    );
+    own.set(`${by} ${s}`, values);
   }
-  return sums.map((sum, t) => (known[t]! > 0 ? sum / known[t]! : NaN));
+  return values;
+}
+
+/** That a token's experts have at a site; NaN where none is chosen. */
+function largestWeight({ weight, chosen, k }: Rows, t: number): number {
+  let most = NaN;
+  for (let i = t * k; i < (t + 1) * k; i++) if (weight && chosen[i]! >= 0 && !(weight[i]! <= most)) most = weight[i]!;
+  return most;
 }
 
 /** All but the lowest and highest of twenty: a single outlier must not pale all others. */

@@ -1,3 +1,4 @@
+import type { Attribution } from '../engine/api.js';
 import { isTraceHead, isTracePiece } from './checks.js';
 import { errorCodes, type ErrorData } from '../shared/errors.js';
 import { isCount, isNumber, isObject } from '../shared/plain.js';
@@ -37,6 +38,8 @@ function isChildMessage(value: Fields): value is Fields & ChildMessage {
     case 'partial':
     case 'trace':
       return isTraceHead(value['head']);
+    case 'attributed':
+      return isAttribution(value['part']);
     case 'result':
       return isObject(value['result']);
     case 'error':
@@ -44,6 +47,19 @@ function isChildMessage(value: Fields): value is Fields & ChildMessage {
     default:
       return false;
   }
+}
+
+function isAttribution(value: unknown): value is Attribution {
+  if (!isObject(value)) return false;
+  const { experts, logProb, change, of } = value;
+  return (
+    Array.isArray(experts) &&
+    experts.every((one) => isObject(one) && typeof one['id'] === 'string' && typeof one['name'] === 'string') &&
+    logProb instanceof Float32Array &&
+    change instanceof Float32Array &&
+    change.length === logProb.length * experts.length &&
+    isCount(of)
+  );
 }
 
 export function isErrorData(value: unknown): value is ErrorData {

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EngineClient, type EngineClientOptions, type EngineState } from '../../src/engine/client.js';
+import type { Attribution } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { builtEngine, isAlive, temporaryFolder, tinyPool, until, pooled } from './support.js';
 
@@ -44,6 +45,15 @@ it('answers as the engine in this process does, trace for trace', async () => {
   expect(await there.score({ text, strategy })).toEqual(await here.score({ text, strategy }));
   expect(await there.attribute({ text, strategy })).toEqual(await here.attribute({ text, strategy }));
   here.dispose();
+});
+
+it('tells of each expert that is attributed to, and what all are told of is the whole', async () => {
+  const parts: Attribution[] = [];
+  const whole = await clientWith().attribute({ text, strategy }, { onAttributed: (part) => parts.push(part) });
+  const n = whole.experts.length;
+  expect(parts.flatMap(({ experts }) => experts)).toEqual(whole.experts);
+  expect(new Set(parts.map(({ of }) => of))).toEqual(new Set([n]));
+  parts.forEach(({ change }, e) => expect(change).toEqual(whole.change.filter((_, i) => i % n === e)));
 });
 
 it('reports progress and partial traces between chunks', async () => {

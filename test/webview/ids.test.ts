@@ -233,7 +233,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     expect(compared).not.toMatch(/NaN|undefined/);
     expect(compared).toMatch(/Same choices\s+[\d.]+% chance 3\.1%/);
     expect(compared).toMatch(/Divergence of scores\s+–/);
-    expect(compared).toMatch(/Log-probability a token\s+–/);
+    expect(compared).toMatch(/Log-probability\s+–/);
     expect(compared).toContain('usage cannot be compared over layers');
     await select(0, 4, 1);
     expect(await label()).toMatch(/\d% of the choices differ/);

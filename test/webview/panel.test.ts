@@ -386,6 +386,9 @@ describe('the views beside', () => {
     await settled();
     expect(await text('.tabBody')).toContain('module sends it to');
     expect(await panel.page.locator('.strip').count()).toBe(0);
+    // Before anything is selected it says what can be done.
+    await panel.post({ type: 'select', token: -1 });
+    expect(await text('.strip')).toContain('Click a cell');
   });
 
   test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
@@ -451,7 +454,7 @@ describe('the views beside', () => {
     await panel.show(after, { before });
     expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
     expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
-    expect(await text('.tabBody')).toMatch(/−\d\.\d\d → −\d\.\d\d nats \([+−][\d.]+, (better|worse)\)/);
+    expect(await text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
     expect(await text('[data-figure=effectByLayer] thead')).toMatch(/Replaced by the what-if\s+Changed downstream/);
     await panel.page.screenshot({ path: join(pictures, 'dark-effect.png') });
@@ -574,7 +577,7 @@ describe('two runs', () => {
     await panel.show(main);
     for (const done of [20, 40, 60]) {
       await panel.show(cut(other, done), { title: 'other.md', strategy: { name: 'arrow', k: 2 } }, 'other');
-      expect(await text('.tabBody')).toMatch(/nats \(−0\.500, worse\)/);
+      expect(await text('.tabBody')).toMatch(/nats a token \(worse\)/);
     }
   });
 

@@ -4,9 +4,16 @@ import { colourings, type Colouring } from '../../src/trace/colouring.js';
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
 
-/** Which runs the grid draws: this one, the one it is compared with, or where the two differ. */
-export const gridSources = ['main', 'other', 'difference'] as const;
+/** Which run the grid draws. */
+export const gridSources = ['main', 'other'] as const;
 export type GridSource = (typeof gridSources)[number];
+
+/**
+ * What colours text and grid in place of what was chosen for all texts, while there is such a thing: the change against
+ * another run; in the text who it owes its tokens to.
+ */
+export const overlays = ['', 'change', 'attribution'] as const;
+export type Overlay = (typeof overlays)[number];
 
 /** `auto`: the text is folded while its editor stands beside the panel. */
 export const textPanes = ['auto', 'shown', 'folded'] as const;
@@ -73,8 +80,9 @@ export interface View {
   readonly comparing: boolean;
   /** With a what-if: choices that stayed are faded. */
   readonly fadeUnchanged: boolean;
-  /** What gives a text its colours where experts belong to one layer each. */
+  /** What gives text and grid their colours. */
   readonly colouring: Colouring;
+  readonly overlay: Overlay;
   /** Key of the layer whose experts colour a text; empty: the first. */
   readonly colourLayer: string;
   /** Key of the layer whose routers are measured, where a number colours a text; empty: all. */
@@ -114,6 +122,7 @@ export const initial: View = {
   comparing: false,
   fadeUnchanged: true,
   colouring: 'experts',
+  overlay: '',
   colourLayer: '',
   measureLayer: '',
   pinned: [],
@@ -146,6 +155,7 @@ export function restore(kept: unknown): View {
     tab: known(tabs, restored.tab, initial.tab),
     gridSource: known(gridSources, restored.gridSource, initial.gridSource),
     colouring: known(colourings, restored.colouring, initial.colouring),
+    overlay: known(overlays, restored.overlay, initial.overlay),
     textPane: known(textPanes, restored.textPane, initial.textPane),
   };
 }

@@ -1,15 +1,16 @@
 /** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import type { ErrorData } from '../../src/shared/errors.js';
-import type { HostMessage, PageMessage, Side } from '../../src/shared/panelProtocol.js';
+import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import type { ColourChoice } from '../../src/trace/colouring.js';
+import { lackFor, type ColourChoice, type Colouring } from '../../src/trace/colouring.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import type { Partners, Work } from '../background/work.js';
+import { choiceChanges, logProbChanges, type Change } from '../grid/change.js';
 import { SideSignals, type ViewSignals } from './side.js';
-import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
+import { initial, restore, type Filter, type GridSource, type Overlay, type Selection, type View } from './state.js';
 
 export interface Host {
   postMessage(message: PageMessage): void;
@@ -43,13 +44,28 @@ export class Store {
 
   /** What was chosen, or this run when there is no other to show. */
   readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
+  /** The run that changes are against: the other, or this one without its what-if. */
+  readonly against = computed(() => this.other.choices.value ?? this.main.before.value);
+  /** The attribution that was looked at when something else was chosen to colour the text. */
+  private readonly passedOver = signal<SideState['attribution']>(undefined);
+  /** An attribution colours the text while it is looked at, or for as long as it was chosen to. */
+  readonly colouredBy = computed<Colouring | Exclude<Overlay, ''>>(() => {
+    const overlay = this.view.overlay.value;
+    const attribution = this.main.attribution.value;
+    const isLookedAt = this.view.tab.value === 'whatIf' && attribution !== this.passedOver.value;
+    if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
+    if (overlay === 'change' && this.against.value) return overlay;
+    const [by, trace] = [this.view.colouring.value, this.main.trace.value];
+    // What was chosen may be of another trace, or rest on scores that are still to come: better the leaders than nothing.
+    return trace && lackFor(trace, by) !== undefined ? 'experts' : by;
+  });
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
   });
   /** By what two runs differ: their choices, or, where one of them has none, what becomes of the predictions. */
-  readonly differBy = computed<'choices' | 'logProb'>(() =>
-    this.main.isFixed.value || this.other.isFixed.value ? 'logProb' : 'choices',
+  readonly differBy = computed<Change['by']>(() =>
+    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value) ? 'logProb' : 'choices',
   );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
   /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
@@ -82,10 +98,9 @@ export class Store {
       main: selected,
       other: computed(() => {
         const at = selected.value;
-        const partners = this.partners.value;
         if (!this.main.trace.value || !this.other.trace.value) return at;
         if (at.token < 0) return this.lone.value;
-        return { ...at, token: partners?.[at.sequence]?.of[at.token] ?? -1 };
+        return { ...at, token: this.partners.value?.[at.sequence]?.of[at.token] ?? -1 };
       }),
     };
     const site = computed(() => this.view.selection.value.site);
@@ -108,10 +123,19 @@ export class Store {
     });
   }
 
-  /** One for each sequence; undefined while they are worked out, or with nothing to compare. */
+  /** Beside which tokens of `against` this run's stand, in each sequence; undefined while it is worked out, or without one. */
   readonly partners = computed<readonly Partners[] | undefined>(() => {
-    const [main, other] = [this.main.choices.value, this.other.choices.value];
-    return main && other && this.work.partners(main, other);
+    const [main, against] = [this.main.choices.value, this.against.value];
+    return main && against && this.work.partners(main, against);
+  });
+
+  /** What became of each token, for each sequence; undefined while it is worked out, or with nothing to compare. */
+  readonly changes = computed<readonly Change[] | undefined>(() => {
+    const [main, against, partners] = [this.main.choices.value, this.against.value, this.partners.value];
+    if (!main || !against || !partners) return undefined;
+    return this.differBy.value === 'choices'
+      ? choiceChanges(main, against, partners)
+      : logProbChanges(main, this.other.trace.value ?? against, partners);
   });
 
   side(side: Side): SideSignals {
@@ -252,9 +276,10 @@ export class Store {
     return { site, layer: found ? layerKey(found) : '' };
   }
 
-  /** What colours the text, here and in its editor. */
+  /** What colours text and grid, here and in the text's editor. */
   colour({ by, layer }: ColourChoice, from: 'page' | 'host' = 'page'): void {
     batch(() => {
+      if (from === 'page') this.overlay('');
       this.set({ colouring: by });
       if (by === 'experts') this.bringOut(layer);
       else this.set({ measureLayer: layer });
@@ -262,11 +287,20 @@ export class Store {
     if (from === 'page') this.send({ type: 'colour', by, layer });
   }
 
+  /** Colours text and grid by what there is beside the run itself; empty: by nothing of it. */
+  overlay(overlay: Overlay): void {
+    batch(() => {
+      this.set({ overlay });
+      this.passedOver.value = overlay === 'attribution' ? undefined : this.main.attribution.peek();
+    });
+  }
+
   /** The layer whose experts are in sight. Of a pool there is nothing to choose: its experts are the same in all layers. */
   lookAtLayer(layer: string): void {
     const sight = this.main.sight.peek();
     if (!sight?.layer || layerKey(sight.layer) === layer) return;
-    if (this.view.colouring.peek() === 'experts') this.colour({ by: 'experts', layer });
+    const [chosen, seen] = [this.view.colouring.peek(), this.colouredBy.peek()];
+    if (chosen === 'experts' && seen === 'experts') this.colour({ by: 'experts', layer });
     else this.bringOut(layer);
   }
 
@@ -287,7 +321,8 @@ export class Store {
     const tab = this.view.tab.peek();
     this.set({
       comparing,
-      gridSource: comparing ? 'difference' : 'main',
+      gridSource: 'main',
+      overlay: comparing ? 'change' : '',
       tab: comparing ? 'compare' : tab === 'compare' ? 'summary' : tab,
     });
   }

@@ -46,7 +46,7 @@ export function Tool({ label, icon, class: name, ...props }: ButtonProps & { lab
   );
 }
 
-export type Option = readonly [value: string, label: string, reason?: string];
+export type Option = readonly [value: string, label: string, reason?: string | undefined];
 
 export function Select({
   label,
@@ -164,6 +164,7 @@ const icons = {
   close: 'M4 4l8 8M12 4l-8 8',
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',
+  letter: 'M3 13L8 3l5 10M4.7 9.6h6.6',
   fit: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
   table: 'M2 3h12v10H2zM2 6.5h12M2 10h12M6.5 3v10',
   filter: 'M2 3h12L9.5 8.5V13L6.5 11.5V8.5z',

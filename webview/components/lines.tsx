@@ -1,5 +1,4 @@
 import { scaleLinear, type ScaleLinear } from 'd3-scale';
-import { line } from 'd3-shape';
 import { classes } from './controls.js';
 
 export interface Line {
@@ -31,10 +30,18 @@ export function Lines({
   const count = Math.max(1, ...list.map(({ values }) => values.length));
   const x = scaleLinear([first, first + Math.max(1, count - 1)], [edge.left, width - edge.right]);
   const y = scaleLinear([0, high], [height - edge.bottom, edge.top]);
-  const path = line<number>(
-    (_, i) => x(first + i),
-    (value) => y(Math.min(high, Math.max(0, value))),
-  ).defined(Number.isFinite);
+  const path = (values: ArrayLike<number>): string => {
+    let drawn = '';
+    let pen = 'M';
+    Array.from(values, (value, i) => {
+      const isKnown = Number.isFinite(value);
+      if (isKnown) drawn += `${pen}${x(first + i)},${y(Math.min(high, Math.max(0, value)))}`;
+      // Of no length, so that a value between two that are not known is seen as a dot.
+      if (isKnown && pen === 'M') drawn += 'h0';
+      pen = isKnown ? 'L' : 'M';
+    });
+    return drawn;
+  };
   return (
     <svg
       viewBox={`0 0 ${width} ${height}`}
@@ -54,7 +61,7 @@ export function Lines({
       )}
       {list.map(({ values, class: name }) => (
         <g key={name}>
-          <path d={path(Array.from(values)) ?? ''} class={`line ${name}`} />
+          <path d={path(values)} class={`line ${name}`} />
           {/* A line of one point has no length. */}
           {values.length === 1 && Number.isFinite(values[0]) && (
             <circle cx={x(first)} cy={y(values[0]!)} r={3} class={`dot ${name}`} />

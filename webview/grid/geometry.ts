@@ -45,6 +45,9 @@ const smallest = 0.05;
 /** Cells so wide have room for a token's text above them. */
 export const labelFrom = 10;
 
+/** Cells with room for the token's text above and an expert's sign within. */
+export const readable: Size = { width: 14, height: 14 };
+
 export const gutterTop = (cellWidth: number): number => (cellWidth >= labelFrom ? 58 : 18);
 
 /** Before anybody has zoomed: everything at once, as long as a cell can be seen. */

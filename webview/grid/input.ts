@@ -7,6 +7,8 @@ export type Action =
   | { readonly do: 'toggle'; readonly row: number }
   | { readonly do: 'zoom'; readonly by: number }
   | { readonly do: 'fit' }
+  /** Until the tokens can be read. */
+  | { readonly do: 'read' }
   /** Back to the whole token. */
   | { readonly do: 'leave' };
 

@@ -14,10 +14,10 @@ import {
   type Rows,
   type SharedSites,
 } from '../../src/trace/access.js';
-import type { Alignment } from '../../src/trace/align.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
 import { saturationOf, shared } from '../../src/statistics/sets.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
+import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
 import { layerKey } from '../../src/trace/sight.js';
@@ -35,14 +35,18 @@ export interface Row extends Layer {
 export interface Raster {
   readonly rows: readonly Row[];
   readonly columns: Columns;
-  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Of a difference: which of its hues (`Paper`). */
+  /** What colours the cells: who leads, how far the choices of two runs differ, what becomes of the log-probability, or a number. */
+  readonly shows: 'experts' | 'difference' | 'change' | TextMeasure;
+  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Where no expert colours: which of the hues (`Paper`). */
   readonly expert: Int16Array;
-  /** [R, C] 0..1; for a difference: how different. */
+  /** [R, C] 0..1: how strong the colour is. */
   readonly strength: Float32Array;
   /** [R, C] share of the choices that a what-if changed; undefined without one. */
   readonly changed: Float32Array | undefined;
-  /** [C] of a difference by log-probability: the other's − this one's; NaN where it is not known. */
+  /** [C] of a `change`: the other's log-probability − this one's; NaN where it is not known. */
   readonly change?: Float32Array;
+  /** [R, C] of a measure, and the scale of its strengths. */
+  readonly measured?: Measured;
 }
 
 /** No expert applied, or nothing that leads. */
@@ -95,7 +99,7 @@ export function rasterOf(
   inSight: ExpertSet | undefined,
   before?: Trace,
 ): Raster {
-  const raster = blank(rows, columns, before && changes(trace, before, rows, columns));
+  const raster = blank('experts', rows, columns, before && changes(trace, before, rows, columns));
   for (const { sequence, from } of columns.spans) {
     rows.forEach((row, r) => {
       const part = row.parts[sequence];
@@ -105,9 +109,38 @@ export function rasterOf(
   return raster;
 }
 
-function blank(rows: readonly Row[], columns: Columns, changed: Float32Array | undefined): Raster {
+export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Columns, changed?: Float32Array): Raster {
   const size = rows.length * columns.count;
-  return { rows, columns, expert: new Int16Array(size).fill(unknown), strength: new Float32Array(size), changed };
+  return {
+    shows,
+    rows,
+    columns,
+    expert: new Int16Array(size).fill(unknown),
+    strength: new Float32Array(size),
+    changed,
+  };
+}
+
+/** A number of each cell, on one scale for all of them. */
+export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
+  const value = new Float32Array(rows.length * columns.count).fill(NaN);
+  for (const { sequence, from } of columns.spans) {
+    // Of the whole model a token's is the same in all rows.
+    let whole: Float32Array | undefined;
+    rows.forEach(({ parts }, r) => {
+      const part = parts[sequence];
+      if (!part) return;
+      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.sites);
+      value.set(whole ?? valuesOf(trace, sequence, by, part.sites), r * columns.count + from);
+    });
+  }
+  const measured = scaled(by, value);
+  return {
+    ...blank(by, rows, columns),
+    expert: Int16Array.from(value, (x) => (Number.isNaN(x) ? unknown : 0)),
+    strength: measured.strength,
+    measured,
+  };
 }
 
 /** One row's cells of one sequence, from `start` on. */
@@ -241,93 +274,19 @@ function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Col
 }
 
 /** 1 − |S ∩ S'| ÷ k; 0 where neither chose any. @param toB index of a's experts among b's; default: they have the same */
-function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
+export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
   const common = shared(a.chosen, ta * a.k, a.k, b.chosen, tb * b.k, b.k, toB);
   const same = saturationOf(common, chosenCount(a, ta), chosenCount(b, tb));
   return Number.isNaN(same) ? 0 : 1 - same;
 }
 
-/** How far the main run's choices differ from the other's at the token beside it; `unknown` where there is none. */
-export function differenceRaster(
-  main: Trace,
-  other: Trace,
-  rows: readonly Row[],
-  columns: Columns,
-  partners: readonly { readonly of: Int32Array }[],
-): Raster {
-  const raster = blank(rows, columns, undefined);
-  const there = new Map(other.sites.map(({ path }, s) => [path, s]));
-  for (const { sequence, from } of columns.spans) {
-    const of = partners[sequence]!.of;
-    const done = { main: main.sequences[sequence]!.done, other: other.sequences[sequence]?.done ?? 0 };
-    rows.forEach((row, r) => {
-      const pairs = Array.from(row.parts[sequence]?.sites ?? [], (s) => {
-        const at = there.get(main.sites[s]!.path);
-        return at === undefined ? undefined : pairOf(rowsAt(main, s), rowsAt(other, at));
-      }).filter((pair) => pair !== undefined);
-      for (let t = 0; t < done.main; t++) {
-        const u = of[t]!;
-        if (u < 0 || u >= done.other) continue;
-        let sum = 0;
-        let n = 0;
-        for (const { a, b, toB } of pairs) {
-          if (!isKnown(a, t) || !isKnown(b, u)) continue;
-          sum += disagreement(a, t, b, u, toB);
-          n++;
-        }
-        if (n === 0) continue;
-        const cell = r * columns.count + from + t;
-        raster.expert[cell] = 0;
-        raster.strength[cell] = sum / n;
-      }
-    });
-  }
-  return raster;
-}
-
-/** How much likelier the other run finds the same token; a token's is the same in all rows. */
-export function changeRaster(
-  main: Trace,
-  other: Trace,
-  rows: readonly Row[],
-  columns: Columns,
-  partners: readonly { readonly alignment: Alignment }[],
-): Raster {
-  const change = new Float32Array(columns.count).fill(NaN);
-  for (const { sequence, from } of columns.spans) {
-    const { a, b, same } = partners[sequence]!.alignment;
-    const [here, there] = [main.sequences[sequence]?.logProb, other.sequences[sequence]?.logProb];
-    for (let c = 0; c < same.length; c++)
-      if (same[c]) change[from + a[c]!] = (there?.[b[c]!] ?? NaN) - (here?.[a[c]!] ?? NaN);
-  }
-  const raster: Raster = { ...blank(rows, columns, undefined), change };
-  const most = usual(change);
-  rows.forEach((row, r) => {
-    for (const { sequence, from, count } of columns.spans) {
-      if (!row.parts[sequence]) continue;
-      for (let c = from; c < from + count; c++) {
-        const value = change[c]!;
-        if (Number.isNaN(value)) continue;
-        raster.expert[r * columns.count + c] = value < 0 ? 0 : 1;
-        raster.strength[r * columns.count + c] = Math.min(1, Math.abs(value) / most);
-      }
-    }
-  });
-  return raster;
-}
-
 /** The largest but one in twenty: a single outlier must not pale all others. */
-function usual(values: Float32Array): number {
+export function usual(values: Float32Array): number {
   const sizes = values
     .filter((x) => !Number.isNaN(x))
     .map(Math.abs)
     .sort();
   return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
-}
-
-function pairOf(a: Rows, b: Rows): { a: Rows; b: Rows; toB: Int16Array } {
-  const at = new Map(b.set.experts.map(({ id }, e) => [id, e]));
-  return { a, b, toB: Int16Array.from(a.set.experts, ({ id }) => at.get(id) ?? -1) };
 }
 
 export interface Choice {

@@ -1,22 +1,21 @@
 /** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
-import { colourCount, quiet } from '../../src/shared/palette.js';
+import { quiet } from '../../src/shared/palette.js';
 import type { ExpertSet } from '../../src/trace/trace.js';
 import { signOf, type Looks } from '../look/looks.js';
-import { channels, colourOf, css, mix, type Theme } from '../look/theme.js';
+import { colourOf, css, mix, type Theme } from '../look/theme.js';
+import { cellsOf, condensed, stepFor, type Step } from './cells.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { gutters } from './gutters.js';
 import type { RowLoad } from './loads.js';
-import { hidden, type Raster, type Row } from './model.js';
-
-/** Columns a tile: far below every canvas limit. */
-const tileColumns = 4096;
-const levels = 16;
+import type { Raster, Row } from './model.js';
+import { tileColumns, tilesOf } from './tiles.js';
 
 export interface Paper {
   readonly raster: Raster;
   readonly theme: Theme;
-  readonly tiles: readonly OffscreenCanvas[];
+  /** The colours, a pixel a window of cells; of windows of one cell, a pixel a cell. */
+  readonly tilesFor: (step: Step) => readonly OffscreenCanvas[];
   /** How the experts of a set look. */
   readonly looks: (set: ExpertSet) => Looks;
   /** [C] what stands above each column. */
@@ -31,15 +30,10 @@ export interface Paper {
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
 const weakest = 0.3;
-const faded = 0.08;
 
 function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
   const floor = theme.highContrast ? 0.55 : weakest;
   return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
-}
-
-function word([r, g, b]: readonly [number, number, number]): number {
-  return (255 << 24) | (b << 16) | (g << 8) | r; // little-endian RGBA
 }
 
 /** What a cell is coloured by: which hue of a difference, or which slot of the palette its expert has. */
@@ -65,45 +59,23 @@ function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raste
 }
 
 /** @param isFading choices that a what-if did not change are faded */
-export function makePaper(parts: Omit<Paper, 'tiles'>, isFading: boolean): Paper {
-  const { raster, theme } = parts;
-  const { rows, columns } = raster;
-  // [slot, level, faded] as packed pixels; the first slot is the quiet one.
-  const table = new Uint32Array((colourCount + 1) * (levels + 1) * 2);
-  for (let slot = quiet; slot < colourCount; slot++) {
-    for (let level = 0; level <= levels; level++) {
-      const at = ((slot + 1) * (levels + 1) + level) * 2;
-      const share = level / levels;
-      table[at] = word(tint(parts, slot, share));
-      table[at + 1] = word(tint(parts, slot, share, faded / weakest));
-    }
-  }
-  const empty = word(channels(theme.background));
-  const off = word(mix(theme.background, theme.foreground, 0.06));
-  const toneOf = toneAt(parts);
-  const tiles: OffscreenCanvas[] = [];
-  for (let from = 0; from < columns.count && rows.length > 0; from += tileColumns) {
-    const width = Math.min(tileColumns, columns.count - from);
-    const image = new ImageData(width, rows.length);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let r = 0; r < rows.length; r++) {
-      for (let i = 0; i < width; i++) {
-        const cell = r * columns.count + from + i;
-        const e = raster.expert[cell]!;
-        if (e < 0) {
-          pixels[r * width + i] = e === hidden ? off : empty;
-          continue;
-        }
-        const stays = isFading && raster.changed?.[cell] === 0 ? 1 : 0;
-        const level = Math.round(raster.strength[cell]! * levels);
-        pixels[r * width + i] = table[((toneOf(r, from + i) + 1) * (levels + 1) + level) * 2 + stays]!;
+export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Paper {
+  const cells = cellsOf(parts.raster, toneAt(parts), isFading);
+  const made = new Map<string, readonly OffscreenCanvas[]>();
+  return {
+    ...parts,
+    tilesFor: (step) => {
+      const key = `${step.columns} ${step.rows}`;
+      let tiles = made.get(key);
+      if (!tiles) {
+        const own = step.columns * step.rows === 1 ? cells : condensed(cells, step);
+        // One at a time: each step of zooming has others.
+        if (made.size > 1) made.clear();
+        made.set(key, (tiles = tilesOf(own, parts.theme, (...tone) => tint(parts, ...tone))));
       }
-    }
-    const tile = new OffscreenCanvas(width, rows.length);
-    tile.getContext('2d')!.putImageData(image, 0, 0);
-    tiles.push(tile);
-  }
-  return { ...parts, tiles };
+      return tiles;
+    },
+  };
 }
 
 export const extentOf = ({ rows, columns }: Raster): Extent => ({ rows: rows.length, columns: columns.count });
@@ -118,22 +90,24 @@ export function paint(context: Drawing, paper: Paper, frame: Frame): void {
   context.fillStyle = theme.background;
   context.fillRect(0, 0, frame.width, frame.height);
 
-  // Cells smaller than a pixel are averaged, larger ones keep their edges.
-  context.imageSmoothingEnabled = cell.width * ratio < 1 || cell.height * ratio < 1;
-  paper.tiles.forEach((tile, i) => {
-    const from = Math.max(view.c0, i * tileColumns);
-    const to = Math.min(view.c1, i * tileColumns + tile.width);
-    if (from >= to || view.r0 >= view.r1) return;
+  context.imageSmoothingEnabled = false;
+  const step = stepFor(cell);
+  paper.tilesFor(step).forEach((tile, i) => {
+    const first = i * tileColumns * step.columns;
+    const [from, to] = [Math.max(0, Math.floor((view.c0 - first) / step.columns)), (view.c1 - first) / step.columns];
+    const [top, bottom] = [Math.floor(view.r0 / step.rows), Math.ceil(view.r1 / step.rows)];
+    const width = Math.min(tile.width, Math.ceil(to)) - from;
+    if (width <= 0 || bottom <= top) return;
     context.drawImage(
       tile,
-      from - i * tileColumns,
-      view.r0,
-      to - from,
-      view.r1 - view.r0,
-      xOf(frame, from),
-      yOf(frame, view.r0),
-      (to - from) * cell.width,
-      (view.r1 - view.r0) * cell.height,
+      from,
+      top,
+      width,
+      bottom - top,
+      xOf(frame, first + from * step.columns),
+      yOf(frame, top * step.rows),
+      width * step.columns * cell.width,
+      (bottom - top) * step.rows * cell.height,
     );
   });
 

@@ -10,7 +10,7 @@ import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
 import { layerMark } from './gutters.js';
 import { extentOf, paint, tint, toneAt, type Paper } from './paint.js';
 import { svg as s } from './svg.js';
-import { differs, rowName } from './words.js';
+import { differs, measureAt, rowName } from './words.js';
 
 const pad = 8;
 /** Characters of the tokens that a cell is of. */
@@ -170,6 +170,7 @@ function sayingOf({ raster, hues }: Paper, row: number): (column: number) => str
     const set = sets[sequenceOf[column]!];
     const e = expert[row * columns.count + column]!;
     if (e < 0 || !set) return '';
+    if (raster.measured) return measureAt(raster, row * columns.count + column);
     return hues ? differs(raster, { row, column }) : expertName(set, e, rows[row]!);
   };
 }

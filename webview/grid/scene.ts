@@ -3,29 +3,36 @@ import { computed } from '@preact/signals';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { isMeasure } from '../../src/trace/colouring.js';
 import { layersOf } from '../../src/trace/access.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { initial, type Filter } from '../app/state.js';
 import type { Store } from '../app/store.js';
 import { theme } from '../look/theme.js';
+import { changeRaster, differenceRaster } from './change.js';
 import { columnOf, columnsOf } from './columns.js';
 import type { Frame, Place } from './geometry.js';
 import { loadsOf } from './loads.js';
-import { changeRaster, differenceRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
+import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
 import { makePaper, type Paper } from './paint.js';
 
 export class GridScene {
   /** Whose columns these are: the other run's only when the grid shows it. */
-  readonly side = computed<Side>(() => (this.store.gridSource.value === 'other' ? 'other' : 'main'));
-  readonly isDifference = computed(() => this.store.gridSource.value === 'difference');
-  readonly isByLogProb = computed(() => this.isDifference.value && this.store.differBy.value === 'logProb');
+  readonly isChange = computed(() => this.store.colouredBy.value === 'change');
+  readonly side = computed<Side>(() => (this.isChange.value ? 'main' : this.store.gridSource.value));
+  /** Each cell's own, where a number colours them. */
+  readonly measure = computed(() => {
+    const by = this.store.colouredBy.value;
+    return isMeasure(by) ? by : undefined;
+  });
   readonly trace = computed<Trace | undefined>(() => {
     const side = this.store.side(this.side.value);
-    // A margin comes of scores, which come last.
-    return this.store.view.filter.value.margin === null ? side.choices.value : side.trace.value;
+    // Scores come last.
+    const isByScores = this.measure.value !== undefined || this.store.view.filter.value.margin !== null;
+    return isByScores ? side.trace.value : side.choices.value;
   });
   readonly sight = computed(() => this.store.side(this.side.value).sight.value);
-  readonly before = computed(() => (this.store.gridSource.value === 'main' ? this.store.main.before.value : undefined));
+  readonly before = computed(() => (this.side.value === 'main' ? this.store.main.before.value : undefined));
   readonly columns = computed(() => this.trace.value && columnsOf(this.trace.value));
   /** Each layer has experts of its own and one router: there is nothing in it to open. */
   readonly isFlat = computed(() => {
@@ -75,18 +82,18 @@ export class GridScene {
   private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
     const [trace, columns] = [this.trace.value, this.columns.value];
     if (!trace || !rows || !columns) return undefined;
-    if (!this.isDifference.value) {
-      return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
-    }
-    const { other, partners } = this.store;
-    const there = this.isByLogProb.value ? other.trace.value : other.choices.value;
-    if (!there || !partners.value) return undefined;
-    return (this.isByLogProb.value ? changeRaster : differenceRaster)(trace, there, rows, columns, partners.value);
+    if (this.measure.value) return measureRaster(trace, rows, columns, this.measure.value);
+    if (!this.isChange.value) return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
+    const { against, changes, partners } = this.store;
+    if (!against.value || !changes.value || !partners.value) return undefined;
+    return changes.value[0]?.by === 'logProb'
+      ? changeRaster(changes.value, rows, columns)
+      : differenceRaster(trace, against.value, rows, columns, partners.value);
   }
 
   private paperFor(raster: Raster): Paper {
     const { difference, gain } = theme.value;
-    const hues = this.isByLogProb.value ? [difference, gain] : this.isDifference.value ? [difference] : undefined;
+    const hues = raster.shows === 'experts' ? undefined : [difference, gain];
     const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
     const looks = this.store.side(this.side.value).looks.value;
     const heads = this.isFlat.value ? this.loads.value : undefined;

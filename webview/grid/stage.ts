@@ -8,6 +8,7 @@ import {
   fitted,
   gutterLeft,
   gutterTop,
+  readable,
   revealed,
   xOf,
   yOf,
@@ -147,6 +148,19 @@ export class Stage {
     this.scene.store.set({ zoom });
     this.#layOut();
     this.scroller.scrollTo(scroll.x, scroll.y);
+  }
+
+  /** As large as can be read, from the first cell in sight, or where what is selected is in sight. */
+  read(): void {
+    const frame = this.frame();
+    if (!frame) return;
+    const { cell, scroll } = frame;
+    const width = Math.max(readable.width, cell.width);
+    const height = Math.max(readable.height, cell.height);
+    this.zoom({ width, height });
+    this.scroller.scrollTo((scroll.x / cell.width) * width, (scroll.y / cell.height) * height);
+    this.#revealing = this.scene.place.peek().column >= 0;
+    this.#frames.ask();
   }
 
   fit(): void {

@@ -1,18 +1,20 @@
+import type { Trace } from '../../src/trace/trace.js';
 import { Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { gridSources, initial } from '../app/state.js';
-import { t } from '../look/strings.js';
+import { ends, t } from '../look/strings.js';
 import { zoomStep, type Action } from './input.js';
+import type { Raster } from './model.js';
 import type { GridScene } from './scene.js';
 
-const sourceNames = { main: 'gridMain', other: 'gridOther', difference: 'gridDiff' } as const;
+const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
 
 export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly act: (action: Action) => void }) {
   const store = useStore();
   const { expanded, filter, filterOpen, fadeUnchanged, gridSource, tables, maximised } = store.view;
   if (!scene.trace.value) return null;
   const isComparing = store.other.trace.value !== undefined;
-  const showsChange = scene.before.value !== undefined;
+  const showsChange = scene.raster.value?.changed !== undefined;
   const isFiltered = JSON.stringify(filter.value) !== JSON.stringify(initial.filter);
   const asTable = tables.value.includes('grid');
   return (
@@ -45,9 +47,10 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           label={t('gridShows')}
           parts={gridSources.map((source) => ({
             label: t(sourceNames[source]),
-            on: gridSource.value === source,
+            on: !scene.isChange.value && gridSource.value === source,
             press: () => {
               store.set({ gridSource: source });
+              store.overlay('');
             },
           }))}
         />
@@ -105,6 +108,14 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           data-focus="grid-zoomIn"
         />
         <Tool
+          label={t('zoomRead')}
+          icon="letter"
+          press={() => {
+            act({ do: 'read' });
+          }}
+          data-focus="grid-zoomRead"
+        />
+        <Tool
           label={t('zoomFit')}
           icon="fit"
           press={() => {
@@ -139,22 +150,27 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
 export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   if (!trace) return null;
-  const isEven = trace.router.name === 'merged' && trace.interventions.length === 0;
-  const isWeighed = trace.blocks.every(({ weight }) => weight !== undefined);
-  const said = scene.isDifference.value
-    ? scene.isByLogProb.value
-      ? 'gridLogProb'
-      : 'gridDifference'
-    : isEven
-      ? 'gridCaptionEven'
-      : isWeighed
-        ? 'gridCaption'
-        : 'gridCaptionChosen';
-  const isAll = scene.store.view.expanded.value === 'all';
+  const isAll = scene.store.view.expanded.value === 'all' && !scene.isFlat.value;
+  const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
   return (
     <p class="caption" id="grid-caption">
-      {t(said, t(isAll && !scene.isFlat.value ? 'gridCaptionModules' : 'gridCaptionLayers'))}
-      {scene.sight.value?.layer && !scene.isDifference.value && ` ${t('gridCaptionOwn')}`}
+      {captionOf(trace, scene.raster.value, rows)}
+      {scene.sight.value?.layer && !scene.isChange.value && !scene.measure.value && ` ${t('gridCaptionOwn')}`}
     </p>
   );
+}
+
+function captionOf(trace: Trace, raster: Raster | undefined, rows: string): string {
+  const { shows = 'experts', measured } = raster ?? {};
+  switch (shows) {
+    case 'difference':
+      return t('gridDifference', rows);
+    case 'change':
+      return t('gridLogProb', rows);
+    case 'experts':
+      if (trace.router.name === 'merged' && trace.interventions.length === 0) return t('gridCaptionEven', rows);
+      return t(trace.blocks.every(({ weight }) => weight) ? 'gridCaption' : 'gridCaptionChosen', rows);
+    default:
+      return t('gridMeasure', rows, t(`colour_${shows}`), ...ends(measured!));
+  }
 }

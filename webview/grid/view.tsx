@@ -17,6 +17,8 @@ import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { GridCaption, Toolbar } from './toolbar.js';
 import { Twin } from './twin.js';
+import { stepFor } from './cells.js';
+import { WindowTip } from './windowTip.js';
 import { CellTip, describe, describeToken, RowTip } from './words.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
@@ -47,6 +49,9 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
       }
       case 'fit':
         stage.current!.fit();
+        break;
+      case 'read':
+        stage.current!.read();
         break;
       case 'leave':
         if (store.view.maximised.peek()) store.set({ maximised: false });
@@ -183,10 +188,7 @@ function FocusCell({
 }) {
   const [trace, raster] = [scene.trace.value, scene.raster.value];
   const { column, row } = scene.place.value;
-  const words =
-    trace && raster && column >= 0 && row >= 0
-      ? describe(trace, raster, { column, row }, scene.isDifference.value)
-      : t('gridRole');
+  const words = trace && raster && column >= 0 && row >= 0 ? describe(trace, raster, { column, row }) : t('gridRole');
   useLayoutEffect(() => {
     // Only what one moves to by hand.
     if (document.activeElement === cell.current) said.value = words;
@@ -209,13 +211,22 @@ function FocusCell({
   );
 }
 
-/** What is selected, in one line, while another view than its own is open. */
+/** What is selected, in one line, while another view than its own is open; before that, what can be done here. */
 function Strip({ scene }: { readonly scene: GridScene }) {
   const { store } = scene;
   const [trace, raster] = [scene.trace.value, scene.raster.value];
   const { column, row } = scene.place.value;
   const { tab, maximised } = store.view;
-  if (!trace || !raster || column < 0 || (tab.value === 'cell' && !maximised.value)) return null;
+  if (!trace || !raster) return null;
+  if (column < 0) {
+    const how = t(scene.isFlat.value ? 'stripHowOwn' : 'stripHow');
+    return (
+      <p class="strip faint" title={how}>
+        {how}
+      </p>
+    );
+  }
+  if (tab.value === 'cell' && !maximised.value) return null;
   return (
     <Button
       press={() => {
@@ -225,9 +236,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
       title={t('stripHint')}
       data-focus="grid-strip"
     >
-      {row < 0
-        ? describeToken(trace, raster, column)
-        : describe(trace, raster, { column, row }, scene.isDifference.value)}
+      {row < 0 ? describeToken(trace, raster, column) : describe(trace, raster, { column, row })}
     </Button>
   );
 }
@@ -235,14 +244,24 @@ function Strip({ scene }: { readonly scene: GridScene }) {
 function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Place; readonly drawn: () => void }) {
   const [trace, raster] = [scene.trace.value, scene.raster.value];
   useLayoutEffect(drawn);
-  if (!trace || !raster || (at.column < 0 && !scene.isFlat.value)) return null;
+  const row = raster?.rows[at.row];
+  const cell = scene.frame()?.cell;
+  if (!trace || !raster || !row || !cell) return null;
   const looks = scene.store.side(scene.side.value).looks.value;
+  const step = stepFor(cell);
   return (
     <div class="tip" aria-hidden="true">
       {at.column < 0 ? (
-        <RowTip row={raster.rows[at.row]!} load={scene.loads.value[at.row]} />
+        <RowTip
+          trace={trace}
+          row={row}
+          load={scene.isFlat.value ? scene.loads.value[at.row] : undefined}
+          hint={scene.isFlat.value ? 'rowHint' : row.site < 0 ? 'rowOpen' : 'rowClose'}
+        />
+      ) : step.columns * step.rows > 1 ? (
+        <WindowTip trace={trace} raster={raster} at={at} step={step} looks={looks} />
       ) : (
-        <CellTip trace={trace} raster={raster} at={at} looks={looks} isDifference={scene.isDifference.value} />
+        <CellTip trace={trace} raster={raster} at={at} looks={looks} />
       )}
     </div>
   );

@@ -1,4 +1,5 @@
 /** One cell of the grid in words: aloud, and in the box beside the pointer. */
+import { isMeasure } from '../../src/trace/colouring.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Badge } from '../components/expert.js';
@@ -15,6 +16,12 @@ export function rowName(trace: Trace, row: Row): string {
   return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
 }
 
+/** The number that colours a cell; empty where none does. */
+export function measureAt({ shows, measured }: Raster, cell: number): string {
+  const value = measured?.value[cell] ?? NaN;
+  return isMeasure(shows) && !Number.isNaN(value) ? `${t(`colour_${shows}`)} ${fixed(value)}` : '';
+}
+
 /** What there is to say of a cell beside its choices. */
 function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
   if (!isThere) return [t('elsewhereCell')];
@@ -24,12 +31,16 @@ function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[
   if (kind === hidden) said.push(t('hiddenCell'));
   else if (kind === unknown) said.push(t('unknownCell'));
   else if (kind === nothing) said.push(t('noChoice'));
+  const measure = measureAt(raster, cell);
+  if (measure) said.push(measure);
   const changed = raster.changed?.[cell] ?? 0;
   if (changed > 0) said.push(row.site >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
   return said;
 }
 
-function changeWords(change: number): string {
+const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
+
+export function changeWords(change: number): string {
   if (Number.isNaN(change)) return t('unknownCell');
   return t(change < 0 ? 'changeWorse' : 'changeBetter', signed(change));
 }
@@ -44,7 +55,7 @@ const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
 
 /** For the screen reader. */
-export function describe(trace: Trace, raster: Raster, at: Place, isDifference: boolean): string {
+export function describe(trace: Trace, raster: Raster, at: Place): string {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return t('gridRole');
   const { row, part, sequence, token } = cell;
@@ -53,7 +64,7 @@ export function describe(trace: Trace, raster: Raster, at: Place, isDifference: 
     tokenPlace(trace.sequences, sequence, token),
     rowName(trace, row),
   ];
-  if (isDifference) return [...parts, differs(raster, at)].join(', ');
+  if (isChange(raster)) return [...parts, differs(raster, at)].join(', ');
   if (part)
     for (const { expert, weight } of choicesAt(trace, part, token))
       parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
@@ -68,10 +79,21 @@ export function describeToken(trace: Trace, { columns }: Raster, column: number)
 }
 
 /** How evenly a row's own experts are used. */
-export function RowTip({ row, load: found }: { readonly row: Row; readonly load: RowLoad | undefined }) {
+export function RowTip({
+  trace,
+  row,
+  load: found,
+  hint,
+}: {
+  readonly trace: Trace;
+  readonly row: Row;
+  readonly load: RowLoad | undefined;
+  /** What a click does. */
+  readonly hint: 'rowHint' | 'rowOpen' | 'rowClose';
+}) {
   return (
     <>
-      <div class="tipTitle">{layerName(row)}</div>
+      <div class="tipTitle">{rowName(trace, row)}</div>
       {found && (
         <>
           <div class="tipRow">
@@ -88,7 +110,7 @@ export function RowTip({ row, load: found }: { readonly row: Row; readonly load:
           </div>
         </>
       )}
-      <div class="faint">{t('rowHint')}</div>
+      <div class="faint">{t(hint)}</div>
     </>
   );
 }
@@ -98,25 +120,23 @@ export function CellTip({
   raster,
   at,
   looks,
-  isDifference,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
   readonly at: Place;
   readonly looks: (set: Looks['set']) => Looks;
-  readonly isDifference: boolean;
 }) {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return null;
   const { row, part, sequence, token } = cell;
-  const list = part && !isDifference ? choicesAt(trace, part, token) : [];
+  const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
   const isSum = (part?.sites.length ?? 0) > 1;
   return (
     <>
       <div class="tipTitle">
         <code>{tokenLabel(trace.sequences[sequence]!, token)}</code> {rowName(trace, row)}
       </div>
-      {isDifference && <div>{differs(raster, at)}</div>}
+      {isChange(raster) && <div>{differs(raster, at)}</div>}
       {list.slice(0, 4).map((choice) => (
         <div key={choice.expert} class="tipRow">
           <Badge looks={looks(part!.set)} expert={choice.expert} />
@@ -126,7 +146,7 @@ export function CellTip({
       ))}
       {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
       {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
-      {!isDifference && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
+      {!isChange(raster) && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
     </>
   );
 }

@@ -35,6 +35,12 @@ export function small(n: number): string {
   return n > 0 && n < 0.001 ? `<${fixed(0.001, 3)}` : fixed(n, 3);
 }
 
+/** Both ends of a scale, as exactly as it is narrow. */
+export function ends({ weak, strong }: { readonly weak: number; readonly strong: number }): [string, string] {
+  const digits = Math.abs(strong - weak) < 0.1 ? 3 : 2;
+  return [fixed(weak, digits), fixed(strong, digits)];
+}
+
 export const strategyName = (name: string): string => (isWord(name) ? t(name) : name);
 export const strategyHint = (name: string): string => (isWord(`${name}Hint`) ? t(`${name}Hint` as Word) : '');
 export const kindName = (kind: string): string => (isWord(kind) ? t(kind) : kind);

@@ -1,7 +1,8 @@
 /** What each token owes to each expert: every one knocked out in turn. */
 import { useSignal } from '@preact/signals';
+import type { Attribution as Found } from '../../src/engine/api.js';
 import { tokenLabel } from '../../src/trace/label.js';
-import type { Expert, ExpertSet, Trace } from '../../src/trace/trace.js';
+import type { Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { Bars, type Bar } from '../components/bars.js';
 import { Button } from '../components/controls.js';
@@ -9,17 +10,15 @@ import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { Pager } from '../components/figure.js';
 import { TableBox } from '../components/table.js';
-import type { Looks } from '../look/looks.js';
-import { expertName } from '../look/names.js';
 import { fixed, signed, t } from '../look/strings.js';
+import { owedIn, placesOf, type Placed } from './owed.js';
 
 const pageSize = 40;
 
 export function Attribution({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const { attribution, running } = store.main;
-  const found = attribution.value;
-  const isGoing = running.value?.what === 'attribute' ? running.value : undefined;
+  const found = store.main.attribution.value;
+  const reason = reasonAgainst(store, 'attribute');
   return (
     <section class="figure" data-figure="attribution">
       <header>
@@ -28,34 +27,24 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
           press={() => {
             store.send({ type: 'attribute' });
           }}
-          reason={reasonAgainst(store, 'attribute')}
+          reason={reason}
           data-focus="attribute"
         >
           {t('attribute')}
         </Button>
       </header>
-      {found ? (
-        <Owed trace={trace} found={found} />
-      ) : (
-        <p class="caption">{isGoing ? t('attributing', isGoing.done, isGoing.total) : t('attributeHow')}</p>
-      )}
+      {/* How far it is stands in the header, with what stops it. */}
+      {found ? <Owed trace={trace} found={found} /> : <p class="caption">{reason ?? t('attributeHow')}</p>}
     </section>
   );
 }
 
-function Owed({
-  trace,
-  found: { experts, change },
-}: {
-  readonly trace: Trace;
-  readonly found: {
-    readonly experts: readonly Expert[];
-    readonly change: Float32Array;
-  };
-}) {
+function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }) {
   const store = useStore();
   const page = useSignal(0);
+  const { experts, change, of } = found;
   const places = placesOf(trace, experts, store.main.looks.value);
+  const owed = owedIn(found);
   const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
   // Of an input nothing is predicted.
   const index = trace.sequences.length - 1;
@@ -68,8 +57,7 @@ function Owed({
   const row = (i: number) => {
     const at = from + i;
     const own = change.subarray(at * N, (at + 1) * N);
-    const best = own.reduce((b, x, e) => (x < (own[b] ?? 0) ? e : b), -1);
-    const owes = best >= 0 && own[best]! < -0.01;
+    const best = owed.expert[at] ?? -1;
     return [
       <Button
         key="go"
@@ -81,7 +69,7 @@ function Owed({
       >
         <code>{tokenLabel(sequence, at)}</code>
       </Button>,
-      owes ? (
+      best >= 0 ? (
         <span key="owes" class="expert">
           {places[best] && <Badge looks={places[best].looks} expert={places[best].expert} />}
           {places[best]?.name ?? experts[best]!.name}
@@ -92,10 +80,11 @@ function Owed({
       ...(isMany ? [fixed(own[best] ?? NaN)] : Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />)),
     ];
   };
-  const all = totals(places, change);
+  const all = totalBars(places, owed.totals);
   const sums = isMany ? all.slice(0, most) : all;
   return (
     <>
+      {of !== undefined && of > N && <p class="notice">{t('attributePart', N, of)}</p>}
       <p class="caption">{t('attributeTotals')}</p>
       {isMany && <p class="caption">{t('attributeMost', most, experts.length)}</p>}
       {sums[0] && <Bars looks={sums[0].looks} least={0.1} list={sums} />}
@@ -128,38 +117,10 @@ function Owed({
 /** Of more experts of many layers a token names the one, and a table has no column for each. */
 const most = 24;
 
-interface Placed {
-  readonly looks: Looks;
-  /** In the looks' set. */
-  readonly expert: number;
-  readonly name: string;
-}
-
-/** Where each expert is in the trace; undefined: nowhere. */
-function placesOf(
-  { expertSets, sites }: Trace,
-  experts: readonly Expert[],
-  looks: (set: ExpertSet) => Looks,
-): (Placed | undefined)[] {
-  const known = new Map<string, Placed>();
-  for (const { expertSet, layer, stack } of sites) {
-    const set = expertSets[expertSet]!;
-    set.experts.forEach(({ id }, expert) => {
-      if (!known.has(id))
-        known.set(id, { looks: looks(set), expert, name: expertName(set, expert, { layer, ...(stack && { stack }) }) });
-    });
-  }
-  return experts.map(({ id }) => known.get(id));
-}
-
 /** What the whole text owes to each expert, the most first. */
-function totals(places: readonly (Placed | undefined)[], change: Float32Array): (Bar & Placed)[] {
-  const sums = new Float64Array(places.length);
-  change.forEach((x, i) => {
-    if (!Number.isNaN(x)) sums[i % places.length]! += x;
-  });
+function totalBars(places: readonly (Placed | undefined)[], totals: Float64Array): (Bar & Placed)[] {
   return places
-    .flatMap((place, e) => (place ? [{ ...place, value: sums[e]!, text: signed(sums[e]!) }] : []))
+    .flatMap((place, e) => (place ? [{ ...place, value: totals[e]!, text: signed(totals[e]!) }] : []))
     .sort((a, b) => a.value - b.value);
 }
 

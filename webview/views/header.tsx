@@ -1,13 +1,13 @@
 /** What was routed and how; what can be done with it; what is going on. */
 import { useRef } from 'preact/hooks';
-import { isSameError } from '../../src/shared/errors.js';
+import { isSameError, type ErrorData } from '../../src/shared/errors.js';
 import { inability, reasonAgainst, traceReason } from '../app/reasons.js';
 import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, type Item } from '../components/menu.js';
 import type { Store } from '../app/store.js';
 import { isNarrow, isStacked } from '../look/room.js';
-import { t, type Word } from '../look/strings.js';
+import { percent, t, type Word } from '../look/strings.js';
 import type { Saver } from './save.js';
 import { StrategySwitch } from './strategy.js';
 import { Warnings } from './warnings.js';
@@ -264,7 +264,7 @@ function WhatIfChips() {
   );
 }
 
-const doing = { route: 'routing', generate: 'generating', attribute: 'attributing' } as const;
+const doing = { route: 'routing', generate: 'generating' } as const;
 
 function Progress() {
   const store = useStore();
@@ -273,9 +273,11 @@ function Progress() {
   const said = useRef('');
   const words = !running
     ? ''
-    : running.total > 0
-      ? t(doing[running.what], running.done, running.total)
-      : t('loadingModel');
+    : running.total === 0
+      ? t('loadingModel')
+      : running.what === 'attribute'
+        ? t('attributing', percent(running.done / running.total))
+        : t(doing[running.what], running.done, running.total);
   if (!running || said.current === '') said.current = words;
   return (
     <>
@@ -316,12 +318,43 @@ function Notices() {
     <div class="notices">
       {distinct.map((error) => (
         <div key={error.message} class="notice error" role="alert">
-          <strong>{error.message}</strong> {error.remedy}
+          <span>
+            <strong>{error.message}</strong> {error.remedy}
+          </span>
+          {error === store.main.error.value && <Mend error={error} />}
         </div>
       ))}
       <Stale />
       <Partial />
     </div>
+  );
+}
+
+/** Of what may go well the next time. */
+const passing: readonly ErrorData['code'][] = [
+  'engine-died',
+  'server-unreachable',
+  'server-failed',
+  'server-busy',
+  'io',
+];
+
+/** What mends it, where it is read. */
+function Mend({ error: { code } }: { readonly error: ErrorData }) {
+  const store = useStore();
+  const action = code === 'text-too-long' ? 'firstPart' : passing.includes(code) ? 'again' : undefined;
+  return (
+    action && (
+      <Button
+        press={() => {
+          store.send({ type: action });
+        }}
+        reason={inability(store, 'route')}
+        data-focus={`mend-${action}`}
+      >
+        {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
+      </Button>
+    )
   );
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../src/trace/colouring.js';
 import type { Sight } from '../../src/trace/sight.js';
 import { layerOf } from '../../src/trace/sight.js';
+import type { Store } from '../app/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
@@ -20,61 +21,74 @@ import { OneLine } from '../components/oneLine.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { classOf, signOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
-import { fixed, percent, t } from '../look/strings.js';
+import { ends, percent, signed, t } from '../look/strings.js';
 import { measuredOf, sharesOf } from './sums.js';
 
 export function Legend() {
   const store = useStore();
   const [trace, sight] = [store.main.choices.value, store.main.sight.value];
   if (!trace || !sight) return null;
-  const by = store.view.colouring.value;
+  const by = store.colouredBy.value;
   return (
     <div class="legend" role="group" aria-label={t('legend')}>
-      {sight.layer && <ColourBy sight={sight} />}
-      {(!sight.layer || by === 'experts') && <Chips trace={trace} sight={sight} />}
-      {sight.layer && isMeasure(by) && <Scale by={by} />}
+      <ColourBy sight={sight} />
+      {/* An attribution is to experts of all layers. */}
+      {(by === 'experts' || (by === 'attribution' && !sight.layer)) && <Chips trace={trace} sight={sight} />}
+      {isMeasure(by) && <MeasureScale by={by} />}
+      {by === 'change' && <ChangeScale />}
+      {by === 'attribution' && <Of what={t('scaleOwed')} />}
     </div>
   );
 }
 
-/** Where each layer has experts of its own there is no colour for all of them: a layer is chosen, or a number. */
+/** One choice for text and grid. Where each layer has experts of its own the layer is chosen, too: no colours are for all. */
 function ColourBy({ sight }: { readonly sight: Sight }) {
   const store = useStore();
   // With its scores, when they have come.
   const trace = store.main.trace.value!;
-  const by = store.view.colouring.value;
-  const options = colourings.map((name): Option => {
-    const lack = lackFor(trace, name);
-    if (lack === undefined) return [name, t(`colour_${name}`)];
-    const isToCome = lack === 'scoresNone' && store.main.scoresFollow.value;
-    return [name, t(`colour_${name}`), t(isToCome ? 'affinityLater' : lack)];
-  });
+  const { measureLayer } = store.view;
+  const by = store.colouredBy.value;
+  const isOwn = sight.layer !== undefined;
+  const options = [
+    ...colourings.map((name): Option => {
+      const title = t(name === 'experts' && !isOwn ? 'colour_leader' : `colour_${name}`);
+      const lack = lackFor(trace, name);
+      const isToCome = lack === 'scoresNone' && store.main.scoresFollow.value;
+      return lack === undefined ? [name, title] : [name, title, t(isToCome ? 'affinityLater' : lack)];
+    }),
+    ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
+    ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,
+  ];
   const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
   const layerFor = (name: Colouring) =>
     name === 'experts'
-      ? layerKey(sight.layer!)
-      : layerOf(trace, store.view.measureLayer.value)
-        ? store.view.measureLayer.value
+      ? sight.layer
+        ? layerKey(sight.layer)
+        : store.view.colourLayer.value
+      : layerOf(trace, measureLayer.value)
+        ? measureLayer.value
         : '';
+  const layered = (by === 'experts' ? isOwn : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
   return (
     <span class="field colourBy">
-      {t('colourBy')}
+      <span class="wide">{t('colourBy')}</span>
       <Select
         label={t('colourBy')}
         value={by}
         options={options}
         change={(value) => {
-          store.colour({ by: value as Colouring, layer: layerFor(value as Colouring) });
+          if (value === 'change' || value === 'attribution') store.overlay(value);
+          else store.colour({ by: value as Colouring, layer: layerFor(value as Colouring) });
         }}
         data-focus="colour-by"
       />
-      {isByLayer(by) && (
+      {layered && (
         <Select
-          label={t(by === 'experts' ? 'colourLayer' : 'measureLayer')}
-          value={layerFor(by)}
-          options={by === 'experts' ? layers : [['', t('allLayers')], ...layers]}
+          label={t(layered === 'experts' ? 'colourLayer' : 'measureLayer')}
+          value={layerFor(layered)}
+          options={layered === 'experts' ? layers : [['', t('allLayers')], ...layers]}
           change={(layer) => {
-            store.colour({ by, layer });
+            store.colour({ by: layered, layer });
           }}
           data-focus="colour-layer"
         />
@@ -83,20 +97,60 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
   );
 }
 
-/** What the weakest and the strongest colour stand for. */
-function Scale({ by }: { readonly by: TextMeasure }) {
+const changeName = ({ other, against }: Store) =>
+  other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
+
+/** What the weakest and the strongest colour of the text stand for. */
+function MeasureScale({ by }: { readonly by: TextMeasure }) {
   const store = useStore();
   const [trace, { sequence }] = [store.main.trace.value!, store.view.selection.value];
-  const { weak, strong } = measuredOf(trace, sequence, by, layerOf(trace, store.view.measureLayer.value));
-  if (Number.isNaN(weak)) return null;
-  const [from, to] = [weak, strong].map((x) => fixed(x, Math.abs(strong - weak) < 0.1 ? 3 : 2)) as [string, string];
+  const found = measuredOf(trace, sequence, by, layerOf(trace, store.view.measureLayer.value));
+  return Number.isNaN(found.weak) ? null : <Scale ends={ends(found)} steps={rising} />;
+}
+
+const rising = ['s0', 's1', 's2', 's3', 's4'];
+/** From one hue to the other. */
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'];
+
+function ChangeScale() {
+  const change = useStore().changes.value?.[0];
+  if (!change) return null;
+  const { by, most } = change;
+  return by === 'choices' ? (
+    <Scale ends={[percent(0), percent(1)]} steps={rising} of={t('scaleChoices')} />
+  ) : (
+    <Scale ends={[signed(-most), signed(most)]} steps={twoSided} of={t('scaleLikelier')} />
+  );
+}
+
+function Scale({
+  ends: [from, to],
+  steps,
+  of,
+}: {
+  readonly ends: readonly [from: string, to: string];
+  readonly steps: readonly string[];
+  readonly of?: string;
+}) {
   return (
-    <span class="scale" role="img" aria-label={t('scale', from, to)}>
-      {from}
-      {[0, 1, 2, 3, 4].map((level) => (
-        <span key={level} class={`t measured s${level}`} />
-      ))}
-      {to}
+    <>
+      <span class="scale" role="img" aria-label={of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to)}>
+        {from}
+        {steps.map((step) => (
+          <span key={step} class={`t measured ${step}`} />
+        ))}
+        {to}
+      </span>
+      {of !== undefined && <Of what={of} />}
+    </>
+  );
+}
+
+/** What the colours are of. */
+function Of({ what }: { readonly what: string }) {
+  return (
+    <span class="scale of" title={what}>
+      {what}
     </span>
   );
 }

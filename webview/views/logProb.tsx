@@ -2,7 +2,7 @@
 import { Mean } from '../../src/statistics/mean.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Sequence } from '../../src/trace/trace.js';
-import { fixed, signed, t } from '../look/strings.js';
+import { ends, t } from '../look/strings.js';
 
 interface Runs {
   readonly from: Sequence | undefined;
@@ -30,7 +30,8 @@ function alignedMeans({ from, to, found: { alignment, logProb } }: Runs): Means 
 /** From where to where, and whether that is better. */
 export function LogProb(runs: Runs) {
   const { from, to, tokens } = alignedMeans(runs);
-  const change = to - from;
+  // What would be written as no difference is none.
+  const verdict = Math.abs(to - from) < 0.0005 ? 'compareAlike' : to < from ? 'compareWorse' : 'compareBetter';
   return (
     <>
       <dt>{t('compareLogProb')}</dt>
@@ -38,11 +39,8 @@ export function LogProb(runs: Runs) {
         <dd>–</dd>
       ) : (
         <dd>
-          {t('compareFromTo', fixed(from), fixed(to))}
-          <span class="faint">
-            {' '}
-            ({t(change < 0 ? 'compareWorse' : 'compareBetter', signed(change, 3))}) {t('compareOver', tokens)}
-          </span>
+          {t('compareFromTo', ...ends({ weak: from, strong: to }), t(verdict))}
+          <span class="faint"> {t('compareOver', tokens)}</span>
         </dd>
       )}
     </>

@@ -4,6 +4,7 @@ import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { reasonAgainst } from '../app/reasons.js';
 import type { Store } from '../app/store.js';
+import { isStacked } from '../look/room.js';
 import { isWord, t } from '../look/strings.js';
 
 function offers(store: Store): readonly StrategyOffer[] {
@@ -77,7 +78,7 @@ export function StrategySwitch() {
       )}
       {now.k !== undefined && (
         <label class="field">
-          <span aria-hidden="true">k</span>
+          <span aria-hidden="true">{isStacked.value ? 'k' : t('experts')}</span>
           <NumberField
             label={t('experts')}
             value={now.k}

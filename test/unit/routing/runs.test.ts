@@ -5,7 +5,8 @@ import { RoutingStore } from '../../../src/routing/store.js';
 import { GanderError } from '../../../src/shared/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Intervention } from '../../../src/trace/trace.js';
-import { FakeEngine, fakeTrace, settle } from './fakes.js';
+import type { Attribution } from '../../../src/engine/api.js';
+import { FakeEngine, fakeTrace, pool, settle } from './fakes.js';
 
 const strategy = { name: 'phatgoose', k: 1 } as const;
 const knockOut: Intervention = { action: 'knock-out', expert: 'a', scope: {} };
@@ -184,6 +185,32 @@ it('attributes, compares and closes the comparison', async () => {
   expect(store.get(id)!.other!.trace!.sequences[0]!.text).toBe('cd');
   runs.closeCompare(id);
   expect(store.get(id)!.other).toBeUndefined();
+});
+
+it('keeps the experts that are done when an attribution is stopped, and says of how many', async () => {
+  const part = (e: number): Attribution => ({
+    experts: [pool.experts[e]!],
+    logProb: Float32Array.of(-1, -2),
+    change: Float32Array.of(NaN, e - 1),
+    of: 2,
+  });
+  const stopped = runs.attribute(id);
+  await settle();
+  engine.asked[0]!.options.onAttributed?.(part(1));
+  runs.stop(id);
+  await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+  expect(main().attribution).toEqual({ ...part(1), change: Float32Array.of(NaN, 0) });
+
+  // What another run has put in its place is not brought back.
+  const replaced = runs.attribute(id);
+  await settle();
+  engine.asked[1]!.options.onAttributed?.(part(0));
+  const routed = runs.route(id, 'main', strategy, [knockOut]);
+  await expect(replaced).rejects.toMatchObject({ code: 'cancelled' });
+  expect(main().attribution).toBeUndefined();
+  await answer(2);
+  await answer(3);
+  await routed;
 });
 
 it('compares no run with itself', async () => {

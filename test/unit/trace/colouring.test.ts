@@ -17,6 +17,7 @@ describe('what can colour a text', () => {
       'scoresNone',
       'weightNone',
       'predictionsNone',
+      'predictionsNone',
       undefined,
     ]);
     expect(lackFor({ ...trace, router: { name: 'unknown' } }, 'entropy')).toBe('scoringNone');
@@ -54,6 +55,7 @@ describe('a measure', () => {
       ['weight', 1],
       ['margin', -1],
       ['probability', -1],
+      ['surprise', 1],
     ] as const) {
       const { value, strength, weak, strong } = measured(trace, 0, by);
       const order = [...value.keys()]

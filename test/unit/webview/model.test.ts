@@ -7,18 +7,16 @@ import { initial } from '../../../webview/app/state.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
 import {
   cellAt,
-  changeRaster,
   choicesAt,
-  differenceRaster,
   hidden,
+  measureRaster,
   nothing,
   rasterOf,
   rowAt,
   rowsOf,
   unknown,
 } from '../../../webview/grid/model.js';
-import { partners } from '../../../webview/background/tasks.js';
-import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock, without } from '../trace/fabricate.js';
+import { blockOf, fabricate, fabricateIds, textOf, withBlock, without } from '../trace/fabricate.js';
 
 const { filter } = initial;
 const layers = (trace: Trace) => rowsOf(trace, filter, []);
@@ -228,52 +226,29 @@ describe('choices', () => {
   });
 });
 
-describe('difference', () => {
-  test('of a run with itself there is none; of another it is 1 − |S ∩ S′| ÷ k', () => {
-    const [main, other] = [fabricate(), fabricate({ seed: 8 })];
-    const rows = sites(main);
-    const same = differenceRaster(main, main, rows, columnsOf(main), partners(main, main));
-    expect(new Set(same.strength)).toEqual(new Set([0]));
-    const raster = differenceRaster(main, other, rows, columnsOf(main), partners(main, other));
-    const [a, b] = [rowsAt(main, 2).chosen, rowsAt(other, 2).chosen];
-    for (let t = 0; t < 16; t++) {
-      const common = [0, 1].filter((i) => b.subarray(t * 2, t * 2 + 2).includes(a[t * 2 + i]!)).length;
-      expect(raster.strength[2 * 16 + t]).toBeCloseTo(1 - common / 2, 6);
-    }
+describe('a measure', () => {
+  test('of a cell is its own router’s, of a layer’s row the mean over its modules, all on one scale', () => {
+    const trace = fabricate({ layers: 2 });
+    const columns = columnsOf(trace);
+    const { measured, expert, strength } = measureRaster(trace, sites(trace), columns, 'margin');
+    const rows = rowsAt(trace, 3);
+    expect(measured!.value[3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
+    expect(new Set(expert)).toEqual(new Set([0]));
+    // The closer the call, the stronger.
+    const order = [...strength.keys()].sort((a, b) => measured!.value[a]! - measured!.value[b]!);
+    expect(strength[order[0]!]).toBe(1);
+    expect(strength[order.at(-1)!]).toBe(0);
+    const byLayer = measureRaster(trace, layers(trace), columns, 'margin').measured!.value;
+    let sum = 0;
+    for (let s = 0; s < 7; s++) sum += measured!.value[s * columns.count + 5]!;
+    expect(byLayer[5]).toBeCloseTo(sum / 7, 5);
   });
 
-  test('a token with no counterpart has none', () => {
-    const main = spelled(['a', ' b', ' c']);
-    const other = spelled(['a', ' c']);
-    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
-    expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
-  });
-
-  test('by log-probability: the same in every row, of the aligned tokens alone', () => {
-    const [main, other] = [spelled(['a', ' b', ' c', ' d']), spelled(['a', ' x', ' c', ' d'], 8)];
-    const rows = sites(main);
-    const raster = changeRaster(main, other, rows, columnsOf(main), partners(main, other));
-    const [here, there] = [textOf(main).logProb!, textOf(other).logProb!];
-    const columns = columnsOf(main).count;
-    for (const t of [2, 3]) {
-      const change = there[t]! - here[t]!;
-      expect(raster.change![t]).toBeCloseTo(change, 5);
-      for (const r of [0, rows.length - 1]) expect(raster.expert[r * columns + t]).toBe(change < 0 ? 0 : 1);
-    }
-    expect(raster.change![1]).toBeNaN();
-    expect(raster.expert[1]).toBe(unknown);
-    expect(Math.max(...raster.strength)).toBe(1);
-  });
-
-  test('experts are compared by id, whatever their index', () => {
-    const main = fabricate({ experts: 4 });
-    const order = [2, 0, 3, 1];
-    const { experts } = main.expertSets[0]!;
-    const other: Trace = {
-      ...withBlock(main, { chosen: blockOf(main).chosen.map((e) => (e < 0 ? e : order.indexOf(e))) }),
-      expertSets: [{ scope: 'pool', experts: order.map((e) => experts[e]!) }],
-    };
-    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
-    expect(new Set(raster.strength)).toEqual(new Set([0]));
+  test('of the whole model is the same in every row, and unknown where the first token is given', () => {
+    const trace = fabricate({ layers: 2 });
+    const { measured, expert } = measureRaster(trace, layers(trace), columnsOf(trace), 'surprise');
+    expect(measured!.value[16 + 3]).toBe(measured!.value[3]);
+    expect(measured!.value[3]).toBeCloseTo(-textOf(trace).logProb![3]!, 5);
+    expect(expert[0]).toBe(unknown);
   });
 });

@@ -5,7 +5,7 @@ import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { Store, type Kept } from '../../../webview/app/store.js';
 import { Work } from '../../../webview/background/work.js';
-import { fabricate, fabricateIds, spelled, textOf, withText } from '../trace/fabricate.js';
+import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -90,9 +90,35 @@ describe('sides', () => {
     side('main', fabricate());
     expect(store.gridSource.value).toBe('main');
     side('other', fabricate({ seed: 3 }));
-    expect([store.view.tab.value, store.gridSource.value]).toEqual(['compare', 'difference']);
+    expect([store.view.tab.value, store.colouredBy.value]).toEqual(['compare', 'change']);
     receive({ type: 'side', side: 'other', state: undefined });
-    expect([store.view.tab.value, store.gridSource.value]).toEqual(['summary', 'main']);
+    expect([store.view.tab.value, store.colouredBy.value]).toEqual(['summary', 'experts']);
+  });
+
+  test('text and grid are coloured by a change where there is one, and by what was chosen where there is none', () => {
+    const { store, side, sent, receive } = begin();
+    const main = fabricate();
+    store.set({ overlay: 'change' });
+    side('main', main);
+    expect([store.colouredBy.value, store.changes.value]).toEqual(['experts', undefined]);
+    // A what-if has a run without it.
+    side('main', main, { before: fabricate({ seed: 3 }) });
+    expect([store.colouredBy.value, store.changes.value?.[0]?.by]).toEqual(['change', 'choices']);
+    // What is chosen elsewhere waits; what is chosen here is seen at once.
+    receive({ type: 'colour', by: 'entropy', layer: '' });
+    expect(store.colouredBy.value).toBe('change');
+    store.colour({ by: 'margin', layer: '' });
+    expect(store.colouredBy.value).toBe('margin');
+    expect(sent).toEqual([{ type: 'colour', by: 'margin', layer: '' }]);
+  });
+
+  test('what a trace does not hold colours nothing', () => {
+    const { store, side } = begin();
+    store.colour({ by: 'margin', layer: '' });
+    side('main', without(fabricate(), 'score'));
+    expect([store.view.colouring.value, store.colouredBy.value]).toEqual(['margin', 'experts']);
+    side('main', fabricate());
+    expect(store.colouredBy.value).toBe('margin');
   });
 
   test('how far a run is changes nothing but that', () => {

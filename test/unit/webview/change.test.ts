@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { rowsAt } from '../../../src/trace/access.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { initial } from '../../../webview/app/state.js';
+import { partners } from '../../../webview/background/tasks.js';
+import { changeRaster, choiceChanges, differenceRaster, logProbChanges } from '../../../webview/grid/change.js';
+import { columnsOf } from '../../../webview/grid/columns.js';
+import { rowsOf, unknown } from '../../../webview/grid/model.js';
+import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock } from '../trace/fabricate.js';
+
+const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);
+const sites = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
+
+describe('difference', () => {
+  test('of a run with itself there is none; of another it is 1 − |S ∩ S′| ÷ k', () => {
+    const [main, other] = [fabricate(), fabricate({ seed: 8 })];
+    const rows = sites(main);
+    const same = differenceRaster(main, main, rows, columnsOf(main), partners(main, main));
+    expect(new Set(same.strength)).toEqual(new Set([0]));
+    const raster = differenceRaster(main, other, rows, columnsOf(main), partners(main, other));
+    const [a, b] = [rowsAt(main, 2).chosen, rowsAt(other, 2).chosen];
+    for (let t = 0; t < 16; t++) {
+      const common = [0, 1].filter((i) => b.subarray(t * 2, t * 2 + 2).includes(a[t * 2 + i]!)).length;
+      expect(raster.strength[2 * 16 + t]).toBeCloseTo(1 - common / 2, 6);
+    }
+  });
+
+  test('a token with no counterpart has none', () => {
+    const main = spelled(['a', ' b', ' c']);
+    const other = spelled(['a', ' c']);
+    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
+    expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
+  });
+
+  test('by log-probability: the same in every row, of the aligned tokens alone', () => {
+    const [main, other] = [spelled(['a', ' b', ' c', ' d']), spelled(['a', ' x', ' c', ' d'], 8)];
+    const rows = sites(main);
+    const raster = changeRaster(logProbChanges(main, other, partners(main, other)), rows, columnsOf(main));
+    const [here, there] = [textOf(main).logProb!, textOf(other).logProb!];
+    const columns = columnsOf(main).count;
+    for (const t of [2, 3]) {
+      const change = there[t]! - here[t]!;
+      expect(raster.change![t]).toBeCloseTo(change, 5);
+      for (const r of [0, rows.length - 1]) expect(raster.expert[r * columns + t]).toBe(change < 0 ? 0 : 1);
+    }
+    expect(raster.change![1]).toBeNaN();
+    expect(raster.expert[1]).toBe(unknown);
+    expect(Math.max(...raster.strength)).toBe(1);
+  });
+
+  test('experts are compared by id, whatever their index', () => {
+    const main = fabricate({ experts: 4 });
+    const order = [2, 0, 3, 1];
+    const { experts } = main.expertSets[0]!;
+    const other: Trace = {
+      ...withBlock(main, { chosen: blockOf(main).chosen.map((e) => (e < 0 ? e : order.indexOf(e))) }),
+      expertSets: [{ scope: 'pool', experts: order.map((e) => experts[e]!) }],
+    };
+    const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
+    expect(new Set(raster.strength)).toEqual(new Set([0]));
+  });
+});
+
+describe('what became of a token', () => {
+  test('is the mean over all modules of what the grid shows', () => {
+    const [main, other] = [fabricate(), fabricate({ seed: 8 })];
+    const beside = partners(main, other);
+    const { strength } = differenceRaster(main, other, sites(main), columnsOf(main), beside);
+    const [{ value, by }] = choiceChanges(main, other, beside) as [ReturnType<typeof choiceChanges>[number]];
+    expect(by).toBe('choices');
+    const rows = strength.length / value.length;
+    for (const t of [0, 7, 15]) {
+      let sum = 0;
+      for (let r = 0; r < rows; r++) sum += strength[r * value.length + t]!;
+      expect(value[t]).toBeCloseTo(sum / rows, 5);
+    }
+  });
+
+  test('is not known of one that stands alone, nor beyond what either run has done', () => {
+    const [main, other] = [spelled(['a', ' b', ' c']), spelled(['a', ' c'])];
+    expect(Array.from(choiceChanges(main, other, partners(main, other))[0]!.value, Number.isNaN)).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    const begun = fabricate({ done: 4 });
+    const { value } = choiceChanges(begun, fabricate({ seed: 8 }), partners(begun, fabricate({ seed: 8 })))[0]!;
+    expect(value[3]).not.toBeNaN();
+    expect(value[4]).toBeNaN();
+  });
+
+  test('is told for each sequence', () => {
+    const two = fabricateIds();
+    expect(choiceChanges(two, two, partners(two, two)).map(({ value }) => value.length)).toEqual(
+      two.sequences.map(({ tokens }) => tokens.count),
+    );
+  });
+});

@@ -1,0 +1,311 @@
+/** One choice of what colours text and grid; what is seen of a grid that is too small to be seen cell by cell. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { expertStyle } from '../../src/shared/palette.js';
+import { measured, type TextMeasure } from '../../src/trace/colouring.js';
+import type { Intervention } from '../../src/trace/trace.js';
+import { fabricate, fabricateAttribution, names } from './fabricate.js';
+import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+let site: Site;
+let browser: Browser;
+let panel: Panel;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([serve(), launch()]);
+  await mkdir(pictures, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+afterEach(async () => {
+  const trouble = await panel.trouble();
+  await panel.close();
+  expect(trouble).toEqual([]);
+});
+
+async function open(setup: Setup = {}): Promise<void> {
+  panel = await Panel.open(browser, site, setup);
+}
+
+async function settled(): Promise<void> {
+  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+async function text(selector: string): Promise<string> {
+  await settled();
+  return panel.page.locator(selector).first().innerText();
+}
+
+async function colourBy(value: string): Promise<void> {
+  await panel.page.locator('[data-focus=colour-by]').selectOption(value);
+  await settled();
+}
+
+async function showTab(name: string): Promise<void> {
+  await panel.page.locator(`#tab-${name}`).click();
+  await settled();
+}
+
+/** Of each token of this run's text, the class that tells its colour or its strength. */
+async function dressed(pattern: string): Promise<(string | undefined)[]> {
+  await settled();
+  return panel.page
+    .locator('.text:not(.other) .tokens .t')
+    .evaluateAll(
+      (spans, wanted) => spans.map((span) => [...span.classList].find((name) => new RegExp(wanted).test(name))),
+      pattern,
+    );
+}
+
+async function labelAt(token: number, layer: number): Promise<string> {
+  const cell = panel.page.locator('.cell');
+  await cell.focus();
+  await panel.page.keyboard.press('Control+Home');
+  await panel.page.keyboard.press('Control+Home');
+  for (let i = 0; i < token; i++) await panel.page.keyboard.press('ArrowRight');
+  for (let i = 0; i < layer; i++) await panel.page.keyboard.press('ArrowDown');
+  await settled();
+  return (await cell.getAttribute('aria-label'))!;
+}
+
+const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
+
+describe('what colours text and grid', () => {
+  test('a number: each token’s in the text, each cell’s own in the grid, with a legend, told to the editor', async () => {
+    await open();
+    const trace = fabricate({ tokens: 60 });
+    await panel.show(trace);
+    for (const by of ['surprise', 'probability', 'entropy', 'margin', 'weight'] as TextMeasure[]) {
+      await colourBy(by);
+      const { strength, value } = measured(trace, 0, by);
+      const levels = Array.from(strength, (x) => (Number.isNaN(x) ? undefined : `s${Math.min(4, Math.floor(x * 5))}`));
+      expect(await dressed('^s\\d'), by).toEqual(levels);
+      expect(await panel.page.locator('.scale').first().getAttribute('aria-label'), by).toMatch(/^From [\d.]+, weak/);
+      expect(await text('#grid-caption'), by).toMatch(/Pale: .+ [\d.]+; strong: [\d.]+\.$/);
+      const label = await labelAt(20, 3);
+      const whole = by === 'surprise' || by === 'probability';
+      const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
+      expect(label, by).toContain(`${by === 'surprise' ? 'surprise (−log p)' : by} ${own.toFixed(2)}`);
+    }
+    expect((await panel.sent('colour')).map(({ by }) => by)).toEqual([
+      'surprise',
+      'probability',
+      'entropy',
+      'margin',
+      'weight',
+    ]);
+    // Experts colour nothing now: there is nothing to press.
+    expect(await panel.page.locator('.chip').count()).toBe(0);
+    await colourBy('experts');
+    expect((await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
+  });
+
+  test('the change that a what-if made, in both; without another run it says what it takes', async () => {
+    await open();
+    const before = fabricate({ tokens: 60 });
+    await panel.show(before);
+    expect(await optionOf('change').innerText()).toContain('compare, or ask a what-if');
+    expect(await optionOf('attribution').innerText()).toContain('attribute first');
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
+    await panel.show(fabricate({ tokens: 60, interventions }), { before });
+    // A what-if keeps its marks on the experts until the change is asked for.
+    expect(await text('#grid-caption')).toContain('larger weight');
+    await colourBy('change');
+    expect(await text('#grid-caption')).toContain('more of the choices differ');
+    expect(await text('.legend')).toContain('share of the choices that differ');
+    const levels = await dressed('^s\\d');
+    expect(levels.filter(Boolean)).toHaveLength(60);
+    expect(new Set(levels).size).toBeGreaterThan(1);
+    expect(await labelAt(20, 3)).toMatch(/% of the choices differ$/);
+    expect(await panel.sent('colour')).toEqual([]);
+    await panel.reload();
+    await panel.show(fabricate({ tokens: 60, interventions }), { before });
+    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');
+    await panel.show(before);
+    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+  });
+
+  test('a comparison colours both texts by the change; either run’s experts are one press away', async () => {
+    await open();
+    const main = fabricate({ tokens: 60 });
+    await panel.show(main);
+    const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.2));
+    const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
+    const other = { ...made, sequences: [{ ...made.sequences[0]!, logProb }] };
+    await panel.show(other, { title: 'other' }, 'other');
+    const hues = await dressed('^gain$');
+    expect([hues[20], hues[21]]).toEqual(['gain', undefined]);
+    expect(await panel.page.locator('.text.other .t.gain').count()).toBe(hues.filter(Boolean).length);
+    const token = panel.page.locator('.text.other .t').nth(20);
+    await token.hover();
+    expect(await token.getAttribute('title')).toContain('likelier, +0.40 nats');
+    await panel.page.locator('[data-focus="segment-This run"]').click();
+    expect((await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
+    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+    expect(await panel.serious()).toEqual([]);
+  });
+
+  test('who tokens are owed to, while the attribution is looked at; of one that was stopped, how much is known', async () => {
+    await open({ width: 700, height: 780 });
+    const trace = fabricate({ tokens: 90 });
+    await panel.show(trace, { running: { what: 'attribute', done: 3 * 90, total: 13 * 90 } });
+    await showTab('whatIf');
+    // How far it is stands in one place, and counts what it says.
+    expect(await text('.progress')).toContain('Knocking out each expert in turn: 23%');
+    expect(await text('[data-figure=attribution]')).not.toContain('23%');
+    const whole = fabricateAttribution(trace);
+    const kept = 8;
+    const N = whole.experts.length;
+    const attribution = {
+      experts: whole.experts.slice(0, kept),
+      logProb: whole.logProb,
+      change: whole.change.filter((_, i) => i % N < kept),
+      of: N,
+    };
+    await panel.show(trace, { attribution });
+    expect(await text('[data-figure=attribution] .notice')).toContain('8 of 12 experts');
+    const owes = Array.from({ length: 90 }, (_, t) => {
+      const own = [...attribution.change.subarray(t * kept, (t + 1) * kept)];
+      const least = Math.min(...own.map((x) => (Number.isNaN(x) ? 0 : x)));
+      return least < -0.01
+        ? `x${names.findIndex((name) => name === attribution.experts[own.indexOf(least)]!.id)}`
+        : undefined;
+    });
+    expect(await dressed('^x')).toEqual(owes);
+    expect(await text('.legend')).toContain('whom each token owes most to');
+    const token = panel.page.locator('.t').nth(owes.findIndex((one, i) => i > 4 && one !== undefined));
+    await token.hover();
+    expect(await token.getAttribute('title')).toMatch(/owes \d\.\d\d nats to \w+/);
+    await panel.page.screenshot({ path: join(pictures, 'dark-700-attribution-part.png') });
+    await showTab('summary');
+    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+    expect(await dressed('^x')).not.toEqual(owes);
+    // What is chosen in its place stays, until the attribution is chosen again.
+    await showTab('whatIf');
+    await colourBy('experts');
+    expect(await dressed('^x')).not.toEqual(owes);
+    await colourBy('attribution');
+    expect(await dressed('^x')).toEqual(owes);
+  });
+});
+
+describe('a grid that is too small to be seen cell by cell', () => {
+  test('has the colours of experts and none between them; hovering tells the shares', async () => {
+    await open({ width: 1280, height: 720 });
+    const trace = fabricate({ tokens: 2000 });
+    await panel.show(trace);
+    await panel.page.locator('[data-focus=grid-zoomFit]').click();
+    await settled();
+    const fills = [
+      [31, 31, 31],
+      ...names.map((_, e) => [1, 3, 5].map((at) => parseInt(expertStyle(e).dark.fill.slice(at, at + 2), 16))),
+    ];
+    const strange = await panel.page.evaluate((colours) => {
+      const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+      const { width, height, data } = canvas
+        .getContext('2d')!
+        .getImageData(80, 40, canvas.width - 100, canvas.height - 60);
+      const [ground, ...own] = colours as [number[], ...number[][]];
+      const shades = new Set(
+        own.flatMap((fill) =>
+          Array.from({ length: 17 }, (_, level) =>
+            fill.map((c, i) => Math.round(ground[i]! + (c - ground[i]!) * (0.3 + (0.7 * level) / 16))).join(),
+          ),
+        ),
+      );
+      const found = new Set<string>();
+      let seen = 0;
+      for (let i = 0; i < width * height * 4; i += 4) {
+        const pixel = `${data[i]},${data[i + 1]},${data[i + 2]}`;
+        if (shades.has(pixel)) seen++;
+        else if (pixel !== ground.join()) found.add(pixel);
+      }
+      return { found: [...found].slice(0, 5), seen };
+    }, fills);
+    expect(strange.found).toEqual([]);
+    expect(strange.seen).toBeGreaterThan(10_000);
+    const plot = (await panel.page.locator('.scroller').boundingBox())!;
+    await panel.page.mouse.move(plot.x + 300, plot.y + 150);
+    const tip = await text('.tip');
+    expect(tip).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
+    const shares = [...tip.matchAll(/(\d+)%/g)].map(([, share]) => Number(share));
+    expect(shares[0]).toBe(Math.max(...shares));
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(101);
+    await panel.page.screenshot({ path: join(pictures, 'dark-zoomed-out.png') });
+  });
+
+  test('is one press from tokens that can be read', async () => {
+    await open({ width: 700, height: 780 });
+    const trace = fabricate();
+    await panel.show(trace);
+    await panel.post({ type: 'select', token: 200, site: 100 });
+    await panel.page.locator('[data-focus=grid-zoomRead]').click();
+    await settled();
+    const [cell, plot] = [
+      (await panel.page.locator('.cell').boundingBox())!,
+      (await panel.page.locator('.scroller').boundingBox())!,
+    ];
+    expect(cell.width).toBeGreaterThanOrEqual(14);
+    expect(cell.x).toBeGreaterThan(plot.x);
+    expect(cell.x + cell.width).toBeLessThanOrEqual(plot.x + plot.width);
+  });
+
+  test('a layer says what a click on it does', async () => {
+    await open();
+    await panel.show(fabricate());
+    const plot = (await panel.page.locator('.scroller').boundingBox())!;
+    const tip = async () => {
+      await panel.page.mouse.move(plot.x + 31, plot.y + 90);
+      await panel.page.mouse.move(plot.x + 30, plot.y + 90);
+      return text('.tip');
+    };
+    expect(await tip()).toMatch(/layer \d+\s+Click to see its modules/);
+    await panel.page.mouse.click(plot.x + 30, plot.y + 90);
+    await settled();
+    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
+    expect(await tip()).toContain('Click to close the layer');
+  });
+});
+
+describe('a refusal', () => {
+  test('has its action where it is read', async () => {
+    await open();
+    const error = { code: 'text-too-long', message: 'The text has 9,000 tokens.', remedy: 'Select less.' } as const;
+    await panel.show(undefined, { error });
+    await panel.page.locator('[data-focus=mend-firstPart]').click();
+    expect(await panel.sent('firstPart')).toHaveLength(1);
+    await panel.show(fabricate(), {
+      error: { code: 'engine-died', message: 'The engine died.', remedy: 'Ask again.' },
+    });
+    await panel.page.locator('[data-focus=mend-again]').click();
+    expect(await panel.sent('again')).toHaveLength(1);
+    await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
+    await settled();
+    expect(await panel.page.locator('[role=alert] button').count()).toBe(0);
+  });
+});
+
+test.each([
+  { width: 1280, height: 720 },
+  { width: 700, height: 600 },
+])('a table has room for its rows ($width × $height)', async (size) => {
+  await open(size);
+  await panel.show(fabricate());
+  await showTab('summary');
+  const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
+  for (const name of names) {
+    const button = panel.page.locator(`[data-focus=table-${name}]`);
+    if (await button.count()) await button.click();
+  }
+  await settled();
+  const boxes = await panel.page
+    .locator('.tableBox')
+    .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
+  expect(boxes.length).toBeGreaterThan(2);
+  for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
+});

@@ -1,0 +1,143 @@
+/** What each cell of the grid is drawn as; where cells are too small to be seen, what each window of them is. Pure. */
+import { colourCount, quiet } from '../../src/shared/palette.js';
+import type { SharedSites } from '../../src/trace/access.js';
+import type { Place } from './geometry.js';
+import { cellAt, hidden, type Raster, type Row } from './model.js';
+
+/** What each cell is drawn as. R rows, C columns, row-major. */
+export interface Cells {
+  readonly rows: number;
+  readonly columns: number;
+  /** [R, C] a slot of the palette or a hue; `empty` or `off`. */
+  readonly tone: Int16Array;
+  /** [R, C] 0..1 */
+  readonly strength: Float32Array;
+  /** [R, C] 1: faded, for a what-if left it as it was. */
+  readonly stays: Uint8Array;
+  /** Tones of different rows have nothing to do with each other: each row's experts are its own. */
+  readonly isLocal: boolean;
+  /** A tone is who leads, not a number's hue. */
+  readonly isLed: boolean;
+}
+
+const empty = -3;
+/** Hidden by the filter. */
+export const off = -2;
+
+export function cellsOf(raster: Raster, toneOf: (row: number, column: number) => number, isFading: boolean): Cells {
+  const { rows, columns, expert, strength, changed } = raster;
+  return {
+    rows: rows.length,
+    columns: columns.count,
+    tone: expert.map((e, i) =>
+      e >= 0 ? toneOf(Math.floor(i / columns.count), i % columns.count) : e === hidden ? off : empty,
+    ),
+    strength,
+    stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : 0)),
+    isLocal: rows.some(({ parts }) => parts.some((part) => part?.set.scope === 'layer')),
+    isLed: raster.shows === 'experts',
+  };
+}
+
+/** How many cells make a window. */
+export interface Step {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Cells that one can see are each drawn; of smaller ones as many as make two pixels are one window. */
+export function stepFor({ width, height }: { readonly width: number; readonly height: number }): Step {
+  const of = (size: number) => (size >= 1 ? 1 : Math.ceil(2 / size));
+  return { columns: of(width), rows: of(height) };
+}
+
+/**
+ * A cell for each window: what most of its cells are, as strong as they are many. Colours are never averaged: the mean of two
+ * experts' looks like a third's. Numbers are: what is shown is the mean, of the hue that most have.
+ */
+export function condensed(cells: Cells, step: Step): Cells {
+  const rows = Math.ceil(cells.rows / step.rows);
+  const columns = Math.ceil(cells.columns / step.columns);
+  const tone = new Int16Array(rows * columns);
+  const strength = new Float32Array(rows * columns);
+  const stays = new Uint8Array(rows * columns);
+  // By tone, and by row where the same tone is another expert in each.
+  const tones = colourCount + 1;
+  const counts = new Int32Array((cells.isLocal ? step.rows : 1) * tones);
+  const sums = new Float64Array(counts.length);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) {
+      counts.fill(0);
+      sums.fill(0);
+      let known = 0;
+      let hides = false;
+      let isStill = true;
+      const bottom = Math.min(cells.rows, (r + 1) * step.rows);
+      const right = Math.min(cells.columns, (c + 1) * step.columns);
+      for (let y = r * step.rows; y < bottom; y++)
+        for (let i = y * cells.columns + c * step.columns, end = y * cells.columns + right; i < end; i++) {
+          const own = cells.tone[i]!;
+          if (own < quiet) {
+            if (own === off) hides = true;
+            continue;
+          }
+          const key = (cells.isLocal ? y - r * step.rows : 0) * tones + own - quiet;
+          counts[key]!++;
+          sums[key]! += cells.strength[i]!;
+          known++;
+          if (cells.stays[i] === 0) isStill = false;
+        }
+      let best = 0;
+      for (let key = 1; key < counts.length; key++) if (counts[key]! > counts[best]!) best = key;
+      const at = r * columns + c;
+      tone[at] = known > 0 ? (best % tones) + quiet : hides ? off : empty;
+      strength[at] = known > 0 ? (cells.isLed ? counts[best]! : sums[best]!) / known : 0;
+      stays[at] = isStill ? 1 : 0;
+    }
+  return { ...cells, rows, columns, tone, strength, stays };
+}
+
+interface Share {
+  readonly part: SharedSites;
+  readonly row: Row;
+  readonly expert: number;
+  readonly count: number;
+}
+
+export interface Window {
+  /** First and last column and row. */
+  readonly from: Place;
+  readonly to: Place;
+  /** Who leads in how many of its cells, the most first. Where numbers colour the cells: nobody. */
+  readonly shares: readonly Share[];
+  /** Cells of which something is known. */
+  readonly known: number;
+  /** Mean of what colours them, where that is a number. */
+  readonly mean: number;
+}
+
+/** The window that a cell is in. */
+export function windowAt(raster: Raster, at: Place, step: Step): Window {
+  const { rows, columns, expert, strength, measured, change } = raster;
+  const from = { column: at.column - (at.column % step.columns), row: at.row - (at.row % step.rows) };
+  const to = {
+    column: Math.min(columns.count, from.column + step.columns) - 1,
+    row: Math.min(rows.length, from.row + step.rows) - 1,
+  };
+  const counts = new Map<string, Share>();
+  let known = 0;
+  let sum = 0;
+  for (let row = from.row; row <= to.row; row++)
+    for (let column = from.column; column <= to.column; column++) {
+      const i = row * columns.count + column;
+      const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
+      if (!part) continue;
+      known++;
+      sum += measured?.value[i] ?? change?.[column] ?? strength[i]!;
+      if (raster.shows !== 'experts') continue;
+      const key = `${part.set.scope === 'layer' ? row : ''} ${expert[i]!}`;
+      const former = counts.get(key);
+      counts.set(key, { part, row: rows[row]!, expert: expert[i]!, count: (former?.count ?? 0) + 1 });
+    }
+  return { from, to, known, mean: sum / known, shares: [...counts.values()].sort((a, b) => b.count - a.count) };
+}

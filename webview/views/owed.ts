@@ -1,0 +1,39 @@
+/** What an attribution says of a text's tokens, for all who draw it. */
+import type { Attribution } from '../../src/engine/api.js';
+import { owedOf, type Owed } from '../../src/trace/attributed.js';
+import type { Expert, ExpertSet, Trace } from '../../src/trace/trace.js';
+import type { Looks } from '../look/looks.js';
+import { expertName } from '../look/names.js';
+
+const kept = new WeakMap<Attribution, Owed>();
+
+/** Worked out once. */
+export function owedIn(found: Attribution): Owed {
+  let owed = kept.get(found);
+  if (!owed) kept.set(found, (owed = owedOf(found)));
+  return owed;
+}
+
+export interface Placed {
+  readonly looks: Looks;
+  /** In the looks' set. */
+  readonly expert: number;
+  readonly name: string;
+}
+
+/** Where each expert is in the trace; undefined: nowhere. */
+export function placesOf(
+  { expertSets, sites }: Trace,
+  experts: readonly Expert[],
+  looks: (set: ExpertSet) => Looks,
+): (Placed | undefined)[] {
+  const known = new Map<string, Placed>();
+  for (const { expertSet, layer, stack } of sites) {
+    const set = expertSets[expertSet]!;
+    set.experts.forEach(({ id }, expert) => {
+      if (!known.has(id))
+        known.set(id, { looks: looks(set), expert, name: expertName(set, expert, { layer, ...(stack && { stack }) }) });
+    });
+  }
+  return experts.map(({ id }) => known.get(id));
+}
