@@ -41,7 +41,8 @@ describe('a source that gives ids only', () => {
   };
 
   const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours.choice);
-  const said = async (document: vscode.TextDocument) => (await hover(document, 2)).split('[Show in')[0]!;
+  /** Without the link. */
+  const said = async (document: vscode.TextDocument) => (await hover(document, 2)).replace(/\[Show in[^)]*\)/, '');
   /** The hover's block of code. */
   const told = async (document: vscode.TextDocument) =>
     (await said(document)).split('```')[1]!.split('\n').slice(1, -1);
@@ -110,7 +111,7 @@ describe('a source that gives ids only', () => {
     const tokens = (await Promise.all(experts.map((node) => tree.getChildren(node)))).flat();
     assert.equal(tokens.length, 6 * 8, 'each token went to eight');
     assert.ok(
-      tokens.every((node) => item(node).description === undefined),
+      tokens.every((node) => item(node).description === 'line 1'),
       'no weights: none is shown',
     );
     // A press on a layer colours the text by it.
