@@ -71,7 +71,7 @@ describe('a panel whose model takes its time', () => {
   afterEach(closeAll);
 
   it('is there before the model is, says that it loads, and can be stopped', async () => {
-    const { service, store, engines } = api.parts;
+    const { service, store, panels, engines } = await api.work();
     const source = engines.source;
     const original = source.describe.bind(source);
     let loaded = () => {};
@@ -120,7 +120,7 @@ describe('what the model wrote', () => {
   afterEach(closeAll);
 
   it('goes into the text where the selection ends, and one undo takes it out', async () => {
-    const { runs, store } = api.parts;
+    const { runs, store, panels } = await api.work();
     const editor = await show(text);
     const { document } = editor;
     select(editor, 'brown fox');
