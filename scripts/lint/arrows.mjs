@@ -101,7 +101,7 @@ export const rooms = {
     types: [contract],
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/panel', 'src/import', 'src/source', 'src/trace'] },
+  'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/source', 'src/trace'] },
   'src/cli': {
     from: ['src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:'],
