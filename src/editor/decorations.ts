@@ -21,7 +21,7 @@ export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
-/** Underlines each routed token in the colour of its leading expert; what an edit has made stale is grey. */
+/** Underlines each routed token in the colour of its leading expert, or by what was chosen; what an edit has made stale is grey. */
 export class RoutingDecorations implements vscode.Disposable {
   /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();

@@ -1,7 +1,7 @@
 /** What each token of a text is underlined by: worked out once for a trace and a choice, however often it is drawn. */
 import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
-import { type ColourChoice, isMeasure, measured, type Measured } from '../trace/colouring.js';
+import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/colouring.js';
 import { shownLeaders } from '../trace/leaders.js';
 import { layerOf, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
@@ -29,10 +29,10 @@ export function tonesOf(trace: Trace, choice: ColourChoice): Tones {
   return tones;
 }
 
-function made(trace: Trace, { by, layer: key }: ColourChoice): Tones {
-  const sight = sightOf(trace, key);
-  // Of a pool there is nothing to choose: its experts are the same in all layers.
-  if (!sight?.layer || by === 'experts') {
+function made(trace: Trace, choice: ColourChoice): Tones {
+  const { by, layer: key } = shownBy(trace, choice);
+  if (by === 'experts') {
+    const sight = sightOf(trace, key);
     const part = sight?.parts[0];
     const slots = part && slotsIn(trace, part.set);
     const leaders = part && shownLeaders(trace, part).expert;

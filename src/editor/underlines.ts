@@ -18,7 +18,7 @@ export interface Underlines extends Ranges {
   readonly stale: readonly vscode.Range[];
 }
 
-/** @param choice where each layer has experts of its own: what colours the text */
+/** @param choice what colours the text */
 export function underlines(store: RoutingStore, document: vscode.TextDocument, choice: ColourChoice): Underlines {
   const ranges: Ranges = { bySlot: new Map(), byLevel: new Map() };
   const stale: vscode.Range[] = [];

@@ -68,7 +68,7 @@ export type HostMessage =
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
-  /** What colours texts whose layers have experts of their own, as it was chosen elsewhere. */
+  /** What colours texts, as it was chosen elsewhere. */
   | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows stands in an editor that is in sight. */
   | { readonly type: 'textInSight'; readonly is: boolean }

@@ -52,6 +52,14 @@ export function lackFor(trace: Trace, by: Colouring) {
   }
 }
 
+/**
+ * What a trace is coloured by when this was chosen: it may be of another trace, or rest on scores that are still to come.
+ * Better the leaders, then, than nothing.
+ */
+export function shownBy(trace: Trace, choice: ColourChoice): ColourChoice {
+  return lackFor(trace, choice.by) === undefined ? choice : { by: 'experts', layer: '' };
+}
+
 export interface Measured {
   /** [T] NaN where it is not known. */
   readonly value: Float32Array;

@@ -4,7 +4,7 @@ import type { ErrorData } from '../../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import { lackFor, type ColourChoice, type Colouring } from '../../src/trace/colouring.js';
+import { shownBy, type ColourChoice, type Colouring } from '../../src/trace/colouring.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import type { Partners, Work } from '../background/work.js';
@@ -56,8 +56,7 @@ export class Store {
     if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
     if (overlay === 'change' && this.against.value) return overlay;
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
-    // What was chosen may be of another trace, or rest on scores that are still to come: better the leaders than nothing.
-    return trace && lackFor(trace, by) !== undefined ? 'experts' : by;
+    return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;

@@ -1,5 +1,6 @@
 // What the editor's own views make of a trace that tells little: ids only, experts of each layer's own.
 import * as assert from 'node:assert/strict';
+import { colourWords } from '../../../src/host/colours.js';
 import { underlines } from '../../../src/editor/underlines.js';
 import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
@@ -9,7 +10,7 @@ import { slotsIn } from '../../../src/trace/colours.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import * as vscode from 'vscode';
 import { fabricate, fabricateIds, withText } from '../../unit/trace/fabricate.js';
-import { closeAll, hearing, hover, picking, routed, show, useTinyPool } from './helpers.js';
+import { closeAll, hover, picking, routed, show, useTinyPool } from './helpers.js';
 
 const text = 'A goose';
 
@@ -91,6 +92,8 @@ describe('a source that gives ids only', () => {
     // Ids only: there is nothing to measure.
     api.parts.colours.choose({ by: 'weight', layer: '' });
     assert.deepEqual([...drawn(document).byLevel], []);
+    assert.ok(drawn(document).bySlot.size > 0, 'by who leads instead');
+    assert.equal(colourWords(trace, api.parts.colours.choice), 'encoder layer 2');
   });
 
   it('stands in the tree as layer, expert, and the tokens that it took', async () => {
@@ -180,14 +183,6 @@ describe('a mixture of experts', () => {
     assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
   });
 
-  it('is asked for where there is none: the command says why', async () => {
-    await routed(api, await show('A goose.'));
-    const said = await hearing(async () => {
-      await vscode.commands.executeCommand('gander.colourBy');
-    });
-    assert.match(said[0]!.text, /the same in all layers/);
-  });
-
   it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
     const { document } = await given();
     const levels = () => {
@@ -202,5 +197,46 @@ describe('a mixture of experts', () => {
     api.parts.colours.choose({ by: 'margin', layer: '1' });
     assert.notDeepEqual(levels(), ofAll);
     assert.match(await hover(document, 2), /margin, layer 1: \d/);
+  });
+});
+
+describe('a pool', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(async () => {
+    api.parts.colours.choose({ by: 'experts', layer: '' });
+    await closeAll();
+  });
+
+  it('is coloured as a command asks: by who leads, of no layer, or by a measure', async () => {
+    const { document } = await show('A goose.');
+    const { main } = await routed(api, vscode.window.activeTextEditor!);
+    const { colours, store } = api.parts;
+    const lines = () => underlines(store, document, colours.choice);
+    const labelled = (label: RegExp) => (items: readonly vscode.QuickPickItem[]) =>
+      items.find((item) => label.test(item.label));
+    const choose = (...answers: RegExp[]) =>
+      picking(answers.map(labelled), async () => {
+        await vscode.commands.executeCommand('gander.colourBy');
+      });
+    assert.ok(lines().bySlot.size > 0);
+    assert.equal(colourWords(main.trace!, colours.choice), undefined);
+    await choose(/^entropy$/, /^layer 1$/);
+    assert.deepEqual(colours.choice, { by: 'entropy', layer: '1' });
+    assert.equal(lines().bySlot.size, 0);
+    assert.ok(lines().byLevel.size > 0);
+    assert.equal(colourWords(main.trace!, colours.choice), 'entropy, layer 1');
+    assert.match(await hover(document, 3), /entropy, layer 1: \d/);
+    await choose(/^surprise/);
+    assert.deepEqual(colours.choice, { by: 'surprise', layer: '' });
+    assert.ok(lines().byLevel.size > 0);
+    await choose(/^leading expert$/);
+    assert.deepEqual(colours.choice, { by: 'experts', layer: '' });
+    assert.ok(lines().bySlot.size > 0);
+    // What this trace has not: the editor says what it shows instead.
+    const bare = { ...main.trace!, sequences: main.trace!.sequences.map(({ logProb: _, ...rest }) => rest) };
+    assert.equal(colourWords(bare, { by: 'surprise', layer: '' }), 'leading expert');
   });
 });
