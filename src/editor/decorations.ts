@@ -38,6 +38,7 @@ export class RoutingDecorations implements vscode.Disposable {
   ) {
     this.#subscriptions = [
       colours.onDidChange(() => this.#drawAll()),
+      colours.onDidOverlay(() => this.#drawAll()),
       // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
       new vscode.Disposable(store.onChange(({ routed }) => !routed.main.running && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
@@ -73,7 +74,7 @@ export class RoutingDecorations implements vscode.Disposable {
   }
 
   #draw(editor: vscode.TextEditor): void {
-    const { bySlot, byLevel, stale } = underlines(this.store, editor.document, this.colours.choice);
+    const { bySlot, byLevel, stale } = underlines(this.store, editor.document, this.colours);
     apply(editor, bySlot, this.#bySlot, ofExpert);
     apply(editor, byLevel, this.#byLevel, ofLevel);
     editor.setDecorations(this.#stale, stale);

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Layer } from '../trace/access.js';
-import { colourings, type ColourChoice, isByLayer, shownBy } from '../trace/colouring.js';
+import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from '../trace/colouring.js';
 import { layerOf, sightOf } from '../trace/sight.js';
 import { numberOf, plain } from '../trace/label.js';
 import type { ExpertSet, Trace } from '../trace/trace.js';
@@ -16,6 +16,10 @@ const first: ColourChoice = { by: 'experts', layer: '' };
 export class Colours implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<ColourChoice>();
   readonly onDidChange = this.#changed.event;
+  readonly #overlaid = new vscode.EventEmitter<number>();
+  /** Of a range, by its id in the store. */
+  readonly onDidOverlay = this.#overlaid.event;
+  readonly #overlays = new Map<number, Overlay>();
   #choice: ColourChoice;
 
   constructor(private readonly memory: vscode.Memento) {
@@ -35,7 +39,20 @@ export class Colours implements vscode.Disposable {
     this.#changed.fire(this.#choice);
   }
 
+  /** What a range's panel draws in place of the choice; empty: the choice. */
+  overlayOf(id: number): Overlay {
+    return this.#overlays.get(id) ?? '';
+  }
+
+  overlay(id: number, overlay: Overlay): void {
+    if (overlay === this.overlayOf(id)) return;
+    if (overlay === '') this.#overlays.delete(id);
+    else this.#overlays.set(id, overlay);
+    this.#overlaid.fire(id);
+  }
+
   dispose(): void {
+    this.#overlaid.dispose();
     this.#changed.dispose();
   }
 }

@@ -15,6 +15,13 @@ export type TextMeasure = (typeof measures)[number];
 export const colourings = ['experts', ...measures, 'nothing'] as const;
 export type Colouring = (typeof colourings)[number];
 
+/**
+ * What colours a text and its grid in place of what was chosen for all texts, while there is such a thing: the change against
+ * another run; who the text owes its tokens to.
+ */
+export const overlays = ['', 'change', 'attribution'] as const;
+export type Overlay = (typeof overlays)[number];
+
 /** As it is chosen, and sent between page and editor. */
 export interface ColourChoice {
   readonly by: Colouring;

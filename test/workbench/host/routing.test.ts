@@ -189,8 +189,7 @@ describe('routing a text', () => {
     const editor = await show(text);
     const { main } = await routed(api, editor);
     const { document } = editor;
-    const underlined = () =>
-      [...underlines(api.parts.store, document, api.parts.colours.choice).bySlot.values()].flat();
+    const underlined = () => [...underlines(api.parts.store, document, api.parts.colours).bySlot.values()].flat();
     assert.deepEqual(underlined(), []);
     await vscode.commands.executeCommand('gander.toggleDecorations');
     const covered = underlined().reduce((sum, range) => sum + document.getText(range).length, 0);
