@@ -1,17 +1,16 @@
 import * as vscode from 'vscode';
 import { layerName } from '../host/colours.js';
 import { word } from '../host/words.js';
-import { GanderError } from '../shared/errors.js';
-import { type ColourChoice, type Colouring, colourings, isByLayer, lackFor } from '../trace/colouring.js';
+import { type ColourChoice, type Colouring, colourings, isByLayer, lackFor, shownBy } from '../trace/colouring.js';
 import { layersOf } from '../trace/access.js';
 import { layerKey, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
 import { asking, type Ask } from './asking.js';
 import type { Command } from './parts.js';
 import { asNode } from './pick.js';
-import { target } from './target.js';
+import { nothingRouted, target } from './target.js';
 
-/** Colours the texts whose layers have experts of their own: by one layer's, or by a number. */
+/** Colours the texts: by their leading experts, of one layer where each has its own, or by a number. */
 export const colourBy: Command = {
   id: 'gander.colourBy',
   async run(parts, arg) {
@@ -21,12 +20,7 @@ export const colourBy: Command = {
       return;
     }
     const { trace } = target(parts).main;
-    if (!trace || !sightOf(trace)?.layer)
-      throw new GanderError(
-        'request-invalid',
-        vscode.l10n.t('The experts are the same in all layers: the text has their colours already.'),
-        vscode.l10n.t('Route a text with a model whose layers have experts of their own.'),
-      );
+    if (!trace) throw nothingRouted();
     const choice = await asking((ask) => pickColour(ask, trace, parts.colours.choice));
     if (choice) parts.colours.choose(choice);
   },
@@ -34,14 +28,19 @@ export const colourBy: Command = {
 
 async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<ColourChoice | undefined> {
   const current = (is: boolean) => (is ? vscode.l10n.t('current') : '');
+  const isOwn = sightOf(trace)?.layer !== undefined;
+  const experts = isOwn ? vscode.l10n.t('experts of a layer') : word('colour_leader');
+  const titleOf = (one: Colouring) => (one === 'experts' ? experts : word(`colour_${one}`));
+  // The text has no other colours than these while it lacks what was chosen.
+  const shown = shownBy(trace, now).by;
   const by = await ask(
     colourings
       .filter((one) => lackFor(trace, one) === undefined)
-      .map((value) => ({ label: titleOf(value), description: current(value === now.by), value })),
+      .map((value) => ({ label: titleOf(value), description: current(value === shown), value })),
     vscode.l10n.t('Colour the text by'),
   );
   if (by === undefined) return undefined;
-  if (!isByLayer(by)) return { by, layer: '' };
+  if (!isByLayer(by) || (by === 'experts' && !isOwn)) return { by, layer: '' };
   const layers = layersOf(trace).map((layer) => ({ label: layerName(layer), value: layerKey(layer) }));
   const places = by === 'experts' ? layers : [{ label: word('allLayers'), value: '' }, ...layers];
   const layer = await ask(
@@ -50,5 +49,3 @@ async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<Co
   );
   return layer === undefined ? undefined : { by, layer };
 }
-
-const titleOf = (by: Colouring) => (by === 'experts' ? vscode.l10n.t('experts of a layer') : word(`colour_${by}`));

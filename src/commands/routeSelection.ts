@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { type Progress, withPatientProgress } from './progress.js';
+import { withPatientProgress } from './progress.js';
 import { activeEditor, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
@@ -13,44 +13,50 @@ export const routeSelection: Command = {
     const editor = await activeEditor();
     if (!editor) throw noEditor();
     const { document } = editor;
-    const spans = spansToRoute(editor);
-    try {
-      return await routeAll(parts, document, spans);
-    } catch (thrown) {
-      const error = GanderError.from(thrown);
-      if (error.code !== 'text-too-long') throw error;
-      offerFirstPart(parts, document, spans[0]!, error);
-      return undefined;
-    }
+    const { done, failure } = await routeAll(parts, document, spansToRoute(editor));
+    if (!failure) return done;
+    const { error, span, id } = failure;
+    if (error.code !== 'text-too-long') throw error;
+    // The panel says it, beside a button of its own.
+    if (id === undefined || !parts.panels.isShown(id)) offerFirstPart(parts, document, span, error);
+    return undefined;
   },
 };
 
-/** One by one; the panel shows each as it runs. A part that fails does not keep the others from being routed. */
-function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly Span[]): Promise<Routed[]> {
-  return withPatientProgress(parts, vscode.l10n.t('Routing'), async (progress) => {
-    const done: Routed[] = [];
-    let failure: GanderError | undefined;
-    for (const span of spans) {
-      try {
-        done.push(await routeOne(parts, document, span, progress));
-      } catch (thrown) {
-        const error = GanderError.from(thrown);
-        if (error.code === 'cancelled' || spans.length === 1) throw error;
-        failure ??= error;
-      }
-    }
-    if (failure) throw failure;
-    return done;
-  });
+interface Failure {
+  readonly error: GanderError;
+  readonly span: Span;
+  /** Of its range, where there came to be one. */
+  readonly id: number | undefined;
 }
 
-function routeOne(
-  parts: Parts,
-  document: vscode.TextDocument,
-  span: Span,
-  { signal, report: onProgress }: Progress,
-): Promise<Routed> {
-  return parts.desk.route(document, span, { signal, onProgress, onAdded: (routed) => parts.panels.show(routed) });
+interface Outcome {
+  readonly done: readonly Routed[];
+  /** The first. */
+  readonly failure: Failure | undefined;
+}
+
+/** One by one; the panel shows each as it runs. A part that fails does not keep the others from being routed. */
+function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly Span[]): Promise<Outcome> {
+  return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
+    const done: Routed[] = [];
+    let failure: Failure | undefined;
+    for (const span of spans) {
+      let id: number | undefined;
+      const onAdded = (routed: Routed) => {
+        ({ id } = routed);
+        parts.panels.show(routed);
+      };
+      try {
+        done.push(await parts.desk.route(document, span, { signal, onProgress, onAdded }));
+      } catch (thrown) {
+        const error = GanderError.from(thrown);
+        if (error.code === 'cancelled') throw error;
+        failure ??= { error, span, id };
+      }
+    }
+    return { done, failure };
+  });
 }
 
 function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span, error: GanderError): void {

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { sightOf } from '../trace/sight.js';
 import type { Command } from './parts.js';
 
 /** What the status bar item offers. */
@@ -14,7 +13,7 @@ export const showActions: Command = {
             { label: vscode.l10n.t('$(open-preview) Open Routing Panel'), command: 'gander.openPanel' },
             { label: vscode.l10n.t('$(settings) Choose Strategy…'), command: 'gander.chooseStrategy' },
             { label: vscode.l10n.t('$(save) Save Trace…'), command: 'gander.saveTrace' },
-            ...(routed.main.trace && sightOf(routed.main.trace)?.layer
+            ...(routed.main.trace
               ? [{ label: vscode.l10n.t('$(symbol-color) Colour Text By…'), command: 'gander.colourBy' }]
               : []),
           ]

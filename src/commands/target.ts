@@ -13,7 +13,11 @@ export function target({ panels, desk }: Parts): Routed {
       vscode.l10n.t('The model is still being loaded.'),
       vscode.l10n.t('Ask again when the first tokens are there.'),
     );
-  throw new GanderError(
+  throw nothingRouted();
+}
+
+export function nothingRouted(): GanderError {
+  return new GanderError(
     'request-invalid',
     vscode.l10n.t('Nothing has been routed yet.'),
     vscode.l10n.t('Open a text and run Gander: Route Selection.'),

@@ -21,7 +21,7 @@ export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
-/** Underlines each routed token in the colour of its leading expert; what an edit has made stale is grey. */
+/** Underlines each routed token in the colour of its leading expert, or by what was chosen; what an edit has made stale is grey. */
 export class RoutingDecorations implements vscode.Disposable {
   /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
@@ -38,6 +38,7 @@ export class RoutingDecorations implements vscode.Disposable {
   ) {
     this.#subscriptions = [
       colours.onDidChange(() => this.#drawAll()),
+      colours.onDidOverlay(() => this.#drawAll()),
       // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
       new vscode.Disposable(store.onChange(({ routed }) => !routed.main.running && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
@@ -73,7 +74,7 @@ export class RoutingDecorations implements vscode.Disposable {
   }
 
   #draw(editor: vscode.TextEditor): void {
-    const { bySlot, byLevel, stale } = underlines(this.store, editor.document, this.colours.choice);
+    const { bySlot, byLevel, stale } = underlines(this.store, editor.document, this.colours);
     apply(editor, bySlot, this.#bySlot, ofExpert);
     apply(editor, byLevel, this.#byLevel, ofLevel);
     editor.setDecorations(this.#stale, stale);

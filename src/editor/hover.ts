@@ -197,11 +197,14 @@ function inFull(trace: Trace, token: number, layer: Layer): string[] {
 
 function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   const parts: string[] = [];
-  const measured = tonesOf(trace, choice).measured?.value[token];
+  const { measured: found } = tonesOf(trace, choice);
+  const measured = found?.value[token];
   if (measured !== undefined && !Number.isNaN(measured))
     parts.push(`${colourWords(trace, choice)!}: ${numbers.fixed(measured)}`);
   const logProb = trace.sequences[0]!.logProb?.[token];
-  if (logProb !== undefined && !Number.isNaN(logProb))
+  // Said already where it colours the text.
+  const isSaid = found !== undefined && choice.by === 'probability';
+  if (!isSaid && logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));
   const { margin } = certaintyOfToken(trace, token, { sequence: 0 });
   if (!Number.isNaN(margin)) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));

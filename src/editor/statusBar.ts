@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
-import { type Colours, colourWords } from '../host/colours.js';
+import type { Colours } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
 import { warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
 import type { SourceDescription } from '../shared/source.js';
+import { drawnBy } from './underlines.js';
 
 /** How many of a source's warnings the tooltip shows; the tree has them all. */
 const mostWarnings = 5;
@@ -26,6 +27,7 @@ export class StatusBar implements vscode.Disposable {
       engines.onDidChangeState(() => this.#draw()),
       engines.onDidChangePool(() => this.show(undefined)),
       colours.onDidChange(() => this.#draw()),
+      colours.onDidOverlay(() => this.#draw()),
       new vscode.Disposable(store.onChange(({ kind }) => (kind === 'result' || kind === 'running') && this.#draw())),
     ];
     this.#draw();
@@ -66,8 +68,8 @@ export class StatusBar implements vscode.Disposable {
 
   /** An editor has no legend: of which layer its colours are, stands here. */
   #colour(): string | undefined {
-    const trace = this.store.latest?.main.trace;
-    return trace && readSettings().decorations ? colourWords(trace, this.colours.choice) : undefined;
+    const routed = this.store.latest;
+    return routed?.main.trace && readSettings().decorations ? drawnBy(routed, this.colours) : undefined;
   }
 
   #state(): { readonly icon: string; readonly words: string; readonly broken?: boolean } {

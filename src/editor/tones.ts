@@ -1,7 +1,7 @@
 /** What each token of a text is underlined by: worked out once for a trace and a choice, however often it is drawn. */
 import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
-import { type ColourChoice, isMeasure, measured, type Measured } from '../trace/colouring.js';
+import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/colouring.js';
 import { shownLeaders } from '../trace/leaders.js';
 import { layerOf, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
@@ -9,9 +9,9 @@ import type { Trace } from '../trace/trace.js';
 export interface Tones {
   /** The layer that the colours are of; undefined: all. */
   readonly layer?: Layer;
-  /** [T] slot of the palette of each token's leading expert; undefined where none leads. */
+  /** [T] slot of the palette of each token's leading expert, or of the one it owes most to; undefined where none leads. */
   readonly slots?: readonly (number | undefined)[];
-  /** [T] 1 to `strongest` by a measure; undefined where it is not known, or too weak to be told from nothing. */
+  /** [T] 1 to `strongest` by a measure or a change; undefined where it is not known, or too weak to be told from nothing. */
   readonly levels?: readonly (number | undefined)[];
   readonly measured?: Measured;
 }
@@ -29,10 +29,10 @@ export function tonesOf(trace: Trace, choice: ColourChoice): Tones {
   return tones;
 }
 
-function made(trace: Trace, { by, layer: key }: ColourChoice): Tones {
-  const sight = sightOf(trace, key);
-  // Of a pool there is nothing to choose: its experts are the same in all layers.
-  if (!sight?.layer || by === 'experts') {
+function made(trace: Trace, choice: ColourChoice): Tones {
+  const { by, layer: key } = shownBy(trace, choice);
+  if (by === 'experts') {
+    const sight = sightOf(trace, key);
     const part = sight?.parts[0];
     const slots = part && slotsIn(trace, part.set);
     const leaders = part && shownLeaders(trace, part).expert;
@@ -44,9 +44,10 @@ function made(trace: Trace, { by, layer: key }: ColourChoice): Tones {
   if (!isMeasure(by)) return {};
   const layer = layerOf(trace, key);
   const found = measured(trace, 0, by, layer);
-  const levels = Array.from(
-    found.strength,
-    (share) => Math.min(strongest, Math.floor(share * (strongest + 1))) || undefined,
-  );
-  return { ...(layer && { layer }), measured: found, levels };
+  return { ...(layer && { layer }), measured: found, levels: levelsOf(found.strength) };
+}
+
+/** [T] @param strength [T] 0..1, NaN where it is not known */
+export function levelsOf(strength: Float32Array): (number | undefined)[] {
+  return Array.from(strength, (share) => Math.min(strongest, Math.floor(share * (strongest + 1))) || undefined);
 }

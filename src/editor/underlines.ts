@@ -1,10 +1,14 @@
 /** What is underlined in a document, and how. */
 import type * as vscode from 'vscode';
+import { type Colours, colourWords } from '../host/colours.js';
 import { readSettings } from '../host/settings.js';
 import { rangeOf } from '../host/texts.js';
+import { word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import type { ColourChoice } from '../trace/colouring.js';
+import { overlaid } from './overlaid.js';
 import { tonesOf } from './tones.js';
+
+type DrawnBy = Pick<Colours, 'choice' | 'overlayOf'>;
 
 interface Ranges {
   /** By slot of the palette: neighbouring tokens with the same leader are one range. */
@@ -18,13 +22,12 @@ export interface Underlines extends Ranges {
   readonly stale: readonly vscode.Range[];
 }
 
-/** @param choice where each layer has experts of its own: what colours the text */
-export function underlines(store: RoutingStore, document: vscode.TextDocument, choice: ColourChoice): Underlines {
+export function underlines(store: RoutingStore, document: vscode.TextDocument, colours: DrawnBy): Underlines {
   const ranges: Ranges = { bySlot: new Map(), byLevel: new Map() };
   const stale: vscode.Range[] = [];
   if (readSettings().decorations) {
     for (const routed of store.of(document.uri.toString())) {
-      collect(store, routed, document, choice, ranges);
+      collect(store, routed, document, colours, ranges);
       const { span, fresh, main } = routed;
       if (routed.stale && main.trace) stale.push(rangeOf(document, { start: span.start + fresh, end: span.end }));
     }
@@ -32,16 +35,30 @@ export function underlines(store: RoutingStore, document: vscode.TextDocument, c
   return { ...ranges, stale };
 }
 
+/** In a few words, what a routed range is underlined by; undefined: by the leading experts of a pool, as was chosen. */
+export function drawnBy(routed: Routed, colours: DrawnBy): string | undefined {
+  const { main, other, id } = routed;
+  const overlay = colours.overlayOf(id);
+  const chosen = main.trace && colourWords(main.trace, colours.choice);
+  if (overlay === '') return chosen;
+  // Its panel shows something else, so that what is drawn here is said.
+  if (!overlaid(routed, overlay)) return chosen ?? word('colour_leader');
+  if (overlay === 'attribution') return word('colour_attribution');
+  return word(other?.trace ? 'colour_change' : 'colour_changed');
+}
+
 function collect(
   store: RoutingStore,
-  { id, span, fresh, main: { trace } }: Routed,
+  routed: Routed,
   document: vscode.TextDocument,
-  choice: ColourChoice,
+  colours: DrawnBy,
   { bySlot, byLevel }: Ranges,
 ): void {
+  const { id, span, fresh } = routed;
+  const { trace } = routed.main;
   const spans = store.tokenSpans(id);
   if (!trace || !spans) return;
-  const { slots, levels } = tonesOf(trace, choice);
+  const { slots, levels } = overlaid(routed, colours.overlayOf(id)) ?? tonesOf(trace, colours.choice);
   const tones = levels ?? slots ?? [];
   const into = levels ? byLevel : bySlot;
   const { done } = trace.sequences[0]!;

@@ -12,7 +12,7 @@ import { signedName } from '../shared/signs.js';
 import { chanceLoad, load } from '../statistics/load.js';
 import type { Layer } from '../trace/access.js';
 import { slotsIn } from '../trace/colours.js';
-import type { ColourChoice } from '../trace/colouring.js';
+import { type ColourChoice, shownBy } from '../trace/colouring.js';
 import { layerText, tokenLabel } from '../trace/label.js';
 import { layerKey, sightOf } from '../trace/sight.js';
 import type { Trace } from '../trace/trace.js';
@@ -323,7 +323,8 @@ function expertIcon(slot: number): vscode.ThemeIcon {
     : new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`));
 }
 
-function isColoured(trace: Trace, { by, layer }: ColourChoice, one: Layer): boolean {
+function isColoured(trace: Trace, choice: ColourChoice, one: Layer): boolean {
+  const { by, layer } = shownBy(trace, choice);
   const shown = by === 'experts' ? sightOf(trace, layer)?.layer : undefined;
   return shown !== undefined && layerKey(shown) === layerKey(one);
 }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Layer } from '../trace/access.js';
-import { colourings, type ColourChoice, isByLayer } from '../trace/colouring.js';
-import { layerKey, sightOf } from '../trace/sight.js';
+import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from '../trace/colouring.js';
+import { layerOf, sightOf } from '../trace/sight.js';
 import { numberOf, plain } from '../trace/label.js';
 import type { ExpertSet, Trace } from '../trace/trace.js';
 import { word } from './words.js';
@@ -10,12 +10,16 @@ const key = 'gander.colour';
 const first: ColourChoice = { by: 'experts', layer: '' };
 
 /**
- * What colours the texts whose layers have experts of their own: chosen in a panel, by a command or in the tree, and the
- * same wherever such a text is drawn. Kept with the workspace.
+ * What colours the texts: chosen in a panel, by a command or in the tree, and the same wherever a text is drawn. Kept with the
+ * workspace.
  */
 export class Colours implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<ColourChoice>();
   readonly onDidChange = this.#changed.event;
+  readonly #overlaid = new vscode.EventEmitter<number>();
+  /** Of a range, by its id in the store. */
+  readonly onDidOverlay = this.#overlaid.event;
+  readonly #overlays = new Map<number, Overlay>();
   #choice: ColourChoice;
 
   constructor(private readonly memory: vscode.Memento) {
@@ -35,7 +39,20 @@ export class Colours implements vscode.Disposable {
     this.#changed.fire(this.#choice);
   }
 
+  /** What a range's panel draws in place of the choice; empty: the choice. */
+  overlayOf(id: number): Overlay {
+    return this.#overlays.get(id) ?? '';
+  }
+
+  overlay(id: number, overlay: Overlay): void {
+    if (overlay === this.overlayOf(id)) return;
+    if (overlay === '') this.#overlays.delete(id);
+    else this.#overlays.set(id, overlay);
+    this.#overlaid.fire(id);
+  }
+
   dispose(): void {
+    this.#overlaid.dispose();
     this.#changed.dispose();
   }
 }
@@ -50,12 +67,18 @@ export function expertName(set: ExpertSet, expert: number): string {
   return number === undefined ? plain(set.experts[expert]?.name ?? '') : word('expertNumber', String(number));
 }
 
-/** In a few words, e.g. `layer 12`, `entropy, all layers`; undefined for a trace whose experts are the same in all layers. */
-export function colourWords(trace: Trace, { by, layer }: ColourChoice): string | undefined {
-  const sight = sightOf(trace, layer);
-  if (!sight?.layer) return undefined;
-  if (by === 'experts') return layerName(sight.layer);
+/**
+ * In a few words, e.g. `layer 12`, `entropy, all layers`; undefined where the experts of a pool were chosen, which needs no
+ * saying. `leading expert`: the trace has not what was chosen.
+ */
+export function colourWords(trace: Trace, choice: ColourChoice): string | undefined {
+  const { by, layer: key } = shownBy(trace, choice);
+  if (by === 'experts') {
+    const own = sightOf(trace, key)?.layer;
+    if (own) return layerName(own);
+    return by === choice.by ? undefined : word('colour_leader');
+  }
   if (!isByLayer(by)) return word(`colour_${by}`);
-  const where = layerKey(sight.layer) === layer ? layerName(sight.layer) : word('allLayers');
-  return word('inSequence', word(`colour_${by}`), where);
+  const layer = layerOf(trace, key);
+  return word('inSequence', word(`colour_${by}`), layer ? layerName(layer) : word('allLayers'));
 }

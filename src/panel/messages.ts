@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PageMessage } from '../shared/panelProtocol.js';
 import { interventionsSchema as interventions } from '../source/asked.js';
 import { strategySchema as strategy } from '../strategies/schema.js';
-import { colourings } from '../trace/colouring.js';
+import { colourings, overlays } from '../trace/colouring.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);
@@ -36,6 +36,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('save'), kind: z.literal('png'), data: buffer }),
   z.strictObject({ type: z.literal('copy'), text: drawn }),
   z.strictObject({ type: z.literal('colour'), by: z.enum(colourings), layer: z.string().max(100) }),
+  z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
   z.strictObject({ type: z.literal('openCard'), expert: name }),
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);

@@ -60,6 +60,11 @@ export class Panels implements vscode.Disposable {
     return [...this.#open].some(({ panel }) => panel.visible);
   }
 
+  /** Whether the range is in sight in one of them. */
+  isShown(id: number): boolean {
+    return [...this.#open].some(({ panel, scene }) => panel.visible && scene.id === id);
+  }
+
   get active(): RoutingPanel | undefined {
     return [...this.#open].find(({ panel }) => panel.active);
   }

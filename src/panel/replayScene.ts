@@ -78,6 +78,7 @@ export class ReplayScene implements Scene {
       case 'again':
       case 'firstPart':
       case 'colour':
+      case 'overlay':
       case 'stop':
         return;
       case 'closeCompare':

@@ -59,6 +59,10 @@ export class RoutedScene implements Scene {
   show(id: number): void {
     if (id === this.#id) return;
     const release = this.#release;
+    // As the page draws the new one until it says otherwise.
+    const overlay = this.parts.colours.overlayOf(this.#id);
+    this.parts.colours.overlay(this.#id, '');
+    this.parts.colours.overlay(id, overlay);
     this.#id = id;
     this.#release = this.parts.store.retain(id);
     release();
@@ -163,6 +167,9 @@ export class RoutedScene implements Scene {
       case 'colour':
         this.parts.colours.choose(message);
         return;
+      case 'overlay':
+        this.parts.colours.overlay(this.#id, message.by);
+        return;
       case 'openCard':
         return openCard(await this.parts.service.pool(), message.expert);
     }
@@ -170,6 +177,7 @@ export class RoutedScene implements Scene {
 
   dispose(): void {
     this.#editors.dispose();
+    this.parts.colours.overlay(this.#id, '');
     this.#listeners.clear();
     this.#release();
   }

@@ -1,5 +1,5 @@
 import type { Attribution } from '../engine/api.js';
-import type { ColourChoice } from '../trace/colouring.js';
+import type { ColourChoice, Overlay } from '../trace/colouring.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
@@ -68,7 +68,7 @@ export type HostMessage =
     }
   /** The cursor in the editor went to this token, of the first sequence where it does not say. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
-  /** What colours texts whose layers have experts of their own, as it was chosen elsewhere. */
+  /** What colours texts, as it was chosen elsewhere. */
   | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows stands in an editor that is in sight. */
   | { readonly type: 'textInSight'; readonly is: boolean }
@@ -111,6 +111,8 @@ export type PageMessage =
   | { readonly type: 'copy'; readonly text: string }
   /** What was chosen to colour the text, for its editor. */
   | ({ readonly type: 'colour' } & ColourChoice)
+  /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
+  | { readonly type: 'overlay'; readonly by: Overlay }
   | { readonly type: 'openCard'; readonly expert: string }
   /** A person should see it; the page has shown it already. */
   | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };

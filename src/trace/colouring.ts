@@ -15,6 +15,13 @@ export type TextMeasure = (typeof measures)[number];
 export const colourings = ['experts', ...measures, 'nothing'] as const;
 export type Colouring = (typeof colourings)[number];
 
+/**
+ * What colours a text and its grid in place of what was chosen for all texts, while there is such a thing: the change against
+ * another run; who the text owes its tokens to.
+ */
+export const overlays = ['', 'change', 'attribution'] as const;
+export type Overlay = (typeof overlays)[number];
+
 /** As it is chosen, and sent between page and editor. */
 export interface ColourChoice {
   readonly by: Colouring;
@@ -50,6 +57,14 @@ export function lackFor(trace: Trace, by: Colouring) {
     case 'surprise':
       return trace.sequences.some(({ logProb }) => logProb) ? undefined : 'predictionsNone';
   }
+}
+
+/**
+ * What a trace is coloured by when this was chosen: it may be of another trace, or rest on scores that are still to come.
+ * Better the leaders, then, than nothing.
+ */
+export function shownBy(trace: Trace, choice: ColourChoice): ColourChoice {
+  return lackFor(trace, choice.by) === undefined ? choice : { by: 'experts', layer: '' };
 }
 
 export interface Measured {

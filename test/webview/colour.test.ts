@@ -122,7 +122,9 @@ describe('what colours text and grid', () => {
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
     expect(await labelAt(20, 3)).toMatch(/% of the choices differ$/);
+    // Told to the editor, whose choice for all texts it is not.
     expect(await panel.sent('colour')).toEqual([]);
+    expect(await panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);
     await panel.reload();
     await panel.show(fabricate({ tokens: 60, interventions }), { before });
     expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');

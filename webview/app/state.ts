@@ -1,5 +1,5 @@
 /** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
-import { colourings, type Colouring } from '../../src/trace/colouring.js';
+import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/colouring.js';
 
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
@@ -7,13 +7,6 @@ export type Tab = (typeof tabs)[number];
 /** Which run the grid draws. */
 export const gridSources = ['main', 'other'] as const;
 export type GridSource = (typeof gridSources)[number];
-
-/**
- * What colours text and grid in place of what was chosen for all texts, while there is such a thing: the change against
- * another run; in the text who it owes its tokens to.
- */
-export const overlays = ['', 'change', 'attribution'] as const;
-export type Overlay = (typeof overlays)[number];
 
 /** `auto`: the text is folded while its editor stands beside the panel. */
 export const textPanes = ['auto', 'shown', 'folded'] as const;

@@ -4,13 +4,14 @@ import type { ErrorData } from '../../src/shared/errors.js';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import { lackFor, type ColourChoice, type Colouring } from '../../src/trace/colouring.js';
+import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/colouring.js';
+import { choiceChanges, type Change } from '../../src/trace/change.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import type { Partners, Work } from '../background/work.js';
-import { choiceChanges, logProbChanges, type Change } from '../grid/change.js';
+import { logProbChanges } from '../grid/change.js';
 import { SideSignals, type ViewSignals } from './side.js';
-import { initial, restore, type Filter, type GridSource, type Overlay, type Selection, type View } from './state.js';
+import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
 export interface Host {
   postMessage(message: PageMessage): void;
@@ -56,8 +57,7 @@ export class Store {
     if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
     if (overlay === 'change' && this.against.value) return overlay;
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
-    // What was chosen may be of another trace, or rest on scores that are still to come: better the leaders than nothing.
-    return trace && lackFor(trace, by) !== undefined ? 'experts' : by;
+    return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
@@ -112,6 +112,14 @@ export class Store {
         return siteLike(main, site.value, other);
       }),
     };
+
+    let over: Overlay = '';
+    effect(() => {
+      const by = this.colouredBy.value;
+      const now = by === 'change' || by === 'attribution' ? by : '';
+      if (now !== over) this.send({ type: 'overlay', by: now });
+      over = now;
+    });
 
     let before = this.snapshot();
     effect(() => {

@@ -3,7 +3,6 @@
  * row-major. Pure: drawing only reads it.
  */
 import {
-  chosenCount,
   isKnown,
   kindsOf,
   layersOf,
@@ -15,7 +14,7 @@ import {
   type SharedSites,
 } from '../../src/trace/access.js';
 import { certaintyAt } from '../../src/trace/distribution.js';
-import { saturationOf, shared } from '../../src/statistics/sets.js';
+import { disagreement } from '../../src/trace/change.js';
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Filter, View } from '../app/state.js';
@@ -271,13 +270,6 @@ function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Col
     });
   }
   return out;
-}
-
-/** 1 − |S ∩ S'| ÷ k; 0 where neither chose any. @param toB index of a's experts among b's; default: they have the same */
-export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
-  const common = shared(a.chosen, ta * a.k, a.k, b.chosen, tb * b.k, b.k, toB);
-  const same = saturationOf(common, chosenCount(a, ta), chosenCount(b, tb));
-  return Number.isNaN(same) ? 0 : 1 - same;
 }
 
 /** The largest but one in twenty: a single outlier must not pale all others. */

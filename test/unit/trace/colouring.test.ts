@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { certaintyByToken } from '../../../src/trace/distribution.js';
-import { colourings, isByLayer, lackFor, measured } from '../../../src/trace/colouring.js';
+import { colourings, isByLayer, lackFor, measured, shownBy } from '../../../src/trace/colouring.js';
 import { blockOf, fabricate, fabricateIds, textOf, withBlock, without, withText } from './fabricate.js';
 
 const router = { name: 'mixtral', k: 2, scoring: 'softmax' } as const;
@@ -82,4 +82,9 @@ describe('a measure', () => {
     const even = withBlock(trace, { weight: blockOf(trace).weight!.map(() => 0.5) });
     expect(new Set(measured(even, 0, 'weight').strength)).toEqual(new Set([0]));
   });
+});
+
+it('what a trace has not gives way to its leaders', () => {
+  expect(shownBy(trace, { by: 'margin', layer: '1' })).toEqual({ by: 'margin', layer: '1' });
+  expect(shownBy(without(trace, 'score'), { by: 'margin', layer: '1' })).toEqual({ by: 'experts', layer: '' });
 });

@@ -109,7 +109,11 @@ describe('sides', () => {
     expect(store.colouredBy.value).toBe('change');
     store.colour({ by: 'margin', layer: '' });
     expect(store.colouredBy.value).toBe('margin');
-    expect(sent).toEqual([{ type: 'colour', by: 'margin', layer: '' }]);
+    expect(sent).toEqual([
+      { type: 'overlay', by: 'change' },
+      { type: 'overlay', by: '' },
+      { type: 'colour', by: 'margin', layer: '' },
+    ]);
   });
 
   test('what a trace does not hold colours nothing', () => {

@@ -1,15 +1,16 @@
 // What the editor's own views make of a trace that tells little: ids only, experts of each layer's own.
 import * as assert from 'node:assert/strict';
-import { underlines } from '../../../src/editor/underlines.js';
+import { colourWords } from '../../../src/host/colours.js';
+import { drawnBy, underlines } from '../../../src/editor/underlines.js';
 import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Node } from '../../../src/explorer/nodes.js';
 import { type Layer, rowsAt, sharedSites } from '../../../src/trace/access.js';
 import { slotsIn } from '../../../src/trace/colours.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import type { ExpertSet, Intervention, Trace } from '../../../src/trace/trace.js';
 import * as vscode from 'vscode';
 import { fabricate, fabricateIds, withText } from '../../unit/trace/fabricate.js';
-import { closeAll, hearing, hover, picking, routed, show, useTinyPool } from './helpers.js';
+import { closeAll, hover, picking, routed, show, useTinyPool } from './helpers.js';
 
 const text = 'A goose';
 
@@ -40,7 +41,7 @@ describe('a source that gives ids only', () => {
     return document;
   };
 
-  const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours.choice);
+  const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours);
   /** Without the link. */
   const said = async (document: vscode.TextDocument) => (await hover(document, 2)).replace(/\[Show in[^)]*\)/, '');
   /** The hover's block of code. */
@@ -91,6 +92,8 @@ describe('a source that gives ids only', () => {
     // Ids only: there is nothing to measure.
     api.parts.colours.choose({ by: 'weight', layer: '' });
     assert.deepEqual([...drawn(document).byLevel], []);
+    assert.ok(drawn(document).bySlot.size > 0, 'by who leads instead');
+    assert.equal(colourWords(trace, api.parts.colours.choice), 'encoder layer 2');
   });
 
   it('stands in the tree as layer, expert, and the tokens that it took', async () => {
@@ -180,18 +183,10 @@ describe('a mixture of experts', () => {
     assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
   });
 
-  it('is asked for where there is none: the command says why', async () => {
-    await routed(api, await show('A goose.'));
-    const said = await hearing(async () => {
-      await vscode.commands.executeCommand('gander.colourBy');
-    });
-    assert.match(said[0]!.text, /the same in all layers/);
-  });
-
   it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
     const { document } = await given();
     const levels = () => {
-      const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours.choice);
+      const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours);
       assert.equal(bySlot.size, 0);
       return [...byLevel].map(([level, ranges]) => [level, ranges.map((range) => document.getText(range))] as const);
     };
@@ -202,5 +197,77 @@ describe('a mixture of experts', () => {
     api.parts.colours.choose({ by: 'margin', layer: '1' });
     assert.notDeepEqual(levels(), ofAll);
     assert.match(await hover(document, 2), /margin, layer 1: \d/);
+  });
+});
+
+describe('a pool', () => {
+  let api: TestApi;
+  before(async () => {
+    api = await useTinyPool();
+  });
+  afterEach(async () => {
+    api.parts.colours.choose({ by: 'experts', layer: '' });
+    await closeAll();
+  });
+
+  it('is coloured as a command asks: by who leads, of no layer, or by a measure', async () => {
+    const { document } = await show('A goose.');
+    const { main } = await routed(api, vscode.window.activeTextEditor!);
+    const { colours, store } = api.parts;
+    const lines = () => underlines(store, document, colours);
+    const labelled = (label: RegExp) => (items: readonly vscode.QuickPickItem[]) =>
+      items.find((item) => label.test(item.label));
+    const choose = (...answers: RegExp[]) =>
+      picking(answers.map(labelled), async () => {
+        await vscode.commands.executeCommand('gander.colourBy');
+      });
+    assert.ok(lines().bySlot.size > 0);
+    assert.equal(colourWords(main.trace!, colours.choice), undefined);
+    await choose(/^entropy$/, /^layer 1$/);
+    assert.deepEqual(colours.choice, { by: 'entropy', layer: '1' });
+    assert.equal(lines().bySlot.size, 0);
+    assert.ok(lines().byLevel.size > 0);
+    assert.equal(colourWords(main.trace!, colours.choice), 'entropy, layer 1');
+    assert.match(await hover(document, 3), /entropy, layer 1: \d/);
+    await choose(/^surprise/);
+    assert.deepEqual(colours.choice, { by: 'surprise', layer: '' });
+    assert.ok(lines().byLevel.size > 0);
+    await choose(/^leading expert$/);
+    assert.deepEqual(colours.choice, { by: 'experts', layer: '' });
+    assert.ok(lines().bySlot.size > 0);
+    // What this trace has not: the editor says what it shows instead.
+    const bare = { ...main.trace!, sequences: main.trace!.sequences.map(({ logProb: _, ...rest }) => rest) };
+    assert.equal(colourWords(bare, { by: 'surprise', layer: '' }), 'leading expert');
+  });
+
+  it('is underlined by what its panel shows instead, as long as it does', async () => {
+    const { document } = await show('A goose.');
+    const { id, main } = await routed(api, vscode.window.activeTextEditor!);
+    const { colours, store, runs } = api.parts;
+    const { panels } = await api.work();
+    const { scene } = panels.find(id)!;
+    const now = () => store.get(id)!;
+    const drawn = () => {
+      const { bySlot, byLevel } = underlines(store, document, colours);
+      return { slots: bySlot.size, levels: byLevel.size, said: drawnBy(now(), colours) };
+    };
+    const chosen = drawn();
+    assert.equal(chosen.said, undefined);
+    await scene.handle({ type: 'overlay', by: 'change' });
+    assert.deepEqual(drawn(), { ...chosen, said: 'leading expert' }, 'there is no other run');
+    const [{ experts }] = main.trace!.expertSets as [ExpertSet];
+    const knockOut: Intervention = { action: 'knock-out', expert: experts[0]!.id, scope: {} };
+    await runs.route(id, 'main', main.strategy, [knockOut]);
+    assert.equal(drawn().slots, 0);
+    assert.ok(drawn().levels > 0);
+    assert.equal(drawn().said, 'change: what-if');
+    await runs.attribute(id);
+    await scene.handle({ type: 'overlay', by: 'attribution' });
+    assert.equal(drawn().levels, 0);
+    assert.equal(drawn().said, 'attribution');
+    // Closed, it shows nothing.
+    panels.find(id)!.panel.dispose();
+    assert.equal(drawn().said, undefined);
+    assert.ok(drawn().slots > 0);
   });
 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
+import type { Routed } from '../../../src/routing/store.js';
 import { closeAll, hearing, hover, pause, routed, select, set, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.\nSELECT name FROM birds;\n';
@@ -188,8 +189,7 @@ describe('routing a text', () => {
     const editor = await show(text);
     const { main } = await routed(api, editor);
     const { document } = editor;
-    const underlined = () =>
-      [...underlines(api.parts.store, document, api.parts.colours.choice).bySlot.values()].flat();
+    const underlined = () => [...underlines(api.parts.store, document, api.parts.colours).bySlot.values()].flat();
     assert.deepEqual(underlined(), []);
     await vscode.commands.executeCommand('gander.toggleDecorations');
     const covered = underlined().reduce((sum, range) => sum + document.getText(range).length, 0);
@@ -223,25 +223,48 @@ describe('what cannot be routed', () => {
     assert.match(said[0]!.text, /binary.*Open a text file/i);
   });
 
-  it('is 5 MB: one message that offers the first part, which then is routed', async () => {
-    const editor = await show('geese fly south. '.repeat(300_000));
-    const start = Date.now();
-    const said = await hearing(
-      async () => {
-        await vscode.commands.executeCommand('gander.routeSelection');
-        await until('the first part', () => api.parts.store.of(editor.document.uri.toString())[0]?.main.trace);
-      },
-      () => 'Route First Part',
-    );
+  const tooLong = 'geese fly south. '.repeat(300_000);
+
+  const firstPart = (editor: vscode.TextEditor) =>
+    until('the first part', () => {
+      const found = api.parts.store.of(editor.document.uri.toString())[0];
+      return found?.main.trace && !found.main.running ? found.main.trace.sequences[0]!.tokens.count : undefined;
+    });
+
+  it('is 5 MB: its panel says so and routes the first part, with no message beside it', async () => {
+    const editor = await show(tooLong);
+    const said = await hearing(async () => {
+      await vscode.commands.executeCommand('gander.routeSelection');
+    });
+    assert.deepEqual(said, []);
+    const [{ id, main }] = api.parts.store.of(editor.document.uri.toString()) as [Routed];
+    assert.match(main.error!.message, /5100000|5,100,000/);
+    const { panels } = await api.work();
+    await panels.find(id)!.scene.handle({ type: 'firstPart' });
+    assert.ok((await firstPart(editor)) > 10);
+  }).timeout(60_000);
+
+  it('is 5 MB, and its panel was closed: one message that offers the first part, which then is routed', async () => {
+    const editor = await show(tooLong);
+    const { panels } = await api.work();
+    const unlisten = api.parts.store.onChange(({ routed: { id, main } }) => {
+      if (main.error) panels.find(id)?.panel.dispose();
+    });
+    let said;
+    try {
+      said = await hearing(
+        async () => {
+          await vscode.commands.executeCommand('gander.routeSelection');
+          assert.ok((await firstPart(editor)) > 10);
+        },
+        () => 'Route First Part',
+      );
+    } finally {
+      unlisten();
+    }
     assert.equal(said.length, 1);
     assert.match(said[0]!.text, /5100000|5,100,000/);
     assert.deepEqual(said[0]!.actions, ['Route First Part']);
-    const { main } = await until('the end', () => {
-      const found = api.parts.store.of(editor.document.uri.toString())[0];
-      return found && !found.main.running && found.main.trace ? found : undefined;
-    });
-    assert.ok(main.trace!.sequences[0]!.tokens.count > 10);
-    assert.ok(Date.now() - start < 15_000);
   }).timeout(60_000);
 
   it('is nothing at all: commands say what to do first', async () => {

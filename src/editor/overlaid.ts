@@ -1,0 +1,58 @@
+/** What a range is underlined by while its panel draws something else than what was chosen for all texts. */
+import type { Attribution } from '../engine/api.js';
+import type { Routed } from '../routing/store.js';
+import { owedOf } from '../trace/attributed.js';
+import { besideItself, choiceChanges } from '../trace/change.js';
+import type { Overlay } from '../trace/colouring.js';
+import { slotsIn } from '../trace/colours.js';
+import { isFixed } from '../trace/overlap.js';
+import type { Trace } from '../trace/trace.js';
+import { levelsOf, type Tones } from './tones.js';
+
+/** undefined: the range has nothing of the kind, or it takes the panel to tell; it is drawn by the choice then. */
+export function overlaid({ main, other }: Pick<Routed, 'main' | 'other'>, overlay: Overlay): Tones | undefined {
+  const { trace, before, attribution } = main;
+  if (!trace) return undefined;
+  switch (overlay) {
+    case '':
+      return undefined;
+    case 'attribution':
+      return attribution && once(trace, attribution, () => byAttribution(trace, attribution));
+    case 'change': {
+      const against = other?.trace ?? before;
+      return against && once(trace, against, () => byChange(trace, against));
+    }
+  }
+}
+
+const known = new WeakMap<Trace, WeakMap<object, Tones | undefined>>();
+
+function once(trace: Trace, against: object, make: () => Tones | undefined): Tones | undefined {
+  let kept = known.get(trace);
+  if (!kept) known.set(trace, (kept = new WeakMap<object, Tones | undefined>()));
+  if (!kept.has(against)) kept.set(against, make());
+  return kept.get(against);
+}
+
+function byAttribution(trace: Trace, found: Attribution): Tones | undefined {
+  // Of an input nothing is predicted, and only that stands in the editor.
+  if (trace.sequences.length > 1) return undefined;
+  const slots = found.experts.map(({ id }) => slotOf(trace, id));
+  return { slots: Array.from(owedOf(found).expert, (e) => slots[e]) };
+}
+
+function slotOf(trace: Trace, expert: string): number | undefined {
+  for (const set of trace.expertSets) {
+    const e = set.experts.findIndex(({ id }) => id === expert);
+    if (e >= 0) return slotsIn(trace, set)[e];
+  }
+  return undefined;
+}
+
+/** By choices alone: where a run has none, predictions change both ways, and lines have one hue. */
+function byChange(trace: Trace, against: Trace): Tones | undefined {
+  if (isFixed(trace) || isFixed(against)) return undefined;
+  const beside = besideItself(trace, against);
+  const change = beside && choiceChanges(trace, against, beside)[0];
+  return change && { levels: levelsOf(change.value) };
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { overlaid } from '../../../src/editor/overlaid.js';
+import { levelsOf } from '../../../src/editor/tones.js';
+import type { SideResult } from '../../../src/routing/store.js';
+import { slotsIn } from '../../../src/trace/colours.js';
+import { fabricate, fabricateIds, spelled, textOf } from '../trace/fabricate.js';
+
+const trace = fabricate();
+const main: SideResult = { text: '', title: '', strategy: { name: 'top-k', k: 2 }, interventions: [], trace };
+const { count } = textOf(trace).tokens;
+const [set] = trace.expertSets;
+
+describe('while its panel draws something else a range is underlined', () => {
+  it('by what was chosen where nothing of the kind is there', () => {
+    expect(overlaid({ main }, '')).toBeUndefined();
+    expect(overlaid({ main }, 'change')).toBeUndefined();
+    expect(overlaid({ main }, 'attribution')).toBeUndefined();
+  });
+
+  it('by the expert that a token owes most to, in its own colour', () => {
+    // In another order than the trace has them: they are told by their ids.
+    const experts = [set!.experts[3]!, set!.experts[1]!];
+    const change = new Float32Array(count * 2).fill(NaN);
+    change.set([-1, -0.5, -0.2, -0.9], 2);
+    const attribution = { experts, logProb: new Float32Array(count), change };
+    const { slots, levels } = overlaid({ main: { ...main, attribution } }, 'attribution')!;
+    const own = slotsIn(trace, set!);
+    expect(levels).toBeUndefined();
+    expect(slots).toEqual(Array.from({ length: count }, (_, t) => (t === 1 ? own[3] : t === 2 ? own[1] : undefined)));
+  });
+
+  it('by how many choices the what-if changes, none where it changes none', () => {
+    const same = overlaid({ main: { ...main, before: trace } }, 'change')!;
+    expect(same.levels!.every((level) => level === undefined)).toBe(true);
+    const { slots, levels } = overlaid({ main: { ...main, before: fabricate({ seed: 3 }) } }, 'change')!;
+    expect(slots).toBeUndefined();
+    expect(levels!.some((level) => level !== undefined)).toBe(true);
+  });
+
+  it('by the change against the other run, before that of the what-if', () => {
+    const other = { ...main, trace };
+    const { levels } = overlaid({ main: { ...main, before: fabricate({ seed: 3 }) }, other }, 'change')!;
+    expect(levels!.every((level) => level === undefined)).toBe(true);
+  });
+
+  it('by what was chosen where tokens would have to be aligned, or a run chooses nothing', () => {
+    const other = { ...main, trace: spelled(['a', ' b']) };
+    expect(overlaid({ main, other }, 'change')).toBeUndefined();
+    const fixed = fabricate({ experts: 2, k: 2 });
+    expect(overlaid({ main: { ...main, trace: fixed, before: fixed } }, 'change')).toBeUndefined();
+  });
+
+  it('of an input, which nothing predicts, by no attribution', () => {
+    const two = fabricateIds();
+    const attribution = { experts: [], logProb: new Float32Array(), change: new Float32Array() };
+    expect(overlaid({ main: { ...main, trace: two, attribution } }, 'attribution')).toBeUndefined();
+  });
+});
+
+it('a line has four thicknesses, and is none where there is too little to tell from nothing', () => {
+  expect(levelsOf(Float32Array.from([NaN, 0, 0.19, 0.2, 0.5, 0.99, 1]))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    1,
+    2,
+    4,
+    4,
+  ]);
+});
