@@ -13,6 +13,7 @@ export const showActions: Command = {
         ? [
             { label: vscode.l10n.t('$(open-preview) Open Routing Panel'), command: 'gander.openPanel' },
             { label: vscode.l10n.t('$(settings) Choose Strategy…'), command: 'gander.chooseStrategy' },
+            { label: vscode.l10n.t('$(history) Run History…'), command: 'gander.history' },
             { label: vscode.l10n.t('$(save) Save Trace…'), command: 'gander.saveTrace' },
             ...(routed.main.trace && sightOf(routed.main.trace)?.layer
               ? [{ label: vscode.l10n.t('$(symbol-color) Colour Text By…'), command: 'gander.colourBy' }]
