@@ -19,10 +19,11 @@ import { target } from './target.js';
 export const compareWith: Command = {
   id: 'gander.compareWith',
   async run(parts, arg) {
-    const { id, main } = target(parts);
+    const routed = target(parts);
+    const { id, main } = routed;
     const node = asNode(arg);
     const other =
-      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, target(parts)));
+      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, routed));
     if (other === undefined) return;
     if (other instanceof Elsewhere) return compareElsewhere(parts, id, other);
     if (other instanceof Finished) {

@@ -108,9 +108,10 @@ export class Runs {
   async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
     if (!request) return;
-    await this.#run(id, 'main', 'generate', waiting, async (options) => {
+    await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const trace = await this.service.generate({ ...request, ...generation }, options);
-      this.store.patchSide(id, 'main', { trace, before: undefined, attribution: undefined });
+      // Not every source ends when it is told to: another run may be on show by now.
+      patch({ trace, before: undefined, attribution: undefined });
       const routed = this.store.get(id);
       if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });
@@ -194,7 +195,7 @@ export class Runs {
     this.#running.get(`${id} ${side}`)?.abort();
   }
 
-  /** Ends a run whose result nobody waits for: not even how it ended is written down. */
+  /** Ends a run whose result nobody waits for: nothing more of it comes into the store. */
   #abandon(id: number, side: Side): void {
     this.#abort(id, side);
     this.#running.delete(`${id} ${side}`);
