@@ -15,6 +15,7 @@ import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
 import type { TraceDocument } from './panel/traceEditor.js';
 import { importType, panelType, traceType } from './panel/types.js';
+import { History } from './routing/history.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
@@ -38,7 +39,8 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const service = new RoutingService(() => engines.source);
   const store = new RoutingStore();
   const runs = new Runs(service, store, (line) => log.info(line));
-  const desk = new Desk(service, store, runs);
+  const history = new History(store, runs);
+  const desk = new Desk(service, store, runs, history);
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
   const status = new StatusBar(engines, store, colours);
@@ -49,7 +51,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     made?.parts.panels.poolChanged();
   });
   const tree = new ExpertTree({ service, store, engines, colours }, log);
-  const parts: ActiveParts = { context, log, engines, service, store, runs, desk, mark, colours, tree };
+  const parts: ActiveParts = { context, log, engines, service, store, runs, history, desk, mark, colours, tree };
   let made: Work | undefined;
   const work = async (): Promise<Work> => {
     const { Work } = await import('./commands/work.js');

@@ -2,6 +2,12 @@ import * as vscode from 'vscode';
 
 export interface Item<T> extends vscode.QuickPickItem {
   readonly value: T;
+  readonly buttons?: readonly Act<T>[];
+}
+
+/** A button of a row is another answer. */
+export interface Act<T> extends vscode.QuickInputButton {
+  readonly value: T;
 }
 
 /** What was picked; undefined when the person closed the box, at this question or before. */
@@ -23,12 +29,13 @@ export async function asking<T>(body: (ask: Ask) => Promise<T>): Promise<T> {
         resolve(undefined);
         return;
       }
-      const answer = (item: Item<unknown> | undefined) => {
+      const answer = (given: { readonly value: unknown } | undefined) => {
         listening.dispose();
-        resolve(item?.value);
+        resolve(given?.value);
       };
       const listening = vscode.Disposable.from(
         box.onDidAccept(() => answer(box.selectedItems[0])),
+        box.onDidTriggerItemButton(({ button }) => answer(button as Act<unknown>)),
         box.onDidHide(() => answer(undefined)),
       );
       box.title = title;

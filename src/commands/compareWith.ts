@@ -3,27 +3,33 @@ import { withPatientProgress } from './progress.js';
 import { strategyLabel } from '../host/strategies.js';
 import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
 import type { OtherSide } from '../routing/runs.js';
-import type { SideResult } from '../routing/store.js';
+import type { Routed, SideResult } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';
 import { compareElsewhere, Elsewhere, pickElsewhere } from './compareElsewhere.js';
+import { compareFinished, Finished, pickFinished } from './history.js';
 import { target } from './target.js';
 
 /**
- * Another strategy, the run without its what-if, another selection or another model beside the present range. From the tree:
- * one expert alone.
+ * Another strategy, the run without its what-if, a run that is finished, another selection or another model beside the present
+ * range. From the tree: one expert alone.
  */
 export const compareWith: Command = {
   id: 'gander.compareWith',
   async run(parts, arg) {
-    const { id, main } = target(parts);
+    const routed = target(parts);
+    const { id, main } = routed;
     const node = asNode(arg);
     const other =
-      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, main));
+      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, routed));
     if (other === undefined) return;
     if (other instanceof Elsewhere) return compareElsewhere(parts, id, other);
+    if (other instanceof Finished) {
+      compareFinished(parts, id, other);
+      return;
+    }
     parts.panels.show(parts.store.get(id)!);
     await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
       parts.runs.compare(id, other, { signal }),
@@ -36,23 +42,27 @@ function alone({ text, output }: SideResult, expert: string): OtherSide {
   return { text, title: strategyLabel(strategy), output, strategy, interventions: [] };
 }
 
-async function choose(ask: Ask, parts: Parts, main: SideResult): Promise<OtherSide | Elsewhere | undefined> {
+async function choose(ask: Ask, parts: Parts, routed: Routed): Promise<OtherSide | Elsewhere | Finished | undefined> {
+  const { uri, main } = routed;
   const title = vscode.l10n.t('Compare with');
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
     { label: vscode.l10n.t('Present Selection'), value: 'selection' as const },
     { label: vscode.l10n.t('Another Engine…'), value: 'engine' as const },
+    ...(parts.history.of(uri).length > 1 ? [{ label: vscode.l10n.t('A Finished Run…'), value: 'run' as const }] : []),
     ...(main.interventions.length > 0
       ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }]
       : []),
   ];
-  const chosen = await ask<'strategy' | 'selection' | 'engine' | 'before'>(items, title);
+  const chosen = await ask<'strategy' | 'selection' | 'engine' | 'run' | 'before'>(items, title);
   const source = await parts.service.describe();
   switch (chosen) {
     case undefined:
       return undefined;
     case 'engine':
       return pickElsewhere(ask, parts.engines);
+    case 'run':
+      return pickFinished(ask, parts, routed);
     case 'before':
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {

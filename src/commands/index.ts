@@ -9,6 +9,7 @@ import { connectEngine } from './connectEngine.js';
 import { restartEngine, showLog } from './engine.js';
 import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
+import { history } from './history.js';
 import { importRouting } from './importRouting.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
@@ -36,6 +37,7 @@ export const commands: readonly Command[] = [
   connectEngine,
   force,
   generate,
+  history,
   importRouting,
   knockOut,
   openCard,

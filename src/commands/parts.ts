@@ -6,6 +6,7 @@ import type { EngineHost } from '../host/engineHost.js';
 import type { TokenMark } from '../host/tokenMark.js';
 import type { Panels } from '../panel/panels.js';
 import type { TraceEditor } from '../panel/traceEditor.js';
+import type { History } from '../routing/history.js';
 import type { Runs } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
@@ -18,6 +19,7 @@ export interface ActiveParts {
   readonly service: RoutingService;
   readonly store: RoutingStore;
   readonly runs: Runs;
+  readonly history: History;
   readonly desk: Desk;
   readonly mark: TokenMark;
   readonly colours: Colours;

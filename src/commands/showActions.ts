@@ -12,6 +12,7 @@ export const showActions: Command = {
         ? [
             { label: vscode.l10n.t('$(open-preview) Open Routing Panel'), command: 'gander.openPanel' },
             { label: vscode.l10n.t('$(settings) Choose Strategy…'), command: 'gander.chooseStrategy' },
+            { label: vscode.l10n.t('$(history) Run History…'), command: 'gander.history' },
             { label: vscode.l10n.t('$(save) Save Trace…'), command: 'gander.saveTrace' },
             ...(routed.main.trace
               ? [{ label: vscode.l10n.t('$(symbol-color) Colour Text By…'), command: 'gander.colourBy' }]

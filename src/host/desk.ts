@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { RoutingService } from '../routing/service.js';
+import type { History } from '../routing/history.js';
 import type { Runs, Waiting } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
 import type { Output, Routed, RoutingStore } from '../routing/store.js';
@@ -32,6 +33,7 @@ export class Desk implements vscode.Disposable {
     private readonly service: RoutingService,
     private readonly store: RoutingStore,
     private readonly runs: Runs,
+    history: History,
   ) {
     this.#subscriptions = [
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
@@ -43,7 +45,8 @@ export class Desk implements vscode.Disposable {
         if (changes.length > 0) this.#edited(document, changes);
       }),
       vscode.workspace.onDidOpenTextDocument((document) => {
-        this.store.reopened(document.uri.toString(), (span) => document.getText(rangeOf(document, span)));
+        const read = (span: Span) => document.getText(rangeOf(document, span));
+        for (const kept of [this.store, history]) kept.reopened(document.uri.toString(), read);
       }),
     ];
   }

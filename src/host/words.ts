@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
-import { type CountedWord, words, type Word } from '../shared/words.js';
+import { type CountedWord, type PlainWord, words, type Word } from '../shared/words.js';
 
 /** A text with a count in it, in the form that the count takes in the window's language. */
 export function counted(key: CountedWord, ...values: readonly (string | number)[]): string {
@@ -9,7 +9,7 @@ export function counted(key: CountedWord, ...values: readonly (string | number)[
 }
 
 /** A word of the page, where the editor says the same. */
-export function word(key: Exclude<Word, CountedWord>, ...values: readonly (string | number)[]): string {
+export function word(key: PlainWord, ...values: readonly (string | number)[]): string {
   return filled((translated(key) as string | undefined) ?? words[key], values);
 }
 

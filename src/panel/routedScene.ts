@@ -294,7 +294,7 @@ function givenOf({ text, output }: SideResult): number {
 }
 
 /** What the model wrote on; empty where it wrote nothing. */
-function writtenIn(result: SideResult): string {
+export function writtenIn(result: SideResult): string {
   return result.trace?.sequences.at(-1)?.text?.slice(givenOf(result)) ?? '';
 }
 

@@ -25,6 +25,7 @@ export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'to
 export class Runs {
   readonly #running = new Map<string, AbortController>();
   readonly #listeners = new Set<(routed: Routed, trace: Trace) => void>();
+  readonly #mainListeners = new Set<(routed: Routed) => void>();
 
   constructor(
     private readonly service: RoutingService,
@@ -37,6 +38,12 @@ export class Runs {
   onDidRoute(listener: (routed: Routed, trace: Trace) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Called when a main side has another whole trace, routed or generated. Returns what ends the listening. */
+  onDidFinish(listener: (routed: Routed) => void): () => void {
+    this.#mainListeners.add(listener);
+    return () => this.#mainListeners.delete(listener);
   }
 
   /** Routes a side anew under a strategy and interventions; with interventions also without them, to have a before. */
@@ -73,7 +80,9 @@ export class Runs {
     const result = await this.service.route({ ...request, interventions }, options);
     this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
     const routed = this.store.get(id);
-    if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, result));
+    if (!routed || side !== 'main') return;
+    this.#mainListeners.forEach((listener) => listener(routed));
+    this.#listeners.forEach((listener) => listener(routed, result));
   }
 
   /** Knocks out every expert in turn; of one that is stopped the experts that are done are kept. */
@@ -99,10 +108,31 @@ export class Runs {
   async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
     if (!request) return;
-    await this.#run(id, 'main', 'generate', waiting, async (options) => {
+    await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const trace = await this.service.generate({ ...request, ...generation }, options);
-      this.store.patchSide(id, 'main', { trace, before: undefined, attribution: undefined });
+      // Not every source ends when it is told to: another run may be on show by now.
+      patch({ trace, before: undefined, attribution: undefined });
+      const routed = this.store.get(id);
+      if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });
+  }
+
+  /** What a finished run came to is the main side again; whatever runs there ends. */
+  showAgain(id: number, finished: SideResult): void {
+    this.#abandon(id, 'main');
+    this.store.restore(id);
+    this.store.setSide(id, 'main', finished);
+    const other = this.store.get(id)?.other;
+    if (other && isSameResult(finished, other)) this.closeCompare(id);
+  }
+
+  /** Puts what a finished run came to beside the main side. @throws GanderError `request-invalid` when it is the main side's own */
+  compareFinished(id: number, finished: SideResult): void {
+    const main = this.store.get(id)?.main;
+    if (!main) return;
+    if (isSameResult(main, finished)) throw withItself();
+    this.#abandon(id, 'other');
+    this.store.setSide(id, 'other', finished);
   }
 
   /** Puts another side beside the main one: the same text run otherwise, or another text. */
@@ -113,13 +143,7 @@ export class Runs {
   ): Promise<void> {
     const main = this.store.get(id)?.main;
     if (main && isSameRun(main, { text, output, strategy, interventions })) {
-      return Promise.reject(
-        new GanderError(
-          'request-invalid',
-          'A run cannot be compared with itself.',
-          'Choose another strategy, expert, what-if or text to compare with.',
-        ),
-      );
+      return Promise.reject(withItself());
     }
     // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
     this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
@@ -157,6 +181,7 @@ export class Runs {
   dispose(): void {
     for (const abort of this.#running.values()) abort.abort();
     this.#listeners.clear();
+    this.#mainListeners.clear();
   }
 
   #request(id: number): RouteRequest | undefined {
@@ -168,6 +193,12 @@ export class Runs {
 
   #abort(id: number, side: Side): void {
     this.#running.get(`${id} ${side}`)?.abort();
+  }
+
+  /** Ends a run whose result nobody waits for: nothing more of it comes into the store. */
+  #abandon(id: number, side: Side): void {
+    this.#abort(id, side);
+    this.#running.delete(`${id} ${side}`);
   }
 
   async #run(
@@ -259,4 +290,19 @@ function isSameRun(a: Asked, b: Asked): boolean {
   const asked = ({ text, output, strategy: { name, k, expert }, interventions }: Asked) =>
     JSON.stringify([text, output?.target, output?.maxTokens, name, k, expert, interventions]);
   return asked(a) === asked(b);
+}
+
+/** The same asked of the same model, with the same written: what comes back to one who routes again. */
+export function isSameResult(a: SideResult, b: SideResult): boolean {
+  const from = ({ trace }: SideResult) =>
+    JSON.stringify([trace?.source.name, trace?.source.hash, trace?.sequences.at(-1)?.text]);
+  return isSameRun(a, b) && from(a) === from(b);
+}
+
+function withItself(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    'A run cannot be compared with itself.',
+    'Choose another strategy, expert, what-if or text to compare with.',
+  );
 }

@@ -197,7 +197,8 @@ function cancelled(): GanderError {
   return new GanderError('cancelled', 'The run was cancelled.', 'Run it again when you want it.');
 }
 
-function weigh(result: Result): number {
+/** In bytes, of what is large in it. */
+export function weigh(result: Result): number {
   if ('change' in result) return result.change.byteLength + result.logProb.byteLength;
   let bytes = 0;
   const add = (column: { readonly byteLength: number } | undefined) => (bytes += column?.byteLength ?? 0);

@@ -118,6 +118,20 @@ export class RoutingStore {
     };
   }
 
+  /** A range that a newer one covers shows on its text again, in place of whatever covers it. */
+  restore(id: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    const { uri, span } = entry.routed;
+    const covering = this.of(uri).filter((one) => one.id !== id && overlap(one.span, span));
+    // The newest stands last.
+    this.#entries.delete(id);
+    this.#entries.set(id, entry);
+    for (const one of covering) this.#replace(this.#entries.get(one.id)!);
+    this.#latest = id;
+    this.#put(entry, { ...entry.routed, replaced: false }, 'moved');
+  }
+
   /** All ranges that show on a document, the newest first. */
   of(uri: string): Routed[] {
     const all = [...this.#entries.values()].map((e) => e.routed);

@@ -481,3 +481,5 @@ export const words = {
 export type Word = keyof typeof words;
 
 export type CountedWord = { [W in Word]: (typeof words)[W] extends string ? never : W }[Word];
+
+export type PlainWord = Exclude<Word, CountedWord>;

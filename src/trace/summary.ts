@@ -121,9 +121,14 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
     })),
     layers: layerSummaries(trace, about),
     textTokens: text.length,
-    meanLogProb: meanOf(Array.from(text, (t) => logProb?.[t] ?? NaN)),
+    meanLogProb: meanLogProbOf(sequence),
     smallSample: isSmallSample(text.length),
   };
+}
+
+/** Of the text's tokens, in nats a token; NaN where not known. */
+export function meanLogProbOf(sequence: Sequence): number {
+  return meanOf(Array.from(textTokens(sequence), (t) => sequence.logProb?.[t] ?? NaN));
 }
 
 const leading = (shares: Float32Array) => ranked(shares).map((index) => ({ index, share: shares[index]! }));

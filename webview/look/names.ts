@@ -2,7 +2,8 @@
 import { numberOf } from '../../src/trace/label.js';
 import type { Layer } from '../../src/trace/access.js';
 import type { ExpertSet, Sequence, Site } from '../../src/trace/trace.js';
-import { kindName, t } from './strings.js';
+import { layerWords, siteWords } from '../../src/trace/whatIfWords.js';
+import { t } from './strings.js';
 
 /** Within a view that says which layer's experts these are. */
 export function plainName(set: ExpertSet, expert: number): string {
@@ -17,13 +18,9 @@ export function expertName(set: ExpertSet, expert: number, layer: Layer): string
   return set.scope === 'pool' ? plainName(set, expert) : t('expertOfLayer', layerName(layer), plainName(set, expert));
 }
 
-export function layerName({ stack, layer }: Layer): string {
-  return stack ? t('layerOfStack', t(stack), String(layer)) : t('layer', String(layer));
-}
+export const layerName = (layer: Layer): string => layerWords(layer, t);
 
-export function siteName(site: Site): string {
-  return t('siteOfLayer', layerName(site), kindName(site.kind));
-}
+export const siteName = (site: Site): string => siteWords(site, t);
 
 /** Of the token at a place, counted from 1; which text it is of where there are two. */
 export function tokenPlace(sequences: readonly Sequence[], sequence: number, token: number): string {

@@ -2,6 +2,7 @@
 import { filled, formOf, type Forms } from '../../src/shared/counted.js';
 import { Numbers } from '../../src/shared/numbers.js';
 import { words, type Word } from '../../src/shared/words.js';
+import { kindWords } from '../../src/trace/whatIfWords.js';
 
 export type { Word };
 
@@ -43,4 +44,4 @@ export function ends({ weak, strong }: { readonly weak: number; readonly strong:
 
 export const strategyName = (name: string): string => (isWord(name) ? t(name) : name);
 export const strategyHint = (name: string): string => (isWord(`${name}Hint`) ? t(`${name}Hint` as Word) : '');
-export const kindName = (kind: string): string => (isWord(kind) ? t(kind) : kind);
+export const kindName = (kind: string): string => kindWords(kind, t);

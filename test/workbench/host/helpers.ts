@@ -130,24 +130,39 @@ export async function answering<T>(
   }
 }
 
+type Answer = (items: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem | undefined;
+
+const pressed = new WeakSet<Answer>();
+
+/** An answer by the first button of a row. */
+export function pressing(answer: Answer): Answer {
+  const press: Answer = (items) => answer(items);
+  pressed.add(press);
+  return press;
+}
+
 /** Runs with the questions of one box answered in turn; where there is no answer, the box is closed. */
-export async function picking<T>(
-  answers: readonly ((items: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem | undefined)[],
-  body: () => Promise<T>,
-): Promise<T> {
+export async function picking<T>(answers: readonly Answer[], body: () => Promise<T>): Promise<T> {
   const window = vscode.window as { createQuickPick: () => unknown };
   const original = window.createQuickPick;
   const left = [...answers];
   window.createQuickPick = () => {
     const [accepted, hidden] = [new vscode.EventEmitter<void>(), new vscode.EventEmitter<void>()];
+    const button = new vscode.EventEmitter<vscode.QuickPickItemButtonEvent<vscode.QuickPickItem>>();
     const box = {
       items: [] as vscode.QuickPickItem[],
       selectedItems: [] as vscode.QuickPickItem[],
       onDidAccept: accepted.event,
       onDidHide: hidden.event,
+      onDidTriggerItemButton: button.event,
       show: () => {
         setTimeout(() => {
-          const item = left.shift()?.(box.items);
+          const answer = left.shift();
+          const item = answer?.(box.items);
+          if (item && pressed.has(answer!)) {
+            button.fire({ item, button: item.buttons![0]! });
+            return;
+          }
           box.selectedItems = item ? [item] : [];
           (item ? accepted : hidden).fire();
         });

@@ -1,0 +1,118 @@
+import * as vscode from 'vscode';
+import { numbers } from '../host/numbers.js';
+import { strategyLabel } from '../host/strategies.js';
+import { counted, word } from '../host/words.js';
+import { writtenIn } from '../panel/routedScene.js';
+import type { FinishedRun } from '../routing/history.js';
+import { isSameResult } from '../routing/runs.js';
+import type { Routed, SideResult } from '../routing/store.js';
+import { GanderError } from '../shared/errors.js';
+import { plain } from '../trace/label.js';
+import { meanLogProbOf } from '../trace/summary.js';
+import type { Trace } from '../trace/trace.js';
+import { whatIfWords } from '../trace/whatIfWords.js';
+import { type Ask, asking, type Item } from './asking.js';
+import type { Command, Parts } from './parts.js';
+
+/** A run to compare with. */
+export class Finished {
+  constructor(readonly run: FinishedRun) {}
+}
+
+/** The last runs of a document: one is shown again, or put beside the run on show. No engine is asked. */
+export const history: Command = {
+  id: 'gander.history',
+  async run(parts) {
+    const shown = parts.panels.active?.scene.routed ?? parts.desk.current();
+    const runs = shown ? parts.history.of(shown.uri) : [];
+    if (!shown || runs.length === 0)
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('No run of this text is finished yet.'),
+        vscode.l10n.t('Run Route Selection first.'),
+      );
+    const compare = {
+      iconPath: new vscode.ThemeIcon('diff'),
+      tooltip: vscode.l10n.t('Compare With the Run on Show'),
+    };
+    const items = rows(parts, runs, shown).map(({ value: run, ...row }): Item<FinishedRun | Finished> => {
+      return { ...row, value: run, buttons: [{ ...compare, value: new Finished(run) }] };
+    });
+    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History')));
+    if (chosen instanceof Finished) compareFinished(parts, shown.id, chosen);
+    else if (chosen) showAgain(parts, chosen);
+  },
+};
+
+/** For who compares without a pointer: a row's button has no key of its own in every VS Code. */
+export async function pickFinished(ask: Ask, parts: Parts, shown: Routed): Promise<Finished | undefined> {
+  const run = await ask(rows(parts, parts.history.of(shown.uri), shown), vscode.l10n.t('Compare with'));
+  return run && new Finished(run);
+}
+
+export function compareFinished({ store, runs, panels }: Parts, id: number, { run }: Finished): void {
+  const main = store.get(id)?.main;
+  if (!main) return;
+  const { result } = run;
+  const title = result.text === main.text ? howItRan(result, main.trace) : result.title;
+  runs.compareFinished(id, { ...result, title });
+  panels.show(store.get(id)!);
+}
+
+function showAgain({ runs, store, panels }: Parts, { range, result }: FinishedRun): void {
+  runs.showAgain(range, result);
+  const routed = store.get(range);
+  if (routed) panels.show(routed);
+}
+
+/** @param shown what is on show, which is said of it */
+function rows({ store }: Parts, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
+  const isOneSource = new Set(runs.map(({ result }) => result.trace.source.name)).size === 1;
+  return runs.map((run) => {
+    const { range, result, ended } = run;
+    const { trace, title, strategy } = result;
+    const isShown = range === shown.id && isSameResult(shown.main, result);
+    return {
+      label: strategyLabel(strategy),
+      description: join([
+        ended.toLocaleTimeString(vscode.env.language),
+        title,
+        !isOneSource && plain(trace.source.name),
+        isShown && vscode.l10n.t('on show'),
+      ]),
+      detail: join([
+        ...whatIfs(result),
+        !result.output && writtenIn(result) !== '' && vscode.l10n.t('generated'),
+        ...numbersOf(trace),
+        store.get(range)?.stale && vscode.l10n.t('the text has changed since'),
+      ]),
+      value: run,
+    };
+  });
+}
+
+/** What tells it from a run of the same text. */
+function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
+  const { source } = result.trace;
+  const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
+  return [...elsewhere, strategyLabel(result.strategy), ...whatIfs(result)].join(', ');
+}
+
+function whatIfs({ trace, interventions }: SideResult): string[] {
+  const experts = trace?.expertSets.flatMap((set) => set.experts) ?? [];
+  const name = (id: string) => plain(experts.find((expert) => expert.id === id)?.name ?? id);
+  const writer = { word, signed: (value: number, digits: number) => numbers.signed(value, digits) };
+  return interventions.map((one) => whatIfWords(one, trace, name, writer));
+}
+
+/** All tokens, as the panel counts them; what the model said of them only where that is known. */
+function numbersOf({ sequences }: Trace): string[] {
+  const tokens = sequences.reduce((sum, one) => sum + one.tokens.count, 0);
+  const mean = meanLogProbOf(sequences.at(-1)!);
+  return [
+    counted('tokens', tokens),
+    ...(Number.isNaN(mean) ? [] : [vscode.l10n.t('mean log-probability {0} a token', numbers.fixed(mean))]),
+  ];
+}
+
+const join = (parts: readonly (string | false | undefined)[]): string => parts.filter(Boolean).join(' · ');

@@ -1,0 +1,104 @@
+import type { Trace } from '../trace/trace.js';
+import type { Span } from './positions.js';
+import { isSameResult, type Runs } from './runs.js';
+import { weigh } from './service.js';
+import type { Routed, RoutingStore, SideResult } from './store.js';
+
+/** What a main side's run came to. */
+export interface FinishedRun {
+  /** The range that was run. */
+  readonly range: number;
+  /** Of its document, as a string. */
+  readonly uri: string;
+  /** As it was when the run ended, with its whole trace. */
+  readonly result: SideResult & { readonly trace: Trace };
+  readonly ended: Date;
+}
+
+export interface HistoryLimits {
+  /** Runs a document. */
+  readonly runs: number;
+  /** Of all traces together. The newest run is kept whatever it weighs: its range shows it. */
+  readonly bytes: number;
+}
+
+/**
+ * The last finished runs. Their ranges are retained in the store, which moves them along with their texts, so that a run can be
+ * shown again where its text is now.
+ */
+export class History {
+  /** The newest first. */
+  #runs: readonly FinishedRun[] = [];
+  readonly #held = new Map<number, () => void>();
+
+  constructor(
+    private readonly store: RoutingStore,
+    runs: Pick<Runs, 'onDidFinish'>,
+    private readonly limits: HistoryLimits = { runs: 20, bytes: 256 * 1024 * 1024 },
+    private readonly now = () => new Date(),
+  ) {
+    runs.onDidFinish((routed) => this.#add(routed));
+    store.onChange(({ routed, kind }) => {
+      if (kind === 'removed') this.#keep(this.#runs.filter(({ range }) => range !== routed.id));
+    });
+  }
+
+  /** Of a document, the newest first. */
+  of(uri: string): readonly FinishedRun[] {
+    return this.#runs.filter((run) => run.uri === uri);
+  }
+
+  /** As the store's: runs of a text that is not there are another document's, of whom nothing is left but the address. */
+  reopened(uri: string, read: (span: Span) => string): void {
+    const isThere = ({ range, result }: FinishedRun) => {
+      const routed = this.store.get(range);
+      return routed !== undefined && read(routed.span) === result.text;
+    };
+    this.#keep(this.#runs.filter((run) => run.uri !== uri || isThere(run)));
+  }
+
+  #add(routed: Routed): void {
+    const { id, uri, main } = routed;
+    const { trace } = main;
+    if (!trace?.sequences.every(({ tokens, done }) => done === tokens.count)) return;
+    const result = { ...main, trace, running: undefined, error: undefined };
+    const others = this.#runs.filter((run) => !this.#isAgain(run, routed));
+    this.#keep(this.#within([{ range: id, uri, result, ended: this.now() }, ...others]));
+  }
+
+  /** Run again where it was run before, though perhaps as a newer range: one row tells of both. */
+  #isAgain({ range, uri, result }: FinishedRun, now: Routed): boolean {
+    const isSamePlace = uri === now.uri && this.store.get(range)?.span.start === now.span.start;
+    return isSamePlace && isSameResult(result, now.main);
+  }
+
+  /** The oldest go first. */
+  #within(runs: readonly FinishedRun[]): readonly FinishedRun[] {
+    const { uri } = runs[0]!;
+    const over = new Set(runs.filter((run) => run.uri === uri).slice(this.limits.runs));
+    const kept = runs.filter((run) => !over.has(run));
+    while (kept.length > 1 && this.#weight(kept) > this.limits.bytes) kept.pop();
+    return kept;
+  }
+
+  /** With what their ranges are compared with, which lives as long as they do. What two runs share counts once. */
+  #weight(runs: readonly FinishedRun[]): number {
+    const sides = runs.flatMap(({ range, result }) => [result, this.store.get(range)?.other]);
+    const traces = new Set(sides.flatMap((side) => [side?.trace, side?.before]));
+    let bytes = 0;
+    for (const trace of traces) if (trace) bytes += weigh(trace);
+    return bytes;
+  }
+
+  #keep(runs: readonly FinishedRun[]): void {
+    this.#runs = runs;
+    const ranges = new Set(runs.map(({ range }) => range));
+    for (const id of ranges) if (!this.#held.has(id)) this.#held.set(id, this.store.retain(id));
+    for (const [id, release] of [...this.#held]) {
+      if (ranges.has(id)) continue;
+      this.#held.delete(id);
+      // May remove it, which is heard above: by then nothing is left of it here.
+      release();
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { Parts } from '../../../src/commands/parts.js';
+import type { TestApi } from '../../../src/extension.js';
+import type { Strategy } from '../../../src/strategies/strategy.js';
+import { closeAll, hearing, picking, pressing, routed, show, useTinyPool } from './helpers.js';
+
+const text = 'The quick brown fox jumps over the lazy dog.';
+
+describe('run history', () => {
+  let api: TestApi;
+  let parts: Parts;
+  let editor: vscode.TextEditor;
+  let id: number;
+  before(async () => {
+    api = await useTinyPool();
+    parts = await api.work();
+  });
+  /** Routed, routed as the base alone, and with an expert knocked out. */
+  beforeEach(async () => {
+    editor = await show(text);
+    id = (await routed(api, editor)).id;
+    const first = main().strategy;
+    await route({ name: 'base' });
+    await parts.runs.route(id, 'main', first, [{ action: 'knock-out', expert: expert().id, scope: { layer: 1 } }]);
+  });
+  afterEach(closeAll);
+
+  const main = () => api.parts.store.get(id)!.main;
+  const expert = () => parts.history.of(uri()).at(-1)!.result.trace.expertSets[0]!.experts[0]!;
+  const uri = () => editor.document.uri.toString();
+  const route = (strategy: Strategy) => parts.runs.route(id, 'main', strategy, []);
+  const open = async () => {
+    await vscode.commands.executeCommand('gander.history');
+  };
+
+  /** Runs with everything that is asked of the service told. */
+  async function asked(body: () => Promise<unknown>): Promise<number> {
+    const { service } = api.parts;
+    let runs = 0;
+    const route = service.route.bind(service);
+    service.route = (...args) => {
+      runs++;
+      return route(...args);
+    };
+    try {
+      await body();
+    } finally {
+      Reflect.deleteProperty(service, 'route');
+    }
+    return runs;
+  }
+
+  it('lists the runs of the document, the newest first, in words', async () => {
+    let rows: readonly vscode.QuickPickItem[] = [];
+    const look = (items: readonly vscode.QuickPickItem[]) => {
+      rows = items;
+      return undefined;
+    };
+    await picking([look], open);
+    const tokens = main().trace!.sequences[0]!.tokens.count;
+    assert.equal(rows.length, 3);
+    assert.match(rows[0]!.label, /^PHATGOOSE, \d experts? per token$/);
+    assert.equal(rows[1]!.label, 'Base model alone');
+    assert.equal(rows[2]!.label, rows[0]!.label);
+    assert.match(
+      rows[0]!.detail!,
+      new RegExp(
+        `^${expert().name} knocked out in layer 1 · ${tokens} tokens · mean log-probability −\\d+\\.\\d\\d a token$`,
+      ),
+    );
+    assert.match(rows[1]!.detail!, new RegExp(`^${tokens} tokens · mean`));
+    assert.match(rows[0]!.description!, /\d:\d\d.* · shown-\d+ · on show$/);
+    assert.doesNotMatch(rows[1]!.description!, /on show/);
+    assert.equal(main().trace!.interventions.length, 1, 'looking changes nothing');
+  });
+
+  it('shows a run again in its panel, and no engine is asked', async () => {
+    const base = parts.history.of(uri())[1]!.result.trace;
+    assert.equal(base.router.name, 'base');
+    const runs = await asked(() => picking([(items) => items[1]], open));
+    assert.equal(runs, 0);
+    assert.equal(main().trace, base);
+    assert.deepEqual(main().interventions, []);
+    const { scene } = parts.panels.find(id)!;
+    assert.equal(scene.side('main')!.trace, base);
+    assert.equal(scene.side('main')!.stale, false);
+    assert.equal(parts.history.of(uri()).length, 3);
+  });
+
+  it('says of a run whose text has changed since that it has, and shows it as stale', async () => {
+    await editor.edit((edit) => {
+      edit.insert(editor.document.positionAt(text.length - 1), ' again');
+    });
+    await picking(
+      [
+        (items) => {
+          assert.ok(items.every(({ detail }) => detail!.endsWith('the text has changed since')));
+          return items[2];
+        },
+      ],
+      open,
+    );
+    assert.equal(main().trace!.interventions.length, 0);
+    assert.equal(parts.panels.find(id)!.scene.side('main')!.stale, true);
+  });
+
+  it('shows a run of a range that a newer one covers, in its place', async () => {
+    const newer = await routed(api, editor);
+    assert.notEqual(newer.id, id);
+    // The same run as the first: one row tells of both.
+    assert.equal(parts.history.of(uri()).length, 3);
+    await picking([(items) => items[2]], open);
+    assert.equal(main().trace!.router.name, 'base');
+    assert.deepEqual(
+      api.parts.store.of(uri()).map((one) => one.id),
+      [id],
+    );
+    assert.equal(parts.panels.find(id)!.scene.id, id);
+  });
+
+  it('compares a run with the one on show by the button of its row', async () => {
+    const [whatIf, base] = parts.history.of(uri());
+    const runs = await asked(() => picking([pressing((items) => items[1])], open));
+    assert.equal(runs, 0);
+    const { scene } = parts.panels.find(id)!;
+    assert.equal(scene.side('main')!.trace, whatIf!.result.trace);
+    assert.equal(scene.side('other')!.trace, base!.result.trace);
+    assert.equal(scene.side('other')!.title, 'Base model alone');
+  });
+
+  it('compares with a finished run from Compare With, too', async () => {
+    const byLabel = (items: readonly vscode.QuickPickItem[]) => items.find(({ label }) => label === 'A Finished Run…');
+    const runs = await asked(() =>
+      picking([byLabel, (items) => items[2]], async () => {
+        await vscode.commands.executeCommand('gander.compareWith');
+      }),
+    );
+    assert.equal(runs, 0);
+    assert.deepEqual(api.parts.store.get(id)!.other!.interventions, []);
+    assert.equal(api.parts.store.get(id)!.other!.trace!.router.name, 'phatgoose');
+  });
+
+  it('compares no run with itself, and says so', async () => {
+    const said = await hearing(() => picking([pressing((items) => items[0])], open));
+    assert.match(said[0]!.text, /^A run cannot be compared with itself\./);
+    assert.equal(api.parts.store.get(id)!.other, undefined);
+  });
+});
