@@ -1,59 +1,38 @@
 /** One choice of what colours text and grid; what is seen of a grid that is too small to be seen cell by cell. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { expertStyle } from '../../src/shared/palette.js';
 import { measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
 
-const pictures = join(import.meta.dirname, '../../artifacts/webview');
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-  await mkdir(pictures, { recursive: true });
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-afterEach(async () => {
-  const trouble = await panel.trouble();
-  await panel.close();
-  expect(trouble).toEqual([]);
-});
-
 async function open(setup: Setup = {}): Promise<void> {
-  panel = await Panel.open(browser, site, setup);
-}
-
-async function settled(): Promise<void> {
-  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  panel = await openPage(setup);
 }
 
 async function text(selector: string): Promise<string> {
-  await settled();
+  await panel.settled();
   return panel.page.locator(selector).first().innerText();
 }
 
 async function colourBy(value: string): Promise<void> {
   await panel.page.locator('[data-focus=colour-by]').selectOption(value);
-  await settled();
+  await panel.settled();
 }
 
 async function showTab(name: string): Promise<void> {
   await panel.page.locator(`#tab-${name}`).click();
-  await settled();
+  await panel.settled();
 }
 
 /** Of each token of this run's text, the class that tells its colour or its strength. */
 async function dressed(pattern: string): Promise<(string | undefined)[]> {
-  await settled();
+  await panel.settled();
   return panel.page
     .locator('.text:not(.other) .tokens .t')
     .evaluateAll(
@@ -63,14 +42,8 @@ async function dressed(pattern: string): Promise<(string | undefined)[]> {
 }
 
 async function labelAt(token: number, layer: number): Promise<string> {
-  const cell = panel.page.locator('.cell');
-  await cell.focus();
-  await panel.page.keyboard.press('Control+Home');
-  await panel.page.keyboard.press('Control+Home');
-  for (let i = 0; i < token; i++) await panel.page.keyboard.press('ArrowRight');
-  for (let i = 0; i < layer; i++) await panel.page.keyboard.press('ArrowDown');
-  await settled();
-  return (await cell.getAttribute('aria-label'))!;
+  await panel.goTo(token, layer);
+  return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 }
 
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
@@ -202,7 +175,7 @@ describe('a grid that is too small to be seen cell by cell', () => {
     const trace = fabricate({ tokens: 2000 });
     await panel.show(trace);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
-    await settled();
+    await panel.settled();
     const fills = [
       [31, 31, 31],
       ...names.map((_, e) => [1, 3, 5].map((at) => parseInt(expertStyle(e).dark.fill.slice(at, at + 2), 16))),
@@ -247,7 +220,7 @@ describe('a grid that is too small to be seen cell by cell', () => {
     await panel.show(trace);
     await panel.post({ type: 'select', token: 200, site: 100 });
     await panel.page.locator('[data-focus=grid-zoomRead]').click();
-    await settled();
+    await panel.settled();
     const [cell, plot] = [
       (await panel.page.locator('.cell').boundingBox())!,
       (await panel.page.locator('.scroller').boundingBox())!,
@@ -268,7 +241,7 @@ describe('a grid that is too small to be seen cell by cell', () => {
     };
     expect(await tip()).toMatch(/layer \d+\s+Click to see its modules/);
     await panel.page.mouse.click(plot.x + 30, plot.y + 90);
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
     expect(await tip()).toContain('Click to close the layer');
   });
@@ -288,7 +261,7 @@ describe('a refusal', () => {
     await panel.page.locator('[data-focus=mend-again]').click();
     expect(await panel.sent('again')).toHaveLength(1);
     await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[role=alert] button').count()).toBe(0);
   });
 });
@@ -305,7 +278,7 @@ test.each([
     const button = panel.page.locator(`[data-focus=table-${name}]`);
     if (await button.count()) await button.click();
   }
-  await settled();
+  await panel.settled();
   const boxes = await panel.page
     .locator('.tableBox')
     .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));

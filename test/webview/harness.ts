@@ -199,6 +199,22 @@ export class Panel {
     return [...this.errors, ...violations];
   }
 
+  /** When what was asked for last is drawn. */
+  async settled(): Promise<void> {
+    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+
+  /** Takes the grid's focus to a cell, by the keyboard. */
+  async goTo(token: number, row: number): Promise<void> {
+    const cell = this.page.locator('.cell');
+    await cell.focus();
+    await this.page.keyboard.press('Control+Home');
+    await this.page.keyboard.press('Control+Home');
+    for (let i = 0; i < token; i++) await this.page.keyboard.press('ArrowRight');
+    for (let i = 0; i < row; i++) await this.page.keyboard.press('ArrowDown');
+    await this.settled();
+  }
+
   /** What axe finds that is serious or worse. */
   async serious(): Promise<Finding[]> {
     const script = createRequire(import.meta.url).resolve('axe-core/axe.min.js');

@@ -1,35 +1,18 @@
 /** A source that gives ids only draws in every view: no wrong figure, no empty promise. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { colourCount, slotsOf } from '../../src/shared/palette.js';
 import { rowsAt } from '../../src/trace/access.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { fabricateIds, serverDescription } from './fabricate.js';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
 
-const pictures = join(import.meta.dirname, '../../artifacts/webview');
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-  await mkdir(pictures, { recursive: true });
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-afterEach(async () => {
-  const trouble = await panel.trouble();
-  await panel.close();
-  expect(trouble).toEqual([]);
-});
-
 async function open(trace: Trace, setup: Setup = {}): Promise<void> {
-  panel = await Panel.open(browser, site, setup);
+  panel = await openPage(setup);
   await panel.post({ type: 'pool', description: serverDescription });
   await panel.side('main', {
     title: 'A server',
@@ -40,12 +23,8 @@ async function open(trace: Trace, setup: Setup = {}): Promise<void> {
   });
 }
 
-async function settled(): Promise<void> {
-  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-}
-
 async function text(selector: string): Promise<string> {
-  await settled();
+  await panel.settled();
   return panel.page.locator(selector).first().innerText();
 }
 
@@ -61,7 +40,7 @@ async function select(sequence: number, token: number, s?: number): Promise<void
 }
 
 const label = async () => {
-  await settled();
+  await panel.settled();
   return panel.page.locator('.cell').getAttribute('aria-label');
 };
 
@@ -136,7 +115,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
   test('a text is coloured by one layer’s experts; what gives it no colour says why', async () => {
     await open(trace);
     await panel.page.locator('[data-focus=colour-layer]').selectOption('encoder 4');
-    await settled();
+    await panel.settled();
     const slots = slotsOf(256, countsOf(2));
     const shown = await panel.page
       .locator('.text:not(.next) .t')
@@ -157,7 +136,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
       expect(await option.getAttribute('title')).not.toBe('');
     }
     await panel.page.locator('[data-focus=colour-by]').selectOption('nothing');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.t.plain').count()).toBe(100);
     expect(await panel.page.locator('.chip').count()).toBe(0);
   });
@@ -179,14 +158,14 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     const rare = used.at(-1)!;
     expect(await panel.page.locator(`[data-focus="legend-${rare}"]`).count()).toBe(0);
     await panel.page.locator('[data-focus=legend-find]').fill(`expert ${rare}`);
-    await settled();
+    await panel.settled();
     await panel.page.locator(`[data-focus="find-${rare}"]`).click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator(`[data-focus="legend-${rare}"] .badge`).getAttribute('class')).toMatch(/x\d/);
     expect(await panel.page.locator('.chip:not(.found)').count()).toBe(colourCount - 1);
     // And a press on it leaves only its choices.
     await panel.page.locator(`[data-focus="legend-${rare}"]`).click();
-    await settled();
+    await panel.settled();
     const at = encoder.chosen.subarray(0, 60 * 8).findIndex((e) => e === rare);
     await select(0, Math.floor(at / 8), 0);
     expect(await label()).not.toContain('hidden');
@@ -202,13 +181,13 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     await select(1, 3, 9);
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowDown');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('decoder 6');
     expect(await label()).toContain(`decoder layer 6, expert ${decoder.chosen[(4 * 40 + 3) * 8]!}`);
     await panel.page.locator('.cell').blur();
     const box = (await panel.page.locator('.cell').boundingBox())!;
     await panel.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    await settled();
+    await panel.settled();
     const tip = await text('.tip');
     expect(tip).toContain('decoder layer 6, expert');
     expect(tip).toContain('gives no weights');
@@ -254,7 +233,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
 
   test('narrow', async () => {
     await open(trace, { width: 560 });
-    await settled();
+    await panel.settled();
     await panel.page.screenshot({ path: join(pictures, 'dark-560-ids.png') });
     expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(560);
   });

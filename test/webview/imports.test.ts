@@ -1,30 +1,16 @@
 /** What other programs wrote draws in every view, however little it says. */
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { fixture, model, read } from '../unit/import/fixtures.js';
 import { serverDescription } from './fabricate.js';
-import { launch, Panel, serve, type Site } from './harness.js';
+import type { Panel } from './harness.js';
+import { pages } from './pages.js';
 
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-afterEach(async () => {
-  const trouble = await panel.trouble();
-  await panel.close();
-  expect(trouble).toEqual([]);
-});
 
 test.each(['vllm.npy', 'pairs.csv', 'moe_topk.jsonl', 'onnxruntime.log', 'router_logits.npy'])('%s', async (name) => {
   const { trace, warnings } = await read(fixture(name), name === 'router_logits.npy' ? { model } : {});
-  panel = await Panel.open(browser, site);
+  panel = await openPage();
   await panel.post({ type: 'pool', description: { ...serverDescription, warnings } });
   await panel.side('main', { title: name, strategy: { name: 'unknown' }, interventions: [], stale: false, trace });
   await panel.post({ type: 'select', sequence: 0, token: 2, site: 1 });

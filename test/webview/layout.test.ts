@@ -1,38 +1,17 @@
 /** How the page lies in the windows that people have: nothing is on top of anything else, and everything can be reached. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate } from './fabricate.js';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
 import { themeNames } from './themes.js';
 
-const pictures = join(import.meta.dirname, '../../artifacts/webview');
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-  await mkdir(pictures, { recursive: true });
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-afterEach(async () => {
-  const trouble = await panel.trouble();
-  await panel.close();
-  expect(trouble).toEqual([]);
-});
-
 async function open(setup: Setup): Promise<void> {
-  panel = await Panel.open(browser, site, setup);
-}
-
-async function settled(): Promise<void> {
-  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  panel = await openPage(setup);
 }
 
 const main = fabricate();
@@ -139,7 +118,7 @@ describe.each(sizes)('$name', (setup) => {
   test.each(Object.keys(loads) as Load[])('%s', async (load) => {
     await open(setup);
     await loads[load]();
-    await settled();
+    await panel.settled();
     await panel.page.screenshot({ path: join(pictures, `layout-${setup.width}x${setup.height}-${load}.png`) });
     expect(overlaps(await boxes())).toEqual([]);
 
@@ -156,7 +135,7 @@ describe.each(sizes)('$name', (setup) => {
         for (const scroller of document.querySelectorAll('.page, .left, .tabBody'))
           scroller.scrollTop = part * (scroller.scrollHeight - scroller.clientHeight);
       }, share);
-      await settled();
+      await panel.settled();
       const found = overlaps(await boxes());
       expect(found.filter((pair) => pair !== 'tabs over tabBody')).toEqual([]);
     }
@@ -180,7 +159,7 @@ describe('beside its editor', () => {
     await panel.post({ type: 'select', token: 40, site: 3 });
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
     await panel.page.locator('[data-focus=text-show]').click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
     await panel.reload();
     await panel.show(main);
@@ -202,11 +181,11 @@ describe('beside its editor', () => {
     const height = async () => (await panel.page.locator('[data-figure=usage]').boundingBox())!.y;
     const before = await height();
     await panel.post({ type: 'select', token: 250 });
-    await settled();
+    await panel.settled();
     expect(Math.abs((await height()) - before)).toBeLessThan(1.5);
     // The tabs are still there to choose another view, which begins at its head.
     await panel.page.locator('#tab-cell').click();
-    await settled();
+    await panel.settled();
     const [tabs, title] = [
       (await panel.page.locator('.tabs').boundingBox())!,
       (await panel.page.locator('.tabBody > *').first().boundingBox())!,
@@ -218,7 +197,7 @@ describe('beside its editor', () => {
     await open(beside);
     await panel.show(main);
     await panel.page.locator('[data-focus=grid-maximise]').click();
-    await settled();
+    await panel.settled();
     expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
     expect(await panel.page.locator('.tabs').count()).toBe(0);
     expect(overlaps(await boxes())).toEqual([]);
@@ -229,18 +208,18 @@ describe('beside its editor', () => {
     // From the map itself, and from anywhere else.
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('Escape');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.tabs').count()).toBe(1);
     await panel.page.locator('[data-focus=grid-maximise]').click();
     await panel.page.keyboard.press('Escape');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.tabs').count()).toBe(1);
   });
 
   test('experts that find no room on the line are behind a button', async () => {
     await open(beside);
     await panel.show(main);
-    await settled();
+    await panel.settled();
     const chips = () =>
       panel.page
         .locator('.legend .oneLine > *')
@@ -252,16 +231,16 @@ describe('beside its editor', () => {
     expect(await more.innerText()).toBe(`+${12 - shown}`);
     // What the explorer asks for is on the line, whoever it is.
     await panel.post({ type: 'filter', expert: 'css' });
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
     expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
     await more.click();
-    await settled();
+    await panel.settled();
     expect(await chips()).toBe(12);
     await panel.page.setViewportSize({ width: 700, height: 700 });
     await more.click();
     await panel.page.setViewportSize({ width: 460, height: 700 });
-    await settled();
+    await panel.settled();
     expect(await chips()).toBeLessThan(shown);
   });
 
@@ -271,13 +250,13 @@ describe('beside its editor', () => {
     expect((await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-generate]').click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
     await panel.page.setViewportSize({ width: 400, height: 700 });
-    await settled();
+    await panel.settled();
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-compare]').click();
-    await settled();
+    await panel.settled();
     // Tabs are a list of choices there.
     const tabs = panel.page.locator('select[data-focus=tabs]');
     expect(await tabs.inputValue()).toBe('compare');
@@ -293,10 +272,10 @@ describe('pictures to look at', () => {
     async ({ theme, width }) => {
       await open({ theme, width, height: 780 });
       await loads.plain();
-      await settled();
+      await panel.settled();
       await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}.png`) });
       await loads.full();
-      await settled();
+      await panel.settled();
       await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}-full.png`) });
     },
   );

@@ -1,8 +1,6 @@
 /** An ordinary mixture of experts with all that its router tells: 128 experts of each layer's own, 8 a token, 48 layers. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { load } from '../../src/statistics/load.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { rowsAt, sharedSites } from '../../src/trace/access.js';
@@ -10,43 +8,24 @@ import { slotsIn } from '../../src/trace/colours.js';
 import { measured } from '../../src/trace/colouring.js';
 import { coactivation, usage } from '../../src/trace/usage.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
 
-const pictures = join(import.meta.dirname, '../../artifacts/webview');
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-  await mkdir(pictures, { recursive: true });
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-afterEach(async () => {
-  const trouble = await panel.trouble();
-  await panel.close();
-  expect(trouble).toEqual([]);
-});
 
 const trace = fabricateMoe({ layers: 48, experts: 128, k: 8, tokens: 300 });
 const count = trace.sequences[0]!.tokens.count;
 
 async function open(setup: Setup = {}): Promise<void> {
-  panel = await Panel.open(browser, site, setup);
+  panel = await openPage(setup);
   await panel.post({ type: 'pool', description: moeDescription });
   const strategy = { name: 'mixtral', k: 8 };
   await panel.side('main', { title: 'geese.md', strategy, interventions: [], stale: false, trace });
 }
 
-async function settled(): Promise<void> {
-  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-}
-
 async function text(selector: string): Promise<string> {
-  await settled();
+  await panel.settled();
   return panel.page.locator(selector).first().innerText();
 }
 
@@ -59,18 +38,18 @@ async function showTab(name: string): Promise<string> {
 
 async function choose(focus: string, value: string): Promise<void> {
   await panel.page.locator(`[data-focus=${focus}]`).selectOption(value);
-  await settled();
+  await panel.settled();
 }
 
 const valueOf = (focus: string) => panel.page.locator(`[data-focus=${focus}]`).inputValue();
 const label = async () => {
-  await settled();
+  await panel.settled();
   return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 };
 
 /** Of each token of the text, the class that tells its colour or its strength. */
 async function dressed(pattern: string): Promise<(string | undefined)[]> {
-  await settled();
+  await panel.settled();
   return panel.page
     .locator('.tokens .t')
     .evaluateAll(
@@ -199,7 +178,7 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     await open();
     await showTab('summary');
     await panel.page.locator('[data-focus=table-loadByLayer]').click();
-    await settled();
+    await panel.settled();
     const cells = panel.page.locator('[data-figure=loadByLayer] tbody tr').nth(46).locator('td');
     const { effective, dead, cv, entropyRatio } = load(usage(trace, sharedSites(trace, { layer: 46 })!).share);
     expect(await cells.allInnerTexts()).toEqual([
@@ -255,7 +234,7 @@ describe('128 experts, 8 chosen, 48 layers', () => {
 });
 
 test('16 experts, 2 chosen: each has a colour, and a chip says whose position it is', async () => {
-  panel = await Panel.open(browser, site, { width: 460, height: 800 });
+  panel = await openPage({ width: 460, height: 800 });
   await panel.post({ type: 'pool', description: moeDescription });
   const few = fabricateMoe();
   await panel.side('main', {
@@ -266,7 +245,7 @@ test('16 experts, 2 chosen: each has a colour, and a chip says whose position it
     trace: few,
   });
   await panel.page.locator('[data-focus=legend-more]').click();
-  await settled();
+  await panel.settled();
   const chips = panel.page.locator('.chip');
   expect(await chips.count()).toBe(16);
   expect(await chips.first().innerText()).toMatch(/^expert (\d+)[\s\S]*%$|^(\d+)[\s\S]*expert \2/);

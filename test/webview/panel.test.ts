@@ -1,7 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { sharedSites } from '../../src/trace/access.js';
@@ -17,37 +15,17 @@ import {
   partsOf,
   widen,
 } from './fabricate.js';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
 import { themeNames, type ThemeName } from './themes.js';
 
-const pictures = join(import.meta.dirname, '../../artifacts/webview');
-let site: Site;
-let browser: Browser;
+const openPage = pages();
 let panel: Panel;
-let opened: Panel[] = [];
 
 async function open(setup: Setup = {}): Promise<Panel> {
-  panel = await Panel.open(browser, site, setup);
-  opened.push(panel);
+  panel = await openPage(setup);
   return panel;
 }
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([serve(), launch()]);
-  await mkdir(pictures, { recursive: true });
-});
-afterAll(async () => {
-  await browser.close();
-  await site.close();
-});
-beforeEach(() => {
-  opened = [];
-});
-afterEach(async () => {
-  const trouble = (await Promise.all(opened.map((one) => one.trouble()))).flat();
-  await Promise.all(opened.map((one) => one.close()));
-  expect(trouble).toEqual([]);
-});
 
 /** The colour in the middle of the cell that the grid's focus is on. */
 function cellColour(): Promise<number[]> {
@@ -76,28 +54,14 @@ function nearestExpert(pixel: readonly number[], background: readonly number[], 
   return best;
 }
 
-async function goTo(token: number, row: number): Promise<void> {
-  const cell = panel.page.locator('.cell');
-  await cell.focus();
-  await panel.page.keyboard.press('Control+Home');
-  await panel.page.keyboard.press('Control+Home');
-  for (let i = 0; i < token; i++) await panel.page.keyboard.press('ArrowRight');
-  for (let i = 0; i < row; i++) await panel.page.keyboard.press('ArrowDown');
-  await settled();
-}
-
 async function showTab(name: string): Promise<void> {
   await panel.page.locator(`#tab-${name}`).click();
-  await settled();
-}
-
-async function settled(): Promise<void> {
-  await panel.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await panel.settled();
 }
 
 /** What is read once the last change has been drawn. */
 async function text(selector: string): Promise<string> {
-  await settled();
+  await panel.settled();
   return panel.page.locator(selector).first().innerText();
 }
 
@@ -136,7 +100,7 @@ describe('before anything is routed', () => {
       { type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [] },
     ]);
     await panel.show(undefined, { running: { what: 'route', done: 0, total: 10 } });
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[data-focus=first-route]').count()).toBe(0);
   });
 
@@ -149,7 +113,7 @@ describe('before anything is routed', () => {
     await banner.locator('summary').click();
     expect(await banner.locator('li').allInnerTexts()).toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
     await panel.post({ type: 'pool', description });
-    await settled();
+    await panel.settled();
     expect(await banner.count()).toBe(0);
   });
 
@@ -203,7 +167,7 @@ describe('the text', () => {
       await panel.page.locator('.t').nth(i).click();
       for (const tab of ['cell', 'summary', 'predictions', 'whatIf']) await showTab(tab);
     }
-    await settled();
+    await panel.settled();
     expect(await panel.page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
     expect(await panel.page.locator('#app img, #app script, #app b, #app i:not(.w,.nl,.tb)').count()).toBe(0);
     expect(await text('h1')).toBe('<i>title</i>');
@@ -214,12 +178,12 @@ describe('the text', () => {
     await panel.show(fabricate());
     await panel.page.locator('.tokens').first().focus();
     for (let i = 0; i < 3; i++) await panel.page.keyboard.press('ArrowRight');
-    await settled();
+    await panel.settled();
     expect((await panel.sent('select')).map((m) => m.token)).toEqual([0, 1, 2, 3]);
     expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('3');
     expect(await panel.page.locator('.tokens').first().getAttribute('aria-activedescendant')).toBe('main-token-3');
     await panel.page.keyboard.press('ArrowDown');
-    await settled();
+    await panel.settled();
     expect(Number(await panel.page.locator('.t.selected').getAttribute('data-i'))).toBeGreaterThan(4);
   });
 
@@ -243,7 +207,7 @@ describe('the grid', () => {
       [7, 3],
       [12, 20],
     ] as const) {
-      await goTo(token, m);
+      await panel.goTo(token, m);
       const expected = partsOf(trace).chosen(m, token)[0]!;
       expect(
         nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
@@ -255,34 +219,34 @@ describe('the grid', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    await goTo(5, 2);
+    await panel.goTo(5, 2);
     const label = await panel.page.locator('.cell').getAttribute('aria-label');
     expect(label).toMatch(/, token 6 of 266, layer 2, .* 0\.\d\d/);
     expect(await panel.page.locator('[role=status][aria-live=polite]').first().textContent()).toBe(label);
     await panel.page.keyboard.press('Enter');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
     await panel.page.keyboard.press('ArrowDown');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('layer 2, key');
     await panel.page.keyboard.press('Control+End');
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 266 of 266, layer 29');
   });
 
   test('a click chooses the cell under the pointer; hovering tells of it', async () => {
     await open();
     await panel.show(fabricate());
-    await goTo(50, 10);
+    await panel.goTo(50, 10);
     const box = (await panel.page.locator('.cell').boundingBox())!;
-    await goTo(30, 5);
+    await panel.goTo(30, 5);
     await panel.page.locator('.cell').blur();
     await panel.page.mouse.move(box.x + 1, box.y + box.height / 2);
-    await settled();
+    await panel.settled();
     expect(await text('.tip')).toMatch(/layer 10/);
     await panel.page.mouse.down();
     await panel.page.mouse.up();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 51 of 266, layer 10');
   });
 
@@ -292,15 +256,15 @@ describe('the grid', () => {
     const plot = (await panel.page.locator('.scroller').boundingBox())!;
     const [x, y] = [plot.x + 300, plot.y + 150];
     await panel.page.mouse.move(x, y);
-    await settled();
+    await panel.settled();
     const before = await text('.tipTitle');
     await panel.page.keyboard.down('Control');
     await panel.page.mouse.wheel(0, -400);
     await panel.page.keyboard.up('Control');
-    await settled();
+    await panel.settled();
     await panel.page.mouse.move(x + 1, y);
     await panel.page.mouse.move(x, y);
-    await settled();
+    await panel.settled();
     expect(await text('.tipTitle')).toBe(before);
     const left = await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
     expect(left).toBeGreaterThan(100);
@@ -314,14 +278,14 @@ describe('the grid', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    await goTo(50, 15);
+    await panel.goTo(50, 15);
     const shown = nearestExpert(await cellColour(), [31, 31, 31]);
     await panel.page.locator('[data-focus=legend-more]').click();
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
-    await settled();
+    await panel.settled();
     expect(nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
     await panel.page.locator('[data-focus="legend-all"]').click();
-    await settled();
+    await panel.settled();
     expect(nearestExpert(await cellColour(), [31, 31, 31])).toBe(shown);
 
     await panel.page.locator('[data-focus="grid-filter"]').click();
@@ -329,12 +293,12 @@ describe('the grid', () => {
     await panel.page.locator('[data-focus="filter-from"]').blur();
     await panel.page.locator('[data-focus="filter-q"]').click();
     await panel.page.locator('[data-focus="segment-Modules"]').click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('20');
     await panel.page.locator('[data-focus="filter-margin"]').selectOption('0.02');
     await panel.page.locator('[data-focus="filter-weight"]').fill('0.9');
     await panel.page.locator('[data-focus="filter-weight"]').blur();
-    await goTo(3, 3);
+    await panel.goTo(3, 3);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('hidden by the filter');
   });
 
@@ -355,7 +319,7 @@ describe('the grid', () => {
     await panel.show(trace);
     await panel.post({ type: 'select', token: 9 });
     await panel.page.locator('[data-focus="grid-asTable"]').click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.gridTable tbody tr').count()).toBe(210);
     const { experts, chosen } = partsOf(trace);
     const first = experts[chosen(0, 9)[0]!]!.name;
@@ -383,7 +347,7 @@ describe('the views beside', () => {
     await panel.post({ type: 'select', token: 20, site: 100 });
     expect(await text('.strip')).toMatch(/token 21 of 266, layer 14, /);
     await panel.page.locator('[data-focus=grid-strip]').click();
-    await settled();
+    await panel.settled();
     expect(await text('.tabBody')).toContain('module sends it to');
     expect(await panel.page.locator('.strip').count()).toBe(0);
     // Before anything is selected it says what can be done.
@@ -402,7 +366,7 @@ describe('the views beside', () => {
     // The twin is there for a screen reader before anybody asks for it.
     expect(await panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('[data-figure=usage] .chart').count()).toBe(0);
     await panel.show(fabricate({ tokens: 12 }));
     expect(await text('.warning')).toContain('Only 11 text tokens');
@@ -481,13 +445,13 @@ describe('the views beside', () => {
       tokens.find((t) => set(before, t) === set(after, t))!,
     ];
     expect(flipped).toBeDefined();
-    await goTo(flipped, 0);
+    await panel.goTo(flipped, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
-    await goTo(stayed, 0);
+    await panel.goTo(stayed, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
     const faded = await cellColour();
     await panel.page.locator('[data-focus=grid-fade]').uncheck();
-    await settled();
+    await panel.settled();
     const full = await cellColour();
     const distance = (pixel: number[]) => pixel.slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     expect(distance(full)).toBeGreaterThan(distance(faded) * 1.5);
@@ -501,7 +465,7 @@ describe('the views beside', () => {
     await panel.page.locator('[data-focus=attribute]').click();
     expect(await panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
-    await settled();
+    await panel.settled();
     const table = panel.page.locator('[data-figure=attribution]');
     // The whole text's, the expert that it owes most to first.
     const { change, experts } = fabricateAttribution(trace);
@@ -515,7 +479,7 @@ describe('the views beside', () => {
     expect(await table.locator('tbody tr').count()).toBe(40);
     await table.locator('[data-focus=page-on]').click();
     await table.locator('[data-focus=page-on]').click();
-    await settled();
+    await panel.settled();
     expect(await table.locator('tbody tr').count()).toBe(10);
   });
 });
@@ -549,18 +513,18 @@ describe('two runs', () => {
     expect(await text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
     expect(await text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
     expect(await panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
     // The grid is of this run; a token with no counterpart has no difference.
-    await goTo(1, 0);
+    await panel.goTo(1, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
-    await goTo(2, 0);
+    await panel.goTo(2, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(
       /\d%? of the choices differ|0% of the choices differ/,
     );
     await panel.page.locator('[data-focus="segment-The other"]').click();
-    await goTo(3, 0);
+    await panel.goTo(3, 0);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');
     await panel.page.locator('[data-focus=head-compare]').click();
     expect(await panel.sent('closeCompare')).toHaveLength(1);
@@ -597,11 +561,11 @@ describe('two runs', () => {
       expect(await panel.page.locator('[data-figure]').count()).toBe(0);
       expect(await text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
       // Not one solid colour: what got likelier is of another than what did not.
-      await goTo(20, 3);
+      await panel.goTo(20, 3);
       expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
       const [r, , b] = await cellColour();
       expect(b).toBeGreaterThan(r!);
-      await goTo(21, 3);
+      await panel.goTo(21, 3);
       expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('less likely, −0.20 nats');
       const [red, , blue] = await cellColour();
       expect(red).toBeGreaterThan(blue!);
@@ -614,7 +578,7 @@ describe('two runs', () => {
     await panel.show(fabricate({ tokens: 40, strategy: { name: 'single', expert: 'c' } }));
     await showTab('compare');
     await panel.page.locator('[data-focus=compare-with]').selectOption('single');
-    await settled();
+    await panel.settled();
     const expert = panel.page.locator('[data-focus=compare-expert]');
     expect(await expert.inputValue()).toBe('css');
     await expert.selectOption('go');
@@ -622,7 +586,7 @@ describe('two runs', () => {
     expect((await panel.sent('compare')).map(({ strategy }) => strategy)).toEqual([{ name: 'single', expert: 'go' }]);
     await expert.selectOption('c');
     const now = panel.page.locator('[data-focus=compare-now]');
-    await settled();
+    await panel.settled();
     expect(await now.getAttribute('aria-disabled')).toBe('true');
     expect(await now.getAttribute('title')).toBe('That is this run.');
   });
@@ -767,7 +731,7 @@ describe('running', () => {
     expect(await panel.sent('insert')).toHaveLength(1);
     // Nothing of it where all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
-    await settled();
+    await panel.settled();
     expect(await panel.page.locator('.written').count()).toBe(0);
   });
 
@@ -864,7 +828,7 @@ describe('a picture compared with its trace, cell by cell', () => {
   async function saved(item: string): Promise<string> {
     await panel.page.locator('[data-focus=head-save]').click();
     await panel.page.getByRole('menuitem', { name: item, exact: true }).click();
-    await settled();
+    await panel.settled();
     const message = (await panel.sent('save')).at(-1)!;
     return 'data' in message && typeof message.data === 'string' ? message.data : '';
   }
@@ -894,7 +858,7 @@ describe('a picture compared with its trace, cell by cell', () => {
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
     await panel.post({ type: 'select', token: 70, site: 200 });
     await panel.post({ type: 'filter', expert: 'go' });
-    await settled();
+    await panel.settled();
     const cells = await cellsOf(await saved('Picture (SVG)'));
     expect(Object.keys(cells)).toHaveLength(80 * 210);
     for (let site = 0; site < 210; site++) {
@@ -965,7 +929,7 @@ describe('what is remembered', () => {
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.page.locator('[data-focus=legend-sql]').click();
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
-    await settled();
+    await panel.settled();
     const width = await panel.page.locator('.spacer').evaluate((e) => e.clientWidth);
     await panel.reload();
     await panel.show(trace);
@@ -1001,7 +965,7 @@ describe('sizes', () => {
     await open();
     await panel.show(fabricate({ tokens: 1 }));
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
-    await goTo(0, 3);
+    await panel.goTo(0, 3);
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 1 of 1, layer 3');
   });
 
@@ -1026,7 +990,7 @@ describe('sizes', () => {
     await panel.post({ type: 'select', token: 9_990, site: 3 });
     expect(await panel.page.locator('.t.selected').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
-    await settled();
+    await panel.settled();
     for (const tab of ['summary', 'predictions']) await showTab(tab);
     expect(await text('.tabBody')).toContain('Next after the end');
   });
@@ -1052,19 +1016,19 @@ describe('many experts', () => {
     expect(await panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
     // The table has all of them, and makes those in sight.
     await panel.page.locator('[data-focus=table-usage]').click();
-    await settled();
+    await panel.settled();
     const table = panel.page.locator('[data-figure=usage] table');
     expect(await table.getAttribute('aria-rowcount')).toBe('257');
     expect(await table.locator('tbody tr:not(.gap)').count()).toBeLessThan(100);
     await panel.page.locator('[data-figure=usage] .tableBox').evaluate((box) => {
       box.scrollTop = box.scrollHeight;
     });
-    await settled();
-    await settled();
+    await panel.settled();
+    await panel.settled();
     expect(await table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
     // As many columns as experts are a list of the pairs that there are.
     await panel.page.locator('[data-focus=table-coactivation]').click();
-    await settled();
+    await panel.settled();
     const pairs = pairsOf(coactivation(trace, sharedSites(trace)!)).length;
     const rows = await panel.page.locator('[data-figure=coactivation] table').getAttribute('aria-rowcount');
     expect(rows).toBe(String(pairs + 1));
@@ -1121,10 +1085,10 @@ describe('what the system asks for', () => {
     const trace = fabricate({ tokens: 60 });
     await panel.show(trace);
     await panel.page.emulateMedia({ forcedColors: 'active', colorScheme });
-    await settled();
+    await panel.settled();
     await panel.page.locator(`[data-focus=legend-sql]`).click();
-    await goTo(12, 3);
-    await settled();
+    await panel.goTo(12, 3);
+    await panel.settled();
     const seen = await panel.page.evaluate(() => {
       const of = (selector: string) => getComputedStyle(document.querySelector(selector)!);
       const probe = document.body.appendChild(document.createElement('i'));
@@ -1151,7 +1115,7 @@ describe('what the system asks for', () => {
     expect(seen.text).toBe(canvasText);
     expect(seen.badge).not.toBe(canvas);
     await panel.page.locator('[data-focus=legend-all]').click();
-    await settled();
+    await panel.settled();
     const band = await panel.page
       .locator('.t:not(.plain)')
       .first()
@@ -1160,7 +1124,7 @@ describe('what the system asks for', () => {
     const paper = canvas!.match(/\d+/g)!.map(Number);
     const expected = partsOf(trace).chosen(0, 12)[0]!;
     await panel.page.locator('[data-focus="segment-Modules"]').click();
-    await goTo(12, 0);
+    await panel.goTo(12, 0);
     expect(nearestExpert(await cellColour(), paper, light)).toBe(expected);
     await panel.page.screenshot({ path: join(pictures, `forced-${colorScheme}.png`) });
   });
@@ -1177,7 +1141,7 @@ describe('axe finds nothing serious', () => {
     await panel.page.locator('[data-focus=head-generate]').click();
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
       await showTab(tab);
-      await settled();
+      await panel.settled();
       expect(await panel.serious(), tab).toEqual([]);
     }
   });
@@ -1193,7 +1157,7 @@ describe('pictures to look at', () => {
     async ({ theme, width }) => {
       await open({ theme, width });
       const shot = async (name: string) => {
-        await settled();
+        await panel.settled();
         await panel.page.screenshot({ path: join(pictures, `${theme}-${width}-${name}.png`) });
       };
       await panel.show(trace);
