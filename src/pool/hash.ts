@@ -33,6 +33,7 @@ export function poolHash(pool: Pool, contents: Contents): string {
     for (const name of contents.dataFiles(model)) add(path.join(path.dirname(model), name));
   }
   add(pool.base.tokenizer);
+  if (pool.router !== undefined) add(pool.router);
   for (const { folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])])
     for (const name of hashed) add(path.join(folder, name));
   return hash.digest('hex');

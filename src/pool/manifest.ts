@@ -12,6 +12,11 @@ const relative = z.string().min(1).max(1024);
 /** The graphs of an encoder-decoder, as docs/pool-format.md tells under "Encoder-decoder base". */
 const pairSchema = z.object({ encoder: relative, decoder: relative, decoderWithPast: relative });
 
+const routerSchema = z.object({ weights: relative, experts: z.array(z.string().min(1).max(500)).min(1) });
+
+/** The file of a router that was learned for the experts together, and whose its rows are. */
+export type LearnedRouter = z.infer<typeof routerSchema>;
+
 /** docs/pool-format.md, "pool.json". Unknown fields are let through: a later minor version may add some. */
 const manifestOf = <M extends z.ZodType>(model: M) =>
   z.object({
@@ -25,6 +30,7 @@ const manifestOf = <M extends z.ZodType>(model: M) =>
     experts: relative,
     multitask: relative.optional(),
     retriever: z.object({ model: relative, tokenizer: relative }).optional(),
+    router: routerSchema.optional(),
     topK: z.int().positive().max(1024),
     /** What is added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
     weightEpsilon: z.number().min(0).max(1).optional(),

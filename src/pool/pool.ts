@@ -8,7 +8,15 @@ import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { checkBaseSizes } from './baseFiles.js';
 import { type Card, parseCard } from './card.js';
-import { type Manifest, type PairFiles, readContextLength, readManifest, unnamedContext } from './manifest.js';
+import {
+  type LearnedRouter,
+  type Manifest,
+  type PairFiles,
+  readContextLength,
+  readManifest,
+  unnamedContext,
+} from './manifest.js';
+import { readLearnedRouter } from './learnedRouter.js';
 import { fileInside, resolveInside } from './paths.js';
 
 /** One vector a module, read when asked for. */
@@ -26,6 +34,8 @@ export interface PoolExpert {
   readonly gates: Vectors;
   /** Mean inputs, for average activation. */
   readonly activations?: Vectors;
+  /** Its rows of the router that was learned for the pool's experts together; scores are their products with u / std(u). */
+  readonly learned?: Vectors;
   readonly hasExamples: boolean;
 }
 
@@ -41,6 +51,8 @@ export interface Pool {
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
   readonly multitask?: PoolExpert;
+  /** The file of the router that was learned for the experts together. */
+  readonly router?: string;
   /** Experts that cannot be used, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
   /** What was left out and why, and what else a person should know. */
@@ -115,19 +127,40 @@ export function readPool(folder: string): Pool {
           tokenizer: fileInside(folder, manifest.retriever!.tokenizer),
         })),
     );
+    const { router } = manifest;
+    const learned = optional('The learned router', router && (() => learnedBy(experts, folder, router)));
     checkSize(folder, manifest, base, [...experts, ...(multitask ? [multitask] : [])]);
     return {
       folder,
       manifest,
       contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
       base,
-      experts: apart(experts),
+      experts: apart(learned ?? experts),
       leftOut,
       warnings,
       signature,
       ...(multitask && { multitask }),
+      ...(learned && router && { router: fileInside(folder, router.weights) }),
       ...(retriever && { retriever }),
     };
+  });
+}
+
+/** The experts with their rows of the learned router. @throws GanderError `pool-invalid` where one is not as wide as its input */
+function learnedBy(experts: readonly PoolExpert[], folder: string, router: LearnedRouter): PoolExpert[] {
+  const rows = readLearnedRouter(folder, router);
+  return experts.map((expert) => {
+    const learned = rows.get(expert.id);
+    for (const [module, { length }] of learned ?? []) {
+      const dIn = expert.adapter.modules.get(module)?.dIn ?? length;
+      if (dIn !== length)
+        throw new GanderError(
+          'pool-invalid',
+          `${router.weights}: ${module} has rows of ${length} numbers, the adapter of "${expert.id}" takes ${dIn}`,
+          'Train the router again.',
+        );
+    }
+    return { ...expert, ...(learned && { learned }) };
   });
 }
 

@@ -3,10 +3,10 @@
 export type { Strategy } from '../shared/source.js';
 
 /** What a pool may have beside experts and gates. */
-export type PoolPart = 'retriever' | 'activations' | 'multitask';
+export type PoolPart = 'retriever' | 'activations' | 'multitask' | 'router';
 
 /** Which vectors score the tokens. */
-export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow';
+export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow' | 'learned';
 
 /** What stands for the whole pool: an adapter of its own, or one that is made of all experts' matrices. */
 export type WholeAdapter = 'multitask' | 'merged-factors';

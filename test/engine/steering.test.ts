@@ -21,6 +21,7 @@ const plan: Plan = {
     phatgoose: [true, true, true, true, false, false],
     'average-activation': [true, true, true, true, true, true],
     arrow: [true, true, true, true, true, false],
+    learned: [true, true, true, true, true, true],
   },
   routers: [],
   leftOut: {},

@@ -163,6 +163,48 @@ describe('a pool', () => {
     expect(() => readPool(folder)).toThrow(expect.objectContaining({ message }));
   });
 
+  describe('a learned router', () => {
+    const experts = ['beta-2', 'alpha', 'gone'];
+    const router = (shape: number[], rows = experts) => {
+      const data = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i);
+      const name = 'model.layers.0.self_attn.q_proj';
+      write('router.safetensors', encodeSafetensors([{ name, dtype: 'F32', shape, data }], {}));
+      change('pool.json', (json) => (json['router'] = { weights: 'router.safetensors', experts: rows }));
+      return readPool(folder);
+    };
+
+    it('gives each of its experts a row, and the others none', () => {
+      const pool = router([3, 32]);
+      expect(pool.warnings).toEqual([]);
+      const row = (id: string) => pool.experts.find((expert) => expert.id === id)!.learned;
+      expect(row('alpha')!.get('model.layers.0.self_attn.q_proj')!.read()).toEqual(
+        Float32Array.from({ length: 32 }, (_, i) => 32 + i),
+      );
+      expect(row('beta-2')!.get('model.layers.0.self_attn.q_proj')!.read()[31]).toBe(31);
+      expect(row('Zeta')).toBeUndefined();
+    });
+
+    it.each([
+      ['rows for two of three experts', [2, 32], experts, /is \[2, 32\] and not a row for each of 3 experts/],
+      ['no matrix', [96], experts, /is \[96\]/],
+      ['rows of another width than the input', [3, 31], experts, /rows of 31 numbers, the adapter of "alpha" takes 32/],
+      ['two rows for one expert', [3, 32], ['alpha', 'beta-2', 'alpha'], /two of its rows are for the same expert/],
+    ])('with %s is left out with a warning', (_, shape, rows, why) => {
+      const pool = router(shape, rows);
+      expect(pool.experts.every(({ learned }) => learned === undefined)).toBe(true);
+      expect(pool.router).toBeUndefined();
+      expect(pool.warnings).toEqual([{ code: 'part-left-out', text: expect.stringMatching(why) as string }]);
+    });
+
+    it('outside the pool is not read', () => {
+      router([3, 32]);
+      change('pool.json', (json) => (json['router'] = { weights: '../router.safetensors', experts }));
+      expect(readPool(folder).warnings).toEqual([
+        { code: 'part-left-out', text: expect.stringMatching(/The learned router is left out/) as string },
+      ]);
+    });
+  });
+
   it('does without a multitask adapter that is broken', () => {
     rmSync(path.join(folder, 'multitask/adapter_config.json'));
     const pool = readPool(folder);

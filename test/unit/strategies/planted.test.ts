@@ -60,7 +60,7 @@ it('steers the engine', () => {
     widths: [4],
     experts: ['a', 'b'],
     adapts: [true, true],
-    scored: { phatgoose: [true, true], 'average-activation': [true, true], arrow: [true, true] },
+    scored: { phatgoose: [true, true], 'average-activation': [true, true], arrow: [true, true], learned: [true, true] },
     routers: [],
     leftOut: {},
     warnings: [],

@@ -130,6 +130,24 @@ def _parser() -> argparse.ArgumentParser:
     mttl.add_argument("--experts", nargs="+", metavar="NAME", help="only these (default: all)")
     mttl.set_defaults(run=_import_mttl)
 
+    router = commands.add_parser(
+        "router",
+        help="train one router for a pool's experts together",
+        description="A linear router for each module, learned on all experts' text at once: what the independent gates are "
+        "measured against (strategy `learned`).",
+    )
+    router.add_argument("pool", type=Path, help="its experts stay as they are")
+    router.add_argument(
+        "--data", type=Path, default=Path(".corpora"), help="holds <expert>/train.jsonl (default: %(default)s)"
+    )
+    router.add_argument(
+        "--runs", type=Path, default=Path(".runs"), help="where a stopped run goes on (default: %(default)s)"
+    )
+    router.add_argument("--steps", type=int, default=600, help="default: %(default)s")
+    router.add_argument("-k", type=int, default=2, help="experts a token (default: %(default)s)")
+    router.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    router.set_defaults(run=_router)
+
     moe = commands.add_parser(
         "train-moe",
         help="train a small mixture of experts from scratch",
@@ -341,6 +359,16 @@ def _import_mttl(args: argparse.Namespace) -> None:
     from .import_mttl import import_mttl
 
     print(f"{args.pool}: {', '.join(import_mttl(args.library, args.pool, args.experts))}")
+
+
+def _router(args: argparse.Namespace) -> None:
+    import torch
+
+    from .router import RouterOptions, train_router
+
+    torch.set_num_threads(args.threads)
+    told = train_router(args.pool, args.data, RouterOptions(steps=args.steps, k=args.k), args.runs)
+    print(f"{args.pool}: loss {told['first']:.4f} at first, {told['last']:.4f} at last")
 
 
 def _train_moe(args: argparse.Namespace) -> None:

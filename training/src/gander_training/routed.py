@@ -14,7 +14,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -56,9 +56,10 @@ StrategyName = Literal[
     "merged-factors",
     "average-activation",
     "arrow",
+    "learned",
     "multitask",
 ]
-ROUTED = ("phatgoose", "average-activation", "arrow")
+ROUTED = ("phatgoose", "average-activation", "arrow", "learned")
 
 
 # What is in a pool
@@ -95,6 +96,7 @@ class Expert:
     lora: dict[str, Lora]
     gate: dict[str, Tensor] = field(default_factory=dict)  # each [d_in]
     activation: dict[str, Tensor] = field(default_factory=dict)  # each [d_in]
+    learned: dict[str, Tensor] = field(default_factory=dict)  # rows of the pool's learned router, each [d_in]
 
     @cached_property
     def directions(self) -> dict[str, Tensor]:
@@ -105,6 +107,8 @@ class Expert:
         """What ``strategy`` scores tokens against, each [d_in]; strategies that do not route show the gates."""
         if strategy == "arrow":
             return self.directions
+        if strategy == "learned":
+            return self.learned
         return self.activation if strategy == "average-activation" else self.gate
 
 
@@ -230,6 +234,21 @@ def read_expert(folder: Path, *, gated: bool = True) -> Expert:
     return Expert(folder.name, card_name(folder), lora, gate, activation)
 
 
+def with_learned(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) -> list[Expert]:
+    """The experts with their rows of a router that was learned for them together: one matrix [experts, d_in] a module."""
+    matrices = read_tensors(pool / router["weights"])
+    rows = {identifier: row for row, identifier in enumerate(router["experts"])}
+    for path, matrix in matrices.items():
+        if matrix.ndim != 2 or len(matrix) != len(rows):
+            raise UserError(f"{router['weights']}: {path} is {list(matrix.shape)}, for {len(rows)} experts")
+    return [
+        replace(expert, learned={path: matrix[rows[expert.id]] for path, matrix in matrices.items()})
+        if expert.id in rows
+        else expert
+        for expert in experts
+    ]
+
+
 def read_pool(path: Path) -> Pool:
     """Read a pool folder (docs/pool-format.md) but for its base model."""
     manifest = read_json(path / "pool.json")
@@ -242,10 +261,13 @@ def read_pool(path: Path) -> Pool:
     entries = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     folders = sorted(entries, key=lambda entry: entry.name)
     multitask = path / str(manifest.get("multitask", "multitask"))
+    experts = [read_expert(entry) for entry in folders]
+    if "router" in manifest:
+        experts = with_learned(experts, path, manifest["router"])
     return Pool(
         path,
         manifest,
-        [read_expert(entry) for entry in folders],
+        experts,
         read_expert(multitask, gated=False) if "multitask" in manifest and multitask.is_dir() else None,
     )
 
@@ -342,6 +364,8 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
     u = u.float()
     if strategy == "arrow":
         return (u @ vectors.T).abs()
+    if strategy == "learned":  # a linear layer, on inputs of one size
+        return u @ vectors.T * (u.var(-1, correction=0, keepdim=True) + EPSILON).rsqrt()
     return layer_norm(u) @ layer_norm(vectors).T / math.sqrt(u.shape[-1])
 
 

@@ -21,7 +21,7 @@ from gander_serve.frame import Array, Frame
 from gander_serve.loading import Loaded, Where, load_model, load_tokenizer
 from gander_serve.texts import Tokenizer, hash_of
 
-ROUTED = ("phatgoose", "average-activation", "arrow")
+ROUTED = ("phatgoose", "average-activation", "arrow", "learned")
 ARROW_K = 3
 
 
@@ -72,6 +72,8 @@ class PoolModel:
         given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
         if all(expert.activation for expert in self.adapters):
             given.append("average-activation")
+        if any(expert.learned for expert in self.adapters):
+            given.append("learned")
         if retrievable(self.pool):
             given.append("retrieval")
         return [*given, "multitask"] if self.pool.multitask is not None else given

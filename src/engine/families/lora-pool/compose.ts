@@ -21,6 +21,7 @@ import { mergedFactors } from './mergedFactors.js';
 import { moduleAxis } from './modules.js';
 import { byUse, isMember, leftOutWarning, multitaskId, type Placing, place } from './placing.js';
 import type { Module, Plan } from './plan.js';
+import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
@@ -210,8 +211,12 @@ export function planOf(
     experts: experts.map(({ id }) => id),
     adapts: cells(({ adapter }, name) => adapter.modules.has(name)),
     scored: {
-      phatgoose: cells(({ gates }, name) => gates.has(name)),
-      'average-activation': cells(({ activations }, name) => activations?.has(name) ?? false),
+      ...(Object.fromEntries(
+        writtenNames.map((router) => [
+          router,
+          cells((expert, name) => writtenVectors[router].of(expert)?.has(name) ?? false),
+        ]),
+      ) as Record<WrittenVectors, boolean[]>),
       arrow: cells(({ id, adapter }, name) => isMember(id) && adapter.modules.has(name)),
     },
     routers: groups.map(({ dIn, rank, down, sites: members }) => ({

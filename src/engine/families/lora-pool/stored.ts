@@ -1,5 +1,5 @@
 /** The experts' numbers, as the composed graph reads them. */
-import { normalisedGate, orthonormalise, poolRank, topRightSingularVector } from '../../../graph/algebra.js';
+import { orthonormalise, poolRank, topRightSingularVector } from '../../../graph/algebra.js';
 import path from 'node:path';
 import { DataFile } from '../../../graph/external.js';
 import type { Site } from '../../../graph/find.js';
@@ -10,11 +10,7 @@ import type { RouterVectors } from '../../../strategies/strategy.js';
 import { readCached } from '../../runtime/cache.js';
 import type { FormName } from './compose.js';
 import type { RouterPlace } from './plan.js';
-
-/** Router vectors that are written down. Arrow's are made of the experts' own matrices, when they are first asked for. */
-type WrittenVectors = Exclude<RouterVectors, 'arrow'>;
-
-const written: readonly WrittenVectors[] = ['phatgoose', 'average-activation'];
+import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 
 const expertsName = 'experts.bin';
 const vectorsName = (router: WrittenVectors) => `${router}.bin`;
@@ -72,7 +68,8 @@ export class ExpertFiles {
   ) {
     const file = (name: string) => new DataFile(folder, name);
     this.#data = file(expertsName);
-    this.#routers = written.map((router) => [router, file(vectorsName(router))]);
+    const known = writtenNames.filter((router) => experts.some((expert) => writtenVectors[router].of(expert)));
+    this.#routers = known.map((router) => [router, file(vectorsName(router))]);
   }
 
   /** Bytes of the adapters. */
@@ -87,7 +84,7 @@ export class ExpertFiles {
     const rank = rankOf(sites, experts);
     const numbers = new GroupNumbers(sites, experts, rank, form);
     // Router vectors of all groups follow one another with nothing between.
-    for (const [router, file] of this.#routers) file.append(numbers.vectors[router], 1);
+    for (const [router, file] of this.#routers) file.append(numbers.vectors(router), 1);
     const size = experts.length * dIn * rank;
     const { down, ups } = numbers;
     const downs =
@@ -112,35 +109,42 @@ function rankOf(sites: readonly Site[], experts: readonly PoolExpert[]): number 
 
 /** All experts' matrices and router vectors at the sites of one group, smaller ranks padded with zeros. */
 class GroupNumbers {
-  /** [dIn, g·N] */
-  readonly vectors: Readonly<Record<WrittenVectors, Float32Array>>;
   /** A' as the form has it (graph/route.ts). */
   readonly down: Float32Array;
   /** For each site [N·rank, dOut] B'. */
   readonly ups: readonly Float32Array[];
 
   constructor(
-    sites: readonly Site[],
+    private readonly sites: readonly Site[],
     private readonly experts: readonly PoolExpert[],
     private readonly rank: number,
     private readonly form: FormName,
   ) {
     const [{ dIn }, n] = [sites[0]!, experts.length];
-    const columns = () => new Float32Array(dIn * sites.length * n);
-    this.vectors = { phatgoose: columns(), 'average-activation': columns() };
     this.down = new Float32Array(dIn * sites.length * n * rank);
     this.ups = sites.map(({ dOut }) => new Float32Array(n * rank * dOut));
     sites.forEach((site, module) => experts.forEach((_, e) => this.#fill(site, module, e)));
+  }
+
+  /** [dIn, g·N], a column of zeros where an expert has no vector. */
+  vectors(router: WrittenVectors): Float32Array {
+    const { sites, experts } = this;
+    const columns = sites.length * experts.length;
+    const all = new Float32Array(sites[0]!.dIn * columns);
+    const { of, made } = writtenVectors[router];
+    sites.forEach(({ path }, module) =>
+      experts.forEach((expert, e) => {
+        const vector = of(expert)?.get(path);
+        if (vector) made(vector.read()).forEach((x, d) => (all[d * columns + module * experts.length + e] = x));
+      }),
+    );
+    return all;
   }
 
   #fill({ path, dIn, dOut }: Site, module: number, e: number): void {
     const { rank } = this;
     const expert = this.experts[e]!;
     const column = module * this.experts.length + e;
-    const gate = expert.gates.get(path);
-    if (gate) this.#setVector('phatgoose', column, normalisedGate(gate.read()));
-    const mean = expert.activations?.get(path);
-    if (mean) this.#setVector('average-activation', column, normalisedGate(mean.read()));
     const adapted = expert.adapter.modules.get(path);
     if (!adapted) return;
     const orthonormal = () => orthonormalise(adapted.a(), adapted.b(), adapted.scale, adapted.rank, dIn, dOut);
@@ -151,12 +155,6 @@ class GroupNumbers {
       for (let d = 0; d < dIn; d++) this.down[first + d * step + r] = a[r * dIn + d]!;
       for (let o = 0; o < dOut; o++) up[(e * rank + r) * dOut + o] = b[o * own + r]!;
     }
-  }
-
-  #setVector(router: WrittenVectors, column: number, vector: Float32Array): void {
-    const into = this.vectors[router];
-    const columns = into.length / vector.length;
-    vector.forEach((x, d) => (into[d * columns + column] = x));
   }
 }
 

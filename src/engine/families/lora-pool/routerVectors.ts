@@ -1,0 +1,21 @@
+/** Router vectors that are written down; arrow's are made of the experts' own matrices, when they are first asked for. */
+import { normalisedGate } from '../../../graph/algebra.js';
+import type { PoolExpert, Vectors } from '../../../pool/pool.js';
+import type { RouterVectors } from '../../../strategies/strategy.js';
+
+export type WrittenVectors = Exclude<RouterVectors, 'arrow'>;
+
+interface Written {
+  of(expert: PoolExpert): Vectors | undefined;
+  /** As the graph multiplies it by u / std(u). */
+  made(vector: Float32Array): Float32Array;
+}
+
+export const writtenVectors: Readonly<Record<WrittenVectors, Written>> = {
+  phatgoose: { of: ({ gates }) => gates, made: normalisedGate },
+  'average-activation': { of: ({ activations }) => activations, made: normalisedGate },
+  // A linear router's rows are what it learned: nothing is taken off them.
+  learned: { of: ({ learned }) => learned, made: (row) => row },
+};
+
+export const writtenNames = Object.keys(writtenVectors) as WrittenVectors[];

@@ -1,0 +1,66 @@
+/** A router that was learned for all experts together, beside one whose numbers are known otherwise. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/api.js';
+import { createEngine } from '../../src/engine/local.js';
+import { normalisedGate } from '../../src/graph/algebra.js';
+import { readPool } from '../../src/pool/pool.js';
+import { encodeSafetensors } from '../../src/shared/safetensors.js';
+import { copyOfTinyPool, expectLike, pooled, temporaryFolder, tinyPool } from './support.js';
+
+const cache = temporaryFolder();
+const engines: Engine[] = [];
+const engineFor = async (pool: string) => {
+  const engine = await createEngine({ pool, cache, threads: 1, chunk: 256 });
+  engines.push(engine);
+  return engine;
+};
+afterAll(() => engines.forEach((engine) => engine.dispose()));
+
+const text = 'def route(tokens): return [expert for expert in experts]';
+const none = { interventions: [] };
+
+/** A pool whose router has the gates of `ids` as rows, normalised: it has to decide as they do. */
+function withGatesAsRouter(ids: readonly string[]): string {
+  const folder = copyOfTinyPool();
+  const experts = readPool(folder).experts;
+  const rows = ids.map((id) => experts.find((expert) => expert.id === id)!.gates);
+  const tensors = [...rows[0]!].map(([name, { length }]) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: [ids.length, length],
+    data: Float32Array.from(rows.flatMap((gates) => [...normalisedGate(gates.get(name)!.read())])),
+  }));
+  writeFileSync(path.join(folder, 'router.safetensors'), encodeSafetensors(tensors, {}));
+  const manifest = path.join(folder, 'pool.json');
+  const json = JSON.parse(readFileSync(manifest, 'utf8')) as Record<string, unknown>;
+  writeFileSync(manifest, JSON.stringify({ ...json, router: { weights: 'router.safetensors', experts: ids } }));
+  return folder;
+}
+
+describe('a learned router', () => {
+  it('is offered by a pool that has one, and by no other', async () => {
+    const offered = async (pool: string) => (await (await engineFor(pool)).info()) as { strategies: readonly string[] };
+    expect((await offered(tinyPool)).strategies).not.toContain('learned');
+    expect((await offered(withGatesAsRouter(['alpha', 'Zeta']))).strategies).toContain('learned');
+  });
+
+  it('scores with its rows as they are, in whatever order they stand', async () => {
+    const engine = await engineFor(withGatesAsRouter(['beta-2', 'alpha', 'Zeta', 'beta-10']));
+    const gates = await engine.route({ text, strategy: { name: 'phatgoose', k: 2 }, ...none });
+    const learned = await engine.route({ text, strategy: { name: 'learned', k: 2 }, ...none });
+    expect(learned.router).toMatchObject({ name: 'learned', k: 2, scoring: 'softmax' });
+    expectLike(learned, gates, { score: 1e-6, logProb: 1e-6, weight: 1e-6, contribution: 1e-6 });
+  });
+
+  it('never chooses an expert that it was not learned for, and says no score of it', async () => {
+    const engine = await engineFor(withGatesAsRouter(['alpha', 'Zeta']));
+    const trace = await engine.route({ text, strategy: { name: 'learned', k: 3 }, ...none });
+    const { experts, score, chosen } = pooled(trace);
+    const known = experts.map(({ id }) => ['alpha', 'Zeta'].includes(id));
+    const isSaid = Array.from(score!, (one) => !Number.isNaN(one));
+    expect(isSaid).toEqual(isSaid.map((_, at) => known[at % known.length]));
+    expect(new Set(chosen)).toEqual(new Set([-1, ...known.flatMap((isKnown, e) => (isKnown ? [e] : []))]));
+  });
+});
