@@ -6,9 +6,9 @@ import type { RouterVectors } from '../../../strategies/strategy.js';
 export type WrittenVectors = Exclude<RouterVectors, 'arrow'>;
 
 interface Written {
-  of(expert: PoolExpert): Vectors | undefined;
+  readonly of: (expert: PoolExpert) => Vectors | undefined;
   /** As the graph multiplies it by u / std(u). */
-  made(vector: Float32Array): Float32Array;
+  readonly made: (vector: Float32Array) => Float32Array;
 }
 
 export const writtenVectors: Readonly<Record<WrittenVectors, Written>> = {
