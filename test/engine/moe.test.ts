@@ -1,9 +1,14 @@
 /** Mixtures of experts in each exporter's form against transformers' own forward pass. */
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
+import { compose, filesOf, hashOf } from '../../src/engine/families/moe/compose.js';
+import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';
+import { Cache } from '../../src/engine/runtime/cache.js';
+import { hasEightBits } from '../../src/graph/halves.js';
+import { type GraphProto, type NodeProto, parseModel } from '../../src/graph/model.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import type { Block, Trace } from '../../src/trace/trace.js';
@@ -60,6 +65,11 @@ function expectNear(block: Block, other: Block, column: 'score' | 'weight' | 'se
   expect(largestDifference(known(block[column]!), known(other[column])), column).toBeLessThan(tolerance);
 }
 
+/** Nodes of a graph and of those in it. */
+const allIn = (graph: GraphProto): NodeProto[] =>
+  graph.node.flatMap((n) => [n, ...n.attribute.flatMap(({ g }) => (g ? allIn(g) : []))]);
+const eightsIn = (file: string) => allIn(parseModel(readFileSync(file)).graph).filter(hasEightBits).length;
+
 it('has a golden trace for every form', () => {
   expect(forms.map(({ name }) => name)).toEqual(folders);
 });
@@ -112,6 +122,20 @@ describe('a mixture of experts', () => {
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
     expect(trace.router.name).toBe('mixtral');
+  });
+
+  it('has no head that onnxruntime would unpack whole for every token', () => {
+    const folder = readMoeFolder(path.join(fixtures, 'mixtral-transformers-int4'));
+    const kept = new Cache(temporaryFolder());
+    const files = filesOf(folder, kept);
+    const { model } = compose(
+      folder,
+      files,
+      hashOf(folder, files, (file) => kept.hash(file)),
+      kept,
+    );
+    expect(eightsIn(folder.model)).toBe(1);
+    expect(eightsIn(model)).toBe(0);
   });
 
   it('takes no strategy', async () => {

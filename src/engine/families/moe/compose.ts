@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { copyBase, readBase } from '../../../graph/base.js';
+import { copyBase, quicken, readBase } from '../../../graph/base.js';
 import { type GraphProto, writeModel } from '../../../graph/model.js';
 import { checkHolder } from '../../../graph/moe/fused.js';
 import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
@@ -18,7 +18,7 @@ import type { MoeFolder } from './folder.js';
 import type { Plan } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 1;
+const composerVersion = 2;
 
 export interface Composed {
   readonly entry: Entry;
@@ -73,7 +73,8 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const routers = routersIn(model.graph, folder);
   copyBase(temporary, folder.model, base);
   const { taps, warnings } = tapRouters(model, routers);
-  insertPredictions(model, likeliest, new Map());
+  const eightBits = quicken(temporary, model, new Set(routers.map(({ product }) => product.node)));
+  insertPredictions(model, likeliest, eightBits);
   writeFileSync(path.join(temporary, 'model.onnx'), writeModel(model));
   const scorings = new Set(routers.map(({ scoring }) => scoring));
   const [scoring] = scorings;
