@@ -31,11 +31,19 @@ const scorings: Readonly<Record<string, string | undefined>> = {
   lfm2_moe: 'sigmoid',
   phimoe: 'none',
 };
+const unexported = (folder: string) => folder.replace(/-(?!moe|oss|v\d)[a-z]+$/, '');
 /** Quantised forms have goldens of their own. */
 const folders = readdirSync(fixtures).filter((name) => !name.endsWith('.md'));
 const forms = folders
-  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(name.replace(/-(?!moe|oss|v\d)[a-z]+$/, '')) }))
+  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(unexported(name)) }))
   .filter((form): form is { name: string; trace: Trace } => form.trace !== undefined);
+
+/** Every form with each other k that there is a golden of. */
+const askedForK = goldens('moe-k').flatMap(({ name: told, trace }) => {
+  const [, model, k] = /^(.*)-k(\d)$/.exec(told)! as unknown as [string, string, string];
+  const own = forms.filter(({ name }) => (golden.has(name) ? name : unexported(name)) === model);
+  return own.map(({ name }) => ({ name, k: Number(k), trace }));
+});
 
 const tolerance = 1e-4;
 
@@ -85,6 +93,12 @@ describe('a mixture of experts', () => {
     expectSame(await engine.route({ text: trace.sequences[0]!.text! }), trace);
   });
 
+  it.each(askedForK)('gives what transformers gives with k $k: $name', async ({ name, k, trace }) => {
+    const engine = await engineFor(name, 7);
+    const strategy = { name: 'own', k };
+    expectSame(await engine.route({ text: trace.sequences[0]!.text!, strategy }), trace);
+  });
+
   it.each(['mixtral-transformers', 'lfm2-moe-genai', 'deepseek-v3-optimum'])(
     'writes on as a whole run would have it: %s',
     async (name) => {
@@ -112,16 +126,39 @@ describe('a mixture of experts', () => {
     ]);
   });
 
-  it('as a source offers no strategy, and heeds none', async () => {
+  it('as a source offers its own router with another k, and heeds no strategy', async () => {
     const engine = await engineFor('mixtral-transformers');
     const source = new ChildSource(engine);
     const { can, experts, expertSets, sites, limits } = await source.describe();
-    expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, strategies: [] });
+    expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
+    expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['own', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
     expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
-    expect(trace.router.name).toBe('mixtral');
+    expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });
+    const wider = await source.route({ text: 'the', strategy: { name: 'own', k: 5 } });
+    expect(wider.router).toMatchObject({ name: 'mixtral', k: 5 });
+    const all = await source.route({ text: 'the', strategy: { name: 'own', k: 100 } });
+    expect(all.blocks.map(({ k }) => k)).toEqual([8]);
+  });
+
+  it('says why it cannot be asked for another k, and is not', async () => {
+    const engine = await engineFor('phimoe-transformers');
+    const { can } = await new ChildSource(engine).describe();
+    expect(can.strategies).toEqual([]);
+    expect(can.k).toEqual({ reason: expect.stringContaining('written into') as string });
+    await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 1 } })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
+    expect((await engine.route({ text: 'the', strategy: { name: 'own', k: 2 } })).router.k).toBe(2);
+  });
+
+  it('that chooses within groups takes no larger k than its own, which they may not hold', async () => {
+    const engine = await engineFor('deepseek-v3-transformers');
+    const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 6 } });
+    expect(trace.router.k).toBe(3);
+    expect(trace.blocks.map(({ k }) => k)).toEqual([3]);
   });
 
   it('has no head that onnxruntime would unpack whole for every token', () => {

@@ -145,8 +145,8 @@ describe('Gander', () => {
     ['QMoE', 0, 'ofAll'],
   ] as const)('tells and applies what %s means with normalize_routing_weights %i: %s', async (opType, normal, rule) => {
     const model = graphWith(operator(opType, { normalize_routing_weights: normal }));
-    const { taps, warnings } = tapRouters(model, findRouters(model.graph));
-    const { chosen, weight, score } = taps[0]!;
+    const { tapped, warnings } = tapRouters(model, findRouters(model.graph));
+    const { chosen, weight, score } = tapped[0]!.tap;
     const outputs = await run(model, ['y', chosen, weight!, score], new Float32Array(E));
     expect(Array.from(outputs[chosen]!.data as BigInt64Array, Number)).toEqual(best.flat());
     expect(largestDifference(outputs[weight!]!.data as Float32Array, rules[rule].flat())).toBeLessThan(1e-5);

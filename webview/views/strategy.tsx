@@ -47,7 +47,11 @@ export function StrategySwitch() {
   if (!now) return null;
   const interventions = store.main.interventions.value;
   const offered = offers(store).map(({ name }) => name);
-  const reason = reasonAgainst(store, 'route') ?? (offered.length === 0 ? t('strategyOwn') : undefined);
+  const busy = reasonAgainst(store, 'route');
+  const k = store.description.value?.can.k;
+  // A model's own router is no choice, but its k is.
+  const reason = busy ?? (offered.length === 0 || k !== undefined ? t('strategyOwn') : undefined);
+  const kReason = k === undefined ? reason : (busy ?? (k === true ? undefined : k.reason));
   const names = offered.includes(now.name) ? offered : [now.name, ...offered];
   const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
   const hint = offers(store).find(({ name }) => name === now.name)?.hint;
@@ -86,7 +90,7 @@ export function StrategySwitch() {
             change={(k) => {
               store.route(interventions, { ...now, k: Math.round(k) });
             }}
-            reason={reason}
+            reason={kReason}
             class="k"
             data-focus="strategy-k"
           />

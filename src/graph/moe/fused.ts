@@ -33,6 +33,8 @@ export interface Held {
   readonly chosen: string;
   readonly weight: string;
   readonly warning?: Warning;
+  /** Constants that are k, beside the operator's own attribute. */
+  readonly counts: readonly string[];
 }
 
 /**
@@ -64,10 +66,11 @@ export function besideHolder(
     add(node('TopK', [logits, own('k')], [own('best'), chosen], { axis: -1 }));
   }
   const { weight, warning } = weightOf(builder, holder, logits, own('best'), chosen, own, flat);
-  if (factor === undefined) return { chosen, weight, ...(warning && { warning }) };
+  const counts = told === undefined ? [own('k')] : [];
+  if (factor === undefined) return { chosen, weight, counts, ...(warning && { warning }) };
   add(node('Reshape', [factor, builder.shape([-1, 1])], [own('factor')]));
   add(node('Mul', [weight, own('factor')], [own('applied')]));
-  return { chosen, weight: own('applied'), ...(warning && { warning }) };
+  return { chosen, weight: own('applied'), counts, ...(warning && { warning }) };
 }
 
 function weightOf(
@@ -78,7 +81,7 @@ function weightOf(
   chosen: string,
   own: (what: string) => string,
   flat: (value: string, name: string) => string,
-): Pick<Held, 'weight' | 'warning'> {
+): Omit<Held, 'chosen' | 'counts'> {
   const add = (n: NodeProto) => builder.last(n);
   const normalised = (intAttribute(holder, 'normalize_routing_weights') ?? 0) !== 0;
   const given = holder.opType === 'QMoE' ? holder.input[weightsInput] : undefined;
