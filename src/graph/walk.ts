@@ -54,7 +54,7 @@ export function integersOf(
     return { values: scalar ? [Number(told.i)] : told.ints.map(Number), scalar };
   }
   const tensor = constantOf(walk, value);
-  if (!tensor || tensor.dataType !== DataType.INT64 || tensor.dims.length > 1) return undefined;
+  if (tensor?.dataType !== (DataType.INT64 as number) || tensor.dims.length > 1) return undefined;
   const count = Number(tensor.dims[0] ?? 1n);
   const { int64Data, rawData } = tensor;
   const scalar = tensor.dims.length === 0;
