@@ -1,5 +1,5 @@
 /** Mixtures of experts in each exporter's form against transformers' own forward pass. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
@@ -8,7 +8,8 @@ import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';
 import { Cache } from '../../src/engine/runtime/cache.js';
 import { hasEightBits } from '../../src/graph/halves.js';
-import { type GraphProto, type NodeProto, parseModel } from '../../src/graph/model.js';
+import { tensorBytes } from '../../src/graph/external.js';
+import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../src/graph/model.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import type { Block, Trace } from '../../src/trace/trace.js';
@@ -159,6 +160,36 @@ describe('a mixture of experts', () => {
     const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 6 } });
     expect(trace.router.k).toBe(3);
     expect(trace.blocks.map(({ k }) => k)).toEqual([3]);
+  });
+
+  it('gives the same where an export keeps gate and values of QMoE apart', async () => {
+    const name = 'lfm2-moe-genai-int4';
+    const folder = path.join(temporaryFolder(), name);
+    cpSync(path.join(fixtures, name), folder, { recursive: true });
+    const file = path.join(folder, 'model.onnx');
+    const model = parseModel(readFileSync(file));
+    const holders = model.graph.node.filter(({ opType }) => opType === 'QMoE');
+    for (const holder of holders) {
+      for (const input of [2, 3, 4]) {
+        const tensor = model.graph.initializer.find((one) => one.name === holder.input[input])!;
+        const bytes = tensorBytes(folder, tensor);
+        const [experts, rows] = tensor.dims.map(Number) as [number, number];
+        const width = bytes.length / experts / rows;
+        const row = (i: number) => bytes.subarray(i * width, (i + 1) * width);
+        const own = (e: number, odd: number) => Array.from({ length: rows / 2 }, (_, i) => row(e * rows + 2 * i + odd));
+        const all = Array.from({ length: experts }, (_, e) => [...own(e, 0), ...own(e, 1)]).flat();
+        tensor.dataLocation = 0;
+        tensor.externalData = [];
+        tensor.rawData = Uint8Array.from(all.flatMap((one) => [...one]));
+      }
+      holder.attribute.find((one) => one.name === 'swiglu_fusion')!.i = 2n;
+    }
+    expect(holders).toHaveLength(2);
+    writeFileSync(file, writeModel(model));
+    const engine = await createEngine({ pool: folder, cache, threads: 1, chunk: 7 });
+    engines.push(engine);
+    const wanted = golden.get(name)!;
+    expectSame(await engine.route({ text: wanted.sequences[0]!.text! }), wanted);
   });
 
   it('has no head that onnxruntime would unpack whole for every token', () => {

@@ -4,7 +4,8 @@
  */
 import type { Warning } from '../../shared/source.js';
 import type { Builder } from '../builder.js';
-import { type NodeProto, intAttribute, invalidBase, int64s, node } from '../model.js';
+import { type GraphProto, type NodeProto, intAttribute, invalidBase, int64s, node } from '../model.js';
+import { liesApart } from './interleave.js';
 import type { Router } from './routers.js';
 
 /** Inputs by number: the third layer's weights, and (of QMoE) numbers that stand in for its own weights. */
@@ -12,7 +13,7 @@ const third: Readonly<Record<string, number>> = { MoE: 6, QMoE: 8 };
 const weightsInput = 14;
 
 /** @throws GanderError `base-invalid` for what onnxruntime would leave out without a word, or cannot compute */
-export function checkHolder(holder: NodeProto, path: string): void {
+export function checkHolder(graph: GraphProto, holder: NodeProto, path: string): void {
   const { opType, input } = holder;
   const refuse = (what: string) =>
     invalidBase(
@@ -23,7 +24,7 @@ export function checkHolder(holder: NodeProto, path: string): void {
     throw refuse(`are chosen by a sparse mixer, which onnxruntime's ${opType} leaves out on a processor`);
   if (input[third[opType]!])
     throw refuse(`have a third layer, which onnxruntime's ${opType} does not compute on a processor`);
-  if (intAttribute(holder, 'swiglu_fusion') === 2)
+  if (intAttribute(holder, 'swiglu_fusion') === 2 && !liesApart(graph, holder))
     throw refuse(`keep gate and values apart (swiglu_fusion 2), which onnxruntime's ${opType} refuses`);
 }
 

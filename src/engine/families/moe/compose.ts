@@ -5,6 +5,7 @@ import { copyBase, quicken, readBase } from '../../../graph/base.js';
 import { type GraphProto, parseModel, writeModel } from '../../../graph/model.js';
 import { choose } from '../../../graph/moe/chosenCount.js';
 import { checkHolder } from '../../../graph/moe/fused.js';
+import { interleave, liesApart } from '../../../graph/moe/interleave.js';
 import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
 import { tapRouters } from '../../../graph/moe/tap.js';
 import { roundedInputs, roundedTogether } from '../../../graph/rounded.js';
@@ -20,7 +21,7 @@ import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 3;
+const composerVersion = 4;
 
 export interface Composed {
   readonly entry: Entry;
@@ -87,6 +88,12 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const together = roundedTogether(model.graph);
   const routers = routersIn(model.graph, folder);
   copyBase(temporary, folder.model, base);
+  const holders = routers.flatMap(({ holder }) => holder ?? []);
+  interleave(
+    temporary,
+    model.graph,
+    holders.filter((holder) => liesApart(model.graph, holder)),
+  );
   const { tapped, warnings } = tapRouters(model, routers);
   const eightBits = quicken(temporary, model, new Set(routers.map(({ product }) => product.node)));
   insertPredictions(model, likeliest, eightBits);
@@ -118,7 +125,7 @@ function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
         `${name} chooses among ${experts} experts; at most ${traceLimits.experts} are shown.`,
         'Choose a model with fewer experts.',
       );
-    if (holder) checkHolder(holder, name);
+    if (holder) checkHolder(graph, holder, name);
   }
   return routers;
 }
