@@ -8,6 +8,7 @@ import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';
 import { Cache } from '../../src/engine/runtime/cache.js';
 import { hasEightBits } from '../../src/graph/halves.js';
+import { TensorProto_DataLocation } from '../../src/graph/onnx_pb.js';
 import { tensorBytes } from '../../src/graph/external.js';
 import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../src/graph/model.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
@@ -178,7 +179,7 @@ describe('a mixture of experts', () => {
         const row = (i: number) => bytes.subarray(i * width, (i + 1) * width);
         const own = (e: number, odd: number) => Array.from({ length: rows / 2 }, (_, i) => row(e * rows + 2 * i + odd));
         const all = Array.from({ length: experts }, (_, e) => [...own(e, 0), ...own(e, 1)]).flat();
-        tensor.dataLocation = 0;
+        tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
         tensor.externalData = [];
         tensor.rawData = Uint8Array.from(all.flatMap((one) => [...one]));
       }

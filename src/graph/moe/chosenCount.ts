@@ -33,6 +33,9 @@ export interface Written {
 /** Operators through which numbers stay as they are. */
 const same = new Set(['Cast', 'Identity']);
 
+/** So many of them, one after another, no exporter writes; a graph that is spoilt may have a circle. */
+const deepest = 8;
+
 /** Operators that leave as many weights as there are, and those that take some of them out, or repeat them. */
 const keeps = new Set([
   ...same,
@@ -146,9 +149,9 @@ function sumOf(walk: Walk, order: string, index: string, k: number): Uses | unde
 const isFlat = (walk: Walk, reshape: NodeProto): boolean => integerOf(walk, reshape.input[1]) === -1;
 
 /** Nodes that take a value, and under which name, as it is or cast. */
-function* readers(walk: Walk, value: string): Generator<readonly [name: string, NodeProto]> {
+function* readers(walk: Walk, value: string, depth = 0): Generator<readonly [name: string, NodeProto]> {
   for (const n of usersOf(walk, value)) {
-    if (same.has(n.opType)) yield* readers(walk, n.output[0]!);
+    if (same.has(n.opType) && depth < deepest) yield* readers(walk, n.output[0]!, depth + 1);
     else yield [value, n];
   }
 }

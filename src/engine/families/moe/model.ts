@@ -11,7 +11,7 @@ import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { Means, Model, Run } from '../family.js';
 import { type Composed, compose, composedWith, filesOf, hashOf } from './compose.js';
 import { type MoeFolder, readMoeFolder } from './folder.js';
-import { type Plan, ownK, setsOf, sitesOf, takesK } from './plan.js';
+import { type Plan, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
 import { MoeRecording } from './recording.js';
 import { MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
@@ -126,14 +126,14 @@ export class MoeModel implements Model {
   async #open(asked: number | undefined): Promise<MoeSession> {
     const composed = await this.#compose();
     const own = ownK(composed.plan);
-    const k = asked ?? own;
-    if (this.#session?.k === k) return this.#session.of;
-    if (k !== own && !takesK(composed.plan))
+    if (asked !== undefined && asked !== own && !takesK(composed.plan))
       throw new GanderError(
         'request-invalid',
         `This model sends each token to ${own} experts: its graph is written for that number.`,
         'Ask without a number of experts.',
       );
+    const k = Math.min(asked ?? own, mostK(composed.plan));
+    if (this.#session?.k === k) return this.#session.of;
     // Two of them would take the model's memory twice.
     await this.#session?.of.release();
     this.#session = undefined;

@@ -42,6 +42,11 @@ export function takesK({ routers }: Plan): boolean {
   return routers.every(({ choosable }) => choosable !== undefined);
 }
 
+/** The most that any router can be asked for. */
+export function mostK({ routers }: Plan): number {
+  return Math.max(...routers.map(({ k, choosable }) => choosable?.mostK ?? k));
+}
+
 /** With routers that choose k each, or as many as they can. */
 export function planWith(plan: Plan, k: number): Plan {
   const routers = plan.routers.map((router) => ({ ...router, k: Math.min(k, router.choosable?.mostK ?? router.k) }));

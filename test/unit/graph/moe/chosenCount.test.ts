@@ -55,6 +55,7 @@ describe('another k', () => {
     ['weights are shaped for k', [node('Reshape', ['best', 'paired'], ['shaped'])]],
     ['a pair’s token is its place over another number', sorted('three')],
     ['pairs are summed otherwise', sorted('two', 'paired.unknown')],
+    ['a circle follows', [node('Cast', ['places', 'turned'], ['turned'])]],
     ['pairs are sorted twice', [...sorted(), node('TopK', ['pairs', 'many'], ['e', 'o'], { largest: 0 })]],
   ])('is a guess where %s', (_, nodes) => {
     expect(uses(...nodes)).toBeUndefined();
