@@ -1,4 +1,5 @@
-// What .ci/run does: npm test, then the tests of what needs torch, in training/.venv: training/ and python/gander-serve.
+// What .ci/run does: npm test, then the tests of what needs torch, in training/.venv: training/ and python/gander-serve; those of
+// the exporter of mixtures in training/.venv-moe.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { main, root, run, say } from './lib/main.mjs';
@@ -23,10 +24,13 @@ async function withTorch() {
   const beside = ['python/gander-trace', `${serve}[dev]`];
   const own = await installed('training', 'dev,export', ' (some minutes the first time: torch)', beside);
   const training = await pytest(own, 'training');
+  // No environment holds both exporters: optimum-onnx takes no transformers 5.
+  const later = await installed('training', 'dev,moe', ' with transformers 5', [], '.venv-moe');
+  const exporter = await pytest(later, 'training', 'tests/test_export_moe.py');
   say('\n── gander-serve');
   const server = await checked(own, serve);
   const served = await npmTest('served');
-  const all = [training, server, served];
+  const all = [training, exporter, server, served];
   return {
     passed: all.reduce((sum, { passed }) => sum + passed, 0),
     failed: all.reduce((sum, { failed }) => sum + failed, 0),

@@ -20,14 +20,15 @@ export function needPython() {
  * Installs a package and what it needs: with uv, which is several times quicker than pip for large ones.
  * @param {string} folder of the package, relative to the repository @param {string} extras @param {string} [hint] how long it takes
  * @param {string[]} [beside] other packages of this repository that go into the same environment, their extras in brackets
+ * @param {string} [name] of the environment, where one cannot hold all
  * @returns {Promise<string>} its Python
  */
-export async function installed(folder, extras, hint = '', beside = []) {
-  const venv = path.join(root, folder, '.venv');
+export async function installed(folder, extras, hint = '', beside = [], name = '.venv') {
+  const venv = path.join(root, folder, name);
   const python = needPython();
   const quietly = async (/** @type {string} */ command, /** @type {string[]} */ args, env = process.env) => {
     const { code, text } = await run(command, args, { output: 'capture', env });
-    if (code !== 0) throw new Remedy(`setting up ${folder}/.venv failed: ${text.trim().split('\n').at(-1)}`);
+    if (code !== 0) throw new Remedy(`setting up ${folder}/${name} failed: ${text.trim().split('\n').at(-1)}`);
   };
   let uv = which('uv');
   if (!uv) {
@@ -45,19 +46,24 @@ export async function installed(folder, extras, hint = '', beside = []) {
   const own = inVenv(venv, 'python');
   if (!existsSync(own)) await quietly(uv, ['venv', '--quiet', '--python', python, venv], env);
   say(`Installing what ${folder}/ needs${hint} …`);
-  const packages = [`${folder}[${extras}]`, ...beside].flatMap((name) => ['-e', path.join(root, name)]);
+  const packages = [`${folder}[${extras}]`, ...beside].flatMap((one) => ['-e', path.join(root, one)]);
   await quietly(uv, ['pip', 'install', '--quiet', '--python', own, ...packages], env);
   return own;
 }
 
 /**
- * Runs a package's tests. @param {string} python @param {string} folder
+ * Runs a package's tests, or those of one of its files. @param {string} python @param {string} folder @param {string} [only]
  * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
  */
-export async function pytest(python, folder) {
-  const xml = path.join(artifacts, `${path.basename(folder)}.xml`);
+export async function pytest(python, folder, only) {
+  const xml = path.join(
+    artifacts,
+    `${[folder, ...(only ? [only] : [])].map((part) => path.basename(part)).join('-')}.xml`,
+  );
   rmSync(xml, { force: true });
-  const { code } = await run(python, ['-m', 'pytest', '-q', `--junitxml=${xml}`], { cwd: path.join(root, folder) });
+  const { code } = await run(python, ['-m', 'pytest', '-q', ...(only ? [only] : []), `--junitxml=${xml}`], {
+    cwd: path.join(root, folder),
+  });
   const report = existsSync(xml) ? readFileSync(xml, 'utf8') : '';
   const count = (/** @type {string} */ name) =>
     Number(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`).exec(report)?.[1] ?? 0);

@@ -1,7 +1,7 @@
 /** Options that several commands share, and what they say. */
 import type { ModelInfo, ServerInfo } from '../engine/api.js';
-import { hasTarget } from '../shared/modelInfo.js';
-import { type Strategy, strategyForms } from '../strategies/index.js';
+import { asPool, hasTarget } from '../shared/modelInfo.js';
+import { type Strategy, ownRouter, readStrategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/trace.js';
 import type { Arguments, Options } from './command.js';
 import { UsageError } from './usage.js';
@@ -62,7 +62,7 @@ export const strategyOptions = {
     type: 'string',
     short: 'k',
     value: 'n',
-    help: 'experts a token, where the strategy does not say (default: the pool’s)',
+    help: 'experts a token, where the strategy does not say (default: the pool’s, or the model’s own)',
   },
 } as const satisfies Options;
 
@@ -96,11 +96,26 @@ export function askedFor(args: Arguments, model: ModelInfo): Asked {
 
 function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
+  if (model.kind === 'moe' && args.text('strategy') === undefined) return ownStrategy(args);
   if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])
     if (args.text(name) !== undefined)
       throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
   return undefined;
+}
+
+/** A mixture's own router, where it is asked for another k. */
+export function ownStrategy(args: Arguments): Strategy | undefined {
+  const k = kOf(args);
+  return k === undefined ? undefined : { name: ownRouter.name, k };
+}
+
+/** What is compared with. @throws UsageError for what the model does not offer */
+export function strategyBeside(text: string, args: Arguments, model: ModelInfo): Strategy {
+  if (model.kind !== 'moe') return parseStrategy(text, asPool(model), kOf(args));
+  const strategy = readStrategy(text, () => kOf(args) ?? model.router.k ?? 1);
+  if (strategy?.name === ownRouter.name) return strategy;
+  throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with own:1.`);
 }
 
 /** Of those that a server offers, the one that is named, or else the first. */

@@ -3,7 +3,7 @@ import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
 import { signedName } from '../shared/signs.js';
 import type { SourceDescription } from '../shared/source.js';
-import { descriptorOf, type Strategy, strategyOf } from '../strategies/index.js';
+import { type Strategy, strategyOf, wordsOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
 import { layerText, tokenLabel } from '../trace/label.js';
 import type { Expert, Scope, Trace } from '../trace/trace.js';
@@ -40,7 +40,7 @@ export async function pickStrategy(
   );
   if (!name) return undefined;
   const k = now?.k ?? source.limits.k ?? 1;
-  if (descriptorOf(name)?.takes !== 'expert') return strategyOf(name, { k, expert: '' });
+  if (wordsOf(name)?.takes !== 'expert') return strategyOf(name, { k, expert: '' });
   const expert = await pickExpert(ask, source, title);
   return expert === undefined ? undefined : strategyOf(name, { k, expert });
 }

@@ -49,6 +49,8 @@ export interface PoolInfo extends AnyModelInfo {
 export interface MoeInfo extends AnyModelInfo {
   readonly kind: 'moe';
   readonly router: Router;
+  /** Whether it can be asked for another k than its own. */
+  readonly takesK: boolean;
 }
 
 /** A model that a server runs, as far as the server tells. */

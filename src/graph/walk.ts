@@ -1,5 +1,5 @@
 /** Which node gives a value, which nodes take it, and what constants are. */
-import type { GraphProto, NodeProto, TensorProto } from './onnx_pb.js';
+import { type GraphProto, type NodeProto, type TensorProto, TensorProto_DataType as DataType } from './onnx_pb.js';
 import { type Index, type Product, indexOf, productsOf } from './products.js';
 
 export interface Walk extends Index {
@@ -39,15 +39,29 @@ export function isConstant(walk: Walk, value: string | undefined): boolean {
 
 /** The one integer that a value always is. */
 export function integerOf(walk: Walk, value: string | undefined): number | undefined {
+  const values = integersOf(walk, value)?.values;
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+/** The integers that a value always is: one, or a list of them. */
+export function integersOf(
+  walk: Walk,
+  value: string | undefined,
+): { readonly values: readonly number[]; readonly scalar: boolean } | undefined {
   const told = value ? walk.producers.get(value)?.attribute.find(({ name }) => /^value_ints?$/.test(name)) : undefined;
-  if (told) return told.ints.length === 1 ? Number(told.ints[0]) : told.ints.length === 0 ? Number(told.i) : undefined;
+  if (told) {
+    const scalar = told.name === 'value_int';
+    return { values: scalar ? [Number(told.i)] : told.ints.map(Number), scalar };
+  }
   const tensor = constantOf(walk, value);
-  if (tensor?.dims.reduce((product, d) => product * d, 1n) !== 1n) return undefined;
-  if (tensor.int64Data.length === 1) return Number(tensor.int64Data[0]);
-  const { rawData } = tensor;
-  return rawData.length === 8
-    ? Number(new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength).getBigInt64(0, true))
-    : undefined;
+  if (tensor?.dataType !== (DataType.INT64 as number) || tensor.dims.length > 1) return undefined;
+  const count = Number(tensor.dims[0] ?? 1n);
+  const { int64Data, rawData } = tensor;
+  const scalar = tensor.dims.length === 0;
+  if (int64Data.length === count) return { values: int64Data.map(Number), scalar };
+  if (rawData.length !== 8 * count) return undefined;
+  const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+  return { values: Array.from({ length: count }, (_, i) => Number(view.getBigInt64(8 * i, true))), scalar };
 }
 
 function attributeTensor(n: NodeProto): TensorProto | undefined {

@@ -4,7 +4,7 @@ import { strategyDetail, strategyTitle } from './strategies.js';
 
 /** What a source says of itself, in the window's language. */
 export function translated(description: SourceDescription): SourceDescription {
-  const { route, stream, generate, whatIf, attribute, score, lens, strategies } = description.can;
+  const { route, stream, generate, whatIf, attribute, score, lens, strategies, k } = description.can;
   return {
     ...description,
     can: {
@@ -15,6 +15,7 @@ export function translated(description: SourceDescription): SourceDescription {
       attribute: said(attribute),
       score: said(score),
       lens: said(lens),
+      ...(k !== undefined && { k: said(k) }),
       strategies: strategies.map((offer) => ({
         ...offer,
         title: strategyTitle(offer.name),

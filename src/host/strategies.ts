@@ -1,16 +1,16 @@
 import * as vscode from 'vscode';
-import { descriptorOf, type Strategy, strategyOfRouter } from '../strategies/index.js';
+import { type Strategy, strategyOfRouter, wordsOf } from '../strategies/index.js';
 import type { Router } from '../trace/trace.js';
 import { counted } from './words.js';
 
 /** As the page calls it; a router that is not ours keeps its source's name for it. */
 export function strategyTitle(name: string): string {
-  const title = descriptorOf(name)?.title;
+  const title = wordsOf(name)?.title;
   return title === undefined ? name : vscode.l10n.t(title);
 }
 
 export function strategyDetail(name: string): string {
-  const hint = descriptorOf(name)?.hint;
+  const hint = wordsOf(name)?.hint;
   return hint === undefined ? '' : vscode.l10n.t(hint);
 }
 

@@ -15,8 +15,10 @@ export interface SourceDescription {
     readonly attribute: Ability;
     readonly score: Ability;
     readonly lens: Ability;
-    /** Empty where the way of choosing is the model's own. */
+    /** Empty where the way of choosing is the model's own, with a k of its own. */
     readonly strategies: readonly StrategyOffer[];
+    /** Of a model that routes by its own router: another k than its own. */
+    readonly k?: Ability;
     /** An encoder-decoder: it is given an output beside the text, or else writes one. */
     readonly target?: true;
   };

@@ -12,7 +12,7 @@ import type {
 } from '../engine/api.js';
 import { asPool } from '../shared/modelInfo.js';
 import type { SourceDescription } from '../shared/source.js';
-import { offersOf } from '../strategies/index.js';
+import { offersOf, ownOffer } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import type { Source } from './source.js';
 
@@ -51,10 +51,11 @@ export class ChildSource implements Source {
     this.engine.dispose();
   }
 
-  /** Who was told that no strategy is offered may name one all the same: then it means nothing. */
+  /** Of a model that routes by its own router, who names a strategy that is not offered means nothing by it. */
   async #meant<R extends RouteRequest>(request: R): Promise<R> {
     const info = await this.#info?.catch(() => undefined);
-    if (!info || describe(info).can.strategies.length > 0) return request;
+    const offered = info && describe(info).can.strategies.map(({ name }) => name);
+    if (!offered || offered.some((name) => name !== ownOffer.name || name === request.strategy?.name)) return request;
     const { strategy: _, ...rest } = request;
     return rest as R;
   }
@@ -115,13 +116,14 @@ function describePool(pool: PoolInfo): SourceDescription {
 }
 
 /** It routes by its own router, whose scores can be changed. */
-function describeMoe({ name, router, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
+function describeMoe({ name, router, takesK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
   return {
     name,
     can: {
       ...everything,
       lens: { reason: 'This engine gives no predictions of the layers between.' },
-      strategies: [],
+      k: takesK || { reason: 'How many experts a token goes to is written into this model’s graph.' },
+      strategies: takesK ? [ownOffer] : [],
     },
     experts: expertSets.flatMap(({ experts }) => experts),
     expertSets,

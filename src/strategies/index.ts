@@ -3,9 +3,16 @@ import { routerText } from '../trace/label.js';
 import type { Router } from '../trace/trace.js';
 import type { StrategyOffer } from '../shared/source.js';
 import { all } from './all.js';
+import { ownRouter } from './own.js';
 import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
 
 export type { Strategy };
+export { ownRouter };
+
+/** What lists say of a strategy, and what a request for it says besides; of a model's own router, too. */
+export function wordsOf(name: string): Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'> | undefined {
+  return name === ownRouter.name ? ownRouter : descriptorOf(name);
+}
 
 export function descriptorOf(name: string): StrategyDescriptor | undefined {
   return all.find((descriptor) => descriptor.name === name);
@@ -21,13 +28,21 @@ export function offersOf(names: readonly string[]): StrategyOffer[] {
   return all.filter(({ name }) => names.includes(name)).map(offerOf);
 }
 
-function offerOf({ name, title, hint, takes }: StrategyDescriptor): StrategyOffer {
+/** The router of a model that has one, asked for k experts. */
+export const ownOffer: StrategyOffer = offerOf(ownRouter);
+
+function offerOf({
+  name,
+  title,
+  hint,
+  takes,
+}: Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'>): StrategyOffer {
   return { name, title, hint, takes: takes ? [takes] : [] };
 }
 
 /** What a strategy takes, filled in. */
 export function strategyOf(name: string, { k, expert }: { readonly k: number; readonly expert: string }): Strategy {
-  const takes = descriptorOf(name)?.takes;
+  const takes = wordsOf(name)?.takes;
   return { name, ...(takes === 'k' && { k }), ...(takes === 'expert' && { expert }) };
 }
 
@@ -61,7 +76,7 @@ export function readCount(text: string): number | undefined {
 /** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined if it is not a strategy. */
 export function readStrategy(text: string, k?: (name: string) => number): Strategy | undefined {
   const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)! as unknown as [string, string, string?];
-  const descriptor = descriptorOf(name);
+  const descriptor = wordsOf(name);
   switch (descriptor?.takes) {
     case 'expert':
       return argument ? { name, expert: argument } : undefined;

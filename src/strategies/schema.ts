@@ -1,6 +1,7 @@
 /** Checks of strategies that come from outside. */
 import { z } from 'zod';
 import { all } from './all.js';
+import { ownRouter } from './own.js';
 import type { Strategy } from './strategy.js';
 
 /** More than there are experts means all of them. */
@@ -15,9 +16,10 @@ const schemas = all.map(({ name, takes, finds }) =>
     ...(finds && { expert: expert.exactOptional() }),
   }),
 );
+const ownSchema = z.strictObject({ name: z.literal(ownRouter.name), k });
 
 /** A strategy with what it takes, and nothing else. */
-export const strategySchema = z.discriminatedUnion(
-  'name',
-  schemas as unknown as [z.ZodObject, ...z.ZodObject[]],
-) as unknown as z.ZodType<Strategy>;
+export const strategySchema = z.discriminatedUnion('name', [...schemas, ownSchema] as unknown as [
+  z.ZodObject,
+  ...z.ZodObject[],
+]) as unknown as z.ZodType<Strategy>;

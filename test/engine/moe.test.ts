@@ -1,9 +1,16 @@
 /** Mixtures of experts in each exporter's form against transformers' own forward pass. */
-import { readdirSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
+import { compose, filesOf, hashOf } from '../../src/engine/families/moe/compose.js';
+import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';
+import { Cache } from '../../src/engine/runtime/cache.js';
+import { hasEightBits } from '../../src/graph/halves.js';
+import { TensorProto_DataLocation } from '../../src/graph/onnx_pb.js';
+import { tensorBytes } from '../../src/graph/external.js';
+import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../src/graph/model.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import type { Block, Trace } from '../../src/trace/trace.js';
@@ -26,11 +33,19 @@ const scorings: Readonly<Record<string, string | undefined>> = {
   lfm2_moe: 'sigmoid',
   phimoe: 'none',
 };
+const unexported = (folder: string) => folder.replace(/-(?!moe|oss|v\d)[a-z]+$/, '');
 /** Quantised forms have goldens of their own. */
 const folders = readdirSync(fixtures).filter((name) => !name.endsWith('.md'));
 const forms = folders
-  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(name.replace(/-(?!moe|oss|v\d)[a-z]+$/, '')) }))
+  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(unexported(name)) }))
   .filter((form): form is { name: string; trace: Trace } => form.trace !== undefined);
+
+/** Every form with each other k that there is a golden of. */
+const askedForK = goldens('moe-k').flatMap(({ name: told, trace }) => {
+  const [, model, k] = /^(.*)-k(\d)$/.exec(told)! as unknown as [string, string, string];
+  const own = forms.filter(({ name }) => (golden.has(name) ? name : unexported(name)) === model);
+  return own.map(({ name }) => ({ name, k: Number(k), trace }));
+});
 
 const tolerance = 1e-4;
 
@@ -60,6 +75,11 @@ function expectNear(block: Block, other: Block, column: 'score' | 'weight' | 'se
   expect(largestDifference(known(block[column]!), known(other[column])), column).toBeLessThan(tolerance);
 }
 
+/** Nodes of a graph and of those in it. */
+const allIn = (graph: GraphProto): NodeProto[] =>
+  graph.node.flatMap((n) => [n, ...n.attribute.flatMap(({ g }) => (g ? allIn(g) : []))]);
+const eightsIn = (file: string) => allIn(parseModel(readFileSync(file)).graph).filter(hasEightBits).length;
+
 it('has a golden trace for every form', () => {
   expect(forms.map(({ name }) => name)).toEqual(folders);
 });
@@ -73,6 +93,12 @@ describe('a mixture of experts', () => {
   it.each(forms)('gives the same in chunks: $name', async ({ name, trace }) => {
     const engine = await engineFor(name, 7);
     expectSame(await engine.route({ text: trace.sequences[0]!.text! }), trace);
+  });
+
+  it.each(askedForK)('gives what transformers gives with k $k: $name', async ({ name, k, trace }) => {
+    const engine = await engineFor(name, 7);
+    const strategy = { name: 'own', k };
+    expectSame(await engine.route({ text: trace.sequences[0]!.text!, strategy }), trace);
   });
 
   it.each(['mixtral-transformers', 'lfm2-moe-genai', 'deepseek-v3-optimum'])(
@@ -102,16 +128,83 @@ describe('a mixture of experts', () => {
     ]);
   });
 
-  it('as a source offers no strategy, and heeds none', async () => {
+  it('as a source offers its own router with another k, and heeds no strategy', async () => {
     const engine = await engineFor('mixtral-transformers');
     const source = new ChildSource(engine);
     const { can, experts, expertSets, sites, limits } = await source.describe();
-    expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, strategies: [] });
+    expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
+    expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['own', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
     expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
-    expect(trace.router.name).toBe('mixtral');
+    expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });
+    const wider = await source.route({ text: 'the', strategy: { name: 'own', k: 5 } });
+    expect(wider.router).toMatchObject({ name: 'mixtral', k: 5 });
+    const all = await source.route({ text: 'the', strategy: { name: 'own', k: 100 } });
+    expect(all.blocks.map(({ k }) => k)).toEqual([8]);
+  });
+
+  it('says why it cannot be asked for another k, and is not', async () => {
+    const engine = await engineFor('phimoe-transformers');
+    const { can } = await new ChildSource(engine).describe();
+    expect(can.strategies).toEqual([]);
+    expect(can.k).toEqual({ reason: expect.stringContaining('written into') as string });
+    await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 1 } })).rejects.toMatchObject({
+      code: 'request-invalid',
+    });
+    expect((await engine.route({ text: 'the', strategy: { name: 'own', k: 2 } })).router.k).toBe(2);
+  });
+
+  it('that chooses within groups takes no larger k than its own, which they may not hold', async () => {
+    const engine = await engineFor('deepseek-v3-transformers');
+    const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 6 } });
+    expect(trace.router.k).toBe(3);
+    expect(trace.blocks.map(({ k }) => k)).toEqual([3]);
+  });
+
+  it('gives the same where an export keeps gate and values of QMoE apart', async () => {
+    const name = 'lfm2-moe-genai-int4';
+    const folder = path.join(temporaryFolder(), name);
+    cpSync(path.join(fixtures, name), folder, { recursive: true });
+    const file = path.join(folder, 'model.onnx');
+    const model = parseModel(readFileSync(file));
+    const holders = model.graph.node.filter(({ opType }) => opType === 'QMoE');
+    for (const holder of holders) {
+      for (const input of [2, 3, 4]) {
+        const tensor = model.graph.initializer.find((one) => one.name === holder.input[input])!;
+        const bytes = tensorBytes(folder, tensor);
+        const [experts, rows] = tensor.dims.map(Number) as [number, number];
+        const width = bytes.length / experts / rows;
+        const row = (i: number) => bytes.subarray(i * width, (i + 1) * width);
+        const own = (e: number, odd: number) => Array.from({ length: rows / 2 }, (_, i) => row(e * rows + 2 * i + odd));
+        const all = Array.from({ length: experts }, (_, e) => [...own(e, 0), ...own(e, 1)]).flat();
+        tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
+        tensor.externalData = [];
+        tensor.rawData = Uint8Array.from(all.flatMap((one) => [...one]));
+      }
+      holder.attribute.find((one) => one.name === 'swiglu_fusion')!.i = 2n;
+    }
+    expect(holders).toHaveLength(2);
+    writeFileSync(file, writeModel(model));
+    const engine = await createEngine({ pool: folder, cache, threads: 1, chunk: 7 });
+    engines.push(engine);
+    const wanted = golden.get(name)!;
+    expectSame(await engine.route({ text: wanted.sequences[0]!.text! }), wanted);
+  });
+
+  it('has no head that onnxruntime would unpack whole for every token', () => {
+    const folder = readMoeFolder(path.join(fixtures, 'mixtral-transformers-int4'));
+    const kept = new Cache(temporaryFolder());
+    const files = filesOf(folder, kept);
+    const { model } = compose(
+      folder,
+      files,
+      hashOf(folder, files, (file) => kept.hash(file)),
+      kept,
+    );
+    expect(eightsIn(folder.model)).toBe(1);
+    expect(eightsIn(model)).toBe(0);
   });
 
   it('takes no strategy', async () => {

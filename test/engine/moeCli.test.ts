@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
 const model = path.join(root, 'test/fixtures/moe/qwen2-moe-transformers');
+const mixer = path.join(root, 'test/fixtures/moe/phimoe-transformers');
 const cli = builtCli();
 const cache = temporaryFolder();
 const gander = (...args: string[]) => {
@@ -27,10 +28,22 @@ describe('gander', () => {
     });
   });
 
+  it('sends tokens to as many experts as are asked for', () => {
+    const routed = gander('route', '--model', model, '--k', '3', '--json', 'the model');
+    expect(routed).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(routed.stdout)).toMatchObject({ router: { name: 'qwen2_moe', k: 3 } });
+    const compared = gander('compare', '--model', model, '--with', 'own:1', 'the model');
+    expect(compared).toMatchObject({ status: 0, stderr: '' });
+    expect(compared.stdout).toMatch(/^a {2}qwen2_moe:2, .*\nb {2}qwen2_moe:1, /);
+    const scored = gander('score', '--model', model, '--k', '1', '--json', path.join(root, 'LICENSE'));
+    expect(JSON.parse(scored.stdout)).toMatchObject({ files: [{ scores: [{ strategy: 'own:1' }] }] });
+  });
+
   it('tells what a model is', () => {
     const { stdout } = gander('inspect', '--model', model, '--modules');
     expect(stdout).toMatch(/router +qwen2_moe:2/);
     expect(stdout).toMatch(/experts +8 a layer/);
+    expect(stdout).toMatch(/another k +can be/);
     expect(stdout).toContain('model.layers.1.mlp.gate');
   });
 
@@ -39,7 +52,8 @@ describe('gander', () => {
     [['route', '--model', model, '--pool', tinyPool, 'x'], /not both/],
     [['attribute', '--model', model, '--layer', 'one', 'x'], /layer's number/],
     [['attribute', '--pool', tinyPool, '--most', '3', 'x'], /mixture of experts/],
-    [['compare', '--model', model, '--with', 'base', 'x'], /no pool/],
+    [['compare', '--model', model, '--with', 'base', 'x'], /--with own:1/],
+    [['route', '--model', mixer, '--k', '3', 'x'], /sends each token to 2 experts/],
   ])('is told where %j goes wrong', (args, message) => {
     const { status, stderr } = gander(...args);
     expect(status).not.toBe(0);

@@ -2,8 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tensorBytes } from '../../src/graph/external.js';
 import { DataType, type NodeProto, floats, node, opset, valueInfo, writeModel } from '../../src/graph/model.js';
 import { checkHolder } from '../../src/graph/moe/fused.js';
+import { interleave, liesApart } from '../../src/graph/moe/interleave.js';
 import { findRouters } from '../../src/graph/moe/routers.js';
 import { tapRouters } from '../../src/graph/moe/tap.js';
 import { names } from '../../src/graph/route.js';
@@ -80,13 +82,13 @@ function operator(opType: 'MoE' | 'QMoE', attributes: Record<string, number>): N
   return of;
 }
 
-function graphWith(holder: NodeProto) {
+function graphWith(holder: NodeProto, first = up) {
   const model = modelOf([node('MatMul', ['x', 'router'], ['scores']), holder], {
     inputs: [valueInfo('x', DataType.FLOAT, ['tokens', H])],
     outputs: [valueInfo('y', DataType.FLOAT, ['tokens', H])],
     constants: [floats('router', [H, E], router)],
   });
-  const weights = { up: [up, H, [E, I, H]], down: [down, I, [E, H, I]] } as const;
+  const weights = { up: [first, H, [E, first.length / (E * H), H]], down: [down, I, [E, H, I]] } as const;
   for (const [name, [values, width, dims]] of Object.entries(weights)) {
     if (holder.opType === 'MoE') model.graph.initializer.push(floats(name, dims, values));
     else {
@@ -100,8 +102,13 @@ function graphWith(holder: NodeProto) {
   return model;
 }
 
-async function run(model: ReturnType<typeof graphWith>, wanted: readonly string[], bias?: Float32Array) {
-  const file = path.join(temporaryFolder(), 'model.onnx');
+async function run(
+  model: ReturnType<typeof graphWith>,
+  wanted: readonly string[],
+  bias?: Float32Array,
+  folder = temporaryFolder(),
+) {
+  const file = path.join(folder, 'model.onnx');
   writeFileSync(file, writeModel(model));
   const session = await Session.open(file, 1);
   const feeds = { x: float32(x, [T, H]), ...(bias && { [names.bias]: float32(bias, [1, E]) }) };
@@ -145,8 +152,8 @@ describe('Gander', () => {
     ['QMoE', 0, 'ofAll'],
   ] as const)('tells and applies what %s means with normalize_routing_weights %i: %s', async (opType, normal, rule) => {
     const model = graphWith(operator(opType, { normalize_routing_weights: normal }));
-    const { taps, warnings } = tapRouters(model, findRouters(model.graph));
-    const { chosen, weight, score } = taps[0]!;
+    const { tapped, warnings } = tapRouters(model, findRouters(model.graph));
+    const { chosen, weight, score } = tapped[0]!.tap;
     const outputs = await run(model, ['y', chosen, weight!, score], new Float32Array(E));
     expect(Array.from(outputs[chosen]!.data as BigInt64Array, Number)).toEqual(best.flat());
     expect(largestDifference(outputs[weight!]!.data as Float32Array, rules[rule].flat())).toBeLessThan(1e-5);
@@ -157,7 +164,6 @@ describe('Gander', () => {
 
   it.each([
     ['a sparse mixer', 'MoE', { use_sparse_mixer: 1 }, undefined],
-    ['gate and values apart', 'QMoE', { swiglu_fusion: 2 }, undefined],
     ['a third layer', 'MoE', {}, 6],
     ['a third layer', 'QMoE', {}, 8],
   ] as const)('refuses %s of %s', (what, opType, attributes, third) => {
@@ -166,8 +172,77 @@ describe('Gander', () => {
       while (holder.input.length <= third) holder.input.push('');
       holder.input[third] = 'third';
     }
-    expect(() => checkHolder(holder, 'layers.0.router')).toThrow(
+    expect(() => checkHolder(graphWith(holder).graph, holder, 'layers.0.router')).toThrow(
       expect.objectContaining({ code: 'base-invalid', message: expect.stringContaining(what) as string }) as Error,
     );
+  });
+});
+
+describe('gate and values apart', () => {
+  const gated = numbers(E * 2 * I * H);
+  const biases = numbers(E * 2 * I);
+  /** silu of the gate, row i of an expert's first I, times the value, row i of the rest. */
+  const mixedGated = (bias: Float32Array) => {
+    const sum = new Float32Array(T * H);
+    const row = (t: number, at: number) =>
+      Array.from({ length: H }, (_, h) => gated[at * H + h]! * x[t * H + h]!).reduce((a, b) => a + b, bias[at]!);
+    best.forEach((chosen, t) =>
+      chosen.forEach((e, j) => {
+        for (let i = 0; i < I; i++) {
+          const hidden = silu(row(t, 2 * e * I + i)) * row(t, 2 * e * I + I + i);
+          for (let h = 0; h < H; h++) sum[t * H + h]! += rules.normalised[t]![j]! * hidden * down[(e * H + h) * I + i]!;
+        }
+      }),
+    );
+    return sum;
+  };
+  const withGate = (opType: 'MoE' | 'QMoE', hasBias: boolean) => {
+    const holder = operator(opType, { normalize_routing_weights: 1, swiglu_fusion: 2 });
+    holder.attribute.find(({ name }) => name === 'activation_type')!.s = new TextEncoder().encode('swiglu');
+    const model = graphWith(holder, gated);
+    if (hasBias) {
+      model.graph.initializer.push(floats('bias', [E, 2 * I], biases));
+      holder.input[opType === 'MoE' ? 3 : 4] = 'bias';
+    }
+    return { holder, model };
+  };
+
+  it.each([
+    ['MoE', false],
+    ['MoE', true],
+    ['QMoE', false],
+    ['QMoE', true],
+  ] as const)('is refused by onnxruntime, and put in turn for it: %s, bias %s', async (opType, hasBias) => {
+    const { holder, model } = withGate(opType, hasBias);
+    await expect(run(model, ['y'])).rejects.toMatchObject({ code: 'base-invalid' });
+    expect(liesApart(model.graph, holder)).toBe(true);
+    checkHolder(model.graph, holder, 'layers.0.router');
+    const folder = temporaryFolder();
+    interleave(folder, model.graph, [holder]);
+    const { y } = await run(model, ['y'], undefined, folder);
+    const wanted = mixedGated(hasBias ? biases : new Float32Array(E * 2 * I));
+    expect(largestDifference(y!.data as Float32Array, wanted)).toBeLessThan(near[opType]);
+    expect(largestDifference(wanted, new Float32Array(T * H))).toBeGreaterThan(0.3);
+  });
+
+  it('is put in turn with its zero points', () => {
+    const { holder, model } = withGate('QMoE', false);
+    const zeros = floats('zeros', [E, 2 * I, 1], new Float32Array());
+    zeros.dataType = DataType.UINT8;
+    zeros.rawData = Uint8Array.from({ length: E * 2 * I }, (_, i) => i);
+    model.graph.initializer.push(zeros);
+    while (holder.input.length < 12) holder.input.push('');
+    holder.input[11] = 'zeros';
+    const folder = temporaryFolder();
+    interleave(folder, model.graph, [holder]);
+    const put = model.graph.initializer.find(({ name }) => name === holder.input[11])!;
+    expect([...tensorBytes(folder, put).subarray(0, 2 * I)]).toEqual([0, 4, 1, 5, 2, 6, 3, 7]);
+    expect([...tensorBytes(folder, put).subarray(2 * I, 2 * I + 4)]).toEqual([8, 12, 9, 13]);
+  });
+
+  it('is refused where it is no constant', () => {
+    const { holder, model } = withGate('QMoE', false);
+    holder.input[2] = 'x';
+    expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/gate and values apart/);
   });
 });

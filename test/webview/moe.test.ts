@@ -67,6 +67,29 @@ function expertsOf(layer: number): string[] {
   );
 }
 
+describe('k of a router', () => {
+  const described = (can: Partial<typeof moeDescription.can>) =>
+    panel.post({ type: 'pool', description: { ...moeDescription, can: { ...moeDescription.can, ...can } } });
+  const field = () => panel.page.locator('[data-focus=strategy-k]');
+
+  test('goes to the host where the model takes another', async () => {
+    await open();
+    await described({ k: true, strategies: [{ name: 'own', title: 'Own', hint: '', takes: ['k'] }] });
+    expect(await panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
+    expect([await field().inputValue(), await field().getAttribute('max')]).toEqual(['8', '128']);
+    await field().fill('3');
+    await field().blur();
+    expect((await panel.sent('route')).map(({ strategy }) => strategy)).toEqual([{ name: 'own', k: 3 }]);
+  });
+
+  test('says why it is the model’s own where it is', async () => {
+    await open();
+    await described({ k: { reason: 'It is written in.' } });
+    expect(await field().isDisabled()).toBe(true);
+    expect(await field().getAttribute('title')).toBe('It is written in.');
+  });
+});
+
 describe('128 experts, 8 chosen, 48 layers', () => {
   test.each([
     { theme: 'dark', width: 1280, height: 720 },

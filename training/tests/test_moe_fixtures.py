@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from gander_training.moe_fixtures import names
+from gander_training.moe_fixtures import OTHER_K, names
 from gander_training.onnx_folder import OnnxFolder
 from gander_training.tiny_moe import ARCHITECTURES, EXPERTS, config_of, load_moe, write_moe
 
@@ -35,8 +35,12 @@ NORMALISED = {"mixtral", "qwen3-moe", "granite-moe", "gpt-oss"}
 def golden_of(folder: str) -> dict[str, Tensor]:
     """The golden trace of an exported folder: that of its rounded weights, or of the model."""
     own = GOLDEN / f"{folder}.safetensors"
-    model = max((name for name in ARCHITECTURES if folder.startswith(name)), key=len)
-    return load_file(own if own.exists() else GOLDEN / f"{model}.safetensors")
+    return load_file(own if own.exists() else GOLDEN / f"{model_of(folder)}.safetensors")
+
+
+def model_of(folder: str) -> str:
+    """The architecture of an exported folder, or of a golden trace."""
+    return max((name for name in ARCHITECTURES if folder.startswith(name)), key=len)
 
 
 def header_of(name: str) -> dict[str, Any]:
@@ -48,7 +52,12 @@ def header_of(name: str) -> dict[str, Any]:
 
 def test_every_folder_that_the_command_writes_is_there() -> None:
     assert sorted(FOLDERS) == sorted(folder.name for folder in (FIXTURES / "moe").iterdir() if folder.is_dir())
-    assert set(ARCHITECTURES) <= {file.stem for file in GOLDEN.iterdir()}
+    goldens = {file.stem for file in GOLDEN.iterdir()}
+    assert set(ARCHITECTURES) <= goldens
+    other = {
+        f"{golden}-k{k}" for name, ks in OTHER_K.items() for k in ks for golden in goldens if model_of(golden) == name
+    }
+    assert other == {file.stem for file in (FIXTURES / "golden/moe-k").iterdir()}
     readme = (FIXTURES / "moe/README.md").read_text(encoding="utf-8")
     assert all(f"`{folder}`" in readme for folder in FOLDERS)
 

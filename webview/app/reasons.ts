@@ -3,7 +3,7 @@ import type { SourceDescription } from '../../src/shared/source.js';
 import { t } from '../look/strings.js';
 import type { Store } from './store.js';
 
-type Doing = Exclude<keyof SourceDescription['can'], 'strategies'>;
+type Doing = Exclude<keyof SourceDescription['can'], 'strategies' | 'k'>;
 
 /** What the source cannot do at all. */
 export function inability(store: Store, doing: Doing): string | undefined {

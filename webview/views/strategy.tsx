@@ -34,11 +34,21 @@ export function choosing(store: Store): readonly StrategyOffer[] {
   return offers(store).filter(({ takes }) => takes.includes('k'));
 }
 
-/** What the main run was asked for; where there is nothing to ask for, the router that the model has. */
+/** Whether the model routes by a router of its own, of which no more than its k may be another. */
+function routesItself(store: Store): boolean {
+  return offers(store).length === 0 || store.description.value?.can.k !== undefined;
+}
+
+/** What the main run was asked for; where the model routes by its own router, that. */
 function present(store: Store): Strategy | undefined {
-  if (store.description.value === undefined || offers(store).length > 0) return store.main.strategy.value;
+  if (store.description.value === undefined || !routesItself(store)) return store.main.strategy.value;
   const router = store.main.choices.value?.router;
   return router && { name: router.name, ...(router.k !== undefined && { k: router.k }) };
+}
+
+function kReason(store: Store): string | undefined {
+  const k = store.description.value?.can.k;
+  return k === undefined || k === true ? undefined : k.reason;
 }
 
 export function StrategySwitch() {
@@ -46,8 +56,11 @@ export function StrategySwitch() {
   const now = present(store);
   if (!now) return null;
   const interventions = store.main.interventions.value;
-  const offered = offers(store).map(({ name }) => name);
-  const reason = reasonAgainst(store, 'route') ?? (offered.length === 0 ? t('strategyOwn') : undefined);
+  const itself = routesItself(store);
+  const [own] = itself ? offers(store) : [];
+  const offered = itself ? [] : offers(store).map(({ name }) => name);
+  const busy = reasonAgainst(store, 'route');
+  const reason = busy ?? (itself ? t('strategyOwn') : undefined);
   const names = offered.includes(now.name) ? offered : [now.name, ...offered];
   const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
   const hint = offers(store).find(({ name }) => name === now.name)?.hint;
@@ -84,9 +97,9 @@ export function StrategySwitch() {
             value={now.k}
             range={{ min: 1, max: Math.max(1, experts.length), step: 1 }}
             change={(k) => {
-              store.route(interventions, { ...now, k: Math.round(k) });
+              store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) });
             }}
-            reason={reason}
+            reason={own ? busy : (kReason(store) ?? reason)}
             class="k"
             data-focus="strategy-k"
           />

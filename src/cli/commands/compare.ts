@@ -13,7 +13,6 @@ import {
   tokenText,
   visible,
 } from '../../trace/label.js';
-import { asPool } from '../../shared/modelInfo.js';
 import type { Warning } from '../../shared/source.js';
 import { words } from '../../shared/words.js';
 import { ownExperts } from '../../trace/summary.js';
@@ -26,7 +25,7 @@ import {
   engineOptions,
   interventionOptions,
   jsonOption,
-  kOf,
+  strategyBeside,
   strategyOptions,
   targetFor,
   targetOptions,
@@ -34,7 +33,7 @@ import {
 } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
-import { checkExperts, parseStrategy } from '../words.js';
+import { checkExperts } from '../words.js';
 
 const options = {
   text: { type: 'string', short: 't', value: 'text', help: 'the text' },
@@ -115,7 +114,7 @@ async function bothTraces(context: Context): Promise<Compared> {
   const { engine, model } = await open();
   const output = targetFor(args, model);
   const { interventions, ...asked } = askedFor(args, model);
-  const second = other === undefined ? asked : { strategy: parseStrategy(other, asPool(model), kOf(args)) };
+  const second = other === undefined ? asked : { strategy: strategyBeside(other, args, model) };
   checkExperts(model, second.strategy ? [second.strategy] : [], []);
   const a = await engine.route(
     { text: texts[0]!, ...output, ...asked },

@@ -134,6 +134,7 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
     facts([
       ['router', routerText(model.router)],
       ['scoring', model.router.scoring],
+      ['another k', model.takesK ? 'can be asked for' : 'cannot be asked for'],
       ['experts', `${sizes.join(', ')} a layer`],
       ['folder', model.folder],
       ['hash', model.hash],

@@ -7,7 +7,16 @@ import type { Expert } from '../../trace/trace.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
-import { engineOptions, jsonOption, kOf, offeredBy, serverOptions, targetFor, targetOptions } from '../options.js';
+import {
+  engineOptions,
+  jsonOption,
+  kOf,
+  offeredBy,
+  ownStrategy,
+  serverOptions,
+  targetFor,
+  targetOptions,
+} from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -22,7 +31,7 @@ const options = {
     type: 'string',
     short: 'k',
     value: 'n',
-    help: 'experts a token, where a strategy does not say (default: the pool’s)',
+    help: 'experts a token, where a strategy does not say (default: the pool’s, or the model’s own)',
   },
 } as const satisfies Options;
 
@@ -107,9 +116,12 @@ function columnsOf(args: Arguments, model: ModelInfo): Column[] {
   if (model.kind === 'pool') return ofPool(args, model, { ...model, names: model.strategies });
   if (model.kind === 'server' && model.can.strategies.length > 0)
     return ofPool(args, model, { ...offeredBy(model), experts: model.experts });
-  if (args.text('strategies') !== undefined || args.text('k') !== undefined)
-    throw new UsageError(`--strategies and --k are for pools: ${model.name} routes by a router of its own.`);
-  return [{ name: model.kind === 'moe' ? model.router.name : model.name }];
+  const refused = ['strategies', ...(model.kind === 'moe' ? [] : ['k'])].find((name) => args.text(name) !== undefined);
+  if (refused !== undefined)
+    throw new UsageError(`--${refused} is for pools: ${model.name} routes by a router of its own.`);
+  if (model.kind !== 'moe') return [{ name: model.name }];
+  const strategy = ownStrategy(args);
+  return [{ name: strategy ? strategyText(strategy) : model.router.name, ...(strategy && { strategy }) }];
 }
 
 function ofPool(

@@ -69,9 +69,18 @@ export class Cache {
    */
   entry(key: string, make: (folder: string) => void): Entry {
     const folder = path.join(this.folder, key);
-    const entry = { folder, seal: unbroken(folder) ?? this.#make(key, folder, make) };
+    const entry = { folder, seal: unbroken(folder) ?? this.write(() => this.#make(key, folder, make)) };
     touch(entry);
     return entry;
+  }
+
+  /** Writes into the folder. @throws GanderError `io` when it cannot be written, and what `work` throws */
+  write<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#isOurs(error) ? this.#trouble(error) : error;
+    }
   }
 
   /** Whether the entry is still what it was, and not about to go as long unused. */
@@ -141,8 +150,6 @@ export class Cache {
       const sealed = this.#put(temporary, folder, seal(temporary));
       this.#prune(key);
       return sealed;
-    } catch (error) {
-      throw this.#isOurs(error) ? this.#trouble(error) : error;
     } finally {
       remove(temporary);
     }

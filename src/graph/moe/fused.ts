@@ -4,7 +4,8 @@
  */
 import type { Warning } from '../../shared/source.js';
 import type { Builder } from '../builder.js';
-import { type NodeProto, intAttribute, invalidBase, int64s, node } from '../model.js';
+import { type GraphProto, type NodeProto, intAttribute, invalidBase, int64s, node } from '../model.js';
+import { liesApart } from './interleave.js';
 import type { Router } from './routers.js';
 
 /** Inputs by number: the third layer's weights, and (of QMoE) numbers that stand in for its own weights. */
@@ -12,7 +13,7 @@ const third: Readonly<Record<string, number>> = { MoE: 6, QMoE: 8 };
 const weightsInput = 14;
 
 /** @throws GanderError `base-invalid` for what onnxruntime would leave out without a word, or cannot compute */
-export function checkHolder(holder: NodeProto, path: string): void {
+export function checkHolder(graph: GraphProto, holder: NodeProto, path: string): void {
   const { opType, input } = holder;
   const refuse = (what: string) =>
     invalidBase(
@@ -23,7 +24,7 @@ export function checkHolder(holder: NodeProto, path: string): void {
     throw refuse(`are chosen by a sparse mixer, which onnxruntime's ${opType} leaves out on a processor`);
   if (input[third[opType]!])
     throw refuse(`have a third layer, which onnxruntime's ${opType} does not compute on a processor`);
-  if (intAttribute(holder, 'swiglu_fusion') === 2)
+  if (intAttribute(holder, 'swiglu_fusion') === 2 && !liesApart(graph, holder))
     throw refuse(`keep gate and values apart (swiglu_fusion 2), which onnxruntime's ${opType} refuses`);
 }
 
@@ -33,6 +34,8 @@ export interface Held {
   readonly chosen: string;
   readonly weight: string;
   readonly warning?: Warning;
+  /** Constants that are k, beside the operator's own attribute. */
+  readonly counts: readonly string[];
 }
 
 /**
@@ -64,10 +67,11 @@ export function besideHolder(
     add(node('TopK', [logits, own('k')], [own('best'), chosen], { axis: -1 }));
   }
   const { weight, warning } = weightOf(builder, holder, logits, own('best'), chosen, own, flat);
-  if (factor === undefined) return { chosen, weight, ...(warning && { warning }) };
+  const counts = told === undefined ? [own('k')] : [];
+  if (factor === undefined) return { chosen, weight, counts, ...(warning && { warning }) };
   add(node('Reshape', [factor, builder.shape([-1, 1])], [own('factor')]));
   add(node('Mul', [weight, own('factor')], [own('applied')]));
-  return { chosen, weight: own('applied'), ...(warning && { warning }) };
+  return { chosen, weight: own('applied'), counts, ...(warning && { warning }) };
 }
 
 function weightOf(
@@ -78,7 +82,7 @@ function weightOf(
   chosen: string,
   own: (what: string) => string,
   flat: (value: string, name: string) => string,
-): Pick<Held, 'weight' | 'warning'> {
+): Omit<Held, 'chosen' | 'counts'> {
   const add = (n: NodeProto) => builder.last(n);
   const normalised = (intAttribute(holder, 'normalize_routing_weights') ?? 0) !== 0;
   const given = holder.opType === 'QMoE' ? holder.input[weightsInput] : undefined;

@@ -3,6 +3,7 @@ import { namesOf } from '../find.js';
 import { type GraphProto, type NodeProto, intAttribute, invalidBase } from '../model.js';
 import type { Product } from '../products.js';
 import { type Walk, integerOf, isConstant, usersOf, walkOf } from '../walk.js';
+import { type Uses, usesOf } from './chosenCount.js';
 import { gateOf } from './shared.js';
 import { appliedWeight } from './weights.js';
 
@@ -34,6 +35,10 @@ export interface Router {
   readonly weight: string | undefined;
   /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
   readonly shared: string | undefined;
+  /** What of the graph is made for k experts; undefined where another one would be a guess. */
+  readonly uses: Uses | undefined;
+  /** The largest k that can be asked: of a choice within groups, which may hold no more, its own. */
+  readonly mostK: number;
 }
 
 /** What a way from scores to a chooser goes through. */
@@ -42,6 +47,12 @@ interface Way {
   readonly product: Product;
   /** From the chooser back to the product. */
   readonly nodes: readonly NodeProto[];
+}
+
+interface Decisive extends Way {
+  readonly holder: NodeProto | undefined;
+  /** Whether others choose before it, among groups. */
+  readonly inGroups: boolean;
 }
 
 const fused = new Set(['MoE', 'QMoE']);
@@ -145,7 +156,7 @@ function isPlace(n: NodeProto, value: string): boolean {
  * Of the choosers that compare one router's scores, the last: those of groups come before it. An operator that holds the
  * experts is the last, too, but chooses only what a TopK right before it has told.
  */
-function decisive(walk: Walk, ways: readonly Way[]): Way & { readonly holder: NodeProto | undefined } {
+function decisive(walk: Walk, ways: readonly Way[]): Decisive {
   const last = ways.filter(
     ({ chooser }) => !ways.some((other) => other.chooser !== chooser && restsOn(walk, other, chooser)),
   );
@@ -155,10 +166,10 @@ function decisive(walk: Walk, ways: readonly Way[]): Way & { readonly holder: No
       `Two choosers compare what one router gives (${pathOf(way?.product ?? ways[0]!.product) ?? 'unnamed'})`,
       'Export the model so that each router has one.',
     );
-  if (!isHolder(way.chooser)) return { ...way, holder: undefined };
   const before = ways.filter(({ chooser }) => chooser !== way.chooser);
+  if (!isHolder(way.chooser)) return { ...way, holder: undefined, inGroups: before.length > 0 };
   const told = before.length > 0 ? decisive(walk, before) : way;
-  return { ...told, holder: way.chooser };
+  return { inGroups: false, ...told, holder: way.chooser };
 }
 
 /** Whether a chooser has another before it, between it and the router. */
@@ -175,8 +186,8 @@ function restsOn(walk: Walk, { chooser, product }: Way, before: NodeProto): bool
   return false;
 }
 
-function routerOf(walk: Walk, way: ReturnType<typeof decisive>, i: number): Router {
-  const { chooser, holder, product, nodes } = way;
+function routerOf(walk: Walk, way: Decisive, i: number): Router {
+  const { chooser, holder, product, nodes, inGroups } = way;
   const isMixer = chooser.opType === 'Concat';
   const k = isMixer
     ? chooser.input.length
@@ -207,6 +218,8 @@ function routerOf(walk: Walk, way: ReturnType<typeof decisive>, i: number): Rout
     ordered: after.every(({ opType }) => keepsOrder.has(opType)),
     weight,
     shared: gateOf(walk, product),
+    uses: usesOf(walk, chooser, holder),
+    mostK: inGroups ? k : product.dOut,
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../model.js';
 import { names } from '../route.js';
 import { type Walk, usersOf, walkOf } from '../walk.js';
+import { type Written, separate } from './chosenCount.js';
 import { besideHolder } from './fused.js';
 import { type Router, scoresBehind } from './routers.js';
 
@@ -36,6 +37,18 @@ export interface Tap {
   readonly shared?: string;
 }
 
+/** A router whose k may be another, as `choose` makes it. */
+export interface Choosable {
+  readonly written: Written;
+  /** The largest that it can be. */
+  readonly mostK: number;
+}
+
+export interface Tapped {
+  readonly tap: Tap;
+  readonly choosable?: Choosable;
+}
+
 /**
  * Makes what routers decide outputs of the graph, in place, and lets it be changed: one input, `names.bias`, [1 or T, ΣE], is
  * added to the routers' scores, one after another. The graph computes as it did: nothing of a router is computed anew but
@@ -44,7 +57,7 @@ export interface Tap {
 export function tapRouters(
   model: ModelProto & { graph: GraphProto },
   routers: readonly Router[],
-): { readonly taps: readonly Tap[]; readonly warnings: readonly Warning[] } {
+): { readonly tapped: readonly Tapped[]; readonly warnings: readonly Warning[] } {
   const { graph } = model;
   const walk = walkOf(graph);
   const builder = new Builder(graph, opset(model));
@@ -63,18 +76,18 @@ export function tapRouters(
     );
   } else builder.first(node('Identity', [names.bias], [biasOf(0)]));
   const warnings: Warning[] = [];
-  const taps = routers.map((router, i) => {
-    const { warning, ...tap } = tapOne(builder, walk, router, i);
+  const tapped = routers.map((router, i) => {
+    const { warning, ...one } = tapOne(builder, walk, router, i);
     if (warning && !warnings.some(({ code }) => code === warning.code)) warnings.push(warning);
-    return tap;
+    return one;
   });
   builder.finish();
-  return { taps, warnings };
+  return { tapped, warnings };
 }
 
 const biasOf = (i: number) => `gander.bias.${i}`;
 
-function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & { readonly warning?: Warning } {
+function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tapped & { readonly warning?: Warning } {
   const { graph } = builder;
   const { score, chooser, holder, ordered, shared } = router;
   const own = (what: string) => `gander.router.${what}.${i}`;
@@ -86,20 +99,33 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tap & 
   chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
   if (!ordered) chooser.input[place] = withoutLeftOut(builder, chooser.input[place]!, i);
   const told = router.chosen;
-  const { chosen, weight, warning } = holder
+  const { chosen, weight, warning, counts } = holder
     ? besideHolder(builder, router, holder, i, told, factor)
-    : { chosen: told!, weight: router.weight, warning: undefined };
+    : { chosen: told!, weight: router.weight, warning: undefined, counts: [] };
   tell(graph, chosen, DataType.INT64);
   const selection = ordered ? undefined : chooser.input[place]!;
   for (const value of [score, selection, weight, shared]) if (value !== undefined) tell(graph, value, DataType.FLOAT);
-  return {
+  const tap = {
     score,
     chosen,
     ...(selection !== undefined && { selection }),
     ...(weight !== undefined && { weight }),
     ...(shared !== undefined && { shared }),
-    ...(warning && { warning }),
   };
+  const choosable = choosableOf(builder, router, counts, own('k'));
+  return { tap, ...(choosable && { choosable }), ...(warning && { warning }) };
+}
+
+/** @param counts constants that are k already. @param prefix of the names of others */
+function choosableOf(
+  builder: Builder,
+  { uses, holder, mostK }: Router,
+  counts: readonly string[],
+  prefix: string,
+): Choosable | undefined {
+  if (!uses) return undefined;
+  const constants = [...counts.map((name) => ({ name, at: 0 })), ...separate(builder, uses, prefix)];
+  return { mostK, written: { constants, ...(holder && { holder: holder.output[0]! }) } };
 }
 
 /** What the experts' sum is multiplied by for each token, where that comes from the router. */

@@ -43,8 +43,10 @@ describe('strategies', () => {
       expect(strategySchema.parse(strategy)).toEqual(strategy);
     }
     expect(strategySchema.parse({ name: 'retrieval', expert: 'a' })).toEqual({ name: 'retrieval', expert: 'a' });
+    expect(strategySchema.parse({ name: 'own', k: 3 })).toEqual({ name: 'own', k: 3 });
     for (const wrong of [
       { name: 'magic' },
+      { name: 'own' },
       { name: 'phatgoose' },
       { name: 'phatgoose', k: 0 },
       { name: 'base', k: 2 },
@@ -58,6 +60,7 @@ describe('strategies', () => {
     const names = (parts: Parameters<typeof strategiesFor>[0]) => strategiesFor(parts).map(({ name }) => name);
     expect(names([])).toEqual(['base', 'single', 'phatgoose', 'merged', 'merged-factors', 'arrow']);
     expect(names(['retriever', 'activations', 'multitask', 'router'])).toEqual(all.map(({ name }) => name));
+    expect(names(['retriever', 'activations', 'multitask', 'router'])).not.toContain('own');
     expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
   });
 

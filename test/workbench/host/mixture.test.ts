@@ -28,6 +28,7 @@ describe('a mixture of experts', () => {
     api.parts.store.clear();
     await closeAll();
     await set('pool', undefined);
+    await set('expertsPerToken', undefined);
   });
 
   it('is opened as it lies, routes a text and can be asked what if', async () => {
@@ -44,6 +45,15 @@ describe('a mixture of experts', () => {
     await api.parts.runs.route(id, 'main', strategy, [{ action: 'force', expert: '1.5', scope: {} }]);
     const forced = api.parts.store.get(id)?.main.trace;
     assert.deepEqual([...(forced?.blocks[0]?.chosen.slice(-2) ?? [])], [5, -1]);
+  });
+
+  it('sends a token to as many experts as the setting says', async () => {
+    await set('pool', folder());
+    await set('expertsPerToken', 3);
+    const { main } = await routed(api, await show('the model of a goose'));
+    assert.deepEqual(main.strategy, { name: 'own', k: 3 });
+    assert.equal(main.trace?.router.k, 3);
+    assert.equal(main.trace.blocks[0]?.k, 3);
   });
 
   it('is not found in any folder', async () => {

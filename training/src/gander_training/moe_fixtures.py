@@ -22,9 +22,10 @@ from torch import Tensor
 from gander_training.compatibility.exporters import genai as build_genai
 from gander_training.compatibility.exporters import optimum as build_optimum
 from gander_training.errors import UserError
-from gander_training.files import whole_folder
+from gander_training.files import read_json, whole_folder
 from gander_training.fixtures import quiet
 from gander_training.moe_rounded import GPT_OSS, LFM2, rounded_weights
+from gander_training.tiny import write_json
 from gander_training.tiny_moe import ARCHITECTURES, add_mxfp4, load_moe, write_moe
 
 # As a person has them beside the graph when an exporter does not write them.
@@ -124,6 +125,20 @@ FORMS = {
 }
 
 
+# Other numbers of experts a token than the model's own, which Gander can ask of an exported graph. A router that chooses within
+# groups (deepseek-v3) is asked for no more than its own: the groups may not hold them.
+OTHER_K: dict[str, tuple[int, ...]] = {
+    "mixtral": (1, 3),
+    "olmoe": (4,),
+    "qwen2-moe": (1, 3),
+    "qwen3-moe": (4,),
+    "granite-moe": (3,),
+    "gpt-oss": (1, 3),
+    "deepseek-v3": (2,),
+    "lfm2-moe": (3,),
+}
+
+
 def names(forms: Iterable[str] = FORMS, architectures: Iterable[str] = ARCHITECTURES) -> list[tuple[str, str]]:
     """All pairs of architecture and form that are written."""
     return [(name, form) for form in forms for name in FORMS[form].architectures if name in set(architectures)]
@@ -140,17 +155,31 @@ def write_fixture(name: str, form: str, out: Path) -> None:
         for file in (*made.iterdir(), *(source / beside for beside in BESIDE if not (made / beside).exists())):
             shutil.copy(file, folder)
         if rounded is not None:
-            write_golden(f"{name}-{form}", source, out, rounded)
+            write_goldens(f"{name}-{form}", source, out, rounded)
 
 
-def write_golden(name: str, source: Path, out: Path, weights: Weights | None = None) -> None:
-    """``golden/moe/<name>.safetensors`` under ``out``, by transformers in float32, with other ``weights`` if given."""
+def write_goldens(name: str, source: Path, out: Path, weights: Weights | None = None) -> None:
+    """``golden/moe/<name>.safetensors`` under ``out``, and those of ``OTHER_K`` as ``golden/moe-k/<name>-k<k>.safetensors``.
+
+    By transformers in float32, with other ``weights`` if given.
+    """
+    write_golden(out / "golden/moe" / f"{name}.safetensors", source, weights)
+    for k in OTHER_K.get(source.name, ()):
+        config = read_json(source / "config.json")
+        write_json(source / "config.json", {**config, "num_experts_per_tok": k})
+        write_golden(out / "golden/moe-k" / f"{name}-k{k}.safetensors", source, weights)
+        write_json(source / "config.json", config)
+
+
+def write_golden(file: Path, source: Path, weights: Weights | None) -> None:
+    """The golden trace of one model."""
     from gander_training.moe_reference import moe_trace
     from gander_training.reference import TINY_TEXT, write_trace
 
     model = load_moe(source)
     model.load_state_dict(weights or {}, strict=False)
-    write_trace(out / "golden/moe" / f"{name}.safetensors", *moe_trace(model, source, TINY_TEXT))
+    file.parent.mkdir(exist_ok=True)
+    write_trace(file, *moe_trace(model, source, TINY_TEXT))
 
 
 def other_forms(forms: list[str], args: argparse.Namespace) -> None:
@@ -188,7 +217,7 @@ def run(args: argparse.Namespace) -> int:
         for name in args.architectures:
             with tempfile.TemporaryDirectory() as scratch:
                 write_moe(name, Path(scratch, name))
-                write_golden(name, Path(scratch, name), args.out)
+                write_goldens(name, Path(scratch, name), args.out)
     return 0
 
 

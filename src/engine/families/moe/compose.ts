@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { copyBase, readBase } from '../../../graph/base.js';
-import { type GraphProto, writeModel } from '../../../graph/model.js';
+import { copyBase, quicken, readBase } from '../../../graph/base.js';
+import { type GraphProto, parseModel, writeModel } from '../../../graph/model.js';
+import { choose } from '../../../graph/moe/chosenCount.js';
 import { checkHolder } from '../../../graph/moe/fused.js';
+import { interleave, liesApart } from '../../../graph/moe/interleave.js';
 import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
 import { tapRouters } from '../../../graph/moe/tap.js';
 import { roundedInputs, roundedTogether } from '../../../graph/rounded.js';
@@ -14,11 +16,12 @@ import { bytesInWords } from '../../../shared/bytes.js';
 import { poolLimits, traceLimits } from '../../../shared/limits.js';
 import type { Warning } from '../../../shared/source.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
+import { Variant } from '../../runtime/variant.js';
 import type { MoeFolder } from './folder.js';
-import type { Plan } from './plan.js';
+import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 1;
+const composerVersion = 4;
 
 export interface Composed {
   readonly entry: Entry;
@@ -65,6 +68,19 @@ export function compose(folder: MoeFolder, files: readonly string[], hash: strin
   return { entry, model: file('model.onnx'), plan };
 }
 
+/** The same with routers that choose k experts: a graph beside the composed one, of the same numbers. @throws GanderError `io` */
+export function composedWith(composed: Composed, k: number, cache: Cache): Composed {
+  const plan = planWith(composed.plan, k);
+  const variant = new Variant(composed.model, `k${k}`);
+  const change = (bytes: Uint8Array) => {
+    const model = parseModel(bytes);
+    for (const { choosable, k: own } of plan.routers) choose(model.graph, choosable!.written, own);
+    return writeModel(model);
+  };
+  if (!variant.isSound) cache.write(() => variant.make(change));
+  return { ...composed, model: variant.file, plan };
+}
+
 function composeInto(temporary: string, folder: MoeFolder): void {
   const base = readBase(folder.model);
   const { model } = base;
@@ -72,13 +88,20 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const together = roundedTogether(model.graph);
   const routers = routersIn(model.graph, folder);
   copyBase(temporary, folder.model, base);
-  const { taps, warnings } = tapRouters(model, routers);
-  insertPredictions(model, likeliest, new Map());
+  const holders = routers.flatMap(({ holder }) => holder ?? []);
+  interleave(
+    temporary,
+    model.graph,
+    holders.filter((holder) => liesApart(model.graph, holder)),
+  );
+  const { tapped, warnings } = tapRouters(model, routers);
+  const eightBits = quicken(temporary, model, new Set(routers.map(({ product }) => product.node)));
+  insertPredictions(model, likeliest, eightBits);
   writeFileSync(path.join(temporary, 'model.onnx'), writeModel(model));
   const scorings = new Set(routers.map(({ scoring }) => scoring));
   const [scoring] = scorings;
   const plan: Plan = {
-    routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, tap: taps[i]! })),
+    routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, ...tapped[i]! })),
     ...(scorings.size === 1 && scoring && { scoring }),
     warnings: [...warnings, ...rounded, ...(together === undefined ? [] : [togetherWarning(together)])],
   };
@@ -102,7 +125,7 @@ function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
         `${name} chooses among ${experts} experts; at most ${traceLimits.experts} are shown.`,
         'Choose a model with fewer experts.',
       );
-    if (holder) checkHolder(holder, name);
+    if (holder) checkHolder(graph, holder, name);
   }
   return routers;
 }

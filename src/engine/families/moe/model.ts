@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
+import { ownRouter } from '../../../strategies/own.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
 import type { MoeInfo, RouteRequest } from '../../api.js';
 import type { Chunk } from '../../runtime/causal.js';
@@ -8,9 +9,9 @@ import { stampOf } from '../../runtime/seal.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { Means, Model, Run } from '../family.js';
-import { type Composed, compose, filesOf, hashOf } from './compose.js';
+import { type Composed, compose, composedWith, filesOf, hashOf } from './compose.js';
 import { type MoeFolder, readMoeFolder } from './folder.js';
-import { type Plan, setsOf, sitesOf } from './plan.js';
+import { type Plan, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
 import { MoeRecording } from './recording.js';
 import { MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
@@ -25,7 +26,8 @@ export class MoeModel implements Model {
   readonly #hash: string;
   readonly #source: Source;
   #composed: Composed | undefined;
-  #session: MoeSession | undefined;
+  /** The one that is open, and how many experts a token was asked for there. */
+  #session: { readonly k: number; readonly of: MoeSession } | undefined;
 
   constructor(chosen: string, means: Means) {
     const { cache } = means;
@@ -67,6 +69,7 @@ export class MoeModel implements Model {
       folder,
       hash: this.#hash,
       router: this.#router(plan),
+      takesK: takesK(plan),
       expertSets: setsOf(plan),
       sites: sitesOf(plan),
       contextLength,
@@ -75,17 +78,17 @@ export class MoeModel implements Model {
   }
 
   async begin({ strategy, interventions = [] }: RouteRequest): Promise<Run> {
-    if (strategy)
+    if (strategy && strategy.name !== ownRouter.name)
       throw new GanderError(
         'strategy-unavailable',
         `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
         'Ask without a strategy.',
       );
-    return this.#run(await this.#open(), interventions);
+    return this.#run(await this.#open(strategy?.k), interventions);
   }
 
   async release(): Promise<void> {
-    await this.#session?.release();
+    await this.#session?.of.release();
   }
 
   #run(session: MoeSession, interventions: readonly Intervention[]): Run<MoeStep> {
@@ -98,10 +101,11 @@ export class MoeModel implements Model {
     };
   }
 
-  #router({ routers, scoring }: Plan): Router {
+  #router(plan: Plan): Router {
+    const { scoring } = plan;
     return {
       name: this.#folder.type ?? 'unknown',
-      k: Math.max(...routers.map(({ k }) => k)),
+      k: ownK(plan),
       ...(scoring && { scoring }),
     };
   }
@@ -111,19 +115,32 @@ export class MoeModel implements Model {
     const { cache, loading } = this.#means;
     if (this.#composed && cache.holds(this.#composed.entry)) return this.#composed;
     // Windows replaces no file that a session has open.
-    await this.#session?.release();
+    await this.#session?.of.release();
     this.#session = undefined;
     await loading();
     this.#composed = compose(this.#folder, this.#files, this.#hash, cache);
     return this.#composed;
   }
 
-  async #open(): Promise<MoeSession> {
+  /** @throws GanderError `request-invalid` for a k that the graph does not take */
+  async #open(asked: number | undefined): Promise<MoeSession> {
     const composed = await this.#compose();
-    if (this.#session) return this.#session;
+    const own = ownK(composed.plan);
+    if (asked !== undefined && asked !== own && !takesK(composed.plan))
+      throw new GanderError(
+        'request-invalid',
+        `This model sends each token to ${own} experts: its graph is written for that number.`,
+        'Ask without a number of experts.',
+      );
+    const k = Math.min(asked ?? own, mostK(composed.plan));
+    if (this.#session?.k === k) return this.#session.of;
+    // Two of them would take the model's memory twice.
+    await this.#session?.of.release();
+    this.#session = undefined;
     await this.#means.loading();
-    this.#session = await MoeSession.open(composed, this.#means.threads);
-    return this.#session;
+    const chosen = k === own ? composed : composedWith(composed, k, this.#means.cache);
+    this.#session = { k, of: await MoeSession.open(chosen, this.#means.threads) };
+    return this.#session.of;
   }
 }
 
