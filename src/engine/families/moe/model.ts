@@ -20,6 +20,7 @@ export class MoeModel implements Model {
   readonly tokenizer: Tokenizer;
   readonly #folder: MoeFolder;
   readonly #files: readonly string[];
+  readonly #watched: readonly string[];
   readonly #signature: string;
   readonly #means: Means;
   readonly #hash: string;
@@ -31,7 +32,9 @@ export class MoeModel implements Model {
     const { cache } = means;
     this.#folder = readMoeFolder(chosen);
     this.#files = filesOf(this.#folder, cache);
-    this.#signature = signatureOf(this.#files);
+    const { card } = this.#folder;
+    this.#watched = card === undefined ? this.#files : [...this.#files, card];
+    this.#signature = signatureOf(this.#watched);
     this.#means = means;
     this.#hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
     cache.save();
@@ -55,7 +58,7 @@ export class MoeModel implements Model {
   }
 
   isCurrent(): boolean {
-    return signatureOf(this.#files) === this.#signature;
+    return signatureOf(this.#watched) === this.#signature;
   }
 
   async info(): Promise<MoeInfo> {
