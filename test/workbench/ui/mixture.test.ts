@@ -19,7 +19,16 @@ const ways = [
     name: gosling.title,
     router: 'mixtral',
     text: 'kinds.txt',
-    inUse: ({ page }: Window) => runCommand(page, 'Gander: Choose Model…', gosling.title),
+    inUse: async (window: Window) => {
+      const { page, input } = window;
+      const rows = page.locator('.quick-input-widget .monaco-list-row');
+      await startCommand(page, 'Gander: Choose Model…');
+      for (const { title, hint } of bundledModels)
+        await rows.filter({ hasText: title }).filter({ hasText: hint }).waitFor();
+      await window.shot('mixture-choose');
+      await rows.filter({ hasText: gosling.title }).click();
+      await input.waitFor({ state: 'hidden' });
+    },
   },
   {
     picture: 'mixture',
@@ -28,9 +37,10 @@ const ways = [
     text: 'geese.txt',
     inUse: async ({ page, input }: Window) => {
       await startCommand(page, 'Gander: Open Model…');
-      await input.waitFor();
-      await expect.poll(() => input.inputValue()).toMatch(/[\\/]/);
+      // The dialog writes where it is once it has listed what is there, over what was typed before.
+      await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
       await input.fill(quantised);
+      await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(quantised) }).waitFor();
       await page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
       await input.waitFor({ state: 'hidden' });
     },
