@@ -11,11 +11,11 @@ export const bundledModels = [
   {
     folder: 'smollm2-135m',
     title: 'SmolLM2-135M with twelve experts',
-    hint: 'A pool: a small language model and LoRA experts, from Python to prose, each trained by itself with its own gates',
+    hint: 'A pool: LoRA experts from Python to prose, trained apart, each with its own gates',
   },
   {
     folder: 'gosling-moe',
     title: 'Gosling: a small mixture of experts',
-    hint: 'Routers and experts that learned together, from scratch. Its text is poor, its routing is real',
+    hint: 'A mixture of experts, trained from scratch: its text is poor, its routing is real',
   },
 ] as const satisfies readonly [BundledModel, ...BundledModel[]];

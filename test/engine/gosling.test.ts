@@ -1,13 +1,14 @@
 /** The mixture of experts that ships, against transformers' own forward pass on the weights that its folder holds. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { bundledModels } from '../../src/shared/bundled.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
+import { decodeTrace } from '../../src/trace/file.js';
 import { type Bounds, expectMixture } from './mixtures.js';
-import { goldens, largestDifference, root, temporaryFolder } from './support.js';
+import { largestDifference, root, temporaryFolder } from './support.js';
 
 const gosling = bundledModels[1];
 const shipped = path.join(root, 'models', gosling.folder);
@@ -30,9 +31,9 @@ describe('the mixture of experts that ships', () => {
     whole = await engineFor(256);
   });
   const golden = (name: string) => {
-    const found = goldens(gosling.folder).find((one) => one.name === name);
-    if (!found) throw new Error(`no golden trace ${name}: run python -m gander_training.moe_shipped ${shipped}`);
-    return found.trace;
+    const file = path.join(root, 'test/fixtures/golden', gosling.folder, `${name}.safetensors`);
+    if (!existsSync(file)) throw new Error(`${file} is missing: python -m gander_training.moe_shipped ${shipped}`);
+    return decodeTrace(readFileSync(file));
   };
 
   it.each(['python', 'html', 'sql', 'marks'])('gives what transformers gives: %s', async (name) => {

@@ -25,6 +25,10 @@ const ways = [
       await startCommand(page, 'Gander: Choose Model…');
       for (const { title, hint } of bundledModels)
         await rows.filter({ hasText: title }).filter({ hasText: hint }).waitFor();
+      const box = page.locator('.quick-input-widget');
+      await box.evaluate((shown) =>
+        Promise.all(shown.getAnimations({ subtree: true }).map(({ finished }) => finished)),
+      );
       await window.shot('mixture-choose');
       await rows.filter({ hasText: gosling.title }).click();
       await input.waitFor({ state: 'hidden' });
