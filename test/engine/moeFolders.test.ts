@@ -86,6 +86,10 @@ describe('a folder', () => {
     rmSync(path.join(folder, 'README.md'));
     mkdirSync(path.join(folder, 'README.md'));
     expect((await engine.info()).name).toBe('a-model');
+    rmSync(path.join(folder, 'README.md'), { recursive: true });
+    expect((await engine.info()).name).toBe('a-model');
+    writeFileSync(path.join(folder, 'README.md'), card('At last'));
+    expect((await engine.info()).name).toBe('At last');
   });
 
   it('that changes is read again', async () => {

@@ -20,8 +20,8 @@ export interface MoeFolder {
   readonly tokenizer: string;
   /** Those that there are: absolute. */
   readonly configs: readonly string[];
-  /** Absolute; what it says changes no number. */
-  readonly card: string | undefined;
+  /** Absolute, whether it is there or not; what it says changes no number. */
+  readonly card: string;
   /** As its makers call the kind of model. */
   readonly type: string | undefined;
   readonly contextLength: number;
@@ -62,7 +62,7 @@ const genaiSchema = z.object({
 
 const configName = 'config.json';
 const genaiName = 'genai_config.json';
-const cardName = 'README.md';
+const cardFile = 'README.md';
 
 /** Where a model's file lies, the most exact first: as exporters call it, or in the layout of onnx-community. */
 const usual = ['model.onnx', 'onnx/model.onnx', 'onnx/model_fp16.onnx', 'onnx/model_q4.onnx', 'onnx/model_q4f16.onnx'];
@@ -116,15 +116,14 @@ export function readMoeFolder(chosen: string): MoeFolder {
     : modelIn(folder, genai?.decoder?.filename);
   const tokenizer = tokenizerIn(folder);
   checkBaseSizes({ model, tokenizer });
-  const card = cardIn(folder);
-  const named = card === undefined ? undefined : readCard(card).name;
+  const named = cardName(folder);
   return {
     folder,
     name: named?.length ? named : path.basename(folder),
     model,
     tokenizer,
     configs: present.map((name) => path.join(folder, name)),
-    card,
+    card: path.join(folder, cardFile),
     type: text?.model_type ?? genai?.type ?? undefined,
     contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
     endTokens: new Set([text?.eos_token_id ?? config?.eos_token_id ?? genai?.eos_token_id ?? []].flat()),
@@ -156,9 +155,9 @@ function onlyModel(folder: string): string | undefined {
   return files.length === 1 ? files[0] : undefined;
 }
 
-function cardIn(folder: string): string | undefined {
-  const isFile = statSync(path.join(folder, cardName), { throwIfNoEntry: false })?.isFile();
-  return isFile ? fileInside(folder, cardName) : undefined;
+function cardName(folder: string): string | undefined {
+  const isFile = statSync(path.join(folder, cardFile), { throwIfNoEntry: false })?.isFile();
+  return isFile ? readCard(fileInside(folder, cardFile)).name : undefined;
 }
 
 function tokenizerIn(folder: string): string {

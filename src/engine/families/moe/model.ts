@@ -32,8 +32,7 @@ export class MoeModel implements Model {
     const { cache } = means;
     this.#folder = readMoeFolder(chosen);
     this.#files = filesOf(this.#folder, cache);
-    const { card } = this.#folder;
-    this.#watched = card === undefined ? this.#files : [...this.#files, card];
+    this.#watched = [...this.#files, this.#folder.card];
     this.#signature = signatureOf(this.#watched);
     this.#means = means;
     this.#hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
