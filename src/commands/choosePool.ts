@@ -12,8 +12,10 @@ export const choosePool: Command = {
     const items = [...(await known(parts)), { label: vscode.l10n.t('A Folder…'), value: elsewhere }];
     const chosen = await asking((ask) => ask(items, vscode.l10n.t('Model')));
     if (chosen === undefined) return;
-    if (chosen === elsewhere) await openFolder();
-    else await usePool(chosen === bundledModels[0].folder ? undefined : chosen);
+    if (chosen === elsewhere) return openFolder(parts);
+    await usePool(chosen === bundledModels[0].folder ? undefined : chosen);
+    // Told at once by the status bar, what is wrong with it too.
+    await parts.service.describe();
   },
 };
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../shared/errors.js';
-import type { Command } from './parts.js';
+import type { Command, Parts } from './parts.js';
 import { usePool } from './pools.js';
 
 /** One of these lies in every folder that can be opened; what is in it the engine reads. */
@@ -13,7 +13,7 @@ export const openModel: Command = {
 };
 
 /** A pool's folder does as well. */
-export async function openFolder(): Promise<void> {
+export async function openFolder({ service }: Parts): Promise<void> {
   // Where one dialog cannot show both, it is one for folders.
   const picked = await vscode.window.showOpenDialog({
     canSelectFiles: true,
@@ -25,6 +25,8 @@ export async function openFolder(): Promise<void> {
   if (!picked?.[0]) return;
   await checkModel(picked[0]);
   await usePool(picked[0].fsPath);
+  // Told at once by the status bar, what is wrong with it too.
+  await service.describe();
 }
 
 async function checkModel(chosen: vscode.Uri): Promise<void> {

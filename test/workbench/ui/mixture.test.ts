@@ -70,11 +70,11 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
   step('is routed to a painted grid', async () => {
     await openFile(window.page, text);
     await inUse(window);
+    await window.page.locator('.statusbar-item', { hasText: model }).waitFor({ timeout: 60_000 });
     await runCommand(window.page, 'Gander: Route Selection');
     await window.showText(60_000);
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await window.notifications()).toEqual([]);
-    await window.page.locator('.statusbar-item', { hasText: model }).waitFor();
     expect(await window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual([router]);
     await window.shot(`${picture}-dark`);
   });
