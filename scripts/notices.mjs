@@ -118,7 +118,8 @@ Both are changed: converted to ONNX and quantised.
   https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 
 The text of the Apache License 2.0 is in LICENSE. The experts were trained for Gander; what each was trained on, and under
-which licence that is, stands on its card (\`models/*/experts/*/README.md\`).
+which licence that is, stands on its card (\`models/*/experts/*/README.md\`). All of Gosling was, too: what on, and under
+which licences, stands in \`models/gosling-moe/training.json\`.
 
 ## onnx.proto
 

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFil
 import path from 'node:path';
 import { atEnd, main, Remedy, root, run, say } from './lib/main.mjs';
 import { natives, targets } from './lib/targets.mjs';
-import { poolNames, vsixProblems } from './lib/vsix.mjs';
+import { modelNames, vsixProblems } from './lib/vsix.mjs';
 import { setup } from './setup.mjs';
 
 export const thisTarget = `${process.platform}-${process.arch}`;
@@ -22,7 +22,8 @@ export async function packageFor(name) {
     const put = (/** @type {string} */ from, to = from) =>
       cpSync(path.join(root, from), path.join(stage, to), { recursive: true });
     for (const file of [...texts, 'media', 'l10n', 'third-party']) if (existsSync(path.join(root, file))) put(file);
-    for (const pool of poolNames()) put(`models/${pool}`);
+    // One that is not there is a problem of the package, and named as that.
+    for (const name of modelNames) if (existsSync(path.join(root, 'models', name))) put(`models/${name}`);
     await step('the build', [path.join(root, 'esbuild.mjs'), '--production', `--out=${path.join(stage, 'dist')}`]);
     // A bundle finds these beside itself.
     const modules = (/** @type {string} */ file) => put(`node_modules/${file}`, `dist/node_modules/${file}`);

@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { bundledModels } from '../shared/bundled.js';
 
-/** The pool that ships with Gander. @param bundle folder of the running bundle, `dist` */
+/** The pool that ships with Gander, used where nobody names another model. @param bundle folder of the running bundle, `dist` */
 export function bundledPool(bundle: string): string {
-  return path.resolve(bundle, '..', 'models', 'smollm2-135m');
+  return path.resolve(bundle, '..', 'models', bundledModels[0].folder);
 }
 
 /** Where this platform keeps what can be made again. */

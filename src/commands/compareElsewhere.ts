@@ -12,7 +12,7 @@ export class Elsewhere {
   constructor(readonly chosen: string | undefined) {}
 }
 
-export function pickElsewhere(ask: Ask, { servers, address, bundledPool }: EngineHost): Promise<Elsewhere | undefined> {
+export function pickElsewhere(ask: Ask, { servers, address, bundled }: EngineHost): Promise<Elsewhere | undefined> {
   return ask(
     [
       ...servers.known
@@ -22,10 +22,12 @@ export function pickElsewhere(ask: Ask, { servers, address, bundledPool }: Engin
           detail: server.address,
           value: new Elsewhere(server.address),
         })),
-      {
-        label: vscode.l10n.t('$(type-hierarchy) The Pool That Comes With Gander'),
-        value: new Elsewhere(bundledPool),
-      },
+      ...bundled.map(({ title, hint, path }) => ({
+        label: `$(type-hierarchy) ${vscode.l10n.t(title)}`,
+        description: vscode.l10n.t('comes with Gander'),
+        detail: vscode.l10n.t(hint),
+        value: new Elsewhere(path),
+      })),
       { label: vscode.l10n.t('$(folder) Pool or Model on This Machine…'), value: new Elsewhere(undefined) },
     ],
     vscode.l10n.t('Compare with Which Engine?'),

@@ -158,7 +158,7 @@ async function agreed({ address, name, engine }: ServerInfo): Promise<boolean> {
   const connect = vscode.l10n.t('Connect');
   const detail = [
     vscode.l10n.t(
-      'It runs {0} ({1}). What you route, generate from or compare is sent to this address, until you choose a model on this machine (Choose Pool…).',
+      'It runs {0} ({1}). What you route, generate from or compare is sent to this address, until you choose a model on this machine (Choose Model…).',
       name,
       engine,
     ),

@@ -2,6 +2,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient, type EngineState } from '../engine/client.js';
+import { type BundledModel, bundledModels } from '../shared/bundled.js';
 import { GanderError } from '../shared/errors.js';
 import { ChildSource } from '../source/child.js';
 import { FileSource, traceEnding } from '../source/file.js';
@@ -10,9 +11,6 @@ import { ServerSource } from '../source/server.js';
 import type { Source } from '../source/source.js';
 import { Servers } from './servers.js';
 import { readSettings, section } from './settings.js';
-
-/** Where the pool that ships with the extension is. */
-const bundled = path.join('models', 'smollm2-135m');
 
 /** Holds what the settings choose to run, and the engine where that is a pool; another pool means another engine. */
 export class EngineHost implements vscode.Disposable {
@@ -105,13 +103,26 @@ export class EngineHost implements vscode.Disposable {
     return this.#client?.state ?? { name: 'stopped' };
   }
 
-  /** Absolute folder of the pool in use. */
+  /** Absolute folder of the pool, or of the model in its place. */
   get pool(): string {
-    return readSettings().pool || this.bundledPool;
+    const { pool } = readSettings();
+    // By name: the folder of what ships is another one after each update.
+    if (bundledModels.some(({ folder }) => folder === pool)) return this.#shipped(pool);
+    return pool || this.bundledPool;
   }
 
+  /** That which is in use when nothing else was chosen. */
   get bundledPool(): string {
-    return this.context.asAbsolutePath(bundled);
+    return this.#shipped(bundledModels[0].folder);
+  }
+
+  /** All models that ship with the extension, with their absolute folders. */
+  get bundled(): readonly (BundledModel & { readonly path: string })[] {
+    return bundledModels.map((model) => ({ ...model, path: this.#shipped(model.folder) }));
+  }
+
+  #shipped(folder: string): string {
+    return this.context.asAbsolutePath(path.join('models', folder));
   }
 
   /** Ends the engine and starts another at once, so that what is wrong shows now. */

@@ -13,7 +13,7 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'model-unrouted':
     case 'tokenizer-invalid':
     case 'module-not-placed':
-      return { title: vscode.l10n.t('Choose Pool'), command: 'gander.choosePool' };
+      return { title: vscode.l10n.t('Choose Model'), command: 'gander.choosePool' };
     case 'strategy-unavailable':
       return { title: vscode.l10n.t('Choose Strategy'), command: 'gander.chooseStrategy' };
     case 'engine-died':

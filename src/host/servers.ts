@@ -58,7 +58,7 @@ export class Servers {
       throw new GanderError(
         'server-refused',
         vscode.l10n.t('Nothing was sent to {0}: you have not agreed that text goes there.', address),
-        vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Pool…).'),
+        vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Model…).'),
       );
     return this.client(address, await this.token(address), server.config);
   }

@@ -5,7 +5,7 @@ import type { SourceDescription } from '../shared/source.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {
-  /** Absolute folder, or empty for the bundled pool. */
+  /** Absolute folder, the name of a model that ships, or empty for the pool that does. */
   readonly pool: string;
   /** Of a server in the pool's place, or empty. */
   readonly address: string;

@@ -1,8 +1,9 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { CST, Lexer, parse } from 'yaml';
 import { z } from 'zod';
 import { poolLimits } from '../shared/limits.js';
 
-/** What a model card says of its expert; docs/pool-format.md, "Model card". */
+/** What a model card says of its expert, or of its model; docs/pool-format.md, "Model card". */
 export interface Card {
   readonly name?: string | undefined;
   readonly license?: string | undefined;
@@ -28,6 +29,17 @@ export function parseCard(markdown: string): Card {
   for (const [lines, name = ''] of match?.[1]!.matchAll(field) ?? [])
     if (!(name in fields)) fields[name] = parseField(lines, name);
   return cardSchema.parse(fields);
+}
+
+/** That of a model card's file, of which no more is read than its front matter may take. */
+export function readCard(file: string): Card {
+  const buffer = Buffer.alloc(poolLimits.card);
+  const fd = openSync(file, 'r');
+  try {
+    return parseCard(buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0)));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function parseField(lines: string, name: string): unknown {

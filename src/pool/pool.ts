@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { bytesInWords } from '../shared/bytes.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
@@ -7,7 +7,7 @@ import { expertFiles } from '../shared/expertFiles.js';
 import { poolLimits, traceLimits } from '../shared/limits.js';
 import { type Adapter, readAdapter, readVectors } from './adapter.js';
 import { checkBaseSizes } from './baseFiles.js';
-import { type Card, parseCard } from './card.js';
+import { type Card, readCard } from './card.js';
 import {
   type LearnedRouter,
   type Manifest,
@@ -333,7 +333,7 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
       }
     }
   }
-  const card = has('README.md') ? parseCard(beginning(fileInside(folder, 'README.md'), poolLimits.card)) : {};
+  const card = has('README.md') ? readCard(fileInside(folder, 'README.md')) : {};
   const bytes = readdirSync(folder).reduce((sum, name) => sum + lstatSync(path.join(folder, name)).size, 0);
   return {
     id,
@@ -347,17 +347,6 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
     ...(has('README.md') && { cardFile: path.join(folder, 'README.md') }),
     ...(activations && { activations }),
   };
-}
-
-/** A text file's first bytes. */
-function beginning(file: string, bytes: number): string {
-  const buffer = Buffer.alloc(bytes);
-  const fd = openSync(file, 'r');
-  try {
-    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, bytes, 0));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** What the file system throws is no bug of ours. */

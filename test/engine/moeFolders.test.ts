@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
+import { asLocal } from '../../src/shared/modelInfo.js';
 import { parseModel, setInternal, writeModel } from '../../src/graph/model.js';
 import { copyOfTinyPool, root, temporaryFolder, tinyPool } from './support.js';
 
@@ -69,6 +70,26 @@ describe('a folder', () => {
       }),
     );
     expect((await (await engineFor(folder)).info()).warnings.map(({ code }) => code)).toEqual(['code-unused']);
+  });
+
+  it('is called as its card says, whenever that changes, and else as its folder', async () => {
+    const card = (name: string) => `---\nname: '${name}'\nlicense: mit\n---\n\n# Something else\n`;
+    const folder = copy((file) => writeFileSync(file('README.md'), card('Gosling: small')));
+    const engine = await engineFor(folder);
+    const { name, hash } = asLocal(await engine.info());
+    expect(name).toBe('Gosling: small');
+    expect((await engine.route({ text })).source.name).toBe('Gosling: small');
+    writeFileSync(path.join(folder, 'README.md'), card('Another name'));
+    expect(await engine.info()).toMatchObject({ name: 'Another name', hash });
+    writeFileSync(path.join(folder, 'README.md'), '# No front matter\n');
+    expect((await engine.info()).name).toBe('a-model');
+    rmSync(path.join(folder, 'README.md'));
+    mkdirSync(path.join(folder, 'README.md'));
+    expect((await engine.info()).name).toBe('a-model');
+    rmSync(path.join(folder, 'README.md'), { recursive: true });
+    expect((await engine.info()).name).toBe('a-model');
+    writeFileSync(path.join(folder, 'README.md'), card('At last'));
+    expect((await engine.info()).name).toBe('At last');
   });
 
   it('that changes is read again', async () => {

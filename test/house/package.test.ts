@@ -28,9 +28,11 @@ test('holds all that it must, nothing that it must not, and says so without a wa
     writeFileSync(path.join(unpacked, name), data());
   }
   const cli = path.join(unpacked, 'extension/dist/cli.cjs');
-  const out = execFileSync(process.execPath, [cli, 'route', '--text', 'two geese'], {
-    cwd: unpacked,
-    encoding: 'utf8',
-  });
-  expect(out).toContain('geese');
+  const route = (...options: string[]) =>
+    execFileSync(process.execPath, [cli, 'route', '--text', 'two geese', ...options], {
+      cwd: unpacked,
+      encoding: 'utf8',
+    });
+  expect(route()).toContain('geese');
+  expect(route('--model', path.join(unpacked, 'extension/models/gosling-moe'))).toContain('Gosling');
 });

@@ -38,8 +38,13 @@ export async function startCommand(page, label, ...picks) {
     await askFor(page, 'F1');
     let asked = 0;
     try {
-      // Seen to be there, it may be another one that is just closing.
+      // Seen to be there, it may be another one that is just closing, and ours come on a busy machine only after that.
       await quickInput(page).fill(`>${label}`, { timeout: 5000 });
+    } catch (error) {
+      if (left === 0) throw error;
+      continue;
+    }
+    try {
       await pick(page, label);
       for (; asked < picks.length; asked++) await pick(page, picks[asked] ?? '');
       break;

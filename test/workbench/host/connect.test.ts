@@ -90,7 +90,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(other.trace.sequences[0]!.text, text);
     assert.equal(sent(server).length, 1);
     assert.equal(api.parts.engines.address, undefined);
-    await picking([labelled('Another Engine'), labelled('Comes With Gander')], async () =>
+    await picking([labelled('Another Engine'), labelled('twelve experts')], async () =>
       vscode.commands.executeCommand('gander.compareWith'),
     );
     assert.equal(api.parts.store.get(id)!.other?.trace?.source.name, 'SmolLM2-135M with twelve experts');

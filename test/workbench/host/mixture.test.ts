@@ -3,7 +3,8 @@ import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { activate, closeAll, extension, routed, set, show } from './helpers.js';
+import { bundledModels } from '../../../src/shared/bundled.js';
+import { activate, closeAll, extension, picking, routed, set, show } from './helpers.js';
 
 const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');
 
@@ -54,6 +55,29 @@ describe('a mixture of experts', () => {
     assert.deepEqual(main.strategy, { name: 'own', k: 3 });
     assert.equal(main.trace?.router.k, 3);
     assert.equal(main.trace.blocks[0]?.k, 3);
+  });
+
+  it('comes with Gander, and is chosen by its name, not by a folder that the next update removes', async () => {
+    const [pool, { folder: name, title }] = bundledModels;
+    const inUse = () => vscode.workspace.getConfiguration('gander').get('pool');
+    const choose = async (label: string) => {
+      let marked: string[] = [];
+      const answer = (items: readonly vscode.QuickPickItem[]) => {
+        marked = items.filter(({ description }) => description === 'current').map((item) => item.label);
+        return items.find((item) => item.label === label);
+      };
+      await picking([answer], async () => vscode.commands.executeCommand('gander.choosePool'));
+      return marked;
+    };
+    assert.deepEqual(await choose(title), [pool.title]);
+    assert.equal(inUse(), name);
+    assert.equal(api.parts.engines.pool, path.join(extension().extensionPath, 'models', name));
+    const { main } = await routed(api, await show('def mean(values):\n    return sum(values)\n'));
+    assert.equal(main.trace?.source.name, title);
+    assert.ok(main.trace.expertSets.every(({ scope }) => scope === 'layer'));
+    assert.deepEqual(await choose(pool.title), [title]);
+    assert.equal(inUse(), '');
+    assert.equal(api.parts.engines.pool, api.parts.engines.bundledPool);
   });
 
   it('is not found in any folder', async () => {

@@ -117,7 +117,7 @@ describe('a pool of one’s own', () => {
     assert.ok(existsSync(path.join(pool, 'removed', kept!, 'adapter_model.safetensors')));
   });
 
-  it('is found again under Choose Pool, and the one in use is marked', async () => {
+  it('is found again under Choose Model, and the one in use is marked', async () => {
     const copy = path.join(api.parts.context.globalStorageUri.fsPath, 'pools/my-pool');
     cpSync(tinyPool(), copy, { recursive: true });
     try {
@@ -136,7 +136,7 @@ describe('a pool of one’s own', () => {
         items.filter(({ description }) => description === 'current').map(({ detail }) => detail),
         [pool],
       );
-      assert.match(items[0]!.label, /Comes With Gander/);
+      assert.equal(items[0]!.description, 'comes with Gander');
     } finally {
       rmSync(copy, { recursive: true, force: true });
     }

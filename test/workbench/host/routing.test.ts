@@ -287,7 +287,7 @@ describe('what cannot be routed', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
     });
     assert.equal(said.length, 1);
-    assert.deepEqual(said[0]!.actions, ['Choose Pool']);
+    assert.deepEqual(said[0]!.actions, ['Choose Model']);
     await useTinyPool();
     const editor = vscode.window.activeTextEditor!;
     assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, 'geese');

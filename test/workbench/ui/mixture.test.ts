@@ -1,47 +1,88 @@
-// A mixture of experts as onnxruntime-genai exports it in 4 bits, in the pool's place: from the command to a painted grid.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// Mixtures of experts in the pool's place, from the command that brings one there to a trace that is opened again: the one
+// that ships, and one as onnxruntime-genai exports it in 4 bits.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundledModels } from '../../../src/shared/bundled.js';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
-import { openContainer, openFile, runCommand } from '../harness/workbench.mjs';
+import { openContainer, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
-const model = path.resolve(import.meta.dirname, '../../fixtures/moe/lfm2-moe-genai-int4');
-const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
-let window: Window;
+const gosling = bundledModels[1];
+const quantised = path.resolve(import.meta.dirname, '../../fixtures/moe/lfm2-moe-genai-int4');
 
-beforeAll(async () => {
-  writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose\n');
-  window = await Window.open(folder, {
-    settings: { 'gander.pool': model, 'workbench.colorTheme': 'Default Dark Modern' },
+const ways = [
+  {
+    picture: 'mixture-shipped',
+    name: gosling.title,
+    router: 'mixtral',
+    text: 'kinds.txt',
+    inUse: async (window: Window) => {
+      const { page, input } = window;
+      const rows = page.locator('.quick-input-widget .monaco-list-row');
+      await startCommand(page, 'Gander: Choose Model…');
+      for (const { title, hint } of bundledModels)
+        await rows.filter({ hasText: title }).filter({ hasText: hint }).waitFor();
+      const box = page.locator('.quick-input-widget');
+      await box.evaluate((shown) =>
+        Promise.all(shown.getAnimations({ subtree: true }).map(({ finished }) => finished)),
+      );
+      await window.shot('mixture-choose');
+      await rows.filter({ hasText: gosling.title }).click();
+      await input.waitFor({ state: 'hidden' });
+    },
+  },
+  {
+    picture: 'mixture',
+    name: path.basename(quantised),
+    router: 'lfm2_moe',
+    text: 'geese.txt',
+    inUse: async ({ page, input }: Window) => {
+      await startCommand(page, 'Gander: Open Model…');
+      // The dialog writes where it is once it has listed what is there, over what was typed before.
+      await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
+      await input.fill(quantised);
+      await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(quantised) }).waitFor();
+      await page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
+      await input.waitFor({ state: 'hidden' });
+    },
+  },
+];
+
+describe.each(ways)('$name in the workbench', ({ picture, name: model, router, text, inUse }) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+  let window: Window;
+  beforeAll(async () => {
+    copyFileSync(path.resolve(import.meta.dirname, '../../../samples/kinds.txt'), path.join(folder, 'kinds.txt'));
+    writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose\n');
+    window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
   });
-});
-afterAll(async () => {
-  await window.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+  afterAll(async () => {
+    await window.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
-const tree = () => window.page.locator('.pane-body .monaco-list-row');
+  const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+  const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
-describe('a mixture of experts in the workbench', () => {
   step('is routed to a painted grid', async () => {
-    await openFile(window.page, 'geese.txt');
+    await openFile(window.page, text);
+    await inUse(window);
+    await window.page.locator('.statusbar-item', { hasText: model }).waitFor({ timeout: 60_000 });
     await runCommand(window.page, 'Gander: Route Selection');
     await window.showText(60_000);
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await window.notifications()).toEqual([]);
-    await window.page.locator('.statusbar-item', { hasText: 'lfm2-moe-genai-int4' }).waitFor();
-    expect(await window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['lfm2_moe']);
-    await window.shot('mixture-dark');
+    expect(await window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual([router]);
+    await window.shot(`${picture}-dark`);
   });
 
   step('is layers, their experts and what they took in the tree', async () => {
     await openContainer(window.page, 'Gander');
     await tree().filter({ hasText: /Layer/i }).first().waitFor();
-    await window.shot('mixture-tree');
+    await window.shot(`${picture}-tree`);
   });
 
   step('can be asked what if', async () => {
@@ -51,7 +92,7 @@ describe('a mixture of experts in the workbench', () => {
     await window.panel.locator('[role=tabpanel] button', { hasText: 'Apply' }).click();
     await window.panel.locator('.whatIfChip', { hasText: leader }).waitFor();
     await window.panel.locator('.progress:empty, .progress:not(:visible)').first().waitFor({ state: 'attached' });
-    await window.shot('mixture-what-if');
+    await window.shot(`${picture}-what-if`);
   });
 
   step('is compared with itself without the what-if', async () => {
@@ -59,16 +100,16 @@ describe('a mixture of experts in the workbench', () => {
     await window.panel.locator('#tab-compare[aria-selected=true]').waitFor();
     await window.panel.locator('dt', { hasText: words.compareAligned }).waitFor({ timeout: 30_000 });
     await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
-    await window.shot('mixture-compare');
+    await window.shot(`${picture}-compare`);
   });
 
   for (const theme of ['light', 'high-contrast'] as const)
-    step(`shows itself in ${theme}`, () => window.showIn(theme, 1000, 'mixture'));
+    step(`shows itself in ${theme}`, () => window.showIn(theme, 1000, picture));
 
   step('is saved, and opened again as it was', async () => {
-    const file = path.join(folder, 'geese.txt.gander.safetensors');
+    const file = path.join(folder, `${text}.gander.safetensors`);
     const trace = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
-    expect(trace.router.name).toBe('lfm2_moe');
+    expect(trace.router.name).toBe(router);
     expect(trace.interventions).toHaveLength(1);
     expect(trace.expertSets.every(({ scope }) => scope === 'layer')).toBe(true);
     await openContainer(window.page, 'Explorer');
@@ -77,6 +118,6 @@ describe('a mixture of experts in the workbench', () => {
       .dblclick();
     await window.panel.locator('h1', { hasText: path.basename(file) }).waitFor();
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
-    await window.shot('mixture-reopened');
+    await window.shot(`${picture}-reopened`);
   });
 });

@@ -102,9 +102,9 @@ export class Window {
     await this.openMenu();
     await this.panel.getByRole('menuitem', { name: item }).click();
     await this.input.waitFor();
-    await expect.poll(() => this.input.inputValue()).toContain(path.basename(file));
+    await expect.poll(() => this.input.inputValue(), { timeout: 20_000 }).toContain(path.basename(file));
     await this.page.keyboard.press('Enter');
-    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0).toBe(true);
+    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0, { timeout: 20_000 }).toBe(true);
     await this.input.waitFor({ state: 'hidden' });
     return readFileSync(file);
   }

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { readCard } from '../../../pool/card.js';
 import { readJson, unnamedContext } from '../../../pool/manifest.js';
 import { checkBaseSizes } from '../../../pool/baseFiles.js';
 import { fileInside } from '../../../pool/paths.js';
@@ -12,12 +13,15 @@ import type { Warning } from '../../../shared/source.js';
 
 export interface MoeFolder {
   readonly folder: string;
+  /** As its card calls it, else the folder's. */
   readonly name: string;
   /** Absolute. */
   readonly model: string;
   readonly tokenizer: string;
   /** Those that there are: absolute. */
   readonly configs: readonly string[];
+  /** Absolute, whether it is there or not; what it says changes no number. */
+  readonly card: string;
   /** As its makers call the kind of model. */
   readonly type: string | undefined;
   readonly contextLength: number;
@@ -58,6 +62,7 @@ const genaiSchema = z.object({
 
 const configName = 'config.json';
 const genaiName = 'genai_config.json';
+const cardFile = 'README.md';
 
 /** Where a model's file lies, the most exact first: as exporters call it, or in the layout of onnx-community. */
 const usual = ['model.onnx', 'onnx/model.onnx', 'onnx/model_fp16.onnx', 'onnx/model_q4.onnx', 'onnx/model_q4f16.onnx'];
@@ -111,12 +116,14 @@ export function readMoeFolder(chosen: string): MoeFolder {
     : modelIn(folder, genai?.decoder?.filename);
   const tokenizer = tokenizerIn(folder);
   checkBaseSizes({ model, tokenizer });
+  const named = cardName(folder);
   return {
     folder,
-    name: path.basename(folder),
+    name: named?.length ? named : path.basename(folder),
     model,
     tokenizer,
     configs: present.map((name) => path.join(folder, name)),
+    card: path.join(folder, cardFile),
     type: text?.model_type ?? genai?.type ?? undefined,
     contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
     endTokens: new Set([text?.eos_token_id ?? config?.eos_token_id ?? genai?.eos_token_id ?? []].flat()),
@@ -146,6 +153,11 @@ function onlyModel(folder: string): string | undefined {
       : [],
   );
   return files.length === 1 ? files[0] : undefined;
+}
+
+function cardName(folder: string): string | undefined {
+  const isFile = statSync(path.join(folder, cardFile), { throwIfNoEntry: false })?.isFile();
+  return isFile ? readCard(fileInside(folder, cardFile)).name : undefined;
 }
 
 function tokenizerIn(folder: string): string {

@@ -21,6 +21,7 @@ export class MoeModel implements Model {
   readonly tokenizer: Tokenizer;
   readonly #folder: MoeFolder;
   readonly #files: readonly string[];
+  readonly #watched: readonly string[];
   readonly #signature: string;
   readonly #means: Means;
   readonly #hash: string;
@@ -33,7 +34,8 @@ export class MoeModel implements Model {
     const { cache } = means;
     this.#folder = readMoeFolder(chosen);
     this.#files = filesOf(this.#folder, cache);
-    this.#signature = signatureOf(this.#files);
+    this.#watched = [...this.#files, this.#folder.card];
+    this.#signature = signatureOf(this.#watched);
     this.#means = means;
     this.#hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
     cache.save();
@@ -57,7 +59,7 @@ export class MoeModel implements Model {
   }
 
   isCurrent(): boolean {
-    return signatureOf(this.#files) === this.#signature;
+    return signatureOf(this.#watched) === this.#signature;
   }
 
   async info(): Promise<MoeInfo> {

@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { modelNames } from '../../../scripts/lib/vsix.mjs';
+import { readCard } from '../../../src/pool/card.js';
+import { bundledModels } from '../../../src/shared/bundled.js';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+
+describe('the models that ship', () => {
+  it('are those that the package holds, a pool first', () => {
+    expect(bundledModels.map(({ folder }) => folder)).toEqual(modelNames);
+    expect(existsSync(path.join(root, 'models', bundledModels[0].folder, 'pool.json'))).toBe(true);
+  });
+
+  it.each(bundledModels)('are there, and called in lists as they call themselves: $folder', ({ folder, title }) => {
+    const place = path.join(root, 'models', folder);
+    const manifest = path.join(place, 'pool.json');
+    const name = existsSync(manifest)
+      ? (JSON.parse(readFileSync(manifest, 'utf8')) as { name: string }).name
+      : readCard(path.join(place, 'README.md')).name;
+    expect(name).toBe(title);
+  });
+});
