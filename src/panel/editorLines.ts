@@ -50,8 +50,8 @@ export class EditorLines {
 /** As VS Code reckons it: a small number is a multiple of the size of the letters, none is the platform's. */
 function lineHeight(document: vscode.TextDocument): number {
   const settings = vscode.workspace.getConfiguration('editor', document);
-  const size = settings.get('fontSize', 14);
-  const own = settings.get('lineHeight', 0);
+  const size = settings.get<number>('fontSize', 14);
+  const own = settings.get<number>('lineHeight', 0);
   const set = own === 0 ? (process.platform === 'darwin' ? 1.5 : 1.35) : own;
   return Math.max(8, Math.round(set < 8 ? set * size : set));
 }
