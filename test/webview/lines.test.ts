@@ -139,7 +139,7 @@ describe('a line', () => {
     await panel.page.keyboard.press('Control+Home');
     await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect(await said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the weight|no expert)$/);
+    expect(await said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
   });
 
   test('has its numbers, shares and words in a table, too', async () => {

@@ -70,7 +70,7 @@ export class Following {
   /** The document's; undefined where the map shows others, or none. */
   #lines() {
     const { scene } = this;
-    const first = scene.isLines.peek() && scene.isOfDocument(0) ? scene.columns.peek()?.spans[0] : undefined;
+    const first = scene.isLines.peek() && scene.isOfDocument.peek() ? scene.columns.peek()?.spans[0] : undefined;
     return first?.sequence === 0 ? first.lines : undefined;
   }
 }

@@ -28,6 +28,8 @@ export interface Paper {
   readonly heads: readonly (RowLoad | undefined)[] | undefined;
   /** Key of the layer whose experts the legend names. */
   readonly inSight: string | undefined;
+  /** What stands in a column is no longer what the model would say. */
+  readonly isOutdated?: ((column: number) => boolean) | undefined;
   /** Beside lines: what colours the text, in one column. */
   readonly margin?: Paper | undefined;
 }
@@ -61,13 +63,9 @@ function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raste
   };
 }
 
-/** @param isFading choices that a what-if did not change are faded; @param isOutdated of a column */
-export function makePaper(
-  parts: Omit<Paper, 'tilesFor'>,
-  isFading: boolean,
-  isOutdated?: (column: number) => boolean,
-): Paper {
-  const cells = cellsOf(parts.raster, toneAt(parts), isFading, isOutdated);
+/** @param isFading choices that a what-if did not change are faded */
+export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Paper {
+  const cells = cellsOf(parts.raster, toneAt(parts), isFading, parts.isOutdated);
   const made = new Map<string, readonly Tile[]>();
   return {
     ...parts,
@@ -153,7 +151,7 @@ function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void
       const cell = row * columns.count + column;
       const e = raster.expert[cell]!;
       if (e < 0 || !set) continue;
-      const isStrong = raster.strength[cell]! > 0.45;
+      const isStrong = raster.strength[cell]! > 0.45 && !paper.isOutdated?.(column);
       const x = xOf(frame, across) + (frame.cell.width - atlas.width) / 2;
       const ink = isStrong ? colourOf(slotOf(row, column), theme).ink : theme.foreground;
       const sign = signOf(set, e);

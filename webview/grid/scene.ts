@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { isMeasure } from '../../src/trace/colouring.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/colouring.js';
 import { layersOf } from '../../src/trace/access.js';
 import { documentLine } from '../../src/trace/lines.js';
 import { layerKey } from '../../src/trace/sight.js';
@@ -14,7 +14,7 @@ import { theme } from '../look/theme.js';
 import { changeRaster, differenceRaster } from './change.js';
 import { columnOf, columnsOf, tokenAt, type Columns } from './columns.js';
 import type { Frame, Place } from './geometry.js';
-import { byLines, expertRaster, expertRows, lineColumns } from './lines.js';
+import { byLines, expertRaster, expertRows, lineColumns, type Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
 import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
@@ -62,16 +62,17 @@ export class GridScene {
   });
   readonly rows = computed(() => this.rowsFor(this.store.view.filter.value));
   readonly raster = computed(() => this.rasterFor(this.rows.value, this.store.view.filter.value));
-  readonly labels = computed(() => {
-    const [trace, columns] = [this.trace.value, this.columns.value];
-    const labels = new Array<string>(columns?.count ?? 0).fill('');
-    for (const { sequence, from, count, lines } of columns?.spans ?? [])
-      for (let t = 0; t < count; t++)
-        labels[from + t] = lines ? this.numberOf(from + t) : tokenLabel(trace!.sequences[sequence]!, t);
-    return labels;
+  readonly labels = computed(() => this.labelsFor(this.columns.value));
+  /** Whether the text of the first sequence is the document's. */
+  readonly isOfDocument = computed(() => {
+    const { lines, main } = this.store;
+    const own = this.trace.value?.sequences[0]?.text;
+    return lines.value !== undefined && own === main.choices.value?.sequences[0]?.text;
   });
   readonly loads = computed(() => loadsOf(this.trace.value!, this.rows.value ?? []));
-  readonly paper = computed(() => this.raster.value && this.paperFor(this.raster.value, this.margin.value));
+  readonly paper = computed(
+    () => this.raster.value && this.paperFor(this.raster.value, this.labels.value, this.margin.value),
+  );
   /** What colours the text, line by line. */
   readonly margin = computed(() => {
     const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
@@ -108,54 +109,61 @@ export class GridScene {
     return this.isLines.value ? 'lineZoom' : 'zoom';
   }
 
-  /** All of the trace, whatever the filter hides and wherever one has scrolled. */
+  /** All tokens of the trace, whatever the map shows of it, the filter hides, and wherever one has scrolled. */
   whole(): Paper | undefined {
-    const raster = this.rasterFor(this.rowsFor(initial.filter), initial.filter);
-    return raster && this.paperFor(raster, this.margin.value);
+    const [trace, tokens] = [this.trace.value, this.tokens.value];
+    if (!trace || !tokens) return undefined;
+    const rows = this.sitesFor(trace, initial.filter);
+    const raster = this.tokenRaster(trace, rows, tokens, initial.filter, this.measure.value);
+    return raster && this.paperFor(raster, this.labelsFor(tokens));
+  }
+
+  private labelsFor(columns: Columns | undefined): string[] {
+    const trace = this.trace.value;
+    const labels = new Array<string>(columns?.count ?? 0).fill('');
+    for (const { sequence, from, count, lines } of columns?.spans ?? [])
+      for (let i = 0; i < count; i++)
+        labels[from + i] = lines ? this.numberOf(sequence, lines, i) : tokenLabel(trace!.sequences[sequence]!, i);
+    return labels;
   }
 
   /** Of a line in its document, or in its text where there is none; empty for what goes on with the line above, or was written by the model. */
-  numberOf(column: number): string {
-    const trace = this.trace.value;
-    const span = this.columns.value?.spans.find(({ from, count }) => column >= from && column < from + count);
-    if (!trace || !span?.lines) return '';
-    const { sequence, lines } = span;
-    const row = column - span.from;
+  private numberOf(sequence: number, lines: Lines, row: number): string {
     const line = lines.line[row]!;
     if (row > 0 && lines.line[row - 1] === line) return '';
-    if (!this.isOfDocument(sequence)) return String(line + 1);
-    const given = trace.sequences.length > 1 ? undefined : this.store.main.given.value;
+    if (sequence > 0 || !this.isOfDocument.value) return String(line + 1);
+    const given = this.trace.value!.sequences.length > 1 ? undefined : this.store.main.given.value;
     if (given !== undefined && lines.start[row]! > given) return '';
     return String(documentLine(this.store.lines.value!.runs, line) + 1);
   }
 
-  /** Whether a sequence's text is the document's. */
-  isOfDocument(sequence: number): boolean {
-    const { lines, main } = this.store;
-    const own = this.trace.value?.sequences[0]?.text;
-    return lines.value !== undefined && sequence === 0 && own === main.trace.value?.sequences[0]?.text;
+  private rowsFor(filter: Filter): readonly Row[] | undefined {
+    const [trace, sight] = [this.trace.value, this.sight.value];
+    return trace && (this.isByExpert.value ? expertRows(sight!, filter.experts) : this.sitesFor(trace, filter));
   }
 
-  private rowsFor(filter: Filter): Row[] | undefined {
-    const [trace, sight] = [this.trace.value, this.sight.value];
-    if (!trace) return undefined;
-    if (this.isByExpert.value && sight) return expertRows(sight, filter.experts);
+  private sitesFor(trace: Trace, filter: Filter): Row[] {
     return rowsOf(trace, filter, this.isFlat.value ? [] : this.store.view.expanded.value);
   }
 
   private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
-    const [trace, tokens] = [this.trace.value, this.tokens.value];
+    const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
     if (!trace || !rows || !tokens) return undefined;
-    if (!this.isLines.value) return this.tokenRaster(trace, rows, tokens, filter);
-    const lines = this.lines.value!;
+    if (!lines || !this.isLines.value) return this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
     if (this.isByExpert.value) return expertRaster(trace, rows, lines);
-    const raster = this.tokenRaster(trace, rows, tokens, filter);
+    // Beside lines there is a margin for numbers.
+    const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
     return raster && byLines(raster, lines);
   }
 
-  private tokenRaster(trace: Trace, rows: readonly Row[], columns: Columns, filter: Filter): Raster | undefined {
-    // Beside lines there is a margin for numbers.
-    if (this.measure.value && !this.isLines.value) return measureRaster(trace, rows, columns, this.measure.value);
+  private tokenRaster(
+    trace: Trace,
+    rows: readonly Row[],
+    columns: Columns,
+    filter: Filter,
+    measure: TextMeasure | undefined,
+  ): Raster | undefined {
+    if (measure) return measureRaster(trace, rows, columns, measure);
     if (!this.isChange.value) return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
     const { against, changes, partners } = this.store;
     if (!against.value || !changes.value || !partners.value) return undefined;
@@ -164,28 +172,19 @@ export class GridScene {
       : differenceRaster(trace, against.value, rows, columns, partners.value);
   }
 
-  private paperFor(raster: Raster, margin?: Raster): Paper {
+  private paperFor(raster: Raster, labels: readonly string[], margin?: Raster): Paper {
     const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
     const looks = this.store.side(this.side.value).looks.value;
-    const heads = this.isFlat.value ? this.loads.value : undefined;
+    const heads = this.isFlat.value && !raster.isTurned ? this.loads.value : undefined;
     const layer = this.sight.value?.layer;
     const inSight = layer && layerKey(layer);
-    const labels = this.labels.value;
     const { difference, gain } = theme.value;
     const huesOf = ({ shows }: Raster) => (shows === 'experts' ? undefined : [difference, gain]);
-    const same = { theme: theme.value, looks, labels, heads, inSight };
     const fresh = this.side.value === 'main' ? this.store.main.fresh.value : Infinity;
     const isOutdated = (column: number): boolean =>
       raster.isTurned && (tokenAt(raster.columns, column)?.end ?? 0) > fresh;
-    return makePaper(
-      {
-        ...same,
-        raster,
-        hues: huesOf(raster),
-        ...(margin && { margin: makePaper({ ...same, raster: margin, hues: huesOf(margin) }, false, isOutdated) }),
-      },
-      isFading,
-      isOutdated,
-    );
+    const same = { theme: theme.value, looks, labels, heads, inSight, isOutdated };
+    const beside = margin && makePaper({ ...same, raster: margin, hues: huesOf(margin) }, false);
+    return makePaper({ ...same, raster, hues: huesOf(raster), margin: beside }, isFading);
   }
 }

@@ -231,7 +231,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {
-    const how = t(scene.isLines.value ? 'stripHowLines' : scene.isFlat.value ? 'stripHowOwn' : 'stripHow');
+    const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
     return (
       <p class="strip faint" title={how}>
         {how}
@@ -272,7 +272,7 @@ function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Pla
         <RowTip
           trace={trace}
           row={row}
-          load={scene.isFlat.value ? scene.loads.value[at.row] : undefined}
+          load={scene.isFlat.value && row.expert === undefined ? scene.loads.value[at.row] : undefined}
           hint={
             row.expert !== undefined
               ? undefined
