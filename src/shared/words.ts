@@ -328,6 +328,7 @@ export const words = {
   module: 'Module',
   expert: 'Expert',
   backToToken: 'Whole token',
+  backToLine: 'Whole line',
   backToLayer: 'Whole layer',
   tryWhatIf: 'What if…',
   tryWhatIfHint: 'Knock out or force {0} here',

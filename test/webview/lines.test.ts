@@ -311,7 +311,7 @@ describe('what colours it', () => {
     const { value } = measured(trace, 0, 'surprise');
     const own = tokensOf(trace, 2).map((t) => value[t]!);
     const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
-    expect(await panel.page.locator('.tip').innerText()).toContain(`surprise (−log p) ${mean.toFixed(2)}`);
+    expect(await panel.page.locator('.tip').innerText()).toContain(`surprise (−log p): mean ${mean.toFixed(2)}`);
     await panel.goTo(3, 2);
     expect(await said()).toMatch(/leads \d+% of the tokens$/);
     await panel.page.screenshot({ path: join(pictures, 'lines-surprise.png') });

@@ -97,8 +97,8 @@ interface Range {
   readonly isIn: (column: number) => boolean;
 }
 
-function meanOf(values: Float32Array, { from, to }: Range): number {
-  const own = values.subarray(from, to).filter((x) => !Number.isNaN(x));
+function meanOf(values: Float32Array, { from, to, isIn }: Range): number {
+  const own = values.subarray(from, to).filter((x, i) => isIn(from + i) && !Number.isNaN(x));
   return own.reduce((sum, x) => sum + x, 0) / own.length;
 }
 

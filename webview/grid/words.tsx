@@ -73,7 +73,8 @@ function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undef
   const e = raster.expert[cell]!;
   if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
   if (isChange(raster)) return differs(raster, at);
-  if (raster.measured) return measureAt(raster, cell);
+  if (raster.measured && isMeasure(raster.shows))
+    return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured.value[cell]!));
   const name = plainName(part.set, e);
   return raster.share
     ? t('lineShare', percent(raster.share[cell]!))

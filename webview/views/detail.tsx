@@ -73,7 +73,7 @@ export function Detail() {
               class="link"
               data-focus="detail-token"
             >
-              {t('backToToken')}
+              {t(isLine ? 'backToLine' : 'backToToken')}
             </Button>
           )}
         </span>

@@ -14,6 +14,8 @@ const name = 'flock.txt';
 /** As many as the tiny model reads, and more than the editor shows. */
 const lines = Array.from({ length: 60 }, (_, i) => String(i + 1));
 
+const eventually = <T>(found: () => Promise<T>) => expect.poll(found, { timeout: 20_000 });
+
 describe('the map of lines', () => {
   let window: Window;
   const step = (what: string, body: () => Promise<void>) => it(what, () => witnessed(window, what, body));
@@ -53,7 +55,7 @@ describe('the map of lines', () => {
     await runCommand(window.page, 'Gander: Route Selection');
     await window.panel.getByRole('button', { name: words.mapLines }).click();
     await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await eventually(() => window.painted()).toBeGreaterThan(1000);
   });
 
   step('has rows as high as the editor’s lines, and its numbers', async () => {
@@ -70,13 +72,11 @@ describe('the map of lines', () => {
     const box = (await editor(window.page, name).boundingBox())!;
     await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     // One turn of a wheel is a few lines, however far it says.
-    await expect
-      .poll(async () => {
-        await window.page.mouse.wheel(0, 200);
-        return topRow();
-      })
-      .toBeGreaterThan(12);
-    await expect.poll(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+    await eventually(async () => {
+      await window.page.mouse.wheel(0, 200);
+      return topRow();
+    }).toBeGreaterThan(12);
+    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
   });
 
   step('takes the editor along where it is scrolled, and stays there itself', async () => {
@@ -84,8 +84,8 @@ describe('the map of lines', () => {
     await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     const from = await topLine();
     await window.page.mouse.wheel(0, -150);
-    await expect.poll(topLine).toBeLessThan(from - 5);
-    await expect.poll(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+    await eventually(topLine).toBeLessThan(from - 5);
+    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
     const [row, line] = [await topRow(), await topLine()];
     // Whatever echo there is has come by then.
     await window.page.waitForTimeout(800);
@@ -97,14 +97,14 @@ describe('the map of lines', () => {
     await window.page.mouse.click(box.x + 90, box.y + 60);
     const said = (await cell().getAttribute('aria-label'))!;
     const line = Number(/line (\d+)/.exec(said)![1]);
-    await expect.poll(caretLine).toBe(line);
-    await expect.poll(() => window.panel.locator('.detailTitle code').innerText()).toBe(String(line));
+    await eventually(caretLine).toBe(line);
+    await eventually(() => window.panel.locator('.detailTitle code').innerText()).toBe(String(line));
     await window.shot('lines-clicked');
   });
 
   step('a click in the editor shows where that is in the map', async () => {
     await editor(window.page, name).locator('.view-line').nth(6).click();
     const line = await caretLine();
-    await expect.poll(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
+    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
   });
 });
