@@ -283,7 +283,7 @@ function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Pla
                   : 'rowClose'
           }
         />
-      ) : step.columns * step.rows > 1 ? (
+      ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
       ) : raster.tokens && tokenAt(raster.columns, at.column) ? (
         <WindowTip
@@ -317,7 +317,7 @@ function tokensOf({ columns }: Raster, tokens: Raster, { column, row }: Place): 
 }
 
 function go(
-  { store, side, place, expert, isByExpert }: GridScene,
+  { store, side, sight, place, expert, isByExpert }: GridScene,
   { rows, columns, isTurned }: Raster,
   to: Place,
 ): void {
@@ -326,13 +326,13 @@ function go(
   if (!row || !found) return;
   const { sequence, token, end } = found;
   const line = { sequence, token, ...(isTurned && { end }) };
+  // A line's number is of the whole model; an expert's column is of the layer whose expert it is, if of any.
+  const own = to.row < 0 ? undefined : isByExpert.peek() ? sight.peek()?.layer : row;
+  const layer = own ? layerKey(own) : '';
   batch(() => {
     expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
-    if (to.row < 0 || isByExpert.peek()) store.selectIn(side.peek(), line, { layer: '', site: -1 });
-    else {
-      store.selectIn(side.peek(), line, { layer: layerKey(row), site: row.site });
-      store.lookAtLayer(layerKey(row));
-    }
+    store.selectIn(side.peek(), line, { layer, site: own === row ? row.site : -1 });
+    if (layer) store.lookAtLayer(layer);
   });
 }
 
