@@ -250,9 +250,20 @@ describe('beside its editor', () => {
     const after = [await colourAt(2, 20), await colourAt(8, 20)];
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).not.toEqual(before[1]);
+    // A number's hue, too: the whole of a comparison whose text has changed from the start.
     await panel.goTo(0, 6);
     expect(await said()).toMatch(/^line 21, /);
     await panel.page.screenshot({ path: join(pictures, 'lines-stale.png') });
+    // A change's hue, too.
+    await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
+    await panel.settled();
+    expect(await caption()).toContain('choices differ');
+    // How far from the background.
+    const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
+    const whole = await strong();
+    await panel.show(trace, { stale: true, fresh: 0 });
+    await panel.settled();
+    expect(await strong()).toBeLessThan(0.6 * whole);
   });
 });
 
@@ -394,7 +405,8 @@ describe('two texts', () => {
 });
 
 /** Five thousand tokens on two thousand lines, and more. */
-const long = () => fabricate({ words: Array.from({ length: 5000 }, (_, i) => (i % 5 < 2 ? `w${i}\n` : ` w${i}`)) });
+const long = () =>
+  fabricate({ layers: 8, words: Array.from({ length: 5000 }, (_, i) => (i % 5 < 2 ? `w${i}\n` : ` w${i}`)) });
 
 describe('a long file', () => {
   test('fits as an overview in which the dominant expert of each window is drawn; the editor’s part is marked', async () => {

@@ -50,7 +50,7 @@ export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: n
 
 export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
   if (!hues) return shade(theme, tone, strength, fade);
-  return mix(theme.background, hues[tone] ?? theme.background, 0.06 + 0.94 * strength);
+  return mix(theme.background, hues[tone] ?? theme.background, (0.06 + 0.94 * strength) * fade);
 }
 
 function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
