@@ -110,7 +110,7 @@ export const rooms = {
     from: ['src/engine', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:', 'd3-'],
   },
-  webview: { from: pure, types: [contract], packages: ['d3-', 'preact', '@preact'] },
+  webview: { from: pure, types: [contract], packages: ['preact', '@preact'] },
 };
 
 /** Packages that reach out of the room: a native addon, the editor, the system, the page. Others are free. */

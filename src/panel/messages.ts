@@ -16,7 +16,13 @@ const drawn = z.string().max(256 * 1024 * 1024);
 
 const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('select'), token: index, sequence: index.exactOptional() }),
+  z.strictObject({
+    type: z.literal('select'),
+    token: index,
+    end: index.exactOptional(),
+    sequence: index.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('reveal'), line: index }),
   z.strictObject({ type: z.literal('route'), side, strategy, interventions }),
   z.strictObject({ type: z.literal('again') }),
   z.strictObject({ type: z.literal('firstPart') }),

@@ -20,6 +20,8 @@ export class Page implements vscode.Disposable {
   #sending = false;
   /** Whether the text is in sight, as the page was told; undefined: it was not. */
   #toldInSight: boolean | undefined;
+  /** Of its lines, by kind of message. */
+  readonly #toldLines = new Map<string, string>();
   /** Each time it is told, VS Code writes the page's state down. */
   #remembered: string | undefined;
   #disposed = false;
@@ -82,6 +84,7 @@ export class Page implements vscode.Disposable {
 
   async #sendScene(): Promise<void> {
     this.#sendInSight();
+    this.sendLines();
     for (const side of sides) await this.#sendSide(side);
     const memory = this.scene.memory();
     if (memory && memory !== this.#remembered) this.#post({ type: 'remember', memory });
@@ -93,6 +96,20 @@ export class Page implements vscode.Disposable {
     const is = this.scene.isTextInSight();
     if (is !== this.#toldInSight) this.#post({ type: 'textInSight', is });
     this.#toldInSight = is;
+  }
+
+  /** What has changed of where the text's lines are, and which of them are in sight in the editor. */
+  sendLines(): void {
+    if (!this.#sender) return;
+    const messages: HostMessage[] = [
+      { type: 'lines', lines: this.scene.lines() },
+      { type: 'visible', lines: this.scene.visible() },
+    ];
+    for (const message of messages) {
+      const now = JSON.stringify(message);
+      if (now !== (this.#toldLines.get(message.type) ?? JSON.stringify({ type: message.type }))) this.#post(message);
+      this.#toldLines.set(message.type, now);
+    }
   }
 
   async #sendSide(side: Side): Promise<void> {
@@ -123,6 +140,7 @@ export class Page implements vscode.Disposable {
     this.#sender = new SideSender();
     this.#remembered = undefined;
     this.#toldInSight = undefined;
+    this.#toldLines.clear();
     void this.sendPool();
     const colour = this.scene.colour();
     if (colour) this.post({ type: 'colour', ...colour });

@@ -28,6 +28,9 @@ export class Panels implements vscode.Disposable {
         for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
       }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
+      vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor: { document } }) => {
+        for (const { scene, page } of this.#open) if (scene.routed?.uri === document.uri.toString()) page.sendLines();
+      }),
     ];
   }
 

@@ -57,6 +57,14 @@ export class ReplayScene implements Scene {
     return false;
   }
 
+  lines(): undefined {
+    return undefined;
+  }
+
+  visible(): undefined {
+    return undefined;
+  }
+
   colour(): undefined {
     return undefined;
   }
@@ -75,6 +83,7 @@ export class ReplayScene implements Scene {
     switch (message.type) {
       // No document behind it.
       case 'select':
+      case 'reveal':
       case 'again':
       case 'firstPart':
       case 'colour':

@@ -9,10 +9,11 @@ import type { Runs } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
 import { GanderError } from '../shared/errors.js';
-import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
 import { openCard } from './card.js';
 import type { ColourChoice } from '../trace/colouring.js';
+import { EditorLines } from './editorLines.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
@@ -33,6 +34,7 @@ export class RoutedScene implements Scene {
   #release: () => void;
   readonly #listeners = new Set<() => void>();
   readonly #editors: vscode.Disposable;
+  readonly #lines: EditorLines;
 
   constructor(
     private readonly parts: SceneParts,
@@ -40,7 +42,13 @@ export class RoutedScene implements Scene {
   ) {
     this.#id = id;
     this.#release = parts.store.retain(id);
-    this.#editors = vscode.window.onDidChangeVisibleTextEditors(() => this.#changed());
+    this.#lines = new EditorLines(parts.store);
+    this.#editors = vscode.Disposable.from(
+      vscode.window.onDidChangeVisibleTextEditors(() => this.#changed()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('editor')) this.#changed();
+      }),
+    );
   }
 
   async describe(): Promise<SourceDescription> {
@@ -109,6 +117,14 @@ export class RoutedScene implements Scene {
     return shown.every((text) => text === main.text);
   }
 
+  lines(): DocumentLines | undefined {
+    return this.routed && this.#lines.lines(this.routed);
+  }
+
+  visible(): VisibleLines | undefined {
+    return this.routed && this.#lines.visible(this.routed);
+  }
+
   colour(): ColourChoice {
     return this.parts.colours.choice;
   }
@@ -135,7 +151,10 @@ export class RoutedScene implements Scene {
     switch (message.type) {
       case 'select':
         // An output stands in no document.
-        if ((message.sequence ?? 0) === 0) this.#select(message.token);
+        if ((message.sequence ?? 0) === 0) this.#select(message.token, message.end ?? message.token + 1);
+        return;
+      case 'reveal':
+        if (this.routed) this.#lines.reveal(this.routed, message.line);
         return;
       case 'route':
         // What runs it could not be asked: by now it may be another.
@@ -186,12 +205,15 @@ export class RoutedScene implements Scene {
     for (const listener of this.#listeners) listener();
   }
 
-  #select(token: number): void {
+  /** @param past past the last token */
+  #select(token: number, past: number): void {
     const { routed } = this;
     const spans = this.parts.store.tokenSpans(this.#id);
-    const start = spans?.start[token] ?? -1;
-    if (!routed || !spans || start < 0) return;
-    this.parts.mark.show(routed.uri, { start, end: spans.end[token]! });
+    if (!routed || !spans) return;
+    // Tokens that an edit took away, or that stand for no text, are nowhere.
+    const there = spans.start.subarray(token, past).filter((start) => start >= 0);
+    if (there.length === 0) return;
+    this.parts.mark.show(routed.uri, { start: there[0]!, end: Math.max(...spans.end.subarray(token, past)) });
   }
 
   /** Whatever still runs over the text as it was is of no use any more. What-ifs for single tokens meant tokens of that text. */

@@ -1,4 +1,4 @@
-import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
+import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
 import type { ColourChoice } from '../trace/colouring.js';
 
@@ -11,6 +11,9 @@ export interface Scene {
   memory(): string | undefined;
   /** Whether all the text that it shows stands in an editor that is in sight. */
   isTextInSight(): boolean;
+  /** Where the lines of its text are in the document, and which of them are in sight; undefined where there is none. */
+  lines(): DocumentLines | undefined;
+  visible(): VisibleLines | undefined;
   /** What was chosen to colour texts; undefined: the page alone knows. */
   colour(): ColourChoice | undefined;
   /** The token to select when the page is new. */

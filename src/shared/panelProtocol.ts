@@ -1,6 +1,7 @@
 import type { Attribution } from '../engine/api.js';
 import type { ColourChoice, Overlay } from '../trace/colouring.js';
 import type { Intervention, Trace } from '../trace/trace.js';
+import type { LineRun } from '../trace/lines.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from './errors.js';
 import type { SourceDescription, Strategy } from './source.js';
@@ -46,6 +47,21 @@ export type SentSide = Omit<SideState, 'trace' | 'before'> & {
   readonly before?: SentTrace;
 };
 
+/** Where the lines of the main side's text stand in its document now. */
+export interface DocumentLines {
+  readonly runs: readonly LineRun[];
+  /** Of the document's editors, in CSS pixels. */
+  readonly height: number;
+}
+
+/** The text's lines that are in sight in its editor: the first and the last; one that is not of the text is before or behind it. */
+export interface VisibleLines {
+  readonly from: number;
+  readonly to: number;
+  /** The page itself took the editor there, and must not follow. */
+  readonly isLed?: true;
+}
+
 export interface Settings {
   /** Decorations in the editor are on. */
   readonly decorations: boolean;
@@ -72,6 +88,9 @@ export type HostMessage =
   | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows stands in an editor that is in sight. */
   | { readonly type: 'textInSight'; readonly is: boolean }
+  | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
+  /** Undefined: no editor shows the document. */
+  | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
@@ -79,8 +98,10 @@ export type HostMessage =
 
 export type PageMessage =
   | { readonly type: 'ready' }
-  /** Select the token in the editor. */
-  | { readonly type: 'select'; readonly token: number; readonly sequence?: number }
+  /** Select the token in the editor, or all of a line's: `end` is past the last of them. */
+  | { readonly type: 'select'; readonly token: number; readonly end?: number; readonly sequence?: number }
+  /** The person has scrolled to this line of the main side's text: the editor goes along. */
+  | { readonly type: 'reveal'; readonly line: number }
   | {
       readonly type: 'route';
       readonly side: Side;

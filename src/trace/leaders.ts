@@ -19,6 +19,15 @@ export function tokenShares(trace: Trace, sites: SharedSites, t: number, asked: 
   return normalised(sumsOf(trace, sites, t, t + 1, asked));
 }
 
+/** [N] the same of several tokens together, [from, to): their weights are added up. */
+export function shareOfTokens(trace: Trace, sites: SharedSites, from: number, to: number): Float32Array {
+  const n = sites.experts.length;
+  const sums = sumsOf(trace, sites, from, Math.max(from, Math.min(to, sites.sequence.done)), 'weight');
+  const total = new Float32Array(n);
+  sums.forEach((x, i) => (total[i % n]! += x));
+  return normalised(total);
+}
+
 /** [done, N] `tokenShares` of every token that is routed. */
 export function allTokenShares(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Float32Array {
   const n = sites.experts.length;

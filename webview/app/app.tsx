@@ -34,7 +34,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
         {isBlank && <First />}
         <div class="work" hidden={isBlank}>
           <div class="left">
-            <Legend />
+            <Legend scene={scene} />
             {!isMaximised && <Texts />}
             <Grid scene={scene} />
           </div>

@@ -12,11 +12,21 @@ export type GridSource = (typeof gridSources)[number];
 export const textPanes = ['auto', 'shown', 'folded'] as const;
 export type TextPane = (typeof textPanes)[number];
 
+/** How the map is drawn: tokens across, or lines down; `auto`: lines where there is no room for more. */
+export const mapForms = ['auto', 'grid', 'lines'] as const;
+export type MapForm = (typeof mapForms)[number];
+
+/** What the columns beside the lines are. */
+export const lineColumnKinds = ['layers', 'experts'] as const;
+export type LineColumns = (typeof lineColumnKinds)[number];
+
 export interface Selection {
   /** Which sequence `token` counts in. */
   readonly sequence: number;
   /** −1: none. */
   readonly token: number;
+  /** Past the last of the tokens of a line; absent: one token alone. */
+  readonly end?: number;
   /** Key of a layer (`layerKey`); empty: all layers. */
   readonly layer: string;
   /** Index on the site axis; −1: the layer as a whole, or all layers. */
@@ -68,6 +78,10 @@ export interface View {
   readonly expanded: 'all' | readonly string[];
   /** Null: everything fits. */
   readonly zoom: Zoom | null;
+  readonly map: MapForm;
+  readonly lineColumns: LineColumns;
+  /** Null: as high as in the editor. */
+  readonly lineZoom: Zoom | null;
   readonly gridSource: GridSource;
   /** There was another side when last seen. */
   readonly comparing: boolean;
@@ -111,6 +125,9 @@ export const initial: View = {
   maximised: false,
   expanded: [],
   zoom: null,
+  map: 'auto',
+  lineColumns: 'layers',
+  lineZoom: null,
   gridSource: 'main',
   comparing: false,
   fadeUnchanged: true,
@@ -137,7 +154,11 @@ export function restore(kept: unknown): View {
   const view: Record<string, unknown> = { ...initial };
   for (const [key, fallback] of Object.entries(initial)) {
     const value = (kept as Record<string, unknown>)[key];
-    if (sameShape(value, fallback) || (key === 'zoom' && isZoom(value)) || (key === 'expanded' && value === 'all'))
+    if (
+      sameShape(value, fallback) ||
+      ((key === 'zoom' || key === 'lineZoom') && isZoom(value)) ||
+      (key === 'expanded' && value === 'all')
+    )
       view[key] = value;
   }
   const restored = view as unknown as View;
@@ -150,6 +171,8 @@ export function restore(kept: unknown): View {
     colouring: known(colourings, restored.colouring, initial.colouring),
     overlay: known(overlays, restored.overlay, initial.overlay),
     textPane: known(textPanes, restored.textPane, initial.textPane),
+    map: known(mapForms, restored.map, initial.map),
+    lineColumns: known(lineColumnKinds, restored.lineColumns, initial.lineColumns),
   };
 }
 
@@ -160,6 +183,8 @@ function sameShape(value: unknown, like: unknown): boolean {
   if (typeof like !== 'object')
     return typeof value === typeof like && (typeof value !== 'number' || Number.isFinite(value));
   if (typeof value !== 'object' || value === null) return false;
+  const { end } = value as Partial<Selection>;
+  if (end !== undefined && !Number.isInteger(end)) return false;
   return Object.entries(like).every(([key, inner]) => {
     const own = (value as Record<string, unknown>)[key];
     // Null stands for "no limit"; a value may stand there as well.

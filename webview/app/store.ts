@@ -1,7 +1,14 @@
 /** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import type { ErrorData } from '../../src/shared/errors.js';
-import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
+import type {
+  DocumentLines,
+  HostMessage,
+  PageMessage,
+  Side,
+  SideState,
+  VisibleLines,
+} from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/colouring.js';
@@ -22,10 +29,11 @@ export interface Host {
 /** `memory` is the host's: by it a panel is found again after a reload. */
 export type Kept = View & { readonly memory?: string };
 
-/** A token of one sequence; −1: none. */
+/** A token of one sequence; −1: none. `end`: past the last, where it is the first of a line's. */
 export interface Place {
   readonly sequence: number;
   readonly token: number;
+  readonly end?: number;
 }
 
 export const nowhere: Place = { sequence: 0, token: -1 };
@@ -37,6 +45,10 @@ export class Store {
   readonly ready = signal(false);
   /** All the text that there is to show stands in an editor that is in sight. */
   readonly isTextInSight = signal(false);
+  /** Where the text's lines are in its document; undefined: there is none. */
+  readonly lines = signal<DocumentLines | undefined>(undefined);
+  /** Those that are in sight in its editor. */
+  readonly visible = signal<VisibleLines | undefined>(undefined);
   readonly main: SideSignals;
   readonly other: SideSignals;
   readonly view: ViewSignals;
@@ -91,8 +103,8 @@ export class Store {
     if (typeof memory === 'string') this.memory = memory;
 
     const selected = computed<Place>(() => {
-      const { sequence, token } = this.view.selection.value;
-      return { sequence, token };
+      const { sequence, token, end } = this.view.selection.value;
+      return { sequence, token, ...(end !== undefined && { end }) };
     });
     this.placeIn = {
       main: selected,
@@ -100,7 +112,8 @@ export class Store {
         const at = selected.value;
         if (!this.main.trace.value || !this.other.trace.value) return at;
         if (at.token < 0) return this.lone.value;
-        return { ...at, token: this.partners.value?.[at.sequence]?.of[at.token] ?? -1 };
+        const of = this.partners.value?.[at.sequence]?.of;
+        return { sequence: at.sequence, token: of?.[at.token] ?? -1 };
       }),
     };
     const site = computed(() => this.view.selection.value.site);
@@ -207,6 +220,12 @@ export class Store {
       case 'textInSight':
         this.isTextInSight.value = message.is;
         break;
+      case 'lines':
+        this.lines.value = message.lines;
+        break;
+      case 'visible':
+        this.visible.value = message.lines;
+        break;
       case 'filter':
         this.setFilter({ experts: message.expert === undefined ? [] : [message.expert] });
         break;
@@ -247,13 +266,14 @@ export class Store {
   /** `from` the host, the editor knows already. */
   select(part: Partial<Selection>, from: 'page' | 'host' = 'page'): void {
     const former = this.view.selection.peek();
-    const next = { ...former, ...part };
+    const { end, ...next } = { ...former, ...('token' in part && { end: undefined }), ...part };
     const count = this.main.trace.peek()?.sequences[next.sequence]?.tokens.count ?? 0;
     const token = Math.min(Math.max(next.token, -1), count - 1);
-    const moved = token !== former.token || next.sequence !== former.sequence;
-    this.set({ selection: { ...next, token } });
+    const line = end === undefined ? {} : { end: Math.min(end, count) };
+    const moved = token !== former.token || next.sequence !== former.sequence || line.end !== former.end;
+    this.set({ selection: { ...next, token, ...line } });
     if (moved && from === 'page' && token >= 0)
-      this.send({ type: 'select', token, ...(next.sequence > 0 && { sequence: next.sequence }) });
+      this.send({ type: 'select', token, ...line, ...(next.sequence > 0 && { sequence: next.sequence }) });
   }
 
   selectIn(
@@ -271,10 +291,14 @@ export class Store {
         this.select({ ...row, ...place });
         return;
       }
-      const own = this.partners.peek()?.[place.sequence]?.back[place.token] ?? -1;
+      const { sequence, token, end } = place;
+      const back = this.partners.peek()?.[sequence]?.back;
+      const beside = back?.subarray(token, end ?? token + 1).filter((own) => own >= 0) ?? [];
+      const own = beside[0] ?? -1;
       if (own < 0) this.lone.value = place;
       const site = row.site < 0 ? -1 : siteLike(other, row.site, main);
-      this.select({ layer: row.layer, site, sequence: place.sequence, token: own });
+      const line = end !== undefined && own >= 0 ? { end: beside.at(-1)! + 1 } : {};
+      this.select({ layer: row.layer, site, sequence, token: own, ...line });
     });
   }
 
@@ -347,6 +371,8 @@ export class Store {
       selection: {
         sequence,
         token: Math.min(selection.token, trace.sequences[sequence]!.tokens.count - 1),
+        ...(selection.end !== undefined &&
+          selection.end <= trace.sequences[sequence]!.tokens.count && { end: selection.end }),
         ...(fits ? { layer, site } : { layer: '', site: -1 }),
       },
     });

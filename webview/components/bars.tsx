@@ -1,9 +1,9 @@
-import { scaleLinear } from 'd3-scale';
 import type { Looks } from '../look/looks.js';
 import { classOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { classes } from './controls.js';
 import { Badge } from './expert.js';
+import { scaleOf } from './scale.js';
 
 export interface Bar {
   readonly expert: number;
@@ -34,7 +34,7 @@ export function Bars({
 }) {
   const low = Math.min(0, ...list.map((bar) => bar.low ?? bar.value));
   const high = Math.max(least, low + 1e-9, ...list.map((bar) => Math.max(bar.high ?? bar.value, bar.reference ?? 0)));
-  const x = scaleLinear([low, high], [0, 100]);
+  const x = scaleOf([low, high], [0, 100]).at;
   const isMarked = list.some((bar) => bar.mark !== undefined);
   return (
     <div

@@ -147,13 +147,16 @@ export function Segmented({
   parts,
 }: {
   readonly label: string;
-  readonly parts: readonly { readonly label: string; readonly on: boolean; readonly press: () => void }[];
+  readonly parts: readonly (Pick<ButtonProps, 'press' | 'title' | 'reason'> & {
+    readonly label: string;
+    readonly on: boolean;
+  })[];
 }) {
   return (
     <div class="segmented" role="group" aria-label={label}>
-      {parts.map((part) => (
-        <Button key={part.label} press={part.press} aria-pressed={part.on} data-focus={`segment-${part.label}`}>
-          {part.label}
+      {parts.map(({ label: name, on, ...part }) => (
+        <Button key={name} {...part} aria-pressed={on} data-focus={`segment-${name}`}>
+          {name}
         </Button>
       ))}
     </div>

@@ -1,4 +1,4 @@
-/** What each cell of the grid is drawn as; where cells are too small to be seen, what each window of them is. Pure. */
+/** What each cell of the map is drawn as; where cells are too small to be seen, what each window of them is. Pure. */
 import { colourCount, quiet } from '../../src/shared/palette.js';
 import type { SharedSites } from '../../src/trace/access.js';
 import type { Place } from './geometry.js';
@@ -12,10 +12,10 @@ export interface Cells {
   readonly tone: Int16Array;
   /** [R, C] 0..1 */
   readonly strength: Float32Array;
-  /** [R, C] 1: faded, for a what-if left it as it was. */
+  /** [R, C] 1: faded, for a what-if left it as it was, or the text has changed before it. */
   readonly stays: Uint8Array;
-  /** Tones of different rows have nothing to do with each other: each row's experts are its own. */
-  readonly isLocal: boolean;
+  /** Tones of different rows, or columns, have nothing to do with each other: the experts of each are its own. */
+  readonly apart?: 'rows' | 'columns' | undefined;
   /** A tone is who leads, not a number's hue. */
   readonly isLed: boolean;
 }
@@ -24,19 +24,39 @@ const empty = -3;
 /** Hidden by the filter. */
 export const off = -2;
 
-export function cellsOf(raster: Raster, toneOf: (row: number, column: number) => number, isFading: boolean): Cells {
-  const { rows, columns, expert, strength, changed } = raster;
-  return {
+/** As they lie on the screen. @param isOutdated of a column */
+export function cellsOf(
+  raster: Raster,
+  toneOf: (row: number, column: number) => number,
+  isFading: boolean,
+  isOutdated: (column: number) => boolean = () => false,
+): Cells {
+  const { rows, columns, expert, strength, changed, isTurned } = raster;
+  const old = Uint8Array.from({ length: columns.count }, (_, column) => (isOutdated(column) ? 1 : 0));
+  const isLocal = rows.some(({ parts }) => parts.some((part) => part?.set.scope === 'layer'));
+  const cells: Cells = {
     rows: rows.length,
     columns: columns.count,
     tone: expert.map((e, i) =>
       e >= 0 ? toneOf(Math.floor(i / columns.count), i % columns.count) : e === hidden ? off : empty,
     ),
     strength,
-    stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : 0)),
-    isLocal: rows.some(({ parts }) => parts.some((part) => part?.set.scope === 'layer')),
-    isLed: raster.shows === 'experts',
+    stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : old[i % columns.count]!)),
+    apart: isLocal ? (isTurned ? 'columns' : 'rows') : undefined,
+    isLed: raster.shows === 'experts' && !raster.share,
   };
+  return isTurned ? transposed(cells) : cells;
+}
+
+function transposed(cells: Cells): Cells {
+  const { rows, columns } = cells;
+  const of = <A extends Int16Array | Float32Array | Uint8Array>(from: A): A => {
+    const to = from.slice() as A;
+    for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) to[c * rows + r] = from[r * columns + c]!;
+    return to;
+  };
+  const { tone, strength, stays } = cells;
+  return { ...cells, rows: columns, columns: rows, tone: of(tone), strength: of(strength), stays: of(stays) };
 }
 
 /** How many cells make a window. */
@@ -61,9 +81,9 @@ export function condensed(cells: Cells, step: Step): Cells {
   const tone = new Int16Array(rows * columns);
   const strength = new Float32Array(rows * columns);
   const stays = new Uint8Array(rows * columns);
-  // By tone, and by row where the same tone is another expert in each.
+  // By tone, and by row or column where the same tone is another expert in each.
   const tones = colourCount + 1;
-  const counts = new Int32Array((cells.isLocal ? step.rows : 1) * tones);
+  const counts = new Int32Array((cells.apart ? step[cells.apart] : 1) * tones);
   const sums = new Float64Array(counts.length);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < columns; c++) {
@@ -75,13 +95,15 @@ export function condensed(cells: Cells, step: Step): Cells {
       const bottom = Math.min(cells.rows, (r + 1) * step.rows);
       const right = Math.min(cells.columns, (c + 1) * step.columns);
       for (let y = r * step.rows; y < bottom; y++)
-        for (let i = y * cells.columns + c * step.columns, end = y * cells.columns + right; i < end; i++) {
+        for (let x = c * step.columns; x < right; x++) {
+          const i = y * cells.columns + x;
           const own = cells.tone[i]!;
           if (own < quiet) {
             if (own === off) hides = true;
             continue;
           }
-          const key = (cells.isLocal ? y - r * step.rows : 0) * tones + own - quiet;
+          const place = cells.apart === 'rows' ? y - r * step.rows : cells.apart ? x - c * step.columns : 0;
+          const key = place * tones + own - quiet;
           counts[key]!++;
           sums[key]! += cells.strength[i]!;
           known++;
@@ -116,14 +138,20 @@ export interface Window {
   readonly mean: number;
 }
 
-/** The window that a cell is in. */
+/** The window that a cell is in. @param step on the screen */
 export function windowAt(raster: Raster, at: Place, step: Step): Window {
+  const { rows, columns, isTurned } = raster;
+  const [wide, high] = isTurned ? [step.rows, step.columns] : [step.columns, step.rows];
+  const from = { column: at.column - (at.column % wide), row: at.row - (at.row % high) };
+  return within(raster, from, {
+    column: Math.min(columns.count, from.column + wide) - 1,
+    row: Math.min(rows.length, from.row + high) - 1,
+  });
+}
+
+/** The cells from one to another. */
+export function within(raster: Raster, from: Place, to: Place): Window {
   const { rows, columns, expert, strength, measured, change } = raster;
-  const from = { column: at.column - (at.column % step.columns), row: at.row - (at.row % step.rows) };
-  const to = {
-    column: Math.min(columns.count, from.column + step.columns) - 1,
-    row: Math.min(rows.length, from.row + step.rows) - 1,
-  };
   const counts = new Map<string, Share>();
   let known = 0;
   let sum = 0;

@@ -1,11 +1,14 @@
-/** The grid's columns: the tokens of each sequence, with a gap between two. Pure. */
+/** The grid's columns: the tokens of each sequence, or the lines of its text, with a gap between two. Pure. */
 import type { Trace } from '../../src/trace/trace.js';
+import type { Lines } from './lines.js';
 
 export interface Span {
   readonly sequence: number;
   /** First column. */
   readonly from: number;
   readonly count: number;
+  /** What the columns are, where they are lines: which tokens each has. */
+  readonly lines?: Lines;
 }
 
 export interface Columns {
@@ -18,33 +21,59 @@ export interface Columns {
 const gap = 2;
 
 export function columnsOf(trace: Trace): Columns {
+  return spansOf(trace.sequences.map(({ tokens }) => tokens));
+}
+
+/** @param parts by sequence: how many columns it has, or what its lines are; undefined: none */
+export function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined)[]): Columns {
   const spans: Span[] = [];
   let from = 0;
-  trace.sequences.forEach(({ tokens }, sequence) => {
-    if (tokens.count === 0) return;
-    spans.push({ sequence, from, count: tokens.count });
-    from += tokens.count + gap;
+  parts.forEach((part, sequence) => {
+    if (!part || part.count === 0) return;
+    spans.push({ sequence, from, count: part.count, ...('of' in part && { lines: part }) });
+    from += part.count + gap;
   });
   return { spans, count: Math.max(0, from - gap) };
 }
 
-/** Undefined in a gap. */
-export function tokenAt({ spans }: Columns, column: number): { sequence: number; token: number } | undefined {
+/** The first of a column's tokens, and past its last; undefined in a gap, and in a line in which none begins. */
+export function tokenAt(
+  { spans }: Columns,
+  column: number,
+): { sequence: number; token: number; end: number } | undefined {
   const span = spans.find(({ from, count }) => column >= from && column < from + count);
-  return span && { sequence: span.sequence, token: column - span.from };
+  if (!span) return undefined;
+  const { sequence, lines } = span;
+  const at = column - span.from;
+  const token = lines ? lines.first[at]! : at;
+  return token < 0 ? undefined : { sequence, token, end: lines ? lines.end[at]! : at + 1 };
 }
 
 /** −1 for no token. */
 export function columnOf({ spans }: Columns, sequence: number, token: number): number {
   const span = spans.find((one) => one.sequence === sequence);
-  return span && token >= 0 && token < span.count ? span.from + token : -1;
+  if (!span || token < 0) return -1;
+  const at = span.lines ? (span.lines.of[token] ?? -1) : token;
+  return at >= 0 && at < span.count ? span.from + at : -1;
 }
 
-/** The nearest column that is a token's, going on in the direction one came from. */
+/** [C] of which sequence each column is; −1 in a gap. */
+export function sequencesOf({ spans, count }: Columns): Int8Array {
+  const of = new Int8Array(count).fill(-1);
+  for (const { sequence, from, count: own } of spans) of.fill(sequence, from, from + own);
+  return of;
+}
+
+/** The nearest column that has a token, going on in the direction one came from as far as there are any. */
 export function onToken(columns: Columns, column: number, from: number): number {
   const last = columns.count - 1;
+  const begin = Math.min(last, Math.max(0, column));
+  const along = (step: number): number => {
+    let at = begin;
+    while (at >= 0 && at <= last && !tokenAt(columns, at)) at += step;
+    return at >= 0 && at <= last ? at : -1;
+  };
   const step = column >= from ? 1 : -1;
-  let at = Math.min(last, Math.max(0, column));
-  while (at > 0 && at < last && !tokenAt(columns, at)) at += step;
-  return at;
+  const found = along(step);
+  return found >= 0 ? found : Math.max(0, along(-step));
 }

@@ -11,10 +11,18 @@ export interface Point {
   readonly y: number;
 }
 
+/** What stands at the left of the cells and, by how wide these are, above them. */
+export interface Gutters {
+  readonly left: number;
+  readonly top: (cellWidth: number) => number;
+}
+
 /** How many there are. */
 export interface Extent {
   readonly columns: number;
   readonly rows: number;
+  /** Default: those of a grid of tokens. */
+  readonly gutters?: Gutters;
 }
 
 /** A cell by its place; −1: none. */
@@ -39,7 +47,6 @@ export interface Window {
   readonly r1: number;
 }
 
-export const gutterLeft = 62;
 const largest = { width: 30, height: 22 };
 const smallest = 0.05;
 /** Cells so wide have room for a token's text above them. */
@@ -48,21 +55,26 @@ export const labelFrom = 10;
 /** Cells with room for the token's text above and an expert's sign within. */
 export const readable: Size = { width: 14, height: 14 };
 
-export const gutterTop = (cellWidth: number): number => (cellWidth >= labelFrom ? 58 : 18);
+export const ofTokens: Gutters = { left: 62, top: (width) => (width >= labelFrom ? 58 : 18) };
 
 /** Before anybody has zoomed: everything at once, as long as a cell can be seen. */
-export function comfortable({ width, height }: Size, { columns, rows }: Extent): Size {
+export function comfortable({ width, height }: Size, { columns, rows, gutters = ofTokens }: Extent): Size {
   return {
-    width: Math.min(22, Math.max(2.5, (width - gutterLeft - 2) / Math.max(1, columns))),
+    width: Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns))),
     height: Math.min(20, Math.max(4, (height - 24) / Math.max(1, rows))),
   };
 }
 
+/** The same of lines, which are as high as they are in the editor. */
+export function besideEditor({ width }: Size, { columns, gutters = ofTokens }: Extent, lineHeight: number): Size {
+  return { width: Math.min(30, Math.max(4, (width - gutters.left - 2) / Math.max(1, columns))), height: lineHeight };
+}
+
 /** Everything at once, however small. */
-export function fitted(size: Size, { columns, rows }: Extent): Zoom {
+export function fitted(size: Size, { columns, rows, gutters = ofTokens }: Extent): Zoom {
   // The labels above take more room than the numbers do, so it is asked for the smaller cells first.
-  const width = Math.min(22, (size.width - gutterLeft - 2) / columns);
-  const height = Math.min(20, (size.height - gutterTop(width) - 2) / Math.max(1, rows));
+  const width = Math.min(22, (size.width - gutters.left - 2) / columns);
+  const height = Math.min(20, (size.height - gutters.top(width) - 2) / Math.max(1, rows));
   return { width, height, token: 0, row: 0 };
 }
 
@@ -75,7 +87,7 @@ export function wholeFrame(extent: Extent): Frame {
   };
   const size = contentSize(cell, extent);
   const frame = { width: Math.ceil(size.width) + 8, height: Math.ceil(size.height) + 8 };
-  const gutter = { left: gutterLeft, top: gutterTop(cell.width) };
+  const gutter = gutterOf(cell, extent);
   // Device pixels: 32,767 a side and 2²⁸ in all is what Chromium takes.
   const ratio = Math.min(
     2,
@@ -86,8 +98,13 @@ export function wholeFrame(extent: Extent): Frame {
 }
 
 /** Of all cells, with what stands at their left and above. */
-export function contentSize(cell: Size, { columns, rows }: Extent): Size {
-  return { width: gutterLeft + columns * cell.width, height: Math.max(0, gutterTop(cell.width) + rows * cell.height) };
+export function contentSize(cell: Size, extent: Extent): Size {
+  const { left, top } = gutterOf(cell, extent);
+  return { width: left + extent.columns * cell.width, height: Math.max(0, top + extent.rows * cell.height) };
+}
+
+export function gutterOf(cell: Size, { gutters = ofTokens }: Extent): Frame['gutter'] {
+  return { left: gutters.left, top: gutters.top(cell.width) };
 }
 
 /** The cells in view; the ends are past the last. */
@@ -107,20 +124,26 @@ export const yOf = (frame: Frame, row: number): number => frame.gutter.top + row
 
 export type Hit =
   | { readonly on: 'cell'; readonly column: number; readonly row: number }
-  | { readonly on: 'gutter'; readonly row: number };
+  | { readonly on: 'gutter'; readonly row: number }
+  | { readonly on: 'head'; readonly column: number };
 
 /** What lies under a point of the frame. */
 export function hit(frame: Frame, { x, y }: Point, { columns, rows }: Extent): Hit | undefined {
-  if (y < frame.gutter.top) return undefined;
-  const row = Math.floor((y - frame.gutter.top + frame.scroll.y) / frame.cell.height);
-  if (row >= rows) return undefined;
-  if (x < frame.gutter.left) return { on: 'gutter', row };
-  const column = Math.floor((x - frame.gutter.left + frame.scroll.x) / frame.cell.width);
-  return column < columns ? { on: 'cell', column, row } : undefined;
+  const { gutter, cell, scroll } = frame;
+  const row = y < gutter.top ? -1 : Math.floor((y - gutter.top + scroll.y) / cell.height);
+  const column = x < gutter.left ? -1 : Math.floor((x - gutter.left + scroll.x) / cell.width);
+  if (row >= rows || column >= columns || (row < 0 && column < 0)) return undefined;
+  if (row < 0) return { on: 'head', column };
+  return column < 0 ? { on: 'gutter', row } : { on: 'cell', column, row };
 }
 
 /** Cells of another size, and the scrolling that leaves the anchor where it is. @param anchor default: the middle */
-export function zoomed(frame: Frame, wanted: Size, anchor?: Point): { zoom: Zoom; scroll: Point } {
+export function zoomed(
+  frame: Frame,
+  wanted: Size,
+  anchor?: Point,
+  { top }: Gutters = ofTokens,
+): { zoom: Zoom; scroll: Point } {
   const { gutter, cell, scroll } = frame;
   const at = anchor ?? {
     x: gutter.left + (frame.width - gutter.left) / 2,
@@ -133,7 +156,7 @@ export function zoomed(frame: Frame, wanted: Size, anchor?: Point): { zoom: Zoom
   const height = clamp(wanted.height, largest.height);
   return {
     zoom: { width, height, token: scroll.x / cell.width, row: scroll.y / cell.height },
-    scroll: { x: column * width - (at.x - gutter.left), y: row * height - (at.y - gutterTop(width)) },
+    scroll: { x: column * width - (at.x - gutter.left), y: row * height - (at.y - top(width)) },
   };
 }
 

@@ -148,7 +148,7 @@ function loadBar(context: Drawing, theme: Theme, head: RowLoad | undefined, y: n
 }
 
 /** 1, 2 or 5 times a power of ten, at least `least`. */
-function tick(least: number): number {
+export function tick(least: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
   return [1, 2, 5, 10].map((m) => m * power).find((step) => step >= least)!;
 }

@@ -1,6 +1,7 @@
 /**
- * What each cell of the grid shows, worked out once for a trace and a filter: an expert and a strength. R rows, C columns,
- * row-major. Pure: drawing only reads it.
+ * What each cell of the map shows, worked out once for a trace and a filter: an expert and a strength. R rows, which are
+ * places in the model, C columns, which are places in the text, row-major; a map of lines is drawn with its columns down
+ * (`turn`). Pure: drawing only reads it.
  */
 import {
   isKnown,
@@ -19,6 +20,7 @@ import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
+import type { Place } from './geometry.js';
 import { layerKey } from '../../src/trace/sight.js';
 
 /** A layer as a whole, or one site. */
@@ -29,11 +31,15 @@ export interface Row extends Layer {
   readonly kind: string;
   /** By sequence, what the row sums up over its tokens; undefined where it has nothing to say of them. */
   readonly parts: readonly (SharedSites | undefined)[];
+  /** The row is about this expert alone: an index in its parts' set. */
+  readonly expert?: number;
 }
 
 export interface Raster {
   readonly rows: readonly Row[];
   readonly columns: Columns;
+  /** The columns are lines, which are drawn as rows. */
+  readonly isTurned: boolean;
   /** What colours the cells: who leads, how far the choices of two runs differ, what becomes of the log-probability, or a number. */
   readonly shows: 'experts' | 'difference' | 'change' | TextMeasure;
   /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Where no expert colours: which of the hues (`Paper`). */
@@ -46,6 +52,15 @@ export interface Raster {
   readonly change?: Float32Array;
   /** [R, C] of a measure, and the scale of its strengths. */
   readonly measured?: Measured;
+  /** Of lines: the raster of their tokens, of which it is the sum. */
+  readonly tokens?: Raster;
+  /** [R, C] where each row is one expert's: what it has of the line; NaN where it is not known. */
+  readonly share?: Float32Array;
+}
+
+/** From the map's own columns and rows to those on the screen, and back. */
+export function turn({ isTurned }: Pick<Raster, 'isTurned'>, { column, row }: Place): Place {
+  return isTurned ? { column: row, row: column } : { column, row };
 }
 
 /** No expert applied, or nothing that leads. */
@@ -114,6 +129,7 @@ export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Col
     shows,
     rows,
     columns,
+    isTurned: columns.spans.some(({ lines }) => lines !== undefined),
     expert: new Int16Array(size).fill(unknown),
     strength: new Float32Array(size),
     changed,

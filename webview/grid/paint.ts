@@ -4,21 +4,23 @@ import type { ExpertSet } from '../../src/trace/trace.js';
 import { signOf, type Looks } from '../look/looks.js';
 import { colourOf, css, mix, type Theme } from '../look/theme.js';
 import { cellsOf, condensed, stepFor, type Step } from './cells.js';
+import { sequencesOf } from './columns.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { gutters } from './gutters.js';
+import { divide, lineGutters, ofLines } from './lineGutters.js';
 import type { RowLoad } from './loads.js';
-import type { Raster, Row } from './model.js';
-import { tileColumns, tilesOf } from './tiles.js';
+import { turn, type Raster } from './model.js';
+import { drawTiles, tilesOf, type Tile } from './tiles.js';
 
 export interface Paper {
   readonly raster: Raster;
   readonly theme: Theme;
   /** The colours, a pixel a window of cells; of windows of one cell, a pixel a cell. */
-  readonly tilesFor: (step: Step) => readonly OffscreenCanvas[];
+  readonly tilesFor: (step: Step) => readonly Tile[];
   /** How the experts of a set look. */
   readonly looks: (set: ExpertSet) => Looks;
-  /** [C] what stands above each column. */
+  /** [C] what stands above each column, or beside each line. */
   readonly labels: readonly string[];
   /** Of a difference: what stands for the raster's experts. */
   readonly hues: readonly string[] | undefined;
@@ -26,6 +28,10 @@ export interface Paper {
   readonly heads: readonly (RowLoad | undefined)[] | undefined;
   /** Key of the layer whose experts the legend names. */
   readonly inSight: string | undefined;
+  /** What stands in a column is no longer what the model would say. */
+  readonly isOutdated?: ((column: number) => boolean) | undefined;
+  /** Beside lines: what colours the text, in one column. */
+  readonly margin?: Paper | undefined;
 }
 
 /** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
@@ -44,14 +50,13 @@ export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: n
 
 export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
   if (!hues) return shade(theme, tone, strength, fade);
-  return mix(theme.background, hues[tone] ?? theme.background, 0.06 + 0.94 * strength);
+  return mix(theme.background, hues[tone] ?? theme.background, (0.06 + 0.94 * strength) * fade);
 }
 
 function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
   // By row and sequence, looked up once: a row may have experts of its own.
   const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
-  const sequenceOf = new Int8Array(columns.count).fill(-1);
-  for (const { sequence, from, count } of columns.spans) sequenceOf.fill(sequence, from, from + count);
+  const sequenceOf = sequencesOf(columns);
   return (row: number, column: number): number => {
     const e = expert[row * columns.count + column]!;
     return slots[row]![sequenceOf[column]!]?.[e] ?? quiet;
@@ -60,8 +65,8 @@ function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raste
 
 /** @param isFading choices that a what-if did not change are faded */
 export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Paper {
-  const cells = cellsOf(parts.raster, toneAt(parts), isFading);
-  const made = new Map<string, readonly OffscreenCanvas[]>();
+  const cells = cellsOf(parts.raster, toneAt(parts), isFading, parts.isOutdated);
+  const made = new Map<string, readonly Tile[]>();
   return {
     ...parts,
     tilesFor: (step) => {
@@ -78,7 +83,10 @@ export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Pa
   };
 }
 
-export const extentOf = ({ rows, columns }: Raster): Extent => ({ rows: rows.length, columns: columns.count });
+export const extentOf = ({ rows, columns, isTurned }: Raster): Extent =>
+  isTurned
+    ? { rows: columns.count, columns: rows.length, gutters: ofLines(rows) }
+    : { rows: rows.length, columns: columns.count };
 
 export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
@@ -90,32 +98,17 @@ export function paint(context: Drawing, paper: Paper, frame: Frame): void {
   context.fillStyle = theme.background;
   context.fillRect(0, 0, frame.width, frame.height);
 
-  context.imageSmoothingEnabled = false;
   const step = stepFor(cell);
-  paper.tilesFor(step).forEach((tile, i) => {
-    const first = i * tileColumns * step.columns;
-    const [from, to] = [Math.max(0, Math.floor((view.c0 - first) / step.columns)), (view.c1 - first) / step.columns];
-    const [top, bottom] = [Math.floor(view.r0 / step.rows), Math.ceil(view.r1 / step.rows)];
-    const width = Math.min(tile.width, Math.ceil(to)) - from;
-    if (width <= 0 || bottom <= top) return;
-    context.drawImage(
-      tile,
-      from,
-      top,
-      width,
-      bottom - top,
-      xOf(frame, first + from * step.columns),
-      yOf(frame, top * step.rows),
-      width * step.columns * cell.width,
-      (bottom - top) * step.rows * cell.height,
-    );
-  });
+  drawTiles(context, paper.tilesFor(step), step, frame, view);
 
   if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
-  layerLines(context, theme, frame, view, raster.rows);
+  layerLines(context, theme, frame, view, raster);
   if (cell.width >= 11 && cell.height >= 11 && !paper.hues) signs(context, paper, frame, view);
   if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
-  gutters(context, paper, frame, view);
+  if (raster.isTurned) {
+    divide(context, theme, raster, frame);
+    lineGutters(context, paper, frame, view);
+  } else gutters(context, paper, frame, view);
 }
 
 function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void {
@@ -129,14 +122,16 @@ function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void 
 }
 
 /** Between layers, where modules are rows of their own. */
-function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, rows: readonly Row[]): void {
-  if (frame.cell.height < 3) return;
+function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, { rows, isTurned }: Raster): void {
+  if ((isTurned ? frame.cell.width : frame.cell.height) < 3) return;
   context.fillStyle = theme.line;
-  const right = xOf(frame, view.c1);
-  for (let r = Math.max(1, view.r0); r < view.r1; r++) {
+  const { left, top } = frame.gutter;
+  const [right, bottom] = [xOf(frame, view.c1), yOf(frame, view.r1)];
+  for (let r = Math.max(1, isTurned ? view.c0 : view.r0); r < (isTurned ? view.c1 : view.r1); r++) {
     const [above, row] = [rows[r - 1]!, rows[r]!];
-    if (layerKey(above) !== layerKey(row) && (above.site >= 0 || row.site >= 0))
-      context.fillRect(frame.gutter.left, Math.round(yOf(frame, r)) - 0.5, right - frame.gutter.left, 1);
+    if (layerKey(above) === layerKey(row) || (above.site < 0 && row.site < 0)) continue;
+    if (isTurned) context.fillRect(Math.round(xOf(frame, r)) - 0.5, top, 1, bottom - top);
+    else context.fillRect(left, Math.round(yOf(frame, r)) - 0.5, right - left, 1);
   }
 }
 
@@ -146,22 +141,21 @@ function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void
   const { rows, columns } = raster;
   const atlas = signAtlas(theme, frame.cell, frame.ratio);
   const slotOf = slotAt(paper);
+  const sequenceOf = sequencesOf(columns);
   context.imageSmoothingEnabled = true;
-  for (const { sequence, from, count } of columns.spans) {
-    for (let r = view.r0; r < view.r1; r++) {
-      const set = rows[r]!.parts[sequence]?.set;
-      if (!set) continue;
-      const y = yOf(frame, r) + (frame.cell.height - atlas.height) / 2;
-      for (let c = Math.max(from, view.c0); c < Math.min(from + count, view.c1); c++) {
-        const cell = r * columns.count + c;
-        const e = raster.expert[cell]!;
-        if (e < 0) continue;
-        const isStrong = raster.strength[cell]! > 0.45;
-        const x = xOf(frame, c) + (frame.cell.width - atlas.width) / 2;
-        const ink = isStrong ? colourOf(slotOf(r, c), theme).ink : theme.foreground;
-        const sign = signOf(set, e);
-        if (frame.cell.width >= roomFor(sign)) context.drawImage(atlas.of(sign, ink), x, y, atlas.width, atlas.height);
-      }
+  for (let down = view.r0; down < view.r1; down++) {
+    const y = yOf(frame, down) + (frame.cell.height - atlas.height) / 2;
+    for (let across = view.c0; across < view.c1; across++) {
+      const { row, column } = turn(raster, { row: down, column: across });
+      const set = rows[row]!.parts[sequenceOf[column]!]?.set;
+      const cell = row * columns.count + column;
+      const e = raster.expert[cell]!;
+      if (e < 0 || !set) continue;
+      const isStrong = raster.strength[cell]! > 0.45 && !paper.isOutdated?.(column);
+      const x = xOf(frame, across) + (frame.cell.width - atlas.width) / 2;
+      const ink = isStrong ? colourOf(slotOf(row, column), theme).ink : theme.foreground;
+      const sign = signOf(set, e);
+      if (frame.cell.width >= roomFor(sign)) context.drawImage(atlas.of(sign, ink), x, y, atlas.width, atlas.height);
     }
   }
 }
@@ -212,11 +206,12 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   context.fillStyle = theme.foreground;
   const size = Math.min(6, frame.cell.width * 0.45, frame.cell.height * 0.45);
   context.beginPath();
-  for (let r = view.r0; r < view.r1; r++) {
-    for (let t = view.c0; t < view.c1; t++) {
-      if (!(raster.changed![r * raster.columns.count + t]! > 0)) continue;
-      const x = xOf(frame, t + 1) - 0.5;
-      const y = yOf(frame, r) + 0.5;
+  for (let down = view.r0; down < view.r1; down++) {
+    for (let across = view.c0; across < view.c1; across++) {
+      const { row, column } = turn(raster, { row: down, column: across });
+      if (!(raster.changed![row * raster.columns.count + column]! > 0)) continue;
+      const x = xOf(frame, across + 1) - 0.5;
+      const y = yOf(frame, down) + 0.5;
       context.moveTo(x - size, y);
       context.lineTo(x, y);
       context.lineTo(x, y + size);
@@ -226,24 +221,34 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   context.fill();
 }
 
-/** Lines through the cell under the pointer and around the selected token and row; on a canvas of its own. */
+/**
+ * Lines through the cell under the pointer and around the selected token and row; on a canvas of its own.
+ *
+ * @param inEditor the rows that are in sight there too
+ */
 export function paintOver(
   context: CanvasRenderingContext2D,
   theme: Theme,
   frame: Frame,
-  raster: Raster,
+  { columns, rows }: Extent,
   selected: Place,
   pointer: Place | undefined,
+  inEditor?: { readonly from: number; readonly to: number },
 ): void {
   context.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
   context.clearRect(0, 0, frame.width, frame.height);
   const { left, top } = frame.gutter;
-  const right = Math.min(frame.width, xOf(frame, raster.columns.count));
-  const bottom = Math.min(frame.height, yOf(frame, raster.rows.length));
+  const right = Math.min(frame.width, xOf(frame, columns));
+  const bottom = Math.min(frame.height, yOf(frame, rows));
   context.save();
   context.beginPath();
   context.rect(0, 0, frame.width, frame.height);
   context.clip();
+  if (inEditor) {
+    context.fillStyle = theme.focus;
+    const from = Math.max(top, yOf(frame, inEditor.from));
+    context.fillRect(0, from, 3, yOf(frame, inEditor.to) - from);
+  }
   if (pointer) {
     context.fillStyle = css(mix(theme.background, theme.foreground, 0.5));
     context.globalAlpha = 0.7;
@@ -251,7 +256,8 @@ export function paintOver(
     const y = yOf(frame, pointer.row);
     if (pointer.column >= 0)
       for (const at of [x, x + frame.cell.width]) if (at >= left) context.fillRect(at - 0.5, top, 1, bottom - top);
-    for (const at of [y, y + frame.cell.height]) if (at >= top) context.fillRect(left, at - 0.5, right - left, 1);
+    if (pointer.row >= 0)
+      for (const at of [y, y + frame.cell.height]) if (at >= top) context.fillRect(left, at - 0.5, right - left, 1);
     context.globalAlpha = 1;
   }
   context.strokeStyle = theme.focus;

@@ -1,16 +1,17 @@
-/** The grid with its legend, as SVG and PNG. */
+/** The map with its legend, as SVG and PNG. */
 import type { ExpertSet, Trace } from '../../src/trace/trace.js';
 import { quiet } from '../../src/shared/palette.js';
 import { signOf } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import { colourOf, css } from '../look/theme.js';
-import { tokenAt } from './columns.js';
+import { sequencesOf, tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
 import { layerMark } from './gutters.js';
 import { extentOf, paint, tint, toneAt, type Paper } from './paint.js';
+import { turn, type Row } from './model.js';
 import { svg as s } from './svg.js';
-import { differs, measureAt, rowName } from './words.js';
+import { cellWords, columnName, differs, measureAt, rowName } from './words.js';
 
 const pad = 8;
 /** Characters of the tokens that a cell is of. */
@@ -50,9 +51,10 @@ export interface Picture {
 }
 
 export function svgOf({ title, trace, set, paper, frame }: Picture): string {
-  const { theme, raster } = paper;
+  const { theme, raster, labels } = paper;
   const { entries, height } = legend(paper, set, frame.width);
   const colourAt = colours(paper);
+  const says = sayings(paper);
   const top = 28 + height;
   const view = windowOf(frame, extentOf(raster));
   const text = (x: number, y: number, words: string, props: Record<string, string | number> = {}) =>
@@ -60,12 +62,14 @@ export function svgOf({ title, trace, set, paper, frame }: Picture): string {
 
   const cells: SVGElement[] = [];
   for (let r = view.r0; r < view.r1; r++) {
-    const says = sayingOf(paper, r);
     for (let c = view.c0; c < view.c1;) {
-      const [colour, said] = [colourAt(r, c), says(c)];
+      const [colour, said] = [colourAt(r, c), says(r, c)];
       let end = c + 1;
       // Neighbours of which the same is to be seen and said are one rectangle: a picture of a large grid stays small.
-      while (end < view.c1 && colourAt(r, end) === colour && says(end) === said) end++;
+      while (!raster.isTurned && end < view.c1 && colourAt(r, end) === colour && says(r, end) === said) end++;
+      const at = turn(raster, { row: r, column: c });
+      const of = () =>
+        raster.isTurned ? t('lineOf', columnName(raster, at.column, labels)) : tokensFrom(paper, c, end);
       if (colour !== undefined)
         cells.push(
           s(
@@ -77,7 +81,7 @@ export function svgOf({ title, trace, set, paper, frame }: Picture): string {
               height: round(frame.cell.height),
               fill: colour,
             },
-            s('title', {}, `${rowName(trace, raster.rows[r]!)}, ${tokensFrom(paper, c, end)}: ${said}`),
+            s('title', {}, `${rowName(trace, raster.rows[at.row]!)}, ${of()}: ${said}`),
           ),
         );
       c = end;
@@ -86,12 +90,11 @@ export function svgOf({ title, trace, set, paper, frame }: Picture): string {
   const rowLabels: SVGElement[] = [];
   let shown = -Infinity;
   for (let r = view.r0; r < view.r1; r++) {
-    const row = raster.rows[r]!;
     const y = yOf(frame, r) + frame.cell.height / 2;
     if (y - shown < 12) continue;
     shown = y;
     rowLabels.push(
-      text(frame.gutter.left - 6, y, row.site >= 0 ? `${layerMark(row)} ${row.kind}` : layerMark(row), {
+      text(frame.gutter.left - 6, y, raster.isTurned ? labels[r]! : markOf(raster.rows[r]!), {
         'text-anchor': 'end',
         'dominant-baseline': 'central',
       }),
@@ -102,7 +105,7 @@ export function svgOf({ title, trace, set, paper, frame }: Picture): string {
     for (let c = view.c0; c < view.c1; c++) {
       const x = round(xOf(frame, c) + frame.cell.width / 2);
       tokenLabels.push(
-        text(0, 0, paper.labels[c]!, {
+        text(0, 0, raster.isTurned ? markOf(raster.rows[c]!) : labels[c]!, {
           transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
           'dominant-baseline': 'central',
           'font-family': 'monospace',
@@ -160,14 +163,21 @@ export function svgOf({ title, trace, set, paper, frame }: Picture): string {
   return new XMLSerializer().serializeToString(root);
 }
 
-/** What is said of a row's cells, beside which tokens they are of. */
-function sayingOf({ raster, hues }: Paper, row: number): (column: number) => string {
-  const { rows, columns, expert } = raster;
-  const sets = rows[row]!.parts.map((part) => part?.set);
-  const sequenceOf = new Int8Array(columns.count);
-  for (const { sequence, from, count } of columns.spans) sequenceOf.fill(sequence, from, from + count);
-  return (column) => {
-    const set = sets[sequenceOf[column]!];
+const markOf = (row: Row): string =>
+  row.expert !== undefined
+    ? signOf(row.parts.find((part) => part !== undefined)!.set, row.expert)
+    : row.site >= 0
+      ? `${layerMark(row)} ${row.kind}`
+      : layerMark(row);
+
+/** What is said of a cell, by its place on the screen, beside which tokens it is of. */
+function sayings({ raster, hues }: Paper): (down: number, across: number) => string {
+  const { rows, columns, expert, isTurned } = raster;
+  const sequenceOf = sequencesOf(columns);
+  return (down, across) => {
+    const { row, column } = turn(raster, { row: down, column: across });
+    if (isTurned) return cellWords(raster, { row, column });
+    const set = rows[row]!.parts[sequenceOf[column]!]?.set;
     const e = expert[row * columns.count + column]!;
     if (e < 0 || !set) return '';
     if (raster.measured) return measureAt(raster, row * columns.count + column);
@@ -186,7 +196,8 @@ function tokensFrom({ raster: { columns }, labels }: Paper, from: number, end: n
 function colours(paper: Paper): (row: number, column: number) => string | undefined {
   const { raster } = paper;
   const toneOf = toneAt(paper);
-  return (row, column) => {
+  return (down, across) => {
+    const { row, column } = turn(raster, { row: down, column: across });
     const cell = row * raster.columns.count + column;
     if (raster.expert[cell]! < 0) return undefined;
     // Steps as on the canvas, so that neighbours do meet in one colour.

@@ -3,23 +3,29 @@ import { effect, type ReadonlySignal, type Signal } from '@preact/signals';
 import { theme } from '../look/theme.js';
 import {
   beside,
+  besideEditor,
   comfortable,
   contentSize,
   fitted,
-  gutterLeft,
-  gutterTop,
+  gutterOf,
   readable,
   revealed,
   xOf,
   yOf,
   zoomed,
+  type Extent,
   type Frame,
   type Place,
   type Point,
   type Size,
 } from './geometry.js';
+import { Following } from './following.js';
+import { turn } from './model.js';
 import { extentOf, paint, paintOver } from './paint.js';
 import type { GridScene } from './scene.js';
+
+/** Height of a line where no editor has one, in CSS pixels. */
+const defaultLine = 18;
 
 /** Draws once a frame, however often it is asked to. */
 function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
@@ -52,8 +58,10 @@ export class Stage {
   readonly #spacer: HTMLElement;
   readonly #focus: HTMLElement;
   #size: Size = { width: 0, height: 0 };
-  #restored = false;
+  /** Which form of the map was scrolled to where it was left. */
+  #restored: boolean | undefined;
   #revealing = false;
+  readonly #following: Following;
   #keeping: ReturnType<typeof setTimeout> | undefined;
   readonly #frames = oncePerFrame(() => {
     this.#draw();
@@ -72,6 +80,7 @@ export class Stage {
     this.#over = scroller.querySelector('canvas.over')!;
     this.#spacer = scroller.querySelector('.spacer')!;
     this.#focus = scroller.querySelector('.cell')!;
+    this.#following = new Following(scene, scroller);
     scene.frame = () => this.frame();
     const resized = new ResizeObserver(() => {
       this.#draw();
@@ -82,7 +91,11 @@ export class Stage {
         resized.disconnect();
       },
       // What is drawn; drawing itself reads more, and must not be run again by that.
-      whenever([scene.paper, scene.store.view.zoom], () => {
+      whenever([scene.paper, scene.zoom], () => {
+        this.#frames.ask();
+      }),
+      whenever([scene.store.visible, scene.isLines], () => {
+        this.#following.editorMoved();
         this.#frames.ask();
       }),
       whenever([scene.place, scene.rows], () => {
@@ -105,27 +118,36 @@ export class Stage {
   /** Draws what has come into view, and keeps where that is. */
   scrolled(): void {
     this.#frames.ask();
-    const { store } = this.scene;
-    if (!store.view.zoom.peek()) return;
+    this.#following.scrolled();
+    const { scene } = this;
+    if (!scene.zoom.peek()) return;
     clearTimeout(this.#keeping);
     this.#keeping = setTimeout(() => {
-      const zoom = store.view.zoom.peek();
+      const zoom = scene.zoom.peek();
       const { scrollLeft, scrollTop } = this.scroller;
-      if (zoom) store.set({ zoom: { ...zoom, token: scrollLeft / zoom.width, row: scrollTop / zoom.height } });
+      if (zoom) scene.setZoom({ ...zoom, token: scrollLeft / zoom.width, row: scrollTop / zoom.height });
     }, 200);
   }
 
   cell(): Size {
+    const { scene } = this;
+    const kept = scene.zoom.peek();
+    if (kept) return kept;
+    const extent = this.#extent();
+    return scene.isLines.peek()
+      ? besideEditor(this.#size, extent, scene.store.lines.peek()?.height ?? defaultLine)
+      : comfortable(this.#size, extent);
+  }
+
+  #extent(): Extent {
     const raster = this.scene.raster.peek();
-    return (
-      this.scene.store.view.zoom.peek() ?? comfortable(this.#size, raster ? extentOf(raster) : { columns: 1, rows: 1 })
-    );
+    return raster ? extentOf(raster) : { columns: 1, rows: 1 };
   }
 
   /** Rows on a screen. */
   page(): number {
-    const { width, height } = this.cell();
-    return Math.max(1, Math.floor((this.#size.height - gutterTop(width)) / height) - 1);
+    const cell = this.cell();
+    return Math.max(1, Math.floor((this.#size.height - gutterOf(cell, this.#extent()).top) / cell.height) - 1);
   }
 
   frame(): Frame | undefined {
@@ -135,7 +157,7 @@ export class Stage {
     return {
       ...this.#size,
       ratio: devicePixelRatio,
-      gutter: { left: gutterLeft, top: gutterTop(cell.width) },
+      gutter: gutterOf(cell, this.#extent()),
       cell,
       scroll: { x: this.scroller.scrollLeft, y: this.scroller.scrollTop },
     };
@@ -144,10 +166,10 @@ export class Stage {
   zoom(wanted: Size, anchor?: Point): void {
     const frame = this.frame();
     if (!frame) return;
-    const { zoom, scroll } = zoomed(frame, wanted, anchor);
-    this.scene.store.set({ zoom });
+    const { zoom, scroll } = zoomed(frame, wanted, anchor, this.#extent().gutters);
+    this.scene.setZoom(zoom);
     this.#layOut();
-    this.scroller.scrollTo(scroll.x, scroll.y);
+    this.#following.scrollTo(scroll);
   }
 
   /** As large as can be read, from the first cell in sight, or where what is selected is in sight. */
@@ -158,7 +180,7 @@ export class Stage {
     const width = Math.max(readable.width, cell.width);
     const height = Math.max(readable.height, cell.height);
     this.zoom({ width, height });
-    this.scroller.scrollTo((scroll.x / cell.width) * width, (scroll.y / cell.height) * height);
+    this.#following.scrollTo({ x: (scroll.x / cell.width) * width, y: (scroll.y / cell.height) * height });
     this.#revealing = this.scene.place.peek().column >= 0;
     this.#frames.ask();
   }
@@ -167,9 +189,9 @@ export class Stage {
     const raster = this.scene.raster.peek();
     if (!raster) return;
     const { clientWidth: width, clientHeight: height } = this.scroller;
-    this.scene.store.set({ zoom: fitted({ width, height }, extentOf(raster)) });
+    this.scene.setZoom(fitted({ width, height }, extentOf(raster)));
     this.#layOut();
-    this.scroller.scrollTo(0, 0);
+    this.#following.scrollTo({ x: 0, y: 0 });
   }
 
   #layOut(): void {
@@ -195,6 +217,8 @@ export class Stage {
     this.#scrollToKept();
     if (this.#revealing) this.#reveal();
     this.#revealing = false;
+    const laidOut = this.frame();
+    if (laidOut) this.#following.follow(laidOut);
     const frame = this.frame();
     if (!frame) return;
     paint(this.#base.getContext('2d', { alpha: false })!, paper, frame);
@@ -205,9 +229,17 @@ export class Stage {
     const frame = this.frame();
     const raster = this.scene.raster.peek();
     if (!frame || !raster) return;
-    const at = this.scene.place.peek();
+    const at = turn(raster, this.scene.place.peek());
     const pointer = this.pointer.peek();
-    paintOver(this.#over.getContext('2d')!, theme.peek(), frame, raster, at, pointer);
+    paintOver(
+      this.#over.getContext('2d')!,
+      theme.peek(),
+      frame,
+      extentOf(raster),
+      at,
+      pointer && turn(raster, pointer),
+      this.#following.inEditor(),
+    );
     const { column, row } = at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0 };
     this.#focus.style.transform = `translate(${xOf(frame, column)}px, ${yOf(frame, row)}px)`;
     this.#focus.style.width = `${Math.max(3, frame.cell.width)}px`;
@@ -218,25 +250,26 @@ export class Stage {
   /** Beside the cell under the pointer; when what it says has changed, too, for then it has another size. */
   placeTip(): void {
     const frame = this.frame();
-    const pointer = this.pointer.peek();
+    const [raster, pointer] = [this.scene.raster.peek(), this.pointer.peek()];
     const tip = this.scroller.parentElement!.querySelector<HTMLElement>('.tip');
-    if (!frame || !pointer || !tip) return;
-    const { x, y } = beside(frame, pointer, { width: tip.offsetWidth, height: tip.offsetHeight });
+    if (!frame || !raster || !pointer || !tip) return;
+    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight });
     tip.style.transform = `translate(${x}px, ${y}px)`;
   }
 
   #scrollToKept(): void {
-    if (this.#restored) return;
-    this.#restored = true;
-    const zoom = this.scene.store.view.zoom.peek();
-    if (zoom) this.scroller.scrollTo(zoom.token * zoom.width, zoom.row * zoom.height);
+    const isLines = this.scene.isLines.peek();
+    if (this.#restored === isLines) return;
+    this.#restored = isLines;
+    const zoom = this.scene.zoom.peek();
+    if (zoom) this.#following.scrollTo({ x: zoom.token * zoom.width, y: zoom.row * zoom.height });
   }
 
   #reveal(): void {
-    const frame = this.frame();
-    if (!frame) return;
+    const [frame, raster] = [this.frame(), this.scene.raster.peek()];
+    if (!frame || !raster) return;
     const { clientWidth: width, clientHeight: height } = this.scroller;
-    const { x, y } = revealed(frame, { width, height }, this.scene.place.peek());
-    if (x !== frame.scroll.x || y !== frame.scroll.y) this.scroller.scrollTo(x, y);
+    const { x, y } = revealed(frame, { width, height }, turn(raster, this.scene.place.peek()));
+    if (x !== frame.scroll.x || y !== frame.scroll.y) this.#following.scrollTo({ x, y });
   }
 }

@@ -1,21 +1,29 @@
-/** The grid's colours as pictures, a pixel a cell. */
+/** The map's colours as pictures, a pixel a cell. */
 import { colourCount, quiet } from '../../src/shared/palette.js';
 import { channels, mix, type Theme } from '../look/theme.js';
-import { off, type Cells } from './cells.js';
+import { off, type Cells, type Step } from './cells.js';
+import { xOf, yOf, type Frame, type Window } from './geometry.js';
 
-/** Columns a tile: far below every canvas limit. */
-export const tileColumns = 4096;
+/** Cells of a tile's side: far below every canvas limit. */
+const side = 4096;
 const levels = 16;
 
 /** What is left of a colour where a what-if changed nothing. */
 const faded = 0.27;
+
+export interface Tile {
+  readonly canvas: OffscreenCanvas;
+  /** Its first cell. */
+  readonly column: number;
+  readonly row: number;
+}
 
 /** @param tint of a tone, by its strength; `fade` below 1 where it stays */
 export function tilesOf(
   cells: Cells,
   theme: Theme,
   tint: (tone: number, strength: number, fade?: number) => [number, number, number],
-): OffscreenCanvas[] {
+): Tile[] {
   // [tone, level, faded] as packed pixels; the first tone is the quiet one.
   const table = new Uint32Array((colourCount + 1) * (levels + 1) * 2);
   for (let tone = quiet; tone < colourCount; tone++)
@@ -27,24 +35,58 @@ export function tilesOf(
   const pale = word(channels(theme.background));
   const grey = word(mix(theme.background, theme.foreground, 0.06));
   const { rows, columns, tone, strength, stays } = cells;
-  const tiles: OffscreenCanvas[] = [];
-  for (let from = 0; from < columns && rows > 0; from += tileColumns) {
-    const width = Math.min(tileColumns, columns - from);
-    const image = new ImageData(width, rows);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let r = 0; r < rows; r++)
-      for (let i = 0; i < width; i++) {
-        const cell = r * columns + from + i;
-        const own = tone[cell]!;
-        const level = Math.round(strength[cell]! * levels);
-        pixels[r * width + i] =
-          own >= quiet ? table[((own - quiet) * (levels + 1) + level) * 2 + stays[cell]!]! : own === off ? grey : pale;
-      }
-    const tile = new OffscreenCanvas(width, rows);
-    tile.getContext('2d')!.putImageData(image, 0, 0);
-    tiles.push(tile);
-  }
+  const tiles: Tile[] = [];
+  for (let row = 0; row < rows; row += side)
+    for (let column = 0; column < columns; column += side) {
+      const [width, height] = [Math.min(side, columns - column), Math.min(side, rows - row)];
+      const image = new ImageData(width, height);
+      const pixels = new Uint32Array(image.data.buffer);
+      for (let r = 0; r < height; r++)
+        for (let i = 0; i < width; i++) {
+          const cell = (row + r) * columns + column + i;
+          const own = tone[cell]!;
+          const level = Math.round(strength[cell]! * levels);
+          pixels[r * width + i] =
+            own >= quiet
+              ? table[((own - quiet) * (levels + 1) + level) * 2 + stays[cell]!]!
+              : own === off
+                ? grey
+                : pale;
+        }
+      const canvas = new OffscreenCanvas(width, height);
+      canvas.getContext('2d')!.putImageData(image, 0, 0);
+      tiles.push({ canvas, column, row });
+    }
   return tiles;
+}
+
+/** What of them is in view. @param step as they were made for */
+export function drawTiles(
+  context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
+  tiles: readonly Tile[],
+  step: Step,
+  frame: Frame,
+  view: Window,
+): void {
+  context.imageSmoothingEnabled = false;
+  for (const { canvas, column, row } of tiles) {
+    const x = Math.max(0, Math.floor(view.c0 / step.columns) - column);
+    const y = Math.max(0, Math.floor(view.r0 / step.rows) - row);
+    const width = Math.min(canvas.width, Math.ceil(view.c1 / step.columns) - column) - x;
+    const height = Math.min(canvas.height, Math.ceil(view.r1 / step.rows) - row) - y;
+    if (width <= 0 || height <= 0) continue;
+    context.drawImage(
+      canvas,
+      x,
+      y,
+      width,
+      height,
+      xOf(frame, (column + x) * step.columns),
+      yOf(frame, (row + y) * step.rows),
+      width * step.columns * frame.cell.width,
+      height * step.rows * frame.cell.height,
+    );
+  }
 }
 
 function word([r, g, b]: readonly [number, number, number]): number {

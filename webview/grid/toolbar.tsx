@@ -1,7 +1,9 @@
+import { isMeasure } from '../../src/trace/colouring.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { gridSources, initial } from '../app/state.js';
+import { layerName } from '../look/names.js';
 import { ends, t } from '../look/strings.js';
 import { zoomStep, type Action } from './input.js';
 import type { Raster } from './model.js';
@@ -11,34 +13,67 @@ const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
 
 export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly act: (action: Action) => void }) {
   const store = useStore();
-  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, tables, maximised } = store.view;
+  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, lineColumns, tables, maximised } = store.view;
   if (!scene.trace.value) return null;
   const isComparing = store.other.trace.value !== undefined;
   const showsChange = scene.raster.value?.changed !== undefined;
   const isFiltered = JSON.stringify(filter.value) !== JSON.stringify(initial.filter);
   const asTable = tables.value.includes('grid');
+  const isLines = scene.isLines.value;
+  const showsLayers = !isLines || lineColumns.value === 'layers';
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
-      <h2>{t(scene.isFlat.value ? 'gridOwn' : 'grid')}</h2>
-      {!scene.isFlat.value && (
+      <h2>{t(isLines ? 'gridLines' : scene.isFlat.value ? 'gridOwn' : 'grid')}</h2>
+      <Segmented
+        label={t('mapForm')}
+        parts={(['grid', 'lines'] as const).map((map) => ({
+          label: t(map === 'grid' ? 'mapGrid' : 'mapLines'),
+          title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
+          reason: map === 'lines' && !scene.lines.value ? t('mapLinesNone') : undefined,
+          on: isLines === (map === 'lines'),
+          press: () => {
+            store.set({ map });
+          },
+        }))}
+      />
+      {(!scene.isFlat.value || isLines) && (
         <Segmented
-          label={t('rows')}
+          label={t(isLines ? 'columns' : 'rows')}
           parts={[
             {
               label: t('layers'),
-              on: expanded.value.length === 0,
+              on: showsLayers && (scene.isFlat.value || expanded.value.length === 0),
               press: () => {
-                store.set({ expanded: [], zoom: null });
+                store.set({ expanded: [], lineColumns: 'layers' });
+                scene.setZoom(null);
                 store.select({ site: -1 });
               },
             },
-            {
-              label: t('modules'),
-              on: expanded.value === 'all',
-              press: () => {
-                store.set({ expanded: 'all', zoom: null });
-              },
-            },
+            ...(scene.isFlat.value
+              ? []
+              : [
+                  {
+                    label: t('modules'),
+                    on: showsLayers && expanded.value === 'all',
+                    press: () => {
+                      store.set({ expanded: 'all', lineColumns: 'layers' });
+                      scene.setZoom(null);
+                    },
+                  },
+                ]),
+            ...(isLines && scene.sight.value
+              ? [
+                  {
+                    label: t('mapExperts'),
+                    on: !showsLayers,
+                    reason: scene.isChange.value ? t('mapExpertsNone') : undefined,
+                    press: () => {
+                      store.set({ lineColumns: 'experts' });
+                      scene.setZoom(null);
+                    },
+                  },
+                ]
+              : []),
           ]}
         />
       )}
@@ -108,7 +143,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           data-focus="grid-zoomIn"
         />
         <Tool
-          label={t('zoomRead')}
+          label={t(isLines ? 'zoomReadLines' : 'zoomRead')}
           icon="letter"
           press={() => {
             act({ do: 'read' });
@@ -152,12 +187,33 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   if (!trace) return null;
   const isAll = scene.store.view.expanded.value === 'all' && !scene.isFlat.value;
   const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
+  const isLines = scene.isLines.value;
+  const isOwn = scene.sight.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
+  const caption = isLines ? lineCaption(scene, rows) : captionOf(trace, scene.raster.value, rows);
   return (
     <p class="caption" id="grid-caption">
-      {captionOf(trace, scene.raster.value, rows)}
-      {scene.sight.value?.layer && !scene.isChange.value && !scene.measure.value && ` ${t('gridCaptionOwn')}`}
+      {caption}
+      {isOwn && (isLines || !scene.measure.value) && ` ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}`}
     </p>
   );
+}
+
+function lineCaption({ isByExpert, sight, raster, margin }: GridScene, columns: string): string {
+  const { shows } = raster.value ?? {};
+  const layer = sight.value?.layer;
+  const cells = isByExpert.value
+    ? layer
+      ? t('lineCaptionExpertsOf', layerName(layer))
+      : t('lineCaptionExperts')
+    : shows === 'difference'
+      ? t('lineDifference', columns)
+      : shows === 'change'
+        ? t('lineLogProb', columns)
+        : t('lineCaption', columns);
+  const { shows: beside, measured } = margin.value ?? {};
+  return beside && measured && isMeasure(beside)
+    ? `${cells} ${t('lineMargin', t(`colour_${beside}`), ...ends(measured))}`
+    : cells;
 }
 
 function captionOf(trace: Trace, raster: Raster | undefined, rows: string): string {

@@ -1,4 +1,4 @@
-/** The grid of tokens × sites: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
+/** The map of text × sites: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
 import { batch, useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
@@ -6,20 +6,21 @@ import { layersOf } from '../../src/trace/access.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
-import { onToken, tokenAt } from './columns.js';
+import { columnOf, onToken, tokenAt } from './columns.js';
 import { Filters } from './filter.js';
-import { hit, type Place, type Point } from './geometry.js';
+import { hit, type Hit, type Place, type Point } from './geometry.js';
 import { keyAction, listenToPointer, type Action } from './input.js';
 import { layerKey } from '../../src/trace/sight.js';
-import type { Raster } from './model.js';
+import { turn, type Raster } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { GridCaption, Toolbar } from './toolbar.js';
 import { Twin } from './twin.js';
-import { stepFor } from './cells.js';
+import { stepFor, windowAt, within, type Window } from './cells.js';
 import { WindowTip } from './windowTip.js';
-import { CellTip, describe, describeToken, RowTip } from './words.js';
+import { CellTip, describe, describeToken, LineTip, RowTip } from './words.js';
+import { LinesTwin } from './linesTwin.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -44,7 +45,8 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         break;
       case 'zoom': {
         const { width, height } = stage.current!.cell();
-        stage.current!.zoom({ width: width * action.by, height: height * action.by });
+        // Lines stay as wide as there is room for them.
+        stage.current!.zoom({ width: raster.isTurned ? width : width * action.by, height: height * action.by });
         break;
       }
       case 'fit':
@@ -70,21 +72,27 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
     const stop = listenToPointer(scroller.current!, {
       hover: (at) => {
         const found = at && under(at);
-        isOverGutter.value = found?.on === 'gutter';
-        const cell = found && { column: found.on === 'cell' ? found.column : -1, row: found.row };
+        const raster = scene.raster.peek();
+        const on = found && raster && placeOf(raster, found);
+        // The text's own numbers and labels do nothing above a grid; beside lines they choose one.
+        const cell = on && (raster.isTurned || on.row >= 0) ? on : undefined;
+        isOverGutter.value = cell !== undefined && found?.on !== 'cell';
         if (cell?.column !== pointer.peek()?.column || cell?.row !== pointer.peek()?.row) pointer.value = cell;
       },
       press: (at) => {
-        const found = under(at);
-        if (found?.on === 'gutter') act({ do: 'toggle', row: found.row });
-        else if (found) {
-          act({ do: 'go', to: found });
+        const [found, raster] = [under(at), scene.raster.peek()];
+        if (!found || !raster) return;
+        const to = placeOf(raster, found);
+        if (to.column < 0) act({ do: 'toggle', row: to.row });
+        else if (to.row >= 0 || raster.isTurned) {
+          act({ do: 'go', to });
           focus.current!.focus({ preventScroll: true });
         }
       },
       zoom: (by, both, at) => {
         const { width, height } = made.cell();
-        made.zoom({ width: width * by, height: both ? height * by : height }, at);
+        const isHigher = both && scene.isLines.peek();
+        made.zoom({ width: isHigher ? width : width * by, height: both ? height * by : height }, at);
       },
       dragging: (now) => {
         isDragging.value = now;
@@ -98,12 +106,12 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
 
   const trace = scene.trace.value;
   const raster = scene.raster.value;
-  const rows = raster?.rows.length ?? 0;
+  const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
   useLayoutEffect(() => {
     scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows));
   }, [rows]);
   const asTable = store.view.tables.value.includes('grid');
-  const isEmpty = raster && rows === 0;
+  const isEmpty = raster?.rows.length === 0;
   return (
     <section class="gridView" aria-label={t('grid')}>
       <Toolbar scene={scene} act={act} />
@@ -130,7 +138,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
               aria-label={t('gridRole')}
               aria-describedby="grid-keys"
               aria-rowcount={rows}
-              aria-colcount={raster?.columns.count ?? 0}
+              aria-colcount={columns}
             >
               <FocusCell
                 scene={scene}
@@ -139,14 +147,16 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
                 onKeyDown={(event) => {
                   const now = scene.raster.peek();
                   if (!now || now.rows.length === 0 || event.altKey) return;
-                  const action = keyAction(event.key, scene.place.peek(), {
+                  const action = keyAction(event.key, turn(now, scene.place.peek()), {
                     ...extentOf(now),
                     page: stage.current!.page(),
                     all: event.ctrlKey || event.metaKey,
                   });
                   if (!action) return;
                   event.preventDefault();
-                  act(action);
+                  if (action.do === 'go') act({ do: 'go', to: turn(now, action.to) });
+                  else if (action.do === 'toggle') act({ do: 'toggle', row: Math.max(0, scene.place.peek().row) });
+                  else act(action);
                 }}
               />
             </div>
@@ -164,7 +174,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         )}
         {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
       </div>
-      {asTable && <Twin scene={scene} />}
+      {asTable && (scene.isLines.value ? <LinesTwin scene={scene} /> : <Twin scene={scene} />)}
       <Strip scene={scene} />
       <div class="unseen" role="status" aria-live="polite">
         {said}
@@ -187,8 +197,10 @@ function FocusCell({
   readonly onKeyDown: (event: KeyboardEvent) => void;
 }) {
   const [trace, raster] = [scene.trace.value, scene.raster.value];
-  const { column, row } = scene.place.value;
-  const words = trace && raster && column >= 0 && row >= 0 ? describe(trace, raster, { column, row }) : t('gridRole');
+  const at = scene.place.value;
+  const words =
+    trace && raster && at.column >= 0 && at.row >= 0 ? describe(trace, raster, at, scene.labels.value) : t('gridRole');
+  const { column, row } = raster ? turn(raster, at) : at;
   useLayoutEffect(() => {
     // Only what one moves to by hand.
     if (document.activeElement === cell.current) said.value = words;
@@ -219,7 +231,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {
-    const how = t(scene.isFlat.value ? 'stripHowOwn' : 'stripHow');
+    const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
     return (
       <p class="strip faint" title={how}>
         {how}
@@ -236,7 +248,9 @@ function Strip({ scene }: { readonly scene: GridScene }) {
       title={t('stripHint')}
       data-focus="grid-strip"
     >
-      {row < 0 ? describeToken(trace, raster, column) : describe(trace, raster, { column, row })}
+      {row < 0
+        ? describeToken(trace, raster, column, scene.labels.value)
+        : describe(trace, raster, { column, row }, scene.labels.value)}
     </Button>
   );
 }
@@ -246,40 +260,86 @@ function Tip({ scene, at, drawn }: { readonly scene: GridScene; readonly at: Pla
   useLayoutEffect(drawn);
   const row = raster?.rows[at.row];
   const cell = scene.frame()?.cell;
-  if (!trace || !raster || !row || !cell) return null;
+  if (!trace || !raster || !cell) return null;
   const looks = scene.store.side(scene.side.value).looks.value;
   const step = stepFor(cell);
+  const labels = scene.labels.value;
   return (
     <div class="tip" aria-hidden="true">
-      {at.column < 0 ? (
+      {!row ? (
+        <LineTip trace={trace} scene={scene} column={at.column} />
+      ) : at.column < 0 ? (
         <RowTip
           trace={trace}
           row={row}
-          load={scene.isFlat.value ? scene.loads.value[at.row] : undefined}
-          hint={scene.isFlat.value ? 'rowHint' : row.site < 0 ? 'rowOpen' : 'rowClose'}
+          load={scene.isFlat.value && row.expert === undefined ? scene.loads.value[at.row] : undefined}
+          hint={
+            row.expert !== undefined
+              ? undefined
+              : scene.isFlat.value
+                ? 'rowHint'
+                : row.site < 0
+                  ? 'rowOpen'
+                  : 'rowClose'
+          }
         />
-      ) : step.columns * step.rows > 1 ? (
-        <WindowTip trace={trace} raster={raster} at={at} step={step} looks={looks} />
+      ) : step.columns * step.rows > 1 && row.expert === undefined ? (
+        <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
+      ) : raster.tokens && tokenAt(raster.columns, at.column) ? (
+        <WindowTip
+          trace={trace}
+          raster={raster.tokens}
+          window={tokensOf(raster, raster.tokens, at)}
+          title={describeToken(trace, raster, at.column, labels)}
+          labels={labels}
+          looks={looks}
+        />
       ) : (
-        <CellTip trace={trace} raster={raster} at={at} looks={looks} />
+        <CellTip trace={trace} raster={raster} at={at} labels={labels} looks={looks} />
       )}
     </div>
   );
 }
 
-function go({ store, side, place }: GridScene, { rows, columns }: Raster, to: Place): void {
+/** Where something on the screen is in the map; −1: beside or above all of it. */
+function placeOf(raster: Raster, found: Hit): Place {
+  return turn(raster, { column: -1, row: -1, ...found });
+}
+
+/** The cells of a line's tokens. */
+function tokensOf({ columns }: Raster, tokens: Raster, { column, row }: Place): Window {
+  const { sequence, token, end } = tokenAt(columns, column)!;
+  return within(
+    tokens,
+    { column: columnOf(tokens.columns, sequence, token), row },
+    { column: columnOf(tokens.columns, sequence, end - 1), row },
+  );
+}
+
+function go(
+  { store, side, sight, place, expert, isByExpert }: GridScene,
+  { rows, columns, isTurned }: Raster,
+  to: Place,
+): void {
   const row = rows[Math.min(rows.length - 1, Math.max(0, to.row))];
   const found = tokenAt(columns, onToken(columns, to.column, place.peek().column));
   if (!row || !found) return;
+  const { sequence, token, end } = found;
+  const line = { sequence, token, ...(isTurned && { end }) };
+  // A line's number is of the whole model; an expert's column is of the layer whose expert it is, if of any.
+  const own = to.row < 0 ? undefined : isByExpert.peek() ? sight.peek()?.layer : row;
+  const layer = own ? layerKey(own) : '';
   batch(() => {
-    store.selectIn(side.peek(), found, { layer: layerKey(row), site: row.site });
-    store.lookAtLayer(layerKey(row));
+    expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
+    store.selectIn(side.peek(), line, { layer, site: own === row ? row.site : -1 });
+    if (layer) store.lookAtLayer(layer);
   });
 }
 
 function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at: number): void {
   const [trace, row] = [shown.peek(), rows[at]];
   if (!trace || !row) return;
+  if (row.expert !== undefined) return;
   if (isFlat.peek()) {
     store.lookAtLayer(layerKey(row));
     return;

@@ -1,37 +1,38 @@
-/** What is said of a window: the cells that are too small to be pointed at one by one. */
+/** What is said of several cells at once: of those too small to be pointed at one by one, and of a line's tokens. */
 import { isMeasure } from '../../src/trace/colouring.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
-import { tokenAt } from './columns.js';
-import type { Place } from './geometry.js';
 import type { Raster } from './model.js';
-import { windowAt, type Step } from './cells.js';
-import { changeWords, rowName } from './words.js';
+import type { Window } from './cells.js';
+import { changeWords, columnName, rowName } from './words.js';
 
 export function WindowTip({
   trace,
   raster,
-  at,
-  step,
+  window: { from, to, known, shares, mean },
+  labels,
+  title,
   looks,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
-  readonly at: Place;
-  readonly step: Step;
+  readonly window: Window;
+  readonly labels: readonly string[];
+  /** Default: which columns they are. */
+  readonly title?: string;
   readonly looks: (set: Looks['set']) => Looks;
 }) {
-  const { from, to, known, shares, mean } = windowAt(raster, at, step);
-  const tokens = [from, to].map(({ column }) => tokenAt(raster.columns, column)).filter((one) => one !== undefined);
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
+  const numbers = [from, to].map(({ column }) => columnName(raster, column, labels));
   const { shows } = raster;
   return (
     <>
       <div class="tipTitle">
-        {t('windowOf', (tokens[0]?.token ?? 0) + 1, (tokens.at(-1)?.token ?? 0) + 1)}, {[...new Set(names)].join(' – ')}
+        {title ?? t(raster.isTurned ? 'windowLines' : 'windowOf', numbers[0]!, numbers[1]!)},{' '}
+        {[...new Set(names)].join(' – ')}
       </div>
       {known === 0 && <div>{t('noChoice')}</div>}
       {shares.slice(0, 4).map(({ part, row, expert, count }) => (

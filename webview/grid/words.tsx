@@ -1,6 +1,7 @@
 /** One cell of the grid in words: aloud, and in the box beside the pointer. */
 import { isMeasure } from '../../src/trace/colouring.js';
-import { tokenLabel } from '../../src/trace/label.js';
+import type { SharedSites } from '../../src/trace/access.js';
+import { tokenLabel, visible } from '../../src/trace/label.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
@@ -10,9 +11,12 @@ import { spoken } from '../look/tokens.js';
 import { tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
 import type { RowLoad } from './loads.js';
+import type { GridScene } from './scene.js';
 import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
+  const set = row.parts.find((part) => part !== undefined)?.set;
+  if (row.expert !== undefined && set) return expertName(set, row.expert, row);
   return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
 }
 
@@ -54,11 +58,44 @@ export function differs(raster: Raster, at: Place): string {
 const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
 
-/** For the screen reader. */
-export function describe(trace: Trace, raster: Raster, at: Place): string {
+/** The number of a column's token, from 1, or of its line; that of a gap is its neighbour's. */
+export function columnName({ columns, isTurned }: Raster, column: number, labels: readonly string[]): string {
+  const own = columns.spans.findLast(({ from }) => from <= column);
+  if (!isTurned) return String(Math.min(column - own!.from, own!.count - 1) + 1);
+  // A piece of a long line is called as its beginning is.
+  for (let at = column; at >= own!.from; at--) if (labels[at]) return labels[at]!;
+  return '';
+}
+
+/** Who leads most of a line's tokens, or what is the mean of them. */
+function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
+  const cell = at.row * raster.columns.count + at.column;
+  const e = raster.expert[cell]!;
+  if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
+  if (isChange(raster)) return differs(raster, at);
+  if (raster.measured && isMeasure(raster.shows))
+    return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured.value[cell]!));
+  const name = plainName(part.set, e);
+  return raster.share
+    ? t('lineShare', percent(raster.share[cell]!))
+    : t('lineLeads', name, percent(raster.strength[cell]!));
+}
+
+/** Empty where no token begins in the line. */
+export function cellWords(raster: Raster, at: Place): string {
+  const cell = cellAt(raster, at.column, at.row);
+  return cell ? lineCell(raster, at, cell.row, cell.part) : '';
+}
+
+/** For the screen reader. @param labels numbers of lines */
+export function describe(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return t('gridRole');
   const { row, part, sequence, token } = cell;
+  if (raster.isTurned)
+    return [describeToken(trace, raster, at.column, labels), rowName(trace, row), lineCell(raster, at, row, part)].join(
+      ', ',
+    );
   const parts = [
     spoken(trace.sequences[sequence]!, token),
     tokenPlace(trace.sequences, sequence, token),
@@ -71,10 +108,15 @@ export function describe(trace: Trace, raster: Raster, at: Place): string {
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 
-export function describeToken(trace: Trace, { columns }: Raster, column: number): string {
-  const at = tokenAt(columns, column);
+export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
+  const at = tokenAt(raster.columns, column);
   if (!at) return '';
-  const { sequence, token } = at;
+  const { sequence, token, end } = at;
+  if (raster.isTurned) {
+    const line = t('lineOf', columnName(raster, column, labels));
+    const place = trace.sequences.length > 1 ? t('inSequence', t(trace.sequences[sequence]!.role), line) : line;
+    return `${place}, ${t('tokens', end - token)}`;
+  }
   return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
 }
 
@@ -89,7 +131,7 @@ export function RowTip({
   readonly row: Row;
   readonly load: RowLoad | undefined;
   /** What a click does. */
-  readonly hint: 'rowHint' | 'rowOpen' | 'rowClose';
+  readonly hint: 'rowHint' | 'rowOpen' | 'rowClose' | undefined;
 }) {
   return (
     <>
@@ -110,7 +152,32 @@ export function RowTip({
           </div>
         </>
       )}
-      <div class="faint">{t(hint)}</div>
+      {hint && <div class="faint">{t(hint)}</div>}
+    </>
+  );
+}
+
+/** A line's text, and what colours it in the margin. */
+export function LineTip({
+  trace,
+  scene,
+  column,
+}: {
+  readonly trace: Trace;
+  readonly scene: GridScene;
+  readonly column: number;
+}) {
+  const [raster, margin] = [scene.raster.value!, scene.margin.value];
+  const at = tokenAt(raster.columns, column);
+  if (!at) return null;
+  const { text, tokens } = trace.sequences[at.sequence]!;
+  return (
+    <>
+      <div class="tipTitle">
+        <code>{visible(text!.slice(tokens.start![at.token], tokens.end![at.end - 1]).trim())}</code>
+      </div>
+      <div>{describeToken(trace, raster, column, scene.labels.value)}</div>
+      {margin && <div>{lineCell(margin, { column, row: 0 }, margin.rows[0]!, margin.rows[0]!.parts[at.sequence])}</div>}
     </>
   );
 }
@@ -119,15 +186,18 @@ export function CellTip({
   trace,
   raster,
   at,
+  labels,
   looks,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
   readonly at: Place;
+  readonly labels: readonly string[];
   readonly looks: (set: Looks['set']) => Looks;
 }) {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return null;
+  if (raster.isTurned) return <div>{describe(trace, raster, at, labels)}</div>;
   const { row, part, sequence, token } = cell;
   const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
   const isSum = (part?.sites.length ?? 0) > 1;

@@ -1,7 +1,7 @@
 /** The chosen cell, layer or token: who leads, by how much, and how close it was; in bars and in words. */
-import { layersOf, sharedSites, sitesOf, textTokens, type Layer } from '../../src/trace/access.js';
-import { tokenLabel } from '../../src/trace/label.js';
-import { ranked, tokenShares } from '../../src/trace/leaders.js';
+import { layersOf, sharedSites, sitesOf, textTokens, type Layer, type SharedSites } from '../../src/trace/access.js';
+import { tokenLabel, visible } from '../../src/trace/label.js';
+import { ranked, shareOfTokens } from '../../src/trace/leaders.js';
 import { measureOf } from '../../src/trace/measure.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { Bars } from '../components/bars.js';
@@ -10,7 +10,7 @@ import { useStore } from '../components/context.js';
 import { Badge, ExpertLabel } from '../components/expert.js';
 import { Figure } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
-import { choicesAt } from '../grid/model.js';
+import { choicesAt, type Choice } from '../grid/model.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { layerOf } from '../../src/trace/sight.js';
 import { classOf } from '../look/looks.js';
@@ -26,7 +26,7 @@ export function Detail() {
   const name = isLone ? 'other' : 'main';
   const side = store.side(name);
   const trace = side.trace.value;
-  const { sequence, token } = store.placeIn[name].value;
+  const { sequence, token, end = token + 1 } = store.placeIn[name].value;
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
   if (token < 0) return <HowTo trace={trace} />;
   const own = trace.sequences[sequence]!;
@@ -36,12 +36,20 @@ export function Detail() {
   const only = layer && onlyRouter(trace, layer);
   const site = chosen < 0 && only !== undefined ? only : chosen;
   const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
-  const what = [isLone ? t('compareOther') : '', tokenPlace(trace.sequences, sequence, token), where];
+  const isLine = end > token + 1;
+  const place = isLine
+    ? t('detailTokens', token + 1, end, own.tokens.count)
+    : tokenPlace(trace.sequences, sequence, token);
+  const what = [isLone ? t('compareOther') : '', place, where];
   return (
     <>
       <header class="detailTitle">
         <h2>
-          <code>{tokenLabel(own, token)}</code>
+          <code>
+            {isLine
+              ? visible(own.text!.slice(own.tokens.start![token], own.tokens.end![end - 1]).trim())
+              : tokenLabel(own, token)}
+          </code>
         </h2>
         <span class="faint">{what.filter(Boolean).join(' · ')}</span>
         <span class="spring" />
@@ -65,17 +73,26 @@ export function Detail() {
               class="link"
               data-focus="detail-token"
             >
-              {t('backToToken')}
+              {t(isLine ? 'backToLine' : 'backToToken')}
             </Button>
           )}
         </span>
       </header>
       {token >= own.done ? (
         <p class="hint">{t('emptyRunning')}</p>
-      ) : site >= 0 ? (
+      ) : site >= 0 && !isLine ? (
         <CellDetail trace={trace} site={site} sequence={sequence} token={token} looks={side.looks.value} />
+      ) : site >= 0 ? (
+        <Shares
+          trace={trace}
+          sequence={sequence}
+          token={token}
+          end={end}
+          layer={layer}
+          module={trace.sites[site]!.path}
+        />
       ) : (
-        <Overview trace={trace} sequence={sequence} token={token} layer={layer} />
+        <Overview trace={trace} sequence={sequence} token={token} end={end} layer={layer} />
       )}
     </>
   );
@@ -115,6 +132,15 @@ interface At {
   readonly trace: Trace;
   readonly sequence: number;
   readonly token: number;
+  /** Past the last: one token alone, or a line's. */
+  readonly end: number;
+}
+
+/** Who was chosen at some sites, the largest share first. */
+function chosenOf({ trace, token, end }: At, part: SharedSites): Choice[] {
+  if (end === token + 1) return choicesAt(trace, part, token);
+  const shares = shareOfTokens(trace, part, token, end);
+  return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
 }
 
 /** One token over all sites of its sequence, or over those of a layer. */
@@ -137,27 +163,38 @@ function Overview({ layer, ...at }: At & { readonly layer: Layer | undefined }) 
   );
 }
 
-function Shares({ trace, sequence, token, layer }: At & { readonly layer: Layer | undefined }) {
+function Shares({
+  trace,
+  sequence,
+  token,
+  end,
+  layer,
+  module,
+}: At & { readonly layer: Layer | undefined; readonly module?: string }) {
   const store = useStore();
-  const sites = sharedSites(trace, { ...layer, sequence })!;
+  const sites = sharedSites(trace, { ...layer, sequence, module });
+  if (!sites) return <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>;
   const count = sites.sites.length;
   const isWeighed = measureOf(trace, sites.sites, 'weight') === 'weight';
   const looks = store.main.looks.value(sites.set);
-  const shares = tokenShares(trace, sites, token);
+  const isLine = end > token + 1;
+  const shares = shareOfTokens(trace, sites, token, end);
   const order = ranked(shares);
   const first = order[0];
   if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
   const name = layer ? expertName(sites.set, first, layer) : plainName(sites.set, first);
-  const sentence = !isWeighed
-    ? t('detailUnweighed', order.map((e) => plainName(sites.set, e)).join(', '))
-    : layer
-      ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
-      : t('detailToken', count, name, percent(shares[first]!));
+  const sentence = isLine
+    ? t('detailLine', end - token, name, percent(shares[first]!))
+    : !isWeighed
+      ? t('detailUnweighed', order.map((e) => plainName(sites.set, e)).join(', '))
+      : layer
+        ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
+        : t('detailToken', count, name, percent(shares[first]!));
   const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
   return (
     <>
       <p class="sentence">{sentence}</p>
-      {(isWeighed || count > 1) && (
+      {(isWeighed || count > 1 || isLine) && (
         <Figure
           name="shares"
           title={title}
@@ -186,12 +223,13 @@ function Shares({ trace, sequence, token, layer }: At & { readonly layer: Layer 
 }
 
 /** A ladder: for each layer who leads, and how much of it. Pressing goes there. */
-function ByLayer({ trace, sequence, token }: At) {
+function ByLayer(at: At) {
+  const { trace, sequence } = at;
   const store = useStore();
   const looks = store.main.looks.value;
   const rungs = layersOf(trace, { sequence }).map((layer) => {
     const part = sharedSites(trace, { ...layer, sequence });
-    const first = part && choicesAt(trace, part, token)[0];
+    const first = part && chosenOf(at, part)[0];
     return { layer, part, first };
   });
   const go = (layer: Layer): void => {
@@ -246,7 +284,8 @@ function ByLayer({ trace, sequence, token }: At) {
   );
 }
 
-function BySite({ trace, sequence, token, layer }: At & { readonly layer: Layer }) {
+function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
+  const { trace, sequence } = at;
   const store = useStore();
   const looks = store.main.looks.value;
   return (
@@ -265,7 +304,7 @@ function BySite({ trace, sequence, token, layer }: At & { readonly layer: Layer 
           {[...sitesOf(trace, { ...layer, sequence })].map((s) => {
             const { kind, path } = trace.sites[s]!;
             const part = sharedSites(trace, { module: path, sequence });
-            const chosen = part ? choicesAt(trace, part, token) : [];
+            const chosen = part ? chosenOf(at, part) : [];
             return (
               <tr key={path}>
                 <th scope="row">

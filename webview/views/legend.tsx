@@ -18,23 +18,26 @@ import { Button, Select, classes, type Option } from '../components/controls.js'
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { OneLine } from '../components/oneLine.js';
+import type { GridScene } from '../grid/scene.js';
 import { layerKey } from '../../src/trace/sight.js';
 import { classOf, signOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { ends, percent, signed, t } from '../look/strings.js';
 import { measuredOf, sharesOf } from './sums.js';
 
-export function Legend() {
+export function Legend({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
   const [trace, sight] = [store.main.choices.value, store.main.sight.value];
   if (!trace || !sight) return null;
   const by = store.colouredBy.value;
+  // An attribution is to experts of all layers. Beside lines a number has the margin, and experts the cells.
+  const isLed = by === 'experts' || (by === 'attribution' && !sight.layer);
+  const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
   return (
     <div class="legend" role="group" aria-label={t('legend')}>
       <ColourBy sight={sight} />
-      {/* An attribution is to experts of all layers. */}
-      {(by === 'experts' || (by === 'attribution' && !sight.layer)) && <Chips trace={trace} sight={sight} />}
       {isMeasure(by) && <MeasureScale by={by} />}
+      {hasChips && <Chips trace={trace} sight={sight} />}
       {by === 'change' && <ChangeScale />}
       {by === 'attribution' && <Of what={t('scaleOwed')} />}
     </div>

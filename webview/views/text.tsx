@@ -104,11 +104,12 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const drawn = useComputed(() => drawnOf(store, name, index)).value;
   const at = store.placeIn[name].value;
   const selected = at.sequence === index ? at.token : -1;
+  const past = at.end ?? selected + 1;
   const { experts } = store.view.filter.value;
   const isCompared = store.other.isThere.value;
   const body = useRef<HTMLDivElement>(null);
   const made = useRef<{ run: object; spans: HTMLElement[] }>({ run: {}, spans: [] });
-  const current = useRef<HTMLElement | undefined>(undefined);
+  const current = useRef<readonly HTMLElement[]>([]);
 
   useLayoutEffect(() => {
     // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
@@ -119,15 +120,20 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     else {
       if (!drawn) body.current!.replaceChildren();
       made.current = { run: run ?? {}, spans: drawn ? buildTokens(body.current!, drawn.sequence, drawn.styles) : [] };
-      current.current = undefined;
+      current.current = [];
     }
   }, [drawn]);
 
   useLayoutEffect(() => {
-    current.current?.classList.remove('selected');
-    current.current?.removeAttribute('aria-selected');
-    const span = made.current.spans[selected];
-    current.current = span;
+    for (const former of current.current) {
+      former.classList.remove('selected');
+      former.removeAttribute('aria-selected');
+    }
+    // All of a line's, and what is said is of the first.
+    const chosen = selected < 0 ? [] : made.current.spans.slice(selected, past);
+    for (const one of chosen) one.classList.add('selected');
+    const [span] = chosen;
+    current.current = chosen;
     if (!span || !drawn) {
       body.current!.removeAttribute('aria-activedescendant');
       return;
@@ -135,11 +141,10 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     span.id = index === 0 ? `${name}-token-${selected}` : `${name}-${index}-token-${selected}`;
     span.setAttribute('aria-label', drawn.say(selected));
     span.setAttribute('aria-selected', 'true');
-    span.classList.add('selected');
     body.current!.setAttribute('aria-activedescendant', span.id);
     reveal(span, body.current!.parentElement!);
     // A text beside this one makes it narrower.
-  }, [selected, drawn, isCompared]);
+  }, [selected, past, drawn, isCompared]);
 
   const isWriting = name === 'main' && side.running.value?.what === 'generate';
   useLayoutEffect(() => {

@@ -11,7 +11,6 @@ const cells = (tones: readonly (readonly number[])[], more: Partial<Cells> = {})
   tone: Int16Array.from(tones.flat()),
   strength: new Float32Array(tones.flat().length).fill(0.5),
   stays: new Uint8Array(tones.flat().length),
-  isLocal: false,
   isLed: true,
   ...more,
 });
@@ -59,7 +58,7 @@ describe('a window', () => {
     ];
     const step = { columns: 5, rows: 2 };
     expect([...condensed(cells(rows), step).tone]).toEqual([1]);
-    const local = condensed(cells(rows, { isLocal: true }), step);
+    const local = condensed(cells(rows, { apart: 'rows' }), step);
     expect([...local.tone]).toEqual([2]);
     expect(local.strength[0]).toBeCloseTo(0.3, 6);
   });
@@ -80,9 +79,9 @@ test('cells are what the raster says, by the slots of their experts', () => {
   const trace = fabricate({ layers: 1 });
   const raster = rasterOf(trace, rowsOf(trace, initial.filter, []), columnsOf(trace), initial.filter, undefined);
   raster.expert.set([hidden, unknown], 3);
-  const { tone, isLed, isLocal } = cellsOf(raster, (_, column) => 100 + column, false);
+  const { tone, isLed, apart } = cellsOf(raster, (_, column) => 100 + column, false);
   expect([...tone.subarray(2, 6)]).toEqual([102, -2, -3, 105]);
-  expect([isLed, isLocal]).toEqual([true, false]);
+  expect([isLed, apart]).toEqual([true, undefined]);
 });
 
 test('what is said of a window: who leads in how many of its cells', () => {

@@ -5,7 +5,7 @@ import {
   comfortable,
   contentSize,
   fitted,
-  gutterTop,
+  ofTokens,
   hit,
   revealed,
   windowOf,
@@ -20,7 +20,7 @@ const frameOf = (width: number, height: number, x = 0, y = 0): Frame => ({
   width: 700,
   height: 300,
   ratio: 1,
-  gutter: { left: 62, top: gutterTop(width) },
+  gutter: { left: 62, top: ofTokens.top(width) },
   cell: { width, height },
   scroll: { x, y },
 });

@@ -28,7 +28,7 @@ describe('columns', () => {
   test('one text: a column a token', () => {
     const columns = columnsOf(fabricate());
     expect(columns.count).toBe(16);
-    expect(tokenAt(columns, 15)).toEqual({ sequence: 0, token: 15 });
+    expect(tokenAt(columns, 15)).toEqual({ sequence: 0, token: 15, end: 16 });
     expect(columnOf(columns, 0, 16)).toBe(-1);
   });
 
@@ -36,7 +36,7 @@ describe('columns', () => {
     const columns = columnsOf(fabricateIds());
     expect(columns.count).toBe(6 + 2 + 4);
     expect(tokenAt(columns, 6)).toBeUndefined();
-    expect(tokenAt(columns, 8)).toEqual({ sequence: 1, token: 0 });
+    expect(tokenAt(columns, 8)).toEqual({ sequence: 1, token: 0, end: 1 });
     expect(columnOf(columns, 1, 3)).toBe(11);
     expect(onToken(columns, 6, 5)).toBe(8);
     expect(onToken(columns, 7, 8)).toBe(5);

@@ -51,6 +51,32 @@ describe('selection', () => {
     expect(sent).toEqual([{ type: 'select', token: 4 }]);
   });
 
+  test('of a line has all its tokens, and is told so, until a token is selected alone', () => {
+    const { store, side, sent, receive } = begin();
+    side('main', fabricate());
+    store.selectIn('main', { sequence: 0, token: 2, end: 5 });
+    expect(store.placeIn.main.value).toEqual({ sequence: 0, token: 2, end: 5 });
+    // Its layer is chosen without another word to the editor.
+    store.select({ layer: '1', site: -1 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 2, end: 5, layer: '1', site: -1 });
+    store.select({ token: 2 });
+    receive({ type: 'select', token: 3 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 3, layer: '1', site: -1 });
+    expect(sent).toEqual([
+      { type: 'select', token: 2, end: 5 },
+      { type: 'select', token: 2 },
+    ]);
+  });
+
+  test('of a line of the other run is the tokens that stand beside it', () => {
+    const { store, side } = begin();
+    const words = ['a', ' b', ' c', '\n', 'd'];
+    side('main', spelled(words));
+    side('other', spelled([' x', ...words], 3));
+    store.selectIn('other', { sequence: 0, token: 1, end: 5 });
+    expect(store.placeIn.main.value).toEqual({ sequence: 0, token: 0, end: 4 });
+  });
+
   test('stays within the text, and within what a new trace has', () => {
     const { store, side, receive } = begin();
     side('main', fabricate({ layers: 3 }));

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { documentLine, lineStarts, runsNow, textLine } from '../../../src/trace/lines.js';
+
+test('lines begin behind each line end, of whatever kind; a text that ends one has an empty line behind it', () => {
+  expect([...lineStarts('a\nbb\r\nc\rd\n')]).toEqual([0, 2, 6, 8, 10]);
+  expect([...lineStarts('')]).toEqual([0]);
+});
+
+/** A document of lines, the text being all of it from a line on; each word is a token. */
+function edited(before: readonly string[], after: readonly string[]) {
+  const text = before.join('\n');
+  const document = after.join('\n');
+  const words = [...text.matchAll(/\S+/g)];
+  const start = Int32Array.from(words, ({ index }) => index);
+  // Words are unique: one that is still there is found by itself.
+  const now = Int32Array.from(words, ([word]) => document.search(new RegExp(`\\b${word}\\b`)));
+  const lineAt = (offset: number) => document.slice(0, offset).split('\n').length - 1;
+  return { text, start, now, lineAt };
+}
+
+describe('where lines are after an edit', () => {
+  const before = ['a b', '', 'c', 'd e', 'f'];
+  const runs = (after: readonly string[], first = 0) => {
+    const { text, start, now, lineAt } = edited(before, after);
+    return runsNow(lineStarts(text), start, now, lineAt, first);
+  };
+
+  test('those before it stay, those behind it move on', () => {
+    expect(runs(before)).toEqual([[0, 0]]);
+    const found = runs(['a b', '', 'x', 'y', 'c', 'd e', 'f']);
+    expect(found).toEqual([
+      [0, 0],
+      [2, 4],
+    ]);
+    expect([0, 1, 2, 4].map((line) => documentLine(found, line))).toEqual([0, 1, 4, 6]);
+    expect([0, 1, 4, 6].map((line) => textLine(found, line))).toEqual([0, 1, 2, 4]);
+    // What came in between is no line of the text.
+    expect([2, 3].map((line) => textLine(found, line))).toEqual([1, 1]);
+  });
+
+  test('one that is gone is where the next one is', () => {
+    const found = runs(['a b', '', 'd e', 'f']);
+    expect([0, 1, 2, 3, 4].map((line) => documentLine(found, line))).toEqual([0, 1, 2, 2, 3]);
+  });
+
+  test('a text that begins further down is counted from there', () => {
+    const found = [[0, 11]] as const;
+    expect([documentLine(found, 3), textLine(found, 14), textLine(found, 5)]).toEqual([14, 3, -6]);
+  });
+
+  test('lines that kept their tokens are found there and back', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('keep', 'drop', 'blank'), { maxLength: 12 }), fc.nat(3), (what, added) => {
+        const lines = what.map((one, i) => (one === 'blank' ? '' : `word${i} more${i}`));
+        const after = [
+          ...Array.from({ length: added }, (_, i) => `new${i}`),
+          ...lines.filter((_, i) => what[i] !== 'drop'),
+        ];
+        const { text, start, now, lineAt } = edited(lines, after);
+        const found = runsNow(lineStarts(text), start, now, lineAt, 0);
+        lines.forEach((line, i) => {
+          if (what[i] !== 'keep') return;
+          expect(documentLine(found, i)).toBe(after.indexOf(line));
+          expect(textLine(found, after.indexOf(line))).toBe(i);
+        });
+      }),
+    );
+  });
+});

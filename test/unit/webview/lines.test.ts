@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { sightOf } from '../../../src/trace/sight.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { initial } from '../../../webview/app/state.js';
+import { cellsOf, condensed, windowAt } from '../../../webview/grid/cells.js';
+import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
+import { byLines, expertRaster, expertRows, lineColumns, linesOf } from '../../../webview/grid/lines.js';
+import { blank, hidden, measureRaster, nothing, rasterOf, rowsOf, unknown } from '../../../webview/grid/model.js';
+import { fabricate, fabricateIds } from '../trace/fabricate.js';
+
+const poem = ['<|start|>', 'one', ' two', '\n', '\n', 'three', '\n\n', 'four', ' five', ' six'];
+
+describe('rows', () => {
+  test('are the lines of the text, those with no token among them; a token is in the line in which it begins', () => {
+    const lines = linesOf(fabricate({ tokens: poem }).sequences[0]!)!;
+    expect([...lines.line]).toEqual([0, 1, 2, 3, 4]);
+    expect([...lines.first]).toEqual([1, 4, 5, -1, 7]);
+    expect([...lines.end]).toEqual([4, 5, 7, -1, 10]);
+    expect([...lines.of]).toEqual([-1, 0, 0, 0, 1, 2, 2, 4, 4, 4]);
+  });
+
+  test('long lines are cut in pieces', () => {
+    const tokens = [...Array.from({ length: 100 }, () => 'word '), '\n', 'end'];
+    const lines = linesOf(fabricate({ tokens }).sequences[0]!)!;
+    expect([...lines.line]).toEqual([0, 0, 0, 0, 1]);
+    expect([...lines.start]).toEqual([0, 160, 320, 480, 501]);
+    expect([...lines.first]).toEqual([0, 32, 64, 96, 101]);
+  });
+
+  test('keys stop at no line without a token, and turn back at the last', () => {
+    const columns = lineColumns(fabricate({ tokens: [...poem, '\n'] }))!;
+    expect(columns.count).toBe(6);
+    expect(onToken(columns, 3, 2)).toBe(4);
+    expect(onToken(columns, 3, 4)).toBe(2);
+    expect(onToken(columns, 5, 4)).toBe(4);
+    expect(tokenAt(columns, 0)).toEqual({ sequence: 0, token: 1, end: 4 });
+    expect(columnOf(columns, 0, 8)).toBe(4);
+    expect(columnOf(columns, 0, 0)).toBe(-1);
+  });
+
+  test('there are none where the text is not known', () => {
+    expect(lineColumns(fabricateIds())).toBeUndefined();
+  });
+});
+
+const trace = fabricate({ tokens: poem, layers: 2 });
+const rows = rowsOf(trace, initial.filter, []);
+const tokens = columnsOf(trace);
+const columns = lineColumns(trace)!;
+const raster = () => rasterOf(trace, rows, tokens, initial.filter, undefined);
+
+describe('a line’s cell', () => {
+  test('is who leads most of its tokens, as strong as these are many', () => {
+    const made = raster();
+    made.expert.set([4, 2, 3, 3, 1, 0, 4, 2, 2, 1]);
+    const lines = byLines(made, columns);
+    expect(lines.isTurned).toBe(true);
+    expect([...lines.expert.subarray(0, 5)]).toEqual([3, 1, 0, unknown, 2]);
+    expect([...lines.strength.subarray(0, 5)].map((x) => Math.round(x * 100))).toEqual([67, 100, 50, 0, 67]);
+  });
+
+  test('leaves out what is not known; what hides or has none is said where nothing else is', () => {
+    const made = raster();
+    made.expert.set([4, hidden, 3, nothing, nothing, unknown, hidden]);
+    expect([...byLines(made, columns).expert.subarray(0, 3)]).toEqual([3, nothing, hidden]);
+  });
+
+  test('counts what a what-if changed', () => {
+    const made = { ...raster(), changed: new Float32Array(rows.length * tokens.count) };
+    made.changed.set([0, 1, 0.5, 0]);
+    expect(byLines(made, columns).changed![0]).toBeCloseTo(0.5, 6);
+  });
+
+  test('of a change is the mean, with its sign', () => {
+    const change = Float32Array.of(NaN, 1, -2, NaN, 0.5, NaN, NaN, -1, -1, 1);
+    const made = { ...blank('change', rows, tokens), change };
+    change.forEach((x, t) => {
+      if (Number.isNaN(x)) return;
+      made.expert[t] = x < 0 ? 0 : 1;
+      made.strength[t] = Math.min(1, Math.abs(x) / 2);
+    });
+    const lines = byLines(made, columns);
+    expect([...lines.change!.subarray(0, 5)].map((x) => Math.round(x * 100) / 100)).toEqual([
+      -0.5,
+      0.5,
+      NaN,
+      NaN,
+      -0.33,
+    ]);
+    expect([...lines.expert.subarray(0, 5)]).toEqual([0, 1, unknown, unknown, 0]);
+    expect(lines.strength[0]).toBeCloseTo(0.25, 6);
+  });
+
+  test('of a number is its mean', () => {
+    const measured = measureRaster(trace, rows, tokens, 'weight');
+    const { value } = measured.measured!;
+    const mean = (value[1]! + value[2]! + value[3]!) / 3;
+    expect(byLines(measured, columns).measured!.value[0]).toBeCloseTo(mean, 6);
+  });
+});
+
+describe('experts across', () => {
+  const sight = sightOf(trace)!;
+
+  test('each has its share of the line’s weight; together they have all of it', () => {
+    const made = expertRaster(trace, expertRows(sight, []), columns);
+    const { share, expert } = made;
+    const of = (line: number) => made.rows.map((_, r) => share![r * columns.count + line]!);
+    expect(of(0).reduce((sum, x) => sum + x, 0)).toBeCloseTo(1, 5);
+    expect(of(3).every(Number.isNaN)).toBe(true);
+    const own = new Map<number, number>();
+    const { chosen, weight, k } = trace.blocks[0]!;
+    for (let s = 0; s < trace.sites.length; s++)
+      for (let i = (s * poem.length + 1) * k; i < (s * poem.length + 4) * k; i++)
+        own.set(chosen[i]!, (own.get(chosen[i]!) ?? 0) + weight![i]! / (3 * trace.sites.length));
+    of(0).forEach((x, e) => expect(x).toBeCloseTo(own.get(e) ?? 0, 5));
+    expect(expert[0]).toBe(0);
+  });
+
+  test('those that are filtered for are the only ones', () => {
+    const { id } = sight.set.experts[2]!;
+    expect(expertRows(sight, [id]).map(({ expert }) => expert)).toEqual([2]);
+    expect(expertRows(sight, ['another pool’s'])).toHaveLength(5);
+  });
+});
+
+describe('on the screen', () => {
+  test('lines are down, and experts of one layer are counted apart from another’s', () => {
+    const local: Trace = {
+      ...trace,
+      expertSets: [
+        { scope: 'layer', experts: trace.expertSets[0]!.experts },
+        { scope: 'layer', experts: trace.expertSets[0]!.experts },
+      ],
+      sites: trace.sites.map((site) => ({ ...site, expertSet: site.layer })),
+    };
+    const own = rasterOf(local, rowsOf(local, initial.filter, []), tokens, initial.filter, undefined);
+    const lines = byLines(own, columns);
+    lines.expert.set([1, 1, 2, unknown, 2, 3, 3, 3, unknown, 1]);
+    const cells = cellsOf(lines, (row, column) => lines.expert[row * columns.count + column]!, false);
+    expect([cells.rows, cells.columns, cells.apart]).toEqual([5, 2, 'columns']);
+    expect([...cells.tone.subarray(0, 4)]).toEqual([1, 3, 1, 3]);
+    expect([...condensed(cells, { rows: 5, columns: 1 }).tone]).toEqual([1, 3]);
+    // As the pointer asks of it: the whole of a layer's lines.
+    const { from, to } = windowAt(lines, { column: 3, row: 1 }, { rows: 2, columns: 1 });
+    expect([from, to]).toEqual([
+      { column: 2, row: 1 },
+      { column: 3, row: 1 },
+    ]);
+  });
+
+  test('lines behind an edit are faded', () => {
+    const cells = cellsOf(
+      byLines(raster(), columns),
+      () => 1,
+      false,
+      (column) => column > 1,
+    );
+    expect([...cells.stays.subarray(0, 6)]).toEqual([0, 0, 0, 0, 1, 1]);
+  });
+});
+
+test('two texts are below one another, with a gap', () => {
+  const ids = fabricateIds();
+  const sequences = ids.sequences.map((sequence) => {
+    const at = Int32Array.from({ length: sequence.tokens.count }, (_, t) => 2 * t);
+    const tokens = { ...sequence.tokens, start: at, end: at.map((start) => start + 2) };
+    return { ...sequence, text: 'a\n'.repeat(tokens.count), tokens };
+  });
+  const both = lineColumns({ ...ids, sequences });
+  expect(both?.spans.map(({ sequence, from, count }) => [sequence, from, count])).toEqual([
+    [0, 0, 7],
+    [1, 9, 5],
+  ]);
+});

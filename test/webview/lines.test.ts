@@ -1,0 +1,498 @@
+/** The map of a text's lines: beside the editor's own, or an overview of a long file. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { measured } from '../../src/trace/colouring.js';
+import { sharedSites } from '../../src/trace/access.js';
+import { allTokenShares, tokenLeaders } from '../../src/trace/leaders.js';
+import type { Intervention, Trace } from '../../src/trace/trace.js';
+import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
+import { fabricateMoe } from './fabricateMoe.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
+import { themeNames } from './themes.js';
+
+const openPage = pages();
+let panel: Panel;
+
+const beside: Setup = { width: 700, height: 780 };
+
+async function open(setup: Setup = beside): Promise<void> {
+  panel = await openPage(setup);
+}
+
+async function press(segment: string): Promise<void> {
+  await panel.page.locator(`[data-focus="segment-${segment}"]`).click();
+  await panel.settled();
+}
+
+/** As a host with an editor beside shows a text that begins at its tenth line. */
+async function besideEditor(trace: Trace, lines = { from: 0, to: 12 }): Promise<void> {
+  await panel.show(trace);
+  await panel.post({ type: 'textInSight', is: true });
+  await panel.post({ type: 'lines', lines: { runs: [[0, 9]], height: 20 } });
+  await panel.post({ type: 'visible', lines });
+}
+
+const said = async () => (await panel.page.locator('.cell').getAttribute('aria-label'))!;
+const caption = () => panel.page.locator('#grid-caption').innerText();
+const scrollTop = () => panel.page.locator('.scroller').evaluate((one) => one.scrollTop);
+
+/** The tokens of a line of the text, from 0. */
+function tokensOf(trace: Trace, line: number, sequence = 0): number[] {
+  const { text, tokens } = trace.sequences[sequence]!;
+  const at = (t: number) => text!.slice(0, tokens.start![t]).split('\n').length - 1;
+  return [...Array(tokens.count).keys()].filter((t) => tokens.start![t]! >= 0 && at(t) === line);
+}
+
+/** The colour in the middle of a cell, from the first row and column in sight. */
+function colourAt(row: number, column: number): Promise<number[]> {
+  return panel.page.evaluate(
+    ([r, c]) => {
+      const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+      const cell = document.querySelector<HTMLElement>('.cell')!;
+      const [width, height] = [Number.parseFloat(cell.style.width), Number.parseFloat(cell.style.height)];
+      const scale = canvas.width / canvas.getBoundingClientRect().width;
+      const [x, y] = [62 + (c! + 0.2) * width, 18 + (r! + 0.8) * height];
+      return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
+    },
+    [row, column],
+  );
+}
+
+describe('a line', () => {
+  test('is said with its number in the document, the layer, who leads it and how many of its tokens', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    expect(await caption()).toContain('Lines down, layers across');
+    await panel.goTo(14, 2);
+    const tokens = tokensOf(trace, 2);
+    const { expert } = tokenLeaders(trace, sharedSites(trace, { layer: 14 })!);
+    const counts = names.map((_, e) => tokens.filter((t) => expert[t] === e).length);
+    const most = Math.max(...counts);
+    const share = Math.round((100 * most) / tokens.length);
+    expect(await said()).toBe(
+      `line 12, ${tokens.length} tokens, layer 14, ${names[counts.indexOf(most)]!} leads ${share}% of the tokens`,
+    );
+  });
+
+  test('that is clicked is selected whole, here and in the editor, and told in the detail', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    await panel.page.mouse.click(box.x + 62 + 5, box.y + 18 + 20 * 2 + 10);
+    await panel.settled();
+    const tokens = tokensOf(trace, 2);
+    const [first, last] = [tokens[0]!, tokens.at(-1)!];
+    expect(await panel.sent('select')).toEqual([{ type: 'select', token: first, end: last + 1 }]);
+    expect(await said()).toMatch(/^line 12, \d+ tokens, layer 0, /);
+    const detail = panel.page.locator('.tabBody');
+    expect(await detail.locator('.detailTitle').innerText()).toContain('A␣flock␣keeps');
+    expect(await detail.locator('.detailTitle').innerText()).toContain(
+      `tokens ${first + 1} to ${last + 1} of ${trace.sequences[0]!.tokens.count} · layer 0`,
+    );
+    const part = sharedSites(trace, { layer: 0 })!;
+    const all = allTokenShares(trace, part);
+    const sums = names.map((_, e) => tokens.reduce((sum, t) => sum + all[t * names.length + e]!, 0) / tokens.length);
+    const best = sums.indexOf(Math.max(...sums));
+    expect(await detail.locator('.sentence').innerText()).toBe(
+      `Over the ${tokens.length} tokens of this line, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`,
+    );
+    // Its number is the line as a whole; in the text all of it is marked.
+    await panel.page.mouse.click(box.x + 30, box.y + 18 + 20 * 2 + 10);
+    await panel.page.locator('[data-focus=text-show]').click();
+    await panel.settled();
+    expect(await detail.locator('.detailTitle').innerText()).not.toContain('layer');
+    expect(await panel.page.locator('.t.selected').count()).toBe(tokens.length);
+    // A token in the editor is a token again, and its line is marked.
+    await panel.post({ type: 'select', token: first + 1 });
+    await panel.settled();
+    expect(await panel.page.locator('.t.selected').count()).toBe(1);
+    expect(await detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
+  });
+
+  test('is walked to by arrows, which pass lines without a token; a layer opens, and experts have columns', async () => {
+    await open();
+    const trace = fabricate({ tokens: 80 });
+    await besideEditor(trace);
+    await press('Lines');
+    await panel.goTo(0, 0);
+    const numbers = [];
+    for (let i = 0; i < 4; i++) {
+      numbers.push(/line (\d+)/.exec(await said())![1]);
+      await panel.page.keyboard.press('ArrowDown');
+      await panel.settled();
+    }
+    expect(numbers).toEqual(['10', '11', '12', '13']);
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.page.keyboard.press('Enter');
+    await panel.page.keyboard.press('ArrowLeft');
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.settled();
+    expect(await said()).toMatch(/layer 1, query, \w+ leads \d+% of the tokens$/);
+    await press('Experts');
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('Control+Home');
+    await panel.page.keyboard.press('Control+Home');
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.settled();
+    expect(await said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
+  });
+
+  test('has its numbers, shares and words in a table, too', async () => {
+    await open();
+    await besideEditor(fabricate());
+    await press('Lines');
+    await panel.page.locator('[data-focus=grid-asTable]').click();
+    await panel.settled();
+    const table = panel.page.locator('.gridTable table');
+    expect(await table.locator('thead th').allInnerTexts()).toHaveLength(31);
+    const third = table.locator('tbody tr:not(.gap)').nth(2);
+    expect(await third.locator('th').innerText()).toBe('12');
+    expect(await third.locator('td').first().innerText()).toMatch(/^\w+ leads \d+% of the tokens$/);
+  });
+
+  test('hovering tells who leads how many of its tokens, and its number what it says', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    await panel.page.mouse.move(box.x + 62 + 14 * 21, box.y + 18 + 20 * 2 + 10);
+    await panel.settled();
+    const tip = panel.page.locator('.tip');
+    expect(await tip.innerText()).toMatch(/^line 12, \d+ tokens, layer 1\d\n/);
+    expect(await tip.innerText()).toContain('Share of the cells that each leads');
+    await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
+    await panel.settled();
+    expect(await tip.innerText()).toMatch(/^A␣flock␣keeps.*\nline 12, \d+ tokens\n\w+ leads \d+% of the tokens$/);
+    await panel.page.mouse.move(box.x + 62 + 5, box.y + 8);
+    await panel.settled();
+    expect(await tip.innerText()).toContain('Click to see its modules');
+  });
+});
+
+describe('beside its editor', () => {
+  test('is as high as there, and goes where that goes, without sending it back', async () => {
+    await open();
+    await besideEditor(fabricate(), { from: 0, to: 8 });
+    await press('Lines');
+    const height = await panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
+    expect(height).toBe('20px');
+    await panel.post({ type: 'visible', lines: { from: 7, to: 16 } });
+    await panel.settled();
+    expect(await scrollTop()).toBe(140);
+    // The caret, too, is told and not answered.
+    await panel.post({ type: 'select', token: 250 });
+    await panel.settled();
+    expect(await scrollTop()).toBeGreaterThan(140);
+    expect(await panel.sent('reveal')).toEqual([]);
+    await panel.page.screenshot({ path: join(pictures, 'lines-followed.png') });
+  });
+
+  test('takes the editor along when the person scrolls it, and does not follow the echo', async () => {
+    await open();
+    await besideEditor(fabricate(), { from: 0, to: 8 });
+    await press('Lines');
+    await panel.page.locator('.scroller').evaluate((one) => {
+      one.scrollTop = 100;
+    });
+    await panel.settled();
+    expect((await panel.sent('reveal')).at(-1)).toEqual({ type: 'reveal', line: 5 });
+    const count = (await panel.sent('reveal')).length;
+    // On its way the editor is here and there.
+    await panel.post({ type: 'visible', lines: { from: 3, to: 11, isLed: true } });
+    await panel.post({ type: 'visible', lines: { from: 5, to: 13, isLed: true } });
+    await panel.settled();
+    expect(await scrollTop()).toBe(100);
+    expect(await panel.sent('reveal')).toHaveLength(count);
+    await panel.post({ type: 'visible', lines: { from: 2, to: 10 } });
+    await panel.settled();
+    expect(await scrollTop()).toBe(40);
+  });
+
+  test('with no editor in sight it scrolls alone', async () => {
+    await open();
+    await panel.show(fabricate());
+    await press('Lines');
+    await panel.page.locator('.scroller').evaluate((one) => {
+      one.scrollTop = 90;
+    });
+    await panel.settled();
+    expect(await panel.sent('reveal')).toEqual([]);
+    // Of a text with no document the lines have their own numbers.
+    await panel.goTo(0, 0);
+    expect(await said()).toMatch(/^line 1, /);
+  });
+
+  test('after an edit lines have the numbers that they have there, and those behind it fade', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    const fresh = tokensOf(trace, 5).at(-1)! + 1;
+    const before = [await colourAt(2, 20), await colourAt(8, 20)];
+    await panel.show(trace, { stale: true, fresh });
+    await panel.post({
+      type: 'lines',
+      lines: {
+        runs: [
+          [0, 9],
+          [6, 20],
+        ],
+        height: 20,
+      },
+    });
+    await panel.settled();
+    const after = [await colourAt(2, 20), await colourAt(8, 20)];
+    expect(after[0]).toEqual(before[0]);
+    expect(after[1]).not.toEqual(before[1]);
+    // A number's hue, too: the whole of a comparison whose text has changed from the start.
+    await panel.goTo(0, 6);
+    expect(await said()).toMatch(/^line 21, /);
+    await panel.page.screenshot({ path: join(pictures, 'lines-stale.png') });
+    // A change's hue, too.
+    await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
+    await panel.settled();
+    expect(await caption()).toContain('choices differ');
+    // How far from the background.
+    const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
+    const whole = await strong();
+    await panel.show(trace, { stale: true, fresh: 0 });
+    await panel.settled();
+    expect(await strong()).toBeLessThan(0.6 * whole);
+  });
+});
+
+describe('which map is drawn', () => {
+  test('lines where the panel is narrow and there are any; what was chosen stays', async () => {
+    await open({ width: 400, height: 780 });
+    await panel.show(fabricateIds());
+    await panel.settled();
+    expect(await caption()).toContain('Tokens across');
+    const lines = panel.page.locator('[data-focus=segment-Lines]');
+    expect(await lines.getAttribute('aria-disabled')).toBe('true');
+    expect(await lines.getAttribute('title')).toContain('not known here');
+    await panel.show(fabricate());
+    await panel.settled();
+    expect(await caption()).toContain('Lines down');
+    await press('Grid');
+    expect(await caption()).toContain('Tokens across');
+    await panel.page.setViewportSize({ width: 700, height: 780 });
+    await press('Lines');
+    await press('Experts');
+    await panel.reload();
+    await panel.show(fabricate());
+    await panel.settled();
+    expect(await caption()).toContain('experts across');
+  });
+
+  test('each has a zoom of its own', async () => {
+    await open();
+    await panel.show(fabricate());
+    const height = () => panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
+    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await panel.settled();
+    const grid = await height();
+    await press('Lines');
+    await panel.page.locator('[data-focus=grid-zoomOut]').click();
+    await panel.settled();
+    expect(Number.parseFloat(await height())).toBeCloseTo(18 / 1.4, 3);
+    await press('Grid');
+    expect(await height()).toBe(grid);
+  });
+});
+
+describe('what colours it', () => {
+  test('a number has the margin, the experts keep the cells and the legend', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    await panel.page.locator('[data-focus=colour-by]').selectOption('surprise');
+    await panel.settled();
+    expect(await caption()).toMatch(/Margin: mean surprise \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
+    expect(await panel.page.locator('.chip').count()).toBeGreaterThan(2);
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
+    await panel.settled();
+    const { value } = measured(trace, 0, 'surprise');
+    const own = tokensOf(trace, 2).map((t) => value[t]!);
+    const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
+    expect(await panel.page.locator('.tip').innerText()).toContain(`surprise (−log p): mean ${mean.toFixed(2)}`);
+    await panel.goTo(3, 2);
+    expect(await said()).toMatch(/leads \d+% of the tokens$/);
+    await panel.page.screenshot({ path: join(pictures, 'lines-surprise.png') });
+  });
+
+  test('the change that a what-if made, and an attribution', async () => {
+    await open();
+    const before = fabricate();
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
+    const trace = fabricate({ interventions });
+    await panel.show(trace, { before, attribution: fabricateAttribution(trace) });
+    await press('Lines');
+    expect(await caption()).toContain('who leads');
+    await panel.page.locator('[data-focus=colour-by]').selectOption('change');
+    await panel.settled();
+    expect(await caption()).toContain('more of a line’s choices differ');
+    await panel.goTo(12, 2);
+    expect(await said()).toMatch(/layer 12, \d+% of the choices differ$/);
+    await panel.page.screenshot({ path: join(pictures, 'lines-change.png') });
+    await panel.page.locator('[data-focus=colour-by]').selectOption('attribution');
+    await panel.settled();
+    expect(await caption()).toContain('who leads');
+  });
+
+  test('the change of log-probability against another run, by its mean', async () => {
+    await open();
+    const main = fabricate();
+    await panel.show(main);
+    const logProb = main.sequences[0]!.logProb!.map((x) => x + 0.5);
+    const made = fabricate({ strategy: { name: 'base' } });
+    await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
+    await press('Lines');
+    expect(await caption()).toContain('likelier on average');
+    await panel.goTo(0, 2);
+    expect(await said()).toMatch(/likelier, \+0\.50 nats/);
+    await press('The other');
+    await press('Lines');
+    expect(await caption()).toContain('who leads');
+  });
+
+  test('each layer’s own experts, and those of the layer in sight across', async () => {
+    await open();
+    await panel.post({ type: 'lines', lines: { runs: [[0, 0]], height: 20 } });
+    await panel.show(fabricateMoe());
+    await press('Lines');
+    expect(await caption()).toContain('Colours are each column’s own.');
+    await panel.goTo(3, 1);
+    expect(await said()).toMatch(/layer 3, expert \d+ leads \d+% of the tokens$/);
+    expect(await panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('3');
+    await press('Experts');
+    expect(await caption()).toContain('experts of layer 3 across');
+    await panel.page.screenshot({ path: join(pictures, 'lines-moe-experts.png') });
+  });
+});
+
+describe('two texts', () => {
+  test('are below one another; the output’s lines have numbers of their own', async () => {
+    await open();
+    const ids = fabricateIds();
+    const sequences = ids.sequences.map((sequence) => {
+      const { count } = sequence.tokens;
+      const start = Int32Array.from({ length: count }, (_, t) => 6 * t);
+      const tokens = { ...sequence.tokens, start, end: start.map((at) => at + 6) };
+      const text = Array.from({ length: count }, (_, t) => (t % 5 === 4 ? 'goose\n' : 'goose ')).join('');
+      return { ...sequence, text, tokens };
+    });
+    await panel.post({ type: 'lines', lines: { runs: [[0, 9]], height: 20 } });
+    await panel.show({ ...ids, sequences });
+    await press('Lines');
+    await panel.goTo(0, 0);
+    expect(await said()).toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads \d+% of the tokens$/);
+    await panel.page.keyboard.press('Control+End');
+    await panel.settled();
+    expect(await said()).toMatch(/^output, line 8, 5 tokens, decoder layer 7, /);
+    await panel.page.keyboard.press('Home');
+    await panel.settled();
+    expect(await said()).toMatch(/does not pass through here$/);
+    await panel.page.screenshot({ path: join(pictures, 'lines-two.png') });
+  });
+});
+
+/** Five thousand tokens on two thousand lines, and more. */
+const long = () =>
+  fabricate({ layers: 8, words: Array.from({ length: 5000 }, (_, i) => (i % 5 < 2 ? `w${i}\n` : ` w${i}`)) });
+
+describe('a long file', () => {
+  test('fits as an overview in which the dominant expert of each window is drawn; the editor’s part is marked', async () => {
+    await open({ width: 700, height: 900 });
+    await besideEditor(long(), { from: 1000, to: 1040 });
+    await press('Lines');
+    expect(await scrollTop()).toBe(20_000);
+    await panel.page.locator('[data-focus=grid-zoomFit]').click();
+    await panel.settled();
+    const rows = await panel.page.locator('.cells').getAttribute('aria-rowcount');
+    expect(Number(rows)).toBe(2001);
+    const [scroller, inner] = await panel.page
+      .locator('.scroller')
+      .evaluate((one) => [one.clientHeight, one.scrollHeight]);
+    expect(inner).toBeLessThanOrEqual(scroller + 1);
+    await panel.goTo(0, 1);
+    expect(await said()).toMatch(/^line 11, /);
+    await panel.page.screenshot({ path: join(pictures, 'lines-overview.png') });
+    await press('Modules');
+    await panel.page.locator('[data-focus=grid-zoomFit]').click();
+    await panel.settled();
+    await panel.page.screenshot({ path: join(pictures, 'lines-overview-modules.png') });
+  });
+
+  test('of one line is cut in pieces', async () => {
+    await open();
+    await panel.show(fabricate({ words: Array.from({ length: 200 }, (_, i) => `word${i} `) }));
+    await press('Lines');
+    await panel.goTo(0, 3);
+    expect(await said()).toMatch(/^line 1, \d+ tokens, /);
+    expect(Number(await panel.page.locator('.cells').getAttribute('aria-rowcount'))).toBeGreaterThan(9);
+  });
+});
+
+test('a picture as seen has the lines that are in sight, and a run that goes on is drawn on', async () => {
+  await open();
+  const trace = fabricate();
+  await besideEditor({ ...trace, sequences: [{ ...trace.sequences[0]!, done: 40 }] });
+  await press('Lines');
+  await panel.goTo(14, 2);
+  expect(await said()).toContain('leads');
+  await panel.page.keyboard.press('Control+End');
+  await panel.settled();
+  expect(await said()).toContain('nothing is known here');
+  await besideEditor(trace);
+  await panel.settled();
+  expect(await said()).toContain('leads');
+  await panel.page.locator('[data-focus=head-more]').click();
+  await panel.page.getByRole('menuitem', { name: 'Picture as seen (SVG)' }).click();
+  await panel.settled();
+  const svg = (await panel.sent('save')).at(-1)!;
+  expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads \d+% of the tokens/);
+});
+
+test.each(themeNames)('axe finds nothing serious (%s)', async (theme) => {
+  await open({ ...beside, theme });
+  await besideEditor(fabricate());
+  await press('Lines');
+  await panel.goTo(3, 2);
+  expect(await panel.serious()).toEqual([]);
+});
+
+describe('pictures to look at', () => {
+  const sizes = [
+    { width: 400, height: 780 },
+    { width: 620, height: 600 },
+    { width: 700, height: 780 },
+  ];
+  test.each(themeNames.slice(0, 3).flatMap((theme) => sizes.map((size) => ({ theme, ...size }))))(
+    '$theme $width×$height',
+    async ({ theme, width, height }) => {
+      await open({ theme, width, height });
+      await besideEditor(fabricate(), { from: 2, to: 12 });
+      await press('Lines');
+      await panel.goTo(14, 4);
+      const shot = (name: string) =>
+        panel.page.screenshot({ path: join(pictures, `lines-${theme}-${width}${name}.png`) });
+      await shot('');
+      await panel.page.keyboard.press('Enter');
+      await panel.settled();
+      await shot('-open');
+      await press('Experts');
+      await shot('-experts');
+      await panel.show(fabricateMoe());
+      await press('Layers');
+      await shot('-moe');
+    },
+  );
+});

@@ -1,0 +1,110 @@
+// The map of lines beside its editor: it scrolls with it, both ways, and a click in either shows where that is in the other.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { words } from '../../../src/shared/words.js';
+import { editor, openFile, runCommand } from '../harness/workbench.mjs';
+import { tinyPool, Window, witnessed } from './window.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const name = 'flock.txt';
+/** As many as the tiny model reads, and more than the editor shows. */
+const lines = Array.from({ length: 60 }, (_, i) => String(i + 1));
+
+const eventually = <T>(found: () => Promise<T>) => expect.poll(found, { timeout: 20_000 });
+
+describe('the map of lines', () => {
+  let window: Window;
+  const step = (what: string, body: () => Promise<void>) => it(what, () => witnessed(window, what, body));
+
+  beforeAll(async () => {
+    const dir = path.join(folder, 'lines');
+    mkdirSync(dir);
+    writeFileSync(path.join(dir, name), lines.join('\n'));
+    window = await Window.open(dir, { settings: { 'gander.pool': tinyPool, 'editor.smoothScrolling': true } });
+  });
+  afterAll(() => window.close());
+
+  const scroller = () => window.panel.locator('.scroller');
+  const cell = () => window.panel.locator('.cell');
+  /** Of the map's rows the first in sight, from 0: lines and rows are the same here. */
+  const topRow = () =>
+    scroller().evaluate((one) => {
+      const height = Number.parseFloat(one.querySelector<HTMLElement>('.cell')!.style.height);
+      return Math.round(one.scrollTop / height);
+    });
+  /** Of the editor's lines the first in sight, from 1. */
+  const topLine = () =>
+    editor(window.page, name).evaluate((one) => {
+      const view = one.getBoundingClientRect();
+      const numbers = [...one.querySelectorAll<HTMLElement>('.line-numbers')]
+        .map((number) => ({ line: Number(number.textContent), top: number.getBoundingClientRect().top }))
+        .filter(({ line, top }) => line > 0 && top >= view.top - 2);
+      return Math.min(...numbers.map(({ line }) => line));
+    });
+
+  const caretLine = async () =>
+    Number(await editor(window.page, name).locator('.active-line-number').first().innerText());
+
+  step('is one press away', async () => {
+    await openFile(window.page, name);
+    await editor(window.page, name).click();
+    await runCommand(window.page, 'Gander: Route Selection');
+    await window.panel.getByRole('button', { name: words.mapLines }).click();
+    await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
+    await eventually(() => window.painted()).toBeGreaterThan(1000);
+  });
+
+  step('has rows as high as the editor’s lines, and its numbers', async () => {
+    const height = (one: HTMLElement) => one.getBoundingClientRect().height;
+    const [row, line] = await Promise.all([
+      cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height)),
+      editor(window.page, name).locator('.view-line').first().evaluate(height),
+    ]);
+    expect(row).toBe(line);
+    await window.shot('lines');
+  });
+
+  step('goes where the editor is scrolled to', async () => {
+    const box = (await editor(window.page, name).boundingBox())!;
+    await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    // One turn of a wheel is a few lines, however far it says.
+    await eventually(async () => {
+      await window.page.mouse.wheel(0, 200);
+      return topRow();
+    }).toBeGreaterThan(12);
+    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+  });
+
+  step('takes the editor along where it is scrolled, and stays there itself', async () => {
+    const box = (await scroller().boundingBox())!;
+    await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    const from = await topLine();
+    await window.page.mouse.wheel(0, -150);
+    await eventually(topLine).toBeLessThan(from - 5);
+    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+    const [row, line] = [await topRow(), await topLine()];
+    // Whatever echo there is has come by then.
+    await window.page.waitForTimeout(800);
+    expect([await topRow(), await topLine()]).toEqual([row, line]);
+  });
+
+  step('a cell that is clicked is a line in the editor, and in the detail', async () => {
+    const box = (await scroller().boundingBox())!;
+    await window.page.mouse.click(box.x + 90, box.y + 60);
+    const said = (await cell().getAttribute('aria-label'))!;
+    const line = Number(/line (\d+)/.exec(said)![1]);
+    await eventually(caretLine).toBe(line);
+    await eventually(() => window.panel.locator('.detailTitle code').innerText()).toBe(String(line));
+    await window.shot('lines-clicked');
+  });
+
+  step('a click in the editor shows where that is in the map', async () => {
+    await editor(window.page, name).locator('.view-line').nth(6).click();
+    const line = await caretLine();
+    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
+  });
+});
