@@ -162,7 +162,7 @@ describe('a mixture of experts', () => {
     const engine = await createEngine({ pool: folder, cache, threads: 1, chunk: 7 });
     engines.push(engine);
     const wanted = golden.get(name)!;
-    expectSame(await engine.route({ text: wanted.sequences[0]!.text! }), wanted);
+    expectMixture(await engine.route({ text: wanted.sequences[0]!.text! }), wanted, exact);
   });
 
   it('has no head that onnxruntime would unpack whole for every token', () => {
