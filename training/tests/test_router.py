@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import write_lines
+from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from gander_training.base import load_base
+from gander_training.compatibility.engine import ROOT
 from gander_training.errors import UserError
+from gander_training.reference import main as reference
 from gander_training.routed import Strategy, read_pool, routed_forward
 from gander_training.router import RouterOptions, mixed, train_router, with_routers
 
-TINY = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "tiny-pool"
+TINY = ROOT / "test" / "fixtures" / "tiny-pool"
+SHIPPED = ROOT / "models" / "smollm2-135m"
+BUILT = (ROOT / "dist/cli.cjs").exists()
 OPTIONS = RouterOptions(steps=20, batch=4, length=16, learning_rate=2e-2, spread=0.2)
 
 
@@ -51,6 +59,33 @@ def test_it_computes_what_the_reference_computes(pool: Path, corpora: Path, tmp_
     torch.testing.assert_close(
         routed["model.layers.1.mlp.down_proj"].logits, wanted.affinity[place], atol=1e-4, rtol=1e-4
     )
+
+
+@pytest.mark.skipif(not BUILT and "CI" not in os.environ, reason="npm run build was not run")
+@pytest.mark.parametrize(("name", "near"), (("tiny", 1e-4), ("shipped", 1e-2)))
+def test_the_engine_gives_what_the_reference_gives(
+    name: str, near: float, pool: Path, corpora: Path, tmp_path: Path
+) -> None:
+    if name == "tiny":
+        train_router(pool, corpora, RouterOptions(**{**vars(OPTIONS), "steps": 2}), tmp_path / "runs")
+    else:
+        pool = SHIPPED
+    text, wanted, got = (
+        "def route(tokens):\n    return experts\n",
+        tmp_path / "wanted.safetensors",
+        tmp_path / "got.safetensors",
+    )
+    asked = ["--text", text, "--strategy", "learned", "--k", "2", "--out", str(wanted)]
+    assert reference(["--pool", str(pool), *asked]) == 0
+    command = ["node", str(ROOT / "dist/cli.cjs"), "route", text, "--pool", str(pool), "--strategy", "learned:2"]
+    command += ["--cache", str(tmp_path / "cache"), "--trace", str(got)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    reference_says, engine_says = load_arrays(wanted), load_arrays(got)
+    np.testing.assert_array_equal(engine_says["block.0.chosen"], reference_says["chosen"])
+    np.testing.assert_allclose(engine_says["block.0.score"], reference_says["affinity"], atol=near, rtol=0)
+    np.testing.assert_allclose(engine_says["block.0.weight"], reference_says["weight"], atol=near, rtol=0)
+    np.testing.assert_allclose(engine_says["sequence.0.log_prob"], reference_says["log_prob"], atol=near, rtol=0)
 
 
 def test_it_learns_and_goes_on_where_it_was_stopped(

@@ -293,8 +293,6 @@ def shipped_cases(pool: Pool) -> list[Case]:
     if all(expert.activation for expert in pool.experts):
         strategy = Strategy("average-activation", 2)
         cases.append(Case("average-activation-k2", text, strategy, logits=False, layers=few))
-    if any(expert.learned for expert in pool.experts):
-        cases.append(Case("learned-k2", text, Strategy("learned", 2), logits=False, layers=few))
     if retrievable(pool):
         cases.append(Case("retrieval", text, Strategy("retrieval"), affinity=False, logits=False, layers=few))
     if pool.multitask:
