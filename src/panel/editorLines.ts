@@ -1,11 +1,8 @@
 import * as vscode from 'vscode';
 import { documentOf, editorsOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import type { DocumentLines, VisibleLines } from '../shared/panelProtocol.js';
+import { longestGlide, type DocumentLines, type VisibleLines } from '../shared/panelProtocol.js';
 import { documentLine, lineStarts, runsNow, textLine } from '../trace/lines.js';
-
-/** An editor that is told to scroll may take so long to get there, in steps. Milliseconds. */
-const longestGlide = 300;
 
 /** A routed text's lines in its document and in the editor that shows it, which scrolls with the page. */
 export class EditorLines {
@@ -42,9 +39,19 @@ export class EditorLines {
     const lines = this.lines(routed);
     if (!editor || !lines) return;
     this.#led = Date.now();
-    const at = new vscode.Position(documentLine(lines.runs, line), 0);
+    const at = new vscode.Position(documentLine(lines.runs, line) + keptAbove(editor), 0);
     editor.revealRange(new vscode.Range(at, at), vscode.TextEditorRevealType.AtTop);
   }
+}
+
+/** Lines that VS Code leaves above one that it scrolls to the top: it keeps room for sticky scroll, whether it is needed or not. */
+function keptAbove({ document, visibleRanges }: vscode.TextEditor): number {
+  const settings = vscode.workspace.getConfiguration('editor', document);
+  const sticky = settings.get<boolean>('stickyScroll.enabled', true)
+    ? settings.get<number>('stickyScroll.maxLineCount', 5)
+    : 0;
+  const inSight = visibleRanges.reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);
+  return Math.min(Math.floor(inSight / 2), Math.max(sticky, settings.get<number>('cursorSurroundingLines', 0)));
 }
 
 /** As VS Code reckons it: a small number is a multiple of the size of the letters, none is the platform's. */
