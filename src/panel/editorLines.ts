@@ -1,8 +1,11 @@
 import * as vscode from 'vscode';
 import { documentOf, editorsOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { longestGlide, type DocumentLines, type VisibleLines } from '../shared/panelProtocol.js';
+import type { DocumentLines, VisibleLines } from '../shared/panelProtocol.js';
 import { documentLine, lineStarts, runsNow, textLine } from '../trace/lines.js';
+
+/** An editor that is told to scroll may take so long to get there, in steps. Milliseconds. */
+const longestGlide = 300;
 
 /** A routed text's lines in its document and in the editor that shows it, which scrolls with the page. */
 export class EditorLines {

@@ -54,9 +54,6 @@ export interface DocumentLines {
   readonly height: number;
 }
 
-/** An editor that is told to scroll may take so long to get there, in steps. Milliseconds. */
-export const longestGlide = 300;
-
 /** The text's lines that are in sight in its editor: the first and the last; one that is not of the text is before or behind it. */
 export interface VisibleLines {
   readonly from: number;

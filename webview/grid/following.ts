@@ -1,5 +1,4 @@
 /** Map and editor scroll together while the map shows lines: each goes where the other was taken by the person. */
-import { longestGlide } from '../../src/shared/panelProtocol.js';
 import { revealed, type Frame, type Point } from './geometry.js';
 import type { GridScene } from './scene.js';
 
@@ -11,8 +10,6 @@ export class Following {
   #own: number | undefined;
   #moved = false;
   #told: number | undefined;
-  /** When the editor was last taken along: what it says of itself on its way, or said before it was told, is no news. */
-  #led = -Infinity;
 
   constructor(
     private readonly scene: GridScene,
@@ -26,7 +23,7 @@ export class Following {
   }
 
   editorMoved(): void {
-    if (this.scene.store.visible.peek()?.isLed || performance.now() - this.#led < longestGlide) return;
+    if (this.scene.store.visible.peek()?.isLed) return;
     this.#moved = true;
     this.#told = undefined;
   }
@@ -67,7 +64,6 @@ export class Following {
     const line = lines.line[Math.round(scrollTop / frame.cell.height)];
     if (line === undefined || line === this.#told) return;
     this.#told = line;
-    this.#led = performance.now();
     this.scene.store.send({ type: 'reveal', line });
   }
 

@@ -95,8 +95,9 @@ describe('the map of lines', () => {
   step('a cell that is clicked is a line in the editor, and in the detail', async () => {
     const box = (await scroller().boundingBox())!;
     await window.page.mouse.click(box.x + 90, box.y + 60);
-    const said = (await cell().getAttribute('aria-label'))!;
-    const line = Number(/line (\d+)/.exec(said)![1]);
+    const selected = async () => Number(/line (\d+)/.exec((await cell().getAttribute('aria-label'))!)?.[1]);
+    await eventually(selected).toBeGreaterThan(0);
+    const line = await selected();
     await eventually(caretLine).toBe(line);
     await eventually(() => window.panel.locator('.detailTitle code').innerText()).toBe(String(line));
     await window.shot('lines-clicked');
