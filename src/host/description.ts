@@ -8,6 +8,7 @@ export function translated(description: SourceDescription): SourceDescription {
   return {
     ...description,
     can: {
+      ...description.can,
       route: said(route),
       stream: said(stream),
       generate: said(generate),
