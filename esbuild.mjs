@@ -1,6 +1,6 @@
 // Builds what ships into dist/ or `--out=DIR`. `--watch` rebuilds on change, `--production` minifies and leaves source
 // maps out.
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
@@ -90,7 +90,10 @@ const all = [
     keepNames: false, // they were 6 % of the page
     outdir: `${out}/webview`,
     platform: 'browser',
-    format: 'iife',
+    // What few people open in a session is imported when it is: a file of its own, named by its content.
+    format: 'esm',
+    splitting: true,
+    chunkNames: '[name]-[hash]',
     target: browser,
     jsx: 'automatic',
     jsxImportSource: 'preact',
@@ -101,6 +104,8 @@ const all = [
 
 // A room that has no entry yet is left out.
 const bundles = all.filter((b) => Object.values(/** @type {string[]} */ (b.entryPoints)).every((e) => existsSync(e)));
+
+rmSync(`${out}/webview`, { recursive: true, force: true }); // files of another content have another name, and would stay
 
 const contexts = await Promise.all(bundles.map((b) => esbuild.context(b)));
 try {

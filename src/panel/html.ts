@@ -38,7 +38,7 @@ export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string
 </head>
 <body data-words="${escapeHtml(JSON.stringify(translations()))}">
   <main id="app"></main>
-  <script nonce="${nonce}" src="${file('panel.js')}"></script>
+  <script type="module" nonce="${nonce}" src="${file('panel.js')}"></script>
 </body>
 </html>`;
 }

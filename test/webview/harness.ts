@@ -33,7 +33,7 @@ function html(theme: ThemeName, words: string): string {
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 </script>
 <link rel="stylesheet" href="/panel.css"></head>
-<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script nonce="${nonce}" src="/panel.js"></script></body></html>`;
+<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script type="module" nonce="${nonce}" src="/panel.js"></script></body></html>`;
 }
 
 export interface Site {
@@ -49,7 +49,7 @@ export async function serve(): Promise<Site> {
       response.end(html((url.searchParams.get('theme') ?? 'dark') as ThemeName, url.searchParams.get('words') ?? '{}'));
       return;
     }
-    if (!/^\/panel\.(js|css)$/.test(url.pathname)) {
+    if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {
       response.writeHead(404).end();
       return;
     }
