@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, linear, rms_norm, silu, softmax
 
 CHUNK = 512
+GROUP = 64  # rows
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,21 @@ class Layer(nn.Module):
         weights = weights / weights.sum(-1, keepdim=True)
         flat = chosen.flatten()
         order = flat.argsort()
-        counts = flat.bincount(minlength=self.shape.experts).tolist()
-        grouped = inputs.index_select(0, order // k).split(counts)
+        counts = flat.bincount(minlength=self.shape.experts)
+        # Rows of zeros fill each expert's group up, so that products come in few sizes: for a size that is new, oneDNN
+        # compiles, which took two thirds of a step.
+        room = (counts + GROUP - 1) // GROUP * GROUP
+        before = (room.cumsum(0) - room) - (counts.cumsum(0) - counts)
+        row = torch.arange(len(order)) + before[flat[order]]
+        total = int(room.sum())
+        grouped = inputs.new_zeros(total, inputs.shape[-1]).index_copy(0, row, inputs.index_select(0, order // k))
         parts = []
-        for rows, gate_up, down in zip(grouped, self.gate_up.unbind(), self.down.unbind(), strict=True):
+        for rows, gate_up, down in zip(
+            grouped.split(room.tolist()), self.gate_up.unbind(), self.down.unbind(), strict=True
+        ):
             gate, up = linear(rows, gate_up).chunk(2, -1)
             parts.append(linear(silu(gate) * up, down))
-        place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
+        place = torch.empty_like(order).scatter_(0, order, row)
         outputs = torch.cat(parts).index_select(0, place).view(-1, k, inputs.shape[-1])
         return (outputs * weights.to(outputs.dtype)[..., None]).sum(1)
 
