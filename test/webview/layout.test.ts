@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
+import { boxes, overlaps, unreachable } from './boxes.js';
 import { fabricate } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, pictures } from './pages.js';
@@ -36,70 +37,7 @@ const loads = {
 } as const;
 type Load = keyof typeof loads;
 
-/** Parts of the page that are beside or below one another. */
-const sections =
-  '.head, .news, .legend, .folded, .texts, .toolbar, .gridView > .caption, .plot, .strip, .tabs, .tabBody';
-
-interface Box {
-  readonly name: string;
-  readonly x: number;
-  readonly y: number;
-  readonly right: number;
-  readonly bottom: number;
-}
-
-/** What is seen of each section: without what a scrolled part of the page cuts off. */
-function boxes(): Promise<Box[]> {
-  return panel.page.evaluate((wanted) => {
-    const seen = (element: Element) => {
-      const { left: x, top: y, right, bottom } = element.getBoundingClientRect();
-      const box = { name: element.className, x, y, right, bottom };
-      for (let at = element.parentElement; at; at = at.parentElement) {
-        if (getComputedStyle(at).overflowY === 'visible') continue;
-        const clip = at.getBoundingClientRect();
-        box.x = Math.max(box.x, clip.left);
-        box.y = Math.max(box.y, clip.top);
-        box.right = Math.min(box.right, clip.right);
-        box.bottom = Math.min(box.bottom, clip.bottom);
-      }
-      return box;
-    };
-    return [...document.querySelectorAll(wanted)].map(seen).filter((box) => box.right > box.x && box.bottom > box.y);
-  }, sections);
-}
-
-function overlaps(list: readonly Box[]): string[] {
-  return list.flatMap((a, i) =>
-    list
-      .slice(i + 1)
-      .filter(
-        (b) =>
-          Math.min(a.right, b.right) - Math.max(a.x, b.x) > 0.5 &&
-          Math.min(a.bottom, b.bottom) - Math.max(a.y, b.y) > 0.5,
-      )
-      .map((b) => `${a.name} over ${b.name}`),
-  );
-}
-
-/** Controls that are not hit where they are seen, once they have been scrolled into sight. */
-function unreachable(): Promise<string[]> {
-  return panel.page.evaluate(() => {
-    const lost: string[] = [];
-    const controls = [...document.querySelectorAll<HTMLElement>('button, select, input, [role=tab], summary')];
-    for (const control of controls) {
-      if (!control.checkVisibility({ visibilityProperty: true })) continue;
-      control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-      const { left, top, width, height } = control.getBoundingClientRect();
-      const [x, y] = [left + width / 2, top + height / 2];
-      const hit = x > 0 && y > 0 && x < innerWidth && y < innerHeight ? document.elementFromPoint(x, y) : null;
-      if (!hit || !(control.contains(hit) || hit.contains(control)))
-        lost.push(
-          `${control.dataset['focus'] ?? control.outerHTML.slice(0, 80)} is under ${hit?.className ?? 'nothing'}`,
-        );
-    }
-    return lost;
-  });
-}
+const root = () => panel.page.locator(':root');
 
 const sizes: readonly (Setup & { readonly name: string })[] = [
   { name: 'beside an editor at 1440×900', width: 700, height: 780 },
@@ -120,7 +58,7 @@ describe.each(sizes)('$name', (setup) => {
     await loads[load]();
     await panel.settled();
     await panel.page.screenshot({ path: join(pictures, `layout-${setup.width}x${setup.height}-${load}.png`) });
-    expect(overlaps(await boxes())).toEqual([]);
+    expect(overlaps(await boxes(root()))).toEqual([]);
 
     const map = (await panel.page.locator('.plot').boundingBox())!;
     expect(map.height).toBeGreaterThanOrEqual(Math.max(260, 0.45 * setup.height!) - 0.5);
@@ -128,7 +66,7 @@ describe.each(sizes)('$name', (setup) => {
     expect(legend.height).toBeLessThan(40);
     expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
 
-    expect(await unreachable()).toEqual([]);
+    expect(await unreachable(root())).toEqual([]);
     // Wherever one has scrolled to; only the views' text may be under their tabs.
     for (const share of [0.5, 1]) {
       await panel.page.evaluate((part) => {
@@ -136,7 +74,7 @@ describe.each(sizes)('$name', (setup) => {
           scroller.scrollTop = part * (scroller.scrollHeight - scroller.clientHeight);
       }, share);
       await panel.settled();
-      const found = overlaps(await boxes());
+      const found = overlaps(await boxes(root()));
       expect(found.filter((pair) => pair !== 'tabs over tabBody')).toEqual([]);
     }
     const tabs = (await panel.page.locator('.tabs').boundingBox())!;
@@ -200,7 +138,7 @@ describe('beside its editor', () => {
     await panel.settled();
     expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
     expect(await panel.page.locator('.tabs').count()).toBe(0);
-    expect(overlaps(await boxes())).toEqual([]);
+    expect(overlaps(await boxes(root()))).toEqual([]);
     await panel.page.screenshot({ path: join(pictures, 'layout-maximised.png') });
     await panel.reload();
     await panel.show(main);

@@ -15,6 +15,8 @@ interface Props {
 }
 
 const [width, left, top] = [300, 30, 18];
+/** How wide a letter of a sign is at most, at the size that panel.css gives it. */
+const unitsOfLetter = 6.5;
 /** More columns have no room for a letter each. */
 const mostCells = 22;
 
@@ -43,11 +45,11 @@ function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
   return (
     <svg viewBox={`0 0 ${width} ${top + values.length * cellHeight + 2}`} class="heat">
       {experts.map(({ id }, e) => (
-        <Letter key={id} looks={looks} expert={e} x={left + (e + 0.5) * cell} y={9} />
+        <Letter key={id} looks={looks} expert={e} x={left + (e + 0.5) * cell} y={9} room={cell - 1} />
       ))}
       {rowLabels.map((label, r) => {
         const y = top + (r + 0.5) * cellHeight;
-        if (rowExperts) return <Letter key={label} looks={looks} expert={r} x={left - 12} y={y} />;
+        if (rowExperts) return <Letter key={label} looks={looks} expert={r} x={left - 13} y={y} room={24} />;
         return (
           r % every === 0 && (
             <text key={label} x={left - 5} y={y} class="axisText" text-anchor="end" dominant-baseline="central">
@@ -75,23 +77,33 @@ function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
   );
 }
 
-function Letter({
-  looks,
-  expert,
-  x,
-  y,
-}: {
+interface LetterProps {
   readonly looks: Looks;
   readonly expert: number;
   readonly x: number;
   readonly y: number;
-}) {
+  /** Units that the box may be wide. */
+  readonly room: number;
+}
+
+/** An expert's sign in its colour; one that is too long for its room is squeezed. */
+function Letter({ looks, expert, x, y, room }: LetterProps) {
+  const sign = signOf(looks.set, expert);
+  const needed = Math.max(12, 4 + sign.length * unitsOfLetter);
+  const wide = Math.min(needed, room);
   return (
     <g class={classOf(looks.slots[expert]!)}>
       <title>{plainName(looks.set, expert)}</title>
-      <rect x={x - 6} y={y - 6} width={12} height={12} rx={2} class="letterBox" />
-      <text x={x} y={y + 0.5} class="letter" text-anchor="middle" dominant-baseline="central">
-        {signOf(looks.set, expert)}
+      <rect x={x - wide / 2} y={y - 6} width={wide} height={12} rx={2} class="letterBox" />
+      <text
+        x={x}
+        y={y + 0.5}
+        class="letter"
+        text-anchor="middle"
+        dominant-baseline="central"
+        {...(needed > wide && sign.length > 1 && { textLength: wide - 2, lengthAdjust: 'spacingAndGlyphs' })}
+      >
+        {sign}
       </text>
     </g>
   );

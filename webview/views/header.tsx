@@ -44,7 +44,9 @@ function Bar({ saver }: { readonly saver: Saver }) {
     <div class="headBar">
       <div class="title">
         <h1 title={title}>{title}</h1>
-        {description && description.can.route !== true && <span class="tag">{description.name}</span>}
+        {description && description.can.route !== true && description.name !== title && (
+          <span class="tag">{description.name}</span>
+        )}
         {count > 0 && <span class="faint">{t('tokens', count)}</span>}
         {description?.can.route === true && (
           <span class="faint pool" title={description.warnings.map(({ text }) => text).join('\n')}>

@@ -162,6 +162,7 @@ export function launchBrowser(options = {}) {
  * @property {string[]} [extensions] folders of extensions to run from source; their engines.vscode must be a version
  * @property {string} [tests] CommonJS module with run(), for the extension host
  * @property {{ width: number, height: number }} [viewport]
+ * @property {number} [zoom] device pixels per CSS pixel
  * @property {string} [language] the window's; VS Code's own words stay English, for it brings no others
  * @property {(type: string, text: string) => void} [onConsole]
  * @property {(type: string, args: string[]) => void} [onLog] gets what the workbench and the extension host log, in tests
@@ -178,11 +179,16 @@ export async function openWorkbench(browser, server, options) {
     tests,
     viewport = { width: 1280, height: 800 },
     language,
+    zoom = 1,
     onConsole,
     onLog,
   } = options;
   if ((extensions.length || tests) && !server.development) throw new Error('start the server with development: true');
-  const context = await browser.newContext({ viewport, permissions: ['clipboard-read', 'clipboard-write'] });
+  const context = await browser.newContext({
+    viewport,
+    deviceScaleFactor: zoom,
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
   const page = await context.newPage();
   // Where a language pack would set it.
   if (language)

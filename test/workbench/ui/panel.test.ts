@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
+import type { Block } from '../../../src/trace/trace.js';
 import { editor, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
@@ -71,7 +72,25 @@ describe('what the page saves', () => {
     rmSync(path.join(dir, 'flock.txt.csv'));
     const cells = (await saved(words.saveCells, 'csv')).toString().trim().split('\r\n');
     expect(cells[0]).toMatch(/^token,.*weight/);
-    expect(cells).toHaveLength(1 + count * trace.sites.length * trace.blocks[0]!.k);
+    const [{ k, chosen, weight }] = trace.blocks as [Block];
+    expect(cells).toHaveLength(1 + count * trace.sites.length * k);
+    // Every one of them.
+    const columns = cells[0]!.split(',');
+    const told = cells.slice(1).map((row) => {
+      const fields = Array.from(row.matchAll(/(?:^|,)("(?:[^"]|"")*"|[^,]*)/g), ([, field]) =>
+        field!.replace(/^"|"$/g, ''),
+      );
+      const of = (name: string) => fields[columns.indexOf(name)]!;
+      return `${of('token')} ${of('module')} ${of('rank')} ${of('expert')} ${of('weight')}`;
+    });
+    const traced = trace.sites.flatMap((site, s) =>
+      Array.from({ length: count * k }, (_, i) => {
+        const at = s * count * k + i;
+        const expert = trace.expertSets[0]!.experts[chosen[at]!]!;
+        return `${Math.floor(i / k)} ${site.path} ${(i % k) + 1} ${expert.id} ${Number(weight![at]!.toPrecision(8))}`;
+      }),
+    );
+    expect(told.sort()).toEqual(traced.sort());
   });
 
   step('as SVG, and as a report with the same picture in it', async () => {
@@ -222,7 +241,7 @@ describe('a window in another language', () => {
     const ours = readdirSync(extensions).find((name) => name.startsWith('gander.gander-'))!;
     const german = { [words.generate]: 'Fortsetzen', [words.tab_summary]: 'Überblick', 'Routing: {0}': 'Wege: {0}' };
     writeFileSync(path.join(extensions, ours, 'l10n/bundle.l10n.de.json'), JSON.stringify(german));
-    window = await english.another(files('german'), 'de');
+    window = await english.another(files('german'), { language: 'de' });
   });
   afterAll(() => window.close());
 

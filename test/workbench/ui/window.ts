@@ -32,12 +32,14 @@ export async function takeShot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(artifacts, `${name}.png`) });
 }
 
-async function newPage(browser: Browser, server: Server, folder: string, language?: string): Promise<Page> {
-  const page = await openWorkbench(browser, server, {
-    folder,
-    viewport: { width: 1600, height: 1000 },
-    ...(language && { language }),
-  });
+interface Look {
+  readonly language?: string;
+  /** Device pixels per CSS pixel: what a browser's zoom changes, beside the size of the window in CSS pixels. */
+  readonly zoom?: number;
+}
+
+async function newPage(browser: Browser, server: Server, folder: string, look: Look): Promise<Page> {
+  const page = await openWorkbench(browser, server, { folder, viewport: { width: 1600, height: 1000 }, ...look });
   page.setDefaultTimeout(20_000);
   return page;
 }
@@ -63,12 +65,12 @@ export class Window {
       ...options,
     });
     const browser = await launchBrowser();
-    return new Window(server, browser, await newPage(browser, server, folder));
+    return new Window(server, browser, await newPage(browser, server, folder, {}));
   }
 
   /** Another window of the same VS Code, with a browser profile of its own. */
-  async another(folder: string, language?: string): Promise<Window> {
-    return new Window(this.server, this.browser, await newPage(this.browser, this.server, folder, language));
+  async another(folder: string, look: Look = {}): Promise<Window> {
+    return new Window(this.server, this.browser, await newPage(this.browser, this.server, folder, look));
   }
 
   /** The page of the routing panel that is in front. */

@@ -1,0 +1,182 @@
+// The panel in the windows that people have, in a real workbench: at each size nothing lies on anything else, and every
+// view and button can be reached; with a text of this length, and with one of five thousand tokens.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeTrace } from '../../../src/trace/file.js';
+import { boxes, overlaps, unreachable } from '../../webview/boxes.js';
+import { fabricate, sample } from '../../webview/fabricate.js';
+import { editor, openFile, runCommand } from '../harness/workbench.mjs';
+import { themes, tinyPool, Window, witnessed } from './window.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+const text = 'geese.md';
+const long = 'long.gander.safetensors';
+const tokens = 5000;
+
+/** In CSS pixels: at 150 % a window of 1440×900 has 960×600 of them. */
+const sizes = [
+  { name: '1280x720', width: 1280, height: 720 },
+  { name: '1440x900', width: 1440, height: 900 },
+  // With the side bar closed, half of it is a panel of 400 pixels.
+  { name: 'narrow', width: 848, height: 780 },
+] as const;
+const zoomed = { name: '1440x900-zoomed', width: 960, height: 600 } as const;
+
+let window: Window;
+const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+const root = () => window.panel.locator(':root');
+const width = () => root().evaluate(() => innerWidth);
+
+beforeAll(async () => {
+  // As much as the tiny model reads, in lines.
+  writeFileSync(
+    path.join(folder, text),
+    sample
+      .map(([, passage]) => passage)
+      .join('')
+      .slice(0, 110),
+  );
+  writeFileSync(path.join(folder, long), encodeTrace(fabricate({ tokens })));
+  window = await Window.open(folder, { settings: { 'gander.pool': tinyPool } });
+});
+afterAll(async () => {
+  await window.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Takes the window to a size, and waits until the panel has followed. */
+async function resize({ width: wide, height }: { readonly width: number; readonly height: number }): Promise<void> {
+  await window.page.setViewportSize({ width: wide, height });
+  await settled();
+}
+
+/** Until two frames bring nothing new. */
+async function settled(): Promise<void> {
+  let before = '';
+  await expect
+    .poll(async () => {
+      const now = JSON.stringify(await boxes(root()));
+      const same = now === before;
+      before = now;
+      return same;
+    })
+    .toBe(true);
+}
+
+/** All views, whether they are tabs or, in a narrow panel, a list of choices. */
+async function views(): Promise<readonly string[]> {
+  const list = window.panel.locator('select[data-focus=tabs]');
+  if (await list.isVisible())
+    return list.locator('option').evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+  return window.panel.locator('[role=tab]').evaluateAll((all) => all.map((one) => one.id.replace(/^tab-/, '')));
+}
+
+async function show(view: string): Promise<void> {
+  const list = window.panel.locator('select[data-focus=tabs]');
+  if (await list.isVisible()) await list.selectOption(view);
+  else await window.panel.locator(`#tab-${view}`).click();
+  await settled();
+}
+
+/** What is wrong with how a view lies in the window as it is. */
+async function faults(view: string): Promise<string[]> {
+  await show(view);
+  const lies = overlaps(await boxes(root())).map((pair) => `${view}: ${pair}`);
+  const wide = await root().evaluate((page) => page.scrollWidth - innerWidth);
+  const lost = (await unreachable(root())).map((control) => `${view}: ${control}`);
+  await root().evaluate((page) => {
+    for (const scroller of page.querySelectorAll('.page, .left, .tabBody')) scroller.scrollTop = 0;
+  });
+  return [...lies, ...lost, ...(wide > 0 ? [`${view}: ${wide} px wider than the panel`] : [])];
+}
+
+async function wrong(): Promise<string[]> {
+  const all: string[] = [];
+  const names = await views();
+  expect(names.length).toBeGreaterThanOrEqual(5);
+  for (const view of names) all.push(...(await faults(view)));
+  return all;
+}
+
+/** Routes the text beside its editor, and compares it with the base model. */
+async function route(): Promise<void> {
+  await openFile(window.page, text);
+  await editor(window.page, text).click();
+  await runCommand(window.page, 'View: Close Primary Side Bar');
+  await runCommand(window.page, 'Gander: Route Selection');
+  await expect.poll(() => window.painted(), { timeout: 30_000 }).toBeGreaterThan(500);
+  await runCommand(window.page, 'Gander: Compare With…', 'Another Strategy', 'Base model alone');
+  await window.panel.locator('#tab-compare[aria-selected=true]').waitFor({ timeout: 30_000 });
+  await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
+}
+
+async function open(): Promise<void> {
+  await openFile(window.page, long);
+  await window.panel.locator('.headBar', { hasText: '5,000 tokens' }).waitFor({ timeout: 60_000 });
+  await expect.poll(() => window.painted(), { timeout: 30_000 }).toBeGreaterThan(1000);
+}
+
+async function lies({ name }: { readonly name: string }): Promise<void> {
+  for (const view of await views()) {
+    await show(view);
+    await window.shot(`size-${name}-${view}`);
+  }
+  expect(await wrong()).toEqual([]);
+}
+
+describe('in the windows that people have', () => {
+  step('a text is routed beside its editor', route);
+
+  for (const size of sizes) {
+    step(`its panel lies well at ${size.name}`, async () => {
+      await resize(size);
+      if (size.name === 'narrow') expect(await width()).toBeLessThanOrEqual(405);
+      await lies(size);
+    });
+
+    for (const [name, theme] of Object.entries(themes))
+      step(`and in ${theme}`, async () => {
+        await show('summary');
+        await window.showIn(name as keyof typeof themes, 500, `size-${size.name}`);
+        expect(await faults('summary')).toEqual([]);
+        await runCommand(window.page, 'Preferences: Color Theme', 'Dark Modern');
+        await window.panel.locator('body.vscode-dark').waitFor();
+      });
+  }
+
+  step('a trace of five thousand tokens is opened', open);
+
+  for (const size of sizes)
+    step(`its panel lies well at ${size.name}`, async () => {
+      await resize(size);
+      await window.shot(`long-${size.name}`);
+      expect(await wrong()).toEqual([]);
+    });
+});
+
+describe('at 150 %', () => {
+  let plain: Window;
+  beforeAll(async () => {
+    plain = window;
+    window = await plain.another(folder, { zoom: 1.5 });
+    await window.page.setViewportSize(zoomed);
+  });
+  afterAll(() => {
+    window = plain;
+  });
+
+  step('a text is routed beside its editor', route);
+
+  step('its panel lies well', async () => {
+    expect(await root().evaluate(() => devicePixelRatio)).toBe(1.5);
+    await lies(zoomed);
+  });
+
+  step('a trace of five thousand tokens lies well', async () => {
+    await open();
+    await window.shot('long-zoomed');
+    expect(await wrong()).toEqual([]);
+  });
+});
