@@ -1,6 +1,8 @@
+import type { Measure, Planes } from '../similarity/planes.js';
 import type { SourceDescription, Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { AttributedExperts } from '../trace/attributed.js';
+import type { Layer } from '../trace/access.js';
 import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/trace.js';
 
 /** What is known of one expert without running anything. */
@@ -73,8 +75,16 @@ export interface Candidate {
   readonly target: string;
 }
 
+/** How alike the experts of a pool are. */
+export interface Similarity extends Readonly<Record<Measure, Planes>> {
+  readonly experts: readonly Expert[];
+  readonly layers: readonly Layer[];
+}
+
 /** What an engine with a pool on this machine can do beside tracing. */
 export interface PoolKeeper {
+  /** Of all experts that the base has a place for. Progress counts modules. */
+  similarity(options?: Pick<RunOptions, 'signal' | 'onProgress'>): Promise<Similarity>;
   /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
   examine(folder: string): Promise<Candidate>;
 }

@@ -18,6 +18,7 @@ import type {
   RouteRequest,
   RunOptions,
   Score,
+  Similarity,
 } from './api.js';
 
 /**
@@ -141,6 +142,10 @@ export class EngineClient implements Engine, PoolKeeper {
 
   score(request: RouteRequest, options?: RunOptions): Promise<Score> {
     return this.#call('score', request, options);
+  }
+
+  similarity(options?: RunOptions): Promise<Similarity> {
+    return this.#call('similarity', undefined, options);
   }
 
   examine(folder: string): Promise<Candidate> {

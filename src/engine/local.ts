@@ -16,6 +16,7 @@ import type {
   RouteRequest,
   RunOptions,
   Score,
+  Similarity,
 } from './api.js';
 import { familyOf } from './families/index.js';
 import type { Means, Model } from './families/family.js';
@@ -143,6 +144,22 @@ class LocalEngine implements Engine, PoolKeeper {
       );
       const { text, tokens } = prepared.reads.at(-1)!;
       return scoreOf(text, tokens, logProb);
+    });
+  }
+
+  similarity({ signal, onProgress }: RunOptions = {}): Promise<Similarity> {
+    return this.#inTurn(signal, async () => {
+      const model = await this.#load();
+      if (!model.similarity)
+        throw new GanderError(
+          'request-invalid',
+          'The experts of a mixture are no adapters with gates: they are not compared.',
+          'Choose a pool of experts.',
+        );
+      return model.similarity(async (done, total) => {
+        await this.#check(signal)();
+        onProgress?.(done, total);
+      });
     });
   }
 

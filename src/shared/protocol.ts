@@ -8,6 +8,7 @@ import type {
   ModelInfo,
   RouteRequest,
   Score,
+  Similarity,
 } from '../engine/api.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { Trace } from '../trace/trace.js';
@@ -20,6 +21,7 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
+  similarity: { request: undefined; result: Similarity };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };
 }

@@ -1,6 +1,6 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/trace.js';
-import type { Candidate, ModelInfo, RouteRequest } from '../api.js';
+import type { Candidate, ModelInfo, RouteRequest, Similarity } from '../api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
@@ -35,6 +35,8 @@ export interface Model {
   info(): Promise<ModelInfo>;
   /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
   begin(request: RouteRequest): Promise<Run>;
+  /** Where experts have gates and adapters. @param between called between modules, and awaited: how many are done, of how many */
+  similarity?(between: (done: number, total: number) => Promise<void>): Promise<Similarity>;
   /** Where experts can be added. @param folder absolute */
   examine?(folder: string): Candidate;
   release(): Promise<void>;

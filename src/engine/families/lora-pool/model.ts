@@ -5,7 +5,7 @@ import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
-import type { Candidate, PoolInfo, RouteRequest } from '../../api.js';
+import type { Candidate, PoolInfo, RouteRequest, Similarity } from '../../api.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { Means, Model, Run } from '../family.js';
@@ -19,6 +19,7 @@ import type { Plan } from './plan.js';
 import { Retriever } from './retrieval.js';
 import type { PoolRun } from './recording.js';
 import type { RoutedStep } from './session.js';
+import { similarityOf } from './similarity.js';
 import { StrategySteering } from './steering.js';
 import type { Found } from '../../../graph/find.js';
 
@@ -108,6 +109,12 @@ export class PoolModel<S extends OpenedBase> implements Model {
     requireUsable(this.#pool, session.plan, asked, interventions);
     const strategy = descriptor.finds === 'expert' ? { ...asked, expert: await this.#retrieve(text) } : asked;
     return this.#run(session, strategy, interventions);
+  }
+
+  async similarity(between: (done: number, total: number) => Promise<void>): Promise<Similarity> {
+    const { plan } = await this.#compose();
+    const experts = this.#pool.experts.filter(({ id }) => plan.experts.includes(id));
+    return similarityOf(experts, plan.modules, between);
   }
 
   examine(folder: string): Candidate {
