@@ -15,6 +15,7 @@ import { inspect } from './commands/inspect.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { similarity } from './commands/similarity.js';
+import { tryExpert } from './commands/try.js';
 import { commandHelp, help } from './help.js';
 import { escaped } from './json.js';
 import { helpOption } from './options.js';
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   score,
   inspect,
   similarity,
+  tryExpert,
   importFile,
   bench,
 ];

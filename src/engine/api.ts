@@ -84,12 +84,21 @@ export interface Similarity extends Readonly<Record<Measure, Planes>> {
 /** What an engine with a pool on this machine can do beside tracing. */
 export interface PoolKeeper {
   /** Of all experts that the base has a place for. Progress counts modules. */
-  similarity(options?: Pick<RunOptions, 'signal' | 'onProgress'>): Promise<Similarity>;
+  similarity(request?: PoolRequest, options?: Pick<RunOptions, 'signal' | 'onProgress'>): Promise<Similarity>;
   /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
   examine(folder: string): Promise<Candidate>;
 }
 
-export interface RouteRequest {
+/** Which experts are asked. */
+export interface PoolRequest {
+  /**
+   * Absolute folder of an expert outside the pool that is taken for one of it, to see what it would do there; nothing is copied.
+   * Rejects as `examine` does where the pool could not take it.
+   */
+  readonly tried?: string;
+}
+
+export interface RouteRequest extends PoolRequest {
   readonly text: string;
   /** Of an encoder-decoder: the output. Absent: what it writes itself, the likeliest token each time. */
   readonly target?: string;

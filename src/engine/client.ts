@@ -15,6 +15,7 @@ import type {
   GenerateRequest,
   ModelInfo,
   PoolKeeper,
+  PoolRequest,
   RouteRequest,
   RunOptions,
   Score,
@@ -144,8 +145,8 @@ export class EngineClient implements Engine, PoolKeeper {
     return this.#call('score', request, options);
   }
 
-  similarity(options?: RunOptions): Promise<Similarity> {
-    return this.#call('similarity', undefined, options);
+  similarity(request: PoolRequest = {}, options?: RunOptions): Promise<Similarity> {
+    return this.#call('similarity', request, options);
   }
 
   examine(folder: string): Promise<Candidate> {

@@ -93,7 +93,7 @@ function invoke(target: Served, call: Extract<HostMessage, { type: 'call' }>, op
     case 'score':
       return target.score(call.request, options);
     case 'similarity':
-      if (target.similarity) return target.similarity(options);
+      if (target.similarity) return target.similarity(call.request, options);
       throw noPool();
     case 'examine':
       if (target.examine) return target.examine(call.request);

@@ -6,6 +6,7 @@ import type {
   EngineOptions,
   GenerateRequest,
   ModelInfo,
+  PoolRequest,
   RouteRequest,
   Score,
   Similarity,
@@ -21,7 +22,7 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
-  similarity: { request: undefined; result: Similarity };
+  similarity: { request: PoolRequest; result: Similarity };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };
 }

@@ -30,7 +30,7 @@ describe.each([
 ])('of the pool %s', (name, folder) => {
   it('gates and adapters are as alike as PyTorch says, at each layer and over all', async () => {
     const seen: number[] = [];
-    const similarity = await (await open(folder)).similarity({ onProgress: (done, total) => seen.push(done / total) });
+    const similarity = await (await open(folder)).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
     const { experts, layers } = similarity;
     for (const by of measures) {
       const planes = [similarity[by].all, ...similarity[by].layers];
@@ -65,7 +65,7 @@ it('leaves out an expert that has no place in the base, and finds a copy', async
 it('is cancelled between modules', async () => {
   const engine = await open(tinyPool);
   const stop = new AbortController();
-  const asked = engine.similarity({ signal: stop.signal, onProgress: (done) => done === 3 && stop.abort() });
+  const asked = engine.similarity({}, { signal: stop.signal, onProgress: (done) => done === 3 && stop.abort() });
   await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
   expect((await engine.similarity()).experts).toHaveLength(4);
 });

@@ -41,7 +41,7 @@ export const similarity: Command = {
     const most = parseCount(args.text('most') ?? String(usualPairs), '--most');
     const { engine, model } = await open(args.positionals[0]);
     const pool = asPool(model);
-    const found = await engine.similarity({ signal, onProgress: progress.count('modules', 'comparing') });
+    const found = await engine.similarity({}, { signal, onProgress: progress.count('modules', 'comparing') });
     progress.clear();
     const layer = layerAsked(args, found);
     if (args.flag('json')) {

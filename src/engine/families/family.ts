@@ -9,8 +9,11 @@ import type { Tokenizer } from '../runtime/tokenizer.js';
 export interface Family {
   /** Whether a folder holds one, as far as the names of its files tell. */
   claims(folder: string): boolean;
-  /** @throws GanderError where the folder cannot be read as one */
-  open(folder: string, means: Means): Model;
+  /**
+   * @param tried absolute folder of an expert that is taken for one of the model's, though it lies elsewhere
+   * @throws GanderError where the folder cannot be read as one, or the expert would not fit it
+   */
+  open(folder: string, means: Means, tried?: string): Model;
 }
 
 /** What the engine lends to a model. */
@@ -30,6 +33,8 @@ export interface Model {
   readonly endTokens: ReadonlySet<number>;
   /** Of an encoder-decoder: the token that its output begins with. */
   readonly startToken?: number;
+  /** The expert that lies elsewhere, if it was opened with one. */
+  readonly tried?: string;
   /** Whether the folder is as it was when it was read. */
   isCurrent(): boolean;
   info(): Promise<ModelInfo>;
