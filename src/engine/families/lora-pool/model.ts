@@ -181,9 +181,9 @@ export class PoolModel<S extends OpenedBase> implements Model {
 }
 
 /** With the expert that is tried, if one is. @throws GanderError as `examine`: what could not be added is not tried */
-function poolWith<S extends OpenedBase>(pool: Pool, { find }: BaseKind<S>, tried: string | undefined): Pool {
+function poolWith<S extends OpenedBase>(pool: Pool, kind: BaseKind<S>, tried: string | undefined): Pool {
   if (tried === undefined) return pool;
-  examine(pool, tried, (paths) => find(pool, paths));
+  examine(pool, tried, (paths) => kind.find(pool, paths));
   return withTried(pool, tried);
 }
 
