@@ -11,7 +11,7 @@ const contract = 'src/engine/api.ts';
 const runtime = 'src/engine/runtime';
 const families = 'src/engine/families';
 /** What every room may use: pure, with no process, file or editor. */
-const pure = ['src/strategies', 'src/transport', 'src/trace', 'src/statistics', 'src/shared'];
+const pure = ['src/strategies', 'src/transport', 'src/similarity', 'src/trace', 'src/statistics', 'src/shared'];
 const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
@@ -21,6 +21,7 @@ export const rooms = {
   'src/shared': { types: [contract, 'src/trace', 'src/transport'] },
   'src/statistics': {},
   'src/trace': { from: ['src/statistics', 'src/shared'] },
+  'src/similarity': { from: ['src/trace', 'src/shared'] },
   'src/terminal': { from: ['src/shared'] },
   'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
   'src/strategies': { from: ['src/trace', 'src/shared'] },

@@ -1,6 +1,6 @@
 /** What a subcommand is, and what it is given. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { Engine, ModelInfo } from '../engine/api.js';
+import type { Engine, ModelInfo, PoolKeeper } from '../engine/api.js';
 import type { Paint } from '../terminal/paint.js';
 import type { Progress } from '../terminal/progress.js';
 import { UsageError } from './usage.js';
@@ -45,7 +45,7 @@ export interface Context {
 }
 
 export interface Opened {
-  readonly engine: Engine;
+  readonly engine: Engine & PoolKeeper;
   readonly model: ModelInfo;
 }
 

@@ -14,13 +14,26 @@ import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
+import { similarity } from './commands/similarity.js';
+import { tryExpert } from './commands/try.js';
 import { commandHelp, help } from './help.js';
 import { escaped } from './json.js';
 import { helpOption } from './options.js';
 import { Opening } from './opening.js';
 import { exitCodes, UsageError } from './usage.js';
 
-const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, importFile, bench];
+const commands: readonly Command[] = [
+  route,
+  generate,
+  compare,
+  attribute,
+  score,
+  inspect,
+  similarity,
+  tryExpert,
+  importFile,
+  bench,
+];
 
 /** How many of a pool's warnings are printed. */
 const mostWarnings = 10;

@@ -1,6 +1,6 @@
 /** What a command runs: a pool or a model on this machine, or a server. Each is opened once, and closed when the command ends. */
 import path from 'node:path';
-import type { Engine, EngineOptions, ServerAccess } from '../engine/api.js';
+import type { Engine, EngineOptions, PoolKeeper, ServerAccess } from '../engine/api.js';
 import { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
 import { importLimits } from '../shared/limits.js';
@@ -17,8 +17,10 @@ const chunk = 128;
 /** As long as a timer can run. Seconds. */
 const longestDeadline = 2_000_000;
 
+type Served = Engine & PoolKeeper;
+
 export class Opening {
-  readonly #engines: Engine[] = [];
+  readonly #engines: Served[] = [];
   #first: Promise<Opened> | undefined;
 
   constructor(
@@ -55,7 +57,7 @@ export class Opening {
     for (const engine of this.#engines) engine.dispose();
   }
 
-  async #start(make: () => Engine | Promise<Engine>): Promise<Opened> {
+  async #start(make: () => Served | Promise<Served>): Promise<Opened> {
     // Once: a second Ctrl+C ends the process at once, as without us.
     if (this.#engines.length === 0) process.once('SIGINT', () => this.stop.abort());
     const engine = await make();
@@ -75,11 +77,11 @@ export class Opening {
     };
   }
 
-  #child(options: EngineOptions): Engine {
+  #child(options: EngineOptions): Served {
     return new EngineClient({ ...options, entry: path.join(__dirname, 'engine.cjs'), deadlineMs: this.#deadlineMs() });
   }
 
-  #server(typed: string, variable: string): Engine {
+  #server(typed: string, variable: string): Served {
     const token = process.env[variable]?.trim();
     const config = variable === 'GANDER_ENGINE_TOKEN' ? this.args.text('config') : undefined;
     const access: ServerAccess = {
@@ -99,7 +101,7 @@ export class Opening {
   }
 }
 
-async function inThisProcess(options: EngineOptions): Promise<Engine> {
+async function inThisProcess(options: EngineOptions): Promise<Served> {
   // Only here: nothing else needs the native modules in this process.
   const { createEngine } = await import('../engine/local.js');
   return createEngine(options);

@@ -1,6 +1,8 @@
+import type { Measure, Planes } from '../similarity/planes.js';
 import type { SourceDescription, Warning } from '../shared/source.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { AttributedExperts } from '../trace/attributed.js';
+import type { Layer } from '../trace/access.js';
 import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/trace.js';
 
 /** What is known of one expert without running anything. */
@@ -73,13 +75,30 @@ export interface Candidate {
   readonly target: string;
 }
 
+/** How alike the experts of a pool are. */
+export interface Similarity extends Readonly<Record<Measure, Planes>> {
+  readonly experts: readonly Expert[];
+  readonly layers: readonly Layer[];
+}
+
 /** What an engine with a pool on this machine can do beside tracing. */
 export interface PoolKeeper {
+  /** Of all experts that the base has a place for. Progress counts modules. */
+  similarity(request?: PoolRequest, options?: Pick<RunOptions, 'signal' | 'onProgress'>): Promise<Similarity>;
   /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
   examine(folder: string): Promise<Candidate>;
 }
 
-export interface RouteRequest {
+/** Which experts are asked. */
+export interface PoolRequest {
+  /**
+   * Absolute folder of an expert outside the pool that is taken for one of it, to see what it would do there; nothing is copied.
+   * Rejects as `examine` does where the pool could not take it.
+   */
+  readonly tried?: string;
+}
+
+export interface RouteRequest extends PoolRequest {
   readonly text: string;
   /** Of an encoder-decoder: the output. Absent: what it writes itself, the likeliest token each time. */
   readonly target?: string;

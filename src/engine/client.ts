@@ -15,9 +15,11 @@ import type {
   GenerateRequest,
   ModelInfo,
   PoolKeeper,
+  PoolRequest,
   RouteRequest,
   RunOptions,
   Score,
+  Similarity,
 } from './api.js';
 
 /**
@@ -141,6 +143,10 @@ export class EngineClient implements Engine, PoolKeeper {
 
   score(request: RouteRequest, options?: RunOptions): Promise<Score> {
     return this.#call('score', request, options);
+  }
+
+  similarity(request: PoolRequest = {}, options?: RunOptions): Promise<Similarity> {
+    return this.#call('similarity', request, options);
   }
 
   examine(folder: string): Promise<Candidate> {

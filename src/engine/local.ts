@@ -1,6 +1,6 @@
 import { GanderError } from '../shared/errors.js';
 import { writtenTokens } from '../shared/limits.js';
-import { checkedAttribute, checkedGenerate, checkedRoute } from '../source/asked.js';
+import { checkedAttribute, checkedGenerate, checkedPool, checkedRoute } from '../source/asked.js';
 import { random } from '../statistics/random.js';
 import { attributedExperts } from '../trace/attributed.js';
 import type { Trace } from '../trace/trace.js';
@@ -13,9 +13,11 @@ import type {
   GenerateRequest,
   ModelInfo,
   PoolKeeper,
+  PoolRequest,
   RouteRequest,
   RunOptions,
   Score,
+  Similarity,
 } from './api.js';
 import { familyOf } from './families/index.js';
 import type { Means, Model } from './families/family.js';
@@ -146,6 +148,22 @@ class LocalEngine implements Engine, PoolKeeper {
     });
   }
 
+  similarity(asked: PoolRequest = {}, { signal, onProgress }: RunOptions = {}): Promise<Similarity> {
+    return this.#inTurn(signal, async () => {
+      const model = await this.#load(checkedPool(asked).tried);
+      if (!model.similarity)
+        throw new GanderError(
+          'request-invalid',
+          'The experts of a mixture are no adapters with gates: they are not compared.',
+          'Choose a pool of experts.',
+        );
+      return model.similarity(async (done, total) => {
+        await this.#check(signal)();
+        onProgress?.(done, total);
+      });
+    });
+  }
+
   examine(folder: string): Promise<Candidate> {
     return this.#inTurn(undefined, async () => {
       const model = await this.#load();
@@ -173,18 +191,18 @@ class LocalEngine implements Engine, PoolKeeper {
   }
 
   /** The folder as it is now: read again when a file of it changed. */
-  async #load(): Promise<Model> {
+  async #load(tried?: string): Promise<Model> {
     const { pool: folder } = this.#options;
-    if (this.#model?.isCurrent()) return this.#model;
+    if (this.#model?.tried === tried && this.#model?.isCurrent()) return this.#model;
     await this.#model?.release();
     this.#model = undefined;
     await this.#means.loading();
-    this.#model = familyOf(folder).open(folder, this.#means);
+    this.#model = familyOf(folder).open(folder, this.#means, tried);
     return this.#model;
   }
 
   async #prepare(request: RouteRequest, signal: AbortSignal | undefined): Promise<Prepared> {
-    const model = await this.#load();
+    const model = await this.#load(request.tried);
     const reads = await readsOf(model, request);
     await this.#check(signal)();
     return { model, ...reads, run: await model.begin(request) };

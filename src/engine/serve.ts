@@ -92,10 +92,17 @@ function invoke(target: Served, call: Extract<HostMessage, { type: 'call' }>, op
       return target.attribute(call.request, options);
     case 'score':
       return target.score(call.request, options);
+    case 'similarity':
+      if (target.similarity) return target.similarity(call.request, options);
+      throw noPool();
     case 'examine':
       if (target.examine) return target.examine(call.request);
-      throw new GanderError('request-invalid', 'This engine has no pool on this machine.', 'Choose a pool.');
+      throw noPool();
   }
+}
+
+function noPool(): GanderError {
+  return new GanderError('request-invalid', 'This engine has no pool on this machine.', 'Choose a pool.');
 }
 
 /** Done when all of it has left: what is still in the channel when a chunk begins stays there till the chunk's end. */

@@ -20,12 +20,15 @@ export interface Contents {
   dataFiles(model: string): readonly string[];
 }
 
-/** SHA-256 in hex of all that a pool's numbers come from: what a trace names its pool by. */
+/**
+ * SHA-256 in hex of all that a pool's numbers come from: what a trace names its pool by. An expert that is only tried counts as
+ * it will once it lies among the others: what was composed for the trial is then there already.
+ */
 export function poolHash(pool: Pool, contents: Contents): string {
   const hash = createHash('sha256');
-  const add = (file: string) => {
-    const name = path.relative(pool.folder, file);
-    hash.update(`${name}\0${isFileInside(pool.folder, name) ? contents.hash(file) : ''}\0`);
+  const add = (file: string, root = pool.folder, under = '') => {
+    const name = path.relative(root, file);
+    hash.update(`${path.join(under, name)}\0${isFileInside(root, name) ? contents.hash(file) : ''}\0`);
   };
   for (const model of modelFiles(pool.base)) {
     add(model);
@@ -34,8 +37,10 @@ export function poolHash(pool: Pool, contents: Contents): string {
   }
   add(pool.base.tokenizer);
   if (pool.router !== undefined) add(pool.router);
-  for (const { folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])])
-    for (const name of hashed) add(path.join(folder, name));
+  for (const { id, folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])]) {
+    const place = folder === pool.tried ? [folder, path.join(pool.manifest.experts, id)] : [];
+    for (const name of hashed) add(path.join(folder, name), ...place);
+  }
   return hash.digest('hex');
 }
 

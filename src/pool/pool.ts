@@ -57,6 +57,8 @@ export interface Pool {
   readonly leftOut: ReadonlyMap<string, GanderError>;
   /** What was left out and why, and what else a person should know. */
   readonly warnings: readonly Warning[];
+  /** Absolute folder of an expert that lies elsewhere and is taken for one of the pool's, to see what it would do there. */
+  readonly tried?: string;
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
 }
@@ -144,6 +146,19 @@ export function readPool(folder: string): Pool {
       ...(retriever && { retriever }),
     };
   });
+}
+
+/** The pool as it would be with one expert more. @param folder absolute @throws GanderError as `readExpertFolder` */
+export function withTried(pool: Pool, folder: string): Pool {
+  const signature = `${pool.signature}\n${poolSignature(folder)}`;
+  const experts = [...pool.experts, readExpertFolder(folder)].sort((a, b) => byCodePoint(a.id, b.id));
+  return { ...pool, experts: apart(experts), tried: folder, signature };
+}
+
+/** Whether its files are those that were read. */
+export function isAsRead({ folder, tried, signature }: Pool): boolean {
+  const now = tried === undefined ? [folder] : [folder, tried];
+  return now.map(poolSignature).join('\n') === signature;
 }
 
 /** The experts with their rows of the learned router. @throws GanderError `pool-invalid` where one is not as wide as its input */

@@ -6,8 +6,10 @@ import type {
   EngineOptions,
   GenerateRequest,
   ModelInfo,
+  PoolRequest,
   RouteRequest,
   Score,
+  Similarity,
 } from '../engine/api.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { Trace } from '../trace/trace.js';
@@ -20,6 +22,7 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
+  similarity: { request: PoolRequest; result: Similarity };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };
 }

@@ -1,6 +1,6 @@
 /** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
 import { z } from 'zod';
-import type { AttributeRequest, GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import type { AttributeRequest, GenerateRequest, PoolRequest, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
@@ -26,7 +26,9 @@ const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
 
 export const interventionsSchema = z.array(intervention).max(10_000);
 
-const routeSchema = z.object({
+const poolSchema = z.object({ tried: z.string().min(1).optional() });
+
+const routeSchema = poolSchema.extend({
   text: z.string(),
   target: z.string().optional(),
   maxTokens: z.int().min(0).optional(),
@@ -65,6 +67,11 @@ const optionsSchema = z.object({
 /** @throws GanderError `request-invalid` */
 export function checkedRoute(request: RouteRequest): RouteRequest {
   return checked(routeSchema, request, 'The request') as RouteRequest;
+}
+
+/** @throws GanderError `request-invalid` */
+export function checkedPool(request: PoolRequest): PoolRequest {
+  return checked(poolSchema, request, 'The request') as PoolRequest;
 }
 
 /** @throws GanderError `request-invalid` */

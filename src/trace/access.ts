@@ -129,9 +129,13 @@ export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
 
 /** The layers that some sites are of, in their order. */
 export function layersAmong(trace: Trace, sites: Int32Array): Layer[] {
+  return layersIn(Array.from(sites, (s) => trace.sites[s]!));
+}
+
+/** The same of the sites themselves. */
+export function layersIn(sites: Iterable<Layer>): Layer[] {
   const seen = new Map<string, Layer>();
-  for (const s of sites) {
-    const { stack, layer } = trace.sites[s]!;
+  for (const { stack, layer } of sites) {
     const key = `${stack ?? ''} ${layer}`;
     if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }) });
   }

@@ -1,6 +1,6 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/trace.js';
-import type { Candidate, ModelInfo, RouteRequest } from '../api.js';
+import type { Candidate, ModelInfo, RouteRequest, Similarity } from '../api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
@@ -9,8 +9,11 @@ import type { Tokenizer } from '../runtime/tokenizer.js';
 export interface Family {
   /** Whether a folder holds one, as far as the names of its files tell. */
   claims(folder: string): boolean;
-  /** @throws GanderError where the folder cannot be read as one */
-  open(folder: string, means: Means): Model;
+  /**
+   * @param tried absolute folder of an expert that is taken for one of the model's, though it lies elsewhere
+   * @throws GanderError where the folder cannot be read as one, or the expert would not fit it
+   */
+  open(folder: string, means: Means, tried?: string): Model;
 }
 
 /** What the engine lends to a model. */
@@ -30,11 +33,15 @@ export interface Model {
   readonly endTokens: ReadonlySet<number>;
   /** Of an encoder-decoder: the token that its output begins with. */
   readonly startToken?: number;
+  /** The expert that lies elsewhere, if it was opened with one. */
+  readonly tried?: string;
   /** Whether the folder is as it was when it was read. */
   isCurrent(): boolean;
   info(): Promise<ModelInfo>;
   /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
   begin(request: RouteRequest): Promise<Run>;
+  /** Where experts have gates and adapters. @param between called between modules, and awaited: how many are done, of how many */
+  similarity?(between: (done: number, total: number) => Promise<void>): Promise<Similarity>;
   /** Where experts can be added. @param folder absolute */
   examine?(folder: string): Candidate;
   release(): Promise<void>;

@@ -84,7 +84,7 @@ describe('a pool of one’s own', () => {
     assert.equal(said.length, 1);
     assert.match(
       said[0]!.text,
-      /newcomer cannot be added: it was made for another base model: at model\.layers\.0\.self_attn\.q_proj it maps 1536 to 576 where this one has 32 to 32/,
+      /newcomer does not fit the pool: it was made for another base model: at model\.layers\.0\.self_attn\.q_proj it maps 1536 to 576 where this one has 32 to 32/,
     );
     assert.deepEqual(inPool(), before);
   });

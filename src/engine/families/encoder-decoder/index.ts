@@ -25,7 +25,7 @@ const pair: BaseKind<PairSession> = {
 /** A pool whose base is an encoder-decoder (docs/pool-format.md, "Encoder-decoder base"). */
 export const encoderDecoder: Family = {
   claims: (folder) => existsSync(path.join(folder, 'pool.json')) && namesPair(folder),
-  open: (folder, means) => new PoolModel(folder, means, pair),
+  open: (folder, means, tried) => new PoolModel(folder, means, pair, tried),
 };
 
 function startToken({ folder, manifest }: Pool): number {

@@ -44,9 +44,14 @@ function checkExpert(pool: Pool, folder: string, find: Find): void {
     if (tooLarge) throw tooLarge;
   } catch (error) {
     const { code, message, remedy } = GanderError.from(error);
-    throw new GanderError(code, `${id} cannot be added: ${/[.!?]$/.test(message) ? message : `${message}.`}`, remedy, {
-      cause: error,
-    });
+    throw new GanderError(
+      code,
+      `${id} does not fit the pool: ${/[.!?]$/.test(message) ? message : `${message}.`}`,
+      remedy,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -12,7 +12,7 @@ import { insertPredictions, likeliest } from '../../../graph/predictions.js';
 import { roundedInputs } from '../../../graph/rounded.js';
 import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
-import { type Pool, type PoolExpert, causalModel, poolSignature } from '../../../pool/pool.js';
+import { type Pool, type PoolExpert, causalModel, isAsRead } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
@@ -81,7 +81,7 @@ export function composed(
   const entry = cache.entry(key, (temporary) => {
     writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(make(temporary)));
     // The key would be that of other files than those that were read.
-    if (poolSignature(pool.folder) !== pool.signature || poolHash(pool, cache) !== hash)
+    if (!isAsRead(pool) || poolHash(pool, cache) !== hash)
       throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
   });
   return { entry, plan: JSON.parse(readCached(path.join(entry.folder, 'plan.json')).toString('utf8')) as Plan };

@@ -24,5 +24,5 @@ const causal: BaseKind<RoutedSession> = {
 /** A base model with a pool of LoRA experts and their gates (docs/pool-format.md). */
 export const loraPool: Family = {
   claims: (folder) => existsSync(path.join(folder, 'pool.json')) && !namesPair(folder),
-  open: (folder, means) => new PoolModel(folder, means, causal),
+  open: (folder, means, tried) => new PoolModel(folder, means, causal, tried),
 };

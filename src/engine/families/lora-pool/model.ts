@@ -1,11 +1,12 @@
+import path from 'node:path';
 import { readJson } from '../../../pool/manifest.js';
 import { poolHash } from '../../../pool/hash.js';
-import { type Pool, leftOutText, poolSignature, readPool } from '../../../pool/pool.js';
+import { type Pool, isAsRead, leftOutText, readPool, withTried } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
-import type { Candidate, PoolInfo, RouteRequest } from '../../api.js';
+import type { Candidate, PoolInfo, RouteRequest, Similarity } from '../../api.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { Means, Model, Run } from '../family.js';
@@ -19,6 +20,7 @@ import type { Plan } from './plan.js';
 import { Retriever } from './retrieval.js';
 import type { PoolRun } from './recording.js';
 import type { RoutedStep } from './session.js';
+import { similarityOf } from './similarity.js';
 import { StrategySteering } from './steering.js';
 import type { Found } from '../../../graph/find.js';
 
@@ -42,6 +44,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   readonly tokenizer: Tokenizer;
   readonly endTokens: ReadonlySet<number>;
   readonly startToken?: number;
+  readonly tried?: string;
   readonly #kind: BaseKind<S>;
   readonly #pool: Pool;
   readonly #means: Means;
@@ -52,10 +55,11 @@ export class PoolModel<S extends OpenedBase> implements Model {
   #retriever: Retriever | undefined;
 
   /** Nothing heavy happens here: the graph is composed by the first request that needs it. */
-  constructor(folder: string, means: Means, kind: BaseKind<S>) {
+  constructor(folder: string, means: Means, kind: BaseKind<S>, tried?: string) {
     const { cache } = means;
-    const pool = readPool(folder);
+    const pool = poolWith(readPool(folder), kind, tried);
     this.#kind = kind;
+    if (tried !== undefined) this.tried = tried;
     this.#pool = pool;
     this.#means = means;
     this.#hash = poolHash(pool, cache);
@@ -67,7 +71,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     this.#source = {
       kind: 'pool',
       id: pool.manifest.id,
-      name: pool.manifest.name,
+      name: nameOf(pool),
       hash: this.#hash,
       tokenizer: cache.hash(pool.base.tokenizer),
       versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
@@ -79,7 +83,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   isCurrent(): boolean {
-    return poolSignature(this.#pool.folder) === this.#pool.signature;
+    return isAsRead(this.#pool);
   }
 
   async info(): Promise<PoolInfo> {
@@ -108,6 +112,13 @@ export class PoolModel<S extends OpenedBase> implements Model {
     requireUsable(this.#pool, session.plan, asked, interventions);
     const strategy = descriptor.finds === 'expert' ? { ...asked, expert: await this.#retrieve(text) } : asked;
     return this.#run(session, strategy, interventions);
+  }
+
+  async similarity(between: (done: number, total: number) => Promise<void>): Promise<Similarity> {
+    const { plan } = await this.#compose();
+    requireUsable(this.#pool, plan);
+    const experts = this.#pool.experts.filter(({ id }) => plan.experts.includes(id));
+    return similarityOf(experts, plan.modules, between);
   }
 
   examine(folder: string): Candidate {
@@ -169,11 +180,25 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 }
 
+/** With the expert that is tried, if one is. @throws GanderError as `examine`: what could not be added is not tried */
+function poolWith<S extends OpenedBase>(pool: Pool, kind: BaseKind<S>, tried: string | undefined): Pool {
+  if (tried === undefined) return pool;
+  examine(pool, tried, (paths) => kind.find(pool, paths));
+  return withTried(pool, tried);
+}
+
+/** As its traces have it: one with an expert that is only tried is another. */
+function nameOf({ manifest, experts, tried }: Pool): string {
+  const expert = experts.find(({ folder }) => folder === tried);
+  return expert ? `${manifest.name} + ${expert.name}` : manifest.name;
+}
+
 /** An expert that was left out is no expert that is not there: who asks for it is told why. */
-function requireUsable(pool: Pool, plan: Plan, strategy: Strategy, interventions: readonly Intervention[]): void {
+function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, interventions: readonly Intervention[] = []): void {
   const asked = interventions.map(({ expert }) => expert);
-  if (descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
-  if (strategy.expert !== undefined) asked.push(strategy.expert);
+  if (strategy && descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
+  if (strategy?.expert !== undefined) asked.push(strategy.expert);
+  if (pool.tried !== undefined) asked.push(path.basename(pool.tried));
   for (const id of asked) {
     const error = plan.leftOut[id] ?? pool.leftOut.get(id);
     if (error) throw new GanderError(error.code, leftOutText(expertText(id), error), error.remedy);

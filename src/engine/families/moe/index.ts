@@ -1,3 +1,4 @@
+import { GanderError } from '../../../shared/errors.js';
 import type { Family } from '../family.js';
 import { looksLikeModel } from './folder.js';
 import { MoeModel } from './model.js';
@@ -5,5 +6,12 @@ import { MoeModel } from './model.js';
 /** An ordinary mixture of experts: an ONNX model whose layers have routers of their own (docs/routers.md). */
 export const moe: Family = {
   claims: looksLikeModel,
-  open: (chosen, means) => new MoeModel(chosen, means),
+  open: (chosen, means, tried) => {
+    if (tried === undefined) return new MoeModel(chosen, means);
+    throw new GanderError(
+      'request-invalid',
+      'The experts of a mixture were trained together: it takes no more of them.',
+      'Choose a pool of experts.',
+    );
+  },
 };

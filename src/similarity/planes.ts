@@ -1,0 +1,65 @@
+/** Cosines of a pool's experts, module by module, as means of layers and over all. */
+import { type Layer, layersIn } from '../trace/access.js';
+
+/** What experts are alike by. */
+export const measures = ['gate', 'adapter'] as const;
+export type Measure = (typeof measures)[number];
+
+/** [N, N] each; NaN where two experts share no module that both have something at. */
+export interface Planes {
+  /** The mean over all modules. */
+  readonly all: Float32Array;
+  /** By layer, in their order (`layersIn`): the mean over its modules. */
+  readonly layers: readonly Float32Array[];
+}
+
+/** Of one layer, by its place among the layers; over all where none is given. */
+export function planeOf({ all, layers }: Planes, layer?: number): Float32Array {
+  return layer === undefined ? all : layers[layer]!;
+}
+
+/** Gathers the modules' cosines one after the other. */
+export class PlanesOf {
+  readonly #all: Means;
+  readonly #layers: readonly (Layer & { readonly means: Means })[];
+
+  /** @param sites all that are added, in any order */
+  constructor(experts: number, sites: readonly Layer[]) {
+    this.#all = new Means(experts * experts);
+    this.#layers = layersIn(sites).map((layer) => ({ ...layer, means: new Means(experts * experts) }));
+  }
+
+  /** @param cosines [N, N] at the site */
+  add(site: Layer, cosines: Float32Array): void {
+    this.#all.add(cosines);
+    const own = this.#layers.find(({ stack, layer }) => stack === site.stack && layer === site.layer);
+    own?.means.add(cosines);
+  }
+
+  planes(): Planes {
+    return { all: this.#all.values(), layers: this.#layers.map(({ means }) => means.values()) };
+  }
+}
+
+/** Means of many numbers at once, each over those that are known. */
+class Means {
+  readonly #sum: Float64Array;
+  readonly #count: Uint32Array;
+
+  constructor(length: number) {
+    this.#sum = new Float64Array(length);
+    this.#count = new Uint32Array(length);
+  }
+
+  add(values: Float32Array): void {
+    for (const [i, x] of values.entries())
+      if (!Number.isNaN(x)) {
+        this.#sum[i]! += x;
+        this.#count[i]!++;
+      }
+  }
+
+  values(): Float32Array {
+    return Float32Array.from(this.#sum, (sum, i) => (this.#count[i]! > 0 ? sum / this.#count[i]! : NaN));
+  }
+}

@@ -1,0 +1,52 @@
+/** What an expert that was tried did to a text: two runs of it, without the expert and with it. */
+import { type Layer, layersOf } from '../trace/access.js';
+import { type ExpertSummary, meanLogProbOf, summarise } from '../trace/summary.js';
+import type { Trace } from '../trace/trace.js';
+import { usageByLayer } from '../trace/usage.js';
+
+export interface Trial {
+  readonly id: string;
+  readonly name: string;
+  /** Of each of the text's sequences. */
+  readonly sequences: readonly TriedSequence[];
+  /** Means of the text's tokens, nats a token; of an encoder-decoder, of its output. */
+  readonly logProb: { readonly without: number; readonly with: number };
+}
+
+export interface TriedSequence extends Pick<ExpertSummary, 'share' | 'interval' | 'chance'> {
+  readonly role: string;
+  /** Text tokens. */
+  readonly tokens: number;
+  readonly smallSample: boolean;
+  readonly layers: readonly (Layer & { readonly share: number; readonly chance: number })[];
+}
+
+/** @param id of the expert, which only the second of the traces has; undefined where it takes no part even there */
+export function trialOf(id: string, without: Trace, tried: Trace): Trial | undefined {
+  const sequences = tried.sequences.flatMap((_, sequence) => sequenceOf(id, tried, sequence) ?? []);
+  const name = tried.expertSets.flatMap(({ experts }) => experts).find((expert) => expert.id === id)?.name;
+  if (name === undefined || sequences.length === 0) return undefined;
+  const logProb = (trace: Trace) => meanLogProbOf(trace.sequences.at(-1)!);
+  return { id, name, sequences, logProb: { without: logProb(without), with: logProb(tried) } };
+}
+
+function sequenceOf(id: string, trace: Trace, sequence: number): TriedSequence | undefined {
+  const { shared, textTokens, smallSample } = summarise(trace, { sequence });
+  const expert = shared?.experts.find((one) => one.id === id);
+  if (!expert) return undefined;
+  const { index, share, interval, chance } = expert;
+  const usages = usageByLayer(trace, { sequence });
+  return {
+    role: trace.sequences[sequence]!.role,
+    share,
+    interval,
+    chance,
+    tokens: textTokens,
+    smallSample,
+    layers: layersOf(trace, { sequence }).map((layer, i) => ({
+      ...layer,
+      share: usages[i]?.share[index] ?? NaN,
+      chance: usages[i]?.chance[index] ?? NaN,
+    })),
+  };
+}

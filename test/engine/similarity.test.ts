@@ -1,0 +1,76 @@
+/** How alike experts are, as the engine tells it, against what PyTorch computes from whole products. */
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Engine, PoolKeeper } from '../../src/engine/api.js';
+import { createEngine } from '../../src/engine/local.js';
+import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
+import { measures } from '../../src/similarity/planes.js';
+import { copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
+
+const cache = temporaryFolder();
+const opened: Engine[] = [];
+async function open(pool: string): Promise<Engine & PoolKeeper> {
+  const engine = await createEngine({ pool, cache, threads: 1, chunk: 256 });
+  opened.push(engine);
+  return engine;
+}
+afterAll(() => opened.forEach((engine) => engine.dispose()));
+
+function golden(name: string, by: string): Float32Array {
+  const bytes = readFileSync(path.join(root, `test/fixtures/golden/similarity/${name}.safetensors`));
+  const { dtype, begin, end } = parseHeader(bytes, bytes.length).tensors.get(by)!;
+  return toFloat32(dtype, bytes.subarray(begin, end));
+}
+
+describe.each([
+  ['tiny', tinyPool],
+  ['tiny-t5', path.join(root, 'test/fixtures/tiny-t5')],
+  ['smollm2-135m', path.join(root, 'models/smollm2-135m')],
+])('of the pool %s', (name, folder) => {
+  it('gates and adapters are as alike as PyTorch says, at each layer and over all', async () => {
+    const seen: number[] = [];
+    const similarity = await (await open(folder)).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
+    const { experts, layers } = similarity;
+    for (const by of measures) {
+      const planes = [similarity[by].all, ...similarity[by].layers];
+      expect(planes).toHaveLength(1 + layers.length);
+      const wanted = golden(name, by);
+      expect(wanted.length).toBe(planes.length * experts.length ** 2);
+      expect(
+        largestDifference(
+          planes.flatMap((plane) => [...plane]),
+          wanted,
+        ),
+      ).toBeLessThan(2e-6);
+      // Nothing of it is empty, and nobody is like all others.
+      expect(new Set(wanted).size).toBeGreaterThan(experts.length);
+    }
+    expect(seen[0]).toBe(0);
+    expect(seen.at(-1)).toBe(1);
+  }, 300_000);
+});
+
+it('leaves out an expert that has no place in the base, and finds a copy', async () => {
+  const pool = copyOfTinyPool();
+  const experts = path.join(pool, 'experts');
+  cpSync(path.join(experts, 'alpha'), path.join(experts, 'alpha-again'), { recursive: true });
+  rmSync(path.join(experts, 'Zeta/gate.safetensors'));
+  const { experts: compared, gate, adapter } = await (await open(pool)).similarity();
+  expect(compared.map(({ id }) => id)).toEqual(['alpha', 'alpha-again', 'beta-10', 'beta-2']);
+  expect(gate.all[1]).toBeCloseTo(1, 5);
+  expect(adapter.all[1]).toBeCloseTo(1, 5);
+});
+
+it('is cancelled between modules', async () => {
+  const engine = await open(tinyPool);
+  const stop = new AbortController();
+  const asked = engine.similarity({}, { signal: stop.signal, onProgress: (done) => done === 3 && stop.abort() });
+  await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+  expect((await engine.similarity()).experts).toHaveLength(4);
+});
+
+it('is nothing that a mixture of experts has', async () => {
+  const engine = await open(path.join(root, 'models/gosling-moe'));
+  await expect(engine.similarity()).rejects.toMatchObject({ code: 'request-invalid' });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { adapterCosines, type Factors, gateCosines } from '../../../src/similarity/cosines.js';
+import { closestPairs, nearestTo } from '../../../src/similarity/pairs.js';
+import { planeOf, PlanesOf } from '../../../src/similarity/planes.js';
+import { random } from '../../../src/statistics/random.js';
+
+const numbers = (seed: number, length: number) => {
+  const next = random(seed);
+  return Float32Array.from({ length }, () => next() - 0.5);
+};
+const factors = (seed: number, change: Partial<Factors> = {}): Factors => {
+  const one = { rank: 3, dIn: 7, dOut: 5, scale: 2, ...change };
+  return { a: numbers(seed, one.rank * one.dIn), b: numbers(seed + 100, one.dOut * one.rank), ...one };
+};
+
+/** s B A, formed. */
+function product({ rank, dIn, dOut, scale, a, b }: Factors): number[] {
+  return Array.from({ length: dOut * dIn }, (_, at) => {
+    const [o, i] = [Math.floor(at / dIn), at % dIn];
+    let sum = 0;
+    for (let r = 0; r < rank; r++) sum += b[o * rank + r]! * a[r * dIn + i]!;
+    return scale * sum;
+  });
+}
+
+function cosine(x: readonly number[], y: readonly number[]): number {
+  const dot = (p: readonly number[], q: readonly number[]) => p.reduce((sum, v, i) => sum + v * q[i]!, 0);
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+}
+
+describe('adapters', () => {
+  it('of any ranks and scales are as alike as their products', () => {
+    const all = [factors(1), factors(2, { rank: 6 }), factors(3, { rank: 1, scale: -0.25 })];
+    const found = adapterCosines(all);
+    for (const [i, x] of all.entries())
+      for (const [j, y] of all.entries()) expect(found[i * 3 + j]).toBeCloseTo(cosine(product(x), product(y)), 6);
+  });
+
+  it('that are one the other’s opposite have the cosine −1, whatever their scale', () => {
+    const one = factors(1);
+    expect(adapterCosines([one, { ...one, scale: -9 }])[1]).toBeCloseTo(-1, 6);
+  });
+
+  it('without a product, or that are not there, are like none: not even like themselves', () => {
+    const idle = { ...factors(1), b: new Float32Array(15) };
+    const found = adapterCosines([factors(1), idle, undefined]);
+    expect(found[0]).toBe(1);
+    expect([...found.slice(1)].every(Number.isNaN)).toBe(true);
+  });
+});
+
+describe('gates', () => {
+  it('are alike by direction: neither size nor mean counts', () => {
+    const gate = numbers(1, 9);
+    const found = gateCosines([gate, gate.map((x) => 3 * x + 5), gate.map((x) => -x)]);
+    expect(found[1]).toBeCloseTo(1, 5);
+    expect(found[2]).toBeCloseTo(-1, 5);
+  });
+
+  it('without spread score nothing, and are like none', () => {
+    const found = gateCosines([numbers(1, 9), new Float32Array(9), undefined]);
+    expect([...found].map(Number.isNaN)).toEqual([false, true, true, true, true, true, true, true, true]);
+  });
+});
+
+describe('means', () => {
+  const sites = [{ layer: 4 }, { layer: 4 }, { layer: 9 }];
+  const of = new PlanesOf(2, sites);
+  of.add(sites[0]!, Float32Array.of(1, 0.5, 0.5, 1));
+  of.add(sites[1]!, Float32Array.of(1, NaN, NaN, NaN));
+  of.add(sites[2]!, Float32Array.of(1, 0.1, 0.1, 1));
+  const planes = of.planes();
+
+  it('are over the modules where it is known, by layer and over all', () => {
+    expect(planeOf(planes, 0)[1]).toBe(0.5);
+    expect(planeOf(planes, 1)[1]).toBeCloseTo(0.1);
+    expect(planeOf(planes)[1]).toBeCloseTo(0.3);
+  });
+
+  it('of nothing are not known', () => {
+    const none = new PlanesOf(2, sites).planes();
+    expect(none.layers).toHaveLength(2);
+    expect([...none.all, ...none.layers.flatMap((plane) => [...plane])].every(Number.isNaN)).toBe(true);
+  });
+
+  it('of an encoder and of a decoder are apart', () => {
+    const both = [
+      { layer: 0, stack: 'encoder' as const },
+      { layer: 0, stack: 'decoder' as const },
+    ];
+    const apart = new PlanesOf(1, both);
+    apart.add(both[1]!, Float32Array.of(0.25));
+    expect(apart.planes().layers.map(([x]) => x)).toEqual([NaN, 0.25]);
+  });
+});
+
+describe('pairs', () => {
+  const plane = Float32Array.of(1, 0.2, NaN, 0.2, 1, 0.7, NaN, 0.7, 1);
+
+  it('are each two once, the most alike first, without what is not known', () => {
+    expect(closestPairs(plane).map(({ a, b }) => [a, b])).toEqual([
+      [1, 2],
+      [0, 1],
+    ]);
+  });
+
+  it('with one are all that it is in', () => {
+    expect(nearestTo(plane, 0).map(({ a, b }) => [a, b])).toEqual([[0, 1]]);
+    expect(closestPairs(new Float32Array(1))).toEqual([]);
+  });
+});
