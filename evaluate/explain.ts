@@ -6,7 +6,7 @@ import type { Trace } from '../src/trace/trace.js';
 import { load } from '../src/statistics/load.js';
 import { usage, usageByLayer } from '../src/trace/usage.js';
 import type { Document } from './documents.js';
-import { type Region, regionOfTokens } from './regions.js';
+import { type Region, regionOfTokens } from '../src/trace/regions.js';
 import type { Explained } from './results.js';
 import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/bootstrap.js';
 import { mean, sum } from '../src/statistics/mean.js';

@@ -3,7 +3,7 @@ import type { Engine } from '../src/engine/api.js';
 import { GanderError } from '../src/shared/errors.js';
 import type { Document } from './documents.js';
 import { explain } from './explain.js';
-import { regions } from './regions.js';
+import { regions } from '../src/trace/regions.js';
 import type { Results } from './results.js';
 import { type Chosen, reference, strategyOfKey } from './strategies.js';
 

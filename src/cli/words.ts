@@ -2,7 +2,7 @@
 import type { ModelInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
-import type { Intervention, Scope } from '../trace/trace.js';
+import type { Intervention, Scope, TokenRange } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
 /** Experts that a message names one by one. */
@@ -39,7 +39,7 @@ export function parseStrategy(
 const counted = ['layer', 'token', 'sequence'] as const;
 const named = ['kind', 'module'] as const;
 
-/** `layer=3,kind=q,module=<path>,token=5`; of an encoder-decoder also `stack=encoder`, `sequence=1`. */
+/** `layer=3,kind=q,module=<path>,token=5`, `tokens=12..29+44`; of an encoder-decoder also `stack=encoder`, `sequence=1`. */
 function parseScope(text: string, option: string): Scope {
   const scope: { -readonly [Axis in keyof Scope]: Scope[Axis] } = {};
   for (const part of text.split(',')) {
@@ -48,13 +48,25 @@ function parseScope(text: string, option: string): Scope {
     const name = named.find((one) => one === axis);
     if (count && /^\d{1,9}$/.test(value)) scope[count] = Number(value);
     else if (name) scope[name] = value;
+    else if (axis === 'tokens' && rangesPattern.test(value)) scope.tokens = readRanges(value, option);
     else if (axis === 'stack' && (value === 'encoder' || value === 'decoder')) scope.stack = value;
     else
       throw new UsageError(
-        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, of encoder-decoders also stack=<encoder|decoder>, sequence=<0|1>, with commas between.`,
+        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, tokens=<n>..<m>, of encoder-decoders also stack=<encoder|decoder>, sequence=<0|1>, with commas between.`,
       );
   }
   return scope;
+}
+
+const rangesPattern = /^\d{1,9}(\.\.\d{1,9})?(\+\d{1,9}(\.\.\d{1,9})?)*$/;
+
+/** `12..29+44`: each from its first to its last token. */
+function readRanges(text: string, option: string): TokenRange[] {
+  return text.split('+').map((part) => {
+    const [from = 0, last = from] = part.split('..').map(Number);
+    if (last < from) throw new UsageError(`${option}: "${part}" ends before it begins.`);
+    return [from, last + 1];
+  });
 }
 
 /** `expert[@scope]`, for a tilt `expert[@scope]=amount`. */

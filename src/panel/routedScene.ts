@@ -13,6 +13,7 @@ import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '
 import type { SourceDescription } from '../shared/source.js';
 import { openCard } from './card.js';
 import type { ColourChoice } from '../trace/colouring.js';
+import { isOfTokens } from '../trace/whatIf.js';
 import { EditorLines } from './editorLines.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
@@ -216,7 +217,7 @@ export class RoutedScene implements Scene {
     this.parts.mark.show(routed.uri, { start: there[0]!, end: Math.max(...spans.end.subarray(token, past)) });
   }
 
-  /** Whatever still runs over the text as it was is of no use any more. What-ifs for single tokens meant tokens of that text. */
+  /** Whatever still runs over the text as it was is of no use any more. What-ifs for some tokens meant tokens of that text. */
   async #again(): Promise<void> {
     const { routed } = this;
     if (!routed) return;
@@ -225,7 +226,7 @@ export class RoutedScene implements Scene {
     await this.parts.desk.route(await openDocument(routed), routed.span, {
       strategy: isOpening ? undefined : strategy,
       target: output?.target,
-      interventions: interventions.filter(({ scope }) => scope.token === undefined),
+      interventions: interventions.filter(({ scope }) => !isOfTokens(scope)),
       onAdded: ({ id }) => {
         this.show(id);
       },

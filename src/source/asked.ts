@@ -16,6 +16,15 @@ const scope = z.strictObject({
   module: name.exactOptional(),
   sequence: index.exactOptional(),
   token: index.exactOptional(),
+  tokens: z
+    .array(
+      z
+        .tuple([index, index])
+        .refine(([from, to]) => from < to, 'a range of tokens has its first, and past it where it ends'),
+    )
+    .min(1)
+    .max(10_000)
+    .exactOptional(),
 });
 
 const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [

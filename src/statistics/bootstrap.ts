@@ -29,8 +29,35 @@ export function bootstrapRatios(
   options: BootstrapOptions = {},
 ): Interval[] {
   const { seed = 1, resamples = 500, level = 0.95 } = options;
-  const units = wholes.length;
+  return ratiosDrawn({ parts, wholes }, n, resamples, random(seed)).map((values) => interval(values, level));
+}
+
+/** Units, each with its part of each of N, [U, N] row-major, and its whole, [U]. */
+export interface Units {
+  readonly parts: ArrayLike<number>;
+  readonly wholes: ArrayLike<number>;
+}
+
+/**
+ * The difference of two samples' ratios, a's − b's: each is drawn anew by itself (ch. 8.3).
+ * @returns an interval for each of N; NaN where one of them had no whole
+ */
+export function bootstrapDifferences(a: Units, b: Units, n: number, options: BootstrapOptions = {}): Interval[] {
+  const { seed = 1, resamples = 500, level = 0.95 } = options;
   const next = random(seed);
+  const there = ratiosDrawn(a, n, resamples, next);
+  const here = ratiosDrawn(b, n, resamples, next);
+  return there.map((values, e) =>
+    interval(
+      values.map((value, r) => value - here[e]![r]!),
+      level,
+    ),
+  );
+}
+
+/** [N] of [resamples]: Σ part ÷ Σ whole of units drawn with replacement. */
+function ratiosDrawn({ parts, wholes }: Units, n: number, resamples: number, next: () => number): Float64Array[] {
+  const units = wholes.length;
   const draws = Array.from({ length: n }, () => new Float64Array(resamples));
   const sums = new Float64Array(n);
   // A unit has a part in few of many: a token in 8 of 128 experts, say.
@@ -50,7 +77,7 @@ export function bootstrapRatios(
     }
     for (let e = 0; e < n; e++) draws[e]![r] = sums[e]! / whole;
   }
-  return draws.map((values) => interval(values, level));
+  return draws;
 }
 
 /** Interval of the mean of some values, one for each token, say. */

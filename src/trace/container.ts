@@ -151,6 +151,10 @@ const scope = z.object({
   module: z.string().exactOptional(),
   sequence: z.int().exactOptional(),
   token: z.int().exactOptional(),
+  tokens: z
+    .array(z.tuple([z.int(), z.int()]).readonly())
+    .readonly()
+    .exactOptional(),
 });
 
 export const interventionSchema = z.discriminatedUnion('action', [

@@ -1,6 +1,6 @@
 /** How tokens, routers and what-ifs are written in one line of plain text. */
 import type { Layer } from './access.js';
-import type { ExpertSet, Intervention, Router, Scope, Sequence } from './trace.js';
+import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange } from './trace.js';
 
 /** The text's own characters under a token; the vocabulary's spelling where there are none; else its id or its place. */
 export function tokenText({ text, tokens }: Sequence, t: number): string {
@@ -55,7 +55,7 @@ export function layerText({ stack, layer }: Layer): string {
   return stack ? `${stack} ${layer}` : String(layer);
 }
 
-/** `knock-out python@layer=3,kind=q`, `tilt sql=+0.5`. */
+/** `knock-out python@layer=3,kind=q`, `tilt sql@tokens=12..29=+0.5`. */
 export function interventionText(intervention: Intervention): string {
   const amount =
     intervention.action === 'tilt' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
@@ -63,8 +63,15 @@ export function interventionText(intervention: Intervention): string {
 }
 
 function scopeText(scope: Scope): string {
-  const parts = Object.entries(scope).map(([axis, value]) => `${axis}=${String(value)}`);
+  const parts = Object.entries(scope).map(([axis, value]: [string, Scope[keyof Scope]]) =>
+    typeof value === 'object' ? `${axis}=${rangesText(value)}` : `${axis}=${String(value)}`,
+  );
   return parts.length > 0 ? `@${parts.join(',')}` : '';
+}
+
+/** From the first to the last of each: `12..29+44`. */
+function rangesText(ranges: readonly TokenRange[]): string {
+  return ranges.map(([from, to]) => (to === from + 1 ? String(from) : `${from}..${to - 1}`)).join('+');
 }
 
 /** 0.1234 → `12.3 %`; an en dash where it is not known. */

@@ -1,10 +1,26 @@
 /** The lines of a text, and where they stand in the document that it was taken from. Both counted from 0. */
 
+import type { Sequence, TokenRange } from './trace.js';
+
 /** [L] offsets at which lines begin, in UTF-16 code units: the first at 0. A text that ends a line has an empty one behind it, as in an editor. */
 export function lineStarts(text: string): Int32Array {
   const starts = [0];
   for (const { index, 0: end } of text.matchAll(/\r\n|\r|\n/g)) starts.push(index + end.length);
   return Int32Array.from(starts);
+}
+
+/** The first and the last of the lines that a range of tokens is all of; undefined where it is none whole, or the text is not known. */
+export function wholeLines(
+  { text, tokens }: Pick<Sequence, 'text' | 'tokens'>,
+  [from, to]: TokenRange,
+): readonly [first: number, last: number] | undefined {
+  const [start, end] = [tokens.start?.[from] ?? -1, tokens.end?.[to - 1] ?? -1];
+  if (text === undefined || start < 0 || end <= start) return undefined;
+  const [before, after] = [/[^\r\n]*$/.exec(text.slice(0, start))![0], /^[^\r\n]*/.exec(text.slice(end))![0]];
+  const isEnded = /[\r\n]/.test(text[end - 1]!);
+  if (before.trim() !== '' || (!isEnded && after.trim() !== '')) return undefined;
+  const lineAt = (offset: number) => lineStarts(text.slice(0, offset)).length - 1;
+  return [lineAt(start), lineAt(end - 1)];
 }
 
 /** From a line of the text on: at which line of the document they are, one after another until the next entry. */

@@ -137,11 +137,16 @@ export interface Scope {
   readonly kind?: string;
   /** Site path. */
   readonly module?: string;
-  /** Which sequence `token` counts in; absent: the first. */
+  /** Which sequence `token` and `tokens` count in; absent: the first. */
   readonly sequence?: number;
   /** Token index, from 0, special tokens counted. */
   readonly token?: number;
+  /** Some tokens, counted as `token` is: it holds for those that are in any of the ranges. */
+  readonly tokens?: readonly TokenRange[];
 }
+
+/** From the first token to past the last. */
+export type TokenRange = readonly [from: number, to: number];
 
 /** A what-if. Later interventions win over earlier ones where they meet. */
 export type Intervention =

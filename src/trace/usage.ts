@@ -12,7 +12,7 @@ import {
   textTokens,
 } from './access.js';
 import { sum } from '../statistics/mean.js';
-import { bootstrapRatios, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
+import { bootstrapRatios, type BootstrapOptions, type Interval, type Units } from '../statistics/bootstrap.js';
 import { type Coactivation, Pairs } from '../statistics/pairs.js';
 import { measureOf } from './measure.js';
 import { takingPart } from './selection.js';
@@ -81,6 +81,12 @@ export function usageIntervals(
   tokens: Indexes = textTokens(sites.sequence),
   options?: BootstrapOptions,
 ): Interval[] {
+  const { parts, wholes } = choicesByToken(trace, sites, tokens);
+  return bootstrapRatios(parts, wholes, sites.experts.length, options);
+}
+
+/** How often each token chose each expert, and how often it chose at all. */
+export function choicesByToken(trace: Trace, sites: SharedSites, tokens: Indexes): Units {
   const n = sites.experts.length;
   const counts = new Float64Array(tokens.length * n);
   const choices = new Float64Array(tokens.length);
@@ -94,7 +100,7 @@ export function usageIntervals(
       }
     });
   }
-  return bootstrapRatios(counts, choices, n, options);
+  return { parts: counts, wholes: choices };
 }
 
 /** Below this many tokens a statistic is shown with a warning: its interval is as wide as most differences of interest. */

@@ -10,11 +10,40 @@ export interface CellBias {
   readonly forced: number;
 }
 
+/** Whether a scope tells tokens apart: of another text it means nothing. */
+export function isOfTokens({ token, tokens }: Scope): boolean {
+  return token !== undefined || tokens !== undefined;
+}
+
 /** Whether a scope holds for any token of a site. */
 function isAbout(scope: Scope, site: Site): boolean {
   // A token's index means nothing in another sequence.
-  const sequence = scope.sequence ?? (scope.token === undefined ? undefined : 0);
+  const sequence = scope.sequence ?? (isOfTokens(scope) ? 0 : undefined);
   return matches(site, { ...scope, sequence });
+}
+
+function holdsAt({ token, tokens }: Scope, t: number): boolean {
+  return (token === undefined || token === t) && (tokens?.some(([from, to]) => from <= t && t < to) ?? true);
+}
+
+/** Ascending: where what a scope says of tokens begins or ends. */
+function edgesOf(scopes: readonly Scope[]): Int32Array {
+  const edges = scopes.flatMap(({ token, tokens = [] }) => [
+    ...(token === undefined ? [] : [token, token + 1]),
+    ...tokens.flat(),
+  ]);
+  return Int32Array.from(new Set(edges)).sort();
+}
+
+/** How many of the edges are at a token or before it. */
+function stretchAt(edges: Int32Array, t: number): number {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (edges[middle]! <= t) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The interventions that concern one site, their experts looked up. */
@@ -23,17 +52,20 @@ export class SiteWhatIf {
   readonly byToken: boolean;
   readonly #acting: readonly { readonly intervention: Intervention; readonly expert: number }[];
   readonly #experts: number;
-  #alike: CellBias | undefined;
+  /** Between two of them all tokens are alike. */
+  #edges: Int32Array | undefined;
+  readonly #made: CellBias[] = [];
 
   /** @param acting expert as an index into N experts, in the order in which they were given */
   constructor(acting: readonly { readonly intervention: Intervention; readonly expert: number }[], experts: number) {
     this.#acting = acting;
     this.#experts = experts;
-    this.byToken = acting.some(({ intervention }) => intervention.scope.token !== undefined);
+    this.byToken = acting.some(({ intervention }) => isOfTokens(intervention.scope));
   }
 
   at(t: number): CellBias {
-    return this.byToken ? this.#cell(t) : (this.#alike ??= this.#cell(t));
+    this.#edges ??= edgesOf(this.#acting.map(({ intervention }) => intervention.scope));
+    return (this.#made[stretchAt(this.#edges, t)] ??= this.#cell(t));
   }
 
   /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert lifts the force. */
@@ -41,8 +73,7 @@ export class SiteWhatIf {
     const bias = new Float32Array(this.#experts);
     let forced = -1;
     for (const { intervention, expert } of this.#acting) {
-      const { token } = intervention.scope;
-      if (token !== undefined && token !== t) continue;
+      if (!holdsAt(intervention.scope, t)) continue;
       if (intervention.action === 'force') {
         forced = expert;
         bias[expert] = 0;

@@ -2,12 +2,15 @@
 import { words, type PlainWord } from '../shared/words.js';
 import type { Layer } from './access.js';
 import { tokenLabel } from './label.js';
-import type { Intervention, Site, Trace } from './trace.js';
+import { wholeLines } from './lines.js';
+import type { Intervention, Sequence, Site, TokenRange, Trace } from './trace.js';
 
 /** How words and numbers are written in the reader's language. */
 export interface Writer {
   readonly word: (key: PlainWord, ...values: readonly (string | number)[]) => string;
   readonly signed: (value: number, digits: number) => string;
+  /** The number of a line of the text in its document, from 1. Absent: lines are not told. */
+  readonly lineNumber?: (line: number) => number;
 }
 
 /** One what-if. @param name what an expert's id is called */
@@ -15,8 +18,9 @@ export function whatIfWords(
   intervention: Intervention,
   trace: Trace | undefined,
   name: (expert: string) => string,
-  { word, signed }: Writer,
+  writer: Writer,
 ): string {
+  const { word, signed } = writer;
   const { scope } = intervention;
   const where =
     scope.module !== undefined
@@ -33,9 +37,27 @@ export function whatIfWords(
       : intervention.action === 'force'
         ? word('saidForce', expert, where)
         : word('saidTilt', expert, signed(intervention.amount, 1), where);
-  if (scope.token === undefined) return what;
   const sequence = trace?.sequences[scope.sequence ?? 0];
-  return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
+  if (scope.token !== undefined)
+    return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
+  return scope.tokens ? word('saidIn', what, rangesWords(scope.tokens, sequence, writer)) : what;
+}
+
+/** Some tokens: the lines that they are, else their numbers. */
+export function rangesWords(
+  ranges: readonly TokenRange[],
+  sequence: Sequence | undefined,
+  { word, lineNumber }: Pick<Writer, 'word' | 'lineNumber'>,
+): string {
+  const [only] = ranges;
+  if (!only || ranges.length > 1) {
+    const count = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    return word('tokensIn', count, ranges.length);
+  }
+  const lines = sequence && lineNumber && wholeLines(sequence, only);
+  if (!lines) return only[1] === only[0] + 1 ? word('tokenNumber', only[1]) : word('windowOf', only[0] + 1, only[1]);
+  const [first, last] = [lineNumber(lines[0]), lineNumber(lines[1])];
+  return first === last ? word('lineOf', first) : word('windowLines', first, last);
 }
 
 /** The path stands for itself where the trace has no such site. */

@@ -14,6 +14,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, EngineOptions } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
+import { chosenAt, rowsAt } from '../../src/trace/access.js';
+import { consequences } from '../../src/trace/consequences.js';
+import { difference } from '../../src/trace/difference.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { asPool } from '../../src/shared/modelInfo.js';
 import { copyOfTinyPool, largestDifference, pooled, temporaryFolder, tinyPool } from './support.js';
@@ -72,6 +75,40 @@ it('never chooses who is knocked out, and gives the weights to the others', asyn
   const { chosen, weight } = pooled(trace);
   expect(chosen.includes(1)).toBe(false);
   for (let cell = 0; cell < weight!.length; cell += 2) expect(weight![cell]! + weight![cell + 1]!).toBeCloseTo(1, 5);
+});
+
+it('of some tokens changes them directly, and others only by what follows from them', async () => {
+  const ranges = [
+    [3, 6],
+    [9, 10],
+  ] as const;
+  const isIn = (t: number) => ranges.some(([from, to]) => from <= t && t < to);
+  const before = await engine.route({ text, strategy });
+  const after = await engine.route({
+    text,
+    strategy,
+    interventions: [{ action: 'knock-out', expert: 'alpha', scope: { tokens: ranges } }],
+  });
+  const alpha = before.expertSets[0]!.experts.findIndex(({ id }) => id === 'alpha');
+  const tokens = after.sequences[0]!.done;
+  let outside = 0;
+  for (let s = 0; s < after.sites.length; s++) {
+    const [was, is] = [rowsAt(before, s), rowsAt(after, s)];
+    for (let t = 0; t < tokens; t++) {
+      const [old, now] = [chosenAt(was, t), chosenAt(is, t)];
+      if (isIn(t)) expect(now).not.toContain(alpha);
+      else if (now.includes(alpha)) outside++;
+      // The first site reads what no choice has changed yet, and no token reads a later one.
+      if (!isIn(t) && (s === 0 || t < 3)) expect(now).toEqual(old);
+    }
+  }
+  expect(outside).toBeGreaterThan(0);
+  // Told by the trace as by the run: what is meant outside the ranges is nothing.
+  expect(Math.max(...consequences(before, after, difference(before, after)).direct)).toBeGreaterThan(0);
+  for (let t = 0; t < tokens; t++) expect(rowsAt(after, 0).whatIf!.at(t).bias[alpha]).toBe(isIn(t) ? -Infinity : 0);
+  // In chunks that end within a range, too.
+  const parts = await (await open({ chunk: 4 })).route({ text, strategy, interventions: after.interventions });
+  expect(pooled(parts).chosen).toEqual(pooled(after).chosen);
 });
 
 it('has no choice where all are knocked out, and then is the base', async () => {

@@ -157,6 +157,23 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, third, 2, 2).routed).toEqual([1, 1, 1, 1]);
   });
 
+  it('holds for ranges of tokens, across the ends of chunks', () => {
+    const some = [
+      tilt('a', 1, {
+        tokens: [
+          [1, 3],
+          [6, 9],
+        ],
+        layer: 0,
+      }),
+    ];
+    const chunks = [0, 4].flatMap((done) => {
+      const { bias } = inputs(phatgoose, some, done, 4);
+      return Array.from({ length: 4 }, (_, t) => bias[t * 6]);
+    });
+    expect(chunks).toEqual([0, 1, 1, 0, 0, 0, 1, 1]);
+  });
+
   it('holds for one kind', () => {
     expect(inputs(phatgoose, [tilt('a', 1, { kind: 'q' })]).bias[0]).toBe(0);
     expect(inputs(phatgoose, [tilt('a', 1, { kind: 'up' })]).bias[0]).toBe(1);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
 import { fabricate } from './fabricate.js';
+import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, pictures } from './pages.js';
 import { themeNames } from './themes.js';
@@ -80,6 +81,52 @@ describe.each(sizes)('$name', (setup) => {
     const tabs = (await panel.page.locator('.tabs').boundingBox())!;
     expect(tabs.y).toBeGreaterThan(0);
     expect(tabs.y + tabs.height).toBeLessThanOrEqual(setup.height!);
+  });
+});
+
+describe('nothing that one reads is cut', () => {
+  /** What of some texts finds no room, or is not shown at all. */
+  const cut = (selector: string) =>
+    panel.page
+      .locator(selector)
+      .evaluateAll((all) =>
+        all.length === 0
+          ? ['none']
+          : all
+              .filter((one) => one.scrollWidth > one.clientWidth || !one.checkVisibility())
+              .map((one) => one.textContent),
+      );
+
+  test.each(['geese.md', 'session_store_of_geese.ts'])(
+    'at 400 px: %s, its tokens and what colours it',
+    async (title) => {
+      await open({ width: 400, height: 780 });
+      await panel.show(main, { title });
+      await panel.settled();
+      expect(await cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
+      expect(await panel.page.locator('.colourBy').innerText()).toContain('Colour by');
+      expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
+      expect(overlaps(await boxes())).toEqual([]);
+    },
+  );
+
+  test('however long a name is, there is room for the number of tokens', async () => {
+    for (const width of [400, 460, 620]) {
+      await open({ width, height: 780 });
+      await panel.show(main, { title: `${'long_'.repeat(30)}.ts` });
+      await panel.settled();
+      expect(await cut('.title .faint:not(.pool)'), `${width}`).toEqual([]);
+      expect(overlaps(await boxes())).toEqual([]);
+    }
+  });
+
+  test.each([400, 600, 760])('the hint under the map of a mixture at %i px', async (width) => {
+    await open({ width, height: 780 });
+    await panel.show(fabricateMoe());
+    await panel.settled();
+    expect(await panel.page.locator('.strip').innerText()).toContain('Click');
+    expect(await cut('.strip')).toEqual([]);
+    expect(overlaps(await boxes())).toEqual([]);
   });
 });
 

@@ -240,8 +240,11 @@ def test_a_great_tilt_and_force_are_single(pool: Pool, model: nn.Module, ids: Te
         assert (result.chosen[..., 0] == 3).all()
 
 
-def test_an_intervention_holds_only_in_its_scope(pool: Pool, model: nn.Module, ids: Tensor) -> None:
-    scope = Scope(layer=1, kind="down", token=4)
+@pytest.mark.parametrize("tokens", [{"token": 4}, {"tokens": ((4, 5), (900, 901))}])
+def test_an_intervention_holds_only_in_its_scope(
+    pool: Pool, model: nn.Module, ids: Tensor, tokens: dict[str, Any]
+) -> None:
+    scope = Scope(layer=1, kind="down", **tokens)
     item = Intervention("force", "Zeta", scope)
     plain = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2))
     result = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), interventions=[item])

@@ -68,13 +68,13 @@ function useEscape(leave: () => void): void {
 /** Before anything is routed. */
 function First() {
   const store = useStore();
-  // The same text would be refused again; what mends it stands with the refusal.
-  const isRefused = store.main.error.value?.code === 'text-too-long';
+  // One knows how to route, and the same text would be refused again; what mends it stands with the refusal.
+  if (store.main.error.value?.code === 'text-too-long') return null;
   return (
     <div class="first">
       <h2>{t('empty')}</h2>
       <p>{t(store.main.isRunning.value ? 'emptyRunning' : store.ready.value ? 'emptyHow' : 'loading')}</p>
-      {!isRefused && reasonAgainst(store, 'route') === undefined && (
+      {reasonAgainst(store, 'route') === undefined && (
         <Button
           press={() => {
             store.route(store.main.interventions.peek());

@@ -37,14 +37,7 @@ export function Bars({
   const x = scaleOf([low, high], [0, 100]).at;
   const isMarked = list.some((bar) => bar.mark !== undefined);
   return (
-    <div
-      class={classes(
-        'bars',
-        isMarked && 'marked',
-        list.length > 40 && 'many',
-        looks.set.experts.length > (looks.set.scope === 'pool' ? 26 : 10) && 'wide',
-      )}
-    >
+    <div class={classes('bars', isMarked && 'marked', list.length > 40 && 'many')}>
       {list.map((bar) => {
         const own = bar.looks ?? looks;
         const name = bar.name ?? plainName(own.set, bar.expert);

@@ -231,11 +231,8 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {
-    const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
     return (
-      <p class="strip faint" title={how}>
-        {how}
-      </p>
+      <p class="strip faint">{t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`)}</p>
     );
   }
   if (tab.value === 'cell' && !maximised.value) return null;

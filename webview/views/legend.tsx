@@ -74,7 +74,7 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
   const layered = (by === 'experts' ? isOwn : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
   return (
     <span class="field colourBy">
-      <span class="wide">{t('colourBy')}</span>
+      {t('colourBy')}
       <Select
         label={t('colourBy')}
         value={by}

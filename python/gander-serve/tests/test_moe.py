@@ -75,7 +75,7 @@ def test_in_half_precision_the_best_are_chosen_and_what_is_out_is_not(
         [],
         [
             {"action": "knock-out", "expert": f"{layer}.4"},
-            {"action": "force", "expert": f"{layer}.1", "scope": {"token": 2}},
+            {"action": "force", "expert": f"{layer}.1", "scope": {"tokens": [[2, 3], [90, 99]]}},
         ],
     ):
         block = served.trace("route", text=TEXT, interventions=items).blocks[0]

@@ -90,7 +90,9 @@ def test_attribution_knocks_out_every_expert(pool: Served) -> None:
 def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
     knock_out = {"action": "knock-out", "expert": "alpha", "scope": {}}
     late = {"action": "force", "expert": "Zeta", "scope": {"token": 20}}
-    asked = {"interventions": [knock_out, late], "strategy": {"name": "phatgoose", "k": 3}}
+    # The second range begins in the text and ends in what is written.
+    some = {"action": "tilt", "expert": "Zeta", "scope": {"tokens": [[1, 3], [9, 15]]}, "amount": 2.5}
+    asked = {"interventions": [knock_out, some, late], "strategy": {"name": "phatgoose", "k": 3}}
     text = "def area(r):"
     written = pool.trace("generate", text=text, maxTokens=16, **asked)
     told = written.sequences[0]
@@ -101,7 +103,11 @@ def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
 
     result = routed_forward(
         model.loaded.model, model.adapters, torch.tensor(told.ids.tolist()), Strategy("phatgoose", 3),
-        interventions=[Intervention("knock-out", "alpha"), Intervention("force", "Zeta", Scope(token=20))],
+        interventions=[
+            Intervention("knock-out", "alpha"),
+            Intervention("tilt", "Zeta", Scope(tokens=((1, 3), (9, 15))), 2.5),
+            Intervention("force", "Zeta", Scope(token=20)),
+        ],
     )  # fmt: skip
     np.testing.assert_array_equal(written.blocks[0].chosen, result.chosen.numpy())
     np.testing.assert_allclose(written.blocks[0].score, result.affinity.numpy(), atol=2e-5)  # type: ignore[arg-type]
@@ -116,6 +122,19 @@ def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
         ({"strategy": {"name": "single", "expert": "gamma"}}, "request-invalid", '"gamma"'),
         ({"strategy": {"name": "phatgoose", "k": 0}}, "request-invalid", "at least 1"),
         ({"interventions": [{"action": "force", "expert": "gamma"}]}, "request-invalid", '"gamma"'),
+        *(
+            (
+                {"interventions": [{"action": "force", "expert": "Zeta", "scope": {"tokens": ranges}}]},
+                "request-invalid",
+                why,
+            )
+            for ranges, why in [
+                ([], "0 ranges"),
+                ([[3, 3]], "not its first"),
+                ([[0, True]], "not its first"),
+                ([[-1, 2]], "not its first"),
+            ]
+        ),
     ],
 )
 def test_what_the_pool_has_not_is_refused(pool: Served, body: dict[str, Any], code: str, message: str) -> None:

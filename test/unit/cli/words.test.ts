@@ -69,6 +69,12 @@ describe('a what-if', () => {
       amount: -0.5,
     });
     expect(parseIntervention('tilt', 'sql=+1e-1')).toMatchObject({ scope: {}, amount: 0.1 });
+    expect(parseIntervention('force', 'sql@tokens=12..29+44').scope).toEqual({
+      tokens: [
+        [12, 30],
+        [44, 45],
+      ],
+    });
   });
 
   it.each([
@@ -83,6 +89,8 @@ describe('a what-if', () => {
     ['knock-out', 'sql@layer=x'],
     ['knock-out', 'sql@depth=3'],
     ['force', 'sql@layer=1,'],
+    ['force', 'sql@tokens=5..3'],
+    ['force', 'sql@tokens=5..'],
   ] as const)('is not --%s "%s"', (action, text) => {
     expect(() => parseIntervention(action, text)).toThrow(UsageError);
   });
@@ -90,6 +98,7 @@ describe('a what-if', () => {
   it('is written as it is read', () => {
     expect(interventionText(parseIntervention('tilt', 'sql@layer=3,kind=q=-0.5'))).toBe('tilt sql@layer=3,kind=q=-0.5');
     expect(interventionText(parseIntervention('tilt', 'sql=2'))).toBe('tilt sql=+2');
+    expect(interventionText(parseIntervention('tilt', 'sql@tokens=12..29+44=1'))).toBe('tilt sql@tokens=12..29+44=+1');
     expect(interventionText(parseIntervention('knock-out', 'sql'))).toBe('knock-out sql');
   });
 

@@ -196,6 +196,24 @@ describe('what the router saw under interventions', () => {
     expect(whatIfAt(tilt({}), experts, other)!.byToken).toBe(false);
   });
 
+  it('holds for the tokens of its ranges, and for no other', () => {
+    const some = (scope: object, amount = 1): Intervention => ({ action: 'tilt', expert: 'b', amount, scope });
+    const at = (list: Intervention[]) => {
+      const found = whatIfAt(list, experts, site)!;
+      expect(found.byToken).toBe(true);
+      return Array.from({ length: 9 }, (_, t) => found.at(t).bias[1]);
+    };
+    const ranges = [
+      [1, 3],
+      [5, 6],
+    ] as const;
+    expect(at([some({ tokens: ranges })])).toEqual([0, 1, 1, 0, 0, 1, 0, 0, 0]);
+    expect(at([some({ tokens: [[0, 100]] }), some({ tokens: ranges }, 2)])).toEqual([1, 2, 2, 1, 1, 2, 1, 1, 1]);
+    expect(at([some({ tokens: ranges, token: 2 })])).toEqual([0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    expect(at([some({ tokens: ranges, token: 4 })])).toEqual(new Array(9).fill(0));
+    expect(whatIfAt([some({ tokens: ranges })], experts, { ...site, sequence: 1 })).toBeUndefined();
+  });
+
   it('leaves a forced cell without a margin', () => {
     const trace = fabricate({ interventions: [{ action: 'force', expert: 'expert-4', scope: { layer: 0 } }] });
     expect(forcedAt(trace, 0, 0)).toBe(4);

@@ -1,10 +1,45 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { documentLine, lineStarts, runsNow, textLine } from '../../../src/trace/lines.js';
+import { documentLine, lineStarts, runsNow, textLine, wholeLines } from '../../../src/trace/lines.js';
+import { rangesWords } from '../../../src/trace/whatIfWords.js';
 
 test('lines begin behind each line end, of whatever kind; a text that ends one has an empty line behind it', () => {
   expect([...lineStarts('a\nbb\r\nc\rd\n')]).toEqual([0, 2, 6, 8, 10]);
   expect([...lineStarts('')]).toEqual([0]);
+});
+
+describe('a range of tokens', () => {
+  const text = 'def f(x):\n  return x\n\nf(1)';
+  const words = [...text.matchAll(/\n| *\w+|[^\s\w]+/g)];
+  const tokens = {
+    count: words.length,
+    start: Int32Array.from(words, ({ index }) => index),
+    end: Int32Array.from(words, ({ index, 0: word }) => index + word.length),
+  };
+  const sequence = { role: 'text', text, tokens, done: words.length, predictions: 0 } as const;
+  const at = (word: string, n = 0) => words.flatMap(({ 0: one }, i) => (one.trim() === word.trim() ? [i] : []))[n]!;
+  const say = (ranges: readonly (readonly [number, number])[], lineNumber?: (line: number) => number) =>
+    rangesWords(ranges, sequence, {
+      word: (key, ...values) => [key, ...values].join(' '),
+      ...(lineNumber && { lineNumber }),
+    });
+
+  test('is of whole lines, with their line ends or without, or of none', () => {
+    expect(wholeLines(sequence, [0, at('return')])).toEqual([0, 0]);
+    expect(wholeLines(sequence, [0, at('return') - 1])).toEqual([0, 0]);
+    expect(wholeLines(sequence, [at('return'), tokens.count])).toEqual([1, 3]);
+    expect(wholeLines(sequence, [at('f'), at('return')])).toBeUndefined();
+    expect(wholeLines(sequence, [0, at('x', 1)])).toBeUndefined();
+    expect(wholeLines({ ...sequence, text: undefined as unknown as string }, [0, 3])).toBeUndefined();
+  });
+
+  test('is called by its lines in the document, else by its tokens, and many by how many they are', () => {
+    expect(say([[0, at('return')]], (line) => line + 41)).toBe('lineOf 41');
+    expect(say([[at('return'), tokens.count]], (line) => line + 41)).toBe('windowLines 42 44');
+    expect(say([[0, at('return')]])).toBe(`windowOf 1 ${at('return')}`);
+    expect(say([[1, 2]], (line) => line)).toBe('tokenNumber 2');
+    expect(say([[0, 3], [5, 6]])).toBe('tokensIn 4 2'); // prettier-ignore
+  });
 });
 
 /** A document of lines, the text being all of it from a line on; each word is a token. */

@@ -302,6 +302,16 @@ class Scope:
     token: int | None = None
     stack: str | None = None
     sequence: int | None = None
+    tokens: tuple[tuple[int, int], ...] | None = None  # each from the first to past the last
+
+    def columns(self, tokens: int) -> Tensor:
+        """Indices of those of so many tokens that are inside, ascending."""
+        here = torch.arange(tokens)
+        inside = torch.ones(tokens, dtype=torch.bool) if self.token is None else here == self.token
+        if self.tokens is not None:
+            spans = [(here >= first) & (here < last) for first, last in self.tokens]
+            inside = inside & torch.stack(spans).any(0)
+        return here[inside]
 
     def modules(self, modules: Sequence[Module]) -> list[int]:
         """Indices of the modules inside."""
@@ -467,7 +477,7 @@ def apply_interventions(
     for item in interventions:
         expert = index_of(experts, item.expert)
         rows = torch.tensor(item.scope.modules(modules), dtype=torch.long)
-        columns = torch.arange(tokens) if item.scope.token is None else torch.tensor([item.scope.token])
+        columns = item.scope.columns(tokens)
         place = (rows[:, None], columns[None, :])
         if item.action == "force":
             alone = torch.zeros(len(experts))

@@ -11,9 +11,12 @@ from gander_serve.errors import ServeError, refused
 
 MOST_INTERVENTIONS = 10_000
 MOST_NAME = 500
+MOST_SPANS = 10_000
 
 Json = Mapping[str, Any]
 Action = Literal["knock-out", "force", "tilt"]
+Span = tuple[int, int]
+"""Tokens, from the first to past the last."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,22 @@ class Scope:
     module: str | None = None
     sequence: int | None = None
     token: int | None = None
+    tokens: tuple[Span, ...] | None = None
+
+    def spans(self) -> tuple[Span, ...] | None:
+        """The tokens that it is about, each span from the first to past the last; ``None``: all."""
+        if self.token is None:
+            return self.tokens
+        inside = self.tokens is None or any(first <= self.token < last for first, last in self.tokens)
+        return ((self.token, self.token + 1),) if inside else ()
+
+    def holds_at(self, token: int) -> bool:
+        spans = self.spans()
+        return spans is None or any(first <= token < last for first, last in spans)
 
     def of_sequence(self) -> int | None:
         """A token's index means nothing in another sequence than the one it is counted in, the first where nobody says."""
-        return 0 if self.sequence is None and self.token is not None else self.sequence
+        return 0 if self.sequence is None and self.spans() is not None else self.sequence
 
 
 @dataclass(frozen=True)
@@ -169,6 +184,7 @@ def _intervention(given: Any, what: str) -> Intervention:
         inside.name("module"),
         inside.whole("sequence", 0),
         inside.whole("token", 0),
+        _spans(inside),
     )
     inside.nothing_more()
     fields.nothing_more()
@@ -176,6 +192,18 @@ def _intervention(given: Any, what: str) -> Intervention:
     return Intervention(
         cast(Action, action), expert, scope, amount, header | ({"amount": amount} if action == "tilt" else {})
     )
+
+
+def _spans(scope: Fields) -> tuple[Span, ...] | None:
+    asked = scope.take("tokens", list)
+    if asked is None:
+        return None
+    if not 0 < len(asked) <= MOST_SPANS:
+        raise refused(f'"tokens" of {scope.what} has {len(asked)} ranges; it has 1 to {MOST_SPANS}.')
+    for one in asked:
+        if not (isinstance(one, list) and [type(edge) for edge in one] == [int, int] and 0 <= one[0] < one[1]):
+            raise refused(f'"tokens" of {scope.what} has a range that is not its first token and past its last.')
+    return tuple((first, last) for first, last in asked)
 
 
 def read_route(given: Any) -> Route:

@@ -149,7 +149,7 @@ class PoolRun:
     ) -> None:
         self.model, self.router, self.given, self.frame = model, router, given, frame
         self.interventions = interventions
-        self.by_token = any(item.scope.token is not None for item in interventions)
+        self.by_token = any(item.scope.spans() is not None for item in interventions)
 
     def watching(self) -> AbstractContextManager[Any]:
         return self.router.installed(self.model.loaded.model)  # type: ignore[no-any-return]
@@ -168,10 +168,12 @@ class PoolRun:
         asked = []
         for item in self.interventions:
             scope = item.scope
-            if scope.token is not None and not first <= scope.token < last:
-                continue
-            token = None if scope.token is None else scope.token - first
-            inside = routed.Scope(scope.layer, scope.kind, scope.module, token, scope.stack, scope.of_sequence())
+            spans = scope.spans()
+            if spans is not None:
+                spans = tuple((max(a, first) - first, min(b, last) - first) for a, b in spans if a < last and b > first)
+                if not spans:
+                    continue
+            inside = routed.Scope(scope.layer, scope.kind, scope.module, None, scope.stack, scope.of_sequence(), spans)
             asked.append(routed.Intervention(item.action, item.expert, inside, item.amount))
         bias, fixed = routed.apply_interventions(asked, self.router.modules, self.model.adapters, whole)
         return bias, fixed if self.given is None else torch.where(fixed.isnan(), self.given, fixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import torch
@@ -40,9 +41,10 @@ class SiteWhatIf:
         self.acting: list[Acting] = [
             (one, index[one.expert]) for one in interventions if one.expert in index and holds(one.scope, site)
         ]
-        self.tokens = {one.scope.token for one, _ in self.acting if one.scope.token is not None}
-        """Those that something is said of in particular; all others are alike."""
-        self.cells: dict[int | None, Tensor] = {}
+        spans = [span for one, _ in self.acting for span in one.scope.spans() or ()]
+        self.edges = sorted({edge for span in spans for edge in span})
+        """Between two of them all tokens are alike."""
+        self.cells: dict[int, Tensor] = {}
 
     def bias(self, first: int, last: int) -> Tensor | None:
         """Added to the scores of tokens [first, last): [last − first, N], or [1, N] where all have the same.
@@ -51,14 +53,15 @@ class SiteWhatIf:
         """
         if not self.acting:
             return None
-        if not any(first <= token < last for token in self.tokens):
-            return self._cell(None)[None]
-        return torch.stack([self._cell(token if token in self.tokens else None) for token in range(first, last)])
+        if bisect_right(self.edges, first) == bisect_right(self.edges, last - 1):
+            return self._cell(first)[None]
+        return torch.stack([self._cell(token) for token in range(first, last)])
 
-    def _cell(self, token: int | None) -> Tensor:
-        if token not in self.cells:
-            self.cells[token] = self._made([one for one in self.acting if one[0].scope.token in (None, token)])
-        return self.cells[token]
+    def _cell(self, token: int) -> Tensor:
+        stretch = bisect_right(self.edges, token)
+        if stretch not in self.cells:
+            self.cells[stretch] = self._made([one for one in self.acting if one[0].scope.holds_at(token)])
+        return self.cells[stretch]
 
     def _made(self, acting: Sequence[Acting]) -> Tensor:
         """Later ones on an expert win; a later knock-out or tilt of a forced expert lifts the force."""

@@ -5,6 +5,8 @@
 
 export interface Region {
   readonly name: string;
+  /** What a fence says that it holds, in small letters. */
+  readonly language?: string;
   /** UTF-16 offsets into the text. */
   readonly start: number;
   readonly end: number;
@@ -35,37 +37,38 @@ interface Found {
 
 function whole(text: string, { rest, found }: Found): Region[] {
   const out: Region[] = [];
-  const push = (name: string, start: number, end: number) => {
-    if (end <= start) return;
+  const push = (region: Region) => {
+    if (region.end <= region.start) return;
     const last = out.at(-1);
-    if (last?.name === name) out[out.length - 1] = { ...last, end };
-    else out.push({ name, start, end });
+    if (last?.name === region.name) out[out.length - 1] = { ...last, end: region.end };
+    else out.push(region);
   };
   let at = 0;
-  for (const { name, start, end } of found) {
-    push(rest, at, start);
-    push(name, Math.max(at, start), end);
-    at = Math.max(at, end);
+  for (const region of found) {
+    push({ name: rest, start: at, end: region.start });
+    push({ ...region, start: Math.max(at, region.start) });
+    at = Math.max(at, region.end);
   }
-  push(rest, at, text.length);
+  push({ name: rest, start: at, end: text.length });
   return out;
 }
 
 /** CommonMark's fences: three or more of ` or ~, closed by at least as many; the fence lines belong to the prose. */
 function fences(text: string): Found {
   const found: Region[] = [];
-  let open: { mark: string; start: number } | undefined;
+  let open: { mark: string; start: number; language?: string } | undefined;
+  const close = ({ start, language }: NonNullable<typeof open>, end: number) => {
+    found.push({ name: 'code fence', start, end, ...(language && { language: language.toLowerCase() }) });
+    open = undefined;
+  };
   for (const { start, end, line } of lines(text)) {
-    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+    const [, mark, language] = /^ {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)/.exec(line) ?? [];
     if (open === undefined) {
-      if (mark !== undefined) open = { mark, start: end };
-    } else if (mark?.startsWith(open.mark) && /^[ `~]*$/.test(line.trimEnd())) {
-      found.push({ name: 'code fence', start: open.start, end: start });
-      open = undefined;
-    }
+      if (mark !== undefined) open = { mark, start: end, ...(language && { language }) };
+    } else if (mark?.startsWith(open.mark) && /^[ `~]*$/.test(line.trimEnd())) close(open, start);
   }
   // A document that was cut inside a fence.
-  if (open) found.push({ name: 'code fence', start: open.start, end: text.length });
+  if (open) close(open, text.length);
   return { rest: 'prose', found };
 }
 

@@ -1,0 +1,40 @@
+/** How often experts are used in a part of a text, beside the rest of it. */
+import { bootstrapDifferences, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
+import type { SharedSites } from './access.js';
+import { parted } from './scopes.js';
+import type { TokenRange, Trace } from './trace.js';
+import { choicesByToken, usage, type Usage, usageIntervals } from './usage.js';
+
+export interface Contrast {
+  readonly inside: Usage;
+  readonly outside: Usage;
+  /** [N] of the share inside. */
+  readonly intervals: readonly Interval[];
+  /** [N] share inside − share outside; NaN where one of them has no choices. */
+  readonly change: Float64Array;
+  /** [N] whole tokens are drawn, of each part by itself. */
+  readonly changeIntervals: readonly Interval[];
+}
+
+export function contrast(
+  trace: Trace,
+  sites: SharedSites,
+  ranges: readonly TokenRange[],
+  options?: BootstrapOptions,
+): Contrast {
+  const { inside, outside } = parted(sites.sequence, ranges);
+  const [here, there] = [usage(trace, sites, inside), usage(trace, sites, outside)];
+  const isKnown = here.choices > 0 && there.choices > 0;
+  return {
+    inside: here,
+    outside: there,
+    intervals: usageIntervals(trace, sites, inside, options),
+    change: here.share.map((share, e) => (isKnown ? share - there.share[e]! : NaN)),
+    changeIntervals: bootstrapDifferences(
+      choicesByToken(trace, sites, inside),
+      choicesByToken(trace, sites, outside),
+      sites.experts.length,
+      options,
+    ),
+  };
+}

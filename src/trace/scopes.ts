@@ -1,0 +1,90 @@
+/** Parts of a text to look at by themselves: its regions, each in a language of its own, and what one selects. Pure. */
+import { textTokens } from './access.js';
+import { regionOfTokens, regions } from './regions.js';
+import type { Sequence, TokenRange, Trace } from './trace.js';
+
+export interface TextScope {
+  /** By which it is found again, in a later run of the text, too. */
+  readonly key: string;
+  readonly sequence: number;
+  /** Ascending, apart from one another. */
+  readonly ranges: readonly TokenRange[];
+  /** Absent: tokens that were selected. */
+  readonly region?: ScopedRegion;
+}
+
+export interface ScopedRegion {
+  /** As `regions` calls it. */
+  readonly name: string;
+  readonly language?: string;
+  /** Which of those that are called so, from 1; 0: all of them. */
+  readonly number: number;
+  readonly count: number;
+}
+
+const selected = /^tokens (\d+) (\d+)-(\d+)$/;
+
+export function selectionScope(sequence: number, [from, to]: TokenRange): TextScope {
+  return { key: `tokens ${sequence} ${from}-${to}`, sequence, ranges: [[from, to]] };
+}
+
+/**
+ * The regions of the first text: what holds the others (prose, markup) as one, of the others all together and each.
+ * Empty where there is but one, or the text is not known. @param title the document's name, with or without its lines
+ */
+export function regionScopes(trace: Trace, title: string): TextScope[] {
+  const { text, tokens } = trace.sequences[0]!;
+  if (text === undefined || !tokens.end) return [];
+  const found = regions(text, title.replace(/\.gander\.safetensors$/, '').replace(/:\d+(–\d+)?$/, ''));
+  const of = regionOfTokens(found, tokens.end);
+  const named = new Map<string, number[]>();
+  found.forEach((region, r) => {
+    const name = `${region.name} ${region.language ?? ''}`;
+    named.set(name, [...(named.get(name) ?? []), r]);
+  });
+  if (named.size < 2) return [];
+  const rest = found[0]!.name;
+  return [...named.values()].flatMap((all): TextScope[] => {
+    const { name, language } = found[all[0]!]!;
+    const scope = (some: readonly number[], number: number): TextScope => ({
+      key: `region ${name} ${language ?? ''} ${number}`,
+      sequence: 0,
+      ranges: rangesOf(of, some),
+      region: { name, ...(language && { language }), number, count: all.length },
+    });
+    const each = name === rest || all.length === 1 ? [] : all.map((r, i) => scope([r], i + 1));
+    return [scope(all, 0), ...each].filter(({ ranges }) => ranges.length > 0);
+  });
+}
+
+/** Undefined where the text has none of that key. */
+export function scopeOf(trace: Trace, title: string, key: string): TextScope | undefined {
+  const [, sequence, from, to] = selected.exec(key)?.map(Number) ?? [];
+  if (sequence === undefined) return regionScopes(trace, title).find((scope) => scope.key === key);
+  const isThere = from! < to! && to! <= (trace.sequences[sequence]?.tokens.count ?? 0);
+  return isThere ? selectionScope(sequence, [from!, to!]) : undefined;
+}
+
+/** Runs of tokens whose region is one of some. */
+function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
+  const ranges: [number, number][] = [];
+  regionOf.forEach((region, t) => {
+    if (!some.includes(region)) return;
+    const last = ranges.at(-1);
+    if (last?.[1] === t) last[1] = t + 1;
+    else ranges.push([t, t + 1]);
+  });
+  return ranges;
+}
+
+export const isWithin = (ranges: readonly TokenRange[], t: number): boolean =>
+  ranges.some(([from, to]) => from <= t && t < to);
+
+/** The text's tokens that are in some ranges, and the rest of them. */
+export function parted(sequence: Sequence, ranges: readonly TokenRange[]): { inside: Int32Array; outside: Int32Array } {
+  const tokens = textTokens(sequence);
+  return {
+    inside: tokens.filter((t) => isWithin(ranges, t)),
+    outside: tokens.filter((t) => !isWithin(ranges, t)),
+  };
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { bootstrapDifferences } from '../../../src/statistics/bootstrap.js';
+import { random } from '../../../src/statistics/random.js';
+import { contrast } from '../../../src/trace/contrast.js';
+import { parted, regionScopes, scopeOf, selectionScope } from '../../../src/trace/scopes.js';
+import type { Trace } from '../../../src/trace/trace.js';
+import { usage, usageIntervals } from '../../../src/trace/usage.js';
+import { blockOf, fabricate, sharedOf, withText } from './fabricate.js';
+
+/** A token a word or line end, after one that stands for no text. */
+function traceOf(text: string): Trace {
+  const words = [...text.matchAll(/\n|[^\S\n]*[^\s]+/g)];
+  const trace = fabricate({ layers: 1, kinds: ['q'], experts: 3, tokens: ['<|s|>', ...words.map(([word]) => word)] });
+  return withText(trace, {
+    text,
+    tokens: {
+      ...trace.sequences[0]!.tokens,
+      start: Int32Array.from([-1, ...words.map(({ index }) => index)]),
+      end: Int32Array.from([-1, ...words.map(({ index, 0: word }) => index + word.length)]),
+    },
+  });
+}
+
+const text = 'Hello there\n```py\nx = 1\n```\nand\n```py\ny\n```\n```sh\nls\n```\nbye\n';
+
+describe('the scopes of a text', () => {
+  const trace = traceOf(text);
+  const { tokens } = trace.sequences[0]!;
+  const said = (key: string) =>
+    scopeOf(trace, 'a.md', key)!.ranges.map(([from, to]) => text.slice(tokens.start![from], tokens.end![to - 1]));
+
+  it('are what holds the rest as one, and each of the others', () => {
+    expect(regionScopes(trace, 'a.md').map(({ key }) => key)).toEqual([
+      'region prose  0',
+      'region code fence py 0',
+      'region code fence py 1',
+      'region code fence py 2',
+      'region code fence sh 0',
+    ]);
+    expect(said('region code fence py 0')).toEqual(['x = 1\n', 'y\n']);
+    expect(said('region code fence py 2')).toEqual(['y\n']);
+    expect(said('region prose  0')).toEqual([
+      'Hello there\n```py\n',
+      '```\nand\n```py\n',
+      '```\n```sh\n',
+      '```\nbye\n',
+    ]);
+  });
+
+  it('are found by the name of the document, whatever is said of its lines', () => {
+    for (const title of ['a.md:3', 'a.md:1–12', 'a.md.gander.safetensors'])
+      expect(regionScopes(trace, title)).toHaveLength(5);
+    expect(regionScopes(trace, 'a.rs')).toEqual([]);
+    expect(regionScopes(traceOf('only words\n'), 'a.md')).toEqual([]);
+  });
+
+  it('are what was selected, as long as the text has so many tokens', () => {
+    const scope = selectionScope(0, [2, 5]);
+    expect(scopeOf(trace, 'a.md', scope.key)).toEqual(scope);
+    expect(scopeOf(trace, 'a.md', 'tokens 0 2-5000')).toBeUndefined();
+    expect(scopeOf(trace, 'a.md', 'tokens 7 2-5')).toBeUndefined();
+    expect(scopeOf(trace, 'a.md', 'nonsense')).toBeUndefined();
+  });
+
+  it('part the text’s tokens', () => {
+    const { inside, outside } = parted(trace.sequences[0]!, [[0, 3], [5, 6]]); // prettier-ignore
+    expect([...inside]).toEqual([1, 2, 5]);
+    expect([...outside].slice(0, 3)).toEqual([3, 4, 6]);
+  });
+});
+
+describe('a scope beside the rest', () => {
+  it('has the usage of each and their difference, with an interval about it', () => {
+    const trace = traceOf('a b '.repeat(100));
+    const next = random(3);
+    blockOf(trace).chosen.forEach((_, i, chosen) => {
+      chosen[i] = i % 2 === 0 ? (next() < (i < 200 ? 0.8 : 0.2) ? 0 : 1) : 2;
+    });
+    const ranges = [[0, 101]] as const;
+    const sites = sharedOf(trace);
+    const found = contrast(trace, sites, ranges);
+    const { inside, outside } = parted(trace.sequences[0]!, ranges);
+    expect(found.inside).toEqual(usage(trace, sites, inside));
+    expect(found.outside).toEqual(usage(trace, sites, outside));
+    expect(found.intervals).toEqual(usageIntervals(trace, sites, inside));
+    const { change, changeIntervals } = found;
+    for (const e of [0, 1, 2]) {
+      expect(change[e]).toBeCloseTo(found.inside.share[e]! - found.outside.share[e]!, 12);
+      expect(changeIntervals[e]!.low).toBeLessThanOrEqual(change[e]!);
+      expect(changeIntervals[e]!.high).toBeGreaterThanOrEqual(change[e]!);
+    }
+    // What is told apart is told apart, and what is alike is not.
+    expect(changeIntervals[0]!.low).toBeGreaterThan(0);
+    expect(changeIntervals[1]!.high).toBeLessThan(0);
+    expect(changeIntervals[2]).toEqual({ low: 0, high: 0 });
+  });
+
+  it('says nothing of a difference from a rest that there is not', () => {
+    const trace = traceOf('a b c');
+    const { change, changeIntervals } = contrast(trace, sharedOf(trace), [[0, 99]]);
+    expect([...change]).toEqual([NaN, NaN, NaN]);
+    expect(changeIntervals[0]!.low).toBeNaN();
+  });
+});
+
+it('an interval of a difference holds it nine times in ten and more', () => {
+  let held = 0;
+  for (let round = 0; round < 100; round++) {
+    const next = random(100 + round);
+    const sample = (p: number) => {
+      const parts = Float64Array.from({ length: 60 }, () => (next() < p ? 1 : 0));
+      return { parts, wholes: new Float64Array(60).fill(1) };
+    };
+    const [{ low, high }] = bootstrapDifferences(sample(0.5), sample(0.3), 1, { seed: round, resamples: 300 }) as [
+      { low: number; high: number },
+    ];
+    if (low <= 0.2 && 0.2 <= high) held++;
+  }
+  expect(held).toBeGreaterThanOrEqual(88);
+});
