@@ -13,6 +13,8 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensRequest,
   ModelInfo,
   PoolKeeper,
   RouteRequest,
@@ -141,6 +143,10 @@ export class EngineClient implements Engine, PoolKeeper {
 
   score(request: RouteRequest, options?: RunOptions): Promise<Score> {
     return this.#call('score', request, options);
+  }
+
+  lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
+    return this.#call('lens', request, options);
   }
 
   examine(folder: string): Promise<Candidate> {

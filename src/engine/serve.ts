@@ -92,6 +92,8 @@ function invoke(target: Served, call: Extract<HostMessage, { type: 'call' }>, op
       return target.attribute(call.request, options);
     case 'score':
       return target.score(call.request, options);
+    case 'lens':
+      return target.lens(call.request, options);
     case 'examine':
       if (target.examine) return target.examine(call.request);
       throw new GanderError('request-invalid', 'This engine has no pool on this machine.', 'Choose a pool.');

@@ -5,6 +5,8 @@ import type {
   Candidate,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensRequest,
   ModelInfo,
   RouteRequest,
   Score,
@@ -20,6 +22,7 @@ export interface Methods {
   generate: { request: GenerateRequest; result: Trace };
   attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
+  lens: { request: LensRequest; result: Lens };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };
 }
