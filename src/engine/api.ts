@@ -131,6 +131,35 @@ export interface Attribution {
   readonly of?: number;
 }
 
+/** What each layer would predict after one token: the final norm and the head on the residual stream there. */
+export interface LensRequest extends RouteRequest {
+  /** Of the last sequence, the only one of which anything is predicted. */
+  readonly token: number;
+}
+
+export interface Lens {
+  readonly token: number;
+  /** Of the last sequence, as it was read: up to the token, and the one after it if there is one. */
+  readonly ids: Int32Array;
+  /** As the model numbers them, first to last: [L]. */
+  readonly layers: readonly number[];
+  readonly routed: LensColumn;
+  /** With no expert; or why there is no such run beside the routed one. */
+  readonly without: LensColumn | { readonly reason: string };
+}
+
+/** Of one run. What the last layer predicts is what the run predicts. */
+export interface LensColumn {
+  /** [L] natural log-probability of the token that came next; absent where none did. */
+  readonly logProb?: Float32Array;
+  /** P of each layer's row. */
+  readonly predictions: number;
+  /** [L, P] the likeliest next tokens, best first, and their natural log-probabilities. */
+  readonly topIds: Int32Array;
+  readonly topLogProb: Float32Array;
+  readonly topTokens: readonly string[];
+}
+
 /** Bits per byte needs both: bits = −Σ log₂ p over text tokens, bytes of UTF-8 they cover. */
 export interface Score {
   readonly bits: number;
@@ -161,6 +190,7 @@ export interface Engine {
   generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution>;
   score(request: RouteRequest, options?: RunOptions): Promise<Score>;
+  lens(request: LensRequest, options?: RunOptions): Promise<Lens>;
   dispose(): void;
 }
 

@@ -13,6 +13,8 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensRequest,
   ModelInfo,
   PoolKeeper,
   PoolRequest,
@@ -147,6 +149,10 @@ export class EngineClient implements Engine, PoolKeeper {
 
   similarity(request: PoolRequest = {}, options?: RunOptions): Promise<Similarity> {
     return this.#call('similarity', request, options);
+  }
+
+  lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
+    return this.#call('lens', request, options);
   }
 
   examine(folder: string): Promise<Candidate> {

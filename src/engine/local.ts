@@ -1,6 +1,6 @@
 import { GanderError } from '../shared/errors.js';
 import { writtenTokens } from '../shared/limits.js';
-import { checkedAttribute, checkedGenerate, checkedPool, checkedRoute } from '../source/asked.js';
+import { checkedAttribute, checkedGenerate, checkedLens, checkedPool, checkedRoute } from '../source/asked.js';
 import { random } from '../statistics/random.js';
 import { attributedExperts } from '../trace/attributed.js';
 import type { Trace } from '../trace/trace.js';
@@ -11,6 +11,9 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensColumn,
+  LensRequest,
   ModelInfo,
   PoolKeeper,
   PoolRequest,
@@ -20,7 +23,7 @@ import type {
   Similarity,
 } from './api.js';
 import { familyOf } from './families/index.js';
-import type { Means, Model } from './families/family.js';
+import type { LensRun, Means, Model } from './families/family.js';
 import { Cache } from './runtime/cache.js';
 import type { Step } from './runtime/causal.js';
 import { Continuation } from './runtime/continuation.js';
@@ -37,7 +40,7 @@ import {
 } from './prepared.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
 import { sampleToken } from './runtime/sample.js';
-import { joinedTokens, type TextTokens } from './runtime/tokenizer.js';
+import { joinedTokens, textTokens, type TextTokens } from './runtime/tokenizer.js';
 
 /**
  * The engine in this process: what the forked child serves. It knows no kind of model (families/family.ts).
@@ -164,6 +167,43 @@ class LocalEngine implements Engine, PoolKeeper {
     });
   }
 
+  lens(asked: LensRequest, options: RunOptions = {}): Promise<Lens> {
+    return this.#inTurn(options.signal, async () => {
+      const request = checkedLens(asked);
+      const { token } = request;
+      const model = await this.#load(request.tried);
+      const reads = await this.#readsWritten(model, request, options.signal);
+      const { ids, count } = reads.at(-1)!.tokens;
+      if (token >= count)
+        throw new GanderError(
+          'request-invalid',
+          `The text has ${count} tokens; ${token} is the number of none of them.`,
+          `Choose one from 0 to ${count - 1}.`,
+        );
+      const next = token + 1 < count ? ids[token + 1]! : undefined;
+      await this.#check(options.signal)();
+      const { layers, routed, without } = await model.beginLens(request, { token, next: next ?? 0 });
+      // As the run was cut, so that what each layer gives is what it gave there.
+      const read = readTo(reads, token, this.#options.chunk);
+      const runs = 'reason' in without ? [routed] : [routed, without];
+      const total = runs.length * tokensOf({ reads: read });
+      let passed = 0;
+      const columnOf = async (run: LensRun): Promise<LensColumn> => {
+        const step = await this.#prefill({ run, reads: read }, options.signal, (_, tokens) =>
+          options.onProgress?.((passed += tokens), total),
+        );
+        return lensColumn(step, model, next);
+      };
+      return {
+        token,
+        ids: ids.slice(0, token + 2),
+        layers,
+        routed: await columnOf(routed),
+        without: 'reason' in without ? without : await columnOf(without),
+      };
+    });
+  }
+
   examine(folder: string): Promise<Candidate> {
     return this.#inTurn(undefined, async () => {
       const model = await this.#load();
@@ -206,6 +246,18 @@ class LocalEngine implements Engine, PoolKeeper {
     const reads = await readsOf(model, request);
     await this.#check(signal)();
     return { model, ...reads, run: await model.begin(request) };
+  }
+
+  /** What is read; an output that was left open is what is written. */
+  async #readsWritten(
+    model: Model,
+    request: RouteRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly TextRead[]> {
+    const { reads, isOpen } = await readsOf(model, request);
+    if (!isOpen) return reads;
+    const prepared = { model, reads, isOpen, run: await model.begin(request) };
+    return (await this.#write(prepared, greedy(request), signal ? { signal } : {})).reads;
   }
 
   /** What was asked for with its trace; an output that was left open is what was written. */
@@ -268,7 +320,11 @@ class LocalEngine implements Engine, PoolKeeper {
     return { trace: recorder.trace(all), reads: all };
   }
 
-  #prefill(prepared: Prepared, signal: AbortSignal | undefined, each: Parameters<typeof prefill>[3]): Promise<Step> {
+  #prefill(
+    prepared: Parameters<typeof prefill>[0],
+    signal: AbortSignal | undefined,
+    each: Parameters<typeof prefill>[3],
+  ): Promise<Step> {
     return prefill(prepared, this.#options.chunk, this.#check(signal), each);
   }
 
@@ -279,6 +335,32 @@ class LocalEngine implements Engine, PoolKeeper {
   #check(signal: AbortSignal | undefined): Check {
     return () => checkCancelled(signal, this.#disposed);
   }
+}
+
+/** As far as the chunk with the token in it. */
+function readTo(reads: readonly TextRead[], token: number, chunk: number): readonly TextRead[] {
+  const size = Math.max(1, chunk);
+  const { text, tokens } = reads.at(-1)!;
+  const { ids, start, end, text: written } = tokens;
+  const to = Math.min(tokens.count, (Math.floor(token / size) + 1) * size);
+  const first = {
+    ids: ids.subarray(0, to),
+    start: start.subarray(0, to),
+    end: end.subarray(0, to),
+    text: written.slice(0, to),
+  };
+  return [...reads.slice(0, -1), { text, tokens: textTokens(first) }];
+}
+
+function lensColumn({ logProb, topIds, topLogProb }: Step, { tokenizer }: Model, next: number | undefined): LensColumn {
+  const ids = Int32Array.from(topIds, Number);
+  return {
+    ...(next !== undefined && { logProb }),
+    predictions: ids.length / logProb.length,
+    topIds: ids,
+    topLogProb,
+    topTokens: Array.from(ids, (id) => tokenizer.readable(id)),
+  };
 }
 
 /** How an output that was left open is written. */

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GanderError } from '../shared/errors.js';
 import type { RouteRequest } from './api.js';
-import type { Model, Run } from './families/family.js';
+import type { LensRun, Model, Run } from './families/family.js';
 import type { Step } from './runtime/causal.js';
 import { Recorder, type Read } from './runtime/recorder.js';
 import { joinedTokens, textTokens, type TextTokens } from './runtime/tokenizer.js';
@@ -92,7 +92,7 @@ export function recorderOf({ model, run, reads }: Prepared, capacity: number): R
  * values of those before.
  */
 export async function prefill(
-  { run, reads }: Prepared,
+  { run, reads }: Pick<Prepared, 'reads'> & { readonly run: LensRun },
   chunk: number,
   check: Check,
   each: (step: Step, count: number, sequence: number) => unknown,

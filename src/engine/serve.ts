@@ -95,6 +95,8 @@ function invoke(target: Served, call: Extract<HostMessage, { type: 'call' }>, op
     case 'similarity':
       if (target.similarity) return target.similarity(call.request, options);
       throw noPool();
+    case 'lens':
+      return target.lens(call.request, options);
     case 'examine':
       if (target.examine) return target.examine(call.request);
       throw noPool();

@@ -5,6 +5,8 @@ import type {
   Engine,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensRequest,
   RouteRequest,
   RunOptions,
   Score,
@@ -15,7 +17,7 @@ import { Unreadable } from '../import/reader.js';
 import { GanderError } from '../shared/errors.js';
 import { serverLimits } from '../shared/limits.js';
 import type { SourceDescription } from '../shared/source.js';
-import { checkedAttribute, checkedGenerate, checkedRoute } from '../source/asked.js';
+import { checkedAttribute, checkedGenerate, checkedLens, checkedRoute } from '../source/asked.js';
 import type { Trace } from '../trace/trace.js';
 import { serverAddress } from '../shared/serverAddress.js';
 import { Http } from './http.js';
@@ -30,6 +32,8 @@ const kinds: readonly ServerKind[] = [ganderServe, sglang, vllm];
 export function remoteEngine({ pool, server = {} }: Pick<EngineOptions, 'pool' | 'server'>): Engine {
   return new RemoteEngine(serverAddress(pool), server);
 }
+
+type Asked = 'route' | 'generate' | 'attribute' | 'score' | 'lens';
 
 class RemoteEngine implements Engine {
   readonly #http: Http;
@@ -70,15 +74,17 @@ class RemoteEngine implements Engine {
     return server.score?.(request, options) ?? Promise.reject(unable(server.info, 'score'));
   }
 
+  async lens(asked: LensRequest): Promise<Lens> {
+    const server = await this.#ready('lens', checkedLens(asked));
+    throw unable(server.info, 'lens');
+  }
+
   dispose(): void {
     this.#http.dispose();
   }
 
   /** The server, if it can do what is asked. @throws GanderError */
-  async #ready(
-    what: 'route' | 'generate' | 'attribute' | 'score',
-    { text, interventions = [] }: RouteRequest,
-  ): Promise<Server> {
+  async #ready(what: Asked, { text, interventions = [] }: RouteRequest): Promise<Server> {
     if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     const server = await this.#open();
     if (server.info.can[what] !== true) throw unable(server.info, what);
@@ -119,7 +125,7 @@ function modelOf(config: Uint8Array) {
   }
 }
 
-function unable({ name, can }: SourceDescription, what: 'route' | 'generate' | 'attribute' | 'score' | 'whatIf') {
+function unable({ name, can }: SourceDescription, what: Asked | 'whatIf') {
   const ability = can[what];
   const reason = ability === true ? `${name} cannot do this.` : ability.reason;
   return new GanderError('request-invalid', reason, 'Use a model on this machine, or gander-serve.');

@@ -2,6 +2,8 @@ import type {
   AttributeRequest,
   Attribution,
   GenerateRequest,
+  Lens,
+  LensRequest,
   PoolInfo,
   RouteRequest,
   RunOptions,
@@ -14,7 +16,10 @@ import { blockColumns, sequenceColumns, tokenColumns } from '../trace/columns.js
 import type { Trace } from '../trace/trace.js';
 import { Lru } from './lru.js';
 
-type Result = Trace | Attribution;
+/** What is shared and kept. */
+type What = 'route' | 'attribute' | 'lens';
+type Request = AttributeRequest & Partial<LensRequest>;
+type Result = Trace | Attribution | Lens;
 
 /** A run that one or more callers wait for. */
 interface Flight {
@@ -85,6 +90,10 @@ export class RoutingService {
     return this.#ask('attribute', request, options) as Promise<Attribution>;
   }
 
+  lens(request: LensRequest, options: RunOptions = {}): Promise<Lens> {
+    return this.#ask('lens', request, options) as Promise<Lens>;
+  }
+
   /** Not shared and not kept: who asks again wants it written again. */
   generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
     return attempt(async () => {
@@ -102,14 +111,14 @@ export class RoutingService {
   }
 
   /** Says why the source does not do it. */
-  async #refuse(what: 'route' | 'attribute' | 'generate'): Promise<never> {
+  async #refuse(what: What | 'generate'): Promise<never> {
     const { name, can } = await this.describe();
     const ability = can[what];
     const reason = ability === true ? `${name} cannot do this.` : ability.reason;
     throw new GanderError('request-invalid', reason, 'Choose a pool.');
   }
 
-  async #ask(what: 'route' | 'attribute', request: AttributeRequest, options: RunOptions): Promise<Result> {
+  async #ask(what: What, request: Request, options: RunOptions): Promise<Result> {
     if (options.signal?.aborted) throw cancelled();
     const key = keyOf(what, request);
     const known = this.#results.get(key);
@@ -122,7 +131,7 @@ export class RoutingService {
     return wait(flight, options);
   }
 
-  #start(what: 'route' | 'attribute', key: string, request: AttributeRequest): Flight {
+  #start(what: What, key: string, request: Request): Flight {
     const abort = new AbortController();
     const callers = new Set<Caller>();
     const all: RunOptions = {
@@ -133,7 +142,7 @@ export class RoutingService {
     };
     const promise = attempt<Result>(async () => {
       const source = this.source();
-      return source[what] ? source[what](request, all) : this.#refuse(what);
+      return (await source[what]?.(request as LensRequest, all)) ?? this.#refuse(what);
     });
     const flight: Flight = { promise, abort, callers };
     const landed = (result?: Result) => {
@@ -147,9 +156,9 @@ export class RoutingService {
   }
 }
 
-function keyOf(what: string, request: AttributeRequest): string {
-  const { text, target, maxTokens, strategy, interventions = [], layer, most } = request;
-  return JSON.stringify([what, strategy, interventions, layer, most, text, target, maxTokens]);
+function keyOf(what: string, request: Request): string {
+  const { text, target, maxTokens, strategy, interventions = [], layer, most, token } = request;
+  return JSON.stringify([what, strategy, interventions, layer, most, token, text, target, maxTokens]);
 }
 
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */
@@ -199,6 +208,8 @@ function cancelled(): GanderError {
 
 /** In bytes, of what is large in it. */
 export function weigh(result: Result): number {
+  // Some thousand numbers and words.
+  if ('layers' in result) return 100 * result.layers.length * result.routed.predictions;
   if ('change' in result) return result.change.byteLength + result.logProb.byteLength;
   let bytes = 0;
   const add = (column: { readonly byteLength: number } | undefined) => (bytes += column?.byteLength ?? 0);

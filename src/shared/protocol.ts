@@ -5,6 +5,8 @@ import type {
   Candidate,
   EngineOptions,
   GenerateRequest,
+  Lens,
+  LensRequest,
   ModelInfo,
   PoolRequest,
   RouteRequest,
@@ -23,6 +25,7 @@ export interface Methods {
   attribute: { request: AttributeRequest; result: Attribution };
   score: { request: RouteRequest; result: Score };
   similarity: { request: PoolRequest; result: Similarity };
+  lens: { request: LensRequest; result: Lens };
   /** An absolute folder. */
   examine: { request: string; result: Candidate };
 }

@@ -1,6 +1,13 @@
 /** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
 import { z } from 'zod';
-import type { AttributeRequest, GenerateRequest, PoolRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import type {
+  AttributeRequest,
+  GenerateRequest,
+  LensRequest,
+  PoolRequest,
+  RouteRequest,
+  RunOptions,
+} from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
@@ -103,6 +110,11 @@ const attributionSchema = z.object({
 /** @throws GanderError `request-invalid` */
 export function checkedAttribute(request: AttributeRequest): AttributeRequest {
   return { ...checkedRoute(request), ...checked(attributionSchema, request, 'The attribution') } as AttributeRequest;
+}
+
+/** @throws GanderError `request-invalid` */
+export function checkedLens(request: LensRequest): LensRequest {
+  return { ...checkedRoute(request), ...checked(z.object({ token: index }), request, 'The lens') };
 }
 
 /** How a run is asked for where the strategy may be left open. */

@@ -3,6 +3,8 @@ import type {
   Attribution,
   Engine,
   GenerateRequest,
+  Lens,
+  LensRequest,
   ModelInfo,
   MoeInfo,
   PoolInfo,
@@ -47,6 +49,10 @@ export class ChildSource implements Source {
     return this.engine.score(await this.#meant(request), options);
   }
 
+  async lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
+    return this.engine.lens(await this.#meant(request), options);
+  }
+
   dispose(): void {
     this.engine.dispose();
   }
@@ -89,6 +95,7 @@ const everything = {
   whatIf: true,
   attribute: true,
   score: true,
+  lens: true,
 } as const;
 
 /** It can do everything, with the strategies that it has files for. */
@@ -98,7 +105,6 @@ function describePool(pool: PoolInfo): SourceDescription {
     name,
     can: {
       ...everything,
-      lens: { reason: 'Pools give no predictions of the layers between.' },
       strategies: offersOf(strategies),
       ...(hasTarget && { target: true }),
     },
@@ -121,7 +127,6 @@ function describeMoe({ name, router, takesK, expertSets, sites, contextLength, w
     name,
     can: {
       ...everything,
-      lens: { reason: 'This engine gives no predictions of the layers between.' },
       k: takesK || { reason: 'How many experts a token goes to is written into this model’s graph.' },
       strategies: takesK ? [ownOffer] : [],
     },

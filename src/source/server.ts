@@ -3,6 +3,8 @@ import type {
   Attribution,
   Engine,
   GenerateRequest,
+  Lens,
+  LensRequest,
   RouteRequest,
   RunOptions,
   Score,
@@ -37,6 +39,10 @@ export class ServerSource implements Source {
 
   async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
     return (await this.#source()).score(request, options);
+  }
+
+  async lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
+    return (await this.#source()).lens(request, options);
   }
 
   dispose(): void {

@@ -2,6 +2,8 @@ import type {
   AttributeRequest,
   Attribution,
   GenerateRequest,
+  Lens,
+  LensRequest,
   PoolInfo,
   RouteRequest,
   RunOptions,
@@ -20,6 +22,7 @@ export interface Source {
   generate?(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
   attribute?(request: AttributeRequest, options?: RunOptions): Promise<Attribution>;
   score?(request: RouteRequest, options?: RunOptions): Promise<Score>;
+  lens?(request: LensRequest, options?: RunOptions): Promise<Lens>;
   /** Of a pool on this machine: all there is to know, for whoever looks after its files. */
   pool?(): Promise<PoolInfo>;
   dispose(): void;

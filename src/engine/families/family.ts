@@ -4,6 +4,7 @@ import type { Candidate, ModelInfo, RouteRequest, Similarity } from '../api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
+import type { LensPlace } from '../runtime/lens.js';
 import type { Tokenizer } from '../runtime/tokenizer.js';
 
 export interface Family {
@@ -42,9 +43,26 @@ export interface Model {
   begin(request: RouteRequest): Promise<Run>;
   /** Where experts have gates and adapters. @param between called between modules, and awaited: how many are done, of how many */
   similarity?(between: (done: number, total: number) => Promise<void>): Promise<Similarity>;
+  /**
+   * The same for what each layer would predict after one token.
+   *
+   * @throws GanderError where the model cannot do it, or it cannot be told of it
+   */
+  beginLens(request: RouteRequest, place: LensPlace): Promise<LensRuns>;
   /** Where experts can be added. @param folder absolute */
   examine?(folder: string): Candidate;
   release(): Promise<void>;
+}
+
+/** Its steps say of L layers, first to last, what a run's say of T tokens; only the step with the token in it counts. */
+export type LensRun = Pick<Run, 'encode' | 'run'>;
+
+export interface LensRuns {
+  /** As the model numbers them. */
+  readonly layers: readonly number[];
+  readonly routed: LensRun;
+  /** The base with no expert; or why there is none beside the routed one. */
+  readonly without: LensRun | { readonly reason: string };
 }
 
 /** One request, ready to run. */

@@ -40,6 +40,11 @@ export class CausalSession {
     return new CausalSession(await Session.openComposed(file, threads));
   }
 
+  /** Outputs that carry keys, values and other states of the layers to the next step. */
+  get states(): readonly string[] {
+    return this.#past.outputs;
+  }
+
   /** Inputs that no chunk gives: the same for all tokens of a run, as what a decoder gets of its encoder. */
   get constantInputs(): readonly string[] {
     return this.session.inputs.map(({ name }) => name).filter((name) => !this.#past.takes(name));

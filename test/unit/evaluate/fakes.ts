@@ -100,5 +100,9 @@ export class FakeEngine implements Engine {
   attribute(): never {
     throw new Error('not asked here');
   }
+
+  lens(): never {
+    throw new Error('not asked here');
+  }
   dispose(): void {}
 }

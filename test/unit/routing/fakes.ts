@@ -2,6 +2,8 @@ import type {
   Attribution,
   Engine,
   GenerateRequest,
+  Lens,
+  LensRequest,
   PoolInfo,
   RouteRequest,
   RunOptions,
@@ -73,6 +75,19 @@ export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, 
   };
 }
 
+/** Two layers; the token after each is one more. */
+export function fakeLens({ text, token }: LensRequest): Lens {
+  const column = {
+    logProb: Float32Array.of(-2, -1),
+    predictions: 1,
+    topIds: Int32Array.of(97, 98),
+    topLogProb: Float32Array.of(-1, -0.5),
+    topTokens: ['a', 'b'],
+  };
+  const ids = Int32Array.from(text, (letter) => letter.charCodeAt(0)).slice(0, token + 2);
+  return { token, ids, layers: [0, 1], routed: column, without: column };
+}
+
 /** Answers when told to. */
 export class FakeEngine implements Engine {
   readonly asked: {
@@ -106,6 +121,10 @@ export class FakeEngine implements Engine {
       logProb: new Float32Array(tokens),
       change: new Float32Array(2 * tokens),
     }));
+  }
+
+  lens(request: LensRequest, options: RunOptions = {}): Promise<Lens> {
+    return this.#ask(request, options, () => fakeLens(request));
   }
 
   score(): Promise<Score> {

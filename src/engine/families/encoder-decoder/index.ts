@@ -7,13 +7,14 @@ import type { Family } from '../family.js';
 import { type BaseKind, PoolModel } from '../lora-pool/model.js';
 import { PoolRecording, inputAndOutput } from '../lora-pool/recording.js';
 import { composePair, findInPair } from './compose.js';
-import { PairSession } from './session.js';
+import { PairLens, PairSession } from './session.js';
 
 /** An encoder, which reads the text whole, and a decoder, which writes an output token by token. */
 const pair: BaseKind<PairSession> = {
   find: findInPair,
   compose: composePair,
   open: (composed, threads) => PairSession.open(composed, threads),
+  openLens: (composed, threads, cache) => PairLens.open(composed, threads, cache),
   run: (session, steering, told) => ({
     recording: new PoolRecording(told, inputAndOutput),
     encode: (ids) => session.encode(ids, steering),

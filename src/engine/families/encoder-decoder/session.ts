@@ -1,59 +1,34 @@
 import path from 'node:path';
 import { invalidBase } from '../../../graph/model.js';
-import { encoderInputs } from '../../../graph/part.js';
-import { names } from '../../../graph/route.js';
-import { pastPairs } from '../../../graph/past.js';
+import type { Cache } from '../../runtime/cache.js';
 import { CausalSession, type Chunk, checkPredictions } from '../../runtime/causal.js';
+import { type LensPlace, LensSession } from '../../runtime/lens.js';
 import type { Past } from '../../runtime/past.js';
-import { Session, type Tensor, type Tensors, int64 } from '../../runtime/session.js';
+import type { LensRun } from '../family.js';
 import { type Composed, filesOf } from '../lora-pool/compose.js';
-import { RoutedGraph, type RoutedPart } from '../lora-pool/graph.js';
+import { RoutedGraph } from '../lora-pool/graph.js';
 import { type Plan, graphParts } from '../lora-pool/plan.js';
 import type { RoutedStep } from '../lora-pool/session.js';
 import { type Steering, StrategySteering } from '../lora-pool/steering.js';
-import { graphNames } from './compose.js';
-
-const hidden = 'last_hidden_state';
+import { PairInput } from './input.js';
 
 /** Of log-probabilities that rounding alone keeps apart; a token more or less in sight makes a difference of tenths. */
 const tolerance = 1e-2;
 
 /** The composed graphs of an encoder-decoder, ready to run. */
 export class PairSession {
-  readonly #encoder: Session;
-  readonly #cross: Session;
-  readonly #decoder: CausalSession;
-  readonly #graphs: readonly [encoder: RoutedGraph, cross: RoutedGraph, decoder: RoutedGraph];
-  /** For each input of the decoder that stays as it is over the output, which output of `cross` or input of it that is. */
-  readonly #given: ReadonlyMap<string, string>;
-
   private constructor(
     readonly plan: Plan,
-    graphs: readonly RoutedGraph[],
-    encoder: Session,
-    cross: Session,
-    decoder: CausalSession,
-  ) {
-    this.#graphs = graphs as [RoutedGraph, RoutedGraph, RoutedGraph];
-    this.#encoder = encoder;
-    this.#cross = cross;
-    this.#decoder = decoder;
-    const states = pastPairs(decoder.constantInputs, cross.outputNames);
-    const same = Object.values<string>(encoderInputs).filter((name) => decoder.constantInputs.includes(name));
-    this.#given = new Map([...states, ...same.map((name) => [name, name] as const)]);
-  }
+    private readonly input: PairInput,
+    private readonly decoder: CausalSession,
+    private readonly graph: RoutedGraph,
+  ) {}
 
-  static async open({ entry, plan }: Composed, threads: number): Promise<PairSession> {
-    const files = graphNames.map((name) => filesOf(path.join(entry.folder, name)));
-    const graphs = graphParts(plan).map((part, i) => new RoutedGraph(plan, part, files[i]!.experts));
-    const [encoder, cross, decoder] = files.map(({ model }) => model) as [string, string, string];
-    const session = new PairSession(
-      plan,
-      graphs,
-      await Session.openComposed(encoder, threads),
-      await Session.openComposed(cross, threads),
-      await CausalSession.open(decoder, threads),
-    );
+  static async open(composed: Composed, threads: number): Promise<PairSession> {
+    const { model, graph } = decoderOf(composed);
+    const decoder = await CausalSession.open(model, threads);
+    const input = await PairInput.open(composed, threads, decoder.constantInputs);
+    const session = new PairSession(composed.plan, input, decoder, graph);
     try {
       await session.#checkDecoder();
     } catch (error) {
@@ -63,38 +38,18 @@ export class PairSession {
     return session;
   }
 
-  /**
-   * Reads the input, and makes of it the keys and values of the cross-attention: the past of the output's first chunk.
-   *
-   * @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number
-   */
-  async encode(ids: Int32Array, steering: Steering): Promise<RoutedStep> {
-    const t = ids.length;
-    const ones = () => int64(new BigInt64Array(t).fill(1n), [1, t]);
-    const [encoder, cross] = this.#graphs;
-    const input = { input_ids: int64(BigInt64Array.from(ids, BigInt), [1, t]), attention_mask: ones() };
-    const read = await runRouted(this.#encoder, encoder, steering, t, input, [hidden]);
-    const shared: Tensors = {
-      [encoderInputs.hidden]: read.outputs[hidden]!,
-      [encoderInputs.mask]: ones(),
-      // Nothing that is asked of it hangs on what is written.
-      input_ids: int64(BigInt64Array.of(0n), [1, 1]),
-    };
-    const states = [...this.#given.values()].filter((name) => this.#cross.outputNames.includes(name));
-    const made = await runRouted(this.#cross, cross, steering, t, shared, states);
-    const past = new Map<string, Tensor>();
-    for (const [name, source] of this.#given) past.set(name, made.outputs[source] ?? shared[source]!);
-    return { ...silent, past, parts: [read.part, made.part] };
+  /** Reads the input. @throws GanderError as PairInput's */
+  encode(ids: Int32Array, steering: Steering): Promise<RoutedStep> {
+    return this.input.encode(ids, steering);
   }
 
   /** Some tokens of the output. @throws GanderError as `encode` */
   async run(chunk: Chunk, steering: Steering): Promise<RoutedStep> {
     const t = chunk.ids.length;
-    const graph = this.#graphs[2];
-    const kept = [...this.#given.keys()].map((name) => [name, chunk.past!.get(name)!] as const);
-    const feeds = { ...graph.feeds(steering, chunk.done, t), ...Object.fromEntries(kept) };
-    const { step, outputs } = await this.#decoder.run(chunk, feeds, graph.wanted);
-    const part = graph.read(outputs, t);
+    const kept = this.input.kept(chunk.past);
+    const feeds = { ...this.graph.feeds(steering, chunk.done, t), ...Object.fromEntries(kept) };
+    const { step, outputs } = await this.decoder.run(chunk, feeds, this.graph.wanted);
+    const part = this.graph.read(outputs, t);
     checkPredictions(step);
     return { ...step, past: new Map([...step.past, ...kept]), parts: [part] };
   }
@@ -121,32 +76,51 @@ export class PairSession {
   }
 
   async release(): Promise<void> {
-    await this.#encoder.release();
-    await this.#cross.release();
-    await this.#decoder.release();
+    await this.input.release();
+    await this.decoder.release();
   }
 }
 
-/** What is predicted after tokens of an input: nothing. */
-const silent = {
-  logProb: new Float32Array(),
-  topLogProb: new Float32Array(),
-  topIds: new BigInt64Array(),
-  last: new Float32Array(),
-};
+/** The same with what each layer of the decoder would predict. */
+export class PairLens {
+  private constructor(
+    readonly plan: Plan,
+    private readonly input: PairInput,
+    private readonly decoder: LensSession,
+    private readonly graph: RoutedGraph,
+  ) {}
 
-/** @param given some of which the graph takes */
-async function runRouted(
-  session: Session,
-  graph: RoutedGraph,
-  steering: Steering,
-  t: number,
-  given: Tensors,
-  wanted: readonly string[],
-): Promise<{ readonly outputs: Tensors; readonly part: RoutedPart }> {
-  const counted = { [names.targets]: int64(new BigInt64Array(t), [1, t, 1]) };
-  const all: Tensors = { ...given, ...counted, ...graph.feeds(steering, 0, t) };
-  const taken = session.inputs.flatMap(({ name }) => (all[name] ? [[name, all[name]] as const] : []));
-  const outputs = await session.run(Object.fromEntries(taken), [...wanted, ...graph.wanted]);
-  return { outputs, part: graph.read(outputs, t) };
+  /** @throws GanderError as LensSession */
+  static async open(composed: Composed, threads: number, cache: Cache): Promise<PairLens> {
+    const { model, graph } = decoderOf(composed);
+    const decoder = await LensSession.open(model, threads, cache);
+    const input = await PairInput.open(composed, threads, decoder.constantInputs);
+    return new PairLens(composed.plan, input, decoder, graph);
+  }
+
+  get layers(): readonly number[] {
+    return this.decoder.layers;
+  }
+
+  at(place: LensPlace, steering: Steering): LensRun {
+    return {
+      encode: (ids) => this.input.encode(ids, steering),
+      run: async (chunk) => {
+        const kept = this.input.kept(chunk.past);
+        const feeds = this.graph.feeds(steering, chunk.done, chunk.ids.length);
+        const step = await this.decoder.run(chunk, { ...feeds, ...Object.fromEntries(kept) }, place);
+        return { ...step, past: new Map([...step.past, ...kept]) };
+      },
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.input.release();
+    await this.decoder.release();
+  }
+}
+
+function decoderOf({ entry, plan }: Composed): { readonly model: string; readonly graph: RoutedGraph } {
+  const { model, experts } = filesOf(path.join(entry.folder, 'decoder'));
+  return { model, graph: new RoutedGraph(plan, graphParts(plan)[2]!, experts) };
 }

@@ -8,13 +8,14 @@ import type { Family } from '../family.js';
 import { compose } from './compose.js';
 import { type BaseKind, PoolModel } from './model.js';
 import { PoolRecording } from './recording.js';
-import { RoutedSession } from './session.js';
+import { RoutedLens, RoutedSession } from './session.js';
 
 /** A causal language model. */
 const causal: BaseKind<RoutedSession> = {
   find: (pool, paths) => findModules(readBase(causalModel(pool)).model.graph, paths),
   compose,
   open: (composed, threads) => RoutedSession.open(composed, threads),
+  openLens: (composed, threads, cache) => RoutedLens.open(composed, threads, cache),
   run: (session, steering, told) => ({
     recording: new PoolRecording(told),
     run: (chunk) => session.run(chunk, steering),

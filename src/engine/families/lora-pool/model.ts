@@ -4,12 +4,14 @@ import { poolHash } from '../../../pool/hash.js';
 import { type Pool, isAsRead, leftOutText, readPool, withTried } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
+import { base } from '../../../strategies/base.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
 import type { Candidate, PoolInfo, RouteRequest, Similarity } from '../../api.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
-import type { Means, Model, Run } from '../family.js';
+import type { LensPlace } from '../../runtime/lens.js';
+import type { LensRun, LensRuns, Means, Model, Run } from '../family.js';
 import type { Cache } from '../../runtime/cache.js';
 import { examine } from './candidate.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
@@ -29,6 +31,7 @@ export interface BaseKind<S extends OpenedBase> {
   find(pool: Pool, paths: Iterable<string>): Found;
   compose(pool: Pool, hash: string, cache: Cache, wholes: readonly WholeAdapter[]): Composed;
   open(composed: Composed, threads: number): Promise<S>;
+  openLens(composed: Composed, threads: number, cache: Cache): Promise<OpenedLens>;
   run(session: S, steering: StrategySteering, told: PoolRun): Omit<Run<RoutedStep>, 'with'>;
   /** Of the base's configuration. @throws GanderError `pool-invalid` */
   startToken?(pool: Pool): number;
@@ -37,6 +40,11 @@ export interface BaseKind<S extends OpenedBase> {
 export interface OpenedBase {
   readonly plan: Plan;
   release(): Promise<void>;
+}
+
+export interface OpenedLens extends OpenedBase {
+  readonly layers: readonly number[];
+  at(place: LensPlace, steering: StrategySteering): LensRun;
 }
 
 /** A pool as it is on disk now, and what is kept in memory of it. */
@@ -52,6 +60,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   readonly #source: Source;
   #composed: (Composed & { readonly wholes: readonly WholeAdapter[] }) | undefined;
   #session: S | undefined;
+  #lens: OpenedLens | undefined;
   #retriever: Retriever | undefined;
 
   /** Nothing heavy happens here: the graph is composed by the first request that needs it. */
@@ -91,8 +100,28 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   async begin(request: RouteRequest): Promise<Run> {
+    const { strategy, interventions = [] } = request;
+    const session = await this.#open(wholeOf(this.#offered(strategy)));
+    return this.#run(session, await this.#meant(session.plan, request), interventions);
+  }
+
+  async beginLens(request: RouteRequest, place: LensPlace): Promise<LensRuns> {
+    const { interventions = [] } = request;
+    const lens = await this.#openLens(wholeOf(this.#offered(request.strategy)));
+    const strategy = await this.#meant(lens.plan, request);
+    const run = (asked: Strategy, changes: readonly Intervention[]) =>
+      lens.at(place, new StrategySteering(lens.plan, asked, changes));
+    const isBase = strategy.name === base.name && interventions.length === 0;
+    return {
+      layers: lens.layers,
+      routed: run(strategy, interventions),
+      without: isBase ? { reason: 'This run is the base itself: no expert is added.' } : run({ name: base.name }, []),
+    };
+  }
+
+  /** @throws GanderError where it is none, or the pool does not offer it */
+  #offered(asked: Strategy | undefined): Strategy {
     const available = strategiesOf(this.#pool);
-    const { text, strategy: asked, interventions = [] } = request;
     if (!asked)
       throw new GanderError(
         'request-invalid',
@@ -106,12 +135,14 @@ export class PoolModel<S extends OpenedBase> implements Model {
         `Choose one of: ${available.join(', ')}.`,
       );
     }
-    const descriptor = descriptorOf(asked.name)!;
-    const { weights } = descriptor;
-    const session = await this.#open(weights.by === 'strategy' ? weights.adapter : undefined);
-    requireUsable(this.#pool, session.plan, asked, interventions);
-    const strategy = descriptor.finds === 'expert' ? { ...asked, expert: await this.#retrieve(text) } : asked;
-    return this.#run(session, strategy, interventions);
+    return asked;
+  }
+
+  /** As asked, with what the engine has to find. @throws GanderError where something that it names was left out */
+  async #meant(plan: Plan, { text, strategy, interventions = [] }: RouteRequest): Promise<Strategy> {
+    requireUsable(this.#pool, plan, strategy!, interventions);
+    const { finds } = descriptorOf(strategy!.name)!;
+    return finds === 'expert' ? { ...strategy!, expert: await this.#retrieve(text) } : strategy!;
   }
 
   async similarity(between: (done: number, total: number) => Promise<void>): Promise<Similarity> {
@@ -126,8 +157,15 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   async release(): Promise<void> {
-    await this.#session?.release();
+    await this.#close();
     await this.#retriever?.release();
+  }
+
+  async #close(): Promise<void> {
+    await this.#session?.release();
+    await this.#lens?.release();
+    this.#session = undefined;
+    this.#lens = undefined;
   }
 
   #run(session: S, asked: Strategy, interventions: readonly Intervention[]): Run<RoutedStep> {
@@ -159,8 +197,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     const all = whole === undefined || wholes.includes(whole) ? wholes : [...wholes, whole];
     if (composed && all === wholes && cache.holds(composed.entry)) return composed;
     // Windows replaces no file that a session has open.
-    await this.#session?.release();
-    this.#session = undefined;
+    await this.#close();
     await loading();
     this.#composed = { ...this.#kind.compose(this.#pool, this.#hash, cache, all), wholes: all };
     return this.#composed;
@@ -169,9 +206,21 @@ export class PoolModel<S extends OpenedBase> implements Model {
   async #open(whole: WholeAdapter | undefined): Promise<S> {
     const composed = await this.#compose(whole);
     if (this.#session) return this.#session;
+    // Two of them would take the model's memory twice.
+    await this.#close();
     await this.#means.loading();
     this.#session = await this.#kind.open(composed, this.#means.threads);
     return this.#session;
+  }
+
+  async #openLens(whole: WholeAdapter | undefined): Promise<OpenedLens> {
+    const composed = await this.#compose(whole);
+    if (this.#lens) return this.#lens;
+    await this.#close();
+    const { loading, threads, cache } = this.#means;
+    await loading();
+    this.#lens = await this.#kind.openLens(composed, threads, cache);
+    return this.#lens;
   }
 
   async #retrieve(text: string): Promise<string> {
@@ -191,6 +240,11 @@ function poolWith<S extends OpenedBase>(pool: Pool, kind: BaseKind<S>, tried: st
 function nameOf({ manifest, experts, tried }: Pool): string {
   const expert = experts.find(({ folder }) => folder === tried);
   return expert ? `${manifest.name} + ${expert.name}` : manifest.name;
+}
+
+function wholeOf(strategy: Strategy): WholeAdapter | undefined {
+  const { weights } = descriptorOf(strategy.name)!;
+  return weights.by === 'strategy' ? weights.adapter : undefined;
 }
 
 /** An expert that was left out is no expert that is not there: who asks for it is told why. */

@@ -1,20 +1,28 @@
 import { statSync } from 'node:fs';
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
+import type { Strategy } from '../../../strategies/strategy.js';
 import { ownRouter } from '../../../strategies/own.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
 import type { MoeInfo, RouteRequest } from '../../api.js';
+import type { Cache } from '../../runtime/cache.js';
 import type { Chunk } from '../../runtime/causal.js';
 import { stampOf } from '../../runtime/seal.js';
 import { onnxruntimeVersion } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
-import type { Means, Model, Run } from '../family.js';
+import type { LensPlace } from '../../runtime/lens.js';
+import type { LensRuns, Means, Model, Run } from '../family.js';
 import { type Composed, compose, composedWith, filesOf, hashOf } from './compose.js';
 import { type MoeFolder, readMoeFolder } from './folder.js';
 import { type Plan, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
 import { MoeRecording } from './recording.js';
-import { MoeSession, type MoeStep } from './session.js';
+import { MoeLens, MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
+
+/** What opens a composed graph for one use of it. */
+interface Opening<S> {
+  open(composed: Composed, threads: number, cache: Cache): Promise<S>;
+}
 
 /** A mixture of experts as it is on disk now, and what is kept in memory of it. */
 export class MoeModel implements Model {
@@ -28,7 +36,8 @@ export class MoeModel implements Model {
   readonly #source: Source;
   #composed: Composed | undefined;
   /** The one that is open, and how many experts a token was asked for there. */
-  #session: { readonly k: number; readonly of: MoeSession } | undefined;
+  #session:
+    { readonly k: number; readonly of: MoeSession | MoeLens; readonly by: Opening<MoeSession | MoeLens> } | undefined;
 
   constructor(chosen: string, means: Means) {
     const { cache } = means;
@@ -80,13 +89,17 @@ export class MoeModel implements Model {
   }
 
   async begin({ strategy, interventions = [] }: RouteRequest): Promise<Run> {
-    if (strategy && strategy.name !== ownRouter.name)
-      throw new GanderError(
-        'strategy-unavailable',
-        `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
-        'Ask without a strategy.',
-      );
-    return this.#run(await this.#open(strategy?.k), interventions);
+    const session = await this.#open(kOf(strategy), MoeSession);
+    return this.#run(session, interventions);
+  }
+
+  async beginLens({ strategy, interventions = [] }: RouteRequest, place: LensPlace): Promise<LensRuns> {
+    const lens = await this.#open(kOf(strategy), MoeLens);
+    return {
+      layers: lens.layers,
+      routed: lens.at(place, new MoeSteering(lens.plan, interventions)),
+      without: { reason: 'A mixture of experts has no model without them: its experts are the layers themselves.' },
+    };
   }
 
   async release(): Promise<void> {
@@ -125,7 +138,7 @@ export class MoeModel implements Model {
   }
 
   /** @throws GanderError `request-invalid` for a k that the graph does not take */
-  async #open(asked: number | undefined): Promise<MoeSession> {
+  async #open<S extends MoeSession | MoeLens>(asked: number | undefined, as: Opening<S>): Promise<S> {
     const composed = await this.#compose();
     const own = ownK(composed.plan);
     if (asked !== undefined && asked !== own && !takesK(composed.plan))
@@ -135,15 +148,28 @@ export class MoeModel implements Model {
         'Ask without a number of experts.',
       );
     const k = Math.min(asked ?? own, mostK(composed.plan));
-    if (this.#session?.k === k) return this.#session.of;
+    if (this.#session?.k === k && this.#session.by === as) return this.#session.of as S;
     // Two of them would take the model's memory twice.
     await this.#session?.of.release();
     this.#session = undefined;
     await this.#means.loading();
     const chosen = k === own ? composed : composedWith(composed, k, this.#means.cache);
-    this.#session = { k, of: await MoeSession.open(chosen, this.#means.threads) };
-    return this.#session.of;
+    const { threads, cache } = this.#means;
+    const opened = await as.open(chosen, threads, cache);
+    this.#session = { k, of: opened, by: as };
+    return opened;
   }
+}
+
+/** How many experts a token is asked for. @throws GanderError `strategy-unavailable` for a strategy that is a pool's */
+function kOf(strategy: Strategy | undefined): number | undefined {
+  if (strategy && strategy.name !== ownRouter.name)
+    throw new GanderError(
+      'strategy-unavailable',
+      `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
+      'Ask without a strategy.',
+    );
+  return strategy?.k;
 }
 
 /** Differs once one of them was written to, replaced or removed. */

@@ -3,7 +3,10 @@ import { names } from '../../../graph/route.js';
 import { invalidBase } from '../../../graph/model.js';
 import { CausalSession, type Chunk, type Step, checkPredictions } from '../../runtime/causal.js';
 import { firstNotFinite, notFinite } from '../../runtime/finite.js';
+import type { Cache } from '../../runtime/cache.js';
+import { type LensPlace, LensSession } from '../../runtime/lens.js';
 import { type Tensors, float32 } from '../../runtime/session.js';
+import type { LensRun } from '../family.js';
 import type { Composed } from './compose.js';
 import type { Plan, TappedRouter } from './plan.js';
 import type { MoeSteering } from './steering.js';
@@ -47,9 +50,7 @@ export class MoeSession {
   async run(chunk: Chunk, steering: MoeSteering): Promise<MoeStep> {
     const { routers } = this.plan;
     const t = chunk.ids.length;
-    const bias = steering.bias(chunk.done, t);
-    const width = routers.reduce((sum, { experts }) => sum + experts, 0);
-    const feeds = { [names.bias]: float32(bias, [bias.length / width, width]) };
+    const { bias, feeds } = feedsOf(this.plan, steering, chunk);
     const { step, outputs } = await this.#session.run(chunk, feeds, this.#wanted);
     const result = { ...step, bias, routers: routers.map((router) => readRouter(router, outputs, t)) };
     checkPredictions(step);
@@ -59,6 +60,37 @@ export class MoeSession {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** The same graph with what each layer would predict. */
+export class MoeLens {
+  private constructor(
+    private readonly session: LensSession,
+    readonly plan: Plan,
+  ) {}
+
+  /** @throws GanderError as LensSession */
+  static async open({ model, plan }: Composed, threads: number, cache: Cache): Promise<MoeLens> {
+    return new MoeLens(await LensSession.open(model, threads, cache), plan);
+  }
+
+  get layers(): readonly number[] {
+    return this.session.layers;
+  }
+
+  at(place: LensPlace, steering: MoeSteering): LensRun {
+    return { run: async (chunk) => this.session.run(chunk, feedsOf(this.plan, steering, chunk).feeds, place) };
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+function feedsOf({ routers }: Plan, steering: MoeSteering, { done, ids }: Chunk) {
+  const bias = steering.bias(done, ids.length);
+  const width = routers.reduce((sum, { experts }) => sum + experts, 0);
+  return { bias, feeds: { [names.bias]: float32(bias, [bias.length / width, width]) } };
 }
 
 function readRouter({ path, experts, k, tap }: TappedRouter, outputs: Tensors, t: number): RouterStep {

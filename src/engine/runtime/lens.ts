@@ -1,0 +1,70 @@
+/** A composed graph that says what each layer would predict (graph/lens.ts), ready to run. */
+import { insertLens, lensNames } from '../../graph/lens.js';
+import { parseModel, writeModel } from '../../graph/model.js';
+import { layersOf } from '../../graph/stream.js';
+import type { Cache } from './cache.js';
+import { CausalSession, type Chunk, type Step, checkPredictions } from './causal.js';
+import { type Tensors, int64 } from './session.js';
+import { Variant } from './variant.js';
+
+/** Part of the graph's name: raise it when the same composed graph would become another. */
+const lensVersion = 1;
+
+/** The token whose layers are asked what they predict, and the one after it; any where there is none. */
+export interface LensPlace {
+  readonly token: number;
+  readonly next: number;
+}
+
+export class LensSession {
+  readonly #session: CausalSession;
+  /** As the model numbers them, first to last. */
+  readonly layers: readonly number[];
+
+  private constructor(session: CausalSession) {
+    this.#session = session;
+    this.layers = layersOf(session.states);
+  }
+
+  /**
+   * @param model in an entry of the cache, beside which the graph is made if it is not there
+   * @throws GanderError `request-invalid` where it cannot be told what the layers predict
+   */
+  static async open(model: string, threads: number, cache: Cache): Promise<LensSession> {
+    const variant = new Variant(model, `lens${lensVersion}`);
+    const change = (bytes: Uint8Array) => {
+      const read = parseModel(bytes);
+      insertLens(read);
+      return writeModel(read);
+    };
+    if (!variant.isSound) cache.write(() => variant.make(change));
+    return new LensSession(await CausalSession.open(variant.file, threads));
+  }
+
+  get constantInputs(): readonly string[] {
+    return this.#session.constantInputs;
+  }
+
+  /**
+   * The step says of L layers what it says elsewhere of T tokens; only that of the chunk with the token in it counts.
+   *
+   * @param own as CausalSession's
+   * @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number
+   */
+  async run(chunk: Chunk, own: Tensors, { token, next }: LensPlace): Promise<Step> {
+    const place = Math.max(0, Math.min(token - chunk.done, chunk.ids.length - 1));
+    const count = this.layers.length;
+    const feeds = {
+      ...own,
+      [lensNames.place]: int64(BigInt64Array.of(BigInt(place)), [1]),
+      [lensNames.targets]: int64(new BigInt64Array(count).fill(BigInt(next)), [1, count, 1]),
+    };
+    const { step } = await this.#session.run(chunk, feeds, []);
+    checkPredictions(step);
+    return step;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,84 @@
+/** What each layer would predict: the final norm and the head on the residual stream after it, of one token at a time. */
+import { needsOf } from './builder.js';
+import { DataType, type GraphProto, type ModelProto, type NodeProto, node, valueInfo } from './model.js';
+import { keepOnly } from './part.js';
+import { names } from './route.js';
+import { layersOf, partSums, statesOf, streamOf } from './stream.js';
+
+/** What the graph takes besides. L layers (`layersOf` its states). */
+export const lensNames = {
+  /** [1] int64: which token of the chunk. */
+  place: 'gander.lens.place',
+  /** [1, L, 1] int64: the token after it, once a layer. */
+  targets: 'gander.lens.targets',
+} as const;
+
+const predictions: readonly string[] = [names.logProb, names.topLogProb, names.topIds, names.last];
+
+const stack = 'gander.lens.stack';
+
+/**
+ * Makes of a composed graph one that predicts, in place: where the last layer's stream of all tokens went into the final
+ * norm, every layer's stream of one token goes in, [1, L, d]. All that was said of T tokens is said of L layers, first layer
+ * first; what the routing tells is left out.
+ *
+ * @throws GanderError `request-invalid` where the residual stream cannot be told
+ */
+export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void {
+  const states = statesOf(
+    graph.input.map(({ name }) => name),
+    graph.output.map(({ name }) => name),
+  );
+  partSums(graph);
+  const stream = streamOf(graph, states, names.logProb);
+  const layers = layersOf(states).length;
+  const last = stream.at(-1)!;
+  const renamed = new Map([
+    [last, stack],
+    [names.targets, lensNames.targets],
+  ]);
+  const before = madeOf(graph, [last]);
+  const tail = [...madeOf(graph, predictions)].filter((n) => !before.has(n));
+  for (const n of tail) rename(n, renamed);
+  // The second axis from the end is the tokens', whether there is one of texts before it or not.
+  const rows = stream.map((_, i) => `gander.lens.row.${i}`);
+  const own = [
+    ...stream.map((name, i) => node('Gather', [name, lensNames.place], [rows[i]!], { axis: -2 })),
+    node('Concat', rows, [stack], { axis: -2 }),
+  ];
+  const behind = new Set(tail);
+  graph.node = [...graph.node.filter((n) => !behind.has(n)), ...own, ...graph.node.filter((n) => behind.has(n))];
+  graph.input.push(
+    valueInfo(lensNames.place, DataType.INT64, [1]),
+    valueInfo(lensNames.targets, DataType.INT64, [1, layers, 1]),
+  );
+  // What was inferred of T tokens.
+  const changed = new Set(tail.flatMap((n) => n.output));
+  graph.valueInfo = graph.valueInfo.filter(({ name }) => !changed.has(name));
+  graph.output = graph.output.map((output) => (predictions.includes(output.name) ? anySize(output) : output));
+  keepOnly(graph, new Set([...states, ...predictions]));
+}
+
+/** Nodes that these values are made by. */
+function madeOf(graph: GraphProto, values: readonly string[]): ReadonlySet<NodeProto> {
+  const wanted = new Set(values);
+  const makers = new Set<NodeProto>();
+  for (const n of [...graph.node].reverse()) {
+    if (!n.output.some((name) => wanted.has(name))) continue;
+    makers.add(n);
+    for (const name of needsOf(n)) if (name) wanted.add(name);
+  }
+  return makers;
+}
+
+function rename(n: NodeProto, names: ReadonlyMap<string, string>): void {
+  n.input = n.input.map((name) => names.get(name) ?? name);
+  for (const { g, graphs } of n.attribute)
+    for (const nested of g ? [g, ...graphs] : graphs) for (const inner of nested.node) rename(inner, names);
+}
+
+function anySize(output: GraphProto['output'][number]): GraphProto['output'][number] {
+  const type = output.type?.value;
+  if (type?.case === 'tensorType') delete type.value.shape;
+  return output;
+}

@@ -1,0 +1,236 @@
+/** What each layer would predict, held to the run itself. */
+import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Engine, Lens, LensColumn, PoolInfo, RouteRequest } from '../../src/engine/api.js';
+import { EngineClient } from '../../src/engine/client.js';
+import { createEngine } from '../../src/engine/local.js';
+import { parseModel } from '../../src/graph/model.js';
+import { streamOf } from '../../src/graph/stream.js';
+import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { builtEngine, copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
+
+const cache = temporaryFolder();
+const engines: Engine[] = [];
+const engineFor = async (pool: string, chunk = 256) => {
+  const engine = await createEngine({ pool, cache, threads: 1, chunk });
+  engines.push(engine);
+  return engine;
+};
+afterAll(() => engines.forEach((engine) => engine.dispose()));
+
+const text = 'def add(a, b):\n    return a + b\n\nthe farmer counts sheep';
+const strategy = { name: 'phatgoose', k: 2 };
+
+/** onnxruntime joins a sum with the norm after it where nobody else wants the sum, which rounds otherwise. */
+const rounding = 5e-6;
+
+/** What the last layer predicts is what the run did. */
+function expectSame(column: LensColumn, trace: Trace, token: number, bound: number): void {
+  const { predictions, topIds, topLogProb, logProb, topTokens } = trace.sequences.at(-1)!;
+  const last = (values: ArrayLike<unknown>) => [...Array.from(values)].slice(-predictions);
+  const at = <T>(values: ArrayLike<T>) => Array.from(values).slice(token * predictions, (token + 1) * predictions);
+  expect(column.predictions).toBe(predictions);
+  expect(last(column.topIds)).toEqual(at(topIds!));
+  expect(largestDifference(last(column.topLogProb) as number[], at(topLogProb!))).toBeLessThan(bound);
+  expect(last(column.topTokens)).toEqual(at(topTokens!));
+  if (token + 1 < logProb!.length) expect(column.logProb!.at(-1)).toBeCloseTo(logProb![token + 1]!, 4);
+  else expect(column.logProb).toBeUndefined();
+}
+
+async function expectLens(
+  engine: Engine,
+  request: RouteRequest,
+  where = [0, 0.5, 1],
+  bound = rounding,
+): Promise<Lens[]> {
+  const trace = await engine.route(request);
+  const { count } = trace.sequences.at(-1)!.tokens;
+  const found: Lens[] = [];
+  for (const part of where) {
+    const token = Math.round(part * (count - 1));
+    const lens = await engine.lens({ ...request, token });
+    expect([...lens.ids]).toEqual([...trace.sequences.at(-1)!.tokens.ids!.subarray(0, token + 2)]);
+    expectSame(lens.routed, trace, token, bound);
+    found.push(lens);
+  }
+  return found;
+}
+
+describe('of a pool', () => {
+  it.each([256, 7])('ends in what the run predicts, with chunks of %i', async (chunk) => {
+    const engine = await engineFor(tinyPool, chunk);
+    const [first] = await expectLens(engine, { text, strategy });
+    const layers = new Set(((await engine.info()) as PoolInfo).sites.map(({ layer }) => layer));
+    expect(first!.layers).toEqual([...layers].sort((a, b) => a - b));
+  });
+});
+
+describe('of another export of the same base', () => {
+  it.each(['dynamo', 'gemm', 'initializer', 'packed', 'optimised', 'half', 'matmulnbits'])(
+    'ends in what the run predicts: %s',
+    async (base) => {
+      const pool = copyOfTinyPool();
+      cpSync(path.join(root, 'test/fixtures/bases', base), path.join(pool, 'base'), { recursive: true });
+      await expectLens(await engineFor(pool, 7), { text, strategy });
+    },
+  );
+});
+
+/** It has a head of 8 bits, which is multiplied otherwise for few rows than for many. */
+const shipped = path.join(root, 'models/smollm2-135m');
+describe.skipIf(!existsSync(path.join(shipped, 'base/model.onnx')))('of the pool that ships', () => {
+  it('ends in what the run predicts', { timeout: 300_000 }, async () => {
+    const [lens] = await expectLens(await engineFor(shipped), { text: text.repeat(3), strategy }, [0.8], 1e-4);
+    expect(lens!.layers).toHaveLength(30);
+  });
+});
+
+const mixtures = path.join(root, 'test/fixtures/moe');
+const forms = readdirSync(mixtures).filter((name) => !name.endsWith('.md'));
+
+describe('of a mixture of experts', () => {
+  it.each(forms)('ends in what the run predicts: %s', async (name) => {
+    const engine = await engineFor(path.join(mixtures, name), 7);
+    const [lens] = await expectLens(engine, { text: 'the model reads a line, and goes on' });
+    expect(lens!.without).toHaveProperty('reason');
+  });
+
+  it('ends in what the run predicts with another k', async () => {
+    const engine = await engineFor(path.join(mixtures, 'mixtral-transformers'));
+    await expectLens(engine, { text, strategy: { name: 'own', k: 3 } }, [1]);
+  });
+});
+
+describe('of an encoder-decoder', () => {
+  const request = { text: 'question: why?', strategy };
+  it.each([{ target: 'because the gate was open' }, {}])('ends in what the run predicts: %o', async (output) => {
+    const engine = await engineFor(path.join(root, 'test/fixtures/tiny-t5'), 5);
+    await expectLens(engine, { ...request, ...output });
+  });
+});
+
+describe('as it is asked', () => {
+  it('has nothing beside the base itself', async () => {
+    const engine = await engineFor(tinyPool);
+    const { without } = await engine.lens({ text, strategy: { name: 'base' }, token: 3 });
+    expect(without).toEqual({ reason: 'This run is the base itself: no expert is added.' });
+  });
+
+  it('shows what a what-if does, and the same base beside it', async () => {
+    const engine = await engineFor(tinyPool);
+    const { experts } = (await engine.info()) as PoolInfo;
+    const knockOut = { action: 'knock-out', expert: experts[0]!.id, scope: {} } as const;
+    const plain = await engine.lens({ text, strategy, token: 9 });
+    const [changed] = await expectLens(engine, { text, strategy, interventions: [knockOut] }, [9 / 40]);
+    const same = await engine.lens({ text, strategy, interventions: [knockOut], token: 9 });
+    expect(changed!.routed).not.toEqual(plain.routed);
+    expect(same.without).toEqual(plain.without);
+    const base = await engine.lens({ text, strategy: { name: 'base' }, token: 9 });
+    expect(plain.without).toEqual(base.routed);
+  });
+
+  it('goes on with runs afterwards, and with lenses after those', async () => {
+    const engine = await engineFor(tinyPool);
+    const first = await engine.lens({ text, strategy, token: 5 });
+    const trace = await engine.route({ text, strategy });
+    expect(await engine.lens({ text, strategy, token: 5 })).toEqual(first);
+    expect(await engine.route({ text, strategy })).toMatchObject({ blocks: trace.blocks });
+  });
+
+  it.each([-1, 1.5, 1000])('refuses a token that there is not: %d', async (token) => {
+    const engine = await engineFor(tinyPool);
+    await expect(engine.lens({ text, strategy, token })).rejects.toMatchObject({ code: 'request-invalid' });
+  });
+
+  it('stops between chunks', async () => {
+    const engine = await engineFor(tinyPool, 2);
+    const abort = new AbortController();
+    const seen: number[] = [];
+    const asked = engine.lens(
+      { text, strategy, token: 9 },
+      {
+        signal: abort.signal,
+        onProgress: (done, total) => {
+          seen.push(done);
+          expect(total).toBe(20);
+          if (done === 12) abort.abort();
+        },
+      },
+    );
+    await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+    expect(seen).toEqual([2, 4, 6, 8, 10, 12]);
+  });
+
+  it('comes from the child process as it is, and is stopped there', async () => {
+    const client = new EngineClient({ entry: builtEngine(), pool: tinyPool, cache, threads: 1, chunk: 256 });
+    onTestFinished(() => client.dispose());
+    const engine = await engineFor(tinyPool);
+    const request = { text, strategy, token: 5 };
+    expect(await client.lens(request)).toEqual(await engine.lens(request));
+    const abort = new AbortController();
+    const asked = client.lens(request, { signal: abort.signal });
+    abort.abort();
+    await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it('is refused where the stream is not found, with the reason', () => {
+    const model = parseModel(readFileSync(path.join(tinyPool, 'base/model.onnx')));
+    expect(() => streamOf(model.graph, ['present.0.key'], 'no such value')).toThrow(/each layer predicts/);
+  });
+});
+
+/** What PyTorch gives (training/src/gander_training/lens.py). */
+describe('held to PyTorch', () => {
+  const folder = path.join(root, 'test/fixtures/golden/lens');
+  const own = (name: string) =>
+    name.startsWith('moe-') ? forms.filter((form) => form.startsWith(name.slice(4))) : [name];
+  const cases = readdirSync(folder).flatMap((file) => {
+    const name = path.basename(file, '.safetensors');
+    return own(name)
+      .filter((form) => !form.includes('int'))
+      .map((form) => ({ file, form, isMixture: name.startsWith('moe-') }));
+  });
+
+  it.each(cases)('predicts at every layer what PyTorch does: $form', async ({ file, form, isMixture }) => {
+    const bytes = readFileSync(path.join(folder, file));
+    const { tensors, metadata } = parseHeader(bytes, bytes.length);
+    const request = JSON.parse(metadata.get('gander-lens')!) as RouteRequest;
+    const data = (name: string) => {
+      const { dtype, begin, end } = tensors.get(name)!;
+      const part = bytes.subarray(begin, end);
+      return dtype === 'I32' ? new Int32Array(new Uint8Array(part).buffer) : toFloat32(dtype, part);
+    };
+    const ids = data('ids');
+    const engine = await engineFor(path.join(root, 'test/fixtures', isMixture ? 'moe' : '', form), 8);
+    for (const token of [0, 7, 8, ids.length - 2, ids.length - 1]) {
+      const lens = await engine.lens({ ...request, token });
+      expect([...lens.ids]).toEqual([...ids.subarray(0, token + 2)]);
+      const columns = { routed: lens.routed, ...(!isMixture && { without: lens.without as LensColumn }) };
+      for (const [name, column] of Object.entries(columns)) expectColumn(column, name, data, token, ids.length);
+    }
+  });
+});
+
+/** Alike to 1e-4, layer by layer; where two are alike, either may stand first. */
+function expectColumn(
+  column: LensColumn,
+  name: string,
+  data: (name: string) => ArrayLike<number>,
+  token: number,
+  t: number,
+) {
+  const p = column.predictions;
+  const [ids, top, logProb] = ['top_ids', 'top_log_prob', 'log_prob'].map((what) => data(`${name}.${what}`));
+  const layers = ids!.length / (t * p);
+  expect(column.topIds).toHaveLength(layers * p);
+  for (let layer = 0; layer < layers; layer++) {
+    const at = (layer * t + token) * p;
+    const theirs = Array.from({ length: p }, (_, i) => top![at + i]!);
+    const mine = [...column.topLogProb.subarray(layer * p, (layer + 1) * p)];
+    expect(largestDifference(mine, theirs), `${name}, layer ${layer}, token ${token}`).toBeLessThan(1e-4);
+    if (theirs[0]! - theirs[1]! > 1e-3) expect(column.topIds[layer * p]).toBe(ids![at]);
+    if (token < t - 1) expect(column.logProb![layer]).toBeCloseTo(logProb![layer * (t - 1) + token]!, 4);
+  }
+}
