@@ -1,5 +1,5 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
-// (src/shared/words.ts), what strategies (src/strategies) and models that ship (src/shared/bundled.ts) are called and why a
+// (src/shared/words.ts, lessonWords.ts), what strategies (src/strategies) and models that ship (src/shared/bundled.ts) are called and why a
 // source cannot do something (src/source), in one place, for translators.
 // A text that counts has a key for each plural form that a language may have; those English has not are called after its
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
@@ -43,7 +43,7 @@ function shown() {
         else if (!/^(message|\{ message, comment \}|title|hint|reason)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
-      if (name === path.join('shared', 'words.ts') && ts.isPropertyAssignment(node)) {
+      if (/^shared[\\/](words|lessonWords)\.ts$/.test(name) && ts.isPropertyAssignment(node)) {
         if (ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
         else if (ts.isObjectLiteralExpression(node.initializer)) {
           const text = formsOf(node.initializer, source);

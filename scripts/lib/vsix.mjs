@@ -52,6 +52,9 @@ export function vsixProblems(file, target) {
   const problems = [...needed, ...notices, ...native, ...shipped]
     .filter((f) => !has.has(f))
     .map((f) => `${f} is missing`);
+  // Named by its content.
+  if (!entries.some((n) => /^dist\/webview\/lessons-\w+\.js$/.test(n)))
+    problems.push('dist/webview/lessons-*.js is missing');
   if (!entries.some((n) => /^models\/[^/]+\/experts\/[^/]+\/gate\.safetensors$/.test(n))) problems.push('no expert');
   for (const name of entries) {
     if (forbidden.test(name)) problems.push(`${name} does not belong`);

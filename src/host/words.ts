@@ -1,34 +1,34 @@
 import * as vscode from 'vscode';
-import { filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
-import { type CountedWord, type PlainWord, words, type Word } from '../shared/words.js';
+import { type Counted, filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
+import { lessonWords } from '../shared/lessonWords.js';
+import { type CountedWord, type PlainWord, words } from '../shared/words.js';
 
 /** A text with a count in it, in the form that the count takes in the window's language. */
 export function counted(key: CountedWord, ...values: readonly (string | number)[]): string {
-  const forms = translated(key) as Forms | undefined;
+  const forms = translated(words[key]) as Forms | undefined;
   return filled(forms ? formOf(forms, values, vscode.env.language) : formOf(words[key], values, 'en'), values);
 }
 
 /** A word of the page, where the editor says the same. */
 export function word(key: PlainWord, ...values: readonly (string | number)[]): string {
-  return filled((translated(key) as string | undefined) ?? words[key], values);
+  return filled((translated(words[key]) as string | undefined) ?? words[key], values);
 }
 
 export function warningCount({ warnings }: { readonly warnings: readonly unknown[] }): string {
   return counted('warnings', warnings.length);
 }
 
-/** What the page is to say in place of its English: nothing at all in an English window. */
-export function translations(): Partial<Record<Word, string | Forms>> {
-  const said: Partial<Record<Word, string | Forms>> = {};
-  for (const key of Object.keys(words) as Word[]) {
-    const own = translated(key);
+/** What the page is to say in place of its English, by key: nothing at all in an English window. */
+export function translations(): Record<string, string | Forms> {
+  const said: Record<string, string | Forms> = {};
+  for (const [key, text] of Object.entries({ ...words, ...lessonWords })) {
+    const own = translated(text);
     if (own !== undefined) said[key] = own;
   }
   return said;
 }
 
-function translated(key: Word): string | Forms | undefined {
-  const text = words[key];
+function translated(text: string | Counted): string | Forms | undefined {
   if (typeof text !== 'string') return translatedForms(text, vscode.env.language, say);
   const said = say(text, []);
   return said === text ? undefined : said;

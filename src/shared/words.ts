@@ -332,6 +332,9 @@ export const words = {
   backToLayer: 'Whole layer',
   tryWhatIf: 'What if…',
   tryWhatIfHint: 'Knock out or force {0} here',
+  inNumbers: 'In numbers',
+  explain: 'What this says: {0}',
+  explainHint: 'What do these numbers say?',
 
   // Summary
   summaryNone: 'The summary appears with the first routed tokens.',

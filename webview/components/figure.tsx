@@ -1,19 +1,38 @@
-/** A chart with its title and its twin: a table that says the same. */
+/** What views show numbers in: a titled part, and a chart with its twin, a table that says the same. */
 import type { ComponentChildren } from 'preact';
+import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
 import { useStore } from './context.js';
 import { Button, Icon } from './controls.js';
+import { Explain } from './explain.js';
 import { Table, TableBox, type TableRows } from './table.js';
 
-export interface FigureProps {
-  /** Also the name by which its being shown as a table is kept. */
-  readonly name: string;
+interface Titled {
+  readonly name: FigureName;
   readonly title: string;
+  /** What belongs beside the title: a choice of expert, say. */
+  readonly control?: ComponentChildren;
+}
+
+/** A part of a view whose numbers can be explained. */
+export function Part({ name, title, control, children }: Titled & { readonly children: ComponentChildren }) {
+  return (
+    <section class="figure" data-figure={name}>
+      <header>
+        <h3>{title}</h3>
+        <Explain name={name} title={title} />
+        <span class="spring" />
+        {control}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+export interface FigureProps extends Titled {
   readonly caption?: string | undefined;
   readonly chart: () => ComponentChildren;
   readonly table: () => TableRows;
-  /** What belongs beside the title: a choice of expert, say. */
-  readonly control?: ComponentChildren;
   /** What belongs under the table, and to nothing else. */
   readonly foot?: ComponentChildren;
 }
@@ -27,23 +46,27 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
   const isTable = tables.includes(name);
   const twin = table();
   return (
-    <section class="figure" data-figure={name}>
-      <header>
-        <h3>{title}</h3>
-        {control}
-        <Button
-          press={() => {
-            store.set({ tables: isTable ? tables.filter((one) => one !== name) : [...tables, name] });
-          }}
-          class="tool"
-          aria-pressed={isTable}
-          aria-label={`${t('asTable')}: ${title}`}
-          title={t(isTable ? 'asChart' : 'asTable')}
-          data-focus={`table-${name}`}
-        >
-          <Icon name="table" />
-        </Button>
-      </header>
+    <Part
+      name={name}
+      title={title}
+      control={
+        <>
+          {control}
+          <Button
+            press={() => {
+              store.set({ tables: isTable ? tables.filter((one) => one !== name) : [...tables, name] });
+            }}
+            class="tool"
+            aria-pressed={isTable}
+            aria-label={`${t('asTable')}: ${title}`}
+            title={t(isTable ? 'asChart' : 'asTable')}
+            data-focus={`table-${name}`}
+          >
+            <Icon name="table" />
+          </Button>
+        </>
+      }
+    >
       {caption !== undefined && <p class="caption">{caption}</p>}
       {isTable ? (
         <>
@@ -62,7 +85,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
           )}
         </>
       )}
-    </section>
+    </Part>
   );
 }
 

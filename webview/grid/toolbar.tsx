@@ -1,5 +1,6 @@
 import { isMeasure } from '../../src/trace/colouring.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { Explain } from '../components/explain.js';
 import { Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { gridSources, initial } from '../app/state.js';
@@ -21,9 +22,10 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
   const asTable = tables.value.includes('grid');
   const isLines = scene.isLines.value;
   const showsLayers = !isLines || lineColumns.value === 'layers';
+  const title = t(isLines ? 'gridLines' : scene.isFlat.value ? 'gridOwn' : 'grid');
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
-      <h2>{t(isLines ? 'gridLines' : scene.isFlat.value ? 'gridOwn' : 'grid')}</h2>
+      <h2>{title}</h2>
       <Segmented
         label={t('mapForm')}
         parts={(['grid', 'lines'] as const).map((map) => ({
@@ -158,6 +160,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           }}
           data-focus="grid-zoomFit"
         />
+        <Explain name={`map_${store.colouredBy.value}`} title={title} />
         <Tool
           label={t('asTable')}
           icon="table"

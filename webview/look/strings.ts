@@ -1,16 +1,18 @@
 /** How words and numbers are written on the page. */
-import { filled, formOf, type Forms } from '../../src/shared/counted.js';
+import { filled, formOf, type Counted, type Forms } from '../../src/shared/counted.js';
 import { Numbers } from '../../src/shared/numbers.js';
 import { words, type Word } from '../../src/shared/words.js';
 import { kindWords } from '../../src/trace/whatIfWords.js';
 
 export type { Word };
 
-let translated: Partial<Record<Word, string | Forms>> = {};
+type Bundle = Readonly<Record<string, string | Forms>>;
+
+let translated: Bundle = {};
 let numbers = new Numbers('en');
 
 /** The host may hand over a translation of any of them. @param language a BCP 47 tag */
-export function setWords(bundle: Partial<Record<Word, string | Forms>>, language: string): void {
+export function setWords(bundle: Bundle, language: string): void {
   translated = bundle;
   numbers = new Numbers(language);
 }
@@ -19,12 +21,17 @@ export function isWord(key: string): key is Word {
   return Object.hasOwn(words, key);
 }
 
-export function t(key: Word, ...values: readonly (string | number)[]): string {
-  const own = translated[key];
-  const text = own ?? words[key];
-  const template = typeof text === 'string' ? text : formOf(text, values, own === undefined ? 'en' : numbers.language);
-  return filled(template, values, whole);
+/** What says the words of a table: those that come late have one of their own. */
+export function sayer<W extends string>(table: Readonly<Record<W, string | Counted>>) {
+  return (key: W, ...values: readonly (string | number)[]): string => {
+    const own = translated[key];
+    const text = own ?? table[key];
+    const template = typeof text === 'string' ? text : formOf(text, values, own ? numbers.language : 'en');
+    return filled(template, values, whole);
+  };
 }
+
+export const t = sayer(words);
 
 export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);

@@ -8,7 +8,7 @@ import { Bars, type Bar } from '../components/bars.js';
 import { Button } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
-import { Pager } from '../components/figure.js';
+import { Pager, Part } from '../components/figure.js';
 import { TableBox } from '../components/table.js';
 import { fixed, signed, t } from '../look/strings.js';
 import { owedIn, placesOf, type Placed } from './owed.js';
@@ -20,9 +20,10 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
   const found = store.main.attribution.value;
   const reason = reasonAgainst(store, 'attribute');
   return (
-    <section class="figure" data-figure="attribution">
-      <header>
-        <h3>{t('attributeTitle')}</h3>
+    <Part
+      name="attribution"
+      title={t('attributeTitle')}
+      control={
         <Button
           press={() => {
             store.send({ type: 'attribute' });
@@ -32,10 +33,11 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
         >
           {t('attribute')}
         </Button>
-      </header>
+      }
+    >
       {/* How far it is stands in the header, with what stops it. */}
       {found ? <Owed trace={trace} found={found} /> : <p class="caption">{reason ?? t('attributeHow')}</p>}
-    </section>
+    </Part>
   );
 }
 

@@ -7,7 +7,7 @@ import { Bars } from '../components/bars.js';
 import { Button } from '../components/controls.js';
 import { inability } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { choicesAt, type Choice } from '../grid/model.js';
 import type { Looks } from '../look/looks.js';
 import { expertName, plainName, siteName } from '../look/names.js';
@@ -92,25 +92,28 @@ function Numbers({ trace, site, token }: Props) {
     e >= 0 && contribution ? [`${plainName(set, e)} ${percent(contribution[token * k + i]!)}`] : [],
   );
   const hasScores = rows.score !== undefined || rows.selection !== undefined;
+  if (!hasScores && moved.length === 0) return null;
   return (
-    <dl class="numbers">
-      {hasScores && (
-        <>
-          <dt>{t('margin')}</dt>
-          <dd>{fixed(margin)}</dd>
-          <dt>{t('entropy')}</dt>
-          <dd>{fixed(entropy)}</dd>
-          <dt>{t('topMass')}</dt>
-          <dd>{percent(mass)}</dd>
-        </>
-      )}
-      {moved.length > 0 && (
-        <>
-          <dt title={t('contributionHint')}>{t('contribution')}</dt>
-          <dd>{moved.join(', ')}</dd>
-        </>
-      )}
-    </dl>
+    <Part name="cell" title={t('inNumbers')}>
+      <dl class="numbers">
+        {hasScores && (
+          <>
+            <dt>{t('margin')}</dt>
+            <dd>{fixed(margin)}</dd>
+            <dt>{t('entropy')}</dt>
+            <dd>{fixed(entropy)}</dd>
+            <dt>{t('topMass')}</dt>
+            <dd>{percent(mass)}</dd>
+          </>
+        )}
+        {moved.length > 0 && (
+          <>
+            <dt title={t('contributionHint')}>{t('contribution')}</dt>
+            <dd>{moved.join(', ')}</dd>
+          </>
+        )}
+      </dl>
+    </Part>
   );
 }
 

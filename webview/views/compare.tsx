@@ -9,7 +9,7 @@ import { reasonAgainst } from '../app/reasons.js';
 import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
@@ -31,18 +31,20 @@ export function Compare() {
       <Sides />
       {!hasChoices && <Fixed />}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
-      <dl class="numbers">
-        {hasChoices && <Agreement found={found} />}
-        <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
-        <dt>{t('compareAligned')}</dt>
-        <dd>
-          {t(
-            'of',
-            found.alignment.same.reduce((n, x) => n + x, 0),
-            found.alignment.same.length,
-          )}
-        </dd>
-      </dl>
+      <Part name="agreement" title={t('inNumbers')}>
+        <dl class="numbers">
+          {hasChoices && <Agreement found={found} />}
+          <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
+          <dt>{t('compareAligned')}</dt>
+          <dd>
+            {t(
+              'of',
+              found.alignment.same.reduce((n, x) => n + x, 0),
+              found.alignment.same.length,
+            )}
+          </dd>
+        </dl>
+      </Part>
       {isCutAlike(main, other, wanted) === false && <p class="hint">{t('compareCut')}</p>}
       {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
       {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
@@ -187,10 +189,7 @@ function Most({
     .sort((a, b) => b.size - a.size)
     .slice(0, 12);
   return (
-    <section class="figure">
-      <header>
-        <h3>{title}</h3>
-      </header>
+    <Part name="compareMost" title={title}>
       <table>
         <caption class="unseen">{title}</caption>
         <thead>
@@ -226,7 +225,7 @@ function Most({
           ))}
         </tbody>
       </table>
-    </section>
+    </Part>
   );
 }
 

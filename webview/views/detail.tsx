@@ -8,7 +8,7 @@ import { Bars } from '../components/bars.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge, ExpertLabel } from '../components/expert.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { choicesAt, type Choice } from '../grid/model.js';
 import { layerKey } from '../../src/trace/sight.js';
@@ -289,10 +289,7 @@ function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
   const store = useStore();
   const looks = store.main.looks.value;
   return (
-    <section class="figure">
-      <header>
-        <h3>{t('byModule')}</h3>
-      </header>
+    <Part name="modules" title={t('byModule')}>
       <table class="modules">
         <thead class="unseen">
           <tr>
@@ -333,6 +330,6 @@ function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
           })}
         </tbody>
       </table>
-    </section>
+    </Part>
   );
 }

@@ -4,7 +4,7 @@ import { consequences } from '../../src/trace/consequences.js';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { useStore } from '../components/context.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { percent, small, t } from '../look/strings.js';
@@ -20,12 +20,11 @@ export function Effect({ trace }: { readonly trace: Trace }) {
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (
-    <section class="figure">
-      <h3>{t('effect')}</h3>
+    <Part name="effect" title={t('effect')}>
       {!found && <p class="hint">{t('effectWaiting')}</p>}
       {isSame && <p class="hint">{t('effectNone')}</p>}
       {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
-    </section>
+    </Part>
   );
 }
 

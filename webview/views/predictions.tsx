@@ -3,7 +3,7 @@ import { predictionDivergence } from '../../src/trace/difference.js';
 import { tokenLabel, visible } from '../../src/trace/label.js';
 import type { Sequence } from '../../src/trace/trace.js';
 import { useStore } from '../components/context.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { tokenPlace } from '../look/names.js';
 import { fixed, percent, small, t } from '../look/strings.js';
@@ -84,10 +84,9 @@ function One({ now, before, token, place }: Runs & { readonly token: number; rea
       </header>
       <p class="sentence">{said.join(' ')}</p>
       {list.length > 0 ? (
-        <>
-          <h3>{t('alternatives')}</h3>
+        <Part name="alternatives" title={t('alternatives')}>
           <Alternatives list={list} before={before && after(before, token - 1)} actual={id} />
-        </>
+        </Part>
       ) : (
         <p class="hint">{t('alternativesNone')}</p>
       )}
@@ -100,10 +99,9 @@ function Ahead({ now, before }: Runs) {
   const list = after(now, end);
   if (list.length === 0) return null;
   return (
-    <>
-      <h3 class="nextTitle">{t('nextToken')}</h3>
+    <Part name="next" title={t('nextToken')}>
       <Alternatives list={list} before={before && after(before, end)} actual={undefined} />
-    </>
+    </Part>
   );
 }
 

@@ -11,7 +11,7 @@ import { Bars } from '../components/bars.js';
 import { Button, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { Heat } from '../components/heat.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
@@ -139,10 +139,7 @@ function LoadNumbers({ trace, sites }: Props) {
   const dead = now.dead.map((e) => plainName(sites.set, e));
   const said = dead.length > most ? t('expertCount', dead.length) : dead.join(', ');
   return (
-    <section class="figure">
-      <header>
-        <h3>{t('loadTitle')}</h3>
-      </header>
+    <Part name="load" title={t('loadTitle')}>
       <dl class="numbers">
         <dt title={t('loadEffectiveHint')}>{t('loadEffective')}</dt>
         <dd>
@@ -164,7 +161,7 @@ function LoadNumbers({ trace, sites }: Props) {
         <dt>{t('loadDead')}</dt>
         <dd>{dead.length > 0 ? said : t('none')}</dd>
       </dl>
-    </section>
+    </Part>
   );
 }
 
@@ -288,9 +285,10 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
         -1)
       : ids.indexOf(id);
   return (
-    <section class="figure" data-figure="attracted">
-      <header>
-        <h3>{t('attracted')}</h3>
+    <Part
+      name="attracted"
+      title={t('attracted')}
+      control={
         <Select
           label={t('attractedOf')}
           value={String(expert)}
@@ -300,7 +298,8 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
           }}
           data-focus="attracted"
         />
-      </header>
+      }
+    >
       <p class="caption">{t('attractedCaption', leastOccurrences, percent(vocabulary.chance))}</p>
       {list.length === 0 ? (
         <p class="hint">{t('attractedNone')}</p>
@@ -335,6 +334,6 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
           </tbody>
         </table>
       )}
-    </section>
+    </Part>
   );
 }

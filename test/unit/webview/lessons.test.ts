@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { lessonWords } from '../../../src/shared/lessonWords.js';
+import { words } from '../../../src/shared/words.js';
+import { colourings, overlays } from '../../../src/trace/colouring.js';
+import { figures, numbers } from '../../../webview/lessons/explanations.js';
+import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
+
+const root = join(import.meta.dirname, '../../../webview');
+const sources = (readdirSync(root, { recursive: true }) as string[])
+  .filter((name) => name.endsWith('.tsx'))
+  .map((name) => ({ name, text: readFileSync(join(root, name), 'utf8') }));
+
+test('every figure of the page can be explained', () => {
+  const drawn = sources.flatMap(({ text }) =>
+    Array.from(text.matchAll(/<(?:Figure|Part)\s+name="(\w+)"/g), ([, name]) => name!),
+  );
+  const maps = [...colourings, ...overlays.filter((by) => by !== '')].map((by) => `map_${by}`);
+  expect(drawn.length).toBeGreaterThan(15);
+  expect([...new Set([...drawn, ...maps])].sort()).toEqual(Object.keys(figures).sort());
+  // There is one way to draw one: by the component that has the "?".
+  const elsewhere = sources.filter(({ text }) => text.includes('class="figure"')).map(({ name }) => name);
+  expect(elsewhere).toEqual(['components/figure.tsx']);
+});
+
+test('every number is of some figure, and says what it is and between which ends', () => {
+  const used = new Set<string>(Object.values(figures).flat());
+  expect(Object.keys(numbers).filter((name) => !used.has(name))).toEqual([]);
+  for (const { what, range } of Object.values(numbers)) {
+    expect(lessonWords[what].length).toBeGreaterThan(20);
+    expect(lessonWords[range]).not.toBe('');
+  }
+});
+
+test('no key is in both tables of words', () => {
+  expect(Object.keys(lessonWords).filter((key) => Object.hasOwn(words, key))).toEqual([]);
+});
+
+test('what is in the late words is used', () => {
+  const late = (readdirSync(join(root, 'lessons'))).map((name) =>
+    readFileSync(join(root, 'lessons', name), 'utf8'),
+  );
+  expect(Object.keys(lessonWords).filter((key) => !late.some((text) => text.includes(`'${key}'`)))).toEqual([]);
+});
+
+const window = { width: 720, height: 680 };
+const box = { width: 320, height: 180 };
+const overlap = (a: Rect, b: Rect) =>
+  Math.min(a.left + a.width, b.left + b.width) > Math.max(a.left, b.left) &&
+  Math.min(a.top + a.height, b.top + b.height) > Math.max(a.top, b.top);
+
+test.each<[string, Rect]>([
+  ['above', { left: 10, top: 5, width: 500, height: 30 }],
+  ['below', { left: 600, top: 640, width: 100, height: 30 }],
+  ['across', { left: 0, top: 100, width: 720, height: 300 }],
+  ['at the left', { left: 0, top: 0, width: 300, height: 680 }],
+  ['at the right', { left: 400, top: 0, width: 320, height: 680 }],
+])('beside what stands %s', (_, to) => {
+  const at = beside(to, box, window)!;
+  expect(overlap(at, to)).toBe(false);
+  expect(overlap(at, { left: -1e4, top: -1e4, width: 1e4, height: 2e4 })).toBe(false);
+  expect(at.left + at.width).toBeLessThanOrEqual(window.width);
+  expect(at.top + at.height).toBeLessThanOrEqual(window.height);
+});
+
+test('where there is no room beside, it stands in a corner', () => {
+  const all = { left: 0, top: 0, ...window };
+  expect(beside(all, box, window)).toBeUndefined();
+  expect(apart({ left: 400, top: 400, width: 320, height: 280 }, box, window)).toMatchObject({ left: 8, top: 8 });
+});

@@ -1,0 +1,49 @@
+/** A "?" that says what a figure's numbers are. The words are a file of their own, which comes when they are first asked for. */
+import { useRef, useState } from 'preact/hooks';
+import type { Explanation } from '../lessons/explanation.js';
+import type { FigureName } from '../lessons/explanations.js';
+import { t } from '../look/strings.js';
+import { Button } from './controls.js';
+
+export function Explain({ name, title }: { readonly name: FigureName; readonly title: string }) {
+  const [Shown, setShown] = useState<typeof Explanation>();
+  const box = useRef<HTMLSpanElement>(null);
+  const close = (): void => {
+    setShown(undefined);
+  };
+  return (
+    <span
+      ref={box}
+      class="explain"
+      onKeyDown={(event) => {
+        if (!Shown || event.key !== 'Escape') return;
+        event.preventDefault();
+        close();
+        box.current!.querySelector('button')!.focus();
+      }}
+      onFocusOut={(event) => {
+        // Not when the whole window loses it.
+        if (document.hasFocus() && !event.currentTarget.contains(event.relatedTarget as Node | null)) close();
+      }}
+    >
+      <Button
+        press={() => {
+          if (Shown) close();
+          else
+            void import('../lessons/lessons.js').then(({ Explanation: Late }) => {
+              setShown(() => Late);
+            });
+        }}
+        class="tool"
+        aria-label={t('explain', title)}
+        title={t('explainHint')}
+        aria-haspopup="dialog"
+        aria-expanded={Shown !== undefined}
+        data-focus={`explain-${name}`}
+      >
+        ?
+      </Button>
+      {Shown && <Shown name={name} title={title} beside={box} />}
+    </span>
+  );
+}

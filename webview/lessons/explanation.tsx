@@ -1,0 +1,63 @@
+/** What a figure's numbers are: in words, as a formula, between which ends, and what chance would give. */
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { t } from '../look/strings.js';
+import { figures, numbers, type Explanation as Entry, type FigureName } from './explanations.js';
+import { useBeside, useOnTop } from './following.js';
+import { say } from './strings.js';
+
+export function Explanation({
+  name,
+  title,
+  beside,
+}: {
+  readonly name: FigureName;
+  readonly title: string;
+  readonly beside: RefObject<HTMLElement | null>;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  useOnTop(box);
+  useBeside(box, () => [beside.current!.firstElementChild!]);
+  useLayoutEffect(() => {
+    box.current!.focus();
+  }, []);
+  const list: readonly Entry[] = figures[name].map((one) => numbers[one]);
+  return (
+    <div ref={box} popover="manual" class="explanation" role="dialog" aria-label={t('explain', title)} tabindex={0}>
+      {list.map((one) => (
+        <One key={one.what} {...one} />
+      ))}
+    </div>
+  );
+}
+
+function One({ title, what, formula, range, chance, source }: Entry) {
+  return (
+    <section>
+      <h4>{t(title)}</h4>
+      <p>{say(what)}</p>
+      <dl class="numbers">
+        {formula && (
+          <>
+            <dt>{say('formula')}</dt>
+            <dd>
+              {formula.map((line) => (
+                <div key={line}>{line}</div>
+              ))}
+            </dd>
+          </>
+        )}
+        <dt>{say('range')}</dt>
+        <dd>{say(range)}</dd>
+        <dt>{say('byChance')}</dt>
+        <dd>{say(chance ?? 'chanceNone')}</dd>
+        {source !== undefined && (
+          <>
+            <dt>{say('source')}</dt>
+            <dd>{source}</dd>
+          </>
+        )}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,242 @@
+/**
+ * What each figure's numbers are. One table of numbers, one of figures; every figure of the page has an entry
+ * (`FigureName`), and a figure without one is no figure: webview/components/figure.tsx takes no other name.
+ */
+import type { LessonWord } from '../../src/shared/lessonWords.js';
+import type { Word } from '../look/strings.js';
+
+export interface Explanation {
+  readonly title: Word;
+  readonly what: LessonWord;
+  /** In symbols, which are no words to be translated; one line each where routers differ. */
+  readonly formula?: readonly string[];
+  readonly range: LessonWord;
+  /** What chance would give; absent where there is no such value. */
+  readonly chance?: LessonWord;
+  readonly source?: string;
+}
+
+const shannon = 'C. E. Shannon, A Mathematical Theory of Communication, 1948';
+const phatgoose = 'Muqeeth et al., 2024, arXiv 2402.05859';
+const olmoe = 'Muennighoff et al., 2024, arXiv 2409.02060';
+
+/** E experts, k chosen of them: S. */
+export const numbers = {
+  affinity: {
+    title: 'affinity',
+    what: 'whatAffinity',
+    formula: ['PHATGOOSE: a = LN(u) · LN(v) / √d', 'Arrow: a = |u · v|', 'Mixture of experts: a = W u'],
+    range: 'rangeAffinity',
+    source: `${phatgoose}; Arrow: Ostapenko et al., 2024, arXiv 2405.11157`,
+  },
+  weight: {
+    title: 'weight',
+    what: 'whatWeight',
+    formula: ['PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j in S'],
+    range: 'rangeWeight',
+    chance: 'chanceWeight',
+    source: phatgoose,
+  },
+  contribution: {
+    title: 'contribution',
+    what: 'whatContribution',
+    formula: ['‖w s B A u‖ / ‖W u‖'],
+    range: 'rangeContribution',
+  },
+  margin: { title: 'margin', what: 'whatMargin', formula: ['a₍ₖ₎ − a₍ₖ₊₁₎'], range: 'rangeMargin' },
+  entropy: {
+    title: 'entropy',
+    what: 'whatEntropy',
+    formula: ['−Σ pᵢ ln pᵢ / ln E'],
+    range: 'rangeEntropy',
+    chance: 'chanceEntropy',
+    source: shannon,
+  },
+  mass: {
+    title: 'topMass',
+    what: 'whatMass',
+    formula: ['Σ pᵢ, i in S'],
+    range: 'rangeMass',
+    chance: 'chanceMass',
+  },
+  shareOfWeight: {
+    title: 'share',
+    what: 'whatShareOfWeight',
+    formula: ['Σ wᵢ / Σ Σⱼ wⱼ'],
+    range: 'rangeShare',
+    chance: 'chanceShare',
+  },
+  leader: { title: 'colour_leader', what: 'whatLeader', range: 'rangeLeader', chance: 'chanceLeader' },
+  usage: {
+    title: 'usage',
+    what: 'whatUsage',
+    formula: ['fᵢ = nᵢ / Σⱼ nⱼ'],
+    range: 'rangeShare',
+    chance: 'chanceShare',
+  },
+  usageByLayer: {
+    title: 'usage',
+    what: 'whatUsageByLayer',
+    formula: ['fᵢ = nᵢ / Σⱼ nⱼ'],
+    range: 'rangeShare',
+    chance: 'chanceUsage',
+  },
+  effective: {
+    title: 'loadEffective',
+    what: 'whatEffective',
+    formula: ['exp(−Σ fᵢ ln fᵢ)'],
+    range: 'rangeEffective',
+    chance: 'chanceByCount',
+    source: 'M. O. Hill, Diversity and Evenness, Ecology 54, 1973',
+  },
+  cv: {
+    title: 'loadCv',
+    what: 'whatCv',
+    formula: ['sd(f) / mean(f)'],
+    range: 'rangeCv',
+    chance: 'chanceByCount',
+    source: 'Its square is a loss of Shazeer et al., 2017, arXiv 1701.06538',
+  },
+  maxOverMean: {
+    title: 'loadMax',
+    what: 'whatMaxOverMean',
+    formula: ['max(f) / mean(f)'],
+    range: 'rangeMaxOverMean',
+  },
+  evenness: {
+    title: 'loadEntropy',
+    what: 'whatEvenness',
+    formula: ['−Σ fᵢ ln fᵢ / ln E'],
+    range: 'rangeEvenness',
+    chance: 'chanceByCount',
+    source: shannon,
+  },
+  dead: { title: 'loadDead', what: 'whatDead', range: 'rangeDead', chance: 'chanceDead' },
+  together: {
+    title: 'coactivation',
+    what: 'whatTogether',
+    formula: ['nₐᵦ / nₐ'],
+    range: 'rangeTogether',
+    chance: 'chanceTogether',
+    source: olmoe,
+  },
+  attracted: {
+    title: 'attracted',
+    what: 'whatAttracted',
+    range: 'rangeAttracted',
+    chance: 'chanceAttracted',
+    source: olmoe,
+  },
+  probability: {
+    title: 'probability',
+    what: 'whatProbability',
+    formula: ['p(xₜ | x₁ … xₜ₋₁)'],
+    range: 'rangeProbability',
+    chance: 'chanceProbability',
+  },
+  surprise: {
+    title: 'colour_surprise',
+    what: 'whatSurprise',
+    formula: ['−ln p(xₜ | x₁ … xₜ₋₁)'],
+    range: 'rangeSurprise',
+    chance: 'chanceSurprise',
+  },
+  alternatives: {
+    title: 'alternatives',
+    what: 'whatAlternatives',
+    formula: ['p(x | x₁ … xₜ₋₁)'],
+    range: 'rangeProbability',
+    chance: 'chanceProbability',
+  },
+  saturation: {
+    title: 'compareSaturation',
+    what: 'whatSaturation',
+    formula: ['|S ∩ S′| / k'],
+    range: 'rangeSaturation',
+    chance: 'chanceSaturation',
+    source: olmoe,
+  },
+  flipped: { title: 'compareFlipped', what: 'whatFlipped', formula: ['S ≠ S′'], range: 'rangeFlipped' },
+  divergence: {
+    title: 'compareJs',
+    what: 'whatDivergence',
+    formula: ['½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q) / 2'],
+    range: 'rangeDivergence',
+    source: 'J. Lin, Divergence Measures Based on the Shannon Entropy, IEEE Trans. Inf. Theory 37(1), 1991',
+  },
+  logProb: {
+    title: 'compareLogProb',
+    what: 'whatLogProb',
+    formula: ['mean of ln p(xₜ | x₁ … xₜ₋₁)'],
+    range: 'rangeLogProb',
+    chance: 'chanceLogProb',
+  },
+  logProbChange: { title: 'compareLogProbChange', what: 'whatLogProbChange', range: 'rangeChange' },
+  usageChange: {
+    title: 'compareUsage',
+    what: 'whatUsageChange',
+    formula: ['100 (f′ᵢ − fᵢ)'],
+    range: 'rangeUsageChange',
+  },
+  change: { title: 'colour_change', what: 'whatChange', range: 'rangeFlipped' },
+  kl: {
+    title: 'kl',
+    what: 'whatKl',
+    formula: ['Σ p ln(p / q), p before, q after'],
+    range: 'rangeKl',
+    source: 'S. Kullback and R. A. Leibler, On Information and Sufficiency, 1951',
+  },
+  direct: { title: 'effectDirect', what: 'whatDirect', range: 'rangeFlipped' },
+  downstream: { title: 'effectDownstream', what: 'whatDownstream', range: 'rangeFlipped' },
+  owed: {
+    title: 'attributeChange',
+    what: 'whatOwed',
+    formula: ['ln p without it − ln p with it'],
+    range: 'rangeChange',
+  },
+} as const satisfies Record<string, Explanation>;
+
+export type NumberName = keyof typeof numbers;
+
+/** Of every figure the numbers that it shows. */
+export const figures = {
+  // The map, by what colours it
+  map_experts: ['leader', 'weight'],
+  map_entropy: ['entropy'],
+  map_margin: ['margin'],
+  map_weight: ['weight'],
+  map_probability: ['probability'],
+  map_surprise: ['surprise'],
+  map_nothing: ['leader'],
+  map_change: ['change', 'logProbChange'],
+  map_attribution: ['owed'],
+  // Detail
+  shares: ['shareOfWeight'],
+  layers: ['leader'],
+  modules: ['weight'],
+  cell: ['margin', 'entropy', 'mass', 'contribution'],
+  affinities: ['affinity', 'weight'],
+  // Summary
+  usage: ['usage'],
+  load: ['effective', 'cv', 'maxOverMean', 'evenness', 'dead'],
+  loadByLayer: ['evenness'],
+  usageByLayer: ['usageByLayer'],
+  entropy: ['entropy'],
+  coactivation: ['together'],
+  attracted: ['attracted'],
+  // Predictions
+  alternatives: ['alternatives'],
+  next: ['alternatives'],
+  surprise: ['probability', 'kl'],
+  // What if
+  effect: ['flipped', 'logProb', 'kl'],
+  effectByLayer: ['direct', 'downstream'],
+  attribution: ['owed'],
+  // Compare
+  agreement: ['saturation', 'flipped', 'divergence', 'logProb'],
+  compareByLayer: ['saturation', 'divergence'],
+  compareUsage: ['usageChange'],
+  compareMost: ['flipped', 'logProbChange'],
+} as const satisfies Record<string, readonly NumberName[]>;
+
+export type FigureName = keyof typeof figures;

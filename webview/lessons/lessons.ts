@@ -1,0 +1,2 @@
+/** What comes when it is first asked for, as one file. */
+export { Explanation } from './explanation.js';
