@@ -106,7 +106,7 @@ describe('nothing that one reads is cut', () => {
       expect(await cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
       expect(await panel.page.locator('.colourBy').innerText()).toContain('Colour by');
       expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
-      expect(overlaps(await boxes())).toEqual([]);
+      expect(overlaps(await boxes(root()))).toEqual([]);
     },
   );
 
@@ -116,7 +116,7 @@ describe('nothing that one reads is cut', () => {
       await panel.show(main, { title: `${'long_'.repeat(30)}.ts` });
       await panel.settled();
       expect(await cut('.title .faint:not(.pool)'), `${width}`).toEqual([]);
-      expect(overlaps(await boxes())).toEqual([]);
+      expect(overlaps(await boxes(root()))).toEqual([]);
     }
   });
 
@@ -126,7 +126,7 @@ describe('nothing that one reads is cut', () => {
     await panel.settled();
     expect(await panel.page.locator('.strip').innerText()).toContain('Click');
     expect(await cut('.strip')).toEqual([]);
-    expect(overlaps(await boxes())).toEqual([]);
+    expect(overlaps(await boxes(root()))).toEqual([]);
   });
 });
 
