@@ -16,7 +16,8 @@ import { alignTraces, type Alignment } from './align.js';
 import { distribution } from './distribution.js';
 import { Mean } from '../statistics/mean.js';
 import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../statistics/sets.js';
-import type { Expert, Sequence, Site, Trace } from './trace.js';
+import { isWithin } from './ranges.js';
+import type { Expert, Sequence, Site, TokenRange, Trace } from './trace.js';
 import { usage } from './usage.js';
 
 /** How far the choices of two runs agree, mean over cells whose token is the same; special tokens left out. */
@@ -60,17 +61,23 @@ export interface Difference {
 export interface UsageDifference {
   /** That either run has. */
   readonly experts: readonly Expert[];
-  /** [experts] usage in b − usage in a, over all text tokens of each. */
+  /** [experts] usage in b − usage in a, over all text tokens of each; within ranges, over those that both have there. */
   readonly change: Float64Array;
 }
 
-/** Over the tokens of one sequence: the first, unless the filter names another. */
+/**
+ * Over the tokens of one sequence: the first, unless the filter names another.
+ *
+ * @param within of a's tokens only those in these ranges; columns of others are as if their tokens were not the same
+ */
 export function difference(
   a: Trace,
   b: Trace,
   filter: SiteFilter = {},
-  alignment = alignTraces(a, b, filter.sequence),
+  aligned = alignTraces(a, b, filter.sequence),
+  within?: readonly TokenRange[],
 ): Difference {
+  const alignment = within ? narrowed(aligned, within) : aligned;
   const about = { ...filter, sequence: filter.sequence ?? 0 };
   const inB = new Map(Array.from(sitesOf(b, about), (s) => [b.sites[s]!.path, s]));
   const sites = Array.from(sitesOf(a, about)).flatMap((s) => {
@@ -119,10 +126,15 @@ export function difference(
     all: total.value,
     layers,
     byLayer: tallies.map((tally) => tally.value),
-    ...(sharedA && sharedB && { usage: usageDifference(a, sharedA, b, sharedB) }),
+    ...(sharedA && sharedB && { usage: usageDifference(a, sharedA, b, sharedB, within && alignment) }),
     logProb: ofColumns((x, tx, y, ty) => (y.logProb?.[ty] ?? NaN) - (x.logProb?.[tx] ?? NaN)),
     predictions: ofColumns(predictionDivergence),
   };
+}
+
+/** Only the columns whose token of a is in some ranges are of tokens that are the same. */
+function narrowed(alignment: Alignment, within: readonly TokenRange[]): Alignment {
+  return { ...alignment, same: alignment.same.map((same, c) => (isWithin(within, alignment.a[c]!) ? same : 0)) };
 }
 
 interface Pair {
@@ -196,15 +208,24 @@ export function jensenShannon(p: Float32Array | undefined, q: Float32Array | und
   return Math.min(1, Math.max(0, bits + 0.5 * Math.max(0, 1 - qSeen)));
 }
 
-function usageDifference(a: Trace, sitesA: SharedSites, b: Trace, sitesB: SharedSites): UsageDifference {
-  const inA = sharesById(a, sitesA);
-  const inB = sharesById(b, sitesB);
+/** @param only of the columns that it says are the same */
+function usageDifference(
+  a: Trace,
+  sitesA: SharedSites,
+  b: Trace,
+  sitesB: SharedSites,
+  only: Alignment | undefined,
+): UsageDifference {
+  const tokens = (sequence: Sequence, side: Int32Array) =>
+    only && side.filter((t, c) => only.same[c] === 1 && !isSpecial(sequence, t));
+  const inA = sharesById(a, sitesA, only && tokens(sitesA.sequence, only.a));
+  const inB = sharesById(b, sitesB, only && tokens(sitesB.sequence, only.b));
   const experts = [...sitesA.experts, ...sitesB.experts.filter(({ id }) => !inA.has(id))];
   return { experts, change: Float64Array.from(experts, ({ id }) => (inB.get(id) ?? 0) - (inA.get(id) ?? 0)) };
 }
 
-function sharesById(trace: Trace, sites: SharedSites): Map<string, number> {
-  const { share } = usage(trace, sites);
+function sharesById(trace: Trace, sites: SharedSites, tokens?: Int32Array): Map<string, number> {
+  const { share } = usage(trace, sites, tokens);
   return new Map(sites.experts.map(({ id }, e) => [id, share[e]!]));
 }
 

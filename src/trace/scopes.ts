@@ -1,5 +1,6 @@
 /** Parts of a text to look at by themselves: its regions, each in a language of its own, and what one selects. Pure. */
 import { textTokens } from './access.js';
+import { isWithin } from './ranges.js';
 import { regionOfTokens, regions } from './regions.js';
 import type { Sequence, TokenRange, Trace } from './trace.js';
 
@@ -50,7 +51,7 @@ export function regionScopes(trace: Trace, title: string): TextScope[] {
       key: `region ${name} ${language ?? ''} ${number}`,
       sequence: 0,
       ranges: rangesOf(of, some),
-      region: { name, ...(language && { language }), number, count: all.length },
+      region: { name, ...(language && { language }), number, count: name === rest ? 1 : all.length },
     });
     const each = name === rest || all.length === 1 ? [] : all.map((r, i) => scope([r], i + 1));
     return [scope(all, 0), ...each].filter(({ ranges }) => ranges.length > 0);
@@ -76,9 +77,6 @@ function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
   });
   return ranges;
 }
-
-export const isWithin = (ranges: readonly TokenRange[], t: number): boolean =>
-  ranges.some(([from, to]) => from <= t && t < to);
 
 /** The text's tokens that are in some ranges, and the rest of them. */
 export function parted(sequence: Sequence, ranges: readonly TokenRange[]): { inside: Int32Array; outside: Int32Array } {

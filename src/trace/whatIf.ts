@@ -1,5 +1,6 @@
 /** What interventions do at a site. The engine applies it, and metrics explain a trace by it: it stands here alone. */
 import { matches } from './filter.js';
+import { isWithin } from './ranges.js';
 import type { Intervention, Scope, Site } from './trace.js';
 
 /** What the interventions do at one cell. */
@@ -23,7 +24,7 @@ function isAbout(scope: Scope, site: Site): boolean {
 }
 
 function holdsAt({ token, tokens }: Scope, t: number): boolean {
-  return (token === undefined || token === t) && (tokens?.some(([from, to]) => from <= t && t < to) ?? true);
+  return (token === undefined || token === t) && (tokens === undefined || isWithin(tokens, t));
 }
 
 /** Ascending: where what a scope says of tokens begins or ends. */

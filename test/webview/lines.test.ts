@@ -99,7 +99,7 @@ describe('a line', () => {
     const sums = names.map((_, e) => tokens.reduce((sum, t) => sum + all[t * names.length + e]!, 0) / tokens.length);
     const best = sums.indexOf(Math.max(...sums));
     expect(await detail.locator('.sentence').innerText()).toBe(
-      `Over the ${tokens.length} tokens of this line, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`,
+      `Over these ${tokens.length} tokens, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`,
     );
     // Its number is the line as a whole; in the text all of it is marked.
     await panel.page.mouse.click(box.x + 30, box.y + 18 + 20 * 2 + 10);

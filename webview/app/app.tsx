@@ -24,7 +24,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   const isBlank = store.main.choices.value === undefined;
   const isMaximised = store.view.maximised.value;
   useEscape(() => {
-    store.set({ maximised: false });
+    store.leave();
   });
   return (
     <>

@@ -61,6 +61,8 @@ export interface WhatIfForm {
   /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */
   readonly where: string;
   readonly tokenOnly: boolean;
+  /** Only in the part of the text that one looks at, if in any. */
+  readonly scopeOnly: boolean;
 }
 
 export interface View {
@@ -68,6 +70,8 @@ export interface View {
   readonly tab: Tab;
   readonly selection: Selection;
   readonly filter: Filter;
+  /** Key of the part of the text that one looks at (src/trace/scopes.ts); empty: all of it. */
+  readonly scope: string;
   readonly filterOpen: boolean;
   readonly generateOpen: boolean;
   readonly legendOpen: boolean;
@@ -118,6 +122,7 @@ export const initial: View = {
   tab: 'cell',
   selection: { sequence: 0, token: -1, layer: '', site: -1 },
   filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
+  scope: '',
   filterOpen: false,
   generateOpen: false,
   legendOpen: false,
@@ -142,7 +147,7 @@ export const initial: View = {
   bottomShare: 0.4,
   tables: [],
   generate: { tokens: 32, temperature: 0, seed: 1 },
-  whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false },
+  whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false, scopeOnly: true },
   compareWith: '',
   compareExpert: '',
   attracted: -1,

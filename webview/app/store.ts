@@ -15,6 +15,8 @@ import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../
 import { choiceChanges, type Change } from '../../src/trace/change.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
+import type { TextScope } from '../../src/trace/scopes.js';
+import { parts, want } from '../scope/load.js';
 import type { Partners, Work } from '../background/work.js';
 import { logProbChanges } from '../grid/change.js';
 import { SideSignals, type ViewSignals } from './side.js';
@@ -87,6 +89,8 @@ export class Store {
 
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
+  /** Of the last run. */
+  private text: string | undefined;
   private saving: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -157,6 +161,14 @@ export class Store {
     return this.differBy.value === 'choices'
       ? choiceChanges(main, against, partners)
       : logProbChanges(main, this.other.trace.value ?? against, partners);
+  });
+
+  /** The part of the main run's text that one looks at; undefined: all of it, or one that it does not have. */
+  readonly scope = computed<TextScope | undefined>(() => {
+    const [key, trace] = [this.view.scope.value, this.main.choices.value];
+    if (key === '' || !trace) return undefined;
+    if (!parts.value) want();
+    return parts.value?.scopeOf(trace, this.main.title.value, key);
   });
 
   side(side: Side): SideSignals {
@@ -276,6 +288,20 @@ export class Store {
       this.send({ type: 'select', token, ...line, ...(next.sequence > 0 && { sequence: next.sequence }) });
   }
 
+  /** What is selected goes on to a place, in the same text. */
+  extend(side: Side, { sequence, token, end = token + 1 }: Place): void {
+    const now = this.placeIn[side].peek();
+    if (now.sequence !== sequence || now.token < 0) this.selectIn(side, { sequence, token, end });
+    else if (token < now.token) this.selectIn(side, { sequence, token, end: Math.max(end, now.end ?? now.token + 1) });
+    else this.selectIn(side, { sequence, token: now.token, end });
+  }
+
+  /** One step out of what hides the rest: the map alone, then a part of the text alone. */
+  leave(): void {
+    if (this.view.maximised.peek()) this.set({ maximised: false });
+    else this.set({ scope: '' });
+  }
+
   selectIn(
     side: Side,
     place: Place,
@@ -363,6 +389,11 @@ export class Store {
   private keepSelection(): void {
     const trace = this.main.trace.peek();
     if (!trace) return;
+    // Tokens are of one text; a region is found again in another, and what the model writes on changes nothing.
+    const { text } = trace.sequences[0]!;
+    const isOther = this.text !== undefined && text?.startsWith(this.text) !== true;
+    if (isOther && this.view.scope.peek().startsWith('tokens')) this.set({ scope: '' });
+    this.text = text;
     const selection = this.view.selection.peek();
     const { layer, site } = selection;
     const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => layerKey(one) === layer));

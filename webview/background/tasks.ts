@@ -1,7 +1,7 @@
 /** What takes a second on long texts: here for short ones, in the worker for long ones. Pure. */
 import { alignTraces, type Alignment } from '../../src/trace/align.js';
 import { difference, type Difference } from '../../src/trace/difference.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { TokenRange, Trace } from '../../src/trace/trace.js';
 
 /** Which tokens of one sequence of two runs stand beside each other. */
 export interface Partners {
@@ -26,14 +26,32 @@ export function partners(a: Trace, b: Trace): Partners[] {
   });
 }
 
-/** One for each sequence of the first. @param alignments as `partners` made them; default: made here */
-export function differences(a: Trace, b: Trace, alignments?: readonly Alignment[]): Difference[] {
-  return a.sequences.map((_, sequence) => difference(a, b, { sequence }, alignments?.[sequence]));
+/** Some tokens of one sequence of the first. */
+export interface Within {
+  readonly sequence: number;
+  readonly ranges: readonly TokenRange[];
+}
+
+/**
+ * One for each sequence of the first.
+ * @param alignments as `partners` made them; default: made here
+ * @param within of its sequence only these tokens are compared
+ */
+export function differences(a: Trace, b: Trace, alignments?: readonly Alignment[], within?: Within): Difference[] {
+  return a.sequences.map((_, sequence) =>
+    difference(a, b, { sequence }, alignments?.[sequence], within?.sequence === sequence ? within.ranges : undefined),
+  );
 }
 
 export type Task =
   | { readonly task: 'partners'; readonly a: Trace; readonly b: Trace }
-  | { readonly task: 'differences'; readonly a: Trace; readonly b: Trace; readonly alignments?: readonly Alignment[] };
+  | {
+      readonly task: 'differences';
+      readonly a: Trace;
+      readonly b: Trace;
+      readonly alignments?: readonly Alignment[];
+      readonly within?: Within;
+    };
 
 export interface Results {
   readonly partners: readonly Partners[];
@@ -41,7 +59,9 @@ export interface Results {
 }
 
 export function perform(task: Task): Results[Task['task']] {
-  return task.task === 'partners' ? partners(task.a, task.b) : differences(task.a, task.b, task.alignments);
+  return task.task === 'partners'
+    ? partners(task.a, task.b)
+    : differences(task.a, task.b, task.alignments, task.within);
 }
 
 export const tokensOf = (trace: Trace): number => trace.sequences.reduce((sum, { done }) => sum + done, 0);

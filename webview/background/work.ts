@@ -2,7 +2,7 @@
 import { signal, type Signal } from '@preact/signals-core';
 import type { Difference } from '../../src/trace/difference.js';
 import type { Trace } from '../../src/trace/trace.js';
-import { much, perform, sizeOf, type Partners, type Results, type Task } from './tasks.js';
+import { much, perform, sizeOf, type Partners, type Results, type Task, type Within } from './tasks.js';
 
 export type { Partners };
 
@@ -19,7 +19,7 @@ interface Answer {
 }
 
 interface Kept<T> {
-  /** How far both runs were. */
+  /** How far both runs were, or which tokens it is about. */
   readonly done: string;
   readonly found: Signal<T | undefined>;
 }
@@ -54,15 +54,22 @@ export class Work {
     }));
   }
 
-  differences(a: Trace, b: Trace): readonly Difference[] | undefined {
+  differences(a: Trace, b: Trace, within?: Within): readonly Difference[] | undefined {
     const partners = this.partners(a, b);
     if (!partners) return undefined;
-    return this.#ask<'differences'>(this.#differences, a, b, '', () => ({
-      task: 'differences',
+    return this.#ask<'differences'>(
+      this.#differences,
       a,
       b,
-      alignments: partners.map(({ alignment }) => alignment),
-    }));
+      within ? `${within.sequence} ${within.ranges.join(' ')}` : '',
+      () => ({
+        task: 'differences',
+        a,
+        b,
+        alignments: partners.map(({ alignment }) => alignment),
+        ...(within && { within: { sequence: within.sequence, ranges: within.ranges } }),
+      }),
+    );
   }
 
   #ask<N extends Task['task']>(

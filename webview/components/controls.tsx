@@ -174,6 +174,7 @@ const icons = {
   undo: 'M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3',
   down: 'M4 6l4 4 4-4',
   stop: 'M4 4h8v8H4z',
+  scope: 'M6 2H3v12h3M10 2h3v12h-3M5.5 6h5M5.5 10h5',
   maximise: 'M2 2h12v12H2zM2 5h12',
   text: 'M2 3h12M2 6.3h8M2 9.6h12M2 13h8',
   more: 'M3 7.5h.8v1H3zM7.6 7.5h.8v1h-.8zM12.2 7.5h.8v1h-.8z',

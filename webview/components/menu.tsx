@@ -9,30 +9,37 @@ export interface Item {
   readonly reason?: string | undefined;
   /** Its control's name. */
   readonly name?: string;
+  /** It is one of a choice: whether it is the one that holds. */
+  readonly isOn?: boolean;
 }
 
 export function Menu({
   label,
   face,
   items,
+  opened,
   name,
 }: {
   readonly label: string;
   /** What the button shows, where that is not its label. */
   readonly face?: ComponentChildren;
   readonly items: readonly Item[];
+  /** Told whenever it is. */
+  readonly opened?: () => void;
   readonly name: string;
 }) {
   const [isOpen, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role=menuitem]')];
+  const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role^=menuitem]')];
   const opener = () => box.current!.querySelector<HTMLElement>('.opener')!;
   const close = (): void => {
     setOpen(false);
     opener().focus();
   };
   useLayoutEffect(() => {
-    if (isOpen) rows()[0]?.focus();
+    if (!isOpen) return;
+    opened?.();
+    rows()[0]?.focus();
   }, [isOpen]);
   return (
     <div
@@ -77,11 +84,12 @@ export function Menu({
         )}
       </Button>
       <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
-        {items.map(({ label: text, press, reason, name: own }) => (
+        {items.map(({ label: text, press, reason, name: own, isOn }) => (
           <button
             key={text}
             type="button"
-            role="menuitem"
+            role={isOn === undefined ? 'menuitem' : 'menuitemradio'}
+            aria-checked={isOn}
             tabindex={-1}
             aria-disabled={reason !== undefined}
             title={reason}

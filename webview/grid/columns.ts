@@ -64,6 +64,21 @@ export function sequencesOf({ spans, count }: Columns): Int8Array {
   return of;
 }
 
+/** [C] 1 for each column that has none of some tokens of a sequence. @param ranges each from its first to past its last */
+export function columnsBeyond(
+  columns: Columns,
+  sequence: number,
+  ranges: readonly (readonly [from: number, to: number])[],
+): Uint8Array {
+  const beyond = new Uint8Array(columns.count).fill(1);
+  for (const [from, to] of ranges)
+    for (let t = from; t < to; t++) {
+      const column = columnOf(columns, sequence, t);
+      if (column >= 0) beyond[column] = 0;
+    }
+  return beyond;
+}
+
 /** The nearest column that has a token, going on in the direction one came from as far as there are any. */
 export function onToken(columns: Columns, column: number, from: number): number {
   const last = columns.count - 1;

@@ -66,7 +66,8 @@ export function keyAction(
 
 export interface PointerActions {
   hover(at: Point | undefined): void;
-  press(at: Point): void;
+  /** `extend`: with Shift, as far as here. */
+  press(at: Point, how: 'choose' | 'extend'): void;
   /** @param both false: only the tokens are stretched */
   zoom(by: number, both: boolean, at: Point): void;
   dragging(now: boolean): void;
@@ -119,7 +120,7 @@ export function listenToPointer(scroller: HTMLElement, actions: PointerActions):
     (event) => {
       const isPress = grip && !grip.moved;
       letGo();
-      if (isPress) actions.press(pointOf(event));
+      if (isPress) actions.press(pointOf(event), event.shiftKey ? 'extend' : 'choose');
     },
     { signal },
   );

@@ -221,29 +221,55 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   context.fill();
 }
 
+/** What is not looked at pales. */
+function veil(context: Drawing, theme: Theme, frame: Frame, extent: Extent, beyond: Uint8Array): void {
+  const { left, top } = frame.gutter;
+  const { columns, rows } = extent;
+  // Beside lines the text goes down.
+  const isDown = extent.gutters !== undefined;
+  const [right, bottom] = [xOf(frame, columns), yOf(frame, rows)];
+  context.fillStyle = theme.background;
+  context.globalAlpha = 0.72;
+  for (let from = 0; from < beyond.length;) {
+    let to = from + 1;
+    while (to < beyond.length && beyond[to] === beyond[from]) to++;
+    if (beyond[from]) {
+      const [start, end] = isDown ? [yOf(frame, from), yOf(frame, to)] : [xOf(frame, from), xOf(frame, to)];
+      if (isDown) context.fillRect(left, Math.max(top, start), right - left, end - Math.max(top, start));
+      else context.fillRect(Math.max(left, start), top, end - Math.max(left, start), bottom - top);
+    }
+    from = to;
+  }
+  context.globalAlpha = 1;
+}
+
 /**
  * Lines through the cell under the pointer and around the selected token and row; on a canvas of its own.
  *
  * @param inEditor the rows that are in sight there too
+ * @param beyond [columns, or rows where these are the text] 1 for what one does not look at
  */
 export function paintOver(
   context: CanvasRenderingContext2D,
   theme: Theme,
   frame: Frame,
-  { columns, rows }: Extent,
+  extent: Extent,
   selected: Place,
   pointer: Place | undefined,
   inEditor?: { readonly from: number; readonly to: number },
+  beyond?: Uint8Array,
 ): void {
   context.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
   context.clearRect(0, 0, frame.width, frame.height);
   const { left, top } = frame.gutter;
+  const { columns, rows } = extent;
   const right = Math.min(frame.width, xOf(frame, columns));
   const bottom = Math.min(frame.height, yOf(frame, rows));
   context.save();
   context.beginPath();
   context.rect(0, 0, frame.width, frame.height);
   context.clip();
+  if (beyond) veil(context, theme, frame, extent, beyond);
   if (inEditor) {
     context.fillStyle = theme.focus;
     const from = Math.max(top, yOf(frame, inEditor.from));

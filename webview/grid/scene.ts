@@ -12,7 +12,7 @@ import type { Store } from '../app/store.js';
 import { isNarrow } from '../look/room.js';
 import { theme } from '../look/theme.js';
 import { changeRaster, differenceRaster } from './change.js';
-import { columnOf, columnsOf, tokenAt, type Columns } from './columns.js';
+import { columnOf, columnsBeyond, columnsOf, tokenAt, type Columns } from './columns.js';
 import type { Frame, Place } from './geometry.js';
 import { byLines, expertRaster, expertRows, lineColumns, type Lines } from './lines.js';
 import { loadsOf } from './loads.js';
@@ -79,6 +79,13 @@ export class GridScene {
     if (!this.isLines.value || !trace || !tokens || !lines) return undefined;
     const found = marginOf(this.store, this.side.value, trace, tokens);
     return found && byLines(found, lines);
+  });
+  /** [C] 1 for each column that is not of the part of the text that one looks at; undefined: all is looked at. */
+  readonly beyond = computed(() => {
+    const [scope, columns] = [this.store.scope.value, this.columns.value];
+    return scope && columns && this.side.value === 'main'
+      ? columnsBeyond(columns, scope.sequence, scope.ranges)
+      : undefined;
   });
   /** The expert whose column was chosen, where columns are experts. */
   readonly expert = signal(-1);

@@ -102,7 +102,7 @@ export class Stage {
         this.#revealing = true;
         this.#frames.ask();
       }),
-      whenever([pointer, theme], () => {
+      whenever([pointer, theme, scene.beyond], () => {
         this.#overFrames.ask();
       }),
     );
@@ -239,6 +239,7 @@ export class Stage {
       at,
       pointer && turn(raster, pointer),
       this.#following.inEditor(),
+      this.scene.beyond.peek(),
     );
     const { column, row } = at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0 };
     this.#focus.style.transform = `translate(${xOf(frame, column)}px, ${yOf(frame, row)}px)`;

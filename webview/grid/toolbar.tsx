@@ -4,6 +4,7 @@ import { Explain } from '../components/explain.js';
 import { Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { gridSources, initial } from '../app/state.js';
+import { ScopeMenu } from '../scope/menu.js';
 import { layerName } from '../look/names.js';
 import { ends, t } from '../look/strings.js';
 import { zoomStep, type Action } from './input.js';
@@ -118,6 +119,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
             data-focus="text-fold"
           />
         )}
+        <ScopeMenu />
         <Tool
           label={t(isFiltered ? 'filterOn' : 'filter')}
           icon="filter"

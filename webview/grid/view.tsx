@@ -56,7 +56,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         stage.current!.read();
         break;
       case 'leave':
-        if (store.view.maximised.peek()) store.set({ maximised: false });
+        if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
         else store.select({ layer: '', site: -1 });
         break;
     }
@@ -79,13 +79,14 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         isOverGutter.value = cell !== undefined && found?.on !== 'cell';
         if (cell?.column !== pointer.peek()?.column || cell?.row !== pointer.peek()?.row) pointer.value = cell;
       },
-      press: (at) => {
+      press: (at, how) => {
         const [found, raster] = [under(at), scene.raster.peek()];
         if (!found || !raster) return;
         const to = placeOf(raster, found);
         if (to.column < 0) act({ do: 'toggle', row: to.row });
         else if (to.row >= 0 || raster.isTurned) {
-          act({ do: 'go', to });
+          if (how === 'extend') extend(scene, raster, to);
+          else act({ do: 'go', to });
           focus.current!.focus({ preventScroll: true });
         }
       },
@@ -331,6 +332,11 @@ function go(
     store.selectIn(side.peek(), line, { layer, site: own === row ? row.site : -1 });
     if (layer) store.lookAtLayer(layer);
   });
+}
+
+function extend({ store, side }: GridScene, { columns }: Raster, { column }: Place): void {
+  const found = tokenAt(columns, column);
+  if (found) store.extend(side.peek(), found);
 }
 
 function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at: number): void {

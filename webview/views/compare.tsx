@@ -2,6 +2,7 @@
 import { tokenLabel } from '../../src/trace/label.js';
 import { isCutAlike } from '../../src/trace/align.js';
 import type { Difference } from '../../src/trace/difference.js';
+import { isWithin } from '../../src/trace/ranges.js';
 import type { Sequence } from '../../src/trace/trace.js';
 import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
 import type { Store } from '../app/store.js';
@@ -13,6 +14,7 @@ import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
+import { parts } from '../scope/load.js';
 import { LogProb } from './logProb.js';
 import { sideName } from './sides.js';
 import { choosing, filledIn, strategyTitle } from './strategy.js';
@@ -23,13 +25,15 @@ export function Compare() {
   if (!main || !other) return <Start />;
   // Of the text that one looks at.
   const wanted = store.view.selection.value.sequence;
-  const found = store.work.differences(main, other)?.[wanted];
+  const scope = store.scope.value?.sequence === wanted ? store.scope.value : undefined;
+  const found = store.work.differences(main, other, scope)?.[wanted];
   if (!found) return <p class="hint">{t('compareWaiting')}</p>;
   const hasChoices = store.differBy.value === 'choices';
   return (
     <>
       <Sides />
       {!hasChoices && <Fixed />}
+      {scope && <p class="caption about">{t('summaryOf', parts.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
       <Part name="agreement" title={t('inNumbers')}>
         <dl class="numbers">
@@ -40,7 +44,8 @@ export function Compare() {
             {t(
               'of',
               found.alignment.same.reduce((n, x) => n + x, 0),
-              found.alignment.same.length,
+              // A column of the other's own is in no part of this one.
+              scope ? found.alignment.a.filter((t) => isWithin(scope.ranges, t)).length : found.alignment.same.length,
             )}
           </dd>
         </dl>

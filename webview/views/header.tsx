@@ -8,6 +8,7 @@ import { Menu, type Item } from '../components/menu.js';
 import type { Store } from '../app/store.js';
 import { isNarrow, isStacked } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
+import { ScopeChip } from '../scope/menu.js';
 import type { Saver } from './save.js';
 import { StrategySwitch } from './strategy.js';
 import { Warnings } from './warnings.js';
@@ -19,6 +20,7 @@ export function Header({ saver }: { readonly saver: Saver }) {
     <header class="head">
       <Bar saver={saver} />
       <WhatIfChips />
+      <ScopeChip />
       <Progress />
     </header>
   );
@@ -220,7 +222,7 @@ function WhatIfChips() {
     <div class="chips" role="group" aria-label={t('whatIfNow')}>
       <span class="faint">{t('whatIfNow')}</span>
       {list.map((intervention, i) => {
-        const words = say(intervention, store.main.choices.value, name);
+        const words = say(intervention, store, name);
         return (
           <span key={i} class="whatIfChip">
             {words}

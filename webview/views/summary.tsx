@@ -15,6 +15,7 @@ import { Figure, Part } from '../components/figure.js';
 import { Heat } from '../components/heat.js';
 import { Lines } from '../components/lines.js';
 import { rowsOf } from '../components/table.js';
+import { parts } from '../scope/load.js';
 import type { Looks } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { fixed, percent, t, whole } from '../look/strings.js';
@@ -36,6 +37,10 @@ export function Summary() {
   const sequence = trace.sequences.findIndex((one) => one.tokens === own.sequence.tokens);
   const tokens = textTokens(own.sequence).length;
   if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
+  const scope = store.scope.value;
+  const Scoped = parts.value?.ScopeSummary;
+  const scoped = scope && sight.parts[scope.sequence];
+  if (scoped && Scoped) return <Scoped trace={trace} sites={scoped} scope={scope} />;
   const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
     Boolean,
   );

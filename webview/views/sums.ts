@@ -11,7 +11,7 @@ import { layerKey, type Sight } from '../../src/trace/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 
-function once<T>(trace: Trace, key: string, make: () => T): T {
+export function once<T>(trace: Trace, key: string, make: () => T): T {
   let own = kept.get(trace);
   if (!own) kept.set(trace, (own = new Map<string, unknown>()));
   if (!own.has(key)) own.set(key, make());

@@ -1,6 +1,7 @@
 /** The texts, token by token, in their colours (drawn.ts). */
 import { useComputed } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { isWithin } from '../../src/trace/ranges.js';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -169,6 +170,19 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
       made.current.spans.forEach((span, i) => span.classList.toggle('kept', drawn.isLedBy(i, experts)));
   }, [experts, drawn]);
 
+  // What is not looked at is still there to read.
+  const scope = name === 'main' ? store.scope.value : undefined;
+  useLayoutEffect(() => {
+    const inside = scope?.sequence === index ? scope.ranges : [];
+    made.current.spans.forEach((span, i) =>
+      span.classList.toggle('beyond', scope !== undefined && !isWithin(inside, i)),
+    );
+  }, [scope, drawn]);
+  useLayoutEffect(() => {
+    const first = scope?.sequence === index && made.current.spans[scope.ranges[0]![0]];
+    if (first) reveal(first, body.current!.parentElement!);
+  }, [scope?.key]);
+
   const select = (token: number): void => {
     if (token >= 0 && token < made.current.spans.length) store.selectIn(name, { sequence: index, token });
   };
@@ -177,6 +191,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     const now = store.placeIn[name].peek();
     return now.sequence === index ? now.token : -1;
   };
+  const endHere = (): number => store.placeIn[name].peek().end ?? tokenHere() + 1;
   const tokenUnder = (event: Event): HTMLElement | null => (event.target as Element).closest<HTMLElement>('[data-i]');
 
   const count = side.choices.value?.sequences.length ?? 1;
@@ -201,7 +216,10 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
         title=""
         onClick={(event) => {
           const hit = tokenUnder(event);
-          if (hit) select(Number(hit.dataset['i']));
+          if (!hit) return;
+          const token = Number(hit.dataset['i']);
+          if (event.shiftKey) store.extend(name, { sequence: index, token });
+          else select(token);
         }}
         onPointerOver={(event) => {
           const hit = tokenUnder(event);
@@ -209,10 +227,15 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
         }}
         onKeyDown={(event) => {
           const { spans } = made.current;
-          const to = target(event.key, tokenHere(), spans);
+          // With Shift the end moves, and the first token stays.
+          const to = target(event.key, event.shiftKey ? endHere() - 1 : tokenHere(), spans);
           if (to === undefined) return;
           event.preventDefault();
-          select(Math.min(spans.length - 1, Math.max(0, to)));
+          if (event.shiftKey) {
+            const token = tokenHere();
+            const last = Math.min(spans.length - 1, Math.max(token, to));
+            if (token >= 0) store.selectIn(name, { sequence: index, token, end: last + 1 });
+          } else select(Math.min(spans.length - 1, Math.max(0, to)));
         }}
         onFocus={() => {
           if (tokenHere() < 0) select(0);

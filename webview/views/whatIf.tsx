@@ -2,6 +2,7 @@
 import { kindsOf, layersOf, sharedSites } from '../../src/trace/access.js';
 import { ranked, tokenShares } from '../../src/trace/leaders.js';
 import { tokenLabel } from '../../src/trace/label.js';
+import type { TextScope } from '../../src/trace/scopes.js';
 import type { Sight } from '../../src/trace/sight.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
@@ -12,6 +13,7 @@ import { layerKey } from '../../src/trace/sight.js';
 import { layerOf } from '../../src/trace/sight.js';
 import { layerName, plainName } from '../look/names.js';
 import { kindName, t } from '../look/strings.js';
+import { parts } from '../scope/load.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 import { sharesOf } from './sums.js';
@@ -32,9 +34,10 @@ export function WhatIf() {
 
 function interventionOf(
   trace: Trace,
-  { action, amount, where, tokenOnly }: WhatIfForm,
+  { action, amount, where, tokenOnly, scopeOnly }: WhatIfForm,
   expert: string,
   at: { readonly sequence: number; readonly token: number },
+  part: TextScope | undefined,
 ): Intervention {
   const colon = where.indexOf(':');
   const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
@@ -43,7 +46,9 @@ function interventionOf(
     ...layer,
     ...(axis === 'kind' && { kind: value }),
     ...(axis === 'module' && { module: value }),
-    ...(tokenOnly && at.token >= 0 && { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }),
+    ...(tokenOnly && at.token >= 0
+      ? { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }
+      : scopeOnly && part && { tokens: part.ranges, ...(part.sequence > 0 && { sequence: part.sequence }) }),
   };
   return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
 }
@@ -62,6 +67,7 @@ function Form({ trace }: { readonly trace: Trace }) {
     store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
   };
   const reason = reasonAgainst(store, 'whatIf');
+  const scope = store.scope.value;
   const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
   const sequence = trace.sequences[selection.sequence]!;
   return (
@@ -118,6 +124,20 @@ function Form({ trace }: { readonly trace: Trace }) {
         />
         {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
       </label>
+      {scope && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={form.scopeOnly && !(form.tokenOnly && selection.token >= 0)}
+            disabled={form.tokenOnly && selection.token >= 0}
+            data-focus="whatif-scope"
+            onChange={() => {
+              set({ scopeOnly: !form.scopeOnly });
+            }}
+          />
+          {t('scopeWhatIf', parts.value!.scopeName(store, scope))}
+        </label>
+      )}
       <p class="caption">
         {t(actions.find(([name]) => name === form.action)![2], experts.find(([id]) => id === expert)?.[1] ?? expert)}
       </p>
@@ -129,7 +149,7 @@ function Form({ trace }: { readonly trace: Trace }) {
             const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
             store.route([
               ...store.main.interventions.peek(),
-              interventionOf(trace, { ...now, where: there }, whom, at),
+              interventionOf(trace, { ...now, where: there }, whom, at, store.scope.peek()),
             ]);
           }}
           primary

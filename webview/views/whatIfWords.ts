@@ -1,12 +1,25 @@
 /** What-ifs in words. */
-import type { Intervention, Trace } from '../../src/trace/trace.js';
-import { inSiteWords, whatIfWords } from '../../src/trace/whatIfWords.js';
+import { documentLine } from '../../src/trace/lines.js';
+import type { Intervention, TokenRange, Trace } from '../../src/trace/trace.js';
+import { inSiteWords, rangesWords, whatIfWords } from '../../src/trace/whatIfWords.js';
 import type { Store } from '../app/store.js';
 import { signed, t } from '../look/strings.js';
 
 /** One intervention in words. */
-export function say(intervention: Intervention, trace: Trace | undefined, name: (expert: string) => string): string {
-  return whatIfWords(intervention, trace, name, { word: t, signed });
+export function say(intervention: Intervention, store: Store, name: (expert: string) => string): string {
+  const at = intervention.scope.sequence ?? 0;
+  return whatIfWords(intervention, store.main.choices.value, name, { signed, ...writer(store, at) });
+}
+
+/** Some tokens of the main run, as lines where they are whole ones. */
+export function rangesName(store: Store, ranges: readonly TokenRange[], sequence: number): string {
+  return rangesWords(ranges, store.main.choices.value?.sequences[sequence], writer(store, sequence));
+}
+
+/** Lines have the numbers that they have in the document; an output is in none. */
+function writer(store: Store, sequence: number) {
+  const runs = sequence === 0 ? store.lines.value?.runs : undefined;
+  return { word: t, lineNumber: (line: number) => (runs ? documentLine(runs, line) : line) + 1 };
 }
 
 export function inSite(trace: Trace | undefined, path: string): string {

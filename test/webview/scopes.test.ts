@@ -1,0 +1,193 @@
+/** A part of the text, looked at by itself. */
+import { expect, test } from 'vitest';
+import { sharedSites } from '../../src/trace/access.js';
+import { contrast } from '../../src/trace/contrast.js';
+import { difference } from '../../src/trace/difference.js';
+import { regionScopes } from '../../src/trace/scopes.js';
+import { fabricate, names } from './fabricate.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, pictures } from './pages.js';
+import { themeNames } from './themes.js';
+import { join } from 'node:path';
+
+const openPage = pages();
+const main = fabricate();
+const fence = regionScopes(main, 'geese.md').find(({ region }) => region!.name === 'code fence')!;
+const [[from, to]] = fence.ranges as [readonly [number, number]];
+let panel: Panel;
+
+async function open(setup: Setup = {}): Promise<void> {
+  panel = await openPage({ width: 700, height: 780, ...setup });
+  await panel.show(main);
+}
+
+const chip = () => panel.page.locator('[data-focus=scope-leave]');
+const dimmed = () =>
+  panel.page.locator('.t').evaluateAll((all) => all.flatMap((one, i) => (one.matches('.beyond') ? [i] : [])));
+
+/** Chooses the fence by keyboard. */
+async function choose(): Promise<void> {
+  const opener = panel.page.locator('[data-focus=grid-scope]');
+  await opener.focus();
+  await panel.page.keyboard.press('Enter');
+  await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).waitFor();
+  await panel.page.keyboard.press('End');
+  await panel.page.keyboard.press('Enter');
+  await chip().waitFor();
+  await panel.settled();
+}
+
+/** What the map shows in the middle of a token's cell, over the whole height. */
+function strongestAt(token: number): Promise<number> {
+  return panel.page.evaluate((t) => {
+    const [base, over] = [...document.querySelectorAll<HTMLCanvasElement>('.stage canvas')] as [
+      HTMLCanvasElement,
+      HTMLCanvasElement,
+    ];
+    const scale = base.width / base.getBoundingClientRect().width;
+    const count = Number(document.querySelector('.cells')!.getAttribute('aria-colcount'));
+    const cell = document.querySelector('.cell')!.getBoundingClientRect();
+    const left = 62 * scale;
+    const x = Math.round(left + ((base.width - left) * (t + 0.5)) / count);
+    const y = Math.round((cell.top - base.getBoundingClientRect().top + 4) * scale);
+    return over.getContext('2d')!.getImageData(x, y, 1, 1).data[3]!;
+  }, token);
+}
+
+test('is chosen by keyboard: a chip says so, all else pales, and Escape leads back', async () => {
+  await open();
+  await choose();
+  expect(await panel.page.locator('.chips').innerText()).toContain('ts fence');
+  const beyond = await dimmed();
+  expect(beyond).toEqual([...main.sequences[0]!.tokens.ids!.keys()].filter((t) => t < from || t >= to));
+  expect(await strongestAt(from + 5)).toBe(0);
+  expect(await strongestAt(to + 40)).toBeGreaterThan(100);
+  // It is found again after a reload, and by a run of another text.
+  await panel.reload();
+  await panel.show(main);
+  await chip().waitFor();
+  await panel.settled();
+  expect(await dimmed()).toEqual(beyond);
+  await panel.page.keyboard.press('Escape');
+  await panel.settled();
+  expect(await chip().count()).toBe(0);
+  expect(await dimmed()).toEqual([]);
+});
+
+test('lines that are not of it pale, too', async () => {
+  await open({ width: 400 });
+  await panel.page.locator('[data-focus=grid-scope]').click();
+  await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
+  await chip().waitFor();
+  await panel.settled();
+  /** Paled pixels of a row or a column of the map. */
+  const paled = (part: 'row' | 'column', at: number) =>
+    panel.page.evaluate(
+      ([of, n]) => {
+        const over = document.querySelector<HTMLCanvasElement>('canvas.over')!;
+        const context = over.getContext('2d')!;
+        const { data } =
+          of === 'row'
+            ? context.getImageData(80, n, 250, 1)
+            : context.getImageData(n, 0, 1, over.height);
+        return Array.from({ length: data.length / 4 }, (_, i) => data[i * 4 + 3]! > 100);
+      },
+      [part, at] as const,
+    );
+  const down = await paled('column', 200);
+  const [first, last] = [down.indexOf(true), down.lastIndexOf(true)];
+  expect(down.slice(first, last)).toContain(false);
+  expect(new Set(await paled('row', first + 3))).toEqual(new Set([true]));
+  expect(new Set(await paled('row', down.indexOf(false, first) + 3))).toEqual(new Set([false]));
+});
+
+test('the summary is of it, beside the rest', async () => {
+  await open();
+  await choose();
+  const found = contrast(main, sharedSites(main)!, fence.ranges);
+  const rows = await panel.page.locator('[data-figure=scopeChange] tbody tr').allInnerTexts();
+  expect(rows).toHaveLength(names.length);
+  const largest = [...found.change.keys()].sort((a, b) => Math.abs(found.change[b]!) - Math.abs(found.change[a]!))[0]!;
+  expect(rows[0]).toContain(names[largest]);
+  expect(rows[0]).toContain(Math.abs(found.change[largest]! * 100).toFixed(1));
+  const usage = await panel.page.locator('[data-figure=scopeUsage] tbody tr').first().innerText();
+  expect(usage).toContain(`${Math.round(found.inside.share[names.indexOf('typescript')]! * 100)}%`);
+  expect(await panel.page.locator('.about').innerText()).toBe(
+    `Of ts fence: ${found.inside.tokens} text tokens. The rest: ${found.outside.tokens}.`,
+  );
+  expect(await panel.serious()).toEqual([]);
+});
+
+test('tokens selected with Shift are one, in lines where they are whole ones', async () => {
+  await open();
+  const token = (i: number) => panel.page.locator(`.t[data-i="${i}"]`);
+  await token(1).click();
+  await token(9).click({ modifiers: ['Shift'] });
+  expect((await panel.sent('select')).at(-1)).toMatchObject({ token: 1, end: 10 });
+  await panel.page.keyboard.press('Shift+ArrowLeft');
+  await panel.settled();
+  expect(await panel.page.locator('.t.selected').count()).toBe(8);
+  await panel.page.locator('[data-focus=grid-scope]').click();
+  await panel.page.locator('.toolbar [role=menuitemradio]').nth(1).click();
+  await chip().waitFor();
+  expect(await panel.page.locator('.chips').innerText()).toContain('tokens 2 to 9');
+  expect(await panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
+  // Of another text they are not.
+  await panel.show(fabricate({ words: ['quite', ' another', ' text'] }));
+  await panel.settled();
+  expect(await chip().count()).toBe(0);
+});
+
+test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({ theme, width }))))(
+  'its menu and summary have room: $theme $width',
+  async ({ theme, width }) => {
+    await open({ theme, width });
+    await panel.page.locator('[data-focus=grid-scope]').click();
+    await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).waitFor();
+    await panel.settled();
+    const menu = (await panel.page.locator('.toolbar .menu').boundingBox())!;
+    expect(menu.x).toBeGreaterThanOrEqual(0);
+    expect(menu.x + menu.width).toBeLessThanOrEqual(width);
+    await panel.page.screenshot({ path: join(pictures, `scope-menu-${theme}-${width}.png`) });
+    await panel.page.locator('.toolbar [role=menuitemradio]').last().click();
+    await chip().waitFor();
+    await panel.settled();
+    await panel.page.screenshot({ path: join(pictures, `scope-${theme}-${width}.png`) });
+    await panel.page.locator('[data-figure=scopeChange]').scrollIntoViewIfNeeded();
+    await panel.page.screenshot({ path: join(pictures, `scope-summary-${theme}-${width}.png`) });
+    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  },
+);
+
+test('a what-if holds only in it, as one, and is told by its lines', async () => {
+  await open();
+  await choose();
+  await panel.page.locator('#tab-whatIf').click();
+  await panel.page.locator('[data-focus=whatif-apply]').click();
+  const { scope } = (await panel.sent('route')).at(-1)!.interventions[0]!;
+  expect(scope).toEqual({ tokens: fence.ranges });
+  await panel.show(fabricate({ interventions: (await panel.sent('route')).at(-1)!.interventions }), { before: main });
+  await panel.settled();
+  expect(await panel.page.locator('[aria-label="What if:"]').innerText()).toContain('within lines 7 to 11');
+  // Everywhere, if one asks for it.
+  await panel.page.locator('[data-focus=whatif-scope]').uncheck();
+  await panel.page.locator('[data-focus=whatif-apply]').click();
+  expect((await panel.sent('route')).at(-1)!.interventions[1]!.scope).toEqual({});
+});
+
+test('a comparison is of its tokens alone', async () => {
+  const other = fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } });
+  await open();
+  await panel.show(other, { title: 'Arrow' }, 'other');
+  await choose();
+  await panel.page.locator('#tab-compare').click();
+  await panel.page.locator('.about').waitFor();
+  const tokens = to - from;
+  const whole = difference(main, other);
+  const found = difference(main, other, {}, whole.alignment, fence.ranges);
+  expect(found.all.cells).toBe(tokens * main.sites.length);
+  const numbers = (await panel.page.locator('.tabBody .numbers').innerText()).replace(/\s+/g, ' ');
+  expect(numbers).toContain(`${Math.round(found.all.saturation * 100)}%`);
+  expect(numbers).toContain(`${tokens} of ${tokens}`);
+  expect(numbers).toContain(`over ${tokens} aligned tokens`);
+});

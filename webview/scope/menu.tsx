@@ -1,0 +1,42 @@
+/** Which part of the text one looks at: a choice, and what says that it was made. */
+import { useStore } from '../components/context.js';
+import { Icon, Tool } from '../components/controls.js';
+import { Menu } from '../components/menu.js';
+import { t } from '../look/strings.js';
+import { parts, want } from './load.js';
+
+export function ScopeMenu() {
+  const store = useStore();
+  return (
+    <Menu
+      label={t('scope')}
+      face={<Icon name="scope" />}
+      items={parts.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
+      opened={want}
+      name="grid-scope"
+    />
+  );
+}
+
+export function ScopeChip() {
+  const store = useStore();
+  const scope = store.scope.value;
+  if (!scope) return null;
+  const name = parts.value!.scopeName(store, scope);
+  return (
+    <div class="chips" role="group" aria-label={t('scope')}>
+      <span class="faint">{t('scopeNow')}</span>
+      <span class="whatIfChip">
+        {name}
+        <Tool
+          label={t('scopeLeave', name)}
+          icon="close"
+          press={() => {
+            store.set({ scope: '' });
+          }}
+          data-focus="scope-leave"
+        />
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,181 @@
+/** A part of the text in a few charts, beside the rest of it. */
+import type { SharedSites } from '../../src/trace/access.js';
+import { contrast, type Contrast } from '../../src/trace/contrast.js';
+import type { TextScope } from '../../src/trace/scopes.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { isSmallSample } from '../../src/trace/usage.js';
+import type { Interval } from '../../src/statistics/bootstrap.js';
+import { chanceLoad, load } from '../../src/statistics/load.js';
+import { Bars } from '../components/bars.js';
+import { useStore } from '../components/context.js';
+import { Figure } from '../components/figure.js';
+import { rowsOf } from '../components/table.js';
+import { plainName } from '../look/names.js';
+import { fixed, percent, signed, t } from '../look/strings.js';
+import { once } from '../views/sums.js';
+import { scopeName } from './names.js';
+
+interface Props {
+  readonly trace: Trace;
+  readonly sites: SharedSites;
+  readonly scope: TextScope;
+}
+
+/** More bars than this nobody reads; the tables have all. */
+const most = 12;
+
+export function ScopeSummary({ trace, sites, scope }: Props) {
+  const store = useStore();
+  const found = once(trace, `contrast ${sites.sites.join(' ')} ${scope.key} ${scope.ranges.join(' ')}`, () =>
+    contrast(trace, sites, scope.ranges),
+  );
+  const { inside, outside } = found;
+  const name = scopeName(store, scope);
+  if (inside.tokens === 0) return <p class="hint">{t('smallNone')}</p>;
+  const fewer = Math.min(inside.tokens, outside.tokens);
+  return (
+    <>
+      <p class="caption about">{t('scopeAbout', name, inside.tokens, outside.tokens)}</p>
+      {outside.tokens > 0 && isSmallSample(fewer) && (
+        <p class="warning" role="note">
+          {inside.tokens === fewer ? t('small', fewer) : t('scopeSmallRest', fewer)}
+        </p>
+      )}
+      <Inside sites={sites} found={found} name={name} />
+      {outside.choices > 0 && <Change sites={sites} found={found} name={name} />}
+      <Loads sites={sites} found={found} name={name} />
+      <p class="hint">{t('scopeOnly')}</p>
+    </>
+  );
+}
+
+interface Part {
+  readonly sites: SharedSites;
+  readonly found: Contrast;
+  readonly name: string;
+}
+
+const range = ({ low, high }: Interval, say: (x: number) => string) => `${say(low)} – ${say(high)}`;
+const points = (x: number) => signed(x * 100, 1);
+
+/** Largest first, as many as are read. */
+const largest = (values: Float64Array) =>
+  [...values.keys()].sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!) || a - b);
+
+function Inside({ sites, found: { inside, outside, intervals }, name }: Part) {
+  const store = useStore();
+  const order = largest(inside.share);
+  return (
+    <Figure
+      name="scopeUsage"
+      title={t('scopeUsage', name)}
+      caption={t('scopeUsageCaption')}
+      chart={() => (
+        <Bars
+          looks={store.main.looks.value(sites.set)}
+          least={0.1}
+          press={(e) => {
+            store.setFilter({ experts: [sites.experts[e]!.id] });
+          }}
+          list={order.slice(0, most).map((e) => ({
+            expert: e,
+            value: inside.share[e]!,
+            text: percent(inside.share[e]!),
+            reference: outside.choices > 0 ? outside.share[e]! : inside.chance[e]!,
+            ...intervals[e],
+          }))}
+        />
+      )}
+      table={() =>
+        rowsOf(
+          [t('expert'), t('share'), t('interval'), t('scopeRest'), t('chance')],
+          order.map((e) => [
+            plainName(sites.set, e),
+            percent(inside.share[e]!),
+            range(intervals[e]!, percent),
+            outside.choices > 0 ? percent(outside.share[e]!) : '–',
+            percent(inside.chance[e]!),
+          ]),
+        )
+      }
+    />
+  );
+}
+
+function Change({ sites, found: { change, changeIntervals }, name }: Part) {
+  const store = useStore();
+  const order = largest(change);
+  return (
+    <Figure
+      name="scopeChange"
+      title={t('scopeChange', name)}
+      caption={t('scopeChangeCaption')}
+      chart={() => (
+        <Bars
+          looks={store.main.looks.value(sites.set)}
+          least={0.02}
+          list={order.slice(0, most).map((e) => {
+            const { low, high } = changeIntervals[e]!;
+            return {
+              expert: e,
+              value: change[e]!,
+              text: points(change[e]!),
+              low,
+              high,
+              weak: low <= 0 && high >= 0,
+            };
+          })}
+        />
+      )}
+      table={() =>
+        rowsOf(
+          [t('expert'), t('scopeDifference'), t('interval')],
+          order.map((e) => [plainName(sites.set, e), points(change[e]!), range(changeIntervals[e]!, points)]),
+        )
+      }
+    />
+  );
+}
+
+function Loads({ sites, found: { inside, outside }, name }: Part) {
+  const [here, there, chance] = [load(inside.share), load(outside.share), chanceLoad(inside)];
+  const rest = (x: number) => (outside.choices > 0 ? fixed(x, 2) : '–');
+  return (
+    <section class="figure">
+      <h3>{t('loadTitle')}</h3>
+      <table>
+        <caption class="unseen">{t('loadTitle')}</caption>
+        <thead>
+          <tr>
+            <th scope="col" />
+            {[name, t('scopeRest'), t('chance')].map((title) => (
+              <th key={title} scope="col" class="number">
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {(
+            [
+              [t('loadEffective'), here.effective, there.effective, fixed(chance.effective, 2)],
+              [t('loadCv'), here.cv, there.cv, fixed(chance.cv, 2)],
+              [t('loadMax'), here.maxOverMean, there.maxOverMean, '–'],
+              [t('loadEntropy'), here.entropyRatio, there.entropyRatio, fixed(chance.entropyRatio, 2)],
+              [t('loadDead'), here.dead.length, there.dead.length, '–'],
+            ] as const
+          ).map(([title, own, other, even], i) => (
+            <tr key={title}>
+              <th scope="row">{title}</th>
+              <td class="number">{i === 4 ? t('of', own, sites.experts.length) : fixed(own, 2)}</td>
+              <td class="number">
+                {i === 4 && outside.choices > 0 ? t('of', other, sites.experts.length) : rest(other)}
+              </td>
+              <td class="number">{even}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
