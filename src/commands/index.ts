@@ -20,6 +20,7 @@ import { routeSelection } from './routeSelection.js';
 import { routeWithTarget } from './routeWithTarget.js';
 import { saveTrace } from './saveTrace.js';
 import { showActions } from './showActions.js';
+import { takeTour } from './takeTour.js';
 import { toggleDecorations } from './toggleDecorations.js';
 import { openSample, openWalkthrough } from './walkthrough.js';
 import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
@@ -59,5 +60,6 @@ export const commands: readonly Command[] = [
   showOnly,
   solo,
   stop,
+  takeTour,
   toggleDecorations,
 ];

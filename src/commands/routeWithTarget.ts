@@ -24,14 +24,25 @@ export const routeWithTarget: Command = {
       );
     const target = second ? document.getText(rangeOf(document, second)) : await ask();
     if (target === undefined) return;
-    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
-      parts.desk.route(document, span, {
-        target,
-        signal,
-        onProgress,
-        onAdded: (routed) => parts.panels.show(routed),
-      }),
-    );
+    let id: number | undefined;
+    try {
+      await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
+        parts.desk.route(document, span, {
+          target,
+          signal,
+          onProgress,
+          onAdded: (routed) => {
+            ({ id } = routed);
+            parts.panels.show(routed);
+          },
+        }),
+      );
+    } catch (error) {
+      // The panel says it, where the work is.
+      const isTold = id !== undefined && parts.panels.isShown(id) && parts.store.get(id)?.main.error !== undefined;
+      if (!isTold) throw error;
+      parts.log.error(String(error));
+    }
   },
 };
 

@@ -26,6 +26,7 @@ export const showActions: Command = {
       { label: vscode.l10n.t('$(remote) Connect to Engine…'), command: 'gander.connectEngine' },
       { label: vscode.l10n.t('$(debug-restart) Restart Engine'), command: 'gander.restartEngine' },
       { label: vscode.l10n.t('$(output) Show Log'), command: 'gander.showLog' },
+      { label: vscode.l10n.t('$(mortar-board) Take the Tour'), command: 'gander.takeTour' },
       { label: vscode.l10n.t('$(mortar-board) Open Walkthrough'), command: 'gander.openWalkthrough' },
     ];
     const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Gander') });

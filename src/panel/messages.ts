@@ -43,6 +43,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('copy'), text: drawn }),
   z.strictObject({ type: z.literal('colour'), by: z.enum(colourings), layer: z.string().max(100) }),
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
+  z.strictObject({ type: z.literal('history') }),
   z.strictObject({ type: z.literal('openCard'), expert: name }),
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);

@@ -24,6 +24,8 @@ export class Page implements vscode.Disposable {
   readonly #toldLines = new Map<string, string>();
   /** Each time it is told, VS Code writes the page's state down. */
   #remembered: string | undefined;
+  /** It is to show itself around, and was not there yet to be told so. */
+  #owesTour = false;
   #disposed = false;
 
   constructor(
@@ -48,6 +50,12 @@ export class Page implements vscode.Disposable {
   post(message: HostMessage): void {
     this.#outbox.push(message);
     void this.#send();
+  }
+
+  /** Shows the person around. */
+  startTour(): void {
+    this.#owesTour = !this.#sender;
+    this.post({ type: 'tour' });
   }
 
   async sendPool(): Promise<void> {
@@ -147,6 +155,7 @@ export class Page implements vscode.Disposable {
     this.#update();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });
+    if (this.#owesTour) this.startTour();
   }
 
   async #receive(data: unknown): Promise<void> {

@@ -100,6 +100,7 @@ export class ReplayScene implements Scene {
       case 'generate':
       case 'insert':
       case 'compare':
+      case 'history':
       case 'openCard':
         throw new GanderError(
           'request-invalid',

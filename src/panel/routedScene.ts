@@ -190,6 +190,9 @@ export class RoutedScene implements Scene {
       case 'overlay':
         this.parts.colours.overlay(this.#id, message.by);
         return;
+      case 'history':
+        await vscode.commands.executeCommand('gander.history');
+        return;
       case 'openCard':
         return openCard(await this.parts.service.pool(), message.expert);
     }

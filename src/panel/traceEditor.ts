@@ -13,10 +13,16 @@ export interface TraceDocument extends vscode.CustomDocument {
   readonly content: Promise<NamedTrace>;
 }
 
+interface OpenTrace {
+  readonly uri: vscode.Uri;
+  readonly scene: ReplayScene;
+  readonly page: Page;
+}
+
 /** Shows a trace file, or what another program wrote of a routing, in the routing page: read-only and with no model. */
 export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDocument> {
   readonly #beside = new Map<string, Beside>();
-  readonly #open = new Map<vscode.WebviewPanel, { readonly uri: vscode.Uri; readonly scene: ReplayScene }>();
+  readonly #open = new Map<vscode.WebviewPanel, OpenTrace>();
 
   constructor(
     private readonly extension: vscode.Uri,
@@ -45,7 +51,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
     if (disposed()) return;
     const scene = new ReplayScene(content);
     const page = new Page(panel.webview, scene, this.log, this.extension);
-    this.#open.set(panel, { uri: document.uri, scene });
+    this.#open.set(panel, { uri: document.uri, scene, page });
     panel.onDidChangeViewState(() => !panel.visible && page.forget());
     panel.onDidDispose(() => {
       this.#open.delete(panel);
@@ -54,7 +60,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
   }
 
   /** The trace file that has the focus, or the only one that is open. */
-  get active(): { readonly uri: vscode.Uri; readonly scene: ReplayScene } | undefined {
+  get active(): OpenTrace | undefined {
     const open = [...this.#open];
     const found = open.find(([panel]) => panel.active) ?? (open.length === 1 ? open[0] : undefined);
     return found?.[1];

@@ -109,6 +109,57 @@ export const lessonWords = {
   whatDownstream: 'The share of a layer’s places that changed only because what came before them did.',
   whatOwed:
     'The change of the token’s log-probability when the expert is knocked out everywhere. Below 0: the token owes its prediction to the expert. The effects of several experts do not add up.',
+
+  // The tour
+  tour: 'Tour of the panel',
+  tourAt: '{0} of {1}',
+  tourBack: 'Back',
+  tourNext: 'Next',
+  tourSkip: 'Skip the tour',
+  tourDone: 'Done',
+  tourKeys: 'Arrow keys go on and back, Escape ends the tour.',
+  tourRun: 'What was routed',
+  tourRunText: 'The text, how many tokens it is, and the model that read it.',
+  tourStrategy: 'How experts are chosen',
+  tourStrategyText:
+    'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
+  tourStrategyOwn: 'This model has routers of its own, and they choose: there is no strategy to set.',
+  tourStrategyFixed:
+    'A saved run: the strategy stands as it was, for there is no model behind it to route with another.',
+  tourLegend: 'Who is who',
+  tourLegendText:
+    'Each expert has a colour and a short sign. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
+  tourLegendOwn:
+    'Each layer has experts of its own, so the legend names those of one layer. “Colour by” chooses the layer, or a number in place of the experts.',
+  tourMap: 'The map',
+  tourMapGrid:
+    'Tokens across, layers down. A cell has the colour of the expert that leads there: the stronger, the larger its weight. Arrow keys go from cell to cell, Enter opens a layer.',
+  tourMapLines:
+    'The lines of the text down, layers across. A cell has the colour of the expert that leads most tokens of the line. Arrow keys go from cell to cell.',
+  tourMapChange:
+    'Here the map shows what changes between two runs: the stronger a cell, the more. “Colour by” goes back to the experts.',
+  tourCell: 'One choice, in words',
+  tourCellText: 'A cell is selected: one token in one place. Here it says who was chosen there, and how close it was.',
+  tourScores: 'Every expert’s score',
+  tourScoresText:
+    'The router gave each expert an affinity; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourScoresNone:
+    'Here would stand each expert’s affinity, but there are none. “?” beside any heading says what its numbers are.',
+  tourUsage: 'The whole text, beside chance',
+  tourUsageText:
+    'Who was chosen how often. The line on each bar is what chance would give, the whiskers are how sure the share is: where they cross the line, chance alone may do as much.',
+  tourPredictions: 'What the model expected',
+  tourPredictionsText: 'How likely the model found each token. Where it drops, the text surprised the model.',
+  tourPredictionsNone: 'How likely the model found each token would stand here, but it is not known.',
+  tourWhatIf: 'Ask what if',
+  tourWhatIfText:
+    'Knock an expert out, force one, or tilt its scores. The text is routed again, and what changed is told here. The header undoes it.',
+  tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
+  tourCompare: 'Compare two runs',
+  tourCompareText:
+    'Set this run beside another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+  tourComparing:
+    'Two runs, side by side: how often they chose the same, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
 } as const satisfies Record<string, string | Counted>;
 
 export type LessonWord = keyof typeof lessonWords;

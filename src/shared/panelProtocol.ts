@@ -91,6 +91,8 @@ export type HostMessage =
   | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
   /** Undefined: no editor shows the document. */
   | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }
+  /** The person wants to be shown around. */
+  | { readonly type: 'tour' }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
@@ -134,6 +136,8 @@ export type PageMessage =
   | ({ readonly type: 'colour' } & ColourChoice)
   /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
   | { readonly type: 'overlay'; readonly by: Overlay }
+  /** The last runs of the text, to choose from. */
+  | { readonly type: 'history' }
   | { readonly type: 'openCard'; readonly expert: string }
   /** A person should see it; the page has shown it already. */
   | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };

@@ -65,6 +65,8 @@ export const words = {
   generate: 'Generate',
   generateHint: 'Continue the text and watch the routing',
   more: 'More actions',
+  history: 'Run History…',
+  takeTour: 'Take the Tour',
   save: 'Save',
   saveTrace: 'Trace file',
   saveTokens: 'Table of tokens (CSV)',

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
-import { fabricate } from './fabricate.js';
+import { fabricate, fileDescription, requestOf } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, pictures } from './pages.js';
 import { themeNames } from './themes.js';
@@ -110,5 +111,186 @@ describe('what a number says', () => {
     await panel.page.locator('.explanation').waitFor();
     await panel.page.screenshot({ path: join(pictures, `lessons-explain-${theme}.png`) });
     expect(await panel.serious()).toEqual([]);
+  });
+});
+
+interface Stop {
+  readonly title: string;
+  readonly text: string;
+  /** The callout, in the window; the page's header stands where it stood. */
+  readonly isInside: boolean;
+  /** CSS pixels² of what is pointed at that the callout covers. */
+  readonly covered: number;
+}
+
+function stop(): Promise<Stop> {
+  return panel.page.evaluate(() => {
+    const [box, ring] = ['.tour', '.tourRing'].map((one) => document.querySelector(one)!.getBoundingClientRect());
+    const wide = Math.min(box!.right, ring!.right) - Math.max(box!.left, ring!.left);
+    const high = Math.min(box!.bottom, ring!.bottom) - Math.max(box!.top, ring!.top);
+    return {
+      title: document.querySelector('.tour h2')!.firstChild!.textContent!.trim(),
+      text: document.querySelector('.tour p')!.textContent,
+      isInside:
+        document.querySelector('.head')!.getBoundingClientRect().top === 0 &&
+        box!.left >= 0 &&
+        box!.top >= 0 &&
+        box!.right <= innerWidth &&
+        box!.bottom <= innerHeight,
+      covered: ring!.width * ring!.height > 0 ? Math.max(0, wide) * Math.max(0, high) : Infinity,
+    };
+  });
+}
+
+/** From the menu, by the keyboard. */
+async function begin(): Promise<void> {
+  await panel.page.locator('[data-focus=head-more]').focus();
+  await panel.page.keyboard.press('Enter');
+  await panel.settled();
+  await panel.page.keyboard.press('End');
+  await panel.page.keyboard.press('Enter');
+  await panel.page.locator('.tour').waitFor();
+  await panel.settled();
+  await panel.settled();
+}
+
+const isInCallout = () => panel.page.evaluate(() => document.activeElement!.closest('.tour') !== null);
+
+/** Every stop, from the one that is shown; the last is left. */
+async function walk(picture?: string): Promise<Stop[]> {
+  const stops: Stop[] = [];
+  for (let i = 0; i < 10; i++) {
+    for (let frame = 0; frame < 3; frame++) await panel.settled();
+    stops.push(await stop());
+    if (picture) await panel.page.screenshot({ path: join(pictures, `tour-${picture}-${i + 1}.png`) });
+    expect(await isInCallout()).toBe(true);
+    if (i < 9) await panel.page.keyboard.press('ArrowRight');
+  }
+  return stops;
+}
+
+const themes = ['dark', 'high-contrast', 'light'] as const;
+const sizes = [
+  { width: 720, height: 680 },
+  { width: 400, height: 680 },
+  { width: 640, height: 600 },
+  { width: 720, height: 780 },
+  { width: 1390, height: 820 },
+];
+
+describe('the tour', () => {
+  test.each(sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })))(
+    'ten stops by the keyboard alone, $width × $height, $theme',
+    async (setup) => {
+      await open(setup);
+      await begin();
+      const stops = await walk(`${setup.width}x${setup.height}-${setup.theme}`);
+      expect(new Set(stops.map(({ title }) => title)).size).toBe(10);
+      expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
+      expect(stops.map(({ text }) => text).join(' ')).not.toContain('{');
+      // Done.
+      await panel.page.keyboard.press('ArrowRight');
+      await panel.settled();
+      expect(await panel.page.locator('.tour').count()).toBe(0);
+      expect(await focused()).toBe('head-more');
+    },
+  );
+
+  test('skipped, it leaves focus and view as they were', async () => {
+    await open({ width: 720, height: 680 });
+    await goToTab('predictions', false);
+    await panel.post({ type: 'select', token: 33, site: 12 });
+    await panel.page.locator('[data-focus=grid-filter]').focus();
+    await panel.post({ type: 'tour' });
+    await panel.page.locator('.tour').waitFor();
+    for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowRight');
+    await panel.settled();
+    expect(await panel.page.locator('.tabBody').innerText()).toContain('token 34 of');
+    await panel.page.keyboard.press('Escape');
+    await panel.settled();
+    expect(await panel.page.locator('.tour, .tourRing').count()).toBe(0);
+    expect(await focused()).toBe('grid-filter');
+    expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
+    // What the tour looked at, the editor has no part in.
+    expect(await panel.sent('select')).toEqual([]);
+  });
+
+  test('its buttons go on, back and away', async () => {
+    await open({ width: 720, height: 680 });
+    await begin();
+    const title = async () => (await stop()).title;
+    const press = async (name: string) => {
+      await panel.page.locator(`[data-focus=tour-${name}]`).focus();
+      await panel.page.keyboard.press('Enter');
+      await panel.settled();
+    };
+    const first = await title();
+    await press('back');
+    expect(await title()).toBe(first);
+    await press('next');
+    expect(await title()).not.toBe(first);
+    await press('back');
+    expect(await title()).toBe(first);
+    await press('skip');
+    expect(await panel.page.locator('.tour').count()).toBe(0);
+    expect(await focused()).toBe('head-more');
+  });
+
+  test('the panel can be used meanwhile', async () => {
+    await open({ width: 720, height: 680 });
+    await begin();
+    await panel.page.locator('#tab-summary').click();
+    await panel.settled();
+    expect(await panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    expect(await panel.page.locator('.tour').count()).toBe(1);
+    await panel.page.keyboard.press('Escape');
+    await panel.settled();
+    expect(await panel.page.locator('.tour').count()).toBe(0);
+  });
+
+  test('nothing routed yet: it begins when there is something to show', async () => {
+    panel = await openPage({ width: 720, height: 680 });
+    await panel.show(undefined);
+    await panel.page.locator('[data-focus=head-more]').click();
+    expect(await panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
+    await panel.page.keyboard.press('Escape');
+    await panel.post({ type: 'tour' });
+    await panel.settled();
+    expect(await panel.page.locator('.tour').count()).toBe(0);
+    await panel.show(main);
+    await panel.page.locator('.tour').waitFor();
+  });
+
+  test('of a mixture it says what is its own, of two runs what they share, of a file what it lacks', async () => {
+    panel = await openPage({ width: 720, height: 680 });
+    await panel.post({ type: 'pool', description: moeDescription });
+    const mixture = fabricateMoe();
+    await panel.side('main', { title: 'a.md', ...requestOf(mixture), stale: false, trace: mixture });
+    await begin();
+    const stops = await walk();
+    expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
+    expect(stops.map(({ text }) => text).join(' ')).toMatch(/routers of its own.*Each layer has experts of its own/);
+
+    panel = await openPage({ width: 720, height: 680 });
+    await panel.post({ type: 'pool', description: fileDescription });
+    await panel.side('main', { title: 'a', ...requestOf(main), stale: false, trace: main });
+    const other = fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } });
+    await panel.side('other', { title: 'b', ...requestOf(other), stale: false, trace: other });
+    await begin();
+    const said = (await walk()).map(({ text }) => text).join(' ');
+    expect(said).toMatch(/A saved run.*what changes between two runs.*there is none.*Two runs, side by side/);
+  });
+
+  test.each(themeNames)('axe finds nothing, %s', async (theme) => {
+    await open({ theme, width: 720, height: 680, reducedMotion: true });
+    await begin();
+    expect(await panel.serious()).toEqual([]);
+  });
+
+  test('the runs of the text are in the same menu', async () => {
+    await open({ width: 720, height: 680 });
+    await panel.page.locator('[data-focus=head-more]').click();
+    await panel.page.locator('[data-focus=head-history]').click();
+    expect(await panel.sent('history')).toEqual([{ type: 'history' }]);
   });
 });

@@ -1,11 +1,12 @@
 /** The page: header, legend, texts, grid, and the views beside. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
 import type { GridScene } from '../grid/scene.js';
 import { Grid } from '../grid/view.js';
+import type { Tour } from '../lessons/tour.js';
 import { t } from '../look/strings.js';
 import { Compare } from '../views/compare.js';
 import { Detail } from '../views/detail.js';
@@ -48,8 +49,20 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
           )}
         </div>
       </div>
+      {store.tour.value && !isBlank && <LateTour scene={scene} />}
     </>
   );
+}
+
+/** A file of its own: few take it, and most of them once. */
+function LateTour({ scene }: { readonly scene: GridScene }) {
+  const [Late, setLate] = useState<typeof Tour>();
+  useEffect(() => {
+    void import('../lessons/lessons.js').then((lessons) => {
+      setLate(() => lessons.Tour);
+    });
+  }, []);
+  return Late ? <Late scene={scene} /> : null;
 }
 
 /** Wherever the focus is, unless something nearer has a use for the key. */

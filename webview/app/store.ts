@@ -73,6 +73,8 @@ export class Store {
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
     return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
+  /** The tour is under way, or begins once there is something to show. */
+  readonly tour = signal(false);
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
@@ -237,6 +239,9 @@ export class Store {
         break;
       case 'visible':
         this.visible.value = message.lines;
+        break;
+      case 'tour':
+        this.tour.value = true;
         break;
       case 'filter':
         this.setFilter({ experts: message.expert === undefined ? [] : [message.expert] });

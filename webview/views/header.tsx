@@ -70,6 +70,7 @@ function Actions({ saver }: { readonly saver: Saver }) {
   const compare = comparing(store);
   const generate = generating(store);
   const save = saving(store, saver);
+  const more = others(store);
   const buttons = isNarrow.value ? [] : isStacked.value ? [compare] : [compare, generate];
   return (
     <>
@@ -82,11 +83,14 @@ function Actions({ saver }: { readonly saver: Saver }) {
         <Menu
           label={t('more')}
           face={<Icon name="more" />}
-          items={[...(isNarrow.value ? [compare] : []), generate, ...save]}
+          items={[...(isNarrow.value ? [compare] : []), generate, ...save, ...more]}
           name="head-more"
         />
       ) : (
-        <Menu label={t('save')} items={save} name="head-save" />
+        <>
+          <Menu label={t('save')} items={save} name="head-save" />
+          <Menu label={t('more')} face={<Icon name="more" />} items={more} name="head-more" />
+        </>
       )}
     </>
   );
@@ -146,6 +150,27 @@ function saving(store: Store, saver: Saver): Item[] {
     ['savePngSeen', () => saver.png('seen')],
   ];
   return items.map(([word, press]) => ({ label: t(word), press, reason }));
+}
+
+function others(store: Store): Item[] {
+  return [
+    {
+      label: t('history'),
+      press: () => {
+        store.send({ type: 'history' });
+      },
+      reason: inability(store, 'route'),
+      name: 'head-history',
+    },
+    {
+      label: t('takeTour'),
+      press: () => {
+        store.tour.value = true;
+      },
+      reason: store.main.choices.value ? undefined : t('needsTrace'),
+      name: 'head-tour',
+    },
+  ];
 }
 
 function Generate() {

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { bundle, problems } from '../../../scripts/l10n.mjs';
 import { colourCount, expertStyle } from '../../../src/shared/palette.js';
 import { categories, type Counted } from '../../../src/shared/counted.js';
+import { lessonWords } from '../../../src/shared/lessonWords.js';
 import { words } from '../../../src/shared/words.js';
 import { keyOf, planted, polish } from '../shared/polish.js';
 
@@ -92,7 +93,7 @@ it('starts with nothing but a panel to restore, and lets no untrusted workspace 
 
 it('has every string of the extension and of its page in one place', () => {
   const listed = JSON.parse(bundle()) as Record<string, string>;
-  for (const said of Object.values<string | Counted>(words)) {
+  for (const said of Object.values<string | Counted>({ ...words, ...lessonWords })) {
     const keys = typeof said === 'string' ? [said] : categories.map((category) => keyOf(said, category));
     for (const key of keys) expect(listed).toHaveProperty([key]);
   }

@@ -91,7 +91,7 @@ export class Window {
 
   /** What the page can do besides: of its own where there is room for it, among more where there is not. */
   async openMenu(): Promise<void> {
-    await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').click();
+    await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').first().click();
   }
 
   /** Where VS Code asks for a word: the same box for every question, which keeps the last answer till it asks again. */

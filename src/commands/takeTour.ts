@@ -1,0 +1,26 @@
+import * as vscode from 'vscode';
+import type { Command } from './parts.js';
+
+/** Shows the panel around, on what is routed; where nothing is, on the sample. */
+export const takeTour: Command = {
+  id: 'gander.takeTour',
+  async run({ panels, desk, traces }) {
+    let routed = panels.active?.scene.routed ?? desk.current();
+    if (!routed && traces.active) {
+      traces.active.page.startTour();
+      return;
+    }
+    if (!routed) {
+      const sample = vscode.l10n.t('Open a Sample and Route It');
+      const chosen = await vscode.window.showInformationMessage(
+        vscode.l10n.t('The tour shows a text that is routed, and nothing has been routed yet.'),
+        sample,
+      );
+      if (chosen !== sample) return;
+      await vscode.commands.executeCommand('gander.openSample');
+      await vscode.commands.executeCommand('gander.routeSelection');
+      routed = desk.current();
+    }
+    if (routed) panels.show(routed, false).page.startTour();
+  },
+};

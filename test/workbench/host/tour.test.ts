@@ -1,0 +1,81 @@
+import * as assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { Parts } from '../../../src/commands/parts.js';
+import type { TestApi } from '../../../src/extension.js';
+import type { Page } from '../../../src/panel/page.js';
+import { closeAll, hearing, routed, show, useTinyPool } from './helpers.js';
+
+const text = 'The quick brown fox jumps over the lazy dog.\n';
+
+describe('the tour', () => {
+  let api: TestApi;
+  let parts: Parts;
+  before(async () => {
+    api = await useTinyPool();
+    parts = await api.work();
+  });
+  afterEach(closeAll);
+
+  const take = async () => {
+    await vscode.commands.executeCommand('gander.takeTour');
+  };
+
+  /** Runs with the tours that panels are told to start counted, by the panels' pages. */
+  async function started(body: () => Promise<unknown>): Promise<Page[]> {
+    const pages = new Set<Page>();
+    const { panels } = parts;
+    const show = panels.show.bind(panels);
+    panels.show = (...args) => {
+      const open = show(...args);
+      const start = open.page.startTour.bind(open.page);
+      open.page.startTour = () => {
+        pages.add(open.page);
+        start();
+      };
+      return open;
+    };
+    try {
+      await body();
+    } finally {
+      Reflect.deleteProperty(panels, 'show');
+    }
+    return [...pages];
+  }
+
+  it('goes through what is routed, in its panel', async () => {
+    const { id } = await routed(api, await show(text));
+    const said = await hearing(async () => {
+      const pages = await started(take);
+      assert.deepEqual(pages, [parts.panels.find(id)?.page]);
+    });
+    assert.deepEqual(said, []);
+  });
+
+  it('offers a sample where nothing is routed, and leaves it at that where it is not wanted', async () => {
+    parts.store.clear();
+    const said = await hearing(async () => {
+      assert.deepEqual(await started(take), []);
+    });
+    assert.deepEqual(
+      said.map(({ level, actions }) => [level, actions]),
+      [['information', ['Open a Sample and Route It']]],
+    );
+    assert.equal(vscode.window.activeTextEditor, undefined);
+  });
+
+  it('routes the sample that was wanted, and begins there', async () => {
+    parts.store.clear();
+    const said = await hearing(
+      async () => {
+        const pages = await started(take);
+        assert.equal(pages.length, 1);
+      },
+      ({ actions }) => actions[0],
+    );
+    assert.equal(said.length, 1);
+    const sample = parts.store.latest;
+    assert.ok(sample?.main.trace);
+    assert.match(sample.main.text, /^# Release notes/);
+    assert.equal(parts.panels.isShown(sample.id), true);
+  });
+});
