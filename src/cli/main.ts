@@ -12,6 +12,7 @@ import { compare } from './commands/compare.js';
 import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
+import { lens } from './commands/lens.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { commandHelp, help } from './help.js';
@@ -20,7 +21,7 @@ import { helpOption } from './options.js';
 import { Opening } from './opening.js';
 import { exitCodes, UsageError } from './usage.js';
 
-const commands: readonly Command[] = [route, generate, compare, attribute, score, inspect, importFile, bench];
+const commands: readonly Command[] = [route, generate, compare, attribute, lens, score, inspect, importFile, bench];
 
 /** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
