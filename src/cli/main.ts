@@ -12,6 +12,7 @@ import { compare } from './commands/compare.js';
 import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
+import { lens } from './commands/lens.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { similarity } from './commands/similarity.js';
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   generate,
   compare,
   attribute,
+  lens,
   score,
   inspect,
   similarity,

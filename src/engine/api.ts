@@ -145,7 +145,12 @@ export interface Lens {
   readonly layers: readonly number[];
   readonly routed: LensColumn;
   /** With no expert; or why there is no such run beside the routed one. */
-  readonly without: LensColumn | { readonly reason: string };
+  readonly without: LensColumn | NoneWithout;
+}
+
+/** The run has no expert itself, or the model has no layers without them. */
+export interface NoneWithout {
+  readonly none: 'base' | 'mixture';
 }
 
 /** Of one run. What the last layer predicts is what the run predicts. */

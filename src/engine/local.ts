@@ -185,7 +185,7 @@ class LocalEngine implements Engine, PoolKeeper {
       const { layers, routed, without } = await model.beginLens(request, { token, next: next ?? 0 });
       // As the run was cut, so that what each layer gives is what it gave there.
       const read = readTo(reads, token, this.#options.chunk);
-      const runs = 'reason' in without ? [routed] : [routed, without];
+      const runs = 'none' in without ? [routed] : [routed, without];
       const total = runs.length * tokensOf({ reads: read });
       let passed = 0;
       const columnOf = async (run: LensRun): Promise<LensColumn> => {
@@ -199,7 +199,7 @@ class LocalEngine implements Engine, PoolKeeper {
         ids: ids.slice(0, token + 2),
         layers,
         routed: await columnOf(routed),
-        without: 'reason' in without ? without : await columnOf(without),
+        without: 'none' in without ? without : await columnOf(without),
       };
     });
   }

@@ -27,6 +27,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('again') }),
   z.strictObject({ type: z.literal('firstPart') }),
   z.strictObject({ type: z.literal('attribute') }),
+  z.strictObject({ type: z.literal('lens'), token: index }),
   z.strictObject({
     type: z.literal('generate'),
     maxTokens: z.int().min(1).max(100_000),

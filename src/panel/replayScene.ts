@@ -97,6 +97,7 @@ export class ReplayScene implements Scene {
         return this.#save(message, main!);
       case 'route':
       case 'attribute':
+      case 'lens':
       case 'generate':
       case 'insert':
       case 'compare':

@@ -168,6 +168,8 @@ export class RoutedScene implements Scene {
       case 'attribute':
         await runs.attribute(this.#id);
         return;
+      case 'lens':
+        return runs.lens(this.#id, message.token);
       case 'generate': {
         const { maxTokens, temperature, seed } = message;
         return runs.generate(this.#id, { maxTokens, temperature, seed });
@@ -331,7 +333,7 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
 }
 
 function toState(result: SideResult): SideState {
-  const { title, strategy, interventions, trace, before, attribution, running, error } = result;
+  const { title, strategy, interventions, trace, before, attribution, lenses, running, error } = result;
   return {
     title,
     strategy,
@@ -341,6 +343,7 @@ function toState(result: SideResult): SideState {
     ...(trace && { trace }),
     ...(before && { before }),
     ...(attribution && { attribution }),
+    ...(lenses && { lenses }),
     ...(running && { running }),
     ...(error && { error }),
   };

@@ -78,7 +78,7 @@ export class Runs {
     const request = { text, ...output, strategy };
     const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
     const result = await this.service.route({ ...request, interventions }, options);
-    this.store.patchSide(id, side, { trace: result, before: without, attribution: undefined });
+    this.store.patchSide(id, side, { trace: result, before: without, ...unasked });
     const routed = this.store.get(id);
     if (!routed || side !== 'main') return;
     this.#mainListeners.forEach((listener) => listener(routed));
@@ -104,6 +104,21 @@ export class Runs {
     return attribution;
   }
 
+  /** What each layer would predict after a token of the text that is shown, written or given. */
+  async lens(id: number, token: number, waiting: Waiting = {}): Promise<void> {
+    const request = this.#request(id);
+    const sequences = this.store.get(id)?.main.trace?.sequences ?? [];
+    const { text, tokens } = sequences.at(-1) ?? {};
+    if (!request || text === undefined) return;
+    const read = sequences.length > 1 ? { target: text } : { text };
+    await this.#run(id, 'main', 'lens', waiting, async (options, patch) => {
+      const lens = await this.service.lens({ ...request, ...read, token }, calm(options));
+      if (lens.ids.some((one, i) => one !== tokens?.ids?.[i])) throw readOtherwise();
+      const others = this.store.get(id)?.main.lenses?.filter((other) => other.token !== token) ?? [];
+      patch({ lenses: [lens, ...others].slice(0, keptLenses) });
+    });
+  }
+
   /** Continues the prompt; what has been written when it is stopped is kept. */
   async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
@@ -111,7 +126,7 @@ export class Runs {
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const trace = await this.service.generate({ ...request, ...generation }, options);
       // Not every source ends when it is told to: another run may be on show by now.
-      patch({ trace, before: undefined, attribution: undefined });
+      patch({ trace, before: undefined, ...unasked });
       const routed = this.store.get(id);
       if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });
@@ -282,6 +297,21 @@ function joined(parts: readonly Attribution[]): Attribution {
   const change = new Float32Array(logProb.length * n);
   parts.forEach((part, e) => part.change.forEach((x, t) => (change[t * n + e] = x)));
   return { experts: parts.flatMap(({ experts }) => experts), logProb, change, ...(of !== undefined && { of }) };
+}
+
+/** What was asked of a run that is on show no more. */
+const unasked = { attribution: undefined, lenses: undefined } as const;
+
+/** Of tokens that one returns to. */
+const keptLenses = 8;
+
+/** What a model wrote need not be the tokens that its text would be read as. */
+function readOtherwise(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    'The model wrote other tokens up to here than its tokenizer makes of their text.',
+    'Choose a token of the text that was given.',
+  );
 }
 
 type Asked = Pick<SideResult, 'text' | 'output' | 'strategy' | 'interventions'>;

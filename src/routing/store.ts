@@ -1,4 +1,4 @@
-import type { Attribution, RouteRequest } from '../engine/api.js';
+import type { Attribution, Lens, RouteRequest } from '../engine/api.js';
 import type { ErrorData } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -21,6 +21,7 @@ export interface SideResult {
   readonly trace?: Trace | undefined;
   readonly before?: Trace | undefined;
   readonly attribution?: Attribution | undefined;
+  readonly lenses?: readonly Lens[] | undefined;
   readonly running?: SideState['running'] | undefined;
   readonly error?: ErrorData | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Attribution } from '../engine/api.js';
+import type { Attribution, Lens } from '../engine/api.js';
 import type { ColourChoice, Overlay } from '../trace/colouring.js';
 import type { Intervention, Trace } from '../trace/trace.js';
 import type { LineRun } from '../trace/lines.js';
@@ -22,8 +22,10 @@ export interface SideState {
   /** The same request without interventions, when there are any: before → after. */
   readonly before?: Trace;
   readonly attribution?: Attribution;
+  /** Of the tokens that it was asked at, the last asked first. */
+  readonly lenses?: readonly Lens[];
   readonly running?: {
-    readonly what: 'route' | 'generate' | 'attribute';
+    readonly what: 'route' | 'generate' | 'attribute' | 'lens';
     readonly done: number;
     readonly total: number;
   };
@@ -115,6 +117,8 @@ export type PageMessage =
   /** As much of the beginning of a text that is too long as the model reads. */
   | { readonly type: 'firstPart' }
   | { readonly type: 'attribute' }
+  /** What each layer would predict after a token of the last sequence. */
+  | { readonly type: 'lens'; readonly token: number }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
   | { readonly type: 'stop' }
   /** What was generated goes into the document, after the text that was given. */

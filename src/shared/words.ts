@@ -90,6 +90,7 @@ export const words = {
   removeThis: 'Remove: {0}',
   routing: { other: 'Routing: {0} of {1} tokens', by: 1 },
   generating: { other: 'Generating: {0} of {1} tokens', by: 1 },
+  lensing: 'Reading what each layer predicts: {0}',
   attributing: 'Knocking out each expert in turn: {0}',
   stale: 'The text has changed since this run.',
   staleFresh: {
@@ -269,6 +270,7 @@ export const words = {
   tab_summary: 'Summary',
   tab_predictions: 'Predictions',
   tab_whatIf: 'What if',
+  tab_lens: 'Lens',
   tab_compare: 'Compare',
 
   // Detail
@@ -490,6 +492,31 @@ export const words = {
   attributeLimit: 'Tokens {0} to {1} of {2}',
   previous: 'Previous',
   next: 'Next',
+
+  // Lens
+  lensPick: 'Select a token to see what each layer would predict after it.',
+  lensInput: 'Nothing is predicted of an input. Select a token of the output.',
+  lensShow: 'Show what each layer predicts',
+  lensHow:
+    'Puts what each layer leaves on the residual stream at this token through the model’s final norm and head. For that the text is run again up to this token, with the experts and, where there is one, with the base alone.',
+  lensCaption:
+    'What each layer would predict after this token, from the first layer to the last, which is what the run predicts. Only the last layer was trained to be read so: early ones need not make sense.',
+  lensNext: '“{0}” came next.',
+  lensNoNext: 'No token came next.',
+  lensRouted: 'With experts',
+  lensWithout: 'Base alone',
+  lensLikeliest: 'Likeliest',
+  lensNextHead: 'What came next',
+  lensNextAt: '{0} ({1})',
+  lensLegend: {
+    other:
+      'What came next: its log-probability in nats, and in brackets its place among the {0} likeliest, where it is one of them.',
+    by: 0,
+  },
+  lensDiffers: '≠: the base alone would have predicted another token at this layer.',
+  lensDiffersHere: 'differs',
+  lensNone_base: 'This run is the base alone: no expert is added to it.',
+  lensNone_mixture: 'A mixture of experts has no base without them: its experts are its layers.',
 
   // Compare
   compareNone: 'Nothing to compare with yet.',

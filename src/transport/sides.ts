@@ -133,7 +133,7 @@ const tracesOf = ({ trace, before }: SideState) => [trace, before].filter((t) =>
 
 const tokensIn = (trace: Trace | undefined) => (trace ? doneOf(headOf(trace)) : 0);
 
-const isGrowing = ({ running }: SideState) => running !== undefined && running.what !== 'attribute';
+const isGrowing = ({ running }: SideState) => running?.what === 'route' || running?.what === 'generate';
 
 /** More tokens of the same run. */
 function isMore(before: SideState, now: SideState): before is SideState & { readonly trace: Trace } {
@@ -145,6 +145,7 @@ function sameResult(a: SideState, b: SideState): boolean {
     a.trace === b.trace &&
     a.before === b.before &&
     a.attribution === b.attribution &&
+    a.lenses === b.lenses &&
     a.strategy === b.strategy &&
     a.interventions === b.interventions &&
     a.title === b.title

@@ -180,6 +180,33 @@ describe('the other commands', () => {
     expect(same.all).toMatchObject({ saturation: 1, flipped: 0 });
   });
 
+  it('lens gives what each layer would predict after a token, and the last as the run does', async () => {
+    interface Row {
+      readonly logProb?: number;
+      readonly likeliest: readonly { readonly id: number; readonly logProb: number }[];
+    }
+    interface Read {
+      readonly token: { readonly index: number; readonly text: string };
+      readonly next?: { readonly index: number };
+      readonly layers: readonly { readonly layer: number; readonly routed: Row; readonly without: Row }[];
+    }
+    const { token, next, layers } = await parsed<Read>(onTiny('lens', sample, '--token', '2'));
+    const { tokens } = await parsed<{ tokens: { text: string; logProb: number; next: { id: number }[] }[] }>(
+      onTiny('route', sample),
+    );
+    expect([token, next?.index]).toEqual([{ index: 2, id: expect.any(Number) as number, text: tokens[2]!.text }, 3]);
+    expect(layers.map(({ layer }) => layer)).toEqual([0, 1]);
+    const last = layers.at(-1)!.routed;
+    expect(last.likeliest.map(({ id }) => id)).toEqual(tokens[2]!.next.map(({ id }) => id));
+    expect(last.logProb).toBeCloseTo(tokens[3]!.logProb, 4);
+    const { out } = await gander(onTiny('lens', sample));
+    expect(out).toContain('no token came next');
+    const alone = await gander(onTiny('lens', sample, '--strategy', 'base'));
+    expect(alone.out).toContain('This run is the base alone');
+    expect((await gander(onTiny('lens', sample, '--token', 'x'))).code).toBe(2);
+    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('is the number of none');
+  });
+
   it('attribute gives each expert’s change of each token', async () => {
     const { experts, tokens } = await parsed<{ experts: { total: number }[]; tokens: { change: (number | null)[] }[] }>(
       onTiny('attribute', sample),
@@ -343,6 +370,7 @@ describe('what goes wrong', () => {
       ['generate', sample, '-n', '1'],
       ['compare', sample, '--with', 'merged'],
       ['attribute', 'a'],
+      ['lens', 'a'],
       ['score', file('a.txt'), '--strategies', 'base'],
       ['bench', '--runs', '1'],
     ]) {
@@ -375,7 +403,7 @@ describe('help', () => {
     const all = await gander(['--help']);
     expect(all.code).toBe(0);
     const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);
-    expect(names).toEqual(['route', 'generate', 'compare', 'attribute', 'score', 'inspect', 'import', 'bench']);
+    expect(names).toEqual(['route', 'generate', 'compare', 'attribute', 'lens', 'score', 'inspect', 'import', 'bench']);
     for (const name of names) {
       const { code, out } = await gander([name, '--help']);
       expect(code).toBe(0);

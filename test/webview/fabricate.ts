@@ -1,5 +1,5 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
-import type { Attribution } from '../../src/engine/api.js';
+import type { Attribution, Lens, LensColumn } from '../../src/engine/api.js';
 import type { SideState } from '../../src/shared/panelProtocol.js';
 import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { random } from '../../src/statistics/random.js';
@@ -70,7 +70,7 @@ export const description: SourceDescription = {
     whatIf: true,
     attribute: true,
     score: true,
-    lens: { reason: 'A pool has no lens.' },
+    lens: true,
     strategies: strategiesFor(['retriever', 'activations']),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
@@ -491,4 +491,24 @@ export function fabricateAttribution(trace: Trace): Attribution {
   for (let t = 1; t < T; t++)
     for (let e = 0; e < N; e++) change[t * N + e] = (next() - 0.5) * 0.15 - (list[t]!.domain === e ? next() * 1.4 : 0);
   return { experts, logProb: sequence.logProb!, change };
+}
+
+/** What 30 layers would predict after a token: the last as the trace has it, the base alone another from layer 20 on. */
+export function fabricateLens(trace: Trace, token: number): Lens {
+  const { tokens, predictions, topIds, topTokens } = trace.sequences[0]!;
+  const layers = Array.from({ length: 30 }, (_, layer) => layer);
+  const ids = tokens.ids!.slice(0, token + 2);
+  const at = token * predictions;
+  const column = (strange: number): LensColumn => ({
+    ...(token + 1 < tokens.count && { logProb: Float32Array.from(layers, (layer) => -9 + 0.25 * layer - strange) }),
+    predictions,
+    topIds: Int32Array.from(
+      layers.flatMap((layer) =>
+        [...topIds!.slice(at, at + predictions)].map((id) => (layer >= 20 ? id + strange : id)),
+      ),
+    ),
+    topLogProb: Float32Array.from(layers.flatMap(() => [-1, -2, -3, -4, -5].slice(0, predictions))),
+    topTokens: layers.flatMap(() => topTokens!.slice(at, at + predictions)),
+  });
+  return { token, ids, layers, routed: column(0), without: column(1) };
 }

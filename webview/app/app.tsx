@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { late } from '../components/late.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
 import type { GridScene } from '../grid/scene.js';
@@ -102,7 +103,14 @@ function First() {
   );
 }
 
-const views = { cell: Detail, summary: Summary, predictions: Predictions, whatIf: WhatIf, compare: Compare };
+const views = {
+  cell: Detail,
+  summary: Summary,
+  predictions: Predictions,
+  whatIf: WhatIf,
+  lens: late(async () => (await import('../views/lens.js')).LensView),
+  compare: Compare,
+};
 
 function Views() {
   const store = useStore();

@@ -1,5 +1,6 @@
 /** One of the two runs that the page shows, as signals. */
 import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
+import type { Lens } from '../../src/engine/api.js';
 import type { SideState } from '../../src/shared/panelProtocol.js';
 import { isFixed } from '../../src/trace/overlap.js';
 import { sightOf } from '../../src/trace/sight.js';
@@ -15,6 +16,7 @@ export class SideSignals {
   readonly trace = computed(() => this.state.value?.trace);
   readonly before = computed(() => this.state.value?.before);
   readonly attribution = computed(() => this.state.value?.attribution);
+  readonly lenses = computed(() => this.state.value?.lenses ?? noLenses);
   readonly running = computed(() => this.state.value?.running);
   readonly isRunning = computed(() => this.running.value !== undefined);
   /** Length of the text that was given; undefined: all of it was. */
@@ -61,6 +63,7 @@ export class SideSignals {
 }
 
 const none: readonly Intervention[] = [];
+const noLenses: readonly Lens[] = [];
 
 /** Traces of one run share their arrays. */
 export function sameChoices(a: Trace, b: Trace): boolean {

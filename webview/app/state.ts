@@ -1,7 +1,7 @@
 /** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
 import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/colouring.js';
 
-export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'compare'] as const;
+export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'lens', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
 
 /** Which run the grid draws. */

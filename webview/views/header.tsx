@@ -304,8 +304,8 @@ function Progress() {
     ? ''
     : running.total === 0
       ? t('loadingModel')
-      : running.what === 'attribute'
-        ? t('attributing', percent(running.done / running.total))
+      : running.what === 'attribute' || running.what === 'lens'
+        ? t(running.what === 'lens' ? 'lensing' : 'attributing', percent(running.done / running.total))
         : t(doing[running.what], running.done, running.total);
   if (!running || said.current === '') said.current = words;
   return (

@@ -187,6 +187,58 @@ it('attributes, compares and closes the comparison', async () => {
   expect(store.get(id)!.other).toBeUndefined();
 });
 
+describe('a lens', () => {
+  beforeEach(() => {
+    store.patchSide(id, 'main', { trace: fakeTrace({ text: 'abcd', strategy }) });
+  });
+  const tokens = () => main().lenses?.map(({ token }) => token);
+
+  it('is of the text that is shown, what was written too, and the last few are kept', async () => {
+    for (const [n, token] of [0, 1, 0].entries()) {
+      const asked = runs.lens(id, token);
+      // What is known already is not asked again.
+      if (n < 2) await answer(n);
+      await asked;
+    }
+    expect(engine.asked.map(({ request }) => request)).toEqual([
+      { text: 'abcd', strategy, interventions: [], token: 0 },
+      { text: 'abcd', strategy, interventions: [], token: 1 },
+    ]);
+    expect(tokens()).toEqual([0, 1]);
+  });
+
+  it('goes with the run that it was asked of', async () => {
+    const asked = runs.lens(id, 0);
+    await answer(0);
+    await asked;
+    const routed = runs.route(id, 'main', strategy, []);
+    expect(tokens()).toBeUndefined();
+    await answer(1);
+    await routed;
+  });
+
+  it('is stopped, and says nothing then', async () => {
+    const stopped = runs.lens(id, 0);
+    await settle();
+    expect(main().running).toEqual({ what: 'lens', done: 0, total: 0 });
+    runs.stop(id);
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+    expect([main().running, main().error, tokens()]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is refused where the tokens that were written are not those that the text is read as', async () => {
+    const { trace } = main();
+    const [sequence] = trace!.sequences;
+    const written = { ...sequence!.tokens, ids: Int32Array.of(97, 7, 99, 100) };
+    store.patchSide(id, 'main', { trace: { ...trace!, sequences: [{ ...sequence!, tokens: written }] } });
+    const asked = runs.lens(id, 2);
+    await settle();
+    engine.asked[0]!.answer();
+    await expect(asked).rejects.toMatchObject({ code: 'request-invalid' });
+    expect(main().error?.message).toContain('other tokens');
+  });
+});
+
 it('keeps the experts that are done when an attribution is stopped, and says of how many', async () => {
   const part = (e: number): Attribution => ({
     experts: [pool.experts[e]!],

@@ -66,6 +66,31 @@ describe('what if', () => {
     assert.ok(attribution!.change.some((change) => change !== 0 && !Number.isNaN(change)));
   });
 
+  it('shows what each layer would predict, after a token that was given and after one that was written', async () => {
+    const ask = (token: number) => panels.find(id)!.scene.handle({ type: 'lens', token });
+    await ask(3);
+    const predicted = (token: number) => {
+      const { routed: column, layers } = main().lenses![0]!;
+      const { topIds, predictions } = main().trace!.sequences[0]!;
+      assert.equal(column.topIds.length, layers.length * predictions);
+      assert.equal(column.topIds.at(-predictions), topIds![token * predictions]);
+    };
+    predicted(3);
+    assert.ok('topIds' in main().lenses![0]!.without);
+    await answering(
+      'showInputBox',
+      () => '4',
+      async () => {
+        await vscode.commands.executeCommand('gander.generate');
+      },
+    );
+    assert.equal(main().lenses, undefined);
+    const last = main().trace!.sequences[0]!.tokens.count - 1;
+    await ask(last);
+    predicted(last);
+    assert.equal(main().lenses![0]!.routed.logProb, undefined);
+  });
+
   it('generates, and what was written is not in the document', async () => {
     await answering(
       'showInputBox',

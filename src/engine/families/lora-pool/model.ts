@@ -115,7 +115,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     return {
       layers: lens.layers,
       routed: run(strategy, interventions),
-      without: isBase ? { reason: 'This run is the base itself: no expert is added.' } : run({ name: base.name }, []),
+      without: isBase ? { none: 'base' } : run({ name: base.name }, []),
     };
   }
 

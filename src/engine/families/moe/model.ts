@@ -98,7 +98,7 @@ export class MoeModel implements Model {
     return {
       layers: lens.layers,
       routed: lens.at(place, new MoeSteering(lens.plan, interventions)),
-      without: { reason: 'A mixture of experts has no model without them: its experts are the layers themselves.' },
+      without: { none: 'mixture' },
     };
   }
 

@@ -1,0 +1,36 @@
+"""The golden lenses against runs: the last layer is the model, and the layers before it are what they are read as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from gander_training.lens import layers_of, lens, run_of
+from gander_training.reference import TINY_TEXT, encode, load_base, load_tokenizer
+
+FIXTURES = Path(__file__).parents[2] / "test/fixtures"
+POOL = FIXTURES / "tiny-pool"
+
+
+def test_each_row_is_the_norm_and_the_head_on_what_its_layer_leaves() -> None:
+    model: Any = load_base(POOL)
+    ids = torch.tensor(encode(load_tokenizer(POOL), TINY_TEXT).ids)
+    with torch.no_grad():
+        hidden = model(input_ids=ids[None], use_cache=False, output_hidden_states=True).hidden_states
+        # transformers gives the last one behind the norm.
+        by_hand = [model.lm_head(model.model.norm(state)) for state in hidden[1:-1]] + [model.lm_head(hidden[-1])]
+    seen = lens(layers_of(model), run_of(model, ids, None))
+    torch.testing.assert_close(seen, torch.cat(by_hand), rtol=0, atol=1e-6)
+    assert (seen[0] - seen[-1]).abs().max() > 1e-2
+
+
+def test_the_last_layer_of_a_golden_is_what_its_run_predicts() -> None:
+    wanted = load_file(FIXTURES / "golden/tiny/phatgoose-k2.safetensors")
+    golden = load_file(FIXTURES / "golden/lens/tiny-pool.safetensors")
+    known = {name: tensor for name, tensor in wanted.items() if name.endswith("log_prob") and "top" not in name}
+    (log_prob,) = known.values()
+    torch.testing.assert_close(golden["routed.log_prob"][-1], log_prob[1:], rtol=0, atol=1e-6)
+    assert (golden["routed.log_prob"] - golden["without.log_prob"]).abs().max() > 1e-3
