@@ -87,9 +87,7 @@ test('lines that are not of it pale, too', async () => {
         const over = document.querySelector<HTMLCanvasElement>('canvas.over')!;
         const context = over.getContext('2d')!;
         const { data } =
-          of === 'row'
-            ? context.getImageData(80, n, 250, 1)
-            : context.getImageData(n, 0, 1, over.height);
+          of === 'row' ? context.getImageData(80, n, 250, 1) : context.getImageData(n, 0, 1, over.height);
         return Array.from({ length: data.length / 4 }, (_, i) => data[i * 4 + 3]! > 100);
       },
       [part, at] as const,
