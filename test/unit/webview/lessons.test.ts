@@ -38,9 +38,7 @@ test('no key is in both tables of words', () => {
 });
 
 test('what is in the late words is used', () => {
-  const late = (readdirSync(join(root, 'lessons'))).map((name) =>
-    readFileSync(join(root, 'lessons', name), 'utf8'),
-  );
+  const late = readdirSync(join(root, 'lessons')).map((name) => readFileSync(join(root, 'lessons', name), 'utf8'));
   expect(Object.keys(lessonWords).filter((key) => !late.some((text) => text.includes(`'${key}'`)))).toEqual([]);
 });
 
