@@ -3,6 +3,7 @@ import { attribute } from './attribute.js';
 import { colourBy } from './colourBy.js';
 import { choosePool } from './choosePool.js';
 import { chooseStrategy } from './chooseStrategy.js';
+import { compareExperts } from './compareExperts.js';
 import { compareTraces } from './compareTraces.js';
 import { compareWith } from './compareWith.js';
 import { connectEngine } from './connectEngine.js';
@@ -21,6 +22,7 @@ import { routeWithTarget } from './routeWithTarget.js';
 import { saveTrace } from './saveTrace.js';
 import { showActions } from './showActions.js';
 import { toggleDecorations } from './toggleDecorations.js';
+import { tryExpert } from './tryExpert.js';
 import { openSample, openWalkthrough } from './walkthrough.js';
 import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
 
@@ -32,6 +34,7 @@ export const commands: readonly Command[] = [
   chooseStrategy,
   clearWhatIf,
   colourBy,
+  compareExperts,
   compareTraces,
   compareWith,
   connectEngine,
@@ -60,4 +63,5 @@ export const commands: readonly Command[] = [
   solo,
   stop,
   toggleDecorations,
+  tryExpert,
 ];
