@@ -76,6 +76,23 @@ const worker = {
   },
 };
 
+/** @type {esbuild.BuildOptions} */
+const page = {
+  ...common,
+  keepNames: false, // they were 6 % of the page
+  outdir: `${out}/webview`,
+  platform: 'browser',
+  // What few people open in a session is imported when it is: a file of its own, named by its content.
+  format: 'esm',
+  splitting: true,
+  chunkNames: '[name]-[hash]',
+  target: browser,
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  plugins: [worker],
+  loader: { '.svg': 'dataurl', '.ttf': 'file', '.woff2': 'file' },
+};
+
 /** @type {esbuild.BuildOptions[]} */
 const all = [
   { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [lazily] },
@@ -84,22 +101,9 @@ const all = [
   { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
   { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
   { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
-  {
-    ...common,
-    entryPoints: { panel: 'webview/main.tsx' },
-    keepNames: false, // they were 6 % of the page
-    outdir: `${out}/webview`,
-    platform: 'browser',
-    // What few people open in a session is imported when it is: a file of its own, named by its content.
-    format: 'esm',
-    splitting: true,
-    chunkNames: '[name]-[hash]',
-    target: browser,
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
-    plugins: [worker],
-    loader: { '.svg': 'dataurl', '.ttf': 'file', '.woff2': 'file' },
-  },
+  { ...page, entryPoints: { panel: 'webview/main.tsx' } },
+  // By itself: what it shares with the panel would otherwise become files that the panel has to load, too.
+  { ...page, entryPoints: { similarity: 'webview/similarity/main.tsx' } },
 ];
 
 // A room that has no entry yet is left out.

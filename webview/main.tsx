@@ -1,28 +1,19 @@
 /** The routing panel's page. The host owns every result and replays it at `ready`; the page owns where one looks. */
 import './panel.css';
 import { options, render } from 'preact';
-import type { Forms } from '../src/shared/counted.js';
 import type { HostMessage } from '../src/shared/panelProtocol.js';
-import { isObject } from '../src/shared/plain.js';
 import { App } from './app/app.js';
 import { Store, type Host } from './app/store.js';
 import { StoreProvider } from './components/context.js';
 import { GridScene } from './grid/scene.js';
-import { setWords } from './look/strings.js';
+import { translate } from './look/translated.js';
 import { saver } from './views/save.js';
 import { Work } from './background/work.js';
 import workerText from './background/worker.js?worker';
 
 declare function acquireVsCodeApi(): Host;
 
-// A translation comes in the page itself, for the first words are drawn before any message.
-const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
-const isTranslated = (entry: [string, unknown]): entry is [string, string | Forms] =>
-  typeof entry[1] === 'string' || (isObject(entry[1]) && typeof entry[1]['other'] === 'string');
-setWords(
-  isObject(words) ? Object.fromEntries(Object.entries(words).filter(isTranslated)) : {},
-  document.documentElement.lang || 'en',
-);
+translate();
 
 // Once a frame, however many messages came before it.
 options.debounceRendering = requestAnimationFrame;

@@ -19,6 +19,8 @@ const needed = [
     'dist/cli.cjs',
     'dist/webview/panel.js',
     'dist/webview/panel.css',
+    'dist/webview/similarity.js',
+    'dist/webview/similarity.css',
   ],
   ...['onnxruntime-node/dist/index.js', 'onnxruntime-common/dist/cjs/index.js', 'tokenizers/index.js'].map(
     (file) => `dist/node_modules/${file}`,

@@ -25,14 +25,7 @@ export const addExpert: Command = {
 
 export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   const { engines, service } = parts;
-  if (from.scheme !== 'file') {
-    throw new GanderError(
-      'expert-invalid',
-      vscode.l10n.t('{0} is not on this machine.', from.toString(true)),
-      vscode.l10n.t('Copy the folder to this machine first.'),
-    );
-  }
-  const folder = from.fsPath;
+  const folder = onThisMachine(from);
   // The bundled pool has the base that its copy will have: what does not fit is refused before anything is copied.
   let candidate = await engines.engine.examine(folder);
   if (!(await agreed(parts, folder, candidate))) return;
@@ -58,6 +51,16 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   }
   void vscode.window.showInformationMessage(
     vscode.l10n.t('Added the expert {0}. Route again to see what it takes.', id),
+  );
+}
+
+/** The absolute folder. @throws GanderError `expert-invalid` */
+export function onThisMachine(from: vscode.Uri): string {
+  if (from.scheme === 'file') return from.fsPath;
+  throw new GanderError(
+    'expert-invalid',
+    vscode.l10n.t('{0} is not on this machine.', from.toString(true)),
+    vscode.l10n.t('Copy the folder to this machine first.'),
   );
 }
 

@@ -3,6 +3,7 @@ import { attribute } from './attribute.js';
 import { colourBy } from './colourBy.js';
 import { choosePool } from './choosePool.js';
 import { chooseStrategy } from './chooseStrategy.js';
+import { compareExperts } from './compareExperts.js';
 import { compareTraces } from './compareTraces.js';
 import { compareWith } from './compareWith.js';
 import { connectEngine } from './connectEngine.js';
@@ -22,6 +23,7 @@ import { saveTrace } from './saveTrace.js';
 import { showActions } from './showActions.js';
 import { takeTour } from './takeTour.js';
 import { toggleDecorations } from './toggleDecorations.js';
+import { tryExpert } from './tryExpert.js';
 import { openSample, openWalkthrough } from './walkthrough.js';
 import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
 
@@ -33,6 +35,7 @@ export const commands: readonly Command[] = [
   chooseStrategy,
   clearWhatIf,
   colourBy,
+  compareExperts,
   compareTraces,
   compareWith,
   connectEngine,
@@ -62,4 +65,5 @@ export const commands: readonly Command[] = [
   stop,
   takeTour,
   toggleDecorations,
+  tryExpert,
 ];

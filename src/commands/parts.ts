@@ -5,6 +5,7 @@ import type { Desk } from '../host/desk.js';
 import type { EngineHost } from '../host/engineHost.js';
 import type { TokenMark } from '../host/tokenMark.js';
 import type { Panels } from '../panel/panels.js';
+import type { SimilarityPanel } from '../panel/similarityPanel.js';
 import type { TraceEditor } from '../panel/traceEditor.js';
 import type { History } from '../routing/history.js';
 import type { Runs } from '../routing/runs.js';
@@ -30,6 +31,7 @@ export interface ActiveParts {
 export interface Parts extends ActiveParts {
   readonly panels: Panels;
   readonly traces: TraceEditor;
+  readonly similarity: SimilarityPanel;
 }
 
 /** A command: what it throws is shown to the person, with its remedy. */

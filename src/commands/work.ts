@@ -1,5 +1,6 @@
 import type * as vscode from 'vscode';
 import { Panels } from '../panel/panels.js';
+import { SimilarityPanel } from '../panel/similarityPanel.js';
 import { TraceEditor } from '../panel/traceEditor.js';
 import { commands } from './index.js';
 import type { ActiveParts, Parts } from './parts.js';
@@ -11,7 +12,9 @@ export class Work implements vscode.Disposable {
   constructor(base: ActiveParts) {
     const { context, log } = base;
     const panels = new Panels(base, context.extensionUri, log);
-    this.parts = { ...base, panels, traces: new TraceEditor(context.extensionUri, log) };
+    const { extensionUri } = context;
+    const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
+    this.parts = { ...base, panels, traces, similarity };
   }
 
   /** @param id one of the manifest's commands */
@@ -23,5 +26,6 @@ export class Work implements vscode.Disposable {
 
   dispose(): void {
     this.parts.panels.dispose();
+    this.parts.similarity.dispose();
   }
 }

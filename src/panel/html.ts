@@ -12,8 +12,19 @@ export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
 }
 
+/** A page by the name of its script, what it is called, and its styles, in order. */
+export interface PageFiles {
+  readonly script: string;
+  readonly title: string;
+  readonly styles: readonly string[];
+}
+
 /** The page without any data: all of that comes by message, once the page is ready. Its words it needs before. */
-export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string {
+export function pageHtml(
+  webview: vscode.Webview,
+  extension: vscode.Uri,
+  { script, title, styles }: PageFiles = { script: 'panel.js', title: vscode.l10n.t('Routing'), styles: ['panel.css'] },
+): string {
   const nonce = randomBytes(16).toString('base64');
   const file = (name: string) =>
     webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', name)).toString();
@@ -33,12 +44,12 @@ export function pageHtml(webview: vscode.Webview, extension: vscode.Uri): string
   <meta charset="utf-8">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>${escapeHtml(vscode.l10n.t('Routing'))}</title>
-  <link rel="stylesheet" nonce="${nonce}" href="${file('panel.css')}">
+  <title>${escapeHtml(title)}</title>
+${styles.map((name) => `  <link rel="stylesheet" nonce="${nonce}" href="${file(name)}">`).join('\n')}
 </head>
 <body data-words="${escapeHtml(JSON.stringify(translations()))}">
   <main id="app"></main>
-  <script type="module" nonce="${nonce}" src="${file('panel.js')}"></script>
+  <script type="module" nonce="${nonce}" src="${file(script)}"></script>
 </body>
 </html>`;
 }

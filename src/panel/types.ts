@@ -4,3 +4,4 @@ export const panelType = 'gander.panel';
 export const traceType = 'gander.trace';
 /** For files of others: offered, never taken. */
 export const importType = 'gander.import';
+export const similarityType = 'gander.similarity';

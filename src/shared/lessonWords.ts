@@ -80,6 +80,9 @@ export const lessonWords = {
   chanceSurprise: 'ln V nats for a vocabulary of V tokens.',
   whatAlternatives: 'The tokens that the model found likeliest at this place, each with its probability.',
 
+  whatLens:
+    'What the model would predict after the token if it ended with this layer: its final norm and head W on the stream h as the layer leaves it. Layers before the last were never trained to be read so.',
+
   // Two runs
   whatSaturation: 'Of the k experts that a place chose, the share that both runs chose. The mean over aligned tokens.',
   rangeSaturation: 'From 0 %, all are others, to 100 %, all are the same.',
@@ -97,6 +100,8 @@ export const lessonWords = {
     'The token’s log-probability in the other run minus that in this one. Above 0: the other run finds it likelier.',
   rangeChange: 'Any number of nats. 0: no change.',
   whatUsageChange: 'An expert’s usage in the other run minus that in this one, in percentage points.',
+  whatScopeChange:
+    'An expert’s usage in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
   rangeUsageChange: 'From −100 to 100.',
   whatChange:
     'The share of a place’s choices that the other run did not make; between runs without choices, the change of log-probability.',

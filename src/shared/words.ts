@@ -243,6 +243,18 @@ export const words = {
   gridShows: 'The grid shows',
   gridMain: 'This run',
   gridOther: 'The other',
+  similarityTitle: 'How alike the experts of {0} are',
+  similarityBy: 'Alike by',
+  byGate: 'Gate',
+  byAdapter: 'Adapter',
+  byGateHint:
+    'Cosines of the gates as tokens are scored against them, from −1 to 1: at 1 the router takes two experts for the same. Means over modules.',
+  byAdapterHint:
+    'Cosines of what two adapters add to a module, from −1 to 1: at 1 both change it the same way. Adapters that began from the same random numbers are alike in part by that. Means over modules.',
+  similarityCaption: 'Every expert with every other: {0}',
+  pairOf: '{0} and {1}: {2}',
+  closestPairs: 'The most alike',
+  noPairs: 'No two experts have something at the same module here.',
   asTable: 'Show as table',
   asChart: 'Show as chart',
   stripHint: 'Show the detail',

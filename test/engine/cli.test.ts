@@ -403,7 +403,19 @@ describe('help', () => {
     const all = await gander(['--help']);
     expect(all.code).toBe(0);
     const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);
-    expect(names).toEqual(['route', 'generate', 'compare', 'attribute', 'lens', 'score', 'inspect', 'import', 'bench']);
+    expect(names).toEqual([
+      'route',
+      'generate',
+      'compare',
+      'attribute',
+      'lens',
+      'score',
+      'inspect',
+      'similarity',
+      'try',
+      'import',
+      'bench',
+    ]);
     for (const name of names) {
       const { code, out } = await gander([name, '--help']);
       expect(code).toBe(0);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
+import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { description, fabricate, requestOf } from './fabricate.js';
@@ -14,7 +15,11 @@ import { themeStyle, type ThemeName } from './themes.js';
 const built = join(import.meta.dirname, '../../dist/webview');
 const nonce = 'abcdef0123456789';
 
-function html(theme: ThemeName, words: string): string {
+/** Which of the pages: by the name of its script; the styles of the panel are those of all. */
+type PageName = 'panel' | 'similarity';
+
+function html(theme: ThemeName, words: string, name: PageName): string {
+  const styles = [...new Set(['panel', name])].map((one) => `<link rel="stylesheet" href="/${one}.css">`).join('');
   // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere.
   const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'; worker-src blob:`;
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
@@ -32,8 +37,8 @@ function html(theme: ThemeName, words: string): string {
   window.violations = [];
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 </script>
-<link rel="stylesheet" href="/panel.css"></head>
-<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script type="module" nonce="${nonce}" src="/panel.js"></script></body></html>`;
+${styles}</head>
+<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script type="module" nonce="${nonce}" src="/${name}.js"></script></body></html>`;
 }
 
 export interface Site {
@@ -46,7 +51,8 @@ export async function serve(): Promise<Site> {
     const url = new URL(request.url ?? '/', 'http://x');
     if (url.pathname === '/') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
-      response.end(html((url.searchParams.get('theme') ?? 'dark') as ThemeName, url.searchParams.get('words') ?? '{}'));
+      const asked = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
+      response.end(html(asked('theme', 'dark') as ThemeName, asked('words', '{}'), asked('page', 'panel') as PageName));
       return;
     }
     if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {
@@ -91,6 +97,7 @@ export function launch(): Promise<Browser> {
 }
 
 export interface Setup {
+  readonly script?: PageName;
   readonly theme?: ThemeName;
   readonly width?: number;
   readonly height?: number;
@@ -121,7 +128,7 @@ export class Panel {
   }
 
   static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
-    const { theme = 'dark', width = 1200, height = 800, scale = 1 } = setup;
+    const { script = 'panel', theme = 'dark', width = 1200, height = 800, scale = 1 } = setup;
     const context = await browser.newContext({
       viewport: { width, height },
       deviceScaleFactor: scale,
@@ -131,16 +138,18 @@ export class Panel {
     const page = await context.newPage();
     page.setDefaultTimeout(5000);
     const panel = new Panel(page, () => context.close());
-    await page.goto(`${site.url}?theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`);
+    await page.goto(
+      `${site.url}?page=${script}&theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`,
+    );
     return panel;
   }
 
   /** Typed arrays cross as bytes in base64: as structured clone they would be listed number by number. */
-  post(message: HostMessage): Promise<void> {
+  post(message: HostMessage | SimilarityMessage): Promise<void> {
     return this.postAll([message]);
   }
 
-  private async postAll(messages: readonly HostMessage[]): Promise<void> {
+  private async postAll(messages: readonly (HostMessage | SimilarityMessage)[]): Promise<void> {
     await this.page.evaluate(({ text, arrays }) => {
       const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
       const made = arrays.map(({ type, data }) => {
@@ -247,7 +256,7 @@ export class Panel {
   }
 }
 
-function pack(messages: readonly HostMessage[]): { text: string; arrays: { type: string; data: string }[] } {
+function pack(messages: readonly unknown[]): { text: string; arrays: { type: string; data: string }[] } {
   const arrays: { type: string; data: string }[] = [];
   const text = JSON.stringify(messages, (_, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value;

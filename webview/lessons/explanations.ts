@@ -178,6 +178,20 @@ export const numbers = {
     formula: ['100 (f′ᵢ − fᵢ)'],
     range: 'rangeUsageChange',
   },
+  scopeChange: {
+    title: 'usage',
+    what: 'whatScopeChange',
+    formula: ['100 (fᵢ − f′ᵢ)'],
+    range: 'rangeUsageChange',
+  },
+  lens: {
+    title: 'tab_lens',
+    what: 'whatLens',
+    formula: ['softmax(W norm(h))'],
+    range: 'rangeProbability',
+    chance: 'chanceProbability',
+    source: 'nostalgebraist, interpreting GPT: the logit lens, 2020',
+  },
   change: { title: 'colour_change', what: 'whatChange', range: 'rangeFlipped' },
   kl: {
     title: 'kl',
@@ -224,6 +238,9 @@ export const figures = {
   entropy: ['entropy'],
   coactivation: ['together'],
   attracted: ['attracted'],
+  // A part of the text
+  scopeUsage: ['usage'],
+  scopeChange: ['scopeChange'],
   // Predictions
   alternatives: ['alternatives'],
   next: ['alternatives'],
@@ -232,6 +249,7 @@ export const figures = {
   effect: ['flipped', 'logProb', 'kl'],
   effectByLayer: ['direct', 'downstream'],
   attribution: ['owed'],
+  lens: ['lens'],
   // Compare
   agreement: ['saturation', 'flipped', 'divergence', 'logProb'],
   compareByLayer: ['saturation', 'divergence'],

@@ -5,6 +5,7 @@ import type { Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
 import { Button, classes } from '../components/controls.js';
+import { Explain } from '../components/explain.js';
 import { tokenPlace } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 
@@ -26,6 +27,7 @@ export function LensView() {
           <code>{tokenLabel(own, token)}</code>
         </h2>
         <span class="faint">{tokenPlace(trace.sequences, last, token)}</span>
+        <Explain name="lens" title={t('tab_lens')} />
       </header>
       {found ? (
         <Found lens={found} trace={trace} />

@@ -1,0 +1,90 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { numbers } from '../host/numbers.js';
+import { report } from '../host/notify.js';
+import { activeEditor, spansToRoute } from '../host/texts.js';
+import { type Trial, trialOf } from '../similarity/trial.js';
+import type { Routed } from '../routing/store.js';
+import { addFrom, onThisMachine } from './addExpert.js';
+import type { Command, Parts } from './parts.js';
+import { withPatientProgress } from './progress.js';
+import { noEditor } from './routeSelection.js';
+
+/** What an expert outside the pool would do to the text: the panel compares the two runs, and nothing is copied. */
+export const tryExpert: Command = {
+  id: 'gander.tryExpert',
+  async run(parts) {
+    const editor = await activeEditor();
+    if (!editor) throw noEditor();
+    const picked = await vscode.window.showOpenDialog({
+      canSelectFiles: false,
+      canSelectFolders: true,
+      title: vscode.l10n.t('Folder of the expert to try'),
+      openLabel: vscode.l10n.t('Try Expert'),
+    });
+    const from = picked?.[0];
+    if (!from) return;
+    const folder = onThisMachine(from);
+    // What would not fit is said before anything is routed.
+    await parts.engines.engine.examine(folder);
+    const routed = await routeBoth(parts, editor, folder);
+    if (routed) tell(parts, from, routed);
+  },
+};
+
+/** Without it, then with it beside. */
+function routeBoth(parts: Parts, editor: vscode.TextEditor, folder: string): Promise<Routed | undefined> {
+  const { desk, engines, panels, runs, store } = parts;
+  return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
+    const { id, main } = await desk.route(editor.document, spansToRoute(editor)[0]!, {
+      signal,
+      onProgress,
+      onAdded: (routed) => panels.show(routed),
+    });
+    const title = vscode.l10n.t('with {0}', path.basename(folder));
+    // What an encoder-decoder wrote without it is what is read with it, too.
+    const written = main.trace && main.trace.sequences.length > 1 ? main.trace.sequences.at(-1)!.text : undefined;
+    const same = written === undefined ? {} : { target: written };
+    const { engine } = engines;
+    await runs.compareElsewhere(
+      id,
+      { title, strategy: main.strategy },
+      { route: (request, options) => engine.route({ ...request, ...same, tried: folder }, options) },
+      { signal, onProgress },
+    );
+    return store.get(id);
+  });
+}
+
+function tell(parts: Parts, from: vscode.Uri, { main, other }: Routed): void {
+  const trial = main.trace && other?.trace && trialOf(path.basename(from.fsPath), main.trace, other.trace);
+  if (!trial) return;
+  const add = vscode.l10n.t('Add Expert');
+  // Not awaited: the command is over, what the person chooses is a new one.
+  void vscode.window.showInformationMessage(textOf(trial), add).then(async (chosen) => {
+    try {
+      if (chosen === add) await addFrom(parts, from);
+    } catch (thrown) {
+      report(thrown, parts.log);
+    }
+  });
+}
+
+/** Of the last sequence that it took part in; its share of what, what chance gives, and what the text gained. */
+function textOf({ name, sequences, logProb }: Trial): string {
+  const { share, chance } = sequences.at(-1)!;
+  const taken = vscode.l10n.t(
+    '{0} fits the pool and takes {1} of the choices in this text; by chance {2}.',
+    name,
+    numbers.percent(share),
+    numbers.percent(chance),
+  );
+  const change = logProb.with - logProb.without;
+  if (Number.isNaN(change)) return taken;
+  const [from, to] = [numbers.fixed(logProb.without, 3), numbers.fixed(logProb.with, 3)];
+  return `${taken} ${
+    change >= 0
+      ? vscode.l10n.t('Log-probability {0} → {1} nats a token: no worse.', from, to)
+      : vscode.l10n.t('Log-probability {0} → {1} nats a token: worse.', from, to)
+  }`;
+}

@@ -1,0 +1,48 @@
+import * as vscode from 'vscode';
+import type { SimilarityMessage } from '../shared/similarityProtocol.js';
+import { pageHtml, pageOptions } from './html.js';
+import { similarityType } from './types.js';
+
+/** Shows how alike a pool's experts are; one at a time. */
+export class SimilarityPanel {
+  #panel: vscode.WebviewPanel | undefined;
+  #shown: SimilarityMessage | undefined;
+
+  constructor(private readonly extension: vscode.Uri) {}
+
+  show(message: SimilarityMessage): void {
+    this.#shown = message;
+    if (this.#panel) {
+      this.#panel.reveal();
+      void this.#panel.webview.postMessage(message);
+      return;
+    }
+    const title = vscode.l10n.t('Experts Compared');
+    const panel = vscode.window.createWebviewPanel(
+      similarityType,
+      title,
+      vscode.ViewColumn.Active,
+      pageOptions(this.extension),
+    );
+    this.#panel = panel;
+    panel.onDidDispose(() => (this.#panel = undefined));
+    // It says so again whenever it was hidden and is shown anew.
+    panel.webview.onDidReceiveMessage((said: unknown) => {
+      if ((said as { readonly type?: unknown } | null)?.type === 'ready') void panel.webview.postMessage(this.#shown);
+    });
+    panel.webview.html = pageHtml(panel.webview, this.extension, {
+      script: 'similarity.js',
+      title,
+      styles: ['panel.css', 'similarity.css'],
+    });
+  }
+
+  /** Its page, while it is open. */
+  get isOpen(): boolean {
+    return this.#panel !== undefined;
+  }
+
+  dispose(): void {
+    this.#panel?.dispose();
+  }
+}

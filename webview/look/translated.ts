@@ -1,0 +1,15 @@
+import type { Forms } from '../../src/shared/counted.js';
+import { isObject } from '../../src/shared/plain.js';
+import { setWords } from './strings.js';
+
+const isTranslated = (entry: [string, unknown]): entry is [string, string | Forms] =>
+  typeof entry[1] === 'string' || (isObject(entry[1]) && typeof entry[1]['other'] === 'string');
+
+/** A translation comes in the page itself, for the first words are drawn before any message. */
+export function translate(): void {
+  const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
+  setWords(
+    isObject(words) ? Object.fromEntries(Object.entries(words).filter(isTranslated)) : {},
+    document.documentElement.lang || 'en',
+  );
+}

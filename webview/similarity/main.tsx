@@ -1,0 +1,35 @@
+/** The page that compares a pool's experts. The host sends it once, at `ready`; where one looks is kept here. */
+import './similarity.css';
+import { render } from 'preact';
+import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
+import { translate } from '../look/translated.js';
+import { type Looking, SimilarityView } from './view.js';
+
+interface Host {
+  postMessage(message: { readonly type: 'ready' }): void;
+  getState(): unknown;
+  setState(state: Looking): void;
+}
+
+declare function acquireVsCodeApi(): Host;
+
+translate();
+
+const host = acquireVsCodeApi();
+const root = document.getElementById('app') ?? document.body;
+
+window.addEventListener('message', ({ data }: MessageEvent<SimilarityMessage | undefined>) => {
+  if (data?.type !== 'similarity') return;
+  render(
+    <SimilarityView
+      {...data}
+      first={host.getState()}
+      look={(looking) => {
+        host.setState(looking);
+      }}
+    />,
+    root,
+  );
+});
+
+host.postMessage({ type: 'ready' });

@@ -1,0 +1,115 @@
+/** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { signsOf } from '../../src/shared/signs.js';
+import type { Expert } from '../../src/trace/trace.js';
+import { fixed, t } from '../look/strings.js';
+import { channels, theme } from '../look/theme.js';
+
+interface Props {
+  readonly experts: readonly Expert[];
+  /** [N, N] */
+  readonly plane: Float32Array;
+  readonly caption: string;
+}
+
+/** How strong the strongest is: a number on it can still be read. */
+const strongest = 85;
+
+/** More have no room for their numbers. */
+const mostCells = 40;
+
+export function Square(props: Props) {
+  return props.experts.length > mostCells ? <Picture {...props} /> : <Cells {...props} />;
+}
+
+/** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
+function highestOf(plane: Float32Array, n: number): number {
+  let highest = 0;
+  plane.forEach((x, i) => {
+    if (i % (n + 1) !== 0 && Math.abs(x) > highest) highest = Math.abs(x);
+  });
+  return highest || 1;
+}
+
+function Cells({ experts, plane, caption }: Props) {
+  const n = experts.length;
+  const signs = signsOf(experts);
+  const highest = highestOf(plane, n);
+  return (
+    <div class="tableBox" tabindex={0} role="region" aria-label={caption}>
+      <table class="square">
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            <td />
+            {experts.map(({ id, name }, i) => (
+              <th key={id} scope="col" title={name} aria-label={name}>
+                {signs[i]}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {experts.map(({ id, name }, i) => (
+            <tr key={id}>
+              <th scope="row">{name}</th>
+              {experts.map((other, j) => {
+                const x = plane[i * n + j]!;
+                return (
+                  <td key={other.id} title={t('pairOf', name, other.name, Number.isNaN(x) ? '–' : fixed(x, 3))}>
+                    <Cell value={x} share={i === j ? 0 : Math.abs(x) / highest} />
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Cell({ value, share }: { readonly value: number; readonly share: number }) {
+  if (Number.isNaN(value)) return <span class="heatText">–</span>;
+  return (
+    <span class={`heatText ${value < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${Math.round(share * strongest)}%` }}>
+      {fixed(value, 2)}
+    </span>
+  );
+}
+
+/** A pixel a pair. What it shows is in the list of pairs, which is its twin. */
+function Picture({ experts, plane, caption }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const n = experts.length;
+  const colours = theme.value;
+  useLayoutEffect(() => {
+    const context = canvas.current!.getContext('2d')!;
+    const image = context.createImageData(n, n);
+    const highest = highestOf(plane, n);
+    const [back, more, less] = [colours.background, colours.gain, colours.difference].map(channels);
+    plane.forEach((x, i) => {
+      const share = Number.isNaN(x) ? 0 : Math.min(1, Math.abs(x) / highest);
+      for (let c = 0; c < 3; c++) image.data[i * 4 + c] = back![c]! + ((x < 0 ? less : more)![c]! - back![c]!) * share;
+      image.data[i * 4 + 3] = 255;
+    });
+    context.putImageData(image, 0, 0);
+  }, [plane, n, colours]);
+  return (
+    <canvas
+      ref={canvas}
+      class="squarePicture"
+      role="img"
+      aria-label={caption}
+      width={n}
+      height={n}
+      onPointerMove={({ currentTarget, offsetX, offsetY }) => {
+        const [j, i] = [offsetX / currentTarget.clientWidth, offsetY / currentTarget.clientHeight].map((share) =>
+          Math.min(n - 1, Math.max(0, Math.floor(share * n))),
+        ) as [number, number];
+        const x = plane[i * n + j]!;
+        currentTarget.title = t('pairOf', experts[i]!.name, experts[j]!.name, Number.isNaN(x) ? '–' : fixed(x, 3));
+      }}
+    />
+  );
+}
