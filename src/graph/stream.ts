@@ -39,7 +39,8 @@ export function partSums(graph: GraphProto): void {
 function parted(n: NodeProto): NodeProto[] {
   const { norm, bias } = skips[n.opType]!;
   const [output] = n.output;
-  const sum = n.output[3] || `gander.sum.${output}`;
+  const named = n.output[3] ?? '';
+  const sum = named === '' ? `gander.sum.${output}` : named;
   const [both, added] = [`${sum}.both`, n.input[bias]];
   const epsilon = n.attribute.filter(({ name }) => name === 'epsilon');
   const [scale, shift] = [n.input[2]!, norm === 'LayerNormalization' ? n.input[3] : undefined];

@@ -506,6 +506,7 @@ export const words = {
   next: 'Next',
 
   // Lens
+  lensTitle: 'What each layer would predict',
   lensPick: 'Select a token to see what each layer would predict after it.',
   lensInput: 'Nothing is predicted of an input. Select a token of the output.',
   lensShow: 'Show what each layer predicts',

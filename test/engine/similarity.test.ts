@@ -30,7 +30,9 @@ describe.each([
 ])('of the pool %s', (name, folder) => {
   it('gates and adapters are as alike as PyTorch says, at each layer and over all', async () => {
     const seen: number[] = [];
-    const similarity = await (await open(folder)).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
+    const similarity = await (
+      await open(folder)
+    ).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
     const { experts, layers } = similarity;
     for (const by of measures) {
       const planes = [similarity[by].all, ...similarity[by].layers];

@@ -5,7 +5,7 @@ import type { Trace } from '../../src/trace/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
 import { Button, classes } from '../components/controls.js';
-import { Explain } from '../components/explain.js';
+import { Part } from '../components/figure.js';
 import { tokenPlace } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 
@@ -21,31 +21,32 @@ export function LensView() {
   const found = store.main.lenses.value.find((lens) => lens.token === token);
   const own = trace.sequences[last]!;
   return (
-    <section data-figure="lens">
+    <>
       <header class="detailTitle">
         <h2>
           <code>{tokenLabel(own, token)}</code>
         </h2>
         <span class="faint">{tokenPlace(trace.sequences, last, token)}</span>
-        <Explain name="lens" title={t('tab_lens')} />
       </header>
-      {found ? (
-        <Found lens={found} trace={trace} />
-      ) : (
-        <>
-          <p class="caption">{reason ?? t('lensHow')}</p>
-          <Button
-            press={() => {
-              store.send({ type: 'lens', token });
-            }}
-            reason={reason}
-            data-focus="lens"
-          >
-            {t('lensShow')}
-          </Button>
-        </>
-      )}
-    </section>
+      <Part name="lens" title={t('lensTitle')}>
+        {found ? (
+          <Found lens={found} trace={trace} />
+        ) : (
+          <>
+            <p class="caption">{reason ?? t('lensHow')}</p>
+            <Button
+              press={() => {
+                store.send({ type: 'lens', token });
+              }}
+              reason={reason}
+              data-focus="lens"
+            >
+              {t('lensShow')}
+            </Button>
+          </>
+        )}
+      </Part>
+    </>
   );
 }
 

@@ -140,7 +140,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
 
   /** As asked, with what the engine has to find. @throws GanderError where something that it names was left out */
   async #meant(plan: Plan, { text, strategy, interventions = [] }: RouteRequest): Promise<Strategy> {
-    requireUsable(this.#pool, plan, strategy!, interventions);
+    requireUsable(this.#pool, plan, strategy, interventions);
     const { finds } = descriptorOf(strategy!.name)!;
     return finds === 'expert' ? { ...strategy!, expert: await this.#retrieve(text) } : strategy!;
   }
