@@ -6,7 +6,7 @@ import { withPatientProgress } from './progress.js';
 export const compareExperts: Command = {
   id: 'gander.compareExperts',
   async run(parts) {
-    const { engines, service, similarity } = parts;
+    const { engines, similarity } = parts;
     // What runs a model at another address has no experts here.
     const { engine } = engines;
     const found = await withPatientProgress(
@@ -14,6 +14,6 @@ export const compareExperts: Command = {
       vscode.l10n.t('Comparing the experts'),
       ({ signal, report: onProgress }) => engine.similarity({}, { signal, onProgress }),
     );
-    similarity.show({ type: 'similarity', name: (await service.pool()).name, similarity: found });
+    similarity.show({ type: 'similarity', name: (await engine.info()).name, similarity: found });
   },
 };

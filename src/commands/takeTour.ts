@@ -5,11 +5,11 @@ import type { Command } from './parts.js';
 export const takeTour: Command = {
   id: 'gander.takeTour',
   async run({ panels, desk, traces }) {
-    let routed = panels.active?.scene.routed ?? desk.current();
-    if (!routed && traces.active) {
+    if (!panels.active && traces.active) {
       traces.active.page.startTour();
       return;
     }
+    let routed = panels.active?.scene.routed ?? desk.current();
     if (!routed) {
       const sample = vscode.l10n.t('Open a Sample and Route It');
       const chosen = await vscode.window.showInformationMessage(

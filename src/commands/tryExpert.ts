@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { report } from '../host/notify.js';
 import { activeEditor, spansToRoute } from '../host/texts.js';
+import { GanderError } from '../shared/errors.js';
 import { type Trial, trialOf } from '../similarity/trial.js';
 import type { Routed } from '../routing/store.js';
 import { addFrom, onThisMachine } from './addExpert.js';
@@ -25,15 +26,21 @@ export const tryExpert: Command = {
     const from = picked?.[0];
     if (!from) return;
     const folder = onThisMachine(from);
+    const { engine } = parts.engines;
     // What would not fit is said before anything is routed.
-    await parts.engines.engine.examine(folder);
-    const routed = await routeBoth(parts, editor, folder);
-    if (routed) tell(parts, from, routed);
+    await engine.examine(folder);
+    const routed = await routeBoth(parts, engine, editor, folder);
+    tell(parts, from, routed);
   },
 };
 
 /** Without it, then with it beside. */
-function routeBoth(parts: Parts, editor: vscode.TextEditor, folder: string): Promise<Routed | undefined> {
+function routeBoth(
+  parts: Parts,
+  engine: Parts['engines']['engine'],
+  editor: vscode.TextEditor,
+  folder: string,
+): Promise<Pick<Routed, 'main' | 'other'>> {
   const { desk, engines, panels, runs, store } = parts;
   return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
     const { id, main } = await desk.route(editor.document, spansToRoute(editor)[0]!, {
@@ -45,18 +52,20 @@ function routeBoth(parts: Parts, editor: vscode.TextEditor, folder: string): Pro
     // What an encoder-decoder wrote without it is what is read with it, too.
     const written = main.trace && main.trace.sequences.length > 1 ? main.trace.sequences.at(-1)!.text : undefined;
     const same = written === undefined ? {} : { target: written };
-    const { engine } = engines;
+    // Another pool may have been chosen meanwhile: its run would not be this one's with the expert.
+    if (engines.engine !== engine)
+      throw new GanderError('cancelled', 'Another model was chosen meanwhile.', 'Try the expert again.');
     await runs.compareElsewhere(
       id,
       { title, strategy: main.strategy },
       { route: (request, options) => engine.route({ ...request, ...same, tried: folder }, options) },
       { signal, onProgress },
     );
-    return store.get(id);
+    return { main, other: store.get(id)?.other };
   });
 }
 
-function tell(parts: Parts, from: vscode.Uri, { main, other }: Routed): void {
+function tell(parts: Parts, from: vscode.Uri, { main, other }: Pick<Routed, 'main' | 'other'>): void {
   const trial = main.trace && other?.trace && trialOf(path.basename(from.fsPath), main.trace, other.trace);
   if (!trial) return;
   const add = vscode.l10n.t('Add Expert');
@@ -73,12 +82,14 @@ function tell(parts: Parts, from: vscode.Uri, { main, other }: Routed): void {
 /** Of the last sequence that it took part in; its share of what, what chance gives, and what the text gained. */
 function textOf({ name, sequences, logProb }: Trial): string {
   const { share, chance } = sequences.at(-1)!;
-  const taken = vscode.l10n.t(
-    '{0} fits the pool and takes {1} of the choices in this text; by chance {2}.',
-    name,
-    numbers.percent(share),
-    numbers.percent(chance),
-  );
+  const taken = Number.isNaN(share)
+    ? vscode.l10n.t('{0} fits the pool. The strategy chooses no experts.', name)
+    : vscode.l10n.t(
+        '{0} fits the pool and takes {1} of the choices in this text; by chance {2}.',
+        name,
+        numbers.percent(share),
+        numbers.percent(chance),
+      );
   const change = logProb.with - logProb.without;
   if (Number.isNaN(change)) return taken;
   const [from, to] = [numbers.fixed(logProb.without, 3), numbers.fixed(logProb.with, 3)];

@@ -37,11 +37,6 @@ export class SimilarityPanel {
     });
   }
 
-  /** Its page, while it is open. */
-  get isOpen(): boolean {
-    return this.#panel !== undefined;
-  }
-
   dispose(): void {
     this.#panel?.dispose();
   }

@@ -84,8 +84,14 @@ class RemoteEngine implements Engine {
   }
 
   /** The server, if it can do what is asked. @throws GanderError */
-  async #ready(what: Asked, { text, interventions = [] }: RouteRequest): Promise<Server> {
+  async #ready(what: Asked, { text, interventions = [], tried }: RouteRequest): Promise<Server> {
     if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
+    if (tried !== undefined)
+      throw new GanderError(
+        'request-invalid',
+        'A server runs the experts that it has.',
+        'Try the expert in a pool here.',
+      );
     const server = await this.#open();
     if (server.info.can[what] !== true) throw unable(server.info, what);
     if (interventions.length > 0 && server.info.can.whatIf !== true) throw unable(server.info, 'whatIf');

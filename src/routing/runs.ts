@@ -1,8 +1,8 @@
-import type { Attribution, GenerateRequest, RouteRequest, RunOptions } from '../engine/api.js';
+import type { Attribution, GenerateRequest, Lens, RouteRequest, RunOptions } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import type { Side, SideState } from '../shared/panelProtocol.js';
 import type { Strategy } from '../strategies/strategy.js';
-import type { Intervention, Trace } from '../trace/trace.js';
+import type { Intervention, Sequence, Trace } from '../trace/trace.js';
 import type { Source } from '../source/source.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
@@ -108,12 +108,14 @@ export class Runs {
   async lens(id: number, token: number, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
     const sequences = this.store.get(id)?.main.trace?.sequences ?? [];
-    const { text, tokens } = sequences.at(-1) ?? {};
-    if (!request || text === undefined) return;
+    const shown = sequences.at(-1);
+    if (!request || shown?.text === undefined) return;
+    const { text, tokens } = shown;
     const read = sequences.length > 1 ? { target: text } : { text };
     await this.#run(id, 'main', 'lens', waiting, async (options, patch) => {
       const lens = await this.service.lens({ ...request, ...read, token }, calm(options));
-      if (lens.ids.some((one, i) => one !== tokens?.ids?.[i])) throw readOtherwise();
+      if (lens.ids.some((one, i) => one !== tokens.ids?.[i])) throw readOtherwise();
+      if (!isOfRun(lens, shown)) throw anotherRun();
       const others = this.store.get(id)?.main.lenses?.filter((other) => other.token !== token) ?? [];
       patch({ lenses: [lens, ...others].slice(0, keptLenses) });
     });
@@ -253,7 +255,7 @@ export class Runs {
             patch({ running: { what, done, total } });
             onProgress?.(done, total);
           },
-          onPartial: (trace) => patch({ trace, before: undefined }),
+          onPartial: (trace) => patch({ trace, before: undefined, ...unasked }),
         },
         patch,
       );
@@ -311,6 +313,29 @@ function readOtherwise(): GanderError {
     'request-invalid',
     'The model wrote other tokens up to here than its tokenizer makes of their text.',
     'Choose a token of the text that was given.',
+  );
+}
+
+/** Nats that the same run may differ by, one token at a time or many: rounding, and a head of eight bits. */
+const rounding = 0.01;
+
+/** What the last layer predicts is what the run predicts, as far as the trace tells that. */
+function isOfRun({ token, layers, routed }: Lens, { logProb, topLogProb, predictions }: Sequence): boolean {
+  const last = layers.length - 1;
+  const isAlike = (a: number | undefined, b: number | undefined) =>
+    a === undefined || b === undefined || Number.isNaN(b) || Math.abs(a - b) <= rounding;
+  return (
+    isAlike(routed.logProb?.[last], logProb?.[token + 1]) &&
+    isAlike(routed.topLogProb[last * routed.predictions], topLogProb?.[token * predictions])
+  );
+}
+
+/** After a run that was stopped, or where another model is in use by now, what is on show is not what would run. */
+function anotherRun(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    'What is shown was routed otherwise than is chosen now: its layers cannot be asked.',
+    'Route the text again.',
   );
 }
 

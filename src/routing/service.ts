@@ -157,8 +157,8 @@ export class RoutingService {
 }
 
 function keyOf(what: string, request: Request): string {
-  const { text, target, maxTokens, strategy, interventions = [], layer, most, token } = request;
-  return JSON.stringify([what, strategy, interventions, layer, most, token, text, target, maxTokens]);
+  const { text, target, maxTokens, strategy, interventions = [], layer, most, token, tried } = request;
+  return JSON.stringify([what, strategy, interventions, layer, most, token, tried, text, target, maxTokens]);
 }
 
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */

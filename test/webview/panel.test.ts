@@ -558,7 +558,7 @@ describe('two runs', () => {
       const told = await text('.tabBody');
       expect(told).toContain('there are no choices to agree with');
       expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
-      expect(await panel.page.locator('[data-figure]').count()).toBe(0);
+      expect(await panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count()).toBe(0);
       expect(await text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
       // Not one solid colour: what got likelier is of another than what did not.
       await panel.goTo(20, 3);

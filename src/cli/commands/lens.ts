@@ -48,7 +48,7 @@ export const lens: Command = {
     const sequence = trace.sequences.at(-1)!;
     const token = given === undefined ? sequence.tokens.count - 1 : Number(given);
     const found = await engine.lens(
-      { ...request, ...(hasTarget(model) && { target: sequence.text ?? '' }), token },
+      { ...request, token },
       { signal, onProgress: progress.count('tokens', 'reading the layers') },
     );
     progress.clear();
