@@ -169,7 +169,7 @@ export class Store {
   readonly scope = computed<TextScope | undefined>(() => {
     const [key, trace] = [this.view.scope.value, this.main.choices.value];
     if (key === '' || !trace) return undefined;
-    if (!parts.value) want();
+    if (!parts.value) void want();
     return parts.value?.scopeOf(trace, this.main.title.value, key);
   });
 
