@@ -11,6 +11,11 @@ export const lessonWords = {
   byChance: 'By chance',
   source: 'Source',
   chanceNone: 'There is no value to compare with.',
+  letterE: 'E: how many experts there are.',
+  letterK: 'k: how many of them are chosen.',
+  letterS: 'S: those that are chosen.',
+  letterT: 'T: how many tokens.',
+  letterV: 'V: how many tokens the vocabulary has.',
 
   // Numbers of one choice
   whatAffinity:
@@ -52,7 +57,8 @@ export const lessonWords = {
   whatEffective: 'How many evenly used experts would be as varied as these.',
   rangeEffective: 'From 1 to E.',
   chanceByCount: 'A little uneven, too, where the text is short: the value stands beside it.',
-  whatCv: 'The standard deviation of the experts’ usage, over its mean.',
+  whatCv:
+    'The standard deviation of the experts’ usage, over its mean. Its square is a loss in training (Shazeer et al.).',
   rangeCv: 'From 0, all are used alike, to √(E − 1), one has all.',
   whatMaxOverMean: 'How many times its even share the most used expert has.',
   rangeMaxOverMean: 'From 1 to E.',
@@ -74,10 +80,10 @@ export const lessonWords = {
   // Predictions
   whatProbability: 'How likely the model found the token, from the tokens before it alone.',
   rangeProbability: 'From 0 to 1.',
-  chanceProbability: '1 / V for a vocabulary of V tokens.',
+  chanceProbability: '1 / V',
   whatSurprise: 'How unexpected the token was to the model: the less likely, the more.',
   rangeSurprise: '0 nats, certain, or more.',
-  chanceSurprise: 'ln V nats for a vocabulary of V tokens.',
+  chanceSurprise: 'ln V nats',
   whatAlternatives: 'The tokens that the model found likeliest at this place, each with its probability.',
 
   whatLens:
@@ -95,7 +101,7 @@ export const lessonWords = {
   whatLogProb:
     'The mean log-probability of a token in one run and in the other, over the aligned tokens alone. Nearer to 0 is better.',
   rangeLogProb: '0 nats or less.',
-  chanceLogProb: '−ln V nats for a vocabulary of V tokens.',
+  chanceLogProb: '−ln V nats',
   whatLogProbChange:
     'The token’s log-probability in the other run minus that in this one. Above 0: the other run finds it likelier.',
   rangeChange: 'Any number of nats. 0: no change.',
@@ -108,12 +114,12 @@ export const lessonWords = {
 
   // What-ifs
   whatKl:
-    'How far the predictions moved away from those without the what-if. Only the likeliest tokens are listed, so the true value is at least this.',
+    'How far the predictions q moved away from p, those without the what-if. Only the likeliest tokens are listed, so the true value is at least this.',
   rangeKl: '0 nats, no change, or more.',
   whatDirect: 'The share of a layer’s places where an expert that the what-if is about came or went.',
   whatDownstream: 'The share of a layer’s places that changed only because what came before them did.',
   whatOwed:
-    'The change of the token’s log-probability when the expert is knocked out everywhere. Below 0: the token owes its prediction to the expert. The effects of several experts do not add up.',
+    'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the token owes its prediction to the expert. The effects of several experts do not add up.',
 
   // The tour
   tour: 'Tour of the panel',

@@ -10,6 +10,8 @@ export interface Region {
   /** UTF-16 offsets into the text. */
   readonly start: number;
   readonly end: number;
+  /** It is what the others stand in: prose around fences, markup around PHP. */
+  readonly isRest?: true;
 }
 
 /** The regions of a document in order, without gaps; none for a file that has no rules here. */
@@ -45,11 +47,11 @@ function whole(text: string, { rest, found }: Found): Region[] {
   };
   let at = 0;
   for (const region of found) {
-    push({ name: rest, start: at, end: region.start });
+    push({ name: rest, isRest: true, start: at, end: region.start });
     push({ ...region, start: Math.max(at, region.start) });
     at = Math.max(at, region.end);
   }
-  push({ name: rest, start: at, end: text.length });
+  push({ name: rest, isRest: true, start: at, end: text.length });
   return out;
 }
 

@@ -44,16 +44,15 @@ export function regionScopes(trace: Trace, title: string): TextScope[] {
     named.set(name, [...(named.get(name) ?? []), r]);
   });
   if (named.size < 2) return [];
-  const rest = found[0]!.name;
   return [...named.values()].flatMap((all): TextScope[] => {
-    const { name, language } = found[all[0]!]!;
+    const { name, language, isRest } = found[all[0]!]!;
     const scope = (some: readonly number[], number: number): TextScope => ({
       key: `region ${name} ${language ?? ''} ${number}`,
       sequence: 0,
       ranges: rangesOf(of, some),
-      region: { name, ...(language && { language }), number, count: name === rest ? 1 : all.length },
+      region: { name, ...(language && { language }), number, count: isRest ? 1 : all.length },
     });
-    const each = name === rest || all.length === 1 ? [] : all.map((r, i) => scope([r], i + 1));
+    const each = isRest || all.length === 1 ? [] : all.map((r, i) => scope([r], i + 1));
     return [scope(all, 0), ...each].filter(({ ranges }) => ranges.length > 0);
   });
 }

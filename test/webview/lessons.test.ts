@@ -238,6 +238,9 @@ describe('the tour', () => {
 
   test('the panel can be used meanwhile', async () => {
     await open({ width: 720, height: 680 });
+    await panel.page.locator('[data-focus=grid-scope]').click();
+    await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
+    await panel.page.locator('[data-focus=scope-leave]').waitFor();
     await begin();
     await panel.page.locator('#tab-summary').click();
     await panel.settled();
@@ -246,6 +249,8 @@ describe('the tour', () => {
     await panel.page.keyboard.press('Escape');
     await panel.settled();
     expect(await panel.page.locator('.tour').count()).toBe(0);
+    // The part of the text that one looked at stays.
+    expect(await panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
   });
 
   test('nothing routed yet: it begins when there is something to show', async () => {

@@ -1,13 +1,13 @@
 /** The page: header, legend, texts, grid, and the views beside. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { late } from '../components/late.js';
+import { WhenHere } from '../components/late.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
 import type { GridScene } from '../grid/scene.js';
 import { Grid } from '../grid/view.js';
-import type { Tour } from '../lessons/tour.js';
+import { lessons } from '../lessons/load.js';
 import { t } from '../look/strings.js';
 import { Compare } from '../views/compare.js';
 import { Detail } from '../views/detail.js';
@@ -18,6 +18,7 @@ import type { Saver } from '../views/save.js';
 import { Summary } from '../views/summary.js';
 import { Texts } from '../views/text.js';
 import { WhatIf } from '../views/whatIf.js';
+import { late } from './late.js';
 import { reasonAgainst } from './reasons.js';
 import { tabs } from './state.js';
 
@@ -50,20 +51,9 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
           )}
         </div>
       </div>
-      {store.tour.value && !isBlank && <LateTour scene={scene} />}
+      {store.tour.value && !isBlank && <WhenHere of={lessons} show={({ Tour }) => <Tour scene={scene} />} />}
     </>
   );
-}
-
-/** A file of its own: few take it, and most of them once. */
-function LateTour({ scene }: { readonly scene: GridScene }) {
-  const [Late, setLate] = useState<typeof Tour>();
-  useEffect(() => {
-    void import('../lessons/lessons.js').then((lessons) => {
-      setLate(() => lessons.Tour);
-    });
-  }, []);
-  return Late ? <Late scene={scene} /> : null;
 }
 
 /** Wherever the focus is, unless something nearer has a use for the key. */
@@ -103,12 +93,16 @@ function First() {
   );
 }
 
+const lens = late(() => import('../views/lens.js'));
+
 const views = {
   cell: Detail,
   summary: Summary,
   predictions: Predictions,
   whatIf: WhatIf,
-  lens: late(async () => (await import('../views/lens.js')).LensView),
+  lens: () => (
+    <WhenHere of={lens} show={({ LensView }) => <LensView />} meanwhile={<p class="hint">{t('loading')}</p>} />
+  ),
   compare: Compare,
 };
 

@@ -91,8 +91,8 @@ export class Store {
 
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
-  /** Of the last run. */
-  private text: string | undefined;
+  /** By sequence. Of a text that is written again, all that is known of it until then. */
+  private texts: readonly (string | undefined)[] = [];
   private saving: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -169,7 +169,7 @@ export class Store {
   readonly scope = computed<TextScope | undefined>(() => {
     const [key, trace] = [this.view.scope.value, this.main.choices.value];
     if (key === '' || !trace) return undefined;
-    if (!parts.value) want();
+    if (!parts.value) void want();
     return parts.value?.scopeOf(trace, this.main.title.value, key);
   });
 
@@ -301,9 +301,10 @@ export class Store {
     else this.selectIn(side, { sequence, token: now.token, end });
   }
 
-  /** One step out of what hides the rest: the map alone, then a part of the text alone. */
+  /** One step out of what stands in front of the rest: the tour, then the map alone, then a part of the text alone. */
   leave(): void {
-    if (this.view.maximised.peek()) this.set({ maximised: false });
+    if (this.tour.peek()) this.tour.value = false;
+    else if (this.view.maximised.peek()) this.set({ maximised: false });
     else this.set({ scope: '' });
   }
 
@@ -395,10 +396,11 @@ export class Store {
     const trace = this.main.trace.peek();
     if (!trace) return;
     // Tokens are of one text; a region is found again in another, and what the model writes on changes nothing.
-    const { text } = trace.sequences[0]!;
-    const isOther = this.text !== undefined && text?.startsWith(this.text) !== true;
-    if (isOther && this.view.scope.peek().startsWith('tokens')) this.set({ scope: '' });
-    this.text = text;
+    const texts = trace.sequences.map(({ text }) => text);
+    const of = Number(/^tokens (\d+) /.exec(this.view.scope.peek())?.[1] ?? -1);
+    const [was, is] = [this.texts[of], texts[of]];
+    if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
+    this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
     const selection = this.view.selection.peek();
     const { layer, site } = selection;
     const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => layerKey(one) === layer));

@@ -1,15 +1,16 @@
 /** A "?" that says what a figure's numbers are. The words are a file of their own, which comes when they are first asked for. */
 import { useRef, useState } from 'preact/hooks';
-import type { Explanation } from '../lessons/explanation.js';
 import type { FigureName } from '../lessons/explanations.js';
+import { lessons } from '../lessons/load.js';
 import { t } from '../look/strings.js';
 import { Button } from './controls.js';
 
 export function Explain({ name, title }: { readonly name: FigureName; readonly title: string }) {
-  const [Shown, setShown] = useState<typeof Explanation>();
+  const [isOpen, setOpen] = useState(false);
+  const Shown = isOpen ? lessons.code.value?.Explanation : undefined;
   const box = useRef<HTMLSpanElement>(null);
   const close = (): void => {
-    setShown(undefined);
+    setOpen(false);
   };
   return (
     <span
@@ -28,11 +29,8 @@ export function Explain({ name, title }: { readonly name: FigureName; readonly t
     >
       <Button
         press={() => {
-          if (Shown) close();
-          else
-            void import('../lessons/lessons.js').then(({ Explanation: Late }) => {
-              setShown(() => Late);
-            });
+          if (!Shown) void lessons.want();
+          setOpen(!Shown);
         }}
         class="tool"
         aria-label={t('explain', title)}

@@ -1,16 +1,18 @@
-/** A view that few open: its code is fetched when it is first looked at. */
-import { signal } from '@preact/signals';
-import type { ComponentType } from 'preact';
+/** Draws by code that comes late. */
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { t } from '../look/strings.js';
+import type { Late } from '../app/late.js';
 
-export function late(load: () => Promise<ComponentType>): ComponentType {
-  const view = signal<ComponentType | undefined>(undefined);
-  return function Late() {
-    useEffect(() => {
-      if (!view.peek()) void load().then((loaded) => (view.value = loaded));
-    }, []);
-    const View = view.value;
-    return View ? <View /> : <p class="hint">{t('loading')}</p>;
-  };
+interface Props<T> {
+  readonly of: Late<T>;
+  readonly show: (code: T) => ComponentChildren;
+  readonly meanwhile?: ComponentChildren;
+}
+
+export function WhenHere<T>({ of, show, meanwhile }: Props<T>) {
+  useEffect(() => {
+    void of.want();
+  }, [of]);
+  const code = of.code.value;
+  return <>{code === undefined ? meanwhile : show(code)}</>;
 }

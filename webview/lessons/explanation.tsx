@@ -2,7 +2,7 @@
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../look/strings.js';
-import { figures, numbers, type Explanation as Entry, type FigureName } from './explanations.js';
+import { figures, lettersOf, numbers, type Explanation as Entry, type FigureName } from './explanations.js';
 import { useBeside, useOnTop } from './following.js';
 import { say } from './strings.js';
 
@@ -22,11 +22,13 @@ export function Explanation({
     box.current!.focus();
   }, []);
   const list: readonly Entry[] = figures[name].map((one) => numbers[one]);
+  const letters = [...new Set(list.flatMap(lettersOf))].sort();
   return (
     <div ref={box} popover="manual" class="explanation" role="dialog" aria-label={t('explain', title)} tabindex={0}>
       {list.map((one) => (
         <One key={one.what} {...one} />
       ))}
+      {letters.length > 0 && <p class="faint">{letters.map((letter) => say(letter)).join(' ')}</p>}
     </div>
   );
 }

@@ -2,7 +2,7 @@
  * What each figure's numbers are. One table of numbers, one of figures; every figure of the page has an entry
  * (`FigureName`), and a figure without one is no figure: webview/components/figure.tsx takes no other name.
  */
-import type { LessonWord } from '../../src/shared/lessonWords.js';
+import { lessonWords, type LessonWord } from '../../src/shared/lessonWords.js';
 import type { Word } from '../look/strings.js';
 
 export interface Explanation {
@@ -20,19 +20,33 @@ const shannon = 'C. E. Shannon, A Mathematical Theory of Communication, 1948';
 const phatgoose = 'Muqeeth et al., 2024, arXiv 2402.05859';
 const olmoe = 'Muennighoff et al., 2024, arXiv 2409.02060';
 
-/** E experts, k chosen of them: S. */
+/** What the letters stand for that formulas, ranges and values by chance share. */
+const letters = [
+  [/\bE\b/, 'letterE'],
+  [/\bk\b|ₖ/, 'letterK'],
+  [/\bS\b/, 'letterS'],
+  [/\bT\b/, 'letterT'],
+  [/\bV\b/, 'letterV'],
+] as const satisfies readonly (readonly [RegExp, LessonWord])[];
+
+/** Of those letters the ones that occur. In the words as they are in English: in a translation a letter may be a word. */
+export function lettersOf({ formula = [], range, chance }: Explanation): LessonWord[] {
+  const said = [...formula, lessonWords[range], chance ? lessonWords[chance] : ''].join('\n');
+  return letters.filter(([letter]) => letter.test(said)).map(([, word]) => word);
+}
+
 export const numbers = {
   affinity: {
     title: 'affinity',
     what: 'whatAffinity',
-    formula: ['PHATGOOSE: a = LN(u) · LN(v) / √d', 'Arrow: a = |u · v|', 'Mixture of experts: a = W u'],
+    formula: ['PHATGOOSE: a = LN(u) · LN(v) / √d', 'Arrow: a = |u · v|', 'MoE: a = W u'],
     range: 'rangeAffinity',
     source: `${phatgoose}; Arrow: Ostapenko et al., 2024, arXiv 2405.11157`,
   },
   weight: {
     title: 'weight',
     what: 'whatWeight',
-    formula: ['PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j in S'],
+    formula: ['PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j ∈ S'],
     range: 'rangeWeight',
     chance: 'chanceWeight',
     source: phatgoose,
@@ -55,7 +69,7 @@ export const numbers = {
   mass: {
     title: 'topMass',
     what: 'whatMass',
-    formula: ['Σ pᵢ, i in S'],
+    formula: ['Σ pᵢ, i ∈ S'],
     range: 'rangeMass',
     chance: 'chanceMass',
   },
@@ -92,15 +106,15 @@ export const numbers = {
   cv: {
     title: 'loadCv',
     what: 'whatCv',
-    formula: ['sd(f) / mean(f)'],
+    formula: ['σ(f) / μ(f)'],
     range: 'rangeCv',
     chance: 'chanceByCount',
-    source: 'Its square is a loss of Shazeer et al., 2017, arXiv 1701.06538',
+    source: 'Shazeer et al., 2017, arXiv 1701.06538',
   },
   maxOverMean: {
     title: 'loadMax',
     what: 'whatMaxOverMean',
-    formula: ['max(f) / mean(f)'],
+    formula: ['max(f) / μ(f)'],
     range: 'rangeMaxOverMean',
   },
   evenness: {
@@ -167,7 +181,7 @@ export const numbers = {
   logProb: {
     title: 'compareLogProb',
     what: 'whatLogProb',
-    formula: ['mean of ln p(xₜ | x₁ … xₜ₋₁)'],
+    formula: ['Σ ln p(xₜ | x₁ … xₜ₋₁) / T'],
     range: 'rangeLogProb',
     chance: 'chanceLogProb',
   },
@@ -196,7 +210,7 @@ export const numbers = {
   kl: {
     title: 'kl',
     what: 'whatKl',
-    formula: ['Σ p ln(p / q), p before, q after'],
+    formula: ['Σ p ln(p / q)'],
     range: 'rangeKl',
     source: 'S. Kullback and R. A. Leibler, On Information and Sufficiency, 1951',
   },
@@ -205,7 +219,7 @@ export const numbers = {
   owed: {
     title: 'attributeChange',
     what: 'whatOwed',
-    formula: ['ln p without it − ln p with it'],
+    formula: ['ln p₋ᵢ − ln p'],
     range: 'rangeChange',
   },
 } as const satisfies Record<string, Explanation>;

@@ -47,15 +47,6 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
       frame(ring.current!, to);
     },
   );
-  useEffect(() => {
-    const listen = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape' && !event.defaultPrevented) end();
-    };
-    addEventListener('keydown', listen);
-    return () => {
-      removeEventListener('keydown', listen);
-    };
-  }, []);
   return (
     <>
       <div ref={ring} popover="manual" class="tourRing" aria-hidden="true" />

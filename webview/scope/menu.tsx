@@ -12,7 +12,7 @@ export function ScopeMenu() {
       label={t('scope')}
       face={<Icon name="scope" />}
       items={parts.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
-      opened={want}
+      opened={() => void want()}
       name="grid-scope"
     />
   );

@@ -8,7 +8,7 @@ import type { Interval } from '../../src/statistics/bootstrap.js';
 import { chanceLoad, load } from '../../src/statistics/load.js';
 import { Bars } from '../components/bars.js';
 import { useStore } from '../components/context.js';
-import { Figure } from '../components/figure.js';
+import { Figure, Part } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { plainName } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
@@ -32,15 +32,11 @@ export function ScopeSummary({ trace, sites, scope }: Props) {
   const { inside, outside } = found;
   const name = scopeName(store, scope);
   if (inside.tokens === 0) return <p class="hint">{t('smallNone')}</p>;
-  const fewer = Math.min(inside.tokens, outside.tokens);
   return (
     <>
       <p class="caption about">{t('scopeAbout', name, inside.tokens, outside.tokens)}</p>
-      {outside.tokens > 0 && isSmallSample(fewer) && (
-        <p class="warning" role="note">
-          {inside.tokens === fewer ? t('small', fewer) : t('scopeSmallRest', fewer)}
-        </p>
-      )}
+      {isSmallSample(inside.tokens) && <Small text={t('small', inside.tokens)} />}
+      {outside.tokens > 0 && isSmallSample(outside.tokens) && <Small text={t('scopeSmallRest', outside.tokens)} />}
       <Inside sites={sites} found={found} name={name} />
       {outside.choices > 0 && <Change sites={sites} found={found} name={name} />}
       <Loads sites={sites} found={found} name={name} />
@@ -49,7 +45,15 @@ export function ScopeSummary({ trace, sites, scope }: Props) {
   );
 }
 
-interface Part {
+function Small({ text }: { readonly text: string }) {
+  return (
+    <p class="warning" role="note">
+      {text}
+    </p>
+  );
+}
+
+interface Told {
   readonly sites: SharedSites;
   readonly found: Contrast;
   readonly name: string;
@@ -62,14 +66,14 @@ const points = (x: number) => signed(x * 100, 1);
 const largest = (values: Float64Array) =>
   [...values.keys()].sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!) || a - b);
 
-function Inside({ sites, found: { inside, outside, intervals }, name }: Part) {
+function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();
   const order = largest(inside.share);
   return (
     <Figure
       name="scopeUsage"
       title={t('scopeUsage', name)}
-      caption={t('scopeUsageCaption')}
+      caption={t(outside.choices > 0 ? 'scopeUsageCaption' : 'usageCaption')}
       chart={() => (
         <Bars
           looks={store.main.looks.value(sites.set)}
@@ -102,7 +106,7 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Part) {
   );
 }
 
-function Change({ sites, found: { change, changeIntervals }, name }: Part) {
+function Change({ sites, found: { change, changeIntervals }, name }: Told) {
   const store = useStore();
   const order = largest(change);
   return (
@@ -137,12 +141,11 @@ function Change({ sites, found: { change, changeIntervals }, name }: Part) {
   );
 }
 
-function Loads({ sites, found: { inside, outside }, name }: Part) {
+function Loads({ sites, found: { inside, outside }, name }: Told) {
   const [here, there, chance] = [load(inside.share), load(outside.share), chanceLoad(inside)];
   const rest = (x: number) => (outside.choices > 0 ? fixed(x, 2) : '–');
   return (
-    <section class="figure">
-      <h3>{t('loadTitle')}</h3>
+    <Part name="load" title={t('loadTitle')}>
       <table>
         <caption class="unseen">{t('loadTitle')}</caption>
         <thead>
@@ -176,6 +179,6 @@ function Loads({ sites, found: { inside, outside }, name }: Part) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Part>
   );
 }

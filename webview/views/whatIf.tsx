@@ -1,5 +1,5 @@
 /** What would have happened: the form, and under it what changed and what each token owes to each expert. */
-import { kindsOf, layersOf, sharedSites } from '../../src/trace/access.js';
+import { kindsOf, layersOf, matches, sharedSites, type SiteFilter } from '../../src/trace/access.js';
 import { ranked, tokenShares } from '../../src/trace/leaders.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { TextScope } from '../../src/trace/scopes.js';
@@ -39,18 +39,30 @@ function interventionOf(
   at: { readonly sequence: number; readonly token: number },
   part: TextScope | undefined,
 ): Intervention {
-  const colon = where.indexOf(':');
-  const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
-  const layer = axis === 'layer' ? layerOf(trace, value) : undefined;
   const scope: Scope = {
-    ...layer,
-    ...(axis === 'kind' && { kind: value }),
-    ...(axis === 'module' && { module: value }),
+    ...sitesAt(trace, where),
     ...(tokenOnly && at.token >= 0
       ? { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }
       : scopeOnly && part && { tokens: part.ranges, ...(part.sequence > 0 && { sequence: part.sequence }) }),
   };
   return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
+}
+
+/** What a place says of the sites. */
+function sitesAt(trace: Trace, where: string) {
+  const colon = where.indexOf(':');
+  const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
+  return {
+    ...(axis === 'layer' && layerOf(trace, value)),
+    ...(axis === 'kind' && { kind: value }),
+    ...(axis === 'module' && { module: value }),
+  } satisfies SiteFilter;
+}
+
+/** The part of the text, if the place has sites that see it: of an encoder's input a decoder's layer sees nothing. */
+function partAt(trace: Trace, where: string, part: TextScope | undefined): TextScope | undefined {
+  const filter = part && { ...sitesAt(trace, where), sequence: part.sequence };
+  return filter && trace.sites.some((site) => matches(site, filter)) ? part : undefined;
 }
 
 const actions = [
@@ -67,8 +79,8 @@ function Form({ trace }: { readonly trace: Trace }) {
     store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
   };
   const reason = reasonAgainst(store, 'whatIf');
-  const scope = store.scope.value;
   const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
+  const scope = partAt(trace, where, store.scope.value);
   const sequence = trace.sequences[selection.sequence]!;
   return (
     <div class="form">
@@ -149,7 +161,7 @@ function Form({ trace }: { readonly trace: Trace }) {
             const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
             store.route([
               ...store.main.interventions.peek(),
-              interventionOf(trace, { ...now, where: there }, whom, at, store.scope.peek()),
+              interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),
             ]);
           }}
           primary

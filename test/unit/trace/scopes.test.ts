@@ -47,6 +47,17 @@ describe('the scopes of a text', () => {
     ]);
   });
 
+  it('leave the markup around PHP in one piece, though the file begins with PHP', () => {
+    const php = traceOf('<?php a(); ?>\n<p>x\n<?php b(); ?>\n<p>y\n');
+    const said = regionScopes(php, 'a.php').map(({ key, region }) => [key, region!.count]);
+    expect(said).toEqual([
+      ['region PHP  0', 2],
+      ['region PHP  1', 2],
+      ['region PHP  2', 2],
+      ['region markup  0', 1],
+    ]);
+  });
+
   it('are found by the name of the document, whatever is said of its lines', () => {
     for (const title of ['a.md:3', 'a.md:1–12', 'a.md.gander.safetensors'])
       expect(regionScopes(trace, title)).toHaveLength(5);

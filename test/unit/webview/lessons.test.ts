@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { lessonWords } from '../../../src/shared/lessonWords.js';
 import { words } from '../../../src/shared/words.js';
 import { colourings, overlays } from '../../../src/trace/colouring.js';
-import { figures, numbers } from '../../../webview/lessons/explanations.js';
+import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
 
 const root = join(import.meta.dirname, '../../../webview');
@@ -31,6 +31,20 @@ test('every number is of some figure, and says what it is and between which ends
     expect(lessonWords[what].length).toBeGreaterThan(20);
     expect(lessonWords[range]).not.toBe('');
   }
+});
+
+test('formulas are of symbols and names: their words are not translated', () => {
+  const names = ['PHATGOOSE', 'Arrow', 'MoE', 'LN', 'KL', 'exp', 'ln', 'max', 'softmax', 'norm'];
+  const lines = Object.values<Explanation>(numbers).flatMap(({ formula = [] }) => formula);
+  const found = lines.flatMap((line) => line.match(/[A-Za-z]{2,}/g) ?? []);
+  expect(found.filter((word) => !names.includes(word))).toEqual([]);
+});
+
+test('the letters that are explained are those that occur', () => {
+  expect(lettersOf(numbers.mass)).toEqual(['letterE', 'letterK', 'letterS']);
+  expect(lettersOf(numbers.margin)).toEqual(['letterK']);
+  expect(lettersOf(numbers.surprise)).toEqual(['letterV']);
+  expect(lettersOf(numbers.kl)).toEqual([]);
 });
 
 test('no key is in both tables of words', () => {

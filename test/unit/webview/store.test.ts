@@ -110,6 +110,48 @@ describe('selection', () => {
   });
 });
 
+describe('a scope of tokens', () => {
+  const written = (...texts: readonly string[]): Trace => {
+    const trace = fabricateIds();
+    return { ...trace, sequences: trace.sequences.map((sequence, s) => ({ ...sequence, text: texts[s]! })) };
+  };
+
+  test('outlives a run that writes the same output, and not one that writes another', () => {
+    const { store, side } = begin();
+    side('main', written('In', 'one two'));
+    store.set({ scope: 'tokens 1 0-2' });
+    for (const output of ['', 'one', 'one two', 'one two three']) {
+      side('main', written('In', output));
+      expect(store.view.scope.value).toBe('tokens 1 0-2');
+    }
+    for (const output of ['', 'one', 'one other']) side('main', written('In', output));
+    expect(store.view.scope.value).toBe('');
+  });
+
+  test('is the concern of its own text alone', () => {
+    const { store, side } = begin();
+    side('main', written('In', 'one'));
+    store.set({ scope: 'tokens 0 0-2' });
+    side('main', written('In', 'other'));
+    expect(store.view.scope.value).toBe('tokens 0 0-2');
+    side('main', written('Another', 'other'));
+    expect(store.view.scope.value).toBe('');
+  });
+});
+
+test('Escape leaves one thing at a time: the tour, the map alone, the part of the text', () => {
+  const { store } = begin();
+  const state = () => [store.tour.value, store.view.maximised.value, store.view.scope.value];
+  store.set({ maximised: true, scope: 'region prose  0' });
+  store.tour.value = true;
+  store.leave();
+  expect(state()).toEqual([false, true, 'region prose  0']);
+  store.leave();
+  expect(state()).toEqual([false, false, 'region prose  0']);
+  store.leave();
+  expect(state()).toEqual([false, false, '']);
+});
+
 describe('sides', () => {
   test('a comparison that opens is shown, one that ends leaves its view', () => {
     const { store, side, receive } = begin();

@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { late } from '../../../webview/app/late.js';
+
+test('late code is fetched once; what could not be fetched is asked for again', async () => {
+  let tries = 0;
+  const { code, want } = late(() => (++tries === 1 ? Promise.reject(new Error('gone')) : Promise.resolve('here')));
+  await expect(want()).rejects.toThrow('gone');
+  expect(code.value).toBeUndefined();
+  await Promise.all([want(), want()]);
+  expect([await want(), code.value, tries]).toEqual(['here', 'here', 2]);
+});

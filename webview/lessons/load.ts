@@ -1,0 +1,3 @@
+import { late } from '../app/late.js';
+
+export const lessons = late(() => import('./lessons.js'));
