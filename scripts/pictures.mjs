@@ -9,6 +9,7 @@ const pictures = {
   'docs/pictures/what-if.png': 'what-if.png',
   'media/walkthrough/route.png': 'walkthrough-route.png',
   'media/walkthrough/read.png': 'walkthrough-read.png',
+  'media/walkthrough/tour.png': 'walkthrough-tour.png',
   'media/walkthrough/what-if.png': 'walkthrough-what-if.png',
   'media/walkthrough/experts.png': 'walkthrough-experts.png',
 };

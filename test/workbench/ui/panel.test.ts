@@ -281,12 +281,12 @@ describe('the walkthrough', () => {
   }
   const asked = (text: string) => window.page.locator('.quick-input-widget', { hasText: text });
 
-  step('has four steps, each with its picture', async () => {
+  step('has five steps, each with its picture', async () => {
     await runCommand(window.page, 'Gander: Open Walkthrough');
-    await steps().nth(3).waitFor();
-    expect(await steps().count()).toBe(4);
+    await steps().nth(4).waitFor();
+    expect(await steps().count()).toBe(5);
     const picture = window.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame').locator('img');
-    for (const [i, name] of ['route', 'read', 'what-if', 'experts'].entries()) {
+    for (const [i, name] of ['route', 'read', 'tour', 'what-if', 'experts'].entries()) {
       await steps().nth(i).click();
       await expect.poll(() => picture.getAttribute('src').catch(() => '')).toContain(`${name}.png`);
       await expect.poll(() => picture.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBeGreaterThan(200);

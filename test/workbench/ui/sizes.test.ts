@@ -73,6 +73,13 @@ async function views(): Promise<readonly string[]> {
   return window.panel.locator('[role=tab]').evaluateAll((all) => all.map((one) => one.id.replace(/^tab-/, '')));
 }
 
+/** The view that is shown. */
+async function shown(): Promise<string | undefined> {
+  const list = window.panel.locator('select[data-focus=tabs]');
+  if (await list.isVisible()) return list.inputValue();
+  return (await window.panel.locator('[role=tab][aria-selected=true]').getAttribute('id'))?.replace(/^tab-/, '');
+}
+
 async function show(view: string): Promise<void> {
   const list = window.panel.locator('select[data-focus=tabs]');
   if (await list.isVisible()) await list.selectOption(view);
@@ -108,11 +115,13 @@ async function route(): Promise<void> {
   await runCommand(window.page, 'Gander: Route Selection');
   await expect.poll(() => window.painted(), { timeout: 30_000 }).toBeGreaterThan(500);
   await runCommand(window.page, 'Gander: Compare With…', 'Another Strategy', 'Base model alone');
-  await window.panel.locator('#tab-compare[aria-selected=true]').waitFor({ timeout: 30_000 });
+  await expect.poll(shown, { timeout: 30_000 }).toBe('compare');
   await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
 }
 
 async function open(): Promise<void> {
+  // In the panel's place, not beside it.
+  await window.page.locator('.tab', { hasText: 'Routing: ' }).click();
   await openFile(window.page, long);
   await window.panel.locator('.headBar', { hasText: '5,000 tokens' }).waitFor({ timeout: 60_000 });
   await expect.poll(() => window.painted(), { timeout: 30_000 }).toBeGreaterThan(1000);
@@ -129,22 +138,25 @@ async function lies({ name }: { readonly name: string }): Promise<void> {
 describe('in the windows that people have', () => {
   step('a text is routed beside its editor', route);
 
-  for (const size of sizes) {
+  for (const size of sizes)
     step(`its panel lies well at ${size.name}`, async () => {
       await resize(size);
       if (size.name === 'narrow') expect(await width()).toBeLessThanOrEqual(405);
       await lies(size);
     });
 
-    for (const [name, theme] of Object.entries(themes))
-      step(`and in ${theme}`, async () => {
+  for (const name of Object.keys(themes) as (keyof typeof themes)[])
+    step(`and at each size in ${themes[name]}`, async () => {
+      // A window this large lists all themes.
+      await resize({ width: 1600, height: 1000 });
+      await window.showIn(name, 500, 'size');
+      for (const size of sizes) {
+        await resize(size);
         await show('summary');
-        await window.showIn(name as keyof typeof themes, 500, `size-${size.name}`);
+        await window.shot(`size-${size.name}-${name}`);
         expect(await faults('summary')).toEqual([]);
-        await runCommand(window.page, 'Preferences: Color Theme', 'Dark Modern');
-        await window.panel.locator('body.vscode-dark').waitFor();
-      });
-  }
+      }
+    });
 
   step('a trace of five thousand tokens is opened', open);
 
