@@ -29,7 +29,8 @@ it('from nothing to the last stop', () =>
     for (let stop = 1; stop <= 10; stop++) {
       await expect.poll(() => callout.locator('h2').innerText()).toContain(`${stop} of 10`);
       if (stop === 1 || stop === 7) await window.shot(`tour-${stop}`);
-      if (stop === 4) await window.picture('walkthrough-tour', window.page.locator('.editor-group-container').last());
+      if (stop === 4)
+        await window.picture('walkthrough-tour', window.page.locator('.editor-group-container').last(), 'lower');
       await callout.press('ArrowRight');
     }
     await callout.waitFor({ state: 'detached' });
