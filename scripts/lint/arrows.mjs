@@ -21,7 +21,7 @@ export const rooms = {
   'src/shared': { types: [contract, 'src/trace', 'src/transport'] },
   'src/statistics': {},
   'src/trace': { from: ['src/statistics', 'src/shared'] },
-  'src/similarity': { from: ['src/trace', 'src/statistics', 'src/shared'] },
+  'src/similarity': { from: ['src/trace', 'src/shared'] },
   'src/terminal': { from: ['src/shared'] },
   'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
   'src/strategies': { from: ['src/trace', 'src/shared'] },

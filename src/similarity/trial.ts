@@ -1,7 +1,7 @@
 /** What an expert that was tried did to a text: two runs of it, without the expert and with it. */
-import { Mean } from '../statistics/mean.js';
-import { isSpecial, type Layer, layersOf } from '../trace/access.js';
+import { type Layer, layersOf } from '../trace/access.js';
 import { alignTraces } from '../trace/align.js';
+import { alignedMeans } from '../trace/logProbs.js';
 import { type ExpertSummary, summarise } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
 import { usageByLayer } from '../trace/usage.js';
@@ -28,24 +28,11 @@ export function trialOf(id: string, without: Trace, tried: Trace): Trial | undef
   const sequences = tried.sequences.flatMap((_, sequence) => sequenceOf(id, tried, sequence) ?? []);
   const name = tried.expertSets.flatMap(({ experts }) => experts).find((expert) => expert.id === id)?.name;
   if (name === undefined || sequences.length === 0) return undefined;
-  return { id, name, sequences, logProb: logProbs(without, tried) };
-}
-
-/** What the model wrote itself need not be the tokens that its text is read as: only tokens that both have are compared. */
-function logProbs(without: Trace, tried: Trace): Trial['logProb'] {
+  // What the model wrote itself need not be the tokens that its text is read as.
   const last = tried.sequences.length - 1;
-  const [before, after] = [without.sequences[last]!, tried.sequences[last]!];
-  const { a, b, same } = alignTraces(without, tried, last);
-  const [from, to] = [new Mean(), new Mean()];
-  same.forEach((isSame, c) => {
-    const [t, u] = [a[c]!, b[c]!];
-    if (!isSame || isSpecial(before, t)) return;
-    const [one, other] = [before.logProb?.[t] ?? NaN, after.logProb?.[u] ?? NaN];
-    if (Number.isNaN(one) || Number.isNaN(other)) return;
-    from.add(one);
-    to.add(other);
-  });
-  return { without: from.value, with: to.value };
+  const aligned = alignTraces(without, tried, last);
+  const { from, to } = alignedMeans(without.sequences[last]!, tried.sequences[last]!, aligned);
+  return { id, name, sequences, logProb: { without: from, with: to } };
 }
 
 function sequenceOf(id: string, trace: Trace, sequence: number): TriedSequence | undefined {

@@ -38,21 +38,26 @@ export interface Units {
   readonly wholes: ArrayLike<number>;
 }
 
-/**
- * The difference of two samples' ratios, a's − b's: each is drawn anew by itself (ch. 8.3).
- * @returns an interval for each of N; NaN where one of them had no whole
- */
-export function bootstrapDifferences(a: Units, b: Units, n: number, options: BootstrapOptions = {}): Interval[] {
+/** [N] intervals of one sample's ratios, and of their difference from another's. */
+export interface ContrastIntervals {
+  readonly a: readonly Interval[];
+  readonly difference: readonly Interval[];
+}
+
+/** Of two samples, each drawn anew by itself (ch. 8.3): a's ratios, and a's − b's. NaN where one of them had no whole. */
+export function bootstrapContrast(a: Units, b: Units, n: number, options: BootstrapOptions = {}): ContrastIntervals {
   const { seed = 1, resamples = 500, level = 0.95 } = options;
   const next = random(seed);
-  const there = ratiosDrawn(a, n, resamples, next);
-  const here = ratiosDrawn(b, n, resamples, next);
-  return there.map((values, e) =>
-    interval(
-      values.map((value, r) => value - here[e]![r]!),
-      level,
+  const [ofA, ofB] = [ratiosDrawn(a, n, resamples, next), ratiosDrawn(b, n, resamples, next)];
+  return {
+    a: ofA.map((values) => interval(values, level)),
+    difference: ofA.map((values, e) =>
+      interval(
+        values.map((value, r) => value - ofB[e]![r]!),
+        level,
+      ),
     ),
-  );
+  };
 }
 
 /** [N] of [resamples]: Σ part ÷ Σ whole of units drawn with replacement. */

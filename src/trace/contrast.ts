@@ -1,9 +1,9 @@
 /** How often experts are used in a part of a text, beside the rest of it. */
-import { bootstrapDifferences, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
+import { bootstrapContrast, type BootstrapOptions, type Interval } from '../statistics/bootstrap.js';
 import type { SharedSites } from './access.js';
 import { parted } from './scopes.js';
 import type { TokenRange, Trace } from './trace.js';
-import { choicesByToken, usage, type Usage, usageIntervals } from './usage.js';
+import { choicesByToken, usage, type Usage } from './usage.js';
 
 export interface Contrast {
   readonly inside: Usage;
@@ -25,16 +25,17 @@ export function contrast(
   const { inside, outside } = parted(sites.sequence, ranges);
   const [here, there] = [usage(trace, sites, inside), usage(trace, sites, outside)];
   const isKnown = here.choices > 0 && there.choices > 0;
+  const drawn = bootstrapContrast(
+    choicesByToken(trace, sites, inside),
+    choicesByToken(trace, sites, outside),
+    sites.experts.length,
+    options,
+  );
   return {
     inside: here,
     outside: there,
-    intervals: usageIntervals(trace, sites, inside, options),
+    intervals: drawn.a,
     change: here.share.map((share, e) => (isKnown ? share - there.share[e]! : NaN)),
-    changeIntervals: bootstrapDifferences(
-      choicesByToken(trace, sites, inside),
-      choicesByToken(trace, sites, outside),
-      sites.experts.length,
-      options,
-    ),
+    changeIntervals: drawn.difference,
   };
 }

@@ -16,11 +16,12 @@ export function wholeLines(
 ): readonly [first: number, last: number] | undefined {
   const [start, end] = [tokens.start?.[from] ?? -1, tokens.end?.[to - 1] ?? -1];
   if (text === undefined || start < 0 || end <= start) return undefined;
-  const [before, after] = [/[^\r\n]*$/.exec(text.slice(0, start))![0], /^[^\r\n]*/.exec(text.slice(end))![0]];
-  const isEnded = /[\r\n]/.test(text[end - 1]!);
-  if (before.trim() !== '' || (!isEnded && after.trim() !== '')) return undefined;
-  const lineAt = (offset: number) => lineStarts(text.slice(0, offset)).length - 1;
-  return [lineAt(start), lineAt(end - 1)];
+  const starts = lineStarts(text);
+  const lineAt = (offset: number) => starts.findLastIndex((line) => line <= offset);
+  const [first, last] = [lineAt(start), lineAt(end - 1)];
+  const before = text.slice(starts[first], start);
+  const after = text.slice(end, starts[last + 1] ?? text.length);
+  return before.trim() === '' && after.trim() === '' ? [first, last] : undefined;
 }
 
 /** From a line of the text on: at which line of the document they are, one after another until the next entry. */

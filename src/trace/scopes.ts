@@ -1,6 +1,6 @@
 /** Parts of a text to look at by themselves: its regions, each in a language of its own, and what one selects. Pure. */
 import { textTokens } from './access.js';
-import { isWithin } from './ranges.js';
+import { isWithin, rangeKey, rangeOfKey } from './ranges.js';
 import { regionOfTokens, regions } from './regions.js';
 import type { Sequence, TokenRange, Trace } from './trace.js';
 
@@ -23,10 +23,8 @@ export interface ScopedRegion {
   readonly count: number;
 }
 
-const selected = /^tokens (\d+) (\d+)-(\d+)$/;
-
-export function selectionScope(sequence: number, [from, to]: TokenRange): TextScope {
-  return { key: `tokens ${sequence} ${from}-${to}`, sequence, ranges: [[from, to]] };
+export function selectionScope(sequence: number, range: TokenRange): TextScope {
+  return { key: rangeKey(sequence, range), sequence, ranges: [range] };
 }
 
 /**
@@ -57,19 +55,21 @@ export function regionScopes(trace: Trace, title: string): TextScope[] {
   });
 }
 
-/** Undefined where the text has none of that key. */
-export function scopeOf(trace: Trace, title: string, key: string): TextScope | undefined {
-  const [, sequence, from, to] = selected.exec(key)?.map(Number) ?? [];
-  if (sequence === undefined) return regionScopes(trace, title).find((scope) => scope.key === key);
-  const isThere = from! < to! && to! <= (trace.sequences[sequence]?.tokens.count ?? 0);
-  return isThere ? selectionScope(sequence, [from!, to!]) : undefined;
+/** The selection that a key means; undefined where it means none, or the text has not so many tokens. */
+export function selectionOf(trace: Trace, key: string): TextScope | undefined {
+  const asked = rangeOfKey(key);
+  if (!asked) return undefined;
+  const { sequence, range } = asked;
+  const isThere = range[0] < range[1] && range[1] <= (trace.sequences[sequence]?.tokens.count ?? 0);
+  return isThere ? selectionScope(sequence, range) : undefined;
 }
 
 /** Runs of tokens whose region is one of some. */
 function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
   const ranges: [number, number][] = [];
+  const wanted = new Set(some);
   regionOf.forEach((region, t) => {
-    if (!some.includes(region)) return;
+    if (!wanted.has(region)) return;
     const last = ranges.at(-1);
     if (last?.[1] === t) last[1] = t + 1;
     else ranges.push([t, t + 1]);

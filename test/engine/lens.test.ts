@@ -7,9 +7,9 @@ import { EngineClient } from '../../src/engine/client.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel } from '../../src/graph/model.js';
 import { streamOf } from '../../src/graph/stream.js';
-import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { builtEngine, copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
+import { Tensors } from './tensors.js';
 
 const cache = temporaryFolder();
 const engines: Engine[] = [];
@@ -194,14 +194,9 @@ describe('held to PyTorch', () => {
   });
 
   it.each(cases)('predicts at every layer what PyTorch does: $form', async ({ file, form, isMixture }) => {
-    const bytes = readFileSync(path.join(folder, file));
-    const { tensors, metadata } = parseHeader(bytes, bytes.length);
-    const request = JSON.parse(metadata.get('gander-lens')!) as RouteRequest;
-    const data = (name: string) => {
-      const { dtype, begin, end } = tensors.get(name)!;
-      const part = bytes.subarray(begin, end);
-      return dtype === 'I32' ? new Int32Array(new Uint8Array(part).buffer) : toFloat32(dtype, part);
-    };
+    const tensors = new Tensors(path.join(folder, file));
+    const request = JSON.parse(tensors.header.metadata.get('gander-lens')!) as RouteRequest;
+    const data = (name: string) => (name.endsWith('ids') ? tensors.ids(name) : tensors.floats(name));
     const ids = data('ids');
     const engine = await engineFor(path.join(root, 'test/fixtures', isMixture ? 'moe' : '', form), 8);
     for (const token of [0, 7, 8, ids.length - 2, ids.length - 1]) {

@@ -1,12 +1,12 @@
 /** How alike experts are, as the engine tells it, against what PyTorch computes from whole products. */
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine, PoolKeeper } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
 import { measures } from '../../src/similarity/planes.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
+import { Tensors } from './tensors.js';
 
 const cache = temporaryFolder();
 const opened: Engine[] = [];
@@ -17,11 +17,8 @@ async function open(pool: string): Promise<Engine & PoolKeeper> {
 }
 afterAll(() => opened.forEach((engine) => engine.dispose()));
 
-function golden(name: string, by: string): Float32Array {
-  const bytes = readFileSync(path.join(root, `test/fixtures/golden/similarity/${name}.safetensors`));
-  const { dtype, begin, end } = parseHeader(bytes, bytes.length).tensors.get(by)!;
-  return toFloat32(dtype, bytes.subarray(begin, end));
-}
+const golden = (name: string, by: string) =>
+  new Tensors(path.join(root, `test/fixtures/golden/similarity/${name}.safetensors`)).floats(by);
 
 describe.each([
   ['tiny', tinyPool],

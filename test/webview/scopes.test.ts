@@ -23,7 +23,7 @@ async function open(setup: Setup = {}): Promise<void> {
 
 const chip = () => panel.page.locator('[data-focus=scope-leave]');
 const dimmed = () =>
-  panel.page.locator('.t').evaluateAll((all) => all.flatMap((one, i) => (one.matches('.beyond') ? [i] : [])));
+  panel.page.locator('.t').evaluateAll((all) => all.flatMap((one, i) => (one.matches('.scoped .beyond') ? [i] : [])));
 
 /** Chooses the fence by keyboard. */
 async function choose(): Promise<void> {

@@ -15,6 +15,7 @@ import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../
 import { choiceChanges, type Change } from '../../src/trace/change.js';
 import { layerKey } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
+import { rangeOfKey } from '../../src/trace/ranges.js';
 import type { TextScope } from '../../src/trace/scopes.js';
 import { parts, want } from '../scope/load.js';
 import type { Partners, Work } from '../background/work.js';
@@ -397,7 +398,7 @@ export class Store {
     if (!trace) return;
     // Tokens are of one text; a region is found again in another, and what the model writes on changes nothing.
     const texts = trace.sequences.map(({ text }) => text);
-    const of = Number(/^tokens (\d+) /.exec(this.view.scope.peek())?.[1] ?? -1);
+    const of = rangeOfKey(this.view.scope.peek())?.sequence ?? -1;
     const [was, is] = [this.texts[of], texts[of]];
     if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));

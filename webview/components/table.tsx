@@ -44,9 +44,15 @@ export function TableBox({ rows, caption }: { readonly rows: TableRows; readonly
   );
 }
 
-function ScrollBox({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+interface Box {
+  readonly label: string;
+  readonly class?: string;
+  readonly children: ComponentChildren;
+}
+
+export function ScrollBox({ label, class: name = 'tableBox', children }: Box) {
   return (
-    <div class="tableBox" tabindex={0} role="region" aria-label={label}>
+    <div class={name} tabindex={0} role="region" aria-label={label}>
       {children}
     </div>
   );

@@ -1,9 +1,10 @@
 /** What scopes are called, and which there are to choose. */
-import { regionScopes, selectionScope, type ScopedRegion, type TextScope } from '../../src/trace/scopes.js';
+import { selectionScope, type ScopedRegion, type TextScope } from '../../src/trace/scopes.js';
 import type { Store } from '../app/store.js';
 import type { Item } from '../components/menu.js';
 import { t } from '../look/strings.js';
 import type { PlainWord } from '../../src/shared/words.js';
+import { regionsOf } from './regions.js';
 import { rangesName } from '../views/whatIfWords.js';
 
 const words: Readonly<Record<string, PlainWord>> = {
@@ -50,8 +51,6 @@ export function itemsOf(store: Store): Item[] {
     token >= 0
       ? item(selected.key, t('scopeSelection', scopeName(store, selected)))
       : item(selected.key, t('scopeSelectionOf'), t('scopeSelectionNone')),
-    ...(trace ? regionScopes(trace, store.main.title.value) : []).map((scope) =>
-      item(scope.key, scopeName(store, scope)),
-    ),
+    ...(trace ? regionsOf(trace, store.main.title.value) : []).map((scope) => item(scope.key, scopeName(store, scope))),
   ];
 }

@@ -1,3 +1,3 @@
-export { scopeOf } from '../../src/trace/scopes.js';
 export { itemsOf, scopeName } from './names.js';
+export { scopeOf } from './regions.js';
 export { ScopeSummary } from './summary.js';

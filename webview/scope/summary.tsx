@@ -9,7 +9,7 @@ import { chanceLoad, load } from '../../src/statistics/load.js';
 import { Bars } from '../components/bars.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
-import { rowsOf } from '../components/table.js';
+import { rowsOf, Table } from '../components/table.js';
 import { plainName } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { once } from '../views/sums.js';
@@ -143,42 +143,27 @@ function Change({ sites, found: { change, changeIntervals }, name }: Told) {
 
 function Loads({ sites, found: { inside, outside }, name }: Told) {
   const [here, there, chance] = [load(inside.share), load(outside.share), chanceLoad(inside)];
-  const rest = (x: number) => (outside.choices > 0 ? fixed(x, 2) : '–');
+  const row = (title: string, text: (x: typeof here) => string, even: string) => [
+    title,
+    text(here),
+    outside.choices > 0 ? text(there) : '–',
+    even,
+  ];
   return (
     <Part name="load" title={t('loadTitle')}>
-      <table>
-        <caption class="unseen">{t('loadTitle')}</caption>
-        <thead>
-          <tr>
-            <th scope="col" />
-            {[name, t('scopeRest'), t('chance')].map((title) => (
-              <th key={title} scope="col" class="number">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {(
-            [
-              [t('loadEffective'), here.effective, there.effective, fixed(chance.effective, 2)],
-              [t('loadCv'), here.cv, there.cv, fixed(chance.cv, 2)],
-              [t('loadMax'), here.maxOverMean, there.maxOverMean, '–'],
-              [t('loadEntropy'), here.entropyRatio, there.entropyRatio, fixed(chance.entropyRatio, 2)],
-              [t('loadDead'), here.dead.length, there.dead.length, '–'],
-            ] as const
-          ).map(([title, own, other, even], i) => (
-            <tr key={title}>
-              <th scope="row">{title}</th>
-              <td class="number">{i === 4 ? t('of', own, sites.experts.length) : fixed(own, 2)}</td>
-              <td class="number">
-                {i === 4 && outside.choices > 0 ? t('of', other, sites.experts.length) : rest(other)}
-              </td>
-              <td class="number">{even}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table
+        caption={t('loadTitle')}
+        rows={rowsOf(
+          ['', name, t('scopeRest'), t('chance')],
+          [
+            row(t('loadEffective'), (x) => fixed(x.effective, 2), fixed(chance.effective, 2)),
+            row(t('loadCv'), (x) => fixed(x.cv, 2), fixed(chance.cv, 2)),
+            row(t('loadMax'), (x) => fixed(x.maxOverMean, 2), '–'),
+            row(t('loadEntropy'), (x) => fixed(x.entropyRatio, 2), fixed(chance.entropyRatio, 2)),
+            row(t('loadDead'), (x) => t('of', x.dead.length, sites.experts.length), '–'),
+          ],
+        )}
+      />
     </Part>
   );
 }

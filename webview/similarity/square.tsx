@@ -2,6 +2,7 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/shared/signs.js';
 import type { Expert } from '../../src/trace/trace.js';
+import { ScrollBox } from '../components/table.js';
 import { fixed, t } from '../look/strings.js';
 import { channels, theme } from '../look/theme.js';
 
@@ -22,6 +23,9 @@ export function Square(props: Props) {
   return props.experts.length > mostCells ? <Picture {...props} /> : <Cells {...props} />;
 }
 
+/** What is not known is no 0. */
+export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x, 3));
+
 /** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
 function highestOf(plane: Float32Array, n: number): number {
   let highest = 0;
@@ -36,7 +40,7 @@ function Cells({ experts, plane, caption }: Props) {
   const signs = signsOf(experts);
   const highest = highestOf(plane, n);
   return (
-    <div class="tableBox" tabindex={0} role="region" aria-label={caption}>
+    <ScrollBox label={caption}>
       <table class="square">
         <caption class="unseen">{caption}</caption>
         <thead>
@@ -56,7 +60,7 @@ function Cells({ experts, plane, caption }: Props) {
               {experts.map((other, j) => {
                 const x = plane[i * n + j]!;
                 return (
-                  <td key={other.id} title={t('pairOf', name, other.name, Number.isNaN(x) ? '–' : fixed(x, 3))}>
+                  <td key={other.id} title={t('pairOf', name, other.name, cosine(x))}>
                     <Cell value={x} share={i === j ? 0 : Math.abs(x) / highest} />
                   </td>
                 );
@@ -65,7 +69,7 @@ function Cells({ experts, plane, caption }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }
 
@@ -108,7 +112,7 @@ function Picture({ experts, plane, caption }: Props) {
           Math.min(n - 1, Math.max(0, Math.floor(share * n))),
         ) as [number, number];
         const x = plane[i * n + j]!;
-        currentTarget.title = t('pairOf', experts[i]!.name, experts[j]!.name, Number.isNaN(x) ? '–' : fixed(x, 3));
+        currentTarget.title = t('pairOf', experts[i]!.name, experts[j]!.name, cosine(x));
       }}
     />
   );

@@ -7,8 +7,8 @@ import { layerKey } from '../../src/trace/sight.js';
 import { Field, Segmented, Select } from '../components/controls.js';
 import { rowsOf, TableBox } from '../components/table.js';
 import { layerName } from '../look/names.js';
-import { fixed, t } from '../look/strings.js';
-import { Square } from './square.js';
+import { t } from '../look/strings.js';
+import { cosine, Square } from './square.js';
 
 /** What is looked at: a layer's key, or '' for all of them. */
 export interface Looking {
@@ -92,6 +92,3 @@ function lookingOf(kept: unknown): Looking {
   const { by, layer } = isObject(kept) ? kept : {};
   return { by: by === 'adapter' ? 'adapter' : 'gate', layer: typeof layer === 'string' ? layer : '' };
 }
-
-/** What is not known is no 0. */
-export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x, 3));

@@ -6,6 +6,7 @@ import { reasonAgainst } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
 import { Button, classes } from '../components/controls.js';
 import { Part } from '../components/figure.js';
+import { ScrollBox } from '../components/table.js';
 import { tokenPlace } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 
@@ -63,7 +64,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
       <p class="sentence">{hasNext ? t('lensNext', tokenLabel(own, token + 1)) : t('lensNoNext')}</p>
       <p class="caption">{t('lensCaption')}</p>
       {'none' in lens.without && <p class="caption">{t(`lensNone_${lens.without.none}`)}</p>}
-      <div class="lensBox" tabindex={0} role="region" aria-label={t('tab_lens')}>
+      <ScrollBox label={t('tab_lens')} class="lensBox">
         <table class="lens">
           <caption class="unseen">{t('lensCaption')}</caption>
           <thead>
@@ -113,7 +114,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollBox>
       {hasNext && <p class="caption">{t('lensLegend', routed.predictions)}</p>}
       {without && <p class="caption">{t('lensDiffers')}</p>}
     </>

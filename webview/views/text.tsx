@@ -173,10 +173,10 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   // What is not looked at is still there to read.
   const scope = name === 'main' ? store.scope.value : undefined;
   useLayoutEffect(() => {
-    const inside = scope?.sequence === index ? scope.ranges : [];
-    made.current.spans.forEach((span, i) =>
-      span.classList.toggle('beyond', scope !== undefined && !isWithin(inside, i)),
-    );
+    body.current!.classList.toggle('scoped', scope !== undefined);
+    if (!scope) return;
+    const inside = scope.sequence === index ? scope.ranges : [];
+    made.current.spans.forEach((span, i) => span.classList.toggle('beyond', !isWithin(inside, i)));
   }, [scope, drawn]);
   useLayoutEffect(() => {
     const first = scope?.sequence === index && made.current.spans[scope.ranges[0]![0]];
@@ -232,9 +232,9 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
           if (to === undefined) return;
           event.preventDefault();
           if (event.shiftKey) {
-            const token = tokenHere();
-            const last = Math.min(spans.length - 1, Math.max(token, to));
-            if (token >= 0) store.selectIn(name, { sequence: index, token, end: last + 1 });
+            const first = tokenHere();
+            const token = Math.min(spans.length - 1, Math.max(first, to));
+            if (first >= 0) store.extend(name, { sequence: index, token });
           } else select(Math.min(spans.length - 1, Math.max(0, to)));
         }}
         onFocus={() => {

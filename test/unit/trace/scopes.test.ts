@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapDifferences } from '../../../src/statistics/bootstrap.js';
+import { bootstrapContrast } from '../../../src/statistics/bootstrap.js';
 import { random } from '../../../src/statistics/random.js';
 import { contrast } from '../../../src/trace/contrast.js';
-import { parted, regionScopes, scopeOf, selectionScope } from '../../../src/trace/scopes.js';
+import { parted, regionScopes, selectionScope } from '../../../src/trace/scopes.js';
+import { scopeOf } from '../../../webview/scope/regions.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { usage, usageIntervals } from '../../../src/trace/usage.js';
 import { blockOf, fabricate, sharedOf, withText } from './fabricate.js';
@@ -122,9 +123,8 @@ it('an interval of a difference holds it nine times in ten and more', () => {
       const parts = Float64Array.from({ length: 60 }, () => (next() < p ? 1 : 0));
       return { parts, wholes: new Float64Array(60).fill(1) };
     };
-    const [{ low, high }] = bootstrapDifferences(sample(0.5), sample(0.3), 1, { seed: round, resamples: 300 }) as [
-      { low: number; high: number },
-    ];
+    const [{ low, high }] = bootstrapContrast(sample(0.5), sample(0.3), 1, { seed: round, resamples: 300 })
+      .difference as [{ low: number; high: number }];
     if (low <= 0.2 && 0.2 <= high) held++;
   }
   expect(held).toBeGreaterThanOrEqual(88);

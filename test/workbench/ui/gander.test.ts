@@ -11,10 +11,13 @@ import { Window, witnessed } from './window.js';
 // A copy: what is typed here is saved.
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
 let window: Window;
+/** Of the README's pictures, too. */
+const size = { width: 1440, height: 900 };
 
 beforeAll(async () => {
   cpSync(path.resolve(import.meta.dirname, '../../../samples'), folder, { recursive: true });
   window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+  await window.page.setViewportSize(size);
 });
 afterAll(async () => {
   await window.close();
@@ -97,7 +100,7 @@ describe('Gander in the workbench', () => {
       expect(right).toBeLessThanOrEqual(box!.x + box!.width);
       expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
     } finally {
-      await window.page.setViewportSize({ width: 1600, height: 1000 });
+      await window.page.setViewportSize(size);
       // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
       await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
       await window.page.mouse.wheel(0, -5000);

@@ -25,10 +25,7 @@ it('what each layer would predict is shown where it is asked for', () =>
     await runCommand(window.page, 'Gander: Route Selection');
     await window.showText(60_000);
     await window.panel.locator('.tokens [role=option]').nth(2).click();
-    const [strip, select] = [window.panel.locator('#tab-lens'), window.panel.locator('select[data-focus=tabs]')];
-    await strip.or(select).first().waitFor();
-    if (await select.isVisible()) await select.selectOption('lens');
-    else await strip.click();
+    await window.view('lens');
     const button = window.panel.locator('[data-focus=lens]');
     await button.click();
     const rows = window.panel.locator('table.lens tbody tr');

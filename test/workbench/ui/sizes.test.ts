@@ -39,7 +39,9 @@ beforeAll(async () => {
       .slice(0, 110),
   );
   writeFileSync(path.join(folder, long), encodeTrace(fabricate({ tokens })));
-  window = await Window.open(folder, { settings: { 'gander.pool': tinyPool } });
+  window = await Window.open(folder, {
+    settings: { 'gander.pool': tinyPool, 'workbench.colorTheme': 'Default Dark Modern' },
+  });
 });
 afterAll(async () => {
   await window.close();
@@ -81,9 +83,7 @@ async function shown(): Promise<string | undefined> {
 }
 
 async function show(view: string): Promise<void> {
-  const list = window.panel.locator('select[data-focus=tabs]');
-  if (await list.isVisible()) await list.selectOption(view);
-  else await window.panel.locator(`#tab-${view}`).click();
+  await window.view(view);
   await settled();
 }
 

@@ -94,6 +94,14 @@ export class Window {
     await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').first().click();
   }
 
+  /** Shows a view of the page, by its tab or, in a narrow panel, from the list of them. */
+  async view(name: string): Promise<void> {
+    const [tab, list] = [this.panel.locator(`#tab-${name}`), this.panel.locator('select[data-focus=tabs]')];
+    await tab.or(list).first().waitFor();
+    if (await list.isVisible()) await list.selectOption(name);
+    else await tab.click();
+  }
+
   /** Where VS Code asks for a word: the same box for every question, which keeps the last answer till it asks again. */
   get input(): Locator {
     return this.page.locator('.quick-input-widget input.input');
