@@ -12,6 +12,12 @@ export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
 }
 
+/** In the tab of a page. */
+export function pageIcon(extension: vscode.Uri): { readonly light: vscode.Uri; readonly dark: vscode.Uri } {
+  const icon = (theme: string) => vscode.Uri.joinPath(extension, 'media', `icon-${theme}.svg`);
+  return { light: icon('light'), dark: icon('dark') };
+}
+
 /** A page by the name of its script, what it is called, and its styles, in order. */
 export interface PageFiles {
   readonly script: string;

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { editorsOf } from '../host/texts.js';
 import type { Routed } from '../routing/store.js';
 import type { PanelMemory } from './messages.js';
-import { pageOptions, whetherDisposed } from './html.js';
+import { pageIcon, pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { RoutedScene, type SceneParts } from './routedScene.js';
 import { panelType } from './types.js';
@@ -100,8 +100,7 @@ export class Panels implements vscode.Disposable {
     const page = new Page(panel.webview, scene, this.log, this.extension);
     const open: RoutingPanel = { panel, scene, page };
     this.#open.add(open);
-    const icon = (theme: string) => vscode.Uri.joinPath(this.extension, 'media', `icon-${theme}.svg`);
-    panel.iconPath = { light: icon('light'), dark: icon('dark') };
+    panel.iconPath = pageIcon(this.extension);
     const unlisten = scene.onChange(() => {
       if (scene.routed) this.#entitle(open);
       else panel.dispose();

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { SimilarityMessage } from '../shared/similarityProtocol.js';
-import { pageHtml, pageOptions } from './html.js';
+import { pageHtml, pageIcon, pageOptions } from './html.js';
 import { similarityType } from './types.js';
 
 /** Shows how alike a pool's experts are; one at a time. */
@@ -25,6 +25,7 @@ export class SimilarityPanel {
       pageOptions(this.extension),
     );
     this.#panel = panel;
+    panel.iconPath = pageIcon(this.extension);
     panel.onDidDispose(() => (this.#panel = undefined));
     // It says so again whenever it was hidden and is shown anew.
     panel.webview.onDidReceiveMessage((said: unknown) => {

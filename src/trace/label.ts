@@ -79,8 +79,9 @@ export function percent(share: number): string {
   return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
+/** What rounds to 0 has no sign. */
 export function decimal(x: number, digits = 2): string {
-  return Number.isNaN(x) ? '–' : x.toFixed(digits);
+  return Number.isNaN(x) ? '–' : x.toFixed(digits).replace(/^-(?=[0.]+$)/, '');
 }
 
 /** As `decimal`, with a plus above zero. */

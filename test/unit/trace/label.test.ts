@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { numberOf } from '../../../src/trace/label.js';
+import { decimal, numberOf, signed } from '../../../src/trace/label.js';
 import type { ExpertSet } from '../../../src/trace/trace.js';
 
 const set = (scope: ExpertSet['scope'], names: readonly string[]): ExpertSet => ({
@@ -17,5 +17,12 @@ describe('the number of an expert', () => {
     const own = set('layer', ['verbs', 'expert 7', 'layer 2', 'experts in 3']);
     expect([0, 1, 2, 3].map((e) => numberOf(own, e))).toEqual(Array(4).fill(undefined));
     expect(numberOf(set('pool', ['0']), 0)).toBeUndefined();
+  });
+});
+
+describe('a number with so many digits', () => {
+  it('has no sign where it rounds to 0', () => {
+    expect([-0.004, -0.006, 0.004].map((x) => decimal(x))).toEqual(['0.00', '-0.01', '0.00']);
+    expect([-0.0004, 0.01, NaN].map((x) => signed(x, 2))).toEqual(['0.00', '+0.01', '–']);
   });
 });

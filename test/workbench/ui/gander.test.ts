@@ -198,7 +198,10 @@ describe('Gander in the workbench', () => {
     ['high-contrast-light', 'Light High Contrast'],
   ] as const) {
     step(`shows itself in ${theme}`, async () => {
+      // The list shows all themes only where it has the height.
+      await window.page.setViewportSize({ ...size, height: 1000 });
       await runCommand(window.page, 'Preferences: Color Theme', theme);
+      await window.page.setViewportSize(size);
       const kind = { light: 'vs', 'high-contrast': 'hc-black', 'high-contrast-light': 'hc-light' }[name];
       await window.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await window.panel.locator(`body.vscode-${name}`).waitFor();

@@ -85,7 +85,12 @@ export class Window {
       this.panel.locator('.tokens [role=option]').first(),
     ];
     await unfold.or(token).first().waitFor({ timeout });
-    if (await unfold.isVisible()) await unfold.click();
+    if (await unfold.isVisible()) {
+      await unfold.click();
+      // VS Code hears late that a page has the focus, and then takes it from whatever was clicked meanwhile: only where no
+      // text editor has it is no line and column told.
+      await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
+    }
     await token.waitFor({ timeout });
   }
 
