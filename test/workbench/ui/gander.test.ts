@@ -11,13 +11,10 @@ import { Window, witnessed } from './window.js';
 // A copy: what is typed here is saved.
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
 let window: Window;
-/** Of the README's pictures, too. */
-const size = { width: 1440, height: 900 };
 
 beforeAll(async () => {
   cpSync(path.resolve(import.meta.dirname, '../../../samples'), folder, { recursive: true });
   window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
-  await window.page.setViewportSize(size);
 });
 afterAll(async () => {
   await window.close();
@@ -31,6 +28,19 @@ const group = (title: RegExp) =>
   window.page
     .locator('.editor-group-container')
     .filter({ has: window.page.locator('.tab.active').filter({ hasText: title }) });
+/** Of the README, at the size of a laptop's window, and as it opens: the text stands in the editor. */
+async function pictureForReadme(name: string): Promise<void> {
+  const size = window.page.viewportSize()!;
+  await window.panel.locator('[data-focus=text-fold]').click();
+  await window.page.setViewportSize({ width: 1440, height: 900 });
+  // The first frame takes the new size, the second one is drawn in it.
+  await window.panel
+    .locator('body')
+    .evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await window.shot(name);
+  await window.page.setViewportSize(size);
+  await window.showText();
+}
 const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
 describe('Gander in the workbench', () => {
@@ -48,7 +58,7 @@ describe('Gander in the workbench', () => {
     await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
     expect(await window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
     expect(await window.notifications()).toEqual([]);
-    await window.shot('dark');
+    await pictureForReadme('dark');
     await window.picture('walkthrough-read', group(/^Routing/));
   });
 
@@ -100,7 +110,7 @@ describe('Gander in the workbench', () => {
       expect(right).toBeLessThanOrEqual(box!.x + box!.width);
       expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
     } finally {
-      await window.page.setViewportSize(size);
+      await window.page.setViewportSize({ width: 1600, height: 1000 });
       // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
       await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
       await window.page.mouse.wheel(0, -5000);
@@ -145,7 +155,7 @@ describe('Gander in the workbench', () => {
     await window.panel.locator('th', { hasText: 'Before' }).first().waitFor({ timeout: 30_000 });
     await tab('whatIf');
     await window.panel.locator('.numbers').first().waitFor();
-    await window.shot('what-if');
+    await pictureForReadme('what-if');
     await window.picture('walkthrough-what-if', group(/^Routing/), 'lower');
     await runCommand(window.page, 'Gander: Clear What-If');
     await window.panel.locator('.whatIfChip').waitFor({ state: 'hidden' });
@@ -198,10 +208,7 @@ describe('Gander in the workbench', () => {
     ['high-contrast-light', 'Light High Contrast'],
   ] as const) {
     step(`shows itself in ${theme}`, async () => {
-      // The list shows all themes only where it has the height.
-      await window.page.setViewportSize({ ...size, height: 1000 });
       await runCommand(window.page, 'Preferences: Color Theme', theme);
-      await window.page.setViewportSize(size);
       const kind = { light: 'vs', 'high-contrast': 'hc-black', 'high-contrast-light': 'hc-light' }[name];
       await window.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await window.panel.locator(`body.vscode-${name}`).waitFor();
