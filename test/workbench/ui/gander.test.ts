@@ -39,7 +39,6 @@ async function pictureForReadme(name: string): Promise<void> {
     .evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await window.shot(name);
   await window.page.setViewportSize(size);
-  await window.showText();
 }
 const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
@@ -59,6 +58,7 @@ describe('Gander in the workbench', () => {
     expect(await window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
     expect(await window.notifications()).toEqual([]);
     await pictureForReadme('dark');
+    await window.showText();
     await window.picture('walkthrough-read', group(/^Routing/));
   });
 
@@ -157,6 +157,7 @@ describe('Gander in the workbench', () => {
     await window.panel.locator('.numbers').first().waitFor();
     await pictureForReadme('what-if');
     await window.picture('walkthrough-what-if', group(/^Routing/), 'lower');
+    await window.showText();
     await runCommand(window.page, 'Gander: Clear What-If');
     await window.panel.locator('.whatIfChip').waitFor({ state: 'hidden' });
   });
