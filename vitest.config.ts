@@ -6,9 +6,12 @@ const project = (name: string, include: string, timeout: number, extra: object =
 
 export default defineConfig({
   test: {
+    // What `npm test` leaves out and `npm run test:all` runs.
+    tags: [{ name: 'slow', description: 'more of what a quick test shows, or what takes long' }],
     projects: [
-      project('unit', 'test/unit/**/*.test.ts', 10_000),
-      project('engine', 'test/engine/**/*.test.ts', 60_000),
+      // One registry of modules for all files of a worker: loading them anew for each took half of the time.
+      project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false }),
+      project('engine', 'test/engine/**/*.test.ts', 120_000, { globalSetup: 'test/engine/built.ts' }),
       project('webview', 'test/webview/**/*.test.ts', 60_000),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
       project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),

@@ -1,137 +1,119 @@
-// npm test [-- PART...]: everything, or the parts named. Ends with the sum of all and fails if a part failed or ran nothing.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// npm test: the quick run. --all: all that needs no torch. --everything: what .ci/run runs. Or the parts named, whole.
+// --shard i/n: a share of it. Ends with the sum, and fails if a part failed or ran nothing.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { main, Remedy, root, run, say, temporary } from './lib/main.mjs';
-import { checked, installed, needPython } from './lib/python.mjs';
+import { inLanes } from './lib/lanes.mjs';
+import { main, Remedy, run, say, temporary } from './lib/main.mjs';
+import { artifacts, parts, sumOf } from './lib/parts.mjs';
+import { needPython } from './lib/python.mjs';
+import { parseScope, runs } from './lib/scope.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Count */
+/** @typedef {import('./lib/parts.mjs').Count} Count */
+/** @typedef {import('./lib/parts.mjs').Part} Part */
+/** @typedef {import('./lib/scope.mjs').Scope} Scope */
 
-const artifacts = path.join(root, 'artifacts');
-const bin = (/** @type {string} */ file) => path.join(root, 'node_modules', file);
+const order = /** @type {(keyof typeof runs)[]} */ (Object.keys(runs));
 
-/** Commands that pass or fail as a whole. @param {string[][]} commands @returns {Promise<Count>} */
-async function checks(...commands) {
-  let failed = 0;
-  for (const command of commands) if ((await run(process.execPath, command)).code !== 0) failed++;
-  return { passed: commands.length - failed, failed, skipped: 0 };
-}
-
-/** @param {string} project @returns {Promise<Count>} */
-async function vitest(project) {
-  const json = path.join(artifacts, `${project}.json`);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${json}`];
-  const { code } = await run(process.execPath, [bin('vitest/vitest.mjs'), 'run', '--project', project, ...reporters]);
-  if (!existsSync(json)) return { passed: 0, failed: 1, skipped: 0 };
-  const { numPassedTests, numFailedTests, numTotalTests } = JSON.parse(readFileSync(json, 'utf8'));
-  // A file that does not load has no failed test, and an error between tests has neither.
-  const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
-  return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
-}
-
-/** The suites in the extension host, on the oldest and the newest VS Code. @returns {Promise<Count>} */
-async function host() {
-  const { installVscodeWeb, newest, oldest } = await import('./lib/vscode-web.mjs');
-  const { runInHost } = await import('../test/workbench/harness/host.mjs');
-  const desktop = process.env['GANDER_VSCODE_DOWNLOAD'] === '1';
-  const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const version of [oldest, newest]) {
-    say(`VS Code ${version}`);
-    const { ok, results } = await runInHost({
-      ...(desktop ? { version: `${version}.0` } : { vscode: await installVscodeWeb(version) }),
-      suites: path.join(root, 'test/workbench/host'),
-      folder: path.join(root, 'samples'),
-      onOutput: (text) => process.stdout.write(text),
-    });
-    for (const { state } of results) sum[state]++;
-    if (!ok && !results.some((r) => r.state === 'failed')) sum.failed++;
-  }
-  return sum;
-}
-
-/** What a person sees, with the packaged extension. @param {string} project @returns {Promise<Count>} */
-async function workbench(project) {
-  const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
-  const { packageFor, thisTarget } = await import('./package.mjs');
-  process.env['GANDER_TEST_VSCODE'] = await installVscodeWeb();
-  process.env['GANDER_TEST_VSIX'] = await packageFor(thisTarget);
-  return vitest(project);
-}
-
-/** The same with a server of models behind it. @returns {Promise<Count>} */
-async function served() {
-  const command = path.join(root, 'training/.venv/bin/gander-serve');
-  if (!existsSync(command))
-    throw new Remedy('gander-serve is not installed in training/.venv: python/gander-serve/README.md tells how');
-  process.env['GANDER_TEST_SERVE'] = command;
-  return workbench('served');
-}
-
-/** The package that writes and reads traces: lint, types and tests. @returns {Promise<Count>} */
-async function python() {
-  const folder = 'python/gander-trace';
-  return checked(await installed(folder, 'dev'), folder);
-}
-
-/** @type {Record<string, { run: () => Promise<Count>, built?: boolean, browser?: boolean, python?: boolean, torch?: boolean }>} */
-const parts = {
-  lint: { run: () => checks([bin('eslint/bin/eslint.js'), '.'], [bin('prettier/bin/prettier.cjs'), '--check', '.']) },
-  types: {
-    run: () =>
-      checks(...['.', 'test', 'bench', 'evaluate', 'fuzz', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p])),
-  },
-  unit: { run: () => vitest('unit') },
-  python: { run: python, python: true },
-  engine: { run: () => vitest('engine'), built: true },
-  webview: { run: () => vitest('webview'), built: true, browser: true },
-  host: { run: host, built: true, browser: true },
-  ui: { run: () => workbench('ui'), browser: true },
-  house: { run: () => vitest('house'), built: true, browser: true },
-  served: { run: served, browser: true, torch: true },
-};
-
-await main(async () => {
-  const asked = process.argv.slice(2);
-  const unknown = asked.find((name) => !(name in parts));
+/** The parts that a run has, by name. @param {Scope} scope @returns {[string, Part][]} */
+function partsOf({ run: asked, named }) {
+  const unknown = named.find((name) => !(name in parts));
   if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
-  // What needs torch is left to CI, which has it, and to whoever asks.
-  const names = asked.length ? asked : Object.keys(parts).filter((name) => !parts[name]?.torch);
+  return Object.entries(parts).filter(([name, { from }]) =>
+    named.length ? named.includes(name) : order.indexOf(from) <= order.indexOf(asked),
+  );
+}
+
+/** Makes ready what several parts need, before the first begins. @param {readonly Part[]} of */
+async function prepare(of) {
+  const needs = new Set(of.flatMap((part) => part.needs));
   await setup();
-  if (names.some((name) => parts[name]?.python)) needPython();
-  if (names.some((name) => parts[name]?.browser)) await needChromium();
-  if (names.some((name) => parts[name]?.built)) await build();
+  if (needs.has('python')) needPython();
+  if (needs.has('browser')) await needChromium();
+  if (needs.has('dist')) await build();
   mkdirSync(artifacts, { recursive: true });
   // Whatever a test leaves behind goes with this folder. The short name leaves room for VS Code's sockets in it.
   process.env['TMPDIR'] = temporary();
+  if (!needs.has('vsix')) return;
+  const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
+  const { packageFor, thisTarget } = await import('./package.mjs');
+  process.env['GANDER_TEST_VSCODE'] = await installVscodeWeb();
+  say('Packaging …');
+  process.env['GANDER_TEST_VSIX'] = await packageFor(thisTarget);
+}
 
-  /** @type {string[][]} */
-  const table = [];
-  const sum = { passed: 0, failed: 0 };
-  for (const name of names) {
-    say(`\n── ${name}`);
-    rmSync(path.join(artifacts, `${name}.json`), { force: true });
-    const start = Date.now();
-    const count = (await parts[name]?.run()) ?? { passed: 0, failed: 0, skipped: 0 };
-    if (count.passed + count.failed === 0) {
-      say(`${name}: no test ran`);
-      count.failed = 1;
-    }
-    sum.passed += count.passed;
-    sum.failed += count.failed;
-    const skipped = count.skipped ? `${count.skipped} skipped` : '';
-    table.push([
-      name,
-      `${count.passed} passed`,
-      `${count.failed} failed`,
-      skipped,
-      `${Math.round((Date.now() - start) / 1000)} s`,
-    ]);
+/** What stands in the table for a part. @param {string} name @param {Count} count @param {number} seconds */
+const row = (name, { passed, failed, skipped }, seconds) =>
+  [
+    name.padEnd(10),
+    ...[`${passed} passed`, `${failed} failed`, skipped ? `${skipped} skipped` : '', `${seconds} s`].map((cell) =>
+      cell.padStart(14),
+    ),
+  ].join('');
+
+/** What the run left out, and which runs have it: a line each. @param {Scope} scope @param {ReadonlyMap<string, Count>} counts */
+function leftOut({ run: asked, named, shard }, counts) {
+  const lines = [];
+  if (named.length === 0) {
+    const slow = [...counts].filter(([, { skipped }]) => asked === 'quick' && skipped > 0);
+    const some = Object.entries(parts).filter(([, { quick }]) => asked === 'quick' && quick);
+    const whole = (/** @type {string} */ from) =>
+      Object.entries(parts).flatMap(([name, part]) => (part.from === from ? [name] : []));
+    if (asked === 'quick')
+      lines.push(
+        [
+          ...slow.map(([name, { skipped }]) => `${skipped} slow tests of ${name}`),
+          ...some.map(([name, { quick }]) => `${name}, but for ${quick}`),
+          ...whole('all'),
+        ].join('; ') + `  (${runs.all})`,
+      );
+    if (asked !== 'everything') lines.push(`${whole('everything').join('; ')}  (${runs.everything})`);
   }
-  console.log(
-    `\n${table.map((row) => row.map((cell, i) => (i ? cell.padStart(12) : cell.padEnd(8))).join('')).join('\n')}`,
+  if (shard) lines.push(`the other ${shard.count - 1} of ${shard.count} shares  (--shard)`);
+  return lines;
+}
+
+await main(async () => {
+  const scope = parseScope(process.argv.slice(2));
+  const asked = partsOf(scope);
+  const much = scope.run === 'quick' && scope.named.length === 0 ? 'quick' : 'whole';
+  const { shard } = scope;
+  await prepare(asked.map(([, part]) => part));
+
+  /** @type {Map<string, Count>} */
+  const counts = new Map();
+  /** @type {Map<string, number>} */
+  const took = new Map();
+  const script = path.join(import.meta.dirname, 'lib/part.mjs');
+  const begun = Date.now();
+  await inLanes(
+    asked.map(([name, { cores, after }]) => ({ name, cores, ...(after && { after }) })),
+    async ({ name }, alone) => {
+      const file = path.join(artifacts, `${name}.count.json`);
+      rmSync(file, { force: true });
+      say(alone ? `\n── ${name}` : `\n── ${name} begins; what it says follows when it has ended`);
+      const start = Date.now();
+      const args = [script, name, much, file, ...(shard ? [`${shard.index}/${shard.count}`] : [])];
+      const { text } = await run(process.execPath, args, { output: alone ? 'show' : 'capture' });
+      if (!alone) process.stdout.write(`\n── ${name}\n${text}`);
+      /** @type {Count} */
+      const count = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 1, skipped: 0 };
+      if (count.passed + count.failed === 0 && !shard) {
+        say(`${name}: no test ran`);
+        count.failed = 1;
+      }
+      counts.set(name, count);
+      took.set(name, Math.round((Date.now() - start) / 1000));
+    },
   );
-  writeFileSync(path.join(artifacts, 'summary.json'), JSON.stringify(sum));
+
+  const sum = sumOf([...counts.values()]);
+  console.log();
+  for (const [name] of asked) console.log(row(name, counts.get(name) ?? sumOf([]), took.get(name) ?? 0));
+  console.log(row('', sum, Math.round((Date.now() - begun) / 1000)));
+  const missing = leftOut(scope, counts);
+  if (missing.length) console.log(`\nNot run: ${missing.join('\n         ')}`);
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
   return sum.failed ? 1 : 0;
 });

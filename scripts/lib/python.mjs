@@ -2,7 +2,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Remedy, root, run, say } from './main.mjs';
+import { shareOf } from './scope.mjs';
 import { which } from './system.mjs';
+
+/** @typedef {import('./parts.mjs').Count} Count */
+/** @typedef {import('./scope.mjs').Shard} Shard */
 
 const artifacts = path.join(root, 'artifacts');
 const windows = process.platform === 'win32';
@@ -52,16 +56,14 @@ export async function installed(folder, extras, hint = '', beside = [], name = '
 }
 
 /**
- * Runs a package's tests, or those of one of its files. @param {string} python @param {string} folder @param {string} [only]
- * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ * Runs tests of a package. @param {string} python @param {string} folder @param {readonly string[]} files none: nothing is run
+ * @returns {Promise<Count>}
  */
-export async function pytest(python, folder, only) {
-  const xml = path.join(
-    artifacts,
-    `${[folder, ...(only ? [only] : [])].map((part) => path.basename(part)).join('-')}.xml`,
-  );
+export async function pytest(python, folder, files) {
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const xml = path.join(artifacts, `${[folder, ...files].join('-').replace(/\W+/g, '-').slice(0, 100)}.xml`);
   rmSync(xml, { force: true });
-  const { code } = await run(python, ['-m', 'pytest', '-q', ...(only ? [only] : []), `--junitxml=${xml}`], {
+  const { code } = await run(python, ['-m', 'pytest', '-q', ...files, `--junitxml=${xml}`], {
     cwd: path.join(root, folder),
   });
   const report = existsSync(xml) ? readFileSync(xml, 'utf8') : '';
@@ -70,17 +72,17 @@ export async function pytest(python, folder, only) {
   const failed = count('failures') + count('errors');
   const skipped = count('skipped');
   const passed = count('tests') - failed - skipped;
-  return { passed, failed: code === 0 && passed > 0 ? failed : Math.max(failed, 1), skipped };
+  return { passed, failed: code === 0 && passed + skipped > 0 ? failed : Math.max(failed, 1), skipped };
 }
 
 /**
- * Runs a package's tests and checks its style and types; each check counts as one.
- * @param {string} python @param {string} folder
- * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ * Runs tests of a package and checks its style and types; each check counts as one.
+ * @param {string} python @param {string} folder @param {readonly string[]} files @param {Shard} [shard]
+ * @returns {Promise<Count>}
  */
-export async function checked(python, folder) {
-  const sum = await pytest(python, folder);
-  for (const check of [['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']]) {
+export async function checked(python, folder, files, shard) {
+  const sum = await pytest(python, folder, files);
+  for (const check of shareOf([['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']], shard)) {
     const { code } = await run(python, ['-m', ...check], { cwd: path.join(root, folder) });
     sum[code === 0 ? 'passed' : 'failed']++;
   }

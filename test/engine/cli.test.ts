@@ -11,6 +11,7 @@ import {
   copyOfTinyPool,
   isAlive,
   pooled,
+  processorTime,
   root,
   temporaryFolder,
   tinyPool,
@@ -328,8 +329,8 @@ describe('what goes wrong', () => {
     const children = () => childrenOf(child.pid!);
     await until(() => children().length > 0, 30_000);
     const [engine] = children();
-    // The loop has begun by then.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    // To open the pool takes a second of its processor at most; what it works on after that is the loop.
+    await until(() => processorTime(engine!) >= 3);
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ code: 130, out: '' });
     await until(() => !isAlive(engine!));

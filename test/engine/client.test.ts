@@ -91,7 +91,7 @@ it('cancels at once, and the child goes on to serve the next', async () => {
   });
 });
 
-it('lives through a child killed in mid-run 50 times in a row', { timeout: 180_000 }, async () => {
+it('lives through a child killed in mid-run 50 times in a row', { timeout: 300_000, tags: ['slow'] }, async () => {
   const client = clientWith({ chunk: 1, deaths: { most: 1000, within: 60_000 } });
   const pids = new Set<number>();
   for (let round = 0; round < 50; round++) {

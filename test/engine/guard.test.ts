@@ -9,7 +9,7 @@ import type { RouteRequest } from '../../src/engine/api.js';
 import { GanderError } from '../../src/shared/errors.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { poolThatAborts, poolThatHangs, poolThatSwells, poolWhoseTextGrows, poolWithTokenizer } from './hostile.js';
-import { builtEngine, isAlive, temporaryFolder, tinyPool, until, pooled } from './support.js';
+import { builtEngine, isAlive, pooled, processorTime, temporaryFolder, tinyPool, until } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 const text = 'a model routes each token';
@@ -126,8 +126,8 @@ it('a child whose host is killed ends by itself while native code runs', async (
   );
   const host = fork(hostFile);
   const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
-  // The route follows the answer: its loop has begun when the child no longer listens.
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  // To open the pool takes a second of its processor at most; what it works on after that is the loop.
+  await until(() => processorTime(pid) >= 3);
   expect(isAlive(pid)).toBe(true);
   host.kill('SIGKILL');
   await until(() => !isAlive(pid));

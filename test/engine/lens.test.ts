@@ -81,7 +81,7 @@ describe('of another export of the same base', () => {
 /** It has a head of 8 bits, which is multiplied otherwise for few rows than for many. */
 const shipped = path.join(root, 'models/smollm2-135m');
 describe.skipIf(!existsSync(path.join(shipped, 'base/model.onnx')))('of the pool that ships', () => {
-  it('ends in what the run predicts', { timeout: 300_000 }, async () => {
+  it('ends in what the run predicts', { timeout: 300_000, tags: ['slow'] }, async () => {
     const [lens] = await expectLens(await engineFor(shipped), { text: text.repeat(3), strategy }, [0.8], 1e-4);
     expect(lens!.layers).toHaveLength(30);
   });

@@ -32,7 +32,7 @@ function write(folder: string, rank: number): void {
     writeFileSync(path.join(folder, file), encodeSafetensors([vector]));
 }
 
-it('routes over one adapter of rank 4096 among 300 of rank 1', async () => {
+it('routes over one adapter of rank 4096 among 300 of rank 1', { timeout: 300_000, tags: ['slow'] }, async () => {
   const pool = copyOfTinyPool();
   const experts = path.join(pool, 'experts');
   const template = path.join(temporaryFolder(), 'template');

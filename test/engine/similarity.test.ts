@@ -20,34 +20,38 @@ afterAll(() => opened.forEach((engine) => engine.dispose()));
 const golden = (name: string, by: string) =>
   new Tensors(path.join(root, `test/fixtures/golden/similarity/${name}.safetensors`)).floats(by);
 
-describe.each([
-  ['tiny', tinyPool],
-  ['tiny-t5', path.join(root, 'test/fixtures/tiny-t5')],
-  ['smollm2-135m', path.join(root, 'models/smollm2-135m')],
-])('of the pool %s', (name, folder) => {
-  it('gates and adapters are as alike as PyTorch says, at each layer and over all', async () => {
-    const seen: number[] = [];
-    const similarity = await (
-      await open(folder)
-    ).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
-    const { experts, layers } = similarity;
-    for (const by of measures) {
-      const planes = [similarity[by].all, ...similarity[by].layers];
-      expect(planes).toHaveLength(1 + layers.length);
-      const wanted = golden(name, by);
-      expect(wanted.length).toBe(planes.length * experts.length ** 2);
-      expect(
-        largestDifference(
-          planes.flatMap((plane) => [...plane]),
-          wanted,
-        ),
-      ).toBeLessThan(2e-6);
-      // Nothing of it is empty, and nobody is like all others.
-      expect(new Set(wanted).size).toBeGreaterThan(experts.length);
-    }
-    expect(seen[0]).toBe(0);
-    expect(seen.at(-1)).toBe(1);
-  }, 300_000);
+describe.each<[string, string, { readonly tags?: string[] }]>([
+  ['tiny', tinyPool, {}],
+  ['tiny-t5', path.join(root, 'test/fixtures/tiny-t5'), {}],
+  ['smollm2-135m', path.join(root, 'models/smollm2-135m'), { tags: ['slow'] }],
+])('of the pool %s', (name, folder, options) => {
+  it(
+    'gates and adapters are as alike as PyTorch says, at each layer and over all',
+    { timeout: 300_000, ...options },
+    async () => {
+      const seen: number[] = [];
+      const similarity = await (
+        await open(folder)
+      ).similarity({}, { onProgress: (done, total) => seen.push(done / total) });
+      const { experts, layers } = similarity;
+      for (const by of measures) {
+        const planes = [similarity[by].all, ...similarity[by].layers];
+        expect(planes).toHaveLength(1 + layers.length);
+        const wanted = golden(name, by);
+        expect(wanted.length).toBe(planes.length * experts.length ** 2);
+        expect(
+          largestDifference(
+            planes.flatMap((plane) => [...plane]),
+            wanted,
+          ),
+        ).toBeLessThan(2e-6);
+        // Nothing of it is empty, and nobody is like all others.
+        expect(new Set(wanted).size).toBeGreaterThan(experts.length);
+      }
+      expect(seen[0]).toBe(0);
+      expect(seen.at(-1)).toBe(1);
+    },
+  );
 });
 
 it('leaves out an expert that has no place in the base, and finds a copy', async () => {

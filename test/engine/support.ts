@@ -4,8 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
-import { expect, onTestFinished } from 'vitest';
+import { expect, inject, onTestFinished } from 'vitest';
 import type { Trace } from '../../src/trace/trace.js';
 import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
 import type { TextTokens } from '../../src/engine/runtime/tokenizer.js';
@@ -165,40 +164,11 @@ function isCloseCall(golden: ReturnType<typeof pooled>, module: number, token: n
   return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
 }
 
-/** The child's script, built for the tests alone: they must not depend on what was built when. */
-export function builtEngine(): string {
-  const outfile = path.join(root, `node_modules/.cache/gander-test/engine-${process.pid}.cjs`);
-  buildSync({
-    entryPoints: [path.join(root, 'src/engine/main.ts')],
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['onnxruntime-node', 'tokenizers'],
-    outfile,
-    logLevel: 'error',
-  });
-  process.once('exit', () => rmSync(outfile, { force: true }));
-  return outfile;
-}
+/** The child's script. */
+export const builtEngine = (): string => path.join(inject('programs'), 'engine.cjs');
 
-/** The command line, and the child's script beside it as in a package; for the tests of one file alone. */
-export function builtCli(): string {
-  const folder = path.join(root, `node_modules/.cache/gander-test/dist-${process.pid}-${Date.now()}/dist`);
-  buildSync({
-    entryPoints: Object.fromEntries(
-      ['cli', 'engine', 'import', 'remote'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
-    ),
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    external: ['onnxruntime-node', 'tokenizers'],
-    outdir: folder,
-    outExtension: { '.js': '.cjs' },
-    logLevel: 'error',
-  });
-  process.once('exit', () => rmSync(path.dirname(folder), { recursive: true, force: true }));
-  return path.join(folder, 'cli.cjs');
-}
+/** The command line. */
+export const builtCli = (): string => path.join(inject('programs'), 'cli.cjs');
 
 export function isAlive(pid: number): boolean {
   try {
@@ -217,7 +187,14 @@ export function childrenOf(pid: number): number[] {
     .map(([, own]) => Number(own));
 }
 
-export async function until(condition: () => boolean, ms = 5000): Promise<void> {
+/** Seconds of processor time that a process has used. */
+export function processorTime(pid: number): number {
+  const [, minutes = 0, seconds = 0] =
+    /(\d+):(\d+)/.exec(execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' })) ?? [];
+  return 60 * Number(minutes) + Number(seconds);
+}
+
+export async function until(condition: () => boolean, ms = 60_000): Promise<void> {
   const end = Date.now() + ms;
   while (!condition()) {
     if (Date.now() > end) throw new Error('waited in vain');

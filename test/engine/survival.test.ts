@@ -13,8 +13,6 @@ const folder = path.join(temporaryFolder(), 'pool');
 const cache = temporaryFolder();
 const strategy = { name: 'phatgoose', k: 2 } as const;
 let client: EngineClient;
-/** What an answer took when nothing was wrong: machines differ, and this one may be busy. */
-let usual = 0;
 
 const restore = () => {
   rmSync(folder, { recursive: true, force: true });
@@ -40,30 +38,23 @@ beforeAll(async () => {
     deaths: { most: 10_000, within: 1 },
   });
   await client.route({ text: 'abc', strategy });
-  const start = performance.now();
-  for (let i = 0; i < 3; i++) {
-    writeFileSync(path.join(folder, 'base/note.txt'), String(i));
-    await client.route({ text: 'abc', strategy });
-  }
-  usual = (performance.now() - start) / 3;
 });
 afterAll(() => client.dispose());
 
-/** Asks for a route; a GanderError or undefined. Anything else, or one that took long, fails the test. */
+/** Asks for a route; a GanderError or undefined. Anything else fails the test, and so does a child that had to be ended. */
 async function outcome(): Promise<GanderError | undefined> {
   // A pool that kills its child would be blamed for all that follow.
   if (client.state.name === 'failed') client.restart();
-  const start = performance.now();
   const error = await client.route({ text: 'the model 🦢', strategy }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
-  expect(performance.now() - start).toBeLessThan(Math.max(2000, 8 * usual));
   if (error === undefined) return undefined;
   expect(error).toBeInstanceOf(GanderError);
   const typed = error as GanderError;
   expect(errorCodes).toContain(typed.code);
   expect(typed.code, typed.message).not.toBe('internal');
+  expect(typed.message).not.toContain('no sign of life');
   expect(typed.remedy).not.toBe('');
   return typed;
 }
@@ -245,7 +236,8 @@ const mutations: Record<string, Mutation> = {
 };
 
 const kinds = Object.keys(mutations);
-const each = Math.ceil(500 / kinds.length);
+/** `npm run fuzz` and fuzz.test.ts spoil pools by the hundred; here the next one, which is sound, has to be served as well. */
+const each = 5;
 
 it.each(kinds)(`survives ${each} pools with %s`, { timeout: 600_000 }, async (kind) => {
   const seeds = fc.sample(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { numRuns: each, seed: kinds.indexOf(kind) });

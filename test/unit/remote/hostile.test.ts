@@ -23,7 +23,6 @@ import { connect, refusal } from './support.js';
 knowing(knownText);
 const good = vllm({ version: '0.22.1' });
 const patienceMs = 400;
-const soon = 5_000;
 
 const handlers: readonly [string, Handler, string, RegExp][] = [
   ['bytes without end', endless, 'server-invalid', /answers with more than 268 MB/],
@@ -73,12 +72,10 @@ describe.each(handlers)('to a run, %s', (_, handler, code, message) => {
   it('is one error', async () => {
     // A gigabyte takes a while, and is no silence.
     const { engine } = await connect(atRun(good, handler), { patienceMs: handler === endless ? 30_000 : patienceMs });
-    const start = performance.now();
     const said = await refusal(engine.route({ text: knownText }));
     expect([said.code, said.message]).toEqual([code, expect.stringMatching(message)]);
     expect(said.remedy).toMatch(/^\S.*\.$/);
     expect(`${said.message}${said.remedy}`).not.toContain('\n');
-    expect(performance.now() - start).toBeLessThan(soon);
     // And the next one is asked as if nothing had been.
     expect((await refusal(engine.route({ text: knownText }))).code).toBe(code);
   });

@@ -1,26 +1,34 @@
 /** A strategy that stands in one file appears wherever strategies are named. */
-import { expect, it, vi } from 'vitest';
-import { settings } from '../../../scripts/strategies.mjs';
-import { choose, labelOf } from '../../../evaluate/strategies.js';
-import { StrategySteering } from '../../../src/engine/families/lora-pool/steering.js';
-import { all } from '../../../src/strategies/all.js';
-import { readStrategy, strategiesFor, strategyForms } from '../../../src/strategies/index.js';
-import { strategySchema } from '../../../src/strategies/schema.js';
+import { afterAll, expect, it, vi } from 'vitest';
 import type { StrategyDescriptor } from '../../../src/strategies/strategy.js';
 
-vi.mock('../../../src/strategies/all.js', async (original) => {
-  const planted: StrategyDescriptor = {
-    name: 'first',
-    title: 'The first',
-    hint: 'The first expert has all.',
-    takes: 'k',
-    measured: [1],
-    needs: [],
-    weights: { by: 'strategy', weight: (e) => (e === 0 ? 1 : 0) },
-  };
+const planted: StrategyDescriptor = {
+  name: 'first',
+  title: 'The first',
+  hint: 'The first expert has all.',
+  takes: 'k',
+  measured: [1],
+  needs: [],
+  weights: { by: 'strategy', weight: (e) => (e === 0 ? 1 : 0) },
+};
+
+// Other files of this worker have loaded these modules without it, and others will.
+vi.resetModules();
+vi.doMock('../../../src/strategies/all.js', async (original) => {
   const { all: own } = await original<{ readonly all: readonly StrategyDescriptor[] }>();
   return { all: [...own, planted] };
 });
+afterAll(() => {
+  vi.doUnmock('../../../src/strategies/all.js');
+  vi.resetModules();
+});
+
+const { settings } = await import('../../../scripts/strategies.mjs');
+const { choose, labelOf } = await import('../../../evaluate/strategies.js');
+const { StrategySteering } = await import('../../../src/engine/families/lora-pool/steering.js');
+const { all } = await import('../../../src/strategies/all.js');
+const { readStrategy, strategiesFor, strategyForms } = await import('../../../src/strategies/index.js');
+const { strategySchema } = await import('../../../src/strategies/schema.js');
 
 it('is planted', () => {
   expect(all.at(-1)!.name).toBe('first');

@@ -1,0 +1,33 @@
+// Runs what keeps one core busy two at a time, and what keeps both busy alone.
+
+/**
+ * @typedef {object} Job
+ * @property {string} name
+ * @property {1 | 2} cores
+ * @property {string} [after] the name of a job that must have ended, if it is one of these
+ */
+
+/**
+ * Starts each job as soon as there are cores for it, in the given order as far as that goes.
+ * @template {Job} J @param {readonly J[]} jobs @param {(job: J, alone: boolean) => Promise<void>} start
+ *   alone: nothing else runs, and nothing will be started, until it has ended
+ */
+export async function inLanes(jobs, start) {
+  const left = [...jobs];
+  /** @type {Map<J, Promise<void>>} */
+  const running = new Map();
+  const waits = (/** @type {J} */ { after }) =>
+    [...left, ...running.keys()].some(({ name }) => after !== undefined && name === after);
+  while (left.length || running.size) {
+    const busy = [...running.keys()].reduce((sum, { cores }) => sum + cores, 0);
+    const next = left.find((job) => job.cores + busy <= 2 && !waits(job));
+    if (!next) {
+      await Promise.race(running.values());
+      continue;
+    }
+    left.splice(left.indexOf(next), 1);
+    const alone = next.cores === 2 || (running.size === 0 && !left.some((job) => job.cores === 1 && !waits(job)));
+    const done = start(next, alone).finally(() => running.delete(next));
+    running.set(next, done);
+  }
+}

@@ -1,0 +1,200 @@
+// The parts of the tests: what each runs, what it needs, and how much of the machine it keeps busy.
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { root, run, say } from './main.mjs';
+import { checked, installed, pytest } from './python.mjs';
+import { shareOf } from './scope.mjs';
+
+/** @typedef {import('./scope.mjs').RunName} RunName */
+/** @typedef {import('./scope.mjs').Shard} Shard */
+/** @typedef {{ passed: number, failed: number, skipped: number }} Count */
+
+/**
+ * @typedef {object} Work
+ * @property {'quick' | 'whole'} much quick: without the tests that are tagged slow
+ * @property {Shard} [shard]
+ */
+
+/**
+ * @typedef {object} Part
+ * @property {(work: Work) => Promise<Count>} test
+ * @property {RunName} from the smallest run that it belongs to
+ * @property {string} [quick] what the quick run has of it, where that is not all but what is tagged slow
+ * @property {1 | 2} cores that it keeps busy: parts of one core run two at a time
+ * @property {readonly ('dist' | 'vsix' | 'browser' | 'python')[]} needs what is made ready before the first part begins
+ * @property {string} [after] a part that installs what this one uses
+ */
+
+export const artifacts = path.join(root, 'artifacts');
+const bin = (/** @type {string} */ file) => path.join(root, 'node_modules', file);
+const none = /** @type {Count} */ ({ passed: 0, failed: 0, skipped: 0 });
+
+/** @param {readonly Count[]} counts @returns {Count} */
+const sumOf = (counts) =>
+  counts.reduce(
+    (sum, { passed, failed, skipped }) => ({
+      passed: sum.passed + passed,
+      failed: sum.failed + failed,
+      skipped: sum.skipped + skipped,
+    }),
+    none,
+  );
+
+/** Commands that pass or fail as a whole, one on each core. @param {readonly string[][]} commands @returns {Promise<Count>} */
+async function checks(commands) {
+  const left = [...commands];
+  let failed = 0;
+  const lane = async () => {
+    for (let command = left.shift(); command; command = left.shift()) {
+      const { code, text } = await run(process.execPath, command, { output: 'capture' });
+      process.stdout.write(text);
+      if (code !== 0) failed++;
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return { passed: commands.length - failed, failed, skipped: 0 };
+}
+
+/** @param {string} project @param {Work} work @param {readonly string[]} [files] @returns {Promise<Count>} */
+async function vitest(project, { much, shard }, files = []) {
+  const json = path.join(artifacts, `${project}.json`);
+  rmSync(json, { force: true });
+  const { code } = await run(process.execPath, [
+    ...[bin('vitest/vitest.mjs'), 'run', '--project', project, ...files],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${json}`],
+    ...(much === 'quick' && files.length === 0 ? ['--tagsFilter=!slow'] : []),
+    // A share may be empty.
+    ...(shard ? [`--shard=${shard.index}/${shard.count}`, '--passWithNoTests'] : []),
+  ]);
+  if (!existsSync(json)) return code === 0 && shard ? none : { passed: 0, failed: 1, skipped: 0 };
+  const { numPassedTests, numFailedTests, numTotalTests } = JSON.parse(readFileSync(json, 'utf8'));
+  // A file that does not load has no failed test, and an error between tests has neither.
+  const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
+  return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
+}
+
+/** The suites in the extension host, on the oldest and the newest VS Code. @param {Work} work @returns {Promise<Count>} */
+async function host({ shard }) {
+  const { installVscodeWeb, newest, oldest } = await import('./vscode-web.mjs');
+  const { runInHost } = await import('../../test/workbench/harness/host.mjs');
+  const desktop = process.env['GANDER_VSCODE_DOWNLOAD'] === '1';
+  const sum = { ...none };
+  for (const version of shareOf([oldest, newest], shard)) {
+    say(`VS Code ${version}`);
+    const { ok, results } = await runInHost({
+      ...(desktop ? { version: `${version}.0` } : { vscode: await installVscodeWeb(version) }),
+      suites: path.join(root, 'test/workbench/host'),
+      folder: path.join(root, 'samples'),
+      onOutput: (text) => process.stdout.write(text),
+    });
+    for (const { state } of results) sum[state]++;
+    if (!ok && !results.some((r) => r.state === 'failed')) sum.failed++;
+  }
+  return sum;
+}
+
+const serve = 'python/gander-serve';
+/** The environment of all that needs torch. */
+const withTorch = () =>
+  installed('training', 'dev,export', ' (some minutes the first time: torch)', [
+    'python/gander-trace',
+    `${serve}[dev]`,
+  ]);
+
+/** Tests of a folder, by file. @param {string} folder @param {Shard} [shard] */
+const pythonTests = (folder, shard) =>
+  shareOf(
+    readdirSync(path.join(root, folder, 'tests'))
+      .filter((name) => /^test_.*\.py$/.test(name))
+      .sort()
+      .map((name) => `tests/${name}`),
+    shard,
+  );
+
+/** @type {Readonly<Record<string, Part>>} */
+export const parts = {
+  lint: {
+    test: ({ shard }) =>
+      checks(
+        shareOf(
+          [
+            [bin('eslint/bin/eslint.js'), '.'],
+            [bin('prettier/bin/prettier.cjs'), '--check', '.'],
+          ],
+          shard,
+        ),
+      ),
+    from: 'quick',
+    cores: 2,
+    needs: [],
+  },
+  types: {
+    test: ({ shard }) =>
+      checks(
+        shareOf(
+          ['.', 'test', 'bench', 'evaluate', 'fuzz', 'webview'].map((p) => [bin('typescript/bin/tsc'), '-p', p]),
+          shard,
+        ),
+      ),
+    from: 'quick',
+    cores: 2,
+    needs: [],
+  },
+  unit: { test: (work) => vitest('unit', work), from: 'quick', cores: 2, needs: [] },
+  python: {
+    test: async ({ shard }) => {
+      const folder = 'python/gander-trace';
+      return checked(await installed(folder, 'dev'), folder, pythonTests(folder, shard), shard);
+    },
+    from: 'quick',
+    cores: 1,
+    needs: ['python'],
+  },
+  engine: { test: (work) => vitest('engine', work), from: 'quick', cores: 2, needs: ['dist'] },
+  webview: { test: (work) => vitest('webview', work), from: 'quick', cores: 2, needs: ['dist', 'browser'] },
+  ui: {
+    test: (work) => vitest('ui', work, work.much === 'quick' ? ['test/workbench/ui/gander.test.ts'] : []),
+    from: 'quick',
+    quick: 'one walk through the workbench',
+    cores: 1,
+    needs: ['vsix', 'browser'],
+  },
+  host: { test: host, from: 'all', cores: 1, needs: ['dist', 'browser'] },
+  house: { test: (work) => vitest('house', work), from: 'all', cores: 1, needs: ['dist', 'vsix', 'browser'] },
+  training: {
+    test: async ({ shard }) => pytest(await withTorch(), 'training', pythonTests('training', shard)),
+    from: 'everything',
+    cores: 1,
+    needs: ['python'],
+  },
+  // No environment holds both exporters: optimum-onnx takes no transformers 5.
+  exporter: {
+    test: async ({ shard }) => {
+      const files = shareOf(['tests/test_export_moe.py'], shard);
+      if (files.length === 0) return none;
+      return pytest(await installed('training', 'dev,moe', ' with transformers 5', [], '.venv-moe'), 'training', files);
+    },
+    from: 'everything',
+    cores: 1,
+    needs: ['python'],
+  },
+  serve: {
+    test: async ({ shard }) => checked(await withTorch(), serve, pythonTests(serve, shard), shard),
+    from: 'everything',
+    cores: 1,
+    needs: ['python'],
+    after: 'training',
+  },
+  served: {
+    test: async (work) => {
+      process.env['GANDER_TEST_SERVE'] = path.join(path.dirname(await withTorch()), 'gander-serve');
+      return vitest('served', work);
+    },
+    from: 'everything',
+    cores: 1,
+    needs: ['vsix', 'browser', 'python'],
+    after: 'serve',
+  },
+};
+
+export { sumOf };

@@ -1,0 +1,34 @@
+/** The programs that the engine's tests start, built once for all of their files: they must not depend on what was built when. */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import type { TestProject } from 'vitest/node';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A folder with the command line and its children beside it, as in a package. */
+    readonly programs: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => void> {
+  // Within the checkout: what is not bundled is found from there.
+  const folder = path.join(root, `node_modules/.cache/gander-test/${process.pid}`);
+  const programs = path.join(folder, 'dist');
+  await build({
+    entryPoints: Object.fromEntries(
+      ['cli', 'engine', 'import', 'remote'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
+    ),
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'tokenizers'],
+    outdir: programs,
+    outExtension: { '.js': '.cjs' },
+    logLevel: 'error',
+  });
+  project.provide('programs', programs);
+  return () => rmSync(folder, { recursive: true, force: true });
+}
