@@ -3,27 +3,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inLanes } from './lib/lanes.mjs';
-import { main, Remedy, run, say, temporary } from './lib/main.mjs';
+import { main, run, say, temporary } from './lib/main.mjs';
 import { artifacts, parts, sumOf } from './lib/parts.mjs';
 import { needPython } from './lib/python.mjs';
-import { parseScope, runs } from './lib/scope.mjs';
+import { parseScope, partsOf, runs } from './lib/scope.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
 /** @typedef {import('./lib/parts.mjs').Count} Count */
 /** @typedef {import('./lib/parts.mjs').Part} Part */
 /** @typedef {import('./lib/scope.mjs').Scope} Scope */
-
-const order = /** @type {(keyof typeof runs)[]} */ (Object.keys(runs));
-
-/** The parts that a run has, by name. @param {Scope} scope @returns {[string, Part][]} */
-function partsOf({ run: asked, named }) {
-  const unknown = named.find((name) => !(name in parts));
-  if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
-  return Object.entries(parts).filter(([name, { from }]) =>
-    named.length ? named.includes(name) : order.indexOf(from) <= order.indexOf(asked),
-  );
-}
 
 /** Makes ready what several parts need, before the first begins. @param {readonly Part[]} of */
 async function prepare(of) {
@@ -76,7 +65,7 @@ function leftOut({ run: asked, named, shard }, counts) {
 
 await main(async () => {
   const scope = parseScope(process.argv.slice(2));
-  const asked = partsOf(scope);
+  const asked = partsOf(parts, scope);
   const much = scope.run === 'quick' && scope.named.length === 0 ? 'quick' : 'whole';
   const { shard } = scope;
   await prepare(asked.map(([, part]) => part));

@@ -25,8 +25,9 @@ export async function inLanes(jobs, start) {
       await Promise.race(running.values());
       continue;
     }
+    const beside = left.some((job) => job !== next && job.cores === 1 && !waits(job));
+    const alone = next.cores === 2 || (running.size === 0 && !beside);
     left.splice(left.indexOf(next), 1);
-    const alone = next.cores === 2 || (running.size === 0 && !left.some((job) => job.cores === 1 && !waits(job)));
     const done = start(next, alone).finally(() => running.delete(next));
     running.set(next, done);
   }

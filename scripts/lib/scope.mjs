@@ -40,6 +40,20 @@ export function parseShard(text) {
   return { index, count };
 }
 
+const order = /** @type {RunName[]} */ (Object.keys(runs));
+
+/**
+ * The parts that a run has.
+ * @template {{ from: RunName }} P @param {Readonly<Record<string, P>>} parts @param {Scope} scope @returns {[string, P][]}
+ */
+export function partsOf(parts, { run, named }) {
+  const unknown = named.find((name) => !(name in parts));
+  if (unknown) throw new Remedy(`no part ${unknown}; there are ${Object.keys(parts).join(', ')}`);
+  return Object.entries(parts).filter(([name, { from }]) =>
+    named.length ? named.includes(name) : order.indexOf(from) <= order.indexOf(run),
+  );
+}
+
 /** Those of a list that this shard runs: each is in one shard of all. @template T @param {readonly T[]} list @param {Shard} [shard] */
 export const shareOf = (list, shard) =>
   shard ? list.filter((_, i) => i % shard.count === shard.index - 1) : [...list];

@@ -189,9 +189,11 @@ export function childrenOf(pid: number): number[] {
 
 /** Seconds of processor time that a process has used. */
 export function processorTime(pid: number): number {
-  const [, minutes = 0, seconds = 0] =
-    /(\d+):(\d+)/.exec(execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' })) ?? [];
-  return 60 * Number(minutes) + Number(seconds);
+  // [[days-]hours:]minutes:seconds
+  const time = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  return time
+    .split(/[-:]/)
+    .reduceRight((sum, part, i, all) => sum + Number(part) * [1, 60, 3600, 86_400][all.length - 1 - i]!, 0);
 }
 
 export async function until(condition: () => boolean, ms = 60_000): Promise<void> {

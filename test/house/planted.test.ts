@@ -48,6 +48,20 @@ test('a failing test fails it', async () => {
   expect(code).toBe(1);
 });
 
+test('shares of a run add up to all of it', async () => {
+  const passing = `import { expect, it } from 'vitest';\nit.each([1, 2, 3])('is %i', (n) => expect(n).toBe(n));\n`;
+  for (const name of ['one', 'two', 'three']) checkout.write(`test/unit/${name}.test.ts`, passing);
+  const passed = async (...args: string[]) => {
+    const { code, text } = await checkout.run('test.mjs', ['lint', 'types', 'unit', ...args]);
+    expect(code, text).toBe(0);
+    return Number(/^(\d+) passed, 0 failed\n$/m.exec(text)![1]);
+  };
+  const shares = [await passed('--shard', '1/2'), await passed('--shard', '2/2')];
+  expect(Math.min(...shares)).toBeGreaterThan(0);
+  expect(shares[0]! + shares[1]!).toBe(await passed());
+  for (const name of ['one', 'two', 'three']) checkout.write(`test/unit/${name}.test.ts`, 'export {};\n');
+});
+
 test('a part without a test fails it', async () => {
   const { code, text } = await checkout.run('test.mjs', ['engine']);
   expect(text).toMatch(/0 passed, 1 failed\n$/);
