@@ -10,7 +10,7 @@ async function watch(jobs: readonly Job[]): Promise<{ readonly at: string[]; rea
     if (isAlone) alone.push(job.name);
     return new Promise((resolve) => running.set(job.name, resolve));
   });
-  let over = false;
+  let over = false as boolean;
   void all.then(() => (over = true));
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve));
