@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { decodeTrace } from '../../src/trace/file.js';
 import { poolThatAborts, poolThatHangs } from './hostile.js';
 import {
@@ -38,6 +38,7 @@ function start(args: readonly string[], at: string = cache): { child: ChildProce
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text));
   const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, out, error })));
+  onTestFinished(() => void child.kill('SIGKILL'));
   return { child, ended };
 }
 

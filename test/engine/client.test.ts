@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { EngineClient, type EngineClientOptions, type EngineState } from '../../src/engine/client.js';
 import type { Attribution } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
@@ -174,6 +174,7 @@ it('leaves no orphan when its host is killed', async () => {
     `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' }); process.send(child.pid); setInterval(() => {}, 1000);`,
   );
   const host = fork(hostFile);
+  onTestFinished(() => void host.kill('SIGKILL'));
   const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
   expect(isAlive(pid)).toBe(true);
   host.kill('SIGKILL');

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { cpSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { EngineClient, type EngineClientOptions } from '../../src/engine/client.js';
 import { allowance } from '../../src/engine/guard.js';
 import type { RouteRequest } from '../../src/engine/api.js';
@@ -125,6 +125,7 @@ it('a child whose host is killed ends by itself while native code runs', async (
      child.on('message', (m) => m.type === 'result' && process.send(child.pid));`,
   );
   const host = fork(hostFile);
+  onTestFinished(() => void host.kill('SIGKILL'));
   const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
   // To open the pool takes a second of its processor at most; what it works on after that is the loop.
   await until(() => processorTime(pid) >= 3);
