@@ -80,7 +80,8 @@ const index = html({
 await main(async () => {
   const [asked, ...more] = process.argv.slice(2);
   if (more.length) throw new Remedy('one trace at a time: npm run page -- FILE');
-  const file = asked ? path.resolve(asked) : fixture;
+  // npm runs scripts in the root, wherever a person stands.
+  const file = asked ? path.resolve(process.env['INIT_CWD'] ?? '', asked) : fixture;
   const port = await askedPort();
   await setup();
   await check(file);

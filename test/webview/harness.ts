@@ -51,7 +51,9 @@ export async function serve(): Promise<Site> {
     if (url.pathname === '/') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
       const asked = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
-      response.end(pageOf(asked('page', 'panel') as PageName, asked('theme', 'dark') as ThemeName, asked('words', '{}')));
+      response.end(
+        pageOf(asked('page', 'panel') as PageName, asked('theme', 'dark') as ThemeName, asked('words', '{}')),
+      );
       return;
     }
     if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {
