@@ -6,35 +6,67 @@ import path from 'node:path';
 import { atEnd, endGroup, main, root, say, temporary } from './lib/main.mjs';
 import { setup } from './setup.mjs';
 
-/** Says when all bundles that a change began to build are built; what went wrong esbuild has said. */
-function announcer() {
-  let pending = 0;
-  /** @type {string[]} */
-  let built = [];
-  /** @type {(name: string) => import('esbuild').Plugin} */
-  return (name) => ({
-    name: 'announcer',
-    setup: (b) => {
-      b.onStart(() => void pending++);
-      b.onEnd(({ errors }) => {
-        pending--;
-        if (!errors.length) built.push(name);
-        if (pending) return;
-        if (built.length) say(`built ${built.sort().join(', ')}`);
-        built = [];
-      });
-    },
-  });
+/** @typedef {{ name: string, errors: import('esbuild').Message[], warnings: import('esbuild').Message[] }} Built */
+
+/** One line for all bundles that a change made anew, and each complaint once, however many of them hold the file. */
+class Rounds {
+  #pending = 0;
+  /** @type {Built[]} */
+  #built = [];
+
+  /** Has a bundle take part. @param {string} name @returns {import('esbuild').Plugin} */
+  plugin(name) {
+    return {
+      name: 'rounds',
+      setup: (b) => {
+        b.onStart(() => {
+          this.#pending++;
+        });
+        b.onEnd(async ({ errors, warnings }) => {
+          this.#built.push({ name, errors, warnings });
+          if (--this.#pending === 0) await this.#tell(this.#built.splice(0));
+        });
+      },
+    };
+  }
+
+  /** @param {Built[]} all */
+  async #tell(all) {
+    await complain(
+      'warning',
+      all.flatMap(({ warnings }) => warnings),
+    );
+    await complain(
+      'error',
+      all.flatMap(({ errors }) => errors),
+    );
+    const names = (/** @type {Built[]} */ some) =>
+      some
+        .map(({ name }) => name)
+        .sort()
+        .join(', ');
+    const [sound, failed] = [all.filter(({ errors }) => !errors.length), all.filter(({ errors }) => errors.length)];
+    if (sound.length) say(`built ${names(sound)}`);
+    if (failed.length) say(`not built: ${names(failed)}`);
+  }
+}
+
+/** @param {'error' | 'warning'} kind @param {import('esbuild').Message[]} messages */
+async function complain(kind, messages) {
+  const { formatMessages } = await import('esbuild');
+  const own = new Map(messages.map((one) => [JSON.stringify([one.text, one.location]), { ...one, pluginName: '' }]));
+  const texts = await formatMessages([...own.values()], { kind, color: process.stderr.isTTY });
+  for (const text of texts) say(text.trimEnd());
 }
 
 async function build() {
   const { context } = await import('esbuild');
   const { bundlesFor } = await import('./lib/bundles.mjs');
-  const announced = announcer();
+  const rounds = new Rounds();
   const contexts = await Promise.all(
     bundlesFor('work').map((bundle) => {
       const name = bundle.outfile ? path.basename(bundle.outfile) : Object.keys(bundle.entryPoints ?? {}).join();
-      return context({ ...bundle, plugins: [...(bundle.plugins ?? []), announced(name)] });
+      return context({ ...bundle, logLevel: 'silent', plugins: [...(bundle.plugins ?? []), rounds.plugin(name)] });
     }),
   );
   for (const one of contexts) atEnd(() => one.dispose());
@@ -56,8 +88,8 @@ function test() {
       detached: process.platform !== 'win32',
     },
   );
-  child.stdout?.pipe(process.stdout);
-  child.stderr?.pipe(process.stderr);
+  child.stdout.pipe(process.stdout);
+  child.stderr.pipe(process.stderr);
   atEnd(() => endGroup(child));
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }

@@ -50,27 +50,34 @@ const worker = {
       path: fileURLToPath(new URL(name.replace(/\.js\?worker$/, '.ts'), pathToFileURL(`${resolveDir}/`))),
       namespace: 'worker',
     }));
-    b.onLoad({ filter: /./, namespace: 'worker' }, async ({ path: file }) => {
-      const built = await esbuild.build({
-        ...common,
-        entryPoints: [file],
-        keepNames: false,
-        sourcemap: false,
-        minify: true,
-        write: false,
-        metafile: true,
-        platform: 'browser',
-        format: 'iife',
-        target: browser,
-      });
-      return {
-        contents: built.outputFiles[0]?.text ?? '',
-        loader: 'text',
-        watchFiles: Object.keys(built.metafile.inputs).map((name) => path.resolve(root, name)),
-      };
-    });
+    b.onLoad({ filter: /./, namespace: 'worker' }, ({ path: file }) => workerText(file));
   },
 };
+
+/** @param {string} file @returns {Promise<esbuild.OnLoadResult>} */
+async function workerText(file) {
+  const from = (/** @type {string[]} */ files) => files.map((name) => path.resolve(root, name));
+  try {
+    const { outputFiles, metafile, warnings } = await esbuild.build({
+      ...common,
+      entryPoints: [file],
+      keepNames: false,
+      sourcemap: false,
+      minify: true,
+      write: false,
+      metafile: true,
+      platform: 'browser',
+      format: 'iife',
+      target: browser,
+      logLevel: 'silent',
+    });
+    const contents = outputFiles[0]?.text ?? '';
+    return { contents, loader: 'text', warnings, watchFiles: from(Object.keys(metafile.inputs)) };
+  } catch (failure) {
+    const { errors } = /** @type {esbuild.BuildFailure} */ (failure);
+    return { errors, watchFiles: [file, ...from(errors.flatMap(({ location }) => location?.file ?? []))] };
+  }
+}
 
 /** @type {esbuild.BuildOptions} */
 const page = {
