@@ -11,7 +11,6 @@ const fixture = path.join(root, 'test/fixtures/golden/smollm2-135m/phatgoose-k2-
 
 /** Ends with a remedy if Gander cannot read the trace. @param {string} file */
 async function check(file) {
-  /** @type {typeof import('../src/trace/file.js')} */
   const { decodeTrace } = await bundled('src/trace/file.ts');
   try {
     decodeTrace(bytesOf(file));

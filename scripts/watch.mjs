@@ -54,14 +54,19 @@ class Rounds {
 /** @param {'error' | 'warning'} kind @param {import('esbuild').Message[]} messages */
 async function complain(kind, messages) {
   const { formatMessages } = await import('esbuild');
-  const own = new Map(messages.map((one) => [JSON.stringify([one.text, one.location]), { ...one, pluginName: '' }]));
+  const place = (/** @type {import('esbuild').Message} */ { text, location: at }) =>
+    [text, at?.file, at?.line, at?.column].join(':');
+  // Of those of one place the one with the fewest notes: how each bundle came to it is of no use.
+  const sorted = messages.toSorted((a, b) => b.notes.length - a.notes.length);
+  const own = new Map(sorted.map((one) => [place(one), { ...one, pluginName: '' }]));
   const texts = await formatMessages([...own.values()], { kind, color: process.stderr.isTTY });
   for (const text of texts) say(text.trimEnd());
 }
 
 async function build() {
   const { context } = await import('esbuild');
-  const { bundlesFor } = await import('./lib/bundles.mjs');
+  const { bundlesFor, clean } = await import('./lib/bundles.mjs');
+  clean();
   const rounds = new Rounds();
   const contexts = await Promise.all(
     bundlesFor('work').map((bundle) => {

@@ -102,13 +102,12 @@ const page = {
 export const pageBundle = (entryPoints, outdir) => ({ ...page, entryPoints, outdir });
 
 /**
- * All bundles; what an earlier build left of the pages is removed.
+ * All bundles.
  * @param {'work' | 'package'} purpose a package's are minified and without source maps
  * @param {string} [out]
  */
 export function bundlesFor(purpose, out = 'dist') {
-  const webview = path.resolve(root, out, 'webview');
-  rmSync(webview, { recursive: true, force: true }); // files of another content have another name, and would stay
+  const webview = `${out}/webview`;
   /** @type {esbuild.BuildOptions[]} */
   const all = [
     { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [lazily] },
@@ -126,4 +125,9 @@ export function bundlesFor(purpose, out = 'dist') {
   return all
     .filter((b) => Object.values(/** @type {string[]} */ (b.entryPoints)).every((e) => existsSync(path.join(root, e))))
     .map((b) => ({ ...b, ...packaged }));
+}
+
+/** Removes an earlier build's pages: files of another content have another name, and would stay. @param {string} [out] */
+export function clean(out = 'dist') {
+  rmSync(path.resolve(root, out, 'webview'), { recursive: true, force: true });
 }
