@@ -5,6 +5,8 @@ const project = (name: string, include: string, timeout: number, extra: object =
 });
 
 export default defineConfig({
+  // What no test imports, and is tens of thousands of files: `npm run watch` would look at each.
+  server: { watch: { ignored: ['**/.{venv*,corpora,runs,*_cache}/**', '**/{dist,out,artifacts,coverage}/**'] } },
   test: {
     // What `npm test` leaves out and `npm run test:all` runs.
     tags: [{ name: 'slow', description: 'more of what a quick test shows, or what takes long' }],

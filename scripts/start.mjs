@@ -1,11 +1,11 @@
 // npm start: Gander at work on a sample text. In the desktop VS Code where there is one, else in VS Code in a browser.
 // npm start -- --text "...": the same in the terminal.
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { atEnd, endGroup, main, Remedy, root, say, temporary } from './lib/main.mjs';
+import { askedPort } from './lib/port.mjs';
 import { which } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
 
@@ -61,9 +61,7 @@ async function desktop(code) {
 }
 
 async function browser() {
-  const port = Number(process.env['GANDER_PORT'] ?? 0);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Remedy('GANDER_PORT must be a port number');
-  await free(port);
+  const port = (await askedPort()) ?? 0;
   const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
   const { address, startServer } = await import('../test/workbench/harness/vscode.mjs');
   const server = await startServer({
@@ -76,16 +74,6 @@ async function browser() {
   say('\nNo desktop VS Code here (GANDER_CODE names one). Open this in a browser; Ctrl-C ends it:\n');
   console.log(`  ${address(server, samples)}\n`);
   return new Promise(() => {}); // until interrupted
-}
-
-/** @param {number} port */
-function free(port) {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', () =>
-      reject(new Remedy(`port ${port} is taken; set GANDER_PORT to another, or to 0 for any that is free`)),
-    );
-    probe.listen(port, '127.0.0.1', () => probe.close(resolve));
-  });
 }
 
 await main(async () => {

@@ -41,8 +41,12 @@ async function finish() {
  * @param {() => Promise<number>} body
  */
 export async function main(body) {
+  let interrupted = false;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.once(signal, () => void finish().then(() => process.exit(128 + constants.signals[signal])));
+    process.once(signal, () => {
+      interrupted = true;
+      void finish().then(() => process.exit(128 + constants.signals[signal]));
+    });
   }
   let code = 1;
   try {
@@ -50,6 +54,7 @@ export async function main(body) {
   } catch (e) {
     say(e instanceof Remedy ? `gander: ${e.message}` : e instanceof Error ? (e.stack ?? e.message) : String(e));
   }
+  if (interrupted) return; // what was begun is being ended, which may be why there is a code
   await finish();
   process.exit(code);
 }

@@ -3,8 +3,7 @@ import { GanderError } from '../shared/errors.js';
 import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription, Warning } from '../shared/source.js';
 import { translated } from '../host/description.js';
-import { FileSource } from '../source/file.js';
-import { strategyOfRouter } from '../strategies/index.js';
+import { FileSource, sideOfFile } from '../source/file.js';
 import type { Trace } from '../trace/trace.js';
 import { saveDrawn } from './routedScene.js';
 import { saveTrace } from './save.js';
@@ -25,7 +24,10 @@ export class ReplayScene implements Scene {
 
   constructor(main: NamedTrace, other?: NamedTrace) {
     this.#warnings = main.warnings;
-    this.#sides = { main: toState(main), ...(other && { other: toState(other) }) };
+    this.#sides = {
+      main: sideOfFile(main.name, main.trace),
+      ...(other && { other: sideOfFile(other.name, other.trace) }),
+    };
   }
 
   async describe(): Promise<SourceDescription> {
@@ -38,7 +40,7 @@ export class ReplayScene implements Scene {
   }
 
   compare(other: NamedTrace | undefined): void {
-    if (other) this.#sides.other = toState(other);
+    if (other) this.#sides.other = sideOfFile(other.name, other.trace);
     else delete this.#sides.other;
     for (const listener of this.#listeners) listener();
   }
@@ -116,14 +118,4 @@ export class ReplayScene implements Scene {
     if (message.kind === 'trace') await saveTrace(trace!, name);
     else await saveDrawn(message, name);
   }
-}
-
-function toState({ name, trace }: NamedTrace): SideState {
-  return {
-    title: name,
-    strategy: strategyOfRouter(trace.router),
-    interventions: trace.interventions,
-    trace,
-    stale: false,
-  };
 }

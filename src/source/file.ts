@@ -1,5 +1,7 @@
 import { GanderError } from '../shared/errors.js';
+import type { SideState } from '../shared/panelProtocol.js';
 import type { SourceDescription } from '../shared/source.js';
+import { strategyOfRouter } from '../strategies/index.js';
 import type { Trace } from '../trace/trace.js';
 import type { Source } from './source.js';
 
@@ -35,4 +37,10 @@ export class FileSource implements Source {
   }
 
   dispose(): void {}
+}
+
+/** A side of the panel that shows a trace file. */
+export function sideOfFile(name: string, trace: Trace): SideState {
+  const { router, interventions } = trace;
+  return { title: name, strategy: strategyOfRouter(router), interventions, trace, stale: false };
 }

@@ -19,6 +19,7 @@ const tooling = [
   ...[
     'test/tsconfig.json',
     'test/workbench/harness',
+    'test/webview/html.mjs',
     'bench/tsconfig.json',
     'evaluate/tsconfig.json',
     'fuzz/tsconfig.json',
@@ -29,9 +30,10 @@ const tooling = [
 
 export class Checkout {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'co-'));
+  readonly #runs: Run[] = [];
 
   constructor({ installed = true } = {}) {
-    for (const file of tooling) cpSync(path.join(root, file), path.join(this.dir, file), { recursive: true });
+    for (const file of tooling) this.take(file);
     if (installed) symlinkSync(path.join(root, 'node_modules'), path.join(this.dir, 'node_modules'), 'junction');
     this.write('src/extension.ts', extension.trimStart());
     this.write('webview/main.ts', 'document.title = "";\n'.replaceAll('"', "'"));
@@ -45,18 +47,26 @@ export class Checkout {
     writeFileSync(path.join(this.dir, file), text);
   }
 
+  /** Takes a file or folder over from the repository. */
+  take(file: string): void {
+    cpSync(path.join(root, file), path.join(this.dir, file), { recursive: true });
+  }
+
   remove(): void {
+    for (const { child } of this.#runs) if (child.exitCode === null) child.kill(); // of a test that failed
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
   spawn(script: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Run {
-    return new Run(
+    const run = new Run(
       spawn(process.execPath, [path.join(this.dir, 'scripts', script), ...args], {
         cwd: this.dir,
         env: { ...plain(), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     );
+    this.#runs.push(run);
+    return run;
   }
 
   run(

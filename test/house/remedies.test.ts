@@ -12,6 +12,7 @@ let bin: string; // a PATH with Node and nothing else
 beforeAll(() => {
   bare = new Checkout({ installed: false });
   ready = new Checkout();
+  for (const room of ['src/trace', 'src/shared']) ready.take(room); // what reads a trace file
   bin = mkdtempSync(path.join(tmpdir(), 'bin-'));
   symlinkSync(process.execPath, path.join(bin, 'node'));
 });
@@ -91,4 +92,11 @@ test('a part that does not exist', async () => {
 
 test('nothing is installed by a run that failed', () => {
   expect(existsSync(path.join(bare.dir, 'node_modules'))).toBe(false);
+});
+
+test.each([
+  ['nowhere.safetensors', /nowhere\.safetensors cannot be read \(ENOENT\); name a trace file: npm run page -- FILE/],
+  ['package.json', /package\.json: This is not a usable trace: .+\. Open a file that Gander saved/],
+])('a page of %s', async (file, said) => {
+  expect(remedy(await ready.run('page.mjs', [file]))).toMatch(said);
 });

@@ -10,21 +10,17 @@ import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { description, fabricate, requestOf } from './fabricate.js';
-import { themeStyle, type ThemeName } from './themes.js';
+import { html } from './html.mjs';
+import { themeClass, themeStyle, type ThemeName } from './themes.js';
 
 const built = join(import.meta.dirname, '../../dist/webview');
-const nonce = 'abcdef0123456789';
 
 /** Which of the pages: by the name of its script; the styles of the panel are those of all. */
 type PageName = 'panel' | 'similarity';
 
-function html(theme: ThemeName, words: string, name: PageName): string {
-  const styles = [...new Set(['panel', name])].map((one) => `<link rel="stylesheet" href="/${one}.css">`).join('');
-  // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere.
-  const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'; worker-src blob:`;
-  return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width"><title>Gander</title><link rel="icon" href="data:,">
-<script nonce="${nonce}">
+function pageOf(name: PageName, theme: ThemeName, words: string): string {
+  return html({
+    inline: `
   document.documentElement.style.cssText = ${JSON.stringify(themeStyle(theme))};
   window.sent = [];
   window.painted = 0;
@@ -36,9 +32,12 @@ function html(theme: ThemeName, words: string, name: PageName): string {
   });
   window.violations = [];
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
-</script>
-${styles}</head>
-<body class="vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}" data-words='${words}'><main id="app"></main><script type="module" nonce="${nonce}" src="/${name}.js"></script></body></html>`;
+`,
+    scripts: [`${name}.js`],
+    styles: [...new Set(['panel', name])].map((one) => `${one}.css`),
+    bodyClass: themeClass(theme),
+    words,
+  });
 }
 
 export interface Site {
@@ -52,7 +51,9 @@ export async function serve(): Promise<Site> {
     if (url.pathname === '/') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
       const asked = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
-      response.end(html(asked('theme', 'dark') as ThemeName, asked('words', '{}'), asked('page', 'panel') as PageName));
+      response.end(
+        pageOf(asked('page', 'panel') as PageName, asked('theme', 'dark') as ThemeName, asked('words', '{}')),
+      );
       return;
     }
     if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {

@@ -219,3 +219,8 @@ export function themeStyle(theme: ThemeName): string {
     .map(([name, value]) => `--vscode-${name}: ${value}`)
     .join('; ');
 }
+
+/** The classes of the body, by which a page tells the kinds of themes. */
+export function themeClass(theme: ThemeName): string {
+  return `vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}`;
+}
