@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, Remedy, root, run, say, temporary } from './lib/main.mjs';
+import { onProcessors } from './lib/processors.mjs';
 import { checked, installed, needPython } from './lib/python.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
@@ -20,7 +21,7 @@ async function checks(...commands) {
 
 /** @param {string} project @returns {Promise<Count>} */
 async function vitest(project) {
-  const json = path.join(artifacts, `${project}.json`);
+  const json = path.join(artifacts, `${project.replace('-*', 's')}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${json}`];
   const { code } = await run(process.execPath, [bin('vitest/vitest.mjs'), 'run', '--project', project, ...reporters]);
   if (!existsSync(json)) return { passed: 0, failed: 1, skipped: 0 };
@@ -84,6 +85,7 @@ const parts = {
   unit: { run: () => vitest('unit') },
   python: { run: python, python: true },
   engine: { run: () => vitest('engine'), built: true },
+  processors: { run: () => onProcessors(() => vitest('processor-*')) },
   webview: { run: () => vitest('webview'), built: true, browser: true },
   host: { run: host, built: true, browser: true },
   ui: { run: () => workbench('ui'), browser: true },
@@ -113,7 +115,7 @@ await main(async () => {
     rmSync(path.join(artifacts, `${name}.json`), { force: true });
     const start = Date.now();
     const count = (await parts[name]?.run()) ?? { passed: 0, failed: 0, skipped: 0 };
-    if (count.passed + count.failed === 0) {
+    if (count.passed + count.failed + count.skipped === 0) {
       say(`${name}: no test ran`);
       count.failed = 1;
     }
