@@ -1,8 +1,22 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
   test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout, ...extra },
 });
+
+/** Of the engine's tests those that run a model in their own process: with onnxruntime on another processor (test/processors). */
+const onProcessor = (name: string) => ({
+  resolve: { alias: { 'onnxruntime-node': fileURLToPath(new URL('test/processors/onnxruntime.ts', import.meta.url)) } },
+  test: {
+    name: `processor-${name}`,
+    include: ['test/processors/*.test.ts', `test/engine/{${goldenTests.join()}}.test.ts`],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    env: { GANDER_TEST_PROCESSOR: name },
+  },
+});
+const goldenTests = ['golden', 'encoderDecoder', 'moe', 'moeOperators', 'moeWhatIf', 'eightBits', 'placing'];
 
 export default defineConfig({
   // What no test imports, and is tens of thousands of files: `npm run watch` would look at each.
@@ -13,6 +27,8 @@ export default defineConfig({
     projects: [
       // One registry of modules for all files of a worker: loading them anew for each took half of the time.
       project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false }),
+      onProcessor('Haswell'),
+      onProcessor('Nehalem'),
       project('engine', 'test/engine/**/*.test.ts', 120_000, { globalSetup: 'test/engine/built.ts' }),
       project('webview', 'test/webview/**/*.test.ts', 60_000),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.

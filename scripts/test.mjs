@@ -88,7 +88,7 @@ await main(async () => {
       if (!alone) process.stdout.write(`\n── ${name}\n${text}`);
       /** @type {Count} */
       const count = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 1, skipped: 0 };
-      if (count.passed + count.failed === 0 && !shard) {
+      if (count.passed + count.failed + count.skipped === 0 && !shard) {
         say(`${name}: no test ran`);
         count.failed = 1;
       }

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { root, run, say } from './main.mjs';
+import { onProcessors } from './processors.mjs';
 import { checked, installed, pytest } from './python.mjs';
 import { shareOf } from './scope.mjs';
 
@@ -57,7 +58,7 @@ async function checks(commands) {
 
 /** @param {string} project @param {Work} work @param {readonly string[]} [files] @returns {Promise<Count>} */
 async function vitest(project, { much, shard }, files = []) {
-  const json = path.join(artifacts, `${project}.json`);
+  const json = path.join(artifacts, `${project.replace('-*', 's')}.json`);
   rmSync(json, { force: true });
   const { code } = await run(process.execPath, [
     ...[bin('vitest/vitest.mjs'), 'run', '--project', project, ...files],
@@ -158,6 +159,12 @@ export const parts = {
     quick: 'one walk through the workbench',
     cores: 1,
     needs: ['vsix', 'browser'],
+  },
+  processors: {
+    test: (work) => onProcessors(() => vitest('processor-*', work)),
+    from: 'all',
+    cores: 2,
+    needs: [],
   },
   host: { test: host, from: 'all', cores: 1, needs: ['dist', 'browser'] },
   house: { test: (work) => vitest('house', work), from: 'all', cores: 1, needs: ['dist', 'vsix', 'browser'] },

@@ -67,3 +67,17 @@ export async function needChromium() {
 export async function needRipgrep() {
   if (!which('rg')) await aptInstall(['ripgrep'], 'no ripgrep (rg) for VS Code 1.100', 'brew install ripgrep');
 }
+
+/** Path of the program that runs another on a processor that is not here; undefined, with why, where there is none. */
+export async function findQemu() {
+  const why = 'no qemu-x86_64 to run onnxruntime on other processors';
+  if (process.platform !== 'linux' || process.arch !== 'x64') return { why: `${why}: that takes Linux on x64` };
+  const found = () => which('qemu-x86_64') ?? which('qemu-x86_64-static');
+  try {
+    if (!found()) await aptInstall(['qemu-user'], why, 'dnf install qemu-user');
+  } catch (error) {
+    if (error instanceof Remedy) return { why: error.message };
+    throw error;
+  }
+  return { qemu: found(), why };
+}

@@ -1,23 +1,84 @@
+import type { Processor } from '../shared/processor.js';
 import type { Warning } from '../shared/source.js';
 import { intAttribute } from './model.js';
 import type { GraphProto } from './onnx_pb.js';
 
 /** Operators that round activations to 8 bits by the largest of all tokens that run together. */
-const together = new Set(['MatMulInteger', 'DynamicQuantizeMatMul', 'MatMulIntegerToFloat']);
+const together = new Set([
+  'MatMulInteger',
+  'DynamicQuantizeMatMul',
+  'MatMulIntegerToFloat',
+  'ConvInteger',
+  'DynamicQuantizeLSTM',
+]);
+
+/** Others that multiply 8 bits by 8 bits, or become such once onnxruntime has fused them. */
+const fixed = new Set(['QLinearMatMul', 'QLinearConv', 'QGemm', 'QAttention', 'QuantizeLinear']);
+
+/** What a model computes in 8 bits: there its numbers may hang on the processor. */
+export interface EightBits {
+  readonly what: 'base' | 'model' | 'retriever';
+  /** The first operator that multiplies 8 bits by 8 bits. */
+  readonly product?: string;
+  readonly together?: string;
+  /** How many products of few bits allow that their inputs are rounded, and how many there are. */
+  readonly roundable: number;
+  readonly quantised: number;
+}
 
 /** The first operator by which what a token becomes hangs on which tokens run with it. */
 export function roundedTogether({ node }: GraphProto): string | undefined {
   return node.find(({ opType }) => together.has(opType))?.opType;
 }
 
+/** @param graphs all that the model is run as */
+export function eightBitsIn(graphs: readonly GraphProto[], what: EightBits['what']): EightBits {
+  const nodes = graphs.flatMap(({ node }) => node);
+  const first = (wanted: (opType: string) => boolean) => nodes.find(({ opType }) => wanted(opType))?.opType;
+  const product = first((opType) => together.has(opType) || fixed.has(opType));
+  // A retriever reads each text whole.
+  const neighbours = what === 'retriever' ? undefined : first((opType) => together.has(opType));
+  const quantised = nodes.filter(({ opType }) => opType === 'MatMulNBits');
+  return {
+    what,
+    ...(product !== undefined && { product }),
+    ...(neighbours !== undefined && { together: neighbours }),
+    roundable: quantised.filter((n) => intAttribute(n, 'accuracy_level') === 4).length,
+    quantised: quantised.length,
+  };
+}
+
+/** What is to be said of it on this processor. */
+export function eightBitWarnings(of: EightBits, processor: Processor): Warning[] {
+  const { product, together: neighbours, roundable } = of;
+  return [
+    ...(neighbours === undefined ? [] : [togetherWarning(of, neighbours)]),
+    ...(product !== undefined && processor.sums === 'wrong' ? [sumsWarning(of, product)] : []),
+    ...(roundable > 0 ? [roundableWarning(of, processor)] : []),
+  ];
+}
+
+function togetherWarning({ what }: EightBits, operator: string): Warning {
+  const text = `The ${what} rounds activations to 8 bits by the largest of all tokens that run together (${operator}): what becomes of a token hangs on its neighbours and, where a number lies between two steps, on the processor. Another export, such as model_q4.onnx, does not.`;
+  return { code: 'inputs-rounded', text };
+}
+
+function sumsWarning({ what }: EightBits, operator: string): Warning {
+  const text = `The ${what} multiplies in 8 bits (${operator}), and this processor cuts off large sums of such products, so its numbers are others here than elsewhere. Export it with weights of 7 bits (reduce_range), with weights alone in 4 bits (MatMulNBits), or with float weights.`;
+  return { code: 'processor-dependent', text };
+}
+
 /**
- * Weights of few bits may be multiplied by inputs that are rounded, too: onnxruntime-genai asks for it in every product.
- * That is what the file computes, and so what Gander shows; it is not what its weights make of the text.
+ * onnxruntime-genai allows it in every product. That is what the file says, and so what Gander shows; where inputs are
+ * rounded, it is not what its weights make of the text.
  */
-export function roundedInputs(graph: GraphProto, what: 'base' | 'model'): Warning[] {
-  const products = graph.node.filter(({ opType }) => opType === 'MatMulNBits');
-  const rounded = products.filter((n) => intAttribute(n, 'accuracy_level') === 4).length;
-  if (rounded === 0) return [];
-  const text = `The ${what} rounds the inputs of ${rounded} of its ${products.length} quantised products to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights. Export it without accuracy_level to have them.`;
-  return [{ code: 'inputs-rounded', text }];
+function roundableWarning({ what, roundable, quantised }: EightBits, { roundsInputs }: Processor): Warning {
+  const which = `the inputs of ${roundable} of its ${quantised} quantised products`;
+  const remedy = 'Export it without accuracy_level to have the same everywhere.';
+  if (roundsInputs) {
+    const text = `The ${what} rounds ${which} to 8 bits (MatMulNBits, accuracy_level 4), so its numbers are not exactly those of its weights; some processors do not round them, and give others. ${remedy}`;
+    return { code: 'inputs-rounded', text };
+  }
+  const text = `The ${what} allows that ${which} are rounded to 8 bits (MatMulNBits, accuracy_level 4). This processor does not round them; most do, and give other numbers. ${remedy}`;
+  return { code: 'processor-dependent', text };
 }

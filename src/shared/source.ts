@@ -61,6 +61,7 @@ export type WarningCode =
   | 'vectors-unused'
   | 'copy-not-compared'
   | 'inputs-rounded'
+  | 'processor-dependent'
   | 'code-unused'
   | 'weights-restored'
   | 'not-encrypted'

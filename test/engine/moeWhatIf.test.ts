@@ -76,7 +76,8 @@ describe.each(forms)('%s', (name) => {
     if (Math.abs(total - 1) < 1e-4) expect(weights[0]).toBeCloseTo(1, 5);
     expect(chosen(after, 0, 2)).toEqual(chosen(before, 0, 2));
     expect(after.sequences[0]!.logProb![4]).not.toBe(before.sequences[0]!.logProb![4]);
-    expect(after.sequences[0]!.logProb![3]).toBe(before.sequences[0]!.logProb![3]);
+    // Rounding apart: an expert's sums for a token may be in another order where it has other tokens beside it.
+    expect(Math.abs(after.sequences[0]!.logProb![3]! - before.sequences[0]!.logProb![3]!)).toBeLessThan(1e-5);
   });
 
   it('chooses who is tilted enough, by the score that it shows untilted', async () => {

@@ -26,6 +26,7 @@ const plan: Plan = {
   routers: [],
   leftOut: {},
   warnings: [],
+  eightBits: [],
   bytes: 0,
 };
 const phatgoose: Strategy = { name: 'phatgoose', k: 2 };

@@ -12,6 +12,9 @@ import { strategyOfRouter } from '../../src/strategies/index.js';
 import { decodeTrace } from '../../src/trace/file.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
+/** onnxruntime runs on a processor that is emulated (test/processors): a hundredth as fast, so nothing large. */
+export const isEmulated = process.env['GANDER_TEST_PROCESSOR'] !== undefined;
+
 export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
 
 /** A pool's trace as one table: its one text and its one block; `router` as a request has it. */

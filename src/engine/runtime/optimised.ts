@@ -8,18 +8,21 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { seal, unbroken } from './seal.js';
 
+/** Raise it when onnxruntime is told something else for every model. */
+const makerVersion = 2;
+
 export class Optimised {
   /** Where it is. onnxruntime looks for a graph's numbers beside it, so it can be nowhere else. */
   readonly file: string;
   readonly #temporary: string;
   readonly #sealName: string;
 
-  /** @param made of, in an entry of the cache. @param version of onnxruntime: what it makes is for itself, and for this machine */
+  /** @param made of, in an entry of the cache. @param onnxruntime which, and told what: what it makes is for itself, and for this machine */
   constructor(
     private readonly made: string,
-    version: string,
+    onnxruntime: readonly string[],
   ) {
-    const by = [version, process.platform, process.arch, cpus()[0]?.model].join('\0');
+    const by = [makerVersion, ...onnxruntime, process.platform, process.arch, cpus()[0]?.model].join('\0');
     this.file = `${made}.${createHash('sha256').update(by).digest('hex').slice(0, 8)}`;
     this.#temporary = `${this.file}.${process.pid}.tmp`;
     this.#sealName = `${path.basename(this.file)}.seal`;

@@ -1,19 +1,41 @@
 import { expect, it } from 'vitest';
 import { node } from '../../../src/graph/model.js';
-import { roundedInputs, roundedTogether } from '../../../src/graph/rounded.js';
+import { eightBitWarnings, eightBitsIn, roundedTogether } from '../../../src/graph/rounded.js';
+import type { Processor } from '../../../src/shared/processor.js';
 import { graphOf } from './moe/graphs.js';
 
-it('inputs that are rounded are told, with how many products do it', () => {
-  const product = (level: number) => node('MatMulNBits', ['x', 'w'], ['y'], { accuracy_level: level });
-  const [warning] = roundedInputs(graphOf([product(4), product(0), product(4)]), 'model');
-  expect(warning).toMatchObject({
-    code: 'inputs-rounded',
-    text: expect.stringMatching(/^The model .* 2 of its 3 /) as string,
-  });
-  expect(roundedInputs(graphOf([product(0)]), 'base')).toEqual([]);
+const rounding: Processor = { sums: 'exact', roundsInputs: true };
+const product = (level: number) => node('MatMulNBits', ['x', 'w'], ['y'], { accuracy_level: level });
+
+it('inputs that are rounded are told, with how many products do it, and with what this processor does', () => {
+  const some = eightBitsIn([graphOf([product(4), product(0)]), graphOf([product(4)])], 'model');
+  expect(eightBitWarnings(some, rounding)).toMatchObject([
+    { code: 'inputs-rounded', text: expect.stringMatching(/^The model rounds .* 2 of its 3 /) as string },
+  ]);
+  expect(eightBitWarnings(some, { ...rounding, roundsInputs: false })).toMatchObject([
+    { code: 'processor-dependent', text: expect.stringMatching(/ 2 of its 3 .* This processor does not/) as string },
+  ]);
+  expect(eightBitWarnings(eightBitsIn([graphOf([product(0)])], 'base'), rounding)).toEqual([]);
+});
+
+it('sums that a processor cuts off are told, where something is multiplied so', () => {
+  const wrong: Processor = { ...rounding, sums: 'wrong' };
+  const fixed = eightBitsIn([graphOf([node('QLinearMatMul', ['x'], ['y'])])], 'base');
+  expect(eightBitWarnings(fixed, wrong)).toMatchObject([
+    { code: 'processor-dependent', text: expect.stringMatching(/^The base .*QLinearMatMul/) as string },
+  ]);
+  for (const sums of ['exact', 'exact when asked'] as const)
+    expect(eightBitWarnings(fixed, { ...rounding, sums })).toEqual([]);
+  expect(eightBitWarnings(eightBitsIn([graphOf([product(0)])], 'base'), wrong)).toEqual([]);
 });
 
 it('rounding by all tokens at once is told from rounding of weights', () => {
-  expect(roundedTogether(graphOf([node('DynamicQuantizeMatMul', ['x'], ['y'])]))).toBe('DynamicQuantizeMatMul');
+  const dynamic = graphOf([node('DynamicQuantizeMatMul', ['x'], ['y'])]);
+  expect(roundedTogether(dynamic)).toBe('DynamicQuantizeMatMul');
   expect(roundedTogether(graphOf([node('MatMulNBits', ['x'], ['y'])]))).toBeUndefined();
+  expect(eightBitWarnings(eightBitsIn([dynamic], 'base'), rounding)).toMatchObject([
+    { code: 'inputs-rounded', text: expect.stringMatching(/^The base .*DynamicQuantizeMatMul.*neighbours/) as string },
+  ]);
+  // A retriever reads a text whole.
+  expect(eightBitWarnings(eightBitsIn([dynamic], 'retriever'), rounding)).toEqual([]);
 });

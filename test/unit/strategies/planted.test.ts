@@ -72,6 +72,7 @@ it('steers the engine', () => {
     routers: [],
     leftOut: {},
     warnings: [],
+    eightBits: [],
     bytes: 0,
   };
   expect([...new StrategySteering(plan, { name: 'first', k: 1 }, []).inputs(0, 1).fixed]).toEqual([1, 0]);

@@ -6,7 +6,7 @@ import { type Found, type Site, findModules } from '../../../graph/find.js';
 import { opset } from '../../../graph/model.js';
 import { crossStates, keepOnly, takeAnyTokens } from '../../../graph/part.js';
 import type { Product } from '../../../graph/products.js';
-import { roundedInputs } from '../../../graph/rounded.js';
+import { eightBitsIn } from '../../../graph/rounded.js';
 import type { PairFiles } from '../../../pool/manifest.js';
 import type { Pool } from '../../../pool/pool.js';
 import { GanderError } from '../../../shared/errors.js';
@@ -17,6 +17,7 @@ import {
   type FormName,
   candidates,
   composed,
+  eightBitsOfRetriever,
   formOf,
   planOf,
   withinMeans,
@@ -72,7 +73,8 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
   };
   const placed = withinMeans(place(all, found, weight), wholes);
   const modules = pairModuleAxis(placed.sites);
-  const rounded = graphs.flatMap(({ base }) => roundedInputs(base.model.graph, 'base'));
+  const parts = graphs.map(({ base }) => base.model.graph);
+  const eightBits = [eightBitsIn(parts, 'base'), ...eightBitsOfRetriever(pool)];
   const form = graphs.some(({ base }) => opset(base.model) < 16) ? 'dense' : wanted;
   const written = graphs.map((graph) => {
     const sites = placed.sites.filter(({ products }) => graphOf.get(products[0]!) === graph);
@@ -82,7 +84,7 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
       predicts: graph.name === 'decoder',
     });
   });
-  return planOf(placed, modules, written, rounded.slice(0, 1));
+  return planOf(placed, modules, written, eightBits);
 }
 
 function pairFiles({ base: { model } }: Pool): PairFiles {

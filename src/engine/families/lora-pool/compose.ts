@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Base, copyBase, quicken, readBase } from '../../../graph/base.js';
 import { dense } from '../../../graph/dense.js';
@@ -7,9 +7,9 @@ import { weightOf } from '../../../graph/external.js';
 import { type Site, findModules } from '../../../graph/find.js';
 import { tokens } from '../../../graph/builder.js';
 import { gathered } from '../../../graph/gathered.js';
-import { DataType, opset, valueInfo, writeModel } from '../../../graph/model.js';
+import { DataType, opset, parseModel, valueInfo, writeModel } from '../../../graph/model.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
-import { roundedInputs } from '../../../graph/rounded.js';
+import { type EightBits, eightBitsIn } from '../../../graph/rounded.js';
 import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
 import { type Pool, type PoolExpert, causalModel, isAsRead } from '../../../pool/pool.js';
@@ -25,7 +25,7 @@ import { type WrittenVectors, writtenNames, writtenVectors } from './routerVecto
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would compose to something else. */
-const composerVersion = 14;
+const composerVersion = 15;
 
 /** Part of the keys of gathered graphs beside it. */
 const gatheredVersion = 1;
@@ -104,13 +104,17 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
     wholes,
   );
   const modules = moduleAxis(placed.sites);
-  const rounded = roundedInputs(graph, 'base');
+  const eightBits = [eightBitsIn([graph], 'base'), ...eightBitsOfRetriever(pool)];
   const written = writeRouted(folder, base, placed, modules, {
     form,
     weightEpsilon: pool.manifest.weightEpsilon ?? 0,
     predicts: true,
   });
-  return planOf(placed, modules, [written], rounded);
+  return planOf(placed, modules, [written], eightBits);
+}
+
+export function eightBitsOfRetriever({ retriever }: Pool): EightBits[] {
+  return retriever ? [eightBitsIn([parseModel(readFileSync(retriever.model)).graph], 'retriever')] : [];
 }
 
 /** Who may stand on the expert axis: the experts, and what is no mean of theirs. */
@@ -197,7 +201,7 @@ export function planOf(
   { experts, leftOut, warnings }: Placing,
   modules: readonly Module[],
   written: readonly Written[],
-  more: Placing['warnings'],
+  eightBits: readonly EightBits[],
 ): Plan {
   const order = orderOf(modules);
   const groups = written.flatMap((part) => part.groups);
@@ -226,7 +230,8 @@ export function planOf(
       down: down.map(({ offset }) => offset),
     })),
     leftOut: Object.fromEntries([...leftOut].map(([id, error]) => [id, error.toData()])),
-    warnings: [...warnings, ...more],
+    warnings,
+    eightBits,
     bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(written.some(({ form }) => form === 'gathered') && { form: 'gathered' }),
     ...(written.length > 1 && {

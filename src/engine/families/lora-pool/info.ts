@@ -1,4 +1,6 @@
+import { eightBitWarnings } from '../../../graph/rounded.js';
 import type { Pool } from '../../../pool/pool.js';
+import type { Processor } from '../../../shared/processor.js';
 import { strategiesFor } from '../../../strategies/index.js';
 import type { PoolPart } from '../../../strategies/strategy.js';
 import type { Expert } from '../../../trace/trace.js';
@@ -22,7 +24,7 @@ export function expertsOf(pool: Pool, plan: Plan): Expert[] {
 }
 
 /** A pool and its composed graph as others see them. */
-export function poolInfo(pool: Pool, hash: string, plan: Plan): PoolInfo {
+export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Processor): PoolInfo {
   const { id, name, description, license, base, topK } = pool.manifest;
   const experts = pool.experts
     .filter((expert) => plan.experts.includes(expert.id))
@@ -51,7 +53,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan): PoolInfo {
     ...(typeof base.model !== 'string' && { hasTarget: true }),
     topK: Math.min(topK, experts.length),
     strategies: strategiesOf(pool),
-    warnings: [...pool.warnings, ...plan.warnings],
+    warnings: [...pool.warnings, ...plan.warnings, ...plan.eightBits.flatMap((of) => eightBitWarnings(of, processor))],
     ...(description !== undefined && { description }),
     ...(license !== undefined && { license }),
   };

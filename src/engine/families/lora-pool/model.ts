@@ -8,7 +8,7 @@ import { base } from '../../../strategies/base.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
 import type { Intervention, Router, Source } from '../../../trace/trace.js';
 import type { Candidate, PoolInfo, RouteRequest, Similarity } from '../../api.js';
-import { onnxruntimeVersion } from '../../runtime/session.js';
+import { onnxruntimeVersion, processor } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { LensPlace } from '../../runtime/lens.js';
 import type { LensRun, LensRuns, Means, Model, Run } from '../family.js';
@@ -96,7 +96,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   async info(): Promise<PoolInfo> {
-    return poolInfo(this.#pool, this.#hash, (await this.#compose()).plan);
+    return poolInfo(this.#pool, this.#hash, (await this.#compose()).plan, await processor());
   }
 
   async begin(request: RouteRequest): Promise<Run> {

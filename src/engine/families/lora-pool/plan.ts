@@ -1,3 +1,4 @@
+import type { EightBits } from '../../../graph/rounded.js';
 import type { Warning } from '../../../shared/source.js';
 import type { ErrorData } from '../../../shared/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
@@ -25,6 +26,7 @@ export interface Plan {
   /** Experts of the pool that the graph is without, and why, by id. */
   readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly Warning[];
+  readonly eightBits: readonly EightBits[];
   readonly bytes: number;
   /** The graph's form; dense if not told. */
   readonly form?: 'gathered';

@@ -8,20 +8,19 @@ import { checkHolder } from '../../../graph/moe/fused.js';
 import { interleave, liesApart } from '../../../graph/moe/interleave.js';
 import { type Router, findRouters, hasMixer } from '../../../graph/moe/routers.js';
 import { tapRouters } from '../../../graph/moe/tap.js';
-import { roundedInputs, roundedTogether } from '../../../graph/rounded.js';
+import { eightBitsIn, roundedTogether } from '../../../graph/rounded.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
 import { fileInside } from '../../../pool/paths.js';
 import { GanderError } from '../../../shared/errors.js';
 import { bytesInWords } from '../../../shared/bytes.js';
 import { poolLimits, traceLimits } from '../../../shared/limits.js';
-import type { Warning } from '../../../shared/source.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import { Variant } from '../../runtime/variant.js';
 import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 4;
+const composerVersion = 5;
 
 export interface Composed {
   readonly entry: Entry;
@@ -84,8 +83,7 @@ export function composedWith(composed: Composed, k: number, cache: Cache): Compo
 function composeInto(temporary: string, folder: MoeFolder): void {
   const base = readBase(folder.model);
   const { model } = base;
-  const rounded = roundedInputs(model.graph, 'model');
-  const together = roundedTogether(model.graph);
+  const eightBits = eightBitsIn([model.graph], 'model');
   const routers = routersIn(model.graph, folder);
   copyBase(temporary, folder.model, base);
   const holders = routers.flatMap(({ holder }) => holder ?? []);
@@ -95,15 +93,16 @@ function composeInto(temporary: string, folder: MoeFolder): void {
     holders.filter((holder) => liesApart(model.graph, holder)),
   );
   const { tapped, warnings } = tapRouters(model, routers);
-  const eightBits = quicken(temporary, model, new Set(routers.map(({ product }) => product.node)));
-  insertPredictions(model, likeliest, eightBits);
+  const halved = quicken(temporary, model, new Set(routers.map(({ product }) => product.node)));
+  insertPredictions(model, likeliest, halved);
   writeFileSync(path.join(temporary, 'model.onnx'), writeModel(model));
   const scorings = new Set(routers.map(({ scoring }) => scoring));
   const [scoring] = scorings;
   const plan: Plan = {
     routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, ...tapped[i]! })),
     ...(scorings.size === 1 && scoring && { scoring }),
-    warnings: [...warnings, ...rounded, ...(together === undefined ? [] : [togetherWarning(together)])],
+    warnings,
+    eightBits,
   };
   writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(plan));
 }
@@ -128,11 +127,6 @@ function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
     if (holder) checkHolder(graph, holder, name);
   }
   return routers;
-}
-
-function togetherWarning(operator: string): Warning {
-  const text = `The model rounds activations to 8 bits by the largest of all tokens that run together (${operator}): what a token goes to hangs on its neighbours. Another export, such as model_q4.onnx, does not.`;
-  return { code: 'inputs-rounded', text };
 }
 
 function unrouted(graph: GraphProto): GanderError {

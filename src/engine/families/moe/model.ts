@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { eightBitWarnings } from '../../../graph/rounded.js';
 import { GanderError } from '../../../shared/errors.js';
 import { ganderVersion } from '../../../shared/version.js';
 import type { Strategy } from '../../../strategies/strategy.js';
@@ -8,7 +9,7 @@ import type { MoeInfo, RouteRequest } from '../../api.js';
 import type { Cache } from '../../runtime/cache.js';
 import type { Chunk } from '../../runtime/causal.js';
 import { stampOf } from '../../runtime/seal.js';
-import { onnxruntimeVersion } from '../../runtime/session.js';
+import { onnxruntimeVersion, processor } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { LensPlace } from '../../runtime/lens.js';
 import type { LensRuns, Means, Model, Run } from '../family.js';
@@ -84,7 +85,7 @@ export class MoeModel implements Model {
       expertSets: setsOf(plan),
       sites: sitesOf(plan),
       contextLength,
-      warnings: [...warnings, ...plan.warnings],
+      warnings: [...warnings, ...plan.warnings, ...eightBitWarnings(plan.eightBits, await processor())],
     };
   }
 

@@ -1,5 +1,6 @@
 import type { Warning } from '../../../shared/source.js';
 import type { Choosable, Tap } from '../../../graph/moe/tap.js';
+import type { EightBits } from '../../../graph/rounded.js';
 import type { Router } from '../../../graph/moe/routers.js';
 import { layerExperts } from '../../../trace/layerExperts.js';
 import type { ExpertSet, Site } from '../../../trace/trace.js';
@@ -18,6 +19,7 @@ export interface Plan {
   /** How all of them make a distribution of scores, if they agree. */
   readonly scoring?: 'softmax' | 'sigmoid';
   readonly warnings: readonly Warning[];
+  readonly eightBits: EightBits;
 }
 
 export function setsOf({ routers }: Plan): ExpertSet[] {
