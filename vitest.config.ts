@@ -5,18 +5,22 @@ const project = (name: string, include: string, timeout: number, extra: object =
   test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout, ...extra },
 });
 
-/** Of the engine's tests those that run a model in their own process: with onnxruntime on another processor (test/processors). */
+/** With onnxruntime on another processor (test/processors): the goldens, or whatever of the engine's tests can be run so. */
 const onProcessor = (name: string) => ({
   resolve: { alias: { 'onnxruntime-node': fileURLToPath(new URL('test/processors/onnxruntime.ts', import.meta.url)) } },
   test: {
     name: `processor-${name}`,
-    include: ['test/processors/*.test.ts', `test/engine/{${goldenTests.join()}}.test.ts`],
+    include: [
+      'test/processors/*.test.ts',
+      `test/engine/{${process.env['GANDER_PROCESSORS'] === 'all' ? inProcess.join() + ',' : ''}eightBits}.test.ts`,
+    ],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     env: { GANDER_TEST_PROCESSOR: name },
   },
 });
-const goldenTests = ['golden', 'encoderDecoder', 'moe', 'moeOperators', 'moeWhatIf', 'eightBits', 'placing'];
+/** Of the engine's tests these run onnxruntime in their own process. */
+const inProcess = ['golden', 'encoderDecoder', 'moe', 'moeOperators', 'moeWhatIf', 'placing', 'lens', 'gathered'];
 
 export default defineConfig({
   // What no test imports, and is tens of thousands of files: `npm run watch` would look at each.

@@ -16,17 +16,14 @@ import { poolHash } from '../../src/pool/hash.js';
 import { readPool } from '../../src/pool/pool.js';
 import { asPool } from '../../src/shared/modelInfo.js';
 import { routerOf, strategyOfRouter, type Strategy } from '../../src/strategies/index.js';
-import { rowsAt } from '../../src/trace/access.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
+import type { Intervention } from '../../src/trace/trace.js';
+import { expectAlike, target, text } from './pairs.js';
 import { goldens, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
 
 const folder = path.join(root, 'test/fixtures/tiny-t5');
-const text = 'question: the farmer counts sheep near the old mill every morning. why?';
-const target = 'because the gate was open and the cold wind moves it.';
 const strategy: Strategy = { name: 'phatgoose', k: 2 };
 const [first, , third] = readPool(folder).experts.map(({ id }) => id) as [string, string, string];
-const bound = 2e-5;
 
 const cache = temporaryFolder();
 const engines: Engine[] = [];
@@ -40,30 +37,6 @@ beforeAll(async () => {
   engine = await open();
 });
 afterAll(() => engines.forEach((one) => one.dispose()));
-
-/** Site by site the same scores and weights, and the same choices; arrow's scores lie closer than float32 tells apart. */
-function expectAlike(got: Trace, wanted: Trace): void {
-  const near = wanted.router.name === 'arrow' ? 1e-6 : 0;
-  expect(got.sites).toEqual(wanted.sites);
-  got.sites.forEach(({ path: module }, s) => {
-    const [mine, theirs] = [rowsAt(got, s), rowsAt(wanted, s)];
-    expect(largestDifference(mine.score!, theirs.score!), module).toBeLessThan(bound);
-    expect(largestDifference(mine.weight!, theirs.weight!), module).toBeLessThan(bound);
-    expect(largestDifference(mine.contribution!, theirs.contribution!), module).toBeLessThan(1e-4);
-    mine.chosen.forEach((e, at) => {
-      const line = Math.floor(at / mine.k) * mine.experts;
-      const other = theirs.chosen[at]!;
-      if (e === other) return;
-      expect(Math.abs(theirs.score![line + e]! - theirs.score![line + other]!), module).toBeLessThan(near);
-    });
-  });
-  got.sequences.forEach(({ tokens, logProb, done }, i) => {
-    const other = wanted.sequences[i]!;
-    expect([...tokens.ids!]).toEqual([...other.tokens.ids!]);
-    expect(done).toBe(tokens.count);
-    if (other.logProb) expect(largestDifference(logProb!, other.logProb)).toBeLessThan(1e-4);
-  });
-}
 
 describe('the PyTorch reference', () => {
   it.each(goldens('tiny-t5'))('gives the same: $name', async ({ name, trace: golden }) => {

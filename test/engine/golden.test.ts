@@ -14,7 +14,6 @@ import { poolHash } from '../../src/pool/hash.js';
 import { readPool } from '../../src/pool/pool.js';
 import {
   type Golden,
-  type Tolerance,
   copyOfTinyPool,
   expectLike,
   goldens,
@@ -24,9 +23,7 @@ import {
   temporaryFolder,
   tinyPool,
 } from './support.js';
-
-/** An fp32 base: nothing but rounding apart. */
-const exact: Tolerance = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };
+import { asked, exact, requestOf, tiny } from './tiny.js';
 
 const cache = temporaryFolder();
 const engines: Engine[] = [];
@@ -37,21 +34,10 @@ const engineFor = async (pool: string, chunk = 256) => {
 };
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
-const tiny = goldens('tiny');
-const asked = tiny.filter(
-  ({ name, trace, extra }) => pooled(trace).text !== '' && !extra('bias') && !extra('fixed') && !name.endsWith('-half'),
-);
-
 describe('the tiny pool', () => {
   it.each(asked)('gives what PyTorch gives: $name', async ({ trace: golden }) => {
     const engine = await engineFor(tinyPool);
-    const { text = '', strategy, interventions } = pooled(golden);
-    // A request names no expert for retrieval: the engine has to find the same.
-    const trace = await engine.route({
-      text,
-      strategy: strategy.name === 'retrieval' ? { name: 'retrieval' } : strategy,
-      interventions,
-    });
+    const trace = await engine.route(requestOf(golden));
     expect(trace.router).toEqual(golden.router);
     expect(trace.sites).toEqual(golden.sites);
     expectLike(trace, golden, exact);

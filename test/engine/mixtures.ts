@@ -1,7 +1,9 @@
 /** How a mixture's trace is held to the golden one. */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'vitest';
 import type { Block, Trace } from '../../src/trace/trace.js';
-import { largestDifference } from './support.js';
+import { goldens, largestDifference, root } from './support.js';
 
 export interface Bounds {
   readonly score: number;
@@ -10,6 +12,20 @@ export interface Bounds {
   /** Where the golden ranks one expert before the next by less, either may be chosen. */
   readonly closeCall: number;
 }
+
+export const fixtures = path.join(root, 'test/fixtures/moe');
+export const golden = new Map(goldens('moe').map(({ name, trace }) => [name, trace]));
+export const unexported = (folder: string) => folder.replace(/-(?!moe|oss|v\d)[a-z]+$/, '');
+/** Quantised forms have goldens of their own. */
+export const folders = readdirSync(fixtures).filter((name) => !name.endsWith('.md'));
+export const forms = folders
+  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(unexported(name)) }))
+  .filter((form): form is { name: string; trace: Trace } => form.trace !== undefined);
+
+export const tolerance = 1e-4;
+
+/** In float32, and of weights that are rounded alike: nothing but the order of sums apart. */
+export const exact: Bounds = { score: tolerance, weight: tolerance, logProb: tolerance, closeCall: 0 };
 
 /** A mixer's scores become no distribution. */
 const scorings: Readonly<Record<string, string | undefined>> = {

@@ -1,5 +1,5 @@
 /** Mixtures of experts in each exporter's form against transformers' own forward pass. */
-import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
@@ -13,11 +13,9 @@ import { tensorBytes } from '../../src/graph/external.js';
 import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../src/graph/model.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { type Bounds, expectMixture } from './mixtures.js';
+import { exact, expectMixture, fixtures, folders, forms, golden, tolerance, unexported } from './mixtures.js';
 import { goldens, largestDifference, root, temporaryFolder } from './support.js';
 
-const fixtures = path.join(root, 'test/fixtures/moe');
 const cache = temporaryFolder();
 const engines: Engine[] = [];
 const engineFor = async (name: string, chunk = 256) => {
@@ -27,25 +25,12 @@ const engineFor = async (name: string, chunk = 256) => {
 };
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
-const golden = new Map(goldens('moe').map(({ name, trace }) => [name, trace]));
-const unexported = (folder: string) => folder.replace(/-(?!moe|oss|v\d)[a-z]+$/, '');
-/** Quantised forms have goldens of their own. */
-const folders = readdirSync(fixtures).filter((name) => !name.endsWith('.md'));
-const forms = folders
-  .map((name) => ({ name, trace: golden.get(name) ?? golden.get(unexported(name)) }))
-  .filter((form): form is { name: string; trace: Trace } => form.trace !== undefined);
-
 /** Every form with each other k that there is a golden of. */
 const askedForK = goldens('moe-k').flatMap(({ name: told, trace }) => {
   const [, model, k] = /^(.*)-k(\d)$/.exec(told)! as unknown as [string, string, string];
   const own = forms.filter(({ name }) => (golden.has(name) ? name : unexported(name)) === model);
   return own.map(({ name }) => ({ name, k: Number(k), trace }));
 });
-
-const tolerance = 1e-4;
-
-/** In float32, and of weights that are rounded alike: nothing but the order of sums apart. */
-const exact: Bounds = { score: tolerance, weight: tolerance, logProb: tolerance, closeCall: 0 };
 
 /** Nodes of a graph and of those in it. */
 const allIn = (graph: GraphProto): NodeProto[] =>

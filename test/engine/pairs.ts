@@ -1,0 +1,35 @@
+/** How the trace of an encoder-decoder is held to another. */
+import { expect } from 'vitest';
+import { rowsAt } from '../../src/trace/access.js';
+import type { Trace } from '../../src/trace/trace.js';
+import { largestDifference } from './support.js';
+
+export const bound = 2e-5;
+
+/** What the goldens of the tiny T5 were made of. */
+export const text = 'question: the farmer counts sheep near the old mill every morning. why?';
+export const target = 'because the gate was open and the cold wind moves it.';
+
+/** Site by site the same scores and weights, and the same choices; arrow's scores lie closer than float32 tells apart. */
+export function expectAlike(got: Trace, wanted: Trace): void {
+  const near = wanted.router.name === 'arrow' ? 1e-6 : 0;
+  expect(got.sites).toEqual(wanted.sites);
+  got.sites.forEach(({ path: module }, s) => {
+    const [mine, theirs] = [rowsAt(got, s), rowsAt(wanted, s)];
+    expect(largestDifference(mine.score!, theirs.score!), module).toBeLessThan(bound);
+    expect(largestDifference(mine.weight!, theirs.weight!), module).toBeLessThan(bound);
+    expect(largestDifference(mine.contribution!, theirs.contribution!), module).toBeLessThan(1e-4);
+    mine.chosen.forEach((e, at) => {
+      const line = Math.floor(at / mine.k) * mine.experts;
+      const other = theirs.chosen[at]!;
+      if (e === other) return;
+      expect(Math.abs(theirs.score![line + e]! - theirs.score![line + other]!), module).toBeLessThan(near);
+    });
+  });
+  got.sequences.forEach(({ tokens, logProb, done }, i) => {
+    const other = wanted.sequences[i]!;
+    expect([...tokens.ids!]).toEqual([...other.tokens.ids!]);
+    expect(done).toBe(tokens.count);
+    if (other.logProb) expect(largestDifference(logProb!, other.logProb)).toBeLessThan(1e-4);
+  });
+}
