@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     retriever = commands.add_parser(
-        "export-retriever", help="export a sentence embedder", description="A BERT-like encoder to ONNX, its weights in eight bits."
+        "export-retriever",
+        help="export a sentence embedder",
+        description="A BERT-like encoder to ONNX, its weights in eight bits.",
     )
     retriever.add_argument("source", type=Path, help="sentence-transformers folder, such as all-MiniLM-L6-v2")
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")

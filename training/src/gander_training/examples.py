@@ -34,9 +34,7 @@ def embed_examples(pool: Path, data: Path) -> Iterator[str]:
     texts = {expert.id: _texts(pool, data / expert.id / "train.jsonl") for expert in opened.experts}
     tokenizer = AutoTokenizer.from_pretrained((pool / manifest["base"]["tokenizer"]).parent, local_files_only=True)
     retriever = Retriever((pool / manifest["retriever"]["model"]).parent)
-    count, length = (
-        (EXAMPLES, PairOptions.length) if is_pair_base(pool) else (GateOptions.examples, GateOptions.length)
-    )
+    count, length = (EXAMPLES, PairOptions.length) if is_pair_base(pool) else (GateOptions.examples, GateOptions.length)
     made: dict[Path, dict[str, Tensor]] = {}
     for expert in opened.experts:
         made[examples_of(opened, expert)] = gather_examples(texts[expert.id], tokenizer, retriever, count, length)

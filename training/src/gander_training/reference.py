@@ -237,11 +237,11 @@ TEXTS = {
 
 # Of each the second nearest expert is behind by more than rounding could make up for: test/engine/retriever.test.ts.
 RETRIEVED = (
-    "import math\n\n\ndef mean(numbers: list[float]) -> float:\n    return sum(numbers) / len(numbers)\n",
+    "import os\n\n\nclass Flock(list):\n    def geese(self) -> int:\n        return sum(1 for bird in self if isinstance(bird, Goose))\n",
     "SELECT name, COUNT(*) FROM users JOIN orders ON users.id = orders.user_id GROUP BY name;\n",
     '{"name": "goose", "version": "1.0.0", "dependencies": {"lodash": "^4.17.21"}}\n',
     "body { margin: 0; }\n.goose { color: #333; display: flex; }\n",
-    "#include <stdio.h>\n\nint main(void) {\n    puts(\"goose\");\n    return 0;\n}\n",
+    "static char *copy(const char *from, size_t length)\n{\n    char *to = malloc(length + 1);\n    return memcpy(to, from, length);\n}\n",
 )
 
 
