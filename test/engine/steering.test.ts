@@ -3,7 +3,7 @@ import type { Plan } from '../../src/engine/families/lora-pool/plan.js';
 import { sampleToken } from '../../src/engine/runtime/sample.js';
 import { random } from '../../src/statistics/random.js';
 import { StrategySteering, never } from '../../src/engine/families/lora-pool/steering.js';
-import { nearest } from '../../src/engine/families/lora-pool/retrieval.js';
+import { nearest, similaritiesTo } from '../../src/engine/families/lora-pool/retrieval.js';
 import type { Strategy } from '../../src/strategies/index.js';
 import type { Intervention } from '../../src/trace/trace.js';
 
@@ -231,7 +231,8 @@ it('retrieves the owner of the nearest example, whatever its scale', () => {
     { id: 'y', examples: examples([[0, 64]], [1 / 64]) },
     { id: 'of another model', examples: { ...examples([[127, 0]], [9]), width: 1 } },
   ];
-  expect(nearest(Float32Array.of(0.1, 0.99), owners)).toBe('y');
-  expect(nearest(Float32Array.of(0.8, 0.6), owners)).toBe('x');
-  expect(nearest(Float32Array.of(1, 0), [])).toBeUndefined();
+  expect(nearest(similaritiesTo(Float32Array.of(0.1, 0.99), owners))).toBe('y');
+  expect(nearest(similaritiesTo(Float32Array.of(0.8, 0.6), owners))).toBe('x');
+  expect(nearest([])).toBeUndefined();
+  expect(nearest(['first', 'second'].map((id) => ({ id, similarity: 0.5 })))).toBe('first');
 });

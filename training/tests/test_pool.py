@@ -164,7 +164,7 @@ def test_bad_data_is_named(pool: Path, tmp_path: Path, line: str, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "command", ["expert", "gate", "export-base", "export-retriever", "pool", "reference", "corpora"]
+    "command", ["expert", "gate", "export-base", "export-retriever", "examples", "pool", "reference", "corpora"]
 )
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -100,11 +100,24 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     retriever = commands.add_parser(
-        "export-retriever", help="export a sentence embedder", description="A BERT-like encoder to int8 ONNX."
+        "export-retriever",
+        help="export a sentence embedder",
+        description="A BERT-like encoder to ONNX, its weights in eight bits.",
     )
     retriever.add_argument("source", type=Path, help="sentence-transformers folder, such as all-MiniLM-L6-v2")
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
     retriever.set_defaults(run=_retriever)
+
+    examples = commands.add_parser(
+        "examples",
+        help="embed a pool's training examples anew, after its retriever changed",
+        description="examples.safetensors of every expert, with the retriever that the pool has; gates stay as they are.",
+    )
+    examples.add_argument("pool", type=Path)
+    examples.add_argument(
+        "--data", type=Path, default=Path(".corpora"), help="holds <expert>/train.jsonl (default: %(default)s)"
+    )
+    examples.set_defaults(run=_examples)
 
     phatgoose = commands.add_parser(
         "import-phatgoose",
@@ -425,6 +438,13 @@ def _retriever(args: argparse.Namespace) -> None:
 
     export_retriever(args.source, args.target)
     print(f"wrote {args.target}")
+
+
+def _examples(args: argparse.Namespace) -> None:
+    from .examples import embed_examples
+
+    for line in embed_examples(args.pool, args.data):
+        print(line, flush=True)
 
 
 def _compatibility(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
 
 from .errors import UserError
 from .files import whole_file
@@ -135,13 +136,13 @@ def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def gather_examples(
-    texts: Sequence[str], bench: Workbench, retriever: Retriever, count: int, length: int
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, retriever: Retriever, count: int, length: int
 ) -> dict[str, Tensor]:
     """Embeddings of ``count`` snippets of about ``length`` tokens, spread evenly over the training documents."""
     chosen = [texts[i * len(texts) // count] for i in range(count)] if len(texts) > count else texts
     snippets = []
     for text in chosen:
-        offsets = bench.tokenizer(text[:4000], add_special_tokens=False, return_offsets_mapping=True).offset_mapping
+        offsets = tokenizer(text[:4000], add_special_tokens=False, return_offsets_mapping=True).offset_mapping
         snippets.append(text[: offsets[min(len(offsets), length) - 1][1]])
     return quantise_rows(retriever.embed(snippets))
 
@@ -173,7 +174,9 @@ def train_gate_folder(
         f"{folder.name}: gate",
     )
     means = mean_inputs(bench, windows[: options.activation_windows])
-    examples = None if retriever is None else gather_examples(texts, bench, retriever, options.examples, options.length)
+    examples = None
+    if retriever is not None:
+        examples = gather_examples(texts, bench.tokenizer, retriever, options.examples, options.length)
     write_gate(folder, gate, means, examples)
     checkpoint.unlink(missing_ok=True)
     return gate

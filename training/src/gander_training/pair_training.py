@@ -183,7 +183,9 @@ def train_pair_gate_folder(
     some = torch.cat(rows).flatten()[:ACTIVATION_PAIRS].unique()
     means = mean_pair_inputs(bench, pairs, some, options.part)
     inputs = [pair.input for pair in texts]
-    examples = None if retriever is None else gather_examples(inputs, bench, retriever, EXAMPLES, options.length)
+    examples = None
+    if retriever is not None:
+        examples = gather_examples(inputs, bench.tokenizer, retriever, EXAMPLES, options.length)
     write_gate(folder, gate, means, examples)
     checkpoint.unlink(missing_ok=True)
     return gate

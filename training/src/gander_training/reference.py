@@ -235,6 +235,15 @@ TEXTS = {
     "sql": "SELECT name, COUNT(*) FROM users GROUP BY name;\n",
 }
 
+# Of each the second nearest expert is behind by more than rounding could make up for: test/engine/retriever.test.ts.
+RETRIEVED = (
+    "import os\n\n\nclass Flock(list):\n    def geese(self) -> int:\n        return sum(1 for bird in self if isinstance(bird, Goose))\n",
+    "SELECT name, COUNT(*) FROM users JOIN orders ON users.id = orders.user_id GROUP BY name;\n",
+    '{"name": "goose", "version": "1.0.0", "dependencies": {"lodash": "^4.17.21"}}\n',
+    "body { margin: 0; }\n.goose { color: #333; display: flex; }\n",
+    "static char *copy(const char *from, size_t length)\n{\n    char *to = malloc(length + 1);\n    return memcpy(to, from, length);\n}\n",
+)
+
 
 def phatgoose(k: int) -> Strategy:
     """PHATGOOSE with k experts."""
@@ -294,7 +303,8 @@ def shipped_cases(pool: Pool) -> list[Case]:
         strategy = Strategy("average-activation", 2)
         cases.append(Case("average-activation-k2", text, strategy, logits=False, layers=few))
     if retrievable(pool):
-        cases.append(Case("retrieval", text, Strategy("retrieval"), affinity=False, logits=False, layers=few))
+        retrieved = Strategy("retrieval")
+        cases.append(Case("retrieval", RETRIEVED[0], retrieved, affinity=False, logits=False, layers=few))
     if pool.multitask:
         cases.append(Case("multitask", text, Strategy("multitask"), logits=False, layers=few))
     return cases

@@ -6,13 +6,15 @@ Source: Jang et al., "Exploring the Benefits of Training Expert Language Models 
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
 
 from safetensors.torch import load_file
 
 from gander_training.errors import UserError
 from gander_training.retriever import Retriever
-from gander_training.routed import Expert, Pool
+from gander_training.routed import Expert, Pool, read_pool
 
 
 def examples_of(pool: Pool, expert: Expert) -> Path:
@@ -46,3 +48,25 @@ def retrieve(pool: Pool, text: str) -> str:
     """The id of the expert to use for ``text``; the lower index wins a tie."""
     scores = similarities(pool, text)
     return pool.experts[scores.index(max(scores))].id
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of ``python -m gander_training.retrieve``: what the engine's similarities are held to."""
+    from gander_training.reference import RETRIEVED
+
+    parser = argparse.ArgumentParser(prog="gander_training.retrieve", description=__doc__)
+    parser.add_argument("--pool", type=Path, required=True, help="pool folder")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write: by text, then by expert")
+    args = parser.parse_args(argv)
+    pool = read_pool(args.pool)
+    told = {
+        text: {expert.id: round(own, 6) for expert, own in zip(pool.experts, similarities(pool, text), strict=True)}
+        for text in RETRIEVED
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(told, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

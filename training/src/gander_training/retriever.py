@@ -1,6 +1,7 @@
-"""The sentence embedder that a pool ships for the retrieval strategy: all-MiniLM-L6-v2, int8 ONNX.
+"""The sentence embedder that a pool ships for the retrieval strategy: all-MiniLM-L6-v2, its weights in eight bits.
 
-Documents are embedded with the very file that embeds prompts at run time.
+Documents are embedded with the very file that embeds prompts at run time. Only weights are rounded: products of integers
+saturate on some processors (AVX2 without VNNI), where other experts would be chosen.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -32,11 +35,16 @@ class Retriever:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_PIECES)
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        # Threads that spin while they wait would take other work its cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
         self.inputs = {entry.name for entry in self.session.get_inputs()}
 
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """[texts, d] float32, rows of length 1. One text at a time: int8 scales depend on the whole batch."""
+        """[texts, d] float32, rows of length 1. One text at a time, as the engine embeds prompts."""
         rows = []
         for text in texts:
             encoding = self.tokenizer.encode(text)
@@ -57,18 +65,76 @@ def quantise_rows(rows: Tensor) -> dict[str, Tensor]:
     return {"embeddings": torch.round(rows / scales[:, None]).to(torch.int8), "scales": scales.float()}
 
 
+SMALLEST = 4096  # numbers; to round fewer saves nothing
+
+
+def round_weights(model: onnx.ModelProto) -> None:
+    """Hold the matrices of ``model`` in eight bits; what is computed with them is float32, as before."""
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
+    places = {"MatMul": (1, _product), "Gather": (0, _look_up)}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        place, rounded = places.get(node.op_type, (0, None))
+        weight = weights.get(node.input[place]) if rounded and len(node.input) > place else None
+        if rounded is None or weight is None or np.prod(weight.dims) < SMALLEST:
+            nodes.append(node)
+            continue
+        graph.initializer.remove(weight)
+        made, tensors = rounded(node, numpy_helper.to_array(weight))
+        nodes += made
+        graph.initializer.extend(tensors)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _product(node: NodeProto, weight: np.ndarray) -> tuple[list[NodeProto], list[TensorProto]]:
+    """u @ W for W [in, out] with one scale a column. onnxruntime makes W float32 once, when it loads the graph."""
+    name = node.input[1]
+    tensors = _codes(name, weight, axis=0)
+    return [*_widened([tensor.name for tensor in tensors], name), node], tensors
+
+
+def _look_up(node: NodeProto, table: np.ndarray) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Rows of a table [rows, d] with one scale a row; only those that are read become float32."""
+    out = node.output[0]
+    tensors = _codes(node.input[0], table, axis=1)
+    read = [f"{out}_codes", f"{out}_scales"]
+    gathers = [
+        helper.make_node("Gather", [tensor.name, node.input[1]], [row], row)
+        for tensor, row in zip(tensors, read, strict=True)
+    ]
+    return [*gathers, *_widened(read, out)], tensors
+
+
+def _widened(rounded: list[str], out: str) -> list[NodeProto]:
+    """``out`` in float32: codes times scales."""
+    wide = [f"{name}_wide" for name in rounded]
+    casts = [
+        helper.make_node("Cast", [name], [as_float], as_float, to=TensorProto.FLOAT)
+        for name, as_float in zip(rounded, wide, strict=True)
+    ]
+    return [*casts, helper.make_node("Mul", wide, [out], f"{out}_widened")]
+
+
+def _codes(name: str, weight: np.ndarray, axis: int) -> list[TensorProto]:
+    """int8 codes, and their scales in half precision along ``axis``, which is kept with length 1."""
+    scales = (np.abs(weight).max(axis, keepdims=True) / 127).clip(np.finfo(np.float16).tiny).astype(np.float16)
+    codes = np.round(weight / scales.astype(np.float32)).clip(-127, 127).astype(np.int8)
+    return [numpy_helper.from_array(codes, f"{name}_codes"), numpy_helper.from_array(scales, f"{name}_scales")]
+
+
 def export_retriever(source: Path, target: Path) -> None:
-    """Export a sentence-transformers folder of a BERT-like encoder to int8 ONNX."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    """Export a sentence-transformers folder of a BERT-like encoder to ONNX with weights in eight bits."""
     from optimum.exporters.onnx import main_export
 
     if not (source / "config.json").is_file():
         raise UserError(f"{source / 'config.json'}: no such file")
     with whole_folder(target) as folder, tempfile.TemporaryDirectory() as scratch:
         main_export(str(source), scratch, task="feature-extraction", library_name="transformers", do_validation=False)
-        quantize_dynamic(
-            Path(scratch) / "model.onnx", folder / "model.onnx", weight_type=QuantType.QInt8, per_channel=True
-        )
+        model = onnx.load(Path(scratch) / "model.onnx")
+        round_weights(model)
+        onnx.save(model, folder / "model.onnx")
         tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_PIECES)

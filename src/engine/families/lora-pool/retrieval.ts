@@ -39,9 +39,7 @@ export class Retriever {
   async expertFor(text: string): Promise<string> {
     const known = this.#answers.get(text);
     if (known !== undefined) return known;
-    const { ids } = await this.tokenizer.encode(text);
-    const kept = ids.length > longest ? joined(ids.subarray(0, longest - 1), ids.subarray(-1)) : ids;
-    const best = nearest(await this.embedder.embed(kept), this.#examples);
+    const best = nearest(await this.similarities(text));
     if (best === undefined)
       throw new GanderError(
         'strategy-unavailable',
@@ -53,29 +51,47 @@ export class Retriever {
     return best;
   }
 
+  /** How like a text the nearest example of each expert is. */
+  async similarities(text: string): Promise<Similarity[]> {
+    const { ids } = await this.tokenizer.encode(text);
+    const kept = ids.length > longest ? joined(ids.subarray(0, longest - 1), ids.subarray(-1)) : ids;
+    return similaritiesTo(await this.embedder.embed(kept), this.#examples);
+  }
+
   async release(): Promise<void> {
     await this.embedder.release();
   }
 }
 
-/** The owner of the example with the highest cosine similarity; of two alike the first. */
-export function nearest(
+export interface Similarity {
+  readonly id: string;
+  /** A cosine. */
+  readonly similarity: number;
+}
+
+/** The highest cosine of each owner's examples to an embedding; those of another embedder are left out. */
+export function similaritiesTo(
   embedding: Float32Array,
   owners: readonly { readonly id: string; readonly examples: Examples }[],
-): string | undefined {
-  let best: string | undefined;
-  let highest = -Infinity;
-  for (const { id, examples } of owners) {
-    if (examples.width !== embedding.length) continue;
-    for (let row = 0; row < examples.count; row++) {
-      let dot = 0;
-      for (let d = 0; d < examples.width; d++) dot += embedding[d]! * examples.embeddings[row * examples.width + d]!;
-      const similarity = dot * examples.scales[row]!;
-      if (similarity > highest) {
-        highest = similarity;
-        best = id;
-      }
-    }
+): Similarity[] {
+  return owners
+    .filter(({ examples }) => examples.width === embedding.length)
+    .map(({ id, examples }) => ({ id, similarity: highest(embedding, examples) }));
+}
+
+function highest(embedding: Float32Array, { count, width, embeddings, scales }: Examples): number {
+  let best = -Infinity;
+  for (let row = 0; row < count; row++) {
+    let dot = 0;
+    for (let d = 0; d < width; d++) dot += embedding[d]! * embeddings[row * width + d]!;
+    best = Math.max(best, dot * scales[row]!);
   }
   return best;
+}
+
+/** The one most alike; of two the first. */
+export function nearest(similarities: readonly Similarity[]): string | undefined {
+  let best: Similarity | undefined;
+  for (const one of similarities) if (one.similarity > (best?.similarity ?? -Infinity)) best = one;
+  return best?.id;
 }
