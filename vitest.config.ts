@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { slowdown } from './test/workbench/harness/throttle.mjs';
 
 const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
-  test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout, ...extra },
+  test: { name, include: [include], testTimeout: slowdown * timeout, hookTimeout: slowdown * timeout, ...extra },
 });
 
 export default defineConfig({
@@ -9,7 +10,12 @@ export default defineConfig({
     projects: [
       project('unit', 'test/unit/**/*.test.ts', 10_000),
       project('engine', 'test/engine/**/*.test.ts', 60_000),
-      project('webview', 'test/webview/**/*.test.ts', 60_000),
+      // One browser for all files, and pages that the files of a worker leave to each other.
+      project('webview', 'test/webview/**/*.test.ts', 60_000, {
+        globalSetup: 'test/webview/browser.ts',
+        isolate: false,
+        expect: { poll: { timeout: 20_000 * slowdown, interval: 20 } },
+      }),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
       project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),
       // One workbench at a time: each is a VS Code server, an extension host and a browser.

@@ -24,10 +24,11 @@ test.each([12, 24, 64])('bars, chance and zero stand at one place for all of %i 
   const signs = await panel.page.locator('[data-figure=usage] .badge').allInnerTexts();
   expect(new Set(signs.map((sign) => sign.length)).size).toBeGreaterThan(1);
   for (const part of ['.badge', '.name', '.track', '.fill', '.reference'])
-    expect(await edges(panel, 'usage', part), part).toHaveLength(1);
+    await expect.poll(() => edges(panel, 'usage', part), { message: part }).toHaveLength(1);
 
   await panel.show(wide(9), { title: 'Another' }, 'other');
   await panel.page.locator('#tab-compare').click();
   await panel.page.locator('[data-figure=compareUsage]').waitFor();
-  for (const part of ['.track', '.zero']) expect(await edges(panel, 'compareUsage', part), part).toHaveLength(1);
+  for (const part of ['.track', '.zero'])
+    await expect.poll(() => edges(panel, 'compareUsage', part), { message: part }).toHaveLength(1);
 });

@@ -4,11 +4,12 @@ import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'playwright-core';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { slowdown, throttle } from '../workbench/harness/throttle.mjs';
 import { description, fabricate, requestOf } from './fabricate.js';
 import { themeStyle, type ThemeName } from './themes.js';
 
@@ -18,16 +19,30 @@ const nonce = 'abcdef0123456789';
 /** Which of the pages: by the name of its script; the styles of the panel are those of all. */
 type PageName = 'panel' | 'similarity';
 
-function html(theme: ThemeName, words: string, name: PageName): string {
+interface Asked {
+  readonly theme: ThemeName;
+  readonly words: string;
+  readonly name: PageName;
+  readonly visit: string;
+}
+
+/** What a page is given to fetch, by the path that it is at; each once. */
+const given = '/given/';
+
+function html({ theme, words, name, visit }: Asked, origin: string): string {
   const styles = [...new Set(['panel', name])].map((one) => `<link rel="stylesheet" href="/${one}.css">`).join('');
-  // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere.
-  const policy = `default-src 'none'; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'; worker-src blob:`;
+  // As strict as the host's page: no inline style, no inline script without the nonce, nothing from elsewhere. What is posted
+  // comes from one place that no page knows of.
+  const policy = `default-src 'none'; connect-src ${origin}${given}; img-src data:; font-src 'self'; style-src 'self'; script-src 'nonce-${nonce}'; worker-src blob:`;
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width"><title>Gander</title><link rel="icon" href="data:,">
 <script nonce="${nonce}">
   document.documentElement.style.cssText = ${JSON.stringify(themeStyle(theme))};
   window.sent = [];
   window.painted = 0;
+  // What another visit of this tab kept is not this one's.
+  if (sessionStorage.getItem('visit') !== '${visit}') sessionStorage.clear();
+  sessionStorage.setItem('visit', '${visit}');
   const kept = () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
   window.acquireVsCodeApi = () => ({
     postMessage: (m) => window.sent.push(m),
@@ -43,16 +58,26 @@ ${styles}</head>
 
 export interface Site {
   readonly url: string;
+  /** Keeps something until it is fetched. Returns its path. */
+  give(body: Buffer): string;
   close(): Promise<void>;
 }
 
 export async function serve(): Promise<Site> {
+  const kept = new Map<string, Buffer>();
+  let count = 0;
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://x');
     if (url.pathname === '/') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
-      const asked = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
-      response.end(html(asked('theme', 'dark') as ThemeName, asked('words', '{}'), asked('page', 'panel') as PageName));
+      response.end(html(Object.fromEntries(url.searchParams) as unknown as Asked, `http://${request.headers.host!}`));
+      return;
+    }
+    const body = kept.get(url.pathname);
+    if (body) {
+      kept.delete(url.pathname);
+      response.setHeader('cache-control', 'no-store');
+      response.end(body);
       return;
     }
     if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {
@@ -60,6 +85,7 @@ export async function serve(): Promise<Site> {
       return;
     }
     response.setHeader('content-type', url.pathname.endsWith('.css') ? 'text/css' : 'text/javascript');
+    response.setHeader('cache-control', 'max-age=3600');
     readFile(join(built, url.pathname)).then(
       (data) => response.end(data),
       () => response.writeHead(404).end(),
@@ -68,6 +94,11 @@ export async function serve(): Promise<Site> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    give: (body) => {
+      const path = `${given}${count++}`;
+      kept.set(path, body);
+      return path;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -78,22 +109,24 @@ export async function serve(): Promise<Site> {
   };
 }
 
+export const launchOptions: LaunchOptions = {
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  ],
+};
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-    ],
-  });
+  return chromium.launch(launchOptions);
 }
 
 export interface Setup {
@@ -112,55 +145,77 @@ export interface Finding {
   readonly nodes: readonly string[];
 }
 
+/** A page that is open, in a window of its own. */
+export async function openPage(browser: Browser, scale = 1): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, deviceScaleFactor: scale });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000 * slowdown);
+  await throttle(page);
+  return page;
+}
+
+let visits = 0;
+
 /** One page with its host. */
 export class Panel {
   readonly errors: string[] = [];
   private sender = new SideSender();
+  private readonly heardError = (error: Error) => this.errors.push(String(error.stack));
+  private readonly heardMessage = (message: ConsoleMessage) => {
+    if (message.type() === 'error') this.errors.push(message.text());
+  };
 
   private constructor(
     readonly page: Page,
-    private readonly close_: () => Promise<void>,
+    private readonly site: Site,
   ) {
-    page.on('pageerror', (error) => this.errors.push(String(error.stack)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') this.errors.push(message.text());
-    });
+    page.on('pageerror', this.heardError);
+    page.on('console', this.heardMessage);
   }
 
+  /** In a window of its own. */
   static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
-    const { script = 'panel', theme = 'dark', width = 1200, height = 800, scale = 1 } = setup;
-    const context = await browser.newContext({
-      viewport: { width, height },
-      deviceScaleFactor: scale,
+    return Panel.openIn(await openPage(browser, setup.scale), site, setup);
+  }
+
+  /** In a page that may have shown another: nothing of it is left. */
+  static async openIn(page: Page, site: Site, setup: Setup = {}): Promise<Panel> {
+    const { script: name = 'panel', theme = 'dark', width = 1200, height = 800 } = setup;
+    await page.mouse.move(-1, -1);
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({
       reducedMotion: setup.reducedMotion ? 'reduce' : 'no-preference',
       colorScheme: theme.includes('light') ? 'light' : 'dark',
+      forcedColors: 'none',
     });
-    const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const panel = new Panel(page, () => context.close());
-    await page.goto(
-      `${site.url}?page=${script}&theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`,
-    );
+    const panel = new Panel(page, site);
+    const visit = String(visits++);
+    const asked: Asked = { name, theme, words: JSON.stringify(setup.words ?? {}), visit };
+    await page.goto(`${site.url}?${new URLSearchParams({ ...asked }).toString()}`);
     return panel;
   }
 
-  /** Typed arrays cross as bytes in base64: as structured clone they would be listed number by number. */
   post(message: HostMessage | SimilarityMessage): Promise<void> {
     return this.postAll([message]);
   }
 
+  /** Typed arrays cross as bytes that the page fetches: by way of the debugger they would be listed number by number. */
   private async postAll(messages: readonly (HostMessage | SimilarityMessage)[]): Promise<void> {
-    await this.page.evaluate(({ text, arrays }) => {
+    await this.page.evaluate(async (path) => {
       const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
-      const made = arrays.map(({ type, data }) => {
-        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-        return new types[type as keyof typeof types](bytes.buffer);
-      });
-      const parsed = JSON.parse(text, (_, value: unknown) =>
-        typeof value === 'object' && value !== null && '$array' in value
-          ? made[(value as { $array: number }).$array]
-          : value,
-      ) as unknown[];
+      interface Placed {
+        readonly $array: keyof typeof types;
+        readonly from: number;
+        readonly to: number;
+      }
+      const body = await (await fetch(path)).arrayBuffer();
+      const [length] = new Uint32Array(body.slice(0, 4)) as unknown as [number];
+      const arrays = 4 + length;
+      const parsed = JSON.parse(new TextDecoder().decode(body.slice(4, arrays)), (_, value: unknown) => {
+        if (typeof value !== 'object' || value === null || !('$array' in value)) return value;
+        const { $array, from, to } = value as Placed;
+        return new types[$array](body.slice(arrays + from, arrays + to));
+      }) as unknown[];
       const at = performance.now();
       for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
       // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
@@ -172,7 +227,7 @@ export class Panel {
           }),
         ),
       );
-    }, pack(messages));
+    }, this.site.give(pack(messages)));
   }
 
   async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: Side = 'main'): Promise<void> {
@@ -213,14 +268,20 @@ export class Panel {
     await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   }
 
-  /** Takes the grid's focus to a cell, by the keyboard. */
+  /** Takes the grid's focus to a cell, by keys that all come at once. */
   async goTo(token: number, row: number): Promise<void> {
-    const cell = this.page.locator('.cell');
-    await cell.focus();
-    await this.page.keyboard.press('Control+Home');
-    await this.page.keyboard.press('Control+Home');
-    for (let i = 0; i < token; i++) await this.page.keyboard.press('ArrowRight');
-    for (let i = 0; i < row; i++) await this.page.keyboard.press('ArrowDown');
+    await this.page.locator('.cell').evaluate(
+      (cell, [right, down]) => {
+        const press = (key: string, ctrlKey = false) =>
+          cell.dispatchEvent(new KeyboardEvent('keydown', { key, ctrlKey, bubbles: true, cancelable: true }));
+        (cell as HTMLElement).focus();
+        press('Home', true);
+        press('Home', true);
+        for (let i = 0; i < right; i++) press('ArrowRight');
+        for (let i = 0; i < down; i++) press('ArrowDown');
+      },
+      [token, row] as const,
+    );
     await this.settled();
   }
 
@@ -231,12 +292,12 @@ export class Panel {
     const found = await this.page.evaluate(async () => {
       const { axe } = window as unknown as {
         axe: {
-          run(): Promise<{
+          run(options: object): Promise<{
             violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
           }>;
         };
       };
-      return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+      return (await axe.run({ resultTypes: ['violations'] })).violations.map(({ id, impact, nodes }) => ({
         id,
         impact,
         nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`),
@@ -251,22 +312,33 @@ export class Panel {
     await this.page.reload();
   }
 
+  /** Lets go of the page, which is then free for another. */
+  leave(): Page {
+    this.page.off('pageerror', this.heardError);
+    this.page.off('console', this.heardMessage);
+    return this.page;
+  }
+
   close(): Promise<void> {
-    return this.close_();
+    return this.page.context().close();
   }
 }
 
-function pack(messages: readonly unknown[]): { text: string; arrays: { type: string; data: string }[] } {
-  const arrays: { type: string; data: string }[] = [];
+/** The length of the text of all messages, that text, and the bytes of their arrays. */
+function pack(messages: readonly unknown[]): Buffer {
+  const arrays: Buffer[] = [];
+  let to = 0;
   const text = JSON.stringify(messages, (_, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value;
-    arrays.push({
-      type: value.constructor.name,
-      data: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
-    });
-    return { $array: arrays.length - 1 };
+    arrays.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    const from = to;
+    to += value.byteLength;
+    return { $array: value.constructor.name, from, to };
   });
-  return { text, arrays };
+  const bytes = Buffer.from(text);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes, ...arrays]);
 }
 
 export { fabricate };

@@ -1,11 +1,10 @@
 /** "?" on every figure, and the tour: by the keyboard, in each theme, and never on top of what is spoken of. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fileDescription, requestOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -48,15 +47,17 @@ describe('what a number says', () => {
   test('it is explained beside its figure, and the words come when they are asked for', async () => {
     await open();
     const loaded = () => panel.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
-    expect((await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
+    await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
     await panel.page.locator('[data-focus=explain-usage]').click();
     const box = panel.page.getByRole('dialog', { name: 'What this says: Usage' });
-    expect(await box.innerText()).toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
-    expect((await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
+    await expect
+      .poll(() => box.innerText())
+      .toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
+    await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
     // A press elsewhere closes it and has its own effect.
     await panel.page.locator('#tab-summary').click();
-    expect(await box.count()).toBe(0);
-    expect(await panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => box.count()).toBe(0);
+    await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
   });
 
   test.each([
@@ -81,14 +82,14 @@ describe('what a number says', () => {
         await panel.page.keyboard.press('Enter');
         const box = panel.page.locator('.explanation');
         await box.waitFor();
-        expect(await opener.getAttribute('aria-expanded')).toBe('true');
-        expect(await box.evaluate((one) => one === document.activeElement)).toBe(true);
-        expect(await inWindow('.explanation')).toBe(true);
+        await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('true');
+        await expect.poll(() => box.evaluate((one) => one === document.activeElement)).toBe(true);
+        await expect.poll(() => inWindow('.explanation')).toBe(true);
         await panel.page.keyboard.press('Escape');
         await panel.settled();
-        expect(await box.count()).toBe(0);
-        expect(await focused()).toBe(name);
-        expect(await opener.getAttribute('aria-expanded')).toBe('false');
+        await expect.poll(() => box.count()).toBe(0);
+        await expect.poll(() => focused()).toBe(name);
+        await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('false');
       }
     }
     expect(seen.size).toBeGreaterThan(18);
@@ -101,7 +102,7 @@ describe('what a number says', () => {
     await panel.page.locator('.explanation').waitFor();
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.page.maximised').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.page.maximised').count()).toBe(1);
   });
 
   test.each(themeNames)('axe finds nothing, %s', async (theme) => {
@@ -109,7 +110,7 @@ describe('what a number says', () => {
     await goToTab('cell', false);
     await panel.page.locator('[data-focus=explain-cell]').click();
     await panel.page.locator('.explanation').waitFor();
-    await panel.page.screenshot({ path: join(pictures, `lessons-explain-${theme}.png`) });
+    await picture(panel.page, `lessons-explain-${theme}`);
     expect(await panel.serious()).toEqual([]);
   });
 });
@@ -157,13 +158,13 @@ async function begin(): Promise<void> {
 const isInCallout = () => panel.page.evaluate(() => document.activeElement!.closest('.tour') !== null);
 
 /** Every stop, from the one that is shown; the last is left. */
-async function walk(picture?: string): Promise<Stop[]> {
+async function walk(name?: string): Promise<Stop[]> {
   const stops: Stop[] = [];
   for (let i = 0; i < 10; i++) {
     for (let frame = 0; frame < 3; frame++) await panel.settled();
     stops.push(await stop());
-    if (picture) await panel.page.screenshot({ path: join(pictures, `tour-${picture}-${i + 1}.png`) });
-    expect(await isInCallout()).toBe(true);
+    if (name) await picture(panel.page, `tour-${name}-${i + 1}`);
+    await expect.poll(() => isInCallout()).toBe(true);
     if (i < 9) await panel.page.keyboard.press('ArrowRight');
   }
   return stops;
@@ -191,8 +192,8 @@ describe('the tour', () => {
       // Done.
       await panel.page.keyboard.press('ArrowRight');
       await panel.settled();
-      expect(await panel.page.locator('.tour').count()).toBe(0);
-      expect(await focused()).toBe('head-more');
+      await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
+      await expect.poll(() => focused()).toBe('head-more');
     },
   );
 
@@ -205,14 +206,14 @@ describe('the tour', () => {
     await panel.page.locator('.tour').waitFor();
     for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect(await panel.page.locator('.tabBody').innerText()).toContain('token 34 of');
+    await expect.poll(() => panel.page.locator('.tabBody').innerText()).toContain('token 34 of');
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tour, .tourRing').count()).toBe(0);
-    expect(await focused()).toBe('grid-filter');
-    expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('.tour, .tourRing').count()).toBe(0);
+    await expect.poll(() => focused()).toBe('grid-filter');
+    await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
     // What the tour looked at, the editor has no part in.
-    expect(await panel.sent('select')).toEqual([]);
+    await expect.poll(() => panel.sent('select')).toEqual([]);
   });
 
   test('its buttons go on, back and away', async () => {
@@ -226,14 +227,14 @@ describe('the tour', () => {
     };
     const first = await title();
     await press('back');
-    expect(await title()).toBe(first);
+    await expect.poll(() => title()).toBe(first);
     await press('next');
-    expect(await title()).not.toBe(first);
+    await expect.poll(() => title()).not.toBe(first);
     await press('back');
-    expect(await title()).toBe(first);
+    await expect.poll(() => title()).toBe(first);
     await press('skip');
-    expect(await panel.page.locator('.tour').count()).toBe(0);
-    expect(await focused()).toBe('head-more');
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => focused()).toBe('head-more');
   });
 
   test('the panel can be used meanwhile', async () => {
@@ -244,24 +245,24 @@ describe('the tour', () => {
     await begin();
     await panel.page.locator('#tab-summary').click();
     await panel.settled();
-    expect(await panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
-    expect(await panel.page.locator('.tour').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(1);
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
     // The part of the text that one looked at stays.
-    expect(await panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
   });
 
   test('nothing routed yet: it begins when there is something to show', async () => {
     panel = await openPage({ width: 720, height: 680 });
     await panel.show(undefined);
     await panel.page.locator('[data-focus=head-more]').click();
-    expect(await panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
     await panel.page.keyboard.press('Escape');
     await panel.post({ type: 'tour' });
     await panel.settled();
-    expect(await panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
     await panel.show(main);
     await panel.page.locator('.tour').waitFor();
   });
@@ -296,6 +297,6 @@ describe('the tour', () => {
     await open({ width: 720, height: 680 });
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-history]').click();
-    expect(await panel.sent('history')).toEqual([{ type: 'history' }]);
+    await expect.poll(() => panel.sent('history')).toEqual([{ type: 'history' }]);
   });
 });
