@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { slowdown } from './test/workbench/harness/throttle.mjs';
 
@@ -7,6 +8,8 @@ const project = (name: string, include: string, timeout: number, extra: object =
 
 export default defineConfig({
   test: {
+    // Many combinations of what is tested one by one elsewhere.
+    tags: [{ name: 'slow' }],
     projects: [
       project('unit', 'test/unit/**/*.test.ts', 10_000),
       project('engine', 'test/engine/**/*.test.ts', 60_000),
@@ -14,6 +17,9 @@ export default defineConfig({
       project('webview', 'test/webview/**/*.test.ts', 60_000, {
         globalSetup: 'test/webview/browser.ts',
         isolate: false,
+        // Two on two processors, too, for they wait for frames; a number of its own asks for a turn of its own.
+        maxWorkers: Math.max(2, availableParallelism() - 1),
+        sequence: { groupOrder: 1 },
         expect: { poll: { timeout: 20_000 * slowdown, interval: 20 } },
       }),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.

@@ -5,7 +5,7 @@ import { measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -203,8 +203,8 @@ describe('a grid that is too small to be seen cell by cell', () => {
     expect(strange.seen).toBeGreaterThan(10_000);
     const plot = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(plot.x + 300, plot.y + 150);
+    await expect.poll(() => text('.tip')).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
     const tip = await text('.tip');
-    expect(tip).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
     const shares = [...tip.matchAll(/(\d+)%/g)].map(([, share]) => Number(share));
     expect(shares[0]).toBe(Math.max(...shares));
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(101);
@@ -259,27 +259,30 @@ describe('a refusal', () => {
     await panel.page.locator('[data-focus=mend-again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
     await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
-    await panel.settled();
     await expect.poll(() => panel.page.locator('[role=alert] button').count()).toBe(0);
   });
 });
 
-test.each([
-  { width: 1280, height: 720 },
-  { width: 700, height: 600 },
-])('a table has room for its rows ($width × $height)', async (size) => {
-  await open(size);
-  await panel.show(fabricate());
-  await showTab('summary');
-  const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
-  for (const name of names) {
-    const button = panel.page.locator(`[data-focus=table-${name}]`);
-    if (await button.count()) await button.click();
-  }
-  await panel.settled();
-  const boxes = await panel.page
-    .locator('.tableBox')
-    .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
-  expect(boxes.length).toBeGreaterThan(2);
-  for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
-});
+testMany(
+  [
+    { width: 1280, height: 720 },
+    { width: 700, height: 600 },
+  ],
+  'a table has room for its rows ($width × $height)',
+  async (size) => {
+    await open(size);
+    await panel.show(fabricate());
+    await showTab('summary');
+    const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
+    for (const name of names) {
+      const button = panel.page.locator(`[data-focus=table-${name}]`);
+      if (await button.count()) await button.click();
+    }
+    await panel.settled();
+    const boxes = await panel.page
+      .locator('.tableBox')
+      .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
+    expect(boxes.length).toBeGreaterThan(2);
+    for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
+  },
+);

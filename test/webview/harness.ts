@@ -26,6 +26,14 @@ interface Asked {
   readonly visit: string;
 }
 
+/** What stands in the page's window. */
+interface Harnessed {
+  readonly sent: PageMessage[];
+  readonly violations: string[];
+  settled(): Promise<void>;
+  painted: number;
+}
+
 /** What a page is given to fetch, by the path that it is at; each once. */
 const given = '/given/';
 
@@ -48,6 +56,17 @@ function html({ theme, words, name, visit }: Asked, origin: string): string {
     postMessage: (m) => window.sent.push(m),
     getState: kept,
     setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
+  });
+  // When a frame has passed in which nothing changed: what was drawn may have something more to draw.
+  window.settled = () => new Promise((done) => {
+    let quiet = 0;
+    const changes = new MutationObserver(() => { quiet = 0; });
+    changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    const frame = () => {
+      if (quiet++ < 1) requestAnimationFrame(frame);
+      else { changes.disconnect(); done(); }
+    };
+    requestAnimationFrame(frame);
   });
   window.violations = [];
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
@@ -201,44 +220,45 @@ export class Panel {
 
   /** Typed arrays cross as bytes that the page fetches: by way of the debugger they would be listed number by number. */
   private async postAll(messages: readonly (HostMessage | SimilarityMessage)[]): Promise<void> {
-    await this.page.evaluate(async (path) => {
-      const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
-      interface Placed {
-        readonly $array: keyof typeof types;
-        readonly from: number;
-        readonly to: number;
-      }
-      const body = await (await fetch(path)).arrayBuffer();
-      const [length] = new Uint32Array(body.slice(0, 4)) as unknown as [number];
-      const arrays = 4 + length;
-      const parsed = JSON.parse(new TextDecoder().decode(body.slice(4, arrays)), (_, value: unknown) => {
-        if (typeof value !== 'object' || value === null || !('$array' in value)) return value;
-        const { $array, from, to } = value as Placed;
-        return new types[$array](body.slice(arrays + from, arrays + to));
-      }) as unknown[];
-      const at = performance.now();
-      for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
-      // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
-      return new Promise<void>((resolve) =>
+    await this.page.evaluate(
+      async (path) => {
+        const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
+        interface Placed {
+          readonly $array: keyof typeof types;
+          readonly from: number;
+          readonly to: number;
+        }
+        const body = await (await fetch(path)).arrayBuffer();
+        const [length] = new Uint32Array(body.slice(0, 4)) as unknown as [number];
+        const arrays = 4 + length;
+        const parsed = JSON.parse(new TextDecoder().decode(body.slice(4, arrays)), (_, value: unknown) => {
+          if (typeof value !== 'object' || value === null || !('$array' in value)) return value;
+          const { $array, from, to } = value as Placed;
+          return new types[$array](body.slice(arrays + from, arrays + to));
+        }) as unknown[];
+        const at = performance.now();
+        for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
+        // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
         requestAnimationFrame(() =>
           requestAnimationFrame(() => {
-            (window as unknown as { painted: number }).painted = performance.now() - at;
-            resolve();
+            (window as unknown as Harnessed).painted = performance.now() - at;
           }),
-        ),
-      );
-    }, this.site.give(pack(messages)));
+        );
+        await (window as unknown as Harnessed).settled();
+      },
+      this.site.give(pack(messages)),
+    );
   }
 
   async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: Side = 'main'): Promise<void> {
-    await this.post({ type: 'pool', description });
-    await this.side(side, {
+    const state: SideState = {
       title: 'geese.md',
       ...(trace ? requestOf(trace) : { strategy: { name: 'phatgoose', k: 2 }, interventions: [] }),
       stale: false,
       ...(trace ? { trace } : {}),
       ...more,
-    });
+    };
+    await this.postAll([{ type: 'pool', description }, ...this.sender.messages(side, state)]);
   }
 
   async side(side: Side, state: SideState | undefined): Promise<void> {
@@ -247,25 +267,31 @@ export class Panel {
 
   sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
     return this.page.evaluate(
-      (wanted) => (window as unknown as { sent: PageMessage[] }).sent.filter((m) => m.type === wanted),
+      (wanted) => (window as unknown as Harnessed).sent.filter((m) => m.type === wanted),
       type,
     ) as Promise<Extract<PageMessage, { type: T }>[]>;
   }
 
   /** Of the last message, from its arrival to the frame after its drawing. */
   painted(): Promise<number> {
-    return this.page.evaluate(() => (window as unknown as { painted: number }).painted);
+    return this.page.evaluate(() => (window as unknown as Harnessed).painted);
   }
 
   /** Errors and breaches of the content security policy so far. */
   async trouble(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+    const violations = await this.page.evaluate(() => (window as unknown as Harnessed).violations);
     return [...this.errors, ...violations];
   }
 
-  /** When what was asked for last is drawn. */
-  async settled(): Promise<void> {
-    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  /** When all that follows from what was done last is drawn, but for code that comes late and for the worker's answers. */
+  settled(): Promise<void> {
+    return this.page.evaluate(() => (window as unknown as Harnessed).settled());
+  }
+
+  async resize(width: number, height: number): Promise<void> {
+    await this.page.setViewportSize({ width, height });
+    await this.page.waitForFunction(([w, h]) => innerWidth === w && innerHeight === h, [width, height] as const);
+    await this.settled();
   }
 
   /** Takes the grid's focus to a cell, by keys that all come at once. */

@@ -5,7 +5,7 @@ import { rowsAt } from '../../src/trace/access.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { fabricateIds, serverDescription } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -54,7 +54,7 @@ describe('ids only, experts of each layer’s own, two texts', () => {
   const trace = fabricateIds();
   const [encoder, decoder] = [trace.blocks[0]!, trace.blocks[1]!];
 
-  test.each(['dark', 'light', 'high-contrast'] as const)('every view (%s)', async (theme) => {
+  testMany(['dark', 'light', 'high-contrast'] as const, 'every view (%s)', async (theme) => {
     await open(trace, { theme });
     const shot = (name: string) => picture(panel.page, `${theme}-ids-${name}`);
     await shot('first');
@@ -188,9 +188,8 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     await panel.page.locator('.cell').blur();
     const box = (await panel.page.locator('.cell').boundingBox())!;
     await panel.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    await panel.settled();
+    await expect.poll(() => text('.tip')).toContain('decoder layer 6, expert');
     const tip = await text('.tip');
-    expect(tip).toContain('decoder layer 6, expert');
     expect(tip).toContain('gives no weights');
     // Arrow keys go over the gap between the texts, never into it.
     await select(0, 59, 9);
@@ -226,8 +225,8 @@ describe('ids only, experts of each layer’s own, two texts', () => {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     }
+    await expect.poll(async () => (await panel.sent('save')).map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
     const saved = await panel.sent('save');
-    expect(saved.map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
     for (const message of saved) expect('data' in message && message.data).not.toMatch(/NaN|undefined/);
     await expect.poll(async () => (await panel.sent('copy'))[0]!.text).not.toMatch(/NaN|undefined/);
   });

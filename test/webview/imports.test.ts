@@ -18,6 +18,7 @@ test.each(['vllm.npy', 'pairs.csv', 'moe_topk.jsonl', 'onnxruntime.log', 'router
   await expect.poll(() => tabs.count()).toBeGreaterThan(2);
   for (const tab of await tabs.all()) {
     await tab.click();
+    await panel.settled();
     const shown = await panel.page.locator('body').innerText();
     expect(shown).not.toMatch(/NaN|undefined|Infinity|\[object/);
   }

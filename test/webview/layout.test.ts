@@ -5,7 +5,7 @@ import { boxes, overlaps, unreachable } from './boxes.js';
 import { fabricate } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -40,20 +40,20 @@ type Load = keyof typeof loads;
 const root = () => panel.page.locator(':root');
 
 const sizes: readonly (Setup & { readonly name: string })[] = [
+  { name: 'narrow', width: 400, height: 780 },
+  { name: 'alone at 1440×900', width: 1390, height: 820 },
   { name: 'beside an editor at 1440×900', width: 700, height: 780 },
   { name: 'beside an editor at 1440×900, wide', width: 760, height: 780 },
   { name: 'beside an editor at 1280×720', width: 620, height: 600 },
-  { name: 'alone at 1440×900', width: 1390, height: 820 },
   { name: 'alone at 1280×720', width: 1230, height: 640 },
-  { name: 'narrow', width: 400, height: 780 },
   { name: '820×700', width: 820, height: 700 },
   { name: '1000×800', width: 1000, height: 800 },
   { name: 'beside an editor at 150 %', width: 467, height: 520, scale: 1.5 },
   { name: 'alone at 150 %', width: 960, height: 547, scale: 1.5 },
 ];
 
-describe.each(sizes)('$name', (setup) => {
-  test.each(Object.keys(loads) as Load[])('%s', async (load) => {
+describe.each(Object.keys(loads) as Load[])('what is there to show: %s', (load) => {
+  const run = async (setup: Setup) => {
     await open(setup);
     await loads[load]();
     await panel.settled();
@@ -80,7 +80,8 @@ describe.each(sizes)('$name', (setup) => {
     const tabs = (await panel.page.locator('.tabs').boundingBox())!;
     expect(tabs.y).toBeGreaterThan(0);
     expect(tabs.y + tabs.height).toBeLessThanOrEqual(setup.height!);
-  });
+  };
+  testMany(sizes, '$name', run, { quick: 2 });
 });
 
 describe('nothing that one reads is cut', () => {
@@ -101,7 +102,6 @@ describe('nothing that one reads is cut', () => {
     async (title) => {
       await open({ width: 400, height: 780 });
       await panel.show(main, { title });
-      await panel.settled();
       await expect.poll(() => cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
       await expect.poll(() => panel.page.locator('.colourBy').innerText()).toContain('Colour by');
       await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
@@ -113,16 +113,14 @@ describe('nothing that one reads is cut', () => {
     for (const width of [400, 460, 620]) {
       await open({ width, height: 780 });
       await panel.show(main, { title: `${'long_'.repeat(30)}.ts` });
-      await panel.settled();
       await expect.poll(() => cut('.title .faint:not(.pool)'), { message: `${width}` }).toEqual([]);
       await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
     }
   });
 
-  test.each([400, 600, 760])('the hint under the map of a mixture at %i px', async (width) => {
+  testMany([400, 600, 760], 'the hint under the map of a mixture at %i px', async (width) => {
     await open({ width, height: 780 });
     await panel.show(fabricateMoe());
-    await panel.settled();
     await expect.poll(() => panel.page.locator('.strip').innerText()).toContain('Click');
     await expect.poll(() => cut('.strip')).toEqual([]);
     await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
@@ -165,7 +163,6 @@ describe('beside its editor', () => {
     const height = async () => (await panel.page.locator('[data-figure=usage]').boundingBox())!.y;
     const before = await height();
     await panel.post({ type: 'select', token: 250 });
-    await panel.settled();
     await expect.poll(async () => Math.abs((await height()) - before)).toBeLessThan(1.5);
     // The tabs are still there to choose another view, which begins at its head.
     await panel.page.locator('#tab-cell').click();
@@ -203,7 +200,6 @@ describe('beside its editor', () => {
   test('experts that find no room on the line are behind a button', async () => {
     await open(beside);
     await panel.show(main);
-    await panel.settled();
     const chips = () =>
       panel.page
         .locator('.legend .oneLine > *')
@@ -215,16 +211,14 @@ describe('beside its editor', () => {
     await expect.poll(() => more.innerText()).toBe(`+${12 - shown}`);
     // What the explorer asks for is on the line, whoever it is.
     await panel.post({ type: 'filter', expert: 'css' });
-    await panel.settled();
     await expect.poll(() => panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
     await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
     await more.click();
     await panel.settled();
     await expect.poll(() => chips()).toBe(12);
-    await panel.page.setViewportSize({ width: 700, height: 700 });
+    await panel.resize(700, 700);
     await more.click();
-    await panel.page.setViewportSize({ width: 460, height: 700 });
-    await panel.settled();
+    await panel.resize(460, 700);
     await expect.poll(() => chips()).toBeLessThan(shown);
   });
 
@@ -236,8 +230,7 @@ describe('beside its editor', () => {
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
-    await panel.page.setViewportSize({ width: 400, height: 700 });
-    await panel.settled();
+    await panel.resize(400, 700);
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-compare]').click();
     await panel.settled();
@@ -251,7 +244,8 @@ describe('beside its editor', () => {
 });
 
 describe('pictures to look at', () => {
-  test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))),
     '$theme $width',
     async ({ theme, width }) => {
       await open({ theme, width, height: 780 });

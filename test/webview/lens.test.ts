@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/shared/panelProtocol.js';
 import { fabricate, fabricateLens, fileDescription, requestOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -66,11 +66,9 @@ describe('the lens', () => {
   test('is gone for another token, and there again for this one', async () => {
     await open({ lenses: [lens] });
     await select(20);
-    await panel.settled();
     await expect.poll(() => button().isVisible()).toBe(true);
     await expect.poll(() => panel.page.locator('table.lens').count()).toBe(0);
     await select(token);
-    await panel.settled();
     await expect.poll(() => panel.page.locator('table.lens').count()).toBe(1);
   });
 
@@ -83,7 +81,6 @@ describe('the lens', () => {
   test('has no next token at the end of the text', async () => {
     await open({ lenses: [fabricateLens(trace, 59)] });
     await select(59);
-    await panel.settled();
     await expect.poll(() => body().innerText()).toContain('No token came next.');
     await expect.poll(() => cells(0)).toHaveLength(4);
   });
@@ -91,7 +88,6 @@ describe('the lens', () => {
   test('is refused for a trace file, with the reason', async () => {
     await open();
     await panel.post({ type: 'pool', description: fileDescription });
-    await panel.settled();
     await expect.poll(() => body().innerText()).toContain('saved trace');
     await button().click({ force: true });
     await expect.poll(() => panel.sent('lens')).toEqual([]);
@@ -101,23 +97,26 @@ describe('the lens', () => {
     await open();
     await panel.side('main', state);
     await select(-1);
-    await panel.settled();
     await expect.poll(() => body().innerText()).toContain('Select a token');
   });
 
-  test.each([
-    ['dark', 640, 680],
-    ['light', 720, 850],
-    ['high-contrast', 400, 700],
-  ] as const)('fits, and is accessible: %s, %i wide', async (theme, width, height) => {
-    await open({ lenses: [lens] }, { theme, width, height });
-    await panel.page.locator('table.lens').evaluate((table) => {
-      table.scrollIntoView({ block: 'start' });
-    });
-    await picture(panel.page, `lens-${theme}`);
-    const overflow = await body().evaluate((box) => box.scrollWidth - box.clientWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
-    expect(await panel.serious()).toEqual([]);
-    expect(await panel.trouble()).toEqual([]);
-  });
+  testMany(
+    [
+      ['dark', 640, 680],
+      ['light', 720, 850],
+      ['high-contrast', 400, 700],
+    ] as const,
+    'fits, and is accessible: %s, %i wide',
+    async ([theme, width, height]) => {
+      await open({ lenses: [lens] }, { theme, width, height });
+      await panel.page.locator('table.lens').evaluate((table) => {
+        table.scrollIntoView({ block: 'start' });
+      });
+      await picture(panel.page, `lens-${theme}`);
+      const overflow = await body().evaluate((box) => box.scrollWidth - box.clientWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      expect(await panel.serious()).toEqual([]);
+      expect(await panel.trouble()).toEqual([]);
+    },
+  );
 });

@@ -4,7 +4,7 @@ import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fileDescription, requestOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -60,40 +60,44 @@ describe('what a number says', () => {
     await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
   });
 
-  test.each([
-    { width: 1280, height: 720, theme: 'dark' as const },
-    { width: 400, height: 680, theme: 'high-contrast' as const },
-  ])('each figure’s opens and closes by the keyboard, $width wide, $theme', async (setup) => {
-    await openFull(setup);
-    const seen = new Set<string>();
-    for (const tab of tabs) {
-      await goToTab(tab, setup.width < 460);
-      const names = await panel.page
-        .locator('[data-focus^=explain-]')
-        .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['focus']!));
-      const figures = await panel.page
-        .locator('.figure')
-        .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['figure']!));
-      expect(figures.filter((name) => !names.includes(`explain-${name}`))).toEqual([]);
-      for (const name of names) {
-        seen.add(name);
-        const opener = panel.page.locator(`[data-focus=${name}]`);
-        await opener.focus();
-        await panel.page.keyboard.press('Enter');
-        const box = panel.page.locator('.explanation');
-        await box.waitFor();
-        await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('true');
-        await expect.poll(() => box.evaluate((one) => one === document.activeElement)).toBe(true);
-        await expect.poll(() => inWindow('.explanation')).toBe(true);
-        await panel.page.keyboard.press('Escape');
-        await panel.settled();
-        await expect.poll(() => box.count()).toBe(0);
-        await expect.poll(() => focused()).toBe(name);
-        await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('false');
+  testMany(
+    [
+      { width: 1280, height: 720, theme: 'dark' as const },
+      { width: 400, height: 680, theme: 'high-contrast' as const },
+    ],
+    'each figure’s opens and closes by the keyboard, $width wide, $theme',
+    async (setup) => {
+      await openFull(setup);
+      const seen = new Set<string>();
+      for (const tab of tabs) {
+        await goToTab(tab, setup.width < 460);
+        const names = await panel.page
+          .locator('[data-focus^=explain-]')
+          .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['focus']!));
+        const figures = await panel.page
+          .locator('.figure')
+          .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['figure']!));
+        expect(figures.filter((name) => !names.includes(`explain-${name}`))).toEqual([]);
+        for (const name of names) {
+          seen.add(name);
+          const opener = panel.page.locator(`[data-focus=${name}]`);
+          await opener.focus();
+          await panel.page.keyboard.press('Enter');
+          const box = panel.page.locator('.explanation');
+          await box.waitFor();
+          await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('true');
+          await expect.poll(() => box.evaluate((one) => one === document.activeElement)).toBe(true);
+          await expect.poll(() => inWindow('.explanation')).toBe(true);
+          await panel.page.keyboard.press('Escape');
+          await panel.settled();
+          await expect.poll(() => box.count()).toBe(0);
+          await expect.poll(() => focused()).toBe(name);
+          await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('false');
+        }
       }
-    }
-    expect(seen.size).toBeGreaterThan(18);
-  });
+      expect(seen.size).toBeGreaterThan(18);
+    },
+  );
 
   test('Escape closes the explanation alone: a map that has the whole page keeps it', async () => {
     await open();
@@ -105,7 +109,7 @@ describe('what a number says', () => {
     await expect.poll(() => panel.page.locator('.page.maximised').count()).toBe(1);
   });
 
-  test.each(themeNames)('axe finds nothing, %s', async (theme) => {
+  testMany(themeNames, 'axe finds nothing, %s', async (theme) => {
     await openFull({ theme, width: 700, height: 780 });
     await goToTab('cell', false);
     await panel.page.locator('[data-focus=explain-cell]').click();
@@ -152,8 +156,9 @@ async function begin(): Promise<void> {
   await panel.page.keyboard.press('Enter');
   await panel.page.locator('.tour').waitFor();
   await panel.settled();
-  await panel.settled();
 }
+
+const title = async () => (await stop()).title;
 
 const isInCallout = () => panel.page.evaluate(() => document.activeElement!.closest('.tour') !== null);
 
@@ -161,7 +166,10 @@ const isInCallout = () => panel.page.evaluate(() => document.activeElement!.clos
 async function walk(name?: string): Promise<Stop[]> {
   const stops: Stop[] = [];
   for (let i = 0; i < 10; i++) {
-    for (let frame = 0; frame < 3; frame++) await panel.settled();
+    await expect.poll(title).not.toBe(stops.at(-1)?.title);
+    // What it points at is opened once it is drawn, and drawn then.
+    await panel.settled();
+    await panel.settled();
     stops.push(await stop());
     if (name) await picture(panel.page, `tour-${name}-${i + 1}`);
     await expect.poll(() => isInCallout()).toBe(true);
@@ -180,7 +188,8 @@ const sizes = [
 ];
 
 describe('the tour', () => {
-  test.each(sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })))(
+  testMany(
+    sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })),
     'ten stops by the keyboard alone, $width × $height, $theme',
     async (setup) => {
       await open(setup);
@@ -219,7 +228,6 @@ describe('the tour', () => {
   test('its buttons go on, back and away', async () => {
     await open({ width: 720, height: 680 });
     await begin();
-    const title = async () => (await stop()).title;
     const press = async (name: string) => {
       await panel.page.locator(`[data-focus=tour-${name}]`).focus();
       await panel.page.keyboard.press('Enter');
@@ -261,7 +269,6 @@ describe('the tour', () => {
     await expect.poll(() => panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
     await panel.page.keyboard.press('Escape');
     await panel.post({ type: 'tour' });
-    await panel.settled();
     await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
     await panel.show(main);
     await panel.page.locator('.tour').waitFor();
@@ -287,7 +294,7 @@ describe('the tour', () => {
     expect(said).toMatch(/A saved run.*what changes between two runs.*there is none.*Two runs, side by side/);
   });
 
-  test.each(themeNames)('axe finds nothing, %s', async (theme) => {
+  testMany(themeNames, 'axe finds nothing, %s', async (theme) => {
     await open({ theme, width: 720, height: 680, reducedMotion: true });
     await begin();
     expect(await panel.serious()).toEqual([]);

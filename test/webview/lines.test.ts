@@ -7,7 +7,7 @@ import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -110,7 +110,6 @@ describe('a line', () => {
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(tokens.length);
     // A token in the editor is a token again, and its line is marked.
     await panel.post({ type: 'select', token: first + 1 });
-    await panel.settled();
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(1);
     await expect.poll(() => detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
   });
@@ -186,11 +185,9 @@ describe('beside its editor', () => {
     const height = await panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
     expect(height).toBe('20px');
     await panel.post({ type: 'visible', lines: { from: 7, to: 16 } });
-    await panel.settled();
     await expect.poll(() => scrollTop()).toBe(140);
     // The caret, too, is told and not answered.
     await panel.post({ type: 'select', token: 250 });
-    await panel.settled();
     await expect.poll(() => scrollTop()).toBeGreaterThan(140);
     await expect.poll(() => panel.sent('reveal')).toEqual([]);
     await picture(panel.page, 'lines-followed');
@@ -209,11 +206,9 @@ describe('beside its editor', () => {
     // On its way the editor is here and there.
     await panel.post({ type: 'visible', lines: { from: 3, to: 11, isLed: true } });
     await panel.post({ type: 'visible', lines: { from: 5, to: 13, isLed: true } });
-    await panel.settled();
     await expect.poll(() => scrollTop()).toBe(100);
     await expect.poll(() => panel.sent('reveal')).toHaveLength(count);
     await panel.post({ type: 'visible', lines: { from: 2, to: 10 } });
-    await panel.settled();
     await expect.poll(() => scrollTop()).toBe(40);
   });
 
@@ -249,7 +244,6 @@ describe('beside its editor', () => {
         height: 20,
       },
     });
-    await panel.settled();
     const after = [await colourAt(2, 20), await colourAt(8, 20)];
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).not.toEqual(before[1]);
@@ -259,13 +253,11 @@ describe('beside its editor', () => {
     await picture(panel.page, 'lines-stale');
     // A change's hue, too.
     await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
-    await panel.settled();
     await expect.poll(() => caption()).toContain('choices differ');
     // How far from the background.
     const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     const whole = await strong();
     await panel.show(trace, { stale: true, fresh: 0 });
-    await panel.settled();
     await expect.poll(() => strong()).toBeLessThan(0.6 * whole);
   });
 });
@@ -274,22 +266,19 @@ describe('which map is drawn', () => {
   test('lines where the panel is narrow and there are any; what was chosen stays', async () => {
     await open({ width: 400, height: 780 });
     await panel.show(fabricateIds());
-    await panel.settled();
     await expect.poll(() => caption()).toContain('Tokens across');
     const lines = panel.page.locator('[data-focus=segment-Lines]');
     await expect.poll(() => lines.getAttribute('aria-disabled')).toBe('true');
     await expect.poll(() => lines.getAttribute('title')).toContain('not known here');
     await panel.show(fabricate());
-    await panel.settled();
     await expect.poll(() => caption()).toContain('Lines down');
     await press('Grid');
     await expect.poll(() => caption()).toContain('Tokens across');
-    await panel.page.setViewportSize({ width: 700, height: 780 });
+    await panel.resize(700, 780);
     await press('Lines');
     await press('Experts');
     await panel.reload();
     await panel.show(fabricate());
-    await panel.settled();
     await expect.poll(() => caption()).toContain('experts across');
   });
 
@@ -461,7 +450,6 @@ test('a picture as seen has the lines that are in sight, and a run that goes on 
   await panel.settled();
   await expect.poll(() => said()).toContain('nothing is known here');
   await besideEditor(trace);
-  await panel.settled();
   await expect.poll(() => said()).toContain('leads');
   await panel.page.locator('[data-focus=head-more]').click();
   await panel.page.getByRole('menuitem', { name: 'Picture as seen (SVG)' }).click();
@@ -470,7 +458,7 @@ test('a picture as seen has the lines that are in sight, and a run that goes on 
   expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads \d+% of the tokens/);
 });
 
-test.each(themeNames)('axe finds nothing serious (%s)', async (theme) => {
+testMany(themeNames, 'axe finds nothing serious (%s)', async (theme) => {
   await open({ ...beside, theme });
   await besideEditor(fabricate());
   await press('Lines');
@@ -484,15 +472,15 @@ describe('pictures to look at', () => {
     { width: 620, height: 600 },
     { width: 700, height: 780 },
   ];
-  test.each(themeNames.slice(0, 3).flatMap((theme) => sizes.map((size) => ({ theme, ...size }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => sizes.map((size) => ({ theme, ...size }))),
     '$theme $width×$height',
     async ({ theme, width, height }) => {
       await open({ theme, width, height });
       await besideEditor(fabricate(), { from: 2, to: 12 });
       await press('Lines');
       await panel.goTo(14, 4);
-      const shot = (name: string) =>
-        picture(panel.page, `lines-${theme}-${width}${name}`);
+      const shot = (name: string) => picture(panel.page, `lines-${theme}-${width}${name}`);
       await shot('');
       await panel.page.keyboard.press('Enter');
       await panel.settled();

@@ -8,7 +8,7 @@ import { measured } from '../../src/trace/colouring.js';
 import { coactivation, usage } from '../../src/trace/usage.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -94,35 +94,39 @@ describe('k of a router', () => {
 });
 
 describe('128 experts, 8 chosen, 48 layers', () => {
-  test.each([
-    { theme: 'dark', width: 1280, height: 720 },
-    { theme: 'light', width: 1440, height: 900 },
-    { theme: 'high-contrast', width: 600, height: 800 },
-  ] as const)('every view ($theme, $width × $height)', async ({ theme, width, height }) => {
-    await open({ theme, width, height });
-    const shot = (name: string) => picture(panel.page, `${theme}-moe-${name}`);
-    await shot('first');
-    await expect.poll(() => text('.gridView .caption')).toContain('Colours are each row’s own');
-    // One router a layer: there is nothing to open.
-    await expect.poll(() => panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
-    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
-    const summary = await showTab('summary');
-    const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
-    expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
-    expect(summary).toContain(load(share).cv.toFixed(2));
-    expect(summary).toContain(`${load(share).dead.length} experts`);
-    await shot('summary');
-    for (const tab of ['summary', 'cell', 'predictions', 'whatIf', 'compare']) {
-      await showTab(tab);
-      expect(await panel.serious(), tab).toEqual([]);
-    }
-    await panel.post({ type: 'select', token: 60, site: 12 });
-    await showTab('cell');
-    await shot('cell');
-    await choose('colour-by', 'entropy');
-    await shot('entropy');
-    await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-  });
+  testMany(
+    [
+      { theme: 'dark', width: 1280, height: 720 },
+      { theme: 'light', width: 1440, height: 900 },
+      { theme: 'high-contrast', width: 600, height: 800 },
+    ] as const,
+    'every view ($theme, $width × $height)',
+    async ({ theme, width, height }) => {
+      await open({ theme, width, height });
+      const shot = (name: string) => picture(panel.page, `${theme}-moe-${name}`);
+      await shot('first');
+      await expect.poll(() => text('.gridView .caption')).toContain('Colours are each row’s own');
+      // One router a layer: there is nothing to open.
+      await expect.poll(() => panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
+      await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
+      const summary = await showTab('summary');
+      const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
+      expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
+      expect(summary).toContain(load(share).cv.toFixed(2));
+      expect(summary).toContain(`${load(share).dead.length} experts`);
+      await shot('summary');
+      for (const tab of ['summary', 'cell', 'predictions', 'whatIf', 'compare']) {
+        await showTab(tab);
+        expect(await panel.serious(), tab).toEqual([]);
+      }
+      await panel.post({ type: 'select', token: 60, site: 12 });
+      await showTab('cell');
+      await shot('cell');
+      await choose('colour-by', 'entropy');
+      await shot('entropy');
+      await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    },
+  );
 
   test('a text by the experts of a layer: the choice is in sight, by keyboard, and told to the editor', async () => {
     await open();
@@ -181,9 +185,9 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     const row = 20;
     const y = box.y + 18 + ((box.height - 24) / 48) * (row + 0.5);
     await panel.page.mouse.move(box.x + 40, y);
-    const tip = await text('.tip');
     const own = usage(trace, sharedSites(trace, { layer: row })!).share;
-    expect(tip).toContain(`layer ${row}`);
+    await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
+    const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
     expect(tip).toMatch(new RegExp(`Never chosen\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterEach, expect, inject } from 'vitest';
+import { afterEach, expect, inject, test } from 'vitest';
 import { openPage, Panel, serve, type Setup, type Site } from './harness.js';
 
 const pictures = join(import.meta.dirname, '../../artifacts/webview');
@@ -24,16 +24,16 @@ async function pageOf(browser: Browser, scale: number): Promise<Page> {
 export function pages(): (setup?: Setup) => Promise<Panel> {
   let opened: { readonly panel: Panel; readonly scale: number }[] = [];
   afterEach(async ({ task }) => {
-    const trouble = await Promise.all(opened.map(({ panel }) => panel.trouble()));
-    const isSound = task.result?.state !== 'fail' && trouble.flat().length === 0;
-    for (const { panel, scale } of opened) {
+    const own = opened;
+    opened = [];
+    const trouble = (await Promise.all(own.map(({ panel }) => panel.trouble()))).flat();
+    for (const { panel, scale } of own) {
       const page = panel.leave();
       // Where a test ended early keys may still be down, and more that nobody thinks of.
-      if (isSound) free.set(scale, [...(free.get(scale) ?? []), page]);
-      else await panel.close();
+      if (task.result?.state === 'fail' || trouble.length > 0) await panel.close();
+      else free.set(scale, [...(free.get(scale) ?? []), page]);
     }
-    opened = [];
-    expect(trouble.flat()).toEqual([]);
+    expect(trouble).toEqual([]);
   });
   return async (setup = {}) => {
     const [browser, site] = await (begun ??= Promise.all([chromium.connect(inject('browser')), serve()]));
@@ -42,4 +42,15 @@ export function pages(): (setup?: Setup) => Promise<Panel> {
     opened.push({ panel, scale });
     return panel;
   };
+}
+
+/** A test of each of many cases, of which all but the first few look at what rarely differs: they are slow. */
+export function testMany<T>(
+  cases: readonly T[],
+  name: string,
+  run: (one: T) => Promise<void>,
+  { quick = 1 }: { readonly quick?: number } = {},
+): void {
+  test.for(cases.slice(0, quick))(name, run);
+  test.for(cases.slice(quick))(name, { tags: ['slow'] }, run);
 }

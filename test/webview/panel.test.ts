@@ -15,8 +15,8 @@ import {
   widen,
 } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
-import { themeNames, type ThemeName } from './themes.js';
+import { pages, picture, testMany } from './pages.js';
+import { themeNames } from './themes.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -99,7 +99,6 @@ describe('before anything is routed', () => {
       .poll(() => panel.sent('route'))
       .toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [] }]);
     await panel.show(undefined, { running: { what: 'route', done: 0, total: 10 } });
-    await panel.settled();
     await expect.poll(() => panel.page.locator('[data-focus=first-route]').count()).toBe(0);
   });
 
@@ -114,7 +113,6 @@ describe('before anything is routed', () => {
       .poll(() => banner.locator('li').allInnerTexts())
       .toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
     await panel.post({ type: 'pool', description });
-    await panel.settled();
     await expect.poll(() => banner.count()).toBe(0);
   });
 
@@ -255,7 +253,6 @@ describe('the grid', () => {
     await panel.goTo(30, 5);
     await panel.page.locator('.cell').blur();
     await panel.page.mouse.move(box.x + 1, box.y + box.height / 2);
-    await panel.settled();
     await expect.poll(() => text('.tip')).toMatch(/layer 10/);
     await panel.page.mouse.down();
     await panel.page.mouse.up();
@@ -279,10 +276,10 @@ describe('the grid', () => {
     await panel.settled();
     await panel.page.mouse.move(x + 1, y);
     await panel.page.mouse.move(x, y);
-    await panel.settled();
     await expect.poll(() => text('.tipTitle')).toBe(before);
-    const left = await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
-    expect(left).toBeGreaterThan(100);
+    const scrolled = () => panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
+    await expect.poll(scrolled).toBeGreaterThan(100);
+    const left = await scrolled();
     await panel.page.mouse.down();
     await panel.page.mouse.move(x + 60, y, { steps: 4 });
     await panel.page.mouse.up();
@@ -364,7 +361,6 @@ describe('the views beside', () => {
     await panel.post({ type: 'select', token: 20, site: 100 });
     await expect.poll(() => text('.strip')).toMatch(/token 21 of 266, layer 14, /);
     await panel.page.locator('[data-focus=grid-strip]').click();
-    await panel.settled();
     await expect.poll(() => text('.tabBody')).toContain('module sends it to');
     await expect.poll(() => panel.page.locator('.strip').count()).toBe(0);
     // Before anything is selected it says what can be done.
@@ -484,7 +480,6 @@ describe('the views beside', () => {
     await panel.page.locator('[data-focus=attribute]').click();
     await expect.poll(() => panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
-    await panel.settled();
     const table = panel.page.locator('[data-figure=attribution]');
     // The whole text's, the expert that it owes most to first.
     const { change, experts } = fabricateAttribution(trace);
@@ -768,7 +763,6 @@ describe('running', () => {
     await expect.poll(() => panel.sent('insert')).toHaveLength(1);
     // Nothing of it where all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
-    await panel.settled();
     await expect.poll(() => panel.page.locator('.written').count()).toBe(0);
   });
 
@@ -805,8 +799,10 @@ describe('what can be saved', () => {
     };
     for (const item of ['Trace file', 'Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown'])
       await choose(item);
+    await expect
+      .poll(async () => (await panel.sent('save')).map((m) => m.kind))
+      .toEqual(['trace', 'csv', 'svg', 'html']);
     const saved = await panel.sent('save');
-    expect(saved.map((m) => m.kind)).toEqual(['trace', 'csv', 'svg', 'html']);
     const data = Object.fromEntries(saved.map((m) => [m.kind, 'data' in m ? m.data : ''])) as Record<string, string>;
     expect(data['csv']!.split('\r\n').length).toBeGreaterThan(30 * 210);
     expect(data['html']).toContain('<!DOCTYPE html>');
@@ -895,7 +891,6 @@ describe('a picture compared with its trace, cell by cell', () => {
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
     await panel.post({ type: 'select', token: 70, site: 200 });
     await panel.post({ type: 'filter', expert: 'go' });
-    await panel.settled();
     const cells = await cellsOf(await saved('Picture (SVG)'));
     expect(Object.keys(cells)).toHaveLength(80 * 210);
     for (let site = 0; site < 210; site++) {
@@ -951,7 +946,7 @@ describe('a picture compared with its trace, cell by cell', () => {
     expect(told.at(-1)).toMatch(/^layer 29, tokens? .*80.*: \w+$/);
     await picture(report, 'report-whole', { fullPage: true });
     await report.close();
-    await expect.poll(() => saved('Report with the picture as seen (HTML)')).toContain('As it was seen in the panel.');
+    expect(await saved('Report with the picture as seen (HTML)')).toContain('As it was seen in the panel.');
   });
 });
 
@@ -1119,7 +1114,7 @@ describe('what the system asks for', () => {
     await expect.poll(() => panel.page.evaluate(() => document.getAnimations().length)).toBe(0);
   });
 
-  test.each(['dark', 'light'] as const)('its own colours, over a theme of another kind (%s)', async (colorScheme) => {
+  testMany(['dark', 'light'] as const, 'its own colours, over a theme of another kind (%s)', async (colorScheme) => {
     // As hard as it gets: the editor's theme is the opposite of the system's.
     const light = colorScheme === 'light';
     await open({ theme: light ? 'dark' : 'light' });
@@ -1129,7 +1124,6 @@ describe('what the system asks for', () => {
     await panel.settled();
     await panel.page.locator(`[data-focus=legend-sql]`).click();
     await panel.goTo(12, 3);
-    await panel.settled();
     const seen = await panel.page.evaluate(() => {
       const of = (selector: string) => getComputedStyle(document.querySelector(selector)!);
       const probe = document.body.appendChild(document.createElement('i'));
@@ -1172,7 +1166,7 @@ describe('what the system asks for', () => {
 });
 
 describe('axe finds nothing serious', () => {
-  test.each(themeNames)('%s', async (theme: ThemeName) => {
+  testMany(themeNames, '%s', async (theme) => {
     await open({ theme });
     const before = fabricate({ tokens: 80 });
     const after = fabricate({ tokens: 80, interventions: [{ action: 'force', expert: 'go', scope: { layer: 3 } }] });
@@ -1182,7 +1176,6 @@ describe('axe finds nothing serious', () => {
     await panel.page.locator('[data-focus=head-generate]').click();
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
       await showTab(tab);
-      await panel.settled();
       expect(await panel.serious(), tab).toEqual([]);
     }
   });
@@ -1193,7 +1186,8 @@ describe('pictures to look at', () => {
   const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
   const after = fabricate({ interventions });
 
-  test.each(themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))),
     '$theme $width',
     async ({ theme, width }) => {
       await open({ theme, width });

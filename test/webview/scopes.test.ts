@@ -6,7 +6,7 @@ import { difference } from '../../src/trace/difference.js';
 import { regionScopes } from '../../src/trace/scopes.js';
 import { fabricate, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, picture } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -102,6 +102,7 @@ test('the summary is of it, beside the rest', async () => {
   await open();
   await choose();
   const found = contrast(main, sharedSites(main)!, fence.ranges);
+  await panel.page.locator('[data-figure=scopeChange] tbody tr').first().waitFor();
   const rows = await panel.page.locator('[data-figure=scopeChange] tbody tr').allInnerTexts();
   expect(rows).toHaveLength(names.length);
   const largest = [...found.change.keys()].sort((a, b) => Math.abs(found.change[b]!) - Math.abs(found.change[a]!))[0]!;
@@ -131,11 +132,11 @@ test('tokens selected with Shift are one, in lines where they are whole ones', a
   await expect.poll(() => panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
   // Of another text they are not.
   await panel.show(fabricate({ words: ['quite', ' another', ' text'] }));
-  await panel.settled();
   await expect.poll(() => chip().count()).toBe(0);
 });
 
-test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({ theme, width }))))(
+testMany(
+  themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({ theme, width }))),
   'its menu and summary have room: $theme $width',
   async ({ theme, width }) => {
     await open({ theme, width });
@@ -161,10 +162,10 @@ test('a what-if holds only in it, as one, and is told by its lines', async () =>
   await choose();
   await panel.page.locator('#tab-whatIf').click();
   await panel.page.locator('[data-focus=whatif-apply]').click();
+  await expect.poll(() => panel.sent('route')).toHaveLength(1);
   const { scope } = (await panel.sent('route')).at(-1)!.interventions[0]!;
   expect(scope).toEqual({ tokens: fence.ranges });
   await panel.show(fabricate({ interventions: (await panel.sent('route')).at(-1)!.interventions }), { before: main });
-  await panel.settled();
   await expect.poll(() => panel.page.locator('[aria-label="What if:"]').innerText()).toContain('within lines 7 to 11');
   // Everywhere, if one asks for it.
   await panel.page.locator('[data-focus=whatif-scope]').uncheck();

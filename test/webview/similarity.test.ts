@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import type { Panel } from './harness.js';
-import { pages } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const open = pages();
 
@@ -104,7 +104,8 @@ test('says so where no two experts meet, and one expert is no pair', async () =>
   await expect.poll(() => panel.page.locator('.similarity').innerText()).toContain('No two experts');
 });
 
-test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as const)(
+testMany(
+  ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const,
   'has enough contrast and nothing that axe finds serious in %s, in every width',
   async (theme) => {
     for (const [width, height] of [
@@ -117,8 +118,7 @@ test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as const)(
       await expect
         .poll(() => panel.page.evaluate(() => document.querySelector('.similarity')!.scrollWidth))
         .toBeLessThanOrEqual(width);
-      const picture = process.env['PICTURES'];
-      if (picture) await panel.page.screenshot({ path: `${picture}-${theme}-${width}.png` });
+      await picture(panel.page, `similarity-${theme}-${width}`);
     }
   },
 );
