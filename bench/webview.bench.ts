@@ -1,5 +1,6 @@
 // The panel's page in Chromium: from a message's arrival to what it says being on screen, and frames while the grid moves.
-import { fabricate, launch, Panel, serve } from '../test/webview/harness.js';
+import { fabricateAnew } from '../test/webview/fabricate.js';
+import { launch, Panel, serve } from '../test/webview/harness.js';
 import type { Suite } from './harness.js';
 
 const suite: Suite = async (bench) => {
@@ -8,7 +9,7 @@ const suite: Suite = async (bench) => {
   try {
     // Another trace each time: of one that it has shown the page keeps much.
     const painted = (panel: Panel, tokens: number) => async (): Promise<number> => {
-      await panel.show(fabricate({ tokens }));
+      await panel.show(fabricateAnew({ tokens }));
       return panel.painted();
     };
     const panel = await Panel.open(browser, site);
@@ -26,7 +27,7 @@ const suite: Suite = async (bench) => {
     await panel.close();
 
     const large = await Panel.open(browser, site);
-    await large.show(fabricate({ tokens: 4096, bare: true }));
+    await large.show(fabricateAnew({ tokens: 4096, bare: true }));
     await large.page.locator('[data-focus="segment-Modules"]').click();
     const frames = bench.quick ? 10 : 60;
     // The median time between frames while something happens in each.

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { fabricate, widen } from './fabricate.js';
 import type { Panel } from './harness.js';
-import { pages } from './pages.js';
+import { pages, testMany } from './pages.js';
 
 const openPage = pages();
 
@@ -16,18 +16,20 @@ async function edges(panel: Panel, figure: string, part: string): Promise<number
 }
 
 // E1 and E15, Py and C: signs are of one to three characters.
-test.each([12, 24, 64])('bars, chance and zero stand at one place for all of %i experts', async (experts) => {
+testMany([12, 24, 64], 'bars, chance and zero stand at one place for all of %i experts', async (experts) => {
   const panel = await openPage({ width: 640, height: 800 });
   const wide = (seed: number) => widen(fabricate({ seed, layers: 6 }), experts);
   await panel.show(wide(7));
   await panel.page.locator('#tab-summary').click();
+  await panel.page.locator('[data-figure=usage] .badge').first().waitFor();
   const signs = await panel.page.locator('[data-figure=usage] .badge').allInnerTexts();
   expect(new Set(signs.map((sign) => sign.length)).size).toBeGreaterThan(1);
   for (const part of ['.badge', '.name', '.track', '.fill', '.reference'])
-    expect(await edges(panel, 'usage', part), part).toHaveLength(1);
+    await expect.poll(() => edges(panel, 'usage', part), { message: part }).toHaveLength(1);
 
   await panel.show(wide(9), { title: 'Another' }, 'other');
   await panel.page.locator('#tab-compare').click();
   await panel.page.locator('[data-figure=compareUsage]').waitFor();
-  for (const part of ['.track', '.zero']) expect(await edges(panel, 'compareUsage', part), part).toHaveLength(1);
+  for (const part of ['.track', '.zero'])
+    await expect.poll(() => edges(panel, 'compareUsage', part), { message: part }).toHaveLength(1);
 });

@@ -1,12 +1,11 @@
 /** One choice of what colours text and grid; what is seen of a grid that is too small to be seen cell by cell. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expertStyle } from '../../src/shared/palette.js';
 import { measured, type TextMeasure } from '../../src/trace/colouring.js';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -57,52 +56,50 @@ describe('what colours text and grid', () => {
       await colourBy(by);
       const { strength, value } = measured(trace, 0, by);
       const levels = Array.from(strength, (x) => (Number.isNaN(x) ? undefined : `s${Math.min(4, Math.floor(x * 5))}`));
-      expect(await dressed('^s\\d'), by).toEqual(levels);
-      expect(await panel.page.locator('.scale').first().getAttribute('aria-label'), by).toMatch(/^From [\d.]+, weak/);
-      expect(await text('#grid-caption'), by).toMatch(/Pale: .+ [\d.]+; strong: [\d.]+\.$/);
+      await expect.poll(() => dressed('^s\\d'), { message: by }).toEqual(levels);
+      await expect
+        .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'), { message: by })
+        .toMatch(/^From [\d.]+, weak/);
+      await expect.poll(() => text('#grid-caption'), { message: by }).toMatch(/Pale: .+ [\d.]+; strong: [\d.]+\.$/);
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
       const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
       expect(label, by).toContain(`${by === 'surprise' ? 'surprise (−log p)' : by} ${own.toFixed(2)}`);
     }
-    expect((await panel.sent('colour')).map(({ by }) => by)).toEqual([
-      'surprise',
-      'probability',
-      'entropy',
-      'margin',
-      'weight',
-    ]);
+    await expect
+      .poll(async () => (await panel.sent('colour')).map(({ by }) => by))
+      .toEqual(['surprise', 'probability', 'entropy', 'margin', 'weight']);
     // Experts colour nothing now: there is nothing to press.
-    expect(await panel.page.locator('.chip').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
     await colourBy('experts');
-    expect((await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
+    await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
 
   test('the change that a what-if made, in both; without another run it says what it takes', async () => {
     await open();
     const before = fabricate({ tokens: 60 });
     await panel.show(before);
-    expect(await optionOf('change').innerText()).toContain('compare, or ask a what-if');
-    expect(await optionOf('attribution').innerText()).toContain('attribute first');
+    await expect.poll(() => optionOf('change').innerText()).toContain('compare, or ask a what-if');
+    await expect.poll(() => optionOf('attribution').innerText()).toContain('attribute first');
     const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
     await panel.show(fabricate({ tokens: 60, interventions }), { before });
     // A what-if keeps its marks on the experts until the change is asked for.
-    expect(await text('#grid-caption')).toContain('larger weight');
+    await expect.poll(() => text('#grid-caption')).toContain('larger weight');
     await colourBy('change');
-    expect(await text('#grid-caption')).toContain('more of the choices differ');
-    expect(await text('.legend')).toContain('share of the choices that differ');
+    await expect.poll(() => text('#grid-caption')).toContain('more of the choices differ');
+    await expect.poll(() => text('.legend')).toContain('share of the choices that differ');
     const levels = await dressed('^s\\d');
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
-    expect(await labelAt(20, 3)).toMatch(/% of the choices differ$/);
+    await expect.poll(() => labelAt(20, 3)).toMatch(/% of the choices differ$/);
     // Told to the editor, whose choice for all texts it is not.
-    expect(await panel.sent('colour')).toEqual([]);
-    expect(await panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);
+    await expect.poll(() => panel.sent('colour')).toEqual([]);
+    await expect.poll(() => panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);
     await panel.reload();
     await panel.show(fabricate({ tokens: 60, interventions }), { before });
-    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');
+    await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');
     await panel.show(before);
-    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+    await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
   });
 
   test('a comparison colours both texts by the change; either run’s experts are one press away', async () => {
@@ -115,13 +112,13 @@ describe('what colours text and grid', () => {
     await panel.show(other, { title: 'other' }, 'other');
     const hues = await dressed('^gain$');
     expect([hues[20], hues[21]]).toEqual(['gain', undefined]);
-    expect(await panel.page.locator('.text.other .t.gain').count()).toBe(hues.filter(Boolean).length);
+    await expect.poll(() => panel.page.locator('.text.other .t.gain').count()).toBe(hues.filter(Boolean).length);
     const token = panel.page.locator('.text.other .t').nth(20);
     await token.hover();
-    expect(await token.getAttribute('title')).toContain('likelier, +0.40 nats');
+    await expect.poll(() => token.getAttribute('title')).toContain('likelier, +0.40 nats');
     await panel.page.locator('[data-focus="segment-This run"]').click();
-    expect((await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
-    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+    await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
+    await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
     expect(await panel.serious()).toEqual([]);
   });
 
@@ -131,8 +128,8 @@ describe('what colours text and grid', () => {
     await panel.show(trace, { running: { what: 'attribute', done: 3 * 90, total: 13 * 90 } });
     await showTab('whatIf');
     // How far it is stands in one place, and counts what it says.
-    expect(await text('.progress')).toContain('Knocking out each expert in turn: 23%');
-    expect(await text('[data-figure=attribution]')).not.toContain('23%');
+    await expect.poll(() => text('.progress')).toContain('Knocking out each expert in turn: 23%');
+    await expect.poll(() => text('[data-figure=attribution]')).not.toContain('23%');
     const whole = fabricateAttribution(trace);
     const kept = 8;
     const N = whole.experts.length;
@@ -143,7 +140,7 @@ describe('what colours text and grid', () => {
       of: N,
     };
     await panel.show(trace, { attribution });
-    expect(await text('[data-figure=attribution] .notice')).toContain('8 of 12 experts');
+    await expect.poll(() => text('[data-figure=attribution] .notice')).toContain('8 of 12 experts');
     const owes = Array.from({ length: 90 }, (_, t) => {
       const own = [...attribution.change.subarray(t * kept, (t + 1) * kept)];
       const least = Math.min(...own.map((x) => (Number.isNaN(x) ? 0 : x)));
@@ -151,21 +148,21 @@ describe('what colours text and grid', () => {
         ? `x${names.findIndex((name) => name === attribution.experts[own.indexOf(least)]!.id)}`
         : undefined;
     });
-    expect(await dressed('^x')).toEqual(owes);
-    expect(await text('.legend')).toContain('whom each token owes most to');
+    await expect.poll(() => dressed('^x')).toEqual(owes);
+    await expect.poll(() => text('.legend')).toContain('whom each token owes most to');
     const token = panel.page.locator('.t').nth(owes.findIndex((one, i) => i > 4 && one !== undefined));
     await token.hover();
-    expect(await token.getAttribute('title')).toMatch(/owes \d\.\d\d nats to \w+/);
-    await panel.page.screenshot({ path: join(pictures, 'dark-700-attribution-part.png') });
+    await expect.poll(() => token.getAttribute('title')).toMatch(/owes \d\.\d\d nats to \w+/);
+    await picture(panel.page, 'dark-700-attribution-part');
     await showTab('summary');
-    expect(await panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
-    expect(await dressed('^x')).not.toEqual(owes);
+    await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+    await expect.poll(() => dressed('^x')).not.toEqual(owes);
     // What is chosen in its place stays, until the attribution is chosen again.
     await showTab('whatIf');
     await colourBy('experts');
-    expect(await dressed('^x')).not.toEqual(owes);
+    await expect.poll(() => dressed('^x')).not.toEqual(owes);
     await colourBy('attribution');
-    expect(await dressed('^x')).toEqual(owes);
+    await expect.poll(() => dressed('^x')).toEqual(owes);
   });
 });
 
@@ -206,12 +203,12 @@ describe('a grid that is too small to be seen cell by cell', () => {
     expect(strange.seen).toBeGreaterThan(10_000);
     const plot = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(plot.x + 300, plot.y + 150);
+    await expect.poll(() => text('.tip')).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
     const tip = await text('.tip');
-    expect(tip).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
     const shares = [...tip.matchAll(/(\d+)%/g)].map(([, share]) => Number(share));
     expect(shares[0]).toBe(Math.max(...shares));
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(101);
-    await panel.page.screenshot({ path: join(pictures, 'dark-zoomed-out.png') });
+    await picture(panel.page, 'dark-zoomed-out');
   });
 
   test('is one press from tokens that can be read', async () => {
@@ -239,11 +236,11 @@ describe('a grid that is too small to be seen cell by cell', () => {
       await panel.page.mouse.move(plot.x + 30, plot.y + 90);
       return text('.tip');
     };
-    expect(await tip()).toMatch(/layer \d+\s+Click to see its modules/);
+    await expect.poll(() => tip()).toMatch(/layer \d+\s+Click to see its modules/);
     await panel.page.mouse.click(plot.x + 30, plot.y + 90);
     await panel.settled();
-    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
-    expect(await tip()).toContain('Click to close the layer');
+    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
+    await expect.poll(() => tip()).toContain('Click to close the layer');
   });
 });
 
@@ -253,36 +250,39 @@ describe('a refusal', () => {
     const error = { code: 'text-too-long', message: 'The text has 9,000 tokens.', remedy: 'Select less.' } as const;
     await panel.show(undefined, { error });
     await panel.page.locator('[data-focus=mend-firstPart]').click();
-    expect(await panel.sent('firstPart')).toHaveLength(1);
+    await expect.poll(() => panel.sent('firstPart')).toHaveLength(1);
     // Beside it nothing tells how to do what one has just done.
-    expect(await panel.page.locator('.first').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.first').count()).toBe(0);
     await panel.show(fabricate(), {
       error: { code: 'engine-died', message: 'The engine died.', remedy: 'Ask again.' },
     });
     await panel.page.locator('[data-focus=mend-again]').click();
-    expect(await panel.sent('again')).toHaveLength(1);
+    await expect.poll(() => panel.sent('again')).toHaveLength(1);
     await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
-    await panel.settled();
-    expect(await panel.page.locator('[role=alert] button').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[role=alert] button').count()).toBe(0);
   });
 });
 
-test.each([
-  { width: 1280, height: 720 },
-  { width: 700, height: 600 },
-])('a table has room for its rows ($width × $height)', async (size) => {
-  await open(size);
-  await panel.show(fabricate());
-  await showTab('summary');
-  const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
-  for (const name of names) {
-    const button = panel.page.locator(`[data-focus=table-${name}]`);
-    if (await button.count()) await button.click();
-  }
-  await panel.settled();
-  const boxes = await panel.page
-    .locator('.tableBox')
-    .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
-  expect(boxes.length).toBeGreaterThan(2);
-  for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
-});
+testMany(
+  [
+    { width: 1280, height: 720 },
+    { width: 700, height: 600 },
+  ],
+  'a table has room for its rows ($width × $height)',
+  async (size) => {
+    await open(size);
+    await panel.show(fabricate());
+    await showTab('summary');
+    const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
+    for (const name of names) {
+      const button = panel.page.locator(`[data-focus=table-${name}]`);
+      if (await button.count()) await button.click();
+    }
+    await panel.settled();
+    const boxes = await panel.page
+      .locator('.tableBox')
+      .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
+    expect(boxes.length).toBeGreaterThan(2);
+    for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
+  },
+);

@@ -4,11 +4,12 @@ import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'playwright-core';
 import type { HostMessage, PageMessage, Side, SideState } from '../../src/shared/panelProtocol.js';
 import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/trace.js';
+import { slowdown, throttle } from '../workbench/harness/throttle.mjs';
 import { description, fabricate, requestOf } from './fabricate.js';
 import { html } from './html.mjs';
 import { themeClass, themeStyle, type ThemeName } from './themes.js';
@@ -18,17 +19,51 @@ const built = join(import.meta.dirname, '../../dist/webview');
 /** Which of the pages: by the name of its script; the styles of the panel are those of all. */
 type PageName = 'panel' | 'similarity';
 
-function pageOf(name: PageName, theme: ThemeName, words: string): string {
+interface Asked {
+  readonly theme: ThemeName;
+  readonly words: string;
+  readonly name: PageName;
+  readonly visit: string;
+}
+
+/** What stands in the page's window. */
+interface Harnessed {
+  readonly sent: PageMessage[];
+  readonly violations: string[];
+  settled(): Promise<void>;
+  painted: number;
+}
+
+/** What a page is given to fetch, by the path that it is at; each once. */
+const given = '/given/';
+
+/** What is posted comes from one place that no page of the host's knows of. */
+function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
   return html({
+    connect: `${origin}${given}`,
     inline: `
   document.documentElement.style.cssText = ${JSON.stringify(themeStyle(theme))};
   window.sent = [];
   window.painted = 0;
+  // What another visit of this tab kept is not this one's.
+  if (sessionStorage.getItem('visit') !== '${visit}') sessionStorage.clear();
+  sessionStorage.setItem('visit', '${visit}');
   const kept = () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
   window.acquireVsCodeApi = () => ({
     postMessage: (m) => window.sent.push(m),
     getState: kept,
     setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
+  });
+  // When a frame has passed in which nothing changed: what was drawn may have something more to draw.
+  window.settled = () => new Promise((done) => {
+    let quiet = 0;
+    const changes = new MutationObserver(() => { quiet = 0; });
+    changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    const frame = () => {
+      if (quiet++ < 1) requestAnimationFrame(frame);
+      else { changes.disconnect(); done(); }
+    };
+    requestAnimationFrame(frame);
   });
   window.violations = [];
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
@@ -42,18 +77,26 @@ function pageOf(name: PageName, theme: ThemeName, words: string): string {
 
 export interface Site {
   readonly url: string;
+  /** Keeps something until it is fetched. Returns its path. */
+  give(body: Buffer): string;
   close(): Promise<void>;
 }
 
 export async function serve(): Promise<Site> {
+  const kept = new Map<string, Buffer>();
+  let count = 0;
   const server: Server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://x');
     if (url.pathname === '/') {
       response.setHeader('content-type', 'text/html; charset=utf-8');
-      const asked = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
-      response.end(
-        pageOf(asked('page', 'panel') as PageName, asked('theme', 'dark') as ThemeName, asked('words', '{}')),
-      );
+      response.end(pageOf(Object.fromEntries(url.searchParams) as unknown as Asked, `http://${request.headers.host!}`));
+      return;
+    }
+    const body = kept.get(url.pathname);
+    if (body) {
+      kept.delete(url.pathname);
+      response.setHeader('cache-control', 'no-store');
+      response.end(body);
       return;
     }
     if (!/^\/[\w-]+\.(js|css)$/.test(url.pathname)) {
@@ -61,6 +104,7 @@ export async function serve(): Promise<Site> {
       return;
     }
     response.setHeader('content-type', url.pathname.endsWith('.css') ? 'text/css' : 'text/javascript');
+    response.setHeader('cache-control', 'max-age=3600');
     readFile(join(built, url.pathname)).then(
       (data) => response.end(data),
       () => response.writeHead(404).end(),
@@ -69,6 +113,11 @@ export async function serve(): Promise<Site> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    give: (body) => {
+      const path = `${given}${count++}`;
+      kept.set(path, body);
+      return path;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -79,22 +128,24 @@ export async function serve(): Promise<Site> {
   };
 }
 
+export const launchOptions: LaunchOptions = {
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  headless: true,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  ],
+};
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-    ],
-  });
+  return chromium.launch(launchOptions);
 }
 
 export interface Setup {
@@ -113,78 +164,101 @@ export interface Finding {
   readonly nodes: readonly string[];
 }
 
+/** A page that is open, in a window of its own. */
+export async function openPage(browser: Browser, scale = 1): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, deviceScaleFactor: scale });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000 * slowdown);
+  await throttle(page);
+  return page;
+}
+
+let visits = 0;
+
 /** One page with its host. */
 export class Panel {
   readonly errors: string[] = [];
   private sender = new SideSender();
+  private readonly heardError = (error: Error) => this.errors.push(String(error.stack));
+  private readonly heardMessage = (message: ConsoleMessage) => {
+    if (message.type() === 'error') this.errors.push(message.text());
+  };
 
   private constructor(
     readonly page: Page,
-    private readonly close_: () => Promise<void>,
+    private readonly site: Site,
   ) {
-    page.on('pageerror', (error) => this.errors.push(String(error.stack)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') this.errors.push(message.text());
-    });
+    page.on('pageerror', this.heardError);
+    page.on('console', this.heardMessage);
   }
 
+  /** In a window of its own. */
   static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
-    const { script = 'panel', theme = 'dark', width = 1200, height = 800, scale = 1 } = setup;
-    const context = await browser.newContext({
-      viewport: { width, height },
-      deviceScaleFactor: scale,
+    return Panel.openIn(await openPage(browser, setup.scale), site, setup);
+  }
+
+  /** In a page that may have shown another: nothing of it is left. */
+  static async openIn(page: Page, site: Site, setup: Setup = {}): Promise<Panel> {
+    const { script: name = 'panel', theme = 'dark', width = 1200, height = 800 } = setup;
+    await page.mouse.move(-1, -1);
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({
       reducedMotion: setup.reducedMotion ? 'reduce' : 'no-preference',
       colorScheme: theme.includes('light') ? 'light' : 'dark',
+      forcedColors: 'none',
     });
-    const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const panel = new Panel(page, () => context.close());
-    await page.goto(
-      `${site.url}?page=${script}&theme=${theme}&words=${encodeURIComponent(JSON.stringify(setup.words ?? {}))}`,
-    );
+    const panel = new Panel(page, site);
+    const visit = String(visits++);
+    const asked: Asked = { name, theme, words: JSON.stringify(setup.words ?? {}), visit };
+    await page.goto(`${site.url}?${new URLSearchParams({ ...asked }).toString()}`);
     return panel;
   }
 
-  /** Typed arrays cross as bytes in base64: as structured clone they would be listed number by number. */
   post(message: HostMessage | SimilarityMessage): Promise<void> {
     return this.postAll([message]);
   }
 
+  /** Typed arrays cross as bytes that the page fetches: by way of the debugger they would be listed number by number. */
   private async postAll(messages: readonly (HostMessage | SimilarityMessage)[]): Promise<void> {
-    await this.page.evaluate(({ text, arrays }) => {
-      const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
-      const made = arrays.map(({ type, data }) => {
-        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-        return new types[type as keyof typeof types](bytes.buffer);
-      });
-      const parsed = JSON.parse(text, (_, value: unknown) =>
-        typeof value === 'object' && value !== null && '$array' in value
-          ? made[(value as { $array: number }).$array]
-          : value,
-      ) as unknown[];
-      const at = performance.now();
-      for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
-      // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
-      return new Promise<void>((resolve) =>
+    await this.page.evaluate(
+      async (path) => {
+        const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
+        interface Placed {
+          readonly $array: keyof typeof types;
+          readonly from: number;
+          readonly to: number;
+        }
+        const body = await (await fetch(path)).arrayBuffer();
+        const [length] = new Uint32Array(body.slice(0, 4)) as unknown as [number];
+        const arrays = 4 + length;
+        const parsed = JSON.parse(new TextDecoder().decode(body.slice(4, arrays)), (_, value: unknown) => {
+          if (typeof value !== 'object' || value === null || !('$array' in value)) return value;
+          const { $array, from, to } = value as Placed;
+          return new types[$array](body.slice(arrays + from, arrays + to));
+        }) as unknown[];
+        const at = performance.now();
+        for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
+        // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
         requestAnimationFrame(() =>
           requestAnimationFrame(() => {
-            (window as unknown as { painted: number }).painted = performance.now() - at;
-            resolve();
+            (window as unknown as Harnessed).painted = performance.now() - at;
           }),
-        ),
-      );
-    }, pack(messages));
+        );
+        await (window as unknown as Harnessed).settled();
+      },
+      this.site.give(pack(messages)),
+    );
   }
 
   async show(trace: Trace | undefined, more: Partial<SideState> = {}, side: Side = 'main'): Promise<void> {
-    await this.post({ type: 'pool', description });
-    await this.side(side, {
+    const state: SideState = {
       title: 'geese.md',
       ...(trace ? requestOf(trace) : { strategy: { name: 'phatgoose', k: 2 }, interventions: [] }),
       stale: false,
       ...(trace ? { trace } : {}),
       ...more,
-    });
+    };
+    await this.postAll([{ type: 'pool', description }, ...this.sender.messages(side, state)]);
   }
 
   async side(side: Side, state: SideState | undefined): Promise<void> {
@@ -193,35 +267,47 @@ export class Panel {
 
   sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
     return this.page.evaluate(
-      (wanted) => (window as unknown as { sent: PageMessage[] }).sent.filter((m) => m.type === wanted),
+      (wanted) => (window as unknown as Harnessed).sent.filter((m) => m.type === wanted),
       type,
     ) as Promise<Extract<PageMessage, { type: T }>[]>;
   }
 
   /** Of the last message, from its arrival to the frame after its drawing. */
   painted(): Promise<number> {
-    return this.page.evaluate(() => (window as unknown as { painted: number }).painted);
+    return this.page.evaluate(() => (window as unknown as Harnessed).painted);
   }
 
   /** Errors and breaches of the content security policy so far. */
   async trouble(): Promise<string[]> {
-    const violations = await this.page.evaluate(() => (window as unknown as { violations: string[] }).violations);
+    const violations = await this.page.evaluate(() => (window as unknown as Harnessed).violations);
     return [...this.errors, ...violations];
   }
 
-  /** When what was asked for last is drawn. */
-  async settled(): Promise<void> {
-    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  /** When all that follows from what was done last is drawn, but for code that comes late and for the worker's answers. */
+  settled(): Promise<void> {
+    return this.page.evaluate(() => (window as unknown as Harnessed).settled());
   }
 
-  /** Takes the grid's focus to a cell, by the keyboard. */
+  async resize(width: number, height: number): Promise<void> {
+    await this.page.setViewportSize({ width, height });
+    await this.page.waitForFunction(([w, h]) => innerWidth === w && innerHeight === h, [width, height] as const);
+    await this.settled();
+  }
+
+  /** Takes the grid's focus to a cell, by keys that all come at once. */
   async goTo(token: number, row: number): Promise<void> {
-    const cell = this.page.locator('.cell');
-    await cell.focus();
-    await this.page.keyboard.press('Control+Home');
-    await this.page.keyboard.press('Control+Home');
-    for (let i = 0; i < token; i++) await this.page.keyboard.press('ArrowRight');
-    for (let i = 0; i < row; i++) await this.page.keyboard.press('ArrowDown');
+    await this.page.locator('.cell').evaluate(
+      (cell, [right, down]) => {
+        const press = (key: string, ctrlKey = false) =>
+          cell.dispatchEvent(new KeyboardEvent('keydown', { key, ctrlKey, bubbles: true, cancelable: true }));
+        (cell as HTMLElement).focus();
+        press('Home', true);
+        press('Home', true);
+        for (let i = 0; i < right; i++) press('ArrowRight');
+        for (let i = 0; i < down; i++) press('ArrowDown');
+      },
+      [token, row] as const,
+    );
     await this.settled();
   }
 
@@ -232,12 +318,12 @@ export class Panel {
     const found = await this.page.evaluate(async () => {
       const { axe } = window as unknown as {
         axe: {
-          run(): Promise<{
+          run(options: object): Promise<{
             violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
           }>;
         };
       };
-      return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+      return (await axe.run({ resultTypes: ['violations'] })).violations.map(({ id, impact, nodes }) => ({
         id,
         impact,
         nodes: nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary}`),
@@ -252,22 +338,33 @@ export class Panel {
     await this.page.reload();
   }
 
+  /** Lets go of the page, which is then free for another. */
+  leave(): Page {
+    this.page.off('pageerror', this.heardError);
+    this.page.off('console', this.heardMessage);
+    return this.page;
+  }
+
   close(): Promise<void> {
-    return this.close_();
+    return this.page.context().close();
   }
 }
 
-function pack(messages: readonly unknown[]): { text: string; arrays: { type: string; data: string }[] } {
-  const arrays: { type: string; data: string }[] = [];
+/** The length of the text of all messages, that text, and the bytes of their arrays. */
+function pack(messages: readonly unknown[]): Buffer {
+  const arrays: Buffer[] = [];
+  let to = 0;
   const text = JSON.stringify(messages, (_, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value;
-    arrays.push({
-      type: value.constructor.name,
-      data: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
-    });
-    return { $array: arrays.length - 1 };
+    arrays.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    const from = to;
+    to += value.byteLength;
+    return { $array: value.constructor.name, from, to };
   });
-  return { text, arrays };
+  const bytes = Buffer.from(text);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes, ...arrays]);
 }
 
 export { fabricate };

@@ -1,12 +1,11 @@
 /** A source that gives ids only draws in every view: no wrong figure, no empty promise. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { colourCount, slotsOf } from '../../src/shared/palette.js';
 import { rowsAt } from '../../src/trace/access.js';
 import type { Trace } from '../../src/trace/trace.js';
 import { fabricateIds, serverDescription } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -55,23 +54,23 @@ describe('ids only, experts of each layer’s own, two texts', () => {
   const trace = fabricateIds();
   const [encoder, decoder] = [trace.blocks[0]!, trace.blocks[1]!];
 
-  test.each(['dark', 'light', 'high-contrast'] as const)('every view (%s)', async (theme) => {
+  testMany(['dark', 'light', 'high-contrast'] as const, 'every view (%s)', async (theme) => {
     await open(trace, { theme });
-    const shot = (name: string) => panel.page.screenshot({ path: join(pictures, `${theme}-ids-${name}.png`) });
+    const shot = (name: string) => picture(panel.page, `${theme}-ids-${name}`);
     await shot('first');
 
     // One grid, one scale, a gap between the texts.
     const cells = panel.page.locator('.cells');
-    expect(await cells.getAttribute('aria-rowcount')).toBe('12');
-    expect(await cells.getAttribute('aria-colcount')).toBe('102');
-    expect(await panel.page.locator('.text').count()).toBe(2);
-    expect(await text('.gridView .caption')).toContain('gives no weights');
+    await expect.poll(() => cells.getAttribute('aria-rowcount')).toBe('12');
+    await expect.poll(() => cells.getAttribute('aria-colcount')).toBe('102');
+    await expect.poll(() => panel.page.locator('.text').count()).toBe(2);
+    await expect.poll(() => text('.gridView .caption')).toContain('gives no weights');
 
     // A cell: who was chosen, by layer and number, and that no weight is known.
     await select(0, 20, 3);
     const first = encoder.chosen[(3 * 60 + 20) * 8]!;
-    expect(await label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
-    expect(await label()).not.toMatch(/\d\.\d/);
+    await expect.poll(() => label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
+    await expect.poll(() => label()).not.toMatch(/\d\.\d/);
     const cell = await showTab('cell');
     expect(cell).toContain(`In encoder layer 5, router it is sent to expert ${first}`);
     expect(cell).toContain('gives no weights');
@@ -82,34 +81,34 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     // A token over all layers: nobody leads, for they are strangers to each other.
     await select(0, 20);
     await panel.page.locator('[data-focus=detail-token]').click();
-    expect(await text('.sentence')).toContain('Each layer has experts of its own');
+    await expect.poll(() => text('.sentence')).toContain('Each layer has experts of its own');
     await shot('token');
 
     // What does not go through a layer is not said to be 0 there.
     await select(1, 5, 2);
-    expect(await label()).toContain('output, token 6 of 40');
-    expect(await label()).toContain('does not pass through here');
-    expect(await text('.sentence')).toContain('does not pass through encoder layer 4');
+    await expect.poll(() => label()).toContain('output, token 6 of 40');
+    await expect.poll(() => label()).toContain('does not pass through here');
+    await expect.poll(() => text('.sentence')).toContain('does not pass through encoder layer 4');
     await select(1, 39, 8);
-    expect(await label()).toContain('nothing is known here');
-    expect(await text('.sentence')).toContain('says nothing of this token');
+    await expect.poll(() => label()).toContain('nothing is known here');
+    await expect.poll(() => text('.sentence')).toContain('says nothing of this token');
 
     const summary = await showTab('summary');
     expect(summary).toMatch(/Of decoder layer \d · output|Of encoder layer \d · input/);
     expect(summary).toContain('Entropy is not known');
-    expect(await panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
-    expect(await panel.page.locator('[data-figure=usage] .bar').count()).toBeLessThanOrEqual(24);
+    await expect.poll(() => panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .bar').count()).toBeLessThanOrEqual(24);
     await shot('summary');
-    expect(await showTab('predictions')).toContain('holds no predictions');
-    expect(await showTab('whatIf')).toContain('This server only tells which experts were chosen.');
-    expect(await panel.page.locator('[data-focus=whatif-apply]').getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => showTab('predictions')).toContain('holds no predictions');
+    await expect.poll(() => showTab('whatIf')).toContain('This server only tells which experts were chosen.');
+    await expect.poll(() => panel.page.locator('[data-focus=whatif-apply]').getAttribute('aria-disabled')).toBe('true');
     await shot('whatIf');
     await showTab('compare');
     for (const tab of ['cell', 'summary', 'whatIf']) {
       await showTab(tab);
       expect(await panel.serious(), tab).toEqual([]);
     }
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1200);
+    await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1200);
   });
 
   test('a text is coloured by one layer’s experts; what gives it no colour says why', async () => {
@@ -126,19 +125,19 @@ describe('ids only, experts of each layer’s own, two texts', () => {
       ),
     );
     // The other text goes through no encoder.
-    expect(await panel.page.locator('.text.next .t.plain').count()).toBe(40);
+    await expect.poll(() => panel.page.locator('.text.next .t.plain').count()).toBe(40);
     const token = panel.page.locator('.text.next .t').first();
     await token.hover();
-    expect(await token.getAttribute('title')).toContain('does not pass through this layer');
+    await expect.poll(() => token.getAttribute('title')).toContain('does not pass through this layer');
     for (const by of ['entropy', 'margin', 'weight', 'probability']) {
       const option = panel.page.locator(`[data-focus=colour-by] option[value=${by}]`);
-      expect(await option.isDisabled()).toBe(true);
-      expect(await option.getAttribute('title')).not.toBe('');
+      await expect.poll(() => option.isDisabled()).toBe(true);
+      await expect.poll(() => option.getAttribute('title')).not.toBe('');
     }
     await panel.page.locator('[data-focus=colour-by]').selectOption('nothing');
     await panel.settled();
-    expect(await panel.page.locator('.t.plain').count()).toBe(100);
-    expect(await panel.page.locator('.chip').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.t.plain').count()).toBe(100);
+    await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
   });
 
   /** [256] how often each expert of a site was chosen. */
@@ -151,29 +150,31 @@ describe('ids only, experts of each layer’s own, two texts', () => {
   test('of 256 experts the 15 most used have colours; a search brings out another', async () => {
     await open(trace);
     const used = byUse(trace, 0);
-    expect(await panel.page.locator('.chip').count()).toBe(colourCount - 1);
+    await expect.poll(() => panel.page.locator('.chip').count()).toBe(colourCount - 1);
     await panel.page.locator('[data-focus=legend-more]').click();
-    expect(await text('.legend .rest')).toContain('241 other experts');
-    expect(await panel.page.locator(`[data-focus="legend-${used[0]!}"]`).count()).toBe(1);
+    await expect.poll(() => text('.legend .rest')).toContain('241 other experts');
+    await expect.poll(() => panel.page.locator(`[data-focus="legend-${used[0]!}"]`).count()).toBe(1);
     const rare = used.at(-1)!;
-    expect(await panel.page.locator(`[data-focus="legend-${rare}"]`).count()).toBe(0);
+    await expect.poll(() => panel.page.locator(`[data-focus="legend-${rare}"]`).count()).toBe(0);
     await panel.page.locator('[data-focus=legend-find]').fill(`expert ${rare}`);
     await panel.settled();
     await panel.page.locator(`[data-focus="find-${rare}"]`).click();
     await panel.settled();
-    expect(await panel.page.locator(`[data-focus="legend-${rare}"] .badge`).getAttribute('class')).toMatch(/x\d/);
-    expect(await panel.page.locator('.chip:not(.found)').count()).toBe(colourCount - 1);
+    await expect
+      .poll(() => panel.page.locator(`[data-focus="legend-${rare}"] .badge`).getAttribute('class'))
+      .toMatch(/x\d/);
+    await expect.poll(() => panel.page.locator('.chip:not(.found)').count()).toBe(colourCount - 1);
     // And a press on it leaves only its choices.
     await panel.page.locator(`[data-focus="legend-${rare}"]`).click();
     await panel.settled();
     const at = encoder.chosen.subarray(0, 60 * 8).findIndex((e) => e === rare);
     await select(0, Math.floor(at / 8), 0);
-    expect(await label()).not.toContain('hidden');
+    await expect.poll(() => label()).not.toContain('hidden');
     const without = Array.from({ length: 60 }, (_, t) => t).find(
       (t) => !encoder.chosen.subarray(t * 8, t * 8 + 8).includes(rare),
     )!;
     await select(0, without, 0);
-    expect(await label()).toContain('hidden by the filter');
+    await expect.poll(() => label()).toContain('hidden by the filter');
   });
 
   test('a row of the map chooses the layer; its cells have its own experts', async () => {
@@ -182,20 +183,19 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowDown');
     await panel.settled();
-    expect(await panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('decoder 6');
-    expect(await label()).toContain(`decoder layer 6, expert ${decoder.chosen[(4 * 40 + 3) * 8]!}`);
+    await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('decoder 6');
+    await expect.poll(() => label()).toContain(`decoder layer 6, expert ${decoder.chosen[(4 * 40 + 3) * 8]!}`);
     await panel.page.locator('.cell').blur();
     const box = (await panel.page.locator('.cell').boundingBox())!;
     await panel.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    await panel.settled();
+    await expect.poll(() => text('.tip')).toContain('decoder layer 6, expert');
     const tip = await text('.tip');
-    expect(tip).toContain('decoder layer 6, expert');
     expect(tip).toContain('gives no weights');
     // Arrow keys go over the gap between the texts, never into it.
     await select(0, 59, 9);
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowRight');
-    expect(await label()).toContain('output, token 1 of 40');
+    await expect.poll(() => label()).toContain('output, token 1 of 40');
   });
 
   test('two runs differ site by site; what cannot be compared is said', async () => {
@@ -215,8 +215,8 @@ describe('ids only, experts of each layer’s own, two texts', () => {
     expect(compared).toMatch(/Log-probability\s+–/);
     expect(compared).toContain('usage cannot be compared over layers');
     await select(0, 4, 1);
-    expect(await label()).toMatch(/\d% of the choices differ/);
-    await panel.page.screenshot({ path: join(pictures, 'dark-ids-compare.png') });
+    await expect.poll(() => label()).toMatch(/\d% of the choices differ/);
+    await picture(panel.page, 'dark-ids-compare');
   });
 
   test('can be taken away', async () => {
@@ -225,16 +225,16 @@ describe('ids only, experts of each layer’s own, two texts', () => {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     }
+    await expect.poll(async () => (await panel.sent('save')).map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
     const saved = await panel.sent('save');
-    expect(saved.map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
     for (const message of saved) expect('data' in message && message.data).not.toMatch(/NaN|undefined/);
-    expect((await panel.sent('copy'))[0]!.text).not.toMatch(/NaN|undefined/);
+    await expect.poll(async () => (await panel.sent('copy'))[0]!.text).not.toMatch(/NaN|undefined/);
   });
 
   test('narrow', async () => {
     await open(trace, { width: 560 });
     await panel.settled();
-    await panel.page.screenshot({ path: join(pictures, 'dark-560-ids.png') });
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(560);
+    await picture(panel.page, 'dark-560-ids');
+    await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(560);
   });
 });

@@ -15,9 +15,10 @@ test.each(['vllm.npy', 'pairs.csv', 'moe_topk.jsonl', 'onnxruntime.log', 'router
   await panel.side('main', { title: name, strategy: { name: 'unknown' }, interventions: [], stale: false, trace });
   await panel.post({ type: 'select', sequence: 0, token: 2, site: 1 });
   const tabs = panel.page.getByRole('tab');
-  expect(await tabs.count()).toBeGreaterThan(2);
+  await expect.poll(() => tabs.count()).toBeGreaterThan(2);
   for (const tab of await tabs.all()) {
     await tab.click();
+    await panel.settled();
     const shown = await panel.page.locator('body').innerText();
     expect(shown).not.toMatch(/NaN|undefined|Infinity|\[object/);
   }

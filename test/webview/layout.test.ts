@@ -1,12 +1,11 @@
 /** How the page lies in the windows that people have: nothing is on top of anything else, and everything can be reached. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
 import { fabricate } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -41,31 +40,31 @@ type Load = keyof typeof loads;
 const root = () => panel.page.locator(':root');
 
 const sizes: readonly (Setup & { readonly name: string })[] = [
+  { name: 'narrow', width: 400, height: 780 },
+  { name: 'alone at 1440×900', width: 1390, height: 820 },
   { name: 'beside an editor at 1440×900', width: 700, height: 780 },
   { name: 'beside an editor at 1440×900, wide', width: 760, height: 780 },
   { name: 'beside an editor at 1280×720', width: 620, height: 600 },
-  { name: 'alone at 1440×900', width: 1390, height: 820 },
   { name: 'alone at 1280×720', width: 1230, height: 640 },
-  { name: 'narrow', width: 400, height: 780 },
   { name: '820×700', width: 820, height: 700 },
   { name: '1000×800', width: 1000, height: 800 },
   { name: 'beside an editor at 150 %', width: 467, height: 520, scale: 1.5 },
   { name: 'alone at 150 %', width: 960, height: 547, scale: 1.5 },
 ];
 
-describe.each(sizes)('$name', (setup) => {
-  test.each(Object.keys(loads) as Load[])('%s', async (load) => {
+describe.each(Object.keys(loads) as Load[])('what is there to show: %s', (load) => {
+  const run = async (setup: Setup) => {
     await open(setup);
     await loads[load]();
     await panel.settled();
-    await panel.page.screenshot({ path: join(pictures, `layout-${setup.width}x${setup.height}-${load}.png`) });
-    expect(overlaps(await boxes(root()))).toEqual([]);
+    await picture(panel.page, `layout-${setup.width}x${setup.height}-${load}`);
+    await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
 
     const map = (await panel.page.locator('.plot').boundingBox())!;
     expect(map.height).toBeGreaterThanOrEqual(Math.max(260, 0.45 * setup.height!) - 0.5);
     const legend = (await panel.page.locator('.legend').boundingBox())!;
     expect(legend.height).toBeLessThan(40);
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
+    await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
 
     expect(await unreachable(root())).toEqual([]);
     // Wherever one has scrolled to; only the views' text may be under their tabs.
@@ -81,7 +80,8 @@ describe.each(sizes)('$name', (setup) => {
     const tabs = (await panel.page.locator('.tabs').boundingBox())!;
     expect(tabs.y).toBeGreaterThan(0);
     expect(tabs.y + tabs.height).toBeLessThanOrEqual(setup.height!);
-  });
+  };
+  testMany(sizes, '$name', run, { quick: 2 });
 });
 
 describe('nothing that one reads is cut', () => {
@@ -102,11 +102,10 @@ describe('nothing that one reads is cut', () => {
     async (title) => {
       await open({ width: 400, height: 780 });
       await panel.show(main, { title });
-      await panel.settled();
-      expect(await cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
-      expect(await panel.page.locator('.colourBy').innerText()).toContain('Colour by');
-      expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
-      expect(overlaps(await boxes(root()))).toEqual([]);
+      await expect.poll(() => cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
+      await expect.poll(() => panel.page.locator('.colourBy').innerText()).toContain('Colour by');
+      await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
+      await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
     },
   );
 
@@ -114,19 +113,17 @@ describe('nothing that one reads is cut', () => {
     for (const width of [400, 460, 620]) {
       await open({ width, height: 780 });
       await panel.show(main, { title: `${'long_'.repeat(30)}.ts` });
-      await panel.settled();
-      expect(await cut('.title .faint:not(.pool)'), `${width}`).toEqual([]);
-      expect(overlaps(await boxes(root()))).toEqual([]);
+      await expect.poll(() => cut('.title .faint:not(.pool)'), { message: `${width}` }).toEqual([]);
+      await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
     }
   });
 
-  test.each([400, 600, 760])('the hint under the map of a mixture at %i px', async (width) => {
+  testMany([400, 600, 760], 'the hint under the map of a mixture at %i px', async (width) => {
     await open({ width, height: 780 });
     await panel.show(fabricateMoe());
-    await panel.settled();
-    expect(await panel.page.locator('.strip').innerText()).toContain('Click');
-    expect(await cut('.strip')).toEqual([]);
-    expect(overlaps(await boxes(root()))).toEqual([]);
+    await expect.poll(() => panel.page.locator('.strip').innerText()).toContain('Click');
+    await expect.poll(() => cut('.strip')).toEqual([]);
+    await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
   });
 });
 
@@ -136,24 +133,24 @@ describe('beside its editor', () => {
   test('the text is folded while its editor is in sight, and what the person chose stays', async () => {
     await open(beside);
     await panel.show(main);
-    expect(await panel.page.locator('.tokens').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.tokens').count()).toBe(1);
     await panel.post({ type: 'textInSight', is: true });
-    expect(await panel.page.locator('.tokens').count()).toBe(0);
-    expect(await panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
+    await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
     // What is selected in the editor is selected in the map all the same.
     await panel.post({ type: 'select', token: 40, site: 3 });
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
     await panel.page.locator('[data-focus=text-show]').click();
     await panel.settled();
-    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
+    await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
     await panel.reload();
     await panel.show(main);
     await panel.post({ type: 'textInSight', is: true });
-    expect(await panel.page.locator('.t').count()).toBe(266);
+    await expect.poll(() => panel.page.locator('.t').count()).toBe(266);
     await panel.page.locator('[data-focus=text-fold]').click();
     await panel.post({ type: 'textInSight', is: false });
-    expect(await panel.page.locator('.tokens').count()).toBe(0);
-    expect(await panel.page.locator('.folded').innerText()).toContain('Text: folded');
+    await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: folded');
   });
 
   test('what is scrolled stays where it is while the editor’s cursor moves', async () => {
@@ -166,8 +163,7 @@ describe('beside its editor', () => {
     const height = async () => (await panel.page.locator('[data-figure=usage]').boundingBox())!.y;
     const before = await height();
     await panel.post({ type: 'select', token: 250 });
-    await panel.settled();
-    expect(Math.abs((await height()) - before)).toBeLessThan(1.5);
+    await expect.poll(async () => Math.abs((await height()) - before)).toBeLessThan(1.5);
     // The tabs are still there to choose another view, which begins at its head.
     await panel.page.locator('#tab-cell').click();
     await panel.settled();
@@ -183,28 +179,27 @@ describe('beside its editor', () => {
     await panel.show(main);
     await panel.page.locator('[data-focus=grid-maximise]').click();
     await panel.settled();
-    expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
-    expect(await panel.page.locator('.tabs').count()).toBe(0);
-    expect(overlaps(await boxes(root()))).toEqual([]);
-    await panel.page.screenshot({ path: join(pictures, 'layout-maximised.png') });
+    await expect.poll(async () => (await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
+    await expect.poll(() => panel.page.locator('.tabs').count()).toBe(0);
+    await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
+    await picture(panel.page, 'layout-maximised');
     await panel.reload();
     await panel.show(main);
-    expect(await panel.page.locator('.tabs').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.tabs').count()).toBe(0);
     // From the map itself, and from anywhere else.
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tabs').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.tabs').count()).toBe(1);
     await panel.page.locator('[data-focus=grid-maximise]').click();
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tabs').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.tabs').count()).toBe(1);
   });
 
   test('experts that find no room on the line are behind a button', async () => {
     await open(beside);
     await panel.show(main);
-    await panel.settled();
     const chips = () =>
       panel.page
         .locator('.legend .oneLine > *')
@@ -213,38 +208,35 @@ describe('beside its editor', () => {
     expect(shown).toBeGreaterThan(3);
     expect(shown).toBeLessThan(12);
     const more = panel.page.locator('[data-focus=legend-more]');
-    expect(await more.innerText()).toBe(`+${12 - shown}`);
+    await expect.poll(() => more.innerText()).toBe(`+${12 - shown}`);
     // What the explorer asks for is on the line, whoever it is.
     await panel.post({ type: 'filter', expert: 'css' });
-    await panel.settled();
-    expect(await panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
-    expect((await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
+    await expect.poll(() => panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
+    await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
     await more.click();
     await panel.settled();
-    expect(await chips()).toBe(12);
-    await panel.page.setViewportSize({ width: 700, height: 700 });
+    await expect.poll(() => chips()).toBe(12);
+    await panel.resize(700, 700);
     await more.click();
-    await panel.page.setViewportSize({ width: 460, height: 700 });
-    await panel.settled();
-    expect(await chips()).toBeLessThan(shown);
+    await panel.resize(460, 700);
+    await expect.poll(() => chips()).toBeLessThan(shown);
   });
 
   test('what finds no room in the header is in a menu', async () => {
     await open(beside);
     await panel.show(main);
-    expect((await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
+    await expect.poll(async () => (await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.settled();
-    expect(await panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
-    await panel.page.setViewportSize({ width: 400, height: 700 });
-    await panel.settled();
+    await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
+    await panel.resize(400, 700);
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-compare]').click();
     await panel.settled();
     // Tabs are a list of choices there.
     const tabs = panel.page.locator('select[data-focus=tabs]');
-    expect(await tabs.inputValue()).toBe('compare');
+    await expect.poll(() => tabs.inputValue()).toBe('compare');
     await tabs.selectOption('summary');
     await panel.page.locator('[data-figure=usage]').waitFor();
     expect(await panel.serious()).toEqual([]);
@@ -252,16 +244,17 @@ describe('beside its editor', () => {
 });
 
 describe('pictures to look at', () => {
-  test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))),
     '$theme $width',
     async ({ theme, width }) => {
       await open({ theme, width, height: 780 });
       await loads.plain();
       await panel.settled();
-      await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}.png`) });
+      await picture(panel.page, `layout-${theme}-${width}`);
       await loads.full();
       await panel.settled();
-      await panel.page.screenshot({ path: join(pictures, `layout-${theme}-${width}-full.png`) });
+      await picture(panel.page, `layout-${theme}-${width}-full`);
     },
   );
 });

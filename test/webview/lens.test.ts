@@ -1,10 +1,9 @@
 /** What each layer would predict: asked for, shown for the token it was asked at, and refused with the reason. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/shared/panelProtocol.js';
 import { fabricate, fabricateLens, fileDescription, requestOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -33,25 +32,25 @@ const cells = async (row: number) =>
 describe('the lens', () => {
   test('is asked for, and never by itself', async () => {
     await open();
-    expect(await panel.sent('lens')).toEqual([]);
+    await expect.poll(() => panel.sent('lens')).toEqual([]);
     await button().click();
-    expect(await panel.sent('lens')).toEqual([{ type: 'lens', token }]);
+    await expect.poll(() => panel.sent('lens')).toEqual([{ type: 'lens', token }]);
     expect(await panel.trouble()).toEqual([]);
   });
 
   test('says how far it is, and can be stopped', async () => {
     await open({ running: { what: 'lens', done: 30, total: 60 } });
-    expect(await panel.page.locator('.progress').innerText()).toContain('50');
-    expect(await button().getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => panel.page.locator('.progress').innerText()).toContain('50');
+    await expect.poll(() => button().getAttribute('aria-disabled')).toBe('true');
     await button().click({ force: true });
-    expect(await panel.sent('lens')).toEqual([]);
+    await expect.poll(() => panel.sent('lens')).toEqual([]);
     await panel.page.locator('.progress button').click();
-    expect(await panel.sent('stop')).toHaveLength(1);
+    await expect.poll(() => panel.sent('stop')).toHaveLength(1);
   });
 
   test('has a row a layer, with the place of the token that came next', async () => {
     await open({ lenses: [lens] });
-    expect(await panel.page.locator('table.lens tbody tr').count()).toBe(30);
+    await expect.poll(() => panel.page.locator('table.lens tbody tr').count()).toBe(30);
     const [first, last] = [await cells(0), await cells(29)];
     expect([first[0], last[0]]).toEqual(['0', '29']);
     const { topIds, predictions, tokens } = trace.sequences[0]!;
@@ -59,64 +58,65 @@ describe('the lens', () => {
     const place = rank < 0 ? `>${predictions}` : String(rank + 1);
     expect([first[2], last[2]]).toEqual([`−9.00 (${place})`, `−1.75 (${place})`]);
     // From layer 20 on the base alone has another in mind.
-    expect([(await cells(19)).at(-1), (await cells(20)).at(-1)]).toEqual(['', expect.stringContaining('≠')]);
+    await expect
+      .poll(async () => [(await cells(19)).at(-1), (await cells(20)).at(-1)])
+      .toEqual(['', expect.stringContaining('≠')]);
   });
 
   test('is gone for another token, and there again for this one', async () => {
     await open({ lenses: [lens] });
     await select(20);
-    await panel.settled();
-    expect(await button().isVisible()).toBe(true);
-    expect(await panel.page.locator('table.lens').count()).toBe(0);
+    await expect.poll(() => button().isVisible()).toBe(true);
+    await expect.poll(() => panel.page.locator('table.lens').count()).toBe(0);
     await select(token);
-    await panel.settled();
-    expect(await panel.page.locator('table.lens').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('table.lens').count()).toBe(1);
   });
 
   test('says why there is nothing beside the run', async () => {
     await open({ lenses: [{ ...lens, without: { none: 'mixture' } }] });
-    expect(await body().innerText()).toContain('has no base without them');
-    expect(await cells(0)).toHaveLength(3);
+    await expect.poll(() => body().innerText()).toContain('has no base without them');
+    await expect.poll(() => cells(0)).toHaveLength(3);
   });
 
   test('has no next token at the end of the text', async () => {
     await open({ lenses: [fabricateLens(trace, 59)] });
     await select(59);
-    await panel.settled();
-    expect(await body().innerText()).toContain('No token came next.');
-    expect(await cells(0)).toHaveLength(4);
+    await expect.poll(() => body().innerText()).toContain('No token came next.');
+    await expect.poll(() => cells(0)).toHaveLength(4);
   });
 
   test('is refused for a trace file, with the reason', async () => {
     await open();
     await panel.post({ type: 'pool', description: fileDescription });
-    await panel.settled();
-    expect(await body().innerText()).toContain('saved trace');
+    await expect.poll(() => body().innerText()).toContain('saved trace');
     await button().click({ force: true });
-    expect(await panel.sent('lens')).toEqual([]);
+    await expect.poll(() => panel.sent('lens')).toEqual([]);
   });
 
   test('waits for a token', async () => {
     await open();
     await panel.side('main', state);
     await select(-1);
-    await panel.settled();
-    expect(await body().innerText()).toContain('Select a token');
+    await expect.poll(() => body().innerText()).toContain('Select a token');
   });
 
-  test.each([
-    ['dark', 640, 680],
-    ['light', 720, 850],
-    ['high-contrast', 400, 700],
-  ] as const)('fits, and is accessible: %s, %i wide', async (theme, width, height) => {
-    await open({ lenses: [lens] }, { theme, width, height });
-    await panel.page.locator('table.lens').evaluate((table) => {
-      table.scrollIntoView({ block: 'start' });
-    });
-    await panel.page.screenshot({ path: join(pictures, `lens-${theme}.png`) });
-    const overflow = await body().evaluate((box) => box.scrollWidth - box.clientWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
-    expect(await panel.serious()).toEqual([]);
-    expect(await panel.trouble()).toEqual([]);
-  });
+  testMany(
+    [
+      ['dark', 640, 680],
+      ['light', 720, 850],
+      ['high-contrast', 400, 700],
+    ] as const,
+    'fits, and is accessible: %s, %i wide',
+    async ([theme, width, height]) => {
+      await open({ lenses: [lens] }, { theme, width, height });
+      await panel.page.locator('table.lens').evaluate((table) => {
+        table.scrollIntoView({ block: 'start' });
+      });
+      await picture(panel.page, `lens-${theme}`);
+      const overflow = await body().evaluate((box) => box.scrollWidth - box.clientWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      expect(await panel.serious()).toEqual([]);
+      expect(await panel.trouble()).toEqual([]);
+    },
+  );
 });

@@ -1,11 +1,10 @@
 /** "?" on every figure, and the tour: by the keyboard, in each theme, and never on top of what is spoken of. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { fabricate, fileDescription, requestOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -48,51 +47,57 @@ describe('what a number says', () => {
   test('it is explained beside its figure, and the words come when they are asked for', async () => {
     await open();
     const loaded = () => panel.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
-    expect((await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
+    await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
     await panel.page.locator('[data-focus=explain-usage]').click();
     const box = panel.page.getByRole('dialog', { name: 'What this says: Usage' });
-    expect(await box.innerText()).toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
-    expect((await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
+    await expect
+      .poll(() => box.innerText())
+      .toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
+    await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
     // A press elsewhere closes it and has its own effect.
     await panel.page.locator('#tab-summary').click();
-    expect(await box.count()).toBe(0);
-    expect(await panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => box.count()).toBe(0);
+    await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
   });
 
-  test.each([
-    { width: 1280, height: 720, theme: 'dark' as const },
-    { width: 400, height: 680, theme: 'high-contrast' as const },
-  ])('each figure’s opens and closes by the keyboard, $width wide, $theme', async (setup) => {
-    await openFull(setup);
-    const seen = new Set<string>();
-    for (const tab of tabs) {
-      await goToTab(tab, setup.width < 460);
-      const names = await panel.page
-        .locator('[data-focus^=explain-]')
-        .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['focus']!));
-      const figures = await panel.page
-        .locator('.figure')
-        .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['figure']!));
-      expect(figures.filter((name) => !names.includes(`explain-${name}`))).toEqual([]);
-      for (const name of names) {
-        seen.add(name);
-        const opener = panel.page.locator(`[data-focus=${name}]`);
-        await opener.focus();
-        await panel.page.keyboard.press('Enter');
-        const box = panel.page.locator('.explanation');
-        await box.waitFor();
-        expect(await opener.getAttribute('aria-expanded')).toBe('true');
-        expect(await box.evaluate((one) => one === document.activeElement)).toBe(true);
-        expect(await inWindow('.explanation')).toBe(true);
-        await panel.page.keyboard.press('Escape');
-        await panel.settled();
-        expect(await box.count()).toBe(0);
-        expect(await focused()).toBe(name);
-        expect(await opener.getAttribute('aria-expanded')).toBe('false');
+  testMany(
+    [
+      { width: 1280, height: 720, theme: 'dark' as const },
+      { width: 400, height: 680, theme: 'high-contrast' as const },
+    ],
+    'each figure’s opens and closes by the keyboard, $width wide, $theme',
+    async (setup) => {
+      await openFull(setup);
+      const seen = new Set<string>();
+      for (const tab of tabs) {
+        await goToTab(tab, setup.width < 460);
+        const names = await panel.page
+          .locator('[data-focus^=explain-]')
+          .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['focus']!));
+        const figures = await panel.page
+          .locator('.figure')
+          .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['figure']!));
+        expect(figures.filter((name) => !names.includes(`explain-${name}`))).toEqual([]);
+        for (const name of names) {
+          seen.add(name);
+          const opener = panel.page.locator(`[data-focus=${name}]`);
+          await opener.focus();
+          await panel.page.keyboard.press('Enter');
+          const box = panel.page.locator('.explanation');
+          await box.waitFor();
+          await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('true');
+          await expect.poll(() => box.evaluate((one) => one === document.activeElement)).toBe(true);
+          await expect.poll(() => inWindow('.explanation')).toBe(true);
+          await panel.page.keyboard.press('Escape');
+          await panel.settled();
+          await expect.poll(() => box.count()).toBe(0);
+          await expect.poll(() => focused()).toBe(name);
+          await expect.poll(() => opener.getAttribute('aria-expanded')).toBe('false');
+        }
       }
-    }
-    expect(seen.size).toBeGreaterThan(18);
-  });
+      expect(seen.size).toBeGreaterThan(18);
+    },
+  );
 
   test('Escape closes the explanation alone: a map that has the whole page keeps it', async () => {
     await open();
@@ -101,15 +106,15 @@ describe('what a number says', () => {
     await panel.page.locator('.explanation').waitFor();
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.page.maximised').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.page.maximised').count()).toBe(1);
   });
 
-  test.each(themeNames)('axe finds nothing, %s', async (theme) => {
+  testMany(themeNames, 'axe finds nothing, %s', async (theme) => {
     await openFull({ theme, width: 700, height: 780 });
     await goToTab('cell', false);
     await panel.page.locator('[data-focus=explain-cell]').click();
     await panel.page.locator('.explanation').waitFor();
-    await panel.page.screenshot({ path: join(pictures, `lessons-explain-${theme}.png`) });
+    await picture(panel.page, `lessons-explain-${theme}`);
     expect(await panel.serious()).toEqual([]);
   });
 });
@@ -151,19 +156,23 @@ async function begin(): Promise<void> {
   await panel.page.keyboard.press('Enter');
   await panel.page.locator('.tour').waitFor();
   await panel.settled();
-  await panel.settled();
 }
+
+const title = async () => (await stop()).title;
 
 const isInCallout = () => panel.page.evaluate(() => document.activeElement!.closest('.tour') !== null);
 
 /** Every stop, from the one that is shown; the last is left. */
-async function walk(picture?: string): Promise<Stop[]> {
+async function walk(name?: string): Promise<Stop[]> {
   const stops: Stop[] = [];
   for (let i = 0; i < 10; i++) {
-    for (let frame = 0; frame < 3; frame++) await panel.settled();
+    await expect.poll(title).not.toBe(stops.at(-1)?.title);
+    // What it points at is opened once it is drawn, and drawn then.
+    await panel.settled();
+    await panel.settled();
     stops.push(await stop());
-    if (picture) await panel.page.screenshot({ path: join(pictures, `tour-${picture}-${i + 1}.png`) });
-    expect(await isInCallout()).toBe(true);
+    if (name) await picture(panel.page, `tour-${name}-${i + 1}`);
+    await expect.poll(() => isInCallout()).toBe(true);
     if (i < 9) await panel.page.keyboard.press('ArrowRight');
   }
   return stops;
@@ -179,7 +188,8 @@ const sizes = [
 ];
 
 describe('the tour', () => {
-  test.each(sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })))(
+  testMany(
+    sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })),
     'ten stops by the keyboard alone, $width × $height, $theme',
     async (setup) => {
       await open(setup);
@@ -191,8 +201,8 @@ describe('the tour', () => {
       // Done.
       await panel.page.keyboard.press('ArrowRight');
       await panel.settled();
-      expect(await panel.page.locator('.tour').count()).toBe(0);
-      expect(await focused()).toBe('head-more');
+      await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
+      await expect.poll(() => focused()).toBe('head-more');
     },
   );
 
@@ -205,20 +215,19 @@ describe('the tour', () => {
     await panel.page.locator('.tour').waitFor();
     for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect(await panel.page.locator('.tabBody').innerText()).toContain('token 34 of');
+    await expect.poll(() => panel.page.locator('.tabBody').innerText()).toContain('token 34 of');
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tour, .tourRing').count()).toBe(0);
-    expect(await focused()).toBe('grid-filter');
-    expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('.tour, .tourRing').count()).toBe(0);
+    await expect.poll(() => focused()).toBe('grid-filter');
+    await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
     // What the tour looked at, the editor has no part in.
-    expect(await panel.sent('select')).toEqual([]);
+    await expect.poll(() => panel.sent('select')).toEqual([]);
   });
 
   test('its buttons go on, back and away', async () => {
     await open({ width: 720, height: 680 });
     await begin();
-    const title = async () => (await stop()).title;
     const press = async (name: string) => {
       await panel.page.locator(`[data-focus=tour-${name}]`).focus();
       await panel.page.keyboard.press('Enter');
@@ -226,14 +235,14 @@ describe('the tour', () => {
     };
     const first = await title();
     await press('back');
-    expect(await title()).toBe(first);
+    await expect.poll(() => title()).toBe(first);
     await press('next');
-    expect(await title()).not.toBe(first);
+    await expect.poll(() => title()).not.toBe(first);
     await press('back');
-    expect(await title()).toBe(first);
+    await expect.poll(() => title()).toBe(first);
     await press('skip');
-    expect(await panel.page.locator('.tour').count()).toBe(0);
-    expect(await focused()).toBe('head-more');
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => focused()).toBe('head-more');
   });
 
   test('the panel can be used meanwhile', async () => {
@@ -244,24 +253,23 @@ describe('the tour', () => {
     await begin();
     await panel.page.locator('#tab-summary').click();
     await panel.settled();
-    expect(await panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
-    expect(await panel.page.locator('.tour').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(1);
     await panel.page.keyboard.press('Escape');
     await panel.settled();
-    expect(await panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
     // The part of the text that one looked at stays.
-    expect(await panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
   });
 
   test('nothing routed yet: it begins when there is something to show', async () => {
     panel = await openPage({ width: 720, height: 680 });
     await panel.show(undefined);
     await panel.page.locator('[data-focus=head-more]').click();
-    expect(await panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => panel.page.locator('[data-focus=head-tour]').getAttribute('aria-disabled')).toBe('true');
     await panel.page.keyboard.press('Escape');
     await panel.post({ type: 'tour' });
-    await panel.settled();
-    expect(await panel.page.locator('.tour').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
     await panel.show(main);
     await panel.page.locator('.tour').waitFor();
   });
@@ -286,7 +294,7 @@ describe('the tour', () => {
     expect(said).toMatch(/A saved run.*what changes between two runs.*there is none.*Two runs, side by side/);
   });
 
-  test.each(themeNames)('axe finds nothing, %s', async (theme) => {
+  testMany(themeNames, 'axe finds nothing, %s', async (theme) => {
     await open({ theme, width: 720, height: 680, reducedMotion: true });
     await begin();
     expect(await panel.serious()).toEqual([]);
@@ -296,6 +304,6 @@ describe('the tour', () => {
     await open({ width: 720, height: 680 });
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-history]').click();
-    expect(await panel.sent('history')).toEqual([{ type: 'history' }]);
+    await expect.poll(() => panel.sent('history')).toEqual([{ type: 'history' }]);
   });
 });

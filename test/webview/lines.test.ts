@@ -1,5 +1,4 @@
 /** The map of a text's lines: beside the editor's own, or an overview of a long file. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { measured } from '../../src/trace/colouring.js';
 import { sharedSites } from '../../src/trace/access.js';
@@ -8,7 +7,7 @@ import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
 
 const openPage = pages();
@@ -65,16 +64,18 @@ describe('a line', () => {
     const trace = fabricate();
     await besideEditor(trace);
     await press('Lines');
-    expect(await caption()).toContain('Lines down, layers across');
+    await expect.poll(() => caption()).toContain('Lines down, layers across');
     await panel.goTo(14, 2);
     const tokens = tokensOf(trace, 2);
     const { expert } = tokenLeaders(trace, sharedSites(trace, { layer: 14 })!);
     const counts = names.map((_, e) => tokens.filter((t) => expert[t] === e).length);
     const most = Math.max(...counts);
     const share = Math.round((100 * most) / tokens.length);
-    expect(await said()).toBe(
-      `line 12, ${tokens.length} tokens, layer 14, ${names[counts.indexOf(most)]!} leads ${share}% of the tokens`,
-    );
+    await expect
+      .poll(() => said())
+      .toBe(
+        `line 12, ${tokens.length} tokens, layer 14, ${names[counts.indexOf(most)]!} leads ${share}% of the tokens`,
+      );
   });
 
   test('that is clicked is selected whole, here and in the editor, and told in the detail', async () => {
@@ -87,31 +88,30 @@ describe('a line', () => {
     await panel.settled();
     const tokens = tokensOf(trace, 2);
     const [first, last] = [tokens[0]!, tokens.at(-1)!];
-    expect(await panel.sent('select')).toEqual([{ type: 'select', token: first, end: last + 1 }]);
-    expect(await said()).toMatch(/^line 12, \d+ tokens, layer 0, /);
+    await expect.poll(() => panel.sent('select')).toEqual([{ type: 'select', token: first, end: last + 1 }]);
+    await expect.poll(() => said()).toMatch(/^line 12, \d+ tokens, layer 0, /);
     const detail = panel.page.locator('.tabBody');
-    expect(await detail.locator('.detailTitle').innerText()).toContain('A␣flock␣keeps');
-    expect(await detail.locator('.detailTitle').innerText()).toContain(
-      `tokens ${first + 1} to ${last + 1} of ${trace.sequences[0]!.tokens.count} · layer 0`,
-    );
+    await expect.poll(() => detail.locator('.detailTitle').innerText()).toContain('A␣flock␣keeps');
+    await expect
+      .poll(() => detail.locator('.detailTitle').innerText())
+      .toContain(`tokens ${first + 1} to ${last + 1} of ${trace.sequences[0]!.tokens.count} · layer 0`);
     const part = sharedSites(trace, { layer: 0 })!;
     const all = allTokenShares(trace, part);
     const sums = names.map((_, e) => tokens.reduce((sum, t) => sum + all[t * names.length + e]!, 0) / tokens.length);
     const best = sums.indexOf(Math.max(...sums));
-    expect(await detail.locator('.sentence').innerText()).toBe(
-      `Over these ${tokens.length} tokens, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`,
-    );
+    await expect
+      .poll(() => detail.locator('.sentence').innerText())
+      .toBe(`Over these ${tokens.length} tokens, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`);
     // Its number is the line as a whole; in the text all of it is marked.
     await panel.page.mouse.click(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.page.locator('[data-focus=text-show]').click();
     await panel.settled();
-    expect(await detail.locator('.detailTitle').innerText()).not.toContain('layer');
-    expect(await panel.page.locator('.t.selected').count()).toBe(tokens.length);
+    await expect.poll(() => detail.locator('.detailTitle').innerText()).not.toContain('layer');
+    await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(tokens.length);
     // A token in the editor is a token again, and its line is marked.
     await panel.post({ type: 'select', token: first + 1 });
-    await panel.settled();
-    expect(await panel.page.locator('.t.selected').count()).toBe(1);
-    expect(await detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
+    await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(1);
+    await expect.poll(() => detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
   });
 
   test('is walked to by arrows, which pass lines without a token; a layer opens, and experts have columns', async () => {
@@ -132,14 +132,14 @@ describe('a line', () => {
     await panel.page.keyboard.press('ArrowLeft');
     await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect(await said()).toMatch(/layer 1, query, \w+ leads \d+% of the tokens$/);
+    await expect.poll(() => said()).toMatch(/layer 1, query, \w+ leads \d+% of the tokens$/);
     await press('Experts');
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('Control+Home');
     await panel.page.keyboard.press('Control+Home');
     await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect(await said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
+    await expect.poll(() => said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
   });
 
   test('has its numbers, shares and words in a table, too', async () => {
@@ -149,10 +149,10 @@ describe('a line', () => {
     await panel.page.locator('[data-focus=grid-asTable]').click();
     await panel.settled();
     const table = panel.page.locator('.gridTable table');
-    expect(await table.locator('thead th').allInnerTexts()).toHaveLength(31);
+    await expect.poll(() => table.locator('thead th').allInnerTexts()).toHaveLength(31);
     const third = table.locator('tbody tr:not(.gap)').nth(2);
-    expect(await third.locator('th').innerText()).toBe('12');
-    expect(await third.locator('td').first().innerText()).toMatch(/^\w+ leads \d+% of the tokens$/);
+    await expect.poll(() => third.locator('th').innerText()).toBe('12');
+    await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads \d+% of the tokens$/);
   });
 
   test('hovering tells who leads how many of its tokens, and its number what it says', async () => {
@@ -164,14 +164,16 @@ describe('a line', () => {
     await panel.page.mouse.move(box.x + 62 + 14 * 21, box.y + 18 + 20 * 2 + 10);
     await panel.settled();
     const tip = panel.page.locator('.tip');
-    expect(await tip.innerText()).toMatch(/^line 12, \d+ tokens, layer 1\d\n/);
-    expect(await tip.innerText()).toContain('Share of the cells that each leads');
+    await expect.poll(() => tip.innerText()).toMatch(/^line 12, \d+ tokens, layer 1\d\n/);
+    await expect.poll(() => tip.innerText()).toContain('Share of the cells that each leads');
     await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.settled();
-    expect(await tip.innerText()).toMatch(/^A␣flock␣keeps.*\nline 12, \d+ tokens\n\w+ leads \d+% of the tokens$/);
+    await expect
+      .poll(() => tip.innerText())
+      .toMatch(/^A␣flock␣keeps.*\nline 12, \d+ tokens\n\w+ leads \d+% of the tokens$/);
     await panel.page.mouse.move(box.x + 62 + 5, box.y + 8);
     await panel.settled();
-    expect(await tip.innerText()).toContain('Click to see its modules');
+    await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
   });
 });
 
@@ -183,14 +185,12 @@ describe('beside its editor', () => {
     const height = await panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
     expect(height).toBe('20px');
     await panel.post({ type: 'visible', lines: { from: 7, to: 16 } });
-    await panel.settled();
-    expect(await scrollTop()).toBe(140);
+    await expect.poll(() => scrollTop()).toBe(140);
     // The caret, too, is told and not answered.
     await panel.post({ type: 'select', token: 250 });
-    await panel.settled();
-    expect(await scrollTop()).toBeGreaterThan(140);
-    expect(await panel.sent('reveal')).toEqual([]);
-    await panel.page.screenshot({ path: join(pictures, 'lines-followed.png') });
+    await expect.poll(() => scrollTop()).toBeGreaterThan(140);
+    await expect.poll(() => panel.sent('reveal')).toEqual([]);
+    await picture(panel.page, 'lines-followed');
   });
 
   test('takes the editor along when the person scrolls it, and does not follow the echo', async () => {
@@ -201,17 +201,15 @@ describe('beside its editor', () => {
       one.scrollTop = 100;
     });
     await panel.settled();
-    expect((await panel.sent('reveal')).at(-1)).toEqual({ type: 'reveal', line: 5 });
+    await expect.poll(async () => (await panel.sent('reveal')).at(-1)).toEqual({ type: 'reveal', line: 5 });
     const count = (await panel.sent('reveal')).length;
     // On its way the editor is here and there.
     await panel.post({ type: 'visible', lines: { from: 3, to: 11, isLed: true } });
     await panel.post({ type: 'visible', lines: { from: 5, to: 13, isLed: true } });
-    await panel.settled();
-    expect(await scrollTop()).toBe(100);
-    expect(await panel.sent('reveal')).toHaveLength(count);
+    await expect.poll(() => scrollTop()).toBe(100);
+    await expect.poll(() => panel.sent('reveal')).toHaveLength(count);
     await panel.post({ type: 'visible', lines: { from: 2, to: 10 } });
-    await panel.settled();
-    expect(await scrollTop()).toBe(40);
+    await expect.poll(() => scrollTop()).toBe(40);
   });
 
   test('with no editor in sight it scrolls alone', async () => {
@@ -222,10 +220,10 @@ describe('beside its editor', () => {
       one.scrollTop = 90;
     });
     await panel.settled();
-    expect(await panel.sent('reveal')).toEqual([]);
+    await expect.poll(() => panel.sent('reveal')).toEqual([]);
     // Of a text with no document the lines have their own numbers.
     await panel.goTo(0, 0);
-    expect(await said()).toMatch(/^line 1, /);
+    await expect.poll(() => said()).toMatch(/^line 1, /);
   });
 
   test('after an edit lines have the numbers that they have there, and those behind it fade', async () => {
@@ -246,24 +244,21 @@ describe('beside its editor', () => {
         height: 20,
       },
     });
-    await panel.settled();
     const after = [await colourAt(2, 20), await colourAt(8, 20)];
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).not.toEqual(before[1]);
     // A number's hue, too: the whole of a comparison whose text has changed from the start.
     await panel.goTo(0, 6);
-    expect(await said()).toMatch(/^line 21, /);
-    await panel.page.screenshot({ path: join(pictures, 'lines-stale.png') });
+    await expect.poll(() => said()).toMatch(/^line 21, /);
+    await picture(panel.page, 'lines-stale');
     // A change's hue, too.
     await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
-    await panel.settled();
-    expect(await caption()).toContain('choices differ');
+    await expect.poll(() => caption()).toContain('choices differ');
     // How far from the background.
     const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     const whole = await strong();
     await panel.show(trace, { stale: true, fresh: 0 });
-    await panel.settled();
-    expect(await strong()).toBeLessThan(0.6 * whole);
+    await expect.poll(() => strong()).toBeLessThan(0.6 * whole);
   });
 });
 
@@ -271,23 +266,20 @@ describe('which map is drawn', () => {
   test('lines where the panel is narrow and there are any; what was chosen stays', async () => {
     await open({ width: 400, height: 780 });
     await panel.show(fabricateIds());
-    await panel.settled();
-    expect(await caption()).toContain('Tokens across');
+    await expect.poll(() => caption()).toContain('Tokens across');
     const lines = panel.page.locator('[data-focus=segment-Lines]');
-    expect(await lines.getAttribute('aria-disabled')).toBe('true');
-    expect(await lines.getAttribute('title')).toContain('not known here');
+    await expect.poll(() => lines.getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => lines.getAttribute('title')).toContain('not known here');
     await panel.show(fabricate());
-    await panel.settled();
-    expect(await caption()).toContain('Lines down');
+    await expect.poll(() => caption()).toContain('Lines down');
     await press('Grid');
-    expect(await caption()).toContain('Tokens across');
-    await panel.page.setViewportSize({ width: 700, height: 780 });
+    await expect.poll(() => caption()).toContain('Tokens across');
+    await panel.resize(700, 780);
     await press('Lines');
     await press('Experts');
     await panel.reload();
     await panel.show(fabricate());
-    await panel.settled();
-    expect(await caption()).toContain('experts across');
+    await expect.poll(() => caption()).toContain('experts across');
   });
 
   test('each has a zoom of its own', async () => {
@@ -300,9 +292,9 @@ describe('which map is drawn', () => {
     await press('Lines');
     await panel.page.locator('[data-focus=grid-zoomOut]').click();
     await panel.settled();
-    expect(Number.parseFloat(await height())).toBeCloseTo(18 / 1.4, 3);
+    await expect.poll(async () => Number.parseFloat(await height())).toBeCloseTo(18 / 1.4, 3);
     await press('Grid');
-    expect(await height()).toBe(grid);
+    await expect.poll(() => height()).toBe(grid);
   });
 });
 
@@ -314,18 +306,20 @@ describe('what colours it', () => {
     await press('Lines');
     await panel.page.locator('[data-focus=colour-by]').selectOption('surprise');
     await panel.settled();
-    expect(await caption()).toMatch(/Margin: mean surprise \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
-    expect(await panel.page.locator('.chip').count()).toBeGreaterThan(2);
+    await expect.poll(() => caption()).toMatch(/Margin: mean surprise \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
+    await expect.poll(() => panel.page.locator('.chip').count()).toBeGreaterThan(2);
     const box = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.settled();
     const { value } = measured(trace, 0, 'surprise');
     const own = tokensOf(trace, 2).map((t) => value[t]!);
     const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
-    expect(await panel.page.locator('.tip').innerText()).toContain(`surprise (−log p): mean ${mean.toFixed(2)}`);
+    await expect
+      .poll(() => panel.page.locator('.tip').innerText())
+      .toContain(`surprise (−log p): mean ${mean.toFixed(2)}`);
     await panel.goTo(3, 2);
-    expect(await said()).toMatch(/leads \d+% of the tokens$/);
-    await panel.page.screenshot({ path: join(pictures, 'lines-surprise.png') });
+    await expect.poll(() => said()).toMatch(/leads \d+% of the tokens$/);
+    await picture(panel.page, 'lines-surprise');
   });
 
   test('the change that a what-if made, and an attribution', async () => {
@@ -335,16 +329,16 @@ describe('what colours it', () => {
     const trace = fabricate({ interventions });
     await panel.show(trace, { before, attribution: fabricateAttribution(trace) });
     await press('Lines');
-    expect(await caption()).toContain('who leads');
+    await expect.poll(() => caption()).toContain('who leads');
     await panel.page.locator('[data-focus=colour-by]').selectOption('change');
     await panel.settled();
-    expect(await caption()).toContain('more of a line’s choices differ');
+    await expect.poll(() => caption()).toContain('more of a line’s choices differ');
     await panel.goTo(12, 2);
-    expect(await said()).toMatch(/layer 12, \d+% of the choices differ$/);
-    await panel.page.screenshot({ path: join(pictures, 'lines-change.png') });
+    await expect.poll(() => said()).toMatch(/layer 12, \d+% of the choices differ$/);
+    await picture(panel.page, 'lines-change');
     await panel.page.locator('[data-focus=colour-by]').selectOption('attribution');
     await panel.settled();
-    expect(await caption()).toContain('who leads');
+    await expect.poll(() => caption()).toContain('who leads');
   });
 
   test('the change of log-probability against another run, by its mean', async () => {
@@ -355,12 +349,12 @@ describe('what colours it', () => {
     const made = fabricate({ strategy: { name: 'base' } });
     await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
     await press('Lines');
-    expect(await caption()).toContain('likelier on average');
+    await expect.poll(() => caption()).toContain('likelier on average');
     await panel.goTo(0, 2);
-    expect(await said()).toMatch(/likelier, \+0\.50 nats/);
+    await expect.poll(() => said()).toMatch(/likelier, \+0\.50 nats/);
     await press('The other');
     await press('Lines');
-    expect(await caption()).toContain('who leads');
+    await expect.poll(() => caption()).toContain('who leads');
   });
 
   test('each layer’s own experts, and those of the layer in sight across', async () => {
@@ -368,13 +362,13 @@ describe('what colours it', () => {
     await panel.post({ type: 'lines', lines: { runs: [[0, 0]], height: 20 } });
     await panel.show(fabricateMoe());
     await press('Lines');
-    expect(await caption()).toContain('Colours are each column’s own.');
+    await expect.poll(() => caption()).toContain('Colours are each column’s own.');
     await panel.goTo(3, 1);
-    expect(await said()).toMatch(/layer 3, expert \d+ leads \d+% of the tokens$/);
-    expect(await panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('3');
+    await expect.poll(() => said()).toMatch(/layer 3, expert \d+ leads \d+% of the tokens$/);
+    await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('3');
     await press('Experts');
-    expect(await caption()).toContain('experts of layer 3 across');
-    await panel.page.screenshot({ path: join(pictures, 'lines-moe-experts.png') });
+    await expect.poll(() => caption()).toContain('experts of layer 3 across');
+    await picture(panel.page, 'lines-moe-experts');
   });
 });
 
@@ -393,14 +387,16 @@ describe('two texts', () => {
     await panel.show({ ...ids, sequences });
     await press('Lines');
     await panel.goTo(0, 0);
-    expect(await said()).toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads \d+% of the tokens$/);
+    await expect
+      .poll(() => said())
+      .toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads \d+% of the tokens$/);
     await panel.page.keyboard.press('Control+End');
     await panel.settled();
-    expect(await said()).toMatch(/^output, line 8, 5 tokens, decoder layer 7, /);
+    await expect.poll(() => said()).toMatch(/^output, line 8, 5 tokens, decoder layer 7, /);
     await panel.page.keyboard.press('Home');
     await panel.settled();
-    expect(await said()).toMatch(/does not pass through here$/);
-    await panel.page.screenshot({ path: join(pictures, 'lines-two.png') });
+    await expect.poll(() => said()).toMatch(/does not pass through here$/);
+    await picture(panel.page, 'lines-two');
   });
 });
 
@@ -413,7 +409,7 @@ describe('a long file', () => {
     await open({ width: 700, height: 900 });
     await besideEditor(long(), { from: 1000, to: 1040 });
     await press('Lines');
-    expect(await scrollTop()).toBe(20_000);
+    await expect.poll(() => scrollTop()).toBe(20_000);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await panel.settled();
     const rows = await panel.page.locator('.cells').getAttribute('aria-rowcount');
@@ -423,12 +419,12 @@ describe('a long file', () => {
       .evaluate((one) => [one.clientHeight, one.scrollHeight]);
     expect(inner).toBeLessThanOrEqual(scroller + 1);
     await panel.goTo(0, 1);
-    expect(await said()).toMatch(/^line 11, /);
-    await panel.page.screenshot({ path: join(pictures, 'lines-overview.png') });
+    await expect.poll(() => said()).toMatch(/^line 11, /);
+    await picture(panel.page, 'lines-overview');
     await press('Modules');
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await panel.settled();
-    await panel.page.screenshot({ path: join(pictures, 'lines-overview-modules.png') });
+    await picture(panel.page, 'lines-overview-modules');
   });
 
   test('of one line is cut in pieces', async () => {
@@ -436,8 +432,10 @@ describe('a long file', () => {
     await panel.show(fabricate({ words: Array.from({ length: 200 }, (_, i) => `word${i} `) }));
     await press('Lines');
     await panel.goTo(0, 3);
-    expect(await said()).toMatch(/^line 1, \d+ tokens, /);
-    expect(Number(await panel.page.locator('.cells').getAttribute('aria-rowcount'))).toBeGreaterThan(9);
+    await expect.poll(() => said()).toMatch(/^line 1, \d+ tokens, /);
+    await expect
+      .poll(async () => Number(await panel.page.locator('.cells').getAttribute('aria-rowcount')))
+      .toBeGreaterThan(9);
   });
 });
 
@@ -447,13 +445,12 @@ test('a picture as seen has the lines that are in sight, and a run that goes on 
   await besideEditor({ ...trace, sequences: [{ ...trace.sequences[0]!, done: 40 }] });
   await press('Lines');
   await panel.goTo(14, 2);
-  expect(await said()).toContain('leads');
+  await expect.poll(() => said()).toContain('leads');
   await panel.page.keyboard.press('Control+End');
   await panel.settled();
-  expect(await said()).toContain('nothing is known here');
+  await expect.poll(() => said()).toContain('nothing is known here');
   await besideEditor(trace);
-  await panel.settled();
-  expect(await said()).toContain('leads');
+  await expect.poll(() => said()).toContain('leads');
   await panel.page.locator('[data-focus=head-more]').click();
   await panel.page.getByRole('menuitem', { name: 'Picture as seen (SVG)' }).click();
   await panel.settled();
@@ -461,7 +458,7 @@ test('a picture as seen has the lines that are in sight, and a run that goes on 
   expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads \d+% of the tokens/);
 });
 
-test.each(themeNames)('axe finds nothing serious (%s)', async (theme) => {
+testMany(themeNames, 'axe finds nothing serious (%s)', async (theme) => {
   await open({ ...beside, theme });
   await besideEditor(fabricate());
   await press('Lines');
@@ -475,15 +472,15 @@ describe('pictures to look at', () => {
     { width: 620, height: 600 },
     { width: 700, height: 780 },
   ];
-  test.each(themeNames.slice(0, 3).flatMap((theme) => sizes.map((size) => ({ theme, ...size }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => sizes.map((size) => ({ theme, ...size }))),
     '$theme $width×$height',
     async ({ theme, width, height }) => {
       await open({ theme, width, height });
       await besideEditor(fabricate(), { from: 2, to: 12 });
       await press('Lines');
       await panel.goTo(14, 4);
-      const shot = (name: string) =>
-        panel.page.screenshot({ path: join(pictures, `lines-${theme}-${width}${name}.png`) });
+      const shot = (name: string) => picture(panel.page, `lines-${theme}-${width}${name}`);
       await shot('');
       await panel.page.keyboard.press('Enter');
       await panel.settled();

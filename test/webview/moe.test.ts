@@ -1,5 +1,4 @@
 /** An ordinary mixture of experts with all that its router tells: 128 experts of each layer's own, 8 a token, 48 layers. */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { load } from '../../src/statistics/load.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
@@ -9,7 +8,7 @@ import { measured } from '../../src/trace/colouring.js';
 import { coactivation, usage } from '../../src/trace/usage.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -75,61 +74,69 @@ describe('k of a router', () => {
   test('goes to the host where the model takes another', async () => {
     await open();
     await described({ k: true, strategies: [{ name: 'own', title: 'Own', hint: '', takes: ['k'] }] });
-    expect(await panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
-    expect([await field().inputValue(), await field().getAttribute('max')]).toEqual(['8', '128']);
+    await expect.poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
+    await expect
+      .poll(async () => [await field().inputValue(), await field().getAttribute('max')])
+      .toEqual(['8', '128']);
     await field().fill('3');
     await field().blur();
-    expect((await panel.sent('route')).map(({ strategy }) => strategy)).toEqual([{ name: 'own', k: 3 }]);
+    await expect
+      .poll(async () => (await panel.sent('route')).map(({ strategy }) => strategy))
+      .toEqual([{ name: 'own', k: 3 }]);
   });
 
   test('says why it is the model’s own where it is', async () => {
     await open();
     await described({ k: { reason: 'It is written in.' } });
-    expect(await field().isDisabled()).toBe(true);
-    expect(await field().getAttribute('title')).toBe('It is written in.');
+    await expect.poll(() => field().isDisabled()).toBe(true);
+    await expect.poll(() => field().getAttribute('title')).toBe('It is written in.');
   });
 });
 
 describe('128 experts, 8 chosen, 48 layers', () => {
-  test.each([
-    { theme: 'dark', width: 1280, height: 720 },
-    { theme: 'light', width: 1440, height: 900 },
-    { theme: 'high-contrast', width: 600, height: 800 },
-  ] as const)('every view ($theme, $width × $height)', async ({ theme, width, height }) => {
-    await open({ theme, width, height });
-    const shot = (name: string) => panel.page.screenshot({ path: join(pictures, `${theme}-moe-${name}.png`) });
-    await shot('first');
-    expect(await text('.gridView .caption')).toContain('Colours are each row’s own');
-    // One router a layer: there is nothing to open.
-    expect(await panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
-    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
-    const summary = await showTab('summary');
-    const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
-    expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
-    expect(summary).toContain(load(share).cv.toFixed(2));
-    expect(summary).toContain(`${load(share).dead.length} experts`);
-    await shot('summary');
-    for (const tab of ['summary', 'cell', 'predictions', 'whatIf', 'compare']) {
-      await showTab(tab);
-      expect(await panel.serious(), tab).toEqual([]);
-    }
-    await panel.post({ type: 'select', token: 60, site: 12 });
-    await showTab('cell');
-    await shot('cell');
-    await choose('colour-by', 'entropy');
-    await shot('entropy');
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-  });
+  testMany(
+    [
+      { theme: 'dark', width: 1280, height: 720 },
+      { theme: 'light', width: 1440, height: 900 },
+      { theme: 'high-contrast', width: 600, height: 800 },
+    ] as const,
+    'every view ($theme, $width × $height)',
+    async ({ theme, width, height }) => {
+      await open({ theme, width, height });
+      const shot = (name: string) => picture(panel.page, `${theme}-moe-${name}`);
+      await shot('first');
+      await expect.poll(() => text('.gridView .caption')).toContain('Colours are each row’s own');
+      // One router a layer: there is nothing to open.
+      await expect.poll(() => panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
+      await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
+      const summary = await showTab('summary');
+      const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
+      expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
+      expect(summary).toContain(load(share).cv.toFixed(2));
+      expect(summary).toContain(`${load(share).dead.length} experts`);
+      await shot('summary');
+      for (const tab of ['summary', 'cell', 'predictions', 'whatIf', 'compare']) {
+        await showTab(tab);
+        expect(await panel.serious(), tab).toEqual([]);
+      }
+      await panel.post({ type: 'select', token: 60, site: 12 });
+      await showTab('cell');
+      await shot('cell');
+      await choose('colour-by', 'entropy');
+      await shot('entropy');
+      await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    },
+  );
 
   test('a text by the experts of a layer: the choice is in sight, by keyboard, and told to the editor', async () => {
     await open();
-    expect(await dressed('^x')).toEqual(expertsOf(0));
+    await expect.poll(() => dressed('^x')).toEqual(expertsOf(0));
     await choose('colour-layer', '7');
-    expect(await dressed('^x')).toEqual(expertsOf(7));
+    await expect.poll(() => dressed('^x')).toEqual(expertsOf(7));
     await panel.page.locator('[data-focus=colour-layer]').focus();
     await panel.page.keyboard.press('ArrowDown');
-    expect(await dressed('^x')).toEqual(expertsOf(8));
-    expect(await valueOf('colour-layer')).toBe('8');
+    await expect.poll(() => dressed('^x')).toEqual(expertsOf(8));
+    await expect.poll(() => valueOf('colour-layer')).toBe('8');
     const told = await panel.sent('colour');
     expect(told.map(({ by, layer }) => [by, layer])).toEqual([
       ['experts', '7'],
@@ -137,8 +144,8 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     ]);
     // The tree, a command, or another panel.
     await panel.post({ type: 'colour', by: 'experts', layer: '40' });
-    expect(await dressed('^x')).toEqual(expertsOf(40));
-    expect(await panel.sent('colour')).toHaveLength(2);
+    await expect.poll(() => dressed('^x')).toEqual(expertsOf(40));
+    await expect.poll(() => panel.sent('colour')).toHaveLength(2);
   });
 
   test('a text by a measure, over all layers or at one', async () => {
@@ -147,28 +154,28 @@ describe('128 experts, 8 chosen, 48 layers', () => {
       await choose('colour-by', by);
       const { strength, value } = measured(trace, 0, by);
       const levels = Array.from(strength, (x) => (Number.isNaN(x) ? undefined : `s${Math.min(4, Math.floor(x * 5))}`));
-      expect(await dressed('^s\\d'), by).toEqual(levels);
+      await expect.poll(() => dressed('^s\\d'), { message: by }).toEqual(levels);
       expect(new Set(levels).size, by).toBeGreaterThan(3);
       const token = panel.page.locator('.tokens .t').nth(40);
       await panel.page.locator('.tokens .t').nth(10).hover();
       await token.hover();
-      expect(await token.getAttribute('title'), by).toContain(`${by} ${value[40]!.toFixed(2)}`);
-      expect(await panel.page.locator('.scale').getAttribute('aria-label')).toMatch(
-        /From [\d.]+, weak, to [\d.]+, strong/,
-      );
+      await expect.poll(() => token.getAttribute('title'), { message: by }).toContain(`${by} ${value[40]!.toFixed(2)}`);
+      await expect
+        .poll(() => panel.page.locator('.scale').getAttribute('aria-label'))
+        .toMatch(/From [\d.]+, weak, to [\d.]+, strong/);
     }
-    expect(await panel.page.locator('[data-focus=colour-layer]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').count()).toBe(0);
     await choose('colour-by', 'weight');
-    expect(await valueOf('colour-layer')).toBe('');
+    await expect.poll(() => valueOf('colour-layer')).toBe('');
     await choose('colour-layer', '46');
     const at = measured(trace, 0, 'weight', { layer: 46 }).strength;
-    expect((await dressed('^s\\d'))[40]).toBe(`s${Math.min(4, Math.floor(at[40]! * 5))}`);
+    await expect.poll(async () => (await dressed('^s\\d'))[40]).toBe(`s${Math.min(4, Math.floor(at[40]! * 5))}`);
     // To look at another row is not to measure another layer.
     await panel.post({ type: 'select', token: 40, site: 3 });
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowDown');
-    expect(await label()).toContain('layer 4, ');
-    expect(await valueOf('colour-layer')).toBe('46');
+    await expect.poll(() => label()).toContain('layer 4, ');
+    await expect.poll(() => valueOf('colour-layer')).toBe('46');
   });
 
   test('a row has its own experts, its own load, and a press on its header colours the text', async () => {
@@ -178,23 +185,23 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     const row = 20;
     const y = box.y + 18 + ((box.height - 24) / 48) * (row + 0.5);
     await panel.page.mouse.move(box.x + 40, y);
-    const tip = await text('.tip');
     const own = usage(trace, sharedSites(trace, { layer: row })!).share;
-    expect(tip).toContain(`layer ${row}`);
+    await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
+    const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
     expect(tip).toMatch(new RegExp(`Never chosen\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);
-    expect(await dressed('^x')).toEqual(expertsOf(row));
+    await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
     // A cell is at once the router's: there is no module between.
     await panel.post({ type: 'select', token: 60, site: row });
     const first = rowsAt(trace, row).chosen[60 * 8]!;
-    expect(await label()).toContain(`layer ${row}, expert ${first} `);
+    await expect.poll(() => label()).toContain(`layer ${row}, expert ${first} `);
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowRight');
     const cell = await showTab('cell');
     expect(cell).toContain(`In layer ${row}, router it is sent to expert ${rowsAt(trace, row).chosen[61 * 8]!}`);
     expect(cell).toContain('Margin');
-    expect(await panel.page.locator('[data-focus=detail-layer]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-focus=detail-layer]').count()).toBe(0);
   });
 
   test('load by layer and the pairs chosen together, in numbers', async () => {
@@ -204,20 +211,17 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     await panel.settled();
     const cells = panel.page.locator('[data-figure=loadByLayer] tbody tr').nth(46).locator('td');
     const { effective, dead, cv, entropyRatio } = load(usage(trace, sharedSites(trace, { layer: 46 })!).share);
-    expect(await cells.allInnerTexts()).toEqual([
-      `${effective.toFixed(1)} of 128`,
-      String(dead.length),
-      cv.toFixed(2),
-      entropyRatio.toFixed(2),
-    ]);
+    await expect
+      .poll(() => cells.allInnerTexts())
+      .toEqual([`${effective.toFixed(1)} of 128`, String(dead.length), cv.toFixed(2), entropyRatio.toFixed(2)]);
     await panel.page.locator('[data-focus="load-46"]').click();
-    expect(await valueOf('colour-layer')).toBe('46');
+    await expect.poll(() => valueOf('colour-layer')).toBe('46');
     const [best] = pairsOf(coactivation(trace, sharedSites(trace, { layer: 46 })!));
     const pair = panel.page.locator('.pairs > span').first();
-    expect((await pair.innerText()).split(/\s+/)).toEqual(
-      `${best!.a} ${best!.b} ${best!.count} times, ${best!.expected.toFixed(1)} expected`.split(' '),
-    );
-    expect(await panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
+    await expect
+      .poll(async () => (await pair.innerText()).split(/\s+/))
+      .toEqual(`${best!.a} ${best!.b} ${best!.count} times, ${best!.expected.toFixed(1)} expected`.split(' '));
+    await expect.poll(() => panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
   });
 
   test('what a token owes, to experts of all layers', async () => {
@@ -231,13 +235,12 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     const shown = await showTab('whatIf');
     expect(shown).toContain('The 24 of 256 experts that it owes most to.');
     const figure = panel.page.locator('[data-figure=attribution]');
-    expect((await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2)).toEqual([
-      '7',
-      'layer 40, expert 7',
-    ]);
-    expect(await figure.locator('.bar').count()).toBe(24);
+    await expect
+      .poll(async () => (await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2))
+      .toEqual(['7', 'layer 40, expert 7']);
+    await expect.poll(() => figure.locator('.bar').count()).toBe(24);
     const row = figure.locator('tbody tr').nth(1).locator('td');
-    expect(await row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
+    await expect.poll(() => row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
   });
 
   test('two runs agree layer by layer', async () => {
@@ -251,7 +254,7 @@ describe('128 experts, 8 chosen, 48 layers', () => {
     });
     const compared = await text('.tabBody');
     expect(compared).toMatch(/Same choices\s+[\d.]+% chance 6\.3%/);
-    expect(await panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
     expect(compared).toContain('usage cannot be compared over layers');
   });
 });
@@ -270,8 +273,8 @@ test('16 experts, 2 chosen: each has a colour, and a chip says whose position it
   await panel.page.locator('[data-focus=legend-more]').click();
   await panel.settled();
   const chips = panel.page.locator('.chip');
-  expect(await chips.count()).toBe(16);
-  expect(await chips.first().innerText()).toMatch(/^expert (\d+)[\s\S]*%$|^(\d+)[\s\S]*expert \2/);
-  await panel.page.screenshot({ path: join(pictures, 'dark-460-moe-few.png') });
-  expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(460);
+  await expect.poll(() => chips.count()).toBe(16);
+  await expect.poll(() => chips.first().innerText()).toMatch(/^expert (\d+)[\s\S]*%$|^(\d+)[\s\S]*expert \2/);
+  await picture(panel.page, 'dark-460-moe-few');
+  await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(460);
 });

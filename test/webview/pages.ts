@@ -1,33 +1,56 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { launch, Panel, serve, type Setup, type Site } from './harness.js';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterEach, expect, inject, test } from 'vitest';
+import { openPage, Panel, serve, type Setup, type Site } from './harness.js';
 
-export const pictures = join(import.meta.dirname, '../../artifacts/webview');
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
 
-/** A browser for the tests of a file. Returns what opens a page in it; what a page complains of fails the test that opened it. */
+/** To look at, for whoever asks: nothing is held to it. */
+export async function picture(page: Page, name: string, options: { readonly fullPage?: boolean } = {}): Promise<void> {
+  if (process.env['GANDER_TEST_PICTURES']) await page.screenshot({ path: join(pictures, `${name}.png`), ...options });
+}
+
+// This worker's way to the browser that is everybody's, and what its pages are served from. Both end with the worker.
+let begun: Promise<readonly [Browser, Site]> | undefined;
+
+/** Pages that no test has just now, by the scale that they have for good. A new one costs a window and a process. */
+const free = new Map<number, Page[]>();
+
+async function pageOf(browser: Browser, scale: number): Promise<Page> {
+  return free.get(scale)?.pop() ?? (await openPage(browser, scale));
+}
+
+/** Returns what opens a page for a test; what the page complains of fails that test. */
 export function pages(): (setup?: Setup) => Promise<Panel> {
-  let site: Site;
-  let browser: Browser;
-  let opened: Panel[] = [];
-  beforeAll(async () => {
-    [site, browser] = await Promise.all([serve(), launch()]);
-    await mkdir(pictures, { recursive: true });
-  });
-  afterAll(async () => {
-    await browser.close();
-    await site.close();
-  });
-  afterEach(async () => {
-    const trouble = await Promise.all(opened.map((panel) => panel.trouble()));
-    await Promise.all(opened.map((panel) => panel.close()));
+  let opened: { readonly panel: Panel; readonly scale: number }[] = [];
+  afterEach(async ({ task }) => {
+    const own = opened;
     opened = [];
-    expect(trouble.flat()).toEqual([]);
+    const trouble = (await Promise.all(own.map(({ panel }) => panel.trouble()))).flat();
+    for (const { panel, scale } of own) {
+      const page = panel.leave();
+      // Where a test ended early keys may still be down, and more that nobody thinks of.
+      if (task.result?.state === 'fail' || trouble.length > 0) await panel.close();
+      else free.set(scale, [...(free.get(scale) ?? []), page]);
+    }
+    expect(trouble).toEqual([]);
   });
-  return async (setup) => {
-    const panel = await Panel.open(browser, site, setup);
-    opened.push(panel);
+  return async (setup = {}) => {
+    const [browser, site] = await (begun ??= Promise.all([chromium.connect(inject('browser')), serve()]));
+    const { scale = 1 } = setup;
+    const panel = await Panel.openIn(await pageOf(browser, scale), site, setup);
+    opened.push({ panel, scale });
     return panel;
   };
+}
+
+/** A test of each of many cases, of which all but the first few look at what rarely differs: they are slow. */
+export function testMany<T>(
+  cases: readonly T[],
+  name: string,
+  run: (one: T) => Promise<void>,
+  { quick = 1 }: { readonly quick?: number } = {},
+): void {
+  test.for(cases.slice(0, quick))(name, run);
+  test.for(cases.slice(quick))(name, { tags: ['slow'] }, run);
 }

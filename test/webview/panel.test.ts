@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
@@ -16,8 +15,8 @@ import {
   widen,
 } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
-import { themeNames, type ThemeName } from './themes.js';
+import { pages, picture, testMany } from './pages.js';
+import { themeNames } from './themes.js';
 
 const openPage = pages();
 let panel: Panel;
@@ -68,10 +67,10 @@ async function text(selector: string): Promise<string> {
 describe('before anything is routed', () => {
   test('says what to do, and asks the host for its state', async () => {
     await open();
-    expect(await panel.sent('ready')).toHaveLength(1);
+    await expect.poll(() => panel.sent('ready')).toHaveLength(1);
     await panel.post({ type: 'pool', description });
-    expect(await text('.first')).toContain('Route Selection');
-    expect(await panel.page.locator('.work').isVisible()).toBe(false);
+    await expect.poll(() => text('.first')).toContain('Route Selection');
+    await expect.poll(() => panel.page.locator('.work').isVisible()).toBe(false);
   });
 
   test('an error is told once, with its remedy', async () => {
@@ -88,20 +87,19 @@ describe('before anything is routed', () => {
       state: { title: 'a.md', strategy: { name: 'phatgoose', k: 2 }, interventions: [], stale: false, error },
     });
     const alerts = panel.page.locator('[role=alert]');
-    expect(await alerts.count()).toBe(1);
-    expect(await alerts.innerText()).toContain('Choose one in the settings.');
+    await expect.poll(() => alerts.count()).toBe(1);
+    await expect.poll(() => alerts.innerText()).toContain('Choose one in the settings.');
   });
 
   test('what came to nothing can be asked for again', async () => {
     await open();
     await panel.show(undefined);
     await panel.page.locator('[data-focus=first-route]').click();
-    expect(await panel.sent('route')).toEqual([
-      { type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [] },
-    ]);
+    await expect
+      .poll(() => panel.sent('route'))
+      .toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [] }]);
     await panel.show(undefined, { running: { what: 'route', done: 0, total: 10 } });
-    await panel.settled();
-    expect(await panel.page.locator('[data-focus=first-route]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-focus=first-route]').count()).toBe(0);
   });
 
   test('what of the pool takes no part is said, with the reasons behind it', async () => {
@@ -109,22 +107,23 @@ describe('before anything is routed', () => {
     const warnings = ['Expert "a" is left out.', '<b>b</b> is not found.'].map((words) => ({ code: 'x', text: words }));
     await panel.post({ type: 'pool', description: { ...description, warnings } });
     const banner = panel.page.locator('details.warning');
-    expect(await text('details.warning summary')).toContain('2 warnings');
+    await expect.poll(() => text('details.warning summary')).toContain('2 warnings');
     await banner.locator('summary').click();
-    expect(await banner.locator('li').allInnerTexts()).toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
+    await expect
+      .poll(() => banner.locator('li').allInnerTexts())
+      .toEqual(['Expert "a" is left out.', '<b>b</b> is not found.']);
     await panel.post({ type: 'pool', description });
-    await panel.settled();
-    expect(await banner.count()).toBe(0);
+    await expect.poll(() => banner.count()).toBe(0);
   });
 
   test('words can be translated by the host', async () => {
     await open({ words: { empty: 'Sieh, wohin jedes Token geht', nonsense: 'x' } });
-    expect(await text('.first h2')).toBe('Sieh, wohin jedes Token geht');
+    await expect.poll(() => text('.first h2')).toBe('Sieh, wohin jedes Token geht');
     // What has no form to fall back on is left in English.
     await open({ words: { tokens: { one: '{0} Zeichen', other: '{0} Zeichenfolgen' }, legendRest: { few: 'x' } } });
     const trace = fabricate();
     await panel.show(trace);
-    expect(await text('header')).toContain(`${trace.sequences[0]!.tokens.count} Zeichenfolgen`);
+    await expect.poll(() => text('header')).toContain(`${trace.sequences[0]!.tokens.count} Zeichenfolgen`);
   });
 });
 
@@ -145,9 +144,9 @@ describe('the text', () => {
     const trace = fabricate();
     await panel.show(trace);
     const span = panel.page.locator('.t').nth(partsOf(trace).words.findIndex((word) => word.startsWith(' functi')));
-    expect(await span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
+    await expect.poll(() => span.getAttribute('class')).toContain(`x${names.indexOf('typescript')}`);
     await span.hover();
-    expect(await span.getAttribute('title')).toMatch(/typescript leads with \d+%/);
+    await expect.poll(() => span.getAttribute('title')).toMatch(/typescript leads with \d+%/);
   });
 
   test('what a document says is never markup', async () => {
@@ -168,9 +167,13 @@ describe('the text', () => {
       for (const tab of ['cell', 'summary', 'predictions', 'whatIf']) await showTab(tab);
     }
     await panel.settled();
-    expect(await panel.page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
-    expect(await panel.page.locator('#app img, #app script, #app b, #app i:not(.w,.nl,.tb)').count()).toBe(0);
-    expect(await text('h1')).toBe('<i>title</i>');
+    await expect
+      .poll(() => panel.page.evaluate(() => (window as unknown as { hacked?: number }).hacked))
+      .toBeUndefined();
+    await expect
+      .poll(() => panel.page.locator('#app img, #app script, #app b, #app i:not(.w,.nl,.tb)').count())
+      .toBe(0);
+    await expect.poll(() => text('h1')).toBe('<i>title</i>');
   });
 
   test('arrow keys select, and the editor is told', async () => {
@@ -179,20 +182,24 @@ describe('the text', () => {
     await panel.page.locator('.tokens').first().focus();
     for (let i = 0; i < 3; i++) await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    expect((await panel.sent('select')).map((m) => m.token)).toEqual([0, 1, 2, 3]);
-    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('3');
-    expect(await panel.page.locator('.tokens').first().getAttribute('aria-activedescendant')).toBe('main-token-3');
+    await expect.poll(async () => (await panel.sent('select')).map((m) => m.token)).toEqual([0, 1, 2, 3]);
+    await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('3');
+    await expect
+      .poll(() => panel.page.locator('.tokens').first().getAttribute('aria-activedescendant'))
+      .toBe('main-token-3');
     await panel.page.keyboard.press('ArrowDown');
     await panel.settled();
-    expect(Number(await panel.page.locator('.t.selected').getAttribute('data-i'))).toBeGreaterThan(4);
+    await expect
+      .poll(async () => Number(await panel.page.locator('.t.selected').getAttribute('data-i')))
+      .toBeGreaterThan(4);
   });
 
   test('the editor’s cursor selects and is not told what it said itself', async () => {
     await open();
     await panel.show(fabricate());
     await panel.post({ type: 'select', token: 40 });
-    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
-    expect(await panel.sent('select')).toEqual([]);
+    await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
+    await expect.poll(() => panel.sent('select')).toEqual([]);
   });
 });
 
@@ -209,9 +216,11 @@ describe('the grid', () => {
     ] as const) {
       await panel.goTo(token, m);
       const expected = partsOf(trace).chosen(m, token)[0]!;
-      expect(
-        nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
-      ).toBe(expected);
+      await expect
+        .poll(async () =>
+          nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
+        )
+        .toBe(expected);
     }
   });
 
@@ -222,16 +231,18 @@ describe('the grid', () => {
     await panel.goTo(5, 2);
     const label = await panel.page.locator('.cell').getAttribute('aria-label');
     expect(label).toMatch(/, token 6 of 266, layer 2, .* 0\.\d\d/);
-    expect(await panel.page.locator('[role=status][aria-live=polite]').first().textContent()).toBe(label);
+    await expect.poll(() => panel.page.locator('[role=status][aria-live=polite]').first().textContent()).toBe(label);
     await panel.page.keyboard.press('Enter');
     await panel.settled();
-    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
+    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('36');
     await panel.page.keyboard.press('ArrowDown');
     await panel.settled();
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('layer 2, key');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('layer 2, key');
     await panel.page.keyboard.press('Control+End');
     await panel.settled();
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 266 of 266, layer 29');
+    await expect
+      .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
+      .toContain('token 266 of 266, layer 29');
   });
 
   test('a click chooses the cell under the pointer; hovering tells of it', async () => {
@@ -242,12 +253,13 @@ describe('the grid', () => {
     await panel.goTo(30, 5);
     await panel.page.locator('.cell').blur();
     await panel.page.mouse.move(box.x + 1, box.y + box.height / 2);
-    await panel.settled();
-    expect(await text('.tip')).toMatch(/layer 10/);
+    await expect.poll(() => text('.tip')).toMatch(/layer 10/);
     await panel.page.mouse.down();
     await panel.page.mouse.up();
     await panel.settled();
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 51 of 266, layer 10');
+    await expect
+      .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
+      .toContain('token 51 of 266, layer 10');
   });
 
   test('zooms about the pointer and pans by dragging', async () => {
@@ -264,14 +276,14 @@ describe('the grid', () => {
     await panel.settled();
     await panel.page.mouse.move(x + 1, y);
     await panel.page.mouse.move(x, y);
-    await panel.settled();
-    expect(await text('.tipTitle')).toBe(before);
-    const left = await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
-    expect(left).toBeGreaterThan(100);
+    await expect.poll(() => text('.tipTitle')).toBe(before);
+    const scrolled = () => panel.page.locator('.scroller').evaluate((e) => e.scrollLeft);
+    await expect.poll(scrolled).toBeGreaterThan(100);
+    const left = await scrolled();
     await panel.page.mouse.down();
     await panel.page.mouse.move(x + 60, y, { steps: 4 });
     await panel.page.mouse.up();
-    expect(await panel.page.locator('.scroller').evaluate((e) => e.scrollLeft)).toBeCloseTo(left - 60, 0);
+    await expect.poll(() => panel.page.locator('.scroller').evaluate((e) => e.scrollLeft)).toBeCloseTo(left - 60, 0);
   });
 
   test('the filter hides what it does not want', async () => {
@@ -283,10 +295,10 @@ describe('the grid', () => {
     await panel.page.locator('[data-focus=legend-more]').click();
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
     await panel.settled();
-    expect(nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
+    await expect.poll(async () => nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
     await panel.page.locator('[data-focus="legend-all"]').click();
     await panel.settled();
-    expect(nearestExpert(await cellColour(), [31, 31, 31])).toBe(shown);
+    await expect.poll(async () => nearestExpert(await cellColour(), [31, 31, 31])).toBe(shown);
 
     await panel.page.locator('[data-focus="grid-filter"]').click();
     await panel.page.locator('[data-focus="filter-from"]').fill('10');
@@ -294,23 +306,23 @@ describe('the grid', () => {
     await panel.page.locator('[data-focus="filter-q"]').click();
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.settled();
-    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('20');
+    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('20');
     await panel.page.locator('[data-focus="filter-margin"]').selectOption('0.02');
     await panel.page.locator('[data-focus="filter-weight"]').fill('0.9');
     await panel.page.locator('[data-focus="filter-weight"]').blur();
     await panel.goTo(3, 3);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('hidden by the filter');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('hidden by the filter');
   });
 
   test('the expert explorer can ask for one expert', async () => {
     await open();
     await panel.show(fabricate());
     await panel.post({ type: 'filter', expert: 'html' });
-    expect(await panel.page.locator('[data-focus="legend-html"]').getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(() => panel.page.locator('[data-focus="legend-html"]').getAttribute('aria-pressed')).toBe('true');
     await panel.page.locator('[data-focus="legend-card"]').click();
-    expect(await panel.sent('openCard')).toEqual([{ type: 'openCard', expert: 'html' }]);
+    await expect.poll(() => panel.sent('openCard')).toEqual([{ type: 'openCard', expert: 'html' }]);
     await panel.post({ type: 'filter', expert: undefined });
-    expect(await panel.page.locator('.chip[aria-pressed=true]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.chip[aria-pressed=true]').count()).toBe(0);
   });
 
   test('has a table twin', async () => {
@@ -320,10 +332,10 @@ describe('the grid', () => {
     await panel.post({ type: 'select', token: 9 });
     await panel.page.locator('[data-focus="grid-asTable"]').click();
     await panel.settled();
-    expect(await panel.page.locator('.gridTable tbody tr').count()).toBe(210);
+    await expect.poll(() => panel.page.locator('.gridTable tbody tr').count()).toBe(210);
     const { experts, chosen } = partsOf(trace);
     const first = experts[chosen(0, 9)[0]!]!.name;
-    expect(await text('.gridTable tbody tr')).toContain(first);
+    await expect.poll(() => text('.gridTable tbody tr')).toContain(first);
   });
 });
 
@@ -333,11 +345,13 @@ describe('the views beside', () => {
     const trace = fabricate();
     await panel.show(trace);
     await panel.post({ type: 'select', token: 20, site: 100 });
-    expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
-    expect(await panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
+    await expect.poll(() => panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
+    await expect.poll(() => panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
     const { experts, chosen, weight } = partsOf(trace);
-    expect(await text('.sentence')).toContain(`${experts[chosen(100, 20)[0]!]!.name} (${weight(100, 20).toFixed(2)})`);
-    expect(await text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
+    await expect
+      .poll(() => text('.sentence'))
+      .toContain(`${experts[chosen(100, 20)[0]!]!.name} (${weight(100, 20).toFixed(2)})`);
+    await expect.poll(() => text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
   test('what is selected stands in one line under the map, whatever view is open', async () => {
@@ -345,14 +359,13 @@ describe('the views beside', () => {
     await panel.show(fabricate());
     await showTab('summary');
     await panel.post({ type: 'select', token: 20, site: 100 });
-    expect(await text('.strip')).toMatch(/token 21 of 266, layer 14, /);
+    await expect.poll(() => text('.strip')).toMatch(/token 21 of 266, layer 14, /);
     await panel.page.locator('[data-focus=grid-strip]').click();
-    await panel.settled();
-    expect(await text('.tabBody')).toContain('module sends it to');
-    expect(await panel.page.locator('.strip').count()).toBe(0);
+    await expect.poll(() => text('.tabBody')).toContain('module sends it to');
+    await expect.poll(() => panel.page.locator('.strip').count()).toBe(0);
     // Before anything is selected it says what can be done.
     await panel.post({ type: 'select', token: -1 });
-    expect(await text('.strip')).toContain('Click a cell');
+    await expect.poll(() => text('.strip')).toContain('Click a cell');
   });
 
   test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
@@ -360,16 +373,16 @@ describe('the views beside', () => {
     await panel.show(fabricate());
     await showTab('summary');
     for (const name of ['usage', 'usageByLayer', 'entropy', 'coactivation', 'attracted'])
-      expect(await panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
-    expect(await panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
-    expect(await panel.page.locator('.warning').count()).toBe(0);
+      await expect.poll(() => panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
+    await expect.poll(() => panel.page.locator('.warning').count()).toBe(0);
     // The twin is there for a screen reader before anybody asks for it.
-    expect(await panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
     await panel.settled();
-    expect(await panel.page.locator('[data-figure=usage] .chart').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .chart').count()).toBe(0);
     await panel.show(fabricate({ tokens: 12 }));
-    expect(await text('.warning')).toContain('Only 11 text tokens');
+    await expect.poll(() => text('.warning')).toContain('Only 11 text tokens');
   });
 
   test('predictions: the token’s probability, alternatives, the next token', async () => {
@@ -381,8 +394,8 @@ describe('the views beside', () => {
     const body = await text('.tabBody');
     expect(body).toMatch(/probability of [\d.<]+%/);
     expect(body).toContain('Next after the end');
-    expect(await panel.page.locator('.alternatives').count()).toBe(2);
-    expect(await panel.page.locator('.alternatives').first().locator('tbody tr').count()).toBe(5);
+    await expect.poll(() => panel.page.locator('.alternatives').count()).toBe(2);
+    await expect.poll(() => panel.page.locator('.alternatives').first().locator('tbody tr').count()).toBe(5);
   });
 
   test('a what-if is sent, its effect shown, and undone', async () => {
@@ -393,40 +406,42 @@ describe('the views beside', () => {
     await showTab('whatIf');
     // Whoever leads in the selected cell is meant, before anybody chooses.
     const leader = names[partsOf(before).chosen(100, 30)[0]!]!;
-    expect(await panel.page.locator('[data-focus=whatif-expert]').inputValue()).toBe(leader);
-    expect(await text('.tabBody')).toContain(`${leader} will not be chosen; the next best takes over.`);
+    await expect.poll(() => panel.page.locator('[data-focus=whatif-expert]').inputValue()).toBe(leader);
+    await expect.poll(() => text('.tabBody')).toContain(`${leader} will not be chosen; the next best takes over.`);
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('prose');
     await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:5');
     await panel.page.locator('[data-focus=whatif-token]').check();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     const knockOut: Intervention = { action: 'knock-out', expert: 'prose', scope: { layer: 5, token: 30 } };
-    expect(await panel.sent('route')).toEqual([
-      { type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] },
-    ]);
+    await expect
+      .poll(() => panel.sent('route'))
+      .toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] }]);
 
     await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
     await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.sites[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
-    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([
-      { action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } },
-    ]);
+    await expect
+      .poll(async () => (await panel.sent('route')).at(-1)!.interventions)
+      .toEqual([{ action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
     const after = fabricate({ interventions: [everywhere] });
     await panel.show(after, { before });
-    expect(await text('.whatIfChip')).toContain('prose knocked out everywhere');
-    expect(await text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
-    expect(await text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
+    await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
+    await expect.poll(() => text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
+    await expect.poll(() => text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
-    expect(await text('[data-figure=effectByLayer] thead')).toMatch(/Replaced by the what-if\s+Changed downstream/);
-    await panel.page.screenshot({ path: join(pictures, 'dark-effect.png') });
+    await expect
+      .poll(() => text('[data-figure=effectByLayer] thead'))
+      .toMatch(/Replaced by the what-if\s+Changed downstream/);
+    await picture(panel.page, 'dark-effect');
     await showTab('predictions');
-    expect(await text('.tabBody')).toContain('Before the what-if it was');
-    expect(await text('.tabBody')).toContain('KL divergence');
+    await expect.poll(() => text('.tabBody')).toContain('Before the what-if it was');
+    await expect.poll(() => text('.tabBody')).toContain('KL divergence');
     await panel.page.locator('[data-focus=undo]').click();
-    expect((await panel.sent('route')).at(-1)!.interventions).toEqual([]);
+    await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions).toEqual([]);
   });
 
   test('choices that a what-if flipped are marked, those that stayed are faded', async () => {
@@ -446,9 +461,9 @@ describe('the views beside', () => {
     ];
     expect(flipped).toBeDefined();
     await panel.goTo(flipped, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
     await panel.goTo(stayed, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
     const faded = await cellColour();
     await panel.page.locator('[data-focus=grid-fade]').uncheck();
     await panel.settled();
@@ -463,9 +478,8 @@ describe('the views beside', () => {
     await panel.show(trace);
     await showTab('whatIf');
     await panel.page.locator('[data-focus=attribute]').click();
-    expect(await panel.sent('attribute')).toHaveLength(1);
+    await expect.poll(() => panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
-    await panel.settled();
     const table = panel.page.locator('[data-figure=attribution]');
     // The whole text's, the expert that it owes most to first.
     const { change, experts } = fabricateAttribution(trace);
@@ -473,14 +487,16 @@ describe('the views beside', () => {
       change.reduce((sum, x, i) => (i % experts.length === e && !Number.isNaN(x) ? sum + x : sum), 0),
     );
     const most = experts[sums.indexOf(Math.min(...sums))]!.name;
-    expect(await table.locator('.bar .name').first().innerText()).toBe(most);
-    expect(await table.locator('.bar .value').first().innerText()).toBe(`−${(-Math.min(...sums)).toFixed(2)}`);
-    expect(await table.locator('thead th').count()).toBe(14);
-    expect(await table.locator('tbody tr').count()).toBe(40);
+    await expect.poll(() => table.locator('.bar .name').first().innerText()).toBe(most);
+    await expect
+      .poll(() => table.locator('.bar .value').first().innerText())
+      .toBe(`−${(-Math.min(...sums)).toFixed(2)}`);
+    await expect.poll(() => table.locator('thead th').count()).toBe(14);
+    await expect.poll(() => table.locator('tbody tr').count()).toBe(40);
     await table.locator('[data-focus=page-on]').click();
     await table.locator('[data-focus=page-on]').click();
     await panel.settled();
-    expect(await table.locator('tbody tr').count()).toBe(10);
+    await expect.poll(() => table.locator('tbody tr').count()).toBe(10);
   });
 });
 
@@ -491,11 +507,11 @@ describe('two runs', () => {
     await panel.show(main);
     const running = { what: 'route', done: 20, total: 60 } as const;
     await panel.show(cut(other, 20), { title: 'other.md', running }, 'other');
-    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
-    expect(await text('.tabBody')).toMatch(/Divergence of scores\s+–/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
-    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
-    expect(await text('.tabBody')).toMatch(/Divergence of scores\s+[\d.]+ bits/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+[\d.]+ bits/);
   });
 
   test('are aligned by token, their differences coloured and counted', async () => {
@@ -509,27 +525,27 @@ describe('two runs', () => {
     });
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
-    expect(await panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
-    expect(await text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
-    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
+    await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
-    expect(await panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
-    expect(await panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
+    await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
+    await expect.poll(() => panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
     // The grid is of this run; a token with no counterpart has no difference.
     await panel.goTo(1, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
     await panel.goTo(2, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toMatch(
-      /\d%? of the choices differ|0% of the choices differ/,
-    );
+    await expect
+      .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
+      .toMatch(/\d%? of the choices differ|0% of the choices differ/);
     await panel.page.locator('[data-focus="segment-The other"]').click();
     await panel.goTo(3, 0);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');
     await panel.page.locator('[data-focus=head-compare]').click();
-    expect(await panel.sent('closeCompare')).toHaveLength(1);
+    await expect.poll(() => panel.sent('closeCompare')).toHaveLength(1);
     await panel.post({ type: 'side', side: 'other', state: undefined });
-    expect(await panel.page.locator('.text.other').isVisible()).toBe(false);
+    await expect.poll(() => panel.page.locator('.text.other').isVisible()).toBe(false);
   });
 
   test('log-probabilities are of the tokens that both have, however far the other run is', async () => {
@@ -541,7 +557,7 @@ describe('two runs', () => {
     await panel.show(main);
     for (const done of [20, 40, 60]) {
       await panel.show(cut(other, done), { title: 'other.md', strategy: { name: 'arrow', k: 2 } }, 'other');
-      expect(await text('.tabBody')).toMatch(/nats a token \(worse\)/);
+      await expect.poll(() => text('.tabBody')).toMatch(/nats a token \(worse\)/);
     }
   });
 
@@ -558,18 +574,22 @@ describe('two runs', () => {
       const told = await text('.tabBody');
       expect(told).toContain('there are no choices to agree with');
       expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
-      expect(await panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count()).toBe(0);
-      expect(await text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
+      await expect
+        .poll(() => panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count())
+        .toBe(0);
+      await expect.poll(() => text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
       // Not one solid colour: what got likelier is of another than what did not.
       await panel.goTo(20, 3);
-      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
+      await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
       const [r, , b] = await cellColour();
       expect(b).toBeGreaterThan(r!);
       await panel.goTo(21, 3);
-      expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('less likely, −0.20 nats');
+      await expect
+        .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
+        .toContain('less likely, −0.20 nats');
       const [red, , blue] = await cellColour();
       expect(red).toBeGreaterThan(blue!);
-      await panel.page.screenshot({ path: join(pictures, `dark-compare-${strategy.name}.png`) });
+      await picture(panel.page, `dark-compare-${strategy.name}`);
     },
   );
 
@@ -580,15 +600,17 @@ describe('two runs', () => {
     await panel.page.locator('[data-focus=compare-with]').selectOption('single');
     await panel.settled();
     const expert = panel.page.locator('[data-focus=compare-expert]');
-    expect(await expert.inputValue()).toBe('css');
+    await expect.poll(() => expert.inputValue()).toBe('css');
     await expert.selectOption('go');
     await panel.page.locator('[data-focus=compare-now]').click();
-    expect((await panel.sent('compare')).map(({ strategy }) => strategy)).toEqual([{ name: 'single', expert: 'go' }]);
+    await expect
+      .poll(async () => (await panel.sent('compare')).map(({ strategy }) => strategy))
+      .toEqual([{ name: 'single', expert: 'go' }]);
     await expert.selectOption('c');
     const now = panel.page.locator('[data-focus=compare-now]');
     await panel.settled();
-    expect(await now.getAttribute('aria-disabled')).toBe('true');
-    expect(await now.getAttribute('title')).toBe('That is this run.');
+    await expect.poll(() => now.getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => now.getAttribute('title')).toBe('That is this run.');
   });
 
   test('a comparison is asked for with another strategy or the editor’s selection', async () => {
@@ -598,10 +620,12 @@ describe('two runs', () => {
     await panel.page.locator('[data-focus=compare-with]').selectOption('arrow');
     await panel.page.locator('[data-focus=compare-now]').click();
     await panel.page.locator('[data-focus=compare-editor]').click();
-    expect(await panel.sent('compare')).toEqual([
-      { type: 'compare', strategy: { name: 'arrow', k: 2 }, interventions: [], selection: 'same' },
-      { type: 'compare', strategy: { name: 'phatgoose', k: 2 }, interventions: [], selection: 'editor' },
-    ]);
+    await expect
+      .poll(() => panel.sent('compare'))
+      .toEqual([
+        { type: 'compare', strategy: { name: 'arrow', k: 2 }, interventions: [], selection: 'same' },
+        { type: 'compare', strategy: { name: 'phatgoose', k: 2 }, interventions: [], selection: 'editor' },
+      ]);
   });
 });
 
@@ -609,29 +633,29 @@ describe('running', () => {
   test('progress, stop, and what must wait', async () => {
     await open();
     await panel.show(fabricate({ done: 100 }), { running: { what: 'route', done: 100, total: 266 } });
-    expect(await text('.progress')).toContain('100 of 266');
-    expect(await panel.page.locator('.t.pending').count()).toBe(166);
+    await expect.poll(() => text('.progress')).toContain('100 of 266');
+    await expect.poll(() => panel.page.locator('.t.pending').count()).toBe(166);
     await panel.page.locator('[data-focus=stop]').click();
-    expect(await panel.sent('stop')).toHaveLength(1);
+    await expect.poll(() => panel.sent('stop')).toHaveLength(1);
     const generate = panel.page.locator('[data-focus=head-generate]');
-    expect(await generate.getAttribute('aria-disabled')).toBe('true');
-    expect(await generate.getAttribute('title')).toBe('A run is in progress.');
+    await expect.poll(() => generate.getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => generate.getAttribute('title')).toBe('A run is in progress.');
     await panel.post({ type: 'status', side: 'main', running: undefined, stale: true, fresh: 40 });
-    expect(await panel.page.locator('.progress').isVisible()).toBe(false);
-    expect(await text('.notice.stale')).toContain('Its first 40 tokens stand as they were.');
-    expect(await panel.page.locator('.t.outdated').count()).toBe(266 - 40);
-    expect(await text('.notices')).toContain('100 of 266 tokens');
+    await expect.poll(() => panel.page.locator('.progress').isVisible()).toBe(false);
+    await expect.poll(() => text('.notice.stale')).toContain('Its first 40 tokens stand as they were.');
+    await expect.poll(() => panel.page.locator('.t.outdated').count()).toBe(266 - 40);
+    await expect.poll(() => text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();
-    expect(await panel.sent('again')).toHaveLength(1);
+    await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
   test('a text that has changed can be routed again while what it was still runs', async () => {
     await open();
     const running = { what: 'route', done: 0, total: 0 } as const;
     await panel.show(fabricate(), { running, stale: true });
-    expect(await text('.progress')).toContain('Loading the model');
+    await expect.poll(() => text('.progress')).toContain('Loading the model');
     await panel.page.locator('[data-focus=again]').click();
-    expect(await panel.sent('again')).toHaveLength(1);
+    await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
   test('a text that goes on is drawn on, and looks as if it had been drawn whole', async () => {
@@ -640,8 +664,8 @@ describe('running', () => {
     await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
     await panel.page.evaluate(() => document.querySelector('.t')!.setAttribute('data-first', 'drawn'));
     await panel.show(whole);
-    expect(await panel.page.locator('.t.pending').count()).toBe(0);
-    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.t.pending').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-first=drawn]').count()).toBe(1);
     const classes = () =>
       panel.page.locator('.tokens .t').evaluateAll((spans) => spans.map((span: Element) => span.getAttribute('class')));
     const grown = await classes();
@@ -662,19 +686,19 @@ describe('running', () => {
     };
     await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
     await panel.post({ type: 'select', token: 20, site: 100 });
-    expect(await text('.tabBody')).toContain('The affinities come when the run is done.');
+    await expect.poll(() => text('.tabBody')).toContain('The affinities come when the run is done.');
     await showTab('summary');
-    expect(await panel.page.locator('[data-figure=entropy]').count()).toBe(0);
-    expect(await panel.page.locator('[data-figure=usage] .whisker').count()).toBe(0);
-    expect(await canSave()).toBe(false);
+    await expect.poll(() => panel.page.locator('[data-figure=entropy]').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .whisker').count()).toBe(0);
+    await expect.poll(() => canSave()).toBe(false);
     await panel.page.evaluate(() => document.querySelector('.t')!.setAttribute('data-first', 'drawn'));
     await panel.show(whole);
-    expect(await canSave()).toBe(true);
-    expect(await panel.page.locator('[data-figure=entropy]').count()).toBe(1);
-    expect(await panel.page.locator('[data-figure=usage] .whisker').count()).toBeGreaterThan(0);
+    await expect.poll(() => canSave()).toBe(true);
+    await expect.poll(() => panel.page.locator('[data-figure=entropy]').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .whisker').count()).toBeGreaterThan(0);
     await showTab('cell');
-    expect(await panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
-    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
+    await expect.poll(() => panel.page.locator('[data-first=drawn]').count()).toBe(1);
   });
 
   test('how far a run is redraws its bar alone', async () => {
@@ -685,8 +709,8 @@ describe('running', () => {
       document.querySelector('.tabBody')!.firstElementChild!.setAttribute('data-first', 'drawn'),
     );
     await panel.post({ type: 'status', side: 'main', running: { ...running, done: 200 }, stale: false });
-    expect(await text('.progress')).toContain('200 of 266');
-    expect(await panel.page.locator('[data-first=drawn]').count()).toBe(1);
+    await expect.poll(() => text('.progress')).toContain('200 of 266');
+    await expect.poll(() => panel.page.locator('[data-first=drawn]').count()).toBe(1);
   });
 
   test('strategy, k and generate go to the host', async () => {
@@ -695,17 +719,23 @@ describe('running', () => {
     await panel.page.locator('[data-focus=strategy]').selectOption('single');
     await panel.page.locator('[data-focus=strategy-k]').fill('3');
     await panel.page.locator('[data-focus=strategy-k]').blur();
-    expect((await panel.sent('route')).map((m) => m.strategy)).toEqual([
-      { name: 'single', expert: 'c' },
-      { name: 'phatgoose', k: 3 },
-    ]);
-    expect(await panel.page.locator('[data-focus=strategy] option').count()).toBe(description.can.strategies.length);
+    await expect
+      .poll(async () => (await panel.sent('route')).map((m) => m.strategy))
+      .toEqual([
+        { name: 'single', expert: 'c' },
+        { name: 'phatgoose', k: 3 },
+      ]);
+    await expect
+      .poll(() => panel.page.locator('[data-focus=strategy] option').count())
+      .toBe(description.can.strategies.length);
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.locator('[data-focus=generate-n]').fill('12');
     await panel.page.locator('[data-focus=generate-t]').fill('0.7');
     await panel.page.locator('[data-focus=generate-t]').blur();
     await panel.page.locator('[data-focus=generate-start]').click();
-    expect(await panel.sent('generate')).toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
+    await expect
+      .poll(() => panel.sent('generate'))
+      .toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
   });
 
   test('what the model writes comes into view, divided from what it was given, to be copied and inserted', async () => {
@@ -714,25 +744,26 @@ describe('running', () => {
     const { text: all, tokens } = whole.sequences[0]!;
     const given = tokens.start![200]!;
     await panel.show(whole, { given, running: { what: 'generate', done: 66, total: 90 } });
-    expect(await panel.page.locator('.t.written').count()).toBe(tokens.count - 200);
-    expect(await panel.page.locator('.t.written.begins').getAttribute('data-i')).toBe('200');
-    await panel.page.screenshot({ path: join(pictures, 'dark-700-written.png') });
+    await expect.poll(() => panel.page.locator('.t.written').count()).toBe(tokens.count - 200);
+    await expect.poll(() => panel.page.locator('.t.written.begins').getAttribute('data-i')).toBe('200');
+    await picture(panel.page, 'dark-700-written');
     const [pane, last] = [
       (await panel.page.locator('.text').boundingBox())!,
       (await panel.page.locator('.t').last().boundingBox())!,
     ];
     expect(last.y + last.height).toBeLessThanOrEqual(pane.y + pane.height + 1);
-    expect(await text('.folded.written')).toContain(`Generated: ${tokens.count - 200} tokens`);
-    expect(await panel.page.locator('[data-focus=written-insert]').getAttribute('aria-disabled')).toBe('true');
+    await expect.poll(() => text('.folded.written')).toContain(`Generated: ${tokens.count - 200} tokens`);
+    await expect
+      .poll(() => panel.page.locator('[data-focus=written-insert]').getAttribute('aria-disabled'))
+      .toBe('true');
     await panel.show(whole, { given });
     await panel.page.locator('[data-focus=written-copy]').click();
     await panel.page.locator('[data-focus=written-insert]').click();
-    expect(await panel.sent('copy')).toEqual([{ type: 'copy', text: all!.slice(given) }]);
-    expect(await panel.sent('insert')).toHaveLength(1);
+    await expect.poll(() => panel.sent('copy')).toEqual([{ type: 'copy', text: all!.slice(given) }]);
+    await expect.poll(() => panel.sent('insert')).toHaveLength(1);
     // Nothing of it where all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
-    await panel.settled();
-    expect(await panel.page.locator('.written').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.written').count()).toBe(0);
   });
 
   test('a saved trace: nothing runs, and it says why', async () => {
@@ -748,13 +779,13 @@ describe('running', () => {
     });
     for (const name of ['head-compare', 'head-generate']) {
       const control = panel.page.locator(`[data-focus=${name}]`);
-      expect(await control.getAttribute('aria-disabled')).toBe('true');
-      expect(await control.getAttribute('title')).toContain('saved trace');
+      await expect.poll(() => control.getAttribute('aria-disabled')).toBe('true');
+      await expect.poll(() => control.getAttribute('title')).toContain('saved trace');
     }
-    expect(await panel.page.locator('[data-focus=strategy]').isDisabled()).toBe(true);
+    await expect.poll(() => panel.page.locator('[data-focus=strategy]').isDisabled()).toBe(true);
     await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-apply]').press('Enter');
-    expect(await panel.sent('route')).toEqual([]);
+    await expect.poll(() => panel.sent('route')).toEqual([]);
   });
 });
 
@@ -768,12 +799,14 @@ describe('what can be saved', () => {
     };
     for (const item of ['Trace file', 'Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown'])
       await choose(item);
+    await expect
+      .poll(async () => (await panel.sent('save')).map((m) => m.kind))
+      .toEqual(['trace', 'csv', 'svg', 'html']);
     const saved = await panel.sent('save');
-    expect(saved.map((m) => m.kind)).toEqual(['trace', 'csv', 'svg', 'html']);
     const data = Object.fromEntries(saved.map((m) => [m.kind, 'data' in m ? m.data : ''])) as Record<string, string>;
     expect(data['csv']!.split('\r\n').length).toBeGreaterThan(30 * 210);
     expect(data['html']).toContain('<!DOCTYPE html>');
-    expect((await panel.sent('copy'))[0]!.text).toContain('| token |');
+    await expect.poll(async () => (await panel.sent('copy'))[0]!.text).toContain('| token |');
     const svg = await panel.page.evaluate((source) => {
       const parsed = new DOMParser().parseFromString(source, 'image/svg+xml');
       return {
@@ -800,9 +833,9 @@ describe('what can be saved', () => {
       .first()
       .evaluate((rect) => getComputedStyle(rect).fill);
     expect(pixel).not.toBe('rgb(0, 0, 0)');
-    expect(await report.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    await expect.poll(() => report.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     expect(asked).toEqual([]);
-    await report.screenshot({ path: join(pictures, 'report.png') });
+    await picture(report, 'report');
     await report.close();
 
     await choose('Picture (PNG)');
@@ -858,7 +891,6 @@ describe('a picture compared with its trace, cell by cell', () => {
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
     await panel.post({ type: 'select', token: 70, site: 200 });
     await panel.post({ type: 'filter', expert: 'go' });
-    await panel.settled();
     const cells = await cellsOf(await saved('Picture (SVG)'));
     expect(Object.keys(cells)).toHaveLength(80 * 210);
     for (let site = 0; site < 210; site++) {
@@ -909,10 +941,10 @@ describe('a picture compared with its trace, cell by cell', () => {
     expect(html).toContain('All tokens and layers.');
     const report = await panel.page.context().newPage();
     await report.setContent(html);
-    expect(await report.locator('.legend .key').count()).toBeGreaterThan(1);
+    await expect.poll(() => report.locator('.legend .key').count()).toBeGreaterThan(1);
     const told = await report.locator('figure rect > title').evaluateAll((all) => all.map((one) => one.textContent));
     expect(told.at(-1)).toMatch(/^layer 29, tokens? .*80.*: \w+$/);
-    await report.screenshot({ path: join(pictures, 'report-whole.png'), fullPage: true });
+    await picture(report, 'report-whole', { fullPage: true });
     await report.close();
     expect(await saved('Report with the picture as seen (HTML)')).toContain('As it was seen in the panel.');
   });
@@ -933,14 +965,16 @@ describe('what is remembered', () => {
     const width = await panel.page.locator('.spacer').evaluate((e) => e.clientWidth);
     await panel.reload();
     await panel.show(trace);
-    expect(await panel.page.locator('.t.selected').getAttribute('data-i')).toBe('25');
-    expect(await panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
-    expect(await panel.page.locator('[data-focus=legend-sql]').getAttribute('aria-pressed')).toBe('true');
-    expect(await panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('210');
-    expect(await panel.page.locator('.spacer').evaluate((e) => e.clientWidth)).toBe(width);
-    expect(
-      await panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory),
-    ).toBe('file:///geese.md#1');
+    await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('25');
+    await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('[data-focus=legend-sql]').getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('210');
+    await expect.poll(() => panel.page.locator('.spacer').evaluate((e) => e.clientWidth)).toBe(width);
+    await expect
+      .poll(() =>
+        panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory),
+      )
+      .toBe('file:///geese.md#1');
   });
 
   test('what another version kept, or nonsense, is no harm', async () => {
@@ -955,7 +989,7 @@ describe('what is remembered', () => {
       }, kept);
       await panel.reload();
       await panel.show(fabricate({ tokens: 20 }));
-      expect(await panel.page.locator('.t').count()).toBe(20);
+      await expect.poll(() => panel.page.locator('.t').count()).toBe(20);
     }
   });
 });
@@ -966,7 +1000,7 @@ describe('sizes', () => {
     await panel.show(fabricate({ tokens: 1 }));
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
     await panel.goTo(0, 3);
-    expect(await panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 1 of 1, layer 3');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 1 of 1, layer 3');
   });
 
   test('no affinities, no predictions, no expert applied', async () => {
@@ -977,22 +1011,22 @@ describe('sizes', () => {
     await panel.post({ type: 'select', token: 3, site: 7 });
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
     await showTab('cell');
-    expect(await text('.tabBody')).toContain('This trace holds no affinities.');
+    await expect.poll(() => text('.tabBody')).toContain('This trace holds no affinities.');
     await showTab('predictions');
-    expect(await text('.tabBody')).toContain('no predictions');
+    await expect.poll(() => text('.tabBody')).toContain('no predictions');
   });
 
   test('10,000 tokens', async () => {
     await open();
     // Two layers: the bytes that cross to the test's page are what is slow here.
     await panel.show(fabricate({ tokens: 10_000, layers: 2, bare: true }));
-    expect(await panel.page.locator('.t').count()).toBe(10_000);
+    await expect.poll(() => panel.page.locator('.t').count()).toBe(10_000);
     await panel.post({ type: 'select', token: 9_990, site: 3 });
-    expect(await panel.page.locator('.t.selected').isVisible()).toBe(true);
+    await expect.poll(() => panel.page.locator('.t.selected').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await panel.settled();
     for (const tab of ['summary', 'predictions']) await showTab(tab);
-    expect(await text('.tabBody')).toContain('Next after the end');
+    await expect.poll(() => text('.tabBody')).toContain('Next after the end');
   });
 });
 
@@ -1002,30 +1036,30 @@ describe('many experts', () => {
     const trace = widen(fabricate(), 256);
     await panel.show(trace);
     const chips = panel.page.locator('.chip .badge');
-    expect(await chips.count()).toBe(colourCount - 1);
+    await expect.poll(() => chips.count()).toBe(colourCount - 1);
     const colours = await chips.evaluateAll((badges) => badges.map((badge) => getComputedStyle(badge).backgroundColor));
     expect(new Set(colours).size).toBe(colourCount - 1);
     await panel.page.locator('[data-focus=legend-more]').click();
-    expect(await text('.legend .rest')).toContain('241 other experts');
-    await panel.page.screenshot({ path: join(pictures, 'dark-256-first.png') });
+    await expect.poll(() => text('.legend .rest')).toContain('241 other experts');
+    await picture(panel.page, 'dark-256-first');
     await showTab('summary');
-    await panel.page.screenshot({ path: join(pictures, 'dark-256-summary.png') });
+    await picture(panel.page, 'dark-256-summary');
     // Nothing is a chip, a bar or a cell of its own 256 times over.
-    expect(await panel.page.locator('[data-figure=usage] .bar').count()).toBe(24);
-    expect(await panel.page.locator('[data-figure=coactivation] canvas').count()).toBe(1);
-    expect(await panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
+    await expect.poll(() => panel.page.locator('[data-figure=usage] .bar').count()).toBe(24);
+    await expect.poll(() => panel.page.locator('[data-figure=coactivation] canvas').count()).toBe(1);
+    await expect.poll(() => panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
     // The table has all of them, and makes those in sight.
     await panel.page.locator('[data-focus=table-usage]').click();
     await panel.settled();
     const table = panel.page.locator('[data-figure=usage] table');
-    expect(await table.getAttribute('aria-rowcount')).toBe('257');
-    expect(await table.locator('tbody tr:not(.gap)').count()).toBeLessThan(100);
+    await expect.poll(() => table.getAttribute('aria-rowcount')).toBe('257');
+    await expect.poll(() => table.locator('tbody tr:not(.gap)').count()).toBeLessThan(100);
     await panel.page.locator('[data-figure=usage] .tableBox').evaluate((box) => {
       box.scrollTop = box.scrollHeight;
     });
     await panel.settled();
     await panel.settled();
-    expect(await table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
+    await expect.poll(() => table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
     // As many columns as experts are a list of the pairs that there are.
     await panel.page.locator('[data-focus=table-coactivation]').click();
     await panel.settled();
@@ -1038,8 +1072,10 @@ describe('many experts', () => {
     await open();
     await panel.show(widen(fabricate({ tokens: 60 }), 256));
     await panel.post({ type: 'filter', expert: 'x250' });
-    expect(await panel.page.locator('[data-focus="legend-x250"]').getAttribute('aria-pressed')).toBe('true');
-    expect(await panel.page.locator('[data-focus="legend-x250"] .badge').getAttribute('class')).toMatch(/x\d/);
+    await expect.poll(() => panel.page.locator('[data-focus="legend-x250"]').getAttribute('aria-pressed')).toBe('true');
+    await expect
+      .poll(() => panel.page.locator('[data-focus="legend-x250"] .badge').getAttribute('class'))
+      .toMatch(/x\d/);
   });
 });
 
@@ -1051,10 +1087,10 @@ describe('long texts', () => {
     await panel.show(fabricate({ ...recipe, seed: 5 }), { title: 'other.md' }, 'other');
     await panel.page.locator('[data-figure=compareByLayer]').waitFor({ timeout: 40_000 });
     expect(panel.page.workers()).toHaveLength(1);
-    expect(await text('.tabBody')).toMatch(/Tokens aligned\s+2,500 of 2,500/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+2,500 of 2,500/);
     await panel.post({ type: 'select', token: 2000 });
-    expect(await panel.page.locator('.text.other .t.selected').getAttribute('data-i')).toBe('2000');
-    expect(await panel.sent('log')).toEqual([]);
+    await expect.poll(() => panel.page.locator('.text.other .t.selected').getAttribute('data-i')).toBe('2000');
+    await expect.poll(() => panel.sent('log')).toEqual([]);
   });
 });
 
@@ -1072,13 +1108,13 @@ describe('what the system asks for', () => {
   test('less motion: nothing moves by itself', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
-    expect(await motion()).toBeGreaterThan(0);
+    await expect.poll(() => motion()).toBeGreaterThan(0);
     await panel.page.emulateMedia({ reducedMotion: 'reduce' });
-    expect(await motion()).toBe(0);
-    expect(await panel.page.evaluate(() => document.getAnimations().length)).toBe(0);
+    await expect.poll(() => motion()).toBe(0);
+    await expect.poll(() => panel.page.evaluate(() => document.getAnimations().length)).toBe(0);
   });
 
-  test.each(['dark', 'light'] as const)('its own colours, over a theme of another kind (%s)', async (colorScheme) => {
+  testMany(['dark', 'light'] as const, 'its own colours, over a theme of another kind (%s)', async (colorScheme) => {
     // As hard as it gets: the editor's theme is the opposite of the system's.
     const light = colorScheme === 'light';
     await open({ theme: light ? 'dark' : 'light' });
@@ -1088,7 +1124,6 @@ describe('what the system asks for', () => {
     await panel.settled();
     await panel.page.locator(`[data-focus=legend-sql]`).click();
     await panel.goTo(12, 3);
-    await panel.settled();
     const seen = await panel.page.evaluate(() => {
       const of = (selector: string) => getComputedStyle(document.querySelector(selector)!);
       const probe = document.body.appendChild(document.createElement('i'));
@@ -1125,13 +1160,13 @@ describe('what the system asks for', () => {
     const expected = partsOf(trace).chosen(0, 12)[0]!;
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.goTo(12, 0);
-    expect(nearestExpert(await cellColour(), paper, light)).toBe(expected);
-    await panel.page.screenshot({ path: join(pictures, `forced-${colorScheme}.png`) });
+    await expect.poll(async () => nearestExpert(await cellColour(), paper, light)).toBe(expected);
+    await picture(panel.page, `forced-${colorScheme}`);
   });
 });
 
 describe('axe finds nothing serious', () => {
-  test.each(themeNames)('%s', async (theme: ThemeName) => {
+  testMany(themeNames, '%s', async (theme) => {
     await open({ theme });
     const before = fabricate({ tokens: 80 });
     const after = fabricate({ tokens: 80, interventions: [{ action: 'force', expert: 'go', scope: { layer: 3 } }] });
@@ -1141,7 +1176,6 @@ describe('axe finds nothing serious', () => {
     await panel.page.locator('[data-focus=head-generate]').click();
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
       await showTab(tab);
-      await panel.settled();
       expect(await panel.serious(), tab).toEqual([]);
     }
   });
@@ -1152,13 +1186,14 @@ describe('pictures to look at', () => {
   const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
   const after = fabricate({ interventions });
 
-  test.each(themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))))(
+  testMany(
+    themeNames.slice(0, 3).flatMap((theme) => [560, 1200].map((width) => ({ theme, width }))),
     '$theme $width',
     async ({ theme, width }) => {
       await open({ theme, width });
       const shot = async (name: string) => {
         await panel.settled();
-        await panel.page.screenshot({ path: join(pictures, `${theme}-${width}-${name}.png`) });
+        await picture(panel.page, `${theme}-${width}-${name}`);
       };
       await panel.show(trace);
       await shot('first');
@@ -1173,7 +1208,7 @@ describe('pictures to look at', () => {
       await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), {}, 'other');
       await shot('compare');
       // Nothing is wider than the page.
-      expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
     },
   );
 });

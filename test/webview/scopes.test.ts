@@ -6,9 +6,8 @@ import { difference } from '../../src/trace/difference.js';
 import { regionScopes } from '../../src/trace/scopes.js';
 import { fabricate, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
-import { pages, pictures } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
-import { join } from 'node:path';
 
 const openPage = pages();
 const main = fabricate();
@@ -57,21 +56,21 @@ function strongestAt(token: number): Promise<number> {
 test('is chosen by keyboard: a chip says so, all else pales, and Escape leads back', async () => {
   await open();
   await choose();
-  expect(await panel.page.locator('.chips').innerText()).toContain('ts fence');
+  await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('ts fence');
   const beyond = await dimmed();
   expect(beyond).toEqual([...main.sequences[0]!.tokens.ids!.keys()].filter((t) => t < from || t >= to));
-  expect(await strongestAt(from + 5)).toBe(0);
-  expect(await strongestAt(to + 40)).toBeGreaterThan(100);
+  await expect.poll(() => strongestAt(from + 5)).toBe(0);
+  await expect.poll(() => strongestAt(to + 40)).toBeGreaterThan(100);
   // It is found again after a reload, and by a run of another text.
   await panel.reload();
   await panel.show(main);
   await chip().waitFor();
   await panel.settled();
-  expect(await dimmed()).toEqual(beyond);
+  await expect.poll(() => dimmed()).toEqual(beyond);
   await panel.page.keyboard.press('Escape');
   await panel.settled();
-  expect(await chip().count()).toBe(0);
-  expect(await dimmed()).toEqual([]);
+  await expect.poll(() => chip().count()).toBe(0);
+  await expect.poll(() => dimmed()).toEqual([]);
 });
 
 test('lines that are not of it pale, too', async () => {
@@ -95,14 +94,15 @@ test('lines that are not of it pale, too', async () => {
   const down = await paled('column', 200);
   const [first, last] = [down.indexOf(true), down.lastIndexOf(true)];
   expect(down.slice(first, last)).toContain(false);
-  expect(new Set(await paled('row', first + 3))).toEqual(new Set([true]));
-  expect(new Set(await paled('row', down.indexOf(false, first) + 3))).toEqual(new Set([false]));
+  await expect.poll(async () => new Set(await paled('row', first + 3))).toEqual(new Set([true]));
+  await expect.poll(async () => new Set(await paled('row', down.indexOf(false, first) + 3))).toEqual(new Set([false]));
 });
 
 test('the summary is of it, beside the rest', async () => {
   await open();
   await choose();
   const found = contrast(main, sharedSites(main)!, fence.ranges);
+  await panel.page.locator('[data-figure=scopeChange] tbody tr').first().waitFor();
   const rows = await panel.page.locator('[data-figure=scopeChange] tbody tr').allInnerTexts();
   expect(rows).toHaveLength(names.length);
   const largest = [...found.change.keys()].sort((a, b) => Math.abs(found.change[b]!) - Math.abs(found.change[a]!))[0]!;
@@ -110,9 +110,9 @@ test('the summary is of it, beside the rest', async () => {
   expect(rows[0]).toContain(Math.abs(found.change[largest]! * 100).toFixed(1));
   const usage = await panel.page.locator('[data-figure=scopeUsage] tbody tr').first().innerText();
   expect(usage).toContain(`${Math.round(found.inside.share[names.indexOf('typescript')]! * 100)}%`);
-  expect(await panel.page.locator('.about').innerText()).toBe(
-    `Of ts fence: ${found.inside.tokens} text tokens. The rest: ${found.outside.tokens}.`,
-  );
+  await expect
+    .poll(() => panel.page.locator('.about').innerText())
+    .toBe(`Of ts fence: ${found.inside.tokens} text tokens. The rest: ${found.outside.tokens}.`);
   expect(await panel.serious()).toEqual([]);
 });
 
@@ -121,22 +121,22 @@ test('tokens selected with Shift are one, in lines where they are whole ones', a
   const token = (i: number) => panel.page.locator(`.t[data-i="${i}"]`);
   await token(1).click();
   await token(9).click({ modifiers: ['Shift'] });
-  expect((await panel.sent('select')).at(-1)).toMatchObject({ token: 1, end: 10 });
+  await expect.poll(async () => (await panel.sent('select')).at(-1)).toMatchObject({ token: 1, end: 10 });
   await panel.page.keyboard.press('Shift+ArrowLeft');
   await panel.settled();
-  expect(await panel.page.locator('.t.selected').count()).toBe(8);
+  await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(8);
   await panel.page.locator('[data-focus=grid-scope]').click();
   await panel.page.locator('.toolbar [role=menuitemradio]').nth(1).click();
   await chip().waitFor();
-  expect(await panel.page.locator('.chips').innerText()).toContain('tokens 2 to 9');
-  expect(await panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
+  await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('tokens 2 to 9');
+  await expect.poll(() => panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
   // Of another text they are not.
   await panel.show(fabricate({ words: ['quite', ' another', ' text'] }));
-  await panel.settled();
-  expect(await chip().count()).toBe(0);
+  await expect.poll(() => chip().count()).toBe(0);
 });
 
-test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({ theme, width }))))(
+testMany(
+  themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({ theme, width }))),
   'its menu and summary have room: $theme $width',
   async ({ theme, width }) => {
     await open({ theme, width });
@@ -146,14 +146,14 @@ test.each(themeNames.slice(0, 3).flatMap((theme) => [400, 640].map((width) => ({
     const menu = (await panel.page.locator('.toolbar .menu').boundingBox())!;
     expect(menu.x).toBeGreaterThanOrEqual(0);
     expect(menu.x + menu.width).toBeLessThanOrEqual(width);
-    await panel.page.screenshot({ path: join(pictures, `scope-menu-${theme}-${width}.png`) });
+    await picture(panel.page, `scope-menu-${theme}-${width}`);
     await panel.page.locator('.toolbar [role=menuitemradio]').last().click();
     await chip().waitFor();
     await panel.settled();
-    await panel.page.screenshot({ path: join(pictures, `scope-${theme}-${width}.png`) });
+    await picture(panel.page, `scope-${theme}-${width}`);
     await panel.page.locator('[data-figure=scopeChange]').scrollIntoViewIfNeeded();
-    await panel.page.screenshot({ path: join(pictures, `scope-summary-${theme}-${width}.png`) });
-    expect(await panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    await picture(panel.page, `scope-summary-${theme}-${width}`);
+    await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
   },
 );
 
@@ -162,15 +162,15 @@ test('a what-if holds only in it, as one, and is told by its lines', async () =>
   await choose();
   await panel.page.locator('#tab-whatIf').click();
   await panel.page.locator('[data-focus=whatif-apply]').click();
+  await expect.poll(() => panel.sent('route')).toHaveLength(1);
   const { scope } = (await panel.sent('route')).at(-1)!.interventions[0]!;
   expect(scope).toEqual({ tokens: fence.ranges });
   await panel.show(fabricate({ interventions: (await panel.sent('route')).at(-1)!.interventions }), { before: main });
-  await panel.settled();
-  expect(await panel.page.locator('[aria-label="What if:"]').innerText()).toContain('within lines 7 to 11');
+  await expect.poll(() => panel.page.locator('[aria-label="What if:"]').innerText()).toContain('within lines 7 to 11');
   // Everywhere, if one asks for it.
   await panel.page.locator('[data-focus=whatif-scope]').uncheck();
   await panel.page.locator('[data-focus=whatif-apply]').click();
-  expect((await panel.sent('route')).at(-1)!.interventions[1]!.scope).toEqual({});
+  await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions[1]!.scope).toEqual({});
 });
 
 test('a comparison is of its tokens alone', async () => {

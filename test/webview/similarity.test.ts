@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
 import type { Panel } from './harness.js';
-import { pages } from './pages.js';
+import { pages, picture, testMany } from './pages.js';
 
 const open = pages();
 
@@ -41,7 +41,7 @@ function message(count = names.length): SimilarityMessage {
 
 async function shown(setup: Parameters<typeof open>[0] = {}, count?: number): Promise<Panel> {
   const panel = await open({ script: 'similarity', ...setup });
-  expect(await panel.sent('ready')).toHaveLength(1);
+  await expect.poll(() => panel.sent('ready')).toHaveLength(1);
   await panel.post(message(count));
   return panel;
 }
@@ -53,20 +53,20 @@ const firstPair = (panel: Panel) => panel.page.locator('.tableBox').last().locat
 test('shows every expert with every other, and the most alike first, by gate and by adapter, at each layer', async () => {
   const panel = await shown();
   const { page } = panel;
-  expect(await page.locator('h1').innerText()).toContain('SmolLM2');
-  expect(await page.locator('.square tbody tr').count()).toBe(12);
-  expect(await squareCell(panel, 0, 0).innerText()).toBe('1.00');
-  expect(await squareCell(panel, 0, 1).innerText()).toBe('0.35');
-  expect(await squareCell(panel, 0, 11).innerText()).toBe('−0.19');
-  expect(await squareCell(panel, 0, 1).getAttribute('title')).toBe('C and CSS: 0.347');
-  expect(await firstPair(panel)).toBe('C\tCSS\t0.347\t0.087');
+  await expect.poll(() => page.locator('h1').innerText()).toContain('SmolLM2');
+  await expect.poll(() => page.locator('.square tbody tr').count()).toBe(12);
+  await expect.poll(() => squareCell(panel, 0, 0).innerText()).toBe('1.00');
+  await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.35');
+  await expect.poll(() => squareCell(panel, 0, 11).innerText()).toBe('−0.19');
+  await expect.poll(() => squareCell(panel, 0, 1).getAttribute('title')).toBe('C and CSS: 0.347');
+  await expect.poll(() => firstPair(panel)).toBe('C\tCSS\t0.347\t0.087');
   await page.getByRole('button', { name: 'Adapter' }).click();
-  expect(await squareCell(panel, 0, 1).innerText()).toBe('0.09');
-  expect(await page.locator('.similarity > .caption').innerText()).toContain('same random numbers');
+  await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.09');
+  await expect.poll(() => page.locator('.similarity > .caption').innerText()).toContain('same random numbers');
   await page.getByRole('combobox', { name: 'Layer' }).selectOption('1');
   // What is not known is not drawn as 0, and in no pair.
-  expect(await squareCell(panel, 0, 11).innerText()).toBe('–');
-  expect(await page.locator('.tableBox').last().locator('tbody tr').count()).toBe((11 * 10) / 2);
+  await expect.poll(() => squareCell(panel, 0, 11).innerText()).toBe('–');
+  await expect.poll(() => page.locator('.tableBox').last().locator('tbody tr').count()).toBe((11 * 10) / 2);
 });
 
 test('keeps where one looks, and can be used with the keyboard alone', async () => {
@@ -74,35 +74,38 @@ test('keeps where one looks, and can be used with the keyboard alone', async () 
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('Enter');
-  expect(await panel.page.getByRole('button', { name: 'Adapter' }).getAttribute('aria-pressed')).toBe('true');
+  await expect
+    .poll(() => panel.page.getByRole('button', { name: 'Adapter' }).getAttribute('aria-pressed'))
+    .toBe('true');
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('ArrowDown');
-  expect(await squareCell(panel, 0, 1).innerText()).toBe('0.04');
+  await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.04');
   await panel.page.keyboard.press('Tab');
-  expect(await panel.page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(
-    'Every expert with every other: Adapter',
-  );
+  await expect
+    .poll(() => panel.page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
+    .toBe('Every expert with every other: Adapter');
   await panel.reload();
   await panel.post(message());
-  expect(await squareCell(panel, 0, 1).innerText()).toBe('0.04');
+  await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.04');
 });
 
 test('draws many experts as a picture, whose numbers are in the list', async () => {
   const panel = await shown({}, 60);
   const picture = panel.page.getByRole('img');
-  expect(await picture.getAttribute('aria-label')).toBe('Every expert with every other: Gate');
+  await expect.poll(() => picture.getAttribute('aria-label')).toBe('Every expert with every other: Gate');
   await picture.hover({ position: { x: 3, y: 3 } });
-  expect(await picture.getAttribute('title')).toBe('C and C: 1.000');
+  await expect.poll(() => picture.getAttribute('title')).toBe('C and C: 1.000');
   const list = panel.page.locator('.tableBox table');
-  expect(await list.getAttribute('aria-rowcount')).toBe(String((60 * 59) / 2 + 1));
+  await expect.poll(() => list.getAttribute('aria-rowcount')).toBe(String((60 * 59) / 2 + 1));
 });
 
 test('says so where no two experts meet, and one expert is no pair', async () => {
   const panel = await shown({}, 1);
-  expect(await panel.page.locator('.similarity').innerText()).toContain('No two experts');
+  await expect.poll(() => panel.page.locator('.similarity').innerText()).toContain('No two experts');
 });
 
-test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as const)(
+testMany(
+  ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const,
   'has enough contrast and nothing that axe finds serious in %s, in every width',
   async (theme) => {
     for (const [width, height] of [
@@ -112,11 +115,10 @@ test.each(['dark', 'light', 'high-contrast', 'high-contrast-light'] as const)(
       const panel = await shown({ theme, width, height });
       expect(await panel.serious()).toEqual([]);
       // What does not fit scrolls in its own box.
-      expect(await panel.page.evaluate(() => document.querySelector('.similarity')!.scrollWidth)).toBeLessThanOrEqual(
-        width,
-      );
-      const picture = process.env['PICTURES'];
-      if (picture) await panel.page.screenshot({ path: `${picture}-${theme}-${width}.png` });
+      await expect
+        .poll(() => panel.page.evaluate(() => document.querySelector('.similarity')!.scrollWidth))
+        .toBeLessThanOrEqual(width);
+      await picture(panel.page, `similarity-${theme}-${width}`);
     }
   },
 );
