@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { words } from '../../../src/shared/words.js';
-import { editor, openFile, runCommand } from '../harness/workbench.mjs';
+import { editor, enter, openFile, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -14,7 +14,7 @@ const name = 'flock.txt';
 /** As many as the tiny model reads, and more than the editor shows. */
 const lines = Array.from({ length: 60 }, (_, i) => String(i + 1));
 
-const eventually = <T>(found: () => Promise<T>) => expect.poll(found, { timeout: 20_000 });
+const eventually = <T>(found: () => Promise<T>) => expect.poll(found);
 
 describe('the map of lines', () => {
   let window: Window;
@@ -51,7 +51,7 @@ describe('the map of lines', () => {
 
   step('is one press away', async () => {
     await openFile(window.page, name);
-    await editor(window.page, name).click();
+    await enter(window.page, name);
     await runCommand(window.page, 'Gander: Route Selection');
     await window.panel.getByRole('button', { name: words.mapLines }).click();
     await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
@@ -60,11 +60,9 @@ describe('the map of lines', () => {
 
   step('has rows as high as the editor’s lines, and its numbers', async () => {
     const height = (one: HTMLElement) => one.getBoundingClientRect().height;
-    const [row, line] = await Promise.all([
-      cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height)),
-      editor(window.page, name).locator('.view-line').first().evaluate(height),
-    ]);
-    expect(row).toBe(line);
+    const row = () => cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height));
+    const line = await editor(window.page, name).locator('.view-line').first().evaluate(height);
+    await eventually(row).toBe(line);
     await window.shot('lines');
   });
 
