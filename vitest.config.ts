@@ -9,7 +9,7 @@ const project = (name: string, include: string, timeout: number, extra: object =
 const workbench = {
   globalSetup: 'test/workbench/ui/setup.ts',
   fileParallelism: false,
-  expect: { poll: { timeout: 60_000 * slowdown, interval: 100 } },
+  expect: { poll: { timeout: 180_000 * slowdown, interval: 100 } },
 };
 
 export default defineConfig({
@@ -20,8 +20,8 @@ export default defineConfig({
       project('webview', 'test/webview/**/*.test.ts', 60_000),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
       project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),
-      project('ui', 'test/workbench/ui/**/*.test.ts', 300_000, workbench),
-      project('served', 'test/{served,workbench/served}/**/*.test.ts', 300_000, workbench),
+      project('ui', 'test/workbench/ui/**/*.test.ts', 900_000, workbench),
+      project('served', 'test/{served,workbench/served}/**/*.test.ts', 900_000, workbench),
     ],
     coverage: {
       include: ['src/**', 'webview/**'],

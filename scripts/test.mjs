@@ -30,23 +30,29 @@ async function vitest(project) {
   return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
 }
 
-/** The suites in the extension host, on the oldest and the newest VS Code. @returns {Promise<Count>} */
+/** The suites in the extension host, on the oldest and the newest VS Code at once. @returns {Promise<Count>} */
 async function host() {
   const { installVscodeWeb, newest, oldest } = await import('./lib/vscode-web.mjs');
   const { runInHost } = await import('../test/workbench/harness/host.mjs');
   const desktop = process.env['GANDER_VSCODE_DOWNLOAD'] === '1';
+  const versions = [];
+  for (const version of [oldest, newest])
+    versions.push(desktop ? { version: `${version}.0` } : { version, vscode: await installVscodeWeb(version) });
   const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const version of [oldest, newest]) {
-    say(`VS Code ${version}`);
+  const runs = versions.map(async (options) => {
+    let told = '';
     const { ok, results } = await runInHost({
-      ...(desktop ? { version: `${version}.0` } : { vscode: await installVscodeWeb(version) }),
+      ...options,
       suites: path.join(root, 'test/workbench/host'),
       folder: path.join(root, 'samples'),
-      onOutput: (text) => process.stdout.write(text),
+      onOutput: (text) => (told += text),
     });
+    // In one piece each, so that neither is in the middle of the other.
+    process.stdout.write(`VS Code ${options.version}\n${told}`);
     for (const { state } of results) sum[state]++;
     if (!ok && !results.some((r) => r.state === 'failed')) sum.failed++;
-  }
+  });
+  await Promise.all(runs);
   return sum;
 }
 
@@ -55,7 +61,8 @@ async function workbench(project) {
   const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
   const { packageFor, thisTarget } = await import('./package.mjs');
   process.env['GANDER_TEST_VSCODE'] = await installVscodeWeb();
-  process.env['GANDER_TEST_VSIX'] = await packageFor(thisTarget);
+  // Once for all parts that look at it.
+  process.env['GANDER_TEST_VSIX'] ??= await packageFor(thisTarget);
   return vitest(project);
 }
 

@@ -136,7 +136,7 @@ export async function startServer(options) {
   /** @type {Promise<number>} */
   const listening = new Promise((resolve, reject) => {
     const fail = (/** @type {string} */ what) => () => reject(new Error(`VS Code's server ${what}:\n${log}`));
-    const timer = setTimeout(fail('did not start'), 60_000 * slowdown);
+    const timer = setTimeout(fail('did not start'), 180_000 * slowdown);
     const take = (/** @type {string} */ text) => {
       log += text;
       const found = /Extension host agent listening on (\d+)/.exec(log);
@@ -242,7 +242,7 @@ export async function openWorkbench(browser, server, options) {
   const remote = (/** @type {string} */ p) => `vscode-remote://${new URL(server.url).host}${path.resolve(p)}`;
   const payload = extensions.map((e) => ['extensionDevelopmentPath', remote(e)]);
   if (tests) payload.push(['extensionTestsPath', remote(tests)]);
-  await page.goto(address(server, folder, payload), { timeout: 60_000 * slowdown });
-  await page.waitForSelector('.monaco-workbench', { timeout: 60_000 * slowdown });
+  await page.goto(address(server, folder, payload), { timeout: 180_000 * slowdown });
+  await page.waitForSelector('.monaco-workbench', { timeout: 180_000 * slowdown });
   return Object.assign(page, { exitCode });
 }

@@ -5,10 +5,10 @@ import { slowdown } from './throttle.mjs';
 /** @typedef {import('playwright-core').Page} Page */
 
 /** How long what is to come is waited for: on a machine with much else to do a window takes its time. */
-export const patience = 60_000 * slowdown;
+export const patience = 180_000 * slowdown;
 
 /** How long something is given before it is asked for once more. */
-const soon = 10_000 * slowdown;
+const soon = 30_000 * slowdown;
 
 const quickInput = (/** @type {Page} */ page) => page.locator('.quick-input-widget input.input');
 

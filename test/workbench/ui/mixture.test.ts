@@ -56,7 +56,7 @@ let window: Window;
 beforeAll(async () => {
   copyFileSync(path.resolve(import.meta.dirname, '../../../samples/kinds.txt'), path.join(folder, 'kinds.txt'));
   writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose\n');
-  window = await Window.open(folder, { settings: { 'workbench.colorTheme': themes.dark }, own: {} });
+  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' }, own: {} });
 });
 afterAll(async () => {
   await window.close();
