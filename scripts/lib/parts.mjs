@@ -1,7 +1,7 @@
 // The parts of the tests: what each runs, what it needs, and how much of the machine it keeps busy.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { root, run, say } from './main.mjs';
+import { root, run } from './main.mjs';
 import { onProcessors } from './processors.mjs';
 import { checked, installed, pytest } from './python.mjs';
 import { shareOf } from './scope.mjs';
@@ -74,24 +74,30 @@ async function vitest(project, { much, shard }, files = []) {
   return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
 }
 
-/** The suites in the extension host, on the oldest and the newest VS Code. @param {Work} work @returns {Promise<Count>} */
+/** The suites in the extension host, on the oldest and the newest VS Code at once. @param {Work} work @returns {Promise<Count>} */
 async function host({ shard }) {
   const { installVscodeWeb, newest, oldest } = await import('./vscode-web.mjs');
   const { runInHost } = await import('../../test/workbench/harness/host.mjs');
   const desktop = process.env['GANDER_VSCODE_DOWNLOAD'] === '1';
-  const sum = { ...none };
-  for (const version of shareOf([oldest, newest], shard)) {
-    say(`VS Code ${version}`);
+  const versions = [];
+  for (const version of shareOf([oldest, newest], shard))
+    versions.push(desktop ? { version: `${version}.0` } : { version, vscode: await installVscodeWeb(version) });
+  const counts = versions.map(async (options) => {
+    let told = '';
     const { ok, results } = await runInHost({
-      ...(desktop ? { version: `${version}.0` } : { vscode: await installVscodeWeb(version) }),
+      ...options,
       suites: path.join(root, 'test/workbench/host'),
       folder: path.join(root, 'samples'),
-      onOutput: (text) => process.stdout.write(text),
+      onOutput: (text) => (told += text),
     });
-    for (const { state } of results) sum[state]++;
-    if (!ok && !results.some((r) => r.state === 'failed')) sum.failed++;
-  }
-  return sum;
+    // In one piece each, so that neither is in the middle of the other.
+    process.stdout.write(`VS Code ${options.version}\n${told}`);
+    const count = { ...none };
+    for (const { state } of results) count[state]++;
+    if (!ok && !results.some((r) => r.state === 'failed')) count.failed++;
+    return count;
+  });
+  return sumOf(await Promise.all(counts));
 }
 
 const serve = 'python/gander-serve';
@@ -166,7 +172,7 @@ export const parts = {
     cores: 2,
     needs: [],
   },
-  host: { test: host, from: 'all', cores: 1, needs: ['dist', 'browser'] },
+  host: { test: host, from: 'all', cores: 2, needs: ['dist', 'browser'] },
   house: { test: (work) => vitest('house', work), from: 'all', cores: 1, needs: ['dist', 'vsix', 'browser'] },
   training: {
     test: async ({ shard }) => pytest(await withTorch(), 'training', pythonTests('training', shard)),

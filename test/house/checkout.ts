@@ -91,7 +91,7 @@ export class Run {
   }
 
   /** Waits until it wrote something that matches. */
-  async wrote(pattern: RegExp, seconds = 90): Promise<string> {
+  async wrote(pattern: RegExp, seconds = 250): Promise<string> {
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
       const found = pattern.exec(this.text);
       if (found) return found[1] ?? found[0];

@@ -1,5 +1,7 @@
 // Each kind of fault makes `npm test` fail.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Checkout } from './checkout.js';
 
 let checkout: Checkout;
@@ -8,74 +10,80 @@ beforeAll(() => {
 });
 afterAll(() => checkout.remove());
 
-const planted = async (file: string, text: string, part: string) => {
-  checkout.write(file, text);
-  try {
-    return await checkout.run('test.mjs', [part]);
-  } finally {
-    checkout.write(file, 'export {};\n');
-  }
-};
+const test54 = (from: string, title: string, expected: number) =>
+  `import assert from 'node:assert/strict';\nimport { it } from '${from}';\nit('${title}', () => assert.equal(6 * 9, ${expected}));\n`;
 
-test('a sound checkout passes', async () => {
-  checkout.write('src/trace/planted.ts', "export { GanderError } from '../shared/errors.js';\n");
-  checkout.write('test/unit/planted.test.ts', 'export {};\n');
-  const { code, text } = await checkout.run('test.mjs', ['lint', 'types']);
-  expect(text).toMatch(/^\d+ passed, 0 failed\n$/m);
+test('a checkout with no fault passes', async () => {
+  checkout.write('test/unit/planted.test.ts', test54('vitest', 'is sound', 54));
+  const { code, text } = await checkout.run('test.mjs', ['unit']);
+  expect(text).toMatch(/^1 passed, 0 failed$/m);
   expect(code).toBe(0);
-});
-
-test('an import against the arrows fails it', async () => {
-  const { code, text } = await planted('src/trace/planted.ts', "import '../extension.js';\n", 'lint');
-  expect(text).toContain('src/trace may not import src/extension.ts');
-  expect(text).toMatch(/1 passed, 1 failed\n$/);
-  expect(code).toBe(1);
-});
-
-test('a type error fails it', async () => {
-  const { code, text } = await planted('src/trace/planted.ts', "export const n: number = 'one';\n", 'types');
-  expect(text).toContain("Type 'string' is not assignable to type 'number'");
-  expect(text).toMatch(/^\d+ passed, 1 failed\n$/m);
-  expect(code).toBe(1);
-});
-
-const failing = (from: string) =>
-  `import assert from 'node:assert/strict';\nimport { it } from '${from}';\nit('is planted', () => assert.equal(6 * 9, 42));\n`;
-
-test('a failing test fails it', async () => {
-  const { code, text } = await planted('test/unit/planted.test.ts', failing('vitest'), 'unit');
-  expect(text).toMatch(/0 passed, 1 failed\n$/);
-  expect(code).toBe(1);
 });
 
 test('shares of a run add up to all of it', async () => {
   const passing = `import { expect, it } from 'vitest';\nit.each([1, 2, 3])('is %i', (n) => expect(n).toBe(n));\n`;
   for (const name of ['one', 'two', 'three']) checkout.write(`test/unit/${name}.test.ts`, passing);
   const passed = async (...args: string[]) => {
-    const { code, text } = await checkout.run('test.mjs', ['lint', 'types', 'unit', ...args]);
+    const { code, text } = await checkout.run('test.mjs', ['lint', 'unit', ...args]);
     expect(code, text).toBe(0);
-    return Number(/^(\d+) passed, 0 failed\n$/m.exec(text)![1]);
+    return Number(/^(\d+) passed, 0 failed$/m.exec(text)![1]);
   };
   const shares = [await passed('--shard', '1/2'), await passed('--shard', '2/2')];
   expect(Math.min(...shares)).toBeGreaterThan(0);
-  expect(shares[0]! + shares[1]!).toBe(await passed());
-  for (const name of ['one', 'two', 'three']) checkout.write(`test/unit/${name}.test.ts`, 'export {};\n');
+  expect(shares[0]! + shares[1]!).toBe(2 + 1 + 9);
+  for (const name of ['one', 'two', 'three']) rmSync(path.join(checkout.dir, `test/unit/${name}.test.ts`));
 });
 
-test('a part without a test fails it', async () => {
-  const { code, text } = await checkout.run('test.mjs', ['engine']);
-  expect(text).toMatch(/0 passed, 1 failed\n$/);
-  expect(code).toBe(1);
-});
-
-test('a failing test in the extension host fails it, on either VS Code', async () => {
-  const sound = `import assert from 'node:assert/strict';
+describe('with a fault in each part', () => {
+  const answers = `import assert from 'node:assert/strict';
 import { it } from 'mocha';
 import * as vscode from 'vscode';
 it('answers', async () => assert.equal(await vscode.commands.executeCommand('gander.answer'), 42));
 `;
-  checkout.write('test/workbench/host/sound.test.ts', sound);
-  const { code, text } = await planted('test/workbench/host/planted.test.ts', failing('mocha'), 'host');
-  expect(text).toMatch(/2 passed, 2 failed\n$/);
-  expect(code).toBe(1);
+  let code: number;
+  let text: string;
+  /** What the table at the end says of a part: passed, failed. */
+  const told = (part: string) =>
+    new RegExp(`^${part} +(\\d+) passed +(\\d+) failed`, 'm').exec(text)?.slice(1).map(Number);
+
+  beforeAll(async () => {
+    checkout.write('src/trace/arrow.ts', "import '../extension.js';\n");
+    checkout.write('src/trace/wrong.ts', "export const n: number = 'one';\n");
+    checkout.write('src/trace/right.ts', "export { GanderError } from '../shared/errors.js';\n");
+    checkout.write('test/unit/planted.test.ts', test54('vitest', 'is planted', 42));
+    checkout.write('test/workbench/host/sound.test.ts', answers);
+    checkout.write('test/workbench/host/planted.test.ts', test54('mocha', 'is planted', 42));
+    ({ code, text } = await checkout.run('test.mjs', ['lint', 'types', 'unit', 'engine', 'host']));
+  });
+
+  test('it fails', () => {
+    expect(code).toBe(1);
+    const failed = ['lint', 'types', 'unit', 'engine', 'host'].reduce((sum, part) => sum + told(part)![1]!, 0);
+    expect(text).toMatch(new RegExp(`^\\d+ passed, ${failed} failed$`, 'm'));
+  });
+
+  test('an import against the arrows is one, and the only one that lint finds', () => {
+    expect(text).toContain('src/trace may not import src/extension.ts');
+    expect(text).toContain('✖ 1 problem');
+    expect(told('lint')).toEqual([1, 1]);
+  });
+
+  test('a type error is one, where it stands', () => {
+    expect(text).toContain("Type 'string' is not assignable to type 'number'");
+    expect(text.match(/error TS/g)).toHaveLength(1);
+    expect(told('types')![0]).toBeGreaterThan(0);
+    expect(told('types')![1]).toBe(1);
+  });
+
+  test('a failing test is one', () => {
+    expect(told('unit')).toEqual([0, 1]);
+  });
+
+  test('a part without a test is one', () => {
+    expect(told('engine')).toEqual([0, 1]);
+  });
+
+  test('a failing test in the extension host is one, on either VS Code', () => {
+    expect(told('host')).toEqual([2, 2]);
+  });
 });

@@ -8,7 +8,7 @@ import { launchBrowser, openWorkbench, startServer } from './vscode.mjs';
 
 const values = (/** @type {string} */ name) =>
   process.argv.filter((a) => a.startsWith(`--${name}=`)).map((a) => a.slice(name.length + 3));
-const seconds = 180;
+const seconds = 1800;
 
 await main(async () => {
   const userSettings = values('user-data-dir').map((dir) => path.join(dir, 'User/settings.json'));

@@ -20,7 +20,7 @@ export async function run(): Promise<void> {
   // The console here goes to the workbench; the reporter's lines go to a file that the harness shows.
   Mocha.reporters.Base.consoleLog = (...args: unknown[]) => appendFileSync(log, `${format(...args)}\n`);
   const grep = process.env['MOCHA_GREP'];
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, color: false, reporter: 'spec', ...(grep && { grep }) });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false, reporter: 'spec', ...(grep && { grep }) });
   for (const file of readdirSync(__dirname, { recursive: true }) as string[]) {
     if (file.endsWith('.test.cjs')) mocha.addFile(path.join(__dirname, file));
   }

@@ -1,10 +1,12 @@
 // A real VS Code (server and Node extension host) on 127.0.0.1, and its workbench in Chromium.
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { findChromium } from '../../../scripts/lib/system.mjs';
+import { slowdown, throttle } from './throttle.mjs';
 
 /** User settings of a workbench that stays quiet: no agents, welcome page, update checks or tips. */
 const quiet = {
@@ -27,7 +29,7 @@ const quiet = {
 /**
  * @typedef {object} ServerOptions
  * @property {string} vscode folder of the VS Code, from installVscodeWeb()
- * @property {string} [vsix] package to install first
+ * @property {string} [extensions] folder that installExtension() put extensions into; several servers may share it
  * @property {string} [link] folder of an extension to install as it stands, unpacked
  * @property {boolean} [development] lets openWorkbench run extensions from source, and tests in the extension host. VS Code
  *   then shows no notifications (its smoke-test mode): leave it off to test what a person sees.
@@ -43,9 +45,41 @@ const quiet = {
  * @property {string} url
  * @property {boolean} development
  * @property {string} dataDir
+ * @property {number | undefined} pid of the process that all of it descends from
  * @property {() => string} log
  * @property {() => Promise<void>} stop
  */
+
+// A VS Code that this runs in must not reach into the one that it starts.
+const outer = /^(VSCODE_(?!TEST_)|ELECTRON_|CODE_SERVER|NODE_OPTIONS$|NODE_TEST_CONTEXT$|VITEST)/;
+
+/** The environment of a VS Code whose sockets lie in a folder, with no marketplace. @param {string} dataDir @returns {NodeJS.ProcessEnv} */
+function environment(dataDir) {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
+  return { ...clean, EXTENSIONS_GALLERY: '{}', XDG_RUNTIME_DIR: dataDir };
+}
+
+/** @param {string} vscode @param {string} dataDir */
+const program = (vscode, dataDir) => [
+  path.resolve(vscode, 'vscode/out/server-main.js'),
+  ...['--server-data-dir', dataDir, '--accept-server-license-terms', '--telemetry-level', 'off'],
+];
+
+/**
+ * Has VS Code install a package, as a person does, into a folder of extensions.
+ * @param {string} vscode @param {string} vsix @param {string} extensions
+ */
+export async function installExtension(vscode, vsix, extensions) {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'vs-'));
+  const args = ['--extensions-dir', extensions, '--install-extension', path.resolve(vsix)];
+  try {
+    await promisify(execFile)(path.resolve(vscode, 'node'), [...program(vscode, dataDir), ...args], {
+      env: environment(dataDir),
+    });
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
 
 /**
  * Starts VS Code's server with an empty data folder of its own. It ends when this process ends, however that comes about.
@@ -55,7 +89,7 @@ const quiet = {
 export async function startServer(options) {
   const {
     vscode,
-    vsix,
+    extensions,
     link,
     development = false,
     trust = false,
@@ -77,20 +111,11 @@ export async function startServer(options) {
     mkdirSync(path.join(dataDir, 'extensions'));
     symlinkSync(path.resolve(link), path.join(dataDir, 'extensions/linked'));
   }
-  // A VS Code that this runs in must not reach into the one that it starts.
-  const outer = /^(VSCODE_(?!TEST_)|ELECTRON_|CODE_SERVER|NODE_OPTIONS$|NODE_TEST_CONTEXT$|VITEST)/;
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
-  // No marketplace; sockets in dataDir.
-  const childEnv = { ...clean, EXTENSIONS_GALLERY: '{}', XDG_RUNTIME_DIR: dataDir, ...env };
+  const childEnv = { ...environment(dataDir), ...env };
   const node = path.resolve(vscode, 'node');
-  const common = [
-    path.resolve(vscode, 'vscode/out/server-main.js'),
-    ...['--server-data-dir', dataDir, '--accept-server-license-terms', '--telemetry-level', 'off'],
-  ];
-  if (vsix)
-    execFileSync(node, [...common, '--install-extension', path.resolve(vsix)], { env: childEnv, stdio: 'pipe' });
-
-  const args = [...common, '--host', '127.0.0.1', '--port', String(port), '--without-connection-token'];
+  const args = [...program(vscode, dataDir)];
+  if (extensions) args.push('--extensions-dir', extensions);
+  args.push('--host', '127.0.0.1', '--port', String(port), '--without-connection-token');
   // Browser and server are on one machine, as window and extension host are on the desktop, where nothing is compressed.
   args.push('--disable-websocket-compression');
   if (!trust) args.push('--disable-workspace-trust');
@@ -111,7 +136,7 @@ export async function startServer(options) {
   /** @type {Promise<number>} */
   const listening = new Promise((resolve, reject) => {
     const fail = (/** @type {string} */ what) => () => reject(new Error(`VS Code's server ${what}:\n${log}`));
-    const timer = setTimeout(fail('did not start'), 60_000);
+    const timer = setTimeout(fail('did not start'), 180_000 * slowdown);
     const take = (/** @type {string} */ text) => {
       log += text;
       const found = /Extension host agent listening on (\d+)/.exec(log);
@@ -127,24 +152,27 @@ export async function startServer(options) {
   });
   try {
     const url = `http://127.0.0.1:${await listening}/`;
-    return { url, development, dataDir, log: () => log, stop };
+    return { url, development, dataDir, pid: child.pid, log: () => log, stop };
   } catch (e) {
     await stop();
     throw e;
   }
 }
 
-/** The address that opens the workbench on a folder. @param {Server} server @param {string} folder @param {string[][]} [payload] */
+/**
+ * The address that opens the workbench on a folder.
+ * @param {Pick<Server, 'url'>} server @param {string} folder @param {string[][]} [payload]
+ */
 export function address(server, folder, payload = []) {
   const query = { folder: path.resolve(folder), payload: JSON.stringify([['skipWelcome', 'true'], ...payload]) };
   return `${server.url}?${new URLSearchParams(query).toString()}`;
 }
 
-/** @param {import('playwright-core').LaunchOptions} [options] */
-export function launchBrowser(options = {}) {
+/** How Chromium is started, for windows that no person sees. @returns {import('playwright-core').LaunchOptions} */
+export function browserOptions() {
   const executablePath = findChromium();
   if (!executablePath) throw new Error('no Chromium; `npm test` installs it or says how');
-  return chromium.launch({
+  return {
     executablePath,
     headless: true,
     args: [
@@ -152,9 +180,11 @@ export function launchBrowser(options = {}) {
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', // loopback only
     ],
-    ...options,
-  });
+  };
 }
+
+/** @param {import('playwright-core').LaunchOptions} [options] */
+export const launchBrowser = (options = {}) => chromium.launch({ ...browserOptions(), ...options });
 
 /**
  * @typedef {object} WorkbenchOptions
@@ -170,7 +200,8 @@ export function launchBrowser(options = {}) {
 
 /**
  * Opens the workbench on a folder in a fresh browser profile. `exitCode` is 0 when the tests' run() resolved.
- * @param {import('playwright-core').Browser} browser @param {Server} server @param {WorkbenchOptions} options
+ * @param {import('playwright-core').Browser} browser @param {Pick<Server, 'url' | 'development'>} server
+ * @param {WorkbenchOptions} options
  */
 export async function openWorkbench(browser, server, options) {
   const {
@@ -190,6 +221,7 @@ export async function openWorkbench(browser, server, options) {
     permissions: ['clipboard-read', 'clipboard-write'],
   });
   const page = await context.newPage();
+  await throttle(page);
   // Where a language pack would set it.
   if (language)
     await page.addInitScript((l) => {
@@ -210,7 +242,7 @@ export async function openWorkbench(browser, server, options) {
   const remote = (/** @type {string} */ p) => `vscode-remote://${new URL(server.url).host}${path.resolve(p)}`;
   const payload = extensions.map((e) => ['extensionDevelopmentPath', remote(e)]);
   if (tests) payload.push(['extensionTestsPath', remote(tests)]);
-  await page.goto(address(server, folder, payload));
-  await page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
+  await page.goto(address(server, folder, payload), { timeout: 180_000 * slowdown });
+  await page.waitForSelector('.monaco-workbench', { timeout: 180_000 * slowdown });
   return Object.assign(page, { exitCode });
 }

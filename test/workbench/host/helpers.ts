@@ -25,7 +25,7 @@ export async function useTinyPool(): Promise<TestApi> {
   return api;
 }
 
-export async function until<T>(what: string, ok: () => T | undefined | false, ms = 20_000): Promise<T> {
+export async function until<T>(what: string, ok: () => T | undefined | false, ms = 60_000): Promise<T> {
   for (const end = Date.now() + ms; Date.now() < end; await pause(25)) {
     const found = ok();
     if (found !== undefined && found !== false) return found;
@@ -33,7 +33,7 @@ export async function until<T>(what: string, ok: () => T | undefined | false, ms
   assert.fail(`timed out: ${what}`);
 }
 
-export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let shown = 0;
 

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Routed } from '../../../src/routing/store.js';
-import { closeAll, hearing, hover, pause, routed, select, set, show, until, useTinyPool } from './helpers.js';
+import { closeAll, hearing, hover, routed, select, set, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.\nSELECT name FROM birds;\n';
 
@@ -242,7 +242,7 @@ describe('what cannot be routed', () => {
     const { panels } = await api.work();
     await panels.find(id)!.scene.handle({ type: 'firstPart' });
     assert.ok((await firstPart(editor)) > 10);
-  }).timeout(60_000);
+  });
 
   it('is 5 MB, and its panel was closed: one message that offers the first part, which then is routed', async () => {
     const editor = await show(tooLong);
@@ -265,11 +265,11 @@ describe('what cannot be routed', () => {
     assert.equal(said.length, 1);
     assert.match(said[0]!.text, /5100000|5,100,000/);
     assert.deepEqual(said[0]!.actions, ['Route First Part']);
-  }).timeout(60_000);
+  });
 
   it('is nothing at all: commands say what to do first', async () => {
     await closeAll();
-    await pause(100);
+    await until('no editor', () => !vscode.window.activeTextEditor);
     for (const command of ['gander.routeSelection', 'gander.saveTrace', 'gander.attribute']) {
       api.parts.store.clear();
       const said = await hearing(async () => {
@@ -309,5 +309,5 @@ describe('the pool that Gander brings along', () => {
     const { main } = await routed(api, editor);
     assert.equal(main.trace!.expertSets[0]!.experts.length, 12);
     assert.match(await hover(editor.document, 20), /^Py Python +█/m);
-  }).timeout(120_000);
+  });
 });

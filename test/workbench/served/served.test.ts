@@ -9,7 +9,7 @@ import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
 import type { Trace } from '../../../src/trace/trace.js';
 import { startGanderServe } from '../../servers/ganderServe.js';
-import { openFile, runCommand, startCommand } from '../harness/workbench.mjs';
+import { enter, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from '../ui/window.js';
 
 const text = 'Geese fly south over the lake. They honk at every boat.\n';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, 'geese.txt'), text);
   [{ address, process: server }, window] = await Promise.all([
     startGanderServe(folder, token, tinyPool),
-    Window.open(folder),
+    Window.open(folder, { own: {} }),
   ]);
 });
 afterAll(async () => {
@@ -37,7 +37,7 @@ const box = () => window.page.locator('.quick-input-widget');
 async function answer(title: string, typed: string): Promise<void> {
   await box().locator('.quick-input-title', { hasText: title }).waitFor();
   await window.input.fill(typed);
-  await window.page.keyboard.press('Enter');
+  await window.input.press('Enter');
 }
 
 describe('gander-serve behind the extension', () => {
@@ -53,8 +53,8 @@ describe('gander-serve behind the extension', () => {
 
   step('routes as the engine on this machine does', async () => {
     await runCommand(window.page, 'Gander: Route Selection');
-    await window.showText(60_000);
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(100);
+    await window.showText();
+    await expect.poll(() => window.painted()).toBeGreaterThan(100);
     expect(await window.notifications()).toEqual([]);
     await window.shot('served');
     const file = path.join(folder, 'geese.txt.gander.safetensors');
@@ -66,16 +66,16 @@ describe('gander-serve behind the extension', () => {
   });
 
   step('knocks an expert out when it is asked', async () => {
-    await window.panel.locator('#tab-whatIf').click();
+    await window.view('whatIf');
     await window.panel.locator('[data-focus=whatif-apply]').click();
     await window.panel.locator('.whatIfChip').waitFor();
-    await window.panel.locator('[data-figure=effectByLayer]').waitFor({ timeout: 30_000 });
+    await window.panel.locator('[data-figure=effectByLayer]').waitFor();
     await window.shot('served-what-if');
   });
 
   step('that is killed is said to be gone, and what it gave stays', async () => {
     server.kill('SIGKILL');
-    await window.page.locator('.editor-instance .view-line').first().click();
+    await enter(window.page, 'geese.txt');
     await window.page.keyboard.press('Control+End');
     await window.page.keyboard.type('And more.');
     await runCommand(window.page, 'Gander: Route Selection');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Listening } from '../../servers/http.js';
 import { knowing, vllm } from '../../servers/vllm.js';
-import { openFile, runCommand, startCommand } from '../harness/workbench.mjs';
+import { enter, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
 const text = 'The grey goose flies south; the geese fly with it.\n';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   knowing(text.trimEnd());
   server = await listen(vllm({ version: '0.32.0', dtype: '<i4', token: 'right' }));
   writeFileSync(path.join(folder, 'geese.txt'), text);
-  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' }, own: {} });
 });
 afterAll(async () => {
   await window.close();
@@ -32,8 +32,8 @@ const dialog = () => window.page.locator('.monaco-dialog-box');
 /** Types into the box that has this title. */
 async function answer(title: string, typed: string): Promise<void> {
   await box().locator('.quick-input-title', { hasText: title }).waitFor();
-  await box().locator('input').first().fill(typed);
-  await window.page.keyboard.press('Enter');
+  await window.input.fill(typed);
+  await window.input.press('Enter');
 }
 
 describe('an engine at another address', () => {
@@ -60,8 +60,8 @@ describe('an engine at another address', () => {
 
   step('routes to a painted grid', async () => {
     await runCommand(window.page, 'Gander: Route Selection');
-    await window.showText(60_000);
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(100);
+    await window.showText();
+    await expect.poll(() => window.painted()).toBeGreaterThan(100);
     expect(await window.notifications()).toEqual([]);
     await window.shot('connect-dark');
   });
@@ -71,7 +71,7 @@ describe('an engine at another address', () => {
 
   step('that is gone is said to be gone', async () => {
     await server.close();
-    await window.page.locator('.editor-instance .view-line').first().click();
+    await enter(window.page, 'geese.txt');
     await window.page.keyboard.press('Control+End');
     await window.page.keyboard.type('And more.');
     await runCommand(window.page, 'Gander: Route Selection');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { words } from '../../../src/shared/words.js';
-import { editor, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
+import { editor, enter, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
 // A copy: what is typed here is saved.
@@ -14,7 +14,7 @@ let window: Window;
 
 beforeAll(async () => {
   cpSync(path.resolve(import.meta.dirname, '../../../samples'), folder, { recursive: true });
-  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' }, own: {} });
 });
 afterAll(async () => {
   await window.close();
@@ -47,15 +47,17 @@ describe('Gander in the workbench', () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
-    // Composing takes seconds: the panel is there meanwhile, and alone says so.
-    await window.panel.locator('.progress', { hasText: words.loadingModel }).waitFor();
-    await window.shot('loading');
-    expect(await window.page.locator('.notification-toast').count()).toBe(0);
-    expect(await window.page.locator('.statusbar-item .codicon-loading').count()).toBe(0);
-    await window.showText(60_000);
+    // Composing takes seconds, here as many as it takes to look: the panel is there meanwhile, and alone says so.
+    await window.holdingEngine(async () => {
+      await window.panel.locator('.progress', { hasText: words.loadingModel }).waitFor();
+      await window.shot('loading');
+      expect(await window.page.locator('.notification-toast').count()).toBe(0);
+      expect(await window.page.locator('.statusbar-item .codicon-loading').count()).toBe(0);
+    });
+    await window.showText();
     await window.panel.locator('.progress:empty, .progress:not(:visible)').first().waitFor({ state: 'attached' });
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
-    expect(await window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
+    await expect.poll(() => window.painted()).toBeGreaterThan(1000);
+    await expect.poll(() => window.panel.locator('.legend .expert').count()).toBeGreaterThanOrEqual(12);
     expect(await window.notifications()).toEqual([]);
     await pictureForReadme('dark');
     await window.showText();
@@ -71,12 +73,14 @@ describe('Gander in the workbench', () => {
   step('underlines the routed text in the colours of the experts', async () => {
     const lines = editor(window.page, 'README.md').locator('.view-overlays [class*="ced-"]');
     await expect.poll(() => lines.count()).toBeGreaterThan(3);
-    const styles = await lines.evaluateAll((all) => [
-      ...new Set(
-        all.map((one) => `${getComputedStyle(one).borderBottomStyle} ${getComputedStyle(one).borderBottomColor}`),
-      ),
-    ]);
-    expect(styles.length).toBeGreaterThan(1);
+    const styles = () =>
+      lines.evaluateAll(
+        (all) =>
+          new Set(
+            all.map((one) => `${getComputedStyle(one).borderBottomStyle} ${getComputedStyle(one).borderBottomColor}`),
+          ).size,
+      );
+    await expect.poll(styles).toBeGreaterThan(1);
   });
 
   step('tells on hover who leads a token', async () => {
@@ -111,6 +115,9 @@ describe('Gander in the workbench', () => {
       expect(link!.y + link!.height).toBeLessThanOrEqual(box!.y + box!.height);
     } finally {
       await window.page.setViewportSize({ width: 1600, height: 1000 });
+      await expect
+        .poll(async () => (await editor(window.page, 'README.md').boundingBox())?.height)
+        .toBeGreaterThan(800);
       // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
       await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
       await window.page.mouse.wheel(0, -5000);
@@ -120,9 +127,7 @@ describe('Gander in the workbench', () => {
   });
 
   step('follows the cursor in the panel, and the panel in the editor', async () => {
-    await editor(window.page, 'README.md')
-      .locator('.view-line', { hasText: 'and write down' })
-      .click({ position: { x: 40, y: 8 } });
+    await enter(window.page, 'README.md', 'and write down', 40);
     await expect.poll(() => text().locator('[aria-selected=true]').innerText()).toMatch(/write/);
     const caret = () =>
       editor(window.page, 'README.md').locator('.cursors-layer .cursor').first().getAttribute('style');
@@ -135,7 +140,7 @@ describe('Gander in the workbench', () => {
   step('lists the pool, the experts and what each took', async () => {
     await openContainer(window.page, 'Gander');
     await tree().filter({ hasText: /%/ }).first().waitFor();
-    expect(await tree().filter({ hasText: /%/ }).count()).toBeGreaterThanOrEqual(12);
+    await expect.poll(() => tree().filter({ hasText: /%/ }).count()).toBeGreaterThanOrEqual(12);
     await tree().filter({ hasText: 'Python' }).first().click();
     await tree().filter({ hasText: 'Layers where it leads' }).first().waitFor();
     await tree().filter({ hasText: 'Tokens it took' }).first().click();
@@ -152,7 +157,7 @@ describe('Gander in the workbench', () => {
     await tab('predictions');
     await runCommand(window.page, 'Gander: Knock Out Expert…', 'Python', 'Everywhere');
     await window.panel.locator('.whatIfChip', { hasText: 'Python' }).waitFor();
-    await window.panel.locator('th', { hasText: 'Before' }).first().waitFor({ timeout: 30_000 });
+    await window.panel.locator('th', { hasText: 'Before' }).first().waitFor();
     await tab('whatIf');
     await window.panel.locator('.numbers').first().waitFor();
     await pictureForReadme('what-if');
@@ -164,9 +169,9 @@ describe('Gander in the workbench', () => {
 
   step('compares with another strategy', async () => {
     await runCommand(window.page, 'Gander: Compare With…', 'Another Strategy', 'Base model alone');
-    await window.panel.locator('.text.other [role=option]').first().waitFor({ timeout: 30_000 });
+    await window.panel.locator('.text.other [role=option]').first().waitFor();
     await window.panel.locator('#tab-compare[aria-selected=true]').waitFor();
-    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
+    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden' });
     await window.shot('compare');
   });
 
@@ -176,29 +181,31 @@ describe('Gander in the workbench', () => {
         .locator('.view-overlays [class*="ced-"]')
         .evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).borderBottom))]);
     const before = await underlines();
-    await editor(window.page, 'README.md')
-      .locator('.view-line', { hasText: 'and write down' })
-      .click({ position: { x: 60, y: 8 } });
+    await enter(window.page, 'README.md', 'and write down', 60);
     await window.page.keyboard.type('x');
     await window.panel.locator('.notice.stale', { hasText: 'stand as they were' }).waitFor();
     await expect.poll(() => window.panel.locator('.t.outdated').count()).toBeGreaterThan(0);
     // Some in the colours that they had, and one grey for all the rest.
-    await expect.poll(async () => (await underlines()).filter((one) => !before.includes(one))).toHaveLength(1);
-    expect((await underlines()).filter((one) => before.includes(one)).length).toBeGreaterThan(1);
+    const grey = async () => {
+      const now = await underlines();
+      return [now.filter((one) => !before.includes(one)).length, now.filter((one) => before.includes(one)).length > 1];
+    };
+    await expect.poll(grey).toEqual([1, true]);
     await window.shot('stale');
     await window.page.keyboard.press('ControlOrMeta+Z');
     await window.panel.locator('.notice.stale').waitFor({ state: 'hidden' });
     // Saved, so that the window that is reloaded next has the same text.
     await window.page.keyboard.press('ControlOrMeta+S');
-    await expect.poll(() => readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('and write down');
+    await window.page.locator('.tab.dirty[data-resource-name="README.md"]').waitFor({ state: 'hidden' });
+    expect(readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('and write down');
   });
 
   step('brings the panel back when the window is reloaded', async () => {
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
-    await window.showText(60_000);
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
-    expect(await text().innerText()).toMatch(/and.write.down/);
+    await window.showText();
+    await expect.poll(() => window.painted()).toBeGreaterThan(1000);
+    await expect.poll(() => text().innerText()).toMatch(/and.write.down/);
     expect(await window.notifications()).toEqual([]);
     await window.shot('reloaded');
   });
@@ -213,7 +220,7 @@ describe('Gander in the workbench', () => {
       const kind = { light: 'vs', 'high-contrast': 'hc-black', 'high-contrast-light': 'hc-light' }[name];
       await window.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await window.panel.locator(`body.vscode-${name}`).waitFor();
-      await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+      await expect.poll(() => window.painted()).toBeGreaterThan(1000);
       await window.shot(name);
     });
   }

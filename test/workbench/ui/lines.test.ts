@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { words } from '../../../src/shared/words.js';
-import { editor, openFile, runCommand } from '../harness/workbench.mjs';
+import { editor, enter, openFile, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -14,7 +14,7 @@ const name = 'flock.txt';
 /** As many as the tiny model reads, and more than the editor shows. */
 const lines = Array.from({ length: 60 }, (_, i) => String(i + 1));
 
-const eventually = <T>(found: () => Promise<T>) => expect.poll(found, { timeout: 20_000 });
+const eventually = <T>(found: () => Promise<T>) => expect.poll(found);
 
 describe('the map of lines', () => {
   let window: Window;
@@ -49,9 +49,32 @@ describe('the map of lines', () => {
   const caretLine = async () =>
     Number(await editor(window.page, name).locator('.active-line-number').first().innerText());
 
+  /** Until neither side moves: both scroll smoothly. */
+  const settled = async () => {
+    let before: readonly number[] = [];
+    await eventually(async () => {
+      const now = [await scroller().evaluate((one) => one.scrollTop), await topLine()];
+      const same = now.every((at, i) => at === before[i]);
+      before = now;
+      return same && (await topRow()) + 1 - now[1]!;
+    }).toBe(0);
+  };
+
+  /** Puts the caret into one of the editor's lines in sight, and waits until the map has heard of it. */
+  const clickLine = async (line: number) => {
+    const number = editor(window.page, name).locator('.line-numbers', { hasText: new RegExp(`^${line}$`) });
+    const [box, text] = await Promise.all([
+      number.boundingBox(),
+      editor(window.page, name).locator('.view-lines').boundingBox(),
+    ]);
+    await window.page.mouse.click(text!.x + 10, box!.y + box!.height / 2);
+    await eventually(caretLine).toBe(line);
+    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
+  };
+
   step('is one press away', async () => {
     await openFile(window.page, name);
-    await editor(window.page, name).click();
+    await enter(window.page, name);
     await runCommand(window.page, 'Gander: Route Selection');
     await window.panel.getByRole('button', { name: words.mapLines }).click();
     await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
@@ -60,11 +83,9 @@ describe('the map of lines', () => {
 
   step('has rows as high as the editor’s lines, and its numbers', async () => {
     const height = (one: HTMLElement) => one.getBoundingClientRect().height;
-    const [row, line] = await Promise.all([
-      cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height)),
-      editor(window.page, name).locator('.view-line').first().evaluate(height),
-    ]);
-    expect(row).toBe(line);
+    const row = () => cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height));
+    const line = await editor(window.page, name).locator('.view-line').first().evaluate(height);
+    await eventually(row).toBe(line);
     await window.shot('lines');
   });
 
@@ -76,7 +97,7 @@ describe('the map of lines', () => {
       await window.page.mouse.wheel(0, 200);
       return topRow();
     }).toBeGreaterThan(12);
-    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+    await settled();
   });
 
   step('takes the editor along where it is scrolled, and stays there itself', async () => {
@@ -85,18 +106,19 @@ describe('the map of lines', () => {
     const from = await topLine();
     await window.page.mouse.wheel(0, -150);
     await eventually(topLine).toBeLessThan(from - 5);
-    await eventually(async () => (await topRow()) + 1 - (await topLine())).toBe(0);
+    await settled();
     const [row, line] = [await topRow(), await topLine()];
-    // Whatever echo there is has come by then.
-    await window.page.waitForTimeout(800);
+    // What the map hears of a click comes after whatever echo of its own scrolling there is.
+    await clickLine(line + 8);
     expect([await topRow(), await topLine()]).toEqual([row, line]);
   });
 
   step('a cell that is clicked is a line in the editor, and in the detail', async () => {
+    const selected = async () => Number(/line (\d+)/.exec((await cell().getAttribute('aria-label'))!)?.[1]);
+    const before = await selected();
     const box = (await scroller().boundingBox())!;
     await window.page.mouse.click(box.x + 90, box.y + 60);
-    const selected = async () => Number(/line (\d+)/.exec((await cell().getAttribute('aria-label'))!)?.[1]);
-    await eventually(selected).toBeGreaterThan(0);
+    await eventually(selected).not.toBe(before);
     const line = await selected();
     await eventually(caretLine).toBe(line);
     await eventually(() => window.panel.locator('.detailTitle code').innerText()).toBe(String(line));
@@ -104,8 +126,6 @@ describe('the map of lines', () => {
   });
 
   step('a click in the editor shows where that is in the map', async () => {
-    await editor(window.page, name).locator('.view-line').nth(6).click();
-    const line = await caretLine();
-    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
+    await clickLine((await topLine()) + 6);
   });
 });

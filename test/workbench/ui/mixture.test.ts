@@ -8,7 +8,7 @@ import { bundledModels } from '../../../src/shared/bundled.js';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
 import { openContainer, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
-import { Window, witnessed } from './window.js';
+import { themes, Window, witnessed } from './window.js';
 
 const gosling = bundledModels[1];
 const quantised = path.resolve(import.meta.dirname, '../../fixtures/moe/lfm2-moe-genai-int4');
@@ -51,31 +51,38 @@ const ways = [
   },
 ];
 
-describe.each(ways)('$name in the workbench', ({ picture, name: model, router, text, inUse }) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
-  let window: Window;
-  beforeAll(async () => {
-    copyFileSync(path.resolve(import.meta.dirname, '../../../samples/kinds.txt'), path.join(folder, 'kinds.txt'));
-    writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose\n');
-    window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
-  });
-  afterAll(async () => {
-    await window.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
+let window: Window;
+beforeAll(async () => {
+  copyFileSync(path.resolve(import.meta.dirname, '../../../samples/kinds.txt'), path.join(folder, 'kinds.txt'));
+  writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose\n');
+  window = await Window.open(folder, { settings: { 'workbench.colorTheme': 'Default Dark Modern' }, own: {} });
+});
+afterAll(async () => {
+  await window.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
-  const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
+describe.each(ways)('$name in the workbench', ({ picture, name: model, router, text, inUse }) => {
+  const step = (name: string, body: () => Promise<void>) =>
+    it(name, () => witnessed(window, `${picture} ${name}`, body));
   const tree = () => window.page.locator('.pane-body .monaco-list-row');
+
+  beforeAll(async () => {
+    // From what the other one left.
+    await runCommand(window.page, 'View: Close All Editors');
+    await runCommand(window.page, 'Preferences: Color Theme', themes.dark);
+  });
 
   step('is routed to a painted grid', async () => {
     await openFile(window.page, text);
     await inUse(window);
-    await window.page.locator('.statusbar-item', { hasText: model }).waitFor({ timeout: 60_000 });
+    await window.page.locator('.statusbar-item', { hasText: model }).waitFor();
     await runCommand(window.page, 'Gander: Route Selection');
-    await window.showText(60_000);
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await window.showText();
+    await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     expect(await window.notifications()).toEqual([]);
-    expect(await window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual([router]);
+    await expect.poll(() => window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual([router]);
     await window.shot(`${picture}-dark`);
   });
 
@@ -86,7 +93,7 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
   });
 
   step('can be asked what if', async () => {
-    await window.panel.locator('#tab-whatIf').click();
+    await window.view('whatIf');
     // Who leads the layer, if nobody says otherwise.
     const leader = await window.panel.locator('[role=tabpanel] select').nth(1).locator('option:checked').innerText();
     await window.panel.locator('[role=tabpanel] button', { hasText: 'Apply' }).click();
@@ -98,8 +105,8 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
   step('is compared with itself without the what-if', async () => {
     await runCommand(window.page, 'Gander: Compare With…', 'Without the What-If');
     await window.panel.locator('#tab-compare[aria-selected=true]').waitFor();
-    await window.panel.locator('dt', { hasText: words.compareAligned }).waitFor({ timeout: 30_000 });
-    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden', timeout: 30_000 });
+    await window.panel.locator('dt', { hasText: words.compareAligned }).waitFor();
+    await window.panel.locator('[data-focus=stop]').waitFor({ state: 'hidden' });
     await window.shot(`${picture}-compare`);
   });
 
@@ -117,7 +124,7 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
       .filter({ hasText: path.basename(file) })
       .dblclick();
     await window.panel.locator('h1', { hasText: path.basename(file) }).waitFor();
-    await expect.poll(() => window.painted(), { timeout: 20_000 }).toBeGreaterThan(1000);
+    await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     await window.shot(`${picture}-reopened`);
   });
 });

@@ -2,11 +2,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/shared/words.js';
 import { decodeTrace } from '../../../src/trace/file.js';
 import type { Block } from '../../../src/trace/trace.js';
-import { editor, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
+import { enter, hoverText, openContainer, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -27,31 +27,29 @@ const tab = (title: string) => window.page.locator('.tab', { hasText: title });
 /** Brings a tab to the front; while the window still lays itself out, a click may land on its neighbour. */
 const show = (title: string) =>
   expect
-    .poll(async () => {
-      await tab(title).click();
-      return tab(title).getAttribute('aria-selected');
-    })
+    .poll(
+      async () => {
+        await tab(title).click();
+        return tab(title).getAttribute('aria-selected');
+      },
+      { interval: 1000 },
+    )
     .toBe('true');
-async function route(file: string, line?: number): Promise<void> {
-  // Not beside a panel that has the focus.
-  await window.page.keyboard.press('Control+1');
-  await openFile(window.page, file);
-  if (line === undefined) await editor(window.page, file).click();
-  else await selectLine(window.page, file, line);
-  await runCommand(window.page, 'Gander: Route Selection');
-  await tab(line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`).waitFor();
-  await window.showText();
-}
+
+const dir = files('panels');
+let panels: Window;
+beforeAll(async () => {
+  panels = await Window.open(dir, { settings: { 'gander.pool': tinyPool } });
+});
+afterAll(() => panels.close());
 
 describe('what the page saves', () => {
-  const dir = files('saved');
   const input = () => window.input;
 
   beforeAll(async () => {
-    window = await Window.open(dir, { settings: { 'gander.pool': tinyPool } });
-    await route('flock.txt');
+    window = panels;
+    await window.route('flock.txt');
   });
-  afterAll(() => window.close());
 
   const saved = (item: string, ending: string) => window.save(item, path.join(dir, `flock.txt.${ending}`));
 
@@ -147,18 +145,12 @@ describe('panels', () => {
             }
             return false;
           }, file),
-        { timeout: 60_000, interval: 500 },
+        { interval: 500 },
       )
       .toBe(true);
 
-  beforeAll(async () => {
-    window = await Window.open(files('panels'), { settings: { 'gander.pool': tinyPool } });
-  });
-  afterAll(() => window.close());
-
   step('open from a hover at its token', async () => {
-    await route('flock.txt');
-    await editor(window.page, 'flock.txt').locator('.view-line').nth(2).click();
+    await enter(window.page, 'flock.txt', 'SELECT');
     await hoverText(window.page, 'flock.txt', 'honk');
     const links = window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' });
     await links.first().click();
@@ -170,11 +162,11 @@ describe('panels', () => {
   });
 
   step('are one a document, and one more for what is pinned', async () => {
-    await route('flock.txt', 1);
+    await window.route('flock.txt', 1);
     await runCommand(window.page, 'Gander: Pin Panel');
     await tab('Routing (pinned): flock.txt:1').waitFor();
-    await route('flock.txt', 2);
-    await route('gaggle.txt', 3);
+    await window.route('flock.txt', 2);
+    await window.route('gaggle.txt', 3);
     await expect
       .poll(() =>
         tokens()
@@ -195,20 +187,18 @@ describe('panels', () => {
       ['Routing: gaggle.txt:3', 2],
     ] as const) {
       await show(title);
-      await window.showText(30_000); // folded where its editor is in sight, unless VS Code had kept that it was not
+      await window.showText(); // folded where its editor is in sight, unless VS Code had kept that it was not
       await expect
-        .poll(
-          () =>
-            tokens()
-              .innerText()
-              .catch(() => ''),
-          { timeout: 30_000 },
+        .poll(() =>
+          tokens()
+            .innerText()
+            .catch(() => ''),
         )
         .toContain(flock[line]!.split(' ')[1]!);
     }
     expect(await tab('Routing').count()).toBe(3);
     // Still pinned: another range of its document goes to the other panel.
-    await route('flock.txt', 3);
+    await window.route('flock.txt', 3);
     await tab('Routing (pinned): flock.txt:1').waitFor();
     expect(await tab('Routing').count()).toBe(3);
     expect(await window.notifications()).toEqual([]);
@@ -216,43 +206,37 @@ describe('panels', () => {
   });
 
   step('of another window are another matter', async () => {
-    const other = await window.another(files('another'));
+    const other = await Window.open(files('another'), { settings: { 'gander.pool': tinyPool } });
     try {
-      const [mine, theirs] = [window, other];
-      window = other;
-      await route('gaggle.txt');
-      window = mine;
+      await other.route('gaggle.txt');
       expect(await tab('Routing').count()).toBe(3);
-      expect(await theirs.page.locator('.tab', { hasText: 'Routing' }).count()).toBe(1);
+      expect(await other.page.locator('.tab', { hasText: 'Routing' }).count()).toBe(1);
       // Each runs its own.
-      await route('gaggle.txt', 1);
-      await expect.poll(() => theirs.panel.locator('.tokens').first().innerText()).toContain('honk');
+      await window.route('gaggle.txt', 1);
+      await expect.poll(() => other.panel.locator('.tokens').first().innerText()).toContain('honk');
     } finally {
-      await other.page.context().close();
+      await other.close();
     }
   });
 });
 
 describe('a window in another language', () => {
   beforeAll(async () => {
-    const english = await Window.open(files('english'), { settings: { 'gander.pool': tinyPool } });
     // What a translator would add.
-    const extensions = path.join(english.server.dataDir, 'extensions');
+    const { extensions } = inject('workbench');
     const ours = readdirSync(extensions).find((name) => name.startsWith('gander.gander-'))!;
     const german = { [words.generate]: 'Fortsetzen', [words.tab_summary]: 'Überblick', 'Routing: {0}': 'Wege: {0}' };
     writeFileSync(path.join(extensions, ours, 'l10n/bundle.l10n.de.json'), JSON.stringify(german));
-    window = await english.another(files('german'), { language: 'de' });
+    window = await Window.open(files('german'), { settings: { 'gander.pool': tinyPool }, look: { language: 'de' } });
   });
   afterAll(() => window.close());
 
   step('has the page in it too', async () => {
-    await openFile(window.page, 'flock.txt');
-    await editor(window.page, 'flock.txt').click();
-    await runCommand(window.page, 'Gander: Route Selection');
+    await window.ask('flock.txt');
     await tab('Wege: flock.txt').waitFor();
     await window.showText();
     await window.openMenu();
-    expect(await window.panel.locator('[data-focus=head-generate]').innerText()).toBe('Fortsetzen');
+    await window.panel.locator('[data-focus=head-generate]', { hasText: /^Fortsetzen$/ }).waitFor();
     await window.page.keyboard.press('Escape');
     expect(await window.panel.locator('#tab-summary').innerText()).toBe('Überblick');
     // What nobody translated stays English.
@@ -265,8 +249,6 @@ describe('a window in another language', () => {
 describe('the walkthrough', () => {
   beforeAll(async () => {
     window = await Window.open(files('walkthrough'), { settings: { 'gander.pool': tinyPool } });
-    // Its commands are there once it is.
-    await window.page.locator('.activitybar .action-label[aria-label^="Gander"]').waitFor();
   });
   afterAll(() => window.close());
 
@@ -355,13 +337,13 @@ describe('names that mean harm', () => {
   afterAll(() => window.close());
 
   step('stay text in hover, page and tree', async () => {
-    await route('flock.txt');
+    await window.route('flock.txt');
     const told = await hoverText(window.page, 'flock.txt', 'honk');
     expect(told.replaceAll('\u00a0', ' ')).toContain('[x](command');
     const hover = window.page.locator('.monaco-hover:visible');
     expect(await hover.locator('a[data-href], a[href]').allInnerTexts()).toEqual(['Show in the routing panel']);
     expect(await hover.locator('b, img').count()).toBe(0);
-    expect(await window.panel.locator('.legend').innerText()).toContain(hostile);
+    await expect.poll(() => window.panel.locator('.legend').innerText()).toContain(hostile);
     expect(await window.panel.locator('.legend b').count()).toBe(0);
     await openContainer(window.page, 'Gander');
     await window.page.locator('.pane-body .monaco-list-row', { hasText: '<b>b</b>' }).first().waitFor();

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { editor, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
+import { enter, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -30,16 +30,15 @@ const experts = () => readdirSync(path.join(pool, 'experts')).sort();
 step('Compare Experts shows each beside each', async () => {
   await runCommand(window.page, 'Gander: Compare Experts');
   const rows = window.panel.locator('.square tbody tr');
-  await rows.first().waitFor({ timeout: 60_000 });
-  expect(await rows.count()).toBe(experts().length);
-  expect(await rows.first().locator('td').first().innerText()).toBe('1.00');
+  await expect.poll(() => rows.count()).toBe(experts().length);
+  await expect.poll(() => rows.first().locator('td').first().innerText()).toBe('1.00');
   await window.shot('redundancy');
 });
 
 step('Try Expert From Folder… runs the text with it beside, and copies nothing', async () => {
   const before = experts();
   await openFile(window.page, 'geese.txt');
-  await editor(window.page, 'geese.txt').click();
+  await enter(window.page, 'geese.txt');
   await startCommand(window.page, 'Gander: Try Expert From Folder…');
   // The dialog writes where it is once it has listed what is there, over what was typed before.
   const listed = window.page.locator('.quick-input-widget .monaco-list-row');
@@ -47,7 +46,7 @@ step('Try Expert From Folder… runs the text with it beside, and copies nothing
   await window.input.fill(`${alpha}/`);
   await listed.filter({ hasText: 'alpha' }).waitFor({ state: 'hidden' });
   await window.page.locator('.quick-input-widget .monaco-button', { hasText: 'Try Expert' }).click();
-  await window.panel.locator('#tab-compare').waitFor({ timeout: 60_000 });
+  await window.panel.locator('#tab-compare').waitFor();
   const told = window.page.locator('.notification-list-item-message', {
     hasText: /Alpha.* fits the pool and takes \d+% of the choices/,
   });

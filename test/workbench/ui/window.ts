@@ -1,20 +1,15 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, FrameLocator, Locator, Page } from 'playwright-core';
-import { expect } from 'vitest';
-import { launchBrowser, openWorkbench, startServer, type Server } from '../harness/vscode.mjs';
-import { runCommand, webview } from '../harness/workbench.mjs';
+import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { afterAll, expect, inject } from 'vitest';
+import { openWorkbench, startServer, type Server, type ServerOptions } from '../harness/vscode.mjs';
+import { enter, leavePage, openFile, patience, runCommand, selectLine, webview } from '../harness/workbench.mjs';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const artifacts = path.join(root, 'artifacts/ui');
 
 export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
-
-function given(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run npm run test:ui`);
-  return value;
-}
 
 /** Opaque pixels of the grid's canvas: more than none once it is painted. */
 export function countPainted(panel: FrameLocator): Promise<number> {
@@ -38,39 +33,59 @@ interface Look {
   readonly zoom?: number;
 }
 
-async function newPage(browser: Browser, server: Server, folder: string, look: Look): Promise<Page> {
-  const page = await openWorkbench(browser, server, { folder, viewport: { width: 1600, height: 1000 }, ...look });
-  page.setDefaultTimeout(20_000);
+type Running = Pick<Server, 'url' | 'development' | 'pid'>;
+
+/** A server beside the one that all walks share, with the same extension in it. */
+type OwnServer = Pick<ServerOptions, 'trust' | 'settings'>;
+
+/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
+export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
+
+interface Options {
+  /** Of the folder. */
+  readonly settings?: Record<string, unknown>;
+  /** For a walk that changes what all windows of a server have in common: the person's settings, whom they trust. */
+  readonly own?: OwnServer;
+  readonly look?: Look;
+}
+
+let browser: Promise<Browser> | undefined;
+const connected = () => (browser ??= chromium.connect(inject('workbench').browser));
+afterAll(async () => (await browser)?.close());
+
+async function newPage(server: Running, folder: string, look: Look): Promise<Page> {
+  const viewport = { width: 1600, height: 1000 };
+  const page = await openWorkbench(await connected(), server, { folder, viewport, ...look });
+  page.setDefaultTimeout(patience);
+  // A palette that is opened before the extension is known does not list its commands later.
+  await page.locator('.activitybar .action-label[aria-label^="Gander"]').waitFor();
   return page;
 }
 
-/** Those beside the dark one that a walk looks at last. */
-export const themes = { light: 'Light Modern', 'high-contrast': 'Dark High Contrast' } as const;
+/** By the class that the page has in them. */
+export const themes = { light: 'Light Modern', 'high-contrast': 'Dark High Contrast', dark: 'Dark Modern' } as const;
 
-/** One window of VS Code with the packaged extension in it. */
+/** One window of VS Code with the packaged extension in it, and a browser profile of its own. */
 export class Window {
   private constructor(
-    readonly server: Server,
-    readonly browser: Browser,
+    readonly server: Running,
     readonly page: Page,
+    private readonly end: () => Promise<void>,
   ) {}
 
-  static async open(
-    folder: string,
-    options: { readonly trust?: boolean; readonly settings?: Record<string, unknown> } = {},
-  ): Promise<Window> {
-    const server = await startServer({
-      vscode: given('GANDER_TEST_VSCODE'),
-      vsix: given('GANDER_TEST_VSIX'),
-      ...options,
-    });
-    const browser = await launchBrowser();
-    return new Window(server, browser, await newPage(browser, server, folder, {}));
+  static async open(folder: string, { settings, own, look = {} }: Options = {}): Promise<Window> {
+    if (settings) {
+      mkdirSync(path.join(folder, '.vscode'), { recursive: true });
+      writeFileSync(path.join(folder, '.vscode/settings.json'), JSON.stringify(settings));
+    }
+    const { vscode, extensions, url } = inject('workbench');
+    if (!own) return Window.on({ url, development: false, pid: undefined }, folder, look);
+    const server = await startServer({ vscode, extensions, ...own, settings: { ...unhurried, ...own.settings } });
+    return Window.on(server, folder, look, server.stop);
   }
 
-  /** Another window of the same VS Code, with a browser profile of its own. */
-  async another(folder: string, look: Look = {}): Promise<Window> {
-    return new Window(this.server, this.browser, await newPage(this.browser, this.server, folder, look));
+  private static async on(server: Running, folder: string, look: Look, end = () => Promise.resolve()): Promise<Window> {
+    return new Window(server, await newPage(server, folder, look), end);
   }
 
   /** The page of the routing panel that is in front. */
@@ -78,20 +93,37 @@ export class Window {
     return webview(this.page, 'gander.gander', 'panel');
   }
 
+  /** Asks for a file's text to be routed, or a line of it, beside its editor. */
+  async ask(file: string, line?: number): Promise<void> {
+    await leavePage(this.page);
+    await openFile(this.page, file);
+    if (line === undefined) await enter(this.page, file);
+    else await selectLine(this.page, file, line);
+    await runCommand(this.page, 'Gander: Route Selection');
+  }
+
+  /** Routes it, until its panel shows the text. */
+  async route(file: string, line?: number): Promise<void> {
+    await this.ask(file, line);
+    const title = line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`;
+    await this.page.locator('.tab.active', { hasText: title }).waitFor();
+    await this.showText();
+  }
+
   /** The routed text in the panel, which is folded while its editor is in sight. */
-  async showText(timeout = 20_000): Promise<void> {
+  async showText(): Promise<void> {
     const [unfold, token] = [
       this.panel.locator('[data-focus=text-show]'),
       this.panel.locator('.tokens [role=option]').first(),
     ];
-    await unfold.or(token).first().waitFor({ timeout });
+    await unfold.or(token).first().waitFor();
     if (await unfold.isVisible()) {
       await unfold.click();
       // VS Code hears late that a page has the focus, and then takes it from whatever was clicked meanwhile: only where no
       // text editor has it is no line and column told.
       await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
     }
-    await token.waitFor({ timeout });
+    await token.waitFor();
   }
 
   /** What the page can do besides: of its own where there is room for it, among more where there is not. */
@@ -103,8 +135,12 @@ export class Window {
   async view(name: string): Promise<void> {
     const [tab, list] = [this.panel.locator(`#tab-${name}`), this.panel.locator('select[data-focus=tabs]')];
     await tab.or(list).first().waitFor();
-    if (await list.isVisible()) await list.selectOption(name);
-    else await tab.click();
+    if (await list.isVisible()) {
+      await list.selectOption(name);
+    } else {
+      await tab.click();
+      await tab.and(this.panel.locator('[aria-selected=true]')).waitFor();
+    }
   }
 
   /** Where VS Code asks for a word: the same box for every question, which keeps the last answer till it asks again. */
@@ -117,10 +153,14 @@ export class Window {
     await this.openMenu();
     await this.panel.getByRole('menuitem', { name: item }).click();
     await this.input.waitFor();
-    await expect.poll(() => this.input.inputValue(), { timeout: 20_000 }).toContain(path.basename(file));
-    await this.page.keyboard.press('Enter');
-    await expect.poll(() => existsSync(file) && readFileSync(file).byteLength > 0, { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => this.input.inputValue()).toContain(path.basename(file));
+    await this.input.press('Enter');
     await this.input.waitFor({ state: 'hidden' });
+    // Said once all of it is on the disk.
+    const told = this.page.locator('.notification-toast', { hasText: `Saved ${path.basename(file)}.` });
+    await told.hover();
+    await told.locator('.codicon-notifications-clear').click();
+    await told.waitFor({ state: 'hidden' });
     return readFileSync(file);
   }
 
@@ -132,8 +172,35 @@ export class Window {
   async showIn(name: keyof typeof themes, pixels: number, picture: string): Promise<void> {
     await runCommand(this.page, 'Preferences: Color Theme', themes[name]);
     await this.panel.locator(`body.vscode-${name}`).waitFor();
-    await expect.poll(() => this.painted(), { timeout: 20_000 }).toBeGreaterThan(pixels);
+    await expect.poll(() => this.painted()).toBeGreaterThan(pixels);
     await this.shot(`${picture}-${name}`);
+  }
+
+  /** Processes of engines behind this window's server: behind this window, if that is its own. */
+  engines(): number[] {
+    const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
+    const all = rows.map((row) => /^ *(\d+) +(\d+) (.*)$/.exec(row)).filter((row) => row !== null);
+    const ours = new Set([this.server.pid]);
+    // One may be listed before the one that it descends from.
+    for (let before = 0; before < ours.size;) {
+      before = ours.size;
+      for (const [, pid, parent] of all) if (ours.has(Number(parent))) ours.add(Number(pid));
+    }
+    return all
+      .filter(([, pid, , args]) => ours.has(Number(pid)) && args!.includes('engine.cjs'))
+      .map(([, pid]) => Number(pid));
+  }
+
+  /** While nothing comes from its engine, from as soon as it has one. */
+  async holdingEngine(body: () => Promise<void>): Promise<void> {
+    await expect.poll(() => this.engines().length, { interval: 20 }).toBeGreaterThan(0);
+    const held = this.engines();
+    for (const pid of held) process.kill(pid, 'SIGSTOP');
+    try {
+      await body();
+    } finally {
+      for (const pid of held) process.kill(pid, 'SIGCONT');
+    }
   }
 
   shot(name: string): Promise<void> {
@@ -152,17 +219,19 @@ export class Window {
   /** What the window has said and nobody has cleared. */
   async notifications(): Promise<string[]> {
     const center = this.page.locator('.notifications-center.visible');
+    const bell = this.page.locator(String.raw`#status\.notifications`);
     await this.page.keyboard.press('Escape');
-    await runCommand(this.page, 'Notifications: Show Notifications');
+    await bell.click();
     await center.waitFor();
     const said = await center.locator('.notification-list-item-message').allInnerTexts();
-    await runCommand(this.page, 'Notifications: Hide Notifications');
+    await bell.click();
+    await center.waitFor({ state: 'hidden' });
     return said;
   }
 
   async close(): Promise<void> {
-    await this.browser.close();
-    await this.server.stop();
+    await this.page.context().close();
+    await this.end();
   }
 }
 

@@ -1,0 +1,42 @@
+// One VS Code for all walks: a server with the packaged extension installed, and a browser for their windows.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import type { TestProject } from 'vitest/node';
+import { browserOptions, installExtension, startServer } from '../harness/vscode.mjs';
+
+interface Workbench {
+  readonly vscode: string;
+  /** The folder that the package was installed into. */
+  readonly extensions: string;
+  readonly url: string;
+  /** Where the browser is connected to. */
+  readonly browser: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    workbench: Workbench;
+  }
+}
+
+function given(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run npm run test:ui`);
+  return value;
+}
+
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const [vscode, vsix] = [given('GANDER_TEST_VSCODE'), given('GANDER_TEST_VSIX')];
+  const extensions = mkdtempSync(path.join(tmpdir(), 'vs-extensions-'));
+  await installExtension(vscode, vsix, extensions);
+  const server = await startServer({ vscode, extensions });
+  const browser = await chromium.launchServer(browserOptions());
+  provide('workbench', { vscode, extensions, url: server.url, browser: browser.wsEndpoint() });
+  return async () => {
+    await browser.close();
+    await server.stop();
+    rmSync(extensions, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  };
+}
