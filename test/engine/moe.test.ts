@@ -14,7 +14,7 @@ import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../s
 import { asLocal } from '../../src/shared/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import { exact, expectMixture, fixtures, folders, forms, golden, tolerance, unexported } from './mixtures.js';
-import { goldens, largestDifference, root, temporaryFolder } from './support.js';
+import { goldens, largestDifference, temporaryFolder } from './support.js';
 
 const cache = temporaryFolder();
 const engines: Engine[] = [];
