@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { slowdown } from './test/workbench/harness/throttle.mjs';
 
+/** As many as there are cores, for the tests of a file wait for children and frames; vitest would leave one for itself. */
+const maxWorkers = Math.max(2, availableParallelism() - 1);
+
 const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
   test: { name, include: [include], testTimeout: slowdown * timeout, hookTimeout: slowdown * timeout, ...extra },
 });
@@ -39,16 +42,19 @@ export default defineConfig({
     tags: [{ name: 'slow', description: 'more of what a quick test shows, or what takes long' }],
     projects: [
       // One registry of modules for all files of a worker: loading them anew for each took half of the time.
-      project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false }),
+      project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false, maxWorkers }),
       onProcessor('Haswell'),
       onProcessor('Nehalem'),
-      project('engine', 'test/engine/**/*.test.ts', 120_000, { globalSetup: 'test/engine/built.ts' }),
+      project('engine', 'test/engine/**/*.test.ts', 120_000, {
+        globalSetup: 'test/engine/built.ts',
+        maxWorkers,
+        sequence: { groupOrder: 2 },
+      }),
       // One browser for all files, and pages that the files of a worker leave to each other.
       project('webview', 'test/webview/**/*.test.ts', 60_000, {
         globalSetup: 'test/webview/browser.ts',
         isolate: false,
-        // Two on two processors, too, for they wait for frames; a number of its own asks for a turn of its own.
-        maxWorkers: Math.max(2, availableParallelism() - 1),
+        maxWorkers,
         sequence: { groupOrder: 1 },
         expect: { poll: { timeout: 20_000 * slowdown, interval: 20 } },
       }),

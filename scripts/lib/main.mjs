@@ -41,7 +41,7 @@ async function finish() {
  * @param {() => Promise<number>} body
  */
 export async function main(body) {
-  let interrupted = false;
+  let interrupted = /** @type {boolean} */ (false);
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.once(signal, () => {
       interrupted = true;

@@ -22,11 +22,12 @@ let last = 0;
 const pending = new Map<number, (answer: Answer) => void>();
 
 function start(): ChildProcess {
-  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'child.cjs');
+  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'child.mjs');
   const started = fork(script, {
     execPath: process.env['GANDER_TEST_QEMU'] ?? 'qemu-x86_64',
     execArgv: ['-cpu', process.env['GANDER_TEST_PROCESSOR']!, process.execPath],
     serialization: 'advanced',
+    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
     // What the emulated processor lacks, qemu says each time.
     stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
   });

@@ -1,5 +1,5 @@
 /** A chart of bars has one scale, whatever stands beside each bar. */
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { fabricate, widen } from './fabricate.js';
 import type { Panel } from './harness.js';
 import { pages, testMany } from './pages.js';

@@ -1,8 +1,8 @@
 // onnxruntime on the processor that this runs on, for onnxruntime.ts, which stands in for it elsewhere.
-process.env['ORT_DISABLE_TELEMETRY'] = '1';
-const { InferenceSession, Tensor, env } = require('onnxruntime-node');
+import { InferenceSession, Tensor, env } from 'onnxruntime-node';
 
 env.logLevel = 'fatal';
+/** @type {Map<number, InferenceSession>} */
 const sessions = new Map();
 let last = 0;
 
@@ -15,22 +15,23 @@ const asked = {
   },
   run: async (/** @type {[number, Record<string, any>, string[]]} */ [id, feeds, outputs]) => {
     const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]);
-    const found = await sessions.get(id).run(Object.fromEntries(tensors), outputs);
-    const plain = Object.entries(found).map(([name, { type, data, dims }]) => [name, { type, data, dims }]);
+    const found = await sessions.get(id)?.run(Object.fromEntries(tensors), outputs);
+    const plain = Object.entries(found ?? {}).map(([name, { type, data, dims }]) => [name, { type, data, dims }]);
     return Object.fromEntries(plain);
   },
   release: async (/** @type {[number]} */ [id]) => {
-    await sessions.get(id).release();
+    await sessions.get(id)?.release();
     sessions.delete(id);
   },
 };
 
-process.on('message', async (/** @type {{ call: number, method: keyof typeof asked, args: any }} */ message) => {
-  const { call, method, args } = message;
+/** @param {{ call: number, method: keyof typeof asked, args: any }} message */
+async function answer({ call, method, args }) {
   try {
     process.send?.({ call, result: await asked[method](args) });
   } catch (error) {
     process.send?.({ call, error: error instanceof Error ? error.message : String(error) });
   }
-});
+}
+process.on('message', (/** @type {Parameters<typeof answer>[0]} */ message) => void answer(message));
 process.on('disconnect', () => process.exit(0));
