@@ -41,18 +41,10 @@ const sumOf = (counts) =>
     none,
   );
 
-/** Commands that pass or fail as a whole, one on each core. @param {readonly string[][]} commands @returns {Promise<Count>} */
+/** Commands that pass or fail as a whole. @param {readonly string[][]} commands @returns {Promise<Count>} */
 async function checks(commands) {
-  const left = [...commands];
   let failed = 0;
-  const lane = async () => {
-    for (let command = left.shift(); command; command = left.shift()) {
-      const { code, text } = await run(process.execPath, command, { output: 'capture' });
-      process.stdout.write(text);
-      if (code !== 0) failed++;
-    }
-  };
-  await Promise.all([lane(), lane()]);
+  for (const command of commands) if ((await run(process.execPath, command)).code !== 0) failed++;
   return { passed: commands.length - failed, failed, skipped: 0 };
 }
 
@@ -132,7 +124,7 @@ export const parts = {
         ),
       ),
     from: 'quick',
-    cores: 2,
+    cores: 1,
     needs: [],
   },
   types: {
@@ -144,7 +136,7 @@ export const parts = {
         ),
       ),
     from: 'quick',
-    cores: 2,
+    cores: 1,
     needs: [],
   },
   unit: { test: (work) => vitest('unit', work), from: 'quick', cores: 2, needs: [] },
@@ -157,8 +149,6 @@ export const parts = {
     cores: 1,
     needs: ['python'],
   },
-  engine: { test: (work) => vitest('engine', work), from: 'quick', cores: 2, needs: ['dist'] },
-  webview: { test: (work) => vitest('webview', work), from: 'quick', cores: 2, needs: ['dist', 'browser'] },
   ui: {
     test: (work) => vitest('ui', work, work.much === 'quick' ? ['test/workbench/ui/gander.test.ts'] : []),
     from: 'quick',
@@ -166,6 +156,8 @@ export const parts = {
     cores: 1,
     needs: ['vsix', 'browser'],
   },
+  engine: { test: (work) => vitest('engine', work), from: 'quick', cores: 2, needs: ['dist'] },
+  webview: { test: (work) => vitest('webview', work), from: 'quick', cores: 2, needs: ['dist', 'browser'] },
   processors: {
     test: (work) => onProcessors(() => vitest('processor-*', work)),
     from: 'all',

@@ -134,21 +134,25 @@ it('a graph that was optimised before gives the same to the bit', async () => {
   expect((await numbers()).logProb).not.toEqual(wanted.logProb);
 });
 
-it('an optimised graph that is spoilt, is of another graph or cannot be opened is made anew', async () => {
-  const wanted = await numbers();
-  const bytes = readFileSync(kept().file);
-  for (const spoilt of [
-    () => spoil(kept().file, (b) => b.fill(0, 100, 400)),
-    () => rmSync(`${kept().file}.seal`),
-    () => writeFileSync(`${kept().file}.seal`, '{}'),
-    () => (writeFileSync(kept().file, 'no model'), kept().reseal()),
-    () => copyFileSync(entry('plan.json'), `${kept().file}.seal`),
-  ]) {
-    spoilt();
-    expect(await numbers()).toEqual(wanted);
-    expect(readFileSync(kept().file)).toEqual(bytes);
-  }
-});
+it(
+  'an optimised graph that is spoilt, is of another graph or cannot be opened is made anew',
+  { tags: ['slow'] },
+  async () => {
+    const wanted = await numbers();
+    const bytes = readFileSync(kept().file);
+    for (const spoilt of [
+      () => spoil(kept().file, (b) => b.fill(0, 100, 400)),
+      () => rmSync(`${kept().file}.seal`),
+      () => writeFileSync(`${kept().file}.seal`, '{}'),
+      () => (writeFileSync(kept().file, 'no model'), kept().reseal()),
+      () => copyFileSync(entry('plan.json'), `${kept().file}.seal`),
+    ]) {
+      spoilt();
+      expect(await numbers()).toEqual(wanted);
+      expect(readFileSync(kept().file)).toEqual(bytes);
+    }
+  },
+);
 
 it('a cache that is deleted while an engine runs is filled again', async () => {
   const engine = await open();

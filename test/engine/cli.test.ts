@@ -271,7 +271,7 @@ describe('the other commands', () => {
   });
 });
 
-describe('what goes wrong', () => {
+describe('what goes wrong', { tags: ['slow'] }, () => {
   it.each([
     ['no command', []],
     ['an unknown command', ['fly']],
@@ -400,7 +400,7 @@ describe('what goes wrong', () => {
   });
 });
 
-describe('help', () => {
+describe('help', { tags: ['slow'] }, () => {
   it('is there for all commands, and the version', async () => {
     const all = await gander(['--help']);
     expect(all.code).toBe(0);

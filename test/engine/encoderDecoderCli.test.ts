@@ -44,7 +44,7 @@ it('routes a text with a target, each in its own part of the answer', async () =
   expect(table).toMatch(/\ninput\n[^]*\noutput\n/);
 });
 
-it('writes the output where none is given, as generate does by itself', async () => {
+it('writes the output where none is given, as generate does by itself', { tags: ['slow'] }, async () => {
   const routed = JSON.parse((await gander('route', text, '-n', '5', '--json')).out) as {
     sequences: { text: string }[];
   };
@@ -52,7 +52,7 @@ it('writes the output where none is given, as generate does by itself', async ()
   expect(out).toBe(`${routed.sequences[1]!.text}\n`);
 });
 
-it('attributes and compares the output', async () => {
+it('attributes and compares the output', { tags: ['slow'] }, async () => {
   const attributed = await gander('attribute', text, '--target', target, '--json');
   const { output, tokens } = JSON.parse(attributed.out) as { output: string; tokens: { text: string }[] };
   expect(output).toBe(target);
@@ -61,7 +61,7 @@ it('attributes and compares the output', async () => {
   expect(out).toMatch(/encoder 0 .*\n[^]*output\n[^]*decoder 0/);
 });
 
-it('refuses a target, or a length of it, where it means nothing', async () => {
+it('refuses a target, or a length of it, where it means nothing', { tags: ['slow'] }, async () => {
   const causal = await gander('route', text, '--target', target, '--pool', tinyPool);
   expect(causal).toMatchObject({ code: 2 });
   expect(causal.error).toMatch(/--target is for encoder-decoders/);

@@ -48,7 +48,7 @@ function largePoolThatHangs(): string {
   return pool;
 }
 
-describe('a pool that', () => {
+describe('a pool that', { tags: ['slow'] }, () => {
   it.each<[string, () => string, Partial<EngineClientOptions>, string]>([
     ['aborts the process', poolThatAborts, {}, 'died ('],
     ['keeps native code busy for ever', poolThatHangs, { deadlineMs: 5000 }, 'gave no sign of life for 5 s'],
@@ -113,7 +113,7 @@ describe('a tokenizer with', () => {
   });
 });
 
-it('a child whose host is killed ends by itself while native code runs', async () => {
+it('a child whose host is killed ends by itself while native code runs', { tags: ['slow'] }, async () => {
   const hostFile = path.join(temporaryFolder(), 'host.cjs');
   const options = JSON.stringify({ pool: poolThatHangs(), cache, threads: 1, chunk: 16 });
   writeFileSync(

@@ -142,7 +142,7 @@ describe('the process that reads', () => {
     );
   });
 
-  it('is ended over a tokenizer that swells', async () => {
+  it('is ended over a tokenizer that swells', { tags: ['slow'] }, async () => {
     const tokenizer = path.join(poolWhoseTextGrows(5), 'base/tokenizer.json');
     expect(await refused(importInChild({ ...job, text, tokenizer }, { entry }))).toMatch(/^import-invalid: .* ended/);
   });

@@ -28,7 +28,7 @@ describe('gander', () => {
     });
   });
 
-  it('sends tokens to as many experts as are asked for', () => {
+  it('sends tokens to as many experts as are asked for', { tags: ['slow'] }, () => {
     const routed = gander('route', '--model', model, '--k', '3', '--json', 'the model');
     expect(routed).toMatchObject({ status: 0, stderr: '' });
     expect(JSON.parse(routed.stdout)).toMatchObject({ router: { name: 'qwen2_moe', k: 3 } });

@@ -30,7 +30,7 @@ describe('gander similarity', () => {
     expect(out).toMatch(/most alike by gate +gate +adapter\n.+ 0\.057 +0\.010\n.+\n\n/);
   });
 
-  it('gives a script all of it, in squares', () => {
+  it('gives a script all of it, in squares', { tags: ['slow'] }, () => {
     const found = parsed('similarity', tinyPool) as {
       experts: { id: string }[];
       layers: object[];
@@ -45,7 +45,7 @@ describe('gander similarity', () => {
     expect(found.pairs[0]).toMatchObject({ a: 'beta-10', b: 'beta-2', gate: found.gate.all[2]![3] });
   });
 
-  it('of one layer, refuses one that is not there, and a mixture', () => {
+  it('of one layer, refuses one that is not there, and a mixture', { tags: ['slow'] }, () => {
     expect(gander('similarity', tinyPool, '--layer', '1').out).toContain('4 experts  layer 1');
     expect(gander('similarity', tinyPool, '--layer', '7')).toMatchObject({
       code: 2,
@@ -55,7 +55,7 @@ describe('gander similarity', () => {
   });
 });
 
-describe('gander try', () => {
+describe('gander try', { tags: ['slow'] }, () => {
   const pool = copyOfTinyPool();
   const inside = path.join(pool, 'experts/alpha');
   const folder = path.join(temporaryFolder(), 'alpha');

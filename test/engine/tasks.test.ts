@@ -43,7 +43,7 @@ const inputs = ['where do geese fly', 'a lake', 'who leads the wedge', 'honk', '
 const choices = ['south', 'a goose', 'it is not known to anybody here'];
 
 describe('an encoder-decoder on tasks', () => {
-  it('chooses the likeliest choice, and writes what it would write', async () => {
+  it('chooses the likeliest choice, and writes what it would write', { tags: ['slow'] }, async () => {
     const engine = await engineOf(tinyT5);
     const chosen = [];
     const free = [];

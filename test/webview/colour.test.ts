@@ -166,7 +166,7 @@ describe('what colours text and grid', () => {
   });
 });
 
-describe('a grid that is too small to be seen cell by cell', () => {
+describe('a grid that is too small to be seen cell by cell', { tags: ['slow'] }, () => {
   test('has the colours of experts and none between them; hovering tells the shares', async () => {
     await open({ width: 1280, height: 720 });
     const trace = fabricate({ tokens: 2000 });

@@ -50,7 +50,7 @@ function byUse(trace: Trace, s: number): number[] {
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([e]) => e);
 }
 
-describe('ids only, experts of each layer’s own, two texts', () => {
+describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] }, () => {
   const trace = fabricateIds();
   const [encoder, decoder] = [trace.blocks[0]!, trace.blocks[1]!];
 

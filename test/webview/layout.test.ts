@@ -127,7 +127,7 @@ describe('nothing that one reads is cut', () => {
   });
 });
 
-describe('beside its editor', () => {
+describe('beside its editor', { tags: ['slow'] }, () => {
   const beside: Setup = { width: 700, height: 780 };
 
   test('the text is folded while its editor is in sight, and what the person chose stays', async () => {
@@ -243,7 +243,7 @@ describe('beside its editor', () => {
   });
 });
 
-describe('pictures to look at', () => {
+describe('pictures to look at', { tags: ['slow'] }, () => {
   testMany(
     themeNames.slice(0, 3).flatMap((theme) => [400, 700].map((width) => ({ theme, width }))),
     '$theme $width',

@@ -187,7 +187,7 @@ const sizes = [
   { width: 1390, height: 820 },
 ];
 
-describe('the tour', () => {
+describe('the tour', { tags: ['slow'] }, () => {
   testMany(
     sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })),
     'ten stops by the keyboard alone, $width × $height, $theme',

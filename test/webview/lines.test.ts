@@ -177,7 +177,7 @@ describe('a line', () => {
   });
 });
 
-describe('beside its editor', () => {
+describe('beside its editor', { tags: ['slow'] }, () => {
   test('is as high as there, and goes where that goes, without sending it back', async () => {
     await open();
     await besideEditor(fabricate(), { from: 0, to: 8 });
@@ -262,7 +262,7 @@ describe('beside its editor', () => {
   });
 });
 
-describe('which map is drawn', () => {
+describe('which map is drawn', { tags: ['slow'] }, () => {
   test('lines where the panel is narrow and there are any; what was chosen stays', async () => {
     await open({ width: 400, height: 780 });
     await panel.show(fabricateIds());
@@ -298,7 +298,7 @@ describe('which map is drawn', () => {
   });
 });
 
-describe('what colours it', () => {
+describe('what colours it', { tags: ['slow'] }, () => {
   test('a number has the margin, the experts keep the cells and the legend', async () => {
     await open();
     const trace = fabricate();
@@ -404,7 +404,7 @@ describe('two texts', () => {
 const long = () =>
   fabricate({ layers: 8, words: Array.from({ length: 5000 }, (_, i) => (i % 5 < 2 ? `w${i}\n` : ` w${i}`)) });
 
-describe('a long file', () => {
+describe('a long file', { tags: ['slow'] }, () => {
   test('fits as an overview in which the dominant expert of each window is drawn; the editor’s part is marked', async () => {
     await open({ width: 700, height: 900 });
     await besideEditor(long(), { from: 1000, to: 1040 });

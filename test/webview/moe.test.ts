@@ -93,7 +93,7 @@ describe('k of a router', () => {
   });
 });
 
-describe('128 experts, 8 chosen, 48 layers', () => {
+describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
   testMany(
     [
       { theme: 'dark', width: 1280, height: 720 },

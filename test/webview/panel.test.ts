@@ -854,7 +854,7 @@ describe('what can be saved', () => {
   });
 });
 
-describe('a picture compared with its trace, cell by cell', () => {
+describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, () => {
   const trace = fabricate({ tokens: 80 });
   const parts = partsOf(trace);
 
@@ -950,7 +950,7 @@ describe('a picture compared with its trace, cell by cell', () => {
   });
 });
 
-describe('what is remembered', () => {
+describe('what is remembered', { tags: ['slow'] }, () => {
   test('selection, tab, filter and rows survive a reload; what the host asked to keep does too', async () => {
     await open();
     const trace = fabricate();
@@ -994,7 +994,7 @@ describe('what is remembered', () => {
   });
 });
 
-describe('sizes', () => {
+describe('sizes', { tags: ['slow'] }, () => {
   test('one token', async () => {
     await open();
     await panel.show(fabricate({ tokens: 1 }));
@@ -1030,7 +1030,7 @@ describe('sizes', () => {
   });
 });
 
-describe('many experts', () => {
+describe('many experts', { tags: ['slow'] }, () => {
   test('a pool of 256: 15 have colours, no two the same one, and every view stays readable', async () => {
     await open();
     const trace = widen(fabricate(), 256);
@@ -1079,7 +1079,7 @@ describe('many experts', () => {
   });
 });
 
-describe('long texts', () => {
+describe('long texts', { tags: ['slow'] }, () => {
   test('are aligned and compared in a worker', async () => {
     await open();
     const recipe = { tokens: 2500, layers: 18, bare: true };
@@ -1181,7 +1181,7 @@ describe('axe finds nothing serious', () => {
   });
 });
 
-describe('pictures to look at', () => {
+describe('pictures to look at', { tags: ['slow'] }, () => {
   const trace = fabricate();
   const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
   const after = fabricate({ interventions });

@@ -98,7 +98,7 @@ test('lines that are not of it pale, too', async () => {
   await expect.poll(async () => new Set(await paled('row', down.indexOf(false, first) + 3))).toEqual(new Set([false]));
 });
 
-test('the summary is of it, beside the rest', async () => {
+test('the summary is of it, beside the rest', { tags: ['slow'] }, async () => {
   await open();
   await choose();
   const found = contrast(main, sharedSites(main)!, fence.ranges);
@@ -173,7 +173,7 @@ test('a what-if holds only in it, as one, and is told by its lines', async () =>
   await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions[1]!.scope).toEqual({});
 });
 
-test('a comparison is of its tokens alone', async () => {
+test('a comparison is of its tokens alone', { tags: ['slow'] }, async () => {
   const other = fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } });
   await open();
   await panel.show(other, { title: 'Arrow' }, 'other');
