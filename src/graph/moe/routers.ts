@@ -33,6 +33,8 @@ export interface Router {
   readonly ordered: boolean;
   /** [T, k] what the chosen experts' outputs are multiplied by, where the graph has it. */
   readonly weight: string | undefined;
+  /** Whether that is a softmax of the chosen scores. */
+  readonly softens: boolean;
   /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
   readonly shared: string | undefined;
   /** What of the graph is made for k experts; undefined where another one would be a guess. */
@@ -217,6 +219,7 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
     compared: comparedBy(chooser) ?? score,
     ordered: after.every(({ opType }) => keepsOrder.has(opType)),
     weight,
+    softens,
     shared: gateOf(walk, product),
     uses: usesOf(walk, chooser, holder),
     mostK: inGroups ? k : product.dOut,

@@ -5,7 +5,6 @@ import {
   type GraphProto,
   type ModelProto,
   type NodeProto,
-  floats,
   int64s,
   node,
   opset,
@@ -15,13 +14,8 @@ import { names } from '../route.js';
 import { type Walk, usersOf, walkOf } from '../walk.js';
 import { type Written, separate } from './chosenCount.js';
 import { besideHolder } from './fused.js';
+import { declareNever, instead, withoutLeftOut } from './leftOut.js';
 import { type Router, scoresBehind } from './routers.js';
-
-/** Stands for −∞: softmax makes 0 of it beside any score, and nothing is not a number. */
-export const never = -1e30;
-
-/** Below this a score was left out. */
-export const leftOut = -1e29;
 
 /** Names of what is told of one router; absent where the graph does not say. */
 export interface Tap {
@@ -75,6 +69,7 @@ export function tapRouters(
       ),
     );
   } else builder.first(node('Identity', [names.bias], [biasOf(0)]));
+  declareNever(builder);
   const warnings: Warning[] = [];
   const tapped = routers.map((router, i) => {
     const { warning, ...one } = tapOne(builder, walk, router, i);
@@ -89,21 +84,19 @@ const biasOf = (i: number) => `gander.bias.${i}`;
 
 function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tapped & { readonly warning?: Warning } {
   const { graph } = builder;
-  const { score, chooser, holder, ordered, shared } = router;
+  const { score, chooser, holder, shared } = router;
   const own = (what: string) => `gander.router.${what}.${i}`;
   const factor = holder && factorOf(walk, router, holder);
-  for (const n of usersOf(walk, score)) n.input = n.input.map((name) => (name === score ? own('score') : name));
+  instead(usersOf(walk, score), score, own('score'));
   builder.last(node('Add', [score, biasOf(i)], [own('score')]));
-  const place = chooser === holder ? 1 : 0;
   // Best first, where an exporter cared for no order: the experts' sum is the same.
   chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
-  if (!ordered) chooser.input[place] = withoutLeftOut(builder, chooser.input[place]!, i);
-  const told = router.chosen;
+  const { weight: used, selection } = withoutLeftOut(builder, walk, router, own);
+  const places = router.chosen;
   const { chosen, weight, warning, counts } = holder
-    ? besideHolder(builder, router, holder, i, told, factor)
-    : { chosen: told!, weight: router.weight, warning: undefined, counts: [] };
+    ? besideHolder(builder, router, holder, i, places, factor)
+    : { chosen: places!, weight: used, warning: undefined, counts: [] };
   tell(graph, chosen, DataType.INT64);
-  const selection = ordered ? undefined : chooser.input[place]!;
   for (const value of [score, selection, weight, shared]) if (value !== undefined) tell(graph, value, DataType.FLOAT);
   const tap = {
     score,
@@ -134,16 +127,6 @@ function factorOf(walk: Walk, { product }: Router, holder: NodeProto): string | 
   if (user?.opType !== 'Mul') return undefined;
   const factor = user.input.find((name) => name !== holder.output[0])!;
   return scoresBehind(walk, factor)?.product.output === product.output ? factor : undefined;
-}
-
-/** Where an order of its own is compared, who is left out of it must be left out there too: a bias may bring one back. */
-function withoutLeftOut(builder: Builder, compared: string, i: number): string {
-  const own = (what: string) => `gander.router.${what}.${i}`;
-  builder.constant(floats(own('bound'), [], Float32Array.of(leftOut)));
-  builder.constant(floats(own('never'), [], Float32Array.of(never)));
-  builder.last(node('Less', [biasOf(i), own('bound')], [own('out')]));
-  builder.last(node('Where', [own('out'), own('never'), compared], [own('selection')]));
-  return own('selection');
 }
 
 /** Makes a value an output. Its shape is the graph's business. */

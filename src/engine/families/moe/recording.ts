@@ -1,10 +1,11 @@
-import { never } from '../../../graph/moe/tap.js';
+import { leftOut } from '../../../graph/moe/leftOut.js';
 import { likeliest } from '../../../graph/predictions.js';
+import { GanderError } from '../../../shared/errors.js';
 import type { BlockColumnName } from '../../../trace/columns.js';
 import type { BlockColumns, Intervention, Router, Source } from '../../../trace/trace.js';
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
-import { type Plan, setsOf, sitesOf } from './plan.js';
+import { type Plan, type TappedRouter, setsOf, sitesOf } from './plan.js';
 import type { MoeStep, RouterStep } from './session.js';
 
 /** From what each router said to the trace's blocks of like routers. */
@@ -49,27 +50,42 @@ export class MoeRecording implements Recording<MoeStep> {
         block.alwaysOnWeight?.set(router.shared!, first);
         block.chosen.set(router.chosen, first * k);
         const row = (i: number) => (step.bias.length === width ? begin : i * width + begin);
-        leaveOut(router, count, k, block, first, (i, e) => step.bias[row(i) + e]! <= never);
+        const isOut = (i: number, e: number) => step.bias[row(i) + e]! < leftOut;
+        if (leaveOut(router, count * k, k, block.chosen.subarray(first * k), isOut))
+          throw stillRun(this.#plan.routers[site]!);
         begin += experts;
       }
     }
   }
 }
 
-/** A graph chooses k whatever is left; those that were left out weigh nothing, and are none. */
+/**
+ * A graph chooses k whatever is left; those that were left out are none.
+ *
+ * @returns whether one of them weighs something all the same, or as much as is known may do so
+ */
 function leaveOut(
-  { chosen }: RouterStep,
+  { chosen, weight }: RouterStep,
   count: number,
   k: number,
-  block: BlockColumns,
-  first: number,
+  told: Int16Array,
   isOut: (token: number, expert: number) => boolean,
-): void {
-  for (let i = 0; i < count * k; i++) {
+): boolean {
+  let weighs = false;
+  for (let i = 0; i < count; i++) {
     if (!isOut(Math.floor(i / k), chosen[i]!)) continue;
-    block.chosen[first * k + i] = -1;
-    if (block.weight) block.weight[first * k + i] = 0;
+    told[i] = -1;
+    weighs ||= weight?.[i] !== 0;
   }
+  return weighs;
+}
+
+function stillRun({ path, k }: TappedRouter): GanderError {
+  return new GanderError(
+    'request-invalid',
+    `With so few experts left, the graph still runs some at ${path} that were left out.`,
+    `Leave at least ${k} of its experts in.`,
+  );
 }
 
 /** Neighbours that choose as many among as many. */

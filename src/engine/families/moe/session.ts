@@ -1,4 +1,4 @@
-import { leftOut } from '../../../graph/moe/tap.js';
+import { leftOut } from '../../../graph/moe/leftOut.js';
 import { names } from '../../../graph/route.js';
 import { invalidBase } from '../../../graph/model.js';
 import { CausalSession, type Chunk, type Step, checkPredictions } from '../../runtime/causal.js';

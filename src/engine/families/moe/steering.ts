@@ -1,4 +1,4 @@
-import { never } from '../../../graph/moe/tap.js';
+import { leftOut, never } from '../../../graph/moe/leftOut.js';
 import { GanderError } from '../../../shared/errors.js';
 import type { Intervention } from '../../../trace/trace.js';
 import { type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
@@ -55,8 +55,9 @@ export class MoeSteering {
 function settle(into: Float32Array, bias: Float32Array, forced: number, path: string): void {
   let left = 0;
   for (let e = 0; e < into.length; e++) {
-    into[e] = forced >= 0 && e !== forced ? never : Math.max(bias[e]!, never);
-    if (into[e]! > never) left++;
+    const isOut = bias[e]! < leftOut || (forced >= 0 && e !== forced);
+    into[e] = isOut ? never : bias[e]!;
+    if (!isOut) left++;
   }
   if (left === 0)
     throw new GanderError(
