@@ -151,6 +151,10 @@ describe('Markdown', () => {
     }
   });
 
+  it('fences a text of very many backticks', () => {
+    expect(markdownCode('` '.repeat(500_000) + '``')).toMatch(/^``` ` /);
+  });
+
   it('escapes', () => {
     expect(markdownText('a|b<i>*c*')).toBe('a\\|b\\<i\\>\\*c\\*');
     expect(markdownCode('`x``')).toBe('``` `x`` ```');
