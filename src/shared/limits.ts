@@ -53,6 +53,8 @@ export const traceLimits = {
   modules: 4096,
   experts: poolLimits.experts,
   interventions: 10_000,
+  /** What-ifs and their ranges of tokens, each as often as there are modules: so often they are looked up, a few seconds' work. */
+  lookups: 2 ** 23,
   versions: 100,
 } as const;
 

@@ -40,7 +40,16 @@ const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
 ]);
 
-export const interventionsSchema = z.array(intervention).max(10_000);
+/** Of tokens, in all what-ifs of a run together. */
+const mostRanges = 2 ** 15;
+
+export const interventionsSchema = z
+  .array(intervention)
+  .max(10_000)
+  .refine(
+    (all) => all.reduce((sum, { scope: { tokens = [] } }) => sum + tokens.length, 0) <= mostRanges,
+    `what-ifs name at most ${mostRanges} ranges of tokens together`,
+  );
 
 const poolSchema = z.object({ tried: z.string().min(1).optional() });
 

@@ -96,13 +96,31 @@ export function tooLarge(bytes: number): string {
 }
 
 /** What a trace has many of. */
-export type Counts = Readonly<Record<'tokens' | 'modules' | 'experts' | 'interventions' | 'versions', number>>;
+export type Counts = Readonly<
+  Record<'tokens' | 'modules' | 'experts' | 'interventions' | 'lookups' | 'versions', number>
+>;
 
 /** What there is more of than a view can show, in words. */
 export function tooMany(counts: Counts): string | undefined {
   for (const [what, count] of Object.entries(counts) as [keyof Counts, number][])
-    if (count > traceLimits[what]) return `it has ${count} ${what}, and at most ${traceLimits[what]} can be shown`;
+    if (count > traceLimits[what])
+      return `it has ${count} ${named[what]}, and at most ${traceLimits[what]} can be shown`;
   return undefined;
+}
+
+const named: Readonly<Record<keyof Counts, string>> = {
+  tokens: 'tokens',
+  modules: 'modules',
+  experts: 'experts',
+  interventions: 'interventions',
+  lookups: 'what-ifs and ranges of theirs, counted for each module',
+  versions: 'versions',
+};
+
+/** What-ifs and the ranges of tokens that they name, for each module. */
+export function lookupsOf(interventions: unknown, modules: number): number {
+  const ranges = (one: unknown) => partsOf(partOf(partOf(one, 'scope'), 'tokens')).length;
+  return modules * partsOf(interventions).reduce<number>((sum, one) => sum + 1 + ranges(one), 0);
 }
 
 /** Of something that need not be what it should: how many parts, or which. */

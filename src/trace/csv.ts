@@ -10,7 +10,7 @@ import {
   sitesOf,
 } from './access.js';
 import { certaintyAt, certaintyByToken } from './distribution.js';
-import { tokenText } from './label.js';
+import { shown, tokenText } from './label.js';
 import { ranked, tokenShares } from './leaders.js';
 import { selectionScores } from './selection.js';
 import type { Sequence, Trace } from './trace.js';
@@ -45,7 +45,8 @@ function number(x: number | undefined): string {
  * keeps it text (OWASP, "CSV Injection"). The id column still tells the token exactly.
  */
 export function csvText(text: string): string {
-  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
+  const plain = shown(text);
+  const safe = /^[=+\-@\t\n＝＋－＠]/.test(plain) ? `'${plain}` : plain;
   return `"${safe.replaceAll('"', '""')}"`;
 }
 

@@ -16,7 +16,7 @@ import { alignTraces, type Alignment } from './align.js';
 import { distribution } from './distribution.js';
 import { Mean } from '../statistics/mean.js';
 import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../statistics/sets.js';
-import { isWithin } from './ranges.js';
+import { tokensWithin } from './ranges.js';
 import type { Expert, Sequence, Site, TokenRange, Trace } from './trace.js';
 import { usage } from './usage.js';
 
@@ -77,7 +77,7 @@ export function difference(
   aligned = alignTraces(a, b, filter.sequence),
   within?: readonly TokenRange[],
 ): Difference {
-  const alignment = within ? narrowed(aligned, within) : aligned;
+  const alignment = within ? narrowed(aligned, tokensWithin(within, tokensOf(a, filter.sequence))) : aligned;
   const about = { ...filter, sequence: filter.sequence ?? 0 };
   const inB = new Map(Array.from(sitesOf(b, about), (s) => [b.sites[s]!.path, s]));
   const sites = Array.from(sitesOf(a, about)).flatMap((s) => {
@@ -132,10 +132,12 @@ export function difference(
   };
 }
 
-/** Only the columns whose token of a is in some ranges are of tokens that are the same. */
-function narrowed(alignment: Alignment, within: readonly TokenRange[]): Alignment {
-  return { ...alignment, same: alignment.same.map((same, c) => (isWithin(within, alignment.a[c]!) ? same : 0)) };
+/** Only the columns whose token of a is marked are of tokens that are the same. */
+function narrowed(alignment: Alignment, within: Uint8Array): Alignment {
+  return { ...alignment, same: alignment.same.map((same, c) => (within[alignment.a[c]!] ? same : 0)) };
 }
+
+const tokensOf = ({ sequences }: Trace, sequence = 0) => sequences[sequence]?.tokens.count ?? 0;
 
 interface Pair {
   /** [N of a] the same expert's index in b, −1 where b lacks it. */

@@ -18,6 +18,7 @@ import {
   expertsSchema,
   interventionSchema,
   invalid,
+  lookupsOf,
   metadataKey,
   partOf,
   partsOf,
@@ -91,8 +92,9 @@ function countOf(header: unknown): Counts {
   return {
     tokens: sequences.reduce((sum, count) => sum + count, 0),
     modules: Math.max(sizeOf(partOf(header, 'sites')), sets.length),
-    experts: Math.max(0, ...sets),
+    experts: sets.reduce((most, experts) => Math.max(most, experts), 0),
     interventions: sizeOf(partOf(header, 'interventions')),
+    lookups: lookupsOf(partOf(header, 'interventions'), sizeOf(partOf(header, 'sites'))),
     versions: sizeOf(partOf(partOf(header, 'source'), 'versions')),
   };
 }
@@ -152,7 +154,7 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
     throw new GanderError(
       'request-invalid',
       `This trace could not be opened again: ${excess}.`,
-      'Route a shorter text.',
+      'Route a shorter text, or with fewer what-ifs.',
     );
   return encodeSafetensors(tensors, { [metadataKey]: JSON.stringify(header) });
 }

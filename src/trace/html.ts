@@ -2,7 +2,7 @@
 import { escapeHtml } from '../shared/html.js';
 import { type Colour, expertStyle, quiet } from '../shared/palette.js';
 import { signsOf } from '../shared/signs.js';
-import { decimal, interventionText, layerText, percent, routerText, visible } from './label.js';
+import { decimal, interventionText, layerText, percent, routerText, shown, visible } from './label.js';
 import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from './summary.js';
 import { byUse, certaintyCells, certaintyHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from './trace.js';
@@ -31,6 +31,9 @@ const lines = { solid: 'solid', rising: 'dashed', dots: 'dotted', cross: 'double
 const others: Colour = { fill: '#8c8c8c', ink: '#000000' };
 
 const nameOf = (slot: number) => (slot === quiet ? 'o' : String(slot));
+
+/** Text from anywhere: no markup, and no control or direction marks, raw or as references. */
+const safe = (text: string) => escapeHtml(shown(text));
 
 /** Two classes a colour: `e3` underlines text, `k3` fills labels and bars; `eo` and `ko` those of all other experts. */
 function coloursCss(slots: ReadonlySet<number>): string {
@@ -64,14 +67,14 @@ export function traceHtml(trace: Trace, drawn?: Drawn): string {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${escapeHtml(title)}</title>
+<title>${safe(title)}</title>
 <style>${style}${coloursCss(slots)}</style>
 </head>
 <body>
 <h1>Gander</h1>
 ${facts(trace, all, drawn?.strategy)}
 ${all.map(textHtml).join('\n')}
-${drawn ? `<h2>Grid</h2>\n<figure>${drawn.svg}<figcaption>${escapeHtml(drawn.caption)}</figcaption></figure>\n` : ''}${all.map(tables).join('\n')}
+${drawn ? `<h2>Grid</h2>\n<figure>${drawn.svg}<figcaption>${safe(drawn.caption)}</figcaption></figure>\n` : ''}${all.map(tables).join('\n')}
 </body>
 </html>
 `;
@@ -114,7 +117,7 @@ function facts(trace: Trace, all: readonly Summary[], strategy: string | undefin
     ...all.flatMap((summary) => figures(summary, of(summary, all))),
     ['Created', created],
   ];
-  return `<dl>${facts.map(([term, what]) => `<dt>${term}</dt><dd>${escapeHtml(what)}</dd>`).join('\n')}</dl>`;
+  return `<dl>${facts.map(([term, what]) => `<dt>${term}</dt><dd>${safe(what)}</dd>`).join('\n')}</dl>`;
 }
 
 function figures(summary: Summary, named: string): [string, string][] {
@@ -134,7 +137,7 @@ function figures(summary: Summary, named: string): [string, string][] {
 }
 
 function keyOf({ experts, slots }: ExpertsSummary, e: number): string {
-  return `<span class="key k${nameOf(slots[e]!)}">${signsOf(experts)[e]!}</span> ${escapeHtml(experts[e]!.name)}`;
+  return `<span class="key k${nameOf(slots[e]!)}">${signsOf(experts)[e]!}</span> ${safe(experts[e]!.name)}`;
 }
 
 /** The text as it is, each token's own characters underlined in its leading expert's colour. */
@@ -147,19 +150,19 @@ function text({ sequence, tokens, shared }: Summary): string {
   let at = 0;
   for (const token of tokens) {
     if (token.start < 0) continue;
-    html += escapeHtml(whole.slice(at, token.start));
+    html += safe(whole.slice(at, token.start));
     // Tokens may share a character: the bytes of an emoji.
     html += marked(shared, token, whole.slice(Math.max(at, token.start), token.end));
     at = Math.max(at, token.end);
   }
-  return html + escapeHtml(whole.slice(at));
+  return html + safe(whole.slice(at));
 }
 
 function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
   const lead = experts?.[0];
-  if (!own || !shared || !lead) return escapeHtml(own);
+  if (!own || !shared || !lead) return safe(own);
   const tip = `${signsOf(shared.experts)[lead.index]!} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
-  return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${escapeHtml(tip)}">${escapeHtml(own)}</span>`;
+  return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${safe(tip)}">${safe(own)}</span>`;
 }
 
 function table(head: readonly string[], left: number, rows: readonly (readonly string[])[]): string {
@@ -192,7 +195,7 @@ function layerTable({ layers, shared }: Summary): string {
 
 function tokenTable({ tokens, shared }: Summary): string {
   const rows = tokens.map((token) => [
-    `<code>${escapeHtml(visible(token.text))}</code>`,
+    `<code>${safe(visible(token.text))}</code>`,
     ...(shared ? [leading(shared, token)] : []),
     String(token.index),
     ...certaintyCells(token),

@@ -89,7 +89,7 @@ export function signed(x: number, digits: number): string {
   return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
 }
 
-/** A text that may go on over many lines, for a terminal, which must not obey what stands in it. Joined emoji stay joined. */
+/** A text that may go on over many lines, for what must not obey what stands in it: a terminal, a spreadsheet, a page. Joined emoji stay joined. */
 export function shown(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
+  return text.replaceAll('\r\n', '\n').replace(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
 }

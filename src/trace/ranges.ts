@@ -1,8 +1,18 @@
 import type { TokenRange } from './trace.js';
 
-/** Whether a token is in any of some ranges. */
-export const isWithin = (ranges: readonly TokenRange[], t: number): boolean =>
-  ranges.some(([from, to]) => from <= t && t < to);
+/** [T] 1 for each token that is in any of some ranges: there may be half as many of these as of tokens. */
+export function tokensWithin(ranges: readonly TokenRange[], count: number): Uint8Array {
+  const within = new Uint8Array(count);
+  // Past what is filled already nothing is to be filled again.
+  let filled = 0;
+  for (const [from, to] of ascending(ranges)) {
+    within.fill(1, Math.max(from, filled), Math.max(to, filled));
+    filled = Math.max(to, filled);
+  }
+  return within;
+}
+
+const ascending = (ranges: readonly TokenRange[]) => [...ranges].sort((a, b) => a[0] - b[0]);
 
 /** A part of a text as one word, which the page remembers. */
 export const rangeKey = (sequence: number, [from, to]: TokenRange): string => `tokens ${sequence} ${from}-${to}`;

@@ -1,6 +1,6 @@
 /** Parts of a text to look at by themselves: its regions, each in a language of its own, and what one selects. Pure. */
 import { textTokens } from './access.js';
-import { isWithin, rangeKey, rangeOfKey } from './ranges.js';
+import { rangeKey, rangeOfKey, tokensWithin } from './ranges.js';
 import { regionOfTokens, regions } from './regions.js';
 import type { Sequence, TokenRange, Trace } from './trace.js';
 
@@ -80,8 +80,6 @@ function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
 /** The text's tokens that are in some ranges, and the rest of them. */
 export function parted(sequence: Sequence, ranges: readonly TokenRange[]): { inside: Int32Array; outside: Int32Array } {
   const tokens = textTokens(sequence);
-  return {
-    inside: tokens.filter((t) => isWithin(ranges, t)),
-    outside: tokens.filter((t) => !isWithin(ranges, t)),
-  };
+  const within = tokensWithin(ranges, sequence.tokens.count);
+  return { inside: tokens.filter((t) => within[t]), outside: tokens.filter((t) => !within[t]) };
 }

@@ -9,6 +9,7 @@ import {
   defined,
   expertsSchema,
   interventionSchema,
+  lookupsOf,
   partOf,
   sizeOf,
 } from './container.js';
@@ -51,6 +52,7 @@ function countOf(header: unknown): Counts {
     modules: count('modules'),
     experts: count('experts'),
     interventions: count('interventions'),
+    lookups: lookupsOf(partOf(header, 'interventions'), count('modules')),
     versions: count('versions'),
   };
 }

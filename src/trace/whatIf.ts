@@ -1,6 +1,6 @@
 /** What interventions do at a site. The engine applies it, and metrics explain a trace by it: it stands here alone. */
 import { matches } from './filter.js';
-import { isWithin } from './ranges.js';
+import { type Acting, Latest } from './latest.js';
 import type { Intervention, Scope, Site } from './trace.js';
 
 /** What the interventions do at one cell. */
@@ -23,69 +23,102 @@ function isAbout(scope: Scope, site: Site): boolean {
   return matches(site, { ...scope, sequence });
 }
 
-function holdsAt({ token, tokens }: Scope, t: number): boolean {
-  return (token === undefined || token === t) && (tokens === undefined || isWithin(tokens, t));
-}
-
-/** Ascending: where what a scope says of tokens begins or ends. */
-function edgesOf(scopes: readonly Scope[]): Int32Array {
-  const edges = scopes.flatMap(({ token, tokens = [] }) => [
-    ...(token === undefined ? [] : [token, token + 1]),
-    ...tokens.flat(),
-  ]);
-  return Int32Array.from(new Set(edges)).sort();
-}
-
-/** How many of the edges are at a token or before it. */
-function stretchAt(edges: Int32Array, t: number): number {
-  let [low, high] = [0, edges.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (edges[middle]! <= t) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** The interventions that concern one site, their experts looked up. */
 export class SiteWhatIf {
   /** Whether tokens are told apart; if not, every cell of the site is alike. */
   readonly byToken: boolean;
-  readonly #acting: readonly { readonly intervention: Intervention; readonly expert: number }[];
+  readonly #acting: readonly Acting[];
   readonly #experts: number;
-  /** Between two of them all tokens are alike. */
-  #edges: Int32Array | undefined;
-  readonly #made: CellBias[] = [];
+  #named: ReadonlyMap<number, Latest> | undefined;
+  #forces: Latest | undefined;
+  /** What was made last: text is mostly read from left to right. */
+  #made: { readonly from: number; readonly to: number; readonly bias: CellBias } | undefined;
 
   /** @param acting expert as an index into N experts, in the order in which they were given */
-  constructor(acting: readonly { readonly intervention: Intervention; readonly expert: number }[], experts: number) {
+  constructor(acting: readonly Acting[], experts: number) {
     this.#acting = acting;
     this.#experts = experts;
     this.byToken = acting.some(({ intervention }) => isOfTokens(intervention.scope));
   }
 
   at(t: number): CellBias {
-    this.#edges ??= edgesOf(this.#acting.map(({ intervention }) => intervention.scope));
-    return (this.#made[stretchAt(this.#edges, t)] ??= this.#cell(t));
+    if (!this.#made || t < this.#made.from || t >= this.#made.to) this.#made = this.#make(t);
+    return this.#made.bias;
   }
 
   /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert lifts the force. */
-  #cell(t: number): CellBias {
+  #make(t: number) {
+    this.#named ??= byExpert(this.#acting);
+    this.#forces ??= new Latest(this.#acting.filter(({ intervention }) => intervention.action === 'force'));
     const bias = new Float32Array(this.#experts);
-    let forced = -1;
-    for (const { intervention, expert } of this.#acting) {
-      if (!holdsAt(intervention.scope, t)) continue;
-      if (intervention.action === 'force') {
-        forced = expert;
-        bias[expert] = 0;
-      } else {
-        if (forced === expert) forced = -1;
-        bias[expert] = intervention.action === 'knock-out' ? -Infinity : intervention.amount;
-      }
+    let [from, to] = [-Infinity, Infinity];
+    const look = (latest: Latest) => {
+      const found = latest.at(t);
+      [from, to] = [Math.max(from, found.from), Math.min(to, found.to)];
+      return found.acting;
+    };
+    for (const [expert, latest] of this.#named) {
+      const intervention = look(latest)?.intervention;
+      if (intervention?.action === 'knock-out') bias[expert] = -Infinity;
+      if (intervention?.action === 'tilt') bias[expert] = intervention.amount;
     }
-    return { bias, forced };
+    const force = look(this.#forces);
+    const isHeld = force !== undefined && this.#named.get(force.expert)!.at(t).acting === force;
+    return { from, to, bias: { bias, forced: isHeld ? force.expert : -1 } };
   }
 }
+
+function byExpert(acting: readonly Acting[]): Map<number, Latest> {
+  const all = new Map<number, Acting[]>();
+  for (const one of acting) {
+    const known = all.get(one.expert);
+    if (known) known.push(one);
+    else all.set(one.expert, [one]);
+  }
+  return new Map(Array.from(all, ([expert, own]) => [expert, new Latest(own)]));
+}
+
+/** What interventions do at each kind of site that they tell apart. Every view asks it of every site, again and again. */
+class WhatIfs {
+  readonly #interventions: readonly Intervention[];
+  readonly #axes: readonly (readonly [keyof Scope, keyof Site])[];
+  readonly #made = new Map<object, Map<string, SiteWhatIf | undefined>>();
+
+  constructor(interventions: readonly Intervention[]) {
+    this.#interventions = interventions;
+    this.#axes = axes.filter(([axis]) => interventions.some(({ scope }) => scope[axis] !== undefined));
+  }
+
+  at(experts: readonly { readonly id: string }[], site: Site): SiteWhatIf | undefined {
+    let made = this.#made.get(experts);
+    if (!made) this.#made.set(experts, (made = new Map<string, SiteWhatIf | undefined>()));
+    const key = JSON.stringify([site.sequence, ...this.#axes.map(([, of]) => site[of])]);
+    if (!made.has(key)) made.set(key, this.#make(experts, site));
+    return made.get(key);
+  }
+
+  #make(experts: readonly { readonly id: string }[], site: Site): SiteWhatIf | undefined {
+    const places = new Map<string, number>();
+    experts.forEach(({ id }, e) => places.has(id) || places.set(id, e));
+    const acting = this.#interventions
+      .filter(({ scope }) => isAbout(scope, site))
+      .flatMap((intervention) => {
+        const expert = places.get(intervention.expert);
+        return expert === undefined ? [] : [{ intervention, expert }];
+      });
+    return acting.length > 0 ? new SiteWhatIf(acting, experts.length) : undefined;
+  }
+}
+
+/** What a scope says of sites, and what a site says of itself; it always says its sequence. */
+const axes = [
+  ['stack', 'stack'],
+  ['layer', 'layer'],
+  ['kind', 'kind'],
+  ['module', 'path'],
+] as const;
+
+const kept = new WeakMap<readonly Intervention[], WhatIfs>();
 
 /**
  * What the interventions do at a site; undefined where none applies. An expert that the site does not have is ignored:
@@ -96,9 +129,8 @@ export function whatIfAt(
   experts: readonly { readonly id: string }[],
   site: Site,
 ): SiteWhatIf | undefined {
-  const acting = interventions
-    .filter(({ scope }) => isAbout(scope, site))
-    .map((intervention) => ({ intervention, expert: experts.findIndex(({ id }) => id === intervention.expert) }))
-    .filter(({ expert }) => expert >= 0);
-  return acting.length > 0 ? new SiteWhatIf(acting, experts.length) : undefined;
+  if (interventions.length === 0) return undefined;
+  let all = kept.get(interventions);
+  if (!all) kept.set(interventions, (all = new WhatIfs(interventions)));
+  return all.at(experts, site);
 }

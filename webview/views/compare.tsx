@@ -2,7 +2,8 @@
 import { tokenLabel } from '../../src/trace/label.js';
 import { isCutAlike } from '../../src/trace/align.js';
 import type { Difference } from '../../src/trace/difference.js';
-import { isWithin } from '../../src/trace/ranges.js';
+import { tokensWithin } from '../../src/trace/ranges.js';
+import type { TextScope } from '../../src/trace/scopes.js';
 import type { Sequence } from '../../src/trace/trace.js';
 import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
 import type { Store } from '../app/store.js';
@@ -45,7 +46,7 @@ export function Compare() {
               'of',
               found.alignment.same.reduce((n, x) => n + x, 0),
               // A column of the other's own is in no part of this one.
-              scope ? found.alignment.a.filter((t) => isWithin(scope.ranges, t)).length : found.alignment.same.length,
+              scope ? columnsIn(found, scope) : found.alignment.same.length,
             )}
           </dd>
         </dl>
@@ -65,6 +66,12 @@ export function Compare() {
       </Button>
     </>
   );
+}
+
+/** How many of the columns are of tokens that a part has. */
+function columnsIn({ alignment }: Difference, { ranges }: TextScope): number {
+  const within = tokensWithin(ranges, alignment.a.length);
+  return alignment.a.filter((t) => within[t]).length;
 }
 
 function Sides() {

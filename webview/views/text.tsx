@@ -1,7 +1,7 @@
 /** The texts, token by token, in their colours (drawn.ts). */
 import { useComputed } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { isWithin } from '../../src/trace/ranges.js';
+import { tokensWithin } from '../../src/trace/ranges.js';
 import type { Side } from '../../src/shared/panelProtocol.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -176,7 +176,9 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     body.current!.classList.toggle('scoped', scope !== undefined);
     if (!scope) return;
     const inside = scope.sequence === index ? scope.ranges : [];
-    made.current.spans.forEach((span, i) => span.classList.toggle('beyond', !isWithin(inside, i)));
+    const { spans } = made.current;
+    const within = tokensWithin(inside, spans.length);
+    spans.forEach((span, i) => span.classList.toggle('beyond', !within[i]));
   }, [scope, drawn]);
   useLayoutEffect(() => {
     const first = scope?.sequence === index && made.current.spans[scope.ranges[0]![0]];

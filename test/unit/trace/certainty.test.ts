@@ -214,6 +214,49 @@ describe('what the router saw under interventions', () => {
     expect(whatIfAt([some({ tokens: ranges })], experts, { ...site, sequence: 1 })).toBeUndefined();
   });
 
+  it('is what a pass over all interventions says, whichever meet', () => {
+    const scope = fc.record(
+      {
+        token: fc.nat(9),
+        tokens: fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { maxLength: 4 }),
+        layer: fc.constantFrom(3, 4),
+      },
+      { requiredKeys: [] },
+    );
+    const expert = fc.constantFrom('a', 'b', 'c', 'nobody');
+    const intervention: fc.Arbitrary<Intervention> = fc.oneof(
+      fc.record({ action: fc.constantFrom('knock-out' as const, 'force' as const), expert, scope }),
+      fc.record({ action: fc.constant('tilt' as const), expert, amount: fc.integer({ min: -9, max: 9 }), scope }),
+    );
+    fc.assert(
+      fc.property(fc.array(intervention, { maxLength: 8 }), fc.array(fc.nat(9), { minLength: 1 }), (list, visited) => {
+        for (const t of visited) expect(bias(list, t)).toEqual(oneByOne(list, t));
+      }),
+    );
+  });
+
+  /** As docs/strategies.md has it: one after another. */
+  function oneByOne(list: readonly Intervention[], t: number): number[] {
+    const bias = [0, 0, 0];
+    let forced = -1;
+    for (const { expert, scope, ...what } of list) {
+      const e = experts.findIndex(({ id }) => id === expert);
+      const isWithin = scope.tokens?.some(([from, to]) => from <= t && t < to) ?? true;
+      if (e < 0 || (scope.layer ?? 3) !== 3 || (scope.token ?? t) !== t || !isWithin) continue;
+      if (what.action === 'force') forced = e;
+      else if (forced === e) forced = -1;
+      bias[e] = what.action === 'knock-out' ? -Infinity : what.action === 'tilt' ? what.amount : 0;
+    }
+    return [...bias, forced];
+  }
+
+  it('is made once for all sites that the interventions do not tell apart', () => {
+    const list: Intervention[] = [{ action: 'tilt', expert: 'b', amount: 1, scope: { kind: 'q', tokens: [[1, 3]] } }];
+    const at = (path: string, kind: string) => whatIfAt(list, experts, { ...site, path, kind });
+    expect(at('one', 'q')).toBe(at('two', 'q'));
+    expect(at('one', 'k')).toBeUndefined();
+  });
+
   it('leaves a forced cell without a margin', () => {
     const trace = fabricate({ interventions: [{ action: 'force', expert: 'expert-4', scope: { layer: 0 } }] });
     expect(forcedAt(trace, 0, 0)).toBe(4);

@@ -4,7 +4,8 @@ import { consequences } from '../../../src/trace/consequences.js';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
 import { isFixed, layerOverlap } from '../../../src/trace/overlap.js';
 import { chanceJaccard } from '../../../src/statistics/sets.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { biasedScores } from '../../../src/trace/selection.js';
+import type { Intervention, TokenRange, Trace } from '../../../src/trace/trace.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
 
 const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(trace, { kind }));
@@ -12,6 +13,25 @@ const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(
 const identity = Int16Array.of(0, 1, 2);
 
 describe('the difference of two runs', () => {
+  it('with what-ifs of many ranges of tokens is found in proportion to them', () => {
+    const ranges = [0, 1].map((at) => Array.from({ length: 1000 }, (_, r): TokenRange => [2 * r + at, 2 * r + at + 1]));
+    const tokens = Array.from({ length: 2000 }, (_, i) => `t${i}`);
+    const interventions = Array.from({ length: 600 }, (_, i): Intervention => ({
+      action: 'tilt',
+      expert: `expert-${i % 5}`,
+      amount: i,
+      scope: { tokens: ranges[i % 2]! },
+    }));
+    const trace = fabricate({ tokens, interventions, kinds: ['q', 'k'] });
+    // A pass over all ranges for each cell takes minutes.
+    expect(difference(trace, fabricate({ tokens, kinds: ['q', 'k'] })).all.cells).toBe(4 * tokens.length);
+    expect(biasedScores(rowsAt(trace, 3), 8)).toEqual(
+      blockOf(trace)
+        .score!.subarray((3 * 2000 + 8) * 5, (3 * 2000 + 9) * 5)
+        .map((x, e) => x + [590, 596, 592, 598, 594][e]!),
+    );
+  });
+
   it('is nothing between a run and itself', () => {
     const trace = fabricate();
     const d = difference(trace, trace);

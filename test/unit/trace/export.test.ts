@@ -44,6 +44,35 @@ const nasty = [
   '\u202e',
 ];
 
+/** What is no letter and no line end, and what turns the direction of a line, as dots. */
+const harmless = (text: string) => text.replace(/[\u001b\u202e]/g, '·');
+
+/** As a file holds them; tabs and line ends are what tables and texts are made of. */
+const marks = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+
+it('no export of a text, CSV or HTML, holds a mark that moves what is shown', () => {
+  const tokens = [...nasty, 'a\r\n', '\u0000', '\u009b31m', '\u2067', '👩‍🚀'];
+  const base = fabricate({ tokens });
+  const trace = {
+    ...base,
+    source: { ...base.source, name: 'pool\u001b]0;title\u0007' },
+    expertSets: base.expertSets.map((set) => ({
+      ...set,
+      experts: set.experts.map(({ id }) => ({ id, name: `${id}\u001b[2J\u202e` })),
+    })),
+    sites: base.sites.map((site) => ({ ...site, path: `${site.path}\u0008` })),
+  };
+  for (const written of [
+    toCsv(trace).replaceAll('\r\n', '\n'),
+    [...tokenLines(trace)].join('').replaceAll('\r\n', '\n'),
+    traceHtml(trace),
+  ]) {
+    expect(marks.exec(written)).toBeNull();
+    expect(written).toContain('👩‍🚀');
+    expect(written).toContain('a\n');
+  }
+});
+
 describe('CSV', () => {
   it('has a row for each token, site and choice', () => {
     const trace = fabricate({ tokens: ['<|s|>', 'a', 'b'], layers: 1, kinds: ['q', 'o'] });
@@ -86,7 +115,7 @@ describe('CSV', () => {
     const trace = fabricate({ tokens: nasty, layers: 1, kinds: ['q'], k: 1 });
     const rows = parseCsv(toCsv(trace)).slice(1);
     rows.forEach((row, i) => {
-      expect(row[2]!.replace(/^'/, '')).toBe(nasty[i]);
+      expect(row[2]!.replace(/^'/, '')).toBe(harmless(nasty[i]!));
       expect(row[2]).not.toMatch(/^[=+\-@\t\r\n]/);
     });
     expect(csvText('＝1')).toBe('"\'＝1"');
@@ -149,6 +178,10 @@ describe('Markdown', () => {
         expect(new Set(counts).size).toBe(1);
       }
     }
+  });
+
+  it('fences a text of very many backticks', () => {
+    expect(markdownCode('` '.repeat(500_000) + '``')).toMatch(/^``` ` /);
   });
 
   it('escapes', () => {
