@@ -5,7 +5,7 @@ import path from 'node:path';
 import { inLanes } from './lib/lanes.mjs';
 import { main, run, say, temporary } from './lib/main.mjs';
 import { artifacts, parts, sumOf } from './lib/parts.mjs';
-import { needPython } from './lib/python.mjs';
+import { needUv } from './lib/python.mjs';
 import { parseScope, partsOf, runs } from './lib/scope.mjs';
 import { needChromium } from './lib/system.mjs';
 import { build, setup } from './setup.mjs';
@@ -18,7 +18,7 @@ import { build, setup } from './setup.mjs';
 async function prepare(of) {
   const needs = new Set(of.flatMap((part) => part.needs));
   await setup();
-  if (needs.has('python')) needPython();
+  if (needs.has('python')) await needUv();
   if (needs.has('browser')) await needChromium();
   if (needs.has('dist')) await build();
   mkdirSync(artifacts, { recursive: true });

@@ -20,6 +20,25 @@ export function needPython() {
   return found;
 }
 
+/** @param {string} what @param {string} command @param {string[]} args */
+async function quietly(what, command, args, env = process.env) {
+  const { code, text } = await run(command, args, { output: 'capture', env });
+  if (code !== 0) throw new Remedy(`setting up ${what} failed: ${text.trim().split('\n').at(-1)}`);
+}
+
+/** Path of uv, installed if need be. */
+export async function needUv() {
+  const found = which('uv');
+  if (found) return found;
+  const tools = path.join(root, 'out/uv');
+  const uv = inVenv(tools, 'uv');
+  if (existsSync(uv)) return uv;
+  say('Installing uv …');
+  await quietly('uv', needPython(), ['-m', 'venv', tools]);
+  await quietly('uv', inVenv(tools, 'python'), ['-m', 'pip', 'install', '--quiet', 'uv']);
+  return uv;
+}
+
 /**
  * Installs a package and what it needs: with uv, which is several times quicker than pip for large ones.
  * @param {string} folder of the package, relative to the repository @param {string} extras @param {string} [hint] how long it takes
@@ -30,28 +49,15 @@ export function needPython() {
 export async function installed(folder, extras, hint = '', beside = [], name = '.venv') {
   const venv = path.join(root, folder, name);
   const python = needPython();
-  const quietly = async (/** @type {string} */ command, /** @type {string[]} */ args, env = process.env) => {
-    const { code, text } = await run(command, args, { output: 'capture', env });
-    if (code !== 0) throw new Remedy(`setting up ${folder}/${name} failed: ${text.trim().split('\n').at(-1)}`);
-  };
-  let uv = which('uv');
-  if (!uv) {
-    const tools = path.join(root, 'out/uv');
-    uv = inVenv(tools, 'uv');
-    if (!existsSync(uv)) {
-      say('Installing uv …');
-      await quietly(python, ['-m', 'venv', tools]);
-      await quietly(inVenv(tools, 'python'), ['-m', 'pip', 'install', '--quiet', 'uv']);
-    }
-  }
+  const uv = await needUv();
   // uv does not read pip's settings; a registry named there is meant for it too.
   const { code, text } = await run(python, ['-m', 'pip', 'config', 'get', 'global.index-url'], { output: 'capture' });
   const env = code === 0 ? { UV_DEFAULT_INDEX: text.trim(), ...process.env } : process.env;
   const own = inVenv(venv, 'python');
-  if (!existsSync(own)) await quietly(uv, ['venv', '--quiet', '--python', python, venv], env);
+  if (!existsSync(own)) await quietly(`${folder}/${name}`, uv, ['venv', '--quiet', '--python', python, venv], env);
   say(`Installing what ${folder}/ needs${hint} …`);
   const packages = [`${folder}[${extras}]`, ...beside].flatMap((one) => ['-e', path.join(root, one)]);
-  await quietly(uv, ['pip', 'install', '--quiet', '--python', own, ...packages], env);
+  await quietly(`${folder}/${name}`, uv, ['pip', 'install', '--quiet', '--python', own, ...packages], env);
   return own;
 }
 
