@@ -15,7 +15,7 @@ const together = new Set([
 /** Others that multiply 8 bits by 8 bits, or become such once onnxruntime has fused them. */
 const fixed = new Set(['QLinearMatMul', 'QLinearConv', 'QGemm', 'QAttention', 'QuantizeLinear']);
 
-/** What a model computes in 8 bits: there its numbers may hang on the processor. */
+/** What a model computes in 8 bits: there its numbers may depend on the processor. */
 export interface EightBits {
   readonly what: 'base' | 'model' | 'retriever';
   /** The first operator that multiplies 8 bits by 8 bits. */
@@ -26,7 +26,7 @@ export interface EightBits {
   readonly quantised: number;
 }
 
-/** The first operator by which what a token becomes hangs on which tokens run with it. */
+/** The first operator by which what a token becomes depends on which tokens run with it. */
 export function roundedTogether({ node }: GraphProto): string | undefined {
   return node.find(({ opType }) => together.has(opType))?.opType;
 }
@@ -59,7 +59,7 @@ export function eightBitWarnings(of: EightBits, processor: Processor): Warning[]
 }
 
 function togetherWarning({ what }: EightBits, operator: string): Warning {
-  const text = `The ${what} rounds activations to 8 bits by the largest of all tokens that run together (${operator}): what becomes of a token hangs on its neighbours and, where a number lies between two steps, on the processor. Another export, such as model_q4.onnx, does not.`;
+  const text = `The ${what} rounds activations to 8 bits by the largest of all tokens that run together (${operator}): what becomes of a token depends on its neighbours and, where a number lies between two steps, on the processor. Another export, such as model_q4.onnx, does not.`;
   return { code: 'inputs-rounded', text };
 }
 

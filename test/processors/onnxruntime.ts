@@ -1,6 +1,6 @@
 /**
  * In the place of onnxruntime-node (vitest.config.ts): the same one, in a child that qemu runs on the processor that
- * GANDER_TEST_PROCESSOR names. All else of the engine runs here, where it is quick: no other part of it hangs on the processor.
+ * GANDER_TEST_PROCESSOR names. All else of the engine runs here, where it is quick: no other part of it depends on the processor.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
