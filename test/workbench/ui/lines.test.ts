@@ -60,8 +60,10 @@ describe('the map of lines', () => {
     }).toBe(0);
   };
 
-  /** Puts the caret into one of the editor's lines in sight, and waits until the map has heard of it. */
+  /** Puts the caret into one of the editor's lines in sight, and waits until the page has heard of it. */
   const clickLine = async (line: number) => {
+    const detail = () => window.panel.locator('.detailTitle').allInnerTexts();
+    const before = await detail();
     const number = editor(window.page, name).locator('.line-numbers', { hasText: new RegExp(`^${line}$`) });
     const [box, text] = await Promise.all([
       number.boundingBox(),
@@ -69,7 +71,7 @@ describe('the map of lines', () => {
     ]);
     await window.page.mouse.click(text!.x + 10, box!.y + box!.height / 2);
     await eventually(caretLine).toBe(line);
-    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
+    await eventually(detail).not.toEqual(before);
   };
 
   step('is one press away', async () => {
@@ -126,6 +128,8 @@ describe('the map of lines', () => {
   });
 
   step('a click in the editor shows where that is in the map', async () => {
-    await clickLine((await topLine()) + 6);
+    const line = (await topLine()) + 6;
+    await clickLine(line);
+    await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
   });
 });
