@@ -19,7 +19,7 @@ export default defineConfig({
       project('engine', 'test/engine/**/*.test.ts', 60_000),
       project('webview', 'test/webview/**/*.test.ts', 60_000),
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
-      project('house', 'test/house/**/*.test.ts', 300_000, { fileParallelism: false }),
+      project('house', 'test/house/**/*.test.ts', 900_000, { fileParallelism: false }),
       project('ui', 'test/workbench/ui/**/*.test.ts', 900_000, workbench),
       project('served', 'test/{served,workbench/served}/**/*.test.ts', 900_000, workbench),
     ],

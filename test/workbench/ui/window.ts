@@ -38,6 +38,9 @@ type Running = Pick<Server, 'url' | 'development' | 'pid'>;
 /** A server beside the one that all walks share, with the same extension in it. */
 type OwnServer = Pick<ServerOptions, 'trust' | 'settings'>;
 
+/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
+export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
+
 interface Options {
   /** Of the folder. */
   readonly settings?: Record<string, unknown>;
@@ -77,7 +80,7 @@ export class Window {
     }
     const { vscode, extensions, url } = inject('workbench');
     if (!own) return Window.on({ url, development: false, pid: undefined }, folder, look);
-    const server = await startServer({ vscode, extensions, ...own });
+    const server = await startServer({ vscode, extensions, ...own, settings: { ...unhurried, ...own.settings } });
     return Window.on(server, folder, look, server.stop);
   }
 
