@@ -10,6 +10,7 @@ export const patience = 180_000 * slowdown;
 /** How long something is given before it is asked for once more. */
 const soon = 30_000 * slowdown;
 
+const rows = (/** @type {Page} */ page) => page.locator('.quick-input-widget .monaco-list-row');
 const quickInput = (/** @type {Page} */ page) => page.locator('.quick-input-widget input.input');
 
 /**
@@ -68,26 +69,28 @@ async function askFor(page, key) {
 }
 
 /**
- * Types until the row that Enter takes is the one that is wanted, and takes it. Seen to be there, the box may be another one
+ * Types what is wanted, moves to its row where that is not the first, and takes it. Seen to be there, the box may be another one
  * that is just closing: what is typed into that is typed again.
  * @param {Page} page @param {import('playwright-core').Locator} row @param {string} typed
  */
 async function choose(page, row, typed) {
   const input = quickInput(page);
+  const taken = row.and(page.locator('.focused')).first();
   for (const end = Date.now() + patience; ;) {
     try {
       await input.fill(typed, { timeout: soon });
-      await row.waitFor({ timeout: soon });
+      await row.first().waitFor({ timeout: soon });
+      // VS Code may list others before it: `Browse Color Themes` before `Color Theme`.
+      for (let left = 20; left > 0 && !(await taken.isVisible()); left--) await input.press('ArrowDown');
+      await taken.waitFor({ timeout: soon });
       break;
     } catch (error) {
       if (Date.now() > end || !(await input.isVisible())) throw error;
     }
   }
   await input.press('Enter');
-  await row.waitFor({ state: 'hidden', timeout: patience });
+  await taken.waitFor({ state: 'hidden', timeout: patience });
 }
-
-const taken = (/** @type {Page} */ page) => page.locator('.quick-input-widget .monaco-list-row.focused');
 
 /**
  * F1, the command's label as the palette shows it (category included), then what it asks to pick.
@@ -105,8 +108,8 @@ export async function runCommand(page, label, ...picks) {
 export async function startCommand(page, label, ...picks) {
   await again(page, async () => {
     await askFor(page, 'F1');
-    await choose(page, taken(page).filter({ hasText: label }), `>${label}`);
-    for (const pick of picks) await choose(page, taken(page).filter({ hasText: pick }), pick);
+    await choose(page, rows(page).filter({ hasText: label }), `>${label}`);
+    for (const pick of picks) await choose(page, rows(page).filter({ hasText: pick }), pick);
   });
 }
 
@@ -124,7 +127,7 @@ export async function openFile(page, name) {
     } else {
       await askFor(page, 'ControlOrMeta+P');
       // A panel of the file is listed, too.
-      await choose(page, page.locator(`.quick-input-widget .monaco-list-row.focused[aria-label^="${name}"]`), name);
+      await choose(page, rows(page).and(page.locator(`[aria-label^="${name}"]`)), name);
     }
     // While a window still lays itself out, a click may land on the neighbour.
     await active.waitFor({ timeout: soon });

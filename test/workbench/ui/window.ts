@@ -5,6 +5,7 @@ import { type Browser, chromium, type FrameLocator, type Locator, type Page } fr
 import { afterAll, expect, inject } from 'vitest';
 import { openWorkbench, startServer, type Server, type ServerOptions } from '../harness/vscode.mjs';
 import { enter, leavePage, openFile, patience, runCommand, selectLine, webview } from '../harness/workbench.mjs';
+import { unhurried } from './setup.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const artifacts = path.join(root, 'artifacts/ui');
@@ -37,9 +38,6 @@ type Running = Pick<Server, 'url' | 'development' | 'pid'>;
 
 /** A server beside the one that all walks share, with the same extension in it. */
 type OwnServer = Pick<ServerOptions, 'trust' | 'settings'>;
-
-/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
-export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
 
 interface Options {
   /** Of the folder. */
