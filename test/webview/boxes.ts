@@ -52,7 +52,8 @@ export function unreachable(root: Locator): Promise<string[]> {
     const lost: string[] = [];
     const controls = [...page.querySelectorAll<HTMLElement>('button, select, input, [role=tab], summary')];
     for (const control of controls) {
-      if (!control.checkVisibility({ visibilityProperty: true })) continue;
+      // What is there to be heard only is hit nowhere.
+      if (!control.checkVisibility({ visibilityProperty: true }) || control.closest('.unseen')) continue;
       control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
       const { left, top, width, height } = control.getBoundingClientRect();
       const [x, y] = [left + width / 2, top + height / 2];

@@ -40,9 +40,9 @@ async function knowFocus(page) {
       document.activeElement?.tagName !== 'IFRAME' ||
       !document.getElementById('status.editor.selection')?.checkVisibility(),
     undefined,
-    { timeout: soon },
+    { timeout: 2000 * slowdown },
   );
-  await known.catch(() => undefined); // a page that is in no editor has the focus beside one
+  await known.catch(() => undefined); // it may have been told of that focus before, and hear nothing new
 }
 
 /** From a page that has the focus to the first group of editors: what is opened next goes there, not over the page. @param {Page} page */

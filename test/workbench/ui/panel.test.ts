@@ -258,8 +258,9 @@ describe('the walkthrough', () => {
     const one = steps().filter({ hasText: title });
     if (!(await one.isVisible())) await runCommand(window.page, 'Gander: Open Walkthrough');
     await one.waitFor();
-    if (!(await one.locator('.monaco-button').first().isVisible())) await one.click();
-    await one.getByRole('button', { name: label, exact: true }).click();
+    const button = one.getByRole('button', { name: label, exact: true });
+    if (!(await button.isVisible())) await one.click();
+    await button.click();
   }
   const asked = (text: string) => window.page.locator('.quick-input-widget', { hasText: text });
 

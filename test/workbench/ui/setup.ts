@@ -6,6 +6,9 @@ import { chromium } from 'playwright-core';
 import type { TestProject } from 'vitest/node';
 import { browserOptions, installExtension, startServer } from '../harness/vscode.mjs';
 
+/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
+export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
+
 interface Workbench {
   readonly vscode: string;
   /** The folder that the package was installed into. */
@@ -31,7 +34,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const [vscode, vsix] = [given('GANDER_TEST_VSCODE'), given('GANDER_TEST_VSIX')];
   const extensions = mkdtempSync(path.join(tmpdir(), 'vs-extensions-'));
   await installExtension(vscode, vsix, extensions);
-  const server = await startServer({ vscode, extensions });
+  const server = await startServer({ vscode, extensions, settings: unhurried });
   const browser = await chromium.launchServer(browserOptions());
   provide('workbench', { vscode, extensions, url: server.url, browser: browser.wsEndpoint() });
   return async () => {

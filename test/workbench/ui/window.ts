@@ -5,6 +5,7 @@ import { type Browser, chromium, type FrameLocator, type Locator, type Page } fr
 import { afterAll, expect, inject } from 'vitest';
 import { openWorkbench, startServer, type Server, type ServerOptions } from '../harness/vscode.mjs';
 import { enter, leavePage, openFile, patience, runCommand, selectLine, webview } from '../harness/workbench.mjs';
+import { unhurried } from './setup.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const artifacts = path.join(root, 'artifacts/ui');
