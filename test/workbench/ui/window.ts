@@ -39,9 +39,6 @@ type Running = Pick<Server, 'url' | 'development' | 'pid'>;
 /** A server beside the one that all walks share, with the same extension in it. */
 type OwnServer = Pick<ServerOptions, 'trust' | 'settings'>;
 
-/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
-export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
-
 interface Options {
   /** Of the folder. */
   readonly settings?: Record<string, unknown>;
