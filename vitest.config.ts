@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { slowdown } from './test/workbench/harness/throttle.mjs';
 
-/** As many as there are cores, for the tests of a file wait for children and frames; vitest would leave one for itself. */
+/** Two on two cores, for tests wait for children and frames: vitest would keep one core for itself. */
 const maxWorkers = Math.max(2, availableParallelism() - 1);
 
 const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
@@ -24,7 +24,9 @@ const onProcessor = (name: string) => ({
     name: `processor-${name}`,
     include: [
       'test/processors/*.test.ts',
-      `test/engine/{${process.env['GANDER_PROCESSORS'] === 'all' ? inProcess.join() + ',' : ''}eightBits}.test.ts`,
+      ...['eightBits', ...(process.env['GANDER_PROCESSORS'] === 'all' ? inProcess : [])].map(
+        (file) => `test/engine/${file}.test.ts`,
+      ),
     ],
     testTimeout: 300_000,
     hookTimeout: 300_000,

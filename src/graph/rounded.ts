@@ -15,6 +15,9 @@ const together = new Set([
 /** Others that multiply 8 bits by 8 bits, or become such once onnxruntime has fused them. */
 const fixed = new Set(['QLinearMatMul', 'QLinearConv', 'QGemm', 'QAttention', 'QuantizeLinear']);
 
+/** All that multiply 8 bits by 8 bits, or may become such. */
+export const eightBitOperators: readonly string[] = [...together, ...fixed];
+
 /** What a model computes in 8 bits: there its numbers may depend on the processor. */
 export interface EightBits {
   readonly what: 'base' | 'model' | 'retriever';

@@ -4,6 +4,7 @@ import * as ort from 'onnxruntime-node';
 import { GanderError } from '../../shared/errors.js';
 import type { Processor } from '../../shared/processor.js';
 import { plain } from '../../trace/label.js';
+import { multipliesBytes } from './multipliesBytes.js';
 import { Optimised } from './optimised.js';
 import { askProcessor, bytes, inputs, question } from './processor.js';
 
@@ -58,8 +59,10 @@ export function processor(): Promise<Processor> {
   }));
 }
 
-async function precision(): Promise<Precision> {
-  return (await processor()).sums === 'exact' ? 'quickly' : 'precisely';
+/** A file without such products is left alone: onnxruntime fails over some that it has made unsigned. */
+async function precisionFor(file: string): Promise<Precision> {
+  if ((await processor()).sums === 'exact') return 'quickly';
+  return multipliesBytes(file) ? 'precisely' : 'quickly';
 }
 
 /** A model file, ready to run. */
@@ -73,7 +76,7 @@ export class Session {
 
   /** The same of a model in an entry of the cache, where what onnxruntime makes of it is kept. */
   static async openComposed(file: string, threads: number): Promise<Session> {
-    const optimised = new Optimised(file, [onnxruntimeVersion, await precision()]);
+    const optimised = new Optimised(file, [onnxruntimeVersion, await precisionFor(file)]);
     if (optimised.isSound) {
       try {
         return await Session.#create(optimised.file, threads, { graphOptimizationLevel: 'disabled' });
@@ -96,7 +99,7 @@ export class Session {
   ): Promise<Session> {
     try {
       const session = await ort.InferenceSession.create(file, {
-        ...settings(await precision(), threads),
+        ...settings(await precisionFor(file), threads),
         ...more,
       });
       return new Session(session);
