@@ -63,7 +63,10 @@ export default defineConfig({
       // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
       project('house', 'test/house/**/*.test.ts', 900_000, { fileParallelism: false }),
       project('ui', 'test/workbench/ui/**/*.test.ts', 900_000, workbench),
-      project('served', 'test/{served,workbench/served}/**/*.test.ts', 900_000, workbench),
+      project('served', 'test/{served,workbench/served}/**/*.test.ts', 900_000, {
+        ...workbench,
+        globalSetup: ['test/engine/built.ts', workbench.globalSetup],
+      }),
     ],
     coverage: {
       include: ['src/**', 'webview/**'],
