@@ -27,7 +27,7 @@ describe('activation', () => {
     say(
       `    loads in ${load.toFixed(0)} ms, is started in ${start.toFixed(0)} ms; ${vscode.version}, ${process.version}`,
     );
-    assert.ok(load + start < 500, `${load} + ${start} ms`);
+    assert.ok(load + start < 250, `${load} + ${start} ms`);
     assert.ok(found.isActive);
   });
 
