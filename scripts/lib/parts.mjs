@@ -31,7 +31,7 @@ const bin = (/** @type {string} */ file) => path.join(root, 'node_modules', file
 const none = /** @type {Count} */ ({ passed: 0, failed: 0, skipped: 0 });
 
 /** @param {readonly Count[]} counts @returns {Count} */
-const sumOf = (counts) =>
+export const sumOf = (counts) =>
   counts.reduce(
     (sum, { passed, failed, skipped }) => ({
       passed: sum.passed + passed,
@@ -201,5 +201,3 @@ export const parts = {
     after: 'serve',
   },
 };
-
-export { sumOf };

@@ -17,7 +17,7 @@ import { root, temporaryFolder, tinyPool } from './support.js';
 
 /** A twentieth of them in every run. */
 const cases: Readonly<Record<string, number>> = {
-  pools: 400,
+  pools: 600,
   experts: 200,
   tokenizers: 60,
   graphs: 200,

@@ -71,21 +71,23 @@ export class Session {
 
   /** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
   static async open(file: string, threads: number): Promise<Session> {
-    return Session.#create(file, threads, { graphOptimizationLevel: 'all' });
+    return Session.#create(file, settings(await precisionFor(file), threads), { graphOptimizationLevel: 'all' });
   }
 
   /** The same of a model in an entry of the cache, where what onnxruntime makes of it is kept. */
   static async openComposed(file: string, threads: number): Promise<Session> {
-    const optimised = new Optimised(file, [onnxruntimeVersion, await precisionFor(file)]);
+    const precision = await precisionFor(file);
+    const how = settings(precision, threads);
+    const optimised = new Optimised(file, [onnxruntimeVersion, precision]);
     if (optimised.isSound) {
       try {
-        return await Session.#create(optimised.file, threads, { graphOptimizationLevel: 'disabled' });
+        return await Session.#create(optimised.file, how, { graphOptimizationLevel: 'disabled' });
       } catch {
         // What it was made of is there, too.
       }
     }
     return optimised.make((into) =>
-      Session.#create(file, threads, {
+      Session.#create(file, how, {
         graphOptimizationLevel: 'all',
         ...(into !== undefined && { optimizedModelFilePath: into }),
       }),
@@ -94,15 +96,11 @@ export class Session {
 
   static async #create(
     file: string,
-    threads: number,
+    how: ort.InferenceSession.SessionOptions,
     more: Pick<ort.InferenceSession.SessionOptions, 'graphOptimizationLevel' | 'optimizedModelFilePath'>,
   ): Promise<Session> {
     try {
-      const session = await ort.InferenceSession.create(file, {
-        ...settings(await precisionFor(file), threads),
-        ...more,
-      });
-      return new Session(session);
+      return new Session(await ort.InferenceSession.create(file, { ...how, ...more }));
     } catch (cause) {
       throw refusal('onnxruntime refuses the model', cause);
     }
