@@ -1,0 +1,84 @@
+/** How choices go with what kind of token it is, and with how far into the text it stands. */
+import { z } from 'zod';
+import { addTo } from '../../statistics/exactSums.js';
+import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/access.js';
+import { tokenText } from '../../trace/label.js';
+import type { Sequence } from '../../trace/trace.js';
+import type { Figure, Piece } from '../figure.js';
+import type { Layout } from '../layout.js';
+import { floats } from '../states.js';
+
+export const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
+
+/** Places are told apart by powers of two; the last is all from 2^19 on. */
+const places = 20;
+
+export class Classes implements Figure {
+  /** [7, U] and [20, U] choices. */
+  readonly byClass: Float64Array;
+  readonly byPlace: Float64Array;
+
+  constructor(private readonly layout: Layout) {
+    this.byClass = new Float64Array(tokenClasses.length * layout.units);
+    this.byPlace = new Float64Array(places * layout.units);
+  }
+
+  add({ trace, sites, before }: Piece): void {
+    const { units, starts } = this.layout;
+    sites.forEach((at, l) => {
+      const rows = Array.from(at.sites, (s) => rowsAt(trace, s));
+      const earlier = before[trace.sequences.indexOf(at.sequence)]!.tokens;
+      for (const t of textTokens(at.sequence)) {
+        const inClass = classOf(at.sequence, t) * units + starts[l]!;
+        const inPlace = placeOf(earlier + t) * units + starts[l]!;
+        for (const site of rows) {
+          if (!isKnown(site, t)) continue;
+          for (const e of chosenAt(site, t)) {
+            if (e < 0) continue;
+            this.byClass[inClass + e]!++;
+            this.byPlace[inPlace + e]!++;
+          }
+        }
+      }
+    });
+  }
+
+  merge(other: Classes): void {
+    addTo(this.byClass, other.byClass);
+    addTo(this.byPlace, other.byPlace);
+  }
+
+  get state() {
+    return { byClass: this.byClass, byPlace: this.byPlace };
+  }
+
+  /** A layer's rows of one of the tables. */
+  rows(table: 'byClass' | 'byPlace', l: number): Float64Array[] {
+    const { units, starts } = this.layout;
+    return Array.from({ length: this[table].length / units }, (_, row) =>
+      this[table].subarray(row * units + starts[l]!, row * units + starts[l + 1]!),
+    );
+  }
+
+  static load(layout: Layout, state: unknown): Classes {
+    const classes = new Classes(layout);
+    const schema = z.object({ byClass: floats(classes.byClass.length), byPlace: floats(classes.byPlace.length) });
+    const { byClass, byPlace } = schema.parse(state);
+    classes.byClass.set(byClass);
+    classes.byPlace.set(byPlace);
+    return classes;
+  }
+}
+
+/** Index into `tokenClasses`, by how the vocabulary spells it: a word that begins with a space begins there. */
+function classOf(sequence: Sequence, t: number): number {
+  const text = sequence.tokens.text?.[t] ?? tokenText(sequence, t);
+  const found = patterns.findIndex((pattern) => pattern.test(text));
+  return found < 0 ? tokenClasses.length - 1 : found;
+}
+
+const patterns = [/^[ ▁]\p{L}/u, /^[\p{L}\p{M}]+$/u, /^[ ▁]?\p{N}+$/u, /^[ ▁]?[\p{P}\p{S}]+$/u, /^[^\S\n]+$/u, /^\s*\n\s*$/u];
+
+function placeOf(t: number): number {
+  return Math.min(places - 1, Math.floor(Math.log2(t + 1)));
+}

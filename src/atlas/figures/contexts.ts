@@ -1,0 +1,146 @@
+/** Where a unit is chosen: at its largest weights, and at as many places drawn by chance. */
+import { z } from 'zod';
+import { mixed } from '../../statistics/hash.js';
+import { chosenAt, isKnown, type Rows, rowsAt, textTokens } from '../../trace/access.js';
+import { tokenText } from '../../trace/label.js';
+import type { Sequence } from '../../trace/trace.js';
+import type { Figure, Piece } from '../figure.js';
+import type { Layout } from '../layout.js';
+
+export const contextKinds = ['top', 'random'] as const;
+
+/** Contexts of a kind that a unit has. */
+const most = 8;
+
+/** Of the top ones, those of one document. */
+const mostOfDocument = 2;
+
+/** Characters of text on either side of the token. */
+const around = 40;
+
+const schema = z.object({
+  document: z.string(),
+  /** Counted in the document's sequence. */
+  sequence: z.int().min(0),
+  token: z.int().min(0),
+  /** NaN where the source gives none. */
+  weight: z.number().nullable(),
+  /** 32 bits of document, token and unit: those drawn by chance have the smallest. */
+  hash: z.number(),
+  before: z.string(),
+  text: z.string(),
+  after: z.string(),
+  /** Of the token in the document's text, in UTF-16 code units; null where the source gives none. */
+  start: z.int().nullable(),
+  end: z.int().nullable(),
+});
+
+export type Context = z.infer<typeof schema>;
+
+type Kind = (typeof contextKinds)[number];
+
+const order: Readonly<Record<Kind, (a: Context, b: Context) => number>> = {
+  top: (a, b) => (b.weight ?? -Infinity) - (a.weight ?? -Infinity) || byPlace(a, b),
+  random: (a, b) => a.hash - b.hash || byPlace(a, b),
+};
+
+function byPlace(a: Context, b: Context): number {
+  return (a.document < b.document ? -1 : a.document > b.document ? 1 : 0) || a.sequence - b.sequence || a.token - b.token;
+}
+
+export class Contexts implements Figure {
+  /** [U], each in its order. */
+  readonly kept: Readonly<Record<Kind, Context[][]>>;
+
+  constructor(private readonly layout: Layout) {
+    const none = () => Array.from({ length: layout.units }, (): Context[] => []);
+    this.kept = { top: none(), random: none() };
+  }
+
+  add(piece: Piece): void {
+    piece.sites.forEach((at, l) => {
+      const rows = Array.from(at.sites, (s) => rowsAt(piece.trace, s));
+      const weights = new Float64Array(at.experts.length);
+      for (const t of textTokens(at.sequence))
+        for (const e of chosenOver(rows, t, weights)) this.#offer(piece, l, t, e, weights[e]!);
+    });
+  }
+
+  #offer(piece: Piece, l: number, t: number, e: number, weight: number): void {
+    const { document, before, trace, sites } = piece;
+    const unit = this.layout.starts[l]! + e;
+    const sequence = trace.sequences.indexOf(sites[l]!.sequence);
+    const token = before[sequence]!.tokens + t;
+    const hash = mixed(parseInt(document.hash.slice(0, 8), 16), parseInt(document.hash.slice(8, 16), 16), token, unit);
+    const bare = { document: document.id, sequence, token, weight: Number.isNaN(weight) ? null : weight, hash };
+    const make = () => ({ ...bare, ...textAbout(sites[l]!.sequence, t, before[sequence]!.text) });
+    if (bare.weight !== null) this.#insert('top', unit, mostOfDocument, bare, make);
+    this.#insert('random', unit, most, bare, make);
+  }
+
+  /** The text is cut out for those alone that are kept. */
+  #insert(kind: Kind, unit: number, limit: number, bare: Partial<Context>, make: () => Context): void {
+    const kept = this.kept[kind][unit]!;
+    if (kept.length >= limit && order[kind](bare as Context, kept.at(-1)!) >= 0) return;
+    kept.push(make());
+    kept.sort(order[kind]);
+    if (kept.length > limit) kept.pop();
+  }
+
+  merge(other: Contexts): void {
+    for (const kind of contextKinds)
+      other.kept[kind].forEach((contexts, unit) => {
+        if (contexts.length === 0) return;
+        this.kept[kind][unit] = [...this.kept[kind][unit]!, ...contexts].sort(order[kind]).slice(0, most);
+      });
+  }
+
+  get state() {
+    return this.kept;
+  }
+
+  static load(layout: Layout, state: unknown): Contexts {
+    const units = z.array(z.array(schema)).length(layout.units);
+    const { top, random } = z.object({ top: units, random: units }).parse(state);
+    const contexts = new Contexts(layout);
+    for (let u = 0; u < layout.units; u++) {
+      contexts.kept.top[u] = top[u]!;
+      contexts.kept.random[u] = random[u]!;
+    }
+    return contexts;
+  }
+}
+
+/** The experts that any site of a layer chose for a token, with the largest weight of each in `weights`; NaN where none is given. */
+function chosenOver(rows: readonly Rows[], t: number, weights: Float64Array): Set<number> {
+  const found = new Set<number>();
+  for (const site of rows) {
+    if (!isKnown(site, t)) continue;
+    chosenAt(site, t).forEach((e, i) => {
+      if (e < 0) return;
+      const weight = site.weight?.[t * site.k + i] ?? NaN;
+      weights[e] = found.has(e) && !(weight > weights[e]!) ? weights[e]! : weight;
+      found.add(e);
+    });
+  }
+  return found;
+}
+
+function textAbout(sequence: Sequence, t: number, offset: number) {
+  const { text, tokens } = sequence;
+  const [start, end] = [tokens.start?.[t] ?? -1, tokens.end?.[t] ?? -1];
+  if (text === undefined || start < 0)
+    return { before: '', text: own(tokenText(sequence, t)), after: '', start: null, end: null };
+  return {
+    before: own(text.slice(Math.max(0, start - around), start)),
+    text: own(text.slice(start, end)),
+    after: own(text.slice(end, end + around)),
+    start: offset + start,
+    end: offset + end,
+  };
+}
+
+/** A part of a text that does not keep the whole of it in memory; half of a character at its ends is replaced. */
+function own(part: string): string {
+  return new TextDecoder().decode(new TextEncoder().encode(part));
+}

@@ -1,0 +1,129 @@
+/** Which tokens a unit reads, which come next, and which are predicted there. */
+import { z } from 'zod';
+import { addTo } from '../../statistics/exactSums.js';
+import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/access.js';
+import type { Sequence } from '../../trace/trace.js';
+import type { Figure, Piece } from '../figure.js';
+import type { Layout } from '../layout.js';
+import { floats } from '../states.js';
+
+/** A token's part in the choice: it was read there, it came next, or it was what the model took for the likeliest next one. */
+export const tokenKinds = ['read', 'next', 'predicted'] as const;
+
+export type TokenKind = (typeof tokenKinds)[number];
+
+/** Token × unit counts of each kind that are kept apart: 128 MB. */
+const budget = 2 ** 24;
+
+/** Tokens past the budget, together. */
+export const otherTokens = -1;
+
+export class Vocabulary implements Figure {
+  /** [U] choices of each unit at each token, by its id. */
+  readonly counts: Readonly<Record<TokenKind, Map<number, Float64Array>>>;
+  readonly texts = new Map<number, string>();
+  /** Ids below it are counted apart. They are given in the order in which a tokenizer was trained, the most frequent first. */
+  readonly apart: number;
+
+  constructor(private readonly layout: Layout) {
+    this.counts = { read: new Map(), next: new Map(), predicted: new Map() };
+    this.apart = Math.floor(budget / layout.units);
+  }
+
+  add({ trace, sites }: Piece): void {
+    sites.forEach((at, l) => {
+      const start = this.layout.starts[l]!;
+      const tokens = textTokens(at.sequence);
+      for (const kind of tokenKinds) {
+        const idOf = idsOf(kind, at.sequence);
+        if (!idOf) continue;
+        for (const t of tokens) {
+          const id = idOf(t);
+          if (id < 0) continue;
+          const counts = this.#countsOf(kind, id, () => spelled(kind, at.sequence, t));
+          for (const s of at.sites) {
+            const rows = rowsAt(trace, s);
+            if (isKnown(rows, t)) for (const e of chosenAt(rows, t)) if (e >= 0) counts[start + e]!++;
+          }
+        }
+      }
+    });
+  }
+
+  #countsOf(kind: TokenKind, id: number, text: () => string | undefined): Float64Array {
+    const key = id < this.apart ? id : otherTokens;
+    if (key >= 0 && !this.texts.has(key)) this.#name(key, text());
+    const counts = this.counts[kind].get(key) ?? new Float64Array(this.layout.units);
+    this.counts[kind].set(key, counts);
+    return counts;
+  }
+
+  /** Should sources spell a token differently, the first in order stands. */
+  #name(id: number, text: string | undefined): void {
+    const known = this.texts.get(id);
+    if (text !== undefined && (known === undefined || text < known)) this.texts.set(id, text);
+  }
+
+  merge(other: Vocabulary): void {
+    for (const kind of tokenKinds)
+      for (const [id, counts] of other.counts[kind]) {
+        const mine = this.counts[kind].get(id);
+        if (mine) addTo(mine, counts);
+        else this.counts[kind].set(id, counts.slice());
+      }
+    for (const [id, text] of other.texts) this.#name(id, text);
+  }
+
+  get state() {
+    const texts = [...this.texts].sort(([a], [b]) => a - b);
+    return {
+      ids: Float64Array.from(texts, ([id]) => id),
+      texts: texts.map(([, text]) => text),
+      ...Object.fromEntries(tokenKinds.map((kind) => [kind, this.#stateOf(kind)])),
+    };
+  }
+
+  #stateOf(kind: TokenKind) {
+    const kept = [...this.counts[kind]].sort(([a], [b]) => a - b);
+    const counts = new Float64Array(kept.length * this.layout.units);
+    kept.forEach(([, row], i) => counts.set(row, i * this.layout.units));
+    return { ids: Float64Array.from(kept, ([id]) => id), counts };
+  }
+
+  static load(layout: Layout, state: unknown): Vocabulary {
+    const table = z
+      .object({ ids: z.instanceof(Float64Array), counts: z.instanceof(Float64Array) })
+      .refine(({ ids, counts }) => counts.length === ids.length * layout.units);
+    const schema = z.object({
+      ids: z.instanceof(Float64Array),
+      texts: z.array(z.string()),
+      read: table,
+      next: table,
+      predicted: table,
+    });
+    const saved = schema.parse(state);
+    floats(saved.texts.length).parse(saved.ids);
+    const vocabulary = new Vocabulary(layout);
+    saved.texts.forEach((text, i) => vocabulary.texts.set(saved.ids[i]!, text));
+    for (const kind of tokenKinds) {
+      const { ids, counts } = saved[kind];
+      ids.forEach((id, i) =>
+        vocabulary.counts[kind].set(id, counts.slice(i * layout.units, (i + 1) * layout.units)),
+      );
+    }
+    return vocabulary;
+  }
+}
+
+/** The token that a choice at token t is counted under; below 0: none. */
+function idsOf(kind: TokenKind, { tokens, topIds, predictions, done }: Sequence): ((t: number) => number) | undefined {
+  const { ids } = tokens;
+  if (kind === 'predicted') return topIds && predictions > 0 ? (t) => topIds[t * predictions]! : undefined;
+  if (!ids) return undefined;
+  return kind === 'read' ? (t) => ids[t]! : (t) => (t + 1 < done ? ids[t + 1]! : -1);
+}
+
+function spelled(kind: TokenKind, { tokens, topTokens, predictions }: Sequence, t: number): string | undefined {
+  if (kind === 'predicted') return topTokens?.[t * predictions];
+  return tokens.text?.[kind === 'read' ? t : t + 1];
+}

@@ -1,0 +1,123 @@
+/** An atlas on disk: a folder with atlas.json, a Parquet file for each table, and the sums that another is merged with. */
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { GanderError } from '../../shared/errors.js';
+import { type About, aboutSchema, type AtlasRun, type CorpusAbout, formatFields, type LeftOut } from '../about.js';
+import type { DocumentRow } from '../figures/documents.js';
+import { pack, unpack } from '../pack.js';
+import { Sums } from '../sums.js';
+import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js';
+import type { Row } from '../tables/table.js';
+import { hashOf } from './corpus.js';
+import { encodeTable, readTable } from './parquet.js';
+
+export const folderEnding = '.gander-atlas';
+
+const [aboutFile, sumsFile] = ['atlas.json', 'sums.safetensors'];
+
+/** All that an atlas is made from. */
+export interface Made {
+  readonly run: AtlasRun;
+  readonly corpus: CorpusAbout;
+  readonly leftOut: readonly LeftOut[];
+  readonly sums: Sums;
+}
+
+/** @throws GanderError `io` where something stands there already */
+export function checkFree(target: string): void {
+  if (!statSync(target, { throwIfNoEntry: false })) return;
+  throw new GanderError('io', `${target} is there already.`, 'Give another name, or remove it first.');
+}
+
+/** Whole or not at all: beside its place first, then renamed. @throws GanderError `io` */
+export function writeAtlas(target: string, made: Made): About {
+  const { tables: rows, shuffles } = tablesOf(made.sums);
+  const about = aboutOf(made, shuffles);
+  const beside = `${target}.new`;
+  try {
+    rmSync(beside, { recursive: true, force: true });
+    mkdirSync(beside, { recursive: true });
+    for (const name of tableNames)
+      writeFileSync(path.join(beside, `${name}.parquet`), encodeTable(tables[name], rows[name]));
+    writeFileSync(path.join(beside, sumsFile), pack(made.sums.state));
+    writeFileSync(path.join(beside, aboutFile), `${JSON.stringify(about, null, 2)}\n`);
+    renameSync(beside, target);
+  } catch (cause) {
+    rmSync(beside, { recursive: true, force: true });
+    throw writeError(target, cause);
+  }
+  return about;
+}
+
+export function writeError(file: string, cause: unknown): GanderError {
+  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  return new GanderError('io', `Could not write ${file}: ${code}.`, 'Check the path, its permissions and free space.', {
+    cause,
+  });
+}
+
+function aboutOf({ run, corpus, leftOut, sums }: Made, shuffles: number): About {
+  const documents = sums.figures.documents.rows;
+  const total = (of: (row: DocumentRow) => number) => documents.reduce((sum, row) => sum + of(row), 0);
+  const bytes = total((row) => row.bytes);
+  return {
+    ...formatFields,
+    run,
+    layers: [...sums.layout.layers],
+    corpus: {
+      ...corpus,
+      fingerprint: hashOf(documents.map(({ id, hash, label }) => JSON.stringify([id, hash, label])).join('\n')),
+      labels: sums.figures.choices.labels.map(([label]) => label),
+    },
+    totals: {
+      documents: documents.length,
+      tokens: total((row) => row.tokens),
+      bytes,
+      bitsPerByte: bytes > 0 ? total((row) => row.bits) / bytes : null,
+    },
+    shuffles,
+    leftOut: [...leftOut].sort((a, b) => (a.document < b.document ? -1 : 1)),
+  };
+}
+
+/** @throws GanderError `io`, or `trace-invalid` for what is no atlas, `trace-newer` for one of a later version */
+export function readAbout(folder: string): About {
+  const json = read(folder, () => JSON.parse(readFileSync(path.join(folder, aboutFile), 'utf8')) as unknown);
+  const found = aboutSchema.safeParse(json);
+  if (found.success) return found.data;
+  if (typeof json === 'object' && json !== null && 'version' in json && Number(json.version) > formatFields.version)
+    throw new GanderError('trace-newer', `${folder} is of a later version of Gander.`, 'Update Gander.');
+  throw invalid(folder, found.error);
+}
+
+/** @throws GanderError as `readAbout` */
+export function readTableOf(folder: string, name: TableName): Promise<Row[]> {
+  return readTable(tables[name], path.join(folder, `${name}.parquet`)).catch((cause: unknown) => {
+    throw invalid(folder, cause);
+  });
+}
+
+/** What another atlas is merged with. @throws GanderError as `readAbout` */
+export function readMade(folder: string): Made {
+  const { run, corpus, leftOut } = readAbout(folder);
+  const { label, text, id, shard } = corpus;
+  const sums = read(folder, () => Sums.load(unpack(readFileSync(path.join(folder, sumsFile)))));
+  return { run, corpus: { label, text, id, shard }, leftOut, sums };
+}
+
+function read<T>(folder: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    throw invalid(folder, cause);
+  }
+}
+
+function invalid(folder: string, cause: unknown): GanderError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code !== undefined && code.startsWith('E'))
+    return new GanderError('io', `Could not read ${folder}: ${code}.`, 'Give the folder of an atlas.', { cause });
+  return new GanderError('trace-invalid', `${folder} is no whole atlas.`, 'Make it again with gander atlas make.', {
+    cause,
+  });
+}

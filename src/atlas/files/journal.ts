@@ -1,0 +1,108 @@
+/** What is done of an atlas, beside it: a run that was ended goes on from here, and comes to the same. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { GanderError } from '../../shared/errors.js';
+import type { AtlasRun, LeftOut } from '../about.js';
+import { pack, unpack } from '../pack.js';
+import { Sums } from '../sums.js';
+import { writeError } from './folder.js';
+
+const schema = z.object({
+  journal: z.literal(1),
+  /** What was asked; a run that asks for something else does not go on from it. */
+  asked: z.string(),
+  run: z.unknown(),
+  sums: z.unknown(),
+  leftOut: z.array(z.object({ document: z.string(), why: z.string() })),
+});
+
+/** It is saved when what was done since took so many times as long as saving takes. */
+const rarely = 20;
+
+export class Journal {
+  readonly file: string;
+  run: AtlasRun | undefined;
+  sums: Sums | undefined;
+  readonly leftOut: LeftOut[] = [];
+  readonly #left = new Set<string>();
+  #isSaved = true;
+  #savedAt = 0;
+  #saving = 0;
+
+  /** @throws GanderError `request-invalid` where one is there of another run, `io` */
+  constructor(
+    target: string,
+    private readonly asked: string,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.file = `${target}.journal`;
+    const saved = this.#read();
+    if (!saved) return;
+    this.run = saved.run as AtlasRun | undefined;
+    this.sums = saved.sums === undefined ? undefined : Sums.load(saved.sums);
+    for (const left of saved.leftOut) this.leaveOut(left);
+    this.#isSaved = true;
+  }
+
+  /** A document that is in it, or left out. */
+  has(id: string): boolean {
+    return this.#left.has(id) || this.sums?.figures.documents.has(id) === true;
+  }
+
+  get documents(): number {
+    return this.sums?.figures.documents.count ?? 0;
+  }
+
+  add(document: Sums): void {
+    this.sums ??= new Sums(document.layout);
+    this.sums.merge(document);
+    this.#isSaved = false;
+  }
+
+  leaveOut(left: LeftOut): void {
+    this.leftOut.push(left);
+    this.#left.add(left.document);
+    this.#isSaved = false;
+  }
+
+  saveIfDue(): void {
+    if (this.now() - this.#savedAt >= rarely * this.#saving) this.save();
+  }
+
+  /** Whole or not at all. @throws GanderError `io` */
+  save(): void {
+    if (this.#isSaved) return;
+    const began = this.now();
+    const { asked, run, sums, leftOut } = this;
+    try {
+      writeFileSync(`${this.file}.new`, pack({ journal: 1, asked, run, sums: sums?.state, leftOut }));
+      renameSync(`${this.file}.new`, this.file);
+    } catch (cause) {
+      rmSync(`${this.file}.new`, { force: true });
+      throw writeError(this.file, cause);
+    }
+    this.#isSaved = true;
+    this.#savedAt = this.now();
+    this.#saving = this.#savedAt - began;
+  }
+
+  remove(): void {
+    rmSync(this.file, { force: true });
+  }
+
+  #read(): z.infer<typeof schema> | undefined {
+    let saved: z.infer<typeof schema>;
+    try {
+      saved = schema.parse(unpack(readFileSync(this.file)));
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new GanderError('io', `${this.file} cannot be gone on from.`, 'Remove it to begin anew.', { cause });
+    }
+    if (saved.asked === this.asked) return saved;
+    throw new GanderError(
+      'request-invalid',
+      `${this.file} is of a run that asked for something else.`,
+      'Give what was given then, or remove it to begin anew.',
+    );
+  }
+}

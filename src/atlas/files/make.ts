@@ -1,0 +1,102 @@
+/** From documents to an atlas. */
+import { GanderError } from '../../shared/errors.js';
+import { finished } from '../../trace/finished.js';
+import type { Trace } from '../../trace/trace.js';
+import { checkSameRun, runOf } from '../about.js';
+import type { AtlasDocument } from '../figure.js';
+import { placedIn } from '../layout.js';
+import { Sums } from '../sums.js';
+import { type CorpusDocument, hashOf, textOf, Unfit } from './corpus.js';
+import { Journal } from './journal.js';
+
+/** A document's trace, or where it was run in parts one of them, which begins at an offset of its text. */
+export interface TracedPart {
+  readonly trace: Trace;
+  readonly at: number;
+}
+
+export interface Making {
+  /** The folder that is made. */
+  readonly target: string;
+  /** All that has to be the same for a run to go on from where another was ended. */
+  readonly asked: object;
+  readonly documents: AsyncIterable<CorpusDocument>;
+  readonly route: (text: string) => AsyncIterable<TracedPart>;
+  /** @throws GanderError for what is no trace */
+  readonly decode: (bytes: Uint8Array) => Trace;
+  readonly onDone?: (done: Done) => void;
+}
+
+export interface Done {
+  readonly document: string;
+  readonly bytes: number;
+  readonly tokens: number;
+  /** Not in this run, but in one that this goes on from. */
+  readonly before: boolean;
+}
+
+/** What is wrong with one document, and no reason to stop. */
+const ofDocument = new Set(['text-empty', 'text-too-long', 'trace-invalid', 'trace-newer']);
+
+/**
+ * Reads all documents into a journal, which is kept should it be stopped.
+ * @throws GanderError what ended it; `cancelled` where it was asked to stop
+ */
+export async function readInto(making: Making): Promise<Journal> {
+  const journal = new Journal(making.target, JSON.stringify(making.asked));
+  const seen = new Set<string>();
+  try {
+    for await (const document of making.documents) {
+      const before = journal.has(document.id) && !seen.has(document.id);
+      const tokens = before ? 0 : await readOne(document, seen.has(document.id), making, journal);
+      seen.add(document.id);
+      making.onDone?.({ document: document.id, bytes: document.bytes, tokens, before });
+    }
+  } catch (thrown) {
+    journal.save();
+    throw thrown;
+  }
+  return journal;
+}
+
+/** @returns tokens */
+async function readOne(document: CorpusDocument, again: boolean, making: Making, journal: Journal): Promise<number> {
+  let tokens = 0;
+  try {
+    if (again) throw new Unfit('has the id of another');
+    const sums = await sumsOf(document, making, journal);
+    journal.add(sums);
+    tokens = sums.figures.documents.rows[0]!.tokens;
+  } catch (thrown) {
+    journal.leaveOut({ document: document.id, why: whyLeftOut(thrown) });
+  }
+  journal.saveIfDue();
+  return tokens;
+}
+
+function whyLeftOut(thrown: unknown): string {
+  if (thrown instanceof Unfit) return thrown.message;
+  if (thrown instanceof GanderError && ofDocument.has(thrown.code)) return thrown.message;
+  throw thrown;
+}
+
+async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): Promise<Sums> {
+  const bytes = found.read();
+  const { id, label, place } = found;
+  const document: AtlasDocument = { id, label, place, hash: hashOf(bytes) };
+  const parts = found.kind === 'trace' ? [{ trace: making.decode(bytes), at: 0 }] : making.route(textOf(bytes));
+  let sums: Sums | undefined;
+  let before: { tokens: number; text: number }[] = [];
+  for await (const { trace: given, at } of parts) {
+    const trace = finished(given);
+    journal.run ??= runOf(trace);
+    checkSameRun(journal.run, runOf(trace));
+    const placed = placedIn(trace);
+    sums ??= new Sums(placed.layout);
+    sums.add({ ...placed, document, trace, before: trace.sequences.map((_, s) => ({ tokens: before[s]?.tokens ?? 0, text: at })) });
+    before = trace.sequences.map(({ tokens }, s) => ({ tokens: (before[s]?.tokens ?? 0) + tokens.count, text: at }));
+  }
+  if (!sums) throw new Unfit('is empty');
+  sums.close(document);
+  return sums;
+}

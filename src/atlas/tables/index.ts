@@ -1,0 +1,34 @@
+/** The tables of an atlas. A new one is a file and a line here. */
+import { chanceOf } from '../chance.js';
+import type { Sums } from '../sums.js';
+import { contexts } from './contexts.js';
+import { coverage } from './coverage.js';
+import { documents } from './documents.js';
+import { experts } from './experts.js';
+import { labels } from './labels.js';
+import { layers } from './layers.js';
+import { pairs } from './pairs.js';
+import type { Row } from './table.js';
+import { tokens } from './tokens.js';
+
+export const tables = { experts, labels, tokens, contexts, layers, pairs, coverage, documents };
+
+export type TableName = keyof typeof tables;
+
+export const tableNames = Object.keys(tables) as TableName[];
+
+export type Tables = Readonly<Record<TableName, readonly Row[]>>;
+
+export interface Read {
+  readonly tables: Tables;
+  /** How often labels were shuffled among documents. */
+  readonly shuffles: number;
+}
+
+export function tablesOf({ layout, figures }: Sums): Read {
+  const { choices } = figures;
+  const chance = chanceOf(choices, layout);
+  const from = { layout, figures, total: choices.total, labels: choices.labels, chance };
+  const rows = Object.fromEntries(tableNames.map((name) => [name, tables[name].rows(from)]));
+  return { tables: rows as unknown as Tables, shuffles: chance.shuffles };
+}

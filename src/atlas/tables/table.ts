@@ -1,0 +1,48 @@
+/** What a table is: its columns, each with what it says, and how its rows come out of the sums. */
+import type { Chance } from '../chance.js';
+import type { Group } from '../figures/choices.js';
+import type { Layout } from '../layout.js';
+import type { Figures } from '../sums.js';
+
+/** `count`: whole numbers. In a row a number that is not defined is NaN; in a file, null. */
+export type ColumnType = 'text' | 'count' | 'number' | 'flag';
+
+export type Cell = string | number | boolean | null;
+
+export type Row = Readonly<Record<string, Cell>>;
+
+/** What all tables are made from. */
+export interface Counted {
+  readonly layout: Layout;
+  readonly figures: Figures;
+  /** Of all documents. */
+  readonly total: Group;
+  readonly labels: readonly (readonly [label: string, group: Group])[];
+  readonly chance: Chance;
+}
+
+export interface Table {
+  readonly name: string;
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  rows(from: Counted): Row[];
+}
+
+/** Columns that say which unit a row is of. `layer` is null over all layers. */
+export const unitColumns = { stack: 'text', layer: 'count', expert: 'count', name: 'text' } as const;
+
+export const layerColumns = { stack: 'text', layer: 'count' } as const;
+
+export function layerCells({ layers }: Layout, l: number) {
+  const { stack, layer } = layers[l]!;
+  return { stack, layer };
+}
+
+export function unitCells(layout: Layout, u: number) {
+  const l = layout.layerOf[u]!;
+  const expert = u - layout.starts[l]!;
+  return { ...layerCells(layout, l), expert, name: layout.layers[l]!.experts[expert]!.id };
+}
+
+export function units({ units: count }: Layout): number[] {
+  return Array.from({ length: count }, (_, u) => u);
+}

@@ -1,0 +1,89 @@
+/** Sums that come out the same in whatever order and over whatever parts they are added: of whole numbers, kept beyond 2^53. */
+
+/** A digit of `high`. */
+const radix = 2 ** 20;
+
+export interface ExactState {
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+}
+
+/** [N] sums, each high × 2^20 + low with 0 ≤ low < 2^20: exact up to 2^73. */
+export class ExactSums {
+  readonly state: ExactState;
+
+  constructor(length: number) {
+    this.state = { high: new Float64Array(length), low: new Float64Array(length) };
+  }
+
+  /** @param whole below 2^52 */
+  add(i: number, whole: number): void {
+    this.#add(i, 0, whole);
+  }
+
+  /** @param a whole, below 2^32 @param b the same, not negative */
+  addProduct(i: number, a: number, b: number): void {
+    const upper = Math.floor(b / radix);
+    this.#add(i, a * upper, a * (b - upper * radix));
+  }
+
+  merge({ state: { high, low } }: ExactSums): void {
+    for (let i = 0; i < high.length; i++) this.#add(i, high[i]!, low[i]!);
+  }
+
+  /** The nearest number. */
+  value(i: number): number {
+    return this.state.high[i]! * radix + this.state.low[i]!;
+  }
+
+  #add(i: number, high: number, low: number): void {
+    const sum = this.state.low[i]! + low;
+    const carry = Math.floor(sum / radix);
+    this.state.high[i]! += high + carry;
+    this.state.low[i] = sum - carry * radix;
+  }
+}
+
+/** What a real number is rounded to before it is summed. */
+const unit = 2 ** -20;
+
+/** Sums and counts of real numbers, each rounded to 2^-20 first, so that their order does not matter; what is not finite is left out. */
+export class ExactMeans {
+  readonly #sums: ExactSums;
+  readonly #counts: Float64Array;
+
+  constructor(length: number) {
+    this.#sums = new ExactSums(length);
+    this.#counts = new Float64Array(length);
+  }
+
+  get state(): ExactState & { readonly counts: Float64Array } {
+    return { ...this.#sums.state, counts: this.#counts };
+  }
+
+  /** @param x of a size below 2^32 */
+  add(i: number, x: number): void {
+    if (!Number.isFinite(x)) return;
+    this.#sums.add(i, Math.round(x / unit));
+    this.#counts[i]!++;
+  }
+
+  merge(other: ExactMeans): void {
+    this.#sums.merge(other.#sums);
+    addTo(this.#counts, other.#counts);
+  }
+
+  sum(i: number): number {
+    return this.#sums.value(i) * unit;
+  }
+
+  /** NaN of nothing. */
+  mean(i: number): number {
+    return this.sum(i) / this.#counts[i]!;
+  }
+}
+
+/** Element by element; exact as long as both are whole and below 2^53. */
+export function addTo(sums: Float64Array, more: ArrayLike<number>): void {
+  for (let i = 0; i < sums.length; i++) sums[i]! += more[i]!;
+}
