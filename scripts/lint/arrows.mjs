@@ -26,6 +26,8 @@ export const rooms = {
   'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
   'src/strategies': { from: ['src/trace', 'src/shared'] },
   'src/source': { from: pure, types: [contract] },
+  'src/atlas': { from: pure },
+  'src/atlas/files': { from: ['src/atlas', ...pure], types: [contract], packages: ['node:fs', 'node:path', 'node:crypto'] },
   'src/pool': {
     from: ['src/trace', 'src/shared'],
     types: [contract],
@@ -104,7 +106,7 @@ export const rooms = {
   },
   'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/source', 'src/trace'] },
   'src/cli': {
-    from: ['src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
+    from: ['src/atlas', 'src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:'],
   },
   evaluate: {

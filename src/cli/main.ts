@@ -6,6 +6,7 @@ import { painter } from '../terminal/paint.js';
 import { Progress } from '../terminal/progress.js';
 import { plain } from '../trace/label.js';
 import { Arguments, type Command } from './command.js';
+import { atlas } from './commands/atlas.js';
 import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
 import { compare } from './commands/compare.js';
@@ -36,6 +37,7 @@ const working: readonly Command[] = [
   inspect,
   show,
   similarity,
+  atlas,
   tryExpert,
   importFile,
   bench,

@@ -1,5 +1,5 @@
 import type { Engine, ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../engine/api.js';
-import { GanderError } from '../../shared/errors.js';
+import { inParts } from '../../shared/parts.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/label.js';
@@ -160,23 +160,8 @@ function add(scores: readonly Score[]): Score {
 
 /** A text longer than the context is scored in parts that fit, each by itself: the same parts under every strategy. */
 async function scoreInParts(engine: Engine, request: RouteRequest, options: RunOptions): Promise<Score> {
-  try {
-    return await engine.score(request, options);
-  } catch (thrown) {
-    const at = half(request.text);
-    if (!(thrown instanceof GanderError && thrown.code === 'text-too-long') || at === undefined) throw thrown;
-    const parts = [request.text.slice(0, at), request.text.slice(at)];
-    const scores: Score[] = [];
-    for (const text of parts) scores.push(await scoreInParts(engine, { ...request, text }, options));
-    return add(scores);
-  }
-}
-
-/** Where to cut a text in two: after the line end nearest before the middle, else at the middle, never inside a character. */
-export function half(text: string): number | undefined {
-  const middle = text.length >> 1;
-  if (middle === 0) return undefined;
-  const line = text.lastIndexOf('\n', middle - 1) + 1;
-  if (line > text.length / 4) return line;
-  return /[\ud800-\udbff]/.test(text[middle - 1]!) ? middle - 1 || undefined : middle;
+  const scores: Score[] = [];
+  for await (const { result } of inParts(request.text, (text) => engine.score({ ...request, text }, options)))
+    scores.push(result);
+  return add(scores);
 }

@@ -1,0 +1,214 @@
+/** `gander atlas make`. */
+import { type CorpusAbout, type LeftOut, runOf } from '../../atlas/about.js';
+import {
+  bytesOf,
+  type CorpusDocument,
+  type CorpusOptions,
+  documentsOf,
+  filesOf,
+  isLines,
+  isTrace,
+  labelKinds,
+  textOf,
+  Unfit,
+} from '../../atlas/files/corpus.js';
+import { checkFree, folderEnding, writeAtlas } from '../../atlas/files/folder.js';
+import type { Journal } from '../../atlas/files/journal.js';
+import { type Done, readInto, type TracedPart } from '../../atlas/files/make.js';
+import { GanderError } from '../../shared/errors.js';
+import { inParts } from '../../shared/parts.js';
+import { bar } from '../../shared/bar.js';
+import { duration } from '../../terminal/progress.js';
+import { checkTraceSize, decodeTrace } from '../../trace/file.js';
+import { plain } from '../../trace/label.js';
+import type { Arguments, Context, Options } from '../command.js';
+import { json } from '../json.js';
+import { askedFor } from '../options.js';
+import { UsageError } from '../usage.js';
+import { aboutJson, aboutText } from './about.js';
+
+export const makeOptions = {
+  label: {
+    type: 'string',
+    value: 'what',
+    help: `make: ${labelKinds.join(', ')} (default: folder), of JSON lines a field (default: label); show: a label`,
+  },
+  text: { type: 'string', value: 'field', help: 'make: of JSON lines, the field with the text (default: text)' },
+  id: { type: 'string', value: 'field', help: 'make: of JSON lines, a field that no two have alike (default: file and line)' },
+  shard: { type: 'string', value: 'i/n', help: 'make: one of n parts, which merge makes one' },
+  'dry-run': { type: 'boolean', help: 'make: say what it would take, in tokens and time' },
+} as const satisfies Options;
+
+export async function make(context: Context, given: readonly string[]): Promise<void> {
+  const { args } = context;
+  if (given.length === 0) throw new UsageError('Give the files or folders that the corpus is in.');
+  const target = targetOf(args);
+  const corpus = corpusOf(args);
+  const files = filesOf(given);
+  if (files.length === 0) throw new GanderError('io', 'There is no file in what was given.', 'Give files or folders with files.');
+  if (!files.some(({ file }) => isLines(file)) && !['', ...labelKinds].includes(corpus.label))
+    throw new UsageError(`--label takes ${labelKinds.join(', ')}; a field is for JSON lines (*.jsonl).`);
+  const options = optionsOf(corpus);
+  const [runs, asked] = await runnerFor(context, files);
+  if (args.flag('dry-run')) {
+    await dryRun(context, documentsOf(files, options), runs, bytesOf(files));
+    return;
+  }
+  checkFree(target);
+  const journal = await readInto({
+    target,
+    asked: { ...asked, corpus },
+    documents: documentsOf(files, options),
+    route: runs,
+    decode,
+    onDone: progressOver(context, bytesOf(files)),
+  }).catch((thrown: unknown) => {
+    throw stopped(thrown);
+  });
+  context.progress.clear();
+  finish(context, target, corpus, journal);
+}
+
+function finish(context: Context, target: string, corpus: CorpusAbout, journal: Journal): void {
+  const { run, sums, leftOut } = journal;
+  if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that hold UTF-8 text.');
+  const about = writeAtlas(target, { run, sums, leftOut, corpus });
+  journal.remove();
+  context.out(context.args.flag('json') ? json(aboutJson(about)) : `${plain(target)}\n${aboutText(about)}`);
+}
+
+function nothing(leftOut: readonly LeftOut[]): string {
+  const [first] = leftOut;
+  if (!first) return 'There is no document in this part of the corpus.';
+  return `No document could be read of ${leftOut.length}; ${plain(first.document)} ${first.why}.`;
+}
+
+/** What was done is kept: that is to be known. */
+function stopped(thrown: unknown): unknown {
+  if (!(thrown instanceof GanderError && thrown.code === 'cancelled')) return thrown;
+  return new GanderError('cancelled', 'Stopped; what is done is kept.', 'The same command goes on from there.', {
+    cause: thrown,
+  });
+}
+
+function targetOf(args: Arguments): string {
+  const target = args.text('out');
+  if (args.flag('dry-run')) return target ?? '';
+  if (target === undefined) throw new UsageError(`Say where the atlas goes: -o <name>${folderEnding}.`);
+  return target.replace(/[\\/]+$/, '');
+}
+
+function corpusOf(args: Arguments): CorpusAbout {
+  const shard = args.text('shard');
+  const [, at, of] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(shard ?? '1/1') ?? [];
+  if (!at || Number(at) > Number(of)) throw new UsageError(`--shard takes i/n, as 1/4, not "${shard!}".`);
+  return {
+    label: args.text('label') ?? '',
+    text: args.text('text') ?? 'text',
+    id: args.text('id') ?? null,
+    shard: shard === undefined ? null : { at: Number(at), of: Number(of) },
+  };
+}
+
+function optionsOf({ label, text, id, shard }: CorpusAbout): CorpusOptions {
+  return {
+    label,
+    text,
+    ...(id !== null && { id }),
+    ...(shard && { shard: { at: shard.at - 1, of: shard.of } }),
+  };
+}
+
+type Runner = (text: string) => AsyncIterable<TracedPart>;
+
+/** What runs a text, and what is to be the same when it is gone on with. Saved traces need no model. */
+async function runnerFor(
+  { args, open, signal }: Context,
+  files: readonly { readonly file: string }[],
+): Promise<[Runner, object]> {
+  const traces = files.filter(({ file }) => isTrace(file)).length;
+  if (traces === files.length) return [() => none(), { traces: true }];
+  if (traces > 0) throw new UsageError('Give texts or saved traces (*.safetensors), not both.');
+  const { engine, model } = await open();
+  const asked = askedFor(args, model);
+  const route = (text: string) => engine.route({ ...asked, text }, { signal });
+  const runner = async function* (text: string) {
+    for await (const { at, result } of inParts(text, route)) yield { trace: result, at };
+  };
+  return [runner, { ...asked, model: model.kind === 'server' ? model.address : model.hash }];
+}
+
+async function* none(): AsyncGenerator<TracedPart> {
+  // A trace is no text.
+}
+
+function decode(bytes: Uint8Array) {
+  checkTraceSize(bytes.length);
+  return decodeTrace(bytes);
+}
+
+/** One line: what is done, how fast, and what is left, by the bytes of the corpus. */
+function progressOver({ progress, signal }: Context, total: number): (done: Done) => void {
+  const started = performance.now();
+  let [documents, bytes, tokens, run] = [0, 0, 0, 0];
+  return (done) => {
+    documents++;
+    bytes += done.bytes;
+    tokens += done.tokens;
+    if (!done.before) run += done.bytes;
+    const ms = performance.now() - started;
+    const left = run > 0 ? `, ${duration((ms / run) * Math.max(0, total - bytes))} left` : '';
+    const speed = Math.round((1000 * tokens) / ms);
+    progress.say(`${bar(bytes / total, 20)} ${documents} documents, ${tokens} tokens, ${speed} tokens/s${left}`);
+    if (signal.aborted) throw new GanderError('cancelled', 'Stopped.', 'Start it again to go on.');
+  };
+}
+
+/** Milliseconds for which the first documents are run, to see how long all take. */
+const tried = 5000;
+
+async function dryRun(
+  { args, out, progress, signal }: Context,
+  documents: AsyncIterable<CorpusDocument>,
+  route: Runner,
+  total: number,
+): Promise<void> {
+  const found = { documents: 0, bytes: 0, labels: new Set<string>(), leftOut: [] as LeftOut[] };
+  const sample = { bytes: 0, tokens: 0, ms: 0, documents: 0 };
+  for await (const document of documents) {
+    try {
+      const bytes = document.read();
+      const text = document.kind === 'text' ? textOf(bytes) : undefined;
+      if (document.kind === 'trace') runOf(decode(bytes));
+      found.documents++;
+      found.bytes += bytes.length;
+      if (document.label !== null) found.labels.add(document.label);
+      if (text === undefined || sample.ms >= tried) continue;
+      progress.say(`trying ${document.id}`);
+      const began = performance.now();
+      for await (const { trace } of route(text)) for (const { tokens } of trace.sequences) sample.tokens += tokens.count;
+      sample.ms += performance.now() - began;
+      sample.bytes += bytes.length;
+      sample.documents++;
+    } catch (thrown) {
+      if (signal.aborted || !(thrown instanceof Unfit || thrown instanceof GanderError)) throw thrown;
+      found.leftOut.push({ document: document.id, why: thrown.message });
+    }
+  }
+  progress.clear();
+  const scale = sample.bytes > 0 ? found.bytes / sample.bytes : NaN;
+  const estimate = { tokens: Math.round(sample.tokens * scale), seconds: (sample.ms * scale) / 1000 };
+  const facts = { documents: found.documents, bytes: found.bytes, labels: [...found.labels].sort(), leftOut: found.leftOut };
+  if (args.flag('json')) {
+    out(json({ ...facts, ...(sample.bytes > 0 && { estimate: { ...estimate, from: sample.documents } }) }));
+    return;
+  }
+  out(`${facts.documents} documents of ${facts.bytes} bytes, ${facts.labels.length} labels (${total} bytes of files)\n`);
+  if (sample.bytes > 0)
+    out(`about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, by the first ${sample.documents}\n`);
+  out(leftOutText(facts.leftOut));
+}
+
+function leftOutText(leftOut: readonly LeftOut[]): string {
+  return leftOut.map(({ document, why }) => `left out: ${plain(document)} ${plain(why)}\n`).join('');
+}

@@ -1,0 +1,39 @@
+import type { Command, Context, Options } from '../command.js';
+import { make, makeOptions } from '../atlas/make.js';
+import { merge } from '../atlas/merge.js';
+import { show, showOptions } from '../atlas/show.js';
+import { engineOptions, jsonOption, strategyOptions } from '../options.js';
+import { UsageError } from '../usage.js';
+
+const out = {
+  out: { type: 'string', short: 'o', value: 'folder', help: 'make, merge: the atlas (name it *.gander-atlas)' },
+} as const satisfies Options;
+
+const verbs: Readonly<Record<string, (context: Context, given: readonly string[]) => Promise<void>>> = {
+  make,
+  show,
+  merge,
+};
+
+export const atlas: Command = {
+  name: 'atlas',
+  summary: 'what each expert does over a corpus, beside what chance would say',
+  usage: ['make <file or folder>… -o <atlas>', 'show <atlas>', 'merge <atlas>… -o <atlas>'],
+  examples: [
+    ['make corpus -o code.gander-atlas', 'each folder in corpus is a label; stopped, the same line goes on'],
+    ['make questions.jsonl --text question --label topic -o q.gander-atlas', 'a document a line'],
+    ['make traces -o saved.gander-atlas', 'of saved traces; no model is run'],
+    ['make corpus -o 1.gander-atlas --shard 1/2', 'the first of two parts; merge makes them one'],
+    ['merge 1.gander-atlas 2.gander-atlas -o code.gander-atlas', 'equal to one that was made whole'],
+    ['show code.gander-atlas', 'the layers'],
+    ['show code.gander-atlas --expert 3.7', 'layer 3’s expert 7: labels, tokens, contexts'],
+    ['show code.gander-atlas --label python', 'the experts that a label goes to'],
+  ],
+  options: { ...out, ...makeOptions, ...showOptions, ...strategyOptions, ...jsonOption, ...engineOptions },
+  run(context) {
+    const [verb = '', ...given] = context.args.positionals;
+    const act = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+    if (!act) throw new UsageError('Say what to do: gander atlas make, show or merge.');
+    return act(context, given);
+  },
+};
