@@ -9,7 +9,7 @@ import { layerSchema } from './layout.js';
 const version = 1;
 
 /** What was run; every document's trace has to say the same. */
-const runSchema = z.object({
+export const runSchema = z.object({
   kind: z.string(),
   name: z.string(),
   id: z.string().nullable(),
@@ -21,7 +21,7 @@ const runSchema = z.object({
 
 export type AtlasRun = z.infer<typeof runSchema>;
 
-const leftOutSchema = z.object({ document: z.string(), why: z.string() });
+export const leftOutSchema = z.object({ document: z.string(), why: z.string() });
 
 export type LeftOut = z.infer<typeof leftOutSchema>;
 
@@ -72,7 +72,9 @@ export function runOf({ source, router, interventions }: Trace): AtlasRun {
 
 /** @throws GanderError `request-invalid` naming what differs */
 export function checkSameRun(a: AtlasRun, b: AtlasRun): void {
-  const differs = (Object.keys(a) as (keyof AtlasRun)[]).find((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
+  const differs = (Object.keys(a) as (keyof AtlasRun)[]).find(
+    (key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
+  );
   if (differs === undefined) return;
   throw new GanderError(
     'request-invalid',

@@ -38,4 +38,3 @@ export interface FigureKind<F extends Figure> {
   /** What `state` gave. @throws ZodError */
   load(layout: Layout, state: unknown): F;
 }
-

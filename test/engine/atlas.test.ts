@@ -126,7 +126,7 @@ describe('gander atlas', () => {
   const next = random(9);
   mkdirSync(path.join(cwd, 'traces/a'), { recursive: true });
   mkdirSync(path.join(cwd, 'traces/b'), { recursive: true });
-  for (let d = 0; d < 24; d++) {
+  for (let d = 0; d < 12; d++) {
     const ids = Array.from({ length: 200 }, () => Math.floor(next() * 50));
     const chosen = [0, 1].map(() => ids.map(() => drawn([1, 2, 3, 4, 5, 6, 7, 8], next)));
     writeFileSync(path.join(cwd, `traces/${'ab'[d % 2]!}/${d}.gander.safetensors`), encodeTrace(traceOf(8, chosen, ids)));
@@ -191,7 +191,7 @@ describe('gander atlas', () => {
 
   it('shows layers, an expert, a label and a token', () => {
     const show = (...args: string[]) => gander(cwd, 'atlas', 'show', 'whole.gander-atlas', ...args);
-    expect(show().stdout).toMatch(/24 documents, 4800 tokens, 2 labels/);
+    expect(show().stdout).toMatch(/12 documents, 2400 tokens, 2 labels/);
     expect(show('--expert', '1.7').stdout).toMatch(/^1\.7 {2}layer 1\nload [\d.]+ % \([\d.]+ % to [\d.]+ %\), chance 12\.5 %/);
     expect(show('--label', 'a').stdout).toMatch(/layer, expert/);
     expect(show('--token', 'w3 ').stdout).toMatch(/read +\d/);

@@ -92,7 +92,11 @@ export class Choices implements Figure {
       addTo(layout.of(this.#document, l), counts);
       this.#document[layout.units + l]! += choices;
       this.cells[l]! += cells;
-      if (choices > 0) this.chance.add(l, chance.reduce((most, x) => Math.max(most, x), 0));
+      if (choices > 0)
+        this.chance.add(
+          l,
+          chance.reduce((most, x) => Math.max(most, x), 0),
+        );
     });
   }
 

@@ -77,7 +77,14 @@ function classOf(sequence: Sequence, t: number): number {
   return found < 0 ? tokenClasses.length - 1 : found;
 }
 
-const patterns = [/^[ ▁]\p{L}/u, /^[\p{L}\p{M}]+$/u, /^[ ▁]?\p{N}+$/u, /^[ ▁]?[\p{P}\p{S}]+$/u, /^[^\S\n]+$/u, /^\s*\n\s*$/u];
+const patterns = [
+  /^[ ▁]\p{L}/u,
+  /^[\p{L}\p{M}]+$/u,
+  /^[ ▁]?\p{N}+$/u,
+  /^[ ▁]?[\p{P}\p{S}]+$/u,
+  /^[^\S\n]+$/u,
+  /^\s*\n\s*$/u,
+];
 
 function placeOf(t: number): number {
   return Math.min(places - 1, Math.floor(Math.log2(t + 1)));

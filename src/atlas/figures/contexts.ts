@@ -45,7 +45,9 @@ const order: Readonly<Record<Kind, (a: Context, b: Context) => number>> = {
 };
 
 function byPlace(a: Context, b: Context): number {
-  return (a.document < b.document ? -1 : a.document > b.document ? 1 : 0) || a.sequence - b.sequence || a.token - b.token;
+  return (
+    (a.document < b.document ? -1 : a.document > b.document ? 1 : 0) || a.sequence - b.sequence || a.token - b.token
+  );
 }
 
 export class Contexts implements Figure {

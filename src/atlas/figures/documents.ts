@@ -25,9 +25,6 @@ export type DocumentRow = z.infer<typeof schema>;
 export class Documents implements Figure {
   readonly #rows = new Map<string, DocumentRow>();
 
-  // As every figure is made; a document has nothing to do with units.
-  constructor(_layout: Layout) {}
-
   add({ trace, document }: Piece): void {
     const row = this.#rows.get(document.id) ?? emptyRow(document);
     const { bits, bytes } = scored(trace.sequences.at(-1)!);
@@ -65,10 +62,9 @@ export class Documents implements Figure {
     return { documents: this.rows };
   }
 
-  static load(layout: Layout, state: unknown): Documents {
-    const documents = new Documents(layout);
-    for (const row of z.object({ documents: z.array(schema) }).parse(state).documents)
-      documents.#rows.set(row.id, row);
+  static load(_layout: Layout, state: unknown): Documents {
+    const documents = new Documents();
+    for (const row of z.object({ documents: z.array(schema) }).parse(state).documents) documents.#rows.set(row.id, row);
     return documents;
   }
 }

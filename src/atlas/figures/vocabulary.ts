@@ -107,9 +107,7 @@ export class Vocabulary implements Figure {
     saved.texts.forEach((text, i) => vocabulary.texts.set(saved.ids[i]!, text));
     for (const kind of tokenKinds) {
       const { ids, counts } = saved[kind];
-      ids.forEach((id, i) =>
-        vocabulary.counts[kind].set(id, counts.slice(i * layout.units, (i + 1) * layout.units)),
-      );
+      ids.forEach((id, i) => vocabulary.counts[kind].set(id, counts.slice(i * layout.units, (i + 1) * layout.units)));
     }
     return vocabulary;
   }

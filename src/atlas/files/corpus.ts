@@ -182,7 +182,7 @@ export function textOf(bytes: Uint8Array): string {
   if (bytes.length === 0) throw new Unfit('is empty');
   if (bytes.subarray(0, looked).includes(0)) throw new Unfit('is binary');
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new Unfit('is not UTF-8', { cause });
   }

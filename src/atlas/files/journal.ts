@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GanderError } from '../../shared/errors.js';
-import type { AtlasRun, LeftOut } from '../about.js';
+import { type AtlasRun, type LeftOut, leftOutSchema, runSchema } from '../about.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
 import { writeError } from './folder.js';
@@ -11,9 +11,12 @@ const schema = z.object({
   journal: z.literal(1),
   /** What was asked; a run that asks for something else does not go on from it. */
   asked: z.string(),
-  run: z.unknown(),
-  sums: z.unknown(),
-  leftOut: z.array(z.object({ document: z.string(), why: z.string() })),
+  run: runSchema.exactOptional(),
+  sums: z
+    .unknown()
+    .transform((state) => Sums.load(state))
+    .exactOptional(),
+  leftOut: z.array(leftOutSchema),
 });
 
 /** It is saved when what was done since took so many times as long as saving takes. */
@@ -38,8 +41,8 @@ export class Journal {
     this.file = `${target}.journal`;
     const saved = this.#read();
     if (!saved) return;
-    this.run = saved.run as AtlasRun | undefined;
-    this.sums = saved.sums === undefined ? undefined : Sums.load(saved.sums);
+    this.run = saved.run;
+    this.sums = saved.sums;
     for (const left of saved.leftOut) this.leaveOut(left);
     this.#isSaved = true;
   }

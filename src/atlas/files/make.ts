@@ -74,7 +74,8 @@ async function readOne(document: CorpusDocument, again: boolean, making: Making,
   return tokens;
 }
 
-function whyLeftOut(thrown: unknown): string {
+/** Of one document; what is wrong with more is thrown on. */
+export function whyLeftOut(thrown: unknown): string {
   if (thrown instanceof Unfit) return thrown.message;
   if (thrown instanceof GanderError && ofDocument.has(thrown.code)) return thrown.message;
   throw thrown;
@@ -93,7 +94,12 @@ async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): 
     checkSameRun(journal.run, runOf(trace));
     const placed = placedIn(trace);
     sums ??= new Sums(placed.layout);
-    sums.add({ ...placed, document, trace, before: trace.sequences.map((_, s) => ({ tokens: before[s]?.tokens ?? 0, text: at })) });
+    sums.add({
+      ...placed,
+      document,
+      trace,
+      before: trace.sequences.map((_, s) => ({ tokens: before[s]?.tokens ?? 0, text: at })),
+    });
     before = trace.sequences.map(({ tokens }, s) => ({ tokens: (before[s]?.tokens ?? 0) + tokens.count, text: at }));
   }
   if (!sums) throw new Unfit('is empty');

@@ -22,7 +22,10 @@ export const experts = {
     label: 'text',
   },
   rows: (from) => {
-    const special = specialisation(from.labels.map(([, group]) => joined(group)), from.layout);
+    const special = specialisation(
+      from.labels.map(([, group]) => joined(group)),
+      from.layout,
+    );
     const tops = topLabels(from);
     return units(from.layout).map((u) => ({ ...rowOf(from, u), specialisation: special[u]!, label: tops[u]! }));
   },

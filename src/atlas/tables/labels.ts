@@ -51,5 +51,10 @@ function rowOf({ layout, total, labels: all, chance }: Counted, q: Float64Array,
 }
 
 function isSpecialised(lift: number, [first, second]: readonly [number, number], q: number): boolean {
-  return Math.abs(lift) >= leastLift && q <= level && Math.sign(first) === Math.sign(lift) && Math.sign(second) === Math.sign(lift);
+  return (
+    Math.abs(lift) >= leastLift &&
+    q <= level &&
+    Math.sign(first) === Math.sign(lift) &&
+    Math.sign(second) === Math.sign(lift)
+  );
 }

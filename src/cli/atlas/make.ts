@@ -1,5 +1,5 @@
 /** `gander atlas make`. */
-import { type CorpusAbout, type LeftOut, runOf } from '../../atlas/about.js';
+import type { CorpusAbout, LeftOut } from '../../atlas/about.js';
 import {
   bytesOf,
   type CorpusDocument,
@@ -10,11 +10,10 @@ import {
   isTrace,
   labelKinds,
   textOf,
-  Unfit,
 } from '../../atlas/files/corpus.js';
 import { checkFree, folderEnding, writeAtlas } from '../../atlas/files/folder.js';
 import type { Journal } from '../../atlas/files/journal.js';
-import { type Done, readInto, type TracedPart } from '../../atlas/files/make.js';
+import { type Done, readInto, type TracedPart, whyLeftOut } from '../../atlas/files/make.js';
 import { GanderError } from '../../shared/errors.js';
 import { inParts } from '../../shared/parts.js';
 import { bar } from '../../shared/bar.js';
@@ -34,7 +33,11 @@ export const makeOptions = {
     help: `make: ${labelKinds.join(', ')} (default: folder), of JSON lines a field (default: label); show: a label`,
   },
   text: { type: 'string', value: 'field', help: 'make: of JSON lines, the field with the text (default: text)' },
-  id: { type: 'string', value: 'field', help: 'make: of JSON lines, a field that no two have alike (default: file and line)' },
+  id: {
+    type: 'string',
+    value: 'field',
+    help: 'make: of JSON lines, a field that no two have alike (default: file and line)',
+  },
   shard: { type: 'string', value: 'i/n', help: 'make: one of n parts, which merge makes one' },
   'dry-run': { type: 'boolean', help: 'make: say what it would take, in tokens and time' },
 } as const satisfies Options;
@@ -45,13 +48,14 @@ export async function make(context: Context, given: readonly string[]): Promise<
   const target = targetOf(args);
   const corpus = corpusOf(args);
   const files = filesOf(given);
-  if (files.length === 0) throw new GanderError('io', 'There is no file in what was given.', 'Give files or folders with files.');
+  if (files.length === 0)
+    throw new GanderError('io', 'There is no file in what was given.', 'Give files or folders with files.');
   if (!files.some(({ file }) => isLines(file)) && !['', ...labelKinds].includes(corpus.label))
     throw new UsageError(`--label takes ${labelKinds.join(', ')}; a field is for JSON lines (*.jsonl).`);
   const options = optionsOf(corpus);
   const [runs, asked] = await runnerFor(context, files);
   if (args.flag('dry-run')) {
-    await dryRun(context, documentsOf(files, options), runs, bytesOf(files));
+    await dryRun(context, documentsOf(files, options), runs);
     return;
   }
   checkFree(target);
@@ -167,48 +171,66 @@ function progressOver({ progress, signal }: Context, total: number): (done: Done
 /** Milliseconds for which the first documents are run, to see how long all take. */
 const tried = 5000;
 
+/** What a corpus holds, and what a part of it took. */
+class Looked {
+  documents = 0;
+  bytes = 0;
+  readonly labels = new Set<string>();
+  readonly leftOut: LeftOut[] = [];
+  readonly sample = { documents: 0, bytes: 0, tokens: 0, ms: 0 };
+
+  async look(document: CorpusDocument, route: Runner): Promise<void> {
+    const bytes = document.read();
+    if (document.kind === 'trace') decode(bytes);
+    else {
+      const text = textOf(bytes);
+      if (this.sample.ms < tried) await this.#try(text, bytes.length, route);
+    }
+    this.documents++;
+    this.bytes += bytes.length;
+    if (document.label !== null) this.labels.add(document.label);
+  }
+
+  async #try(text: string, bytes: number, route: Runner): Promise<void> {
+    const { sample } = this;
+    const began = performance.now();
+    for await (const { trace } of route(text)) for (const { tokens } of trace.sequences) sample.tokens += tokens.count;
+    sample.ms += performance.now() - began;
+    sample.bytes += bytes;
+    sample.documents++;
+  }
+
+  /** Undefined where nothing was run. */
+  get estimate(): { readonly tokens: number; readonly seconds: number; readonly from: number } | undefined {
+    const { documents, bytes, tokens, ms } = this.sample;
+    if (bytes === 0) return undefined;
+    const scale = this.bytes / bytes;
+    return { tokens: Math.round(tokens * scale), seconds: (ms * scale) / 1000, from: documents };
+  }
+}
+
 async function dryRun(
   { args, out, progress, signal }: Context,
   documents: AsyncIterable<CorpusDocument>,
   route: Runner,
-  total: number,
 ): Promise<void> {
-  const found = { documents: 0, bytes: 0, labels: new Set<string>(), leftOut: [] as LeftOut[] };
-  const sample = { bytes: 0, tokens: 0, ms: 0, documents: 0 };
+  const looked = new Looked();
   for await (const document of documents) {
-    try {
-      const bytes = document.read();
-      const text = document.kind === 'text' ? textOf(bytes) : undefined;
-      if (document.kind === 'trace') runOf(decode(bytes));
-      found.documents++;
-      found.bytes += bytes.length;
-      if (document.label !== null) found.labels.add(document.label);
-      if (text === undefined || sample.ms >= tried) continue;
-      progress.say(`trying ${document.id}`);
-      const began = performance.now();
-      for await (const { trace } of route(text)) for (const { tokens } of trace.sequences) sample.tokens += tokens.count;
-      sample.ms += performance.now() - began;
-      sample.bytes += bytes.length;
-      sample.documents++;
-    } catch (thrown) {
-      if (signal.aborted || !(thrown instanceof Unfit || thrown instanceof GanderError)) throw thrown;
-      found.leftOut.push({ document: document.id, why: thrown.message });
-    }
+    progress.say(`looking at ${plain(document.id)}`);
+    await looked.look(document, route).catch((thrown: unknown) => {
+      if (signal.aborted) throw thrown;
+      looked.leftOut.push({ document: document.id, why: whyLeftOut(thrown) });
+    });
   }
   progress.clear();
-  const scale = sample.bytes > 0 ? found.bytes / sample.bytes : NaN;
-  const estimate = { tokens: Math.round(sample.tokens * scale), seconds: (sample.ms * scale) / 1000 };
-  const facts = { documents: found.documents, bytes: found.bytes, labels: [...found.labels].sort(), leftOut: found.leftOut };
+  const { bytes, leftOut, estimate } = looked;
+  const facts = { documents: looked.documents, bytes, labels: [...looked.labels].sort(), leftOut };
   if (args.flag('json')) {
-    out(json({ ...facts, ...(sample.bytes > 0 && { estimate: { ...estimate, from: sample.documents } }) }));
+    out(json({ ...facts, ...(estimate && { estimate }) }));
     return;
   }
-  out(`${facts.documents} documents of ${facts.bytes} bytes, ${facts.labels.length} labels (${total} bytes of files)\n`);
-  if (sample.bytes > 0)
-    out(`about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, by the first ${sample.documents}\n`);
-  out(leftOutText(facts.leftOut));
-}
-
-function leftOutText(leftOut: readonly LeftOut[]): string {
-  return leftOut.map(({ document, why }) => `left out: ${plain(document)} ${plain(why)}\n`).join('');
+  out(`${facts.documents} documents of ${bytes} bytes, ${facts.labels.length} labels\n`);
+  if (estimate)
+    out(`about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, by the first ${estimate.from}\n`);
+  out(leftOut.map(({ document, why }) => `left out: ${plain(document)} ${plain(why)}\n`).join(''));
 }

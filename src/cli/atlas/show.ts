@@ -58,7 +58,18 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
   const besides = (row: Row, name: string, digits = 2) =>
     `${decimal(number(row, name), digits)} (${decimal(number(row, `${name}Chance`), digits)})`;
   const text = () => {
-    const head = ['layer', 'experts', 'dead', 'load CV', 'effective', 'max/mean − 1', 'label', 'token', 'class', 'place'];
+    const head = [
+      'layer',
+      'experts',
+      'dead',
+      'load CV',
+      'effective',
+      'max/mean − 1',
+      'label',
+      'token',
+      'class',
+      'place',
+    ];
     const rows = layers.map((row) => [
       layerOf(row),
       String(number(row, 'experts')),
@@ -119,7 +130,9 @@ function unitText(
     `load ${percent(number(unit, 'load'))} (${interval(unit, percent)}), chance ${percent(number(unit, 'chance'))}, ` +
       `${number(unit, 'tokens')} choices in ${number(unit, 'documents')} documents\n`,
     `specialisation ${decimal(number(unit, 'specialisation'), 3)}, chance ${decimal(number(unit, 'specialisationChance'), 3)}; `,
-    unit['label'] === null ? 'no label that it is specialised in was found\n' : `specialised in ${plain(word(unit, 'label'))}\n`,
+    unit['label'] === null
+      ? 'no label that it is specialised in was found\n'
+      : `specialised in ${plain(word(unit, 'label'))}\n`,
     labels.length > 0 ? `\n${labelTable(labels, 'label', most, paint)}` : '',
     ...(['read', 'next', 'predicted'] as const).map((kind) => tokenList(tokens, kind, most)),
     ...(['top', 'random'] as const).map((kind) => contextList(contexts, kind, columns, paint)),
@@ -127,7 +140,9 @@ function unitText(
 }
 
 function interval(row: Row, form: (x: number) => string): string {
-  return Number.isNaN(number(row, 'low')) ? 'too few documents' : `${form(number(row, 'low'))} to ${form(number(row, 'high'))}`;
+  return Number.isNaN(number(row, 'low'))
+    ? 'too few documents'
+    : `${form(number(row, 'low'))} to ${form(number(row, 'high'))}`;
 }
 
 /** The largest lifts first. */
@@ -144,13 +159,20 @@ function labelTable(rows: readonly Row[], by: 'label' | 'unit', most: number, pa
       decimal(number(row, 'q'), 3),
       row['specialised'] === true ? 'specialised' : '',
     ]);
-  return table([by === 'label' ? 'label' : 'layer, expert', 'share', 'lift', '95 % interval', 'q', ''], lines, 'lrrrrl', paint);
+  return table(
+    [by === 'label' ? 'label' : 'layer, expert', 'share', 'lift', '95 % interval', 'q', ''],
+    lines,
+    'lrrrrl',
+    paint,
+  );
 }
 
 function tokenList(tokens: readonly Row[], kind: string, most: number): string {
   const own = tokens.filter((row) => row['kind'] === kind).slice(0, most);
   if (own.length === 0) return '';
-  const each = own.map((row) => `${visible(word(row, 'token'))} ${number(row, 'count')} (${decimal(number(row, 'expected'), 0)})`);
+  const each = own.map(
+    (row) => `${visible(word(row, 'token'))} ${number(row, 'count')} (${decimal(number(row, 'expected'), 0)})`,
+  );
   return `\n${kind}, count (expected): ${each.join('  ')}\n`;
 }
 
@@ -178,7 +200,9 @@ async function token({ folder, args, most, paint }: Asked): Promise<Shown> {
   const asked = args.text('token')!;
   const tokens = (await readTableOf(folder, 'tokens')).filter((row) => row['token'] === asked);
   if (tokens.length === 0)
-    throw new UsageError(`No expert takes the token "${plain(asked)}" above others; tokens begin with their space, as " the".`);
+    throw new UsageError(
+      `No expert takes the token "${plain(asked)}" above others; tokens begin with their space, as " the".`,
+    );
   const lines = (kind: string) =>
     tokens
       .filter((row) => row['kind'] === kind)
@@ -195,6 +219,11 @@ async function token({ folder, args, most, paint }: Asked): Promise<Shown> {
   return {
     facts: { tokens },
     text: () =>
-      table(['', 'layer', 'expert', 'count', 'expected', 'lift'], ['read', 'next', 'predicted'].flatMap(lines), 'lllrrr', paint),
+      table(
+        ['', 'layer', 'expert', 'count', 'expected', 'lift'],
+        ['read', 'next', 'predicted'].flatMap(lines),
+        'lllrrr',
+        paint,
+      ),
   };
 }
