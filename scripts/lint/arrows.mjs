@@ -27,7 +27,11 @@ export const rooms = {
   'src/strategies': { from: ['src/trace', 'src/shared'] },
   'src/source': { from: pure, types: [contract] },
   'src/atlas': { from: pure },
-  'src/atlas/files': { from: ['src/atlas', ...pure], types: [contract], packages: ['node:fs', 'node:path', 'node:crypto'] },
+  'src/atlas/files': {
+    from: ['src/atlas', ...pure],
+    types: [contract],
+    packages: ['node:fs', 'node:path', 'node:crypto'],
+  },
   'src/pool': {
     from: ['src/trace', 'src/shared'],
     types: [contract],

@@ -46,8 +46,7 @@ interface Shown {
   readonly contexts: readonly Readonly<Record<string, number | string | null>>[];
 }
 
-const shown = (cwd: string, atlas: string) =>
-  JSON.parse(gander(cwd, 'atlas', 'show', atlas, '--json').stdout) as Shown;
+const shown = (cwd: string, atlas: string) => JSON.parse(gander(cwd, 'atlas', 'show', atlas, '--json').stdout) as Shown;
 
 /** Plainly, over saved traces: choices by layer and expert, of all text tokens. */
 function countedIn(traces: readonly Trace[]): Map<string, { count: number; weight: number }> {
@@ -68,7 +67,9 @@ function countedIn(traces: readonly Trace[]): Map<string, { count: number; weigh
 }
 
 const files = (folder: string) =>
-  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name)).toString('latin1')]));
+  Object.fromEntries(
+    readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name)).toString('latin1')]),
+  );
 
 describe.each([
   ['a pool', ['--pool', tinyPool]],
@@ -129,7 +130,10 @@ describe('gander atlas', () => {
   for (let d = 0; d < 12; d++) {
     const ids = Array.from({ length: 200 }, () => Math.floor(next() * 50));
     const chosen = [0, 1].map(() => ids.map(() => drawn([1, 2, 3, 4, 5, 6, 7, 8], next)));
-    writeFileSync(path.join(cwd, `traces/${'ab'[d % 2]!}/${d}.gander.safetensors`), encodeTrace(traceOf(8, chosen, ids)));
+    writeFileSync(
+      path.join(cwd, `traces/${'ab'[d % 2]!}/${d}.gander.safetensors`),
+      encodeTrace(traceOf(8, chosen, ids)),
+    );
   }
   expect(gander(cwd, 'atlas', 'make', 'traces', '-o', 'whole.gander-atlas').stderr).toBe('');
   const whole = files(path.join(cwd, 'whole.gander-atlas'));
@@ -158,10 +162,15 @@ describe('gander atlas', () => {
 
   it('merged of shards is equal to one that was made whole', () => {
     for (const at of [1, 2, 3])
-      expect(
-        gander(cwd, 'atlas', 'make', 'traces', '-o', `${at}.gander-atlas`, '--shard', `${at}/3`).stderr,
-      ).toBe('');
-    const merged = gander(cwd, 'atlas', 'merge', ...['3', '1', '2'].map((at) => `${at}.gander-atlas`), '-o', 'm.gander-atlas');
+      expect(gander(cwd, 'atlas', 'make', 'traces', '-o', `${at}.gander-atlas`, '--shard', `${at}/3`).stderr).toBe('');
+    const merged = gander(
+      cwd,
+      'atlas',
+      'merge',
+      ...['3', '1', '2'].map((at) => `${at}.gander-atlas`),
+      '-o',
+      'm.gander-atlas',
+    );
     expect(merged).toMatchObject({ status: 0, stderr: '' });
     expect(files(path.join(cwd, 'm.gander-atlas'))).toEqual(whole);
   });
@@ -192,7 +201,9 @@ describe('gander atlas', () => {
   it('shows layers, an expert, a label and a token', () => {
     const show = (...args: string[]) => gander(cwd, 'atlas', 'show', 'whole.gander-atlas', ...args);
     expect(show().stdout).toMatch(/12 documents, 2400 tokens, 2 labels/);
-    expect(show('--expert', '1.7').stdout).toMatch(/^1\.7 {2}layer 1\nload [\d.]+ % \([\d.]+ % to [\d.]+ %\), chance 12\.5 %/);
+    expect(show('--expert', '1.7').stdout).toMatch(
+      /^1\.7 {2}layer 1\nload [\d.]+ % \([\d.]+ % to [\d.]+ %\), chance 12\.5 %/,
+    );
     expect(show('--label', 'a').stdout).toMatch(/layer, expert/);
     expect(show('--token', 'w3 ').stdout).toMatch(/read +\d/);
     expect(show('--label', 'c')).toMatchObject({ status: 2 });

@@ -60,7 +60,9 @@ describe('an atlas of planted choices', () => {
       { layer: 0, expert: 5, label: 'law' },
     ]);
     expect(tables.experts.map(({ label }) => label).filter((label) => label !== null)).toEqual(['law']);
-    expect(tables.layers[0]!['labelInformation']).toBeGreaterThan(3 * Number(tables.layers[0]!['labelInformationChance']));
+    expect(tables.layers[0]!['labelInformation']).toBeGreaterThan(
+      3 * Number(tables.layers[0]!['labelInformationChance']),
+    );
   });
 
   it('finds the token that a unit reads', () => {
