@@ -1,27 +1,34 @@
-"""Read a trace that Gander saved (docs/trace-format.md) and print the experts that led, over all and token by token.
+"""Read a trace that Gander saved, of either version, and print how much of the routing each expert got.
 
-python examples/read_trace.py trace.safetensors      needs numpy and safetensors
+python examples/read_trace.py trace.gander.safetensors      needs gander-trace: pip install ./python/gander-trace
 """
 
-import json
 import sys
 
 import numpy as np
-from safetensors import safe_open
+from gander_trace import Trace
 
-with safe_open(sys.argv[1], "np") as f:
-    header = json.loads(f.metadata()["gander-trace"])
-    start, chosen, weight = (f.get_tensor(name) for name in ("token_start", "chosen", "weight"))
+trace = Trace.load(sys.argv[1])
+counts = ", ".join(f"{sequence.count} {sequence.role} tokens" for sequence in trace.sequences)
+print(f"{trace.router.name} on {trace.source.name}: {counts}, {len(trace.sites)} modules")
 
-names = [expert["name"] for expert in header["experts"]]
-# [T, N] routing weight of each expert at each token, summed over the modules; -1 in `chosen` stands for nobody.
-by_token = np.stack([np.where(chosen == e, weight, 0).sum((0, 2)) for e in range(len(names))], 1)
-by_token = by_token[start >= 0]  # without special tokens
-tokens = [token for token, at in zip(header["tokens"], start, strict=True) if at >= 0]
+# Experts of one set are the same ones at every site of it. Those of another layer are others, and are not added to them.
+routing = [np.zeros(len(experts.experts)) for experts in trace.expert_sets]
+layers: list[set[int]] = [set() for _ in routing]
+for rows in trace:
+    sequence = trace.sequences[rows.site.sequence]
+    text = np.ones(sequence.count, bool) if sequence.special is None else sequence.special == 0
+    chosen = rows.chosen[text]  # [tokens, k], -1 where nobody was
+    weight = np.ones(chosen.shape) if rows.weight is None else rows.weight[text]
+    known = (chosen >= 0) & ~np.isnan(weight)
+    routing[rows.site.expert_set] += np.bincount(chosen[known], weight[known], minlength=len(rows.experts))
+    layers[rows.site.expert_set].add(rows.site.layer)
 
-total = by_token.sum()
-print(f"{header['strategy']['name']} on {header['pool']['id']}: {len(tokens)} tokens, {len(header['modules'])} modules")
-for e in by_token.sum(0).argsort(kind="stable")[::-1] if total else ():
-    print(f"{by_token[:, e].sum() / total:6.1%}  {names[e]}")
-for token, row in zip(tokens, by_token, strict=True):
-    print(f"{token!r:>16}  {names[row.argmax()] if row.any() else 'none'}")
+for experts, got, at in zip(trace.expert_sets, routing, layers, strict=True):
+    if len(routing) > 1:
+        print(f"layer {', '.join(map(str, sorted(at)))}")
+    if not got.any():
+        print("   none")
+        continue
+    for e in got.argsort(kind="stable")[::-1]:
+        print(f"{got[e] / got.sum():6.1%}  {experts.experts[e].name}")

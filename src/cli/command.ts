@@ -3,6 +3,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Engine, ModelInfo, PoolKeeper } from '../engine/api.js';
 import type { Paint } from '../terminal/paint.js';
 import type { Progress } from '../terminal/progress.js';
+import { nearest } from './nearest.js';
 import { UsageError } from './usage.js';
 
 export interface Option {
@@ -22,6 +23,8 @@ export interface Command {
   readonly summary: string;
   /** What comes after the name, for each way to call it. */
   readonly usage: readonly string[];
+  /** Command lines after the name that work as they stand, each with what it shows. */
+  readonly examples: readonly (readonly [line: string, shows: string])[];
   readonly options: Options;
   run(context: Context): Promise<void>;
 }
@@ -64,10 +67,19 @@ export class Arguments {
       ]),
     ) as NonNullable<ParseArgsConfig['options']>;
     try {
-      const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals: true });
+      const { values, positionals, tokens } = parseArgs({
+        args: [...args],
+        options: config,
+        allowPositionals: true,
+        tokens: true,
+      });
+      refuseRepeats(
+        options,
+        tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])),
+      );
       return new Arguments(values, positionals);
     } catch (thrown) {
-      if (thrown instanceof TypeError && 'code' in thrown) throw new UsageError(thrown.message, { cause: thrown });
+      if (thrown instanceof TypeError && 'code' in thrown) throw misread(options, thrown);
       throw thrown;
     }
   }
@@ -90,4 +102,24 @@ export class Arguments {
   noPositionals(): void {
     if (this.positionals.length > 0) throw new UsageError(`"${this.positionals[0]!}" is one argument too many.`);
   }
+}
+
+/** All but the last value would be lost without a word. */
+function refuseRepeats(options: Options, given: readonly string[]): void {
+  const repeated = given.find((name, i) => {
+    const option = options[name];
+    return option?.type === 'string' && !option.multiple && given.indexOf(name) < i;
+  });
+  if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice, and takes one value.`);
+}
+
+/** What Node says of an option that there is not advises `--`, which is seldom what was meant. */
+function misread(options: Options, thrown: TypeError): UsageError {
+  const unknown = /^Unknown option '(-[^']*)'/.exec(thrown.message)?.[1];
+  if (unknown === undefined) return new UsageError(thrown.message, { cause: thrown });
+  const close = nearest(
+    unknown,
+    Object.keys(options).map((name) => `--${name}`),
+  );
+  return new UsageError(`There is no option ${unknown}.${close ? ` Did you mean ${close}?` : ''}`, { cause: thrown });
 }

@@ -13,9 +13,15 @@ export function help(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-export function commandHelp({ name, summary, usage, options }: Command): string {
+export function commandHelp({ name, summary, usage, options, examples }: Command): string {
   const calls = usage.map((way, i) => `${i === 0 ? 'Usage:' : '      '} gander ${name} ${way}`.trimEnd());
-  return [`gander ${name}: ${summary}\n`, `${calls.join('\n')}\n`, describe({ ...options, ...helpOption })].join('\n');
+  const lines = examples.map(([line, shows]) => [`gander ${name} ${line}`.trimEnd(), shows] as const);
+  return [
+    `gander ${name}: ${summary}\n`,
+    `${calls.join('\n')}\n`,
+    describe({ ...options, ...helpOption }),
+    `Examples:\n${aligned(lines)}`,
+  ].join('\n');
 }
 
 function describe(options: Options): string {

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { GanderError } from '../shared/errors.js';
 import { checkTraceSize, decodeTrace } from '../trace/file.js';
 import type { Trace } from '../trace/trace.js';
+import type { Arguments } from './command.js';
 import { UsageError } from './usage.js';
 
 function decode(bytes: Uint8Array, name: string): string {
@@ -98,4 +99,22 @@ export async function readInput(options: TextOptions, positionals: readonly stri
   if (process.stdin.isTTY && given.length === 0)
     throw new UsageError('There is no text: give it as an argument, with --file or on stdin.');
   return readStdin();
+}
+
+/** A text, and the file that it is from where there are several. */
+export interface Input {
+  readonly file?: string;
+  readonly text: string;
+}
+
+/** One text as `readInput` finds it, or those of several files: after `--file` every argument is one, as a shell expands `*.py`. */
+export async function readInputs(args: Arguments): Promise<readonly Input[]> {
+  const given = args.list('file');
+  if (given.length === 0) return [{ text: await readInput({ text: args.text('text') }, args.positionals) }];
+  if (args.text('text') !== undefined) throw new UsageError('Give --text or --file, not both.');
+  const files = [...given, ...args.positionals];
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('stdin (-) can be read once.');
+  const texts: Input[] = [];
+  for (const file of files) texts.push({ file, text: await readInput({ file }, []) });
+  return files.length === 1 ? [{ text: texts[0]!.text }] : texts;
 }

@@ -1,15 +1,24 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
+import type { ErrorData } from '../shared/errors.js';
 import type { Warning } from '../shared/source.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import { summaries, type Summary } from '../trace/summary.js';
 import type { Trace } from '../trace/trace.js';
 
-export function json(value: unknown): string {
-  return `${escaped(JSON.stringify(value, null, 2))}\n`;
+/** Version of the shapes. A field that goes or changes its meaning raises it; a new one does not. */
+const schema = 1;
+
+export function json(value: object): string {
+  return `${escaped(JSON.stringify({ schema, ...value }, null, 2))}\n`;
+}
+
+/** In one line, as it goes to stderr. */
+export function errorJson(error: ErrorData): string {
+  return escaped(JSON.stringify({ schema, error }));
 }
 
 /** JSON may hold control and direction marks as they are; a terminal that it is printed to would obey them. */
-export function escaped(written: string): string {
+function escaped(written: string): string {
   return written.replace(
     /[^\P{Cc}\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
     (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -9,21 +9,24 @@ import { Arguments, type Command } from './command.js';
 import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
 import { compare } from './commands/compare.js';
+import { completion } from './commands/completion.js';
 import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
 import { lens } from './commands/lens.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
+import { show } from './commands/show.js';
 import { similarity } from './commands/similarity.js';
 import { tryExpert } from './commands/try.js';
 import { commandHelp, help } from './help.js';
-import { escaped } from './json.js';
+import { errorJson } from './json.js';
+import { nearest } from './nearest.js';
 import { helpOption } from './options.js';
 import { Opening } from './opening.js';
 import { exitCodes, UsageError } from './usage.js';
 
-const commands: readonly Command[] = [
+const working: readonly Command[] = [
   route,
   generate,
   compare,
@@ -31,11 +34,14 @@ const commands: readonly Command[] = [
   lens,
   score,
   inspect,
+  show,
   similarity,
   tryExpert,
   importFile,
   bench,
 ];
+
+const commands: readonly Command[] = [...working, completion(working)];
 
 /** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
@@ -55,11 +61,19 @@ async function main(argv: readonly string[]): Promise<number> {
     return name === undefined ? exitCodes.usage : exitCodes.ok;
   }
   const command = commands.find((c) => c.name === name);
-  if (!command) throw new UsageError(`There is no command "${plain(name)}".`);
+  if (!command) throw unknownCommand(name);
   const args = Arguments.parse({ ...command.options, ...helpOption }, rest);
   if (args.flag('help')) return say(commandHelp(command));
   await run(command, args);
   return exitCodes.ok;
+}
+
+function unknownCommand(name: string): UsageError {
+  const close = nearest(
+    name,
+    commands.map((command) => command.name),
+  );
+  return new UsageError(`There is no command "${plain(name)}".${close ? ` Did you mean ${close}?` : ''}`);
 }
 
 async function run(command: Command, args: Arguments): Promise<void> {
@@ -100,12 +114,13 @@ function say(text: string): number {
 }
 
 /** One line, or JSON where that was asked for. */
-function report(thrown: unknown, asJson: boolean): number {
+function report(thrown: unknown, [name, ...rest]: readonly string[]): number {
   const usage = thrown instanceof UsageError;
+  const about = commands.some((command) => command.name === name) ? `${name} ` : '';
   const error: ErrorData = usage
-    ? { code: 'request-invalid', message: thrown.message, remedy: 'See gander --help.' }
+    ? { code: 'request-invalid', message: thrown.message, remedy: `See gander ${about}--help.` }
     : GanderError.from(thrown).toData();
-  const line = asJson ? escaped(JSON.stringify({ error })) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
+  const line = rest.includes('--json') ? errorJson(error) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
   process.stderr.write(`${line}\n`);
   return usage ? exitCodes.usage : error.code === 'cancelled' ? exitCodes.cancelled : exitCodes.failure;
 }
@@ -117,7 +132,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const argv = process.argv.slice(2);
 void main(argv)
-  .catch((thrown: unknown) => report(thrown, argv.includes('--json')))
+  .catch((thrown: unknown) => report(thrown, argv))
   .then((code) => {
     // Not process.exit: what is still on its way to a pipe would be lost.
     process.exitCode = code;

@@ -30,3 +30,8 @@ function finishedBlock(block: Block, { tokens, done }: Sequence): Block {
   const first = (array: ColumnArray) => cut(array, block.to - block.from, tokens.count, 0, done);
   return { ...block, ...mapColumns(blockColumns, block, first) };
 }
+
+/** Without the columns over all experts, which are most of a trace: what was chosen, and with which weights, stays. */
+export function withoutScores(trace: Trace): Trace {
+  return { ...trace, blocks: trace.blocks.map(({ score: _, selection: __, ...block }) => block) };
+}

@@ -1,9 +1,10 @@
 /** `gander` as a person or a script runs it: a process of its own, on the tiny pool. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { decodeTrace } from '../../src/trace/file.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
+import type { Trace } from '../../src/trace/trace.js';
 import { poolThatAborts, poolThatHangs } from './hostile.js';
 import {
   builtCli,
@@ -135,6 +136,53 @@ describe('gander route', () => {
     expect(readFileSync(markdown, 'utf8')).toContain('| # | token |');
   });
 
+  it('routes many files with the model loaded once, and saves each under its own name', async () => {
+    const texts = { 'one.py': sample, 'two.sql': 'SELECT 1;' };
+    for (const [name, text] of Object.entries(texts)) writeFileSync(file(name), text);
+    const to = file('many');
+    const names = Object.keys(texts).map(file);
+    const together = await parsed<{ schema: number; files: (RouteJson & { file: string })[] }>(
+      onTiny('route', '--file', ...names, '--trace', to, '--csv', to),
+    );
+    expect(together.schema).toBe(1);
+    expect(together.files.map((one) => one.file)).toEqual(names);
+    for (const { file: name, text, tokens } of together.files) {
+      const alone = await parsed<RouteJson>(onTiny('route', '--file', name));
+      expect({ text, tokens }).toEqual({ text: alone.text, tokens: alone.tokens });
+      const saved = path.join(to, path.basename(name));
+      expect(pooled(decodeTrace(readFileSync(`${saved}.gander.safetensors`))).text).toBe(text);
+      expect(readFileSync(`${saved}.csv`, 'utf8')).not.toBe('');
+    }
+    const drawn = await gander(onTiny('route', '--file', names[0]!, '--file', names[1]!));
+    for (const name of names) expect(drawn.out).toContain(`${name}\n`);
+  });
+
+  it('names the file that an error is about, and saves no two over each other', async () => {
+    for (const [name, text] of [
+      ['a.txt', 'a'],
+      ['empty.txt', ''],
+    ] as const)
+      writeFileSync(file(name), text);
+    const { code, error } = await gander(onTiny('route', '--file', file('a.txt'), file('empty.txt')));
+    expect(code).toBe(1);
+    expect(error).toContain(`${file('empty.txt')}: `);
+    const twice = onTiny('route', '--file', file('a.txt'), file('a.txt'), '--trace', file('over'));
+    expect(await gander(twice)).toMatchObject({ code: 2, error: expect.stringContaining('a.txt') as string });
+    expect(existsSync(file('over'))).toBe(false);
+  });
+
+  it('leaves the scores out of a saved trace where that is asked for', async () => {
+    const [whole, less] = ['whole.safetensors', 'less.safetensors'].map(file) as [string, string];
+    await parsed(onTiny('route', sample, '--trace', whole));
+    await parsed(onTiny('route', sample, '--trace', less, '--no-scores'));
+    const [a, b] = [whole, less].map((name) => decodeTrace(readFileSync(name))) as [Trace, Trace];
+    expect(a.blocks[0]!.score).toBeDefined();
+    expect(b.blocks[0]!.score).toBeUndefined();
+    expect(b.blocks[0]!.chosen).toEqual(a.blocks[0]!.chosen);
+    expect(b.blocks[0]!.weight).toEqual(a.blocks[0]!.weight);
+    expect(statSync(less).size).toBeLessThan(statSync(whole).size);
+  });
+
   it('never chooses the one knocked out, and only the one forced', async () => {
     const out = await parsed<RouteJson>(onTiny('route', sample, '--knock-out', 'Zeta'));
     expect(out.experts.find((e) => e.id === 'Zeta')!.share).toBe(0);
@@ -261,6 +309,28 @@ describe('the other commands', () => {
     expect(trace.out).toContain('phatgoose:2');
   });
 
+  it('inspect names no program where a trace names none', async () => {
+    const trace = decodeTrace(readFileSync(path.join(root, 'test/fixtures/golden/moe/mixtral.safetensors')));
+    const bare = file('bare.safetensors');
+    writeFileSync(bare, encodeTrace({ ...trace, source: { ...trace.source, versions: {} } }));
+    const { out } = await gander(['inspect', bare]);
+    expect(out).toMatch(new RegExp(`^made +${trace.created}$`, 'm'));
+  });
+
+  it('show gives a saved trace as route did, and saves it in other forms', async () => {
+    const saved = file('shown.safetensors');
+    const routed = await gander(onTiny('route', sample, '--trace', saved, '--cells', file('routed.csv')));
+    const shown = await gander(['show', saved, '--html', file('shown.html'), '--cells', file('shown.csv')]);
+    expect(shown).toEqual({ code: 0, out: routed.out, error: '' });
+    expect(readFileSync(file('shown.csv'), 'utf8')).toBe(readFileSync(file('routed.csv'), 'utf8'));
+    expect(readFileSync(file('shown.html'), 'utf8')).toContain('<!DOCTYPE html>');
+    const { text, tokens } = await parsed<RouteJson>(['show', saved]);
+    expect({ text, tokens: tokens.length }).toEqual({
+      text: sample,
+      tokens: decodeTrace(readFileSync(saved)).sequences[0]!.done,
+    });
+  });
+
   it('bench measures something', async () => {
     const { route, generateTokensPerSecond } = await parsed<{
       route: { ms: number }[];
@@ -290,7 +360,23 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(error).not.toBe('');
-    if (args.length > 0) expect(error).toMatch(/^gander: .* See gander --help\.\n$/);
+    if (args.length > 0) expect(error).toMatch(/^gander: .* See gander ([a-z]+ )?--help\.\n$/);
+  });
+
+  it.each([
+    [['rout', 'a'], 'gander: There is no command "rout". Did you mean route? See gander --help.\n'],
+    [['route', '--fil', 'a'], 'gander: There is no option --fil. Did you mean --file? See gander route --help.\n'],
+    [['route', 'a', '--wings'], 'gander: There is no option --wings. See gander route --help.\n'],
+    [
+      ['route', 'a', '-k', '1', '-k', '2'],
+      'gander: --k is given twice, and takes one value. See gander route --help.\n',
+    ],
+    [
+      ['completion', 'bas'],
+      'gander: Name one shell: bash, zsh, fish. Did you mean bash? See gander completion --help.\n',
+    ],
+  ])('%j: says what was meant', async (args, error) => {
+    expect(await gander(args)).toEqual({ code: 2, out: '', error });
   });
 
   it.each<[string, string, string[]]>([
@@ -413,15 +499,18 @@ describe('help', { tags: ['slow'] }, () => {
       'lens',
       'score',
       'inspect',
+      'show',
       'similarity',
       'try',
       'import',
       'bench',
+      'completion',
     ]);
     for (const name of names) {
       const { code, out } = await gander([name, '--help']);
       expect(code).toBe(0);
       expect(out).toContain(`Usage: gander ${name}`);
+      expect(out).toMatch(new RegExp(`^Examples:\\n  gander ${name}`, 'm'));
     }
     const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
     expect((await gander(['--version'])).out).toBe(`${version}\n`);

@@ -38,18 +38,34 @@ def test_an_expert_is_added_to_the_tiny_pool(tmp_path: Path) -> None:
     assert sorted(path.name for path in (ROOT / "test/fixtures/tiny-pool/experts").iterdir()) == before
 
 
-def test_a_trace_is_read() -> None:
-    out = run(sys.executable, EXAMPLES / "read_trace.py", ROOT / "test/fixtures/golden/tiny/phatgoose-k1.safetensors")
-    head, *lines = out.splitlines()
-    assert re.fullmatch(r"phatgoose on tiny: \d+ tokens, \d+ modules", head)
-    shares = [float(line.split("%")[0]) for line in lines if "%  " in line]
-    assert len(shares) == 4
-    assert shares == sorted(shares, reverse=True)
-    assert abs(sum(shares) - 100) < 0.5
+def read_trace(golden: str) -> list[str]:
+    trace = ROOT / "test/fixtures/golden" / golden
+    return run(
+        sys.executable, EXAMPLES / "read_trace.py", trace, PYTHONPATH=str(ROOT / "python/gander-trace/src")
+    ).splitlines()
 
 
-def test_a_trace_of_the_base_has_no_leader() -> None:
-    out = run(sys.executable, EXAMPLES / "read_trace.py", ROOT / "test/fixtures/golden/tiny/base.safetensors")
-    assert out.startswith("base on tiny")
-    assert "%" not in out
-    assert "  none" in out
+def shares(lines: list[str]) -> list[float]:
+    return [float(line.split("%")[0]) for line in lines]
+
+
+def test_a_trace_of_a_pool_is_read_though_it_is_of_version_1() -> None:
+    head, *lines = read_trace("tiny/phatgoose-k1.safetensors")
+    assert re.fullmatch(r"phatgoose on .+: \d+ text tokens, \d+ modules", head)
+    assert len(lines) == 4
+    assert shares(lines) == sorted(shares(lines), reverse=True)
+    assert abs(sum(shares(lines)) - 100) < 0.5
+
+
+def test_a_trace_of_a_mixture_is_read_layer_by_layer() -> None:
+    _, *lines = read_trace("moe/mixtral.safetensors")
+    layers = [i for i, line in enumerate(lines) if line.startswith("layer ")]
+    assert len(layers) == 2
+    for begin, end in zip(layers, [*layers[1:], len(lines)], strict=True):
+        assert abs(sum(shares(lines[begin + 1 : end])) - 100) < 0.5
+
+
+def test_a_trace_of_the_base_has_no_expert() -> None:
+    head, *lines = read_trace("tiny/base.safetensors")
+    assert head.startswith("base on ")
+    assert lines == ["   none"]

@@ -36,6 +36,10 @@ export const attribute: Command = {
   name: 'attribute',
   summary: 'knock out each expert in turn and show how every token’s log-probability changes',
   usage: ['[text]', '--file <file>', '< file'],
+  examples: [
+    ['"SELECT name FROM birds;"', 'every expert of the pool that ships'],
+    ['--model models/gosling-moe --layer 3 --most 8 --file main.py', 'the eight most chosen experts of one layer'],
+  ],
   options: {
     ...options,
     ...textOptions,

@@ -26,6 +26,10 @@ export const bench: Command = {
   name: 'bench',
   summary: 'how fast this machine routes and generates with a pool',
   usage: [''],
+  examples: [
+    ['', 'the pool that ships'],
+    ['--model models/gosling-moe --runs 9 --json', 'a mixture, for a script'],
+  ],
   options: { ...options, ...jsonOption, ...engineOptions },
   async run({ args, out, openHere, progress, paint, signal }) {
     args.noPositionals();

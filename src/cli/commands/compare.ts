@@ -72,6 +72,11 @@ export const compare: Command = {
     '[text] --with-engine <address or folder>',
     '<a.safetensors> --with-engine <address or folder>',
   ],
+  examples: [
+    ['--file main.py --with merged', 'the same text under another strategy'],
+    ['--file main.py --knock-out python', 'with and without an expert'],
+    ['before.safetensors after.safetensors', 'two saved traces'],
+  ],
   options: {
     ...options,
     ...targetOptions,

@@ -32,6 +32,10 @@ export const generate: Command = {
   name: 'generate',
   summary: 'go on with a text, or write an encoder-decoder’s output, each new token routed',
   usage: ['[text]', '--file <file>', '< file'],
+  examples: [
+    ['"Once upon a time" -n 40', 'the likeliest token each time'],
+    ['"Once upon a time" --temperature 0.8 --seed 7 --table', 'sampled, with its routing'],
+  ],
   options: {
     ...textOptions,
     ...targetOptions,

@@ -26,6 +26,7 @@ export const importFile: Command = {
   name: 'import',
   summary: 'make a trace of routing that another program recorded',
   usage: ['<file> -o <trace file>'],
+  examples: [['routing.csv --config config.json -o out.gander.safetensors', 'routing that a table holds']],
   options: { ...options, ...jsonOption },
   async run({ args, out }) {
     const [file, ...more] = args.positionals;

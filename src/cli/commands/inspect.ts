@@ -7,7 +7,7 @@ import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/label.js';
 import { absentParts, parts } from '../../trace/summary.js';
-import type { Site, Trace } from '../../trace/trace.js';
+import type { Site, Source, Trace } from '../../trace/trace.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
@@ -21,6 +21,11 @@ export const inspect: Command = {
   name: 'inspect',
   summary: 'what is in a pool and where it was placed, or what a trace file holds',
   usage: ['[pool folder]', '<trace file>'],
+  examples: [
+    ['', 'the pool that ships'],
+    ['out.gander.safetensors', 'what a trace file holds'],
+    ['--model models/gosling-moe --modules', 'every router of a mixture'],
+  ],
   options: { ...options, ...jsonOption, ...engineOptions, ...serverOptions },
   async run({ args, out, open, paint }) {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
@@ -112,12 +117,7 @@ function serverText(model: ServerInfo, paint: Paint, args: Arguments): string {
     facts([
       ['engine', model.engine],
       ['address', model.address],
-      [
-        'versions',
-        Object.entries(versions)
-          .map(([name, version]) => `${name} ${version}`)
-          .join(', ') || undefined,
-      ],
+      ['versions', versionsOf({ versions })],
       ['can', abilities.filter((what) => can[what] === true).join(', ')],
       ['strategies', can.strategies.map(({ name }) => name).join(', ') || undefined],
       ['context', limits.tokens === undefined ? undefined : `${limits.tokens} tokens`],
@@ -182,15 +182,15 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
       ['experts', [...sets].slice(0, 1).join('') + own],
       ['chosen', `${[...new Set(blocks.map(({ k }) => k))].join(', ')} a cell`],
       ['holds', given(trace).join(', ')],
-      [
-        'made',
-        `${trace.created} by ${Object.entries(source.versions)
-          .map(([name, v]) => `${name} ${v}`)
-          .join(', ')}`,
-      ],
+      ['made', [trace.created, versionsOf(source)].filter((part) => part !== undefined).join(' by ')],
     ]),
     ...(args.flag('modules') ? [placement(sites, paint, args)] : []),
   ].join('');
+}
+
+function versionsOf({ versions }: Pick<Source, 'versions'>): string | undefined {
+  const all = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return all.length > 0 ? all.join(', ') : undefined;
 }
 
 /** Which of the parts that a source may leave out it gave. */

@@ -27,6 +27,10 @@ export const lens: Command = {
   name: 'lens',
   summary: 'show what each layer would predict after a token, with the experts and without',
   usage: ['[text]', '--file <file> --token <n>', '< file'],
+  examples: [
+    ['--file main.py --token 12', 'after one token'],
+    ['"The capital of France is"', 'after the last token'],
+  ],
   options: {
     ...options,
     ...textOptions,

@@ -1,7 +1,9 @@
 import { writtenTokens } from '../../shared/limits.js';
+import { GanderError } from '../../shared/errors.js';
 import { hasTarget } from '../../shared/modelInfo.js';
+import { plain } from '../../trace/label.js';
 import type { Command, Options } from '../command.js';
-import { readInput } from '../input.js';
+import { readInputs } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
 import {
   askedFor,
@@ -14,7 +16,7 @@ import {
   serverOptions,
   textOptions,
 } from '../options.js';
-import { save, saveOptions } from '../save.js';
+import { checkNames, save, saveInto, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
@@ -31,9 +33,20 @@ const options = {
 export const route: Command = {
   name: 'route',
   summary: 'route a text and show which experts each token went to',
-  usage: ['[text]', '--file <file>', '< file', '[text] --target <text>'],
+  usage: ['[text]', '--file <file>…', '< file', '[text] --target <text>'],
+  examples: [
+    ['"def add(a, b): return a + b"', 'with the pool that ships'],
+    ['--file main.py --strategy phatgoose:3 --trace out.gander.safetensors', 'saved, for the editor and for show'],
+    ['--file src/*.py --trace traces', 'many texts, the model loaded once; a file each in the folder traces'],
+    ['"SELECT name FROM birds;" --knock-out sql', 'what happens without an expert'],
+  ],
   options: {
     ...textOptions,
+    file: {
+      ...textOptions.file,
+      multiple: true,
+      help: 'read the text from a file; several: what follows are files, too',
+    },
     ...targetOptions,
     ...options,
     ...strategyOptions,
@@ -44,23 +57,46 @@ export const route: Command = {
     ...serverOptions,
   },
   async run({ args, out, open, progress, paint, columns, signal }) {
-    const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);
+    const texts = await readInputs(args);
+    checkNames(texts, args);
     const most = args.text('max-tokens');
     const maxTokens = most === undefined ? undefined : parseCount(most, '--max-tokens');
     const { engine, model } = await open();
     const output = targetFor(args, model);
     if (maxTokens !== undefined && (!hasTarget(model) || output.target !== undefined))
       throw new UsageError('--max-tokens is for what an encoder-decoder writes: see gander generate for other models.');
-    const trace = await engine.route(
-      { text, ...output, ...askedFor(args, model), ...(maxTokens !== undefined && { maxTokens }) },
-      { signal, onProgress: progress.count('tokens', 'routing') },
-    );
-    progress.clear();
-    save(trace, args);
-    out(
-      args.flag('json')
-        ? json({ ...traceJson(trace), ...warningsJson(model.warnings) })
-        : traceTable(trace, paint, columns),
-    );
+    const asked = { ...output, ...askedFor(args, model), ...(maxTokens !== undefined && { maxTokens }) };
+    const shown: object[] = [];
+    for (const { file, text } of texts) {
+      const trace = await named(
+        file,
+        engine.route(
+          { ...asked, text },
+          { signal, onProgress: progress.count('tokens', file === undefined ? 'routing' : plain(file)) },
+        ),
+      );
+      progress.clear();
+      if (file === undefined) save(trace, args);
+      else saveInto(trace, args, file);
+      const about = file === undefined ? {} : { file };
+      if (args.flag('json')) shown.push({ ...about, ...traceJson(trace) });
+      else {
+        const table = traceTable(trace, paint, columns);
+        out(file === undefined ? table : `${paint.bold(plain(file))}\n${table}\n`);
+      }
+    }
+    const [first] = shown;
+    if (first) out(json({ ...(texts.length > 1 ? { files: shown } : first), ...warningsJson(model.warnings) }));
   },
 };
+
+/** Of many texts, an error says which it is about. */
+async function named<T>(file: string | undefined, result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (thrown) {
+    if (file === undefined) throw thrown;
+    const { code, message, remedy } = GanderError.from(thrown);
+    throw new GanderError(code, `${file}: ${message}`, remedy, { cause: thrown });
+  }
+}

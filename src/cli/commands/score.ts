@@ -39,6 +39,10 @@ export const score: Command = {
   name: 'score',
   summary: 'bits per byte of files under a list of strategies',
   usage: ['<file>…'],
+  examples: [
+    ['*.py *.sql --strategies base,phatgoose,single', 'each file under each strategy'],
+    ['main.py --model models/gosling-moe', 'of a mixture of experts'],
+  ],
   options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions, ...serverOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const files = args.positionals;

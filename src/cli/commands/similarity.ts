@@ -35,6 +35,10 @@ export const similarity: Command = {
   name: 'similarity',
   summary: 'how alike the experts of a pool are, by gate and by adapter',
   usage: ['[pool folder]'],
+  examples: [
+    ['', 'over all layers'],
+    ['--layer 3', 'at one layer'],
+  ],
   options: { ...options, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder.');

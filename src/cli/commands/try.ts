@@ -28,6 +28,7 @@ export const tryExpert: Command = {
   name: 'try',
   summary: 'whether an expert outside the pool would fit it, and how often it would be chosen; nothing is copied',
   usage: ['<expert folder> [text]', '<expert folder> --file <file>', '<expert folder> < file'],
+  examples: [['~/experts/kotlin --file Main.kt', 'on a text that it should know']],
   options: { ...textOptions, ...targetOptions, ...strategyOptions, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const [given, ...texts] = args.positionals;

@@ -100,7 +100,7 @@ class Engine:
     def kind(self, route: Route) -> Hashable | None:
         """A request for a trace may run with others of its kind; ``None``: only alone."""
         named = route.strategy
-        # Its expert hangs on the text.
+        # Its expert depends on the text.
         by_text = named is not None and named.name == "retrieval" and named.expert is None
         if route.interventions or by_text or (self.loaded.writes and route.target is None):
             return None

@@ -146,7 +146,7 @@ class MoeModel:
         return MoeRun(self.taps, self.columns, frame, route.interventions)
 
     def settled(self, strategy: Strategy | None, text: str) -> Strategy | None:
-        """A strategy with what hangs on the text filled in."""
+        """A strategy with what depends on the text filled in."""
         return strategy
 
 

@@ -50,7 +50,7 @@ export class PairInput {
     const shared: Tensors = {
       [encoderInputs.hidden]: read.outputs[hidden]!,
       [encoderInputs.mask]: ones(),
-      // Nothing that is asked of it hangs on what is written.
+      // Nothing that is asked of it depends on what is written.
       input_ids: int64(BigInt64Array.of(0n), [1, 1]),
     };
     const states = [...this.given.values()].filter((name) => this.cross.outputNames.includes(name));

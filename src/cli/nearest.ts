@@ -1,0 +1,8 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** The word that was most likely meant: at most a third of what was typed is another letter. */
+export function nearest(typed: string, words: readonly string[]): string | undefined {
+  if (words.length === 0) return undefined;
+  const best = closest(typed, words);
+  return distance(typed, best) <= Math.ceil(typed.length / 3) ? best : undefined;
+}
