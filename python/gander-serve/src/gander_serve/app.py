@@ -23,6 +23,8 @@ from gander_serve.turns import ERROR, FINAL, JSON, Answered, Job, Turns, Work, a
 
 TRACE = "application/vnd.gander.trace"
 FRAMES = "application/x-gander-frames"
+ADMIT = "gander-serve.admit"
+"""In a request's state: what the server does for the connection of who has the token."""
 MOST_CHARACTERS = 64
 """A token: a longer text is too long, whatever its tokens are."""
 
@@ -55,20 +57,25 @@ class Service:
         """Lets nobody in without the token but who asks whether anybody is there."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] != "/health" and not self._allowed(scope):
-                error = ServeError(
-                    "unauthorized", "The token is missing or wrong.", "Give the one that the server was started with."
-                )
+            try:
+                if scope["type"] == "http" and scope["path"] != "/health":
+                    self._let_in(scope)
+            except ServeError as error:
                 await _response(error)(scope, receive, send)
-                return
-            await inner(scope, receive, send)
+            else:
+                await inner(scope, receive, send)
 
         return guarded
 
-    def _allowed(self, scope: Scope) -> bool:
+    def _let_in(self, scope: Scope) -> None:
         given = dict(scope["headers"]).get(b"authorization", b"")
         kind, _, token = given.partition(b" ")
-        return kind.lower() == b"bearer" and hmac.compare_digest(token.strip(), self.token)
+        if kind.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self.token):
+            raise ServeError(
+                "unauthorized", "The token is missing or wrong.", "Give the one that the server was started with."
+            )
+        if (admit := scope.get("state", {}).get(ADMIT)) is not None:
+            admit()
 
     async def health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
