@@ -82,8 +82,9 @@ HALF = "POST /v1/route HT"
 @pytest.mark.parametrize("head", ["", HALF])
 def test_half_a_head_is_cut_off_in_words(slow: Served, before: str, head: str) -> None:
     opened = raw(slow, before, b"")
-    if before:
-        assert opened.recv(65536).endswith(b"}")
+    answer = b"" if before else b"}"
+    while not answer.endswith(b"}"):
+        answer += opened.recv(65536)
     opened.sendall(head.encode())
     told = opened.makefile("rb").read()
     if before and not head:  # a connection that is done with may be closed without a word

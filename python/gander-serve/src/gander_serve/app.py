@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gander_serve import PROTOCOL, asked
 from gander_serve.engine import Attribution, Engine, too_long
-from gander_serve.errors import ServeError, refused
+from gander_serve.errors import ServeError, fault, refused
+from gander_serve.steps import Steps
 from gander_serve.turns import ERROR, FINAL, JSON, Answered, Job, Turns, Work, as_json, frame
 
 TRACE = "application/vnd.gander.trace"
@@ -42,7 +43,7 @@ class Service:
             Route("/v1/info", self.info, methods=["GET"]),
             *(Route(f"/v1/{name}", self._endpoint(work), methods=["POST"]) for name, work in self._works().items()),
         ]
-        handlers: Any = {ServeError: _failed, 404: _not_found, 405: _not_found}
+        handlers: Any = {ServeError: _failed, 404: _not_found, 405: _not_found, Exception: _faulty}
         inner = Starlette(routes=routes, exception_handlers=handlers)
         inner.router.redirect_slashes = False
         self.app: ASGIApp = self._guard(inner)
@@ -93,11 +94,11 @@ class Service:
                 "limits": {"tokens": engine.limit, "together": engine.requests}
                 | ({} if model.k is None else {"k": model.k}),
                 "can": {
-                    "generate": True,
+                    "generate": engine.steps is not Steps.WHOLE,
                     "whatIf": attributes,
                     "attribute": attributes,
                     "score": True,
-                    "stream": not engine.loaded.whole,
+                    "stream": engine.steps is Steps.CHUNKS,
                     "target": engine.loaded.writes,
                 },
                 "strategies": list(model.strategies),
@@ -227,6 +228,10 @@ def _response(error: ServeError) -> Response:
 async def _failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, ServeError)
     return _response(error)
+
+
+async def _faulty(_: Request, __: Exception) -> Response:
+    return _response(fault())
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
