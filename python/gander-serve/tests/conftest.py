@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,13 @@ def pool(server: Callable[..., Served]) -> Served:
 def pair(server: Callable[..., Served]) -> Served:
     """A tiny T5 with the experts of the authors' checkpoint, served."""
     return server(PoolModel(FIXTURES / "tiny-t5", Where()))
+
+
+def assert_spelled(told: Sequence[str] | None, wanted: Sequence[str] | None) -> None:
+    """The golden traces have bytes that are no text as the vocabulary's symbols; they are held by themselves."""
+    assert told is not None and wanted is not None
+    for own, golden in zip(told, wanted, strict=True):
+        assert own == golden or not golden.isascii()
 
 
 def bits_of(log_prob: Any, counted: Any) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FIXTURES, Served, bits_of, frames
+from conftest import FIXTURES, Served, assert_spelled, bits_of, frames
 from gander_trace import Trace
 from safetensors import safe_open
 
@@ -38,7 +38,7 @@ def test_a_trace_is_the_golden_one(pool: Served, name: str) -> None:
     told, sequence = trace.sequences[0], golden.sequences[0]
     for column in ("ids", "start", "end"):
         np.testing.assert_array_equal(getattr(told, column), getattr(sequence, column))
-    assert told.tokens == sequence.tokens
+    assert_spelled(told.tokens, sequence.tokens)
     np.testing.assert_allclose(told.log_prob, sequence.log_prob, atol=2e-5)
     assert [(s.path, s.layer, s.kind) for s in trace.sites] == [(s.path, s.layer, s.kind) for s in golden.sites]
     assert [one.name for one in trace.expert_sets[0].experts] == [one.name for one in golden.expert_sets[0].experts]
@@ -194,3 +194,11 @@ def test_a_score_tells_how_far_it_is(pool: Served) -> None:
         told = frames(pool, answer)
     assert told.last[0] == 5 and json.loads(told.last[1]) == pool.post("score", text=text).json()
     assert told.progress[-1] == {"done": count, "total": count} and not told.partial
+
+
+def test_bytes_are_spelled_as_the_extensions_engine_spells_them(pool: Served, pair: Served) -> None:
+    """A goose is four bytes, and no entry of these small vocabularies."""
+    told = pool.trace("route", text="e 🪿").sequences[0].tokens
+    assert told is not None and told[-4:] == ["\\xf0", "\\x9f", "\\xaa", "\\xbf"]
+    names = [pair.service.engine.loaded.tokenizer.readable(token) for token in range(300)]
+    assert not any("▁" in name for name in names)

@@ -49,7 +49,7 @@ def _reads_on(loaded: Loaded, parts: list[int]) -> bool:
     past, done, told = None, 0, []
     try:
         whole = loaded.model(input_ids=ids, use_cache=False, return_dict=True).logits[0]
-        for part in ids.split(parts, dim=1):
+        for part in torch.split(ids, parts, dim=1):
             logits, past = loaded.step({"input_ids": part}, done, past)
             told.append(logits[0])
             done += part.shape[1]
