@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -165,6 +165,8 @@ class Service:
                         raise too_long(f"more than {self.most_bytes} bytes", self.engine.limit)
         except TimeoutError:
             raise ServeError("request-slow", "The request did not arrive whole in time.", "Send it again.") from None
+        except ClientDisconnect:
+            raise ServeError("cancelled", "The client hung up.", "Ask again.") from None
         try:
             return json.loads(body)
         except ValueError as error:

@@ -86,7 +86,8 @@ def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) ->
         loop="asyncio",
         ws="none",
         lifespan="off",
-        log_level="warning",
+        # Whoever sends what is no HTTP is no affair of the log, which it could fill.
+        log_level="error",
         access_log=False,
         server_header=False,
         backlog=BACKLOG,

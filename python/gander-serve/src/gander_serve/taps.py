@@ -72,7 +72,8 @@ class Tap:
         return None if self.bias is None else self.bias <= NEVER
 
     def forget(self) -> None:
-        self.score = self.steered = self.compared = self.chosen = self.weight = self.always_on = None
+        """What is always on may have run before the router does, and is told anew in each pass."""
+        self.score = self.steered = self.compared = self.chosen = self.weight = None
 
     def scored(self, raw: Tensor) -> Tensor:
         """Remembers the router's raw scores [T, N]; gives what it shall go on with."""
