@@ -56,9 +56,10 @@ class Lobby:
 
     def leave(self, one: Connection) -> None:
         self.known.discard(one)
-        group = self.strangers.get(one.address, {})
-        if group.pop(one, one) is None and not group:
-            del self.strangers[one.address]
+        if (group := self.strangers.get(one.address)) is not None:
+            group.pop(one, None)
+            if not group:
+                del self.strangers[one.address]
 
 
 class Connection(H11Protocol):
