@@ -1,5 +1,5 @@
 /** What a command writes to files. */
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { type Content, saveFile } from '../files/save.js';
 import { cellLines, tokenLines } from '../trace/csv.js';
 import { encodeTrace } from '../trace/file.js';
 import { traceHtml } from '../trace/html.js';
@@ -16,36 +16,24 @@ export const saveOptions = {
   markdown: { type: 'string', value: 'file', help: 'save a summary as Markdown' },
 } as const satisfies Options;
 
-export function save(trace: Trace, args: Arguments): void {
-  const to = (option: keyof typeof saveOptions, write: (file: string) => void) => {
+/** @throws GanderError `io`; what stood under the name is then as it was */
+export async function save(trace: Trace, args: Arguments): Promise<void> {
+  const to = async (option: keyof typeof saveOptions, content: () => Content) => {
     const file = args.text(option);
-    if (file === undefined) return;
-    try {
-      write(file);
-    } catch (cause) {
-      throw ioError('write', file, cause);
-    }
+    if (file !== undefined) await write(file, content());
   };
-  to('trace', (file) => writeFileSync(file, encodeTrace(trace)));
-  to('csv', (file) => writeLines(file, tokenLines(trace)));
-  to('cells', (file) => writeLines(file, cellLines(trace)));
-  to('html', (file) => writeFileSync(file, traceHtml(trace)));
-  to('markdown', (file) => writeFileSync(file, traceMarkdown(trace)));
+  await to('trace', () => encodeTrace(trace));
+  await to('csv', () => tokenLines(trace));
+  await to('cells', () => cellLines(trace));
+  await to('html', () => traceHtml(trace));
+  await to('markdown', () => traceMarkdown(trace));
 }
 
-/** A long trace's CSV does not fit one string. */
-function writeLines(file: string, lines: Iterable<string>): void {
-  const fd = openSync(file, 'w');
+/** @throws GanderError `io`, likewise */
+export async function write(file: string, content: Content): Promise<void> {
   try {
-    let part = '';
-    for (const line of lines) {
-      part += line;
-      if (part.length < 1 << 20) continue;
-      writeSync(fd, part);
-      part = '';
-    }
-    writeSync(fd, part);
-  } finally {
-    closeSync(fd);
+    await saveFile(file, content);
+  } catch (cause) {
+    throw ioError('write', file, cause);
   }
 }

@@ -56,7 +56,7 @@ export const route: Command = {
       { signal, onProgress: progress.count('tokens', 'routing') },
     );
     progress.clear();
-    save(trace, args);
+    await save(trace, args);
     out(
       args.flag('json')
         ? json({ ...traceJson(trace), ...warningsJson(model.warnings) })
