@@ -13,7 +13,7 @@ import { blank, sequenceColumns } from '../trace/columns.js';
 import type { Faults } from './faults.js';
 import { type Places, placesAfterFirst, placesOfSpelling } from './places.js';
 import type { Card, Reach } from './server.js';
-import { isLoopback } from '../shared/serverAddress.js';
+import { encryptionWarnings } from '../shared/serverAddress.js';
 
 /** Likeliest next tokens that are asked for. */
 export const predictions = 5;
@@ -160,7 +160,7 @@ export function choicesInfo(
     ...(sets && { expertSets: sets }),
     // One is generated, so that all of the text is run.
     limits: { ...(tokens !== undefined && { tokens: tokens - 1 }), ...(model?.k !== undefined && { k: model.k }) },
-    warnings: [...warningsOf(address), ...(sets ? [] : [seenOnly])],
+    warnings: [...encryptionWarnings(address), ...(sets ? [] : [seenOnly])],
   };
 }
 
@@ -168,14 +168,6 @@ const seenOnly: Warning = {
   code: 'experts-unknown',
   text: 'The server does not tell how many experts a layer has, nor which layers have them: as many as were seen are shown, and layers are counted from 0. The model’s config.json says it (Connect to Engine… asks for it, --config on the command line).',
 };
-
-/** What should be known of any server. */
-export function warningsOf(address: string): Warning[] {
-  if (address.startsWith('https:') || isLoopback(address)) return [];
-  return [
-    { code: 'not-encrypted', text: `Text goes to ${address} without encryption: whoever is on the way can read it.` },
-  ];
-}
 
 /** What is no trace, as the server's fault. */
 function readable<T>(faults: Faults, read: () => T): T {

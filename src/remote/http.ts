@@ -49,7 +49,7 @@ export class Http {
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#patience = options.patienceMs === 0 ? longest : Math.min(options.patienceMs ?? 120_000, longest);
-    this.faults = new Faults(options.address, options.token !== undefined, this.#patience);
+    this.faults = new Faults(options.address, options.token, this.#patience);
     const Agent = options.address.startsWith('https:') ? HttpsAgent : HttpAgent;
     this.#agent = new Agent({ maxSockets: serverLimits.atOnce });
   }
@@ -165,7 +165,7 @@ export class Http {
         });
       } catch (cause) {
         // Not what Node says of it: the token may be in there.
-        reject(this.faults.token(cause));
+        reject(this.faults.unsendable(cause));
         return;
       }
       let fault: Error | undefined;

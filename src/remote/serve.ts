@@ -17,7 +17,7 @@ import type { Ability } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 import { decodeTrace } from '../trace/file.js';
 import type { Trace } from '../trace/trace.js';
-import { warningsOf } from './choices.js';
+import { encryptionWarnings } from '../shared/serverAddress.js';
 import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
 import type { Faults } from './faults.js';
 import type { Answer } from './http.js';
@@ -25,7 +25,7 @@ import type { Reach, Server, ServerKind } from './server.js';
 
 export const ganderServe: ServerKind = {
   claims: ({ info }) => isObject(info) && info['server'] === 'gander-serve',
-  open: ({ info }, reach) => Promise.resolve(new GanderServe(read(info, reach), reach)),
+  open: ({ info }, reach) => Promise.resolve(new GanderServe(reach.http.faults.described(read(info, reach)), reach)),
 };
 
 const name = z.string().min(1).max(500);
@@ -98,7 +98,7 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
     expertSets,
     sites,
     limits,
-    warnings: [...warningsOf(faults.address), ...warnings],
+    warnings: [...encryptionWarnings(faults.address), ...warnings],
   };
 }
 

@@ -117,7 +117,7 @@ class Sglang implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    this.info = choicesInfo({ engine: 'sglang', versions }, card, reach);
+    this.info = reach.http.faults.described(choicesInfo({ engine: 'sglang', versions }, card, reach));
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {

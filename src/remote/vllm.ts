@@ -113,7 +113,7 @@ class Vllm implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    this.info = choicesInfo({ engine: 'vllm', versions }, card, reach);
+    this.info = reach.http.faults.described(choicesInfo({ engine: 'vllm', versions }, card, reach));
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {
