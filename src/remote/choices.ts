@@ -1,9 +1,11 @@
 /** What vLLM and SGLang have in common: they tell which experts were chosen, and nothing else of the routing. */
+import { z } from 'zod';
 import type { ServerInfo } from '../engine/api.js';
 import type { Model } from '../import/model.js';
 import { Unreadable, type Routing } from '../import/reader.js';
 import { routingOf } from '../import/readers/routedExperts.js';
 import { traceOf } from '../import/trace.js';
+import { importLimits } from '../shared/limits.js';
 import { NpyError, readNpy } from '../shared/npy.js';
 import { tensorArray } from '../shared/safetensors.js';
 import type { Warning } from '../shared/source.js';
@@ -17,6 +19,9 @@ import { encryptionWarnings } from '../shared/serverAddress.js';
 
 /** Likeliest next tokens that are asked for. */
 export const predictions = 5;
+
+/** Natural; 0 is certain. In correct rounding none is above it, for the largest logit is one of those that are summed. */
+export const logProbability = z.number().max(0);
 
 /** A choice, and what was asked with it: [rows, layers, k], row-major. A row is a token that was run. */
 export interface Rows {
@@ -105,6 +110,7 @@ export function listRows(lists: readonly unknown[], faults: Faults): Rows {
   const width = (list: unknown) => (Array.isArray(list) ? list.length : 0);
   const layers = width(lists[0]);
   const k = width((lists[0] as unknown[] | undefined)?.[0]);
+  if (lists.length * layers * k > importLimits.choices) throw faults.odd('it tells of more experts than can be shown');
   const numbers = new Int32Array(lists.length * layers * k);
   let at = 0;
   for (const row of lists) {
