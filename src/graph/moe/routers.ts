@@ -2,7 +2,7 @@
 import { namesOf } from '../find.js';
 import { type GraphProto, type NodeProto, intAttribute, invalidBase } from '../model.js';
 import type { Product } from '../products.js';
-import { type Walk, integerOf, isConstant, usersOf, walkOf } from '../walk.js';
+import { type Walk, integerOf, integersOf, isConstant, usersOf, walkOf } from '../walk.js';
 import { type Uses, usesOf } from './chosenCount.js';
 import { gateOf } from './shared.js';
 import { appliedWeight } from './weights.js';
@@ -39,7 +39,7 @@ export interface Router {
   readonly shared: string | undefined;
   /** What of the graph is made for k experts; undefined where another one would be a guess. */
   readonly uses: Uses | undefined;
-  /** The largest k that can be asked: of a choice within groups, which may hold no more, its own. */
+  /** The largest k that can be asked: of a choice within some of several groups, which may hold no more, its own. */
   readonly mostK: number;
 }
 
@@ -53,7 +53,7 @@ interface Way {
 
 interface Decisive extends Way {
   readonly holder: NodeProto | undefined;
-  /** Whether others choose before it, among groups. */
+  /** Whether others choose before it, among groups, and leave some of these out. */
   readonly inGroups: boolean;
 }
 
@@ -77,6 +77,13 @@ const data: Readonly<Record<string, readonly number[]>> = {
 
 /** Operators that give no score. */
 const blind = new Set(['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'ArgMax', 'ArgMin', 'Constant']);
+
+/** Operators between scores that lie by group and a number for each group, its best or the sum of its best; those that make that number. */
+const ofGroups = new Set([...shapes, 'TopK', 'ReduceMax', 'ReduceSum']);
+const sumsUp = new Set(['ReduceMax', 'ReduceSum']);
+
+/** No more of them than this. */
+const deepest = 8;
 
 /** So many operators between a router's product and its choice are more than any model has. */
 const longestWay = 64;
@@ -169,9 +176,31 @@ function decisive(walk: Walk, ways: readonly Way[]): Decisive {
       'Export the model so that each router has one.',
     );
   const before = ways.filter(({ chooser }) => chooser !== way.chooser);
-  if (!isHolder(way.chooser)) return { ...way, holder: undefined, inGroups: before.length > 0 };
+  if (!isHolder(way.chooser))
+    return { ...way, holder: undefined, inGroups: before.some((one) => leavesOut(walk, one.chooser)) };
   const told = before.length > 0 ? decisive(walk, before) : way;
   return { inGroups: false, ...told, holder: way.chooser };
+}
+
+/** Whether a chooser before the last says where its best stood, and has others to leave out: one group of one has none. */
+function leavesOut(walk: Walk, { input, output }: NodeProto): boolean {
+  const isAsked = usersOf(walk, output[1] ?? '').length > 0;
+  return isAsked && integerOf(walk, input[1]) !== groupsOf(walk, input[0] ?? '');
+}
+
+/** G of a group's scores [T, G], made of [T, G, n] by what leaves each group one number; undefined where that is not known. */
+function groupsOf(walk: Walk, scores: string): number | undefined {
+  let name = scores;
+  let isSummedUp = false;
+  for (let steps = 0; steps < deepest; steps++) {
+    const n = walk.producers.get(name);
+    const shape = n?.opType === 'Reshape' ? integersOf(walk, n.input[1])?.values : undefined;
+    if (shape) return isSummedUp && shape.length === 3 ? shape[1] : undefined;
+    if (!n || !ofGroups.has(n.opType)) return undefined;
+    isSummedUp ||= sumsUp.has(n.opType);
+    name = n.input[0]!;
+  }
+  return undefined;
 }
 
 /** Whether a chooser has another before it, between it and the router. */

@@ -7,7 +7,7 @@ gave to ``topk``. It takes a transformers whose routers return all three (5 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,10 +56,34 @@ class Routed:
 
 def routers(model: nn.Module) -> dict[str, nn.Module]:
     """The modules that choose, by path."""
-    found = {name: module for name, module in model.named_modules() if "topkrouter" in type(module).__name__.lower()}
+    found = {name: module for name, module in model.named_modules() if reader_of(module)}
     if not found:
         raise UserError(f"{type(model).__name__}: no routers found (a mixture of experts, in transformers 5?)")
     return found
+
+
+def reader_of(module: nn.Module) -> Callable[[Any], tuple[Tensor, Tensor, Tensor]] | None:
+    """What finds scores, weights and choices in what a module returns, if it is a router that is known."""
+    name = type(module).__name__.lower()
+    if "topkrouter" in name:
+        return as_returned
+    return sorted_by_expert if name == "jetmoetopkgating" else None
+
+
+def as_returned(output: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores, weights and choices, one row a token."""
+    score, weight, chosen = (tensor.detach().flatten(0, -2).clone() for tensor in output)
+    return score, weight, chosen
+
+
+def sorted_by_expert(output: tuple[Tensor, Tensor, Tensor, list[int], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of JetMoE's, which returns pairs of token and expert in the order of the experts."""
+    order, _tokens, gates, sizes, score = output
+    experts = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    rows = (len(score), -1)
+    weight, chosen = torch.empty_like(gates), torch.empty_like(experts)
+    weight[order], chosen[order] = gates.detach(), experts
+    return score.detach().clone(), weight.view(rows), chosen.view(rows)
 
 
 def best_first(routed: Routed) -> None:
@@ -95,14 +119,16 @@ def parent(path: str) -> str:
 def watch_router(router: nn.Module, routed: Routed) -> list[Any]:
     """Hooks that read a router's scores, choice and weights."""
     inputs = TopKInputs()
+    read = reader_of(router)
+    assert read
 
     def before(*_: Any) -> None:
         inputs.last = None
         inputs.__enter__()
 
-    def after(_module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor, Tensor]) -> None:
+    def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
         inputs.__exit__(None, None, None)
-        score, weight, chosen = (tensor.detach().flatten(0, -2).clone() for tensor in output)
+        score, weight, chosen = read(output)
         routed.score, routed.weight, routed.chosen = score.float(), weight.float(), chosen
         compared = inputs.last
         if compared is not None and compared.shape == score.shape and ranks_otherwise(compared, score):

@@ -20,7 +20,7 @@ import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 5;
+const composerVersion = 6;
 
 export interface Composed {
   readonly entry: Entry;
