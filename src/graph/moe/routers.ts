@@ -35,6 +35,8 @@ export interface Router {
   readonly weight: string | undefined;
   /** Whether that is a softmax of the chosen scores. */
   readonly softens: boolean;
+  /** Whether the weights of the chosen are made to add up to 1, before any scale; undefined where that is not known. */
+  readonly normalised: boolean | undefined;
   /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
   readonly shared: string | undefined;
   /** What of the graph is made for k experts; undefined where another one would be a guess. */
@@ -233,7 +235,9 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
     );
   const score = scoreOf(walk, product);
   const after = nodes.filter((n) => n.output[0] !== score);
-  const { weight, softens } = holder ? { weight: undefined, softens: true } : appliedWeight(walk, chooser);
+  const { weight, softens, normalised } = holder
+    ? { weight: undefined, softens: true, normalised: undefined }
+    : appliedWeight(walk, chooser);
   return {
     path: path ?? `layers.${i}.router`,
     layer: layerOf(path ?? '') ?? i,
@@ -249,6 +253,7 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
     ordered: after.every(({ opType }) => keepsOrder.has(opType)),
     weight,
     softens,
+    normalised: isMixer ? undefined : normalised,
     shared: gateOf(walk, product),
     uses: usesOf(walk, chooser, holder),
     mostK: inGroups ? k : product.dOut,
@@ -273,6 +278,11 @@ function scoringOf(nodes: readonly NodeProto[]): Scoring | undefined {
 function pathOf(product: Product): string | undefined {
   const { traced, scope, weight } = namesOf(product);
   return [traced, scope, weight].find((name) => name !== undefined && layerOf(name) !== undefined);
+}
+
+/** The layer that a product is named after. */
+export function layerIn(product: Product): number | undefined {
+  return layerOf(pathOf(product) ?? '');
 }
 
 function layerOf(path: string): number | undefined {
