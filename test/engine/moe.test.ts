@@ -92,7 +92,7 @@ describe('a mixture of experts', () => {
     expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
     expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['own', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
-    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2 }]);
+    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2, mostK: 8 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
     expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });

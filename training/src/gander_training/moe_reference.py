@@ -100,13 +100,12 @@ def ranks_otherwise(selection: Tensor, score: Tensor) -> bool:
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Routed]]:
-    """While it lasts, a forward pass fills in what each router did."""
-    result = []
+    """While it lasts, a forward pass fills in what each router did, in the order in which they are computed."""
+    result: list[Routed] = []
     with ExitStack() as stack:
         for path, router in routers(model).items():
             routed = Routed(path)
-            result.append(routed)
-            for handle in (*watch_router(router, routed), *watch_shared(model.get_submodule(parent(path)), routed)):
+            for handle in (*watch_router(router, routed, result), *watch_shared(model.get_submodule(parent(path)), routed)):
                 stack.callback(handle.remove)
         yield result
 
@@ -116,8 +115,8 @@ def parent(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def watch_router(router: nn.Module, routed: Routed) -> list[Any]:
-    """Hooks that read a router's scores, choice and weights."""
+def watch_router(router: nn.Module, routed: Routed, done: list[Routed]) -> list[Any]:
+    """Hooks that read a router's scores, choice and weights, and then put it among those that are done."""
     inputs = TopKInputs()
     read = reader_of(router)
     assert read
@@ -134,6 +133,7 @@ def watch_router(router: nn.Module, routed: Routed) -> list[Any]:
         if compared is not None and compared.shape == score.shape and ranks_otherwise(compared, score):
             routed.selection = compared.float()
         best_first(routed)
+        done.append(routed)
 
     return [router.register_forward_pre_hook(before), router.register_forward_hook(after)]
 

@@ -189,6 +189,7 @@ ARCHITECTURES = {
             "num_experts_per_tok": 3,
             "norm_topk_prob": True,
             "first_k_dense_replace": 1,
+            "num_hidden_layers": 3,
             "head_dim": 8,
             "routed_scaling_factor": 2.5,
         },
