@@ -21,7 +21,7 @@ import { show } from './commands/show.js';
 import { similarity } from './commands/similarity.js';
 import { tryExpert } from './commands/try.js';
 import { commandHelp, help } from './help.js';
-import { errorJson } from './json.js';
+import { jsonLine } from './json.js';
 import { nearest } from './nearest.js';
 import { helpOption } from './options.js';
 import { Opening } from './opening.js';
@@ -108,7 +108,7 @@ async function run(command: Command, args: Arguments): Promise<void> {
 
 /** One line, or JSON where that was asked for. */
 function sayWarning({ code, text }: Warning, asJson: boolean): void {
-  const line = asJson ? escaped(JSON.stringify({ warning: { code, text } })) : `gander: warning: ${plain(text)}`;
+  const line = asJson ? jsonLine({ warning: { code, text } }) : `gander: warning: ${plain(text)}`;
   process.stderr.write(`${line}\n`);
 }
 
@@ -132,7 +132,7 @@ function report(thrown: unknown, [name, ...rest]: readonly string[]): number {
   const error: ErrorData = usage
     ? { code: 'request-invalid', message: thrown.message, remedy: `See gander ${about}--help.` }
     : GanderError.from(thrown).toData();
-  const line = rest.includes('--json') ? errorJson(error) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
+  const line = rest.includes('--json') ? jsonLine({ error }) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
   process.stderr.write(`${line}\n`);
   return usage ? exitCodes.usage : error.code === 'cancelled' ? exitCodes.cancelled : exitCodes.failure;
 }

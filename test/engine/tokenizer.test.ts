@@ -181,3 +181,41 @@ describe('a tokenizer that the library would fail with later', () => {
     });
   });
 });
+
+describe('a tokenizer that puts a mark of a space before a text', () => {
+  const file = path.join(temporaryFolder(), 'metaspace.json');
+  const vocab = ['<unk>', '▁', '日', '▁a', 'b'].map((token) => [token, token === '<unk>' ? 0 : -1]);
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: metaspace,
+      post_processor: null,
+      decoder: metaspace,
+      model: { type: 'Unigram', unk_id: 0, vocab, byte_fallback: false },
+    }),
+  );
+
+  it('has a token of none of the text where the mark stands alone', async () => {
+    const { text, start, end, special } = await new Tokenizer(file).encode('日 日');
+    expect([text, [...start], [...end], [...special]]).toEqual([
+      [' ', '日', ' ', '日'],
+      [-1, 0, 1, 2],
+      [-1, 1, 2, 3],
+      [1, 0, 0, 0],
+    ]);
+  });
+
+  it('has none where it is part of the first word', async () => {
+    const { start, end } = await new Tokenizer(file).encode('ab');
+    expect([[...start], [...end]]).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+});

@@ -70,10 +70,17 @@ export class Tokenizer {
     const start = new Int32Array(ids.length);
     const end = new Int32Array(ids.length);
     encoding.getOffsets().forEach(([from, to], i) => {
-      start[i] = special[i] ? -1 : units ? units[from!]! : from!;
-      end[i] = special[i] ? -1 : units ? units[to!]! : to!;
+      const [first, last] = units ? [units[from!]!, units[to!]!] : [from!, to!];
+      const isNone = special[i] === 1 || this.#isAdded(ids[i]!, text.slice(first, last));
+      start[i] = isNone ? -1 : first;
+      end[i] = isNone ? -1 : last;
     });
     return textTokens({ ids, start, end, text: Array.from(ids, (id) => this.readable(id)) });
+  }
+
+  /** Whether a token is the mark of a space that the tokenizer put before a text which has none there: it stands for no text. */
+  #isAdded(id: number, covered: string): boolean {
+    return !/[\s▁]/.test(covered) && this.#tokenizer.idToToken(id) === '▁';
   }
 
   /** The text of some ids. Rejects with a GanderError `tokenizer-invalid`. */
