@@ -141,8 +141,11 @@ export class Http {
       patience.restart();
       const status = message.statusCode ?? 0;
       if (status >= 200 && status < 300) return this.#answer(message, timed);
+      if (status >= 300 && status < 400) {
+        message.destroy();
+        throw this.faults.elsewhere(message.headers.location);
+      }
       const failure = await failureOf(message, this.#parts(message, serverLimits.failure, timed), this.faults);
-      if (status >= 300 && status < 400) throw this.faults.elsewhere(message.headers.location);
       if (isAbsent(failure) || (timed.spare && status === 403)) return failure;
       const wait = waits[attempt];
       if ((status !== 429 && status !== 503) || wait === undefined || patience.isOut)
