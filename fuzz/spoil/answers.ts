@@ -119,10 +119,7 @@ function spoiltFrames(body: Buffer, random: Random): { bytes: Uint8Array; how: s
     'something behind': () => frames.push({ kind: 1, length: 9, body: Buffer.from('{') }),
   });
   const bytes = frames.flatMap(({ kind, length, body: inside }) => {
-    const head = Buffer.alloc(8);
-    head.writeUInt32LE(kind, 0);
-    head.writeUInt32LE(length, 4);
-    return [head, inside];
+    return [head(kind, length), inside];
   });
   return { bytes: Buffer.concat(bytes), how: `frames, ${how}` };
 }
@@ -182,6 +179,28 @@ export function manners(random: Random): Readonly<Record<string, Manner>> {
       }
       response.end();
     },
+    'dripped without end': ({ headers, body }, response) => {
+      response.writeHead(random.pick([200, 200, 400, 404, 500, 503]), { ...headers, 'retry-after': '0' });
+      response.write(body.subarray(0, part));
+      again(response, Buffer.from(' '), 20);
+    },
+    'events without end': (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      again(response, Buffer.from('data: {}\n\n'), 20);
+    },
+    'a flood of the same': ({ status: own, headers, body }, response) => {
+      response.writeHead(own, headers);
+      again(response, body, 1);
+    },
+    'a flood of progress': (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-gander-frames' });
+      const said = Buffer.from('{"done":1,"total":2}');
+      again(response, Buffer.concat(new Array<Buffer>(2000).fill(Buffer.concat([head(1, said.length), said]))), 1);
+    },
+    'a million members': ({ headers }, response) => {
+      const members = Object.fromEntries(Array.from({ length: 1_000_000 }, (_, i) => [`k${i}`, 0]));
+      response.writeHead(200, headers).end(JSON.stringify(random.chance(0.5) ? members : { choices: [members] }));
+    },
     'hundreds of megabytes': ({ headers }, response) => {
       response.writeHead(200, headers);
       const some = Buffer.alloc(1 << 20, ' ');
@@ -199,6 +218,19 @@ export function manners(random: Random): Readonly<Record<string, Manner>> {
       if (random.chance(0.5)) response.socket?.end();
     },
   };
+}
+
+/** Until whoever asked has had enough. */
+function again(response: ServerResponse, part: Buffer, everyMs: number): void {
+  const timer = setInterval(() => response.writableLength < 2 ** 24 && response.write(part), everyMs);
+  response.on('close', () => clearInterval(timer));
+}
+
+function head(kind: number, length: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32LE(kind, 0);
+  bytes.writeUInt32LE(length, 4);
+  return bytes;
 }
 
 const chunked = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';

@@ -235,7 +235,8 @@ function spoilModel(model: Json, random: Random): string {
       const type = random.pick(['WordPiece', 'WordLevel', 'Unigram']);
       Reflect.deleteProperty(model, 'merges');
       model['type'] = type;
-      model['unk_token'] = random.pick(words);
+      model['unk_token'] = random.pick<unknown>([random.pick(words), '[UNK]', null]);
+      if (random.chance(0.2)) model['vocab'] = {};
       if (type === 'WordPiece')
         Object.assign(model, {
           continuing_subword_prefix: short(random),

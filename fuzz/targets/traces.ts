@@ -49,6 +49,15 @@ export const traces: Target = {
           header[axis] = new Array(count).fill(first);
           return `${count} ${axis}`;
         }),
+      'a deep header': () =>
+        withHeader(file, random, (header) => {
+          const [whatIfs, ranges] = [random.pick([1, 100, 5000]), random.pick([0, 1, 100, 10_000])];
+          const expert = JSON.stringify(header).match(/"id":"([^"]+)"/)?.[1] ?? 'a';
+          const tokens = Array.from({ length: ranges }, (_, i) => [2 * i, 2 * i + 1]);
+          const scope = ranges === 0 ? {} : { tokens };
+          header['interventions'] = new Array(whatIfs).fill({ action: 'knock-out', expert, scope });
+          return `${whatIfs} what-ifs of ${ranges} ranges`;
+        }),
       'a wide choice': () =>
         withHeader(file, random, (header) => {
           const k = random.pick([0, -1, 1e8, 2 ** 53, 0.5]);

@@ -93,12 +93,9 @@ async function host({ shard }) {
 }
 
 const serve = 'python/gander-serve';
+const besideTorch = ['python/gander-trace', `${serve}[dev]`];
 /** The environment of all that needs torch. */
-const withTorch = () =>
-  installed('training', 'dev,export', ' (some minutes the first time: torch)', [
-    'python/gander-trace',
-    `${serve}[dev]`,
-  ]);
+const withTorch = () => installed('training', 'dev,export', ' (some minutes the first time: torch)', besideTorch);
 
 /** Tests of a folder, by file. @param {string} folder @param {Shard} [shard] */
 const pythonTests = (folder, shard) =>
@@ -172,12 +169,22 @@ export const parts = {
     cores: 1,
     needs: ['python'],
   },
-  // No environment holds both exporters: optimum-onnx takes no transformers 5.
+  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-serve runs with either.
   exporter: {
     test: async ({ shard }) => {
-      const files = shareOf(['tests/test_export_moe.py'], shard);
+      const files = shareOf(
+        [
+          { folder: 'training', file: 'tests/test_export_moe.py' },
+          { folder: serve, file: 'tests/test_moe.py' },
+          { folder: serve, file: 'tests/test_t5.py' },
+        ],
+        shard,
+      );
       if (files.length === 0) return none;
-      return pytest(await installed('training', 'dev,moe', ' with transformers 5', [], '.venv-moe'), 'training', files);
+      const python = await installed('training', 'dev,moe', ' with transformers 5', besideTorch, '.venv-moe');
+      const counts = [];
+      for (const { folder, file } of files) counts.push(await pytest(python, folder, [file]));
+      return sumOf(counts);
     },
     from: 'everything',
     cores: 1,

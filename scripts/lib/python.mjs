@@ -67,7 +67,9 @@ export async function installed(folder, extras, hint = '', beside = [], name = '
  */
 export async function pytest(python, folder, files) {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
-  const xml = path.join(artifacts, `${[folder, ...files].join('-').replace(/\W+/g, '-').slice(0, 100)}.xml`);
+  // The same files may run in two environments at once.
+  const venv = path.basename(path.resolve(python, '../..'));
+  const xml = path.join(artifacts, `${[venv, folder, ...files].join('-').replace(/\W+/g, '-').slice(0, 100)}.xml`);
   rmSync(xml, { force: true });
   const { code } = await run(python, ['-m', 'pytest', '-q', ...files, `--junitxml=${xml}`], {
     cwd: path.join(root, folder),

@@ -22,6 +22,7 @@ export const rooms = {
   'src/statistics': {},
   'src/trace': { from: ['src/statistics', 'src/shared'] },
   'src/similarity': { from: ['src/trace', 'src/shared'] },
+  'src/files': { packages: ['node:'] },
   'src/terminal': { from: ['src/shared'] },
   'src/transport': { from: ['src/trace', 'src/shared'], types: [contract] },
   'src/strategies': { from: ['src/trace', 'src/shared'] },
@@ -101,7 +102,7 @@ export const rooms = {
   },
   'src/editor': { from: drawn, types: [contract], packages: editor },
   'src/explorer': { from: drawn, types: [contract], packages: editor },
-  'src/panel': { from: [...drawn, 'src/import'], types: [contract], packages: editor },
+  'src/panel': { from: [...drawn, 'src/files', 'src/import'], types: [contract], packages: editor },
   'src/commands': { from: [...views, ...drawn], types: [contract], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
@@ -110,7 +111,7 @@ export const rooms = {
   },
   'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/source', 'src/trace'] },
   'src/cli': {
-    from: ['src/atlas', 'src/engine', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
+    from: ['src/atlas', 'src/engine', 'src/files', 'src/import', 'src/graph', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:'],
   },
   evaluate: {

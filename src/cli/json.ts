@@ -1,5 +1,4 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
-import type { ErrorData } from '../shared/errors.js';
 import type { Warning } from '../shared/source.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import { summaries, type Summary } from '../trace/summary.js';
@@ -13,8 +12,8 @@ export function json(value: object): string {
 }
 
 /** In one line, as it goes to stderr. */
-export function errorJson(error: ErrorData): string {
-  return escaped(JSON.stringify({ schema, error }));
+export function jsonLine(value: object): string {
+  return escaped(JSON.stringify({ schema, ...value }));
 }
 
 /** JSON may hold control and direction marks as they are; a terminal that it is printed to would obey them. */

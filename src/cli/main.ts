@@ -1,6 +1,7 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
 import type { ModelInfo } from '../engine/api.js';
 import { type ErrorData, GanderError } from '../shared/errors.js';
+import type { Warning } from '../shared/source.js';
 import { ganderVersion } from '../shared/version.js';
 import { painter } from '../terminal/paint.js';
 import { Progress } from '../terminal/progress.js';
@@ -21,7 +22,7 @@ import { show } from './commands/show.js';
 import { similarity } from './commands/similarity.js';
 import { tryExpert } from './commands/try.js';
 import { commandHelp, help } from './help.js';
-import { errorJson } from './json.js';
+import { jsonLine } from './json.js';
 import { nearest } from './nearest.js';
 import { helpOption } from './options.js';
 import { Opening } from './opening.js';
@@ -80,9 +81,13 @@ function unknownCommand(name: string): UsageError {
 
 async function run(command: Command, args: Arguments): Promise<void> {
   const stop = new AbortController();
-  const progress = new Progress(args.flag('json') ? nowhere : process.stderr);
-  const opening = new Opening(args, stop, ({ model }) => {
-    if (!args.flag('json') && command.name !== 'inspect') warn(model);
+  const asJson = args.flag('json');
+  const progress = new Progress(asJson ? nowhere : process.stderr);
+  const opening = new Opening(args, stop, {
+    beforehand: (warnings) => warnings.forEach((warning) => sayWarning(warning, asJson)),
+    opened: ({ model }) => {
+      if (!asJson && command.name !== 'inspect') warn(model);
+    },
   });
   try {
     await command.run({
@@ -103,9 +108,16 @@ async function run(command: Command, args: Arguments): Promise<void> {
   }
 }
 
-/** What is wrong with a model that works all the same. */
-function warn({ warnings }: ModelInfo): void {
-  for (const { text } of warnings.slice(0, mostWarnings)) process.stderr.write(`gander: warning: ${plain(text)}\n`);
+/** One line, or JSON where that was asked for. */
+function sayWarning({ code, text }: Warning, asJson: boolean): void {
+  const line = asJson ? jsonLine({ warning: { code, text } }) : `gander: warning: ${plain(text)}`;
+  process.stderr.write(`${line}\n`);
+}
+
+/** What is wrong with a model that works all the same; that text goes unencrypted was said before. */
+function warn(model: ModelInfo): void {
+  const warnings = model.warnings.filter(({ code }) => code !== 'not-encrypted');
+  for (const warning of warnings.slice(0, mostWarnings)) sayWarning(warning, false);
   const more = warnings.length - mostWarnings;
   if (more > 0) process.stderr.write(`gander: warning: ${more} more; gander inspect shows all.\n`);
 }
@@ -122,7 +134,7 @@ function report(thrown: unknown, [name, ...rest]: readonly string[]): number {
   const error: ErrorData = usage
     ? { code: 'request-invalid', message: thrown.message, remedy: `See gander ${about}--help.` }
     : GanderError.from(thrown).toData();
-  const line = rest.includes('--json') ? errorJson(error) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
+  const line = rest.includes('--json') ? jsonLine({ error }) : `gander: ${plain(error.message)} ${plain(error.remedy)}`;
   process.stderr.write(`${line}\n`);
   return usage ? exitCodes.usage : error.code === 'cancelled' ? exitCodes.cancelled : exitCodes.failure;
 }

@@ -4,7 +4,8 @@ import type { Engine, EngineOptions, PoolKeeper, ServerAccess } from '../engine/
 import { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
 import { importLimits } from '../shared/limits.js';
-import { isServerAddress, serverAddress } from '../shared/serverAddress.js';
+import { encryptionWarnings, isServerAddress, serverAddress } from '../shared/serverAddress.js';
+import type { Warning } from '../shared/source.js';
 import type { Arguments, Opened } from './command.js';
 import { readBytes } from './input.js';
 import { bundledPool, cacheFolder } from './paths.js';
@@ -19,6 +20,12 @@ const longestDeadline = 2_000_000;
 
 type Served = Engine & PoolKeeper;
 
+export interface Telling {
+  /** Before anything is sent to a server. */
+  readonly beforehand: (warnings: readonly Warning[]) => void;
+  readonly opened: (opened: Opened) => void;
+}
+
 export class Opening {
   readonly #engines: Served[] = [];
   #first: Promise<Opened> | undefined;
@@ -26,8 +33,7 @@ export class Opening {
   constructor(
     private readonly args: Arguments,
     private readonly stop: AbortController,
-    /** Told what was opened. */
-    private readonly told: (opened: Opened) => void,
+    private readonly tell: Telling,
   ) {
     const chosen = ['model', 'pool', 'engine'].filter((name) => args.text(name) !== undefined);
     if (chosen.length > 1) throw new UsageError(`Give ${chosen.map((name) => `--${name}`).join(' or ')}, not both.`);
@@ -63,7 +69,7 @@ export class Opening {
     const engine = await make();
     this.#engines.push(engine);
     const opened = { engine, model: await engine.info({ signal: this.stop.signal }) };
-    this.told(opened);
+    this.tell.opened(opened);
     return opened;
   }
 
@@ -89,7 +95,9 @@ export class Opening {
       ...(config !== undefined && { config: readBytes(config, importLimits.config) }),
     };
     const entry = path.join(__dirname, 'remote.cjs');
-    return remoteClient({ address: serverAddress(typed), access, entry, patienceMs: this.#deadlineMs() });
+    const address = serverAddress(typed);
+    this.tell.beforehand(encryptionWarnings(address));
+    return remoteClient({ address, access, entry, patienceMs: this.#deadlineMs() });
   }
 
   #deadlineMs(): number {

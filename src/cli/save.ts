@@ -1,6 +1,7 @@
 /** What a command writes to files. */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { type Content, saveFile } from '../files/save.js';
 import { cellLines, tokenLines } from '../trace/csv.js';
 import { encodeTrace } from '../trace/file.js';
 import { traceHtml } from '../trace/html.js';
@@ -31,17 +32,23 @@ const endings = {
 
 type Kind = keyof typeof endings;
 
-/** To the files that the options name. @throws GanderError `io` */
-export function save(trace: Trace, args: Arguments): void {
-  saveAs(trace, args, (named) => named);
+/** To the files that the options name. @throws GanderError `io`; what stood under the name is then as it was */
+export async function save(trace: Trace, args: Arguments): Promise<void> {
+  await saveAs(trace, args, (file) => file);
 }
 
-/** One of many: into the folders that the options name, called after its text's file. @throws GanderError `io` */
-export function saveInto(trace: Trace, args: Arguments, textFile: string): void {
-  saveAs(trace, args, (folder, kind) => {
-    mkdirSync(folder, { recursive: true });
-    return path.join(folder, nameOf(textFile) + endings[kind]);
-  });
+/** One of many: into the folders that the options name, called after its text's file. @throws GanderError `io`, likewise */
+export async function saveInto(trace: Trace, args: Arguments, textFile: string): Promise<void> {
+  for (const kind of Object.keys(endings) as Kind[]) {
+    const folder = args.text(kind);
+    if (folder === undefined) continue;
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw ioError('write', folder, cause);
+    }
+  }
+  await saveAs(trace, args, (folder, kind) => path.join(folder, nameOf(textFile) + endings[kind]));
 }
 
 /** Two texts of one name would be saved over each other. @throws UsageError */
@@ -57,38 +64,23 @@ function nameOf(textFile: string): string {
   return textFile === '-' ? 'stdin' : path.basename(textFile);
 }
 
-function saveAs(trace: Trace, args: Arguments, place: (named: string, kind: Kind) => string): void {
-  const to = (option: Kind, write: (file: string) => void) => {
-    const named = args.text(option);
-    if (named === undefined) return;
-    let file = named;
-    try {
-      file = place(named, option);
-      write(file);
-    } catch (cause) {
-      throw ioError('write', file, cause);
-    }
+async function saveAs(trace: Trace, args: Arguments, place: (named: string, kind: Kind) => string): Promise<void> {
+  const to = async (kind: Kind, content: () => Content) => {
+    const named = args.text(kind);
+    if (named !== undefined) await write(place(named, kind), content());
   };
-  to('trace', (file) => writeFileSync(file, encodeTrace(args.flag('no-scores') ? withoutScores(trace) : trace)));
-  to('csv', (file) => writeLines(file, tokenLines(trace)));
-  to('cells', (file) => writeLines(file, cellLines(trace)));
-  to('html', (file) => writeFileSync(file, traceHtml(trace)));
-  to('markdown', (file) => writeFileSync(file, traceMarkdown(trace)));
+  await to('trace', () => encodeTrace(args.flag('no-scores') ? withoutScores(trace) : trace));
+  await to('csv', () => tokenLines(trace));
+  await to('cells', () => cellLines(trace));
+  await to('html', () => traceHtml(trace));
+  await to('markdown', () => traceMarkdown(trace));
 }
 
-/** A long trace's CSV does not fit one string. */
-function writeLines(file: string, lines: Iterable<string>): void {
-  const fd = openSync(file, 'w');
+/** @throws GanderError `io`, likewise */
+export async function write(file: string, content: Content): Promise<void> {
   try {
-    let part = '';
-    for (const line of lines) {
-      part += line;
-      if (part.length < 1 << 20) continue;
-      writeSync(fd, part);
-      part = '';
-    }
-    writeSync(fd, part);
-  } finally {
-    closeSync(fd);
+    await saveFile(file, content);
+  } catch (cause) {
+    throw ioError('write', file, cause);
   }
 }

@@ -2,6 +2,7 @@
 import type { ModelInfo } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
+import { ambiguousExpert, meantBy } from '../trace/layerExperts.js';
 import type { Intervention, Scope, TokenRange } from '../trace/trace.js';
 import { UsageError } from './usage.js';
 
@@ -98,6 +99,11 @@ export function checkExperts(
   const ids = model.expertSets.flatMap(({ experts }) => experts.map(({ id }) => id));
   const unknown = named.find((id) => !ids.includes(id));
   if (unknown === undefined) return;
+  const meant = meantBy(
+    unknown,
+    model.expertSets.flatMap(({ experts }) => experts),
+  );
+  if (meant.length > 0) throw ambiguousExpert(unknown, meant);
   const leftOut = model.warnings.length > 0 ? ' gander inspect says what was left out, and why.' : '';
   const some = ids.length > mostNamed ? `${ids.slice(0, 3).join(', ')} … ${ids.at(-1)!}` : ids.join(', ');
   throw new GanderError(

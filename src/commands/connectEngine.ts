@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ServerInfo } from '../engine/api.js';
 import type { KnownServer } from '../host/servers.js';
 import { GanderError } from '../shared/errors.js';
-import { isLoopback, serverAddress } from '../shared/serverAddress.js';
+import { isOpenToReaders, serverAddress } from '../shared/serverAddress.js';
 import { asking, type Item } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { useServer } from './pools.js';
@@ -115,17 +115,22 @@ async function ask(parts: Parts, address: string, token: string | undefined): Pr
   } catch (thrown) {
     const error = GanderError.from(thrown);
     if (error.code !== 'server-refused') throw error;
-    const given = await askToken(error.message);
+    const given = await askToken(address, error.message);
     return given === undefined ? undefined : await ask(parts, address, given);
   } finally {
     client.dispose();
   }
 }
 
-async function askToken(why: string): Promise<string | undefined> {
+/** Who is on the way is told of before there is a token to send. */
+async function askToken(address: string, why: string): Promise<string | undefined> {
+  const prompt = [
+    vscode.l10n.t('{0} It is kept in the system’s secret storage and sent to this address alone.', why),
+    ...unencrypted(address),
+  ];
   const typed = await vscode.window.showInputBox({
     title: vscode.l10n.t('Token'),
-    prompt: vscode.l10n.t('{0} It is kept in the system’s secret storage and sent to this address alone.', why),
+    prompt: prompt.join(' '),
     password: true,
     ignoreFocusOut: true,
   });
@@ -153,6 +158,12 @@ async function askConfig(info: ServerInfo): Promise<string | undefined> {
   return picked?.[0]?.fsPath;
 }
 
+function unencrypted(address: string): string[] {
+  return isOpenToReaders(address)
+    ? [vscode.l10n.t('It goes there without encryption: whoever is on the way can read it.')]
+    : [];
+}
+
 /** Where text goes from now on is said before any does. */
 async function agreed({ address, name, engine }: ServerInfo): Promise<boolean> {
   const connect = vscode.l10n.t('Connect');
@@ -162,9 +173,7 @@ async function agreed({ address, name, engine }: ServerInfo): Promise<boolean> {
       name,
       engine,
     ),
-    ...(address.startsWith('https:') || isLoopback(address)
-      ? []
-      : [vscode.l10n.t('It goes there without encryption: whoever is on the way can read it.')]),
+    ...unencrypted(address),
   ];
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t('Send text to {0}?', address),

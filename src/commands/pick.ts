@@ -6,6 +6,7 @@ import type { SourceDescription } from '../shared/source.js';
 import { type Strategy, strategyOf, wordsOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/access.js';
 import { layerText, tokenLabel } from '../trace/label.js';
+import { scopeOf } from '../trace/sight.js';
 import type { Expert, Scope, Trace } from '../trace/trace.js';
 import type { Ask, Item } from './asking.js';
 
@@ -61,7 +62,7 @@ export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Pr
     ...kindsOf(trace).map((kind) => ({ label: vscode.l10n.t('In all modules of kind {0}', kind), value: { kind } })),
     ...layersOf(trace).map((layer) => ({
       label: vscode.l10n.t('In layer {0}', layerText(layer)),
-      value: { ...layer },
+      value: scopeOf(layer),
     })),
   ];
   return ask(items, vscode.l10n.t('Where?'));

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Node, type NodeOf, treeSites } from '../explorer/nodes.js';
 import { sharedSites } from '../trace/access.js';
 import { withPatientProgress } from './progress.js';
+import { scopeOf as scopeIn } from '../trace/sight.js';
 import type { Intervention, Scope } from '../trace/trace.js';
 import { asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
@@ -105,7 +106,7 @@ function ownExpertOf({ latest }: Parts['store'], { layer, expert }: NodeOf<'own-
 }
 
 function scopeOf({ store }: Parts, node: Node | undefined): Scope {
-  if (node?.kind === 'layer' || node?.kind === 'own-expert') return { ...node.layer };
+  if (node?.kind === 'layer' || node?.kind === 'own-expert') return scopeIn(node.layer);
   const module = node?.kind === 'site' ? store.latest?.main.trace?.sites[node.site]?.path : undefined;
   if (module !== undefined) return { module };
   return node?.kind === 'token' ? { token: node.token } : {};

@@ -51,8 +51,8 @@ export interface PoolInfo extends AnyModelInfo {
 export interface MoeInfo extends AnyModelInfo {
   readonly kind: 'moe';
   readonly router: Router;
-  /** Whether it can be asked for another k than its own. */
-  readonly takesK: boolean;
+  /** The largest k that it can be asked for; absent where no other than its own can. */
+  readonly mostK?: number;
 }
 
 /** A model that a server runs, as far as the server tells. */

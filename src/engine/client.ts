@@ -374,7 +374,7 @@ export class EngineClient implements Engine, PoolKeeper {
       const error = new GanderError(
         'pool-invalid',
         `The engine ${what} while it loaded the pool ${pool}.`,
-        `Choose another pool, or ${other}.`,
+        `Choose another pool or model, or ${other}.`,
       );
       this.#setState({ name: 'failed', error: error.toData() });
       this.#rejectAll(error);

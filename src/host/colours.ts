@@ -4,6 +4,7 @@ import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from 
 import { layerOf, sightOf } from '../trace/sight.js';
 import { numberOf, plain } from '../trace/label.js';
 import type { ExpertSet, Trace } from '../trace/trace.js';
+import { layerWords } from '../trace/whatIfWords.js';
 import { word } from './words.js';
 
 const key = 'gander.colour';
@@ -57,8 +58,8 @@ export class Colours implements vscode.Disposable {
   }
 }
 
-export function layerName({ stack, layer }: Layer): string {
-  return stack ? word('layerOfStack', word(stack), layer) : word('layer', layer);
+export function layerName(layer: Layer): string {
+  return layerWords(layer, word);
 }
 
 /** Where it is said which layer's it is. */

@@ -61,7 +61,7 @@ export function preferredStrategy({ can, limits, experts }: SourceDescription): 
   const offered = can.strategies.map(({ name }) => name);
   const name = offered.includes(strategy) ? strategy : (offered[0] ?? 'base');
   return strategyOf(name, {
-    k: Math.min(expertsPerToken || (limits.k ?? 1), Math.max(1, experts.length)),
+    k: Math.min(expertsPerToken || (limits.k ?? 1), Math.max(1, limits.mostK ?? experts.length)),
     expert: experts[0]?.id ?? '',
   });
 }

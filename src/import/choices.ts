@@ -33,9 +33,8 @@ export class Choices {
   /** @param expert −1: not known */
   add(site: number, token: number, rank: number, expert: number, weight?: number): void {
     if (token >= traceLimits.tokens) throw unreadable(`it has more than ${traceLimits.tokens} tokens`);
-    if (rank >= traceLimits.experts || expert >= traceLimits.experts)
-      throw unreadable(`it has more than ${traceLimits.experts} experts`);
-    if (expert < -1) throw unreadable(`it names an expert ${expert}`);
+    if (rank >= traceLimits.experts) throw tooManyExperts();
+    checkExpert(expert);
     const i = this.#length++;
     if (i >= importLimits.choices) throw unreadable(`it holds more than ${importLimits.choices} choices`);
     if (i === this.#site.length) this.#grow();
@@ -97,6 +96,16 @@ export class Choices {
   }
 }
 
+/** @throws Unreadable for one that no trace can name; −1 is one that is not known */
+export function checkExpert(expert: number): void {
+  if (expert >= traceLimits.experts) throw tooManyExperts();
+  if (expert < -1) throw unreadable(`it names an expert ${expert}`);
+}
+
+function tooManyExperts() {
+  return unreadable(`it has more than ${traceLimits.experts} experts`);
+}
+
 /** Before the memory is taken: a few lines can name a far token of a far layer. */
 export function checkCells(sites: number, tokens: number, width: number): void {
   if (sites * tokens * width > importLimits.choices * 2)
@@ -105,12 +114,25 @@ export function checkCells(sites: number, tokens: number, width: number): void {
 
 /** A cell is filled from its best choice on, with as many experts as choices. */
 function checkCellsWhole(chosen: Int16Array, k: number): void {
-  for (let at = 0; at < chosen.length; at += k) {
-    for (let i = at; i < at + k; i++) {
-      if (chosen[i]! < 0) continue;
-      if (i > at && chosen[i - 1]! < 0) throw unreadable('a token has a second choice and no first');
-      if (chosen.subarray(at, i).includes(chosen[i]!))
-        throw unreadable(`a token chose expert ${chosen[i]!} twice in one layer`);
+  for (let at = 0; at < chosen.length; at += k)
+    for (let i = at + 1; i < at + k; i++)
+      if (chosen[i]! >= 0 && chosen[i - 1]! < 0) throw unreadable('a token has a second choice and no first');
+  const twice = chosenTwice(chosen, k);
+  if (twice !== undefined) throw unreadable(`a token chose expert ${twice} twice in one layer`);
+}
+
+/**
+ * The first expert that a cell names more than once, in one pass over them all.
+ * @param chosen [cells, k], each below `traceLimits.experts`; negative: not known
+ */
+export function chosenTwice(chosen: ArrayLike<number>, k: number): number | undefined {
+  const lastCell = new Int32Array(traceLimits.experts).fill(-1);
+  for (let i = 0, cell = 0; i < chosen.length; cell++)
+    for (const end = Math.min(i + k, chosen.length); i < end; i++) {
+      const expert = chosen[i]!;
+      if (expert < 0) continue;
+      if (lastCell[expert] === cell) return expert;
+      lastCell[expert] = cell;
     }
-  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { saveFile } from '../files/save.js';
 import { GanderError } from '../shared/errors.js';
 import type { Trace } from '../trace/trace.js';
 
@@ -27,7 +28,7 @@ export async function save(
   });
   if (!target) return undefined;
   try {
-    await vscode.workspace.fs.writeFile(target, await data());
+    await write(target, await data());
   } catch (cause) {
     throw new GanderError(
       'io',
@@ -40,6 +41,11 @@ export async function save(
     .showInformationMessage(vscode.l10n.t('Saved {0}.', target.path.split('/').at(-1) ?? ''), vscode.l10n.t('Open'))
     .then((chosen) => chosen && vscode.commands.executeCommand('vscode.open', target));
   return target;
+}
+
+/** Where the file is none of this machine's, its file system is given all of it at once. */
+function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
+  return target.scheme === 'file' ? saveFile(target.fsPath, bytes) : vscode.workspace.fs.writeFile(target, bytes);
 }
 
 export async function saveTrace(trace: Trace, name: string): Promise<vscode.Uri | undefined> {

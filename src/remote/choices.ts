@@ -1,9 +1,11 @@
 /** What vLLM and SGLang have in common: they tell which experts were chosen, and nothing else of the routing. */
+import { z } from 'zod';
 import type { ServerInfo } from '../engine/api.js';
 import type { Model } from '../import/model.js';
 import { Unreadable, type Routing } from '../import/reader.js';
 import { routingOf } from '../import/readers/routedExperts.js';
 import { traceOf } from '../import/trace.js';
+import { importLimits } from '../shared/limits.js';
 import { NpyError, readNpy } from '../shared/npy.js';
 import { tensorArray } from '../shared/safetensors.js';
 import type { Warning } from '../shared/source.js';
@@ -13,10 +15,13 @@ import { blank, sequenceColumns } from '../trace/columns.js';
 import type { Faults } from './faults.js';
 import { type Places, placesAfterFirst, placesOfSpelling } from './places.js';
 import type { Card, Reach } from './server.js';
-import { isLoopback } from '../shared/serverAddress.js';
+import { encryptionWarnings } from '../shared/serverAddress.js';
 
 /** Likeliest next tokens that are asked for. */
 export const predictions = 5;
+
+/** Natural; 0 is certain. In correct rounding none is above it, for the largest logit is one of those that are summed. */
+export const logProbability = z.number().max(0);
 
 /** A choice, and what was asked with it: [rows, layers, k], row-major. A row is a token that was run. */
 export interface Rows {
@@ -105,6 +110,7 @@ export function listRows(lists: readonly unknown[], faults: Faults): Rows {
   const width = (list: unknown) => (Array.isArray(list) ? list.length : 0);
   const layers = width(lists[0]);
   const k = width((lists[0] as unknown[] | undefined)?.[0]);
+  if (lists.length * layers * k > importLimits.choices) throw faults.odd('it tells of more experts than can be shown');
   const numbers = new Int32Array(lists.length * layers * k);
   let at = 0;
   for (const row of lists) {
@@ -160,7 +166,7 @@ export function choicesInfo(
     ...(sets && { expertSets: sets }),
     // One is generated, so that all of the text is run.
     limits: { ...(tokens !== undefined && { tokens: tokens - 1 }), ...(model?.k !== undefined && { k: model.k }) },
-    warnings: [...warningsOf(address), ...(sets ? [] : [seenOnly])],
+    warnings: [...encryptionWarnings(address), ...(sets ? [] : [seenOnly])],
   };
 }
 
@@ -168,14 +174,6 @@ const seenOnly: Warning = {
   code: 'experts-unknown',
   text: 'The server does not tell how many experts a layer has, nor which layers have them: as many as were seen are shown, and layers are counted from 0. The model’s config.json says it (Connect to Engine… asks for it, --config on the command line).',
 };
-
-/** What should be known of any server. */
-export function warningsOf(address: string): Warning[] {
-  if (address.startsWith('https:') || isLoopback(address)) return [];
-  return [
-    { code: 'not-encrypted', text: `Text goes to ${address} without encryption: whoever is on the way can read it.` },
-  ];
-}
 
 /** What is no trace, as the server's fault. */
 function readable<T>(faults: Faults, read: () => T): T {

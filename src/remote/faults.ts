@@ -1,5 +1,6 @@
 /** What can go wrong with a server, each as one error with what to do. The server's own words are shown short and plain. */
 import type { IncomingMessage } from 'node:http';
+import type { ServerInfo } from '../engine/api.js';
 import { bytesInWords } from '../shared/bytes.js';
 import { type ErrorCode, GanderError } from '../shared/errors.js';
 import { serverLimits } from '../shared/limits.js';
@@ -21,7 +22,11 @@ export function isAbsent({ status }: Failure): boolean {
 }
 
 /** As gander-serve, vLLM and SGLang explain themselves. */
-export async function failureOf(message: IncomingMessage, body: AsyncIterable<Uint8Array>): Promise<Failure> {
+export async function failureOf(
+  message: IncomingMessage,
+  body: AsyncIterable<Uint8Array>,
+  faults: Faults,
+): Promise<Failure> {
   const after = message.headers['retry-after'];
   const status = message.statusCode ?? 0;
   let said: unknown;
@@ -34,28 +39,13 @@ export async function failureOf(message: IncomingMessage, body: AsyncIterable<Ui
     // That it fails is known; why may not be said, or not in words that are read.
   }
   return {
-    ...explained(said, status),
+    ...faults.explained(said, status),
     ...(after !== undefined && /^\d{1,6}$/.test(after) && { retryAfterMs: 1000 * Number(after) }),
   };
 }
 
-function explained(said: unknown, status: number): Failure {
-  const whole = isObject(said) ? said : {};
-  const error = isObject(whole['error']) ? whole['error'] : whole;
-  const text = (value: unknown) => (typeof value === 'string' ? short(value) : undefined);
-  const [code, remedy] = [text(error['code']), text(error['remedy'])];
-  return {
-    status,
-    words: text(error['message']) ?? text(whole['detail']) ?? text(whole['error']) ?? `status ${status}`,
-    ...(code !== undefined && { code }),
-    ...(remedy !== undefined && { remedy }),
-  };
-}
-
-export function short(words: string): string {
-  const { words: most } = serverLimits;
-  return plain(words.length > most ? `${words.slice(0, most)}…` : words).trim();
-}
+/** What stands for a token. */
+const hidden = '[token]';
 
 /** What gander-serve says in our own words. */
 const shared: readonly string[] = ['text-empty', 'text-too-long', 'request-invalid', 'strategy-unavailable'];
@@ -66,9 +56,48 @@ const tooLong = /context length|maximum length|max_model_len|longer than the mod
 export class Faults {
   constructor(
     readonly address: string,
-    private readonly hasToken: boolean,
+    private readonly token: string | undefined,
     private readonly patienceMs: number,
   ) {}
+
+  explained(said: unknown, status: number): Failure {
+    const whole = isObject(said) ? said : {};
+    const error = isObject(whole['error']) ? whole['error'] : whole;
+    const text = (value: unknown) => (typeof value === 'string' ? this.#short(value) : undefined);
+    const [code, remedy] = [text(error['code']), text(error['remedy'])];
+    return {
+      status,
+      words: text(error['message']) ?? text(whole['detail']) ?? text(whole['error']) ?? `status ${status}`,
+      ...(code !== undefined && { code }),
+      ...(remedy !== undefined && { remedy }),
+    };
+  }
+
+  /** A server's words without the token, which it may quote. */
+  withoutToken(words: string): string {
+    const { token } = this;
+    if (token === undefined || token === '') return words;
+    return words.replaceAll(token, hidden).replaceAll(encodeURIComponent(token), hidden);
+  }
+
+  /** The same of what it calls itself and warns of. */
+  described(info: ServerInfo): ServerInfo {
+    return {
+      ...info,
+      name: this.withoutToken(info.name),
+      versions: Object.fromEntries(
+        Object.entries(info.versions).map((pair) => pair.map((words) => this.withoutToken(words))),
+      ) as Readonly<Record<string, string>>,
+      warnings: info.warnings.map((warning) => ({ ...warning, text: this.withoutToken(warning.text) })),
+    };
+  }
+
+  /** Before they are cut: half a token is one, too. */
+  #short(words: string): string {
+    const { words: most } = serverLimits;
+    const said = this.withoutToken(words);
+    return plain(said.length > most ? `${said.slice(0, most)}…` : said).trim();
+  }
 
   cancelled(): GanderError {
     return new GanderError('cancelled', 'Cancelled.', 'Ask again when you like.');
@@ -76,7 +105,7 @@ export class Faults {
 
   unreachable(cause: Error): GanderError {
     const { code } = cause as NodeJS.ErrnoException;
-    return this.#error('server-unreachable', `cannot be reached: ${code ?? short(cause.message)}`, {
+    return this.#error('server-unreachable', `cannot be reached: ${code ?? this.#short(cause.message)}`, {
       remedy: 'See whether it runs and whether the address is right.',
       cause,
     });
@@ -115,7 +144,7 @@ export class Faults {
   }
 
   elsewhere(location: string | undefined): GanderError {
-    const to = location === undefined ? 'elsewhere' : short(location);
+    const to = location === undefined ? 'elsewhere' : this.#short(location);
     return this.#error('server-invalid', `sends requests on to ${to}; nothing was sent there`, {
       remedy: 'Connect to that address itself, if you trust it.',
     });
@@ -141,11 +170,11 @@ export class Faults {
 
   /** What gander-serve says in an answer that has begun. */
   told(said: unknown): GanderError {
-    const failure = explained(said, 500);
+    const failure = this.explained(said, 500);
     return this.refused({ ...failure, status: shared.includes(failure.code ?? '') ? 400 : 500 });
   }
 
-  token(cause: unknown): GanderError {
+  unsendable(cause: unknown): GanderError {
     const { name } = cause instanceof Error ? cause : {};
     return this.#error('server-refused', `was not asked: the token or the address cannot be sent (${name ?? ''})`, {
       remedy: 'Give the token anew, without line breaks.',
@@ -155,7 +184,7 @@ export class Faults {
   refused({ status, words, code, remedy }: Failure): GanderError {
     const give = 'Gander: Connect to Engine… asks for it; the command line reads GANDER_ENGINE_TOKEN.';
     if (status === 401 || status === 403)
-      return this.hasToken
+      return this.token !== undefined
         ? this.#error('server-refused', 'refuses the token', { remedy: `Give it the right one. ${give}` })
         : this.#error('server-refused', 'asks for a token', { remedy: `Give it one. ${give}` });
     if (status === 429 || status === 503)
@@ -175,6 +204,11 @@ export class Faults {
 
   #error(code: ErrorCode, what: string, { remedy, cause }: { readonly remedy: string; readonly cause?: unknown }) {
     const end = /[.…!?]$/.test(what) ? '' : '.';
-    return new GanderError(code, `${this.address} ${what}${end}`, remedy, cause === undefined ? {} : { cause });
+    return new GanderError(
+      code,
+      `${this.address} ${this.withoutToken(what)}${end}`,
+      this.withoutToken(remedy),
+      cause === undefined ? {} : { cause },
+    );
   }
 }

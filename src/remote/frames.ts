@@ -1,5 +1,5 @@
 /** An answer in frames: uint32 kind, uint32 length, both little-endian, and so many bytes. */
-import { serverLimits, traceLimits } from '../shared/limits.js';
+import { serverLimits } from '../shared/limits.js';
 import type { Faults } from './faults.js';
 
 export const framesType = 'application/x-gander-frames';
@@ -13,13 +13,19 @@ export interface Frame {
 
 const headBytes = 8;
 
-/** @throws GanderError `server-invalid` where one is longer than it may be, `server-unreachable` where one is cut off */
-export async function* framesOf(body: AsyncIterable<Uint8Array>, faults: Faults): AsyncGenerator<Frame> {
+/**
+ * @param most bytes of one that holds a result
+ * @throws GanderError `server-invalid` where one is longer than it may be, `server-unreachable` where one is cut off
+ */
+export async function* framesOf(body: AsyncIterable<Uint8Array>, most: number, faults: Faults): AsyncGenerator<Frame> {
   let parts: Uint8Array[] = [];
   let bytes = 0;
   let head: { readonly kind: number; readonly length: number } | undefined;
   const take = (count: number): Buffer => {
-    const whole = Buffer.concat(parts);
+    const [first] = parts;
+    // Many small ones come in one part, which is not copied for each.
+    const whole =
+      parts.length === 1 ? Buffer.from(first!.buffer, first!.byteOffset, first!.length) : Buffer.concat(parts);
     parts = [whole.subarray(count)];
     bytes -= count;
     return whole.subarray(0, count);
@@ -31,8 +37,8 @@ export async function* framesOf(body: AsyncIterable<Uint8Array>, faults: Faults)
       if (!head && bytes >= headBytes) {
         const read = take(headBytes);
         head = { kind: read.readUInt32LE(0), length: read.readUInt32LE(4) };
-        const most = longest(head.kind);
-        if (head.length > most) throw faults.large(most);
+        const limit = isResult(head.kind) ? most : serverLimits.failure;
+        if (head.length > limit) throw faults.large(limit);
       }
       if (!head || bytes < head.length) break;
       yield { kind: head.kind, body: take(head.length) };
@@ -42,14 +48,6 @@ export async function* framesOf(body: AsyncIterable<Uint8Array>, faults: Faults)
   if (head ?? bytes > 0) throw faults.half();
 }
 
-function longest(kind: number): number {
-  switch (kind) {
-    case frameKinds.partial:
-    case frameKinds.final:
-      return traceLimits.bytes;
-    case frameKinds.json:
-      return serverLimits.run;
-    default:
-      return serverLimits.failure;
-  }
+function isResult(kind: number): boolean {
+  return kind === frameKinds.partial || kind === frameKinds.final || kind === frameKinds.json;
 }

@@ -1,6 +1,7 @@
 /**
- * Requests to one server, which is not trusted: no redirect is followed, bytes are counted as they come, silence ends a
- * request, and whatever goes wrong is one typed error. Node's own client, for `fetch` waits no longer than its own limits.
+ * Requests to one server, which is not trusted: no redirect is followed, bytes are counted as they come, a request that makes
+ * no progress is ended, and whatever goes wrong is one typed error. Node's own client, for `fetch` waits no longer than its
+ * own limits.
  */
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -13,6 +14,8 @@ export interface Asking {
   readonly signal?: AbortSignal | undefined;
   /** Bytes that are taken of the answer. */
   readonly most: number;
+  /** Members of all objects in an answer of JSON: each costs far more than its bytes. */
+  readonly members?: number;
   readonly accept?: string;
   /** It may be closed to all (403), and is then as good as not there. */
   readonly spare?: true;
@@ -27,7 +30,10 @@ export interface Answer {
 export interface HttpOptions {
   readonly address: string;
   readonly token?: string | undefined;
-  /** Milliseconds of silence: until an answer begins, and between two parts of one that is told as it comes; 0: for ever. */
+  /**
+   * Milliseconds without progress: until an answer begins, from there until all of it is there, and between two steps of one
+   * that tells how far it is; 0: for ever.
+   */
   readonly patienceMs?: number | undefined;
 }
 
@@ -49,46 +55,43 @@ export class Http {
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#patience = options.patienceMs === 0 ? longest : Math.min(options.patienceMs ?? 120_000, longest);
-    this.faults = new Faults(options.address, options.token !== undefined, this.#patience);
+    this.faults = new Faults(options.address, options.token, this.#patience);
     const Agent = options.address.startsWith('https:') ? HttpsAgent : HttpAgent;
     this.#agent = new Agent({ maxSockets: serverLimits.atOnce });
   }
 
   /** JSON; undefined where the server has nothing under that path. */
   maybe(path: string, asking: Asking, body?: object): Promise<unknown> {
-    return this.#whole(asking, async (hurried, begun) => {
-      const answer = await this.#ask(path, hurried, body);
-      if ('status' in answer) return undefined;
-      begun();
-      return this.#json(answer);
+    return this.#timed(asking, async (timed) => {
+      const answer = await this.#ask(path, timed, body);
+      return 'status' in answer ? undefined : this.#json(answer, timed);
     });
   }
 
   /** JSON. */
   json(path: string, asking: Asking, body?: object): Promise<unknown> {
-    return this.#whole(asking, async (hurried, begun) => {
-      const answer = await this.open(path, hurried, body);
-      begun();
-      return this.#json(answer);
-    });
+    return this.#timed(asking, async (timed) => this.#json(await this.#open(path, timed, body), timed));
   }
 
-  /** The answer, to be read as it comes. */
-  async open(path: string, asking: Asking, body?: object): Promise<Answer> {
-    const answer = await this.#ask(path, asking, body);
-    if ('status' in answer) throw this.faults.refused(answer);
-    return answer;
+  /**
+   * What `read` makes of the answer, which it may read as it comes.
+   * @param read is to call `progressed` for what a server that does not work cannot say for ever; bytes alone are no progress
+   */
+  reading<T>(
+    path: string,
+    asking: Asking,
+    body: object,
+    read: (answer: Answer, progressed: () => void) => Promise<T>,
+  ): Promise<T> {
+    return this.#timed(asking, async (timed) =>
+      read(await this.#open(path, timed, body), () => timed.patience.restart()),
+    );
   }
 
-  /** A whole body, of no more than so many bytes. */
-  async bytes({ body }: Answer, most = Infinity): Promise<Uint8Array> {
+  /** A whole body. */
+  async bytes({ body }: Answer): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const part of body) {
-      bytes += part.byteLength;
-      if (bytes > most) throw this.faults.large(most);
-      parts.push(part);
-    }
+    for await (const part of body) parts.push(part);
     return Buffer.concat(parts);
   }
 
@@ -96,44 +99,59 @@ export class Http {
     this.#agent.destroy();
   }
 
-  /** Once an answer has begun, all of it has to be there in a while: a byte now and then is no sign of life. */
-  async #whole<T>(asking: Asking, read: (hurried: Asking, begun: () => void) => Promise<T>): Promise<T> {
-    const hurry = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const { signal } = asking;
-    const hurried = { ...asking, signal: signal ? AbortSignal.any([signal, hurry.signal]) : hurry.signal };
+  /** From its beginning to what was read of its answer, with the person's patience. */
+  async #timed<T>(asking: Asking, read: (timed: Timed) => Promise<T>): Promise<T> {
+    const patience = new Patience(this.#patience);
+    const signals = asking.signal ? [asking.signal, patience.signal] : [patience.signal];
     try {
-      return await read(hurried, () => (timer = setTimeout(() => hurry.abort(), this.#patience)));
-    } catch (thrown) {
-      throw hurry.signal.aborted && !signal?.aborted ? this.faults.slow() : thrown;
+      return await read({ ...asking, patience, either: AbortSignal.any(signals) });
     } finally {
-      clearTimeout(timer);
+      patience.pause();
     }
   }
 
-  async #json(answer: Answer): Promise<unknown> {
+  /** Why a request was given up: by whoever asked, or for want of patience. */
+  #gaveUp({ signal }: Timed): GanderError {
+    return signal?.aborted ? this.faults.cancelled() : this.faults.slow();
+  }
+
+  async #json(answer: Answer, { members = Infinity }: Timed): Promise<unknown> {
     const bytes = await this.bytes(answer);
+    if (/^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 64)))) throw this.faults.page();
+    if (countOf(bytes, colon) > members) throw this.faults.odd('it holds far more than was asked for');
     try {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
     } catch (cause) {
-      throw /^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 64)))
-        ? this.faults.page()
-        : this.faults.odd('it is no JSON', cause);
+      throw this.faults.odd('it is no JSON', cause);
     }
   }
 
+  async #open(path: string, timed: Timed, body?: object): Promise<Answer> {
+    const answer = await this.#ask(path, timed, body);
+    if ('status' in answer) throw this.faults.refused(answer);
+    return answer;
+  }
+
   /** An answer, or what the server says instead where it has nothing under the path. Asks again where it is busy. */
-  async #ask(path: string, asking: Asking, body?: object): Promise<Answer | Failure> {
+  async #ask(path: string, timed: Timed, body?: object): Promise<Answer | Failure> {
+    const { patience } = timed;
     for (let attempt = 0; ; attempt++) {
-      const message = await this.#send(path, asking, body);
+      const message = await this.#send(path, timed, body);
+      // It has begun; from here on all of it is waited for.
+      patience.restart();
       const status = message.statusCode ?? 0;
-      if (status >= 200 && status < 300) return this.#answer(message, asking);
-      const failure = await failureOf(message, this.#parts(message, serverLimits.failure, asking.signal));
-      if (status >= 300 && status < 400) throw this.faults.elsewhere(message.headers.location);
-      if (isAbsent(failure) || (asking.spare && status === 403)) return failure;
+      if (status >= 200 && status < 300) return this.#answer(message, timed);
+      if (status >= 300 && status < 400) {
+        message.destroy();
+        throw this.faults.elsewhere(message.headers.location);
+      }
+      const failure = await failureOf(message, this.#parts(message, serverLimits.failure, timed), this.faults);
+      if (isAbsent(failure) || (timed.spare && status === 403)) return failure;
       const wait = waits[attempt];
-      if ((status !== 429 && status !== 503) || wait === undefined) throw this.faults.refused(failure);
-      await this.#wait(Math.min(failure.retryAfterMs ?? wait, longestWait), asking.signal);
+      if ((status !== 429 && status !== 503) || wait === undefined || patience.isOut)
+        throw this.faults.refused(failure);
+      patience.pause();
+      await this.#wait(Math.min(failure.retryAfterMs ?? wait, longestWait), timed.signal);
     }
   }
 
@@ -143,7 +161,8 @@ export class Http {
     });
   }
 
-  #send(path: string, { signal, accept = 'application/json' }: Asking, body?: object): Promise<IncomingMessage> {
+  #send(path: string, timed: Timed, body?: object): Promise<IncomingMessage> {
+    const { patience, either: signal, accept = 'application/json' } = timed;
     const { address, token } = this.#options;
     const content = body && JSON.stringify(body);
     const send = address.startsWith('https:') ? httpsRequest : httpRequest;
@@ -165,7 +184,7 @@ export class Http {
         });
       } catch (cause) {
         // Not what Node says of it: the token may be in there.
-        reject(this.faults.token(cause));
+        reject(this.faults.unsendable(cause));
         return;
       }
       let fault: Error | undefined;
@@ -173,17 +192,11 @@ export class Http {
         fault ??= why;
         request.destroy(why);
       };
-      const cancel = () => end(this.faults.cancelled());
-      let timer: NodeJS.Timeout | undefined;
+      const cancel = () => end(this.#gaveUp(timed));
       // From there on: before, it waits for others of ours.
-      request.once('socket', () => {
-        timer = setTimeout(() => end(this.faults.slow()), this.#patience);
-      });
-      signal?.addEventListener('abort', cancel, { once: true });
-      const done = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', cancel);
-      };
+      request.once('socket', () => patience.restart());
+      signal.addEventListener('abort', cancel, { once: true });
+      const done = () => signal.removeEventListener('abort', cancel);
       request.once('response', (message) => {
         done();
         resolve(message);
@@ -197,12 +210,13 @@ export class Http {
         done();
         reject(fault ?? this.faults.half());
       });
-      if (signal?.aborted) cancel();
+      if (signal.aborted) cancel();
       request.end(content);
     });
   }
 
-  #answer(message: IncomingMessage, { most, signal }: Asking): Answer {
+  #answer(message: IncomingMessage, timed: Timed): Answer {
+    const { most } = timed;
     const length = Number(message.headers['content-length'] ?? 0);
     if (length > most) {
       message.destroy();
@@ -213,34 +227,69 @@ export class Http {
       message.destroy();
       throw this.faults.page();
     }
-    return { type, body: this.#parts(message, most, signal) };
+    return { type, body: this.#parts(message, most, timed) };
   }
 
-  async *#parts(message: IncomingMessage, most: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    let [bytes, isSlow] = [0, false];
+  async *#parts(message: IncomingMessage, most: number, timed: Timed): AsyncGenerator<Uint8Array> {
+    const { either: signal } = timed;
+    let bytes = 0;
     const cancel = () => message.destroy();
-    const timer = setTimeout(() => {
-      isSlow = true;
-      message.destroy();
-    }, this.#patience);
-    signal?.addEventListener('abort', cancel, { once: true });
-    if (signal?.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
     try {
       for await (const part of message as AsyncIterable<Uint8Array>) {
-        timer.refresh();
         bytes += part.byteLength;
         if (bytes > most) throw this.faults.large(most);
         yield part;
       }
       if (!message.complete) throw this.faults.half();
     } catch (thrown) {
-      if (signal?.aborted) throw this.faults.cancelled();
-      if (isSlow) throw this.faults.slow();
+      if (signal.aborted) throw this.#gaveUp(timed);
       throw thrown instanceof GanderError ? thrown : this.faults.half(thrown);
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cancel);
+      signal.removeEventListener('abort', cancel);
       message.destroy();
     }
   }
+}
+
+/** A request with the time that it has. */
+interface Timed extends Asking {
+  readonly patience: Patience;
+  /** Of whoever asked, or of the patience. */
+  readonly either: AbortSignal;
+}
+
+/** Aborts its signal once nothing has been heard that makes it begin anew. */
+class Patience {
+  readonly #out = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly ms: number) {}
+
+  get signal(): AbortSignal {
+    return this.#out.signal;
+  }
+
+  get isOut(): boolean {
+    return this.#out.signal.aborted;
+  }
+
+  restart(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#out.abort(), this.ms);
+  }
+
+  /** Until it is begun anew. */
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+const colon = 0x3a;
+
+function countOf(bytes: Uint8Array, wanted: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) count++;
+  return count;
 }

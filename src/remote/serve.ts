@@ -10,22 +10,24 @@ import type {
   ServerInfo,
 } from '../engine/api.js';
 import { GanderError } from '../shared/errors.js';
-import { serverLimits, traceLimits } from '../shared/limits.js';
+import { importLimits, serverLimits, traceLimits } from '../shared/limits.js';
 import { isObject } from '../shared/plain.js';
 import { schemaProblem } from '../shared/schemaWords.js';
 import type { Ability } from '../shared/source.js';
 import { offersOf } from '../strategies/index.js';
 import { decodeTrace } from '../trace/file.js';
 import type { Trace } from '../trace/trace.js';
-import { warningsOf } from './choices.js';
+import { encryptionWarnings } from '../shared/serverAddress.js';
+import { logProbability } from './choices.js';
 import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
+import { type Asked, attributionBytes, traceBytes } from './bounds.js';
 import type { Faults } from './faults.js';
 import type { Answer } from './http.js';
 import type { Reach, Server, ServerKind } from './server.js';
 
 export const ganderServe: ServerKind = {
   claims: ({ info }) => isObject(info) && info['server'] === 'gander-serve',
-  open: ({ info }, reach) => Promise.resolve(new GanderServe(read(info, reach), reach)),
+  open: ({ info }, reach) => Promise.resolve(new GanderServe(reach.http.faults.described(read(info, reach)), reach)),
 };
 
 const name = z.string().min(1).max(500);
@@ -98,7 +100,7 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
     expertSets,
     sites,
     limits,
-    warnings: [...warningsOf(faults.address), ...warnings],
+    warnings: [...encryptionWarnings(faults.address), ...warnings],
   };
 }
 
@@ -106,18 +108,25 @@ const traceType = 'application/vnd.gander.trace';
 
 const attribution = z.object({
   experts,
-  logProb: z.array(z.number().nullable()).max(traceLimits.tokens),
+  logProb: z.array(logProbability.nullable()).max(traceLimits.tokens),
   change: z.array(z.array(z.number().nullable())).max(traceLimits.tokens),
 });
 
 /** Of no more than a text can have. */
 const score = z.object({
-  bits: z.number(),
+  bits: z.number().min(0),
   bytes: z.int().min(0).max(serverLimits.run),
   tokens: z.int().min(0).max(traceLimits.tokens),
 });
 
-const progress = z.object({ done: index, total: index });
+/** In tokens or experts: no more than there can be. */
+const progress = z.object({ done: index.max(importLimits.experts), total: index.max(importLimits.experts) });
+
+interface Reading extends RunOptions {
+  /** Bytes of one frame. */
+  readonly most: number;
+  readonly progressed: () => void;
+}
 
 class GanderServe implements Server {
   constructor(
@@ -129,7 +138,8 @@ class GanderServe implements Server {
     const { text, target, maxTokens, strategy, interventions } = request;
     // Of an encoder-decoder, where an output is to be written: by the likeliest token each time, as a run here has it.
     if (target === undefined && maxTokens !== undefined) return this.generate({ ...request, maxTokens }, options);
-    const trace = await this.#run('/v1/route', { text, target, strategy, interventions }, options);
+    const asked = { text, target, strategy, interventions };
+    const trace = await this.#run('/v1/route', asked, options);
     if (trace.sequences[0]!.text !== text) throw this.reach.http.faults.odd('its trace is of another text');
     return trace;
   }
@@ -150,48 +160,64 @@ class GanderServe implements Server {
   }
 
   async score({ text, target, strategy, interventions }: RouteRequest, options: RunOptions): Promise<Score> {
-    const said = await this.#json('/v1/score', { text, target, strategy, interventions }, options);
+    const asked = { text, target, strategy, interventions };
+    const said = await this.#json('/v1/score', asked, options);
     const { data, error } = score.safeParse(said);
     if (!data) throw this.reach.http.faults.odd(schemaProblem(error), error);
     return data;
   }
 
   /** What it answers in JSON, whole or as a frame; undefined where that is none. */
-  async #json(path: string, asked: object, options: RunOptions): Promise<unknown> {
+  async #json(path: string, asked: Asked, options: RunOptions): Promise<unknown> {
     const { http } = this.reach;
-    const answer = await this.#ask(path, asked, 'application/json', options);
-    if (!answer.type.startsWith(framesType)) return jsonOf(await http.bytes(answer, serverLimits.run));
-    for await (const { kind, body } of this.#frames(answer, options)) if (kind === frameKinds.json) return jsonOf(body);
-    throw http.faults.half();
+    const most = attributionBytes(asked, this.info);
+    return this.#reading(path, asked, { whole: 'application/json', most, ...options }, async (answer, progressed) => {
+      if (!answer.type.startsWith(framesType)) return jsonOf(await http.bytes(answer));
+      for await (const { kind, body } of this.#frames(answer, { most, progressed, ...options }))
+        if (kind === frameKinds.json) return jsonOf(body);
+      throw http.faults.half();
+    });
   }
 
-  async #run(path: string, asked: object, options: RunOptions): Promise<Trace> {
+  async #run(path: string, asked: Asked, options: RunOptions): Promise<Trace> {
     const { http } = this.reach;
-    const answer = await this.#ask(path, asked, traceType, options);
-    if (!answer.type.startsWith(framesType)) return this.#decode(await http.bytes(answer, traceLimits.bytes));
-    const run = new FramedRun();
-    for await (const { kind, body } of this.#frames(answer, options)) {
-      if (kind === frameKinds.final) return this.#join(run, body);
-      if (kind === frameKinds.partial && options.onPartial) await options.onPartial(this.#join(run, body));
-    }
-    throw http.faults.half();
+    const most = traceBytes(asked, this.info);
+    return this.#reading(path, asked, { whole: traceType, most, ...options }, async (answer, progressed) => {
+      if (!answer.type.startsWith(framesType)) return this.#decode(await http.bytes(answer));
+      const run = new FramedRun();
+      for await (const { kind, body } of this.#frames(answer, { most, progressed, ...options })) {
+        if (kind === frameKinds.final) return this.#join(run, body);
+        if (kind === frameKinds.partial && options.onPartial) await options.onPartial(this.#join(run, body));
+      }
+      throw http.faults.half();
+    });
   }
 
   /** In frames where the server can: it says how far it is, and is not taken to be silent. */
-  #ask(path: string, asked: object, whole: string, { signal }: RunOptions): Promise<Answer> {
-    const accept = this.info.can.stream === true ? `${framesType}, ${whole}` : whole;
-    // What comes is counted where it is read.
-    return this.reach.http.open(path, { signal, accept, most: Infinity }, asked);
+  #reading<T>(
+    path: string,
+    asked: Asked,
+    { whole, most, signal }: RunOptions & { readonly whole: string; readonly most: number },
+    read: (answer: Answer, progressed: () => void) => Promise<T>,
+  ): Promise<T> {
+    const streams = this.info.can.stream === true;
+    const accept = streams ? `${framesType}, ${whole}` : whole;
+    // Of frames each is counted by itself, and their number by how far the run is.
+    return this.reach.http.reading(path, { signal, accept, most: streams ? Infinity : most }, asked, read);
   }
 
   /** Those that hold results; progress is passed on, and an error thrown. */
-  async *#frames({ body: bytes }: Answer, { onProgress }: RunOptions): AsyncGenerator<Frame> {
+  async *#frames({ body: bytes }: Answer, { most, progressed, onProgress }: Reading): AsyncGenerator<Frame> {
     const { faults } = this.reach.http;
-    for await (const frame of framesOf(bytes, faults)) {
+    let furthest = -1;
+    for await (const frame of framesOf(bytes, most, faults)) {
       switch (frame.kind) {
         case frameKinds.progress: {
           const { data } = progress.safeParse(jsonOf(frame.body));
           if (!data) throw faults.odd('it does not say how far it is');
+          // Said again it is no sign of work.
+          if (data.done > furthest) progressed();
+          furthest = Math.max(furthest, data.done);
           onProgress?.(data.done, data.total);
           break;
         }
@@ -215,6 +241,13 @@ class GanderServe implements Server {
   }
 
   #decode(bytes: Uint8Array): Trace {
+    const trace = this.#decoded(bytes);
+    if (trace.sequences.some(({ logProb, topLogProb }) => [logProb, topLogProb].some((p) => p?.some((x) => x > 0))))
+      throw this.reach.http.faults.odd('a log-probability is above 0');
+    return trace;
+  }
+
+  #decoded(bytes: Uint8Array): Trace {
     try {
       // Its own copy: frames are parts of larger buffers, and arrays are laid over the bytes.
       return decodeTrace(Uint8Array.from(bytes));

@@ -10,7 +10,17 @@ import { joined } from '../shared/joined.js';
 import { serverLimits } from '../shared/limits.js';
 import { isObject } from '../shared/plain.js';
 import type { Trace } from '../trace/trace.js';
-import { choicesInfo, firstRows, int32Of, placesOfTokens, type Ran, type Rows, traceOfRun } from './choices.js';
+import { choicesBounds, hasLonger, textTokens } from './bounds.js';
+import {
+  choicesInfo,
+  firstRows,
+  int32Of,
+  placesOfTokens,
+  predictions,
+  type Ran,
+  type Rows,
+  traceOfRun,
+} from './choices.js';
 import type { Faults } from './faults.js';
 import { joinedPlaces } from './places.js';
 import { cardOf, type Card, type Reach, type Server, type ServerKind } from './server.js';
@@ -117,7 +127,7 @@ class Sglang implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    this.info = choicesInfo({ engine: 'sglang', versions }, card, reach);
+    this.info = reach.http.faults.described(choicesInfo({ engine: 'sglang', versions }, card, reach));
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {
@@ -165,16 +175,18 @@ class Sglang implements Server {
 
   /** Undefined where the server does not take what the form asks; another may be understood. */
   async #ask(request: GenerateRequest, form: Form, { signal }: RunOptions): Promise<Ended | undefined> {
-    const { http } = this.reach;
+    const { http, model } = this.reach;
+    const most = textTokens(request.text) + request.maxTokens;
     for (const door of this.#door ? [this.#door] : doors) {
       try {
         const answer = await http.maybe(
           door.path,
-          { signal, most: serverLimits.run },
+          { signal, ...choicesBounds(most, predictions, model) },
           { ...door.body(request, this.card.id), ...form.asks },
         );
         if (answer === undefined) continue;
         this.#door = door;
+        if (hasLonger(door.lists(answer), most)) throw http.faults.odd('it tells of more tokens than were asked for');
         return door.read(answer, http.faults);
       } catch (thrown) {
         const isLast = form === forms.at(-1) || this.#form !== undefined;

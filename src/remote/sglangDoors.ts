@@ -1,8 +1,9 @@
 /** The two ways into SGLang: its own API, which says most, and OpenAI's, for where only that is let through. */
 import { z } from 'zod';
 import type { GenerateRequest } from '../engine/api.js';
+import { isObject } from '../shared/plain.js';
 import { schemaProblem } from '../shared/schemaWords.js';
-import { type Alternative, predictions, type RanToken } from './choices.js';
+import { type Alternative, logProbability, predictions, type RanToken } from './choices.js';
 import type { Faults } from './faults.js';
 
 /** What is said of a run that has ended. */
@@ -18,6 +19,8 @@ export interface Ended {
 export interface Door {
   readonly path: string;
   readonly body: (request: GenerateRequest, model: string) => object;
+  /** What says something of each token, and should be lists. */
+  readonly lists: (answer: unknown) => readonly unknown[];
   /** @throws GanderError `server-invalid` */
   readonly read: (answer: unknown, faults: Faults) => Ended;
 }
@@ -28,7 +31,7 @@ const id = z
   .max(2 ** 31 - 1);
 
 /** [log-probability, id, text] */
-const said = z.tuple([z.number().nullable(), id, z.string().nullish()]);
+const said = z.tuple([logProbability.nullable(), id, z.string().nullish()]);
 const top = z.array(z.array(said).nullable()).nullish();
 
 const native = z.object({
@@ -57,6 +60,7 @@ const own: Door = {
     top_logprobs_num: predictions,
     return_text_in_logprobs: true,
   }),
+  lists: (answer) => Object.values(partOf(answer, 'meta_info')),
   read: (answer, faults) => {
     const { data, error } = native.safeParse(answer);
     if (!data) throw faults.odd(schemaProblem(error));
@@ -69,6 +73,11 @@ const own: Door = {
     };
   },
 };
+
+function partOf(answer: unknown, name: string): Readonly<Record<string, unknown>> {
+  const part = isObject(answer) ? answer[name] : undefined;
+  return typeof part === 'object' && part !== null ? (part as Readonly<Record<string, unknown>>) : {};
+}
 
 type Said = z.infer<typeof said>;
 
@@ -116,6 +125,10 @@ const likeOpenAi: Door = {
     ...(seed !== undefined && { seed }),
     return_token_ids: true,
   }),
+  lists: (answer) => {
+    const choices = Object.values(partOf(answer, 'choices'));
+    return [...choices.slice(0, 1).flatMap((choice) => (isObject(choice) ? Object.values(choice) : [])), choices];
+  },
   read: (answer, faults) => {
     const { data, error } = openAi.safeParse(answer);
     if (!data) throw faults.odd(schemaProblem(error));

@@ -14,6 +14,7 @@ import {
   choicesInfo,
   firstRows,
   listRows,
+  logProbability,
   npyRows,
   placesOfTokens,
   predictions,
@@ -22,6 +23,7 @@ import {
   type Rows,
   traceOfRun,
 } from './choices.js';
+import { choicesBounds, hasLonger, placesBounds, textTokens } from './bounds.js';
 import type { Faults } from './faults.js';
 import { joinedPlaces, placesOfCharacters } from './places.js';
 import { type Card, cardOf, type Reach, type Server, type ServerKind } from './server.js';
@@ -46,7 +48,7 @@ const ids = z.array(id);
 
 const promptLogProb = z.record(
   z.string().regex(/^\d{1,10}$/),
-  z.object({ logprob: z.number(), rank: z.int().nullish(), decoded_token: z.string().nullish() }),
+  z.object({ logprob: logProbability, rank: z.int().nullish(), decoded_token: z.string().nullish() }),
 );
 
 const completion = z.object({
@@ -57,7 +59,9 @@ const completion = z.object({
         token_ids: ids,
         prompt_token_ids: ids,
         prompt_logprobs: z.array(promptLogProb.nullable()).nullish(),
-        logprobs: z.object({ tokens: z.array(z.string()), token_logprobs: z.array(z.number().nullable()) }).nullish(),
+        logprobs: z
+          .object({ tokens: z.array(z.string()), token_logprobs: z.array(logProbability.nullable()) })
+          .nullish(),
         routed_experts: z.unknown().optional(),
       }),
     )
@@ -105,6 +109,13 @@ const forms: readonly Form[] = [
   },
 ];
 
+interface Sampling {
+  readonly max_tokens: number;
+  readonly temperature: number;
+  readonly top_p?: number;
+  readonly seed?: number;
+}
+
 class Vllm implements Server {
   readonly info: ServerInfo;
 
@@ -113,7 +124,7 @@ class Vllm implements Server {
     versions: Readonly<Record<string, string>>,
     private readonly reach: Reach,
   ) {
-    this.info = choicesInfo({ engine: 'vllm', versions }, card, reach);
+    this.info = reach.http.faults.described(choicesInfo({ engine: 'vllm', versions }, card, reach));
   }
 
   async route({ text }: RouteRequest, options: RunOptions): Promise<Trace> {
@@ -151,13 +162,14 @@ class Vllm implements Server {
     return traceOfRun(ran, this.info, this.reach);
   }
 
-  async #complete(text: string, asked: object, { signal }: RunOptions) {
-    const { http } = this.reach;
+  async #complete(text: string, asked: Sampling, { signal }: RunOptions) {
+    const { http, model } = this.reach;
     const { faults } = http;
     const prompt = await this.#render(text, signal);
+    const [read, written] = [prompt?.ids.length ?? textTokens(text), asked.max_tokens];
     const answer = await http.json(
       '/v1/completions',
-      { signal, most: serverLimits.run },
+      { signal, ...choicesBounds(read + written, predictions, model) },
       {
         model: this.card.id,
         prompt: prompt?.ids ?? text,
@@ -167,6 +179,7 @@ class Vllm implements Server {
         return_token_ids: true,
       },
     );
+    if (tellsOfMore(answer, read, written)) throw faults.odd('it tells of more tokens than were asked for');
     const { data, error } = completion.safeParse(answer);
     if (!data) throw faults.odd(schemaProblem(error));
     const choice = data.choices[0]!;
@@ -184,9 +197,12 @@ class Vllm implements Server {
     const { http } = this.reach;
     const asked = { model: this.card.id, prompt: text, return_token_offsets: true };
     // Closed unless the server was started with --enable-scale-out.
-    const asking = { signal, most: serverLimits.run, spare: true } as const;
+    const asking = { signal, ...placesBounds(text), spare: true } as const;
     const answer = await http.maybe('/v1/completions/render', asking, asked);
     if (answer === undefined) return undefined;
+    const [first] = Array.isArray(answer) ? (answer as unknown[]) : [];
+    if (isObject(first) && hasLonger([answer, first['token_ids'], first['token_offsets']], textTokens(text)))
+      throw http.faults.odd('it tells of more tokens than were asked for');
     const { data, error } = rendered.safeParse(answer);
     if (!data) throw http.faults.odd(schemaProblem(error));
     const { token_ids: found, token_offsets: offsets } = data[0]!;
@@ -197,6 +213,19 @@ class Vllm implements Server {
     if (!places) throw http.faults.odd('its offsets are not of the text');
     return { ids: found, places };
   }
+}
+
+/** Before it is looked at entry by entry. */
+function tellsOfMore(answer: unknown, read: number, written: number): boolean {
+  const choices = isObject(answer) ? answer['choices'] : undefined;
+  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
+  if (!isObject(first)) return false;
+  const logprobs = isObject(first['logprobs']) ? first['logprobs'] : {};
+  return (
+    hasLonger([choices], 1) ||
+    hasLonger([first['prompt_token_ids'], first['prompt_logprobs']], read) ||
+    hasLonger([first['token_ids'], logprobs['tokens'], logprobs['token_logprobs']], written)
+  );
 }
 
 function promptTokens({ prompt_token_ids: prompt, prompt_logprobs: said }: Choice): RanToken[] {

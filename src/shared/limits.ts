@@ -83,6 +83,15 @@ export const serverLimits = {
   facts: 16 * MiB,
   /** Bytes of what it says of a failure. */
   failure: 64 * KiB,
+  /** Bytes of an answer beside what it says of each token, and members of its objects. */
+  said: MiB,
+  members: 10_000,
+  /** Experts of a token in all layers, where the model's config.json does not say it. */
+  choices: 4096,
+  /** Bytes of what is said of a token, or of one that could have stood there. */
+  entry: KiB,
+  /** Tokens that a server writes where nobody said how many. */
+  written: 4096,
   /** Requests at a time; further ones wait here. */
   atOnce: 4,
   /** Experts of a set of a server's own description. */

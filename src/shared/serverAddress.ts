@@ -1,4 +1,5 @@
 import { GanderError } from './errors.js';
+import type { Warning } from './source.js';
 
 /**
  * A server's address in the one form in which it is remembered and compared: no slash at the end, and without the `/v1`
@@ -28,6 +29,18 @@ export function isServerAddress(chosen: string): boolean {
 export function isLoopback(address: string): boolean {
   const { hostname } = new URL(address);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Whether whoever is on the way can read what is sent there. */
+export function isOpenToReaders(address: string): boolean {
+  return !address.startsWith('https:') && !isLoopback(address);
+}
+
+/** What should be known before anything is sent there. */
+export function encryptionWarnings(address: string): Warning[] {
+  if (!isOpenToReaders(address)) return [];
+  const text = `Text, and a token where there is one, go to ${address} without encryption: whoever is on the way can read them.`;
+  return [{ code: 'not-encrypted', text }];
 }
 
 function odd(given: string, why: string, cause?: unknown): GanderError {

@@ -32,6 +32,8 @@ export interface SourceDescription {
     readonly tokens?: number;
     /** Experts a token, where a request does not say. */
     readonly k?: number;
+    /** The most that a model's own router can be asked for; absent: as many as there are. */
+    readonly mostK?: number;
   };
   readonly warnings: readonly Warning[];
 }

@@ -122,18 +122,22 @@ function describePool(pool: PoolInfo): SourceDescription {
 }
 
 /** It routes by its own router, whose scores can be changed. */
-function describeMoe({ name, router, takesK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
+function describeMoe({ name, router, mostK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
   return {
     name,
     can: {
       ...everything,
-      k: takesK || { reason: 'How many experts a token goes to is written into this model’s graph.' },
-      strategies: takesK ? [ownOffer] : [],
+      k: mostK !== undefined || { reason: 'How many experts a token goes to is written into this model’s graph.' },
+      strategies: mostK !== undefined ? [ownOffer] : [],
     },
     experts: expertSets.flatMap(({ experts }) => experts),
     expertSets,
     sites,
-    limits: { tokens: contextLength, ...(router.k !== undefined && { k: router.k }) },
+    limits: {
+      tokens: contextLength,
+      ...(router.k !== undefined && { k: router.k }),
+      ...(mostK !== undefined && { mostK }),
+    },
     warnings,
   };
 }

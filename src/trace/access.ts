@@ -120,6 +120,37 @@ export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites 
 export interface Layer {
   readonly stack?: Stack;
   readonly layer: number;
+  /** The kind of its sites, where a layer has several routers with experts of their own: each is looked at by itself. */
+  readonly router?: string;
+}
+
+const divided = new WeakMap<Trace, ReadonlySet<string>>();
+
+/** Layers whose kinds of sites have each their own experts: of attention and of the MLP, say. */
+function dividedLayers(trace: Trace): ReadonlySet<string> {
+  const known = divided.get(trace);
+  if (known) return known;
+  const sets = new Map<string, Map<string, Set<number>>>();
+  for (const site of trace.sites) {
+    if (trace.expertSets[site.expertSet]!.scope !== 'layer') continue;
+    const kinds = sets.get(placeOf(site)) ?? new Map<string, Set<number>>();
+    sets.set(placeOf(site), kinds.set(site.kind, (kinds.get(site.kind) ?? new Set()).add(site.expertSet)));
+  }
+  const isDivided = (kinds: ReadonlyMap<string, ReadonlySet<number>>) =>
+    new Set([...kinds.values()].flatMap((one) => [...one])).size > 1 &&
+    [...kinds.values()].every(({ size }) => size === 1);
+  const found = new Set([...sets].filter(([, kinds]) => isDivided(kinds)).map(([place]) => place));
+  divided.set(trace, found);
+  return found;
+}
+
+const placeOf = ({ stack, layer }: Layer): string => `${stack ?? ''} ${layer}`;
+
+/** The layer that a site is in; where that has several routers, as the one of the site. */
+export function layerAt(trace: Trace, site: Site): Layer {
+  const { stack, layer, kind } = site;
+  const isDivided = dividedLayers(trace).has(placeOf(site));
+  return { layer, ...(stack && { stack }), ...(isDivided && { router: kind }) };
 }
 
 /** The layers that have sites, in the order of the site axis. */
@@ -129,15 +160,15 @@ export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
 
 /** The layers that some sites are of, in their order. */
 export function layersAmong(trace: Trace, sites: Int32Array): Layer[] {
-  return layersIn(Array.from(sites, (s) => trace.sites[s]!));
+  return layersIn(Array.from(sites, (s) => layerAt(trace, trace.sites[s]!)));
 }
 
 /** The same of the sites themselves. */
 export function layersIn(sites: Iterable<Layer>): Layer[] {
   const seen = new Map<string, Layer>();
-  for (const { stack, layer } of sites) {
-    const key = `${stack ?? ''} ${layer}`;
-    if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }) });
+  for (const { stack, layer, router } of sites) {
+    const key = `${placeOf({ layer, ...(stack && { stack }) })} ${router ?? ''}`;
+    if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }), ...(router !== undefined && { router }) });
   }
   return [...seen.values()];
 }

@@ -1,5 +1,5 @@
 /** Of the choices that a what-if changed: those that it made itself, and those that followed because their input changed. */
-import { chosenAt, isSpecial, rowsAt } from './access.js';
+import { chosenAt, isSpecial, matches, rowsAt } from './access.js';
 import type { Difference } from './difference.js';
 import type { CellBias } from './whatIf.js';
 import type { Trace } from './trace.js';
@@ -20,7 +20,7 @@ export function consequences(
   const columns = alignment.a.length;
   sites.forEach(({ site, a, b }, row) => {
     const [was, is] = [rowsAt(before, a), rowsAt(after, b)];
-    const count = counts[layers.findIndex(({ stack, layer }) => stack === site.stack && layer === site.layer)]!;
+    const count = counts[layers.findIndex((layer) => matches(site, layer))]!;
     for (let c = 0; c < columns; c++) {
       const flipped = flips[row * columns + c]!;
       const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];

@@ -5,6 +5,8 @@ import type { Site, Stack } from './trace.js';
 export interface SiteFilter {
   readonly stack?: Stack | undefined;
   readonly layer?: number | undefined;
+  /** Of a layer with several routers, the kind that one of them is. */
+  readonly router?: string | undefined;
   /** One, or several. */
   readonly kind?: string | readonly string[] | undefined;
   /** Site path. */
@@ -16,6 +18,7 @@ export function matches(site: Site, filter: SiteFilter): boolean {
   return (
     (filter.stack === undefined || filter.stack === site.stack) &&
     (filter.layer === undefined || filter.layer === site.layer) &&
+    (filter.router === undefined || filter.router === site.kind) &&
     (filter.kind === undefined || [filter.kind].flat().includes(site.kind)) &&
     (filter.module === undefined || filter.module === site.path) &&
     (filter.sequence === undefined || filter.sequence === site.sequence)

@@ -50,9 +50,9 @@ export function routerText({ name, k, params }: Router): string {
   return argument === undefined ? name : `${name}:${String(argument)}`;
 }
 
-/** `3`; in an encoder-decoder `decoder 3`. */
-export function layerText({ stack, layer }: Layer): string {
-  return stack ? `${stack} ${layer}` : String(layer);
+/** `3`; in an encoder-decoder `decoder 3`; of a layer with several routers `3 mlp`. */
+export function layerText({ stack, layer, router }: Layer): string {
+  return plain([stack, layer, router].filter((part) => part !== undefined).join(' '));
 }
 
 /** `knock-out python@layer=3,kind=q`, `tilt sql@tokens=12..29=+0.5`. */

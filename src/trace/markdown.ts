@@ -1,5 +1,5 @@
 /** A trace or one of its tokens as Markdown (GFM): what "copy as Markdown" copies. */
-import { kindsOf, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from './access.js';
+import { kindsOf, layersOf, matches, rowsAt, type SharedSites, sharedSites, sitesOf } from './access.js';
 import { certaintyOfToken } from './distribution.js';
 import { decimal, interventionText, layerText, percent, plain, routerText, tokenText, visible } from './label.js';
 import { ranked, tokenShares } from './leaders.js';
@@ -88,10 +88,10 @@ export function tokenMarkdown(trace: Trace, t: number, sequence = 0): string {
   const { entropy, margin } = certaintyOfToken(trace, t, about);
   const kinds = kindsOf(trace, about);
   const all = Array.from(sitesOf(trace, about), (s) => rowsAt(trace, s));
-  const grid = layersOf(trace, about).map(({ stack, layer }) => [
-    layerText({ layer, ...(stack && { stack }) }),
+  const grid = layersOf(trace, about).map((layer) => [
+    layerText(layer),
     ...kinds.map((kind) => {
-      const rows = all.find(({ site }) => site.stack === stack && site.layer === layer && site.kind === kind);
+      const rows = all.find(({ site }) => matches(site, { ...layer, kind }));
       const lead = rows ? leaderAt(rows, t) : -1;
       return lead < 0 ? '–' : markdownText(rows!.set.experts[lead]!.name);
     }),

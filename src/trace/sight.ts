@@ -1,6 +1,6 @@
 /** Whose experts are in sight: a pool's, or those of the one layer that was chosen where each layer has its own. */
 import { type Layer, layersOf, type SharedSites, sharedSites } from './access.js';
-import type { ExpertSet, Trace } from './trace.js';
+import type { ExpertSet, Scope, Trace } from './trace.js';
 
 export interface Sight {
   readonly set: ExpertSet;
@@ -11,8 +11,13 @@ export interface Sight {
 }
 
 /** A layer in a view's state and in a message. */
-export function layerKey({ stack, layer }: Layer): string {
-  return stack ? `${stack} ${layer}` : String(layer);
+export function layerKey({ stack, layer, router }: Layer): string {
+  return [stack, layer, router].filter((part) => part !== undefined).join(' ');
+}
+
+/** What a what-if says to hold in a layer and nowhere else. */
+export function scopeOf({ stack, layer, router }: Layer): Scope {
+  return { layer, ...(stack && { stack }), ...(router !== undefined && { kind: router }) };
 }
 
 /** The layer that a key names; undefined: all, or one that this trace does not have. */

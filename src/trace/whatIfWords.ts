@@ -3,7 +3,7 @@ import { words, type PlainWord } from '../shared/words.js';
 import type { Layer } from './access.js';
 import { tokenLabel } from './label.js';
 import { wholeLines } from './lines.js';
-import type { Intervention, Sequence, Site, TokenRange, Trace } from './trace.js';
+import type { Intervention, Scope, Sequence, Site, TokenRange, Trace } from './trace.js';
 
 /** How words and numbers are written in the reader's language. */
 export interface Writer {
@@ -26,7 +26,7 @@ export function whatIfWords(
     scope.module !== undefined
       ? inSiteWords(trace, scope.module, word)
       : scope.layer !== undefined
-        ? word('inPlace', layerWords({ layer: scope.layer, ...(scope.stack && { stack: scope.stack }) }, word))
+        ? word('inPlace', layerWords(scopedLayer(scope.layer, scope), word))
         : scope.kind !== undefined
           ? word('inKind', kindWords(scope.kind, word))
           : word('everywhere');
@@ -41,6 +41,10 @@ export function whatIfWords(
   if (scope.token !== undefined)
     return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
   return scope.tokens ? word('saidIn', what, rangesWords(scope.tokens, sequence, writer)) : what;
+}
+
+function scopedLayer(layer: number, { stack, kind }: Scope): Layer {
+  return { layer, ...(stack && { stack }), ...(kind !== undefined && { router: kind }) };
 }
 
 /** Some tokens: the lines that they are, else their numbers. */
@@ -67,11 +71,13 @@ export function inSiteWords(trace: Trace | undefined, path: string, word: Writer
 }
 
 export function siteWords(site: Site, word: Writer['word']): string {
-  return word('siteOfLayer', layerWords(site, word), kindWords(site.kind, word));
+  const { stack, layer, kind } = site;
+  return layerWords({ layer, ...(stack && { stack }), router: kind }, word);
 }
 
-export function layerWords({ stack, layer }: Layer, word: Writer['word']): string {
-  return stack ? word('layerOfStack', word(stack), String(layer)) : word('layer', String(layer));
+export function layerWords({ stack, layer, router }: Layer, word: Writer['word']): string {
+  const whole = stack ? word('layerOfStack', word(stack), String(layer)) : word('layer', String(layer));
+  return router === undefined ? whole : word('siteOfLayer', whole, kindWords(router, word));
 }
 
 /** A kind that is none of ours keeps its source's name. */

@@ -69,11 +69,6 @@ export function poolWhoseTextGrows(times: number): string {
 /** Rust panics over it, and the process aborts. */
 export function poolThatAborts(): string {
   return poolWithTokenizer((json) => {
-    json['post_processor'] = {
-      type: 'TemplateProcessing',
-      single: [{ Sequence: { id: 'B', type_id: 0 } }],
-      pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 0 } }],
-      special_tokens: {},
-    };
+    json['pre_tokenizer'] = { type: 'FixedLength', length: 0 };
   });
 }

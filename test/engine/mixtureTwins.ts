@@ -42,10 +42,12 @@ export function withOtherExperts(source: string, experts: readonly number[]): st
   });
 }
 
-/** Whose a tensor is, by a name such as `mlp.experts.3.up_proj`, `experts.gate_up_proj.3_scales`. */
+/** Whose a tensor is, by a name such as `mlp.experts.3.up_proj`, `experts.gate_up_proj.3_scales`, of JetMoE `select_11`: eight after eight. */
 function expertOf(name: string): number | undefined {
   const found = /experts[./](\d)[./]|experts\.\w+\.(\d)_scales/.exec(name);
-  return found ? Number(found[1] ?? found[2]) : undefined;
+  if (found) return Number(found[1] ?? found[2]);
+  const nth = /^select(?:_(\d+))?$/.exec(name);
+  return nth ? Number(nth[1] ?? 0) % 8 : undefined;
 }
 
 function triple(tensor: TensorProto, folder: string, parts: number, which: readonly number[]): void {

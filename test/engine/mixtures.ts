@@ -31,6 +31,7 @@ export const exact: Bounds = { score: tolerance, weight: tolerance, logProb: tol
 const scorings: Readonly<Record<string, string | undefined>> = {
   deepseek_v3: 'sigmoid',
   lfm2_moe: 'sigmoid',
+  glm4_moe: 'sigmoid',
   phimoe: 'none',
 };
 

@@ -92,7 +92,7 @@ describe('a mixture of experts', () => {
     expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
     expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['own', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
-    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2 }]);
+    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2, mostK: 8 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
     expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });
@@ -113,11 +113,20 @@ describe('a mixture of experts', () => {
     expect((await engine.route({ text: 'the', strategy: { name: 'own', k: 2 } })).router.k).toBe(2);
   });
 
-  it('that chooses within groups takes no larger k than its own, which they may not hold', async () => {
+  it('that chooses within groups takes no larger k than its own, which they may not hold, and says so', async () => {
     const engine = await engineFor('deepseek-v3-transformers');
-    const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 6 } });
-    expect(trace.router.k).toBe(3);
-    expect(trace.blocks.map(({ k }) => k)).toEqual([3]);
+    expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 3 });
+    await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 6 } })).rejects.toMatchObject({
+      code: 'request-invalid',
+      message: expect.stringMatching(/no more than 3 for a token, not 6/) as string,
+    });
+  });
+
+  it('whose one group holds all its experts takes any k', async () => {
+    const engine = await engineFor('glm4-moe-transformers');
+    expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 8 });
+    const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 8 } });
+    expect(trace.blocks.map(({ k }) => k)).toEqual([8]);
   });
 
   it('gives the same where an export keeps gate and values of QMoE apart', async () => {

@@ -43,7 +43,7 @@ describe('gander', () => {
     const { stdout } = gander('inspect', '--model', model, '--modules');
     expect(stdout).toMatch(/router +qwen2_moe:2/);
     expect(stdout).toMatch(/experts +8 a layer/);
-    expect(stdout).toMatch(/another k +can be/);
+    expect(stdout).toMatch(/another k +can be asked for, up to 8/);
     expect(stdout).toContain('model.layers.1.mlp.gate');
   });
 
@@ -64,6 +64,13 @@ describe('gander', () => {
     const { status, stderr } = gander('route', '--model', model, '--force', '2.0', 'x');
     expect(status).toBe(1);
     expect(stderr).toMatch(/The model has no expert "2\.0"\. Its experts: 0\.0, 0\.1, /);
+  });
+
+  it('asks which router of a layer is meant', () => {
+    const jetmoe = path.join(root, 'test/fixtures/moe/jetmoe-transformers');
+    const { status, stderr } = gander('route', '--model', jetmoe, '--knock-out', '1.4', 'x');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/Say "1\.self_attention\.4" or "1\.mlp\.4"\./);
   });
 
   it('attributes to the experts of a layer', () => {

@@ -5,7 +5,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { asLocal } from '../../src/shared/modelInfo.js';
-import { parseModel, setInternal, writeModel } from '../../src/graph/model.js';
+import { type NodeProto, parseModel, setInternal, writeModel } from '../../src/graph/model.js';
+import { findRouters } from '../../src/graph/moe/routers.js';
+import { integerOf, walkOf } from '../../src/graph/walk.js';
+import { changed, fixtures } from './mixtureTwins.js';
 import { copyOfTinyPool, root, temporaryFolder, tinyPool } from './support.js';
 
 const fixture = path.join(root, 'test/fixtures/moe/mixtral-transformers');
@@ -120,6 +123,18 @@ describe('a folder', () => {
       (file) => edit(file('config.json'), (json) => (json['num_local_experts'] = 16)),
     ],
     [
+      'another number of experts a token than the graph’s',
+      'model-invalid',
+      /sends each token to 4 experts .*, but model\.layers\.0\.mlp\.gate to 2/,
+      (file) => edit(file('config.json'), (json) => (json['num_experts_per_tok'] = 4)),
+    ],
+    [
+      'another number of layers than the graph’s',
+      'model-invalid',
+      /says 3 layers .*, but the graph has 2/,
+      (file) => edit(file('config.json'), (json) => (json['num_hidden_layers'] = 3)),
+    ],
+    [
       'numbers that are none in a router',
       'base-invalid',
       /not finite \(score at model\.layers\.1\.mlp\.gate\)/,
@@ -150,6 +165,49 @@ describe('a folder', () => {
     });
   });
 });
+
+describe('a configuration that says otherwise than its graph', () => {
+  const warned = async (change: (json: Record<string, unknown>) => void) => {
+    const folder = copy((file) => edit(file('config.json'), change));
+    return (await (await engineFor(folder)).info()).warnings.map(({ code, text }) => `${code}: ${text}`);
+  };
+
+  it('of weights is told', async () => {
+    expect(await warned((json) => (json['norm_topk_prob'] = true))).toEqual([]);
+    expect(await warned((json) => (json['norm_topk_prob'] = false))).toEqual([
+      expect.stringMatching(/^config-contradicted: .*norm_topk_prob false, but model\.layers\.0\.mlp\.gate normalises/),
+    ]);
+  });
+
+  it('of scores is told', async () => {
+    expect(await warned((json) => (json['scoring_func'] = 'softmax'))).toEqual([]);
+    expect(await warned((json) => (json['scoring_func'] = 'sigmoid'))).toEqual([
+      expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* takes softmax/),
+    ]);
+  });
+});
+
+it.each(['deepseek-v3-optimum', 'qwen3-moe-optimum'])(
+  'a graph that has no way to an expert is refused: %s',
+  async (name) => {
+    const folder = changed(path.join(fixtures, name), (graph) => {
+      const walk = walkOf(graph);
+      const router = findRouters(graph).at(-1)!;
+      const hot = graph.node.find(({ opType, input }) => opType === 'OneHot' && input[0] === router.chosen)!;
+      const isOf = (e: number) => (n: NodeProto) =>
+        n.opType === 'Gather' &&
+        walk.producers.get(n.input[0]!)?.input[0] === hot.output[0] &&
+        integerOf(walk, n.input[1]) === e;
+      const gather = graph.node.find(isOf(5))!;
+      // What becomes of an expert that the exporter's example did not go to: nothing asks for it.
+      gather.input[1] = graph.node.find(isOf(4))!.input[1]!;
+    });
+    await expect(routed(folder)).rejects.toMatchObject({
+      code: 'model-invalid',
+      message: expect.stringMatching(/chooses among 8 experts, but the graph has no way to 5:/) as string,
+    });
+  },
+);
 
 it('a dense model has no router', async () => {
   const folder = path.join(temporaryFolder(), 'dense');

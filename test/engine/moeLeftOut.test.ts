@@ -36,7 +36,11 @@ const asked = (trace: Trace, action: 'knock-out' | 'force', experts: readonly nu
 const whatIfs = [
   { what: 'one is forced', action: 'force', experts: [5], left: () => [5] },
   { what: 'one is left', action: 'knock-out', left: () => [2] },
-  { what: 'one fewer than k are left', action: 'knock-out', left: (k: number) => [1, 4, 6, 3].slice(0, k - 1) },
+  {
+    what: 'one fewer than k are left',
+    action: 'knock-out',
+    left: (k: number) => [1, 4, 6, 3].slice(0, Math.max(1, k - 1)),
+  },
   { what: 'a group is emptied', action: 'knock-out', left: () => all.slice(groups.size) },
   { what: 'one group is left', action: 'knock-out', left: () => all.slice(0, groups.size) },
 ] as const;

@@ -3,7 +3,10 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { rowsAt } from '../../src/trace/access.js';
+import { ownLayers } from '../../src/explorer/own.js';
+import { layersOf, rowsAt, sharedSites } from '../../src/trace/access.js';
+import { layerText } from '../../src/trace/label.js';
+import { scopeOf, sightOf } from '../../src/trace/sight.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
 import { root, temporaryFolder } from './support.js';
 
@@ -98,6 +101,63 @@ describe.each(forms)('%s', (name) => {
     const id = favourite(before, 0, 1);
     const after = await run(name, change('knock-out', id), { action: 'tilt', expert: id, amount: 0, scope: {} });
     expect([...rowsAt(after, 0).chosen]).toEqual([...rowsAt(before, 0).chosen]);
+  });
+});
+
+describe('a layer with two routers', () => {
+  const name = 'jetmoe-transformers';
+  /** Of layer 1. */
+  const [attention, mlp] = [2, 3];
+
+  it('has experts of each, told apart by their names', async () => {
+    const { sites, expertSets } = await run(name);
+    expect(sites.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual([
+      '0 self_attention',
+      '0 mlp',
+      '1 self_attention',
+      '1 mlp',
+    ]);
+    expect(expertSets.map(({ experts }) => experts[4])).toEqual([
+      { id: '0.self_attention.4', name: 'Layer 0 self_attention expert 4' },
+      { id: '0.mlp.4', name: 'Layer 0 mlp expert 4' },
+      { id: '1.self_attention.4', name: 'Layer 1 self_attention expert 4' },
+      { id: '1.mlp.4', name: 'Layer 1 mlp expert 4' },
+    ]);
+  });
+
+  it('is changed at the one that is named, and nowhere else', async () => {
+    const before = await run(name);
+    const id = favourite(before, mlp, 3);
+    expect(id).toMatch(/^1\.mlp\.\d$/);
+    const after = await run(name, change('knock-out', id));
+    const e = Number(id.split('.')[2]);
+    for (let t = 0; t < after.sequences[0]!.done; t++) expect(chosen(after, mlp, t)).not.toContain(e);
+    for (const site of [0, 1, attention]) {
+      expect([...rowsAt(after, site).chosen]).toEqual([...rowsAt(before, site).chosen]);
+      expect([...rowsAt(after, site).weight!]).toEqual([...rowsAt(before, site).weight!]);
+    }
+    const forced = await run(name, change('force', '1.self_attention.4'));
+    expect(chosen(forced, attention, 2)).toEqual([4, -1]);
+    expect(chosen(forced, mlp, 2)).not.toContain(-1);
+  });
+
+  it('is not changed at one of the two by a name that may mean either', async () => {
+    await expect(run(name, change('knock-out', '1.4'))).rejects.toMatchObject({
+      code: 'request-invalid',
+      remedy: 'Say "1.self_attention.4" or "1.mlp.4".',
+    });
+  });
+
+  it('is two places to look at, each with its experts', async () => {
+    const trace = await run(name);
+    const layers = layersOf(trace);
+    expect(layers.map(layerText)).toEqual(['0 self_attention', '0 mlp', '1 self_attention', '1 mlp']);
+    expect(sightOf(trace, '1 mlp')).toMatchObject({ layer: { layer: 1, router: 'mlp' }, set: trace.expertSets[mlp] });
+    expect(layers.map((layer) => sharedSites(trace, { ...layer, sequence: 0 })?.set)).toEqual(trace.expertSets);
+    expect(ownLayers(trace)).toHaveLength(4);
+    expect(layers.map(scopeOf)[1]).toEqual({ layer: 0, kind: 'mlp' });
+    const scoped = await run(name, change('knock-out', favourite(trace, attention, 3), scopeOf(layers[attention]!)));
+    expect(chosen(scoped, attention, 3)).not.toEqual(chosen(trace, attention, 3));
   });
 });
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { remoteClient } from '../../src/engine/remote.js';
 import { decodeTrace } from '../../src/trace/file.js';
-import { atRun, silent } from '../servers/hostile.js';
+import { atRun, page, silent } from '../servers/hostile.js';
 import { type Handler, listen } from '../servers/http.js';
 import { knownText, run } from '../servers/model.js';
 import { sglang } from '../servers/sglang.js';
@@ -102,6 +102,52 @@ describe('gander with --engine', () => {
     expect(given.code, given.error).toBe(0);
     expect(asked.at(-1)!.headers.authorization).toBe('Bearer secret');
     expect((await gander(['route', 'a', '--engine', address, '--token', 'secret'])).code).toBe(2);
+  });
+
+  describe.skipIf(process.platform === 'win32')('of another machine, over http', () => {
+    /** This machine, by an address that does not say so. */
+    const elsewhere = (address: string) => address.replace('127.0.0.1', '0.0.0.0');
+    const warning =
+      /^gander: warning: Text, and a token where there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
+
+    it('warns before it is answered anything, once', async () => {
+      let [first, open] = [true, () => {}];
+      const warned = new Promise<void>((resolve) => (open = resolve));
+      const { address } = await serving(async (asked, response) => {
+        // Held until it was warned of: it would be waited for without end.
+        if (first) await warned;
+        first = false;
+        return good(asked, response);
+      });
+      const child = spawn(process.execPath, [bin, 'route', 'the goose', '--engine', elsewhere(address)], {
+        cwd: root,
+        env: { ...process.env, GANDER_ENGINE_TOKEN: 'secret' },
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      let error = '';
+      child.stderr.setEncoding('utf8').on('data', (part: string) => {
+        error += part;
+        if (warning.test(error)) open();
+      });
+      expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+      expect(error.match(/without encryption/g)).toHaveLength(1);
+    });
+
+    it('warns where a web page answers, too, and scripts in JSON', async () => {
+      const { address } = await serving(page);
+      const said = await gander(['route', 'the goose', '--engine', elsewhere(address)], {
+        GANDER_ENGINE_TOKEN: 'secret',
+      });
+      expect(said.error).toMatch(warning);
+      expect(said.error).toMatch(/\ngander: \S+ answers with a web page\./);
+      const { error } = await gander(['route', 'the goose', '--engine', elsewhere(address), '--json']);
+      expect(
+        error
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as object),
+      ).toMatchObject([{ warning: { code: 'not-encrypted' } }, { error: { code: 'server-unknown' } }]);
+    });
   });
 
   it('refuses in one line what the server or the command line cannot do', async () => {

@@ -109,3 +109,113 @@ it('says what is wrong with a file that is none', () => {
     expect(() => new Tokenizer(file)).toThrow(expect.objectContaining({ code: 'tokenizer-invalid' }));
   }
 });
+
+describe('a tokenizer that the library would fail with later', () => {
+  const written = (changes: object) => {
+    const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
+    const file = path.join(temporaryFolder(), 'tokenizer.json');
+    writeFileSync(file, JSON.stringify({ ...json, ...changes }));
+    return file;
+  };
+  const template = (single: readonly object[], special: object = {}) => ({
+    type: 'TemplateProcessing',
+    single,
+    pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+    special_tokens: special,
+  });
+  const a = { Sequence: { id: 'A', type_id: 0 } };
+  const b = { Sequence: { id: 'B', type_id: 0 } };
+  const marked = { SpecialToken: { id: '[CLS]', type_id: 0 } };
+  const model = (type: string, rest: object) => ({ model: { type, unk_token: '[UNK]', ...rest } });
+
+  it.each<[string, object, string]>([
+    [
+      'WordPiece without its unknown token',
+      model('WordPiece', { continuing_subword_prefix: '##', max_input_chars_per_word: 100, vocab: { a: 0 } }),
+      'in tokenizer.json, the unknown token "[UNK]" is missing in the vocabulary of its WordPiece model.',
+    ],
+    [
+      'WordLevel of no words',
+      model('WordLevel', { vocab: {} }),
+      'in tokenizer.json, the unknown token "[UNK]" is missing in the vocabulary of its WordLevel model.',
+    ],
+    [
+      'Unigram with unk_id null',
+      model('Unigram', { unk_id: null, vocab: [['a', -1]] }),
+      'its Unigram model has no unk_id',
+    ],
+    ['a template of B alone', { post_processor: template([b]) }, 'its template for one text names a second one (B)'],
+    ['a template of A and B', { post_processor: template([a, b]) }, 'its template for one text names a second one (B)'],
+    [
+      'a template of B within a sequence',
+      { post_processor: { type: 'Sequence', processors: [template([a]), template([b])] } },
+      'its template for one text names a second one (B)',
+    ],
+    [
+      'a template with a token that it does not list',
+      { post_processor: template([marked, a]) },
+      'its template names "[CLS]", which is missing in its special_tokens',
+    ],
+  ])('%s is refused when it is read', (_, changes, why) => {
+    const file = written(changes);
+    expect(() => new Tokenizer(file)).toThrow(
+      expect.objectContaining({ code: 'tokenizer-invalid', message: expect.stringContaining(why) as string }),
+    );
+  });
+
+  it('is taken where it has what it needs', async () => {
+    const known = { '[CLS]': { id: '[CLS]', ids: [0], tokens: ['<|endoftext|>'] } };
+    const file = written({
+      ...model('WordLevel', { vocab: { '[UNK]': 0, the: 1 } }),
+      post_processor: template([marked, a], known),
+    });
+    expect((await new Tokenizer(file).encode('the goose')).count).toBeGreaterThan(1);
+  });
+
+  it('is one error at the text that it has no token for', async () => {
+    const { model: spelling } = JSON.parse(readFileSync(files.tiny, 'utf8')) as { model: object };
+    const file = written({ model: { ...spelling, unk_token: 'nothing' }, pre_tokenizer: null, normalizer: null });
+    await expect(new Tokenizer(file).encode('a 🦢')).rejects.toMatchObject({
+      code: 'tokenizer-invalid',
+      message: expect.stringMatching(/^The tokenizer cannot take this text: .*nothing/) as string,
+    });
+  });
+});
+
+describe('a tokenizer that puts a mark of a space before a text', () => {
+  const file = path.join(temporaryFolder(), 'metaspace.json');
+  const vocab = ['<unk>', '▁', '日', '▁a', 'b'].map((token) => [token, token === '<unk>' ? 0 : -1]);
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
+  writeFileSync(
+    file,
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: metaspace,
+      post_processor: null,
+      decoder: metaspace,
+      model: { type: 'Unigram', unk_id: 0, vocab, byte_fallback: false },
+    }),
+  );
+
+  it('has a token of none of the text where the mark stands alone', async () => {
+    const { text, start, end, special } = await new Tokenizer(file).encode('日 日');
+    expect([text, [...start], [...end], [...special]]).toEqual([
+      [' ', '日', ' ', '日'],
+      [-1, 0, 1, 2],
+      [-1, 1, 2, 3],
+      [1, 0, 0, 0],
+    ]);
+  });
+
+  it('has none where it is part of the first word', async () => {
+    const { start, end } = await new Tokenizer(file).encode('ab');
+    expect([[...start], [...end]]).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+});

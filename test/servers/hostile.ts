@@ -49,13 +49,18 @@ export const upgrading: Handler = (_, response) => {
 
 export const silent: Handler = () => undefined;
 
+/** So much of an answer, and then a part now and then, for ever. */
+export const drips =
+  (begin: Uint8Array | string, part: Uint8Array | string, status = 200, type = 'application/json'): Handler =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': type });
+    response.write(begin);
+    const drip = setInterval(() => response.write(part), 20);
+    response.on('close', () => clearInterval(drip));
+  };
+
 /** A byte now and then, for ever. */
-export const dripping: Handler = (_, response) => {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.write('{');
-  const drip = setInterval(() => response.write(' '), 20);
-  response.on('close', () => clearInterval(drip));
-};
+export const dripping = drips('{', ' ');
 
 export const elsewhere =
   (to: string): Handler =>

@@ -169,7 +169,6 @@ export async function openPage(browser: Browser, scale = 1): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, deviceScaleFactor: scale });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000 * slowdown);
-  await throttle(page);
   return page;
 }
 
@@ -200,6 +199,7 @@ export class Panel {
   /** In a page that may have shown another: nothing of it is left. */
   static async openIn(page: Page, site: Site, setup: Setup = {}): Promise<Panel> {
     const { script: name = 'panel', theme = 'dark', width = 1200, height = 800 } = setup;
+    await throttle(page);
     await page.mouse.move(-1, -1);
     await page.setViewportSize({ width, height });
     await page.emulateMedia({

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterEach, expect, inject, test } from 'vitest';
+import { rest } from '../workbench/harness/throttle.mjs';
 import { openPage, Panel, serve, type Setup, type Site } from './harness.js';
 
 const pictures = join(import.meta.dirname, '../../artifacts/webview');
@@ -29,6 +30,7 @@ export function pages(): (setup?: Setup) => Promise<Panel> {
     const trouble = (await Promise.all(own.map(({ panel }) => panel.trouble()))).flat();
     for (const { panel, scale } of own) {
       const page = panel.leave();
+      await rest(page);
       // Where a test ended early keys may still be down, and more that nobody thinks of.
       if (task.result?.state === 'fail' || trouble.length > 0) await panel.close();
       else free.set(scale, [...(free.get(scale) ?? []), page]);

@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from gander_training import cli
-from gander_training.tiny_moe import config_of, write_moe
+from gander_training.tiny_moe import config_of, write_moe, write_tokenizer
 
 NEWER = int(transformers.__version__.split(".")[0]) >= 5
 needs_exporter = pytest.mark.skipif(not NEWER, reason="transformers 5 is not installed (the extra moe)")
@@ -65,6 +65,83 @@ def test_what_is_no_mixture_is_refused(
     target = tmp_path / "out"
     assert said in failure(capsys, str(folder_with(tmp_path, **config)), str(target))
     assert not target.exists()
+
+
+# What a config needs for a model of some hundred weights.
+SMALL: dict[str, Any] = {
+    "vocab_size": 320,
+    "hidden_size": 32,
+    "intermediate_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "num_experts_per_tok": 2,
+}
+MIXTURES: dict[str, dict[str, Any]] = {
+    "hunyuan_v1_moe": {"num_experts": 8, "moe_topk": 2},
+    "jetmoe": {"num_local_experts": 8, "kv_channels": 8},
+    "afmoe": {"num_experts": 8, "num_dense_layers": 1, "moe_intermediate_size": 16},
+    "dbrx": {
+        "d_model": 32,
+        "n_heads": 4,
+        "n_layers": 2,
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 5e5},
+        "ffn_config": {"moe_num_experts": 8, "ffn_hidden_size": 16},
+    },
+    "llama4_text": {"num_local_experts": 8, "intermediate_size_mlp": 32},
+    "jamba": {"num_experts": 8, "attn_layer_period": 2, "attn_layer_offset": 1},
+    "longcat_flash": {"num_layers": 2, "n_routed_experts": 8, "zero_expert_num": 2},
+    "qwen3_5_moe_text": {"num_experts": 8, "layer_types": ["linear_attention", "full_attention"]},
+}
+
+
+@needs_exporter
+@pytest.mark.parametrize("kind", MIXTURES)
+def test_a_mixture_is_never_taken_for_a_dense_model(tmp_path: Path, kind: str) -> None:
+    from gander_training.export_moe import require_moe
+
+    require_moe(folder_with(tmp_path, model_type=kind, **{**SMALL, **MIXTURES[kind]}))
+
+
+@needs_exporter
+@pytest.mark.parametrize(
+    ("kind", "config", "said"),
+    [
+        # Lightning attention looks at its numbers while it is traced.
+        (
+            "minimax",
+            {"num_local_experts": 8, "layer_types": ["linear_attention", "full_attention"], "block_size": 16},
+            "MiniMaxLightningAttention",
+        ),
+        # Of Mamba's state the exported graph takes another shape than it gives.
+        (
+            "jamba",
+            {
+                "num_experts": 8,
+                "expert_layer_period": 1,
+                "expert_layer_offset": 0,
+                "attn_layer_period": 2,
+                "attn_layer_offset": 1,
+                "mamba_d_state": 4,
+                "mamba_dt_rank": 4,
+            },
+            "JambaMambaMixer",
+        ),
+    ],
+)
+def test_what_exporters_cannot_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, config: dict[str, Any], said: str
+) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    source = folder_with(tmp_path, model_type=kind, **{**SMALL, "max_position_embeddings": 256, **config})
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source)).float().save_pretrained(source)
+    write_tokenizer(source)
+    error = failure(capsys, str(source), str(tmp_path / "out"))
+    assert f"{kind}, whose layers of {said}" in error and "is not supported" in error
+    assert not (tmp_path / "out").exists()
 
 
 @needs_exporter

@@ -13,7 +13,8 @@ import type { SourceDescription, Strategy } from '../../src/shared/source.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/colouring.js';
 import { choiceChanges, type Change } from '../../src/trace/change.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerAt } from '../../src/trace/access.js';
+import { layerKey, layerOf } from '../../src/trace/sight.js';
 import type { Intervention, Trace } from '../../src/trace/trace.js';
 import { rangeOfKey } from '../../src/trace/ranges.js';
 import type { TextScope } from '../../src/trace/scopes.js';
@@ -337,8 +338,9 @@ export class Store {
 
   /** A site and the layer that it is in. */
   spot(site: number): Pick<Selection, 'layer' | 'site'> {
-    const found = this.main.trace.peek()?.sites[site];
-    return { site, layer: found ? layerKey(found) : '' };
+    const trace = this.main.trace.peek();
+    const found = trace?.sites[site];
+    return { site, layer: trace && found ? layerKey(layerAt(trace, found)) : '' };
   }
 
   /** What colours text and grid, here and in the text's editor. */
@@ -404,7 +406,7 @@ export class Store {
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
     const selection = this.view.selection.peek();
     const { layer, site } = selection;
-    const fits = site < trace.sites.length && (layer === '' || trace.sites.some((one) => layerKey(one) === layer));
+    const fits = site < trace.sites.length && (layer === '' || layerOf(trace, layer) !== undefined);
     const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
     this.set({
       selection: {

@@ -63,6 +63,7 @@ export function StrategySwitch() {
   const reason = busy ?? (itself ? t('strategyOwn') : undefined);
   const names = offered.includes(now.name) ? offered : [now.name, ...offered];
   const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
+  const mostK = store.description.value?.limits.mostK ?? experts.length;
   const hint = offers(store).find(({ name }) => name === now.name)?.hint;
   return (
     <span class="strategy">
@@ -95,7 +96,7 @@ export function StrategySwitch() {
           <NumberField
             label={t('experts')}
             value={now.k}
-            range={{ min: 1, max: Math.max(1, experts.length), step: 1 }}
+            range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
             change={(k) => {
               store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) });
             }}

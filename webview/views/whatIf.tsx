@@ -1,5 +1,5 @@
 /** What would have happened: the form, and under it what changed and what each token owes to each expert. */
-import { kindsOf, layersOf, matches, sharedSites, type SiteFilter } from '../../src/trace/access.js';
+import { kindsOf, layerAt, layersOf, matches, sharedSites, type SiteFilter } from '../../src/trace/access.js';
 import { ranked, tokenShares } from '../../src/trace/leaders.js';
 import { tokenLabel } from '../../src/trace/label.js';
 import type { TextScope } from '../../src/trace/scopes.js';
@@ -9,8 +9,7 @@ import { reasonAgainst } from '../app/reasons.js';
 import type { Selection, WhatIfForm } from '../app/state.js';
 import { Button, NumberField, Select, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { layerKey } from '../../src/trace/sight.js';
-import { layerOf } from '../../src/trace/sight.js';
+import { layerKey, layerOf, scopeOf } from '../../src/trace/sight.js';
 import { layerName, plainName } from '../look/names.js';
 import { kindName, t } from '../look/strings.js';
 import { parts } from '../scope/load.js';
@@ -52,8 +51,9 @@ function interventionOf(
 function sitesAt(trace: Trace, where: string) {
   const colon = where.indexOf(':');
   const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
+  const layer = axis === 'layer' ? layerOf(trace, value) : undefined;
   return {
-    ...(axis === 'layer' && layerOf(trace, value)),
+    ...(layer && scopeOf(layer)),
     ...(axis === 'kind' && { kind: value }),
     ...(axis === 'module' && { module: value }),
   } satisfies SiteFilter;
@@ -214,6 +214,8 @@ function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: 
 
 /** The experts that a place has. */
 function expertsAt(trace: Trace, where: string) {
-  const site = trace.sites.find((one) => where === `module:${one.path}` || where === `layer:${layerKey(one)}`);
+  const site = trace.sites.find(
+    (one) => where === `module:${one.path}` || where === `layer:${layerKey(layerAt(trace, one))}`,
+  );
   return site && trace.expertSets[site.expertSet];
 }

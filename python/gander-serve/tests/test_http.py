@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +73,75 @@ def test_half_a_request_holds_up_nobody(slow: Served) -> None:
     assert status_of(waiting) == 408
     headless.close()
     assert slow.post("route", text=TEXT).status_code == 200
+
+
+HALF = "POST /v1/route HT"
+
+
+@pytest.mark.parametrize("before", ["", "GET /health HTTP/1.1\nHost: x\n\n"])
+@pytest.mark.parametrize("head", ["", HALF])
+def test_half_a_head_is_cut_off_in_words(slow: Served, before: str, head: str) -> None:
+    opened = raw(slow, before, b"")
+    answer = b"" if before else b"}"
+    while not answer.endswith(b"}"):
+        answer += opened.recv(65536)
+    opened.sendall(head.encode())
+    told = opened.makefile("rb").read()
+    if before and not head:  # a connection that is done with may be closed without a word
+        assert told == b""
+    else:
+        assert b" 408 " in told and b'"request-slow"' in told
+
+
+def test_what_is_no_http_is_refused_in_words(slow: Served) -> None:
+    for head in (
+        "\x00\n\n",
+        "GET\n\n",
+        "GET / HTTP/1.1\n\n",
+        f"GET / HTTP/1.1\nHost: x\nContent-Length: {'9' * 400}\n\n",
+    ):
+        told = raw(slow, head, b"").makefile("rb").read()
+        assert b" 400 " in told and b'"request-invalid"' in told, head
+
+
+def test_strangers_lock_out_nobody_who_has_the_token(
+    server: Callable[..., Served], folder_of: Callable[[str], Path]
+) -> None:
+    """600 connections that send half a head and stay: the oldest make room, and who is known keeps the place."""
+    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as pool, held(served, at=1) as gate:
+        running = pool.submit(served.post, "route", text=TEXT)
+        assert gate.reached.wait(30)
+        strangers = []
+        for i in range(600):
+            strangers.append(stack.enter_context(raw(served, HALF, b"")))
+            if i % 100 == 99:
+                answer = httpx.get(f"{served.address}/v1/info", headers=served.client.headers)
+                assert answer.status_code == 200
+        # Not in time: with no place of its own it would wait for good.
+        strangers[0].settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            assert strangers[0].recv(1) == b""
+        strangers[-1].settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            strangers[-1].recv(1)
+        gate.let_go.set()
+        assert running.result().status_code == 200
+
+
+def test_strangers_of_one_address_cost_no_place_of_another(
+    server: Callable[..., Served], folder_of: Callable[[str], Path]
+) -> None:
+    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
+    host, port = served.address.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(socket.create_connection((host, int(port)), 30, ("127.0.0.2", 0)))
+        other.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        for _ in range(600):
+            stack.enter_context(raw(served, HALF, b""))
+        assert served.client.get("/health").status_code == 200
+        other.sendall(b"\r\n")
+        assert status_of(other) == 200
 
 
 def test_frames_tell_how_far_it_is_and_what_is_known(slow: Served) -> None:

@@ -10,22 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FIXTURES, Served, frames
+from conftest import FIXTURES, Served, assert_spelled, bits_of, frames
 from gander_trace import Trace
 from safetensors import safe_open
-from safetensors.torch import load_file
 
 from gander_serve.errors import ServeError
 from gander_serve.loading import Where
 from gander_serve.pool import PoolModel
 
 GOLDEN = FIXTURES / "golden/tiny"
-T5 = FIXTURES / "phatgoose-t5"
 # Of numbers in the place of what-ifs, of a rounded base, and of a text that nobody sends.
 NOT_ASKED = {"phatgoose-k2-bias", "phatgoose-k2-fixed", "phatgoose-k2-half", "phatgoose-k2-empty"}
 NAMES = sorted({file.stem for file in GOLDEN.glob("*.safetensors")} - NOT_ASKED)
-TEXT = "question: the farmer counts sheep near the old mill every morning. why?"
-TARGET = "because the gate was open and the cold wind moves it."
 
 
 def header_of(name: str) -> dict[str, Any]:
@@ -42,7 +38,7 @@ def test_a_trace_is_the_golden_one(pool: Served, name: str) -> None:
     told, sequence = trace.sequences[0], golden.sequences[0]
     for column in ("ids", "start", "end"):
         np.testing.assert_array_equal(getattr(told, column), getattr(sequence, column))
-    assert told.tokens == sequence.tokens
+    assert_spelled(told.tokens, sequence.tokens)
     np.testing.assert_allclose(told.log_prob, sequence.log_prob, atol=2e-5)
     assert [(s.path, s.layer, s.kind) for s in trace.sites] == [(s.path, s.layer, s.kind) for s in golden.sites]
     assert [one.name for one in trace.expert_sets[0].experts] == [one.name for one in golden.expert_sets[0].experts]
@@ -169,76 +165,6 @@ def test_a_pool_whose_experts_are_of_another_base_is_refused(folder_of: Callable
         PoolModel(FIXTURES / "tiny-pool", Where(), str(folder_of("mixtral")))
 
 
-@pytest.fixture(scope="session")
-def authors() -> dict[str, torch.Tensor]:
-    """What the authors' released code computed."""
-    return load_file(T5 / "golden.safetensors")
-
-
-@pytest.mark.parametrize("k", [1, 2])
-def test_an_encoder_decoder_is_the_authors(pair: Served, authors: dict[str, torch.Tensor], k: int) -> None:
-    trace = pair.trace("route", text=TEXT, target=TARGET, strategy={"name": "phatgoose", "k": k})
-    source, written = trace.sequences
-    assert (source.role, written.role, source.log_prob) == ("input", "output", None)
-    assert source.ids is not None and written.ids is not None and written.start is not None
-    assert source.ids.tolist() == authors["t0.encoder_ids"].tolist()
-    assert written.ids.tolist() == authors["t0.decoder_input_ids"].tolist()
-    assert written.start[0] == -1 and written.text == TARGET
-    key = f"phatgoose_top{k}.t0"
-    said = authors[f"{key}.logits"].log_softmax(-1)[:-1].gather(1, authors["t0.labels"].long()[:-1, None])[:, 0]
-    np.testing.assert_allclose(written.log_prob[1:], said, atol=2e-5)  # type: ignore[index]
-    assert trace.router.params == {"epsilon": 1e-6} and len(trace.sites) > 20
-    for rows in trace:
-        scores = authors[f"{key}.{rows.site.path}.scores"].numpy()
-        assert trace.sequences[rows.site.sequence].count == len(scores)
-        np.testing.assert_allclose(rows.score, scores, atol=2e-5)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(rows.chosen, authors[f"{key}.{rows.site.path}.indices"].numpy())
-
-
-def test_what_an_encoder_decoder_writes_is_the_authors(pair: Served, authors: dict[str, torch.Tensor]) -> None:
-    wanted = authors["phatgoose_top1.t0.generated_ids"].tolist()
-    asked = {"text": TEXT, "strategy": {"name": "phatgoose", "k": 1}}
-    trace = pair.trace("generate", maxTokens=len(wanted) - 1, **asked)
-    ids = trace.sequences[1].ids
-    assert ids is not None and ids.tolist() == wanted
-    told = trace.sequences[1]
-    assert told.text and told.end is not None and told.end[-1] == len(told.text)
-    # Without a target a route writes one, too, until it ends or is long.
-    longer = pair.trace("route", **asked).sequences[1].ids
-    assert longer is not None and longer.tolist()[: len(wanted)] == wanted
-
-
-def test_what_ifs_name_the_sequence_and_the_stack(pair: Served) -> None:
-    info = pair.client.get("/v1/info").json()
-    assert info["can"]["target"] and {site.get("stack") for site in info["sites"]} == {"encoder", "decoder"}
-    first, last = (info["experts"][i]["id"] for i in (0, -1))
-    items = [
-        {"action": "knock-out", "expert": first, "scope": {"kind": "cross-k"}},
-        {"action": "force", "expert": last, "scope": {"token": 3, "sequence": 1}},
-        # Further than the input is long: it is about nothing there.
-        {"action": "force", "expert": first, "scope": {"token": 9000}},
-    ]
-    trace = pair.trace("route", text=TEXT, target=TARGET, interventions=items)
-    for rows in trace:
-        if rows.site.kind == "cross-k":
-            assert not (rows.chosen == 0).any()
-        if rows.site.sequence == 1:
-            assert rows.chosen[3].tolist() == [len(rows.experts) - 1, -1]
-        else:
-            assert (rows.chosen[3] >= 0).all()
-
-
-def test_attribution_of_an_output_that_is_given(pair: Served) -> None:
-    assert pair.refused("attribute", text=TEXT)[1] == "request-invalid"
-    told = pair.post("attribute", text=TEXT, target=TARGET).json()
-    count = pair.trace("route", text=TEXT, target=TARGET).sequences[1].count
-    assert len(told["experts"]) == 5 and len(told["change"]) == len(told["logProb"]) == count
-
-
-def bits_of(log_prob: Any, counted: Any) -> float:
-    return float(-np.asarray(log_prob, np.float64)[counted].sum() / np.log(2))
-
-
 def test_a_score_is_what_the_traces_numbers_add_up_to(pool: Served) -> None:
     text = "def area(r): return r  # 日本 🪿 e\u0301"
     for strategy in ({"name": "phatgoose", "k": 2}, {"name": "base"}):
@@ -252,15 +178,6 @@ def test_a_score_is_what_the_traces_numbers_add_up_to(pool: Served) -> None:
         first = 0 if told.start[0] < 0 else int(told.end[0])
         assert (score["tokens"], score["bytes"]) == (len(counted), len(text[first:].encode()))
     assert pool.post("score", text=text, interventions=[{"action": "knock-out", "expert": "alpha"}]).json() != score
-
-
-def test_a_score_of_a_target_is_the_targets(pair: Served) -> None:
-    assert pair.refused("score", text=TEXT)[1] == "request-invalid"
-    score = pair.post("score", text=TEXT, target=TARGET).json()
-    told = pair.trace("route", text=TEXT, target=TARGET).sequences[1]
-    assert told.log_prob is not None
-    assert score["bits"] == pytest.approx(bits_of(told.log_prob, slice(1, None)), abs=1e-4)
-    assert score["bytes"] == len(TARGET.encode()) and score["tokens"] == told.count - 1
 
 
 def test_a_score_is_no_trace_and_may_be_of_more_than_one_holds(pool: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,3 +194,11 @@ def test_a_score_tells_how_far_it_is(pool: Served) -> None:
         told = frames(pool, answer)
     assert told.last[0] == 5 and json.loads(told.last[1]) == pool.post("score", text=text).json()
     assert told.progress[-1] == {"done": count, "total": count} and not told.partial
+
+
+def test_bytes_are_spelled_as_the_extensions_engine_spells_them(pool: Served, pair: Served) -> None:
+    """A goose is four bytes, and no entry of these small vocabularies."""
+    told = pool.trace("route", text="e 🪿").sequences[0].tokens
+    assert told is not None and told[-4:] == ["\\xf0", "\\x9f", "\\xaa", "\\xbf"]
+    names = [pair.service.engine.loaded.tokenizer.readable(token) for token in range(300)]
+    assert not any("▁" in name for name in names)

@@ -95,7 +95,7 @@ export const generate: Command = {
     );
     progress.clear();
     show(textOf(trace));
-    save(trace, args);
+    await save(trace, args);
     if (asJson)
       out(
         json({

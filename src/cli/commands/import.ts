@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { importInChild } from '../../import/client.js';
 import { checkImportSize } from '../../import/index.js';
@@ -7,9 +6,10 @@ import { importLimits } from '../../shared/limits.js';
 import { encodeTrace } from '../../trace/file.js';
 import { plain } from '../../trace/label.js';
 import type { Arguments, Command, Options } from '../command.js';
-import { ioError, readBytes, readTextUpTo, sizeOf } from '../input.js';
+import { readBytes, readTextUpTo, sizeOf } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
 import { jsonOption } from '../options.js';
+import { write } from '../save.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
 
@@ -35,11 +35,7 @@ export const importFile: Command = {
     if (target === undefined) throw new UsageError('Say where to save the trace: -o <file>.');
     const entry = path.join(__dirname, 'import.cjs');
     const { trace, warnings } = await importInChild(jobOf(file, args), { entry });
-    try {
-      writeFileSync(target, encodeTrace(trace));
-    } catch (cause) {
-      throw ioError('write', target, cause);
-    }
+    await write(target, encodeTrace(trace));
     const [sequence] = trace.sequences;
     const facts = { tokens: sequence!.done, layers: trace.sites.length, experts: trace.blocks[0]?.experts ?? 0 };
     if (args.flag('json')) {

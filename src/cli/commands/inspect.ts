@@ -134,7 +134,7 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
     facts([
       ['router', routerText(model.router)],
       ['scoring', model.router.scoring],
-      ['another k', model.takesK ? 'can be asked for' : 'cannot be asked for'],
+      ['another k', model.mostK === undefined ? 'cannot be asked for' : `can be asked for, up to ${model.mostK}`],
       ['experts', `${sizes.join(', ')} a layer`],
       ['folder', model.folder],
       ['hash', model.hash],
@@ -167,8 +167,8 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
   const { source, sequences, expertSets, sites, blocks } = trace;
   const marks = [source.id, source.hash].filter((mark) => mark !== undefined);
   const sets = new Set(expertSets.map(({ experts }) => experts.map(({ id }) => id).join(', ')));
-  const own = expertSets.length > 1 ? ` (${expertSets.length} layers have experts of their own)` : '';
-  const layers = new Set(layersOf(trace).map(layerText));
+  const own = expertSets.length > 1 ? ` (${expertSets.length} routers have experts of their own)` : '';
+  const layers = new Set(layersOf(trace).map(({ stack, layer }) => `${stack ?? ''} ${layer}`));
   return [
     facts([
       [source.kind, marks.length > 0 ? `${source.name} (${marks.join(', ')})` : source.name],

@@ -76,8 +76,8 @@ export const route: Command = {
         ),
       );
       progress.clear();
-      if (file === undefined) save(trace, args);
-      else saveInto(trace, args, file);
+      if (file === undefined) await save(trace, args);
+      else await saveInto(trace, args, file);
       const about = file === undefined ? {} : { file };
       if (args.flag('json')) shown.push({ ...about, ...traceJson(trace) });
       else {

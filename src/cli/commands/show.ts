@@ -16,12 +16,11 @@ export const show: Command = {
     ['out.safetensors --trace small.safetensors --no-scores', 'the same trace without the scores of all experts'],
   ],
   options: { ...jsonOption, ...saveOptions } satisfies Options,
-  run({ args, out, paint, columns }) {
+  async run({ args, out, paint, columns }) {
     const [file, ...more] = args.positionals;
     if (file === undefined || more.length > 0) throw new UsageError('Give one trace file.');
     const trace = readTrace(file);
-    save(trace, args);
+    await save(trace, args);
     out(args.flag('json') ? json(traceJson(trace)) : traceTable(trace, paint, columns));
-    return Promise.resolve();
   },
 };

@@ -131,7 +131,7 @@ export class Session {
 /** onnxruntime's message has names from the model in it, as long and as strange as whoever wrote them liked. */
 function refusal(what: string, cause: unknown): GanderError {
   const message = plain(cause instanceof Error ? cause.message : String(cause)).slice(0, 1000);
-  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the base model anew, or choose another pool.', {
+  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the model anew, or choose another.', {
     cause,
   });
 }

@@ -1,8 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
 import { GanderError } from '../../shared/errors.js';
 import { joined, joinedOffsets } from '../../shared/joined.js';
 import { poolLimits } from '../../shared/limits.js';
+import { tokenizerProblem } from '../../shared/tokenizerFile.js';
 import type { Tokens } from '../../trace/trace.js';
 
 /**
@@ -47,36 +49,45 @@ export class Tokenizer {
       const json = readFileSync(file, 'utf8');
       this.#byteLevel = /"type":\s*"ByteLevel"/.test(json);
       this.#tokenizer = HubTokenizer.fromString(json);
+      const problem = tokenizerProblem(JSON.parse(json));
+      if (problem !== undefined) throw new Error(`in ${path.basename(file)}, ${problem}.`);
       // A length stored with the tokenizer would cut text in silence; Gander refuses what is too long instead.
       this.#tokenizer.disableTruncation();
       this.#tokenizer.disablePadding();
     } catch (cause) {
-      throw new GanderError(
-        'tokenizer-invalid',
-        `The tokenizer cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-        'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
-        { cause },
-      );
+      throw invalid('cannot be read', cause);
     }
   }
 
+  /** Rejects with a GanderError `tokenizer-invalid` where the tokenizer has no token for something in the text. */
   async encode(text: string): Promise<TextTokens> {
-    const encoding = await this.#tokenizer.encode(text);
+    const encoding = await this.#tokenizer.encode(text).catch((cause: unknown) => {
+      throw invalid('cannot take this text', cause);
+    });
     const ids = Int32Array.from(encoding.getIds());
     const special = encoding.getSpecialTokensMask();
     const units = unitsOfCodePoints(text);
     const start = new Int32Array(ids.length);
     const end = new Int32Array(ids.length);
     encoding.getOffsets().forEach(([from, to], i) => {
-      start[i] = special[i] ? -1 : units ? units[from!]! : from!;
-      end[i] = special[i] ? -1 : units ? units[to!]! : to!;
+      const [first, last] = units ? [units[from!]!, units[to!]!] : [from!, to!];
+      const isNone = special[i] === 1 || this.#isAdded(ids[i]!, text.slice(first, last));
+      start[i] = isNone ? -1 : first;
+      end[i] = isNone ? -1 : last;
     });
     return textTokens({ ids, start, end, text: Array.from(ids, (id) => this.readable(id)) });
   }
 
-  /** The text of some ids. */
+  /** Whether a token is the mark of a space that the tokenizer put before a text which has none there: it stands for no text. */
+  #isAdded(id: number, covered: string): boolean {
+    return !/[\s▁]/.test(covered) && this.#tokenizer.idToToken(id) === '▁';
+  }
+
+  /** The text of some ids. Rejects with a GanderError `tokenizer-invalid`. */
   async decode(ids: ArrayLike<number>): Promise<string> {
-    return this.#tokenizer.decode(Array.from(ids), true);
+    return this.#tokenizer.decode(Array.from(ids), true).catch((cause: unknown) => {
+      throw invalid('cannot spell its tokens', cause);
+    });
   }
 
   /** Whether it stands for a byte of a text that the vocabulary has no other entry for. */
@@ -113,6 +124,15 @@ export class Tokenizer {
     }
     return text;
   }
+}
+
+function invalid(what: string, cause: unknown): GanderError {
+  return new GanderError(
+    'tokenizer-invalid',
+    `The tokenizer ${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
+    { cause },
+  );
 }
 
 /** The UTF-16 offset of each code point and of the end; undefined where the two count alike. */

@@ -21,6 +21,8 @@ export interface Uses {
   readonly constants: readonly Use[];
   /** Nodes whose third input counts the pairs of token and expert from 0, and what is as long as these. */
   readonly counts: readonly { readonly node: NodeProto; readonly of: string }[];
+  /** Nodes whose first input is a pair's place where it should be that over k: with a k of 1 an exporter leaves the division out. */
+  readonly undivided: readonly NodeProto[];
 }
 
 /** The same in a graph that was made ready for another k. */
@@ -53,21 +55,23 @@ const cuts = new Set(['Slice', 'Split', 'Tile', 'Expand']);
 
 /** @returns undefined where another k would be a guess */
 export function usesOf(walk: Walk, chooser: NodeProto, holder: NodeProto | undefined): Uses | undefined {
-  if (chooser === holder) return { constants: [], counts: [] };
+  if (chooser === holder) return { constants: [], counts: [], undivided: [] };
   if (chooser.opType !== 'TopK') return undefined;
   const own = useAt(walk, chooser, 1);
   const k = own?.values[0];
   if (!own || k === undefined) return undefined;
   const constants = [own];
   const counts: Uses['counts'][number][] = [];
+  const undivided: NodeProto[] = [];
   for (const [value, n] of readers(walk, chooser.output[1]!)) {
     if (follows(walk, n, value)) continue;
     const sorted = n.opType === 'Reshape' && isFlat(walk, n) ? sortedUses(walk, n.output[0]!, k) : undefined;
     if (!sorted) return undefined;
     constants.push(...sorted.constants);
     counts.push(...sorted.counts);
+    undivided.push(...sorted.undivided);
   }
-  return weightsFollow(walk, chooser) ? { constants, counts } : undefined;
+  return weightsFollow(walk, chooser) ? { constants, counts, undivided } : undefined;
 }
 
 /** Whether nothing between the weights of the chosen and what they are applied to is cut or shaped for a number of them. */
@@ -114,6 +118,7 @@ function sortedUses(walk: Walk, pairs: string, k: number): Uses | undefined {
   const [sort] = sorts;
   if (sorts.length !== 1 || sort?.opType !== 'TopK') return undefined;
   const constants: Use[] = [];
+  const undivided: NodeProto[] = [];
   let summed: Uses | undefined;
   for (const [order, n] of readers(walk, sort.output[1]!)) {
     if (n.opType === 'Div' || n.opType === 'Mod') {
@@ -121,10 +126,11 @@ function sortedUses(walk: Walk, pairs: string, k: number): Uses | undefined {
       if (use?.values[0] !== k || use.values.length !== 1) return undefined;
       constants.push(use);
     } else if (n.opType === 'Unsqueeze') summed ??= sumOf(walk, order, n.output[0]!, k);
+    else if (k === 1 && n.opType === 'Sub' && n.input[0] === order) undivided.push(n);
     else if (n.opType !== 'Less' && n.opType !== 'Shape') return undefined;
   }
-  if (!summed || !constants.some(({ node }) => node.opType === 'Div')) return undefined;
-  return { ...summed, constants: [...constants, ...summed.constants] };
+  const isDivided = undivided.length > 0 || constants.some(({ node }) => node.opType === 'Div');
+  return summed && isDivided ? { ...summed, constants: [...constants, ...summed.constants], undivided } : undefined;
 }
 
 /** Where outputs that are put back in their order become [T, k, d], of which k is summed. @param index the order, as an index */
@@ -143,7 +149,7 @@ function sumOf(walk: Walk, order: string, index: string, k: number): Uses | unde
     (n) => n.opType === 'ReduceSum' && [1, -2].includes(integerOf(walk, n.input[1]) ?? 0),
   );
   if (use?.values.length !== 3 || use.values[0] !== -1 || use.values[1] !== k || !sums) return undefined;
-  return { constants: [use], counts: [{ node: inverse, of: order }] };
+  return { constants: [use], counts: [{ node: inverse, of: order }], undivided: [] };
 }
 
 const isFlat = (walk: Walk, reshape: NodeProto): boolean => integerOf(walk, reshape.input[1]) === -1;
@@ -165,7 +171,11 @@ function useAt(walk: Walk, node: NodeProto, input: number, at = 0): Use | undefi
  * Gives each use a constant of its own, in place: others may take the number for other reasons. Pairs are counted by how many
  * there are. @param prefix of new names
  */
-export function separate(builder: Builder, { constants, counts }: Uses, prefix: string): Written['constants'] {
+export function separate(
+  builder: Builder,
+  { constants, counts, undivided }: Uses,
+  prefix: string,
+): Written['constants'] {
   for (const [i, { node: counting, of }] of counts.entries()) {
     const own = (what: string) => `${prefix}.${what}.${i}`;
     builder.constant(int64s(own('from'), [0], true));
@@ -174,12 +184,20 @@ export function separate(builder: Builder, { constants, counts }: Uses, prefix: 
     builder.last(node('Range', [own('from'), own('size'), own('step')], [own('range')]));
     counting.input[2] = own('range');
   }
-  return constants.map(({ node: taking, input, values, at, scalar }, i) => {
+  const divisors = undivided.map((taking, i) => {
+    const own = (what: string) => `${prefix}.${what}.${i}`;
+    builder.constant(int64s(own('divisor'), [1], true));
+    builder.last(node('Div', [taking.input[0]!, own('divisor')], [own('token')]));
+    taking.input[0] = own('token');
+    return { name: own('divisor'), at: 0 };
+  });
+  const others = constants.map(({ node: taking, input, values, at, scalar }, i) => {
     const name = `${prefix}.${i}`;
     builder.constant(int64s(name, values, scalar));
     taking.input[input] = name;
     return { name, at };
   });
+  return [...divisors, ...others];
 }
 
 /** Makes a router choose k experts, in place. */

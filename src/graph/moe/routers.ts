@@ -2,7 +2,7 @@
 import { namesOf } from '../find.js';
 import { type GraphProto, type NodeProto, intAttribute, invalidBase } from '../model.js';
 import type { Product } from '../products.js';
-import { type Walk, integerOf, isConstant, usersOf, walkOf } from '../walk.js';
+import { type Walk, integerOf, integersOf, isConstant, usersOf, walkOf } from '../walk.js';
 import { type Uses, usesOf } from './chosenCount.js';
 import { gateOf } from './shared.js';
 import { appliedWeight } from './weights.js';
@@ -35,11 +35,13 @@ export interface Router {
   readonly weight: string | undefined;
   /** Whether that is a softmax of the chosen scores. */
   readonly softens: boolean;
+  /** Whether the weights of the chosen are made to add up to 1, before any scale; undefined where that is not known. */
+  readonly normalised: boolean | undefined;
   /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
   readonly shared: string | undefined;
   /** What of the graph is made for k experts; undefined where another one would be a guess. */
   readonly uses: Uses | undefined;
-  /** The largest k that can be asked: of a choice within groups, which may hold no more, its own. */
+  /** The largest k that can be asked: of a choice within some of several groups, which may hold no more, its own. */
   readonly mostK: number;
 }
 
@@ -53,7 +55,7 @@ interface Way {
 
 interface Decisive extends Way {
   readonly holder: NodeProto | undefined;
-  /** Whether others choose before it, among groups. */
+  /** Whether others choose before it, among groups, and leave some of these out. */
   readonly inGroups: boolean;
 }
 
@@ -77,6 +79,13 @@ const data: Readonly<Record<string, readonly number[]>> = {
 
 /** Operators that give no score. */
 const blind = new Set(['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'ArgMax', 'ArgMin', 'Constant']);
+
+/** Operators between scores that lie by group and a number for each group, its best or the sum of its best; those that make that number. */
+const ofGroups = new Set([...shapes, 'TopK', 'ReduceMax', 'ReduceSum']);
+const sumsUp = new Set(['ReduceMax', 'ReduceSum']);
+
+/** No more of them than this. */
+const deepest = 8;
 
 /** So many operators between a router's product and its choice are more than any model has. */
 const longestWay = 64;
@@ -169,9 +178,31 @@ function decisive(walk: Walk, ways: readonly Way[]): Decisive {
       'Export the model so that each router has one.',
     );
   const before = ways.filter(({ chooser }) => chooser !== way.chooser);
-  if (!isHolder(way.chooser)) return { ...way, holder: undefined, inGroups: before.length > 0 };
+  if (!isHolder(way.chooser))
+    return { ...way, holder: undefined, inGroups: before.some((one) => leavesOut(walk, one.chooser)) };
   const told = before.length > 0 ? decisive(walk, before) : way;
   return { inGroups: false, ...told, holder: way.chooser };
+}
+
+/** Whether a chooser before the last says where its best stood, and has others to leave out: one group of one has none. */
+function leavesOut(walk: Walk, { input, output }: NodeProto): boolean {
+  const isAsked = usersOf(walk, output[1] ?? '').length > 0;
+  return isAsked && integerOf(walk, input[1]) !== groupsOf(walk, input[0] ?? '');
+}
+
+/** G of a group's scores [T, G], made of [T, G, n] by what leaves each group one number; undefined where that is not known. */
+function groupsOf(walk: Walk, scores: string): number | undefined {
+  let name = scores;
+  let isSummedUp = false;
+  for (let steps = 0; steps < deepest; steps++) {
+    const n = walk.producers.get(name);
+    const shape = n?.opType === 'Reshape' ? integersOf(walk, n.input[1])?.values : undefined;
+    if (shape) return isSummedUp && shape.length === 3 ? shape[1] : undefined;
+    if (!n || !ofGroups.has(n.opType)) return undefined;
+    isSummedUp ||= sumsUp.has(n.opType);
+    name = n.input[0]!;
+  }
+  return undefined;
 }
 
 /** Whether a chooser has another before it, between it and the router. */
@@ -204,7 +235,9 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
     );
   const score = scoreOf(walk, product);
   const after = nodes.filter((n) => n.output[0] !== score);
-  const { weight, softens } = holder ? { weight: undefined, softens: true } : appliedWeight(walk, chooser);
+  const { weight, softens, normalised } = holder
+    ? { weight: undefined, softens: true, normalised: undefined }
+    : appliedWeight(walk, chooser);
   return {
     path: path ?? `layers.${i}.router`,
     layer: layerOf(path ?? '') ?? i,
@@ -220,6 +253,7 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
     ordered: after.every(({ opType }) => keepsOrder.has(opType)),
     weight,
     softens,
+    normalised: isMixer ? undefined : normalised,
     shared: gateOf(walk, product),
     uses: usesOf(walk, chooser, holder),
     mostK: inGroups ? k : product.dOut,
@@ -244,6 +278,11 @@ function scoringOf(nodes: readonly NodeProto[]): Scoring | undefined {
 function pathOf(product: Product): string | undefined {
   const { traced, scope, weight } = namesOf(product);
   return [traced, scope, weight].find((name) => name !== undefined && layerOf(name) !== undefined);
+}
+
+/** The layer that a product is named after. */
+export function layerIn(product: Product): number | undefined {
+  return layerOf(pathOf(product) ?? '');
 }
 
 function layerOf(path: string): number | undefined {

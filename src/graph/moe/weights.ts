@@ -40,21 +40,24 @@ const deepest = 4;
  * The last [T, k] numbers that are made of the chosen scores and nothing else: normalised, scaled. What follows deals them
  * out to experts; where something else is made of them on the way, the graph has no such numbers.
  *
- * @returns also whether a softmax is taken of the chosen scores
+ * @returns also whether a softmax is taken of the chosen scores, and whether they are made to add up to 1, if that is known
  */
 export function appliedWeight(
   walk: Walk,
   chooser: NodeProto,
-): { readonly weight: string | undefined; readonly softens: boolean } {
+): { readonly weight: string | undefined; readonly softens: boolean; readonly normalised: boolean | undefined } {
   let weight = firstWeight(walk, chooser);
   let softens = false;
+  let isDivided = false;
   for (let steps = 0; weight !== undefined && steps < longest; steps++) {
     const next = follower(walk, weight);
     if (!next) break;
     softens ||= next.opType === 'Softmax';
+    isDivided ||= next.opType === 'Div' && isSumOf(walk, next.input[1], weight);
     weight = next.output[0]!;
   }
-  return { weight: weight !== undefined && isDealt(walk, weight) ? weight : undefined, softens };
+  const isTold = weight !== undefined && isDealt(walk, weight);
+  return { weight: isTold ? weight : undefined, softens, normalised: isTold ? softens || isDivided : undefined };
 }
 
 /** Whether numbers reach the experts as they are. */

@@ -8,7 +8,7 @@
  * tokens only the first one's experts are right. A file cannot tell.
  */
 import { importLimits } from '../../shared/limits.js';
-import { Choices } from '../choices.js';
+import { checkExpert, Choices, chosenTwice } from '../choices.js';
 import { firstLine, linesOf, oddLine } from '../lines.js';
 import { type Given, type Reader, sayK, unreadable, unsaid } from '../reader.js';
 
@@ -68,6 +68,7 @@ function readRuns(bytes: Uint8Array): { runs: Run[]; experts: number[] } {
     const last = runs.at(-1);
     if (last?.layer === Number(layer)) last.length++;
     else runs.push({ layer: Number(layer), from: experts.length, length: 1 });
+    checkExpert(Number(expert));
     experts.push(Number(expert));
   }
   return { runs, experts };
@@ -91,10 +92,8 @@ function kOf(runs: readonly Run[], experts: readonly number[], { k: said, model 
   const k = said ?? model?.k ?? runs.reduce((divisor, { length }) => greatestCommonDivisor(divisor, length), 0);
   const odd = runs.find(({ length }) => length % k !== 0);
   if (odd) throw unreadable(`layer ${odd.layer} has ${odd.length} lines in a row, which is no multiple of k = ${k}`);
-  for (let at = 0; at < experts.length; at += k)
-    for (let i = at + 1; i < at + k; i++)
-      if (experts[i]! >= 0 && experts.indexOf(experts[i]!, at) < i)
-        throw unsaid('how many experts were chosen a token does not follow from it', sayK);
+  if (chosenTwice(experts, k) !== undefined)
+    throw unsaid('how many experts were chosen a token does not follow from it', sayK);
   return k;
 }
 

@@ -46,6 +46,12 @@ describe('a file that cannot be imported', () => {
     ['an expert chosen twice', 'prefill,0,0,0,1\nprefill,0,0,1,1\n', 'chose expert 1 twice'],
     ['a second choice alone', 'prefill,0,0,1,1\n', 'no first'],
     ['pairs of which k is not known', '0,1\n0,2\n0,1\n0,2\n', 'does not follow'],
+    [
+      'pairs of one layer, each of another expert',
+      Array.from({ length: 1_000_000 }, (_, expert) => `0,${expert}\n`).join(''),
+      'more than 1024 experts',
+    ],
+    ['pairs of one layer of which none is known', '0,-1\n'.repeat(1_000_000), 'more than 1024 experts'],
     ['a pair that is cut off', '0,1\n0,2\n1,3\n1,', 'line 4 is "1,"'],
     ['an event that is cut off', `${event({})}\n{"event":"moe_topk","phase":"pre`, 'may be cut off'],
     ['an event with a negative token', event({ token_index: -1 }), 'not a moe_topk event'],
@@ -71,6 +77,11 @@ describe('a file that cannot be imported', () => {
     ['an array of words', npy('<U8', '(2,)', new Uint8Array(64)), 'begins like none'],
   ])('%s', async (_, bytes, why) => {
     expect(await refusal(read(bytes))).toContain(why);
+  });
+
+  it('a line is told by its number, however far down', async () => {
+    const ranks = Array.from({ length: 200_000 }, (_, i) => `prefill,${i % 4000},${Math.floor(i / 4000)},0,1\n`);
+    expect(await refusal(read(`${ranks.join('')}\n\nhonk\n`))).toContain('line 200003 is "honk"');
   });
 
   it('logits that are no numbers, or of a model that does not go by them', async () => {

@@ -8,6 +8,7 @@ import {
   busy,
   disguisedPage,
   dripping,
+  drips,
   elsewhere,
   endless,
   half,
@@ -25,13 +26,23 @@ const good = vllm({ version: '0.22.1' });
 const patienceMs = 400;
 
 const handlers: readonly [string, Handler, string, RegExp][] = [
-  ['bytes without end', endless, 'server-invalid', /answers with more than 268 MB/],
-  ['more bytes than are taken, by its own word', boasting, 'server-invalid', /answers with more than 268 MB/],
+  ['bytes without end', endless, 'server-invalid', /answers with more than \d\.\d MB/],
+  ['more bytes than are taken, by its own word', boasting, 'server-invalid', /answers with more than \d\.\d MB/],
   ['a web page', page, 'server-unknown', /answers with a web page/],
   ['a web page under another name', disguisedPage, 'server-unknown', /answers with a web page/],
   ['half an answer', half, 'server-unreachable', /broke off in the middle/],
   ['another protocol', upgrading, 'server-unreachable', /broke off in the middle/],
   ['silence', silent, 'server-unreachable', /gave no answer in 0\.4 seconds/],
+  [
+    'events without end',
+    drips('', 'data: {}\n\n', 200, 'text/event-stream'),
+    'server-unreachable',
+    /gave no answer in/,
+  ],
+  ['a failure that drips', drips('{', ' ', 500), 'server-failed', /failed: status 500/],
+  ['a refusal that drips', drips('{', ' ', 400), 'request-invalid', /refuses the request: status 400/],
+  ['a redirect that drips', drips('{', ' ', 302), 'server-invalid', /sends requests on to elsewhere/],
+  ['being busy, dripped', drips('{', ' ', 503), 'server-busy', /is busy: status 503/],
   ['a byte now and then', dripping, 'server-unreachable', /gave no answer in 0\.4 seconds/],
   [
     'a failure',
@@ -70,8 +81,13 @@ const handlers: readonly [string, Handler, string, RegExp][] = [
 
 describe.each(handlers)('to a run, %s', (_, handler, code, message) => {
   it('is one error', async () => {
-    // A gigabyte takes a while, and is no silence.
-    const { engine } = await connect(atRun(good, handler), { patienceMs: handler === endless ? 30_000 : patienceMs });
+    // Little patience only for what is waited for: on a busy machine the others take a while.
+    const patience = /gave no answer/.test(message.source)
+      ? patienceMs
+      : /status \d/.test(message.source)
+        ? 2000
+        : 30_000;
+    const { engine } = await connect(atRun(good, handler), { patienceMs: patience });
     const said = await refusal(engine.route({ text: knownText }));
     expect([said.code, said.message]).toEqual([code, expect.stringMatching(message)]);
     expect(said.remedy).toMatch(/^\S.*\.$/);
@@ -81,23 +97,71 @@ describe.each(handlers)('to a run, %s', (_, handler, code, message) => {
   });
 });
 
+const ran = run(knownText, 1);
+const completing = (change: object): Handler =>
+  atRun(good, (_, response) =>
+    json(response, {
+      choices: [
+        {
+          text: '',
+          token_ids: ran.written,
+          prompt_token_ids: ran.prompt,
+          prompt_logprobs: null,
+          logprobs: null,
+          ...change,
+        },
+      ],
+    }),
+  );
+
+describe('what a server finds at an address', () => {
+  it.each(['/v1/info', '/v1/models'])('that drips a 404 at %s is given up', async (path) => {
+    const { engine, address } = await connect(atRun(good, drips('{', ' ', 404), path), { patienceMs });
+    // vLLM has no /v1/info, and is found without.
+    if (path === '/v1/info') expect(await engine.info()).toMatchObject({ name: 'tiny-mixtral' });
+    else expect((await refusal(engine.info())).message).toContain(address);
+  });
+});
+
+describe('an answer of more than was asked for', () => {
+  const entry = { 5: { logprob: -1, rank: 1, decoded_token: 'a' } };
+  it.each<[string, object, RegExp]>([
+    [
+      'log-probabilities of more tokens',
+      { prompt_logprobs: new Array(17).fill(null) },
+      /more tokens than were asked for/,
+    ],
+    ['more tokens', { prompt_token_ids: [...ran.prompt, 1, 2] }, /more tokens than were asked for/],
+    ['more tokens written', { token_ids: [1, 2, 3] }, /more tokens than were asked for/],
+    [
+      'a hundred thousand entries for a token',
+      {
+        prompt_logprobs: [Object.fromEntries(Array.from({ length: 100_000 }, (_, id) => [id, entry[5]]))],
+      },
+      /holds far more than was asked for|answers with more than/,
+    ],
+    [
+      'a hundred thousand other members',
+      { usage: Object.fromEntries(Array.from({ length: 100_000 }, (_, id) => [`k${id}`, 0])) },
+      /holds far more than was asked for/,
+    ],
+  ])('%s is refused before it is walked', async (_, change, message) => {
+    const { engine } = await connect(completing(change));
+    const said = await refusal(engine.route({ text: knownText }));
+    expect([said.code, said.message]).toEqual(['server-invalid', expect.stringMatching(message)]);
+  });
+
+  it.each([1e-6, 3])('a log-probability of %d is refused', async (logprob) => {
+    const { engine } = await connect(completing({ prompt_logprobs: [null, { 5: { logprob } }] }));
+    expect(await refusal(engine.route({ text: knownText }))).toMatchObject({
+      code: 'server-invalid',
+      message: expect.stringMatching(/logprob/) as string,
+    });
+  });
+});
+
 describe('routed experts', () => {
-  const ran = run(knownText, 1);
-  const answering = (routed: unknown): Handler =>
-    atRun(good, (_, response) =>
-      json(response, {
-        choices: [
-          {
-            text: '',
-            token_ids: ran.written,
-            prompt_token_ids: ran.prompt,
-            prompt_logprobs: null,
-            logprobs: null,
-            routed_experts: routed,
-          },
-        ],
-      }),
-    );
+  const answering = (routed: unknown) => completing({ routed_experts: routed });
   const numbers = (fill: number) => new Array<number>(16 * 2 * 2).fill(fill);
   const spoilt: readonly [string, unknown, RegExp][] = [
     [
@@ -217,6 +281,30 @@ describe('a token', () => {
     expect(JSON.stringify(said)).not.toContain('wrong');
     const right = await connect(guarded, { token: 'right' });
     expect((await right.engine.route({ text: knownText })).sites).toHaveLength(2);
+  });
+
+  it.each<[string, (token: string) => Handler]>([
+    ['a failure', (token) => (_, response) => json(response, { message: `Who is ${token}?` }, 500)],
+    ['a long failure', (token) => (_, response) => json(response, { message: `${'x'.repeat(295)}${token}` }, 500)],
+    ['a refusal', (token) => (_, response) => json(response, { error: { message: token, remedy: token } }, 400)],
+    [
+      'a redirect',
+      (token) => (_, response) => response.writeHead(302, { location: `/?t=${encodeURIComponent(token)}` }).end(),
+    ],
+    ['a name of what it tells', (token) => (_, response) => json(response, { choices: [{ [token]: 1, text: token }] })],
+  ])('that a server quotes in %s is not shown', async (_, quoting) => {
+    const token = 'sesame+open/9=';
+    const { engine } = await connect(atRun(good, quoting(token)), { token });
+    const said = JSON.stringify(await refusal(engine.route({ text: knownText })));
+    expect(said).not.toMatch(/sesame|9%3D/);
+  });
+
+  it('that a server gives for its model’s name is not shown', async () => {
+    const { info } = await connect(
+      (_, response) => json(response, { data: [{ id: 'a sesame model', owned_by: 'vllm' }] }),
+      { token: 'sesame' },
+    );
+    expect((await info()).name).toBe('a [token] model');
   });
 
   it('that no header can hold is not shown either', async () => {

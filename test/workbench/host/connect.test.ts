@@ -124,6 +124,27 @@ describe('a server in the pool’s place', () => {
     assert.equal(JSON.stringify(vscode.workspace.getConfiguration('gander')).includes('right'), false);
   });
 
+  it('of another machine, over http, is told to be open to readers before there is a token to send', async () => {
+    const server = await serving(vllm({ version: '0.22.1', token: 'right' }));
+    const prompts: string[] = [];
+    const elsewhere = server.address.replace('127.0.0.1', '0.0.0.0');
+    await hearing(() =>
+      answering(
+        'showInputBox',
+        (box) => {
+          prompts.push((box as vscode.InputBoxOptions).prompt ?? '');
+          return prompts.length === 1 ? elsewhere : undefined;
+        },
+        async () => vscode.commands.executeCommand('gander.connectEngine'),
+      ),
+    );
+    assert.match(prompts[1]!, /asks for a token\..*without encryption/);
+    assert.equal(
+      server.asked.some(({ headers }) => headers.authorization !== undefined),
+      false,
+    );
+  });
+
   it('is remembered: chosen again without a question, and forgotten with its token', async () => {
     const [one, other] = [
       await serving(vllm({ version: '0.22.1', token: 'first' })),

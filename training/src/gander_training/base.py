@@ -6,6 +6,7 @@ import copy
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+import transformers
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
@@ -183,27 +185,54 @@ def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTra
             raise UserError(f"{path}: no such file")
     _require_causal(config_path.parent)
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(config_path.parent)).float()
-    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
-    fill(model, read_weights(graph_path, set(_linear_modules(model))), graph_path, tied)
+    is_tied = read_json(config_path).get("tie_word_embeddings", model.config.tie_word_embeddings)
+    fill(model, read_weights(graph_path, set(_linear_modules(model))), graph_path, _tied_head(model) if is_tied else {})
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_path.parent, local_files_only=True)
     return model.to(dtype).eval(), tokenizer
 
 
-def fill(model: PreTrainedModel, weights: dict[str, Tensor], source: Path, tied: set[str]) -> None:
-    """Give ``model`` the weights read from ``source``; those of ``tied`` may be missing, as the model shares them."""
-    wanted = model.state_dict()
-    for name, value in wanted.items():
-        if name not in weights:
-            if name in tied:
-                continue
+def _tied_head(model: PreTrainedModel) -> dict[str, str]:
+    """The head's weight, by the name of the embedding that it shares."""
+    names = {module: name for name, module in model.named_modules()}
+    return {f"{names[model.get_output_embeddings()]}.weight": f"{names[model.get_input_embeddings()]}.weight"}
+
+
+def fill(model: PreTrainedModel, weights: Mapping[str, Tensor], source: Path, shared: Mapping[str, str]) -> None:
+    """Give ``model`` the weights read from ``source``, whatever its version of transformers ties.
+
+    ``shared``: weights that may be missing, by the name of the one that they share. Raises ``UserError`` where a weight is
+    missing, has another shape, is no number, or is not what the model holds in the end.
+    """
+    given: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        found = weights.get(name, weights.get(shared.get(name, "")))
+        if found is None:
             raise UserError(f"{source}: no weight for {name}")
-        if weights[name].shape != value.shape:
+        if found.shape != value.shape:
+            raise UserError(f"{source}: {name} has shape {list(found.shape)}, config.json says {list(value.shape)}")
+        given[name] = found
+    _untie(model, given)
+    model.load_state_dict(given)
+    for name, value in model.state_dict().items():
+        # Numbers that are none are told below.
+        if not torch.allclose(value, given[name].to(value), rtol=0, atol=0, equal_nan=True):
             raise UserError(
-                f"{source}: {name} has shape {list(weights[name].shape)}, config.json says {list(value.shape)}"
+                f"{source}: transformers {transformers.__version__} puts another weight in the place of {name}"
             )
-    model.load_state_dict({name: weights[name] for name in wanted if name in weights}, strict=False)
-    model.tie_weights()
     _require_finite(source, model)
+
+
+def _untie(model: PreTrainedModel, given: Mapping[str, Tensor]) -> None:
+    """Give parameters that are one in ``model``, but have different numbers in ``given``, a place each.
+
+    transformers 5 ties the head of every T5 to the embedding, whatever config.json says.
+    """
+    first: dict[nn.Parameter, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        one = first.setdefault(parameter, name)
+        if not (given[one] is given[name] or torch.equal(given[one], given[name])):
+            path, _, own = name.rpartition(".")
+            setattr(model.get_submodule(path), own, nn.Parameter(torch.empty_like(parameter)))
 
 
 def parse(path: Path) -> onnx.ModelProto:

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 import torch
+import transformers
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
@@ -179,9 +180,33 @@ def load_shipped_pair(
     weights = {ENCODER + name: weight for name, weight in read_weights(graphs["encoder"], linear).items()}
     weights |= read_weights(graphs["decoder"], linear)
     weights.setdefault("shared.weight", weights["encoder.embed_tokens.weight"])
-    tied = {*TABLES, "lm_head.weight"} if model.config.tie_word_embeddings else {*TABLES}
-    fill(model, weights, graphs["decoder"], tied)
+    # As config.json says it, or T5's own default: transformers 5 says of every T5 that it is tied.
+    is_tied = read_json(config).get("tie_word_embeddings", True)
+    fill(
+        model,
+        weights,
+        graphs["decoder"],
+        dict.fromkeys((*TABLES, *(["lm_head.weight"] if is_tied else [])), "shared.weight"),
+    )
+    if is_scaled(model) != is_tied:
+        raise UserError(
+            f"{config}: transformers {transformers.__version__} does not compute this head as the pool's graphs do; "
+            "transformers 4.57 does"
+        )
     return model.to(dtype).eval(), AutoTokenizer.from_pretrained(tokenizer.parent, local_files_only=True)
+
+
+@torch.no_grad()
+def is_scaled(model: PreTrainedModel) -> bool:
+    """Whether the head is given the decoder's output smaller than it is: a tied T5's is, by √d_model."""
+    seen: list[Tensor] = []
+    hook = model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    try:
+        one = torch.zeros(1, 1, dtype=torch.long)
+        out = model(input_ids=one, decoder_input_ids=one, output_hidden_states=True, use_cache=False)
+    finally:
+        hook.remove()
+    return not torch.equal(seen[0], out.decoder_hidden_states[-1])
 
 
 def shipped_table(folder: Path) -> Tensor:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +40,6 @@ def require_moe(source: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    from gander_training.moe_reference import routers
-
     if int(transformers.__version__.split(".")[0]) < 5:
         raise UserError("export-moe takes transformers 5, in an environment of its own: pip install -e '.[moe]'")
     file = source / "config.json"
@@ -53,10 +54,34 @@ def require_moe(source: Path) -> None:
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file}: {kind} is not a causal language model ({str(error).splitlines()[0]})") from None
+    if not has_experts(model):
+        raise UserError(f"{file}: {kind} has no experts: a dense model, which export-base exports")
+
+
+def has_experts(model: torch.nn.Module) -> bool:
+    """Whether some of its modules are experts, as all architectures of transformers call theirs."""
+    return any(
+        name.rpartition(".")[2] == "experts" or "expert" in type(module).__name__.lower()
+        for name, module in model.named_modules()
+    )
+
+
+# Layers that keep another state than keys and values, or in another way: exporters and runtimes stumble over these.
+STATEFUL = re.compile("mamba|deltanet|linearattention|lightningattention", re.IGNORECASE)
+
+
+@contextmanager
+def named(model: Any, what: str) -> Iterator[None]:
+    """Say which architecture cannot be exported, and what of it is unusual, whatever an exporter or a runtime raises."""
     try:
-        routers(model)
+        yield
     except UserError:
-        raise UserError(f"{file}: {kind} has no routers: a dense model, which export-base exports") from None
+        raise
+    except Exception as error:
+        kinds = sorted({type(module).__name__ for module in model.modules() if STATEFUL.search(type(module).__name__)})
+        layers = f", whose layers of {', '.join(kinds)} keep states of their own," if kinds else ""
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{model.config.model_type}{layers} is not supported: {what} ({said})") from error
 
 
 # Exporting
@@ -166,8 +191,10 @@ def export_moe(source: Path, target: Path, precision: str) -> list[str]:
         model, tokenizer = load_source(source, torch.float32)
     ids = tokenizer(TEXT).input_ids[: model.config.max_position_embeddings]
     with whole_folder(target) as folder:
-        write_float32(model, folder)
-        exact = check(folder, model, ids)
+        with named(model, "transformers' exporter does not write it"):
+            write_float32(model, folder)
+        with named(model, "the graph that transformers' exporter writes of it does not run in onnxruntime"):
+            exact = check(folder, model, ids)
         require_same(exact, "the exported graph")
         told = [f"float32: off by at most {exact.largest:.1e} nats on {len(ids)} tokens, in one step and in two"]
         if precision == "int4":

@@ -136,6 +136,8 @@ OTHER_K: dict[str, tuple[int, ...]] = {
     "gpt-oss": (1, 3),
     "deepseek-v3": (2,),
     "lfm2-moe": (3,),
+    "glm4-moe": (1, 5),
+    "mixtral-top1": (2, 3),
 }
 
 

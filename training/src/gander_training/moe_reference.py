@@ -7,7 +7,7 @@ gave to ``topk``. It takes a transformers whose routers return all three (5 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,10 +56,34 @@ class Routed:
 
 def routers(model: nn.Module) -> dict[str, nn.Module]:
     """The modules that choose, by path."""
-    found = {name: module for name, module in model.named_modules() if "topkrouter" in type(module).__name__.lower()}
+    found = {name: module for name, module in model.named_modules() if reader_of(module)}
     if not found:
         raise UserError(f"{type(model).__name__}: no routers found (a mixture of experts, in transformers 5?)")
     return found
+
+
+def reader_of(module: nn.Module) -> Callable[[Any], tuple[Tensor, Tensor, Tensor]] | None:
+    """What finds scores, weights and choices in what a module returns, if it is a router that is known."""
+    name = type(module).__name__.lower()
+    if "topkrouter" in name:
+        return as_returned
+    return sorted_by_expert if name == "jetmoetopkgating" else None
+
+
+def as_returned(output: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores, weights and choices, one row a token."""
+    score, weight, chosen = (tensor.detach().flatten(0, -2).clone() for tensor in output)
+    return score, weight, chosen
+
+
+def sorted_by_expert(output: tuple[Tensor, Tensor, Tensor, list[int], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of JetMoE's, which returns pairs of token and expert in the order of the experts."""
+    order, _tokens, gates, sizes, score = output
+    experts = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    rows = (len(score), -1)
+    weight, chosen = torch.empty_like(gates), torch.empty_like(experts)
+    weight[order], chosen[order] = gates.detach(), experts
+    return score.detach().clone(), weight.view(rows), chosen.view(rows)
 
 
 def best_first(routed: Routed) -> None:
@@ -76,13 +100,12 @@ def ranks_otherwise(selection: Tensor, score: Tensor) -> bool:
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Routed]]:
-    """While it lasts, a forward pass fills in what each router did."""
-    result = []
+    """While it lasts, a forward pass fills in what each router did, in the order in which they are computed."""
+    result: list[Routed] = []
     with ExitStack() as stack:
         for path, router in routers(model).items():
             routed = Routed(path)
-            result.append(routed)
-            for handle in (*watch_router(router, routed), *watch_shared(model.get_submodule(parent(path)), routed)):
+            for handle in (*watch_router(router, routed, result), *watch_shared(model.get_submodule(parent(path)), routed)):
                 stack.callback(handle.remove)
         yield result
 
@@ -92,22 +115,25 @@ def parent(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def watch_router(router: nn.Module, routed: Routed) -> list[Any]:
-    """Hooks that read a router's scores, choice and weights."""
+def watch_router(router: nn.Module, routed: Routed, done: list[Routed]) -> list[Any]:
+    """Hooks that read a router's scores, choice and weights, and then put it among those that are done."""
     inputs = TopKInputs()
+    read = reader_of(router)
+    assert read
 
     def before(*_: Any) -> None:
         inputs.last = None
         inputs.__enter__()
 
-    def after(_module: nn.Module, _inputs: Any, output: tuple[Tensor, Tensor, Tensor]) -> None:
+    def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
         inputs.__exit__(None, None, None)
-        score, weight, chosen = (tensor.detach().flatten(0, -2).clone() for tensor in output)
+        score, weight, chosen = read(output)
         routed.score, routed.weight, routed.chosen = score.float(), weight.float(), chosen
         compared = inputs.last
         if compared is not None and compared.shape == score.shape and ranks_otherwise(compared, score):
             routed.selection = compared.float()
         best_first(routed)
+        done.append(routed)
 
     return [router.register_forward_pre_hook(before), router.register_forward_hook(after)]
 

@@ -164,6 +164,42 @@ ARCHITECTURES = {
         },
     ),
     "phimoe": Architecture("PhimoeForCausalLM", "phimoe", {"intermediate_size": WIDTH, "num_local_experts": EXPERTS}),
+    # Two routers a layer: experts of attention, and of the MLP.
+    "jetmoe": Architecture(
+        "JetMoeForCausalLM",
+        "jetmoe",
+        {
+            "intermediate_size": WIDTH,
+            "num_local_experts": EXPERTS,
+            "kv_channels": 8,
+            "activation_function": "silu",
+        },
+    ),
+    # One group, which holds all experts.
+    "glm4-moe": Architecture(
+        "Glm4MoeForCausalLM",
+        "glm4_moe",
+        {
+            "intermediate_size": 2 * WIDTH,
+            "moe_intermediate_size": WIDTH,
+            "n_routed_experts": EXPERTS,
+            "n_shared_experts": 1,
+            "n_group": 1,
+            "topk_group": 1,
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "first_k_dense_replace": 1,
+            "num_hidden_layers": 3,
+            "head_dim": 8,
+            "routed_scaling_factor": 2.5,
+        },
+    ),
+    # Of one expert a token, where exporters leave divisions by k out.
+    "mixtral-top1": Architecture(
+        "MixtralForCausalLM",
+        "mixtral",
+        {"intermediate_size": WIDTH, "num_local_experts": EXPERTS, "num_experts_per_tok": 1},
+    ),
 }
 
 

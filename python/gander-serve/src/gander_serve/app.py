@@ -11,18 +11,21 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gander_serve import PROTOCOL, asked
 from gander_serve.engine import Attribution, Engine, too_long
-from gander_serve.errors import ServeError, refused
+from gander_serve.errors import ServeError, fault, refused
+from gander_serve.steps import Steps
 from gander_serve.turns import ERROR, FINAL, JSON, Answered, Job, Turns, Work, as_json, frame
 
 TRACE = "application/vnd.gander.trace"
 FRAMES = "application/x-gander-frames"
+ADMIT = "gander-serve.admit"
+"""In a request's state: what the server does for the connection of who has the token."""
 MOST_CHARACTERS = 64
 """A token: a longer text is too long, whatever its tokens are."""
 
@@ -40,7 +43,7 @@ class Service:
             Route("/v1/info", self.info, methods=["GET"]),
             *(Route(f"/v1/{name}", self._endpoint(work), methods=["POST"]) for name, work in self._works().items()),
         ]
-        handlers: Any = {ServeError: _failed, 404: _not_found, 405: _not_found}
+        handlers: Any = {ServeError: _failed, 404: _not_found, 405: _not_found, Exception: _faulty}
         inner = Starlette(routes=routes, exception_handlers=handlers)
         inner.router.redirect_slashes = False
         self.app: ASGIApp = self._guard(inner)
@@ -55,20 +58,25 @@ class Service:
         """Lets nobody in without the token but who asks whether anybody is there."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] != "/health" and not self._allowed(scope):
-                error = ServeError(
-                    "unauthorized", "The token is missing or wrong.", "Give the one that the server was started with."
-                )
+            try:
+                if scope["type"] == "http" and scope["path"] != "/health":
+                    self._let_in(scope)
+            except ServeError as error:
                 await _response(error)(scope, receive, send)
-                return
-            await inner(scope, receive, send)
+            else:
+                await inner(scope, receive, send)
 
         return guarded
 
-    def _allowed(self, scope: Scope) -> bool:
+    def _let_in(self, scope: Scope) -> None:
         given = dict(scope["headers"]).get(b"authorization", b"")
         kind, _, token = given.partition(b" ")
-        return kind.lower() == b"bearer" and hmac.compare_digest(token.strip(), self.token)
+        if kind.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self.token):
+            raise ServeError(
+                "unauthorized", "The token is missing or wrong.", "Give the one that the server was started with."
+            )
+        if (admit := scope.get("state", {}).get(ADMIT)) is not None:
+            admit()
 
     async def health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -86,11 +94,11 @@ class Service:
                 "limits": {"tokens": engine.limit, "together": engine.requests}
                 | ({} if model.k is None else {"k": model.k}),
                 "can": {
-                    "generate": True,
+                    "generate": engine.steps is not Steps.WHOLE,
                     "whatIf": attributes,
                     "attribute": attributes,
                     "score": True,
-                    "stream": not engine.loaded.whole,
+                    "stream": engine.steps is Steps.CHUNKS,
                     "target": engine.loaded.writes,
                 },
                 "strategies": list(model.strategies),
@@ -157,6 +165,8 @@ class Service:
                         raise too_long(f"more than {self.most_bytes} bytes", self.engine.limit)
         except TimeoutError:
             raise ServeError("request-slow", "The request did not arrive whole in time.", "Send it again.") from None
+        except ClientDisconnect:
+            raise ServeError("cancelled", "The client hung up.", "Ask again.") from None
         try:
             return json.loads(body)
         except ValueError as error:
@@ -220,6 +230,10 @@ def _response(error: ServeError) -> Response:
 async def _failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, ServeError)
     return _response(error)
+
+
+async def _faulty(_: Request, __: Exception) -> Response:
+    return _response(fault())
 
 
 async def _not_found(request: Request, _: Exception) -> Response:

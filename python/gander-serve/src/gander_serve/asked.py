@@ -12,6 +12,10 @@ from gander_serve.errors import ServeError, refused
 MOST_INTERVENTIONS = 10_000
 MOST_NAME = 500
 MOST_SPANS = 10_000
+MOST_WHOLE = 2**53 - 1
+"""What a double holds exactly: a trace's header is read by programs that have nothing else."""
+MOST_TILT = 1e30
+"""What stands for never (whatif.NEVER), either way: more is infinite as float32."""
 
 Json = Mapping[str, Any]
 Action = Literal["knock-out", "force", "tilt"]
@@ -127,10 +131,15 @@ class Fields:
         value = self.take(name, int, default)
         if value is not None and value < least:
             raise refused(f'"{name}" of {self.what} is {value}; it must be at least {least}.')
+        if value is not None and value > MOST_WHOLE:
+            raise refused(f'"{name}" of {self.what} is more than {MOST_WHOLE}.')
         return None if value is None else int(value)
 
     def number(self, name: str, default: float) -> float:
-        value = float(self.take(name, (int, float), default))
+        try:
+            value = float(self.take(name, (int, float), default))
+        except OverflowError:
+            value = math.inf
         if not math.isfinite(value):
             raise refused(f'"{name}" of {self.what} is no number.')
         return value
@@ -176,6 +185,8 @@ def _intervention(given: Any, what: str) -> Intervention:
     if action == "tilt" and "amount" not in fields.given:
         raise refused(f"{what} tilts by no amount.")
     amount = fields.number("amount", 0) if action == "tilt" else 0.0
+    if abs(amount) > MOST_TILT:
+        raise refused(f"{what} tilts by {amount}; at most {MOST_TILT:g} are taken, either way.")
     inside = Fields(fields.take("scope", dict, {}), f"the scope of {what}")
     scope = Scope(
         inside.name("stack"),
@@ -201,7 +212,8 @@ def _spans(scope: Fields) -> tuple[Span, ...] | None:
     if not 0 < len(asked) <= MOST_SPANS:
         raise refused(f'"tokens" of {scope.what} has {len(asked)} ranges; it has 1 to {MOST_SPANS}.')
     for one in asked:
-        if not (isinstance(one, list) and [type(edge) for edge in one] == [int, int] and 0 <= one[0] < one[1]):
+        is_range = isinstance(one, list) and [type(edge) for edge in one] == [int, int]
+        if not (is_range and 0 <= one[0] < one[1] <= MOST_WHOLE):
             raise refused(f'"tokens" of {scope.what} has a range that is not its first token and past its last.')
     return tuple((first, last) for first, last in asked)
 

@@ -22,12 +22,13 @@ from gander_serve.errors import ServeError, refused
 from gander_serve.frame import Array, Recorder, Unrecorded
 from gander_serve.limits import Together
 from gander_serve.passage import Model, Passage
+from gander_serve.steps import Steps, steps_of
 from gander_serve.texts import Text
 from gander_serve.together import most_together, packed, step
 
 MOST_TOKENS = 32_768
 """Of a trace (docs/trace-format.md)."""
-WRITTEN = 128
+WRITTEN = 64
 """Tokens that an encoder-decoder writes at most where nobody gives or limits its output."""
 
 
@@ -71,7 +72,8 @@ class Engine:
         self, model: Model, chunk: int = 128, tokens: int | None = None, together: Together | None = None
     ) -> None:
         self.model, self.loaded = model, model.loaded
-        self.chunk = MOST_TOKENS if self.loaded.whole else max(1, chunk)
+        self.steps = steps_of(self.loaded)
+        self.chunk = max(1, chunk) if self.steps is Steps.CHUNKS else MOST_TOKENS
         self.together = together or Together()
         self.requests = most_together(self.loaded, self.together.requests)
         self.limit = min(tokens or MOST_TOKENS, self.loaded.context or MOST_TOKENS, MOST_TOKENS)
@@ -130,6 +132,8 @@ class Engine:
     @torch.no_grad()
     def generate(self, asked: Generate, control: Control) -> Trace:
         """The trace of a text and what the model wrote, after the target where one is given."""
+        if self.steps is Steps.WHOLE:
+            raise refused("This version of transformers cannot go on with a text by this model.", "Ask for a route.")
         return self._write(asked, control)
 
     @torch.no_grad()
@@ -292,7 +296,9 @@ def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
     """A token by logits [V]: the likeliest, or one drawn among the likeliest that together have ``top_p``."""
     if temperature == 0:
         return int(logits.argmax())
-    share, order = (logits.cpu() / temperature).softmax(-1).sort(descending=True)
+    # In doubles, and of differences to the likeliest: of temperatures and shares near 0 float32 makes 0, or infinity.
+    exact = logits.cpu().double()
+    share, order = ((exact - exact.max()) / temperature).softmax(-1).sort(descending=True)
     # The one that reaches top_p is among them.
     share = share.where(share.cumsum(-1) - share < top_p, 0)
     return int(order[torch.multinomial(share, 1, generator=generator)])

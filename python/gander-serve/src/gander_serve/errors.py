@@ -23,12 +23,18 @@ STATUS = {
 }
 
 
+MOST_SAID = 1000
+"""Characters of a message: it may quote the request, which may be long."""
+
+
 class ServeError(Exception):
     """``code`` is for programs, ``message`` and ``remedy`` are for people."""
 
     def __init__(self, code: str, message: str, remedy: str, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.remedy, self.retry_after = code, message, remedy, retry_after
+        # What is quoted may be half a character, which is no UTF-8.
+        self.message = message[:MOST_SAID].encode(errors="backslashreplace").decode()
+        self.code, self.remedy, self.retry_after = code, remedy, retry_after
 
     @property
     def status(self) -> int:
@@ -36,6 +42,11 @@ class ServeError(Exception):
 
     def to_json(self) -> dict[str, Any]:
         return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
+
+
+def fault() -> ServeError:
+    """What nobody thought of; only the log tells more."""
+    return ServeError("internal", "The server failed on this request.", "Its log tells why; ask for something else.")
 
 
 def refused(message: str, remedy: str = "Change the request.") -> ServeError:

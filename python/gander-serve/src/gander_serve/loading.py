@@ -31,15 +31,24 @@ class Loaded:
         return bool(self.model.config.is_encoder_decoder)
 
     @property
-    def whole(self) -> bool:
-        """Whether a text has to go through it at once: states that are no keys and values cannot be cut into chunks."""
+    def is_stateful(self) -> bool:
+        """Whether it keeps states that are no keys and values, and says so."""
         return bool(getattr(self.model, "_is_stateful", False))
 
     @cached_property
-    def past(self) -> str:
-        """What the model calls keys and values, both where it takes them and where it gives them."""
+    def _takes(self) -> frozenset[str]:
+        return frozenset(signature(type(self.model).forward).parameters)
+
+    def step(self, given: dict[str, Any], first: int, past: Any) -> tuple[torch.Tensor, Any]:
+        """Runs tokens from place ``first`` after what is in ``past``: logits [1, T, V], and the past of the next."""
         # transformers 5.24 renamed it, and will drop the older name.
-        return "cache" if "cache" in signature(type(self.model).forward).parameters else "past_key_values"
+        name = "cache" if "cache" in self._takes else "past_key_values"
+        if "position_ids" in self._takes and not self.writes:
+            # It would ask the first layer how many there were, which may keep no keys.
+            ids = given["input_ids"]
+            given = given | {"position_ids": torch.arange(first, first + ids.shape[1], device=ids.device)[None]}
+        out = self.model(**given, **{name: past}, use_cache=True, return_dict=True)
+        return out.logits, getattr(out, name)
 
     @property
     def context(self) -> int | None:

@@ -15,14 +15,13 @@ from gander_serve.asked import Intervention, Route, Strategy
 from gander_serve.errors import ServeError, refused
 from gander_serve.frame import Array, Frame
 from gander_serve.loading import Loaded
-from gander_serve.taps import Tap, Taps, taps_of
+from gander_serve.taps import Scoring, Tap, Taps, taps_of
 from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
 """Tokens of the pass that shows what can be told of a model's routers."""
 ROUTED = ("experts", "router")
 """What parts of a model are called that has experts, in whatever form."""
-SIGMOID = ("e_score_correction_bias", "expert_bias")
 
 
 class MoeModel:
@@ -114,14 +113,10 @@ class MoeModel:
         runs = [list(run) for _, run in itertools.groupby(range(len(self.sites)), shape)]
         return [(run[0], run[-1] + 1) for run in runs]
 
-    def scoring(self) -> Any:
-        """Softmax where weights follow from one; sigmoid where a router has what goes with that."""
-        routers = self.taps.routers
-        if self.taps.weigh is not None:
-            return "softmax" if routers else None
-        if routers and all(any(hasattr(one, name) for name in SIGMOID for one in _inside(tap)) for tap in routers):
-            return "sigmoid"
-        return None
+    def scoring(self) -> Scoring | None:
+        """What the routers were seen to make of their scores, where it is one thing."""
+        seen = {tap.scoring for tap in self.taps.routers}
+        return seen.pop() if len(seen) == 1 else None
 
     def begin(self, route: Route, source: Source) -> MoeRun:
         if route.strategy is not None:
@@ -195,8 +190,3 @@ def _told(tap: Tap) -> dict[str, Array]:
 
 def _shared(layer: int) -> Expert:
     return Expert(f"{layer}.shared", f"Layer {layer} shared expert")
-
-
-def _inside(tap: Tap) -> list[Any]:
-    """Where a router's correction bias may be."""
-    return [tap.scope, *tap.scope.children(), tap.block]

@@ -76,11 +76,10 @@ class Passage:
         else:
             self.run.expect({0: (0, len(self.texts[0])), 1: span})
             given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
-        name = self.model.loaded.past
-        out = model(**given, **{name: self.past}, use_cache=True, return_dict=True)
-        self.past, self.done = getattr(out, name), span[1]
+        out, self.past = self.model.loaded.step(given, self.done, self.past)
+        self.done = span[1]
         self.recorder.add(self.run.seen())
-        logits: Tensor = out.logits[0].float()
+        logits = out[0].float()
         self.after = logits[-1]
         return logits
 

@@ -10,16 +10,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from gander_serve.app import Service
+from gander_serve.connections import BACKLOG, OPEN_FILES, Connection, Lobby
 from gander_serve.errors import ServeError
 
 TOKEN = "GANDER_SERVE_TOKEN"
-CONNECTIONS = 512
-"""At once; more are turned away before anything is read of them."""
 GRACE = 30
 """Seconds that a chunk may take to end once the server shall."""
 LEAST_TOKEN = 16
@@ -33,7 +34,7 @@ def listening(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))
-        opened.listen(CONNECTIONS)
+        opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
         raise ServeError(
@@ -76,20 +77,35 @@ def _checked(given: str, where: str) -> str:
 
 def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM; a second one does not wait for the chunk that computes. ``ready``: once it does."""
-    # Not httptools and uvloop where they happen to be installed: the same code everywhere.
+    _raise_open_files()
+    protocol: Any = partial(Connection, Lobby(), service.patience)
+    # Not uvloop where it happens to be installed: the same code everywhere.
     config = uvicorn.Config(
         service.app,
-        http="h11",
+        http=protocol,
         loop="asyncio",
         ws="none",
         lifespan="off",
-        log_level="warning",
+        # Whoever sends what is no HTTP is no affair of the log, which it could fill.
+        log_level="error",
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
     )
     asyncio.run(_serve(Server(config), service, opened, ready))
+
+
+def _raise_open_files() -> None:
+    """Connections are files, of which a process may have 256 in some shells: raised as far as the system lets us."""
+    try:
+        import resource
+    except ImportError:  # Windows counts them otherwise
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Server(uvicorn.Server):

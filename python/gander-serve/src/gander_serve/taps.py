@@ -8,10 +8,10 @@ in the block. What happens inside is seen by following the calls of torch while 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from gander_trace.errors import TraceError
@@ -21,7 +21,16 @@ from torch.overrides import TorchFunctionMode
 
 from gander_serve.whatif import NEVER
 
+Scoring = Literal["softmax", "sigmoid"]
 PICKING = (torch.topk, Tensor.topk)
+SCORING: Mapping[Any, Scoring] = {
+    **dict.fromkeys((torch.softmax, Tensor.softmax, nn.functional.softmax), "softmax"),
+    **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid), "sigmoid"),
+}
+ROUTERS = ("topkrouter", "topkgating", "tokenchoicerouter", "moev1gate", "llama4router", "dbrxrouter")
+"""Parts of the names of classes that are routers."""
+SHARED = ("shared_experts", "shared_expert", "shared_mlp")
+"""What those are called that every token goes through, in the block or beside it."""
 
 
 @dataclass
@@ -34,12 +43,16 @@ class Tap:
     gate: nn.Module
     """Whose output the scores are; the same as ``scope`` for a router that is a module."""
     block: nn.Module
-    """Where always-on experts are."""
+    """Where its experts are."""
+    shared: nn.Module | None
+    """Its always-on experts."""
     experts: int
     bias: Tensor | None = None
     """Added to the scores: [T or 1, N]."""
     orders: bool = False
     """Whether it compares something of an order of its own: a bias or groups come in between."""
+    scoring: Scoring | None = None
+    """What was first made of the scores."""
     score: Tensor | None = None
     steered: Tensor | None = None
     """The scores that it went on with, [T, N]."""
@@ -59,12 +72,15 @@ class Tap:
         return None if self.bias is None else self.bias <= NEVER
 
     def forget(self) -> None:
-        self.score = self.steered = self.compared = self.chosen = self.weight = self.always_on = None
+        """What is always on may have run before the router does, and is told anew in each pass."""
+        self.score = self.steered = self.compared = self.chosen = self.weight = None
 
     def scored(self, raw: Tensor) -> Tensor:
         """Remembers the router's raw scores [T, N]; gives what it shall go on with."""
         self.score = raw.detach().clone()
-        steered = raw if self.bias is None else raw + self.bias.to(raw)
+        # Half of what the type holds: an infinite score has no share.
+        most = torch.finfo(raw.dtype).max / 2
+        steered = raw if self.bias is None else raw + self.bias.clamp(max=most).to(raw)
         self.steered = steered.detach().clone()
         return steered
 
@@ -78,7 +94,12 @@ class Tap:
             weight, chosen = output if output[0].is_floating_point() else output[::-1]
         else:  # it sorts what it chose by expert: seen inside, or not at all
             return output
-        if self.score is None or chosen.dim() != 2 or chosen.is_floating_point():
+        if self.score is None or chosen.dim() != 2:
+            return output
+        if chosen.is_floating_point():
+            # The logits, beside weights that are 0 where an expert was not picked.
+            if self.chosen is not None and weight.shape == self.score.shape:
+                self.weight = weight.gather(1, self.chosen).detach().clone()
             return output
         self.chosen = chosen.detach().clone()
         spread = weight.shape != chosen.shape
@@ -106,6 +127,9 @@ class Watch(TorchFunctionMode):
         if function is nn.functional.linear and tap.score is None and len(args[1]) == tap.experts:
             raw = function(*args, **kwargs)
             return tap.scored(raw)
+        if function in SCORING and tap.scoring is None and tap.score is not None:
+            # Over all experts, or over the chosen.
+            tap.scoring = SCORING[function] if args[0].shape[:1] == tap.score.shape[:1] else None
         if function in PICKING and tap.score is not None and args[0].shape == tap.score.shape:
             return self.pick(tap, function, args, kwargs)
         return function(*args, **kwargs)
@@ -155,7 +179,21 @@ class Taps:
             return output
 
         hooks = [tap.scope.register_forward_pre_hook(before), tap.scope.register_forward_hook(after)]
-        return hooks + self._shared(tap)
+        return hooks + self._weighed(tap) + self._shared(tap)
+
+    def _weighed(self, tap: Tap) -> list[Any]:
+        """Weights where the block makes them and hands them to its experts."""
+        experts = getattr(tap.block, "experts", None)
+        if tap.scope is tap.gate or not isinstance(experts, nn.Module) or isinstance(experts, nn.ModuleList):
+            return []
+
+        def given(_module: nn.Module, inputs: Any) -> None:
+            for one in inputs:
+                if tap.chosen is not None and isinstance(one, Tensor) and one.is_floating_point():
+                    if one.shape == tap.chosen.shape:
+                        tap.weight = one.detach().clone()
+
+        return [experts.register_forward_pre_hook(given)]
 
     def _shared(self, tap: Tap) -> list[Any]:
         gate = getattr(tap.block, "shared_expert_gate", None)
@@ -165,14 +203,13 @@ class Taps:
                 tap.always_on = output.detach().flatten(0, -2).float().sigmoid()
 
             return [gate.register_forward_hook(gated)]
-        shared = getattr(tap.block, "shared_experts", None)
-        if not isinstance(shared, nn.Module):
+        if tap.shared is None:
             return []
 
         def ones(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             tap.always_on = torch.ones(output.flatten(0, -2).shape[0], 1)
 
-        return [shared.register_forward_hook(ones)]
+        return [tap.shared.register_forward_hook(ones)]
 
     def settle(self) -> None:
         """After a pass: best first, weights where they follow, and nothing of what was left out."""
@@ -224,15 +261,26 @@ def weighing(config: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def _tap(model: nn.Module, path: str, module: nn.Module) -> Tap | None:
-    parent = model.get_submodule(path.rpartition(".")[0])
+    block_path, _, name = path.rpartition(".")
+    block = model.get_submodule(block_path)
     kind = type(module).__name__.lower()
-    if "topkrouter" in kind or "topkgating" in kind:
+    shared = _shared_of(block, model.get_submodule(block_path.rpartition(".")[0]))
+    if any(one in kind for one in ROUTERS):
         weight = getattr(module, "weight", None)
         inner = next((one for one in module.modules() if isinstance(one, nn.Linear)), None)
         experts = len(weight) if isinstance(weight, Tensor) and weight.dim() == 2 else getattr(inner, "out_features", 0)
-        return Tap(path, module, module, parent, experts) if experts else None
-    experts_beside = getattr(parent, "experts", None)
-    is_gate = path.rpartition(".")[2] in ("gate", "router") and isinstance(module, nn.Linear)
-    if is_gate and isinstance(experts_beside, nn.ModuleList) and len(experts_beside) == module.out_features:
-        return Tap(path, parent, module, parent, len(experts_beside))
+        if not experts:
+            return None
+        # Some only score, and their block chooses.
+        chooses = "topk" in kind or hasattr(module, "top_k") or hasattr(module, "moe_top_k")
+        return Tap(path, module if chooses else block, module, block, shared, experts)
+    beside = getattr(block, "experts", None)
+    is_gate = name in ("gate", "router") and isinstance(module, nn.Linear)
+    if is_gate and isinstance(beside, nn.ModuleList) and len(beside) == module.out_features:
+        return Tap(path, block, module, block, shared, len(beside))
     return None
+
+
+def _shared_of(*around: nn.Module) -> nn.Module | None:
+    found = (getattr(place, name, None) for place in around for name in SHARED)
+    return next((one for one in found if isinstance(one, nn.Module)), None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +47,37 @@ class Tokenizer:
         return str(self.of_transformers.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _readable(self, token: int) -> str:
-        """A token as text where its bytes are whole characters, else as the vocabulary spells it."""
+        """A token as the extension's own engine spells it (src/engine/runtime/tokenizer.ts)."""
         name = self.of_transformers.convert_ids_to_tokens(int(token))
         if name is None:
             return f"<{token}>"
-        if "▁" in name:
-            return str(name).replace("▁", " ")
-        if token in self.of_transformers.all_special_ids:
-            return str(name)
-        text = str(self.of_transformers.convert_tokens_to_string([name]))
-        return str(name) if not text or UNFINISHED in text else text
+        return spelled_bytes(str(name)) if self._is_byte_level else str(name).replace("▁", " ")
+
+    @cached_property
+    def _is_byte_level(self) -> bool:
+        backend = getattr(self.of_transformers, "backend_tokenizer", None)
+        return backend is not None and '"type":"ByteLevel"' in backend.to_str()
+
+
+def _byte_symbols() -> Mapping[str, int]:
+    """GPT-2's printable stand-ins, one for each byte."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in set(printable)]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+BYTES = _byte_symbols()
+
+
+def spelled_bytes(name: str) -> str:
+    """An entry of a byte-level vocabulary as text; bytes that are no text by themselves as ``\\xf0``."""
+    if any(symbol not in BYTES for symbol in name):  # one that was added, in plain text
+        return name
+    raw = bytes(BYTES[symbol] for symbol in name)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in raw)
 
 
 class Text:

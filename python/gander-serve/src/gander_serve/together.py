@@ -32,7 +32,7 @@ def most_together(loaded: Loaded, asked: int | None) -> int:
 
     In half precision other shapes round otherwise, and other experts are chosen: only where somebody asks for it.
     """
-    if asked == 1 or loaded.whole or _rotates_by_length(loaded.model.config.get_text_config()):
+    if asked == 1 or loaded.is_stateful or _rotates_by_length(loaded.model.config.get_text_config()):
         return 1
     if loaded.model.dtype != torch.float32:
         return asked or 1
@@ -49,18 +49,25 @@ def _rotates_by_length(config: Any) -> bool:
 @torch.no_grad()
 def pads_exactly(loaded: Loaded) -> bool:
     """Whether two texts of different lengths go through a model together as they do alone, rounding of float32 aside."""
-    vocabulary = loaded.model.config.get_text_config().vocab_size
-    texts = [[(7 * i + 3 * length) % vocabulary for i in range(length)] for length in PROBE]
+    texts = [probe_of(loaded, length) for length in PROBE]
     try:
         together = _logits(loaded, texts, [texts] if loaded.writes else [])
         alone = [_logits(loaded, [ids], [[ids]] if loaded.writes else [])[0] for ids in texts]
     except (TypeError, ValueError, RuntimeError) as error:  # it takes no mask, say: alone it may run all the same
         log.warning("%s runs each request alone, as two texts at once fail: %s", loaded.name, error)
         return False
-    return all(
-        bool(((row[: len(own)].log_softmax(-1) - own.log_softmax(-1)).abs() < LEAK).all())
-        for row, own in zip(together, alone, strict=True)
-    )
+    return all(is_alike(row[: len(own)], own) for row, own in zip(together, alone, strict=True))
+
+
+def probe_of(loaded: Loaded, length: int) -> list[int]:
+    """Tokens that mean nothing."""
+    vocabulary = loaded.model.config.get_text_config().vocab_size
+    return [(7 * i + 3 * length) % vocabulary for i in range(length)]
+
+
+def is_alike(logits: Tensor, other: Tensor) -> bool:
+    """Whether logits [T, V] tell the same, rounding of float32 aside."""
+    return bool(((logits.log_softmax(-1) - other.log_softmax(-1)).abs() < LEAK).all())
 
 
 def packed(passages: Sequence[Passage], tokens: int) -> Iterator[list[Passage]]:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from gander_trace import Trace, TraceError
 
-from gander_serve.errors import ServeError
+from gander_serve.errors import ServeError, fault
 
 PROGRESS, PARTIAL, FINAL, ERROR, JSON = 1, 2, 3, 4, 5
 PARTIAL_EVERY = 1.0
@@ -219,6 +219,4 @@ def answer(job: Job) -> Event:
         )
     except Exception:
         log.exception("a request failed")
-        return ServeError(
-            "internal", "The server failed on this request.", "Its log tells why; ask for something else."
-        )
+        return fault()

@@ -8,6 +8,8 @@ from gander_trace.errors import TraceError
 from gander_trace.tokens import Tokens
 from gander_trace.trace import Block, Expert, ExpertSet, Router, Rows, Sequence, Site, Source, Trace
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Block",
     "Expert",
@@ -20,4 +22,5 @@ __all__ = [
     "Tokens",
     "Trace",
     "TraceError",
+    "__version__",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,3 +17,25 @@ def as_array(given: Any) -> Array:
         if str(given.dtype) == "torch.bfloat16":
             given = given.float()
     return np.asarray(given)
+
+
+class Short:
+    """A dataclass that tells of its arrays and lists how long they are, and nothing of what it has not."""
+
+    def __repr__(self) -> str:
+        told = ((one.name, getattr(self, one.name)) for one in fields(self))  # type: ignore[arg-type]
+        known = (f"{name}={_short(value)}" for name, value in told if value is not None)
+        return f"{type(self).__name__}({', '.join(known)})"
+
+
+MOST_SAID = 60
+"""Characters of one value."""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, (list, tuple)):
+        return f"[{len(value)}]"
+    told = repr(value)
+    return told if len(told) <= MOST_SAID else f"{told[: MOST_SAID - 1]}…"

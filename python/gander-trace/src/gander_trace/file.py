@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from os import PathLike
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as as_bytes
-from safetensors.numpy import save_file
 
 from gander_trace.columns import BLOCK, SEQUENCE, Array, Column
 from gander_trace.errors import TraceError
@@ -34,12 +37,41 @@ def _known(**fields: Any) -> Json:
 
 
 def save(trace: Trace, file: str | PathLike[str]) -> None:
-    tensors, header = _checked(trace)
-    save_file(tensors, file, {KEY: header})
+    data, path = to_bytes(trace), Path(file)
+    try:
+        # Beside it first: what was there before is whole until all is written.
+        with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as beside:
+            try:
+                beside.write(data)
+                beside.flush()
+                os.fsync(beside.fileno())
+                beside.close()
+                os.chmod(beside.name, _mode(path))
+                os.replace(beside.name, path)
+            except BaseException:
+                os.unlink(beside.name)
+                raise
+    except OSError as error:
+        raise TraceError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def _mode(path: Path) -> int:
+    """That of the file that is there, or of one that this process makes."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def to_bytes(trace: Trace) -> bytes:
-    tensors, header = _checked(trace)
+    try:
+        tensors, header = _checked(trace)
+    except TraceError:
+        raise
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        raise TraceError(f"a field of it is not what it should be: {error}") from error
     data: bytes = as_bytes(tensors, {KEY: header})
     return data
 
@@ -68,9 +100,16 @@ def _checked(trace: Trace) -> tuple[dict[str, Array], str]:
                 (rows, count, widths[column.width]),
             )
         _check_chosen(tensors[f"block.{i}.chosen"], len(of.experts))
-    header = json.dumps(_header(trace))
+    header = json.dumps(_header(trace), allow_nan=False, default=_plain)
     _check_size(trace, tensors.values(), len(json.dumps(header).encode()))
     return tensors, header
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has of a number of numpy."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be written into a header")
 
 
 def _header(trace: Trace) -> Json:
@@ -141,7 +180,7 @@ def _check_sequence(sequence: Sequence, name: str) -> None:
         raise TraceError(f"{name} has texts for {len(sequence.tokens)} tokens of {sequence.count}")
     if (sequence.top_ids is None) != (sequence.top_log_prob is None):
         raise TraceError(f"of top_ids and top_log_prob {name} has only one")
-    start, end = sequence.start, sequence.end
+    start, end = (None if one is None else np.asarray(one) for one in (sequence.start, sequence.end))
     if start is None and end is None:
         return
     if start is None or end is None or sequence.text is None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from gander_trace.arrays import as_array
+from gander_trace.arrays import Short, as_array
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
 
 
-@dataclass(frozen=True)
-class Tokens:
+@dataclass(frozen=True, repr=False)
+class Tokens(Short):
     """What is known of a text's tokens. All but one of ``ids`` and ``spelled`` may be absent."""
 
     ids: Array | None = None
@@ -35,6 +35,22 @@ class Tokens:
         if known is None:
             raise TraceError("nothing is known of the tokens: give ids or spelled")
         return len(known)
+
+    def kept(self, mask: Array) -> Tokens:
+        """Those where ``mask`` [T] is true; the text is the same."""
+
+        def part(column: Array | None) -> Array | None:
+            return None if column is None else column[mask]
+
+        spelled = None if self.spelled is None else list(itertools.compress(self.spelled, mask.tolist()))
+        return replace(
+            self,
+            ids=part(self.ids),
+            spelled=spelled,
+            start=part(self.start),
+            end=part(self.end),
+            special=part(self.special),
+        )
 
     @classmethod
     def of(cls, tokenizer: Any, text: str) -> Tokens:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gander_trace.arrays import as_array
+from gander_trace.arrays import Short, as_array
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
 from gander_trace.routers import Decision, decide, sparse_layers
 from gander_trace.tokens import Tokens
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Stack = Literal["encoder", "decoder"]
 
@@ -30,8 +33,8 @@ class Expert:
     name: str
 
 
-@dataclass(frozen=True)
-class ExpertSet:
+@dataclass(frozen=True, repr=False)
+class ExpertSet(Short):
     """What an expert's index means: ``pool``, the same experts at every site; ``layer``, those of one layer."""
 
     scope: Literal["pool", "layer"]
@@ -71,8 +74,8 @@ class Router:
     params: Mapping[str, str | int | float | bool] | None = None
 
 
-@dataclass(frozen=True)
-class Sequence:
+@dataclass(frozen=True, repr=False)
+class Sequence(Short):
     """The tokens that a model reads (``text``, ``input``) or writes (``output``)."""
 
     count: int
@@ -89,8 +92,8 @@ class Sequence:
     top_tokens: Seq[Seq[str]] | None = None
 
 
-@dataclass(frozen=True)
-class Block:
+@dataclass(frozen=True, repr=False)
+class Block(Short):
     """Neighbouring sites [first, last) over the same sequence, with as many experts and choices."""
 
     first: int
@@ -113,8 +116,8 @@ class Block:
         return int(self.chosen.shape[2])
 
 
-@dataclass(frozen=True)
-class Rows:
+@dataclass(frozen=True, repr=False)
+class Rows(Short):
     """One site's rows: views of its block's arrays."""
 
     site: Site
@@ -127,7 +130,7 @@ class Rows:
     always_on_weight: Array | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     source: Source
     router: Router
@@ -138,6 +141,12 @@ class Trace:
     interventions: Seq[Mapping[str, Any]] = ()
     created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
 
+    def __repr__(self) -> str:
+        tokens = " + ".join(str(one.count) for one in self.sequences)
+        experts = max((len(one.experts) for one in self.expert_sets), default=0)
+        said = f"{tokens} tokens, {len(self.sites)} sites, {experts} experts, {self.router.name}"
+        return f"<Trace of {self.source.name!r}: {said}{'' if self.router.k is None else f', k {self.router.k}'}>"
+
     @classmethod
     def load(cls, file: str | PathLike[str]) -> Trace:
         """Reads a file of version 1 or 2. Raises ``TraceError`` for one that is none."""
@@ -146,7 +155,10 @@ class Trace:
         return load(file)
 
     def save(self, file: str | PathLike[str]) -> None:
-        """Writes ``file``; call it ``*.gander.safetensors`` and the editor opens it. Raises ``TraceError`` for a trace that breaks the format."""
+        """Writes ``file``; call it ``*.gander.safetensors`` and the editor opens it.
+
+        Raises ``TraceError`` for a trace that breaks the format, and where it cannot be written; what was there before stays.
+        """
         from gander_trace.file import save
 
         save(self, file)
@@ -156,6 +168,17 @@ class Trace:
         from gander_trace.file import to_bytes
 
         return to_bytes(self)
+
+    def to_pandas(self) -> DataFrame:
+        """A row for each expert that was chosen: the site, the token, the expert and the numbers that are known of them.
+
+        Columns: ``site``, ``layer``, ``stack``, ``kind``, ``sequence``, ``token`` (its place), ``text`` (as the vocabulary
+        spells it), ``rank`` (0: best), ``expert`` (its id), ``weight``, ``contribution``, ``score``, ``selection``; NaN or
+        None where the source did not give it. Raises ``TraceError`` where pandas is not installed.
+        """
+        from gander_trace.table import table_of
+
+        return table_of(self)
 
     def __getitem__(self, path: str) -> Rows:
         """A site's rows, by its path."""
@@ -190,7 +213,7 @@ class Trace:
         *,
         config: Any = None,
         k: int | None = None,
-        tokens: Tokens | None = None,
+        tokens: Tokens | Seq[Tokens] | None = None,
         ids: Any = None,
         attention_mask: Any = None,
         text: int = 0,
@@ -203,8 +226,9 @@ class Trace:
         ``router_logits``: one tensor a layer, [batch · tokens, N] or [batch, tokens, N]. ``config``: ``model.config``; it says
         k, which layers have experts and how weights come from logits. Without it give ``k``: the k largest logits are then
         taken to be the choice, and no weights are written. ``tokens`` (``Tokens.of(tokenizer, text)``) or ``ids`` tell the
-        tokens; ``ids`` of a batch, [batch, tokens], also tell its shape, and ``text`` which of its texts is meant. Where
-        ``attention_mask`` is 0 there is no token.
+        tokens; ``ids`` of a batch, [batch, tokens], also tell its shape, and ``text`` which of its texts is meant; ``tokens``
+        are then that text's, with its padding or without, or a list of those of all. Where ``attention_mask`` is 0 there is no
+        token. Raises ``TraceError`` for what does not fit together.
         """
         decision = None if config is None else Decision.of(config)
         k = k if k is not None else (decision.k if decision else None)
@@ -213,21 +237,21 @@ class Trace:
         given = None if ids is None else np.atleast_2d(as_array(ids))
         mask = None if attention_mask is None else np.atleast_2d(as_array(attention_mask)).astype(bool)
         score = np.stack([_rows(layer, given, text) for layer in router_logits]).astype(np.float32)
-        if mask is not None:
-            score = score[:, mask[text]]
+        known = None if mask is None else mask[text]
+        if known is not None:
+            score = score[:, known]
         if not 0 < k <= score.shape[2]:
             raise TraceError(f"{k} of {score.shape[2]} experts cannot be chosen")
         decided = decide(score, k, decision.renormalised if decision else None)
-        if tokens is None and given is not None:
-            tokens = Tokens(ids=given[text] if mask is None else given[text][mask[text]])
+        row = None if given is None else given[text] if known is None else given[text][known]
         return cls.from_choices(
             decided.chosen,
             weight=decided.weight,
             score=decided.score,
             experts=int(score.shape[2]),
-            tokens=tokens,
+            tokens=_tokens(tokens, row, text, known),
             layers=layers if layers is not None or config is None else sparse_layers(config, len(score)),
-            log_prob=log_prob,
+            log_prob=None if log_prob is None else _unpadded(as_array(log_prob), known),
             router=Router(decision.name if decision else "unknown", k, "softmax" if decision else None),
             source=source
             or Source("transformers", str(getattr(config, "name_or_path", "") or "a model of transformers")),
@@ -303,6 +327,25 @@ class Trace:
 def layer_experts(layer: int, count: int) -> list[Expert]:
     """Experts that one layer has for itself, called as Gander calls them: runs of one model from different places compare."""
     return [Expert(f"{layer}.{e}", f"Layer {layer} expert {e}") for e in range(count)]
+
+
+def _tokens(told: Tokens | Seq[Tokens] | None, ids: Array | None, text: int, known: Array | None) -> Tokens | None:
+    """What is told of a text's tokens, and their ids [T] where those are known besides."""
+    if told is not None and not isinstance(told, Tokens):
+        if text >= len(told):
+            raise TraceError(f"there are tokens of {len(told)} texts, and number {text} is meant")
+        told = told[text]
+    if told is None:
+        return None if ids is None else Tokens(ids=ids)
+    if told.ids is None and told.spelled is None:
+        return replace(told, ids=ids)
+    if known is not None and len(told) == len(known):
+        told = told.kept(known)
+    return told if told.ids is not None else replace(told, ids=ids)
+
+
+def _unpadded(column: Array, known: Array | None) -> Array:
+    return column[known] if known is not None and len(column) == len(known) else column
 
 
 def _rows(layer: Any, ids: Array | None, text: int) -> Array:

@@ -16,11 +16,12 @@ import { bytesInWords } from '../../../shared/bytes.js';
 import { poolLimits, traceLimits } from '../../../shared/limits.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import { Variant } from '../../runtime/variant.js';
+import { checkAgreement } from './agreement.js';
 import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would compose to something else. */
-const composerVersion = 5;
+const composerVersion = 6;
 
 export interface Composed {
   readonly entry: Entry;
@@ -84,7 +85,8 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const base = readBase(folder.model);
   const { model } = base;
   const eightBits = eightBitsIn([model.graph], 'model');
-  const routers = routersIn(model.graph, folder);
+  const routers = routersIn(model.graph);
+  const contradicted = checkAgreement(folder.told, model.graph, routers);
   copyBase(temporary, folder.model, base);
   const holders = routers.flatMap(({ holder }) => holder ?? []);
   interleave(
@@ -101,23 +103,17 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   const plan: Plan = {
     routers: routers.map(({ path: name, layer, experts, k }, i) => ({ path: name, layer, experts, k, ...tapped[i]! })),
     ...(scorings.size === 1 && scoring && { scoring }),
-    warnings,
+    warnings: [...contradicted, ...warnings],
     eightBits,
   };
   writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(plan));
 }
 
-/** By layer. @throws GanderError where there are none, or others than the configuration says */
-function routersIn(graph: GraphProto, { experts: told }: MoeFolder): Router[] {
+/** By layer. @throws GanderError where there are none, or more experts than are shown */
+function routersIn(graph: GraphProto): Router[] {
   const routers = findRouters(graph).sort((a, b) => a.layer - b.layer);
   if (routers.length === 0) throw unrouted(graph);
   for (const { path: name, experts, holder } of routers) {
-    if (told !== undefined && told !== experts)
-      throw new GanderError(
-        'model-invalid',
-        `The configuration says ${told} experts, but ${name} chooses among ${experts}.`,
-        'Put the configuration beside the model that it is of.',
-      );
     if (experts > traceLimits.experts)
       throw new GanderError(
         'model-invalid',

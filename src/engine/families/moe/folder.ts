@@ -11,6 +11,17 @@ import { traceLimits } from '../../../shared/limits.js';
 import { schemaProblem } from '../../../shared/schemaWords.js';
 import type { Warning } from '../../../shared/source.js';
 
+/** What a configuration says of the graph; undefined where it says nothing. */
+export interface Told {
+  /** How many a layer has, and how many of them a token goes to. */
+  readonly experts: number | undefined;
+  readonly k: number | undefined;
+  readonly layers: number | undefined;
+  /** Whether weights of the chosen are made to add up to 1. */
+  readonly normalised: boolean | undefined;
+  readonly scoring: 'softmax' | 'sigmoid' | undefined;
+}
+
 export interface MoeFolder {
   readonly folder: string;
   /** As its card calls it, else the folder's. */
@@ -26,8 +37,7 @@ export interface MoeFolder {
   readonly type: string | undefined;
   readonly contextLength: number;
   readonly endTokens: ReadonlySet<number>;
-  /** How many the configuration says that a layer has. */
-  readonly experts: number | undefined;
+  readonly told: Told;
   readonly warnings: readonly Warning[];
 }
 
@@ -46,6 +56,10 @@ const facts = z.object({
   num_local_experts: count,
   num_experts: count,
   n_routed_experts: count,
+  num_experts_per_tok: count.catch(undefined),
+  num_hidden_layers: count.catch(undefined),
+  norm_topk_prob: z.boolean().nullish().catch(undefined),
+  scoring_func: z.enum(['softmax', 'sigmoid']).nullish().catch(undefined),
   auto_map: z.unknown().optional(),
 });
 const configSchema = facts.extend({ text_config: facts.nullish() });
@@ -127,7 +141,13 @@ export function readMoeFolder(chosen: string): MoeFolder {
     type: text?.model_type ?? genai?.type ?? undefined,
     contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
     endTokens: new Set([text?.eos_token_id ?? config?.eos_token_id ?? genai?.eos_token_id ?? []].flat()),
-    experts: text?.num_local_experts ?? text?.num_experts ?? text?.n_routed_experts ?? undefined,
+    told: {
+      experts: text?.num_local_experts ?? text?.num_experts ?? text?.n_routed_experts ?? undefined,
+      k: text?.num_experts_per_tok ?? undefined,
+      layers: text?.num_hidden_layers ?? undefined,
+      normalised: text?.norm_topk_prob ?? undefined,
+      scoring: text?.scoring_func ?? undefined,
+    },
     warnings,
   };
 }

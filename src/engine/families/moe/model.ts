@@ -15,7 +15,7 @@ import type { LensPlace } from '../../runtime/lens.js';
 import type { LensRuns, Means, Model, Run } from '../family.js';
 import { type Composed, compose, composedWith, filesOf, hashOf } from './compose.js';
 import { type MoeFolder, readMoeFolder } from './folder.js';
-import { type Plan, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
+import { type Plan, groupsHold, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
 import { MoeRecording } from './recording.js';
 import { MoeLens, MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
@@ -81,7 +81,7 @@ export class MoeModel implements Model {
       folder,
       hash: this.#hash,
       router: this.#router(plan),
-      takesK: takesK(plan),
+      ...(takesK(plan) && { mostK: mostK(plan) }),
       expertSets: setsOf(plan),
       sites: sitesOf(plan),
       contextLength,
@@ -147,6 +147,13 @@ export class MoeModel implements Model {
         'request-invalid',
         `This model sends each token to ${own} experts: its graph is written for that number.`,
         'Ask without a number of experts.',
+      );
+    const most = groupsHold(composed.plan);
+    if (asked !== undefined && most !== undefined && asked > most)
+      throw new GanderError(
+        'request-invalid',
+        `This model chooses within groups of its experts, which may hold no more than ${most} for a token, not ${asked}.`,
+        `Ask for ${most} experts or fewer.`,
       );
     const k = Math.min(asked ?? own, mostK(composed.plan));
     if (this.#session?.k === k && this.#session.by === as) return this.#session.of as S;

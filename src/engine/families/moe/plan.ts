@@ -23,15 +23,38 @@ export interface Plan {
 }
 
 export function setsOf({ routers }: Plan): ExpertSet[] {
-  return routers.map(({ layer, experts, tap }) => ({
+  const names = routerNames(routers);
+  return routers.map(({ layer, experts, tap }, i) => ({
     scope: 'layer',
-    experts: layerExperts(layer, experts),
+    experts: layerExperts(layer, experts, names[i]),
     ...(tap.shared !== undefined && { alwaysOn: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }] }),
   }));
 }
 
 export function sitesOf({ routers }: Plan): Site[] {
-  return routers.map(({ path, layer }, i) => ({ path, layer, kind: 'router', sequence: 0, expertSet: i }));
+  const names = routerNames(routers);
+  return routers.map(({ path, layer }, i) => ({ path, layer, kind: names[i] ?? 'router', sequence: 0, expertSet: i }));
+}
+
+/** What a layer's routers are called where it has several (JetMoE): by the modules that they are in. Undefined for one alone. */
+export function routerNames(routers: readonly Pick<Router, 'path' | 'layer'>[]): (string | undefined)[] {
+  return routers.map((router) => {
+    const all = routers.filter(({ layer }) => layer === router.layer);
+    return all.length > 1 ? (moduleOf(router.path, all) ?? `router${all.indexOf(router) + 1}`) : undefined;
+  });
+}
+
+/** The first part of a path, after the layer, that all of these have and no two alike: `mlp`, `self_attention`. */
+function moduleOf(path: string, all: readonly Pick<Router, 'path' | 'layer'>[]): string | undefined {
+  const below = ({ path: name, layer }: Pick<Router, 'path' | 'layer'>) =>
+    name.split('.').slice(name.split('.').indexOf(String(layer)) + 1);
+  const parts = all.map(below);
+  const own = parts[all.findIndex((one) => one.path === path)]!;
+  const at = own.findIndex((_, i) => {
+    const names = parts.map((one) => one[i]);
+    return names.every((name) => /^[a-z_]\w*$/i.test(name ?? '')) && new Set(names).size === names.length;
+  });
+  return own[at];
 }
 
 /** The k of the router that chooses most. */
@@ -47,6 +70,14 @@ export function takesK({ routers }: Plan): boolean {
 /** The most that any router can be asked for. */
 export function mostK({ routers }: Plan): number {
   return Math.max(...routers.map(({ k, choosable }) => choosable?.mostK ?? k));
+}
+
+/** The most that routers which choose within groups can be asked for: the groups hold no more. Undefined where none does. */
+export function groupsHold({ routers }: Plan): number | undefined {
+  const bounds = routers.flatMap(({ choosable, experts }) =>
+    choosable && choosable.mostK < experts ? [choosable.mostK] : [],
+  );
+  return bounds.length > 0 ? Math.max(...bounds) : undefined;
 }
 
 /** With routers that choose k each, or as many as they can. */

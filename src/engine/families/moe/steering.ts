@@ -1,6 +1,7 @@
 import { leftOut, never } from '../../../graph/moe/leftOut.js';
 import { GanderError } from '../../../shared/errors.js';
-import type { Intervention } from '../../../trace/trace.js';
+import { ambiguousExpert, meantBy } from '../../../trace/layerExperts.js';
+import type { Expert, Intervention } from '../../../trace/trace.js';
 import { type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
 import { type Plan, setsOf, sitesOf } from './plan.js';
 
@@ -18,14 +19,8 @@ export class MoeSteering {
   constructor(plan: Plan, interventions: readonly Intervention[]) {
     this.#plan = plan;
     const sets = setsOf(plan);
-    for (const { expert } of interventions) {
-      if (!sets.some(({ experts }) => experts.some(({ id }) => id === expert)))
-        throw new GanderError(
-          'request-invalid',
-          `The model has no expert "${expert}".`,
-          `Its experts are called by layer and number, as "${sets[0]!.experts[0]!.id}".`,
-        );
-    }
+    const all = sets.flatMap(({ experts }) => experts);
+    for (const { expert } of interventions) if (!all.some(({ id }) => id === expert)) throw noExpert(expert, all);
     const sites = sitesOf(plan);
     this.#whatIf = sites.map((site, i) => whatIfAt(interventions, sets[i]!.experts, site));
     this.#width = plan.routers.reduce((sum, { experts }) => sum + experts, 0);
@@ -50,6 +45,17 @@ export class MoeSteering {
     }
     return bias;
   }
+}
+
+function noExpert(said: string, all: readonly Expert[]): GanderError {
+  const meant = meantBy(said, all);
+  return meant.length > 0
+    ? ambiguousExpert(said, meant)
+    : new GanderError(
+        'request-invalid',
+        `The model has no expert "${said}".`,
+        `Its experts are called as "${all[0]!.id}".`,
+      );
 }
 
 function settle(into: Float32Array, bias: Float32Array, forced: number, path: string): void {

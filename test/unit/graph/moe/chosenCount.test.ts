@@ -61,6 +61,36 @@ describe('another k', () => {
     expect(uses(...nodes)).toBeUndefined();
   });
 
+  it('may be asked where k is 1, which leaves a division out', () => {
+    const one = (opType: string, inputs: string[], outputs: string[], attributes = {}) =>
+      node(
+        opType,
+        inputs.map((name) => ({ two: 'one', k: 'single', summed: 'alone' })[name] ?? name),
+        outputs,
+        attributes,
+      );
+    const graph = graphOf(
+      [
+        node('MatMul', ['hidden', 'w'], ['scores']),
+        node('TopK', ['scores', 'single'], ['best', 'places']),
+        ...sorted().map(({ opType, input, output, attribute }) => {
+          if (opType === 'Div') return node('Sub', ['order', 'correction'], ['token']);
+          return Object.assign(one(opType, input, output), { attribute });
+        }),
+      ],
+      { constants: [...constants(), int64s('single', [1]), int64s('alone', [-1, 1, H])] },
+    );
+    const builder = new Builder(graph, 20);
+    const written = separate(builder, findRouters(graph)[0]!.uses!, 'own');
+    builder.finish();
+    choose(graph, { constants: written }, 3);
+    const walk = walkOf(graph);
+    const division = walk.producers.get(walk.producers.get('token')!.input[0]!)!;
+    expect(division).toMatchObject({ opType: 'Div', input: ['order', expect.any(String) as string] });
+    expect(integerOf(walk, division.input[1])).toBe(3);
+    expect(integersOf(walk, walk.producers.get('by token')!.input[1])?.values).toEqual([-1, 3, H]);
+  });
+
   it('changes no number that others take, and counts as many pairs as there are', () => {
     const graph = graphWith(...sorted(), node('Mul', ['else', 'two'], ['twice']));
     const builder = new Builder(graph, 20);

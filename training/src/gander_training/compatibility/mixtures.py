@@ -44,6 +44,9 @@ TITLES = {
     "deepseek-v3": "DeepSeek-V3",
     "lfm2-moe": "LFM2-MoE",
     "phimoe": "Phi-3.5-MoE",
+    "jetmoe": "JetMoE",
+    "glm4-moe": "GLM-4-MoE",
+    "mixtral-top1": "Mixtral of one expert a token",
 }
 # What a trace says of a router, and what must be the same.
 COLUMNS = ("score", "selection", "weight")

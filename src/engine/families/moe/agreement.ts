@@ -1,0 +1,75 @@
+/** Whether a model's configuration is that of its graph: two numbers that contradict each other are found before a run. */
+import { type Walk, walkOf } from '../../../graph/walk.js';
+import type { GraphProto } from '../../../graph/model.js';
+import { type Router, layerIn } from '../../../graph/moe/routers.js';
+import { unreached } from '../../../graph/moe/reached.js';
+import { GanderError } from '../../../shared/errors.js';
+import type { Warning } from '../../../shared/source.js';
+import type { Told } from './folder.js';
+
+const remedy = 'Put the configuration beside the model that it is of, or export the model again.';
+
+/**
+ * @returns what of the configuration the graph does otherwise, where that may be the architecture's own rule
+ * @throws GanderError `model-invalid` where one of the two is another model's, or experts are missing
+ */
+export function checkAgreement(told: Told, graph: GraphProto, routers: readonly Router[]): Warning[] {
+  const walk = walkOf(graph);
+  for (const router of routers) {
+    const { path, experts, k } = router;
+    if (told.experts !== undefined && told.experts !== experts)
+      throw contradiction(`The configuration says ${told.experts} experts, but ${path} chooses among ${experts}.`);
+    if (told.k !== undefined && told.k !== k)
+      throw contradiction(
+        `The configuration sends each token to ${told.k} experts (num_experts_per_tok), but ${path} to ${k}.`,
+      );
+    checkReached(walk, router);
+  }
+  const layers = layersIn(walk);
+  if (told.layers !== undefined && layers !== undefined && told.layers !== layers)
+    throw contradiction(
+      `The configuration says ${told.layers} layers (num_hidden_layers), but the graph has ${layers}.`,
+    );
+  return [...normalisation(told, routers), ...scoring(told, routers)];
+}
+
+function contradiction(what: string): GanderError {
+  return new GanderError('model-invalid', what, remedy);
+}
+
+function checkReached(walk: Walk, { path, experts, chosen }: Router): void {
+  const missing = chosen === undefined ? [] : unreached(walk, chosen, experts);
+  if (missing.length === 0) return;
+  throw new GanderError(
+    'model-invalid',
+    `${path} chooses among ${experts} experts, but the graph has no way to ${missing.join(', ')}: exporters that follow an example leave out the experts that it did not go to.`,
+    'Export the model with gander-training export-moe, or with a longer example.',
+  );
+}
+
+/** How many the graph has, by the highest number in its products' names; undefined where these have none. */
+function layersIn({ products }: Walk): number | undefined {
+  const found = [...products.values()].flatMap((product) => layerIn(product) ?? []);
+  return found.length > 0 ? Math.max(...found) + 1 : undefined;
+}
+
+function normalisation({ normalised }: Told, routers: readonly Router[]): Warning[] {
+  // The weight of one alone may be left as it is.
+  const other = routers.find((one) => one.k > 1 && one.normalised !== undefined && one.normalised !== normalised);
+  if (normalised === undefined || !other) return [];
+  return [
+    otherwise(
+      `The configuration says norm_topk_prob ${normalised}, but ${other.path} ${other.normalised ? 'normalises' : 'does not normalise'} its weights.`,
+    ),
+  ];
+}
+
+function scoring({ scoring: said }: Told, routers: readonly Router[]): Warning[] {
+  const other = routers.find((one) => one.scoring !== undefined && one.scoring !== said);
+  if (said === undefined || !other) return [];
+  return [otherwise(`The configuration says scoring_func ${said}, but ${other.path} takes ${other.scoring!}.`)];
+}
+
+function otherwise(what: string): Warning {
+  return { code: 'config-contradicted', text: `${what} What is shown is what the graph computes.` };
+}
