@@ -31,7 +31,7 @@ export const rooms = {
   'src/atlas/files': {
     from: ['src/atlas', ...pure],
     types: [contract],
-    packages: ['node:fs', 'node:path', 'node:crypto'],
+    packages: ['node:fs', 'node:path', 'node:crypto', 'node:readline'],
   },
   'src/pool': {
     from: ['src/trace', 'src/shared'],

@@ -61,7 +61,7 @@ export function placedIn(trace: Trace): Placed {
   for (const layer of layers) add(layer.stack ?? null, layer.layer, sharedSites(trace, layer));
   for (const stack of new Set(layers.map((layer) => layer.stack))) {
     const all = sharedSites(trace, stack ? { stack } : {});
-    if (all && all.set.scope === 'pool') add(stack ?? null, null, all);
+    if (all?.set.scope === 'pool') add(stack ?? null, null, all);
   }
   if (found.length === 0)
     throw new GanderError(

@@ -142,8 +142,9 @@ async function* linesOf(file: string, options: CorpusOptions): AsyncGenerator<Co
   failed.catch(() => {});
   const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
   for (let number = 1; ; number++) {
-    const { value: line, done } = await Promise.race([lines.next(), failed]);
-    if (done) return;
+    const next = await Promise.race([lines.next(), failed]);
+    if (next.done) return;
+    const line = next.value;
     if (line.trim() !== '') yield lineOf(line, `${placeOf(file)}:${number}`, options);
   }
 }

@@ -115,7 +115,7 @@ function read<T>(folder: string, act: () => T): T {
 
 function invalid(folder: string, cause: unknown): GanderError {
   const code = (cause as NodeJS.ErrnoException).code;
-  if (code !== undefined && code.startsWith('E'))
+  if (code?.startsWith('E'))
     return new GanderError('io', `Could not read ${folder}: ${code}.`, 'Give the folder of an atlas.', { cause });
   return new GanderError('trace-invalid', `${folder} is no whole atlas.`, 'Make it again with gander atlas make.', {
     cause,

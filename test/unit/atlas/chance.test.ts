@@ -86,7 +86,7 @@ describe('chance', () => {
       }));
       const { choices, layout } = choicesOf(relabelled);
       const from = { layout, total: choices.total, labels: choices.labels, chance: chanceOf(choices, layout) };
-      const rows = labels.rows(from as Parameters<typeof labels.rows>[0]);
+      const rows = labels.rows(from as unknown as Parameters<typeof labels.rows>[0]);
       if (rows.some(({ q }) => q <= 0.05)) falsely++;
     }
     // Where nothing is planted every discovery is false: q is then the share of corpora that have one.

@@ -8,9 +8,10 @@ describe('exact sums', () => {
   it('are whole beyond what a number holds', () => {
     const sums = new ExactSums(1);
     const a = 4_294_967_291;
-    for (let i = 0; i < 1000; i++) sums.addProduct(0, a, a - i);
+    // Nearly 2^73, where they end.
+    for (let i = 0; i < 500; i++) sums.addProduct(0, a, a - i);
     let wanted = 0n;
-    for (let i = 0; i < 1000; i++) wanted += BigInt(a) * BigInt(a - i);
+    for (let i = 0; i < 500; i++) wanted += BigInt(a) * BigInt(a - i);
     const { high, low } = sums.state;
     expect(String(BigInt(high[0]!) * 2n ** 20n + BigInt(low[0]!))).toBe(String(wanted));
   });
