@@ -93,6 +93,7 @@ function runnerOf(target: Target, workspace: Workspace, entry: string): Runner {
 /** What a case begins with, and what of it a reader's child is to read. */
 const beginnings: Readonly<Record<Beginning, Begun>> = {
   pool: { from: 'test/fixtures/tiny-pool', wanted: (name) => !name.startsWith('retriever'), read: () => ({}) },
+  t5: { from: 'test/fixtures/tiny-t5', wanted: () => true, read: () => ({}) },
   traces: { from: 'test/fixtures/golden/tiny', wanted: plainTrace, read: (files) => ({ traces: files.slice(0, 3) }) },
   imports: { from: 'test/fixtures/imports', wanted: written, read: (files) => ({ imports: files }) },
   servers: { from: 'test/fixtures', wanted: answered, read: () => ({}) },

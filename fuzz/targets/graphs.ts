@@ -208,27 +208,29 @@ function swell(graph: GraphProto, random: Random): string {
   });
 }
 
+/** One of a base's graphs. @param file its absolute path */
+export function spoilGraph(file: string, random: Random): string {
+  if (random.chance(0.2)) return rewrite(file, (bytes) => spoiltBytes(bytes, random));
+  return rewrite(file, (bytes) => {
+    const model = parseModel(bytes);
+    const how = random.do({
+      tensor: () => spoilTensor(model.graph, random),
+      node: () => spoilNode(model.graph, random),
+      'several nodes': () => Array.from({ length: 5 }, () => spoilNode(model.graph, random)).join(', '),
+      interface: () => spoilInterface(model.graph, random),
+      swell: () => swell(model.graph, random),
+      version: () => {
+        model.irVersion = random.pick([0n, 3n, 100n, 2n ** 62n]);
+        for (const used of model.opsetImport) used.version = random.pick([0n, 7n, 13n, 15n, 21n, 99n, -1n]);
+      },
+    });
+    return { bytes: writeModel(model), how };
+  });
+}
+
 export const graphs: Target = {
   name: 'graphs',
   runner: 'engine',
   begins: 'pool',
-  spoil: (folder, random) => {
-    const file = path.join(folder, 'base/model.onnx');
-    if (random.chance(0.2)) return rewrite(file, (bytes) => spoiltBytes(bytes, random));
-    return rewrite(file, (bytes) => {
-      const model = parseModel(bytes);
-      const how = random.do({
-        tensor: () => spoilTensor(model.graph, random),
-        node: () => spoilNode(model.graph, random),
-        'several nodes': () => Array.from({ length: 5 }, () => spoilNode(model.graph, random)).join(', '),
-        interface: () => spoilInterface(model.graph, random),
-        swell: () => swell(model.graph, random),
-        version: () => {
-          model.irVersion = random.pick([0n, 3n, 100n, 2n ** 62n]);
-          for (const used of model.opsetImport) used.version = random.pick([0n, 7n, 13n, 15n, 21n, 99n, -1n]);
-        },
-      });
-      return { bytes: writeModel(model), how };
-    });
-  },
+  spoil: (folder, random) => spoilGraph(path.join(folder, 'base/model.onnx'), random),
 };

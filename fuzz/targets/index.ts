@@ -1,3 +1,4 @@
+import { encoderDecoders } from './encoderDecoders.js';
 import { experts } from './experts.js';
 import { graphs } from './graphs.js';
 import { imports } from './imports.js';
@@ -7,4 +8,13 @@ import type { Target } from './target.js';
 import { tokenizers } from './tokenizers.js';
 import { traces } from './traces.js';
 
-export const targets: readonly Target[] = [pools, experts, tokenizers, graphs, traces, imports, servers];
+export const targets: readonly Target[] = [
+  pools,
+  encoderDecoders,
+  experts,
+  tokenizers,
+  graphs,
+  traces,
+  imports,
+  servers,
+];

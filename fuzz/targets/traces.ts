@@ -51,8 +51,14 @@ export const traces: Target = {
         }),
       'a deep header': () =>
         withHeader(file, random, (header) => {
-          const [whatIfs, ranges] = [random.pick([1, 100, 5000]), random.pick([0, 1, 100, 10_000])];
-          const expert = JSON.stringify(header).match(/"id":"([^"]+)"/)?.[1] ?? 'a';
+          const [whatIfs = 0, ranges = 0] = random.pick([
+            [1, 10_000],
+            [100, 1000],
+            [1000, 200],
+            [5000, 0],
+            [5000, 20],
+          ]);
+          const expert = /"id":"([^"]+)"/.exec(JSON.stringify(header))?.[1] ?? 'a';
           const tokens = Array.from({ length: ranges }, (_, i) => [2 * i, 2 * i + 1]);
           const scope = ranges === 0 ? {} : { tokens };
           header['interventions'] = new Array(whatIfs).fill({ action: 'knock-out', expert, scope });

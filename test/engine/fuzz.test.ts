@@ -18,6 +18,7 @@ import { root, temporaryFolder, tinyPool } from './support.js';
 /** A twentieth of them in every run. */
 const cases: Readonly<Record<string, number>> = {
   pools: 600,
+  'encoder-decoders': 200,
   experts: 200,
   tokenizers: 60,
   graphs: 200,
