@@ -105,7 +105,10 @@ def watched(model: nn.Module) -> Iterator[list[Routed]]:
     with ExitStack() as stack:
         for path, router in routers(model).items():
             routed = Routed(path)
-            for handle in (*watch_router(router, routed, result), *watch_shared(model.get_submodule(parent(path)), routed)):
+            for handle in (
+                *watch_router(router, routed, result),
+                *watch_shared(model.get_submodule(parent(path)), routed),
+            ):
                 stack.callback(handle.remove)
         yield result
 
