@@ -501,6 +501,7 @@ describe('help', { tags: ['slow'] }, () => {
       'inspect',
       'show',
       'similarity',
+      'atlas',
       'try',
       'import',
       'bench',

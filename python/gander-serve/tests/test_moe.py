@@ -31,9 +31,15 @@ def golden_of(name: str) -> Trace:
 
 
 def named() -> list[str]:
-    """Architectures of this version of transformers whose choices are seen."""
-    hidden = {"phimoe"} if OLD else set()
+    """Architectures of this version of transformers whose choices are seen, each layer's by one router."""
+    hidden = {"jetmoe", "phimoe"} if OLD else {"jetmoe"}
     return [name for name, one in ARCHITECTURES.items() if one.model_type in CONFIG_MAPPING and name not in hidden]
+
+
+@pytest.mark.skipif("jetmoe" not in CONFIG_MAPPING, reason="this version of transformers does not have it")
+def test_two_routers_in_one_layer_are_refused(folder_of: Callable[[str], Path]) -> None:
+    with pytest.raises(ServeError, match="two routers in one layer|cannot be seen"):
+        MoeModel(load_hugging_face(str(folder_of("jetmoe")), Where()))
 
 
 @pytest.mark.parametrize("name", named())

@@ -67,7 +67,7 @@ def has_experts(model: torch.nn.Module) -> bool:
 
 
 # Layers that keep another state than keys and values, or in another way: exporters and runtimes stumble over these.
-STATEFUL = re.compile("mamba|deltanet|linearattention|lightningattention", re.IGNORECASE)
+STATEFUL = re.compile(r"(mamba|deltanet|linearattention|lightningattention)(?!\w*layer$)", re.IGNORECASE)
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def named(model: Any, what: str) -> Iterator[None]:
     except Exception as error:
         kinds = sorted({type(module).__name__ for module in model.modules() if STATEFUL.search(type(module).__name__)})
         layers = f", whose layers of {', '.join(kinds)} keep states of their own," if kinds else ""
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].strip()
         raise UserError(f"{model.config.model_type}{layers} is not supported: {what} ({said})") from error
 
 

@@ -180,7 +180,7 @@ ARCHITECTURES = {
         "Glm4MoeForCausalLM",
         "glm4_moe",
         {
-            "intermediate_size": 2 * WIDTH,
+            "intermediate_size": WIDTH,
             "moe_intermediate_size": WIDTH,
             "n_routed_experts": EXPERTS,
             "n_shared_experts": 1,
