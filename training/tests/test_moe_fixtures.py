@@ -84,7 +84,9 @@ def test_the_chosen_are_the_best_by_what_was_compared(name: str) -> None:
     best = ranked.sort(dim=-1, descending=True)
     k = chosen.shape[-1]
     assert torch.equal(best.indices[..., :k], chosen)
-    if name in ARCHITECTURES:  # no choice depends on the order of sums; what rounded weights choose was not ours to pick
+    if (
+        name in ARCHITECTURES
+    ):  # no choice depends on the order of sums; what rounded weights choose was not ours to pick
         assert (best.values[..., :k] - best.values[..., 1 : k + 1]).min() > 1e-3
 
 
