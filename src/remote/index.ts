@@ -16,7 +16,6 @@ import { readModel } from '../import/model.js';
 import { Unreadable } from '../import/reader.js';
 import { GanderError } from '../shared/errors.js';
 import { serverLimits } from '../shared/limits.js';
-import type { SourceDescription } from '../shared/source.js';
 import { checkedAttribute, checkedGenerate, checkedLens, checkedRoute } from '../source/asked.js';
 import type { Trace } from '../trace/trace.js';
 import { serverAddress } from '../shared/serverAddress.js';
@@ -131,8 +130,10 @@ function modelOf(config: Uint8Array) {
   }
 }
 
-function unable({ name, can }: SourceDescription, what: Asked | 'whatIf') {
+function unable({ name, can, engine }: ServerInfo, what: Asked | 'whatIf') {
   const ability = can[what];
   const reason = ability === true ? `${name} cannot do this.` : ability.reason;
-  return new GanderError('request-invalid', reason, 'Use a model on this machine, or gander-serve.');
+  // No server has the lens, and what gander-serve does not do no other does.
+  const isHereAlone = what === 'lens' || engine === 'gander-serve';
+  return new GanderError('request-invalid', reason, `Use a model on this machine${isHereAlone ? '' : ', or gander-serve'}.`);
 }

@@ -36,6 +36,12 @@ describe('gander-serve', () => {
     expect(said.sites).toHaveLength(2);
   });
 
+  it('is not advised where it is what was asked', async () => {
+    const { engine } = await connect(good);
+    const said = await refusal(engine.lens({ text: 'the goose', token: 1 }));
+    expect(said).toMatchObject({ code: 'request-invalid', remedy: 'Use a model on this machine.' });
+  });
+
   it.each([true, false])('routes, and passes on what is asked for (in frames: %s)', async (streams) => {
     const { engine, asked } = await connect(ganderServe({ trace, streams }));
     const partial: number[] = [];
