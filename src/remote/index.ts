@@ -135,5 +135,9 @@ function unable({ name, can, engine }: ServerInfo, what: Asked | 'whatIf') {
   const reason = ability === true ? `${name} cannot do this.` : ability.reason;
   // No server has the lens, and what gander-serve does not do no other does.
   const isHereAlone = what === 'lens' || engine === 'gander-serve';
-  return new GanderError('request-invalid', reason, `Use a model on this machine${isHereAlone ? '' : ', or gander-serve'}.`);
+  return new GanderError(
+    'request-invalid',
+    reason,
+    `Use a model on this machine${isHereAlone ? '' : ', or gander-serve'}.`,
+  );
 }
