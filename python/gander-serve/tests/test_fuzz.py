@@ -124,7 +124,8 @@ def answer_to(served: Served, sent: bytes, stays: bool) -> bytes:
         with contextlib.suppress(ConnectionError):
             opened.sendall(sent)
             if not stays:
-                opened.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the server may have hung up already
+                    opened.shutdown(socket.SHUT_WR)
             while part := opened.recv(65536):
                 told += part
     return told
