@@ -189,9 +189,11 @@ function decoder(random: Random): unknown {
 }
 
 function spoilModel(model: Json, random: Random): string {
-  const vocabulary = model['vocab'] as Record<string, number>;
-  const merges = model['merges'] as unknown[];
+  // A case may spoil twice: what the first left of the model may lack its vocabulary or its merges.
+  const vocabulary = (model['vocab'] ?? {}) as Record<string, number>;
+  const merges = Array.isArray(model['merges']) ? (model['merges'] as unknown[]) : [];
   const words = Object.keys(vocabulary);
+  if (words.length === 0) words.push('a');
   return random.do({
     merges: () => {
       for (let n = 1 + random.below(5); n > 0; n--)
@@ -271,7 +273,7 @@ function spoilTokenizer(json: Json, random: Random): string {
     'pre-tokenizer': () => (json['pre_tokenizer'] = preTokenizer(random)),
     'post-processor': () => (json['post_processor'] = postProcessor(random)),
     decoder: () => (json['decoder'] = decoder(random)),
-    model: () => spoilModel(json['model'] as Json, random),
+    model: () => spoilModel((json['model'] ??= {}) as Json, random),
     'added tokens': () =>
       (json['added_tokens'] = Array.from({ length: 1 + random.below(20) }, () => addedToken(random))),
     truncation: () =>
