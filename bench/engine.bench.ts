@@ -9,7 +9,7 @@ import { EngineClient } from '../src/engine/client.js';
 import { compose } from '../src/engine/families/lora-pool/compose.js';
 import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
 import { createEngine } from '../src/engine/local.js';
-import type { Trace } from '../src/trace/trace.js';
+import type { Trace } from '../src/trace/model/trace.js';
 import type { Past } from '../src/engine/runtime/past.js';
 import { poolHash } from '../src/pool/hash.js';
 import { causalModel, readPool } from '../src/pool/pool.js';

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { EngineOptions } from '../src/engine/api.js';
+import type { EngineOptions } from '../src/requests/api.js';
 import { createEngine } from '../src/engine/local.js';
 import type { Suite } from './harness.js';
 

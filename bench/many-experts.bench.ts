@@ -5,13 +5,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Cache } from '../src/engine/runtime/cache.js';
-import { type FormName, compose } from '../src/engine/families/lora-pool/compose.js';
+import { compose } from '../src/engine/families/lora-pool/compose.js';
+import { type FormName } from '../src/engine/families/lora-pool/plan.js';
 import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
 import { random as seeded } from '../src/statistics/random.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { poolHash } from '../src/pool/hash.js';
 import { type Pool, causalModel, readPool } from '../src/pool/pool.js';
-import { encodeSafetensors } from '../src/shared/safetensors.js';
+import { encodeSafetensors } from '../src/formats/safetensors.js';
 import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
 import { tracer } from './sides.js';

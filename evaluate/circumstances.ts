@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { ganderVersion } from '../src/shared/version.js';
+import { ganderVersion } from '../src/product/version.js';
 import type { About } from './evaluation.js';
 import { commandOf, type Options } from './options.js';
 

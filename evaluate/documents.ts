@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { GanderError } from '../src/shared/errors.js';
+import { GanderError } from '../src/errors/errors.js';
 
 export type Part = 'heldout' | 'own';
 

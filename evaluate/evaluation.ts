@@ -1,5 +1,5 @@
 /** All that one evaluation says, as data; evaluation.json is this, EVALUATION.md and the figures are drawn from it. */
-import type { PoolInfo } from '../src/engine/api.js';
+import type { PoolInfo } from '../src/requests/api.js';
 import type { Document, Part } from './documents.js';
 import { type Explanation, summarise, type Told } from './explain.js';
 import type { Results } from './results.js';

@@ -1,12 +1,12 @@
 /** What the reference strategy's traces say: which experts each kind and region used, how that goes with the oracle. */
-import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace/access.js';
+import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace/model/access.js';
 import { bootstrapRatios, type Interval } from '../src/statistics/bootstrap.js';
-import { certaintyAt } from '../src/trace/distribution.js';
-import type { Trace } from '../src/trace/trace.js';
+import { certaintyAt } from '../src/trace/figures/distribution.js';
+import type { Trace } from '../src/trace/model/trace.js';
 import { load } from '../src/statistics/load.js';
-import { usage, usageByLayer } from '../src/trace/usage.js';
+import { usage, usageByLayer } from '../src/trace/figures/usage.js';
 import type { Document } from './documents.js';
-import { type Region, regionOfTokens } from '../src/trace/regions.js';
+import { type Region, regionOfTokens } from '../src/trace/text/regions.js';
 import type { Explained } from './results.js';
 import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/bootstrap.js';
 import { mean, sum } from '../src/statistics/mean.js';

@@ -1,14 +1,14 @@
 /** `npm run evaluate`: reads the options, builds the parts and hands them to each other. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Engine } from '../src/engine/api.js';
+import type { Engine } from '../src/requests/api.js';
 import { createEngine } from '../src/engine/local.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';
-import { GanderError } from '../src/shared/errors.js';
-import { asPool } from '../src/shared/modelInfo.js';
+import { GanderError } from '../src/errors/errors.js';
+import { asPool } from '../src/requests/modelInfo.js';
 import { Progress } from '../src/terminal/progress.js';
-import { plain } from '../src/trace/label.js';
+import { plain } from '../src/trace/text/label.js';
 import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
 import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
 import { figures } from './figures.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { GanderError } from '../src/shared/errors.js';
+import { GanderError } from '../src/errors/errors.js';
 
 export interface Options {
   /** Folders, relative to the working folder or absolute. */

@@ -5,8 +5,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Score } from '../src/engine/api.js';
-import { GanderError } from '../src/shared/errors.js';
+import type { Score } from '../src/requests/api.js';
+import { GanderError } from '../src/errors/errors.js';
 
 /** Raised when a line means something else than before. */
 const version = 1;

@@ -1,9 +1,9 @@
 /** What is to be measured, in which order, and the loop that does it. */
-import type { Engine } from '../src/engine/api.js';
-import { GanderError } from '../src/shared/errors.js';
+import type { Engine } from '../src/requests/api.js';
+import { GanderError } from '../src/errors/errors.js';
 import type { Document } from './documents.js';
 import { explain } from './explain.js';
-import { regions } from '../src/trace/regions.js';
+import { regions } from '../src/trace/text/regions.js';
 import type { Results } from './results.js';
 import { type Chosen, reference, strategyOfKey } from './strategies.js';
 

@@ -1,6 +1,6 @@
 /** Strategies by a short name: `base`, `phatgoose:2`, `single:python`. */
-import type { PoolInfo } from '../src/engine/api.js';
-import { GanderError } from '../src/shared/errors.js';
+import type { PoolInfo } from '../src/requests/api.js';
+import { GanderError } from '../src/errors/errors.js';
 import { all } from '../src/strategies/all.js';
 import { descriptorOf, readStrategy, type Strategy, strategyText } from '../src/strategies/index.js';
 

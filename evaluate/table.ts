@@ -1,6 +1,6 @@
 /** From single results to the rows of a table: bits per byte of each strategy, the oracle, the best individual. */
 import type { Interval } from '../src/statistics/bootstrap.js';
-import { GanderError } from '../src/shared/errors.js';
+import { GanderError } from '../src/errors/errors.js';
 import type { Results } from './results.js';
 import { type Estimate, stratified, type Stratum } from '../src/statistics/bootstrap.js';
 import { sum } from '../src/statistics/mean.js';

@@ -1,5 +1,5 @@
 /** One case: what came of it, and what is wrong with that, if anything. */
-import { errorCodes, type GanderError } from '../src/shared/errors.js';
+import { errorCodes, type GanderError } from '../src/errors/errors.js';
 import { longest, most } from './limits.js';
 
 export interface Outcome {

@@ -1,6 +1,6 @@
 import { EngineClient } from '../src/engine/client.js';
-import { GanderError } from '../src/shared/errors.js';
-import type { Trace } from '../src/trace/trace.js';
+import { GanderError } from '../src/errors/errors.js';
+import type { Trace } from '../src/trace/model/trace.js';
 import { type Outcome, problemsOf } from './case.js';
 import { allowed, deadline } from './limits.js';
 import { heldOutside, outsideMark, peakOf, rootsVariable } from './opened.js';

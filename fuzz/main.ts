@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Progress } from '../src/terminal/progress.js';
-import { plain } from '../src/trace/label.js';
+import { plain } from '../src/trace/text/label.js';
 import { run } from './run.js';
 import { count, emptyTally, type Tally, tallyText } from './tally.js';
 import type { Target } from './targets/target.js';

@@ -1,6 +1,6 @@
 /** What a reader is asked and answers (children/reader.ts). */
-import type { GenerateRequest } from '../src/engine/api.js';
-import type { ErrorData } from '../src/shared/errors.js';
+import type { GenerateRequest } from '../src/requests/api.js';
+import type { ErrorData } from '../src/errors/errors.js';
 
 export interface Work {
   readonly folder: string;

@@ -1,5 +1,5 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
-// (src/shared/words.ts, lessonWords.ts), what strategies (src/strategies) and models that ship (src/shared/bundled.ts) are called and why a
+// (src/words/words.ts, lessonWords.ts), what strategies (src/strategies) and models that ship (src/product/bundled.ts) are called and why a
 // source cannot do something (src/source), in one place, for translators.
 // A text that counts has a key for each plural form that a language may have; those English has not are called after its
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
@@ -14,7 +14,7 @@ const file = path.join(folder, 'bundle.l10n.json');
 
 const categories = ['zero', 'one', 'two', 'few', 'many', 'other'];
 
-/** What VS Code looks each form of a text up by; src/shared/counted.ts does the same. @param {Record<string, string>} text */
+/** What VS Code looks each form of a text up by; src/words/counted.ts does the same. @param {Record<string, string>} text */
 const keysOf = (text) =>
   Object.fromEntries(
     categories.map((c) => [c, (c === 'one' || c === 'other' ? text[c] : undefined) ?? `${text['other']}/${c}`]),
@@ -43,7 +43,7 @@ function shown() {
         else if (!/^(message|\{ message, comment \}|title|hint|reason)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
-      if (/^shared[\\/](words|lessonWords)\.ts$/.test(name) && ts.isPropertyAssignment(node)) {
+      if (/^words[\\/](words|lessonWords)\.ts$/.test(name) && ts.isPropertyAssignment(node)) {
         if (ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
         else if (ts.isObjectLiteralExpression(node.initializer)) {
           const text = formsOf(node.initializer, source);
@@ -53,7 +53,7 @@ function shown() {
           return;
         } else throw new Error(`${name}: a word is a literal`);
       }
-      if (/^((strategies|source|remote)[\\/]|shared[\\/]bundled)/.test(name) && ts.isPropertyAssignment(node)) {
+      if (/^((strategies|source|remote)[\\/]|product[\\/]bundled)/.test(name) && ts.isPropertyAssignment(node)) {
         const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }

@@ -11,12 +11,12 @@ const fixture = path.join(root, 'test/fixtures/golden/smollm2-135m/phatgoose-k2-
 
 /** Ends with a remedy if Gander cannot read the trace. @param {string} file */
 async function check(file) {
-  const { decodeTrace } = await bundled('src/trace/file.ts');
+  const { decodeTrace } = await bundled('src/trace/file/file.ts');
   try {
     decodeTrace(bytesOf(file));
   } catch (error) {
     if (error instanceof Remedy) throw error;
-    const { message, remedy } = /** @type {import('../src/shared/errors.js').GanderError} */ (error);
+    const { message, remedy } = /** @type {import('../src/errors/errors.js').GanderError} */ (error);
     throw new Remedy(`${file}: ${message} ${remedy}`);
   }
 }

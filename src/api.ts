@@ -1,7 +1,7 @@
 import type { Event } from 'vscode';
 import type { TraceVersion1 } from './apiVersion1.js';
 import type { Strategy } from './strategies/strategy.js';
-import type { Intervention, Trace } from './trace/trace.js';
+import type { Intervention, Trace } from './trace/model/trace.js';
 
 /** What other extensions get: `vscode.extensions.getExtension<GanderApi>('gander.gander')?.activate()`. See docs/extension-api.md. */
 export interface GanderApi extends Api<TraceVersion1> {
@@ -54,4 +54,4 @@ export interface RoutedEvent<T = Trace> {
 
 export type { TraceVersion1 } from './apiVersion1.js';
 export type { Strategy } from './strategies/strategy.js';
-export type { Intervention, Trace } from './trace/trace.js';
+export type { Intervention, Trace } from './trace/model/trace.js';

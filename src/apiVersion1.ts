@@ -1,5 +1,5 @@
 /** What version 1 of the extension API promised of a trace, kept: one text, and the same experts at every module. */
-import type { Expert, Intervention, Trace } from './trace/trace.js';
+import type { Expert, Intervention, Trace } from './trace/model/trace.js';
 import { strategyOfRouter, type Strategy } from './strategies/index.js';
 
 /** Axes: M modules, T tokens, N experts, k chosen, P predictions; arrays are row-major. */

@@ -19,8 +19,8 @@ import { History } from './routing/history.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
-import { GanderError } from './shared/errors.js';
-import type { Trace } from './trace/trace.js';
+import { GanderError } from './errors/errors.js';
+import type { Trace } from './trace/model/trace.js';
 
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
@@ -118,7 +118,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     onDidRoute: routed.event,
     async route(text, options = {}) {
       // Not at activation: the validator takes longer to load than all the rest.
-      const { checkedOptions, checkedText } = await import('./source/asked.js');
+      const { checkedOptions, checkedText } = await import('./requests/checked.js');
       const asked = checkedText(text);
       const { strategy, interventions, target, ...run } = checkedOptions(options);
       return service.route(

@@ -1,7 +1,7 @@
 /** What activation does without: dist/lazy.cjs, loaded by the first dynamic import. */
 export * from './commands/work.js';
 export * from './panel/messages.js';
-export * from './trace/file.js';
-export * from './source/asked.js';
+export * from './trace/file/file.js';
+export * from './requests/checked.js';
 export * from './import/index.js';
 export * from './import/client.js';

@@ -1,7 +1,7 @@
 /** The routing panel's page. The host owns every result and replays it at `ready`; the page owns where one looks. */
 import './panel.css';
 import { options, render } from 'preact';
-import type { HostMessage } from '../src/shared/panelProtocol.js';
+import type { HostMessage } from '../src/protocol/panel.js';
 import { App } from './app/app.js';
 import { Store, type Host } from './app/store.js';
 import { StoreProvider } from './components/context.js';

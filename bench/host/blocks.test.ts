@@ -5,7 +5,7 @@ import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../src/extension.js';
-import type { HostMessage } from '../../src/shared/panelProtocol.js';
+import type { HostMessage } from '../../src/protocol/panel.js';
 
 const resolution = 1;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

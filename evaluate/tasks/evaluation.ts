@@ -1,5 +1,5 @@
 /** All that one evaluation on tasks says, as data; tasks.json is this, TASKS.md is drawn from it. */
-import type { PoolInfo } from '../../src/engine/api.js';
+import type { PoolInfo } from '../../src/requests/api.js';
 import type { Estimate } from '../../src/statistics/bootstrap.js';
 import type { About } from '../evaluation.js';
 import type { Results } from '../results.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { GanderError } from '../../src/shared/errors.js';
+import { GanderError } from '../../src/errors/errors.js';
 
 export interface Example {
   /** The task, by its file's name. */

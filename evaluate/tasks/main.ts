@@ -1,10 +1,10 @@
 /** `npm run evaluate -- --tasks FOLDER`: how often each strategy answers rightly. */
 import path from 'node:path';
-import type { Engine } from '../../src/engine/api.js';
-import { GanderError } from '../../src/shared/errors.js';
-import { asPool } from '../../src/shared/modelInfo.js';
+import type { Engine } from '../../src/requests/api.js';
+import { GanderError } from '../../src/errors/errors.js';
+import { asPool } from '../../src/requests/modelInfo.js';
 import { Progress } from '../../src/terminal/progress.js';
-import { plain } from '../../src/trace/label.js';
+import { plain } from '../../src/trace/text/label.js';
 import { circumstances } from '../circumstances.js';
 import { fileName, json, put } from '../files.js';
 import type { Options } from '../options.js';

@@ -1,6 +1,6 @@
 /** The loop that has every example answered under every strategy, and keeps each answer at once. */
-import type { Engine } from '../../src/engine/api.js';
-import { GanderError } from '../../src/shared/errors.js';
+import type { Engine } from '../../src/requests/api.js';
+import { GanderError } from '../../src/errors/errors.js';
 import type { Results } from '../results.js';
 import { byTurns } from '../run.js';
 import { type Chosen, strategyOfKey } from '../strategies.js';

@@ -1,8 +1,8 @@
 /** What stands behind an address: it may answer anything, and in any manner. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { decodeTrace } from '../../src/trace/file.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Handler } from '../../test/servers/http.js';
 import { knownText } from '../../test/servers/model.js';
 import { ganderServe } from '../../test/servers/serve.js';

@@ -1,7 +1,7 @@
 /** Trace files, which the editor reads in its own process: nothing in them may abort, hang or fill it. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { encodeSafetensors, parseHeader } from '../../src/shared/safetensors.js';
-import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
+import { encodeSafetensors, parseHeader } from '../../src/formats/safetensors.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
 import type { Random } from '../random.js';
 import { spoiltBytes } from '../spoil/bytes.js';
 import { filesIn, rewrite } from '../spoil/files.js';

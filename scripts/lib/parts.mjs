@@ -115,6 +115,14 @@ export const parts = {
         shareOf(
           [
             [bin('eslint/bin/eslint.js'), '.'],
+            [
+              bin('dependency-cruiser/bin/dependency-cruise.mjs'),
+              '--config',
+              'scripts/lint/arrows.mjs',
+              'src',
+              'webview',
+              'evaluate',
+            ],
             [bin('prettier/bin/prettier.cjs'), '--check', '.'],
           ],
           shard,

@@ -1,8 +1,8 @@
 /** What an atlas says of itself: atlas.json. */
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
-import { ganderVersion } from '../shared/version.js';
-import type { Trace } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import { ganderVersion } from '../product/version.js';
+import type { Trace } from '../trace/model/trace.js';
 import { layerSchema } from './layout.js';
 
 /** Raised when a field or a column goes or changes its meaning; a new one does not. */

@@ -1,6 +1,6 @@
 /** What figures are counted from, and what each has to be able to do. */
 import type { Layout, Placed } from './layout.js';
-import type { Trace } from '../trace/trace.js';
+import type { Trace } from '../trace/model/trace.js';
 
 export interface AtlasDocument {
   /** No two documents of a corpus have the same. */

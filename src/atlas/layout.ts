@@ -1,9 +1,9 @@
 /** Whose figures an atlas holds: the units, which are the experts of each layer, and of a pool also over all layers. */
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
-import { layersOf, sharedSites, type SharedSites } from '../trace/access.js';
-import { layerText } from '../trace/label.js';
-import type { Trace } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import { layersOf, sharedSites, type SharedSites } from '../trace/model/access.js';
+import { layerText } from '../trace/text/label.js';
+import type { Trace } from '../trace/model/trace.js';
 
 const expertSchema = z.object({ id: z.string(), name: z.string() });
 

@@ -1,6 +1,6 @@
 /** Objects with typed arrays in them as bytes and back: a safetensors file, whose arrays keep every bit. */
 import { z } from 'zod';
-import { encodeSafetensors, parseHeader, tensorArray, type TensorInput } from '../shared/safetensors.js';
+import { encodeSafetensors, parseHeader, tensorArray, type TensorInput } from '../formats/safetensors.js';
 
 /** The rest, as JSON, in which an array stands as the number of its tensor. */
 const rest = 'json';

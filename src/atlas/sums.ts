@@ -1,6 +1,6 @@
 /** All figures together: of one document, of a shard, or of a corpus. */
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import { Certainty } from './figures/certainty.js';
 import { Choices } from './figures/choices.js';
 import { Classes } from './figures/classes.js';

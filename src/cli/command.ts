@@ -1,6 +1,6 @@
 /** What a subcommand is, and what it is given. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { Engine, ModelInfo, PoolKeeper } from '../engine/api.js';
+import type { Engine, ModelInfo, PoolKeeper } from '../requests/api.js';
 import type { Paint } from '../terminal/paint.js';
 import type { Progress } from '../terminal/progress.js';
 import { nearest } from './nearest.js';

@@ -1,8 +1,8 @@
 /** Where a command's text comes from. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { GanderError } from '../shared/errors.js';
-import { checkTraceSize, decodeTrace } from '../trace/file.js';
-import type { Trace } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import { checkTraceSize, decodeTrace } from '../trace/file/file.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Arguments } from './command.js';
 import { UsageError } from './usage.js';
 

@@ -1,8 +1,8 @@
 /** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
-import type { Warning } from '../shared/source.js';
+import type { Warning } from '../requests/description.js';
 import { strategyOfRouter } from '../strategies/index.js';
-import { summaries, type Summary } from '../trace/summary.js';
-import type { Trace } from '../trace/trace.js';
+import { summaries, type Summary } from '../trace/figures/summary.js';
+import type { Trace } from '../trace/model/trace.js';
 
 /** Version of the shapes. A field that goes or changes its meaning raises it; a new one does not. */
 const schema = 1;

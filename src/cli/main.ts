@@ -1,11 +1,11 @@
 /** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
-import type { ModelInfo } from '../engine/api.js';
-import { type ErrorData, GanderError } from '../shared/errors.js';
-import type { Warning } from '../shared/source.js';
-import { ganderVersion } from '../shared/version.js';
+import type { ModelInfo } from '../requests/api.js';
+import { type ErrorData, GanderError } from '../errors/errors.js';
+import type { Warning } from '../requests/description.js';
+import { ganderVersion } from '../product/version.js';
 import { painter } from '../terminal/paint.js';
 import { Progress } from '../terminal/progress.js';
-import { plain } from '../trace/label.js';
+import { plain } from '../trace/text/label.js';
 import { Arguments, type Command } from './command.js';
 import { atlas } from './commands/atlas.js';
 import { attribute } from './commands/attribute.js';

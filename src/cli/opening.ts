@@ -1,11 +1,11 @@
 /** What a command runs: a pool or a model on this machine, or a server. Each is opened once, and closed when the command ends. */
 import path from 'node:path';
-import type { Engine, EngineOptions, PoolKeeper, ServerAccess } from '../engine/api.js';
+import type { Engine, EngineOptions, PoolKeeper, ServerAccess } from '../requests/api.js';
 import { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
-import { importLimits } from '../shared/limits.js';
-import { encryptionWarnings, isServerAddress, serverAddress } from '../shared/serverAddress.js';
-import type { Warning } from '../shared/source.js';
+import { importLimits } from '../checks/limits.js';
+import { encryptionWarnings, isServerAddress, serverAddress } from '../source/serverAddress.js';
+import type { Warning } from '../requests/description.js';
 import type { Arguments, Opened } from './command.js';
 import { readBytes } from './input.js';
 import { bundledPool, cacheFolder } from './paths.js';

@@ -1,8 +1,8 @@
 /** Options that several commands share, and what they say. */
-import type { ModelInfo, ServerInfo } from '../engine/api.js';
-import { asPool, hasTarget } from '../shared/modelInfo.js';
+import type { ModelInfo, ServerInfo } from '../requests/api.js';
+import { asPool, hasTarget } from '../requests/modelInfo.js';
 import { type Strategy, ownRouter, readStrategy, strategyForms } from '../strategies/index.js';
-import type { Intervention } from '../trace/trace.js';
+import type { Intervention } from '../trace/model/trace.js';
 import type { Arguments, Options } from './command.js';
 import { UsageError } from './usage.js';
 import { checkExperts, parseCount, parseIntervention, parseStrategy } from './words.js';

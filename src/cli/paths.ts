@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { bundledModels } from '../shared/bundled.js';
+import { bundledModels } from '../product/bundled.js';
 
 /** The pool that ships with Gander, used where nobody names another model. @param bundle folder of the running bundle, `dist` */
 export function bundledPool(bundle: string): string {

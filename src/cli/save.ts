@@ -2,12 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Content, saveFile } from '../files/save.js';
-import { cellLines, tokenLines } from '../trace/csv.js';
-import { encodeTrace } from '../trace/file.js';
-import { traceHtml } from '../trace/html.js';
-import { traceMarkdown } from '../trace/markdown.js';
-import { withoutScores } from '../trace/finished.js';
-import type { Trace } from '../trace/trace.js';
+import { cellLines, tokenLines } from '../trace/exports/csv.js';
+import { encodeTrace } from '../trace/file/file.js';
+import { traceHtml } from '../trace/exports/html.js';
+import { traceMarkdown } from '../trace/exports/markdown.js';
+import { withoutScores } from '../trace/model/finished.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Arguments, Options } from './command.js';
 import { type Input, ioError } from './input.js';
 import { UsageError } from './usage.js';

@@ -1,9 +1,9 @@
 /** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
-import { bar } from '../shared/bar.js';
-import { signedName } from '../shared/signs.js';
+import { bar } from '../look/bar.js';
+import { signedName } from '../look/signs.js';
 import { fit, table } from '../terminal/columns.js';
 import type { Paint } from '../terminal/paint.js';
-import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/label.js';
+import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/text/label.js';
 import {
   type ExpertsSummary,
   type LayerSummary,
@@ -11,9 +11,17 @@ import {
   summaries,
   type Summary,
   type TokenSummary,
-} from '../trace/summary.js';
-import { byUse, certaintyCells, certaintyHead, layerCells, layerHead, usageCells, usageHead } from '../trace/tables.js';
-import type { Expert, Trace } from '../trace/trace.js';
+} from '../trace/figures/summary.js';
+import {
+  byUse,
+  certaintyCells,
+  certaintyHead,
+  layerCells,
+  layerHead,
+  usageCells,
+  usageHead,
+} from '../trace/exports/tables.js';
+import type { Expert, Trace } from '../trace/model/trace.js';
 
 const barWidth = 10;
 const nameWidth = 16;

@@ -1,9 +1,9 @@
 /** Strategies and what-ifs as they are written on the command line. */
-import type { ModelInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import type { ModelInfo } from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
-import { ambiguousExpert, meantBy } from '../trace/layerExperts.js';
-import type { Intervention, Scope, TokenRange } from '../trace/trace.js';
+import { ambiguousExpert, meantBy } from '../trace/model/layerExperts.js';
+import type { Intervention, Scope, TokenRange } from '../trace/model/trace.js';
 import { UsageError } from './usage.js';
 
 /** Experts that a message names one by one. */

@@ -2,9 +2,9 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { Candidate } from '../engine/api.js';
+import type { Candidate } from '../requests/api.js';
 import { megabytes } from '../host/numbers.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Command, Parts } from './parts.js';
 import { folderBytes, ownCopy, useOwnCopy } from './pools.js';
 

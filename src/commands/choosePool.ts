@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { bundledModels } from '../shared/bundled.js';
+import { bundledModels } from '../product/bundled.js';
 import { asking, type Item } from './asking.js';
 import { openFolder } from './openModel.js';
 import type { Command, Parts } from './parts.js';

@@ -1,10 +1,17 @@
 import * as vscode from 'vscode';
 import { layerName } from '../host/colours.js';
 import { word } from '../host/words.js';
-import { type ColourChoice, type Colouring, colourings, isByLayer, lackFor, shownBy } from '../trace/colouring.js';
-import { layersOf } from '../trace/access.js';
-import { layerKey, sightOf } from '../trace/sight.js';
-import type { Trace } from '../trace/trace.js';
+import {
+  type ColourChoice,
+  type Colouring,
+  colourings,
+  isByLayer,
+  lackFor,
+  shownBy,
+} from '../trace/figures/colouring.js';
+import { layersOf } from '../trace/model/access.js';
+import { layerKey, sightOf } from '../trace/model/sight.js';
+import type { Trace } from '../trace/model/trace.js';
 import { asking, type Ask } from './asking.js';
 import type { Command } from './parts.js';
 import { asNode } from './pick.js';

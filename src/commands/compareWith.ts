@@ -4,7 +4,7 @@ import { strategyLabel } from '../host/strategies.js';
 import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
 import type { OtherSide } from '../routing/runs.js';
 import type { Routed, SideResult } from '../routing/store.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';

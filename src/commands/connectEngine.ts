@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import type { ServerInfo } from '../engine/api.js';
+import type { ServerInfo } from '../requests/api.js';
 import type { KnownServer } from '../host/servers.js';
-import { GanderError } from '../shared/errors.js';
-import { isOpenToReaders, serverAddress } from '../shared/serverAddress.js';
+import { GanderError } from '../errors/errors.js';
+import { isOpenToReaders, serverAddress } from '../source/serverAddress.js';
 import { asking, type Item } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { useServer } from './pools.js';

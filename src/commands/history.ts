@@ -6,11 +6,11 @@ import { writtenIn } from '../panel/routedScene.js';
 import type { FinishedRun } from '../routing/history.js';
 import { isSameResult } from '../routing/runs.js';
 import type { Routed, SideResult } from '../routing/store.js';
-import { GanderError } from '../shared/errors.js';
-import { plain } from '../trace/label.js';
-import { meanLogProbOf } from '../trace/summary.js';
-import type { Trace } from '../trace/trace.js';
-import { whatIfWords } from '../trace/whatIfWords.js';
+import { GanderError } from '../errors/errors.js';
+import { plain } from '../trace/text/label.js';
+import { meanLogProbOf } from '../trace/figures/summary.js';
+import type { Trace } from '../trace/model/trace.js';
+import { whatIfWords } from '../trace/text/whatIfWords.js';
 import { type Ask, asking, type Item } from './asking.js';
 import type { Command, Parts } from './parts.js';
 

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Command, Parts } from './parts.js';
 import { usePool } from './pools.js';
 

@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
-import { signedName } from '../shared/signs.js';
-import type { SourceDescription } from '../shared/source.js';
+import { signedName } from '../look/signs.js';
+import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf, wordsOf } from '../strategies/index.js';
-import { kindsOf, layersOf } from '../trace/access.js';
-import { layerText, tokenLabel } from '../trace/label.js';
-import { scopeOf } from '../trace/sight.js';
-import type { Expert, Scope, Trace } from '../trace/trace.js';
+import { kindsOf, layersOf } from '../trace/model/access.js';
+import { layerText, tokenLabel } from '../trace/text/label.js';
+import { scopeOf } from '../trace/model/sight.js';
+import type { Expert, Scope, Trace } from '../trace/model/trace.js';
 import type { Ask, Item } from './asking.js';
 
 export function pickExpert(

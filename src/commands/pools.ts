@@ -3,7 +3,7 @@ import { cp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { section } from '../host/settings.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Parts } from './parts.js';
 
 const storage = ({ context }: Pick<Parts, 'context'>) => path.join(context.globalStorageUri.fsPath, 'pools');

@@ -1,8 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { ExpertInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import type { ExpertInfo } from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
 import type { Command } from './parts.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';

@@ -4,7 +4,7 @@ import { withPatientProgress } from './progress.js';
 import { activeEditor, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Command, Parts } from './parts.js';
 
 export const routeSelection: Command = {

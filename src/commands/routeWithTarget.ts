@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { activeEditor, rangeOf, spansToRoute } from '../host/texts.js';
 import { outputFor } from '../host/desk.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Command } from './parts.js';
 import { withPatientProgress } from './progress.js';
 import { noEditor } from './routeSelection.js';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Routed } from '../routing/store.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Parts } from './parts.js';
 
 /** The range that a command is about: that of the panel with the focus, else the one under the cursor, else the last. */

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { report } from '../host/notify.js';
 import { activeEditor, spansToRoute } from '../host/texts.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import { type Trial, trialOf } from '../similarity/trial.js';
 import type { Routed } from '../routing/store.js';
 import { addFrom, onThisMachine } from './addExpert.js';

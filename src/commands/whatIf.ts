@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
 import { type Node, type NodeOf, treeSites } from '../explorer/nodes.js';
-import { sharedSites } from '../trace/access.js';
+import { sharedSites } from '../trace/model/access.js';
 import { withPatientProgress } from './progress.js';
-import { scopeOf as scopeIn } from '../trace/sight.js';
-import type { Intervention, Scope } from '../trace/trace.js';
+import { scopeOf as scopeIn } from '../trace/model/sight.js';
+import type { Intervention, Scope } from '../trace/model/trace.js';
 import { asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickExpert, pickScope } from './pick.js';

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Colours } from '../host/colours.js';
 import { section } from '../host/settings.js';
 import type { RoutingStore } from '../routing/store.js';
-import { expertStyle, type Pattern, quiet } from '../shared/palette.js';
+import { expertStyle, type Pattern, quiet } from '../look/palette.js';
 import { underlines } from './underlines.js';
 
 /** Drawn again at most so often. Milliseconds. */

@@ -5,18 +5,26 @@ import { routerLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
 import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import { bar } from '../shared/bar.js';
-import { quiet } from '../shared/palette.js';
-import { signedName } from '../shared/signs.js';
-import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, sitesOf } from '../trace/access.js';
-import { slotsIn } from '../trace/colours.js';
-import { certaintyOfToken } from '../trace/distribution.js';
-import type { ColourChoice } from '../trace/colouring.js';
-import { layerText, plain } from '../trace/label.js';
-import { ranked, tokenShares } from '../trace/leaders.js';
-import { type Measure, measureOf } from '../trace/measure.js';
-import { layerKey } from '../trace/sight.js';
-import type { Trace } from '../trace/trace.js';
+import { bar } from '../look/bar.js';
+import { quiet } from '../look/palette.js';
+import { signedName } from '../look/signs.js';
+import {
+  chosenAt,
+  type Layer,
+  layersOf,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  sitesOf,
+} from '../trace/model/access.js';
+import { slotsIn } from '../trace/figures/colours.js';
+import { certaintyOfToken } from '../trace/figures/distribution.js';
+import type { ColourChoice } from '../trace/figures/colouring.js';
+import { layerText, plain } from '../trace/text/label.js';
+import { ranked, tokenShares } from '../trace/figures/leaders.js';
+import { type Measure, measureOf } from '../trace/figures/measure.js';
+import { layerKey } from '../trace/model/sight.js';
+import type { Trace } from '../trace/model/trace.js';
 import { column, spark, thinned } from './bars.js';
 import { tonesOf } from './tones.js';
 

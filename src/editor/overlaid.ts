@@ -1,12 +1,12 @@
 /** What a range is underlined by while its panel draws something else than what was chosen for all texts. */
-import type { Attribution } from '../engine/api.js';
+import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
-import { owedOf } from '../trace/attributed.js';
-import { besideItself, choiceChanges } from '../trace/change.js';
-import type { Overlay } from '../trace/colouring.js';
-import { slotsIn } from '../trace/colours.js';
-import { isFixed } from '../trace/overlap.js';
-import type { Trace } from '../trace/trace.js';
+import { owedOf } from '../trace/figures/attributed.js';
+import { besideItself, choiceChanges } from '../trace/alignment/change.js';
+import type { Overlay } from '../trace/figures/colouring.js';
+import { slotsIn } from '../trace/figures/colours.js';
+import { isFixed } from '../trace/figures/overlap.js';
+import type { Trace } from '../trace/model/trace.js';
 import { levelsOf, type Tones } from './tones.js';
 
 /** undefined: the range has nothing of the kind, or it takes the panel to tell; it is drawn by the choice then. */

@@ -4,7 +4,7 @@ import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
 import { warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
-import type { SourceDescription } from '../shared/source.js';
+import type { SourceDescription } from '../requests/description.js';
 import { drawnBy } from './underlines.js';
 
 /** How many of a source's warnings the tooltip shows; the tree has them all. */

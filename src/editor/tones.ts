@@ -1,10 +1,10 @@
 /** What each token of a text is underlined by: worked out once for a trace and a choice, however often it is drawn. */
-import type { Layer } from '../trace/access.js';
-import { slotsIn } from '../trace/colours.js';
-import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/colouring.js';
-import { shownLeaders } from '../trace/leaders.js';
-import { layerOf, sightOf } from '../trace/sight.js';
-import type { Trace } from '../trace/trace.js';
+import type { Layer } from '../trace/model/access.js';
+import { slotsIn } from '../trace/figures/colours.js';
+import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/figures/colouring.js';
+import { shownLeaders } from '../trace/figures/leaders.js';
+import { layerOf, sightOf } from '../trace/model/sight.js';
+import type { Trace } from '../trace/model/trace.js';
 
 export interface Tones {
   /** The layer that the colours are of; undefined: all. */

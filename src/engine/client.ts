@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { readChildMessage, readLastWords } from '../transport/childMessage.js';
-import { type ErrorData, GanderError } from '../shared/errors.js';
-import { heard } from '../shared/listener.js';
-import { type ChildMessage, type HostMessage, lastWordsAt, type MethodName, type Methods } from '../shared/protocol.js';
-import type { Trace } from '../trace/trace.js';
+import { type ErrorData, GanderError } from '../errors/errors.js';
+import { heard } from '../errors/listener.js';
+import { type ChildMessage, type HostMessage, lastWordsAt, type MethodName, type Methods } from '../protocol/engine.js';
+import type { Trace } from '../trace/model/trace.js';
 import { TraceBuilder } from '../transport/pieces.js';
 import type {
   AttributeRequest,
@@ -22,7 +22,7 @@ import type {
   RunOptions,
   Score,
   Similarity,
-} from './api.js';
+} from '../requests/api.js';
 
 /**
  * `stopped`: no child (not yet asked, or let go when idle); the next request starts one. `failed`: it died over the pool, or

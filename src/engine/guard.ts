@@ -5,8 +5,8 @@
 import { writeSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { LastWords } from '../shared/protocol.js';
-import { lastWordsAt } from '../shared/protocol.js';
+import type { LastWords } from '../protocol/engine.js';
+import { lastWordsAt } from '../protocol/engine.js';
 import { bytesIn } from './runtime/folder.js';
 
 /** Memory fills at a few gigabytes a second. Milliseconds. */

@@ -1,9 +1,9 @@
-import { GanderError } from '../shared/errors.js';
-import { writtenTokens } from '../shared/limits.js';
-import { checkedAttribute, checkedGenerate, checkedLens, checkedPool, checkedRoute } from '../source/asked.js';
+import { GanderError } from '../errors/errors.js';
+import { writtenTokens } from '../checks/limits.js';
+import { checkedAttribute, checkedGenerate, checkedLens, checkedPool, checkedRoute } from '../requests/checked.js';
 import { random } from '../statistics/random.js';
-import { attributedExperts } from '../trace/attributed.js';
-import type { Trace } from '../trace/trace.js';
+import { attributedExperts } from '../trace/figures/attributed.js';
+import type { Trace } from '../trace/model/trace.js';
 import type {
   AttributeRequest,
   Attribution,
@@ -21,7 +21,7 @@ import type {
   RunOptions,
   Score,
   Similarity,
-} from './api.js';
+} from '../requests/api.js';
 import { familyOf } from './families/index.js';
 import type { LensRun, Means, Model } from './families/family.js';
 import { Cache } from './runtime/cache.js';

@@ -1,7 +1,7 @@
 /** One request, ready to run: what is read, and by what. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { GanderError } from '../shared/errors.js';
-import type { RouteRequest } from './api.js';
+import { GanderError } from '../errors/errors.js';
+import type { RouteRequest } from '../requests/api.js';
 import type { LensRun, Model, Run } from './families/family.js';
 import type { Step } from './runtime/causal.js';
 import { Recorder, type Read } from './runtime/recorder.js';

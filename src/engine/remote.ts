@@ -1,4 +1,4 @@
-import type { ServerAccess } from './api.js';
+import type { ServerAccess } from '../requests/api.js';
 import { EngineClient } from './client.js';
 
 export interface RemoteClientOptions {

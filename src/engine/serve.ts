@@ -1,9 +1,9 @@
 /** The main thread of an engine's child process, whatever the engine. */
-import { GanderError } from '../shared/errors.js';
-import type { ChildMessage, HostMessage } from '../shared/protocol.js';
-import type { Trace } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import type { ChildMessage, HostMessage } from '../protocol/engine.js';
+import type { Trace } from '../trace/model/trace.js';
 import { headOf, TraceSender } from '../transport/pieces.js';
-import type { Engine, EngineOptions, PoolKeeper, RunOptions } from './api.js';
+import type { Engine, EngineOptions, PoolKeeper, RunOptions } from '../requests/api.js';
 import { startGuard } from './guard.js';
 
 const host = process.ppid;

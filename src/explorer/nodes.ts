@@ -1,4 +1,4 @@
-import type { ExpertInfo, PoolInfo } from '../engine/api.js';
+import type { ExpertInfo, PoolInfo } from '../requests/api.js';
 import {
   type Layer,
   layersAmong,
@@ -7,11 +7,11 @@ import {
   sharedSites,
   type SharedSites,
   textTokens,
-} from '../trace/access.js';
-import type { Warning } from '../shared/source.js';
-import { leaderAt } from '../trace/measure.js';
-import { tokenLeaders, tokenShares } from '../trace/leaders.js';
-import type { Trace } from '../trace/trace.js';
+} from '../trace/model/access.js';
+import type { Warning } from '../requests/description.js';
+import { leaderAt } from '../trace/figures/measure.js';
+import { tokenLeaders, tokenShares } from '../trace/figures/leaders.js';
+import type { Trace } from '../trace/model/trace.js';
 
 /**
  * What stands in the tree. A trace's expert axis and the pool's may differ, so experts are matched by id; `expert` is an

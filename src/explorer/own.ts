@@ -1,8 +1,16 @@
 /** What stands in the tree where each layer has experts of its own: layer, its experts, the tokens that each of them took. */
-import { chosenAt, type Layer, layersOf, rowsAt, type SharedSites, sharedSites, textTokens } from '../trace/access.js';
-import { ranked } from '../trace/leaders.js';
-import type { Trace } from '../trace/trace.js';
-import { type Usage, usage } from '../trace/usage.js';
+import {
+  chosenAt,
+  type Layer,
+  layersOf,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  textTokens,
+} from '../trace/model/access.js';
+import { ranked } from '../trace/figures/leaders.js';
+import type { Trace } from '../trace/model/trace.js';
+import { type Usage, usage } from '../trace/figures/usage.js';
 import { listedTokens, type Node } from './nodes.js';
 
 export interface OwnLayer {

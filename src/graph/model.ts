@@ -1,6 +1,6 @@
 /** ONNX as data: small builders over the generated protobuf types. Bytes in, bytes out; no file is touched here. */
 import { type MessageInitShape, create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import {
   type AttributeProto,
   AttributeProtoSchema,

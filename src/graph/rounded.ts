@@ -1,5 +1,5 @@
-import type { Processor } from '../shared/processor.js';
-import type { Warning } from '../shared/source.js';
+import type { Processor } from './processor.js';
+import type { Warning } from '../requests/description.js';
 import { intAttribute } from './model.js';
 import type { GraphProto } from './onnx_pb.js';
 

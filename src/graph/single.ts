@@ -1,4 +1,4 @@
-import { toFloat32 } from '../shared/safetensors.js';
+import { toFloat32 } from '../formats/safetensors.js';
 import { isLarge, moveOut, removeUnused, tensorBytes, withDataFile } from './external.js';
 import {
   DataType,

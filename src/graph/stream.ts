@@ -4,7 +4,7 @@
  * another state) that are numbered as it is.
  */
 import { needsOf } from './builder.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import { type GraphProto, type NodeProto, node } from './model.js';
 import { pastPairs } from './past.js';
 

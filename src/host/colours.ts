@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import type { Layer } from '../trace/access.js';
-import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from '../trace/colouring.js';
-import { layerOf, sightOf } from '../trace/sight.js';
-import { numberOf, plain } from '../trace/label.js';
-import type { ExpertSet, Trace } from '../trace/trace.js';
-import { layerWords } from '../trace/whatIfWords.js';
+import type { Layer } from '../trace/model/access.js';
+import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from '../trace/figures/colouring.js';
+import { layerOf, sightOf } from '../trace/model/sight.js';
+import { numberOf, plain } from '../trace/text/label.js';
+import type { ExpertSet, Trace } from '../trace/model/trace.js';
+import { layerWords } from '../trace/text/whatIfWords.js';
 import { word } from './words.js';
 
 const key = 'gander.colour';

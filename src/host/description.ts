@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Ability, SourceDescription } from '../shared/source.js';
+import type { Ability, SourceDescription } from '../requests/description.js';
 import { strategyDetail, strategyTitle } from './strategies.js';
 
 /** What a source says of itself, in the window's language. */

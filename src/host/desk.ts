@@ -4,10 +4,10 @@ import type { History } from '../routing/history.js';
 import type { Runs, Waiting } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
 import type { Output, Routed, RoutingStore } from '../routing/store.js';
-import { GanderError } from '../shared/errors.js';
-import type { SourceDescription } from '../shared/source.js';
+import { GanderError } from '../errors/errors.js';
+import type { SourceDescription } from '../requests/description.js';
 import type { Strategy } from '../strategies/strategy.js';
-import type { Intervention } from '../trace/trace.js';
+import type { Intervention } from '../trace/model/trace.js';
 import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
 import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
 

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type ErrorCode, GanderError } from '../shared/errors.js';
+import { type ErrorCode, GanderError } from '../errors/errors.js';
 
 /** The one thing that is worth a button, by what went wrong. */
 function remedyAction(code: ErrorCode): { readonly title: string; readonly command: string } | undefined {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { Numbers } from '../shared/numbers.js';
+import { Numbers } from '../words/numbers.js';
 
 /** In the language of the window. */
 export const numbers = new Numbers(vscode.env.language);

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { ServerAccess, ServerInfo } from '../engine/api.js';
+import type { ServerAccess, ServerInfo } from '../requests/api.js';
 import type { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
-import { GanderError } from '../shared/errors.js';
-import { importLimits } from '../shared/limits.js';
+import { GanderError } from '../errors/errors.js';
+import { importLimits } from '../checks/limits.js';
 import { readSettings } from './settings.js';
 
 /** A server that the person has agreed to send text to. */

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import { writtenTokens } from '../shared/limits.js';
-import { serverAddress } from '../shared/serverAddress.js';
-import type { SourceDescription } from '../shared/source.js';
+import { writtenTokens } from '../checks/limits.js';
+import { serverAddress } from '../source/serverAddress.js';
+import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {

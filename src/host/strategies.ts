@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { type Strategy, strategyOfRouter, wordsOf } from '../strategies/index.js';
-import type { Router } from '../trace/trace.js';
+import type { Router } from '../trace/model/trace.js';
 import { counted } from './words.js';
 
 /** As the page calls it; a router that is not ours keeps its source's name for it. */

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Span } from '../routing/positions.js';
 import { counted } from './words.js';
 

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import { type Counted, filled, formOf, type Forms, translatedForms } from '../shared/counted.js';
-import { lessonWords } from '../shared/lessonWords.js';
-import { type CountedWord, type PlainWord, words } from '../shared/words.js';
+import { type Counted, filled, formOf, type Forms, translatedForms } from '../words/counted.js';
+import { lessonWords } from '../words/lessonWords.js';
+import { type CountedWord, type PlainWord, words } from '../words/words.js';
 
 /** A text with a count in it, in the form that the count takes in the window's language. */
 export function counted(key: CountedWord, ...values: readonly (string | number)[]): string {

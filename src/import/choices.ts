@@ -1,6 +1,7 @@
-import { importLimits, traceLimits } from '../shared/limits.js';
-import { blank, blockColumns } from '../trace/columns.js';
-import { unreadable, type RoutedSite, type Routing } from './reader.js';
+import { importLimits, traceLimits } from '../checks/limits.js';
+import { blank, blockColumns } from '../trace/model/columns.js';
+import { type RoutedSite, type Routing } from './reader.js';
+import { unreadable } from './unreadable.js';
 
 type Numbers = Int32Array | Float32Array;
 

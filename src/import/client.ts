@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
-import { GanderError } from '../shared/errors.js';
-import { isObject } from '../shared/plain.js';
-import type { Warning } from '../shared/source.js';
-import { decodeTrace } from '../trace/file.js';
+import { GanderError } from '../errors/errors.js';
+import { isObject } from '../checks/plain.js';
+import type { Warning } from '../requests/description.js';
+import { decodeTrace } from '../trace/file/file.js';
 import { isErrorData } from '../transport/childMessage.js';
 import type { Job } from './job.js';
 import type { Imported } from './trace.js';

@@ -1,6 +1,6 @@
-import { blank, blockColumns } from '../trace/columns.js';
-import type { BlockColumns } from '../trace/trace.js';
-import { unreadable } from './reader.js';
+import { blank, blockColumns } from '../trace/model/columns.js';
+import type { BlockColumns } from '../trace/model/trace.js';
+import { unreadable } from './unreadable.js';
 
 type Decided = Pick<BlockColumns, 'chosen' | 'weight' | 'score'>;
 

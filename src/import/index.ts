@@ -1,10 +1,11 @@
 /** Routing that others wrote, as a trace: the first reader that a file's beginning belongs to reads it. */
-import { bytesInWords } from '../shared/bytes.js';
-import { GanderError } from '../shared/errors.js';
-import { importLimits } from '../shared/limits.js';
-import { metadataKey } from '../trace/container.js';
-import { decodeTrace } from '../trace/file.js';
-import { firstBytes, type Given, type Reader, unreadable } from './reader.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { GanderError } from '../errors/errors.js';
+import { importLimits } from '../checks/limits.js';
+import { metadataKey } from '../trace/file/container.js';
+import { decodeTrace } from '../trace/file/file.js';
+import { firstBytes, type Given, type Reader } from './reader.js';
+import { unreadable } from './unreadable.js';
 import { llamaPairs } from './readers/llamaPairs.js';
 import { llamaRanks } from './readers/llamaRanks.js';
 import { moeTopk } from './readers/moeTopk.js';

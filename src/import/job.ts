@@ -1,6 +1,6 @@
 /** What the child that imports is asked and answers. */
-import type { ErrorData } from '../shared/errors.js';
-import type { Warning } from '../shared/source.js';
+import type { ErrorData } from '../errors/errors.js';
+import type { Warning } from '../requests/description.js';
 
 export interface Job {
   /** Of the file. */

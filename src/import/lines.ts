@@ -1,6 +1,6 @@
-import { bytesInWords } from '../shared/bytes.js';
-import { importLimits } from '../shared/limits.js';
-import { unreadable } from './reader.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { importLimits } from '../checks/limits.js';
+import { unreadable } from './unreadable.js';
 
 export interface Line {
   readonly text: string;

@@ -1,8 +1,8 @@
 /** What a model's config.json says of its experts, under the names that transformers' configurations use. */
 import known from '../../python/gander-trace/src/gander_trace/routers.json' with { type: 'json' };
-import { isObject } from '../shared/plain.js';
-import type { Router } from '../trace/trace.js';
-import { unreadable } from './reader.js';
+import { isObject } from '../checks/plain.js';
+import type { Router } from '../trace/model/trace.js';
+import { unreadable } from './unreadable.js';
 
 export interface Model {
   /** `mixtral`, `olmoe`, … */

@@ -1,6 +1,6 @@
 import { Tokenizer } from '../engine/runtime/tokenizer.js';
-import { GanderError } from '../shared/errors.js';
-import { encodeTrace } from '../trace/file.js';
+import { GanderError } from '../errors/errors.js';
+import { encodeTrace } from '../trace/file/file.js';
 import { importRouting } from './index.js';
 import type { Answer, Job } from './job.js';
 import { readModel } from './model.js';

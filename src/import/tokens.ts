@@ -1,6 +1,6 @@
 /** The tokens of an imported text: as the file has them, beside a text and with a vocabulary where the person names these. */
-import { GanderError } from '../shared/errors.js';
-import type { Tokens } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import type { Tokens } from '../trace/model/trace.js';
 import type { Routing } from './reader.js';
 
 /** A tokenizer, as far as it is needed here. */

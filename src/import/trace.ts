@@ -1,12 +1,13 @@
 /** What a reader found, as a trace of version 2. */
-import { importLimits, traceLimits } from '../shared/limits.js';
-import { ganderVersion } from '../shared/version.js';
-import { blank, blockColumns, type ColumnArray, mapColumns, put } from '../trace/columns.js';
-import type { Warning } from '../shared/source.js';
-import { layerExperts } from '../trace/layerExperts.js';
-import type { Block, Site, Trace } from '../trace/trace.js';
+import { importLimits, traceLimits } from '../checks/limits.js';
+import { ganderVersion } from '../product/version.js';
+import { blank, blockColumns, type ColumnArray, mapColumns, put } from '../trace/model/columns.js';
+import type { Warning } from '../requests/description.js';
+import { layerExperts } from '../trace/model/layerExperts.js';
+import type { Block, Site, Trace } from '../trace/model/trace.js';
 import type { Model } from './model.js';
-import { type RoutedSite, type Routing, unreadable } from './reader.js';
+import { type RoutedSite, type Routing } from './reader.js';
+import { unreadable } from './unreadable.js';
 import type { ReadTokens } from './tokens.js';
 
 export interface Imported {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import type { PoolInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
+import type { PoolInfo } from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
 
 /** Shows an expert's model card, rendered. */
 export async function openCard(pool: PoolInfo, expertId: string): Promise<void> {

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import { documentOf, editorsOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
-import type { DocumentLines, VisibleLines } from '../shared/panelProtocol.js';
-import { documentLine, lineStarts, runsNow, textLine } from '../trace/lines.js';
+import type { DocumentLines, VisibleLines } from '../protocol/panel.js';
+import { documentLine, lineStarts, runsNow, textLine } from '../trace/text/lines.js';
 
 /** An editor that is told to scroll may take so long to get there, in steps. Milliseconds. */
 const longestGlide = 300;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { translations } from '../host/words.js';
-import { escapeHtml } from '../shared/html.js';
+import { escapeHtml } from '../formats/html.js';
 
 /** Where the page's files are; a panel may load nothing else. */
 export function pageRoots(extension: vscode.Uri): vscode.Uri[] {

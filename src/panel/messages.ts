@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { PageMessage } from '../shared/panelProtocol.js';
-import { interventionsSchema as interventions } from '../source/asked.js';
+import type { PageMessage } from '../protocol/panel.js';
+import { interventionsSchema as interventions } from '../requests/checked.js';
 import { strategySchema as strategy } from '../strategies/schema.js';
-import { colourings, overlays } from '../trace/colouring.js';
+import { colourings, overlays } from '../trace/figures/colouring.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);

@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { GanderError, isSameError } from '../shared/errors.js';
-import type { HostMessage, Side } from '../shared/panelProtocol.js';
+import { GanderError, isSameError } from '../errors/errors.js';
+import type { HostMessage, Side } from '../protocol/panel.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';

@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import { GanderError } from '../shared/errors.js';
-import type { PageMessage, Side, SideState } from '../shared/panelProtocol.js';
-import type { SourceDescription, Warning } from '../shared/source.js';
+import { GanderError } from '../errors/errors.js';
+import type { PageMessage, Side, SideState } from '../protocol/panel.js';
+import type { SourceDescription, Warning } from '../requests/description.js';
 import { translated } from '../host/description.js';
 import { FileSource, sideOfFile } from '../source/file.js';
-import type { Trace } from '../trace/trace.js';
+import type { Trace } from '../trace/model/trace.js';
 import { saveDrawn } from './routedScene.js';
 import { saveTrace } from './save.js';
 import type { Scene } from './scene.js';

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { saveFile } from '../files/save.js';
-import { GanderError } from '../shared/errors.js';
-import type { Trace } from '../trace/trace.js';
+import { GanderError } from '../errors/errors.js';
+import type { Trace } from '../trace/model/trace.js';
 
 export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html';
 
@@ -49,7 +49,7 @@ function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
 }
 
 export async function saveTrace(trace: Trace, name: string): Promise<vscode.Uri | undefined> {
-  return save('trace', name, async () => (await import('../trace/file.js')).encodeTrace(trace));
+  return save('trace', name, async () => (await import('../trace/file/file.js')).encodeTrace(trace));
 }
 
 function filterName(kind: SaveKind): string {

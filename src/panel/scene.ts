@@ -1,6 +1,6 @@
-import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../shared/panelProtocol.js';
-import type { SourceDescription } from '../shared/source.js';
-import type { ColourChoice } from '../trace/colouring.js';
+import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../protocol/panel.js';
+import type { SourceDescription } from '../requests/description.js';
+import type { ColourChoice } from '../trace/figures/colouring.js';
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {

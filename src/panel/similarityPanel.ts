@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { SimilarityMessage } from '../shared/similarityProtocol.js';
+import type { SimilarityMessage } from '../protocol/similarity.js';
 import { pageHtml, pageIcon, pageOptions } from './html.js';
 import { similarityType } from './types.js';
 

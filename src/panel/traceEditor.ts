@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import { pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
 import { type NamedTrace, ReplayScene } from './replayScene.js';

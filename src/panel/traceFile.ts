@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { GanderError } from '../shared/errors.js';
-import { importLimits } from '../shared/limits.js';
+import { GanderError } from '../errors/errors.js';
+import { importLimits } from '../checks/limits.js';
 import { traceEnding } from '../source/file.js';
 import type { NamedTrace } from './replayScene.js';
 
@@ -18,7 +18,7 @@ export interface Beside {
 export async function readTraceFile(uri: vscode.Uri, extension: vscode.Uri, beside: Beside = {}): Promise<NamedTrace> {
   const name = nameOf(uri);
   if (!name.endsWith(traceEnding)) return importFile(uri, extension, beside);
-  const { checkTraceSize, decodeTrace } = await import('../trace/file.js');
+  const { checkTraceSize, decodeTrace } = await import('../trace/file/file.js');
   const { size } = await readable(name, vscode.workspace.fs.stat(uri));
   checkTraceSize(size);
   return { name, trace: decodeTrace(await readable(name, vscode.workspace.fs.readFile(uri))), warnings: [] };

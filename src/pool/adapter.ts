@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import { bytesInWords } from '../shared/bytes.js';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { GanderError } from '../errors/errors.js';
+import { poolLimits } from '../checks/limits.js';
 import { plainRemedy, readAdapterConfig } from './adapterConfig.js';
 import { fileInside } from './paths.js';
 import { readPatterns } from './patterns.js';
@@ -26,6 +26,9 @@ export interface BaseCopy {
   readonly shape: readonly number[];
   readonly read: () => Float32Array;
 }
+
+/** One vector a module, read when asked for. */
+export type Vectors = ReadonlyMap<string, { length: number; read: () => Float32Array }>;
 
 export interface Adapter {
   /** The largest of its modules' ranks. */
@@ -109,7 +112,7 @@ function unusable(name: string): GanderError {
  *
  * @throws GanderError
  */
-export function readVectors(folder: string, file: string): Map<string, { length: number; read: () => Float32Array }> {
+export function readVectors(folder: string, file: string): Vectors {
   const tensors = openTensors(folder, file);
   const vectors = new Map<string, { length: number; read: () => Float32Array }>();
   for (const [name, { shape }] of tensors.header.tensors) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
-import { schemaProblem } from '../shared/schemaWords.js';
+import { GanderError } from '../errors/errors.js';
+import { schemaProblem } from '../checks/schemaWords.js';
 import { readJson } from './manifest.js';
 
 /** What an adapter's scale is made of. */

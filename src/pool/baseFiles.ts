@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import { bytesInWords } from '../shared/bytes.js';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { GanderError } from '../errors/errors.js';
+import { poolLimits } from '../checks/limits.js';
 
 /** Before either file is read, or only hashed. @throws GanderError `base-invalid`, `tokenizer-invalid` */
 export function checkBaseSizes({ model, tokenizer }: { readonly model: string; readonly tokenizer: string }): void {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { CST, Lexer, parse } from 'yaml';
 import { z } from 'zod';
-import { poolLimits } from '../shared/limits.js';
+import { poolLimits } from '../checks/limits.js';
 
 /** What a model card says of its expert, or of its model; docs/pool-format.md, "Model card". */
 export interface Card {

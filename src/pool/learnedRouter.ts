@@ -1,8 +1,8 @@
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
+import { GanderError } from '../errors/errors.js';
+import { poolLimits } from '../checks/limits.js';
 import type { LearnedRouter } from './manifest.js';
 import { fileInside } from './paths.js';
-import type { Vectors } from './pool.js';
+import type { Vectors } from './adapter.js';
 import { Safetensors, SafetensorsError } from './safetensors.js';
 
 /**

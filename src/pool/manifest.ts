@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
-import { schemaProblem } from '../shared/schemaWords.js';
+import { GanderError } from '../errors/errors.js';
+import { poolLimits } from '../checks/limits.js';
+import { schemaProblem } from '../checks/schemaWords.js';
 import { fileInside } from './paths.js';
 
 const text = z.string().max(10_000);

@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 
 /** Nothing in a pool has cause for a longer path; longer ones only serve to make trouble. */
 const longestPath = 1024;

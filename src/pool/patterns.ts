@@ -1,7 +1,7 @@
 /** PEFT's `rank_pattern` and `alpha_pattern`: values by the end of a module's path, or by a regular expression. */
 import { RE2JS } from 're2js';
-import { GanderError } from '../shared/errors.js';
-import { poolLimits } from '../shared/limits.js';
+import { GanderError } from '../errors/errors.js';
+import { poolLimits } from '../checks/limits.js';
 
 /** What a pattern gives for a module's path; undefined where no key matches. */
 export type PatternValue = (path: string) => number | undefined;

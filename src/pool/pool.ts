@@ -1,11 +1,11 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { bytesInWords } from '../shared/bytes.js';
-import { type ErrorData, GanderError } from '../shared/errors.js';
-import type { Warning } from '../shared/source.js';
-import { expertFiles } from '../shared/expertFiles.js';
-import { poolLimits, traceLimits } from '../shared/limits.js';
-import { type Adapter, readAdapter, readVectors } from './adapter.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { type ErrorData, GanderError } from '../errors/errors.js';
+import type { Warning } from '../requests/description.js';
+import { expertFiles } from './expertFiles.js';
+import { poolLimits, traceLimits } from '../checks/limits.js';
+import { type Adapter, type Vectors, readAdapter, readVectors } from './adapter.js';
 import { checkBaseSizes } from './baseFiles.js';
 import { type Card, readCard } from './card.js';
 import {
@@ -18,9 +18,6 @@ import {
 } from './manifest.js';
 import { readLearnedRouter } from './learnedRouter.js';
 import { fileInside, resolveInside } from './paths.js';
-
-/** One vector a module, read when asked for. */
-export type Vectors = ReadonlyMap<string, { length: number; read: () => Float32Array }>;
 
 export interface PoolExpert {
   readonly id: string;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { poolLimits } from '../shared/limits.js';
+import { poolLimits } from '../checks/limits.js';
 import {
   type SafetensorsHeader,
   SafetensorsError,
@@ -7,9 +7,9 @@ import {
   prefixLength,
   tensorArray,
   toFloat32,
-} from '../shared/safetensors.js';
+} from '../formats/safetensors.js';
 
-export { SafetensorsError } from '../shared/safetensors.js';
+export { SafetensorsError } from '../formats/safetensors.js';
 
 /** Types that weights are stored in. */
 export type FloatType = 'F32' | 'F16' | 'BF16';

@@ -1,7 +1,7 @@
 /** How much an answer can rightly hold, from what was asked: what is more is refused before it is read. */
-import type { ServerInfo } from '../engine/api.js';
+import type { ServerInfo } from '../requests/api.js';
 import type { Model } from '../import/model.js';
-import { serverLimits, traceLimits } from '../shared/limits.js';
+import { serverLimits, traceLimits } from '../checks/limits.js';
 
 /** A request, as far as it says how long what is told can be. */
 export interface Asked {

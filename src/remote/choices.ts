@@ -1,21 +1,22 @@
 /** What vLLM and SGLang have in common: they tell which experts were chosen, and nothing else of the routing. */
 import { z } from 'zod';
-import type { ServerInfo } from '../engine/api.js';
+import type { ServerInfo } from '../requests/api.js';
 import type { Model } from '../import/model.js';
-import { Unreadable, type Routing } from '../import/reader.js';
+import { type Routing } from '../import/reader.js';
+import { Unreadable } from '../import/unreadable.js';
 import { routingOf } from '../import/readers/routedExperts.js';
 import { traceOf } from '../import/trace.js';
-import { importLimits } from '../shared/limits.js';
-import { NpyError, readNpy } from '../shared/npy.js';
-import { tensorArray } from '../shared/safetensors.js';
-import type { Warning } from '../shared/source.js';
-import { layerExperts } from '../trace/layerExperts.js';
-import type { Trace } from '../trace/trace.js';
-import { blank, sequenceColumns } from '../trace/columns.js';
+import { importLimits } from '../checks/limits.js';
+import { NpyError, readNpy } from '../formats/npy.js';
+import { tensorArray } from '../formats/safetensors.js';
+import type { Warning } from '../requests/description.js';
+import { layerExperts } from '../trace/model/layerExperts.js';
+import type { Trace } from '../trace/model/trace.js';
+import { blank, sequenceColumns } from '../trace/model/columns.js';
 import type { Faults } from './faults.js';
 import { type Places, placesAfterFirst, placesOfSpelling } from './places.js';
 import type { Card, Reach } from './server.js';
-import { encryptionWarnings } from '../shared/serverAddress.js';
+import { encryptionWarnings } from '../source/serverAddress.js';
 
 /** Likeliest next tokens that are asked for. */
 export const predictions = 5;

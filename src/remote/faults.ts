@@ -1,11 +1,11 @@
 /** What can go wrong with a server, each as one error with what to do. The server's own words are shown short and plain. */
 import type { IncomingMessage } from 'node:http';
-import type { ServerInfo } from '../engine/api.js';
-import { bytesInWords } from '../shared/bytes.js';
-import { type ErrorCode, GanderError } from '../shared/errors.js';
-import { serverLimits } from '../shared/limits.js';
-import { isObject } from '../shared/plain.js';
-import { plain } from '../trace/label.js';
+import type { ServerInfo } from '../requests/api.js';
+import { bytesInWords } from '../formats/bytes.js';
+import { type ErrorCode, GanderError } from '../errors/errors.js';
+import { serverLimits } from '../checks/limits.js';
+import { isObject } from '../checks/plain.js';
+import { plain } from '../trace/text/label.js';
 
 /** An answer that is none, as far as the server explains it. */
 export interface Failure {

@@ -1,5 +1,5 @@
 /** An answer in frames: uint32 kind, uint32 length, both little-endian, and so many bytes. */
-import { serverLimits } from '../shared/limits.js';
+import { serverLimits } from '../checks/limits.js';
 import type { Faults } from './faults.js';
 
 export const framesType = 'application/x-gander-frames';

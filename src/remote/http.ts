@@ -6,8 +6,8 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
-import { GanderError } from '../shared/errors.js';
-import { serverLimits } from '../shared/limits.js';
+import { GanderError } from '../errors/errors.js';
+import { serverLimits } from '../checks/limits.js';
 import { type Failure, failureOf, Faults, isAbsent } from './faults.js';
 
 export interface Asking {

@@ -11,14 +11,14 @@ import type {
   RunOptions,
   Score,
   ServerInfo,
-} from '../engine/api.js';
+} from '../requests/api.js';
 import { readModel } from '../import/model.js';
-import { Unreadable } from '../import/reader.js';
-import { GanderError } from '../shared/errors.js';
-import { serverLimits } from '../shared/limits.js';
-import { checkedAttribute, checkedGenerate, checkedLens, checkedRoute } from '../source/asked.js';
-import type { Trace } from '../trace/trace.js';
-import { serverAddress } from '../shared/serverAddress.js';
+import { Unreadable } from '../import/unreadable.js';
+import { GanderError } from '../errors/errors.js';
+import { serverLimits } from '../checks/limits.js';
+import { checkedAttribute, checkedGenerate, checkedLens, checkedRoute } from '../requests/checked.js';
+import type { Trace } from '../trace/model/trace.js';
+import { serverAddress } from '../source/serverAddress.js';
 import { Http } from './http.js';
 import { ganderServe } from './serve.js';
 import type { Found, Server, ServerKind } from './server.js';

@@ -1,5 +1,5 @@
 /** Where tokens stand in a text, from what servers say of them. Offsets are UTF-16 code units; −1, −1: of no text. */
-import { joinedOffsets } from '../shared/joined.js';
+import { joinedOffsets } from '../formats/joined.js';
 
 /** UTF-16 units that a token covers at most, where it has to be found what it covers. */
 const farthest = 64;

@@ -8,16 +8,16 @@ import type {
   RunOptions,
   Score,
   ServerInfo,
-} from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
-import { importLimits, serverLimits, traceLimits } from '../shared/limits.js';
-import { isObject } from '../shared/plain.js';
-import { schemaProblem } from '../shared/schemaWords.js';
-import type { Ability } from '../shared/source.js';
+} from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
+import { importLimits, serverLimits, traceLimits } from '../checks/limits.js';
+import { isObject } from '../checks/plain.js';
+import { schemaProblem } from '../checks/schemaWords.js';
+import type { Ability } from '../requests/description.js';
 import { offersOf } from '../strategies/index.js';
-import { decodeTrace } from '../trace/file.js';
-import type { Trace } from '../trace/trace.js';
-import { encryptionWarnings } from '../shared/serverAddress.js';
+import { decodeTrace } from '../trace/file/file.js';
+import type { Trace } from '../trace/model/trace.js';
+import { encryptionWarnings } from '../source/serverAddress.js';
 import { logProbability } from './choices.js';
 import { framesOf, frameKinds, framesType, type Frame } from './frames.js';
 import { type Asked, attributionBytes, traceBytes } from './bounds.js';

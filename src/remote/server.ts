@@ -7,10 +7,10 @@ import type {
   RunOptions,
   Score,
   ServerInfo,
-} from '../engine/api.js';
+} from '../requests/api.js';
 import type { Model } from '../import/model.js';
-import { isObject } from '../shared/plain.js';
-import type { Trace } from '../trace/trace.js';
+import { isObject } from '../checks/plain.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Http } from './http.js';
 
 export interface ServerKind {

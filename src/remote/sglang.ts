@@ -4,12 +4,12 @@
  * What differs between versions is in `forms`; what differs between its own API and OpenAI's, in `doors`.
  */
 import { z } from 'zod';
-import type { GenerateRequest, RouteRequest, RunOptions, ServerInfo } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
-import { joined } from '../shared/joined.js';
-import { serverLimits } from '../shared/limits.js';
-import { isObject } from '../shared/plain.js';
-import type { Trace } from '../trace/trace.js';
+import type { GenerateRequest, RouteRequest, RunOptions, ServerInfo } from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
+import { joined } from '../formats/joined.js';
+import { serverLimits } from '../checks/limits.js';
+import { isObject } from '../checks/plain.js';
+import type { Trace } from '../trace/model/trace.js';
 import { choicesBounds, hasLonger, textTokens } from './bounds.js';
 import {
   choicesInfo,

@@ -1,8 +1,8 @@
 /** The two ways into SGLang: its own API, which says most, and OpenAI's, for where only that is let through. */
 import { z } from 'zod';
-import type { GenerateRequest } from '../engine/api.js';
-import { isObject } from '../shared/plain.js';
-import { schemaProblem } from '../shared/schemaWords.js';
+import type { GenerateRequest } from '../requests/api.js';
+import { isObject } from '../checks/plain.js';
+import { schemaProblem } from '../checks/schemaWords.js';
 import { type Alternative, logProbability, predictions, type RanToken } from './choices.js';
 import type { Faults } from './faults.js';
 

@@ -4,11 +4,11 @@
  * What differs between versions is in `forms`.
  */
 import { z } from 'zod';
-import type { GenerateRequest, RouteRequest, RunOptions, ServerInfo } from '../engine/api.js';
-import { serverLimits } from '../shared/limits.js';
-import { isObject } from '../shared/plain.js';
-import { schemaProblem } from '../shared/schemaWords.js';
-import type { Trace } from '../trace/trace.js';
+import type { GenerateRequest, RouteRequest, RunOptions, ServerInfo } from '../requests/api.js';
+import { serverLimits } from '../checks/limits.js';
+import { isObject } from '../checks/plain.js';
+import { schemaProblem } from '../checks/schemaWords.js';
+import type { Trace } from '../trace/model/trace.js';
 import {
   type Alternative,
   choicesInfo,

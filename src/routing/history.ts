@@ -1,4 +1,4 @@
-import type { Trace } from '../trace/trace.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Span } from './positions.js';
 import { isSameResult, type Runs } from './runs.js';
 import { weigh } from './service.js';

@@ -1,8 +1,8 @@
-import type { Attribution, GenerateRequest, Lens, RouteRequest, RunOptions } from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
-import type { Side, SideState } from '../shared/panelProtocol.js';
+import type { Attribution, GenerateRequest, Lens, RouteRequest, RunOptions } from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
+import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
-import type { Intervention, Sequence, Trace } from '../trace/trace.js';
+import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
 import type { Source } from '../source/source.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';

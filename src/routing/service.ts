@@ -7,13 +7,13 @@ import type {
   PoolInfo,
   RouteRequest,
   RunOptions,
-} from '../engine/api.js';
-import { GanderError } from '../shared/errors.js';
-import { heard } from '../shared/listener.js';
-import type { SourceDescription } from '../shared/source.js';
+} from '../requests/api.js';
+import { GanderError } from '../errors/errors.js';
+import { heard } from '../errors/listener.js';
+import type { SourceDescription } from '../requests/description.js';
 import type { Source } from '../source/source.js';
-import { blockColumns, sequenceColumns, tokenColumns } from '../trace/columns.js';
-import type { Trace } from '../trace/trace.js';
+import { blockColumns, sequenceColumns, tokenColumns } from '../trace/model/columns.js';
+import type { Trace } from '../trace/model/trace.js';
 import { Lru } from './lru.js';
 
 /** What is shared and kept. */

@@ -1,8 +1,8 @@
-import type { Attribution, Lens, RouteRequest } from '../engine/api.js';
-import type { ErrorData } from '../shared/errors.js';
-import type { Side, SideState } from '../shared/panelProtocol.js';
+import type { Attribution, Lens, RouteRequest } from '../requests/api.js';
+import type { ErrorData } from '../errors/errors.js';
+import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
-import type { Intervention, Trace } from '../trace/trace.js';
+import type { Intervention, Trace } from '../trace/model/trace.js';
 import { type Change, type Span, moved, touches, unchanged } from './positions.js';
 
 export type Output = Pick<RouteRequest, 'target' | 'maxTokens'>;

@@ -1,5 +1,5 @@
 /** Cosines of a pool's experts, module by module, as means of layers and over all. */
-import { type Layer, layersIn } from '../trace/access.js';
+import { type Layer, layersIn } from '../trace/model/access.js';
 
 /** What experts are alike by. */
 export const measures = ['gate', 'adapter'] as const;

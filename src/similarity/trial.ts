@@ -1,10 +1,10 @@
 /** What an expert that was tried did to a text: two runs of it, without the expert and with it. */
-import { type Layer, layersOf } from '../trace/access.js';
-import { alignTraces } from '../trace/align.js';
-import { alignedMeans } from '../trace/logProbs.js';
-import { type ExpertSummary, summarise } from '../trace/summary.js';
-import type { Trace } from '../trace/trace.js';
-import { usageByLayer } from '../trace/usage.js';
+import { type Layer, layersOf } from '../trace/model/access.js';
+import { alignTraces } from '../trace/alignment/align.js';
+import { alignedMeans } from '../trace/figures/logProbs.js';
+import { type ExpertSummary, summarise } from '../trace/figures/summary.js';
+import type { Trace } from '../trace/model/trace.js';
+import { usageByLayer } from '../trace/figures/usage.js';
 
 export interface Trial {
   readonly id: string;

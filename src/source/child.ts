@@ -11,11 +11,11 @@ import type {
   RouteRequest,
   RunOptions,
   Score,
-} from '../engine/api.js';
-import { asPool } from '../shared/modelInfo.js';
-import type { SourceDescription } from '../shared/source.js';
+} from '../requests/api.js';
+import { asPool } from '../requests/modelInfo.js';
+import type { SourceDescription } from '../requests/description.js';
 import { offersOf, ownOffer } from '../strategies/index.js';
-import type { Trace } from '../trace/trace.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Source } from './source.js';
 
 /** A model that a child process runs, or has run by a server. */

@@ -1,8 +1,8 @@
-import { GanderError } from '../shared/errors.js';
-import type { SideState } from '../shared/panelProtocol.js';
-import type { SourceDescription } from '../shared/source.js';
+import { GanderError } from '../errors/errors.js';
+import type { SideState } from '../protocol/panel.js';
+import type { SourceDescription } from '../requests/description.js';
 import { strategyOfRouter } from '../strategies/index.js';
-import type { Trace } from '../trace/trace.js';
+import type { Trace } from '../trace/model/trace.js';
 import type { Source } from './source.js';
 
 export const traceEnding = '.gander.safetensors';

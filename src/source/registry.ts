@@ -1,4 +1,4 @@
-import { GanderError } from '../shared/errors.js';
+import { GanderError } from '../errors/errors.js';
 import type { Source } from './source.js';
 
 /** One way to come by traces. */

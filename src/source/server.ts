@@ -8,9 +8,9 @@ import type {
   RouteRequest,
   RunOptions,
   Score,
-} from '../engine/api.js';
-import type { SourceDescription } from '../shared/source.js';
-import type { Trace } from '../trace/trace.js';
+} from '../requests/api.js';
+import type { SourceDescription } from '../requests/description.js';
+import type { Trace } from '../trace/model/trace.js';
 import { ChildSource } from './child.js';
 import type { Source } from './source.js';
 

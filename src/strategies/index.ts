@@ -1,7 +1,7 @@
 /** Strategies by name: how they are written and read, what they need, and what a trace's router says of them. */
-import { routerText } from '../trace/label.js';
-import type { Router } from '../trace/trace.js';
-import type { StrategyOffer } from '../shared/source.js';
+import { routerText } from '../trace/text/label.js';
+import type { Router } from '../trace/model/trace.js';
+import type { StrategyOffer } from './strategy.js';
 import { all } from './all.js';
 import { ownRouter } from './own.js';
 import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';

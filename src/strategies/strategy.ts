@@ -1,6 +1,20 @@
 /** What a strategy is: how a pool's experts get their weights. One descriptor a file; `all.ts` lists them. */
 
-export type { Strategy } from '../shared/source.js';
+export interface StrategyOffer {
+  readonly name: string;
+  readonly title: string;
+  readonly hint: string;
+  /** What a request for it says besides. */
+  readonly takes: readonly ('k' | 'expert')[];
+}
+
+/** What a request asks for: an offered strategy with what it takes. */
+export interface Strategy {
+  readonly name: string;
+  readonly k?: number;
+  /** Id. */
+  readonly expert?: string;
+}
 
 /** What a pool may have beside experts and gates. */
 export type PoolPart = 'retriever' | 'activations' | 'multitask' | 'router';

@@ -1,5 +1,5 @@
 /** Colours, in a terminal that has them. */
-import { expertStyle, quiet } from '../shared/palette.js';
+import { expertStyle, quiet } from '../look/palette.js';
 
 /** What a stream can show. */
 export interface Screen {

@@ -1,4 +1,4 @@
-import { bar } from '../shared/bar.js';
+import { bar } from '../look/bar.js';
 import { fit } from './columns.js';
 import type { Screen } from './paint.js';
 

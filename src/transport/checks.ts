@@ -2,7 +2,7 @@
  * Whether what another process sent is a piece, or the head, of a trace. By hand: the client is loaded when the editor
  * starts, and a validator takes longer to load than all the rest.
  */
-import { isCount, isObject } from '../shared/plain.js';
+import { isCount, isObject } from '../checks/plain.js';
 import type { TraceHead, TracePiece } from './pieces.js';
 
 export function isTracePiece(value: unknown): value is TracePiece {

@@ -1,8 +1,8 @@
-import type { Attribution } from '../engine/api.js';
+import type { Attribution } from '../requests/api.js';
 import { isTraceHead, isTracePiece } from './checks.js';
-import { errorCodes, type ErrorData } from '../shared/errors.js';
-import { isCount, isNumber, isObject } from '../shared/plain.js';
-import type { ChildMessage, LastWords } from '../shared/protocol.js';
+import { errorCodes, type ErrorData } from '../errors/errors.js';
+import { isCount, isNumber, isObject } from '../checks/plain.js';
+import type { ChildMessage, LastWords } from '../protocol/engine.js';
 
 /**
  * A message from the engine's child, or undefined if it is not one. By hand: the client is loaded when the editor starts,

@@ -14,8 +14,8 @@ import {
   sequenceColumns,
   sequenceWidth,
   tokenColumns,
-} from '../trace/columns.js';
-import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/trace.js';
+} from '../trace/model/columns.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/model/trace.js';
 
 export type BlockShape = Omit<Block, keyof BlockColumns>;
 

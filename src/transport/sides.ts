@@ -1,7 +1,7 @@
 /** Both ends of the way that a side of the panel takes to the page: its traces' arrays first, in pieces, and each piece once. */
 import { doneOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
-import type { Source, Trace } from '../trace/trace.js';
-import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../shared/panelProtocol.js';
+import type { Source, Trace } from '../trace/model/trace.js';
+import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../protocol/panel.js';
 
 export const sides: readonly Side[] = ['main', 'other'];
 

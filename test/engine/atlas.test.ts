@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { random } from '../../src/statistics/random.js';
-import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { drawn, traceOf } from '../unit/atlas/planted.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 

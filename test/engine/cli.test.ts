@@ -3,8 +3,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { poolThatAborts, poolThatHangs } from './hostile.js';
 import {
   builtCli,

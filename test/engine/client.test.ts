@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { EngineClient, type EngineClientOptions, type EngineState } from '../../src/engine/client.js';
-import type { Attribution } from '../../src/engine/api.js';
+import type { Attribution } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { builtEngine, isAlive, temporaryFolder, tinyPool, until, pooled } from './support.js';
 

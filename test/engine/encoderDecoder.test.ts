@@ -2,7 +2,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineOptions } from '../../src/engine/api.js';
+import type { Engine, EngineOptions } from '../../src/requests/api.js';
 import { composePair, findInPair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import { PoolRecording, inputAndOutput } from '../../src/engine/families/lora-pool/recording.js';
@@ -14,10 +14,10 @@ import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
 import { DataType, parseModel, valueInfo, writeModel } from '../../src/graph/model.js';
 import { poolHash } from '../../src/pool/hash.js';
 import { readPool } from '../../src/pool/pool.js';
-import { asPool } from '../../src/shared/modelInfo.js';
+import { asPool } from '../../src/requests/modelInfo.js';
 import { routerOf, strategyOfRouter, type Strategy } from '../../src/strategies/index.js';
-import { decodeTrace, encodeTrace } from '../../src/trace/file.js';
-import type { Intervention } from '../../src/trace/trace.js';
+import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { expectAlike, target, text } from './pairs.js';
 import { goldens, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { decodeTrace } from '../../src/trace/file.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
 const bin = builtCli();

@@ -12,13 +12,13 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineOptions } from '../../src/engine/api.js';
+import type { Engine, EngineOptions } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { chosenAt, rowsAt } from '../../src/trace/access.js';
-import { consequences } from '../../src/trace/consequences.js';
-import { difference } from '../../src/trace/difference.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { asPool } from '../../src/shared/modelInfo.js';
+import { chosenAt, rowsAt } from '../../src/trace/model/access.js';
+import { consequences } from '../../src/trace/figures/consequences.js';
+import { difference } from '../../src/trace/figures/difference.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { asPool } from '../../src/requests/modelInfo.js';
 import { copyOfTinyPool, largestDifference, pooled, temporaryFolder, tinyPool } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;

@@ -3,7 +3,8 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cache } from '../../src/engine/runtime/cache.js';
-import { type FormName, compose, gatheredFrom } from '../../src/engine/families/lora-pool/compose.js';
+import { compose, gatheredFrom } from '../../src/engine/families/lora-pool/compose.js';
+import { type FormName } from '../../src/engine/families/lora-pool/plan.js';
 import { multitaskId } from '../../src/engine/families/lora-pool/placing.js';
 import { PoolRecording } from '../../src/engine/families/lora-pool/recording.js';
 import { Recorder } from '../../src/engine/runtime/recorder.js';
@@ -14,7 +15,7 @@ import { Tokenizer } from '../../src/engine/runtime/tokenizer.js';
 import { poolHash } from '../../src/pool/hash.js';
 import { type Pool, readPool } from '../../src/pool/pool.js';
 import { routerOf, type Strategy } from '../../src/strategies/index.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { copyOfTinyPool, expectLike, root, temporaryFolder, tinyPool } from './support.js';
 
 const exact = { score: 1e-4, logProb: 1e-4, weight: 1e-4, contribution: 1e-4 };

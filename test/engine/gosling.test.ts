@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { bundledModels } from '../../src/shared/bundled.js';
-import { asLocal } from '../../src/shared/modelInfo.js';
-import { decodeTrace } from '../../src/trace/file.js';
+import { bundledModels } from '../../src/product/bundled.js';
+import { asLocal } from '../../src/requests/modelInfo.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 import { type Bounds, expectMixture } from './mixtures.js';
 import { largestDifference, root, temporaryFolder } from './support.js';
 

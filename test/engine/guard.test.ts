@@ -5,9 +5,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { EngineClient, type EngineClientOptions } from '../../src/engine/client.js';
 import { allowance } from '../../src/engine/guard.js';
-import type { RouteRequest } from '../../src/engine/api.js';
-import { GanderError } from '../../src/shared/errors.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { RouteRequest } from '../../src/requests/api.js';
+import { GanderError } from '../../src/errors/errors.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { poolThatAborts, poolThatHangs, poolThatSwells, poolWhoseTextGrows, poolWithTokenizer } from './hostile.js';
 import { builtEngine, isAlive, pooled, processorTime, temporaryFolder, tinyPool, until } from './support.js';
 

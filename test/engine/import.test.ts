@@ -4,8 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { importInChild } from '../../src/import/client.js';
-import { GanderError } from '../../src/shared/errors.js';
-import { decodeTrace } from '../../src/trace/file.js';
+import { GanderError } from '../../src/errors/errors.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 import { poolThatAborts, poolWhoseTextGrows } from './hostile.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 

@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { normalisedGate } from '../../src/graph/algebra.js';
 import { readPool } from '../../src/pool/pool.js';
-import { encodeSafetensors } from '../../src/shared/safetensors.js';
+import { encodeSafetensors } from '../../src/formats/safetensors.js';
 import { copyOfTinyPool, expectLike, pooled, temporaryFolder, tinyPool } from './support.js';
 
 const cache = temporaryFolder();

@@ -2,12 +2,12 @@
 import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Engine, Lens, LensColumn, PoolInfo, RouteRequest } from '../../src/engine/api.js';
+import type { Engine, Lens, LensColumn, PoolInfo, RouteRequest } from '../../src/requests/api.js';
 import { EngineClient } from '../../src/engine/client.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel } from '../../src/graph/model.js';
 import { streamOf } from '../../src/graph/stream.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import {
   builtEngine,
   copyOfTinyPool,

@@ -3,8 +3,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
-import { encodeSafetensors } from '../../src/shared/safetensors.js';
-import { asPool } from '../../src/shared/modelInfo.js';
+import { encodeSafetensors } from '../../src/formats/safetensors.js';
+import { asPool } from '../../src/requests/modelInfo.js';
 import { builtEngine, copyOfTinyPool, temporaryFolder, pooled } from './support.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;

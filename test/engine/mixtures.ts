@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import type { Block, Trace } from '../../src/trace/trace.js';
+import type { Block, Trace } from '../../src/trace/model/trace.js';
 import { goldens, largestDifference, root } from './support.js';
 
 export interface Bounds {

@@ -2,7 +2,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { compose, filesOf, hashOf } from '../../src/engine/families/moe/compose.js';
 import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';
@@ -11,7 +11,7 @@ import { hasEightBits } from '../../src/graph/halves.js';
 import { TensorProto_DataLocation } from '../../src/graph/onnx_pb.js';
 import { tensorBytes } from '../../src/graph/external.js';
 import { type GraphProto, type NodeProto, parseModel, writeModel } from '../../src/graph/model.js';
-import { asLocal } from '../../src/shared/modelInfo.js';
+import { asLocal } from '../../src/requests/modelInfo.js';
 import { ChildSource } from '../../src/source/child.js';
 import { exact, expectMixture, fixtures, folders, forms, golden, tolerance, unexported } from './mixtures.js';
 import { goldens, largestDifference, temporaryFolder } from './support.js';

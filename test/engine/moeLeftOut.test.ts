@@ -2,11 +2,11 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
-import { rowsAt } from '../../src/trace/access.js';
-import { softmax } from '../../src/trace/distribution.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
+import { rowsAt } from '../../src/trace/model/access.js';
+import { softmax } from '../../src/trace/figures/distribution.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { fixtures, groupLimited, groups, scale, withOtherExperts } from './mixtureTwins.js';
 import { largestDifference, temporaryFolder } from './support.js';
 

@@ -1,13 +1,13 @@
 /** What-ifs on a mixture's routers, in each form of router: by a TopK, told by one, inside an operator. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { ownLayers } from '../../src/explorer/own.js';
-import { layersOf, rowsAt, sharedSites } from '../../src/trace/access.js';
-import { layerText } from '../../src/trace/label.js';
-import { scopeOf, sightOf } from '../../src/trace/sight.js';
-import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
+import { layersOf, rowsAt, sharedSites } from '../../src/trace/model/access.js';
+import { layerText } from '../../src/trace/text/label.js';
+import { scopeOf, sightOf } from '../../src/trace/model/sight.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/model/trace.js';
 import { root, temporaryFolder } from './support.js';
 
 const fixtures = path.join(root, 'test/fixtures/moe');

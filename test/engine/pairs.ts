@@ -1,7 +1,7 @@
 /** How the trace of an encoder-decoder is held to another. */
 import { expect } from 'vitest';
-import { rowsAt } from '../../src/trace/access.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { rowsAt } from '../../src/trace/model/access.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { largestDifference } from './support.js';
 
 export const bound = 2e-5;

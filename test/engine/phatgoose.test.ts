@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Engine } from '../../src/engine/api.js';
+import type { Engine } from '../../src/requests/api.js';
 import { composePair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import type { Composed } from '../../src/engine/families/lora-pool/compose.js';
@@ -19,8 +19,8 @@ import { Recorder } from '../../src/engine/runtime/recorder.js';
 import { poolHash } from '../../src/pool/hash.js';
 import { readPool } from '../../src/pool/pool.js';
 import { routerOf, type Strategy } from '../../src/strategies/index.js';
-import { rowsAt } from '../../src/trace/access.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { rowsAt } from '../../src/trace/model/access.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { largestDifference, root, temporaryFolder } from './support.js';
 import { Tensors } from './tensors.js';
 

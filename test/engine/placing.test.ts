@@ -2,13 +2,13 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine, PoolInfo } from '../../src/engine/api.js';
+import type { Engine, PoolInfo } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { processor } from '../../src/engine/runtime/session.js';
 import { node, parseModel, writeModel } from '../../src/graph/model.js';
 import { random as seeded } from '../../src/statistics/random.js';
-import { encodeSafetensors } from '../../src/shared/safetensors.js';
-import { asPool } from '../../src/shared/modelInfo.js';
+import { encodeSafetensors } from '../../src/formats/safetensors.js';
+import { asPool } from '../../src/requests/modelInfo.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder, pooled } from './support.js';
 
 const text = 'the model routes each token';

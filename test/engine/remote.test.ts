@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { remoteClient } from '../../src/engine/remote.js';
-import { decodeTrace } from '../../src/trace/file.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 import { atRun, page, silent } from '../servers/hostile.js';
 import { type Handler, listen } from '../servers/http.js';
 import { knownText, run } from '../servers/model.js';

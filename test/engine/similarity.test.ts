@@ -2,7 +2,7 @@
 import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine, PoolKeeper } from '../../src/engine/api.js';
+import type { Engine, PoolKeeper } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { measures } from '../../src/similarity/planes.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';

@@ -5,7 +5,7 @@ import { random } from '../../src/statistics/random.js';
 import { StrategySteering, never } from '../../src/engine/families/lora-pool/steering.js';
 import { nearest, similaritiesTo } from '../../src/engine/families/lora-pool/retrieval.js';
 import type { Strategy } from '../../src/strategies/index.js';
-import type { Intervention } from '../../src/trace/trace.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 
 /** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
 const plan: Plan = {

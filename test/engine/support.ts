@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, onTestFinished } from 'vitest';
-import type { Trace } from '../../src/trace/trace.js';
-import { parseHeader, toFloat32 } from '../../src/shared/safetensors.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { parseHeader, toFloat32 } from '../../src/formats/safetensors.js';
 import type { TextTokens } from '../../src/engine/runtime/tokenizer.js';
 import { strategyOfRouter } from '../../src/strategies/index.js';
-import { decodeTrace } from '../../src/trace/file.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** onnxruntime runs on a processor that is emulated (test/processors): a hundredth as fast, so nothing large. */

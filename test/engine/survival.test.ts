@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
 import { random } from '../../src/statistics/random.js';
 import { externalOf, parseModel, setExternal, writeModel } from '../../src/graph/model.js';
-import { GanderError, errorCodes } from '../../src/shared/errors.js';
+import { GanderError, errorCodes } from '../../src/errors/errors.js';
 import { builtEngine, temporaryFolder, tinyPool } from './support.js';
 
 const folder = path.join(temporaryFolder(), 'pool');

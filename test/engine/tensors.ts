@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type SafetensorsHeader, parseHeader, tensorArray, toFloat32 } from '../../src/shared/safetensors.js';
+import { type SafetensorsHeader, parseHeader, tensorArray, toFloat32 } from '../../src/formats/safetensors.js';
 
 /** A safetensors file of a fixture, read whole. */
 export class Tensors {

@@ -1,5 +1,5 @@
 /** The goldens of the tiny pool. */
-import type { Trace } from '../../src/trace/trace.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { type Tolerance, goldens, pooled } from './support.js';
 
 /** An fp32 base: nothing but rounding apart. */

@@ -2,7 +2,7 @@
 import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { Engine, PoolKeeper } from '../../src/engine/api.js';
+import type { Engine, PoolKeeper } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { nearestTo } from '../../src/similarity/pairs.js';
 import { trialOf } from '../../src/similarity/trial.js';

@@ -24,7 +24,7 @@ const tooling = [
     'evaluate/tsconfig.json',
     'fuzz/tsconfig.json',
     'webview/tsconfig.json',
-    'src/shared/errors.ts',
+    'src/errors/errors.ts',
   ],
 ];
 

@@ -46,9 +46,9 @@ test('shows a trace of the fixtures, and loads anew when a source file changes',
   await shows(page, text);
   expect(await page.locator('body').getAttribute('class')).toBe('vscode-light');
 
-  const words = path.join(checkout.dir, 'src/shared/words.ts');
+  const words = path.join(checkout.dir, 'src/words/words.ts');
   const changed = readFileSync(words, 'utf8').replace("howTitle: 'How to read this'", "howTitle: 'Read it so'");
-  checkout.write('src/shared/words.ts', changed);
+  checkout.write('src/words/words.ts', changed);
   await page.getByText('Read it so').waitFor();
   await shows(page, text);
   expect(refused).toEqual([]);

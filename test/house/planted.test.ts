@@ -47,9 +47,9 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
     new RegExp(`^${part} +(\\d+) passed +(\\d+) failed`, 'm').exec(text)?.slice(1).map(Number);
 
   beforeAll(async () => {
-    checkout.write('src/trace/arrow.ts', "import '../extension.js';\n");
-    checkout.write('src/trace/wrong.ts', "export const n: number = 'one';\n");
-    checkout.write('src/trace/right.ts', "export { GanderError } from '../shared/errors.js';\n");
+    checkout.write('src/trace/model/arrow.ts', "import '../../extension.js';\n");
+    checkout.write('src/trace/model/wrong.ts', "export const n: number = 'one';\n");
+    checkout.write('src/trace/model/right.ts', "export { GanderError } from '../../errors/errors.js';\n");
     checkout.write('test/unit/planted.test.ts', test54('vitest', 'is planted', 42));
     checkout.write('test/workbench/host/sound.test.ts', answers);
     checkout.write('test/workbench/host/planted.test.ts', test54('mocha', 'is planted', 42));
@@ -63,9 +63,9 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
   });
 
   test('an import against the arrows is one, and the only one that lint finds', () => {
-    expect(text).toContain('src/trace may not import src/extension.ts');
-    expect(text).toContain('✖ 1 problem');
-    expect(told('lint')).toEqual([1, 1]);
+    expect(text).toContain('src/trace/model: arrows: src/trace/model/arrow.ts → src/extension.ts');
+    expect(text).toContain('1 dependency violations');
+    expect(told('lint')).toEqual([2, 1]);
   });
 
   test('a type error is one, where it stands', () => {

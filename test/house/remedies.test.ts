@@ -12,7 +12,7 @@ let bin: string; // a PATH with Node and nothing else
 beforeAll(() => {
   bare = new Checkout({ installed: false });
   ready = new Checkout();
-  for (const room of ['src/trace', 'src/shared']) ready.take(room); // what reads a trace file
+  for (const room of ['src/trace', 'src/errors', 'src/checks', 'src/formats', 'src/statistics']) ready.take(room); // what reads a trace file
   bin = mkdtempSync(path.join(tmpdir(), 'bin-'));
   symlinkSync(process.execPath, path.join(bin, 'node'));
 });

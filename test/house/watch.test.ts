@@ -11,14 +11,14 @@ beforeAll(() => {
   checkout = new Checkout();
   temp = path.join(checkout.dir, 't');
   mkdirSync(temp);
-  checkout.write('src/extension.ts', "import { geese } from './shared/geese.js';\nconsole.log(geese);\n");
+  checkout.write('src/extension.ts', "import { geese } from './errors/geese.js';\nconsole.log(geese);\n");
   for (const name of ['geese', 'ducks']) {
-    checkout.write(`src/shared/${name}.ts`, `export const ${name} = 'at rest';\n`);
+    checkout.write(`src/errors/${name}.ts`, `export const ${name} = 'at rest';\n`);
     checkout.write(
       `test/unit/${name}.test.ts`,
       `import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { ${name} } from '../../src/shared/${name}.js';
+import { ${name} } from '../../src/errors/${name}.js';
 writeFileSync('t/${name}', [process.pid, process.ppid].join());
 it('are at rest', () => expect(${name}).toBe('at rest'));
 `,
@@ -34,7 +34,7 @@ test('builds what a change is in, runs the tests that it affects, and leaves not
   await run.wrote(/Waiting for file changes/);
 
   const before = run.text.length;
-  checkout.write('src/shared/geese.ts', "export const geese = 'in the air';\n");
+  checkout.write('src/errors/geese.ts', "export const geese = 'in the air';\n");
   await run.wrote(/Test Files {2}1 failed \(1\)/);
   await run.wrote(/^built extension\.cjs$/m);
   const dist = path.join(checkout.dir, 'dist');
@@ -46,7 +46,7 @@ test('builds what a change is in, runs the tests that it affects, and leaves not
   expect(run.text.slice(before)).not.toContain('ducks');
 
   // A bundle that holds a file in two ways complains of it once.
-  checkout.write('src/shared/geese.ts', 'export const = 1;\n');
+  checkout.write('src/errors/geese.ts', 'export const = 1;\n');
   await run.wrote(/^not built: extension\.cjs$/m);
   expect(run.text.match(/✘ \[ERROR\]/g)).toHaveLength(1);
 

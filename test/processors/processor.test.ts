@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { Retriever } from '../../src/engine/families/lora-pool/retrieval.js';
 import { processor } from '../../src/engine/runtime/session.js';
 import { readPool } from '../../src/pool/pool.js';
-import type { Processor } from '../../src/shared/processor.js';
+import type { Processor } from '../../src/graph/processor.js';
 import { goldens, pooled, root } from '../engine/support.js';
 
 const wanted: Readonly<Record<string, Processor>> = {

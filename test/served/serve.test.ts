@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, ServerInfo } from '../../src/engine/api.js';
+import type { Engine, ServerInfo } from '../../src/requests/api.js';
 import { createEngine } from '../../src/engine/local.js';
 import { remoteClient } from '../../src/engine/remote.js';
-import { decodeTrace } from '../../src/trace/file.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { builtCli, largestDifference, root, tinyPool } from '../engine/support.js';
 import { type Serving, startGanderServe } from '../servers/ganderServe.js';
 

@@ -1,6 +1,6 @@
 /** gander-serve as its protocol has it (python/gander-serve), with a trace of another program for a run. */
-import { encodeTrace } from '../../src/trace/file.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { encodeTrace } from '../../src/trace/file/file.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { type Handler, json } from './http.js';
 
 export interface ServeOptions {

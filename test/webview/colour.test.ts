@@ -1,8 +1,8 @@
 /** One choice of what colours text and grid; what is seen of a grid that is too small to be seen cell by cell. */
 import { describe, expect, test } from 'vitest';
-import { expertStyle } from '../../src/shared/palette.js';
-import { measured, type TextMeasure } from '../../src/trace/colouring.js';
-import type { Intervention } from '../../src/trace/trace.js';
+import { expertStyle } from '../../src/look/palette.js';
+import { measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';

@@ -1,10 +1,11 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
-import type { Attribution, Lens, LensColumn } from '../../src/engine/api.js';
-import type { SideState } from '../../src/shared/panelProtocol.js';
-import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+import type { Attribution, Lens, LensColumn } from '../../src/requests/api.js';
+import type { SideState } from '../../src/protocol/panel.js';
+import type { SourceDescription } from '../../src/requests/description.js';
+import type { Strategy } from '../../src/strategies/strategy.js';
 import { random } from '../../src/statistics/random.js';
 import { strategiesFor } from '../../src/strategies/index.js';
-import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/trace.js';
+import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/model/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 

@@ -1,8 +1,8 @@
 /** An ordinary mixture of experts, as its own router would tell of it: each layer with experts of its own. */
 import { random } from '../../src/statistics/random.js';
-import { softmax } from '../../src/trace/distribution.js';
-import type { SourceDescription } from '../../src/shared/source.js';
-import type { Block, Site, Trace } from '../../src/trace/trace.js';
+import { softmax } from '../../src/trace/figures/distribution.js';
+import type { SourceDescription } from '../../src/requests/description.js';
+import type { Block, Site, Trace } from '../../src/trace/model/trace.js';
 import { fabricate } from './fabricate.js';
 
 export interface MoeRecipe {

@@ -1,8 +1,8 @@
 /** A source that gives ids only draws in every view: no wrong figure, no empty promise. */
 import { describe, expect, test } from 'vitest';
-import { colourCount, slotsOf } from '../../src/shared/palette.js';
-import { rowsAt } from '../../src/trace/access.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { colourCount, slotsOf } from '../../src/look/palette.js';
+import { rowsAt } from '../../src/trace/model/access.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { fabricateIds, serverDescription } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';

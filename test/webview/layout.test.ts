@@ -1,6 +1,6 @@
 /** How the page lies in the windows that people have: nothing is on top of anything else, and everything can be reached. */
 import { describe, expect, test } from 'vitest';
-import type { Intervention } from '../../src/trace/trace.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
 import { fabricate } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';

@@ -1,6 +1,6 @@
 /** What each layer would predict: asked for, shown for the token it was asked at, and refused with the reason. */
 import { describe, expect, test } from 'vitest';
-import type { SideState } from '../../src/shared/panelProtocol.js';
+import type { SideState } from '../../src/protocol/panel.js';
 import { fabricate, fabricateLens, fileDescription, requestOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';

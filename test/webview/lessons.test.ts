@@ -1,6 +1,6 @@
 /** "?" on every figure, and the tour: by the keyboard, in each theme, and never on top of what is spoken of. */
 import { describe, expect, test } from 'vitest';
-import type { Intervention } from '../../src/trace/trace.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fileDescription, requestOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';

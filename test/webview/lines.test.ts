@@ -1,9 +1,9 @@
 /** The map of a text's lines: beside the editor's own, or an overview of a long file. */
 import { describe, expect, test } from 'vitest';
-import { measured } from '../../src/trace/colouring.js';
-import { sharedSites } from '../../src/trace/access.js';
-import { allTokenShares, tokenLeaders } from '../../src/trace/leaders.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
+import { measured } from '../../src/trace/figures/colouring.js';
+import { sharedSites } from '../../src/trace/model/access.js';
+import { allTokenShares, tokenLeaders } from '../../src/trace/figures/leaders.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';

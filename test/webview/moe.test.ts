@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { load } from '../../src/statistics/load.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
-import { rowsAt, sharedSites } from '../../src/trace/access.js';
-import { slotsIn } from '../../src/trace/colours.js';
-import { measured } from '../../src/trace/colouring.js';
-import { coactivation, usage } from '../../src/trace/usage.js';
+import { rowsAt, sharedSites } from '../../src/trace/model/access.js';
+import { slotsIn } from '../../src/trace/figures/colours.js';
+import { measured } from '../../src/trace/figures/colouring.js';
+import { coactivation, usage } from '../../src/trace/figures/usage.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Intervention } from '../../src/trace/trace.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
-import { sharedSites } from '../../src/trace/access.js';
-import { coactivation } from '../../src/trace/usage.js';
-import { colourCount, expertStyle } from '../../src/shared/palette.js';
+import { sharedSites } from '../../src/trace/model/access.js';
+import { coactivation } from '../../src/trace/figures/usage.js';
+import { colourCount, expertStyle } from '../../src/look/palette.js';
 import {
   cut,
   description,

@@ -1,9 +1,9 @@
 /** The host of the page that `npm run page` serves: it shows one trace file, as the viewer in VS Code does, and tells the console all else that the page asks for. */
 import { name, url } from 'opened-trace';
-import { GanderError } from '../../src/shared/errors.js';
-import type { HostMessage, PageMessage } from '../../src/shared/panelProtocol.js';
+import { GanderError } from '../../src/errors/errors.js';
+import type { HostMessage, PageMessage } from '../../src/protocol/panel.js';
 import { FileSource, sideOfFile } from '../../src/source/file.js';
-import { decodeTrace } from '../../src/trace/file.js';
+import { decodeTrace } from '../../src/trace/file/file.js';
 import { SideSender } from '../../src/transport/sides.js';
 import { themeClass, themeNames, themeStyle } from './themes.js';
 

@@ -1,9 +1,9 @@
 /** A part of the text, looked at by itself. */
 import { expect, test } from 'vitest';
-import { sharedSites } from '../../src/trace/access.js';
-import { contrast } from '../../src/trace/contrast.js';
-import { difference } from '../../src/trace/difference.js';
-import { regionScopes } from '../../src/trace/scopes.js';
+import { sharedSites } from '../../src/trace/model/access.js';
+import { contrast } from '../../src/trace/figures/contrast.js';
+import { difference } from '../../src/trace/figures/difference.js';
+import { regionScopes } from '../../src/trace/text/scopes.js';
 import { fabricate, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';

@@ -1,6 +1,6 @@
 /** The page that compares a pool's experts. */
 import { expect, test } from 'vitest';
-import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
+import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import type { Panel } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 

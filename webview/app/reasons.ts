@@ -1,5 +1,5 @@
 /** Why something cannot be done now, in words; undefined when it can. */
-import type { SourceDescription } from '../../src/shared/source.js';
+import type { SourceDescription } from '../../src/requests/description.js';
 import { t } from '../look/strings.js';
 import type { Store } from './store.js';
 

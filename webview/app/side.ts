@@ -1,10 +1,10 @@
 /** One of the two runs that the page shows, as signals. */
 import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
-import type { Lens } from '../../src/engine/api.js';
-import type { SideState } from '../../src/shared/panelProtocol.js';
-import { isFixed } from '../../src/trace/overlap.js';
-import { sightOf } from '../../src/trace/sight.js';
-import type { ExpertSet, Intervention, Trace } from '../../src/trace/trace.js';
+import type { Lens } from '../../src/requests/api.js';
+import type { SideState } from '../../src/protocol/panel.js';
+import { isFixed } from '../../src/trace/figures/overlap.js';
+import { sightOf } from '../../src/trace/model/sight.js';
+import type { ExpertSet, Intervention, Trace } from '../../src/trace/model/trace.js';
 import { looksOf, type Looks } from '../look/looks.js';
 import type { View } from './state.js';
 

@@ -1,5 +1,5 @@
 /** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
-import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/colouring.js';
+import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
 
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'lens', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
@@ -70,7 +70,7 @@ export interface View {
   readonly tab: Tab;
   readonly selection: Selection;
   readonly filter: Filter;
-  /** Key of the part of the text that one looks at (src/trace/scopes.ts); empty: all of it. */
+  /** Key of the part of the text that one looks at (src/trace/text/scopes.ts); empty: all of it. */
   readonly scope: string;
   readonly filterOpen: boolean;
   readonly generateOpen: boolean;

@@ -1,6 +1,6 @@
 /** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
-import type { ErrorData } from '../../src/shared/errors.js';
+import type { ErrorData } from '../../src/errors/errors.js';
 import type {
   DocumentLines,
   HostMessage,
@@ -8,16 +8,17 @@ import type {
   Side,
   SideState,
   VisibleLines,
-} from '../../src/shared/panelProtocol.js';
-import type { SourceDescription, Strategy } from '../../src/shared/source.js';
+} from '../../src/protocol/panel.js';
+import type { SourceDescription } from '../../src/requests/description.js';
+import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/colouring.js';
-import { choiceChanges, type Change } from '../../src/trace/change.js';
-import { layerAt } from '../../src/trace/access.js';
-import { layerKey, layerOf } from '../../src/trace/sight.js';
-import type { Intervention, Trace } from '../../src/trace/trace.js';
-import { rangeOfKey } from '../../src/trace/ranges.js';
-import type { TextScope } from '../../src/trace/scopes.js';
+import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
+import { choiceChanges, type Change } from '../../src/trace/alignment/change.js';
+import { layerAt } from '../../src/trace/model/access.js';
+import { layerKey, layerOf } from '../../src/trace/model/sight.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
+import { rangeOfKey } from '../../src/trace/model/ranges.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
 import { parts, want } from '../scope/load.js';
 import type { Partners, Work } from '../background/work.js';
 import { logProbChanges } from '../grid/change.js';

@@ -1,7 +1,7 @@
 /** What takes a second on long texts: here for short ones, in the worker for long ones. Pure. */
-import { alignTraces, type Alignment } from '../../src/trace/align.js';
-import { difference, type Difference } from '../../src/trace/difference.js';
-import type { TokenRange, Trace } from '../../src/trace/trace.js';
+import { alignTraces, type Alignment } from '../../src/trace/alignment/align.js';
+import { difference, type Difference } from '../../src/trace/figures/difference.js';
+import type { TokenRange, Trace } from '../../src/trace/model/trace.js';
 
 /** Which tokens of one sequence of two runs stand beside each other. */
 export interface Partners {

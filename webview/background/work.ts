@@ -1,7 +1,7 @@
 /** Asks for what compares two runs, and keeps it. A long text's is worked out beside the page, and is undefined until then. */
 import { signal, type Signal } from '@preact/signals-core';
-import type { Difference } from '../../src/trace/difference.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Difference } from '../../src/trace/figures/difference.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { much, perform, sizeOf, type Partners, type Results, type Task, type Within } from './tasks.js';
 
 export type { Partners };

@@ -1,6 +1,6 @@
 /** What each cell of the map is drawn as; where cells are too small to be seen, what each window of them is. Pure. */
-import { colourCount, quiet } from '../../src/shared/palette.js';
-import type { SharedSites } from '../../src/trace/access.js';
+import { colourCount, quiet } from '../../src/look/palette.js';
+import type { SharedSites } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
 import { cellAt, hidden, type Raster, type Row } from './model.js';
 

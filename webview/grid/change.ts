@@ -1,6 +1,6 @@
 /** How two runs differ, cell by cell and token by token. Pure. */
-import { ChoicePairs, type Change } from '../../src/trace/change.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { ChoicePairs, type Change } from '../../src/trace/alignment/change.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Partners } from '../background/work.js';
 import type { Columns } from './columns.js';
 import { blank, usual, type Raster, type Row } from './model.js';

@@ -1,5 +1,5 @@
 /** The grid's columns: the tokens of each sequence, or the lines of its text, with a gap between two. Pure. */
-import type { Trace } from '../../src/trace/trace.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Lines } from './lines.js';
 
 export interface Span {

@@ -1,5 +1,5 @@
 /** Which rows and cells the grid shows. Experts are filtered in the legend. */
-import { kindsOf, layersOf } from '../../src/trace/access.js';
+import { kindsOf, layersOf } from '../../src/trace/model/access.js';
 import { Button, Field, NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { fixed, kindName, t } from '../look/strings.js';

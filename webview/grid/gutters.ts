@@ -1,5 +1,5 @@
 /** What stands beside and above the cells: layers and kinds, tokens or their numbers. */
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';

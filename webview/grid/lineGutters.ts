@@ -1,5 +1,5 @@
 /** What stands beside and above lines: their numbers, what colours the text, and the layers, modules or experts. */
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { signOf } from '../look/looks.js';
 import type { Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';

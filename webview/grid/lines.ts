@@ -1,9 +1,9 @@
 /** The rows of a line map: the lines of each sequence's text, long ones in pieces, and what each shows of its tokens. Pure. */
-import { isSpecial, type SharedSites } from '../../src/trace/access.js';
-import { allTokenShares } from '../../src/trace/leaders.js';
-import { lineStarts } from '../../src/trace/lines.js';
-import type { Sight } from '../../src/trace/sight.js';
-import type { Sequence, Trace } from '../../src/trace/trace.js';
+import { isSpecial, type SharedSites } from '../../src/trace/model/access.js';
+import { allTokenShares } from '../../src/trace/figures/leaders.js';
+import { lineStarts } from '../../src/trace/text/lines.js';
+import type { Sight } from '../../src/trace/model/sight.js';
+import type { Sequence, Trace } from '../../src/trace/model/trace.js';
 import { spansOf, type Columns } from './columns.js';
 import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.js';
 

@@ -1,7 +1,7 @@
 /** How evenly the experts of each row's own layer are used: what stands in its header, and what is said of it. Pure. */
 import { type ChanceLoad, chanceLoad, load, type Load } from '../../src/statistics/load.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { usage } from '../../src/trace/usage.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { usage } from '../../src/trace/figures/usage.js';
 import type { Row } from './model.js';
 
 export interface RowLoad {

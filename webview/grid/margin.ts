@@ -1,8 +1,8 @@
 /** What stands in the margin beside lines: what colours the text, as a raster of one row over its tokens. */
-import type { Side } from '../../src/shared/panelProtocol.js';
-import { isMeasure } from '../../src/trace/colouring.js';
-import { layerOf } from '../../src/trace/sight.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Side } from '../../src/protocol/panel.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import { layerOf } from '../../src/trace/model/sight.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../app/store.js';
 import { owedIn } from '../views/owed.js';
 import { measuredOf } from '../views/sums.js';

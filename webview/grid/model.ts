@@ -13,15 +13,15 @@ import {
   type Layer,
   type Rows,
   type SharedSites,
-} from '../../src/trace/access.js';
-import { certaintyAt } from '../../src/trace/distribution.js';
-import { disagreement } from '../../src/trace/change.js';
-import type { ExpertSet, Trace } from '../../src/trace/trace.js';
-import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
+} from '../../src/trace/model/access.js';
+import { certaintyAt } from '../../src/trace/figures/distribution.js';
+import { disagreement } from '../../src/trace/alignment/change.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
+import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Filter, View } from '../app/state.js';
 import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 
 /** A layer as a whole, or one site. */
 export interface Row extends Layer {

@@ -1,12 +1,12 @@
 /** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
-import { quiet } from '../../src/shared/palette.js';
-import type { ExpertSet } from '../../src/trace/trace.js';
+import { quiet } from '../../src/look/palette.js';
+import type { ExpertSet } from '../../src/trace/model/trace.js';
 import { signOf, type Looks } from '../look/looks.js';
 import { colourOf, css, mix, type Theme } from '../look/theme.js';
 import { cellsOf, condensed, stepFor, type Step } from './cells.js';
 import { sequencesOf } from './columns.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { gutters } from './gutters.js';
 import { divide, lineGutters, ofLines } from './lineGutters.js';
 import type { RowLoad } from './loads.js';

@@ -1,6 +1,6 @@
 /** The map with its legend, as SVG and PNG. */
-import type { ExpertSet, Trace } from '../../src/trace/trace.js';
-import { quiet } from '../../src/shared/palette.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
+import { quiet } from '../../src/look/palette.js';
 import { signOf } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';

@@ -1,12 +1,12 @@
 /** What the map shows now, as signals: everything between the store and the canvas. */
 import { computed, signal } from '@preact/signals';
-import type { Side } from '../../src/shared/panelProtocol.js';
-import { tokenLabel } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { isMeasure, type TextMeasure } from '../../src/trace/colouring.js';
-import { layersOf } from '../../src/trace/access.js';
-import { documentLine } from '../../src/trace/lines.js';
-import { layerKey } from '../../src/trace/sight.js';
+import type { Side } from '../../src/protocol/panel.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { layersOf } from '../../src/trace/model/access.js';
+import { documentLine } from '../../src/trace/text/lines.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { initial, type Filter, type Zoom } from '../app/state.js';
 import type { Store } from '../app/store.js';
 import { isNarrow } from '../look/room.js';

@@ -1,5 +1,5 @@
 /** The map's colours as pictures, a pixel a cell. */
-import { colourCount, quiet } from '../../src/shared/palette.js';
+import { colourCount, quiet } from '../../src/look/palette.js';
 import { channels, mix, type Theme } from '../look/theme.js';
 import { off, type Cells, type Step } from './cells.js';
 import { xOf, yOf, type Frame, type Window } from './geometry.js';

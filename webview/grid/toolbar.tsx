@@ -1,5 +1,5 @@
-import { isMeasure } from '../../src/trace/colouring.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { Explain } from '../components/explain.js';
 import { Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';

@@ -1,7 +1,7 @@
 /** The grid's twin: the selected token's choices at every site, as a table. */
-import { rowsAt, sharedSites, sitesOf } from '../../src/trace/access.js';
-import { certaintyAt } from '../../src/trace/distribution.js';
-import { tokenLabel } from '../../src/trace/label.js';
+import { rowsAt, sharedSites, sitesOf } from '../../src/trace/model/access.js';
+import { certaintyAt } from '../../src/trace/figures/distribution.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
 import { TableBox } from '../components/table.js';
 import { expertName, siteName } from '../look/names.js';
 import { fixed, t } from '../look/strings.js';

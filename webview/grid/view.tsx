@@ -2,7 +2,7 @@
 import { batch, useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { layersOf } from '../../src/trace/access.js';
+import { layersOf } from '../../src/trace/model/access.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
@@ -10,7 +10,7 @@ import { columnOf, onToken, tokenAt } from './columns.js';
 import { Filters } from './filter.js';
 import { hit, type Hit, type Place, type Point } from './geometry.js';
 import { keyAction, listenToPointer, type Action } from './input.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { turn, type Raster } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';

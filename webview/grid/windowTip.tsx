@@ -1,6 +1,6 @@
 /** What is said of several cells at once: of those too small to be pointed at one by one, and of a line's tokens. */
-import { isMeasure } from '../../src/trace/colouring.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';

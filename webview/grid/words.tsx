@@ -1,8 +1,8 @@
 /** One cell of the grid in words: aloud, and in the box beside the pointer. */
-import { isMeasure } from '../../src/trace/colouring.js';
-import type { SharedSites } from '../../src/trace/access.js';
-import { tokenLabel, visible } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import type { SharedSites } from '../../src/trace/model/access.js';
+import { tokenLabel, visible } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';

@@ -2,7 +2,7 @@
  * What each figure's numbers are. One table of numbers, one of figures; every figure of the page has an entry
  * (`FigureName`), and a figure without one is no figure: webview/components/figure.tsx takes no other name.
  */
-import { lessonWords, type LessonWord } from '../../src/shared/lessonWords.js';
+import { lessonWords, type LessonWord } from '../../src/words/lessonWords.js';
 import type { Word } from '../look/strings.js';
 
 export interface Explanation {

@@ -1,6 +1,6 @@
 /** The stops of the tour: what is pointed at, what is said of it, and what must be in sight for that. */
-import type { LessonWord } from '../../src/shared/lessonWords.js';
-import { lackFor } from '../../src/trace/colouring.js';
+import type { LessonWord } from '../../src/words/lessonWords.js';
+import { lackFor } from '../../src/trace/figures/colouring.js';
 import { inability } from '../app/reasons.js';
 import type { Tab } from '../app/state.js';
 import type { Store } from '../app/store.js';

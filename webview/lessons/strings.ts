@@ -1,4 +1,4 @@
-import { lessonWords } from '../../src/shared/lessonWords.js';
+import { lessonWords } from '../../src/words/lessonWords.js';
 import { sayer } from '../look/strings.js';
 
 export const say = sayer(lessonWords);

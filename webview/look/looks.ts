@@ -1,8 +1,8 @@
 /** How each expert of a set looks: the class that gives it colour and pattern, and what its badge says. */
-import { quiet } from '../../src/shared/palette.js';
-import { signsOf } from '../../src/shared/signs.js';
-import { slotsIn } from '../../src/trace/colours.js';
-import type { ExpertSet, Trace } from '../../src/trace/trace.js';
+import { quiet } from '../../src/look/palette.js';
+import { signsOf } from '../../src/look/signs.js';
+import { slotsIn } from '../../src/trace/figures/colours.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 
 export interface Looks {
   readonly set: ExpertSet;

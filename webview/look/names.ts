@@ -1,8 +1,8 @@
 /** How experts and places are called. */
-import { numberOf } from '../../src/trace/label.js';
-import type { Layer } from '../../src/trace/access.js';
-import type { ExpertSet, Sequence, Site } from '../../src/trace/trace.js';
-import { layerWords, siteWords } from '../../src/trace/whatIfWords.js';
+import { numberOf } from '../../src/trace/text/label.js';
+import type { Layer } from '../../src/trace/model/access.js';
+import type { ExpertSet, Sequence, Site } from '../../src/trace/model/trace.js';
+import { layerWords, siteWords } from '../../src/trace/text/whatIfWords.js';
 import { t } from './strings.js';
 
 /** Within a view that says which layer's experts these are. */

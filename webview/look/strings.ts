@@ -1,8 +1,8 @@
 /** How words and numbers are written on the page. */
-import { filled, formOf, type Counted, type Forms } from '../../src/shared/counted.js';
-import { Numbers } from '../../src/shared/numbers.js';
-import { words, type Word } from '../../src/shared/words.js';
-import { kindWords } from '../../src/trace/whatIfWords.js';
+import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
+import { Numbers } from '../../src/words/numbers.js';
+import { words, type Word } from '../../src/words/words.js';
+import { kindWords } from '../../src/trace/text/whatIfWords.js';
 
 export type { Word };
 

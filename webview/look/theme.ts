@@ -1,6 +1,6 @@
 /** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
 import { effect, signal } from '@preact/signals';
-import { colourCount, expertStyle, quiet, type Colour } from '../../src/shared/palette.js';
+import { colourCount, expertStyle, quiet, type Colour } from '../../src/look/palette.js';
 import { classOf } from './looks.js';
 
 export interface Theme {

@@ -1,6 +1,6 @@
 /** How tokens are said on the page. */
-import { tokenText, visible } from '../../src/trace/label.js';
-import type { Sequence } from '../../src/trace/trace.js';
+import { tokenText, visible } from '../../src/trace/text/label.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
 import { t as word } from './strings.js';
 
 /** Whitespace by name. */

@@ -1,5 +1,5 @@
-import type { Forms } from '../../src/shared/counted.js';
-import { isObject } from '../../src/shared/plain.js';
+import type { Forms } from '../../src/words/counted.js';
+import { isObject } from '../../src/checks/plain.js';
 import { setWords } from './strings.js';
 
 const isTranslated = (entry: [string, unknown]): entry is [string, string | Forms] =>

@@ -1,9 +1,9 @@
 /** A part of the text in a few charts, beside the rest of it. */
-import type { SharedSites } from '../../src/trace/access.js';
-import { contrast, type Contrast } from '../../src/trace/contrast.js';
-import type { TextScope } from '../../src/trace/scopes.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { isSmallSample } from '../../src/trace/usage.js';
+import type { SharedSites } from '../../src/trace/model/access.js';
+import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { isSmallSample } from '../../src/trace/figures/usage.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';
 import { chanceLoad, load } from '../../src/statistics/load.js';
 import { Bars } from '../components/bars.js';

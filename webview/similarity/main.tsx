@@ -1,7 +1,7 @@
 /** The page that compares a pool's experts. The host sends it once, at `ready`; where one looks is kept here. */
 import './similarity.css';
 import { render } from 'preact';
-import type { SimilarityMessage } from '../../src/shared/similarityProtocol.js';
+import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import { translate } from '../look/translated.js';
 import { type Looking, SimilarityView } from './view.js';
 

@@ -1,7 +1,7 @@
 /** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { signsOf } from '../../src/shared/signs.js';
-import type { Expert } from '../../src/trace/trace.js';
+import { signsOf } from '../../src/look/signs.js';
+import type { Expert } from '../../src/trace/model/trace.js';
 import { ScrollBox } from '../components/table.js';
 import { fixed, t } from '../look/strings.js';
 import { channels, theme } from '../look/theme.js';

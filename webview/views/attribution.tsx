@@ -1,8 +1,8 @@
 /** What each token owes to each expert: every one knocked out in turn. */
 import { useSignal } from '@preact/signals';
-import type { Attribution as Found } from '../../src/engine/api.js';
-import { tokenLabel } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Attribution as Found } from '../../src/requests/api.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { Bars, type Bar } from '../components/bars.js';
 import { Button } from '../components/controls.js';

@@ -1,8 +1,8 @@
 /** One token at one site: who was chosen, with what weight, and by how much. */
-import { chosenAt, isKnown, rowsAt, sharedSites } from '../../src/trace/access.js';
-import { certaintyAt, distribution } from '../../src/trace/distribution.js';
-import { forcedAt, selectionScores } from '../../src/trace/selection.js';
-import type { ExpertSet, Trace } from '../../src/trace/trace.js';
+import { chosenAt, isKnown, rowsAt, sharedSites } from '../../src/trace/model/access.js';
+import { certaintyAt, distribution } from '../../src/trace/figures/distribution.js';
+import { forcedAt, selectionScores } from '../../src/trace/model/selection.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { Bars } from '../components/bars.js';
 import { Button } from '../components/controls.js';
 import { inability } from '../app/reasons.js';

@@ -1,11 +1,11 @@
 /** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
-import { tokenLabel } from '../../src/trace/label.js';
-import { isCutAlike } from '../../src/trace/align.js';
-import type { Difference } from '../../src/trace/difference.js';
-import { tokensWithin } from '../../src/trace/ranges.js';
-import type { TextScope } from '../../src/trace/scopes.js';
-import type { Sequence } from '../../src/trace/trace.js';
-import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
+import { isCutAlike } from '../../src/trace/alignment/align.js';
+import type { Difference } from '../../src/trace/figures/difference.js';
+import { tokensWithin } from '../../src/trace/model/ranges.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
+import type { Strategy, StrategyOffer } from '../../src/strategies/strategy.js';
 import type { Store } from '../app/store.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { Bars } from '../components/bars.js';

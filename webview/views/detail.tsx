@@ -1,9 +1,16 @@
 /** The chosen cell, layer or token: who leads, by how much, and how close it was; in bars and in words. */
-import { layersOf, sharedSites, sitesOf, textTokens, type Layer, type SharedSites } from '../../src/trace/access.js';
-import { tokenLabel, visible } from '../../src/trace/label.js';
-import { ranked, shareOfTokens } from '../../src/trace/leaders.js';
-import { measureOf } from '../../src/trace/measure.js';
-import type { Trace } from '../../src/trace/trace.js';
+import {
+  layersOf,
+  sharedSites,
+  sitesOf,
+  textTokens,
+  type Layer,
+  type SharedSites,
+} from '../../src/trace/model/access.js';
+import { tokenLabel, visible } from '../../src/trace/text/label.js';
+import { ranked, shareOfTokens } from '../../src/trace/figures/leaders.js';
+import { measureOf } from '../../src/trace/figures/measure.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { Bars } from '../components/bars.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -11,8 +18,8 @@ import { Badge, ExpertLabel } from '../components/expert.js';
 import { Figure, Part } from '../components/figure.js';
 import { rowsOf } from '../components/table.js';
 import { choicesAt, type Choice } from '../grid/model.js';
-import { layerKey } from '../../src/trace/sight.js';
-import { layerOf } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
+import { layerOf } from '../../src/trace/model/sight.js';
 import { classOf } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, kindName, percent, t } from '../look/strings.js';

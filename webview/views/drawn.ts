@@ -1,11 +1,11 @@
 /** How each token of a text looks, and what is said of it: by who leads, by a number, by a change, by who it owes to. */
-import type { Side } from '../../src/shared/panelProtocol.js';
-import { quiet } from '../../src/shared/palette.js';
-import type { Layer } from '../../src/trace/access.js';
-import { isMeasure, type TextMeasure } from '../../src/trace/colouring.js';
-import { isRankOnly } from '../../src/trace/leaders.js';
-import { layerOf, type Sight } from '../../src/trace/sight.js';
-import type { Sequence, Trace } from '../../src/trace/trace.js';
+import type { Side } from '../../src/protocol/panel.js';
+import { quiet } from '../../src/look/palette.js';
+import type { Layer } from '../../src/trace/model/access.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isRankOnly } from '../../src/trace/figures/leaders.js';
+import { layerOf, type Sight } from '../../src/trace/model/sight.js';
+import type { Sequence, Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../app/store.js';
 import { classes } from '../components/controls.js';
 import { changeWords } from '../grid/words.js';

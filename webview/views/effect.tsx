@@ -1,8 +1,8 @@
 /** What a what-if changed. */
 import { meanOf } from '../../src/statistics/mean.js';
-import { consequences } from '../../src/trace/consequences.js';
-import type { Difference } from '../../src/trace/difference.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { consequences } from '../../src/trace/figures/consequences.js';
+import type { Difference } from '../../src/trace/figures/difference.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';

@@ -1,6 +1,6 @@
 /** What was routed and how; what can be done with it; what is going on. */
 import { useRef } from 'preact/hooks';
-import { isSameError, type ErrorData } from '../../src/shared/errors.js';
+import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import { inability, reasonAgainst, traceReason } from '../app/reasons.js';
 import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';

@@ -1,8 +1,8 @@
 /** The experts by colour, pattern, letter and name; pressing one shows only its choices. */
 import { useSignal } from '@preact/signals';
-import { quiet } from '../../src/shared/palette.js';
-import { layersOf } from '../../src/trace/access.js';
-import type { ExpertSet, Trace } from '../../src/trace/trace.js';
+import { quiet } from '../../src/look/palette.js';
+import { layersOf } from '../../src/trace/model/access.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import {
   colourings,
   isByLayer,
@@ -10,16 +10,16 @@ import {
   lackFor,
   type Colouring,
   type TextMeasure,
-} from '../../src/trace/colouring.js';
-import type { Sight } from '../../src/trace/sight.js';
-import { layerOf } from '../../src/trace/sight.js';
+} from '../../src/trace/figures/colouring.js';
+import type { Sight } from '../../src/trace/model/sight.js';
+import { layerOf } from '../../src/trace/model/sight.js';
 import type { Store } from '../app/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { OneLine } from '../components/oneLine.js';
 import type { GridScene } from '../grid/scene.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { classOf, signOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { ends, percent, signed, t } from '../look/strings.js';

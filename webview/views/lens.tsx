@@ -1,7 +1,7 @@
 /** What each layer would predict after the selected token, with the experts and without: asked for, never by itself. */
-import type { Lens, LensColumn } from '../../src/engine/api.js';
-import { tokenLabel, visible } from '../../src/trace/label.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Lens, LensColumn } from '../../src/requests/api.js';
+import { tokenLabel, visible } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import { useStore } from '../components/context.js';
 import { Button, classes } from '../components/controls.js';

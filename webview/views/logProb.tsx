@@ -1,7 +1,7 @@
 /** What a change of routing does to the predictions of a text. */
-import type { Difference } from '../../src/trace/difference.js';
-import { alignedMeans } from '../../src/trace/logProbs.js';
-import type { Sequence } from '../../src/trace/trace.js';
+import type { Difference } from '../../src/trace/figures/difference.js';
+import { alignedMeans } from '../../src/trace/figures/logProbs.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
 import { ends, t } from '../look/strings.js';
 
 interface Runs {

@@ -1,7 +1,7 @@
 /** What an attribution says of a text's tokens, for all who draw it. */
-import type { Attribution } from '../../src/engine/api.js';
-import { owedOf, type Owed } from '../../src/trace/attributed.js';
-import type { Expert, ExpertSet, Trace } from '../../src/trace/trace.js';
+import type { Attribution } from '../../src/requests/api.js';
+import { owedOf, type Owed } from '../../src/trace/figures/attributed.js';
+import type { Expert, ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
 

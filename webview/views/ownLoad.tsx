@@ -1,11 +1,11 @@
 /** How evenly each layer uses its own experts: what can be said over layers whose experts are strangers to each other. */
-import { layersOf, type Layer } from '../../src/trace/access.js';
+import { layersOf, type Layer } from '../../src/trace/model/access.js';
 import { load } from '../../src/statistics/load.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import { useStore } from '../components/context.js';
 import { Figure } from '../components/figure.js';
 import { Lines } from '../components/lines.js';
-import { layerKey } from '../../src/trace/sight.js';
+import { layerKey } from '../../src/trace/model/sight.js';
 import { layerName } from '../look/names.js';
 import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';

@@ -1,7 +1,7 @@
 /** How likely the model found each token, what else it had in mind, and what a what-if did to that. */
-import { predictionDivergence } from '../../src/trace/difference.js';
-import { tokenLabel, visible } from '../../src/trace/label.js';
-import type { Sequence } from '../../src/trace/trace.js';
+import { predictionDivergence } from '../../src/trace/figures/difference.js';
+import { tokenLabel, visible } from '../../src/trace/text/label.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
 import { Lines } from '../components/lines.js';

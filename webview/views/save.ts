@@ -1,8 +1,8 @@
 /** What can be taken away: the whole of it, or the picture as it is seen. Files are written by the host. */
-import { cellLines, tokenLines } from '../../src/trace/csv.js';
-import { traceHtml } from '../../src/trace/html.js';
-import { traceMarkdown } from '../../src/trace/markdown.js';
-import type { Trace } from '../../src/trace/trace.js';
+import { cellLines, tokenLines } from '../../src/trace/exports/csv.js';
+import { traceHtml } from '../../src/trace/exports/html.js';
+import { traceMarkdown } from '../../src/trace/exports/markdown.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../app/store.js';
 import { wholeFrame } from '../grid/geometry.js';
 import { extentOf } from '../grid/paint.js';

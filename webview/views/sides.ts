@@ -1,4 +1,4 @@
-import type { Side } from '../../src/shared/panelProtocol.js';
+import type { Side } from '../../src/protocol/panel.js';
 import type { Store } from '../app/store.js';
 import { t } from '../look/strings.js';
 import { strategyTitle } from './strategy.js';

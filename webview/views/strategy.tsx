@@ -1,5 +1,5 @@
 /** How experts are chosen: what a source offers, and what a run was asked for. */
-import type { Strategy, StrategyOffer } from '../../src/shared/source.js';
+import type { Strategy, StrategyOffer } from '../../src/strategies/strategy.js';
 import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { reasonAgainst } from '../app/reasons.js';

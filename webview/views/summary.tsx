@@ -1,9 +1,9 @@
 /** The whole run in a few charts, with what chance would give beside each. */
-import { layersOf, textTokens, type SharedSites } from '../../src/trace/access.js';
-import { visible } from '../../src/trace/label.js';
-import { leastOccurrences, mostAttracted } from '../../src/trace/specialisation.js';
-import type { Trace } from '../../src/trace/trace.js';
-import { isSmallSample } from '../../src/trace/usage.js';
+import { layersOf, textTokens, type SharedSites } from '../../src/trace/model/access.js';
+import { visible } from '../../src/trace/text/label.js';
+import { leastOccurrences, mostAttracted } from '../../src/trace/figures/specialisation.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { isSmallSample } from '../../src/trace/figures/usage.js';
 import { chanceLoad, load } from '../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../src/statistics/pairs.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';

@@ -1,13 +1,13 @@
 /** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
-import type { Layer, SharedSites } from '../../src/trace/access.js';
-import { entropyByLayer } from '../../src/trace/distribution.js';
-import { shownLeaders, type Leaders } from '../../src/trace/leaders.js';
-import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/specialisation.js';
-import type { Trace } from '../../src/trace/trace.js';
+import type { Layer, SharedSites } from '../../src/trace/model/access.js';
+import { entropyByLayer } from '../../src/trace/figures/distribution.js';
+import { shownLeaders, type Leaders } from '../../src/trace/figures/leaders.js';
+import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/figures/specialisation.js';
+import type { Trace } from '../../src/trace/model/trace.js';
 import type { Coactivation } from '../../src/statistics/pairs.js';
-import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/usage.js';
-import { measured, type Measured, type TextMeasure } from '../../src/trace/colouring.js';
-import { layerKey, type Sight } from '../../src/trace/sight.js';
+import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/figures/usage.js';
+import { measured, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { layerKey, type Sight } from '../../src/trace/model/sight.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 

@@ -1,8 +1,8 @@
 /** The texts, token by token, in their colours (drawn.ts). */
 import { useComputed } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { tokensWithin } from '../../src/trace/ranges.js';
-import type { Side } from '../../src/shared/panelProtocol.js';
+import { tokensWithin } from '../../src/trace/model/ranges.js';
+import type { Side } from '../../src/protocol/panel.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';

@@ -2,9 +2,9 @@
  * The tokens of a text as elements. A text has ten thousand and more, and a run that goes on changes a few: they are made
  * once, here, and not compared with what they should be at every redraw. Text only ever becomes text nodes.
  */
-import { isSpecial } from '../../src/trace/access.js';
-import { covered, tokenText } from '../../src/trace/label.js';
-import type { Sequence } from '../../src/trace/trace.js';
+import { isSpecial } from '../../src/trace/model/access.js';
+import { covered, tokenText } from '../../src/trace/text/label.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
 import { blank } from '../look/tokens.js';
 
 /** How a token looks: its classes, and the letter where another expert begins to lead. */

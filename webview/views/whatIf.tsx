@@ -1,15 +1,15 @@
 /** What would have happened: the form, and under it what changed and what each token owes to each expert. */
-import { kindsOf, layerAt, layersOf, matches, sharedSites, type SiteFilter } from '../../src/trace/access.js';
-import { ranked, tokenShares } from '../../src/trace/leaders.js';
-import { tokenLabel } from '../../src/trace/label.js';
-import type { TextScope } from '../../src/trace/scopes.js';
-import type { Sight } from '../../src/trace/sight.js';
-import type { Intervention, Scope, Trace } from '../../src/trace/trace.js';
+import { kindsOf, layerAt, layersOf, matches, sharedSites, type SiteFilter } from '../../src/trace/model/access.js';
+import { ranked, tokenShares } from '../../src/trace/figures/leaders.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
+import type { Sight } from '../../src/trace/model/sight.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/model/trace.js';
 import { reasonAgainst } from '../app/reasons.js';
 import type { Selection, WhatIfForm } from '../app/state.js';
 import { Button, NumberField, Select, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { layerKey, layerOf, scopeOf } from '../../src/trace/sight.js';
+import { layerKey, layerOf, scopeOf } from '../../src/trace/model/sight.js';
 import { layerName, plainName } from '../look/names.js';
 import { kindName, t } from '../look/strings.js';
 import { parts } from '../scope/load.js';

@@ -1,7 +1,7 @@
 /** What-ifs in words. */
-import { documentLine } from '../../src/trace/lines.js';
-import type { Intervention, TokenRange, Trace } from '../../src/trace/trace.js';
-import { inSiteWords, rangesWords, whatIfWords } from '../../src/trace/whatIfWords.js';
+import { documentLine } from '../../src/trace/text/lines.js';
+import type { Intervention, TokenRange, Trace } from '../../src/trace/model/trace.js';
+import { inSiteWords, rangesWords, whatIfWords } from '../../src/trace/text/whatIfWords.js';
 import type { Store } from '../app/store.js';
 import { signed, t } from '../look/strings.js';
 

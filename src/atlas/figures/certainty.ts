@@ -1,8 +1,8 @@
 /** How decided the router was at each layer. */
 import { z } from 'zod';
 import { ExactMeans } from '../../statistics/exactSums.js';
-import { rowsAt, textTokens } from '../../trace/access.js';
-import { certaintyAt } from '../../trace/distribution.js';
+import { rowsAt, textTokens } from '../../trace/model/access.js';
+import { certaintyAt } from '../../trace/figures/distribution.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { exactMeans } from '../states.js';

@@ -1,7 +1,7 @@
 /** How often documents of each label chose each unit, and how that spreads over documents: what load, lift and their chance rest on. */
 import { z } from 'zod';
 import { addTo, ExactMeans, ExactSums } from '../../statistics/exactSums.js';
-import { usage } from '../../trace/usage.js';
+import { usage } from '../../trace/figures/usage.js';
 import type { AtlasDocument, Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { exact, exactMeans, floats, sorted } from '../states.js';

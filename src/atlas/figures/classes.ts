@@ -1,9 +1,9 @@
 /** How choices go with what kind of token it is, and with how far into the text it stands. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/access.js';
-import { tokenText } from '../../trace/label.js';
-import type { Sequence } from '../../trace/trace.js';
+import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import { tokenText } from '../../trace/text/label.js';
+import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';

@@ -1,9 +1,9 @@
 /** Where a unit is chosen: at its largest weights, and at as many places drawn by chance. */
 import { z } from 'zod';
 import { mixed } from '../../statistics/hash.js';
-import { chosenAt, isKnown, type Rows, rowsAt, textTokens } from '../../trace/access.js';
-import { tokenText } from '../../trace/label.js';
-import type { Sequence } from '../../trace/trace.js';
+import { chosenAt, isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
+import { tokenText } from '../../trace/text/label.js';
+import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 

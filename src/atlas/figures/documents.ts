@@ -1,8 +1,8 @@
 /** The documents themselves, and how well the model predicts each. */
 import { z } from 'zod';
-import { isSpecial, textTokens } from '../../trace/access.js';
-import { covered } from '../../trace/label.js';
-import type { Sequence } from '../../trace/trace.js';
+import { isSpecial, textTokens } from '../../trace/model/access.js';
+import { covered } from '../../trace/text/label.js';
+import type { Sequence } from '../../trace/model/trace.js';
 import type { AtlasDocument, Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { sorted } from '../states.js';

@@ -1,8 +1,8 @@
 /** Which units of a layer are chosen together, and who follows whom in the next layer. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/access.js';
-import { coactivation } from '../../trace/usage.js';
+import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import { coactivation } from '../../trace/figures/usage.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';

@@ -1,8 +1,8 @@
 /** Which tokens a unit reads, which come next, and which are predicted there. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/access.js';
-import type { Sequence } from '../../trace/trace.js';
+import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';

@@ -1,7 +1,7 @@
 /** With what weight and what router score a unit is chosen, and how often before all others. */
 import { z } from 'zod';
 import { addTo, ExactMeans } from '../../statistics/exactSums.js';
-import { isKnown, type Rows, rowsAt, textTokens } from '../../trace/access.js';
+import { isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { exactMeans, floats } from '../states.js';

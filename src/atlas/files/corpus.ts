@@ -4,7 +4,7 @@ import { createReadStream, lstatSync, readdirSync, readFileSync, statSync } from
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 import type { AtlasDocument } from '../figure.js';
 
 /** What a file's documents are labelled by. */

@@ -1,7 +1,7 @@
 /** An atlas on disk: a folder with atlas.json, a Parquet file for each table, and the sums that another is merged with. */
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 import { type About, aboutSchema, type AtlasRun, type CorpusAbout, formatFields, type LeftOut } from '../about.js';
 import type { DocumentRow } from '../figures/documents.js';
 import { pack, unpack } from '../pack.js';

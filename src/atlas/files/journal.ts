@@ -1,7 +1,7 @@
 /** What is done of an atlas, beside it: a run that was ended goes on from here, and comes to the same. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 import { type AtlasRun, type LeftOut, leftOutSchema, runSchema } from '../about.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';

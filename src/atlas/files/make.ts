@@ -1,7 +1,7 @@
 /** From documents to an atlas. */
-import { GanderError } from '../../shared/errors.js';
-import { finished } from '../../trace/finished.js';
-import type { Trace } from '../../trace/trace.js';
+import { GanderError } from '../../errors/errors.js';
+import { finished } from '../../trace/model/finished.js';
+import type { Trace } from '../../trace/model/trace.js';
 import { checkSameRun, runOf } from '../about.js';
 import type { AtlasDocument } from '../figure.js';
 import { placedIn } from '../layout.js';

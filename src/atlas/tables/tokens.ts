@@ -1,7 +1,7 @@
 import { otherTokens, tokenKinds, type TokenKind } from '../figures/vocabulary.js';
 import { choicesAt, chosenOf } from '../lift.js';
 import { sum } from '../../statistics/mean.js';
-import { leastOccurrences } from '../../trace/specialisation.js';
+import { leastOccurrences } from '../../trace/figures/specialisation.js';
 import { type Counted, type Table, unitCells, unitColumns, units } from './table.js';
 
 /** Of a unit and kind; those most above what is expected. */

@@ -1,6 +1,6 @@
 /** What an atlas is, in a few lines. */
 import type { About } from '../../atlas/about.js';
-import { decimal, plain } from '../../trace/label.js';
+import { decimal, plain } from '../../trace/text/label.js';
 
 /** Documents left out that are printed; all are in atlas.json. */
 const mostLeftOut = 10;

@@ -14,12 +14,12 @@ import {
 import { checkFree, folderEnding, writeAtlas } from '../../atlas/files/folder.js';
 import type { Journal } from '../../atlas/files/journal.js';
 import { type Done, readInto, type TracedPart, whyLeftOut } from '../../atlas/files/make.js';
-import { GanderError } from '../../shared/errors.js';
-import { inParts } from '../../shared/parts.js';
-import { bar } from '../../shared/bar.js';
+import { GanderError } from '../../errors/errors.js';
+import { inParts } from '../textParts.js';
+import { bar } from '../../look/bar.js';
 import { duration } from '../../terminal/progress.js';
-import { checkTraceSize, decodeTrace } from '../../trace/file.js';
-import { plain } from '../../trace/label.js';
+import { checkTraceSize, decodeTrace } from '../../trace/file/file.js';
+import { plain } from '../../trace/text/label.js';
 import type { Arguments, Context, Options } from '../command.js';
 import { json } from '../json.js';
 import { askedFor } from '../options.js';

@@ -1,8 +1,8 @@
 /** `gander atlas merge`. */
 import { checkSameRun } from '../../atlas/about.js';
 import { checkFree, type Made, readMade, writeAtlas } from '../../atlas/files/folder.js';
-import { GanderError } from '../../shared/errors.js';
-import { plain } from '../../trace/label.js';
+import { GanderError } from '../../errors/errors.js';
+import { plain } from '../../trace/text/label.js';
 import type { Context } from '../command.js';
 import { json } from '../json.js';
 import { UsageError } from '../usage.js';

@@ -5,7 +5,7 @@ import { layerName } from '../../atlas/layout.js';
 import { tableNames } from '../../atlas/tables/index.js';
 import type { Row } from '../../atlas/tables/table.js';
 import { fit, table } from '../../terminal/columns.js';
-import { decimal, percent, plain, signed, visible } from '../../trace/label.js';
+import { decimal, percent, plain, signed, visible } from '../../trace/text/label.js';
 import type { Context, Options } from '../command.js';
 import { json } from '../json.js';
 import { UsageError } from '../usage.js';

@@ -1,10 +1,10 @@
-import type { ModelInfo } from '../../engine/api.js';
-import { slotsOf } from '../../shared/palette.js';
-import { hasTarget } from '../../shared/modelInfo.js';
-import { textTokens } from '../../trace/access.js';
-import type { AttributedExperts } from '../../trace/attributed.js';
-import { slotsIn } from '../../trace/colours.js';
-import { decimal, plain, routerText, signed, tokenText, visible } from '../../trace/label.js';
+import type { ModelInfo } from '../../requests/api.js';
+import { slotsOf } from '../../look/palette.js';
+import { hasTarget } from '../../requests/modelInfo.js';
+import { textTokens } from '../../trace/model/access.js';
+import type { AttributedExperts } from '../../trace/figures/attributed.js';
+import { slotsIn } from '../../trace/figures/colours.js';
+import { decimal, plain, routerText, signed, tokenText, visible } from '../../trace/text/label.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readInput } from '../input.js';

@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { textTokens } from '../../trace/access.js';
+import { textTokens } from '../../trace/model/access.js';
 import { median } from '../../statistics/quantile.js';
-import { decimal } from '../../trace/label.js';
+import { decimal } from '../../trace/text/label.js';
 import { table } from '../../terminal/columns.js';
-import type { Trace } from '../../trace/trace.js';
+import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Options } from '../command.js';
 import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
-import { asLocal } from '../../shared/modelInfo.js';
+import { asLocal } from '../../requests/modelInfo.js';
 import { parseCount } from '../words.js';
 
 const options = {

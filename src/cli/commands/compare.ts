@@ -1,5 +1,5 @@
-import { isCutAlike } from '../../trace/align.js';
-import { type Agreement, type Difference, difference } from '../../trace/difference.js';
+import { isCutAlike } from '../../trace/alignment/align.js';
+import { type Agreement, type Difference, difference } from '../../trace/figures/difference.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
 import {
@@ -12,11 +12,11 @@ import {
   signed,
   tokenText,
   visible,
-} from '../../trace/label.js';
-import type { Warning } from '../../shared/source.js';
-import { words } from '../../shared/words.js';
-import { ownExperts } from '../../trace/summary.js';
-import type { Trace } from '../../trace/trace.js';
+} from '../../trace/text/label.js';
+import type { Warning } from '../../requests/description.js';
+import { words } from '../../words/words.js';
+import { ownExperts } from '../../trace/figures/summary.js';
+import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Context, Opened, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';

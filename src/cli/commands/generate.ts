@@ -1,6 +1,6 @@
-import { hasTarget } from '../../shared/modelInfo.js';
-import { shown } from '../../trace/label.js';
-import type { Trace } from '../../trace/trace.js';
+import { hasTarget } from '../../requests/modelInfo.js';
+import { shown } from '../../trace/text/label.js';
+import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';

@@ -1,8 +1,8 @@
-import type { Lens, LensColumn } from '../../engine/api.js';
-import { hasTarget } from '../../shared/modelInfo.js';
-import { words } from '../../shared/words.js';
+import type { Lens, LensColumn } from '../../requests/api.js';
+import { hasTarget } from '../../requests/modelInfo.js';
+import { words } from '../../words/words.js';
 import { fit, table } from '../../terminal/columns.js';
-import { decimal, percent, plain, routerText, tokenText, visible } from '../../trace/label.js';
+import { decimal, percent, plain, routerText, tokenText, visible } from '../../trace/text/label.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';

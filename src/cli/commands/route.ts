@@ -1,7 +1,7 @@
-import { writtenTokens } from '../../shared/limits.js';
-import { GanderError } from '../../shared/errors.js';
-import { hasTarget } from '../../shared/modelInfo.js';
-import { plain } from '../../trace/label.js';
+import { writtenTokens } from '../../checks/limits.js';
+import { GanderError } from '../../errors/errors.js';
+import { hasTarget } from '../../requests/modelInfo.js';
+import { plain } from '../../trace/text/label.js';
 import type { Command, Options } from '../command.js';
 import { readInputs } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';

@@ -1,9 +1,9 @@
-import type { Engine, ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../engine/api.js';
-import { inParts } from '../../shared/parts.js';
+import type { Engine, ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../requests/api.js';
+import { inParts } from '../textParts.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
-import { decimal, plain } from '../../trace/label.js';
-import type { Expert } from '../../trace/trace.js';
+import { decimal, plain } from '../../trace/text/label.js';
+import type { Expert } from '../../trace/model/trace.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';

@@ -1,12 +1,12 @@
-import type { Similarity } from '../../engine/api.js';
-import { signsOf } from '../../shared/signs.js';
-import { asPool } from '../../shared/modelInfo.js';
+import type { Similarity } from '../../requests/api.js';
+import { signsOf } from '../../look/signs.js';
+import { asPool } from '../../requests/modelInfo.js';
 import { closestPairs } from '../../similarity/pairs.js';
 import { type Measure, measures, planeOf } from '../../similarity/planes.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
-import { layerKey } from '../../trace/sight.js';
-import { decimal, plain } from '../../trace/label.js';
+import { layerKey } from '../../trace/model/sight.js';
+import { decimal, plain } from '../../trace/text/label.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';

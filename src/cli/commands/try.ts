@@ -1,11 +1,11 @@
 import path from 'node:path';
-import type { PoolInfo, Similarity } from '../../engine/api.js';
-import { asPool, hasTarget } from '../../shared/modelInfo.js';
+import type { PoolInfo, Similarity } from '../../requests/api.js';
+import { asPool, hasTarget } from '../../requests/modelInfo.js';
 import { nearestTo } from '../../similarity/pairs.js';
 import { type Trial, trialOf } from '../../similarity/trial.js';
 import { table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
-import { decimal, layerText, percent, plain, signed } from '../../trace/label.js';
+import { decimal, layerText, percent, plain, signed } from '../../trace/text/label.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';

@@ -1,6 +1,6 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
-import type { Intervention } from '../../trace/trace.js';
-import type { Candidate, ModelInfo, NoneWithout, RouteRequest, Similarity } from '../api.js';
+import type { Intervention } from '../../trace/model/trace.js';
+import type { Candidate, ModelInfo, NoneWithout, RouteRequest, Similarity } from '../../requests/api.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';

@@ -17,7 +17,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { dataFiles } from '../../graph/external.js';
 import { parseModel } from '../../graph/model.js';
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 import { hashFile, seal, stampOf, unbroken } from './seal.js';
 
 /** An entry as it was found or made. */

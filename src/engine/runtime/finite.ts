@@ -1,4 +1,4 @@
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 
 /** The index of the first number that is none, or −1. */
 export function firstNotFinite(values: Float32Array): number {

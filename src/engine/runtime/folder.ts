@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { poolLimits } from '../../shared/limits.js';
+import { poolLimits } from '../../checks/limits.js';
 
 /** Folders of a model lie no deeper, and none has more files. */
 const deepest = 3;

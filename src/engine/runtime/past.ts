@@ -1,4 +1,4 @@
-import { GanderError } from '../../shared/errors.js';
+import { GanderError } from '../../errors/errors.js';
 import { pastPairs, tokenInputs } from '../../graph/past.js';
 import { type Session, type Tensor, float32, int64 } from './session.js';
 

@@ -1,7 +1,7 @@
 /** Asks the processor, by a model of a few bytes whose sums are known, what becomes of products in 8 bits there. */
 import { create } from '@bufbuild/protobuf';
 import { DataType, floats, node, valueInfo, writeModel } from '../../graph/model.js';
-import type { Processor } from '../../shared/processor.js';
+import type { Processor } from '../../graph/processor.js';
 import { ModelProtoSchema, TensorProtoSchema } from '../../graph/onnx_pb.js';
 
 /** What the model's two products give; the first sum of each. */

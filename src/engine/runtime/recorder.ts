@@ -6,8 +6,8 @@ import {
   cut,
   mapColumns,
   sequenceColumns,
-} from '../../trace/columns.js';
-import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../../trace/trace.js';
+} from '../../trace/model/columns.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../../trace/model/trace.js';
 import type { TraceFrame } from '../../transport/pieces.js';
 import type { Step } from './causal.js';
 

@@ -1,9 +1,9 @@
 /** The only file that runs a model: onnxruntime-node behind one small class. Batch is always 1. */
 import './telemetry.js';
 import * as ort from 'onnxruntime-node';
-import { GanderError } from '../../shared/errors.js';
-import type { Processor } from '../../shared/processor.js';
-import { plain } from '../../trace/label.js';
+import { GanderError } from '../../errors/errors.js';
+import type { Processor } from '../../graph/processor.js';
+import { plain } from '../../trace/text/label.js';
 import { multipliesBytes } from './multipliesBytes.js';
 import { Optimised } from './optimised.js';
 import { askProcessor, bytes, inputs, question } from './processor.js';

@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Tokenizer as HubTokenizer } from 'tokenizers';
-import { GanderError } from '../../shared/errors.js';
-import { joined, joinedOffsets } from '../../shared/joined.js';
-import { poolLimits } from '../../shared/limits.js';
-import { tokenizerProblem } from '../../shared/tokenizerFile.js';
-import type { Tokens } from '../../trace/trace.js';
+import { GanderError } from '../../errors/errors.js';
+import { joined, joinedOffsets } from '../../formats/joined.js';
+import { poolLimits } from '../../checks/limits.js';
+import { tokenizerProblem } from './tokenizerFile.js';
+import type { Tokens } from '../../trace/model/trace.js';
 
 /**
  * Tokens of a text that is there. Offsets are of the text as it was given; −1 for a special token, which the tokenizer put

@@ -2,7 +2,7 @@
  * onnxruntime's operators that hold a layer's experts: com.microsoft's MoE and QMoE, which take a router's logits and choose
  * inside. What 1.30 computes on a processor is held to in test/engine/moeOperators.test.ts.
  */
-import type { Warning } from '../../shared/source.js';
+import type { Warning } from '../../requests/description.js';
 import type { Builder } from '../builder.js';
 import { type GraphProto, type NodeProto, intAttribute, invalidBase, int64s, node } from '../model.js';
 import { liesApart } from './interleave.js';

@@ -1,4 +1,4 @@
-import type { Warning } from '../../shared/source.js';
+import type { Warning } from '../../requests/description.js';
 import { Builder } from '../builder.js';
 import {
   DataType,

@@ -7,10 +7,11 @@
  * Up to commit 0a5bc4d that tool read a strided view as if it were not (as a fork's README says), so of a batch of several
  * tokens only the first one's experts are right. A file cannot tell.
  */
-import { importLimits } from '../../shared/limits.js';
+import { importLimits } from '../../checks/limits.js';
 import { checkExpert, Choices, chosenTwice } from '../choices.js';
 import { firstLine, linesOf, oddLine } from '../lines.js';
-import { type Given, type Reader, sayK, unreadable, unsaid } from '../reader.js';
+import { type Given, type Reader } from '../reader.js';
+import { sayK, unreadable, unsaid } from '../unreadable.js';
 
 const row = /^(\d{1,9}),(-?\d{1,9})$/;
 const headers = ['layer,expert'];

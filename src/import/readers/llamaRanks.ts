@@ -8,7 +8,8 @@
  */
 import { Choices } from '../choices.js';
 import { firstLine, linesOf, oddLine } from '../lines.js';
-import { noText, type Reader, severalTexts } from '../reader.js';
+import { type Reader } from '../reader.js';
+import { noText, severalTexts } from '../unreadable.js';
 
 const header = 'phase,token,layer,rank,expert';
 const row = /^(prefill|decode),(\d{1,9}),(\d{1,9}),(\d{1,9}),(-?\d{1,9})$/;

@@ -6,10 +6,11 @@
  * absent. Events of other names stand between them. Lines that begin with # are comments.
  */
 import { z } from 'zod';
-import { traceLimits } from '../../shared/limits.js';
+import { traceLimits } from '../../checks/limits.js';
 import { Choices } from '../choices.js';
 import { firstLine, type Line, linesOf, oddLine } from '../lines.js';
-import { noText, type Reader, type Routing, severalTexts } from '../reader.js';
+import { type Reader, type Routing } from '../reader.js';
+import { noText, severalTexts } from '../unreadable.js';
 
 const count = z.int().min(0);
 

@@ -7,10 +7,11 @@
  * that records were dropped.
  */
 import { z } from 'zod';
-import { traceLimits } from '../../shared/limits.js';
+import { traceLimits } from '../../checks/limits.js';
 import { Choices } from '../choices.js';
 import { type Line, linesOf, oddLine } from '../lines.js';
-import { noText, type Reader, severalTexts, unreadable } from '../reader.js';
+import { type Reader } from '../reader.js';
+import { noText, severalTexts, unreadable } from '../unreadable.js';
 
 const count = z.int().min(0);
 

@@ -5,13 +5,14 @@
  * last one generated was not. vLLM has a row a layer with experts, SGLang one for each layer. What nobody wrote is −1 in one
  * version and 0 in others: a token does not choose an expert twice, so a row of equal numbers is no choice.
  */
-import { traceLimits } from '../../shared/limits.js';
-import { NpyError, readNpy, readNpyHeader } from '../../shared/npy.js';
-import { type DType, tensorArray } from '../../shared/safetensors.js';
-import { blank, blockColumns } from '../../trace/columns.js';
+import { traceLimits } from '../../checks/limits.js';
+import { NpyError, readNpy, readNpyHeader } from '../../formats/npy.js';
+import { type DType, tensorArray } from '../../formats/safetensors.js';
+import { blank, blockColumns } from '../../trace/model/columns.js';
 import { checkCells } from '../choices.js';
 import type { Model } from '../model.js';
-import { type Reader, type RoutedSite, type Routing, unreadable } from '../reader.js';
+import { type Reader, type RoutedSite, type Routing } from '../reader.js';
+import { unreadable } from '../unreadable.js';
 
 const whole: readonly DType[] = ['U8', 'I8', 'U16', 'I16', 'U32', 'I32', 'U64', 'I64'];
 

@@ -7,8 +7,8 @@
  * What was chosen follows for models that take the k largest (config.json says which model it is); where a bias or a limit by
  * groups decides, logits do not tell.
  */
-import { traceLimits } from '../../shared/limits.js';
-import { NpyError, readNpy, readNpyHeader } from '../../shared/npy.js';
+import { traceLimits } from '../../checks/limits.js';
+import { NpyError, readNpy, readNpyHeader } from '../../formats/npy.js';
 import {
   type DType,
   parseHeader,
@@ -16,10 +16,11 @@ import {
   type TensorEntry,
   tensorArray,
   toFloat32,
-} from '../../shared/safetensors.js';
+} from '../../formats/safetensors.js';
 import { checkCells } from '../choices.js';
 import type { Model } from '../model.js';
-import { type Given, type Reader, type Routing, sayK, unreadable, unsaid } from '../reader.js';
+import { type Given, type Reader, type Routing } from '../reader.js';
+import { sayK, unreadable, unsaid } from '../unreadable.js';
 import { decide } from '../decide.js';
 
 const floats: readonly DType[] = ['F16', 'BF16', 'F32', 'F64'];

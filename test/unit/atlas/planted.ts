@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { AtlasDocument } from '../../../src/atlas/figure.js';
 import { placedIn } from '../../../src/atlas/layout.js';
 import { Sums } from '../../../src/atlas/sums.js';
-import { layerExperts } from '../../../src/trace/layerExperts.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { layerExperts } from '../../../src/trace/model/layerExperts.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 
 export interface Drawn {
   readonly document: AtlasDocument;

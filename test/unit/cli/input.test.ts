@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { readTrace } from '../../../src/cli/input.js';
-import { encodeTrace } from '../../../src/trace/file.js';
+import { encodeTrace } from '../../../src/trace/file/file.js';
 import { fabricate } from '../trace/fabricate.js';
 
 it('looks at the size of a trace file before it is read', () => {

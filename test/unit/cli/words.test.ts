@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { half } from '../../../src/shared/parts.js';
+import { half } from '../../../src/cli/textParts.js';
 import { bundledPool, cacheFolder } from '../../../src/cli/paths.js';
 import { UsageError } from '../../../src/cli/usage.js';
 import { checkExperts, parseCount, parseIntervention, parseNumber, parseStrategy } from '../../../src/cli/words.js';
-import type { PoolInfo } from '../../../src/engine/api.js';
+import type { PoolInfo } from '../../../src/requests/api.js';
 import { strategyText } from '../../../src/strategies/index.js';
-import { interventionText } from '../../../src/trace/label.js';
+import { interventionText } from '../../../src/trace/text/label.js';
 
 const experts = ['sql', 'python', 'go', 'c'].map((id) => ({ id }));
 const pool = {

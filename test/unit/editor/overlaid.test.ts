@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { overlaid } from '../../../src/editor/overlaid.js';
 import { levelsOf } from '../../../src/editor/tones.js';
 import type { SideResult } from '../../../src/routing/store.js';
-import { slotsIn } from '../../../src/trace/colours.js';
+import { slotsIn } from '../../../src/trace/figures/colours.js';
 import { fabricate, fabricateIds, spelled, textOf } from '../trace/fabricate.js';
 
 const trace = fabricate();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { strongest, tonesOf } from '../../../src/editor/tones.js';
-import { slotsIn } from '../../../src/trace/colours.js';
-import { measured, measures } from '../../../src/trace/colouring.js';
-import { tokenLeaders } from '../../../src/trace/leaders.js';
+import { slotsIn } from '../../../src/trace/figures/colours.js';
+import { measured, measures } from '../../../src/trace/figures/colouring.js';
+import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import { fabricate, sharedOf, textOf, without } from '../trace/fabricate.js';
 
 const pool = fabricate({ router: { name: 'top-k', k: 2, scoring: 'softmax' } });

@@ -1,8 +1,8 @@
-import type { Engine, PoolInfo, RouteRequest, RunOptions, Score } from '../../../src/engine/api.js';
+import type { Engine, PoolInfo, RouteRequest, RunOptions, Score } from '../../../src/requests/api.js';
 import type { Document, Part } from '../../../evaluate/documents.js';
 import { keyOf } from '../../../evaluate/strategies.js';
-import { GanderError } from '../../../src/shared/errors.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 
 const expert = (id: string) => ({ id, name: id, rank: 4, bytes: 1, folder: `/pool/experts/${id}` });
 

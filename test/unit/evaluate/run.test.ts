@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Results } from '../../../evaluate/results.js';
 import { byTurns, measure, plan } from '../../../evaluate/run.js';
-import { GanderError } from '../../../src/shared/errors.js';
+import { GanderError } from '../../../src/errors/errors.js';
 import { doc, FakeEngine } from './fakes.js';
 
 const documents = [doc('x', 'x1'), doc('x', 'x2'), doc('x', 'x3'), doc('y', 'y1'), doc('a', 'own1', 'own')];

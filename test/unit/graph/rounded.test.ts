@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { node } from '../../../src/graph/model.js';
 import { eightBitWarnings, eightBitsIn, roundedTogether } from '../../../src/graph/rounded.js';
-import type { Processor } from '../../../src/shared/processor.js';
+import type { Processor } from '../../../src/graph/processor.js';
 import { graphOf } from './moe/graphs.js';
 
 const rounding: Processor = { sums: 'exact', roundsInputs: true };

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { bundle, problems } from '../../../scripts/l10n.mjs';
-import { colourCount, expertStyle } from '../../../src/shared/palette.js';
-import { categories, type Counted } from '../../../src/shared/counted.js';
-import { lessonWords } from '../../../src/shared/lessonWords.js';
-import { words } from '../../../src/shared/words.js';
-import { keyOf, planted, polish } from '../shared/polish.js';
+import { colourCount, expertStyle } from '../../../src/look/palette.js';
+import { categories, type Counted } from '../../../src/words/counted.js';
+import { lessonWords } from '../../../src/words/lessonWords.js';
+import { words } from '../../../src/words/words.js';
+import { keyOf, planted, polish } from '../words/polish.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');

@@ -4,9 +4,9 @@ import { importRouting } from '../../../src/import/index.js';
 import { type Model, readModel } from '../../../src/import/model.js';
 import type { Given } from '../../../src/import/reader.js';
 import type { Imported } from '../../../src/import/trace.js';
-import { GanderError } from '../../../src/shared/errors.js';
-import { rowsAt } from '../../../src/trace/access.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import { rowsAt } from '../../../src/trace/model/access.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 
 const folder = new URL('../../fixtures/imports/', import.meta.url);
 

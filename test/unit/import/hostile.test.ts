@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readModel } from '../../../src/import/model.js';
-import { GanderError } from '../../../src/shared/errors.js';
-import { encodeSafetensors } from '../../../src/shared/safetensors.js';
-import { encodeTrace } from '../../../src/trace/file.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import { encodeSafetensors } from '../../../src/formats/safetensors.js';
+import { encodeTrace } from '../../../src/trace/file/file.js';
 import { fixture, model, read, refusal, textFixture } from './fixtures.js';
 
 function npy(descr: string, shape: string, data: Uint8Array): Uint8Array {

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readers } from '../../../src/import/index.js';
 import { firstBytes } from '../../../src/import/reader.js';
-import { encodeSafetensors } from '../../../src/shared/safetensors.js';
-import { absentParts } from '../../../src/trace/summary.js';
-import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { encodeSafetensors } from '../../../src/formats/safetensors.js';
+import { absentParts } from '../../../src/trace/figures/summary.js';
+import { decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { expected, fixture, model, nested, read, textFixture } from './fixtures.js';
 
 const written = new URL('../../fixtures/imports/typescript.gander.safetensors', import.meta.url);

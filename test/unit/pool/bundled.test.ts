@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { modelNames } from '../../../scripts/lib/vsix.mjs';
 import { readCard } from '../../../src/pool/card.js';
-import { bundledModels } from '../../../src/shared/bundled.js';
+import { bundledModels } from '../../../src/product/bundled.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readExamples } from '../../../src/pool/adapter.js';
 import { parseCard } from '../../../src/pool/card.js';
 import { readPool } from '../../../src/pool/pool.js';
-import { encodeSafetensors } from '../../../src/shared/safetensors.js';
+import { encodeSafetensors } from '../../../src/formats/safetensors.js';
 
 const tiny = fileURLToPath(new URL('../../fixtures/tiny-pool', import.meta.url));
 let folder: string;

@@ -6,8 +6,8 @@ import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { parseCard } from '../../../src/pool/card.js';
 import { resolveInside } from '../../../src/pool/paths.js';
 import { byCodePoint, poolSignature, readPool } from '../../../src/pool/pool.js';
-import { encodeSafetensors } from '../../../src/shared/safetensors.js';
-import { ganderVersion } from '../../../src/shared/version.js';
+import { encodeSafetensors } from '../../../src/formats/safetensors.js';
+import { ganderVersion } from '../../../src/product/version.js';
 
 const tiny = fileURLToPath(new URL('../../fixtures/tiny-pool', import.meta.url));
 let folder: string;

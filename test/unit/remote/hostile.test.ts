@@ -1,7 +1,7 @@
 /** What may answer in an engine's place: each ends with one error that says what to do, soon, and nothing is sent elsewhere. */
 import { describe, expect, it } from 'vitest';
 import { remoteEngine } from '../../../src/remote/index.js';
-import { serverAddress } from '../../../src/shared/serverAddress.js';
+import { serverAddress } from '../../../src/source/serverAddress.js';
 import {
   atRun,
   boasting,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { atRun, drips } from '../../servers/hostile.js';
 import { type Handler, json } from '../../servers/http.js';
 import { frame, framesType, ganderServe } from '../../servers/serve.js';

@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
-import type { Engine, ServerAccess, ServerInfo } from '../../../src/engine/api.js';
+import type { Engine, ServerAccess, ServerInfo } from '../../../src/requests/api.js';
 import { remoteEngine } from '../../../src/remote/index.js';
-import { type ErrorData, GanderError } from '../../../src/shared/errors.js';
-import { rowsAt } from '../../../src/trace/access.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { type ErrorData, GanderError } from '../../../src/errors/errors.js';
+import { rowsAt } from '../../../src/trace/model/access.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { type Handler, listen, type Listening } from '../../servers/http.js';
 
 export interface Connected extends Listening {

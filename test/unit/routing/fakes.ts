@@ -8,10 +8,10 @@ import type {
   RouteRequest,
   RunOptions,
   Score,
-} from '../../../src/engine/api.js';
+} from '../../../src/requests/api.js';
 import { routerOf } from '../../../src/strategies/index.js';
-import { GanderError } from '../../../src/shared/errors.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 
 const experts = [
   { id: 'a', name: 'Alpha' },

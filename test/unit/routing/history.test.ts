@@ -5,7 +5,7 @@ import { RoutingService, weigh } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
-import type { Intervention } from '../../../src/trace/trace.js';
+import type { Intervention } from '../../../src/trace/model/trace.js';
 import { FakeEngine, fakeTrace, settle } from './fakes.js';
 
 const phatgoose = { name: 'phatgoose', k: 1 } as const;

@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Manner, Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
-import { GanderError } from '../../../src/shared/errors.js';
+import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
-import type { Intervention } from '../../../src/trace/trace.js';
-import type { Attribution } from '../../../src/engine/api.js';
+import type { Intervention } from '../../../src/trace/model/trace.js';
+import type { Attribution } from '../../../src/requests/api.js';
 import { FakeEngine, fakeTrace, pool, settle } from './fakes.js';
 
 const strategy = { name: 'phatgoose', k: 1 } as const;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { RoutingService } from '../../../src/routing/service.js';
-import { GanderError } from '../../../src/shared/errors.js';
+import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import { FileSource } from '../../../src/source/file.js';
 import { FakeEngine, settle } from './fakes.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { checkedRoute } from '../../../src/source/asked.js';
-import type { Intervention, TokenRange } from '../../../src/trace/trace.js';
+import { checkedRoute } from '../../../src/requests/checked.js';
+import type { Intervention, TokenRange } from '../../../src/trace/model/trace.js';
 
 it('what-ifs may name so many ranges of tokens together, and no more: each is looked up at every module', () => {
   const ranges = Array.from({ length: 10_000 }, (_, t): TokenRange => [2 * t, 2 * t + 1]);

@@ -1,11 +1,11 @@
 import widthOf from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { colourCount, quiet } from '../../../src/shared/palette.js';
-import { bar } from '../../../src/shared/bar.js';
+import { colourCount, quiet } from '../../../src/look/palette.js';
+import { bar } from '../../../src/look/bar.js';
 import { fit, pad, table } from '../../../src/terminal/columns.js';
 import { painter, unpainted } from '../../../src/terminal/paint.js';
 import { duration, Progress } from '../../../src/terminal/progress.js';
-import { shown } from '../../../src/trace/label.js';
+import { shown } from '../../../src/trace/text/label.js';
 
 const terminal = (depth: number) => ({ isTTY: true, columns: 100, getColorDepth: () => depth });
 const escape = '\u001b';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { traceLimits } from '../../../src/shared/limits.js';
+import { traceLimits } from '../../../src/checks/limits.js';
 import { random } from '../../../src/statistics/random.js';
-import { align, alignTraces, commonSubsequence, isCutAlike } from '../../../src/trace/align.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { align, alignTraces, commonSubsequence, isCutAlike } from '../../../src/trace/alignment/align.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { fabricate, fabricateIds, textOf, withText } from './fabricate.js';
 
 const tokenizedBy = (trace: Trace, tokenizer?: string): Trace => {

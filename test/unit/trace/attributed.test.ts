@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { owedOf } from '../../../src/trace/attributed.js';
+import { owedOf } from '../../../src/trace/figures/attributed.js';
 
 const experts = ['a', 'b'].map((id) => ({ id, name: id }));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { layersOf, rowsAt, textTokens } from '../../../src/trace/access.js';
+import { layersOf, rowsAt, textTokens } from '../../../src/trace/model/access.js';
 import {
   certainty,
   certaintyAt as certaintyOfRows,
@@ -8,10 +8,10 @@ import {
   distribution as distributionOfRows,
   entropyByLayer,
   softmax,
-} from '../../../src/trace/distribution.js';
-import { forcedAt as forcedInRows, selectionScores as scoresOfRows } from '../../../src/trace/selection.js';
-import type { Intervention, Trace } from '../../../src/trace/trace.js';
-import { whatIfAt } from '../../../src/trace/whatIf.js';
+} from '../../../src/trace/figures/distribution.js';
+import { forcedAt as forcedInRows, selectionScores as scoresOfRows } from '../../../src/trace/model/selection.js';
+import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
+import { whatIfAt } from '../../../src/trace/model/whatIf.js';
 import { blockOf, fabricate, textOf, without, withBlock } from './fabricate.js';
 
 const softly = (scores: Float32Array, k?: number) => certainty(scores, k, 'softmax', scores);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { certaintyByToken } from '../../../src/trace/distribution.js';
-import { colourings, isByLayer, lackFor, measured, shownBy } from '../../../src/trace/colouring.js';
+import { certaintyByToken } from '../../../src/trace/figures/distribution.js';
+import { colourings, isByLayer, lackFor, measured, shownBy } from '../../../src/trace/figures/colouring.js';
 import { blockOf, fabricate, fabricateIds, textOf, withBlock, without, withText } from './fabricate.js';
 
 const router = { name: 'mixtral', k: 2, scoring: 'softmax' } as const;

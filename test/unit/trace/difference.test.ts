@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { rowsAt } from '../../../src/trace/access.js';
-import { consequences } from '../../../src/trace/consequences.js';
-import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/difference.js';
-import { isFixed, layerOverlap } from '../../../src/trace/overlap.js';
+import { rowsAt } from '../../../src/trace/model/access.js';
+import { consequences } from '../../../src/trace/figures/consequences.js';
+import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/figures/difference.js';
+import { isFixed, layerOverlap } from '../../../src/trace/figures/overlap.js';
 import { chanceJaccard } from '../../../src/statistics/sets.js';
-import { biasedScores } from '../../../src/trace/selection.js';
-import type { Intervention, TokenRange, Trace } from '../../../src/trace/trace.js';
+import { biasedScores } from '../../../src/trace/model/selection.js';
+import type { Intervention, TokenRange, Trace } from '../../../src/trace/model/trace.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
 
 const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(trace, { kind }));

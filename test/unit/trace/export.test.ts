@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { quiet } from '../../../src/shared/palette.js';
-import { csvText, tokenLines, toCsv } from '../../../src/trace/csv.js';
-import { traceHtml } from '../../../src/trace/html.js';
-import { ranked, tokenShares } from '../../../src/trace/leaders.js';
-import { plain, visible } from '../../../src/trace/label.js';
-import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/markdown.js';
-import { summarise } from '../../../src/trace/summary.js';
+import { quiet } from '../../../src/look/palette.js';
+import { csvText, tokenLines, toCsv } from '../../../src/trace/exports/csv.js';
+import { traceHtml } from '../../../src/trace/exports/html.js';
+import { ranked, tokenShares } from '../../../src/trace/figures/leaders.js';
+import { plain, visible } from '../../../src/trace/text/label.js';
+import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/exports/markdown.js';
+import { summarise } from '../../../src/trace/figures/summary.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withText } from './fabricate.js';
 
 /** RFC 4180, strictly. */

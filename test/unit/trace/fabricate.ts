@@ -1,8 +1,8 @@
 /** Fabricated traces: seeded, and true to the rules of docs/strategies.md (k largest scores, softmax over them). */
 import { random } from '../../../src/statistics/random.js';
-import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/access.js';
-import { blank, blockColumns } from '../../../src/trace/columns.js';
-import type { Block, ExpertSet, Intervention, Router, Sequence, Site, Trace } from '../../../src/trace/trace.js';
+import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
+import { blank, blockColumns } from '../../../src/trace/model/columns.js';
+import type { Block, ExpertSet, Intervention, Router, Sequence, Site, Trace } from '../../../src/trace/model/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GanderError } from '../../../src/shared/errors.js';
-import { encodeSafetensors, parseHeader } from '../../../src/shared/safetensors.js';
-import { sharedSites } from '../../../src/trace/access.js';
-import { checkTraceSize, decodeTrace, encodeTrace } from '../../../src/trace/file.js';
-import { finished } from '../../../src/trace/finished.js';
-import type { Router, Trace } from '../../../src/trace/trace.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import { encodeSafetensors, parseHeader } from '../../../src/formats/safetensors.js';
+import { sharedSites } from '../../../src/trace/model/access.js';
+import { checkTraceSize, decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
+import { finished } from '../../../src/trace/model/finished.js';
+import type { Router, Trace } from '../../../src/trace/model/trace.js';
 import { blockOf, fabricate, fabricateIds, textOf, withBlock } from './fabricate.js';
 
 function codeOf(act: () => unknown): string {

@@ -1,14 +1,14 @@
 /** The PyTorch reference's traces, read by Python's safetensors format and explained by our formulas. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { chosenAt, rowsAt, sharedSites } from '../../../src/trace/access.js';
-import { difference } from '../../../src/trace/difference.js';
-import { certaintyAt } from '../../../src/trace/distribution.js';
-import { decodeTrace, encodeTrace } from '../../../src/trace/file.js';
-import { tokenLeaders } from '../../../src/trace/leaders.js';
-import { forcedAt, selectionScores } from '../../../src/trace/selection.js';
-import type { Trace } from '../../../src/trace/trace.js';
-import { usage } from '../../../src/trace/usage.js';
+import { chosenAt, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { difference } from '../../../src/trace/figures/difference.js';
+import { certaintyAt } from '../../../src/trace/figures/distribution.js';
+import { decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
+import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
+import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { usage } from '../../../src/trace/figures/usage.js';
 
 const folder = new URL('../../fixtures/golden/tiny/', import.meta.url);
 const traces = readdirSync(folder)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decimal, numberOf, signed } from '../../../src/trace/label.js';
-import type { ExpertSet } from '../../../src/trace/trace.js';
+import { decimal, numberOf, signed } from '../../../src/trace/text/label.js';
+import type { ExpertSet } from '../../../src/trace/model/trace.js';
 
 const set = (scope: ExpertSet['scope'], names: readonly string[]): ExpertSet => ({
   scope,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { documentLine, lineStarts, runsNow, textLine, wholeLines } from '../../../src/trace/lines.js';
-import { rangesWords } from '../../../src/trace/whatIfWords.js';
+import { documentLine, lineStarts, runsNow, textLine, wholeLines } from '../../../src/trace/text/lines.js';
+import { rangesWords } from '../../../src/trace/text/whatIfWords.js';
 
 test('lines begin behind each line end, of whatever kind; a text that ends one has an empty line behind it', () => {
   expect([...lineStarts('a\nbb\r\nc\rd\n')]).toEqual([0, 2, 6, 8, 10]);

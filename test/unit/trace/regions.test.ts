@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { regionOfTokens, regions } from '../../../src/trace/regions.js';
+import { regionOfTokens, regions } from '../../../src/trace/text/regions.js';
 
 /** [name, text] of each region. */
 const split = (path: string, text: string) => regions(text, path).map((r) => [r.name, text.slice(r.start, r.end)]);

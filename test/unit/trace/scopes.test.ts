@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { bootstrapContrast } from '../../../src/statistics/bootstrap.js';
 import { random } from '../../../src/statistics/random.js';
-import { contrast } from '../../../src/trace/contrast.js';
-import { parted, regionScopes, selectionScope } from '../../../src/trace/scopes.js';
+import { contrast } from '../../../src/trace/figures/contrast.js';
+import { parted, regionScopes, selectionScope } from '../../../src/trace/text/scopes.js';
 import { scopeOf } from '../../../webview/scope/regions.js';
-import type { Trace } from '../../../src/trace/trace.js';
-import { usage, usageIntervals } from '../../../src/trace/usage.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { usage, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, withText } from './fabricate.js';
 
 /** A token a word or line end, after one that stands for no text. */

@@ -1,13 +1,13 @@
 /** Experts that are strangers to each other are never counted together: refused by type, and by the one guard. */
 import { describe, expect, it } from 'vitest';
-import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/access.js';
-import { certaintyByLayer } from '../../../src/trace/distribution.js';
-import { tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
-import { layerOverlap } from '../../../src/trace/overlap.js';
-import { takingPart } from '../../../src/trace/selection.js';
-import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
+import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/model/access.js';
+import { certaintyByLayer } from '../../../src/trace/figures/distribution.js';
+import { tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
+import { layerOverlap } from '../../../src/trace/figures/overlap.js';
+import { takingPart } from '../../../src/trace/model/selection.js';
+import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
 import { chanceLoad, load } from '../../../src/statistics/load.js';
-import { coactivation, usage, usageByLayer, usageIntervals } from '../../../src/trace/usage.js';
+import { coactivation, usage, usageByLayer, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
 
 const ids = fabricateIds();

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { bootstrapMean } from '../../../src/statistics/bootstrap.js';
 import { random } from '../../../src/statistics/random.js';
-import { rowsAt, sharedSites, type SiteFilter } from '../../../src/trace/access.js';
-import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/leaders.js';
-import { leaderAt, type Measure, measureOf } from '../../../src/trace/measure.js';
-import { domainSpecialisation, mostAttracted, vocabularySpecialisation } from '../../../src/trace/specialisation.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { rowsAt, sharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
+import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
+import { leaderAt, type Measure, measureOf } from '../../../src/trace/figures/measure.js';
+import {
+  domainSpecialisation,
+  mostAttracted,
+  vocabularySpecialisation,
+} from '../../../src/trace/figures/specialisation.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import {
   coactivation,
   isSmallSample,
@@ -13,7 +17,7 @@ import {
   usageByKind,
   usageByLayer,
   usageIntervals,
-} from '../../../src/trace/usage.js';
+} from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, without, withText } from './fabricate.js';
 
 const usageOf = (trace: Trace, filter: SiteFilter = {}, tokens?: readonly number[]) =>

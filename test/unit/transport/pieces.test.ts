@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { finished } from '../../../src/trace/finished.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { finished } from '../../../src/trace/model/finished.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { headOf, TraceBuilder, type TracePiece, TraceSender } from '../../../src/transport/pieces.js';
 import { blockOf, fabricate, fabricateIds, textOf, withText } from '../trace/fabricate.js';
 

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import type { HostMessage, SideState } from '../../../src/shared/panelProtocol.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import type { HostMessage, SideState } from '../../../src/protocol/panel.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { SideReceiver, SideSender } from '../../../src/transport/sides.js';
 import { blockOf, fabricate, withText, without } from '../trace/fabricate.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { rowsAt } from '../../../src/trace/access.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { rowsAt } from '../../../src/trace/model/access.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/app/state.js';
 import { partners } from '../../../webview/background/tasks.js';
-import { choiceChanges } from '../../../src/trace/change.js';
+import { choiceChanges } from '../../../src/trace/alignment/change.js';
 import { changeRaster, differenceRaster, logProbChanges } from '../../../webview/grid/change.js';
 import { columnsOf } from '../../../webview/grid/columns.js';
 import { rowsOf, unknown } from '../../../webview/grid/model.js';

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lessonWords } from '../../../src/shared/lessonWords.js';
-import { words } from '../../../src/shared/words.js';
-import { colourings, overlays } from '../../../src/trace/colouring.js';
+import { lessonWords } from '../../../src/words/lessonWords.js';
+import { words } from '../../../src/words/words.js';
+import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
 import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
 

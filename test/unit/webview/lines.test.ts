@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { sightOf } from '../../../src/trace/sight.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { sightOf } from '../../../src/trace/model/sight.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/app/state.js';
 import { cellsOf, condensed, windowAt } from '../../../webview/grid/cells.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { usage } from '../../../src/trace/usage.js';
+import { usage } from '../../../src/trace/figures/usage.js';
 import { load } from '../../../src/statistics/load.js';
 import { initial } from '../../../webview/app/state.js';
 import { loadsOf } from '../../../webview/grid/loads.js';

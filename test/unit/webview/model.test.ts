@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { rowsAt, sharedSites } from '../../../src/trace/access.js';
-import { certaintyAt } from '../../../src/trace/distribution.js';
-import { tokenLeaders } from '../../../src/trace/leaders.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import { rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { certaintyAt } from '../../../src/trace/figures/distribution.js';
+import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/app/state.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
 import {

@@ -1,8 +1,8 @@
 import { effect } from '@preact/signals-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { HostMessage, PageMessage, Side, SideState } from '../../../src/shared/panelProtocol.js';
+import type { HostMessage, PageMessage, Side, SideState } from '../../../src/protocol/panel.js';
 import { SideSender } from '../../../src/transport/sides.js';
-import type { Trace } from '../../../src/trace/trace.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { Store, type Kept } from '../../../webview/app/store.js';
 import { Work } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';

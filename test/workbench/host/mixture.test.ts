@@ -3,7 +3,7 @@ import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { bundledModels } from '../../../src/shared/bundled.js';
+import { bundledModels } from '../../../src/product/bundled.js';
 import { activate, closeAll, extension, picking, routed, set, show } from './helpers.js';
 
 const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');

@@ -5,7 +5,7 @@ import { RoutingHover } from '../../../src/editor/hover.js';
 import type { Parts } from '../../../src/commands/parts.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
-import { words } from '../../../src/shared/words.js';
+import { words } from '../../../src/words/words.js';
 import { closeAll, hearing, routed, select, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.\n';

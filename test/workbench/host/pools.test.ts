@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import { encodeSafetensors } from '../../../src/shared/safetensors.js';
+import { encodeSafetensors } from '../../../src/formats/safetensors.js';
 import { answering, hearing, picking, set, tinyPool, useTinyPool } from './helpers.js';
 
 describe('a pool of one’s own', () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { words } from '../../../src/shared/words.js';
-import { decodeTrace } from '../../../src/trace/file.js';
+import { words } from '../../../src/words/words.js';
+import { decodeTrace } from '../../../src/trace/file/file.js';
 import { hoverText, openFile, runCommand, selectLine, startCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 

@@ -4,9 +4,9 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundledModels } from '../../../src/shared/bundled.js';
-import { words } from '../../../src/shared/words.js';
-import { decodeTrace } from '../../../src/trace/file.js';
+import { bundledModels } from '../../../src/product/bundled.js';
+import { words } from '../../../src/words/words.js';
+import { decodeTrace } from '../../../src/trace/file/file.js';
 import { openContainer, openFile, runCommand, startCommand } from '../harness/workbench.mjs';
 import { themes, Window, witnessed } from './window.js';
 

@@ -3,9 +3,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { words } from '../../../src/shared/words.js';
-import { decodeTrace } from '../../../src/trace/file.js';
-import type { Block } from '../../../src/trace/trace.js';
+import { words } from '../../../src/words/words.js';
+import { decodeTrace } from '../../../src/trace/file/file.js';
+import type { Block } from '../../../src/trace/model/trace.js';
 import { enter, hoverText, openContainer, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeTrace } from '../../../src/trace/file.js';
+import { encodeTrace } from '../../../src/trace/file/file.js';
 import { boxes, overlaps, unreachable } from '../../webview/boxes.js';
 import { fabricate, sample } from '../../webview/fabricate.js';
 import { enter, openFile, runCommand } from '../harness/workbench.mjs';

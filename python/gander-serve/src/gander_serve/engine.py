@@ -175,7 +175,7 @@ class Engine:
         return passage
 
     def _attributed(self, trace: Trace, asked: Attribute) -> Sequence[Expert]:
-        """All that mean the same everywhere; of those that are each layer's own the most chosen (src/trace/attributed.ts)."""
+        """All that mean the same everywhere; of those that are each layer's own the most chosen (src/trace/figures/attributed.ts)."""
         if self.model.experts:
             return self.model.experts
         counted: list[tuple[int, Expert]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# By code, as src/shared/errors.ts has them where one thing is meant.
+# By code, as src/errors/errors.ts has them where one thing is meant.
 STATUS = {
     "text-empty": 400,
     "request-invalid": 400,

@@ -1,4 +1,4 @@
-"""What interventions do at one router: as src/trace/whatIf.ts has it for the extension's own engine."""
+"""What interventions do at one router: as src/trace/model/whatIf.ts has it for the extension's own engine."""
 
 from __future__ import annotations
 

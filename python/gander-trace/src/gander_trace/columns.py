@@ -1,4 +1,4 @@
-"""The columns of a trace, once: their tensors, types and axes. As src/trace/columns.ts has them."""
+"""The columns of a trace, once: their tensors, types and axes. As src/trace/model/columns.ts has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of version 1, which hold one text and one pool: read as what version 2 says. As src/trace/version1.ts does."""
+"""Files of version 1, which hold one text and one pool: read as what version 2 says. As src/trace/file/version1.ts does."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ import type { Product } from '../../../graph/products.js';
 import { eightBitsIn } from '../../../graph/rounded.js';
 import type { PairFiles } from '../../../pool/manifest.js';
 import type { Pool } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 import type { Cache } from '../../runtime/cache.js';
 import {
   type Composed,
-  type FormName,
   candidates,
   composed,
   eightBitsOfRetriever,
@@ -23,6 +22,7 @@ import {
   withinMeans,
   writeRouted,
 } from '../lora-pool/compose.js';
+import { type FormName } from '../lora-pool/plan.js';
 import { pairModule, pairModuleAxis } from '../lora-pool/modules.js';
 import { byUse, place } from '../lora-pool/placing.js';
 import type { Plan } from '../lora-pool/plan.js';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { namesPair, readJson } from '../../../pool/manifest.js';
 import type { Pool } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import type { Family } from '../family.js';
 import { type BaseKind, PoolModel } from '../lora-pool/model.js';
 import { PoolRecording, inputAndOutput } from '../lora-pool/recording.js';

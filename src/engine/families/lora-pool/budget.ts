@@ -3,9 +3,9 @@ import { poolRank } from '../../../graph/algebra.js';
 import type { Site } from '../../../graph/find.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import { layerOf } from './modules.js';
-import { bytesInWords } from '../../../shared/bytes.js';
-import { GanderError } from '../../../shared/errors.js';
-import { poolLimits } from '../../../shared/limits.js';
+import { bytesInWords } from '../../../formats/bytes.js';
+import { GanderError } from '../../../errors/errors.js';
+import { poolLimits } from '../../../checks/limits.js';
 
 /** The experts that can be composed, and why the others, by id, cannot. */
 export interface Affordable {

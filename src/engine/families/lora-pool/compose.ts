@@ -13,14 +13,14 @@ import { type EightBits, eightBitsIn } from '../../../graph/rounded.js';
 import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
 import { type Pool, type PoolExpert, causalModel, isAsRead } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
 import { affordable, sharingInput } from './budget.js';
 import { mergedFactors } from './mergedFactors.js';
 import { moduleAxis } from './modules.js';
 import { byUse, isMember, leftOutWarning, multitaskId, type Placing, place } from './placing.js';
-import type { Module, Plan } from './plan.js';
+import type { FormName, Module, Plan } from './plan.js';
 import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
@@ -32,9 +32,6 @@ const gatheredVersion = 1;
 
 /** Columns of A' (experts × rank) from which a graph is gathered. Measured: with 256 the forms are even, with 512 it is quicker. */
 export const gatheredFrom = 384;
-
-/** How the experts are computed: all at once, or the chosen alone (src/graph). */
-export type FormName = 'dense' | 'gathered';
 
 export interface Composed {
   readonly entry: Entry;

@@ -1,10 +1,10 @@
 import { eightBitWarnings } from '../../../graph/rounded.js';
 import type { Pool } from '../../../pool/pool.js';
-import type { Processor } from '../../../shared/processor.js';
+import type { Processor } from '../../../graph/processor.js';
 import { strategiesFor } from '../../../strategies/index.js';
 import type { PoolPart } from '../../../strategies/strategy.js';
-import type { Expert } from '../../../trace/trace.js';
-import type { PoolInfo } from '../../api.js';
+import type { Expert } from '../../../trace/model/trace.js';
+import type { PoolInfo } from '../../../requests/api.js';
 import { type Plan, sitesOfPlan } from './plan.js';
 
 /** Names of the strategies that the pool has the files for. */

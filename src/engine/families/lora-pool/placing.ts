@@ -2,8 +2,8 @@ import type { Found, Site } from '../../../graph/find.js';
 import type { Product } from '../../../graph/products.js';
 import type { BaseCopy } from '../../../pool/adapter.js';
 import { expertLeftOut, partLeftOut, type PoolExpert } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
-import type { Warning } from '../../../shared/source.js';
+import { GanderError } from '../../../errors/errors.js';
+import type { Warning } from '../../../requests/description.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 
 /** What stands on the expert axis behind the experts, for adapters of the whole pool; no folder's name can be this. */

@@ -1,8 +1,11 @@
 import type { EightBits } from '../../../graph/rounded.js';
-import type { Warning } from '../../../shared/source.js';
-import type { ErrorData } from '../../../shared/errors.js';
+import type { Warning } from '../../../requests/description.js';
+import type { ErrorData } from '../../../errors/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
-import type { Site } from '../../../trace/trace.js';
+import type { Site } from '../../../trace/model/trace.js';
+
+/** How the experts are computed: all at once, or the chosen alone (src/graph). */
+export type FormName = 'dense' | 'gathered';
 
 /** One adapted linear layer. */
 export type Module = Pick<Site, 'path' | 'stack' | 'layer' | 'kind' | 'sequence'>;

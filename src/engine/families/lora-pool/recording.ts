@@ -1,6 +1,6 @@
 import { likeliest } from '../../../graph/predictions.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
-import type { BlockColumns, Expert, Intervention, Router, Sequence, Source } from '../../../trace/trace.js';
+import type { BlockColumns, Expert, Intervention, Router, Sequence, Source } from '../../../trace/model/trace.js';
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
 import type { RoutedPart } from './graph.js';

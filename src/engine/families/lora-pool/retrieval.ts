@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { readExamples, type Examples } from '../../../pool/adapter.js';
 import type { Pool } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
-import { joined } from '../../../shared/joined.js';
+import { GanderError } from '../../../errors/errors.js';
+import { joined } from '../../../formats/joined.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import { Embedder } from './embedder.js';
 

@@ -1,6 +1,7 @@
 /** Router vectors that are written down; arrow's are made of the experts' own matrices, when they are first asked for. */
 import { normalisedGate } from '../../../graph/algebra.js';
-import type { PoolExpert, Vectors } from '../../../pool/pool.js';
+import type { PoolExpert } from '../../../pool/pool.js';
+import type { Vectors } from '../../../pool/adapter.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
 
 export type WrittenVectors = Exclude<RouterVectors, 'arrow'>;

@@ -1,8 +1,8 @@
 import type { PoolExpert } from '../../../pool/pool.js';
 import { adapterCosines, gateCosines } from '../../../similarity/cosines.js';
 import { PlanesOf } from '../../../similarity/planes.js';
-import { layersIn } from '../../../trace/access.js';
-import type { Similarity } from '../../api.js';
+import { layersIn } from '../../../trace/model/access.js';
+import type { Similarity } from '../../../requests/api.js';
 import type { Module } from './plan.js';
 
 /**

@@ -1,8 +1,8 @@
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import { bounded, descriptorOf, type Strategy } from '../../../strategies/index.js';
 import type { FixedWeights, RouterVectors } from '../../../strategies/strategy.js';
-import type { Intervention } from '../../../trace/trace.js';
-import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
+import type { Intervention } from '../../../trace/model/trace.js';
+import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
 import { isMember, wholeIds } from './placing.js';
 import { type GraphPart, type Plan, sitesOfPlan, wholePlan } from './plan.js';
 

@@ -5,10 +5,10 @@ import { DataFile } from '../../../graph/external.js';
 import type { Site } from '../../../graph/find.js';
 import type { Group } from '../../../graph/route.js';
 import type { PoolExpert } from '../../../pool/pool.js';
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
 import { readCached } from '../../runtime/cache.js';
-import type { FormName } from './compose.js';
+import type { FormName } from './plan.js';
 import type { RouterPlace } from './plan.js';
 import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 

@@ -3,8 +3,8 @@ import { type Walk, walkOf } from '../../../graph/walk.js';
 import type { GraphProto } from '../../../graph/model.js';
 import { type Router, layerIn } from '../../../graph/moe/routers.js';
 import { unreached } from '../../../graph/moe/reached.js';
-import { GanderError } from '../../../shared/errors.js';
-import type { Warning } from '../../../shared/source.js';
+import { GanderError } from '../../../errors/errors.js';
+import type { Warning } from '../../../requests/description.js';
 import type { Told } from './folder.js';
 
 const remedy = 'Put the configuration beside the model that it is of, or export the model again.';

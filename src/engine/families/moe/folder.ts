@@ -6,10 +6,10 @@ import { readCard } from '../../../pool/card.js';
 import { readJson, unnamedContext } from '../../../pool/manifest.js';
 import { checkBaseSizes } from '../../../pool/baseFiles.js';
 import { fileInside } from '../../../pool/paths.js';
-import { GanderError } from '../../../shared/errors.js';
-import { traceLimits } from '../../../shared/limits.js';
-import { schemaProblem } from '../../../shared/schemaWords.js';
-import type { Warning } from '../../../shared/source.js';
+import { GanderError } from '../../../errors/errors.js';
+import { traceLimits } from '../../../checks/limits.js';
+import { schemaProblem } from '../../../checks/schemaWords.js';
+import type { Warning } from '../../../requests/description.js';
 
 /** What a configuration says of the graph; undefined where it says nothing. */
 export interface Told {

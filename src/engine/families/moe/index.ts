@@ -1,4 +1,4 @@
-import { GanderError } from '../../../shared/errors.js';
+import { GanderError } from '../../../errors/errors.js';
 import type { Family } from '../family.js';
 import { looksLikeModel } from './folder.js';
 import { MoeModel } from './model.js';

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { eightBitWarnings } from '../../../graph/rounded.js';
-import { GanderError } from '../../../shared/errors.js';
-import { ganderVersion } from '../../../shared/version.js';
+import { GanderError } from '../../../errors/errors.js';
+import { ganderVersion } from '../../../product/version.js';
 import type { Strategy } from '../../../strategies/strategy.js';
 import { ownRouter } from '../../../strategies/own.js';
-import type { Intervention, Router, Source } from '../../../trace/trace.js';
-import type { MoeInfo, RouteRequest } from '../../api.js';
+import type { Intervention, Router, Source } from '../../../trace/model/trace.js';
+import type { MoeInfo, RouteRequest } from '../../../requests/api.js';
 import type { Cache } from '../../runtime/cache.js';
 import type { Chunk } from '../../runtime/causal.js';
 import { stampOf } from '../../runtime/seal.js';

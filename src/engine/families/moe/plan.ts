@@ -1,9 +1,9 @@
-import type { Warning } from '../../../shared/source.js';
+import type { Warning } from '../../../requests/description.js';
 import type { Choosable, Tap } from '../../../graph/moe/tap.js';
 import type { EightBits } from '../../../graph/rounded.js';
 import type { Router } from '../../../graph/moe/routers.js';
-import { layerExperts } from '../../../trace/layerExperts.js';
-import type { ExpertSet, Site } from '../../../trace/trace.js';
+import { layerExperts } from '../../../trace/model/layerExperts.js';
+import type { ExpertSet, Site } from '../../../trace/model/trace.js';
 
 /** A router in a composed graph, and the names of what the graph tells of it. */
 export interface TappedRouter extends Pick<Router, 'path' | 'layer' | 'experts' | 'k'> {

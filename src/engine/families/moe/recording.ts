@@ -1,8 +1,8 @@
 import { leftOut } from '../../../graph/moe/leftOut.js';
 import { likeliest } from '../../../graph/predictions.js';
-import { GanderError } from '../../../shared/errors.js';
-import type { BlockColumnName } from '../../../trace/columns.js';
-import type { BlockColumns, Intervention, Router, Source } from '../../../trace/trace.js';
+import { GanderError } from '../../../errors/errors.js';
+import type { BlockColumnName } from '../../../trace/model/columns.js';
+import type { BlockColumns, Intervention, Router, Source } from '../../../trace/model/trace.js';
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
 import { type Plan, type TappedRouter, setsOf, sitesOf } from './plan.js';

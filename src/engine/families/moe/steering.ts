@@ -1,8 +1,8 @@
 import { leftOut, never } from '../../../graph/moe/leftOut.js';
-import { GanderError } from '../../../shared/errors.js';
-import { ambiguousExpert, meantBy } from '../../../trace/layerExperts.js';
-import type { Expert, Intervention } from '../../../trace/trace.js';
-import { type SiteWhatIf, whatIfAt } from '../../../trace/whatIf.js';
+import { GanderError } from '../../../errors/errors.js';
+import { ambiguousExpert, meantBy } from '../../../trace/model/layerExperts.js';
+import type { Expert, Intervention } from '../../../trace/model/trace.js';
+import { type SiteWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
 import { type Plan, setsOf, sitesOf } from './plan.js';
 
 /**

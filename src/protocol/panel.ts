@@ -1,0 +1,148 @@
+import type { Attribution, Lens } from '../requests/api.js';
+import type { ColourChoice, Overlay } from '../trace/figures/colouring.js';
+import type { Intervention, Trace } from '../trace/model/trace.js';
+import type { LineRun } from '../trace/text/lines.js';
+import type { TraceHead, TracePiece } from '../transport/pieces.js';
+import type { ErrorData } from '../errors/errors.js';
+import type { SourceDescription } from '../requests/description.js';
+import type { Strategy } from '../strategies/strategy.js';
+
+/** Which of the two sides a trace belongs to; `other` is what it is compared with. */
+export type Side = 'main' | 'other';
+
+/** What one side shows: the request, and what came of it. The host owns this; the page keeps only view state. */
+export interface SideState {
+  /** Shown above the text: the document's name and range, or the trace file's name. */
+  readonly title: string;
+  readonly strategy: Strategy;
+  readonly interventions: readonly Intervention[];
+  /** Where the model wrote on: the length of the last sequence's text that it was given, in UTF-16 code units. */
+  readonly given?: number;
+  /** Absent until the first tokens are there. */
+  readonly trace?: Trace;
+  /** The same request without interventions, when there are any: before → after. */
+  readonly before?: Trace;
+  readonly attribution?: Attribution;
+  /** Of the tokens that it was asked at, the last asked first. */
+  readonly lenses?: readonly Lens[];
+  readonly running?: {
+    readonly what: 'route' | 'generate' | 'attribute' | 'lens';
+    readonly done: number;
+    readonly total: number;
+  };
+  readonly error?: ErrorData;
+  /** The text has changed since. */
+  readonly stale: boolean;
+  /** Of a stale side: its first tokens that stand as they did. */
+  readonly fresh?: number;
+  /** On the page only: its traces' scores are still to come. */
+  readonly scoresFollow?: true;
+}
+
+/** A trace in a message: its arrays have gone before, as pieces with the same key (transport/sides.ts). */
+export interface SentTrace {
+  readonly key: number;
+  readonly head: TraceHead;
+}
+
+export type SentSide = Omit<SideState, 'trace' | 'before'> & {
+  readonly trace?: SentTrace;
+  readonly before?: SentTrace;
+};
+
+/** Where the lines of the main side's text stand in its document now. */
+export interface DocumentLines {
+  readonly runs: readonly LineRun[];
+  /** Of the document's editors, in CSS pixels. */
+  readonly height: number;
+}
+
+/** The text's lines that are in sight in its editor: the first and the last; one that is not of the text is before or behind it. */
+export interface VisibleLines {
+  readonly from: number;
+  readonly to: number;
+  /** The page itself took the editor there, and must not follow. */
+  readonly isLed?: true;
+}
+
+export interface Settings {
+  /** Decorations in the editor are on. */
+  readonly decorations: boolean;
+}
+
+export type HostMessage =
+  /** What is behind the panel, or that there is nothing. */
+  | { readonly type: 'pool'; readonly description: SourceDescription | undefined; readonly error?: ErrorData }
+  | { readonly type: 'piece'; readonly key: number; readonly piece: TracePiece }
+  /** The whole side anew; `undefined` closes the comparison. */
+  | { readonly type: 'side'; readonly side: Side; readonly state: SentSide | undefined }
+  /** Progress or flags only: the trace stays as it was. */
+  | {
+      readonly type: 'status';
+      readonly side: Side;
+      readonly running: SideState['running'];
+      readonly stale: boolean;
+      readonly fresh?: number;
+      readonly error?: ErrorData;
+    }
+  /** The cursor in the editor went to this token, of the first sequence where it does not say. */
+  | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
+  /** What colours texts, as it was chosen elsewhere. */
+  | ({ readonly type: 'colour' } & ColourChoice)
+  /** Whether all the text that the panel shows stands in an editor that is in sight. */
+  | { readonly type: 'textInSight'; readonly is: boolean }
+  | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
+  /** Undefined: no editor shows the document. */
+  | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }
+  /** The person wants to be shown around. */
+  | { readonly type: 'tour' }
+  /** Expert explorer: show only this expert. */
+  | { readonly type: 'filter'; readonly expert: string | undefined }
+  /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
+  | { readonly type: 'remember'; readonly memory: string };
+
+export type PageMessage =
+  | { readonly type: 'ready' }
+  /** Select the token in the editor, or all of a line's: `end` is past the last of them. */
+  | { readonly type: 'select'; readonly token: number; readonly end?: number; readonly sequence?: number }
+  /** The person has scrolled to this line of the main side's text: the editor goes along. */
+  | { readonly type: 'reveal'; readonly line: number }
+  | {
+      readonly type: 'route';
+      readonly side: Side;
+      readonly strategy: Strategy;
+      readonly interventions: readonly Intervention[];
+    }
+  /** The text as it stands by now. */
+  | { readonly type: 'again' }
+  /** As much of the beginning of a text that is too long as the model reads. */
+  | { readonly type: 'firstPart' }
+  | { readonly type: 'attribute' }
+  /** What each layer would predict after a token of the last sequence. */
+  | { readonly type: 'lens'; readonly token: number }
+  | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
+  | { readonly type: 'stop' }
+  /** What was generated goes into the document, after the text that was given. */
+  | { readonly type: 'insert' }
+  /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
+  | {
+      readonly type: 'compare';
+      readonly strategy: Strategy;
+      readonly interventions: readonly Intervention[];
+      readonly selection: 'same' | 'editor';
+    }
+  | { readonly type: 'closeCompare' }
+  /** `trace` is written by the host from the trace; the others carry what the page drew. */
+  | { readonly type: 'save'; readonly kind: 'trace' }
+  | { readonly type: 'save'; readonly kind: 'csv' | 'svg' | 'html'; readonly data: string }
+  | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer }
+  | { readonly type: 'copy'; readonly text: string }
+  /** What was chosen to colour the text, for its editor. */
+  | ({ readonly type: 'colour' } & ColourChoice)
+  /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
+  | { readonly type: 'overlay'; readonly by: Overlay }
+  /** The last runs of the text, to choose from. */
+  | { readonly type: 'history' }
+  | { readonly type: 'openCard'; readonly expert: string }
+  /** A person should see it; the page has shown it already. */
+  | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };

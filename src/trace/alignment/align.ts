@@ -1,0 +1,167 @@
+/** Which token of one run answers to which of another: the shortest token edit script, or nearly where all is different. */
+import { alignedEdits } from '../../checks/limits.js';
+import { tokenText } from '../text/label.js';
+import type { Sequence, Trace } from '../model/trace.js';
+
+/** Columns of the two texts laid side by side. */
+export interface Alignment {
+  /** [C] token index in each; −1: a gap. */
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+  /** [C] 1 where both have the same token; 0 in a gap and where one token replaces another. */
+  readonly same: Uint8Array;
+}
+
+/**
+ * Aligns all routed tokens of one sequence of two traces: by ids where the tokenizer is the same, else by text. Where there
+ * is no text either, ids count as long as the tokenizers are not known to differ.
+ */
+export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
+  const [inA, inB] = [a.sequences[sequence], b.sequences[sequence]];
+  if (!inA || !inB) return strangers(inA?.done ?? 0, inB?.done ?? 0);
+  const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];
+  const known = hashA !== undefined && hashB !== undefined;
+  const spelled = isSpelled(inA) && isSpelled(inB);
+  const { ids } = inA.tokens;
+  const { ids: idsB } = inB.tokens;
+  if (ids && idsB && (known ? hashA === hashB : !spelled))
+    return align(ids.subarray(0, inA.done), idsB.subarray(0, inB.done));
+  return spelled ? align(...numbered(inA, inB)) : strangers(inA.done, inB.done);
+}
+
+/** Whether both runs cut their text by the same rules; undefined where that is not known. */
+export function isCutAlike(a: Trace, b: Trace, sequence = 0): boolean | undefined {
+  const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];
+  if (hashA !== undefined && hashB !== undefined) return hashA === hashB;
+  const [inA, inB] = [a.sequences[sequence], b.sequences[sequence]];
+  if (!inA || !inB || inA.text === undefined || inA.text !== inB.text || !isPlaced(inA) || !isPlaced(inB))
+    return undefined;
+  const cuts = ({ tokens, done }: Sequence) =>
+    tokens
+      .start!.subarray(0, done)
+      .filter((start) => start >= 0)
+      .join();
+  return cuts(inA) === cuts(inB);
+}
+
+const isPlaced = ({ tokens, text }: Sequence) => tokens.start !== undefined && text !== undefined;
+
+/** Whether tokens can be told apart by their texts. */
+const isSpelled = (sequence: Sequence) => sequence.tokens.text !== undefined || isPlaced(sequence);
+
+/**
+ * The tokens' texts as numbers, equal where these are. What they cover of the text where both know it: two vocabularies, or
+ * two programs, may spell one token differently.
+ */
+function numbered(a: Sequence, b: Sequence): [Int32Array, Int32Array] {
+  const numbers = new Map<string, number>();
+  const placed = isPlaced(a) && isPlaced(b);
+  const of = (sequence: Sequence) =>
+    Int32Array.from({ length: sequence.done }, (_, t) => {
+      const text = placed ? tokenText(sequence, t) : (sequence.tokens.text?.[t] ?? tokenText(sequence, t));
+      if (!numbers.has(text)) numbers.set(text, numbers.size);
+      return numbers.get(text)!;
+    });
+  return [of(a), of(b)];
+}
+
+/** Nothing is known to be the same. */
+function strangers(a: number, b: number): Alignment {
+  const length = Math.max(a, b);
+  return {
+    a: Int32Array.from({ length }, (_, c) => (c < a ? c : -1)),
+    b: Int32Array.from({ length }, (_, c) => (c < b ? c : -1)),
+    same: new Uint8Array(length),
+  };
+}
+
+/** Within a changed stretch, tokens are set side by side as replaced as far as both have any. */
+export function align(a: Int32Array, b: Int32Array): Alignment {
+  const columns: [number, number, 0 | 1][] = [];
+  let i = 0;
+  let j = 0;
+  const upTo = (iEnd: number, jEnd: number) => {
+    while (i < iEnd || j < jEnd) columns.push([i < iEnd ? i++ : -1, j < jEnd ? j++ : -1, 0]);
+  };
+  for (const [im, jm] of commonSubsequence(a, b)) {
+    upTo(im, jm);
+    columns.push([i++, j++, 1]);
+  }
+  upTo(a.length, b.length);
+  return {
+    a: Int32Array.from(columns, (c) => c[0]),
+    b: Int32Array.from(columns, (c) => c[1]),
+    same: Uint8Array.from(columns, (c) => c[2]),
+  };
+}
+
+/**
+ * A longest common subsequence as index pairs, ascending. Source: Myers, "An O(ND) Difference Algorithm and Its
+ * Variations" (1986), the linear space refinement: two unrelated texts of 10,000 tokens take memory for 40,000 numbers.
+ * Its time grows with the edits, so with the square of unrelated texts: where a stretch has more than `2 * mostEdits`, the
+ * path that has come furthest by then is followed, and what is found is common, but maybe not the longest.
+ */
+export function commonSubsequence(a: Int32Array, b: Int32Array, mostEdits = alignedEdits): [number, number][] {
+  const pairs: [number, number][] = [];
+  const forward = new Int32Array(a.length + b.length + 4);
+  const backward = new Int32Array(forward.length);
+
+  const solve = (aLow: number, aHigh: number, bLow: number, bHigh: number): void => {
+    while (aLow < aHigh && bLow < bHigh && a[aLow] === b[bLow]) pairs.push([aLow++, bLow++]);
+    let tail = 0;
+    while (aLow < aHigh && bLow < bHigh && a[aHigh - 1] === b[bHigh - 1])
+      [aHigh, bHigh, tail] = [aHigh - 1, bHigh - 1, tail + 1];
+    if (aLow < aHigh && bLow < bHigh) {
+      const [x, y] = middle(aLow, aHigh, bLow, bHigh);
+      solve(aLow, x, bLow, y);
+      solve(x, aHigh, y, bHigh);
+    }
+    for (let s = 0; s < tail; s++) pairs.push([aHigh + s, bHigh + s]);
+  };
+
+  /** A point on a shortest edit path, about half of its edits in: where the paths from both ends first meet, if they do. */
+  const middle = (aLow: number, aHigh: number, bLow: number, bHigh: number): [number, number] => {
+    const n = aHigh - aLow;
+    const m = bHigh - bLow;
+    const delta = n - m;
+    const zero = ((n + m + 1) >> 1) + 1;
+    forward[zero + 1] = 0;
+    backward[zero + 1] = 0;
+    for (let d = 0; ; d++) {
+      for (let k = -d; k <= d; k += 2) {
+        const down = k === -d || (k !== d && forward[zero + k - 1]! < forward[zero + k + 1]!);
+        let x = down ? forward[zero + k + 1]! : forward[zero + k - 1]! + 1;
+        while (x < n && x - k < m && a[aLow + x] === b[bLow + x - k]) x++;
+        forward[zero + k] = x;
+        const back = delta - k;
+        if (delta % 2 !== 0 && Math.abs(back) < d && x + backward[zero + back]! >= n) return [aLow + x, bLow + x - k];
+      }
+      for (let k = -d; k <= d; k += 2) {
+        const up = k === -d || (k !== d && backward[zero + k - 1]! < backward[zero + k + 1]!);
+        let x = up ? backward[zero + k + 1]! : backward[zero + k - 1]! + 1;
+        while (x < n && x - k < m && a[aHigh - 1 - x] === b[bHigh - 1 - x + k]) x++;
+        backward[zero + k] = x;
+        const fore = delta - k;
+        if (delta % 2 === 0 && Math.abs(fore) <= d && x + forward[zero + fore]! >= n) return [aHigh - x, bHigh - x + k];
+      }
+      if (d >= mostEdits) {
+        const [x, y] = furthest(forward, zero, d, n, m);
+        return [aLow + x, bLow + y];
+      }
+    }
+  };
+
+  /** Of the paths of d edits, the end of the one that has most of both texts behind it. */
+  const furthest = (reached: Int32Array, zero: number, d: number, n: number, m: number): [number, number] => {
+    let best: [number, number] = [0, 0];
+    for (let k = -d; k <= d; k += 2) {
+      // A diagonal beyond the end of a text leads back to that end.
+      const x = Math.min(reached[zero + k]!, n, m + k);
+      if (x >= 0 && x - k >= 0 && 2 * x - k > best[0] + best[1]) best = [x, x - k];
+    }
+    return best;
+  };
+
+  solve(0, a.length, 0, b.length);
+  return pairs;
+}

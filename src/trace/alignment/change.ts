@@ -1,0 +1,90 @@
+/** How the choices of two runs differ, token by token: page and editor ask here. */
+import { saturationOf, shared } from '../../statistics/sets.js';
+import { chosenCount, isKnown, type Rows, rowsAt, sitesOf } from '../model/access.js';
+import { isCutAlike } from './align.js';
+import type { Trace } from '../model/trace.js';
+
+/** For each token of a sequence the other run's that stands beside it; −1: none. */
+export interface Beside {
+  readonly of: Int32Array;
+}
+
+/** 1 − |S ∩ S'| ÷ k; 0 where neither chose any. @param toB index of a's experts among b's; default: they have the same */
+export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
+  const common = shared(a.chosen, ta * a.k, a.k, b.chosen, tb * b.k, b.k, toB);
+  const same = saturationOf(common, chosenCount(a, ta), chosenCount(b, tb));
+  return Number.isNaN(same) ? 0 : 1 - same;
+}
+
+/** The sites that both runs have, side by side. */
+export class ChoicePairs {
+  readonly #there: ReadonlyMap<string, number>;
+
+  constructor(
+    private readonly main: Trace,
+    private readonly other: Trace,
+  ) {
+    this.#there = new Map(other.sites.map(({ path }, s) => [path, s]));
+  }
+
+  /**
+   * [T] mean share of a token's choices at some sites of a sequence that are others in the other run, which one chooses at
+   * the token beside it; NaN where there is none, or nothing is known.
+   */
+  shares(sites: Int32Array, sequence: number, { of }: Beside): Float32Array {
+    const pairs = Array.from(sites, (s) => {
+      const at = this.#there.get(this.main.sites[s]!.path);
+      return at === undefined ? undefined : pairOf(rowsAt(this.main, s), rowsAt(this.other, at));
+    }).filter((pair) => pair !== undefined);
+    const doneThere = this.other.sequences[sequence]?.done ?? 0;
+    const { tokens, done } = this.main.sequences[sequence]!;
+    return Float32Array.from({ length: tokens.count }, (_, t) => {
+      const u = t < done ? of[t]! : -1;
+      if (u < 0 || u >= doneThere) return NaN;
+      let sum = 0;
+      let n = 0;
+      for (const { a, b, toB } of pairs) {
+        if (!isKnown(a, t) || !isKnown(b, u)) continue;
+        sum += disagreement(a, t, b, u, toB);
+        n++;
+      }
+      return n > 0 ? sum / n : NaN;
+    });
+  }
+}
+
+function pairOf(a: Rows, b: Rows): { a: Rows; b: Rows; toB: Int16Array } {
+  const at = new Map(b.set.experts.map(({ id }, e) => [id, e]));
+  return { a, b, toB: Int16Array.from(a.set.experts, ({ id }) => at.get(id) ?? -1) };
+}
+
+/** What becomes of each token of a sequence. */
+export interface Change {
+  /** By what the runs differ: the share of its choices that do, or the other's log-probability − this one's, in nats. */
+  readonly by: 'choices' | 'logProb';
+  /** [T] NaN where it is not known. */
+  readonly value: Float32Array;
+  /** What has the strongest colour. */
+  readonly most: number;
+}
+
+/** Over all modules that see a sequence. One for each. */
+export function choiceChanges(main: Trace, other: Trace, partners: readonly Beside[]): readonly Change[] {
+  const pairs = new ChoicePairs(main, other);
+  return partners.map((one, sequence) => ({
+    by: 'choices',
+    value: pairs.shares(sitesOf(main, { sequence }), sequence, one),
+    most: 1,
+  }));
+}
+
+/** Runs of the same text, cut alike: each token stands beside itself. undefined: they are not. One for each sequence. */
+export function besideItself(main: Trace, other: Trace): readonly Beside[] | undefined {
+  const isSame = main.sequences.every(({ text, tokens }, i) => {
+    const there = other.sequences[i];
+    return text === there?.text && tokens.count === there?.tokens.count && isCutAlike(main, other, i) === true;
+  });
+  return isSame
+    ? main.sequences.map(({ tokens }) => ({ of: Int32Array.from({ length: tokens.count }, (_, t) => t) }))
+    : undefined;
+}

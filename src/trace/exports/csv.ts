@@ -1,0 +1,126 @@
+/** A trace as CSV (RFC 4180): one row a token, or one for each token, site and chosen expert. */
+import {
+  chosenCount,
+  isSpecial,
+  type Rows,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  sitesOf,
+} from '../model/access.js';
+import { certaintyAt, certaintyByToken } from '../figures/distribution.js';
+import { shown, tokenText } from '../text/label.js';
+import { ranked, tokenShares } from '../figures/leaders.js';
+import { selectionScores } from '../model/selection.js';
+import type { Sequence, Trace } from '../model/trace.js';
+
+const tokenColumns = ['token', 'id', 'text', 'start', 'end', 'special', 'log_prob'] as const;
+
+const columns = [
+  ...tokenColumns,
+  'module',
+  'layer',
+  'kind',
+  'entropy',
+  'margin',
+  'rank',
+  'expert',
+  'expert_name',
+  'affinity',
+  'weight',
+  'contribution',
+  'sequence',
+  'stack',
+  'selection',
+] as const;
+
+/** A number as short as float32 allows; empty where there is none. */
+function number(x: number | undefined): string {
+  return x === undefined || Number.isNaN(x) ? '' : String(Number(x.toPrecision(8)));
+}
+
+/**
+ * Text, always quoted. A spreadsheet takes a cell that begins so for a formula, quoted or not; an apostrophe before it
+ * keeps it text (OWASP, "CSV Injection"). The id column still tells the token exactly.
+ */
+export function csvText(text: string): string {
+  const plain = shown(text);
+  const safe = /^[=+\-@\t\n＝＋－＠]/.test(plain) ? `'${plain}` : plain;
+  return `"${safe.replaceAll('"', '""')}"`;
+}
+
+/** What is known of a token before it comes to its experts. */
+function tokenCells(sequence: Sequence, t: number): string {
+  const { tokens, logProb } = sequence;
+  return [
+    t,
+    tokens.ids?.[t] ?? '',
+    csvText(tokenText(sequence, t)),
+    tokens.start?.[t] ?? '',
+    tokens.end?.[t] ?? '',
+    isSpecial(sequence, t) ? 1 : 0,
+    number(logProb?.[t]),
+  ].join(',');
+}
+
+/** A line for each token, with means over the sites and the three experts that lead there; none where sites share no experts. */
+export function* tokenLines(trace: Trace): Generator<string> {
+  const own = ['expert', 'share', 'second', 'second_share', 'third', 'third_share'];
+  yield `${[...tokenColumns, 'entropy', 'margin', ...own, 'sequence'].join(',')}\r\n`;
+  for (const [i, sequence] of trace.sequences.entries()) {
+    const sites = sharedSites(trace, { sequence: i });
+    const { entropy, margin } = certaintyByToken(trace, { sequence: i });
+    for (let t = 0; t < sequence.done; t++) {
+      const cells = [tokenCells(sequence, t), number(entropy[t]), number(margin[t])];
+      yield `${[...cells, ...leadingCells(trace, sites, t), sequence.role].join(',')}\r\n`;
+    }
+  }
+}
+
+function leadingCells(trace: Trace, sites: SharedSites | undefined, t: number): string[] {
+  const shares = sites && tokenShares(trace, sites, t);
+  const leading = shares ? ranked(shares) : [];
+  return [0, 1, 2].flatMap((i) => {
+    const e = leading[i];
+    return e === undefined ? ['', ''] : [csvText(sites!.experts[e]!.id), number(shares![e])];
+  });
+}
+
+/** Lines with their ends, the column names first; a cell where nothing was chosen has one row without an expert. */
+export function* cellLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
+  yield `${columns.join(',')}\r\n`;
+  for (const [i, sequence] of trace.sequences.entries()) {
+    if (filter.sequence !== undefined && filter.sequence !== i) continue;
+    const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
+    for (let t = 0; t < sequence.done; t++) yield* linesOfToken(trace, sequence, sites, t);
+  }
+}
+
+function* linesOfToken(trace: Trace, sequence: Sequence, sites: readonly Rows[], t: number): Generator<string> {
+  const { role } = sequence;
+  const token = tokenCells(sequence, t);
+  for (const rows of sites) {
+    const { path, layer, kind, stack } = rows.site;
+    const { entropy, margin } = certaintyAt(trace, rows, t);
+    const cell = [csvText(path), layer, csvText(kind), number(entropy), number(margin)].join(',');
+    const place = [role, stack ?? ''].join(',');
+    const scores = rows.score?.subarray(t * rows.experts, (t + 1) * rows.experts);
+    const compared = selectionScores(rows, t);
+    const at = t * rows.k;
+    if (chosenCount(rows, t) === 0) yield `${token},${cell},,,,,,,${place},\r\n`;
+    for (let rank = 0; rank < rows.k; rank++) {
+      const e = rows.chosen[at + rank]!;
+      if (e < 0) continue;
+      const expert = rows.set.experts[e]!;
+      const values = [scores?.[e], rows.weight?.[at + rank], rows.contribution?.[at + rank]].map(number);
+      const own = [rank + 1, csvText(expert.id), csvText(expert.name), ...values].join(',');
+      yield `${token},${cell},${own},${place},${number(compared?.[e])}\r\n`;
+    }
+  }
+}
+
+/** The whole as one string; for long traces take `cellLines`. */
+export function toCsv(trace: Trace, filter: SiteFilter = {}): string {
+  return [...cellLines(trace, filter)].join('');
+}

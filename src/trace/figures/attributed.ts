@@ -1,0 +1,65 @@
+/** Whose absence is worth a run. */
+import { chosenAt, rowsAt, sitesOf, textTokens } from '../model/access.js';
+import type { Expert, Trace } from '../model/trace.js';
+
+/** What is asked of experts that are each layer's own, of which there are too many for a run each. */
+export interface AttributedExperts {
+  /** Those of one layer; absent: of all. */
+  readonly layer?: number;
+  /** So many, the most chosen first. */
+  readonly most?: number;
+}
+
+const usual = 16;
+
+/** All that mean the same everywhere; of those that are each layer's own the most chosen of the text's tokens. */
+export function attributedExperts(trace: Trace, { layer, most = usual }: AttributedExperts): readonly Expert[] {
+  const shared = trace.expertSets.flatMap(({ scope, experts }) => (scope === 'pool' ? experts : []));
+  if (shared.length > 0) return shared;
+  const counted = [...sitesOf(trace, { layer })].flatMap((s) => {
+    const rows = rowsAt(trace, s);
+    const counts = new Int32Array(rows.experts);
+    for (const t of textTokens(trace.sequences[rows.site.sequence]!))
+      for (const e of chosenAt(rows, t)) if (e >= 0) counts[e]!++;
+    return rows.set.experts.map((expert, e) => ({ expert, count: counts[e]! }));
+  });
+  return counted
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, most)
+    .map(({ expert }) => expert);
+}
+
+/** What a text owes to experts, of an attribution: [T, N] change of its log-probability without each. */
+export interface Owed {
+  /** [T] the expert without which a token would be the least likely; −1: none makes a difference to speak of. */
+  readonly expert: Int16Array;
+  /** [T] by how much, in nats; 0 where no expert is named. */
+  readonly nats: Float32Array;
+  /** [N] change of the whole text's log-probability, in nats. */
+  readonly totals: Float64Array;
+}
+
+/** In nats: less than this is said of no expert. */
+const least = 0.01;
+
+export function owedOf({
+  experts,
+  change,
+}: {
+  readonly experts: readonly Expert[];
+  readonly change: Float32Array;
+}): Owed {
+  const n = experts.length;
+  const count = n > 0 ? change.length / n : 0;
+  const expert = new Int16Array(count).fill(-1);
+  const nats = new Float32Array(count);
+  const totals = new Float64Array(n);
+  change.forEach((x, i) => {
+    if (Number.isNaN(x)) return;
+    const [t, e] = [Math.floor(i / n), i % n];
+    totals[e]! += x;
+    if (-x > Math.max(least, nats[t]!)) [expert[t], nats[t]] = [e, -x];
+  });
+  return { expert, nats, totals };
+}

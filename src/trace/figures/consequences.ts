@@ -1,0 +1,44 @@
+/** Of the choices that a what-if changed: those that it made itself, and those that followed because their input changed. */
+import { chosenAt, isSpecial, matches, rowsAt } from '../model/access.js';
+import type { Difference } from './difference.js';
+import type { CellBias } from '../model/whatIf.js';
+import type { Trace } from '../model/trace.js';
+
+/** Shares of a layer's cells; one for each of the difference's layers. Special tokens are left out. */
+export interface Consequences {
+  readonly direct: readonly number[];
+  readonly downstream: readonly number[];
+}
+
+/** @param found between the run without (`before`) and the run with the what-if */
+export function consequences(
+  before: Trace,
+  after: Trace,
+  { alignment, sites, flips, layers }: Difference,
+): Consequences {
+  const counts = layers.map(() => ({ cells: 0, direct: 0, downstream: 0 }));
+  const columns = alignment.a.length;
+  sites.forEach(({ site, a, b }, row) => {
+    const [was, is] = [rowsAt(before, a), rowsAt(after, b)];
+    const count = counts[layers.findIndex((layer) => matches(site, layer))]!;
+    for (let c = 0; c < columns; c++) {
+      const flipped = flips[row * columns + c]!;
+      const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];
+      if (flipped < 0 || isSpecial(after.sequences[site.sequence]!, tb)) continue;
+      count.cells++;
+      if (flipped === 0) continue;
+      const bias = is.whatIf?.at(tb);
+      if (bias && isDirect(bias, chosenAt(was, ta), chosenAt(is, tb))) count.direct++;
+      else count.downstream++;
+    }
+  });
+  return {
+    direct: counts.map(({ direct, cells }) => direct / cells),
+    downstream: counts.map(({ downstream, cells }) => downstream / cells),
+  };
+}
+
+/** An expert was forced there, or one that is meant came or went. */
+function isDirect({ bias, forced }: CellBias, was: Int16Array, is: Int16Array): boolean {
+  return forced >= 0 || bias.some((amount, e) => amount !== 0 && was.includes(e) !== is.includes(e));
+}

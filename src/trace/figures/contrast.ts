@@ -1,0 +1,41 @@
+/** How often experts are used in a part of a text, beside the rest of it. */
+import { bootstrapContrast, type BootstrapOptions, type Interval } from '../../statistics/bootstrap.js';
+import type { SharedSites } from '../model/access.js';
+import { parted } from '../text/scopes.js';
+import type { TokenRange, Trace } from '../model/trace.js';
+import { choicesByToken, usage, type Usage } from './usage.js';
+
+export interface Contrast {
+  readonly inside: Usage;
+  readonly outside: Usage;
+  /** [N] of the share inside. */
+  readonly intervals: readonly Interval[];
+  /** [N] share inside − share outside; NaN where one of them has no choices. */
+  readonly change: Float64Array;
+  /** [N] whole tokens are drawn, of each part by itself. */
+  readonly changeIntervals: readonly Interval[];
+}
+
+export function contrast(
+  trace: Trace,
+  sites: SharedSites,
+  ranges: readonly TokenRange[],
+  options?: BootstrapOptions,
+): Contrast {
+  const { inside, outside } = parted(sites.sequence, ranges);
+  const [here, there] = [usage(trace, sites, inside), usage(trace, sites, outside)];
+  const isKnown = here.choices > 0 && there.choices > 0;
+  const drawn = bootstrapContrast(
+    choicesByToken(trace, sites, inside),
+    choicesByToken(trace, sites, outside),
+    sites.experts.length,
+    options,
+  );
+  return {
+    inside: here,
+    outside: there,
+    intervals: drawn.a,
+    change: here.share.map((share, e) => (isKnown ? share - there.share[e]! : NaN)),
+    changeIntervals: drawn.difference,
+  };
+}

@@ -1,0 +1,254 @@
+/** What differs between two runs of much the same text, over their aligned tokens. */
+import {
+  chosenCount,
+  isKnown,
+  isSpecial,
+  type Layer,
+  layersAmong,
+  type Rows,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  sitesOf,
+} from '../model/access.js';
+import { alignTraces, type Alignment } from '../alignment/align.js';
+import { distribution } from './distribution.js';
+import { Mean } from '../../statistics/mean.js';
+import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../../statistics/sets.js';
+import { tokensWithin } from '../model/ranges.js';
+import type { Expert, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
+import { usage } from './usage.js';
+
+/** How far the choices of two runs agree, mean over cells whose token is the same; special tokens left out. */
+export interface Agreement {
+  /** |S ∩ S'| ÷ k. */
+  readonly saturation: number;
+  /** If both drew evenly: k/E. */
+  readonly chanceSaturation: number;
+  /** |S ∩ S'| ÷ |S ∪ S'|. */
+  readonly jaccard: number;
+  readonly chanceJaccard: number;
+  /** Jensen-Shannon divergence of p in bits, 0..1; NaN where p is not known of either. */
+  readonly divergence: number;
+  /** Share of cells that chose another set. */
+  readonly flipped: number;
+  readonly cells: number;
+}
+
+/**
+ * Cells are compared site by site, each by its own experts: of sites whose experts are strangers to each other, too, the
+ * agreement can be averaged.
+ */
+export interface Difference {
+  readonly alignment: Alignment;
+  /** Sites over the aligned tokens that both runs have, as indexes into each. */
+  readonly sites: readonly { readonly site: Site; readonly a: number; readonly b: number }[];
+  /** [sites, C] how many of a's experts b did not choose; −1 where the column's tokens are not the same, or a source says nothing of one. */
+  readonly flips: Int16Array;
+  readonly all: Agreement;
+  readonly layers: readonly Layer[];
+  /** One for each of `layers`. */
+  readonly byLayer: readonly Agreement[];
+  /** Absent where the sites' experts are not the same ones in all. */
+  readonly usage?: UsageDifference;
+  /** [C] log-probability in b − in a; NaN where the tokens differ or it is not known. */
+  readonly logProb: Float32Array;
+  /** [C] KL(a‖b) of the next-token predictions in nats, at least; see `predictionDivergence`. */
+  readonly predictions: Float32Array;
+}
+
+export interface UsageDifference {
+  /** That either run has. */
+  readonly experts: readonly Expert[];
+  /** [experts] usage in b − usage in a, over all text tokens of each; within ranges, over those that both have there. */
+  readonly change: Float64Array;
+}
+
+/**
+ * Over the tokens of one sequence: the first, unless the filter names another.
+ *
+ * @param within of a's tokens only those in these ranges; columns of others are as if their tokens were not the same
+ */
+export function difference(
+  a: Trace,
+  b: Trace,
+  filter: SiteFilter = {},
+  aligned = alignTraces(a, b, filter.sequence),
+  within?: readonly TokenRange[],
+): Difference {
+  const alignment = within ? narrowed(aligned, tokensWithin(within, tokensOf(a, filter.sequence))) : aligned;
+  const about = { ...filter, sequence: filter.sequence ?? 0 };
+  const inB = new Map(Array.from(sitesOf(b, about), (s) => [b.sites[s]!.path, s]));
+  const sites = Array.from(sitesOf(a, about)).flatMap((s) => {
+    const site = a.sites[s]!;
+    const other = inB.get(site.path);
+    return other === undefined ? [] : [{ site, a: s, b: other }];
+  });
+  const columns = alignment.a.length;
+  const flips = new Int16Array(sites.length * columns).fill(-1);
+  const layers = layersAmong(
+    a,
+    Int32Array.from(sites, (s) => s.a),
+  );
+  const total = new Tally();
+  const tallies = layers.map(() => new Tally());
+  const [textA, textB] = [a.sequences[about.sequence], b.sequences[about.sequence]];
+  const pairOf = pairing();
+
+  sites.forEach(({ site, a: sa, b: sb }, row) => {
+    const [rowsA, rowsB] = [rowsAt(a, sa), rowsAt(b, sb)];
+    const { toB, experts } = pairOf(rowsA, rowsB);
+    const ofLayer = tallies[layers.findIndex(({ stack, layer }) => stack === site.stack && layer === site.layer)]!;
+    for (let c = 0; c < columns; c++) {
+      if (!alignment.same[c]) continue;
+      const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];
+      if (!isKnown(rowsA, ta) || !isKnown(rowsB, tb)) continue;
+      const common = shared(rowsA.chosen, ta * rowsA.k, rowsA.k, rowsB.chosen, tb * rowsB.k, rowsB.k, toB);
+      const [countA, countB] = [chosenCount(rowsA, ta), chosenCount(rowsB, tb)];
+      flips[row * columns + c] = countA - common;
+      if (isSpecial(textA!, ta)) continue;
+      const divergence = jensenShannon(distribution(a, rowsA, ta), distribution(b, rowsB, tb), toB);
+      total.add(common, countA, countB, experts, divergence);
+      ofLayer.add(common, countA, countB, experts, divergence);
+    }
+  });
+
+  const ofColumns = (value: (a: Sequence, ta: number, b: Sequence, tb: number) => number) =>
+    Float32Array.from(alignment.a, (ta, c) =>
+      alignment.same[c] && textA && textB ? value(textA, ta, textB, alignment.b[c]!) : NaN,
+    );
+  const [sharedA, sharedB] = [sharedSites(a, about), sharedSites(b, about)];
+  return {
+    alignment,
+    sites,
+    flips,
+    all: total.value,
+    layers,
+    byLayer: tallies.map((tally) => tally.value),
+    ...(sharedA && sharedB && { usage: usageDifference(a, sharedA, b, sharedB, within && alignment) }),
+    logProb: ofColumns((x, tx, y, ty) => (y.logProb?.[ty] ?? NaN) - (x.logProb?.[tx] ?? NaN)),
+    predictions: ofColumns(predictionDivergence),
+  };
+}
+
+/** Only the columns whose token of a is marked are of tokens that are the same. */
+function narrowed(alignment: Alignment, within: Uint8Array): Alignment {
+  return { ...alignment, same: alignment.same.map((same, c) => (within[alignment.a[c]!] ? same : 0)) };
+}
+
+const tokensOf = ({ sequences }: Trace, sequence = 0) => sequences[sequence]?.tokens.count ?? 0;
+
+interface Pair {
+  /** [N of a] the same expert's index in b, −1 where b lacks it. */
+  readonly toB: Int16Array;
+  /** How many there are in both together. */
+  readonly experts: number;
+}
+
+/** What experts two sites have in common; looked up once for the sets that many sites share. */
+function pairing() {
+  const known = new Map<object, Map<object, Pair>>();
+  return ({ set: a }: Rows, { set: b }: Rows) => {
+    let ofA = known.get(a);
+    if (!ofA) known.set(a, (ofA = new Map<object, Pair>()));
+    let pair = ofA.get(b);
+    if (!pair) {
+      const places = new Map(b.experts.map(({ id }, e) => [id, e]));
+      const toB = Int16Array.from(a.experts, ({ id }) => places.get(id) ?? -1);
+      const onlyA = toB.reduce((count, e) => count + (e < 0 ? 1 : 0), 0);
+      ofA.set(b, (pair = { toB, experts: b.experts.length + onlyA }));
+    }
+    return pair;
+  };
+}
+
+class Tally {
+  private readonly saturation = new Mean();
+  private readonly chanceSaturation = new Mean();
+  private readonly jaccard = new Mean();
+  private readonly chanceJaccard = new Mean();
+  private readonly divergence = new Mean();
+  private readonly flipped = new Mean();
+
+  add(common: number, a: number, b: number, experts: number, divergence: number): void {
+    this.divergence.add(divergence);
+    this.flipped.add(common < Math.max(a, b) ? 1 : 0);
+    if (a === 0 && b === 0) return;
+    this.saturation.add(saturationOf(common, a, b));
+    this.chanceSaturation.add(chanceSaturation(a, b, experts));
+    this.jaccard.add(jaccardOf(common, a, b));
+    this.chanceJaccard.add(chanceJaccard(a, b, experts));
+  }
+
+  get value(): Agreement {
+    return {
+      saturation: this.saturation.value,
+      chanceSaturation: this.chanceSaturation.value,
+      jaccard: this.jaccard.value,
+      chanceJaccard: this.chanceJaccard.value,
+      divergence: this.divergence.value,
+      flipped: this.flipped.value,
+      cells: this.flipped.count,
+    };
+  }
+}
+
+/** In bits, 0..1. Experts that only one side has count as 0 on the other. */
+export function jensenShannon(p: Float32Array | undefined, q: Float32Array | undefined, toQ: Int16Array): number {
+  if (!p || !q) return NaN;
+  // Σ ½ x log₂(x / mean): what is q's alone has x / mean = 2, that is ½ x.
+  let bits = 0;
+  let qSeen = 0;
+  for (let e = 0; e < p.length; e++) {
+    const x = p[e]!;
+    const y = toQ[e]! < 0 ? 0 : q[toQ[e]!]!;
+    qSeen += y;
+    if (x > 0) bits += 0.5 * x * Math.log2((2 * x) / (x + y));
+    if (y > 0) bits += 0.5 * y * Math.log2((2 * y) / (x + y));
+  }
+  return Math.min(1, Math.max(0, bits + 0.5 * Math.max(0, 1 - qSeen)));
+}
+
+/** @param only of the columns that it says are the same */
+function usageDifference(
+  a: Trace,
+  sitesA: SharedSites,
+  b: Trace,
+  sitesB: SharedSites,
+  only: Alignment | undefined,
+): UsageDifference {
+  const tokens = (sequence: Sequence, side: Int32Array) =>
+    only && side.filter((t, c) => only.same[c] === 1 && !isSpecial(sequence, t));
+  const inA = sharesById(a, sitesA, only && tokens(sitesA.sequence, only.a));
+  const inB = sharesById(b, sitesB, only && tokens(sitesB.sequence, only.b));
+  const experts = [...sitesA.experts, ...sitesB.experts.filter(({ id }) => !inA.has(id))];
+  return { experts, change: Float64Array.from(experts, ({ id }) => (inB.get(id) ?? 0) - (inA.get(id) ?? 0)) };
+}
+
+function sharesById(trace: Trace, sites: SharedSites, tokens?: Int32Array): Map<string, number> {
+  const { share } = usage(trace, sites, tokens);
+  return new Map(sites.experts.map(({ id }, e) => [id, share[e]!]));
+}
+
+/**
+ * KL(a‖b) in nats between the predictions after two tokens, from below: the tokens that both list, and all others taken
+ * as one. Merging outcomes never adds divergence (log-sum inequality), so the true value is at least this.
+ */
+export function predictionDivergence(a: Sequence, ta: number, b: Sequence, tb: number): number {
+  if (!a.topIds || !a.topLogProb || !b.topIds || !b.topLogProb) return NaN;
+  let kl = 0;
+  let restA = 1;
+  let restB = 1;
+  for (let i = ta * a.predictions; i < (ta + 1) * a.predictions; i++) {
+    const j = b.topIds.subarray(tb * b.predictions, (tb + 1) * b.predictions).indexOf(a.topIds[i]!);
+    if (j < 0) continue;
+    const [logP, logQ] = [a.topLogProb[i]!, b.topLogProb[tb * b.predictions + j]!];
+    kl += Math.exp(logP) * (logP - logQ);
+    restA -= Math.exp(logP);
+    restB -= Math.exp(logQ);
+  }
+  // Rounding may leave a rest a little below 0; raising b's only lowers the bound.
+  if (restA > 0) kl += restA * Math.log(restA / Math.max(restB, 1e-7));
+  return Math.max(0, kl);
+}

@@ -1,0 +1,181 @@
+/** How decided the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k mass. */
+import { layersOf, type Rows, rowsAt, type SiteFilter, sitesOf, textTokens } from '../model/access.js';
+import { Mean } from '../../statistics/mean.js';
+import { biasedScores, forcedAt, selectionScores } from '../model/selection.js';
+import type { Router, Trace } from '../model/trace.js';
+
+type Scoring = NonNullable<Router['scoring']>;
+
+/** Softmax over the finite scores; NaN and −∞ get 0. All zeros where no score is finite. */
+export function softmax(scores: Float32Array): Float32Array {
+  let most = -Infinity;
+  for (const a of scores) if (a > most) most = a;
+  if (most === -Infinity) return new Float32Array(scores.length);
+  return overSum(scores.map((a) => (a > -Infinity ? Math.exp(a - most) : 0)));
+}
+
+const sigmoid = (a: number) => 1 / (1 + Math.exp(-a));
+
+function overSum(values: Float32Array): Float32Array {
+  let sum = 0;
+  for (const x of values) sum += x;
+  return sum > 0 ? values.map((x) => x / sum) : values;
+}
+
+/**
+ * [N] p: what the router leaned to, over all experts that it could choose; under `sigmoid` each one's part of their sum.
+ * Where fixed weights stand in for the router it is what the router would have leaned to. Undefined where the source gave
+ * no scores, or did not say how they become a distribution.
+ */
+export function distribution(trace: Trace, rows: Rows, t: number): Float32Array | undefined {
+  const { scoring } = trace.router;
+  const scores = biasedScores(rows, t);
+  if (!scores || !scoring) return undefined;
+  const compared = selectionScores(rows, t)!;
+  const eligible = rows.selection ? scores.map((a, e) => (compared[e]! > -Infinity ? a : -Infinity)) : scores;
+  return scoring === 'softmax' ? softmax(eligible) : overSum(eligible.map((a) => (a > -Infinity ? sigmoid(a) : 0)));
+}
+
+export interface Certainty {
+  /** H(p) / ln E, 0..1, over the E experts with a score; 0 when there is but one. Chance: 1. NaN where p is not known. */
+  readonly entropy: number;
+  /**
+   * s_(k) − s_(k+1) ≥ 0 of what was compared, the distance to a different choice; NaN where no further expert could be
+   * chosen, and under fixed weights or a forced expert, where no score decides.
+   */
+  readonly margin: number;
+  /** Σ of p over the k best. Chance: k/E. NaN where p is not known, under fixed weights or a forced expert. */
+  readonly mass: number;
+}
+
+/**
+ * How decided a choice of the k best scores is; NaN and −∞ take no part.
+ * @param k undefined: no choice was made by these scores
+ * @param scores the raw scores, mostly the same array; without them, or without `scoring`, entropy and mass are not known
+ */
+export function certainty(
+  compared: Float32Array,
+  k: number | undefined,
+  scoring: Scoring | undefined,
+  scores: Float32Array | undefined,
+): Certainty {
+  const best = new Float64Array((k ?? 0) + 1).fill(-Infinity);
+  const places = new Int32Array(best.length);
+  let experts = 0;
+  let most = -Infinity;
+  for (let e = 0; e < compared.length; e++) {
+    const a = compared[e]!;
+    if (!(a > -Infinity)) continue;
+    experts++;
+    if (scores && scores[e]! > most) most = scores[e]!;
+    let i = best.length - 1;
+    if (!(a > best[i]!)) continue;
+    for (; i > 0 && a > best[i - 1]!; i--) {
+      best[i] = best[i - 1]!;
+      places[i] = places[i - 1]!;
+    }
+    best[i] = a;
+    places[i] = e;
+  }
+  const margin = k !== undefined && experts > k ? best[k - 1]! - best[k]! : NaN;
+  if (!scores || !scoring || most === -Infinity) return { entropy: NaN, margin, mass: NaN };
+  // H = ln z − Σ x ln x / z for p = x / z; under softmax ln x is a − max.
+  let z = 0;
+  let moment = 0;
+  for (let e = 0; e < compared.length; e++) {
+    const a = scores[e]!;
+    if (!(compared[e]! > -Infinity && a > -Infinity)) continue;
+    const x = likelihood(scoring, a, most);
+    z += x;
+    if (x > 0) moment += x * (scoring === 'softmax' ? a - most : Math.log(x));
+  }
+  const entropy = experts === 1 ? 0 : (Math.log(z) - moment / z) / Math.log(experts);
+  if (k === undefined) return { entropy, margin, mass: NaN };
+  let mass = 0;
+  for (let i = 0; i < Math.min(k, experts); i++) mass += likelihood(scoring, scores[places[i]!]!, most) / z;
+  return { entropy, margin, mass };
+}
+
+const likelihood = (scoring: Scoring, a: number, most: number) =>
+  scoring === 'softmax' ? Math.exp(a - most) : sigmoid(a);
+
+const unknown: Certainty = { entropy: NaN, margin: NaN, mass: NaN };
+
+/** How decided the router was at one cell; NaN for what cannot be known there. */
+export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty {
+  const compared = t < rows.done ? selectionScores(rows, t) : undefined;
+  if (!compared) return unknown;
+  // A layer may choose fewer than the others.
+  const k = router.k === undefined || forcedAt(rows, t) >= 0 ? undefined : Math.min(router.k, rows.k);
+  return certainty(compared, k, router.scoring, rows.selection ? biasedScores(rows, t) : compared);
+}
+
+export interface Certainties {
+  readonly entropy: Float32Array;
+  readonly margin: Float32Array;
+  readonly mass: Float32Array;
+}
+
+/** One token's certainty in a sequence, the mean over the sites that a filter leaves there. */
+export function certaintyOfToken(trace: Trace, t: number, filter: SiteFilter = {}): Certainty {
+  const mean = new MeanCertainty();
+  for (const s of sitesOf(trace, { sequence: 0, ...filter })) mean.add(certaintyAt(trace, rowsAt(trace, s), t));
+  return mean.value;
+}
+
+/**
+ * [T] each token's certainty in one sequence (the first, unless the filter names another), the mean over the sites; NaN
+ * where not defined.
+ */
+export function certaintyByToken(trace: Trace, filter: SiteFilter = {}): Certainties {
+  const inSequence = { ...filter, sequence: filter.sequence ?? 0 };
+  const means = Array.from({ length: trace.sequences[inSequence.sequence]!.tokens.count }, () => new MeanCertainty());
+  for (const s of sitesOf(trace, inSequence)) {
+    const rows = rowsAt(trace, s);
+    for (let t = 0; t < rows.done; t++) means[t]!.add(certaintyAt(trace, rows, t));
+  }
+  return gather(means);
+}
+
+/** Each layer's certainty, the mean over its sites and the text's tokens; in the order of `layersOf(trace, filter)`. */
+export function certaintyByLayer(trace: Trace, filter: SiteFilter = {}): Certainties {
+  const layers = layersOf(trace, filter);
+  const means = layers.map(() => new MeanCertainty());
+  const tokens = trace.sequences.map(textTokens);
+  for (const s of sitesOf(trace, filter)) {
+    const rows = rowsAt(trace, s);
+    const mean = means[layers.findIndex(({ stack, layer }) => rows.site.stack === stack && rows.site.layer === layer)]!;
+    for (const t of tokens[rows.site.sequence]!) mean.add(certaintyAt(trace, rows, t));
+  }
+  return gather(means);
+}
+
+/** [L] mean normalised entropy by layer, in the order of `layersOf(trace, filter)`. Chance: 1. */
+export function entropyByLayer(trace: Trace, filter: SiteFilter = {}): Float32Array {
+  return certaintyByLayer(trace, filter).entropy;
+}
+
+class MeanCertainty {
+  readonly #entropy = new Mean();
+  readonly #margin = new Mean();
+  readonly #mass = new Mean();
+
+  add({ entropy, margin, mass }: Certainty): void {
+    this.#entropy.add(entropy);
+    this.#margin.add(margin);
+    this.#mass.add(mass);
+  }
+
+  get value(): Certainty {
+    return { entropy: this.#entropy.value, margin: this.#margin.value, mass: this.#mass.value };
+  }
+}
+
+function gather(means: readonly MeanCertainty[]): Certainties {
+  const values = means.map(({ value }) => value);
+  return {
+    entropy: Float32Array.from(values, ({ entropy }) => entropy),
+    margin: Float32Array.from(values, ({ margin }) => margin),
+    mass: Float32Array.from(values, ({ mass }) => mass),
+  };
+}

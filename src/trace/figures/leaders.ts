@@ -1,0 +1,106 @@
+/** Which expert a token went to most, over sites that share their experts: what the text view, the hover and the decorations draw. */
+import { blockOf, rowsAt, type SharedSites } from '../model/access.js';
+import { isEven, type Measure, measureOf } from './measure.js';
+import type { Trace } from '../model/trace.js';
+
+export interface Leaders {
+  /** [T] the leading expert; −1: none (not routed yet, all weights are 0, or all experts share alike). */
+  readonly expert: Int16Array;
+  /** [T] its share of the token's whole weight (or contribution, or choices), 0..1. Chance gives at least 1/N. */
+  readonly share: Float32Array;
+}
+
+/**
+ * [N] each expert's share of a token's routing weight (or what `measureOf` puts in its place), summed over the sites; they
+ * add up to 1, or are all 0 where nothing was applied.
+ */
+export function tokenShares(trace: Trace, sites: SharedSites, t: number, asked: Measure = 'weight'): Float32Array {
+  if (t >= sites.sequence.done) return new Float32Array(sites.experts.length);
+  return normalised(sumsOf(trace, sites, t, t + 1, asked));
+}
+
+/** [N] the same of several tokens together, [from, to): their weights are added up. */
+export function shareOfTokens(trace: Trace, sites: SharedSites, from: number, to: number): Float32Array {
+  const n = sites.experts.length;
+  const sums = sumsOf(trace, sites, from, Math.max(from, Math.min(to, sites.sequence.done)), 'weight');
+  const total = new Float32Array(n);
+  sums.forEach((x, i) => (total[i % n]! += x));
+  return normalised(total);
+}
+
+/** [done, N] `tokenShares` of every token that is routed. */
+export function allTokenShares(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Float32Array {
+  const n = sites.experts.length;
+  const sums = sumsOf(trace, sites, 0, sites.sequence.done, asked);
+  for (let t = 0; t < sites.sequence.done; t++) normalised(sums.subarray(t * n, (t + 1) * n));
+  return sums;
+}
+
+/** The leading expert of every token, special ones included; the lower expert index wins a tie. */
+export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Leaders {
+  const n = sites.experts.length;
+  const { done, tokens } = sites.sequence;
+  const all = allTokenShares(trace, sites, asked);
+  const expert = new Int16Array(tokens.count).fill(-1);
+  const share = new Float32Array(tokens.count);
+  for (let t = 0; t < done; t++) {
+    const shares = all.subarray(t * n, (t + 1) * n);
+    if (isEven(shares)) continue;
+    for (let e = 0; e < n; e++) if (shares[e]! > share[t]!) [expert[t], share[t]] = [e, shares[e]!];
+  }
+  return { expert, share };
+}
+
+/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
+export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
+  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
+}
+
+/** Who a text shows: the leading expert of every token; where only their order is known, the one named first. */
+export function shownLeaders(trace: Trace, sites: SharedSites): Leaders {
+  if (!isRankOnly(trace, sites)) return tokenLeaders(trace, sites);
+  const { chosen, k } = rowsAt(trace, sites.sites[0]!);
+  const expert = Int16Array.from({ length: sites.sequence.tokens.count }, (_, t) => chosen[t * k]!);
+  return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
+}
+
+/** Expert indexes by share, largest first, those with none left out. */
+export function ranked(shares: ArrayLike<number>): number[] {
+  return Array.from({ length: shares.length }, (_, e) => e)
+    .filter((e) => shares[e]! > 0)
+    .sort((a, b) => shares[b]! - shares[a]! || a - b);
+}
+
+/** [tokens, N] what each expert has of the tokens [from, to), summed over sites; in the arrays' own order, for the cache. */
+function sumsOf(
+  trace: Trace,
+  { sites, sequence, experts }: SharedSites,
+  from: number,
+  to: number,
+  asked: Measure,
+): Float32Array {
+  const n = experts.length;
+  const T = sequence.tokens.count;
+  const measure = measureOf(trace, sites, asked);
+  const sums = new Float32Array((to - from) * n);
+  for (const s of sites) {
+    const block = blockOf(trace, s);
+    const { chosen, k } = block;
+    const parts = measure === 'choice' ? undefined : block[measure];
+    for (let t = from, i = ((s - block.from) * T + from) * k; t < to; t++) {
+      for (const end = i + k; i < end; i++) {
+        const e = chosen[i]!;
+        if (e >= 0) sums[(t - from) * n + e]! += parts ? parts[i]! : 1;
+      }
+    }
+  }
+  return sums;
+}
+
+/** In place. */
+function normalised(sums: Float32Array): Float32Array {
+  let total = 0;
+  for (const x of sums) total += x;
+  if (total > 0) for (let e = 0; e < sums.length; e++) sums[e]! /= total;
+  return sums;
+}

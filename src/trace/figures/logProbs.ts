@@ -1,0 +1,24 @@
+import { Mean } from '../../statistics/mean.js';
+import { isSpecial } from '../model/access.js';
+import type { Alignment } from '../alignment/align.js';
+import type { Sequence } from '../model/trace.js';
+
+/** Nats a token; NaN where no token is of both. */
+export interface AlignedMeans {
+  readonly from: number;
+  readonly to: number;
+  readonly tokens: number;
+}
+
+/** Mean log-probabilities of the text's tokens in two runs, of those alone that both have: others would be compared with nothing. */
+export function alignedMeans(from: Sequence, to: Sequence, { a, b, same }: Alignment): AlignedMeans {
+  const [here, there] = [new Mean(), new Mean()];
+  same.forEach((isSame, c) => {
+    if (!isSame || isSpecial(from, a[c]!)) return;
+    const [one, other] = [from.logProb?.[a[c]!] ?? NaN, to.logProb?.[b[c]!] ?? NaN];
+    if (Number.isNaN(one) || Number.isNaN(other)) return;
+    here.add(one);
+    there.add(other);
+  });
+  return { from: here.value, to: there.value, tokens: here.count };
+}

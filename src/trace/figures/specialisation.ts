@@ -1,0 +1,164 @@
+/** What an expert is chosen for: kinds of text, and single tokens. */
+import { GanderError } from '../../errors/errors.js';
+import { isKnown, rowsAt, type SharedSites, textTokens } from '../model/access.js';
+import { tokenText } from '../text/label.js';
+import type { Expert, Trace } from '../model/trace.js';
+import type { Indexes } from './usage.js';
+
+/** One trace's part in a statistic over several. */
+export interface Run {
+  readonly trace: Trace;
+  readonly sites: SharedSites;
+  /** Default: all of the text's. */
+  readonly tokens?: Indexes | undefined;
+}
+
+export interface DomainSpecialisation {
+  /** [N] of the domain's cells (token × site), the share that chose the expert; they add up to k. NaN without any cell. */
+  readonly share: Float64Array;
+  /** What `share` would be if each cell drew evenly: k/E. */
+  readonly chance: number;
+  readonly tokens: number;
+}
+
+/**
+ * How much of a domain, one or more runs, goes to each expert.
+ * @throws GanderError `internal` where the runs' experts are not the same
+ */
+export function domainSpecialisation(runs: readonly Run[]): DomainSpecialisation {
+  const n = expertsOf(runs).length;
+  const share = new Float64Array(n);
+  let tokens = 0;
+  let cells = 0;
+  let choices = 0;
+  for (const run of runs) {
+    tokens += tokensOf(run).length;
+    forEachCell(run, (_t, chosen, at, k) => {
+      cells++;
+      for (let i = at; i < at + k; i++) {
+        if (chosen[i]! < 0) continue;
+        share[chosen[i]!]!++;
+        choices++;
+      }
+    });
+  }
+  return { share: share.map((count) => count / cells), chance: choices / cells / n, tokens };
+}
+
+export interface Vocabulary {
+  /** [V] the tokens that occur at least `least` times, the most frequent first: their ids (absent where a source gave none), texts and counts. */
+  readonly ids?: Int32Array;
+  readonly text: readonly string[];
+  readonly count: Int32Array;
+  /** [V, N] of a token's occurrences (× sites), the share that chose the expert. */
+  readonly share: Float64Array;
+  /** k/E. */
+  readonly chance: number;
+}
+
+/** A token seen twice tells little. */
+export const leastOccurrences = 3;
+
+/**
+ * How much of each token's occurrences goes to each expert, over one or more runs with the same tokenizer. Tokens are the
+ * same whose ids are; where a run has no ids, whose texts are.
+ * @throws GanderError `internal` where the runs' experts are not the same
+ */
+export function vocabularySpecialisation(runs: readonly Run[], least = leastOccurrences): Vocabulary {
+  const n = expertsOf(runs).length;
+  const byId = runs.every(({ sites }) => sites.sequence.tokens.ids !== undefined);
+  const seen = new Map<number | string, { text: string; count: number; cells: number; chosen: Float64Array }>();
+  let cells = 0;
+  let choices = 0;
+  for (const run of runs) {
+    const { sequence } = run.sites;
+    const keyOf = (t: number) => (byId ? sequence.tokens.ids![t]! : spelled(run, t));
+    for (const t of tokensOf(run)) {
+      const key = keyOf(t);
+      const entry = seen.get(key) ?? { text: spelled(run, t), count: 0, cells: 0, chosen: new Float64Array(n) };
+      entry.count++;
+      seen.set(key, entry);
+    }
+    const entries = new Map(Array.from(tokensOf(run), (t) => [t, seen.get(keyOf(t))!]));
+    forEachCell(run, (t, chosen, at, k) => {
+      const entry = entries.get(t)!;
+      entry.cells++;
+      cells++;
+      for (let i = at; i < at + k; i++) {
+        if (chosen[i]! < 0) continue;
+        entry.chosen[chosen[i]!]!++;
+        choices++;
+      }
+    });
+  }
+  const kept = [...seen]
+    .filter(([, entry]) => entry.count >= least)
+    .sort(([a, x], [b, y]) => y.count - x.count || (a < b ? -1 : 1));
+  const share = new Float64Array(kept.length * n);
+  kept.forEach(([, entry], v) => {
+    share.set(
+      entry.chosen.map((count) => count / entry.cells),
+      v * n,
+    );
+  });
+  return {
+    ...(byId && { ids: Int32Array.from(kept, ([id]) => id as number) }),
+    text: kept.map(([, entry]) => entry.text),
+    count: Int32Array.from(kept, ([, entry]) => entry.count),
+    share,
+    chance: choices / cells / n,
+  };
+}
+
+export interface Attracted {
+  readonly id?: number;
+  readonly text: string;
+  readonly count: number;
+  /** Of its occurrences, the share that chose the expert. */
+  readonly share: number;
+}
+
+/** The tokens that an expert draws most, above chance only; the more frequent first among equals. */
+export function mostAttracted(
+  { ids, text, count, share, chance }: Vocabulary,
+  expert: number,
+  limit = 10,
+): Attracted[] {
+  const n = share.length / text.length;
+  return text
+    .map((spelling, v) => ({
+      ...(ids && { id: ids[v]! }),
+      text: spelling,
+      count: count[v]!,
+      share: share[v * n + expert]!,
+    }))
+    .filter((token) => token.share > chance)
+    .sort((a, b) => b.share - a.share || b.count - a.count)
+    .slice(0, limit);
+}
+
+const tokensOf = ({ sites, tokens }: Run) => tokens ?? textTokens(sites.sequence);
+
+const spelled = ({ sites: { sequence } }: Run, t: number) => sequence.tokens.text?.[t] ?? tokenText(sequence, t);
+
+/** The runs' experts. Sites of two traces may have different sets: what is added up over runs passes here. */
+function expertsOf(runs: readonly Run[]): readonly Expert[] {
+  const [first, ...others] = runs.map(({ sites }) => sites.experts);
+  const alike = others.every(
+    (experts) => experts.length === first!.length && experts.every((e, i) => e.id === first![i]!.id),
+  );
+  if (alike) return first ?? [];
+  throw new GanderError(
+    'internal',
+    'Runs over different experts cannot be counted together.',
+    'Please report this with the Gander log.',
+  );
+}
+
+function forEachCell(run: Run, visit: (t: number, chosen: Int16Array, at: number, k: number) => void): void {
+  const tokens = tokensOf(run);
+  for (const s of run.sites.sites) {
+    const rows = rowsAt(run.trace, s);
+    for (const t of tokens) if (isKnown(rows, t)) visit(t, rows.chosen, t * rows.k, rows.k);
+  }
+}

@@ -1,0 +1,188 @@
+/** The numbers that every summary of a trace shows: terminal, JSON, Markdown and HTML draw from here. */
+import {
+  isSpecial,
+  type Layer,
+  layersOf,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  textTokens,
+} from '../model/access.js';
+import type { Interval } from '../../statistics/bootstrap.js';
+import { type ChanceLoad, chanceLoad, load, type Load } from '../../statistics/load.js';
+import { meanOf } from '../../statistics/mean.js';
+import { slotsIn } from './colours.js';
+import { certaintyByLayer, certaintyByToken } from './distribution.js';
+import { allTokenShares, ranked } from './leaders.js';
+import { tokenText } from '../text/label.js';
+import { type Measure, measureOf } from './measure.js';
+import { isSmallSample, usage, usageByLayer, usageIntervals } from './usage.js';
+import type { Sequence, Trace } from '../model/trace.js';
+
+export interface ExpertSummary {
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  /** Of all choices of text tokens, the expert's share, its 95 % bootstrap interval, and what chance would give. */
+  readonly share: number;
+  readonly interval: Interval;
+  readonly chance: number;
+  /** Absent where the source gave no weights. */
+  readonly weightShare?: number;
+}
+
+/** What can be said of the experts where all sites have the same ones. */
+export interface ExpertsSummary {
+  readonly sites: SharedSites;
+  readonly experts: readonly ExpertSummary[];
+  /** [N] colours, as `slotsIn` gives them. */
+  readonly slots: Int16Array;
+  readonly choices: number;
+  readonly load: Load;
+  readonly chanceLoad: ChanceLoad;
+  /** What the tokens' shares are of. */
+  readonly measure: Measure;
+}
+
+export interface TokenSummary {
+  readonly index: number;
+  readonly id?: number;
+  readonly text: string;
+  /** −1 where it stands for no text, or the source does not say. */
+  readonly start: number;
+  readonly end: number;
+  readonly special: boolean;
+  readonly logProb: number;
+  /** Means over the sites. */
+  readonly entropy: number;
+  readonly margin: number;
+  /** Shares of the routing weight (or of what `measure` says) over all sites, largest first; absent where these share no experts. */
+  readonly experts?: readonly { readonly index: number; readonly share: number }[];
+}
+
+export interface LayerSummary extends Layer {
+  /** Means over its sites and the text's tokens. */
+  readonly entropy: number;
+  readonly margin: number;
+  /** Of the layer's own experts; absent where its sites share none. */
+  readonly load?: Load;
+  readonly chanceLoad?: ChanceLoad;
+}
+
+/** What a source may leave out, as exports say it. */
+export const parts = ['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions'] as const;
+
+export type Part = (typeof parts)[number];
+
+export interface Summary {
+  readonly sequence: Sequence;
+  /** What the source does not give. */
+  readonly absent: readonly Part[];
+  /** Absent where experts are each layer's own: nothing that adds them up over layers has a meaning. */
+  readonly shared?: ExpertsSummary;
+  readonly tokens: readonly TokenSummary[];
+  readonly layers: readonly LayerSummary[];
+  /** Text tokens: what the statistics are about. */
+  readonly textTokens: number;
+  /** Mean log-probability of the text's tokens; NaN where not known. */
+  readonly meanLogProb: number;
+  readonly smallSample: boolean;
+}
+
+/** A summary of each of the trace's sequences. */
+export function summaries(trace: Trace): Summary[] {
+  return trace.sequences.map((_, sequence) => summarise(trace, { sequence }));
+}
+
+/** Of one sequence: the first, unless the filter names another. */
+export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
+  const about = { ...filter, sequence: filter.sequence ?? 0 };
+  const sequence = trace.sequences[about.sequence]!;
+  const sites = sharedSites(trace, about);
+  const shares = sites && allTokenShares(trace, sites);
+  const certainty = certaintyByToken(trace, about);
+  const text = textTokens(sequence);
+  const { tokens, logProb } = sequence;
+  return {
+    sequence,
+    absent: absentParts(trace, about),
+    ...(sites && { shared: expertsSummary(trace, sites) }),
+    tokens: Array.from({ length: sequence.done }, (_, t) => ({
+      index: t,
+      ...(tokens.ids && { id: tokens.ids[t]! }),
+      text: tokenText(sequence, t),
+      start: tokens.start?.[t] ?? -1,
+      end: tokens.end?.[t] ?? -1,
+      special: isSpecial(sequence, t),
+      logProb: logProb?.[t] ?? NaN,
+      entropy: certainty.entropy[t]!,
+      margin: certainty.margin[t]!,
+      ...(shares && { experts: leading(shares.subarray(t * sites.experts.length, (t + 1) * sites.experts.length)) }),
+    })),
+    layers: layerSummaries(trace, about),
+    textTokens: text.length,
+    meanLogProb: meanLogProbOf(sequence),
+    smallSample: isSmallSample(text.length),
+  };
+}
+
+/** Of the text's tokens, in nats a token; NaN where not known. */
+export function meanLogProbOf(sequence: Sequence): number {
+  return meanOf(Array.from(textTokens(sequence), (t) => sequence.logProb?.[t] ?? NaN));
+}
+
+const leading = (shares: Float32Array) => ranked(shares).map((index) => ({ index, share: shares[index]! }));
+
+function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
+  const u = usage(trace, sites);
+  const intervals = usageIntervals(trace, sites);
+  return {
+    sites,
+    experts: sites.experts.map(({ id, name }, index) => ({
+      index,
+      id,
+      name,
+      share: u.share[index]!,
+      interval: intervals[index]!,
+      chance: u.chance[index]!,
+      ...(u.weightShare && { weightShare: u.weightShare[index]! }),
+    })),
+    slots: slotsIn(trace, sites.set),
+    choices: u.choices,
+    load: load(u.share),
+    chanceLoad: chanceLoad(u),
+    measure: measureOf(trace, sites.sites, 'weight'),
+  };
+}
+
+function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
+  const { entropy, margin } = certaintyByLayer(trace, filter);
+  const usages = usageByLayer(trace, filter);
+  return layersOf(trace, filter).map((layer, i) => {
+    const u = usages[i];
+    return {
+      ...layer,
+      entropy: entropy[i]!,
+      margin: margin[i]!,
+      ...(u && { load: load(u.share), chanceLoad: chanceLoad(u) }),
+    };
+  });
+}
+
+/** What the source does not give of one sequence and its sites. */
+export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
+  const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
+  const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));
+  const given: Record<Part, boolean> = {
+    text: text !== undefined || tokens.text !== undefined,
+    weights: blocks.every(({ weight }) => weight),
+    scores: blocks.every(({ score }) => score),
+    contributions: blocks.every(({ contribution }) => contribution),
+    'log-probabilities': logProb !== undefined,
+    predictions: topIds !== undefined,
+  };
+  return parts.filter((part) => !given[part]);
+}
+
+/** Why there are no shares over all layers. */
+export const ownExperts = 'Each layer has experts of its own; nothing is added up over layers.';

@@ -1,0 +1,144 @@
+/** How often each expert is used, how evenly, and with whom. Special tokens and those not yet routed are left out. */
+import {
+  chosenAt,
+  isKnown,
+  kindsOf,
+  type Layer,
+  layersOf,
+  rowsAt,
+  type SharedSites,
+  sharedSites,
+  type SiteFilter,
+  textTokens,
+} from '../model/access.js';
+import { sum } from '../../statistics/mean.js';
+import { bootstrapRatios, type BootstrapOptions, type Interval, type Units } from '../../statistics/bootstrap.js';
+import { type Coactivation, Pairs } from '../../statistics/pairs.js';
+import { measureOf } from './measure.js';
+import { takingPart } from '../model/selection.js';
+import type { Trace } from '../model/trace.js';
+
+/** Token indexes. */
+export type Indexes = Int32Array | readonly number[];
+
+export interface Usage {
+  /** [N] cells (token × site) that chose the expert. */
+  readonly counts: Float64Array;
+  /** [N] f_e: counts over all choices made (k a cell, fewer where fewer than k took part). */
+  readonly share: Float64Array;
+  /** [N] what `share` would be if every choice were drawn evenly from the experts that have a gate there: 1/E. */
+  readonly chance: Float64Array;
+  /** [N] share of the routing weight; absent where the source gave none. */
+  readonly weightShare?: Float64Array;
+  /** Tokens, cells of which the source says something, and choices counted. */
+  readonly tokens: number;
+  readonly cells: number;
+  readonly choices: number;
+}
+
+/** @param tokens default: all of the text's */
+export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTokens(sites.sequence)): Usage {
+  const n = sites.experts.length;
+  const counts = new Float64Array(n);
+  const chance = new Float64Array(n);
+  const weights = measureOf(trace, sites.sites, 'weight') === 'weight' ? new Float64Array(n) : undefined;
+  let cells = 0;
+  for (const s of sites.sites) {
+    const rows = rowsAt(trace, s);
+    const { chosen, k, weight } = rows;
+    let choices = 0;
+    for (const t of tokens) {
+      if (!isKnown(rows, t)) continue;
+      cells++;
+      for (let i = t * k; i < (t + 1) * k; i++) {
+        const e = chosen[i]!;
+        if (e < 0) continue;
+        counts[e]!++;
+        if (weights) weights[e]! += weight![i]!;
+        choices++;
+      }
+    }
+    const part = takingPart(rows);
+    const E = sum(part);
+    for (let e = 0; e < n; e++) if (part[e]) chance[e]! += choices / E;
+  }
+  const choices = sum(counts);
+  return {
+    counts,
+    share: over(counts, choices),
+    chance: over(chance, choices),
+    ...(weights && { weightShare: over(weights, sum(weights)) }),
+    tokens: tokens.length,
+    cells,
+    choices,
+  };
+}
+
+/** An interval for each expert's usage. Whole tokens are drawn: the sites of one token are not independent. */
+export function usageIntervals(
+  trace: Trace,
+  sites: SharedSites,
+  tokens: Indexes = textTokens(sites.sequence),
+  options?: BootstrapOptions,
+): Interval[] {
+  const { parts, wholes } = choicesByToken(trace, sites, tokens);
+  return bootstrapRatios(parts, wholes, sites.experts.length, options);
+}
+
+/** How often each token chose each expert, and how often it chose at all. */
+export function choicesByToken(trace: Trace, sites: SharedSites, tokens: Indexes): Units {
+  const n = sites.experts.length;
+  const counts = new Float64Array(tokens.length * n);
+  const choices = new Float64Array(tokens.length);
+  for (const s of sites.sites) {
+    const { chosen, k } = rowsAt(trace, s);
+    tokens.forEach((t, i) => {
+      for (let c = t * k; c < (t + 1) * k; c++) {
+        if (chosen[c]! < 0) continue;
+        counts[i * n + chosen[c]!]!++;
+        choices[i]!++;
+      }
+    });
+  }
+  return { parts: counts, wholes: choices };
+}
+
+/** Below this many tokens a statistic is shown with a warning: its interval is as wide as most differences of interest. */
+export const smallSample = 30;
+
+export function isSmallSample(tokens: number): boolean {
+  return tokens < smallSample;
+}
+
+/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined where a layer's own sites share no experts or tokens. */
+export function usageByLayer(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
+  return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
+}
+
+/** One usage for each kind, in the order of `kindsOf(trace, filter)`; undefined where a kind's sites share no experts or tokens. */
+export function usageByKind(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
+  return kindsOf(trace, filter).map((kind) => usageOf(trace, { ...filter, kind }, tokens));
+}
+
+function usageOf(trace: Trace, filter: SiteFilter, tokens?: Indexes): Usage | undefined {
+  const sites = sharedSites(trace, filter);
+  return sites && usage(trace, sites, tokens);
+}
+
+/** Over all pairs in S_t, not only neighbours in rank. */
+export function coactivation(
+  trace: Trace,
+  sites: SharedSites,
+  tokens: Indexes = textTokens(sites.sequence),
+): Coactivation {
+  const pairs = new Pairs(sites.experts.length);
+  for (const s of sites.sites) {
+    const rows = rowsAt(trace, s);
+    for (const t of tokens) if (isKnown(rows, t)) pairs.add(chosenAt(rows, t));
+  }
+  return pairs.value;
+}
+
+function over(values: Float64Array, total: number): Float64Array {
+  return total > 0 ? values.map((x) => x / total) : new Float64Array(values.length);
+}

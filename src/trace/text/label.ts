@@ -1,0 +1,95 @@
+/** How tokens, routers and what-ifs are written in one line of plain text. */
+import type { Layer } from '../model/access.js';
+import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange } from '../model/trace.js';
+
+/** The text's own characters under a token; the vocabulary's spelling where there are none; else its id or its place. */
+export function tokenText({ text, tokens }: Sequence, t: number): string {
+  const start = tokens.start?.[t] ?? -1;
+  const own = text !== undefined && start >= 0 ? text.slice(start, tokens.end?.[t]) : '';
+  return own || (tokens.text?.[t] ?? (tokens.ids ? `#${tokens.ids[t]!}` : `(${t})`));
+}
+
+/**
+ * The number of an expert whose name only counts it, as most do that one layer has to itself: `87`, `Layer 12 expert 87`.
+ * A view that says the layer says no more than this. Undefined where it has a name.
+ */
+export function numberOf({ scope, experts }: ExpertSet, expert: number): number | undefined {
+  const counted = /^(?:.*\bexpert )?(\d+)$/i.exec(experts[expert]?.name ?? '');
+  return scope === 'layer' && Number(counted?.[1]) === expert ? expert : undefined;
+}
+
+/** A token in labels and tables: `␣function`, `⏎`, `<|endoftext|>`, `#1234`. */
+export function tokenLabel(sequence: Sequence, t: number): string {
+  return visible(tokenText(sequence, t));
+}
+
+/**
+ * The text's own characters under a token; empty where it shares a character with the token before (bytes of an emoji), or
+ * where the source knows no text.
+ */
+export function covered({ text, tokens }: Sequence, t: number): string {
+  const { start, end } = tokens;
+  if (text === undefined || !start || !end || start[t]! < 0) return '';
+  const from = t > 0 ? Math.max(start[t]!, end[t - 1]!) : start[t]!;
+  return text.slice(from, Math.max(from, end[t]!));
+}
+
+/** Whitespace made visible: `␣function`, `⏎`. Control and direction marks, which would garble a line or a terminal, are dots. */
+export function visible(text: string): string {
+  return plain(text.replace(/\r?\n/g, '⏎').replace(/\t/g, '→').replace(/ /g, '␣')) || '∅';
+}
+
+/** As one line that does nothing: for names and descriptions that come from files. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
+}
+
+/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
+export function routerText({ name, k, params }: Router): string {
+  const argument = k ?? params?.['expert'];
+  return argument === undefined ? name : `${name}:${String(argument)}`;
+}
+
+/** `3`; in an encoder-decoder `decoder 3`; of a layer with several routers `3 mlp`. */
+export function layerText({ stack, layer, router }: Layer): string {
+  return plain([stack, layer, router].filter((part) => part !== undefined).join(' '));
+}
+
+/** `knock-out python@layer=3,kind=q`, `tilt sql@tokens=12..29=+0.5`. */
+export function interventionText(intervention: Intervention): string {
+  const amount =
+    intervention.action === 'tilt' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
+  return `${intervention.action} ${intervention.expert}${scopeText(intervention.scope)}${amount}`;
+}
+
+function scopeText(scope: Scope): string {
+  const parts = Object.entries(scope).map(([axis, value]: [string, Scope[keyof Scope]]) =>
+    typeof value === 'object' ? `${axis}=${rangesText(value)}` : `${axis}=${String(value)}`,
+  );
+  return parts.length > 0 ? `@${parts.join(',')}` : '';
+}
+
+/** From the first to the last of each: `12..29+44`. */
+function rangesText(ranges: readonly TokenRange[]): string {
+  return ranges.map(([from, to]) => (to === from + 1 ? String(from) : `${from}..${to - 1}`)).join('+');
+}
+
+/** 0.1234 → `12.3 %`; an en dash where it is not known. */
+export function percent(share: number): string {
+  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** What rounds to 0 has no sign. */
+export function decimal(x: number, digits = 2): string {
+  return Number.isNaN(x) ? '–' : x.toFixed(digits).replace(/^-(?=[0.]+$)/, '');
+}
+
+/** As `decimal`, with a plus above zero. */
+export function signed(x: number, digits: number): string {
+  return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
+}
+
+/** A text that may go on over many lines, for what must not obey what stands in it: a terminal, a spreadsheet, a page. Joined emoji stay joined. */
+export function shown(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
+}

@@ -1,0 +1,90 @@
+/** What-ifs in words, the same on the page and in the editor. */
+import { words, type PlainWord } from '../../words/words.js';
+import type { Layer } from '../model/access.js';
+import { tokenLabel } from './label.js';
+import { wholeLines } from './lines.js';
+import type { Intervention, Scope, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
+
+/** How words and numbers are written in the reader's language. */
+export interface Writer {
+  readonly word: (key: PlainWord, ...values: readonly (string | number)[]) => string;
+  readonly signed: (value: number, digits: number) => string;
+  /** The number of a line of the text in its document, from 1. Absent: lines are not told. */
+  readonly lineNumber?: (line: number) => number;
+}
+
+/** One what-if. @param name what an expert's id is called */
+export function whatIfWords(
+  intervention: Intervention,
+  trace: Trace | undefined,
+  name: (expert: string) => string,
+  writer: Writer,
+): string {
+  const { word, signed } = writer;
+  const { scope } = intervention;
+  const where =
+    scope.module !== undefined
+      ? inSiteWords(trace, scope.module, word)
+      : scope.layer !== undefined
+        ? word('inPlace', layerWords(scopedLayer(scope.layer, scope), word))
+        : scope.kind !== undefined
+          ? word('inKind', kindWords(scope.kind, word))
+          : word('everywhere');
+  const expert = name(intervention.expert);
+  const what =
+    intervention.action === 'knock-out'
+      ? word('saidKnockOut', expert, where)
+      : intervention.action === 'force'
+        ? word('saidForce', expert, where)
+        : word('saidTilt', expert, signed(intervention.amount, 1), where);
+  const sequence = trace?.sequences[scope.sequence ?? 0];
+  if (scope.token !== undefined)
+    return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
+  return scope.tokens ? word('saidIn', what, rangesWords(scope.tokens, sequence, writer)) : what;
+}
+
+function scopedLayer(layer: number, { stack, kind }: Scope): Layer {
+  return { layer, ...(stack && { stack }), ...(kind !== undefined && { router: kind }) };
+}
+
+/** Some tokens: the lines that they are, else their numbers. */
+export function rangesWords(
+  ranges: readonly TokenRange[],
+  sequence: Sequence | undefined,
+  { word, lineNumber }: Pick<Writer, 'word' | 'lineNumber'>,
+): string {
+  const [only] = ranges;
+  if (!only || ranges.length > 1) {
+    const count = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+    return word('tokensIn', count, ranges.length);
+  }
+  const lines = sequence && lineNumber && wholeLines(sequence, only);
+  if (!lines) return only[1] === only[0] + 1 ? word('tokenNumber', only[1]) : word('windowOf', only[0] + 1, only[1]);
+  const [first, last] = [lineNumber(lines[0]), lineNumber(lines[1])];
+  return first === last ? word('lineOf', first) : word('windowLines', first, last);
+}
+
+/** The path stands for itself where the trace has no such site. */
+export function inSiteWords(trace: Trace | undefined, path: string, word: Writer['word']): string {
+  const site = trace?.sites.find((one) => one.path === path);
+  return site ? word('inSite', siteWords(site, word)) : path;
+}
+
+export function siteWords(site: Site, word: Writer['word']): string {
+  const { stack, layer, kind } = site;
+  return layerWords({ layer, ...(stack && { stack }), router: kind }, word);
+}
+
+export function layerWords({ stack, layer, router }: Layer, word: Writer['word']): string {
+  const whole = stack ? word('layerOfStack', word(stack), String(layer)) : word('layer', String(layer));
+  return router === undefined ? whole : word('siteOfLayer', whole, kindWords(router, word));
+}
+
+/** A kind that is none of ours keeps its source's name. */
+export function kindWords(kind: string, word: Writer['word']): string {
+  return isPlain(kind) ? word(kind) : kind;
+}
+
+function isPlain(key: string): key is PlainWord {
+  return Object.hasOwn(words, key) && typeof words[key as keyof typeof words] === 'string';
+}

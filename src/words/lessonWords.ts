@@ -1,0 +1,176 @@
+import type { Counted } from './counted.js';
+
+/**
+ * What explains the numbers and shows the panel around, apart from the page's other words (src/words/words.ts): few people
+ * open it in a session, so it comes late. Translated as they are; no key is in both tables.
+ */
+export const lessonWords = {
+  // How a number is explained
+  formula: 'Formula',
+  range: 'Range',
+  byChance: 'By chance',
+  source: 'Source',
+  chanceNone: 'There is no value to compare with.',
+  letterE: 'E: how many experts there are.',
+  letterK: 'k: how many of them are chosen.',
+  letterS: 'S: those that are chosen.',
+  letterT: 'T: how many tokens.',
+  letterV: 'V: how many tokens the vocabulary has.',
+
+  // Numbers of one choice
+  whatAffinity:
+    'The raw score of the token’s activation u against an expert’s gate v at one module. The experts with the largest are chosen; the bars hold what a model or a what-if adds before that.',
+  rangeAffinity: 'Any number. Larger: a better fit. Only differences between experts decide.',
+  whatWeight: 'What a chosen expert’s output is multiplied by before it is added to the module’s own.',
+  rangeWeight:
+    'From 0, not chosen, to 1, alone. Some models scale their weights, which then add up to more or less than 1.',
+  chanceWeight: '1 / k for each of k chosen experts.',
+  whatContribution:
+    'How far a chosen expert moves the module’s output: the size of what it adds, beside the size of what the base module gives. A large weight can move little.',
+  rangeContribution: '0 % or more.',
+  whatMargin:
+    'How far the last chosen expert is ahead of the best one left out, in affinity. The smaller it is, the less it would have taken to choose another.',
+  rangeMargin: '0, a tie, or more.',
+  whatEntropy:
+    'How evenly the scores spread over all experts, after they have become shares p. It tells how decided the router was, not whether it was right.',
+  rangeEntropy: 'From 0, one expert has it all, to 1, all are alike.',
+  chanceEntropy: '1',
+  whatMass: 'How much of the shares p went to the experts that were chosen.',
+  rangeMass: 'From k / E to 100 %.',
+  chanceMass: 'k / E, if all E experts scored alike.',
+
+  // Shares
+  whatShareOfWeight:
+    'An expert’s part of the weights that were applied to the token over all these modules. Where the source gives no weights, its part of the choices.',
+  rangeShare: 'From 0 % to 100 %. The experts’ shares add up to 100 %.',
+  chanceShare: '1 / E: the line on the bar.',
+  whatLeader:
+    'The expert with the largest share of the weights at a place. A stronger colour is a larger share. Where no weights are given, the expert that is named first.',
+  rangeLeader: 'Its share: from 1 / E to 100 %.',
+  chanceLeader: '1 / E',
+  whatUsage:
+    'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from drawing whole tokens again and again: the choices of one token depend on each other.',
+  whatUsageByLayer: 'The share of one layer’s choices that went to an expert.',
+  chanceUsage: '1 / E',
+
+  // How evenly
+  whatEffective: 'How many evenly used experts would be as varied as these.',
+  rangeEffective: 'From 1 to E.',
+  chanceByCount: 'A little uneven, too, where the text is short: the value stands beside it.',
+  whatCv:
+    'The standard deviation of the experts’ usage, over its mean. Its square is a loss in training (Shazeer et al.).',
+  rangeCv: 'From 0, all are used alike, to √(E − 1), one has all.',
+  whatMaxOverMean: 'How many times its even share the most used expert has.',
+  rangeMaxOverMean: 'From 1 to E.',
+  whatEvenness: 'The entropy of the experts’ usage, over the largest that it could be.',
+  rangeEvenness: 'From 0, one expert has all, to 1, all are used alike.',
+  whatDead: 'The experts that no token chose anywhere in this text.',
+  rangeDead: 'From 0 to E − k of them.',
+  chanceDead: 'E (1 − k / E)ⁿ, for n times that k were chosen.',
+
+  // Together and attracted
+  whatTogether:
+    'Of the places that chose the row’s expert, the share that also chose the column’s. All pairs of a chosen set count.',
+  rangeTogether: 'From 0 % to 100 %. It is not the same both ways: a rare expert may always come with a frequent one.',
+  chanceTogether: '(k − 1) / (E − 1)',
+  whatAttracted: 'Of the times that this token occurs, counted over all modules, the share that chose the expert.',
+  rangeAttracted: 'From 0 % to 100 %. Tokens at or below chance are left out, and tokens that are seldom seen.',
+  chanceAttracted: 'k / E',
+
+  // Predictions
+  whatProbability: 'How likely the model found the token, from the tokens before it alone.',
+  rangeProbability: 'From 0 to 1.',
+  chanceProbability: '1 / V',
+  whatSurprise: 'How unexpected the token was to the model: the less likely, the more.',
+  rangeSurprise: '0 nats, certain, or more.',
+  chanceSurprise: 'ln V nats',
+  whatAlternatives: 'The tokens that the model found likeliest at this place, each with its probability.',
+
+  whatLens:
+    'What the model would predict after the token if it ended with this layer: its final norm and head W on the stream h as the layer leaves it. Layers before the last were never trained to be read so.',
+
+  // Two runs
+  whatSaturation: 'Of the k experts that a place chose, the share that both runs chose. The mean over aligned tokens.',
+  rangeSaturation: 'From 0 %, all are others, to 100 %, all are the same.',
+  chanceSaturation: 'k / E',
+  whatFlipped: 'The share of places where the other run chose another set of experts.',
+  rangeFlipped: 'From 0 % to 100 %.',
+  whatDivergence:
+    'How far the shares p of the two runs are apart at a place, whoever was chosen: the Jensen-Shannon divergence.',
+  rangeDivergence: 'From 0 bits, the same, to 1 bit, nothing in common.',
+  whatLogProb:
+    'The mean log-probability of a token in one run and in the other, over the aligned tokens alone. Nearer to 0 is better.',
+  rangeLogProb: '0 nats or less.',
+  chanceLogProb: '−ln V nats',
+  whatLogProbChange:
+    'The token’s log-probability in the other run minus that in this one. Above 0: the other run finds it likelier.',
+  rangeChange: 'Any number of nats. 0: no change.',
+  whatUsageChange: 'An expert’s usage in the other run minus that in this one, in percentage points.',
+  whatScopeChange:
+    'An expert’s usage in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
+  rangeUsageChange: 'From −100 to 100.',
+  whatChange:
+    'The share of a place’s choices that the other run did not make; between runs without choices, the change of log-probability.',
+
+  // What-ifs
+  whatKl:
+    'How far the predictions q moved away from p, those without the what-if. Only the likeliest tokens are listed, so the true value is at least this.',
+  rangeKl: '0 nats, no change, or more.',
+  whatDirect: 'The share of a layer’s places where an expert that the what-if is about came or went.',
+  whatDownstream: 'The share of a layer’s places that changed only because what came before them did.',
+  whatOwed:
+    'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the token owes its prediction to the expert. The effects of several experts do not add up.',
+
+  // The tour
+  tour: 'Tour of the panel',
+  tourAt: '{0} of {1}',
+  tourBack: 'Back',
+  tourNext: 'Next',
+  tourSkip: 'Skip the tour',
+  tourDone: 'Done',
+  tourKeys: 'Arrow keys go on and back, Escape ends the tour.',
+  tourRun: 'What was routed',
+  tourRunText: 'The text, how many tokens it is, and the model that read it.',
+  tourStrategy: 'How experts are chosen',
+  tourStrategyText:
+    'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
+  tourStrategyOwn: 'This model has routers of its own, and they choose: there is no strategy to set.',
+  tourStrategyFixed:
+    'A saved run: the strategy stands as it was, for there is no model behind it to route with another.',
+  tourLegend: 'Who is who',
+  tourLegendText:
+    'Each expert has a colour and a short sign. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
+  tourLegendOwn:
+    'Each layer has experts of its own, so the legend names those of one layer. “Colour by” chooses the layer, or a number in place of the experts.',
+  tourMap: 'The map',
+  tourMapGrid:
+    'Tokens across, layers down. A cell has the colour of the expert that leads there: the stronger, the larger its weight. Arrow keys go from cell to cell, Enter opens a layer.',
+  tourMapLines:
+    'The lines of the text down, layers across. A cell has the colour of the expert that leads most tokens of the line. Arrow keys go from cell to cell.',
+  tourMapChange:
+    'Here the map shows what changes between two runs: the stronger a cell, the more. “Colour by” goes back to the experts.',
+  tourCell: 'One choice, in words',
+  tourCellText: 'A cell is selected: one token in one place. Here it says who was chosen there, and how close it was.',
+  tourScores: 'Every expert’s score',
+  tourScoresText:
+    'The router gave each expert an affinity; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourScoresNone:
+    'Here would stand each expert’s affinity, but there are none. “?” beside any heading says what its numbers are.',
+  tourUsage: 'The whole text, beside chance',
+  tourUsageText:
+    'Who was chosen how often. The line on each bar is what chance would give, the whiskers are how sure the share is: where they cross the line, chance alone may do as much.',
+  tourPredictions: 'What the model expected',
+  tourPredictionsText: 'How likely the model found each token. Where it drops, the text surprised the model.',
+  tourPredictionsNone: 'How likely the model found each token would stand here, but it is not known.',
+  tourWhatIf: 'Ask what if',
+  tourWhatIfText:
+    'Knock an expert out, force one, or tilt its scores. The text is routed again, and what changed is told here. The header undoes it.',
+  tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
+  tourCompare: 'Compare two runs',
+  tourCompareText:
+    'Set this run beside another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+  tourComparing:
+    'Two runs, side by side: how often they chose the same, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+} as const satisfies Record<string, string | Counted>;
+
+export type LessonWord = keyof typeof lessonWords;

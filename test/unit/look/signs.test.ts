@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { signedName, signsOf } from '../../../src/look/signs.js';
+
+const signs = (...names: string[]) => signsOf(names.map((name) => ({ name })));
+
+describe('signs of experts', () => {
+  it('are what a person would write', () => {
+    const names = ['C', 'CSS', 'Go', 'HTML', 'Java', 'JSON', 'Technical prose', 'Python', 'Rust', 'Shell', 'SQL'];
+    expect(signs(...names)).toEqual(['C', 'CSS', 'Go', 'HTM', 'Ja', 'JSN', 'TP', 'Py', 'Ru', 'Sh', 'SQL']);
+    expect(signs('Beta 10 (patterns)', 'Alpha (rank-stabilised)')).toEqual(['B10', 'ARS']);
+    expect(signs('TypeScript', 'JavaScript', 'C++', 'expert 12', 'beta-2')).toEqual(['TS', 'JS', 'C++', 'E12', 'B2']);
+  });
+
+  it('leave a short name its own, whoever comes before', () => {
+    expect(signs('Python', 'Py')).toEqual(['Pt', 'Py']);
+  });
+
+  it('are never alike, nor longer than three', () => {
+    const alike = signs(...Array.from({ length: 1024 }, () => 'Python'), '', '  ', '木', '木', 'C', 'C', '!!!', '!!!!');
+    expect(new Set(alike).size).toBe(alike.length);
+    expect(Math.max(...alike.map((sign) => Array.from(sign).length))).toBeLessThanOrEqual(3);
+    expect(alike).not.toContain('');
+  });
+
+  it('stand before the name that they are not', () => {
+    const experts = [{ name: 'C' }, { name: 'Python' }];
+    expect([signedName(experts, 0), signedName(experts, 1)]).toEqual(['C', 'Py Python']);
+  });
+
+  it('are made once for a list', () => {
+    const experts = [{ name: 'Python' }];
+    expect(signsOf(experts)).toBe(signsOf(experts));
+  });
+});

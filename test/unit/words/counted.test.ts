@@ -1,0 +1,70 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { formOf, translatedForms } from '../../../src/words/counted.js';
+import { words } from '../../../src/words/words.js';
+import { setWords, t } from '../../../webview/look/strings.js';
+import { sayPolish } from './polish.js';
+
+const same = (message: string) => message;
+
+describe('a text that counts', () => {
+  afterAll(() => setWords({}, 'en'));
+
+  it('has in English and German the two forms it always had', () => {
+    expect([0, 1, 2, 1234].map((n) => t('tokens', n))).toEqual(['0 tokens', '1 token', '2 tokens', '1,234 tokens']);
+    expect([1, 2].map((n) => t('routing', n, 1))).toEqual(['Routing: 1 of 1 tokens', 'Routing: 2 of 1 tokens']);
+    expect(translatedForms(words.tokens, 'de', same)).toBeUndefined();
+    const german = translatedForms(words.tokens, 'de', (message) => message.replace('token', 'Token'))!;
+    expect(german).toEqual({ one: '{0} Token', other: '{0} Tokens' });
+    expect([1, 2].map((n) => formOf(german, [n], 'de'))).toEqual(['{0} Token', '{0} Tokens']);
+  });
+
+  it('has in Polish all four, by the value that counts', () => {
+    const forms = {
+      tokens: translatedForms(words.tokens, 'pl', sayPolish)!,
+      routing: translatedForms(words.routing, 'pl', sayPolish)!,
+    };
+    setWords(forms, 'pl');
+    expect([1, 2, 5, 12, 22, 1.5].map((n) => t('tokens', n))).toEqual([
+      '1 token!',
+      '2 tokeny',
+      '5 tokenów',
+      '12 tokenów',
+      '22 tokeny',
+      '2 tokena',
+    ]);
+    expect(t('routing', 5, 1)).toBe('5 z 1 tokena');
+    expect(t('routing', 1, 5)).toBe('1 z 5 tokenów');
+  });
+
+  it('is English in English forms where the language has no translation of it', () => {
+    expect(translatedForms(words.legendRest, 'pl', sayPolish)).toBeUndefined();
+    setWords({}, 'pl');
+    expect([1, 2, 5].map((n) => t('legendRest', n))).toEqual(['1 other expert', '2 other experts', '5 other experts']);
+    // French counts 0 as one; English does not.
+    setWords({}, 'fr');
+    expect(t('tokens', 0)).toBe('0 tokens');
+  });
+
+  it('takes the general form where a translator left one out', () => {
+    const forms = translatedForms(words.tokens, 'pl', (message, comment) =>
+      comment.includes('few') ? message : sayPolish(message, comment),
+    )!;
+    expect(formOf(forms, [2], 'pl')).toBe('{0} tokena');
+    expect(formOf(forms, [5], 'pl')).toBe('{0} tokenów');
+  });
+
+  it('goes to a language without a plural and to one with six', () => {
+    const all = (language: string) =>
+      translatedForms(words.tokens, language, (message, comment) => [message, ...comment, language].join(' '))!;
+    expect(all('ja')).toEqual({ other: '{0} tokens ja' });
+    expect(Object.keys(all('ar'))).toHaveLength(6);
+    expect([0, 1, 2, 3, 11, 100].map((n) => formOf(all('ar'), [n], 'ar'))).toEqual([
+      '{0} tokens zero ar',
+      '{0} token ar',
+      '{0} tokens two ar',
+      '{0} tokens few ar',
+      '{0} tokens many ar',
+      '{0} tokens ar',
+    ]);
+  });
+});
