@@ -269,7 +269,7 @@ def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions)
         "pipeline_tag": "text-generation",
         "datasets": sorted(packages),
     }
-    intervals = "95 % intervals from drawing documents again."
+    intervals = "95 % intervals from resampling documents."
     rates = "; ".join(
         f"from step {part['from_step']}: {part['batch']} windows of {part['length']} tokens, "
         + (
@@ -282,18 +282,18 @@ def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions)
     sections = [
         f"# {name}",
         f"A mixture of experts of {run['parameters'] / 1e6:.1f} million parameters, trained from scratch with `gander-training "
-        "train-moe` so that learned routing can be looked at with nothing to download. Its text is poor: it is very small and "
-        "has seen little. Its routing is real: routers and experts learnt together, by a standard architecture and loss.",
+        "train-moe` so that jointly trained routing can be explored without a download. Its text is poor, because it is very small "
+        "and has seen little. Its routing is real: routers and experts were trained together, with a standard architecture and loss.",
         _rows(
             ["", ""],
             [
-                ["architecture", "MixtralForCausalLM, embedding and head are one matrix"],
+                ["architecture", "MixtralForCausalLM, embedding and head share one matrix"],
                 ["layers, width", f"{shape['layers']}, {shape['width']}"],
                 ["experts a layer", f"{shape['experts']} of {shape['intermediate']}, {shape['chosen']} a token"],
                 ["attention heads", f"{shape['heads']}, {shape['kv_heads']} for keys and values"],
                 [
                     "vocabulary",
-                    f"{shape['vocabulary']}, byte-level BPE made from the training text, each digit by itself",
+                    f"{shape['vocabulary']}, byte-level BPE trained on the training text, each digit a token of its own",
                 ],
                 ["tokens seen", f"{run['tokens_seen']:,} ({run['epochs']:.2f} times {run['tokens_distinct']:,})"],
                 ["steps", f"{run['steps']}: {rates}"],
@@ -319,16 +319,16 @@ def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions)
                 for kind, e in kinds.items()
             ],
         ),
-        "## Loss on text it never saw",
-        f"The first {options.length} tokens of at most {options.windows} documents of each kind, from packages that no training "
-        "text is from. Of the kinds with a star nothing was trained on.",
+        "## Loss on unseen text",
+        f"The first {options.length} tokens of at most {options.windows} documents of each kind, from packages that are not in the "
+        "training text. The model was not trained on the kinds with a star at all.",
         _rows(
             ["kind", "bits per byte", "nats a token"],
             [[kind, f"{s.bits:.3f}", f"{s.loss:.3f}"] for kind, s in report.scores.items()],
         ),
         "## Load",
-        f"On the same {report.tokens:,} tokens of {report.documents} documents. CV: deviation of the experts' shares over their "
-        "mean. Effective: e to the entropy of the shares. Dead: less than 1 % of an even share.",
+        f"On the same {report.tokens:,} tokens of {report.documents} documents. CV: standard deviation of the experts' shares "
+        "divided by their mean. Effective: exp of the entropy of the shares. Dead: less than 1 % of an even share.",
         _rows(
             ["layer", "CV", "effective", "dead", "least", "most"],
             [
@@ -336,10 +336,10 @@ def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions)
                 for i, e in enumerate(report.loads)
             ],
         ),
-        "## What tells which expert is chosen",
-        "Mutual information of the expert and a property of the token, as a share of what there is to know (the entropy of the "
-        f"choice): 0 % tells nothing, 100 % everything. In brackets: its interval; then the same with the property shuffled, "
-        f"which is what chance gives. {intervals}",
+        "## What predicts which expert is chosen",
+        "Mutual information of the expert and a property of the token, as a share of the entropy of the choice: at 0 % the property "
+        "says nothing about the choice, at 100 % it determines it. In brackets: its interval; then the value with the property "
+        f"shuffled, which is what chance gives. {intervals}",
         _rows(
             ["layer", *report.told],
             [
@@ -353,9 +353,9 @@ def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions)
                 for i in range(len(report.loads))
             ],
         ),
-        "## What single experts took",
-        "For each layer the expert and the property that go together most, found on every other document and measured on the "
-        f"rest: the property's share of that expert's tokens, and of all tokens (what chance gives). {intervals}",
+        "## What single experts specialise in",
+        "For each layer, the expert and the property that are most closely related, found on every other document and measured on "
+        f"the rest: the property's share of that expert's tokens, and of all tokens (what chance gives). {intervals}",
     ]
     for asked, holdings in report.holdings.items():
         sections += [

@@ -51,16 +51,16 @@ TITLES = {
 # What a trace says of a router, and what must be the same.
 COLUMNS = ("score", "selection", "weight")
 
-INTRODUCTION = """# Which mixtures of experts are read
+INTRODUCTION = """# How exactly Gander reads mixtures of experts
 
-Written by `gander-training compatibility --of mixtures` ([training/README.md](../training/README.md)); not by hand.
-[models.md](models.md) says which exporters write a folder that computes what the model computes; here the engine's routing of
-each such folder is held to transformers' own forward pass.
+`gander-training compatibility --of mixtures` writes this page ([training/README.md](../training/README.md)); do not edit it.
+It compares the engine's routing, on each folder that an exporter writes correctly ([models.md](models.md)), with transformers'
+own forward pass.
 
-A cell is the largest difference of a log-probability, a router's score, the score it chose by, or a weight, on a text of
-{tokens} tokens; all choices at all routers are the same. Forms of rounded weights are held to the model with the same rounded
-weights. –: there is no such folder (models.md says why). Made with Gander {gander} on onnxruntime-node {onnxruntime}, held to
-transformers {transformers}.
+A cell is the largest difference of a log-probability, a router logit, the score that the router chose by, or a weight, on a text
+of {tokens} tokens; all choices at all routers are the same. Folders with rounded weights are compared with the model with the same
+rounded weights. –: there is no such folder (models.md says why). Made with Gander {gander} on onnxruntime-node {onnxruntime},
+compared with transformers {transformers}.
 
 """
 

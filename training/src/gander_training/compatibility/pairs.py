@@ -111,18 +111,20 @@ EXPORTERS = [
 
 INTRODUCTION = """# Which encoder-decoders run
 
-Written by `gander-training compatibility --of encoder-decoders` ([training/README.md](../training/README.md)); not by hand.
-The bases of causal models are in [compatibility.md](compatibility.md), where the words of the cells are explained, too.
+`gander-training compatibility --of encoder-decoders` writes this page ([training/README.md](../training/README.md)); do not edit it.
+The bases of causal models are in [compatibility.md](compatibility.md), which also explains what the cells mean.
 
-Each cell is a model of {layers} layers a stack with random weights, exported, its three files made files of one kind, and run
-by the engine with three LoRA adapters, under phatgoose and with one of them alone, on an input and a target. Log-probabilities,
-affinities and choices are held to the PyTorch reference, on a model of the same rounded weights. An encoder's tokens see each
-other, so one near tie that rounding decides otherwise moves all that comes after: of such a run affinities and choices count up
-to there, and log-probabilities of the run with one adapter, where nothing is chosen. *file* is here what the engine, with no
-expert, is off that model with no expert; where that is more than 1e-3, the arithmetic of half precision, affinities are told, and
-log-probabilities alone decide. T5 does not scale its attention: with random weights it is sharp, and half precision moves it.
+For each cell, a model with {layers} layers per stack and random weights was exported, its three files were converted to one kind, and
+the engine ran them with three LoRA adapters on an input and a target: under phatgoose, and with one adapter alone.
+Log-probabilities, affinities and choices are compared with the PyTorch reference on a model of the same rounded weights.
 
-`t5, v1.1` is the shape of T5 v1.1, its language-model adaptation and FLAN-T5; `t5, plain` that of the first T5, whose head is
+An encoder's tokens see each other, so one near tie that rounding decides differently changes everything after it. In such a run,
+affinities and choices count up to that point, and log-probabilities come from the run with one adapter, where nothing is chosen.
+Here *file* is the difference between the engine without experts and that model without experts. If it exceeds 1e-3, as it does with
+half-precision arithmetic, affinities are reported but only log-probabilities decide. T5 does not scale its attention: with random
+weights it is sharp, and half precision moves it.
+
+`t5, v1.1` has the shape of T5 v1.1, its language-model adaptation and FLAN-T5; `t5, plain` that of the first T5, whose head is
 the embedding. Made with {head}.
 """
 

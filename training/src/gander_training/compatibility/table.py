@@ -19,34 +19,34 @@ Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporte
 
 INTRODUCTION = """# Which bases run
 
-Written by `gander-training compatibility` ([training/README.md](../training/README.md)); not by hand.
+`gander-training compatibility` writes this page ([training/README.md](../training/README.md)); do not edit it.
 Encoder-decoders have [a page of their own](compatibility-encoder-decoders.md).
 
-Each cell is a model of {layers} layers with random weights, exported, made a file of one kind, and run by the engine with
-three LoRA adapters that PEFT saved, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are
-held to a plain PyTorch forward pass, and that, with one adapter, to PEFT. A file of rounded weights, half precision too, is
-held to a model of the same rounded weights; what the rounding itself costs is told apart.
+For each cell, a model of {layers} layers with random weights was exported, converted to one kind of file, and run by the engine
+with three LoRA adapters saved by PEFT, under phatgoose, on {tokens} tokens. Its log-probabilities, affinities and choices are
+compared with a plain PyTorch forward pass, which in turn, with one adapter, is compared with PEFT. A file with rounded weights,
+half precision included, is compared with a model of the same rounded weights; what rounding itself costs is measured separately.
 
 | cell | means |
 | --- | --- |
-| 2e-5 | exact: every module placed, and the largest difference of a log-probability or affinity |
-| ≈ 0.02 (file 0.01; 3 of 2,170) | as near as the file is to the model in onnxruntime with no expert; and how many choices are others, all near ties: what differs only after one is not counted against it |
-| file 0.4 | the file, with no expert, is so far from the model it was exported from; the engine computes what the file does |
-| 8 of 14 | modules placed; the engine says which are not |
+| 2e-5 | exact: every module placed; the number is the largest difference of a log-probability or affinity |
+| ≈ 0.02 (file 0.01; 3 of 2,170) | about as close as the file without experts is to the model in onnxruntime, and how many choices differ. All of them are near ties; differences that only follow from one are not counted |
+| file 0.4 | the file, without experts, differs this much from the model it was exported from; the engine computes what the file does |
+| 8 of 14 | modules placed; the engine names the others |
 | refused | by `gander inspect`, before anything runs |
-| late | refused when it runs, where `gander inspect` had nothing to say |
-| – | the exporter cannot make the file, or what it makes does not run in onnxruntime by itself |
-| **wrong** | differs from PEFT, and nothing is said |
+| late | refused when it runs, although `gander inspect` did not object |
+| – | the exporter cannot write the file, or onnxruntime cannot run what it writes |
+| **wrong** | differs from PEFT without a warning |
 
-Letters lead to the reasons below each table. Made with {head}.
+Letters refer to the reasons below each table. Made with {head}.
 """
 
 ROUNDING = """## What rounding costs
 
-The same runs against PEFT on the float32 model, before its weights were rounded: median and largest difference over all
-architectures and exporters. These models are random, and their experts change a module's output by half: where another
-expert is chosen, a log-probability moves as it would not in a trained model. The last column is what onnxruntime's own
-arithmetic costs: the largest difference of a log-probability between the file, with no expert, and a model of its weights.
+The same runs, compared with PEFT on the float32 model before its weights were rounded: median and largest difference over all
+architectures and exporters. These models are random, and their experts change a module's output by half, so choosing another
+expert moves a log-probability further than it would in a trained model. The last column is the cost of onnxruntime's own
+arithmetic: the largest difference of a log-probability between the file, without experts, and a model of its weights.
 """
 
 
@@ -55,7 +55,7 @@ def versions() -> str:
     manifest = read_json(ROOT / "package.json")
     node = manifest["dependencies"]["onnxruntime-node"]
     own = ", ".join(f"{name} {version(name)}" for name in ("peft", "transformers", "torch", "onnxruntime"))
-    return f"Gander {manifest['version']} on onnxruntime-node {node}; {own} on the side of Python"
+    return f"Gander {manifest['version']} on onnxruntime-node {node}; {own} in Python"
 
 
 def number(value: float) -> str:
@@ -76,7 +76,7 @@ def largest(result: dict[str, Any]) -> float:
 
 
 def others(result: dict[str, Any]) -> str:
-    """How many choices are others."""
+    """How many choices differ."""
     return f"{result['off']['flipped']:,} of {result['off']['choices']:,}"
 
 
@@ -128,7 +128,7 @@ def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
     """How often each kind of file came to what."""
     words = ["exact", "near", "file differs", "in part", "refused", "failed", "wrong, said", "wrong", "not exported"]
     heads = ["exact", "≈", "file", "in part", "refused", "late", "off, said", "wrong", "–"]
-    lines = ["## In sum", "", f"| | {' | '.join(heads)} | what it is |", "| --- " * 11 + "|"]
+    lines = ["## Summary", "", f"| | {' | '.join(heads)} | what it is |", "| --- " * 11 + "|"]
     for kind in kinds:
         own = [result for (_, _, name), result in results.items() if name == kind.name]
         counts = [str(sum(result["outcome"] == word for result in own)) for word in words]
@@ -140,7 +140,7 @@ def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
     """How far rounded files are from the float32 model: in onnxruntime by themselves, and routed by the engine."""
     lines = [
         ROUNDING,
-        "| | log-probability | affinity | choices that are others | the file by itself |",
+        "| | log-probability | affinity | choices that differ | the file by itself |",
         "| --- " * 5 + "|",
     ]
     for kind in kinds:
