@@ -301,7 +301,7 @@ describe('a trace file that is too much', () => {
     [/it has 100000 tokens, and at most 32768/, (h) => (sequence(h).count = 100_000)],
     [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = many(20_000, {}))],
     [
-      /it has 14000014 what-ifs and ranges of theirs, counted for each module, and at most 8388608/,
+      /it has 14000014 what-ifs and token ranges, counted for each module, and at most 8388608/,
       (h) => (h['interventions'] = [{ scope: { tokens: many(1_000_000, []) } }]),
     ],
     [
