@@ -190,8 +190,8 @@ describe('gander atlas', () => {
     ]);
     expect(leftOut.map(({ why }) => why).sort()).toEqual([
       'has no text in "body"',
-      'has the id of another',
-      'is no JSON object',
+      'has the same id as another document',
+      'is not a JSON object',
     ]);
   });
 
@@ -210,7 +210,7 @@ describe('gander atlas', () => {
   it.each([
     [['make', 'traces'], /-o/],
     [['make', 'nowhere', '-o', 'n.gander-atlas'], /Could not read nowhere/],
-    [['make', 'traces', '-o', 'whole.gander-atlas'], /is there already/],
+    [['make', 'traces', '-o', 'whole.gander-atlas'], /already exists/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--shard', '3/2'], /--shard/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--label', 'topic'], /--label takes folder/],
     [['show', 'traces'], /Give the folder of an atlas/],
