@@ -85,7 +85,7 @@ export class StatusBar implements vscode.Disposable {
       case 'stopped':
         return this.engines.address === undefined
           ? { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') }
-          : { icon: 'remote', words: vscode.l10n.t('not asked; it is asked when it is needed') };
+          : { icon: 'remote', words: vscode.l10n.t('not contacted; it is contacted when it is needed') };
       case 'ready':
         return state.busy
           ? { icon: running ? still : 'sync', words: vscode.l10n.t('running') }

@@ -56,7 +56,7 @@ describe('what a pool has twice, and what it could take', () => {
     assert.equal(said.length, 1);
     assert.match(
       said[0]!.text,
-      /^Alpha \(rank-stabilised\) fits the pool and takes \d+(\.\d)?\s?% of the choices in this text; by chance 25(\.0)?\s?%\. Log-probability −\d+\.\d{3} → −\d+\.\d{3} nats a token: (no )?worse\.$/,
+      /^Alpha \(rank-stabilised\) fits the pool and takes \d+(\.\d)?\s?% of the choices in this text; chance is 25(\.0)?\s?%\. Log-probability −\d+\.\d{3} → −\d+\.\d{3} nats a token: (no )?worse\.$/,
     );
     assert.deepEqual(said[0]!.actions, ['Add Expert']);
     const { main, other } = api.parts.store.of(editor.document.uri.toString())[0]!;
