@@ -66,7 +66,7 @@ export function placedIn(trace: Trace): Placed {
   if (found.length === 0)
     throw new GanderError(
       'trace-invalid',
-      'In this trace, no layer has one set of experts that could be counted.',
+      'No layer of this trace has a single set of experts, so its choices cannot be counted.',
       'Leave it out of the atlas.',
     );
   return { layout: new Layout(found.map(({ layer }) => layer)), sites: found.map(({ sites }) => sites) };

@@ -14,7 +14,7 @@ export const choosePool: Command = {
     if (chosen === undefined) return;
     if (chosen === elsewhere) return openFolder(parts);
     await usePool(chosen === bundledModels[0].folder ? undefined : chosen);
-    // Loads the model now, so that the status bar shows it, and what is wrong with it.
+    // Opens the model now, so that the status bar shows it and any problems with it.
     await parts.service.describe();
   },
 };

@@ -25,7 +25,7 @@ export async function openFolder({ service }: Parts): Promise<void> {
   if (!picked?.[0]) return;
   await checkModel(picked[0]);
   await usePool(picked[0].fsPath);
-  // Loads the model now, so that the status bar shows it, and what is wrong with it.
+  // Opens the model now, so that the status bar shows it and any problems with it.
   await service.describe();
 }
 

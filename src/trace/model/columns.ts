@@ -44,7 +44,7 @@ export const sequenceColumns = {
   topLogProb: { tensor: 'top_log_prob', type: 'F32', width: 'predictions', unknown: NaN, sent: 'first' },
 } as const satisfies { readonly [Name in keyof Required<Omit<SequenceColumns, 'topTokens'>>]: SequenceColumn };
 
-/** [T]; sent once, before all other columns. `text` is missing here because it is no array of numbers. */
+/** [T]; sent once, before all other columns. `text` is missing here because it is not an array of numbers. */
 export const tokenColumns = {
   ids: { tensor: 'ids', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
   start: { tensor: 'start', type: 'I32', width: 'one', unknown: -1, sent: 'first' },

@@ -1,4 +1,4 @@
-/** What interventions do at a site. It is here because the engine applies it and the figures explain a trace by it. */
+/** What interventions do at a site. The only place that says so: the engine applies it, and the figures explain traces by it. */
 import { matches } from './filter.js';
 import { type Acting, Latest } from './latest.js';
 import type { Intervention, Scope, Site } from './trace.js';
