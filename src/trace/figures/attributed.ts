@@ -32,7 +32,7 @@ export function attributedExperts(trace: Trace, { layer, most = usual }: Attribu
 
 /** What a text owes to each expert, from an attribution: the [T, N] changes of log-probability when the expert is knocked out. */
 export interface Owed {
-  /** [T] the expert whose knock-out makes the token least likely; −1: none changes it by more than `least`. */
+  /** [T] the expert whose knock-out makes the token least likely; −1: none lowers its log-probability by more than `least`. */
   readonly expert: Int16Array;
   /** [T] by how much, in nats; 0 if `expert` is −1. */
   readonly nats: Float32Array;
