@@ -12,13 +12,13 @@ trace = Trace.load(sys.argv[1])
 counts = ", ".join(f"{sequence.count} {sequence.role} tokens" for sequence in trace.sequences)
 print(f"{trace.router.name} on {trace.source.name}: {counts}, {len(trace.sites)} modules")
 
-# Experts of one set are the same ones at every site of it. Those of another layer are others, and are not added to them.
+# All sites of a set have the same experts. Sets are counted separately, because experts of different layers are unrelated.
 routing = [np.zeros(len(experts.experts)) for experts in trace.expert_sets]
 layers: list[set[int]] = [set() for _ in routing]
 for rows in trace:
     sequence = trace.sequences[rows.site.sequence]
     text = np.ones(sequence.count, bool) if sequence.special is None else sequence.special == 0
-    chosen = rows.chosen[text]  # [tokens, k], -1 where nobody was
+    chosen = rows.chosen[text]  # [tokens, k], -1 if none was chosen
     weight = np.ones(chosen.shape) if rows.weight is None else rows.weight[text]
     known = (chosen >= 0) & ~np.isnan(weight)
     routing[rows.site.expert_set] += np.bincount(chosen[known], weight[known], minlength=len(rows.experts))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Adds a Solidity expert to a pool, from public text, with two commands of training/.
 #   run.sh          to the pool that ships (POOL=folder: to another)
-#   run.sh --toy    a few steps on made-up text, to a copy of the tests' tiny pool: shows in a minute that all fits together
+#   run.sh --toy    a few steps on made-up text, to a copy of the tests' tiny pool: shows in a minute that everything works together
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,7 +26,7 @@ else
   corpora=$here/.corpora
   gander_training corpora --recipe "$here/recipe.toml" --out "$corpora"
   data=$corpora/solidity/train.jsonl
-  size=() # the defaults; bash 3 takes an empty list for an unset one, hence the + below
+  size=() # the defaults; bash 3 treats an empty list as unset, hence the + below
   adapter=(--validation "$corpora/solidity/validation.jsonl" --test "$corpora/solidity/test.jsonl")
 fi
 

@@ -1,14 +1,14 @@
-/** What an atlas says of itself: atlas.json. */
+/** atlas.json: what an atlas says about itself. */
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { ganderVersion } from '../product/version.js';
 import type { Trace } from '../trace/model/trace.js';
 import { layerSchema } from './layout.js';
 
-/** Raised when a field or a column goes or changes its meaning; a new one does not. */
+/** Increased when a field or column is removed or changes its meaning, but not when one is added. */
 const version = 1;
 
-/** What was run; every document's trace has to say the same. */
+/** What was run; it must be the same for the traces of all documents. */
 export const runSchema = z.object({
   kind: z.string(),
   name: z.string(),
@@ -25,12 +25,12 @@ export const leftOutSchema = z.object({ document: z.string(), why: z.string() })
 
 export type LeftOut = z.infer<typeof leftOutSchema>;
 
-/** How the corpus was read: shards that are merged have to agree on it. */
+/** How the corpus was read; shards can be merged only if they agree on it. */
 export const corpusSchema = z.object({
   label: z.string(),
   text: z.string(),
   id: z.string().nullable(),
-  /** From 1; null: all of it. */
+  /** From 1; null for the whole corpus. */
   shard: z.object({ at: z.int(), of: z.int() }).nullable(),
 });
 
@@ -48,7 +48,7 @@ export const aboutSchema = z.object({
     labels: z.array(z.string()),
   }),
   totals: z.object({ documents: z.int(), tokens: z.int(), bytes: z.int(), bitsPerByte: z.number().nullable() }),
-  /** How often labels were shuffled among documents; 0: their chance was computed, or there were fewer than two. */
+  /** How often labels were shuffled among documents; 0 if chance was computed instead, or if there were fewer than two labels. */
   shuffles: z.int(),
   leftOut: z.array(leftOutSchema),
 });
@@ -70,7 +70,7 @@ export function runOf({ source, router, interventions }: Trace): AtlasRun {
   };
 }
 
-/** @throws GanderError `request-invalid` naming what differs */
+/** @throws GanderError `request-invalid` with what differs */
 export function checkSameRun(a: AtlasRun, b: AtlasRun): void {
   const differs = (Object.keys(a) as (keyof AtlasRun)[]).find(
     (key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
@@ -78,7 +78,7 @@ export function checkSameRun(a: AtlasRun, b: AtlasRun): void {
   if (differs === undefined) return;
   throw new GanderError(
     'request-invalid',
-    `An atlas is of one model and one way of routing: ${differs} is ${JSON.stringify(a[differs])} in one run and ${JSON.stringify(b[differs])} in another.`,
-    'Make an atlas of each.',
+    `An atlas holds one model with one way of routing: ${differs} is ${JSON.stringify(a[differs])} in one run and ${JSON.stringify(b[differs])} in another.`,
+    'Make an atlas for each.',
   );
 }

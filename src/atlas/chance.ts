@@ -1,4 +1,4 @@
-/** What figures would be if labels had nothing to do with choices: labels are shuffled among documents, whole. */
+/** What the figures would be if labels had nothing to do with choices: labels are shuffled among whole documents. */
 import { random } from '../statistics/random.js';
 import { shuffle } from '../statistics/shuffled.js';
 import { twoSided } from '../statistics/tails.js';
@@ -8,25 +8,25 @@ import type { Layout } from './layout.js';
 import { chosenOf, choicesAt, documentsOf } from './lift.js';
 import { specialisation } from './specialisation.js';
 
-/** Shuffles, fewer where documents × units are many: a few seconds' work. */
+/** Number of shuffles; fewer if documents × units are many, so that it takes a few seconds. */
 const mostShuffles = 999;
 const leastShuffles = 199;
 const work = 2 ** 32;
 
-/** Where documents were too many to shuffle, a unit that fewer chose is not tested: the normal distribution says nothing of it. */
+/** Without shuffles, a unit that fewer documents chose is not tested, because the normal approximation does not hold. */
 const leastWithin = 20;
 
-/** Of |z|, for the tail of all units together. */
+/** Histogram of |z|, for the tail over all units. */
 const bins = 4096;
 const binsPerUnit = 64;
 const binOf = (z: number) => Math.min(bins - 1, Math.floor(z * binsPerUnit));
 
 export interface Chance {
-  /** How often labels were shuffled; 0 where documents were too many, and `p` is from the normal distribution. */
+  /** How often labels were shuffled; 0 if there were too many documents, and `p` comes from the normal distribution. */
   readonly shuffles: number;
-  /** [labels, U] probability of a lift as far from 0 or farther; NaN where it was not tested. */
+  /** [labels, U] probability of a lift at least as far from 0; NaN if not tested. */
   readonly p: Float64Array;
-  /** [U] and [L], means over the shuffles; NaN without any. */
+  /** [U] and [L], means over the shuffles; NaN without shuffles. */
   readonly specialisation: Float64Array;
   readonly information: Float64Array;
 }
@@ -46,13 +46,16 @@ function untested({ units, layers }: Layout, labels: number): Chance {
   };
 }
 
-/** Chosen by a label's documents beyond its part of all choices: Σ chosen − P(unit) × choices. */
+/** How much more often a label's documents chose a unit than their part of all choices suggests: Σ chosen − P(unit) × choices. */
 function excess(group: Group, total: Group, layout: Layout, u: number): number {
   const l = layout.layerOf[u]!;
   return chosenOf(group, u) - (chosenOf(total, u) / choicesAt(total, l)) * choicesAt(group, l);
 }
 
-/** Of `excess` where n of all documents are drawn without replacement (Cochran 1977, theorem 2.2). @param squares Σ over all documents of its square */
+/**
+ * Standard deviation of `excess` if n of all documents are drawn without replacement (Cochran 1977, theorem 2.2).
+ * @param squares Σ over all documents of excess²
+ */
 function deviation(squares: number, n: number, all: number): number {
   return Math.sqrt((squares * n * (all - n)) / (all * (all - 1)));
 }
@@ -75,18 +78,18 @@ function normal({ labels, total }: Choices, layout: Layout): Chance {
 }
 
 class Shuffled {
-  /** [D, U + L] excess of each document, and its choices. */
+  /** [D] for each document, the excess at each unit. */
   readonly #excess: Float64Array[];
-  /** [D] index of the label; the last is of those without. */
+  /** [D] index of the label; the last index is for documents without one. */
   readonly #label: Int32Array;
-  /** [labels + 1] of [U]: sums of excess, as they are and of one shuffle. */
+  /** [labels + 1] of [U]: sums of excess under the actual labels. */
   readonly #observed: Float64Array[];
   readonly #sizes: number[];
   /** [U] Σ excess². */
   readonly #squares: Float64Array;
-  /** [labels + 1] of [U]: shuffles that went as far. */
+  /** [labels + 1] of [U]: how many shuffles reached the actual |z|. */
   readonly #farther: Float64Array[];
-  /** [labels + 1] of [bins]: |z| of all units over all shuffles. */
+  /** [labels + 1] of [bins]: histogram of |z| of all units over all shuffles. */
   readonly #tails: Float64Array[];
   readonly #specialisation: Float64Array;
   readonly #information: Float64Array;
@@ -125,7 +128,7 @@ class Shuffled {
       this.#count(this.#summed(this.#excess, label));
       this.#addMeans(this.#summed(choices, label));
     }
-    // From here on each bin counts all from it on.
+    // Cumulate from the end: each bin now counts everything in it and above.
     for (const tail of this.#tails) for (let b = bins - 1; b > 0; b--) tail[b - 1]! += tail[b]!;
     const p = new Float64Array(this.labels.length * units);
     for (let i = 0; i < this.labels.length; i++) for (let u = 0; u < units; u++) p[i * units + u] = this.#p(i, u);
@@ -148,7 +151,7 @@ class Shuffled {
     return out;
   }
 
-  /** [labels + 1] of sums over documents. */
+  /** [labels + 1] of sums over each label's documents. */
   #summed(documents: readonly Float64Array[], label: Int32Array): Float64Array[] {
     const width = documents[0]?.length ?? 0;
     const sums = this.#sizes.map(() => new Float64Array(width));
@@ -171,7 +174,7 @@ class Shuffled {
         const z = this.#z(sums[i]!, i, u);
         if (Number.isNaN(z)) continue;
         tail[binOf(z)]!++;
-        // The order of summation alone may set two equal sums apart.
+        // Equal sums may differ slightly, because they were added in a different order.
         if (z >= this.#z(this.#observed[i]!, i, u) * (1 - 1e-9)) this.#farther[i]![u]!++;
       }
     }
@@ -186,8 +189,8 @@ class Shuffled {
   }
 
   /**
-   * By the unit's own shuffles where any went as far. Where none did, these only bound it; then it is the share of all units' shuffles
-   * that did, each in its own standard deviations.
+   * From the unit's own shuffles, if any reached the actual |z|. Otherwise these only give a bound, and p is the share of all units'
+   * shuffles that reached it, each in its own standard deviations.
    */
   #p(i: number, u: number): number {
     const z = this.#z(this.#observed[i]!, i, u);

@@ -1,40 +1,40 @@
-/** What figures are counted from, and what each has to be able to do. */
+/** What figures are counted from, and what each figure must be able to do. */
 import type { Layout, Placed } from './layout.js';
 import type { Trace } from '../trace/model/trace.js';
 
 export interface AtlasDocument {
-  /** No two documents of a corpus have the same. */
+  /** Unique within a corpus. */
   readonly id: string;
   readonly label: string | null;
-  /** Hex, of its text. */
+  /** Of its text, in hex. */
   readonly hash: string;
-  /** Where it can be found again. */
+  /** Where the document can be found. */
   readonly place: string;
 }
 
-/** One trace of a document: all of it, or where it is longer than the context, a part. */
+/** One trace of a document: of all of it or, if it is longer than the context, of a part. */
 export interface Piece extends Placed {
   readonly document: AtlasDocument;
   readonly trace: Trace;
-  /** Of each sequence: what came before, in tokens and in UTF-16 code units. */
+  /** For each sequence, how much of the document came before, in tokens and in UTF-16 code units. */
   readonly before: readonly { readonly tokens: number; readonly text: number }[];
 }
 
 /**
- * Sums over documents. One that has read a document is merged into that of the corpus: so a document counts whole or not at all.
- * Merging gives the same in any order and over any parts, to the last bit.
+ * Sums over documents. Each document gets a figure of its own, which is then merged into that of the corpus, so that a document
+ * counts entirely or not at all. Merging gives the same result in any order and over any parts, to the last bit.
  */
 export interface Figure {
   add(piece: Piece): void;
-  /** The document's last piece was added. */
+  /** Called after the document's last piece. */
   close?(document: AtlasDocument): void;
   merge(other: this): void;
-  /** Plain objects, numbers, texts and typed arrays; nothing in it rests on the order in which documents came. */
+  /** Plain objects, numbers, strings and typed arrays, independent of the order of documents. */
   readonly state: object;
 }
 
 export interface FigureKind<F extends Figure> {
   new (layout: Layout): F;
-  /** What `state` gave. @throws ZodError */
+  /** Restores what `state` returned. @throws ZodError */
   load(layout: Layout, state: unknown): F;
 }

@@ -1,4 +1,4 @@
-/** Whose figures an atlas holds: the units, which are the experts of each layer, and of a pool also over all layers. */
+/** The units of an atlas: the experts of each layer and, for a pool, also over all layers. */
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { layersOf, sharedSites, type SharedSites } from '../trace/model/access.js';
@@ -7,11 +7,11 @@ import type { Trace } from '../trace/model/trace.js';
 
 const expertSchema = z.object({ id: z.string(), name: z.string() });
 
-/** `layer: null` is over all layers, which the experts of a pool are the same in. */
+/** `layer: null` stands for all layers together, in which a pool has the same experts. */
 export const layerSchema = z.object({
   stack: z.enum(['encoder', 'decoder']).nullable(),
   layer: z.int().nullable(),
-  /** Places in the layer where experts are chosen. */
+  /** How many routed modules the layer has. */
   sites: z.int().min(1),
   experts: z.array(expertSchema).min(1),
 });
@@ -19,9 +19,9 @@ export const layerSchema = z.object({
 export type AtlasLayer = z.infer<typeof layerSchema>;
 
 export class Layout {
-  /** [L + 1] the units of layer l are [starts[l], starts[l + 1]): its experts, in order. */
+  /** [L + 1] layer l has the units [starts[l], starts[l + 1]): its experts, in order. */
   readonly starts: Int32Array;
-  /** [U] the layer that a unit is of. */
+  /** [U] the layer of each unit. */
   readonly layerOf: Int32Array;
   readonly units: number;
 
@@ -33,7 +33,7 @@ export class Layout {
     for (let l = 0; l < layers.length; l++) this.layerOf.fill(l, this.starts[l], this.starts[l + 1]);
   }
 
-  /** An [U] array's part of a layer: a view. */
+  /** One layer's part of a [U] array, as a view. */
   of(values: Float64Array, l: number): Float64Array {
     return values.subarray(this.starts[l], this.starts[l + 1]);
   }
@@ -43,13 +43,13 @@ export class Layout {
   }
 }
 
-/** The sites of a trace that belong to each layer of its layout. */
+/** The sites of a trace, for each layer of its layout. */
 export interface Placed {
   readonly layout: Layout;
   readonly sites: readonly SharedSites[];
 }
 
-/** @throws GanderError `trace-invalid` where a trace has no layer whose choices can be counted */
+/** @throws GanderError `trace-invalid` if no layer's choices can be counted */
 export function placedIn(trace: Trace): Placed {
   const found: { layer: AtlasLayer; sites: SharedSites }[] = [];
   const layers = layersOf(trace);
@@ -66,7 +66,7 @@ export function placedIn(trace: Trace): Placed {
   if (found.length === 0)
     throw new GanderError(
       'trace-invalid',
-      'No layer’s experts can be told apart in this trace.',
+      'No layer of this trace has a single set of experts, so its choices cannot be counted.',
       'Leave it out of the atlas.',
     );
   return { layout: new Layout(found.map(({ layer }) => layer)), sites: found.map(({ sites }) => sites) };

@@ -1,10 +1,10 @@
-/** How much more often documents of a label choose a unit than all do, and how far that can be trusted: the documents are the sample. */
+/** How much more often a label's documents choose a unit than all documents do, with an interval. The documents are the sample. */
 import type { Interval } from '../statistics/bootstrap.js';
 import { studentQuantile } from '../statistics/tails.js';
 import type { Group } from './figures/choices.js';
 import type { Layout } from './layout.js';
 
-/** With fewer documents their spread is not known well enough. */
+/** With fewer documents, their variance is too uncertain for an interval. */
 export const leastDocuments = 5;
 
 export const documentsOf = ({ documents }: Group) => documents[0]! + documents[1]!;
@@ -20,7 +20,7 @@ function spread({ squares, products, wholes }: Group, u: number, l: number, a: n
   return a * a * squares.value(u) - 2 * a * b * products.value(u) + b * b * wholes.value(l);
 }
 
-/** A unit's share of its layer's choices. The interval is that of a ratio of sums over documents, taken on its logarithm (Cochran 1977, ch. 6). */
+/** A unit's share of its layer's choices. The interval is that of a ratio of sums over documents, on a log scale (Cochran 1977, ch. 6). */
 export function loadOf(total: Group, { layerOf }: Layout, u: number): Interval & { readonly value: number } {
   const l = layerOf[u]!;
   const [chosen, choices, n] = [chosenOf(total, u), choicesAt(total, l), documentsOf(total)];
@@ -32,14 +32,14 @@ export function loadOf(total: Group, { layerOf }: Layout, u: number): Interval &
 }
 
 export interface Lift extends Interval {
-  /** log2 of P(unit given the label) ÷ P(unit); −∞ where the label's documents never chose it, NaN where nobody did. */
+  /** log2 of P(unit given the label) ÷ P(unit); −∞ if the label's documents never chose it, NaN if no document did. */
   readonly value: number;
   /** P(unit given the label). */
   readonly share: number;
   readonly halves: readonly [number, number];
 }
 
-/** The interval is by linearisation: each document's influence on log P(unit given label) − log P(unit), squared and summed. */
+/** The interval comes from linearisation: each document's influence on log P(unit given label) − log P(unit), squared and summed. */
 export function liftOf(group: Group, total: Group, { layerOf }: Layout, u: number): Lift {
   const l = layerOf[u]!;
   const [mine, all] = [chosenOf(group, u), chosenOf(total, u)];

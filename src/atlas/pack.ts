@@ -1,8 +1,8 @@
-/** Objects with typed arrays in them as bytes and back: a safetensors file, whose arrays keep every bit. */
+/** Objects that contain typed arrays, as bytes and back: a safetensors file, which keeps every bit of the arrays. */
 import { z } from 'zod';
 import { encodeSafetensors, parseHeader, tensorArray, type TensorInput } from '../formats/safetensors.js';
 
-/** The rest, as JSON, in which an array stands as the number of its tensor. */
+/** The tensor with the rest of the object as JSON, in which each array is replaced by the number of its tensor. */
 const rest = 'json';
 
 const reference = z.strictObject({ $array: z.int().min(0) });
@@ -18,7 +18,7 @@ export function pack(value: object): Uint8Array<ArrayBuffer> {
   return encodeSafetensors([...tensors, { name: rest, dtype: 'U8', shape: [data.length], data }]);
 }
 
-/** @throws SafetensorsError or SyntaxError for bytes that `pack` did not give */
+/** @throws SafetensorsError or SyntaxError if `pack` did not make the bytes */
 export function unpack(bytes: Uint8Array): unknown {
   const { tensors } = parseHeader(bytes, bytes.length);
   const of = (name: string) => {

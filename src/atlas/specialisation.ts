@@ -1,9 +1,9 @@
 import type { Layout } from './layout.js';
 
 /**
- * [U] 1 − H / ln C of the labels that choose a unit, each label weighing the same: 0 where all choose it alike, 1 where one alone does. NaN of a
- * unit that none chose, and of one label.
- * @param groups a label's counts: [U] chosen, then [L] choices
+ * [U] 1 − H / ln C over the labels that choose a unit, with equal weight for each label: 0 if all labels choose it equally often, 1 if
+ * only one does. NaN for a unit that was never chosen, and if there is only one label.
+ * @param groups each label's counts: [U] chosen, then [L] choices
  */
 export function specialisation(groups: readonly Float64Array[], { units, layerOf }: Layout): Float64Array {
   const out = new Float64Array(units);

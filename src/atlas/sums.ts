@@ -1,4 +1,4 @@
-/** All figures together: of one document, of a shard, or of a corpus. */
+/** All figures together, for one document, a shard or a corpus. */
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { Certainty } from './figures/certainty.js';
@@ -12,7 +12,7 @@ import { Weights } from './figures/weights.js';
 import type { AtlasDocument, Figure, FigureKind, Piece } from './figure.js';
 import { layerSchema, Layout } from './layout.js';
 
-/** A new figure is a file and a line here. */
+/** A new figure needs a file and a line here. */
 const kinds = {
   choices: Choices,
   weights: Weights,
@@ -46,30 +46,30 @@ export class Sums {
     return names.map((name): Figure => this.figures[name]);
   }
 
-  /** Into sums of this one document alone. */
+  /** Adds a piece of a document. These sums must hold no other document. */
   add(piece: Piece): void {
     for (const figure of this.#all) figure.add(piece);
   }
 
-  /** The document is whole, and can be merged into others. */
+  /** Completes the document; the sums can then be merged into others. */
   close(document: AtlasDocument): void {
     for (const figure of this.#all) figure.close?.(document);
   }
 
-  /** @throws GanderError `request-invalid` where the other is of another model, or has a document that is here already */
+  /** @throws GanderError `request-invalid` if the other sums are of another model, or share a document with these */
   merge(other: Sums): void {
     if (!this.layout.isSame(other.layout))
       throw new GanderError(
         'request-invalid',
-        'Layers and experts are not the same everywhere: these runs are of different models.',
-        'Make an atlas of each model.',
+        'These runs have different layers or experts, so they are runs of different models.',
+        'Make an atlas for each model.',
       );
     const twice = other.figures.documents.rows.find(({ id }) => this.figures.documents.has(id));
     if (twice)
       throw new GanderError(
         'request-invalid',
         `The document ${twice.id} is in two of the parts.`,
-        'Merge parts of one corpus, each once.',
+        'Merge parts that share no document.',
       );
     for (const name of names) (this.figures[name] as Figure).merge(other.figures[name]);
   }
@@ -81,7 +81,7 @@ export class Sums {
     };
   }
 
-  /** What `state` gave. @throws ZodError */
+  /** Restores what `state` returned. @throws ZodError */
   static load(state: unknown): Sums {
     const schema = z.object({ layers: z.array(layerSchema).min(1), figures: z.record(z.string(), z.unknown()) });
     const { layers, figures } = schema.parse(state);

@@ -8,7 +8,7 @@ import { GanderError } from '../errors/errors.js';
 import type { Command, Parts } from './parts.js';
 import { folderBytes, ownCopy, useOwnCopy } from './pools.js';
 
-/** Adding an expert is adding its folder to the pool. */
+/** Adds an expert to the pool by copying its folder. */
 export const addExpert: Command = {
   id: 'gander.addExpert',
   async run(parts) {
@@ -26,7 +26,7 @@ export const addExpert: Command = {
 export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   const { engines, service } = parts;
   const folder = onThisMachine(from);
-  // The bundled pool has the base that its copy will have: what does not fit is refused before anything is copied.
+  // The bundled pool has the same base as its copy, so an expert that does not fit is refused before anything is copied.
   let candidate = await engines.engine.examine(folder);
   if (!(await agreed(parts, folder, candidate))) return;
   let { pool } = engines;
@@ -45,8 +45,8 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
     throw new GanderError(
       'expert-invalid',
       warnings.find(({ code, expert }) => code === 'expert-left-out' && expert === id)?.text ??
-        vscode.l10n.t('The pool does not take {0}.', id),
-      vscode.l10n.t('The pool is as it was before.'),
+        vscode.l10n.t('The expert {0} does not fit the pool.', id),
+      vscode.l10n.t('The pool is unchanged.'),
     );
   }
   void vscode.window.showInformationMessage(
@@ -54,7 +54,7 @@ export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
   );
 }
 
-/** The absolute folder. @throws GanderError `expert-invalid` */
+/** The folder's absolute path. @throws GanderError `expert-invalid` if it is not on this machine */
 export function onThisMachine(from: vscode.Uri): string {
   if (from.scheme === 'file') return from.fsPath;
   throw new GanderError(
@@ -64,16 +64,16 @@ export function onThisMachine(from: vscode.Uri): string {
   );
 }
 
-/** What is copied, how much and where to is said before. */
+/** Says what is copied, how much and where to, and asks for agreement. */
 async function agreed(parts: Parts, folder: string, { bytes, target }: Candidate): Promise<boolean> {
   const { pool, bundledPool } = parts.engines;
   const own = await ownCopy(parts);
   const into = path.join(pool === bundledPool ? own.folder : pool, target);
-  const detail = [vscode.l10n.t('{0} are copied from {1} to {2}.', megabytes(bytes), folder, into)];
+  const detail = [vscode.l10n.t('{0} will be copied from {1} to {2}.', megabytes(bytes), folder, into)];
   if (pool === bundledPool) {
     detail.push(vscode.l10n.t('The bundled pool is replaced when Gander is updated, so a copy of it is used.'));
     if (!own.isThere)
-      detail.push(vscode.l10n.t('It is made now and takes {0}.', megabytes(await folderBytes(bundledPool))));
+      detail.push(vscode.l10n.t('The copy is made now and takes {0}.', megabytes(await folderBytes(bundledPool))));
   }
   const add = vscode.l10n.t('Add');
   const chosen = await vscode.window.showInformationMessage(
@@ -84,7 +84,7 @@ async function agreed(parts: Parts, folder: string, { bytes, target }: Candidate
   return chosen === add;
 }
 
-/** All of them or none: under a name that is no expert's until the last is there. */
+/** Copies all files or none: until the last one is there, the folder has a name that no expert can have. */
 async function copyFiles(from: string, to: string, files: readonly string[]): Promise<void> {
   const temporary = path.join(path.dirname(to), `.${path.basename(to)}.adding`);
   try {
@@ -98,7 +98,7 @@ async function copyFiles(from: string, to: string, files: readonly string[]): Pr
     throw new GanderError(
       'io',
       vscode.l10n.t('The expert could not be copied to {0}: {1}', to, cause instanceof Error ? cause.message : ''),
-      vscode.l10n.t('Check the room on the disk and that you may write there.'),
+      vscode.l10n.t('Check the free disk space and that you may write there.'),
       { cause },
     );
   }

@@ -5,17 +5,17 @@ export interface Item<T> extends vscode.QuickPickItem {
   readonly buttons?: readonly Act<T>[];
 }
 
-/** A button of a row is another answer. */
+/** A button of an item, which gives another answer. */
 export interface Act<T> extends vscode.QuickInputButton {
   readonly value: T;
 }
 
-/** What was picked; undefined when the person closed the box, at this question or before. */
+/** Resolves to what was picked; undefined if the person closed the box, at this question or an earlier one. */
 export type Ask = <T>(items: readonly Item<T>[], title: string) => Promise<T | undefined>;
 
 /**
- * Asks one question after the other in the same box. With a box for each, VS Code would hand the focus back in between, and
- * a panel that takes it late closes the next one.
+ * Asks several questions in the same box. With one box for each, VS Code would give the focus back in between, and a panel that
+ * receives it late would close the next box.
  */
 export async function asking<T>(body: (ask: Ask) => Promise<T>): Promise<T> {
   const box = vscode.window.createQuickPick<Item<unknown>>();

@@ -14,17 +14,17 @@ export const choosePool: Command = {
     if (chosen === undefined) return;
     if (chosen === elsewhere) return openFolder(parts);
     await usePool(chosen === bundledModels[0].folder ? undefined : chosen);
-    // Told at once by the status bar, what is wrong with it too.
+    // Opens the model now, so that the status bar shows it and any problems with it.
     await parts.service.describe();
   },
 };
 
-/** In the place of a folder. */
+/** Stands for a folder that is still to be chosen. */
 const elsewhere = '';
 
 /**
- * What the setting may be: models that come with Gander, copies of the pool among them, and what is in use wherever it lies,
- * which is marked.
+ * The possible values of the setting: the models that come with Gander, copies of the pool, and whatever is in use now, which is
+ * marked.
  */
 async function known(parts: Parts): Promise<Item<string>[]> {
   const { pool, bundled, address } = parts.engines;

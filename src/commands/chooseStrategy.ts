@@ -5,7 +5,7 @@ import { asking } from './asking.js';
 import type { Command } from './parts.js';
 import { pickStrategy } from './pick.js';
 
-/** Runs the present range under another strategy; with nothing routed yet it becomes the setting. */
+/** Runs the current range under another strategy. If nothing has been routed yet, the strategy becomes the setting. */
 export const chooseStrategy: Command = {
   id: 'gander.chooseStrategy',
   async run(parts) {

@@ -17,7 +17,7 @@ import type { Command } from './parts.js';
 import { asNode } from './pick.js';
 import { nothingRouted, target } from './target.js';
 
-/** Colours the texts: by their leading experts, of one layer where each has its own, or by a number. */
+/** Colours the texts by their leading experts (those of one layer, if each layer has its own), or by a number. */
 export const colourBy: Command = {
   id: 'gander.colourBy',
   async run(parts, arg) {
@@ -38,7 +38,7 @@ async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<Co
   const isOwn = sightOf(trace)?.layer !== undefined;
   const experts = isOwn ? vscode.l10n.t('experts of a layer') : word('colour_leader');
   const titleOf = (one: Colouring) => (one === 'experts' ? experts : word(`colour_${one}`));
-  // The text has no other colours than these while it lacks what was chosen.
+  // Differs from the choice if the trace lacks what that needs.
   const shown = shownBy(trace, now).by;
   const by = await ask(
     colourings

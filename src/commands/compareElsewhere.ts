@@ -6,9 +6,9 @@ import type { Ask } from './asking.js';
 import type { Parts } from './parts.js';
 import { withPatientProgress } from './progress.js';
 
-/** Another model than the one in use. */
+/** A model other than the one in use. */
 export class Elsewhere {
-  /** @param chosen an address that the person has agreed to, or a folder on this machine; undefined: to be asked for */
+  /** @param chosen an address that the person has agreed to, or a folder on this machine; undefined: still to be asked for */
   constructor(readonly chosen: string | undefined) {}
 }
 
@@ -34,7 +34,7 @@ export function pickElsewhere(ask: Ask, { servers, address, bundled }: EngineHos
   );
 }
 
-/** The other model is asked as Route Selection would ask it, and let go afterwards. */
+/** Asks the other model with the settings of Route Selection, and disposes of it afterwards. */
 export async function compareElsewhere(parts: Parts, id: number, { chosen }: Elsewhere): Promise<void> {
   const from = chosen ?? (await askFolder());
   if (from === undefined) return;

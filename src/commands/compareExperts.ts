@@ -2,12 +2,12 @@ import * as vscode from 'vscode';
 import type { Command } from './parts.js';
 import { withPatientProgress } from './progress.js';
 
-/** How alike the pool's experts are, two by two. */
+/** The similarity of all pairs of the pool's experts. */
 export const compareExperts: Command = {
   id: 'gander.compareExperts',
   async run(parts) {
     const { engines, similarity } = parts;
-    // What runs a model at another address has no experts here.
+    // Throws if a server runs the model, because its experts are not on this machine.
     const { engine } = engines;
     const found = await withPatientProgress(
       parts,

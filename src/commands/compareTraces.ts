@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { traceEnding } from '../source/file.js';
 import type { Command } from './parts.js';
 
-/** Two trace files side by side: those selected in the file explorer, or the open one and one to choose. */
+/** Compares two trace files: those selected in the file explorer, or the open one and a chosen one. */
 export const compareTraces: Command = {
   id: 'gander.compareTraces',
   async run({ traces }, clicked, selected) {

@@ -13,8 +13,8 @@ import { compareFinished, Finished, pickFinished } from './history.js';
 import { target } from './target.js';
 
 /**
- * Another strategy, the run without its what-if, a run that is finished, another selection or another model beside the present
- * range. From the tree: one expert alone.
+ * Compares the current range with another strategy, the run without its what-if, a finished run, another selection or another
+ * model; from the tree, with one expert alone.
  */
 export const compareWith: Command = {
   id: 'gander.compareWith',

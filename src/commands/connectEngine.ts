@@ -7,7 +7,7 @@ import { asking, type Item } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { useServer } from './pools.js';
 
-/** A model that a server runs, in the place of a pool. What is at the address is found by asking; no text goes there before. */
+/** Uses a model that a server runs, instead of a pool. Gander asks the address what it runs; no text is sent before the person agrees. */
 export const connectEngine: Command = {
   id: 'gander.connectEngine',
   async run(parts) {
@@ -47,7 +47,7 @@ function serversOf(known: readonly KnownServer[], current: string | undefined): 
   }));
 }
 
-/** Its token goes, too; text goes there no more without being asked. */
+/** Also forgets the server's token. Text is sent there again only after the person agrees again. */
 async function forgetOne({ engines }: Parts): Promise<void> {
   const { servers, address } = engines;
   const chosen = await asking((ask) => ask(serversOf(servers.known, address), vscode.l10n.t('Forget Which?')));
@@ -73,7 +73,7 @@ async function askAddress(): Promise<string | undefined> {
   return typed === undefined || typed.trim() === '' ? undefined : serverAddress(typed);
 }
 
-/** Asked and agreed to, in this order, and only then put in use. */
+/** Asks the server, then the person, and only then uses the server. */
 async function connect(parts: Parts, address: string): Promise<void> {
   const { servers } = parts.engines;
   const former = servers.find(address);
@@ -86,7 +86,7 @@ async function connect(parts: Parts, address: string): Promise<void> {
   await servers.remember({ address, name, engine, ...(config !== '' && { config }) }, found.token);
   if (parts.engines.address === address) parts.engines.reload();
   else await useServer(address);
-  // Told at once by the status bar.
+  // So that the status bar shows it.
   await parts.service.describe();
 }
 
@@ -95,14 +95,14 @@ interface Answer {
   readonly token: string | undefined;
 }
 
-/** What is there; a token is asked for where the server does. Undefined when the person thought better of it. */
+/** What the server runs. If the server asks for a token, so does this. Undefined if the person cancelled. */
 async function ask(parts: Parts, address: string, token: string | undefined): Promise<Answer | undefined> {
   const client = await parts.engines.servers.client(address, token);
   try {
     const info = await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
-        title: vscode.l10n.t('Asking what is at {0}', address),
+        title: vscode.l10n.t('Asking {0} which model it runs', address),
         cancellable: true,
       },
       (_, cancelling) => {
@@ -122,10 +122,10 @@ async function ask(parts: Parts, address: string, token: string | undefined): Pr
   }
 }
 
-/** Who is on the way is told of before there is a token to send. */
+/** Warns of missing encryption before a token is typed. */
 async function askToken(address: string, why: string): Promise<string | undefined> {
   const prompt = [
-    vscode.l10n.t('{0} It is kept in the system’s secret storage and sent to this address alone.', why),
+    vscode.l10n.t('{0} It is kept in the system’s secret storage and sent only to this address.', why),
     ...unencrypted(address),
   ];
   const typed = await vscode.window.showInputBox({
@@ -137,18 +137,24 @@ async function askToken(address: string, why: string): Promise<string | undefine
   return typed === undefined || typed.trim() === '' ? undefined : typed.trim();
 }
 
-/** What the server does not tell of its model may lie on this machine. Empty: it does not; undefined: not connected at all. */
+/** Asks for the model's config.json, because servers do not report everything. Empty: without it; undefined: do not connect. */
 async function askConfig(info: ServerInfo): Promise<string | undefined> {
   if (info.engine === 'gander-serve') return '';
   const items: Item<boolean>[] = [
-    { label: vscode.l10n.t('Go On Without'), detail: vscode.l10n.t('As many experts as are seen'), value: false },
+    {
+      label: vscode.l10n.t('Go On Without'),
+      detail: vscode.l10n.t('Only experts that were seen are shown'),
+      value: false,
+    },
     {
       label: vscode.l10n.t('Name the Model’s config.json…'),
-      detail: vscode.l10n.t('It tells how many experts and layers there are; older SGLang needs it'),
+      detail: vscode.l10n.t('It says how many experts and layers there are; older SGLang needs it'),
       value: true,
     },
   ];
-  const named = await asking((pick) => pick(items, vscode.l10n.t('{0} does not tell all of its model', info.name)));
+  const named = await asking((pick) =>
+    pick(items, vscode.l10n.t('{0} does not report everything about its model', info.name)),
+  );
   if (named === undefined) return undefined;
   if (!named) return '';
   const picked = await vscode.window.showOpenDialog({
@@ -160,11 +166,11 @@ async function askConfig(info: ServerInfo): Promise<string | undefined> {
 
 function unencrypted(address: string): string[] {
   return isOpenToReaders(address)
-    ? [vscode.l10n.t('It goes there without encryption: whoever is on the way can read it.')]
+    ? [vscode.l10n.t('It is sent without encryption: anyone along the way can read it.')]
     : [];
 }
 
-/** Where text goes from now on is said before any does. */
+/** Says where text will go before any is sent, and asks for agreement. */
 async function agreed({ address, name, engine }: ServerInfo): Promise<boolean> {
   const connect = vscode.l10n.t('Connect');
   const detail = [

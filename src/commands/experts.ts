@@ -26,7 +26,7 @@ export const revealFolder: Command = {
   },
 };
 
-/** Shows one expert alone in the panels; with no expert, all again. */
+/** Shows only one expert in the panels; without an expert, shows all again. */
 export const showOnly: Command = {
   id: 'gander.showOnly',
   run({ panels }, arg) {

@@ -19,7 +19,7 @@ export class Finished {
   constructor(readonly run: FinishedRun) {}
 }
 
-/** The last runs of a document: one is shown again, or put beside the run on show. No engine is asked. */
+/** The last runs of a document, to show one again or compare it with the one on show. No engine is asked. */
 export const history: Command = {
   id: 'gander.history',
   async run(parts) {
@@ -28,7 +28,7 @@ export const history: Command = {
     if (!shown || runs.length === 0)
       throw new GanderError(
         'request-invalid',
-        vscode.l10n.t('No run of this text is finished yet.'),
+        vscode.l10n.t('No run of this text has finished yet.'),
         vscode.l10n.t('Run Route Selection first.'),
       );
     const compare = {
@@ -44,7 +44,7 @@ export const history: Command = {
   },
 };
 
-/** For who compares without a pointer: a row's button has no key of its own in every VS Code. */
+/** For people who do not use a pointer: not every VS Code has a key for the buttons of a row. */
 export async function pickFinished(ask: Ask, parts: Parts, shown: Routed): Promise<Finished | undefined> {
   const run = await ask(rows(parts, parts.history.of(shown.uri), shown), vscode.l10n.t('Compare with'));
   return run && new Finished(run);
@@ -65,7 +65,7 @@ function showAgain({ runs, store, panels }: Parts, { range, result }: FinishedRu
   if (routed) panels.show(routed);
 }
 
-/** @param shown what is on show, which is said of it */
+/** @param shown the run on show, which is marked */
 function rows({ store }: Parts, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
   const isOneSource = new Set(runs.map(({ result }) => result.trace.source.name)).size === 1;
   return runs.map((run) => {
@@ -91,7 +91,7 @@ function rows({ store }: Parts, runs: readonly FinishedRun[], shown: Routed): It
   });
 }
 
-/** What tells it from a run of the same text. */
+/** How a run differs from another run of the same text. */
 function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
   const { source } = result.trace;
   const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
@@ -105,7 +105,7 @@ function whatIfs({ trace, interventions }: SideResult): string[] {
   return interventions.map((one) => whatIfWords(one, trace, name, writer));
 }
 
-/** All tokens, as the panel counts them; what the model said of them only where that is known. */
+/** The number of tokens, as the panel counts them, and the mean log-probability if it is known. */
 function numbersOf({ sequences }: Trace): string[] {
   const tokens = sequences.reduce((sum, one) => sum + one.tokens.count, 0);
   const mean = meanLogProbOf(sequences.at(-1)!);

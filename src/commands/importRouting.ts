@@ -3,7 +3,7 @@ import type { Beside } from '../panel/traceFile.js';
 import { readCount } from '../strategies/index.js';
 import type { Command } from './parts.js';
 
-/** Shows what another program wrote of a routing, with what belongs to it and the file does not hold. */
+/** Shows routing that another program wrote, together with things that the file does not contain. */
 export const importRouting: Command = {
   id: 'gander.importRouting',
   async run({ traces }, clicked) {
@@ -16,23 +16,23 @@ export const importRouting: Command = {
 
 type Part = keyof Beside;
 
-/** @returns undefined when the person thought better of it */
+/** @returns undefined if the person cancelled */
 async function ask(): Promise<Beside | undefined> {
   const parts: readonly (vscode.QuickPickItem & { readonly part: Part })[] = [
     {
       part: 'model',
       label: vscode.l10n.t('The Model’s Folder'),
-      detail: vscode.l10n.t('Its tokenizer.json spells the tokens; its config.json tells layers and experts'),
+      detail: vscode.l10n.t('Its tokenizer.json spells the tokens; its config.json gives layers and experts'),
     },
     {
       part: 'text',
       label: vscode.l10n.t('The Text'),
       detail: vscode.l10n.t('What was routed; it needs the model’s tokenizer.json'),
     },
-    { part: 'k', label: vscode.l10n.t('Experts per Token'), detail: vscode.l10n.t('Where nothing else says it') },
+    { part: 'k', label: vscode.l10n.t('Experts per Token'), detail: vscode.l10n.t('If no file says it') },
   ];
   const chosen = await vscode.window.showQuickPick(parts, {
-    title: vscode.l10n.t('What there is beside the file, if anything'),
+    title: vscode.l10n.t('What else goes with the file, if anything?'),
     canPickMany: true,
   });
   if (!chosen) return undefined;

@@ -27,7 +27,7 @@ import { tryExpert } from './tryExpert.js';
 import { openSample, openWalkthrough } from './walkthrough.js';
 import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
 
-/** Every command of the manifest. */
+/** All commands of the manifest. */
 export const commands: readonly Command[] = [
   addExpert,
   attribute,

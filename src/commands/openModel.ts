@@ -3,18 +3,18 @@ import { GanderError } from '../errors/errors.js';
 import type { Command, Parts } from './parts.js';
 import { usePool } from './pools.js';
 
-/** One of these lies in every folder that can be opened; what is in it the engine reads. */
+/** Every folder that can be opened contains one of these; the engine reads the rest. */
 const marks = ['pool.json', 'config.json', 'genai_config.json', 'model.onnx'];
 
-/** A mixture of experts from wherever it lies, in the place of a pool. */
+/** Opens a mixture of experts from any folder, instead of a pool. */
 export const openModel: Command = {
   id: 'gander.openModel',
   run: openFolder,
 };
 
-/** A pool's folder does as well. */
+/** Also opens the folder of a pool. */
 export async function openFolder({ service }: Parts): Promise<void> {
-  // Where one dialog cannot show both, it is one for folders.
+  // Where a dialog cannot offer both files and folders, VS Code offers folders.
   const picked = await vscode.window.showOpenDialog({
     canSelectFiles: true,
     canSelectFolders: true,
@@ -25,7 +25,7 @@ export async function openFolder({ service }: Parts): Promise<void> {
   if (!picked?.[0]) return;
   await checkModel(picked[0]);
   await usePool(picked[0].fsPath);
-  // Told at once by the status bar, what is wrong with it too.
+  // Opens the model now, so that the status bar shows it and any problems with it.
   await service.describe();
 }
 
@@ -42,7 +42,7 @@ async function checkModel(chosen: vscode.Uri): Promise<void> {
   if (there.includes(true)) return;
   throw new GanderError(
     'model-missing',
-    vscode.l10n.t('{0} is no model: it has no model.onnx, no config.json and no pool.json.', chosen.fsPath),
+    vscode.l10n.t('{0} is not a model: it has no model.onnx, no config.json and no pool.json.', chosen.fsPath),
     vscode.l10n.t('Choose the folder that holds model.onnx, or export the model (gander-training export-moe).'),
   );
 }

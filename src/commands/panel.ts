@@ -3,8 +3,8 @@ import type { Command } from './parts.js';
 import { target } from './target.js';
 
 /**
- * Opens the panel of the range under the cursor; where nothing was routed, routes first. A hover's link names a range and a
- * token of it instead.
+ * Opens the panel of the range under the cursor, and routes first if nothing was routed. The link in a hover gives the range and
+ * a token instead.
  */
 export const openPanel: Command = {
   id: 'gander.openPanel',
@@ -14,10 +14,10 @@ export const openPanel: Command = {
     if (!routed) return vscode.commands.executeCommand('gander.routeSelection');
     const spans = named && parts.store.tokenSpans(named.id);
     const start = typeof at === 'number' ? (spans?.start[at] ?? -1) : -1;
-    // By the caret a page that is new finds its token.
+    // A new page finds its token by this mark.
     if (start >= 0) parts.mark.show(routed.uri, { start, end: spans!.end[at as number]! });
     const { page, scene } = parts.panels.show(routed, false);
-    // A new page asks for it by itself.
+    // For a page that is already open; a new one asks by itself.
     const token = scene.token();
     if (token !== undefined) page.post({ type: 'select', token });
     return undefined;

@@ -12,7 +12,7 @@ import type { Runs } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 
-/** What the extension is made of once it is active. */
+/** The parts of the active extension. */
 export interface ActiveParts {
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
@@ -27,16 +27,16 @@ export interface ActiveParts {
   readonly tree: ExpertTree;
 }
 
-/** All of it, as commands need it. */
+/** The parts that commands use. */
 export interface Parts extends ActiveParts {
   readonly panels: Panels;
   readonly traces: TraceEditor;
   readonly similarity: SimilarityPanel;
 }
 
-/** A command: what it throws is shown to the person, with its remedy. */
+/** A command. If it throws, the error is shown to the person, with its remedy. */
 export interface Command {
   readonly id: `gander.${string}`;
-  /** `args` come from menus and other extensions: nothing is known of them. */
+  /** `args` come from menus and other extensions, so they may be anything. */
   run(parts: Parts, ...args: unknown[]): unknown;
 }

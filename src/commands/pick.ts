@@ -46,7 +46,7 @@ export async function pickStrategy(
   return expert === undefined ? undefined : strategyOf(name, { k, expert });
 }
 
-/** Where a what-if holds. `token`: the one under the cursor, if there is one. */
+/** Where a what-if applies. `token`: the one under the cursor, if any. */
 export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Promise<Scope | undefined> {
   const items: Item<Scope>[] = [
     { label: vscode.l10n.t('Everywhere'), value: {} },
@@ -68,7 +68,7 @@ export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Pr
   return ask(items, vscode.l10n.t('Where?'));
 }
 
-/** The tree's node that a menu was opened on. */
+/** The node of the tree whose menu ran the command. */
 export function asNode(value: unknown): Node | undefined {
   return typeof value === 'object' && value !== null && 'kind' in value ? (value as Node) : undefined;
 }

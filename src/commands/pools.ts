@@ -1,4 +1,4 @@
-/** The copies of the bundled pool that a person may change, in the extension's own storage. */
+/** Copies of the bundled pool that a person may change, in the extension's own storage. */
 import { cp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -8,7 +8,7 @@ import type { Parts } from './parts.js';
 
 const storage = ({ context }: Pick<Parts, 'context'>) => path.join(context.globalStorageUri.fsPath, 'pools');
 
-/** Absolute folders of the pools that were copied, by name. */
+/** Absolute folders of the copied pools, sorted by name. */
 export async function ownPools(parts: Pick<Parts, 'context'>): Promise<string[]> {
   const names = await readdir(storage(parts)).catch(() => []);
   const folders = names.sort().map((name) => path.join(storage(parts), name));
@@ -18,13 +18,13 @@ export async function ownPools(parts: Pick<Parts, 'context'>): Promise<string[]>
 
 const unfinished = '.copying';
 
-/** The copy to which experts are added while the bundled pool is in use. */
+/** The copy that experts are added to while the bundled pool is in use. */
 export async function ownCopy(parts: Pick<Parts, 'context'>): Promise<{ folder: string; isThere: boolean }> {
   const folder = path.join(storage(parts), 'my-pool');
   return { folder, isThere: await isThere(path.join(folder, 'pool.json')) };
 }
 
-/** Puts that copy in use, made if it is not there; returns its folder. */
+/** Uses that copy, and makes it if necessary; returns its folder. */
 export async function useOwnCopy(parts: Pick<Parts, 'context' | 'engines'>): Promise<string> {
   const { folder, isThere: isMade } = await ownCopy(parts);
   if (!isMade) {
@@ -49,19 +49,19 @@ async function copyWhole(from: string, to: string): Promise<void> {
     throw new GanderError(
       'io',
       vscode.l10n.t('The pool could not be copied to {0}: {1}', to, cause instanceof Error ? cause.message : ''),
-      vscode.l10n.t('Check the room on the disk and that you may write there.'),
+      vscode.l10n.t('Check the free disk space and that you may write there.'),
       { cause },
     );
   }
 }
 
-/** For the person, never for a workspace: what a pool is, is a matter of trust. `undefined`: the bundled one. */
+/** A user setting, never one of a workspace, because a pool must be trusted. `undefined`: the bundled pool. */
 export async function usePool(folder: string | undefined): Promise<void> {
   await vscode.workspace.getConfiguration(section).update('pool', folder, vscode.ConfigurationTarget.Global);
   await useServer(undefined);
 }
 
-/** In the pool's place. `undefined`: none. */
+/** Uses a server instead of a pool. `undefined`: none. */
 export async function useServer(address: string | undefined): Promise<void> {
   await vscode.workspace.getConfiguration(section).update('engine.address', address, vscode.ConfigurationTarget.Global);
 }

@@ -2,18 +2,18 @@ import * as vscode from 'vscode';
 import { counted } from '../host/words.js';
 import type { Parts } from './parts.js';
 
-/** A run shorter than this shows no notification; the status bar tells of it. Milliseconds. */
+/** A shorter run shows no notification, only the status bar. In milliseconds. */
 const patience = 700;
 
 export interface Progress {
   readonly signal: AbortSignal;
-  /** Done, of how many; no more than a title when the total is not known. */
+  /** Without a total, the notification shows only its title. */
   readonly report: (done: number, total: number) => void;
 }
 
 /**
- * Runs something that can be cancelled, with a notification once it takes long and no panel is in sight: that shows how
- * far it is, and has a button that stops it.
+ * Runs something that can be cancelled. If it takes long and no panel is visible, which would show the progress itself, a
+ * notification shows the progress and a button that stops the run.
  */
 export async function withPatientProgress<T>(
   { panels }: Pick<Parts, 'panels'>,

@@ -6,7 +6,7 @@ interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
 }
 
-/** Commands exist in every state: what one cannot do now it says, with the remedy. Those of the manifest are all there are. */
+/** Registers all commands of the manifest, always: one that cannot run now says why, with the remedy. */
 export function registerCommands(
   { extension }: vscode.ExtensionContext,
   log: vscode.LogOutputChannel,
@@ -16,7 +16,7 @@ export function registerCommands(
   const registered = contributes.commands.map(({ command }) =>
     vscode.commands.registerCommand(command, async (...args: unknown[]) => {
       try {
-        // No result: it would cross to the window as JSON, and a trace is large. Extensions have the API for that.
+        // The result is dropped: it would go to the window as JSON, and a trace is large. Extensions use the API instead.
         await (await work()).run(command, args);
       } catch (error) {
         report(error, log);

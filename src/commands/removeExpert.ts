@@ -7,7 +7,7 @@ import type { Command } from './parts.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 
-/** Removing an expert is taking its folder out of the pool's; nothing is deleted for good. */
+/** Moves an expert's folder out of the pool; nothing is deleted for good. */
 export const removeExpert: Command = {
   id: 'gander.removeExpert',
   async run({ service, engines }, arg) {
@@ -22,7 +22,7 @@ export const removeExpert: Command = {
     if (engines.pool === engines.bundledPool) {
       throw new GanderError(
         'request-invalid',
-        vscode.l10n.t('The bundled pool stays as it is.'),
+        vscode.l10n.t('The bundled pool cannot be changed.'),
         vscode.l10n.t('Knock the expert out, or choose a pool of your own.'),
       );
     }
@@ -37,12 +37,12 @@ export const removeExpert: Command = {
     engines.reload();
     if (aside !== undefined)
       void vscode.window.showInformationMessage(
-        vscode.l10n.t('There is no trash for {0}: its folder lies in {1} now.', expert.name, aside),
+        vscode.l10n.t('There is no trash for {0}, so its folder is now in {1}.', expert.name, aside),
       );
   },
 };
 
-/** Moves it to the trash or, where there is none, out of the pool but not for good. Returns where it lies then. */
+/** Moves the expert's folder to the trash or, if there is none, out of the pool; returns where it is then. */
 async function discard(pool: string, { id, folder }: ExpertInfo): Promise<string | undefined> {
   try {
     await vscode.workspace.fs.delete(vscode.Uri.file(folder), { recursive: true, useTrash: true });
@@ -57,7 +57,7 @@ async function discard(pool: string, { id, folder }: ExpertInfo): Promise<string
       throw new GanderError(
         'io',
         vscode.l10n.t('The expert {0} could be moved neither to the trash nor to {1}.', id, path.dirname(aside)),
-        vscode.l10n.t('Its folder is where it was: {0}', folder),
+        vscode.l10n.t('Its folder is unchanged: {0}', folder),
         { cause },
       );
     }

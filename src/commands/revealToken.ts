@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { openDocument } from '../host/desk.js';
 import type { Command } from './parts.js';
 
-/** Goes to a token's place in the text, and in the panels that show it. */
+/** Goes to a token in the text, and in the panels that show it. */
 export const revealToken: Command = {
   id: 'gander.revealToken',
   async run({ store, panels, mark }, id, token) {

@@ -17,7 +17,7 @@ export const routeSelection: Command = {
     if (!failure) return done;
     const { error, span, id } = failure;
     if (error.code !== 'text-too-long') throw error;
-    // The panel says it, beside a button of its own.
+    // A visible panel says so itself, with a button for it.
     if (id === undefined || !parts.panels.isShown(id)) offerFirstPart(parts, document, span, error);
     return undefined;
   },
@@ -26,17 +26,17 @@ export const routeSelection: Command = {
 interface Failure {
   readonly error: GanderError;
   readonly span: Span;
-  /** Of its range, where there came to be one. */
+  /** Of the range, if it was added to the store. */
   readonly id: number | undefined;
 }
 
 interface Outcome {
   readonly done: readonly Routed[];
-  /** The first. */
+  /** The first failure. */
   readonly failure: Failure | undefined;
 }
 
-/** One by one; the panel shows each as it runs. A part that fails does not keep the others from being routed. */
+/** Routes the spans one after the other, and the panel shows each. If one fails, the others are still routed. */
 function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly Span[]): Promise<Outcome> {
   return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
     const done: Routed[] = [];
@@ -61,7 +61,7 @@ function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly S
 
 function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span, error: GanderError): void {
   const first = vscode.l10n.t('Route First Part');
-  // Not awaited: the command is over, what the person chooses is a new one.
+  // Not awaited: this command is done, and the person's answer starts something new.
   void vscode.window.showErrorMessage(`${error.message} ${error.remedy}`, first).then(async (chosen) => {
     if (chosen !== first) return;
     try {

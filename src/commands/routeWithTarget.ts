@@ -6,21 +6,21 @@ import type { Command } from './parts.js';
 import { withPatientProgress } from './progress.js';
 import { noEditor } from './routeSelection.js';
 
-/** The first selection is what an encoder-decoder reads, the second the output that it is held to; or the output is asked for. */
+/** The first selection is the input of an encoder-decoder, the second its output; without a second, the output is asked for. */
 export const routeWithTarget: Command = {
   id: 'gander.routeWithTarget',
   async run(parts) {
     const editor = await activeEditor();
     if (!editor) throw noEditor();
     const { document } = editor;
-    // Before anybody writes one: whether it has a use.
+    // Before the person writes an output, check that the model takes one.
     outputFor(await parts.service.describe(), '');
     const [span, second, ...more] = spansToRoute(editor);
     if (!span || more.length > 0)
       throw new GanderError(
         'request-invalid',
         vscode.l10n.t('More than two texts are selected.'),
-        vscode.l10n.t('Select the input, and with it the target or nothing else.'),
+        vscode.l10n.t('Select the input alone, or the input and the target.'),
       );
     const target = second ? document.getText(rangeOf(document, second)) : await ask();
     if (target === undefined) return;
@@ -38,7 +38,7 @@ export const routeWithTarget: Command = {
         }),
       );
     } catch (error) {
-      // The panel says it, where the work is.
+      // A visible panel shows the error itself.
       const isTold = id !== undefined && parts.panels.isShown(id) && parts.store.get(id)?.main.error !== undefined;
       if (!isTold) throw error;
       parts.log.error(String(error));

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Command } from './parts.js';
 
-/** What the status bar item offers. */
+/** The actions that the status bar offers. */
 export const showActions: Command = {
   id: 'gander.showActions',
   async run({ desk, store }) {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Command } from './parts.js';
 
-/** Shows the panel around, on what is routed; where nothing is, on the sample. */
+/** Explains the panel on a routed text; if nothing has been routed, on the sample. */
 export const takeTour: Command = {
   id: 'gander.takeTour',
   async run({ panels, desk, traces }) {
@@ -13,7 +13,7 @@ export const takeTour: Command = {
     if (!routed) {
       const sample = vscode.l10n.t('Open a Sample and Route It');
       const chosen = await vscode.window.showInformationMessage(
-        vscode.l10n.t('The tour shows a text that is routed, and nothing has been routed yet.'),
+        vscode.l10n.t('The tour explains a routed text, and nothing has been routed yet.'),
         sample,
       );
       if (chosen !== sample) return;

@@ -3,7 +3,7 @@ import type { Routed } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import type { Parts } from './parts.js';
 
-/** The range that a command is about: that of the panel with the focus, else the one under the cursor, else the last. */
+/** The range that a command works on: that of the focused panel, or the one under the cursor, or the last one. */
 export function target({ panels, desk }: Parts): Routed {
   const routed = panels.active?.scene.routed ?? desk.current();
   if (routed && !routed.main.isOpening) return routed;
@@ -11,7 +11,7 @@ export function target({ panels, desk }: Parts): Routed {
     throw new GanderError(
       'request-invalid',
       vscode.l10n.t('The model is still being loaded.'),
-      vscode.l10n.t('Ask again when the first tokens are there.'),
+      vscode.l10n.t('Try again when the first tokens have been routed.'),
     );
   throw nothingRouted();
 }

@@ -11,7 +11,7 @@ import type { Command, Parts } from './parts.js';
 import { withPatientProgress } from './progress.js';
 import { noEditor } from './routeSelection.js';
 
-/** What an expert outside the pool would do to the text: the panel compares the two runs, and nothing is copied. */
+/** Shows what an expert outside the pool would do to the text: the panel compares the runs without and with it. Nothing is copied. */
 export const tryExpert: Command = {
   id: 'gander.tryExpert',
   async run(parts) {
@@ -27,14 +27,14 @@ export const tryExpert: Command = {
     if (!from) return;
     const folder = onThisMachine(from);
     const { engine } = parts.engines;
-    // What would not fit is said before anything is routed.
+    // Refuse an expert that does not fit before routing anything.
     await engine.examine(folder);
     const routed = await routeBoth(parts, engine, editor, folder);
     tell(parts, from, routed);
   },
 };
 
-/** Without it, then with it beside. */
+/** Routes without the expert, and then with it as the other side. */
 function routeBoth(
   parts: Parts,
   engine: Parts['engines']['engine'],
@@ -49,10 +49,10 @@ function routeBoth(
       onAdded: (routed) => panels.show(routed),
     });
     const title = vscode.l10n.t('with {0}', path.basename(folder));
-    // What an encoder-decoder wrote without it is what is read with it, too.
+    // The output that an encoder-decoder wrote without the expert is also read with it.
     const written = main.trace && main.trace.sequences.length > 1 ? main.trace.sequences.at(-1)!.text : undefined;
     const same = written === undefined ? {} : { target: written };
-    // Another pool may have been chosen meanwhile: its run would not be this one's with the expert.
+    // If another pool was chosen in the meantime, the second run would not belong to the first.
     if (engines.engine !== engine)
       throw new GanderError('cancelled', 'Another model was chosen meanwhile.', 'Try the expert again.');
     await runs.compareElsewhere(
@@ -69,7 +69,7 @@ function tell(parts: Parts, from: vscode.Uri, { main, other }: Pick<Routed, 'mai
   const trial = main.trace && other?.trace && trialOf(path.basename(from.fsPath), main.trace, other.trace);
   if (!trial) return;
   const add = vscode.l10n.t('Add Expert');
-  // Not awaited: the command is over, what the person chooses is a new one.
+  // Not awaited: this command is done, and the person's answer starts something new.
   void vscode.window.showInformationMessage(textOf(trial), add).then(async (chosen) => {
     try {
       if (chosen === add) await addFrom(parts, from);
@@ -79,13 +79,13 @@ function tell(parts: Parts, from: vscode.Uri, { main, other }: Pick<Routed, 'mai
   });
 }
 
-/** Of the last sequence that it took part in; its share of what, what chance gives, and what the text gained. */
+/** For the last sequence that the expert took part in: its share, what chance gives, and the change of log-probability. */
 function textOf({ name, sequences, logProb }: Trial): string {
   const { share, chance } = sequences.at(-1)!;
   const taken = Number.isNaN(share)
     ? vscode.l10n.t('{0} fits the pool. The strategy chooses no experts.', name)
     : vscode.l10n.t(
-        '{0} fits the pool and takes {1} of the choices in this text; by chance {2}.',
+        '{0} fits the pool and takes {1} of the choices in this text; chance is {2}.',
         name,
         numbers.percent(share),
         numbers.percent(chance),

@@ -12,7 +12,7 @@ export const openWalkthrough: Command = {
   },
 };
 
-/** A text that the experts disagree about. */
+/** A text whose parts go to different experts. */
 export const openSample: Command = {
   id: 'gander.openSample',
   async run() {
@@ -31,9 +31,9 @@ export const openSample: Command = {
       '```',
       '',
     ].join('\n');
-    // Beside the walkthrough, whose next step is to route what is in sight.
+    // Beside the walkthrough, whose next step routes the visible text.
     const walkthrough = vscode.window.tabGroups.activeTabGroup.activeTab && !vscode.window.activeTextEditor;
-    // Empty at first: VS Code opens an untitled document with content by itself, in a place of its own, if it is quicker.
+    // Empty at first: VS Code may itself open an untitled document that has content, in another place, if it is faster than this.
     const document = await vscode.workspace.openTextDocument({ language: 'markdown' });
     const editor = await vscode.window.showTextDocument(
       document,

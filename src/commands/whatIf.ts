@@ -29,7 +29,7 @@ export const solo: Command = {
         pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
       ));
     if (expert === undefined) return;
-    // A what-if like any other, to be undone; one that knocks the expert out would leave nothing.
+    // An ordinary what-if, which can be undone. Knock-outs of this expert are dropped, because nothing would be left.
     const kept = main.interventions.filter((one) => one.action !== 'knock-out' || one.expert !== expert);
     const alone: Intervention = { action: 'force', expert, scope: {} };
     await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [...kept, alone], { signal }));
@@ -73,7 +73,7 @@ async function rerun(parts: Parts, id: number, run: (signal: AbortSignal) => Pro
   await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => run(signal));
 }
 
-/** A layer or module of the tree stands under an expert of the last trace. */
+/** The expert of a node: a layer or module in the tree belongs to an expert of the last trace. */
 function expertOf({ store }: Parts, node: Node | undefined): string | undefined {
   switch (node?.kind) {
     case 'expert':

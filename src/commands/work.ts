@@ -5,7 +5,7 @@ import { TraceEditor } from '../panel/traceEditor.js';
 import { commands } from './index.js';
 import type { ActiveParts, Parts } from './parts.js';
 
-/** What a person asks for: commands, panels, viewers of trace files. Nothing of it is needed to activate. */
+/** Commands, panels and viewers of trace files. Created when first used, because activation does not need them. */
 export class Work implements vscode.Disposable {
   readonly parts: Parts;
 
@@ -17,10 +17,10 @@ export class Work implements vscode.Disposable {
     this.parts = { ...base, panels, traces, similarity };
   }
 
-  /** @param id one of the manifest's commands */
+  /** @param id of a command in the manifest */
   run(id: string, args: readonly unknown[]): unknown {
     const command = commands.find((one) => one.id === id);
-    if (!command) throw new Error(`${id} is declared and nowhere defined`);
+    if (!command) throw new Error(`${id} is declared but not defined`);
     return command.run(this.parts, ...args);
   }
 

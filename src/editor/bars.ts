@@ -1,8 +1,8 @@
-/** Small charts made of text, as a hover has them. */
+/** Small charts made of text, for the hover. */
 
 const heights = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/** One character a value, its height by the value's part of `most`; a space for 0 and for what is not a number. */
+/** One character per value, with its height relative to `most`; a space for 0 and NaN. */
 export function spark(values: Iterable<number>, most: number): string {
   return Array.from(values, (value) => {
     const share = Math.min(1, value / most);
@@ -10,7 +10,7 @@ export function spark(values: Iterable<number>, most: number): string {
   }).join('');
 }
 
-/** At most `most` values, each the mean of equally many neighbours; of the last there may be fewer. */
+/** At most `most` values, each the mean of the same number of neighbours; the last group may be smaller. */
 export function thinned(values: readonly number[], most: number): number[] {
   const each = Math.max(1, Math.ceil(values.length / most));
   return Array.from({ length: Math.ceil(values.length / each) }, (_, i) => {
@@ -19,7 +19,7 @@ export function thinned(values: readonly number[], most: number): number[] {
   });
 }
 
-/** To the width of the widest, cut where that is over `limit`. */
+/** Pads to the width of the widest text; texts longer than `limit` are cut. */
 export function column(texts: readonly string[], limit: number): string[] {
   const cut = texts.map((text) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text));
   const width = Math.max(0, ...cut.map((text) => text.length));

@@ -5,10 +5,10 @@ import type { RoutingStore } from '../routing/store.js';
 import { expertStyle, type Pattern, quiet } from '../look/palette.js';
 import { underlines } from './underlines.js';
 
-/** Drawn again at most so often. Milliseconds. */
+/** Least time between two drawings, in milliseconds. */
 const every = 100;
 
-/** Line styles stand in for the page's patterns: colour is not the only channel. */
+/** Line styles replace the page's patterns, so that colour is not the only channel. */
 const lines: Record<Pattern, { readonly style: string; readonly width: string }> = {
   solid: { style: 'solid', width: '2px' },
   rising: { style: 'dashed', width: '2px' },
@@ -16,16 +16,16 @@ const lines: Record<Pattern, { readonly style: string; readonly width: string }>
   cross: { style: 'double', width: '3px' },
 };
 
-/** The colour of a slot of the palette as contributed in package.json, where themes may change it. */
+/** The colour of a palette slot. It is contributed in package.json, so that themes can change it. */
 export function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 
-/** Underlines each routed token in the colour of its leading expert, or by what was chosen; what an edit has made stale is grey. */
+/** Underlines each routed token in the colour of its leading expert, or as a person chose; text that an edit made stale is grey. */
 export class RoutingDecorations implements vscode.Disposable {
-  /** By slot of the palette; `quiet`: all experts that have no colour of their own. */
+  /** By palette slot; `quiet` is for all experts without a colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
-  /** By strength of a measure: the stronger, the thicker. */
+  /** By strength of a measure: the stronger, the thicker the line. */
   readonly #byLevel = new Map<number, vscode.TextEditorDecorationType>();
   readonly #stale = underline(new vscode.ThemeColor('disabledForeground'), 'dotted', '1px');
   readonly #subscriptions: vscode.Disposable[];
@@ -39,7 +39,7 @@ export class RoutingDecorations implements vscode.Disposable {
     this.#subscriptions = [
       colours.onDidChange(() => this.#drawAll()),
       colours.onDidOverlay(() => this.#drawAll()),
-      // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
+      // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
       new vscode.Disposable(store.onChange(({ routed }) => !routed.main.running && this.#soon(routed.uri))),
       vscode.window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
       vscode.workspace.onDidChangeConfiguration((event) => {
@@ -81,7 +81,7 @@ export class RoutingDecorations implements vscode.Disposable {
   }
 }
 
-/** Types are made when they are first needed; those with nothing to draw are cleared. */
+/** Creates types when they are first needed, and clears those with nothing to draw. */
 function apply(
   editor: vscode.TextEditor,
   ranges: ReadonlyMap<number, readonly vscode.Range[]>,

@@ -31,15 +31,15 @@ import { tonesOf } from './tones.js';
 /** How many experts a hover names. */
 const named = 3;
 
-/** How many layers are listed where each has experts of its own. */
+/** How many layers are listed, if each layer has its own experts. */
 const listedLayers = 12;
 
-/** Characters, so that a line fits beside the panel: an editor of 500 pixels has room for some 50. */
+/** In characters, so that a line fits next to the panel: an editor 500 pixels wide has room for about 50. */
 const [nameWidth, barWidth, sparkWidth] = [16, 5, 15];
 
 const open = 'gander.openPanel';
 
-/** Tells what is known of the token under the mouse; it draws from the store and never asks the engine. */
+/** Shows what is known about the token under the mouse. It reads the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
   constructor(
     private readonly store: RoutingStore,
@@ -61,8 +61,8 @@ export class RoutingHover implements vscode.HoverProvider {
   }
 
   #text(routed: Routed, trace: Trace, token: number, isFresh: boolean): vscode.MarkdownString {
-    // What experts are called comes from outside: it stands in the block of code and nowhere else, so that none becomes markup.
-    // Should one do so all the same, it could open the panel and nothing more.
+    // Experts' names come from outside, so they appear only in the code block, where they cannot act as markup. If one did all the
+    // same, all it could do is open the panel.
     const out = new vscode.MarkdownString();
     out.isTrusted = { enabledCommands: [open] };
     const { router } = trace;
@@ -70,7 +70,7 @@ export class RoutingHover implements vscode.HoverProvider {
       vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
     );
     const where = encodeURIComponent(JSON.stringify([routed.id, token]));
-    // Before all that may be long: a hover is of a few lines, and the rest is below the fold.
+    // Before anything that may be long, because a hover shows only a few lines without scrolling.
     out.appendMarkdown(` · [${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     if (trace.sequences.length > 1) {
       out.appendText(' · ');
@@ -92,7 +92,7 @@ export class RoutingHover implements vscode.HoverProvider {
   }
 }
 
-/** Name, weight and contribution of the leading experts, each over the layers. */
+/** Name, weight and contribution of the leading experts, over the layers. */
 function experts(trace: Trace, shared: SharedSites, token: number): string | undefined {
   const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
@@ -128,7 +128,7 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   return [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines].join('\n');
 }
 
-/** What the blocks stand for. */
+/** The layers that the blocks of a chart stand for. */
 function layersText(trace: Trace): string {
   const layers = layersOf(trace, { sequence: 0 });
   const each = Math.ceil(layers.length / sparkWidth);
@@ -136,11 +136,11 @@ function layersText(trace: Trace): string {
   return each === 1 ? span : vscode.l10n.t('{0}, {1} to a block', span, each);
 }
 
-/** [L][N]: by weight the share in the layer; by contribution its mean over the layer's sites, not made to add up to 1. */
+/** [L][N]: by weight, the share in the layer; by contribution, the mean over the layer's sites, which need not add up to 1. */
 function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measure): Float32Array[] {
   return layersOf(trace, { sequence: 0 }).map((layer) => {
     const inLayer = { ...layer, sequence: 0 };
-    // A part of sites that share their experts shares them, too.
+    // If sites share their experts, so does any subset of them.
     if (by === 'weight') return tokenShares(trace, sharedSites(trace, inLayer)!, token);
     const sums = new Float32Array(shared.experts.length);
     const sites = sitesOf(trace, inLayer);
@@ -155,8 +155,8 @@ function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measur
 }
 
 /**
- * Layer by layer, the one that colours the text first and in full: what each layer's own experts are called means nothing in
- * another.
+ * One line per layer, the one that colours the text first and in detail. Nothing is added up, because an expert's name means
+ * nothing in another layer.
  */
 function ownExperts(trace: Trace, token: number, choice: ColourChoice): string | undefined {
   const { layer: inColour } = tonesOf(trace, choice);
@@ -189,7 +189,7 @@ function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
   });
 }
 
-/** `layer 12, expert 87 ████ 31 %`, a line for each that was chosen. */
+/** `layer 12, expert 87 ████ 31 %`, one line per chosen expert. */
 function inFull(trace: Trace, token: number, layer: Layer): string[] {
   const chosen = ownChoices(trace, token, layer);
   const names = column(
@@ -210,7 +210,7 @@ function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   if (measured !== undefined && !Number.isNaN(measured))
     parts.push(`${colourWords(trace, choice)!}: ${numbers.fixed(measured)}`);
   const logProb = trace.sequences[0]!.logProb?.[token];
-  // Said already where it colours the text.
+  // If probability colours the text, it is already shown.
   const isSaid = found !== undefined && choice.by === 'probability';
   if (!isSaid && logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));

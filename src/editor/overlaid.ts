@@ -1,4 +1,4 @@
-/** What a range is underlined by while its panel draws something else than what was chosen for all texts. */
+/** The underlines of a range while its panel shows something other than the chosen colouring. */
 import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
 import { owedOf } from '../trace/figures/attributed.js';
@@ -9,7 +9,7 @@ import { isFixed } from '../trace/figures/overlap.js';
 import type { Trace } from '../trace/model/trace.js';
 import { levelsOf, type Tones } from './tones.js';
 
-/** undefined: the range has nothing of the kind, or it takes the panel to tell; it is drawn by the choice then. */
+/** Undefined if the range has nothing to show for the overlay, or if only the panel can show it; the chosen colouring is drawn then. */
 export function overlaid({ main, other }: Pick<Routed, 'main' | 'other'>, overlay: Overlay): Tones | undefined {
   const { trace, before, attribution } = main;
   if (!trace) return undefined;
@@ -35,7 +35,7 @@ function once(trace: Trace, against: object, make: () => Tones | undefined): Ton
 }
 
 function byAttribution(trace: Trace, found: Attribution): Tones | undefined {
-  // Of an input nothing is predicted, and only that stands in the editor.
+  // The editor shows only the input of an encoder-decoder, for which there are no predictions.
   if (trace.sequences.length > 1) return undefined;
   const slots = found.experts.map(({ id }) => slotOf(trace, id));
   return { slots: Array.from(owedOf(found).expert, (e) => slots[e]) };
@@ -49,7 +49,7 @@ function slotOf(trace: Trace, expert: string): number | undefined {
   return undefined;
 }
 
-/** By choices alone: where a run has none, predictions change both ways, and lines have one hue. */
+/** By choices only. For runs that choose nothing, predictions change in both directions, and underlines have only one hue. */
 function byChange(trace: Trace, against: Trace): Tones | undefined {
   if (isFixed(trace) || isFixed(against)) return undefined;
   const beside = besideItself(trace, against);

@@ -7,10 +7,10 @@ import type { RoutingStore } from '../routing/store.js';
 import type { SourceDescription } from '../requests/description.js';
 import { drawnBy } from './underlines.js';
 
-/** How many of a source's warnings the tooltip shows; the tree has them all. */
+/** How many of a source's warnings the tooltip shows; the tree shows all. */
 const mostWarnings = 5;
 
-/** What is run and what the engine does with it; a click offers what can be done. */
+/** The model and the engine's state; a click offers actions. */
 export class StatusBar implements vscode.Disposable {
   readonly #item = vscode.window.createStatusBarItem('gander.status', vscode.StatusBarAlignment.Right, 90);
   readonly #subscriptions: vscode.Disposable[];
@@ -66,7 +66,7 @@ export class StatusBar implements vscode.Disposable {
     this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
   }
 
-  /** An editor has no legend: of which layer its colours are, stands here. */
+  /** An editor has no legend, so the status bar says what its colours mean. */
   #colour(): string | undefined {
     const routed = this.store.latest;
     return routed?.main.trace && readSettings().decorations ? drawnBy(routed, this.colours) : undefined;
@@ -80,12 +80,12 @@ export class StatusBar implements vscode.Disposable {
       case 'failed':
         return { icon: 'error', words: `${state.error.message} ${state.error.remedy}`, broken: true };
       case 'starting':
-        // How far a run is, the panel tells, or a notification where there is none: nothing else need move.
+        // The panel or a notification shows the progress of a run, so nothing else needs to move.
         return { icon: running ? still : 'loading~spin', words: vscode.l10n.t('loading') };
       case 'stopped':
         return this.engines.address === undefined
           ? { icon: 'circle-outline', words: vscode.l10n.t('not started; it starts when it is needed') }
-          : { icon: 'remote', words: vscode.l10n.t('not asked; it is asked when it is needed') };
+          : { icon: 'remote', words: vscode.l10n.t('not contacted; it is contacted when it is needed') };
       case 'ready':
         return state.busy
           ? { icon: running ? still : 'sync', words: vscode.l10n.t('running') }

@@ -1,4 +1,4 @@
-/** What each token of a text is underlined by: worked out once for a trace and a choice, however often it is drawn. */
+/** The underline of each token of a text, cached per trace and choice, because it is drawn often. */
 import type { Layer } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/figures/colouring.js';
@@ -7,11 +7,11 @@ import { layerOf, sightOf } from '../trace/model/sight.js';
 import type { Trace } from '../trace/model/trace.js';
 
 export interface Tones {
-  /** The layer that the colours are of; undefined: all. */
+  /** The layer that the colours show; undefined: all layers. */
   readonly layer?: Layer;
-  /** [T] slot of the palette of each token's leading expert, or of the one it owes most to; undefined where none leads. */
+  /** [T] palette slot of each token's leading expert, or of the one it owes most to; undefined if there is none. */
   readonly slots?: readonly (number | undefined)[];
-  /** [T] 1 to `strongest` by a measure or a change; undefined where it is not known, or too weak to be told from nothing. */
+  /** [T] 1 to `strongest` by a measure or a change; undefined if unknown or too weak to draw. */
   readonly levels?: readonly (number | undefined)[];
   readonly measured?: Measured;
 }
@@ -20,7 +20,7 @@ export const strongest = 4;
 
 const known = new WeakMap<Trace, { readonly choice: ColourChoice; readonly tones: Tones }>();
 
-/** Of the first sequence. */
+/** For the first sequence. */
 export function tonesOf(trace: Trace, choice: ColourChoice): Tones {
   const kept = known.get(trace);
   if (kept?.choice.by === choice.by && kept.choice.layer === choice.layer) return kept.tones;
@@ -47,7 +47,7 @@ function made(trace: Trace, choice: ColourChoice): Tones {
   return { ...(layer && { layer }), measured: found, levels: levelsOf(found.strength) };
 }
 
-/** [T] @param strength [T] 0..1, NaN where it is not known */
+/** [T] @param strength [T] 0..1, NaN if unknown */
 export function levelsOf(strength: Float32Array): (number | undefined)[] {
   return Array.from(strength, (share) => Math.min(strongest, Math.floor(share * (strongest + 1))) || undefined);
 }

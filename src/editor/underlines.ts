@@ -11,14 +11,14 @@ import { tonesOf } from './tones.js';
 type DrawnBy = Pick<Colours, 'choice' | 'overlayOf'>;
 
 interface Ranges {
-  /** By slot of the palette: neighbouring tokens with the same leader are one range. */
+  /** By palette slot; neighbouring tokens with the same leader form one range. */
   readonly bySlot: Map<number, vscode.Range[]>;
-  /** By strength of a measure, where one was chosen. */
+  /** By strength of a measure, if a measure colours the text. */
   readonly byLevel: Map<number, vscode.Range[]>;
 }
 
 export interface Underlines extends Ranges {
-  /** Texts that have changed since they were routed, from the change on. */
+  /** Texts that have changed since they were routed, from the change to the end. */
   readonly stale: readonly vscode.Range[];
 }
 
@@ -35,13 +35,13 @@ export function underlines(store: RoutingStore, document: vscode.TextDocument, c
   return { ...ranges, stale };
 }
 
-/** In a few words, what a routed range is underlined by; undefined: by the leading experts of a pool, as was chosen. */
+/** What underlines a routed range, in a few words; undefined for the leading experts of a pool without an overlay. */
 export function drawnBy(routed: Routed, colours: DrawnBy): string | undefined {
   const { main, other, id } = routed;
   const overlay = colours.overlayOf(id);
   const chosen = main.trace && colourWords(main.trace, colours.choice);
   if (overlay === '') return chosen;
-  // Its panel shows something else, so that what is drawn here is said.
+  // The panel shows an overlay that the editor cannot, so say what is drawn here instead.
   if (!overlaid(routed, overlay)) return chosen ?? word('colour_leader');
   if (overlay === 'attribution') return word('colour_attribution');
   return word(other?.trace ? 'colour_change' : 'colour_changed');

@@ -20,7 +20,7 @@ import { type Usage, usage } from '../trace/figures/usage.js';
 import { groupsOf, layersLed, listedTokens, type Node, type NodeOf, sitesLed, tokensLed, treeSites } from './nodes.js';
 import { ownExperts, ownLayer, ownLayers, ownTokens } from './own.js';
 
-/** Drawn again at most so often. Milliseconds. */
+/** Least time between two drawings, in milliseconds. */
 const every = 250;
 
 export interface TreeParts {
@@ -30,7 +30,7 @@ export interface TreeParts {
   readonly colours: Colours;
 }
 
-/** Pools, their experts, and in the last trace: where each expert leads and which tokens it took. */
+/** Pools and their experts; for the last trace, where each expert leads and which tokens it took. */
 export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   static readonly viewId = 'gander.experts';
   readonly #changed = new vscode.EventEmitter<Node | undefined>();
@@ -135,14 +135,14 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   #traceChanged(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // While a text is routed the panel shows how far it is; to redraw all else with it would take the engine its cores.
+      // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
       if (this.#trace === this.#shown || this.parts.store.latest?.main.running) return;
       this.#shown = this.#trace;
       this.refresh();
     }, every);
   }
 
-  /** Empty when there is nothing to run: the view's welcome text then says what to do. */
+  /** Empty if there is nothing to run; the view's welcome text then says what to do. */
   async #roots(): Promise<Node[]> {
     const { service } = this.parts;
     try {
@@ -263,14 +263,14 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  /** Of the document as it is now, from 1; undefined where the token is not in it, or nobody has it open. */
+  /** The line in the document as it is now, from 1; undefined if the token is gone or the document is closed. */
   #lineOf({ id, uri }: Routed, token: number): number | undefined {
     const start = this.parts.store.tokenSpans(id)?.start[token] ?? -1;
     const document = start < 0 ? undefined : documentOf(uri);
     return document && document.positionAt(start).line + 1;
   }
 
-  /** As panel and editor colour it: by its use in the last trace where there are more experts than colours. */
+  /** The same colour as in panel and editor: if there are more experts than colours, by use in the last trace. */
   #slotOf(trace: Trace | undefined, inTrace: number, index: number): number {
     const shared = trace && inTrace >= 0 ? treeSites(trace) : undefined;
     if (shared) return slotsIn(trace!, shared.set)[inTrace]!;

@@ -14,20 +14,20 @@ import { tokenLeaders, tokenShares } from '../trace/figures/leaders.js';
 import type { Trace } from '../trace/model/trace.js';
 
 /**
- * What stands in the tree. A trace's expert axis and the pool's may differ, so experts are matched by id; `expert` is an
- * index in the trace, whose sites all have the same experts (or else none of the pool's is in it).
+ * A node of the tree. The experts of a trace and of the pool may differ in order, so they are matched by id. `expert` is an index
+ * in the trace's experts, which are the same at all sites (if not, none of the pool's experts is in the trace).
  */
 export type Node =
-  /** What is run, where it is no pool. */
+  /** What is run, if it is not a pool. */
   | { readonly kind: 'model'; readonly name: string; readonly warnings: readonly Warning[] }
-  /** A layer with experts of its own, and one of these: an index in the layer's set. */
+  /** A layer with its own experts, and one of these, as an index in the layer's set. */
   | { readonly kind: 'own-layer'; readonly layer: Layer }
   | { readonly kind: 'own-expert'; readonly layer: Layer; readonly expert: number }
   | { readonly kind: 'pool'; readonly pool: PoolInfo; readonly warnings: readonly Warning[] }
-  /** A part of the pool that is left out, and why. */
+  /** A part of the pool that was left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
   | { readonly kind: 'expert'; readonly expert: ExpertInfo; readonly index: number; readonly label: string }
-  /** The layers, or the tokens, that an expert leads: how many of how many. */
+  /** The layers or tokens that an expert leads: `count` out of `of`. */
   | { readonly kind: 'layers'; readonly expert: number; readonly count: number; readonly of: number }
   | { readonly kind: 'tokens'; readonly expert: number; readonly count: number; readonly of: number }
   | {
@@ -45,7 +45,7 @@ export type Node =
       readonly count: number;
       readonly of: number;
     }
-  /** `share`: of its routing weight; NaN where the source gives none. */
+  /** `share` of the token's routing weight; NaN if the source gave no weights. */
   | { readonly kind: 'token'; readonly expert: number; readonly token: number; readonly share: number };
 
 /** How many of an expert's tokens are listed. */
@@ -56,12 +56,12 @@ type LayerNode = NodeOf<'layer'>;
 type SiteNode = NodeOf<'site'>;
 type TokenNode = NodeOf<'token'>;
 
-/** The sites that the tree is about: those over the text, where they have the same experts. */
+/** The sites that the tree shows: those of the text, if they all have the same experts. */
 export function treeSites(trace: Trace): SharedSites | undefined {
   return sharedSites(trace, { sequence: 0 });
 }
 
-/** Sites at which the expert leads at least one token of the text, the most first. */
+/** Sites at which the expert leads at least one token of the text, those with the most tokens first. */
 export function sitesLed(trace: Trace, { sites, sequence }: SharedSites, expert: number, layer?: Layer): SiteNode[] {
   const tokens = textTokens(sequence);
   return Array.from(sites)
@@ -76,7 +76,7 @@ export function sitesLed(trace: Trace, { sites, sequence }: SharedSites, expert:
     .sort((a, b) => b.count - a.count || a.site - b.site);
 }
 
-/** Cells of one layer, over the text: how many each expert leads, of how many. */
+/** For the cells of one layer over the text: how many each expert leads, out of `of`. */
 interface LayerLeads {
   readonly layer: Layer;
   readonly counts: Int32Array;
@@ -113,7 +113,7 @@ export function groupsOf(trace: Trace, shared: SharedSites, expert: number): Nod
   ];
 }
 
-/** Layers in which no other expert leads more cells, those first where it has the largest part. */
+/** Layers in which no other expert leads more cells, those with the largest share first. */
 export function layersLed(trace: Trace, shared: SharedSites, expert: number): LayerNode[] {
   return leadsOf(trace, shared)
     .map(({ layer, counts, of }) => ({ layer, count: counts[expert]!, most: Math.max(...counts), of }))
@@ -122,7 +122,7 @@ export function layersLed(trace: Trace, shared: SharedSites, expert: number): La
     .sort((a, b) => b.count / b.of - a.count / a.of);
 }
 
-/** The first of the tokens that the expert leads over all sites (or at one), the surest first. */
+/** The tokens that the expert leads over all sites (or at one), those with the largest share first, up to a limit. */
 export function tokensLed(trace: Trace, expert: number, site?: number): TokenNode[] {
   return tokensTaken(trace, expert, site).slice(0, listedTokens);
 }

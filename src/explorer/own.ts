@@ -1,4 +1,4 @@
-/** What stands in the tree where each layer has experts of its own: layer, its experts, the tokens that each of them took. */
+/** The tree for models in which each layer has its own experts: layers, their experts, the tokens that each expert took. */
 import {
   chosenAt,
   type Layer,
@@ -20,7 +20,7 @@ export interface OwnLayer {
 
 const known = new WeakMap<Trace, Map<string, OwnLayer | undefined>>();
 
-/** Undefined for a layer that the text does not pass through. */
+/** Undefined if the text does not pass through the layer. */
 export function ownLayer(trace: Trace, layer: Layer): OwnLayer | undefined {
   let kept = known.get(trace);
   if (!kept) known.set(trace, (kept = new Map<string, OwnLayer | undefined>()));
@@ -38,13 +38,13 @@ export function ownLayers(trace: Trace): Node[] {
     .map((layer) => ({ kind: 'own-layer', layer }));
 }
 
-/** Those that took a token, the busiest first. */
+/** The experts that took a token, the most used first. */
 export function ownExperts(trace: Trace, layer: Layer): Node[] {
   const counts = ownLayer(trace, layer)?.usage.counts ?? [];
   return ranked(counts).map((expert) => ({ kind: 'own-expert', layer, expert }));
 }
 
-/** The tokens that went to an expert, the surest first; where a source gives no weights, in the order of the text. */
+/** The tokens that an expert took, the largest weights first; if the source gave no weights, in the order of the text. */
 export function ownTokens(trace: Trace, layer: Layer, expert: number): Node[] {
   const own = ownLayer(trace, layer);
   if (!own) return [];

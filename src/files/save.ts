@@ -1,21 +1,21 @@
-/** The one way in which a person's file is written. */
+/** The one way to write a person's file. */
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Bytes, or text, whole or in parts: a long one does not fit one string. */
+/** Bytes or text. Text may come in parts, because a long one does not fit into one string. */
 export type Content = Uint8Array | string | Iterable<string>;
 
 /**
- * Saves whole or not at all: what stands under the name stays until all of the new file is on the disk, and stays for good
- * where that fails. Rejects with Node's own error.
+ * Saves whole or not at all: an existing file stays until all of the new one is on disk, and stays for good if that fails.
+ * Rejects with Node's own error.
  */
 export async function saveFile(file: string, content: Content): Promise<void> {
   const old = await found(file);
-  // A pipe, a device or what the shell has opened: there is nothing to lose, and it must not be replaced.
+  // A pipe, a device or a descriptor opened by the shell: there is nothing to lose, and it must not be replaced.
   if (old && (!old.isFile() || /^\/(dev|proc)\//.test(path.resolve(file)))) return writeFile(file, parts(content));
-  // Where a link leads: it stays one.
+  // Write to the target of a link, so that the link stays.
   const target = old ? await realpath(file) : file;
   const beside = path.join(path.dirname(target), `.gander-${randomUUID()}.part`);
   try {
@@ -47,7 +47,7 @@ async function found(file: string): Promise<Stats | undefined> {
   }
 }
 
-/** UTF-16 units that are written at once. */
+/** UTF-16 units per write. */
 const atOnce = 1 << 20;
 
 function parts(content: Content): Uint8Array | string | Iterable<string> {

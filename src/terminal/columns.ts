@@ -1,10 +1,10 @@
-/** Text in columns as wide as it looks in a terminal. */
+/** Text in columns, by its width in a terminal. */
 import widthOf from 'string-width';
 import type { Paint } from './paint.js';
 
 const segmenter = new Intl.Segmenter();
 
-/** Cut to a width with an ellipsis. The text must not be painted yet. */
+/** Cuts to a width, with an ellipsis. The text must not contain colour codes yet. */
 export function fit(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let out = '';
@@ -23,8 +23,8 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 }
 
 /**
- * Rows in columns set apart by two spaces, each as wide as its widest cell; no spaces at a line's end.
- * @param align a letter for each column: l or r
+ * Rows as aligned columns with two spaces between them, without spaces at the end of a line.
+ * @param align one letter per column: l or r
  */
 export function columns(rows: readonly (readonly string[])[], align: string): string[] {
   const widths = Array.from(align, (_, i) => rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), 0));
@@ -36,7 +36,7 @@ export function columns(rows: readonly (readonly string[])[], align: string): st
   );
 }
 
-/** Columns under their heads. @param align as `columns` takes it */
+/** Columns with a head. @param align as in `columns` */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

@@ -1,7 +1,7 @@
-/** Colours, in a terminal that has them. */
+/** Colours, if the terminal has them. */
 import { expertStyle, quiet } from '../look/palette.js';
 
-/** What a stream can show. */
+/** What a stream can display. */
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -12,13 +12,13 @@ export interface Paint {
   readonly bold: (text: string) => string;
   readonly dim: (text: string) => string;
   readonly warn: (text: string) => string;
-  /** In the colour of a slot of the palette; faint in that of experts without one. */
+  /** In the colour of a palette slot; dim for experts without a colour of their own. */
   readonly slot: (slot: number, text: string) => string;
 }
 
 export const unpainted: Paint = { bold: (t) => t, dim: (t) => t, warn: (t) => t, slot: (_, t) => t };
 
-/** Colours only in a terminal, and not where NO_COLOR asks for none (https://no-color.org). */
+/** Colours only in a terminal, and not if NO_COLOR is set (https://no-color.org). */
 export function painter(screen: Screen, env: NodeJS.ProcessEnv = process.env): Paint {
   if (!screen.isTTY || env['NO_COLOR'] || env['TERM'] === 'dumb') return unpainted;
   const depth = screen.getColorDepth?.(env) ?? 1;
@@ -34,7 +34,7 @@ export function painter(screen: Screen, env: NodeJS.ProcessEnv = process.env): P
 }
 
 function foreground(slot: number, depth: number): string {
-  // Six hues, then their bright ones; a letter stands beside.
+  // Six hues, then their bright variants: too few for all slots, but the short label stands beside them.
   if (depth < 8) return String((slot % 12 < 6 ? 31 : 91) + (slot % 6));
   const { fill } = expertStyle(slot).dark;
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(fill.slice(at, at + 2), 16)) as [number, number, number];

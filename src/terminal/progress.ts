@@ -7,17 +7,17 @@ export interface Stream extends Screen {
 }
 
 export interface ProgressOptions {
-  /** Where the stream is no terminal: a line every so many milliseconds. Absent: nothing is said there. */
+  /** If the stream is not a terminal: a line at most every so many milliseconds. Absent: no lines. */
   readonly everyMs?: number;
   readonly now?: () => number;
 }
 
-/** Between two drawings of a count. */
+/** Least time between two drawings of a count. */
 const redrawMs = 100;
 
 const barWidth = 20;
 
-/** How far a long run is: one line that is drawn over in a terminal; elsewhere a line now and then, or nothing. */
+/** The progress of a long run: in a terminal, one line that is overwritten; elsewhere an occasional line, or nothing. */
 export class Progress {
   readonly #to: Stream;
   readonly #everyMs: number | undefined;
@@ -43,7 +43,7 @@ export class Progress {
     this.#last = now;
   }
 
-  /** Tells how many of something are done, and how long the others will take; `what` may say what is at hand. */
+  /** Shows how many are done and the time left; `what` may name the current one. */
   count(unit: string, what = ''): (done: number, of: number, what?: string) => void {
     const started = this.#now();
     return (done, of, at = what) => {
@@ -54,7 +54,7 @@ export class Progress {
     };
   }
 
-  /** Leaves the line free for other words. */
+  /** Clears the line for other output. */
   clear(): void {
     if (this.#isShown) this.#to.write('\r\u001b[K');
     this.#isShown = false;

@@ -1,4 +1,4 @@
-/** `gander atlas` as a person runs it, held to sums over the same documents' saved traces. */
+/** `gander atlas` as a person runs it, compared with sums over saved traces of the same documents. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -48,7 +48,7 @@ interface Shown {
 
 const shown = (cwd: string, atlas: string) => JSON.parse(gander(cwd, 'atlas', 'show', atlas, '--json').stdout) as Shown;
 
-/** Plainly, over saved traces: choices by layer and expert, of all text tokens. */
+/** Direct counts over saved traces: choices by layer and expert, of all text tokens. */
 function countedIn(traces: readonly Trace[]): Map<string, { count: number; weight: number }> {
   const found = new Map<string, { count: number; weight: number }>();
   for (const { sites, blocks, sequences } of traces)
@@ -75,7 +75,7 @@ describe.each([
   ['a pool', ['--pool', tinyPool]],
   ['a mixture', ['--model', mixture]],
 ])('an atlas of %s', (_name, model) => {
-  it('holds what the traces of its documents hold', () => {
+  it('agrees with the traces of its documents', () => {
     const cwd = corpus();
     const made = gander(cwd, 'atlas', 'make', 'corpus', '-o', 'all.gander-atlas', ...model, '--cache', cache);
     expect(made).toMatchObject({ status: 0, stderr: '' });
@@ -91,7 +91,7 @@ describe.each([
       ['corpus/prose/cat.txt', 'prose'],
       ['corpus/prose/long.txt', 'prose'],
     ]);
-    // What is longer than the context is in parts, and its contexts tell where in the whole text they are.
+    // A document longer than the context is split, but its contexts give offsets in the whole text.
     const parts = documents.map(({ parts }) => Number(parts));
     const long = readFileSync(path.join(cwd, 'corpus/prose/long.txt'), 'utf8');
     for (const { document, text, start, end } of contexts)
@@ -103,7 +103,7 @@ describe.each([
     const traces = whole.map((name) =>
       decodeTrace(readFileSync(path.join(cwd, 'traces', `${path.basename(name)}.gander.safetensors`))),
     );
-    // The same documents again, as saved traces.
+    // The same documents again, this time as saved traces.
     expect(gander(cwd, 'atlas', 'make', 'traces', '-o', 'saved.gander-atlas')).toMatchObject({ status: 0, stderr: '' });
     const saved = shown(cwd, 'saved.gander-atlas');
     const plain = countedIn(traces);
@@ -138,7 +138,7 @@ describe('gander atlas', () => {
   expect(gander(cwd, 'atlas', 'make', 'traces', '-o', 'whole.gander-atlas').stderr).toBe('');
   const whole = files(path.join(cwd, 'whole.gander-atlas'));
 
-  it('killed at any moment goes on, and is equal to one that was not', async () => {
+  it('killed at any moment, continues and equals an uninterrupted run', async () => {
     const journal = path.join(cwd, 'killed.gander-atlas.journal');
     const inode = () => statSync(journal, { throwIfNoEntry: false })?.ino;
     let killed = 0;
@@ -157,7 +157,7 @@ describe('gander atlas', () => {
     expect(files(path.join(cwd, 'killed.gander-atlas'))).toEqual(whole);
   });
 
-  it('merged of shards is equal to one that was made whole', () => {
+  it('merged from shards, equals one that was made in one go', () => {
     for (const at of [1, 2, 3])
       expect(gander(cwd, 'atlas', 'make', 'traces', '-o', `${at}.gander-atlas`, '--shard', `${at}/3`).stderr).toBe('');
     const merged = gander(
@@ -172,7 +172,7 @@ describe('gander atlas', () => {
     expect(files(path.join(cwd, 'm.gander-atlas'))).toEqual(whole);
   });
 
-  it('reads a document a line', () => {
+  it('reads one document per line', () => {
     const lines = [
       { body: 'one text', topic: 'x', key: 1 },
       { body: 'another text', topic: 'y', key: 2 },
@@ -190,8 +190,8 @@ describe('gander atlas', () => {
     ]);
     expect(leftOut.map(({ why }) => why).sort()).toEqual([
       'has no text in "body"',
-      'has the id of another',
-      'is no JSON object',
+      'has the same id as another document',
+      'is not a JSON object',
     ]);
   });
 
@@ -210,7 +210,7 @@ describe('gander atlas', () => {
   it.each([
     [['make', 'traces'], /-o/],
     [['make', 'nowhere', '-o', 'n.gander-atlas'], /Could not read nowhere/],
-    [['make', 'traces', '-o', 'whole.gander-atlas'], /is there already/],
+    [['make', 'traces', '-o', 'whole.gander-atlas'], /already exists/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--shard', '3/2'], /--shard/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--label', 'topic'], /--label takes folder/],
     [['show', 'traces'], /Give the folder of an atlas/],

@@ -1,4 +1,4 @@
-/** The programs that the engine's tests start, built once for all of their files: they must not depend on what was built when. */
+/** Programs that the engine's tests start, built once for all test files, so that they do not depend on an earlier build. */
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -8,13 +8,13 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A folder with the command line and its children beside it, as in a package. */
+    /** A folder with the command line and its children next to it, as in the package. */
     readonly programs: string;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => void> {
-  // Within the checkout: what is not bundled is found from there.
+  // Inside the checkout, so that packages which are not bundled are found.
   const folder = path.join(root, `node_modules/.cache/gander-test/${process.pid}`);
   const programs = path.join(folder, 'dist');
   await build({

@@ -1,4 +1,4 @@
-/** What becomes of an answer when the cache or the pool is changed underneath. */
+/** What happens when the cache or the pool changes under a running engine. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -30,7 +30,7 @@ const text = 'the model routes 🦢 each token\r\n';
 const opened: Engine[] = [];
 afterAll(() => opened.forEach((engine) => engine.dispose()));
 
-/** A pool whose base keeps its weights beside the model, where they can be overwritten. */
+/** A pool whose base has its weights in a separate file, which can be overwritten. */
 function poolWithData(): { pool: string; data: string } {
   const pool = copyOfTinyPool();
   const file = path.join(pool, 'base/model.onnx');
@@ -45,7 +45,7 @@ function poolWithData(): { pool: string; data: string } {
     offset += rawData.length;
   }
   writeFileSync(data, Buffer.concat(parts));
-  // A time that can be put back to the nanosecond.
+  // A time that can be restored to the nanosecond.
   utimesSync(data, 1, 1);
   writeFileSync(file, writeModel(model));
   return { pool, data };
@@ -64,7 +64,7 @@ const open = async () => {
 const entries = () => readdirSync(cache).filter((name) => /^[0-9a-f]{32}$/.test(name));
 const entry = (name: string) => path.join(cache, entries()[0]!, name);
 
-/** As a person or a failing disk might, leaving size and time as they were. */
+/** Changes bytes but neither size nor time, as a failing disk might. */
 function spoil(file: string, how: (bytes: Buffer) => void): void {
   const { atime, mtime } = statSync(file);
   const bytes = readFileSync(file);
@@ -73,7 +73,7 @@ function spoil(file: string, how: (bytes: Buffer) => void): void {
   utimesSync(file, atime, mtime);
 }
 
-it('a base that is overwritten in place gives no trace of what is not finite, and put back gives what it gave', async () => {
+it('a base that is overwritten in place gives an error, not a trace of NaN, and works again when restored', async () => {
   const wanted = await (await open()).route({ text, strategy });
   const kept = path.join(temporaryFolder(), 'kept');
   copyFileSync(data, kept);
@@ -99,7 +99,7 @@ it('a base that is overwritten in place gives no trace of what is not finite, an
   expect(pooled(again).logProb).toEqual(pooled(wanted).logProb);
 });
 
-it('an entry of which bytes are spoilt is composed anew, by the engine that has it open and by the next', async () => {
+it('a damaged entry is composed again, by the engine that has it open and by the next', async () => {
   const engine = await open();
   const wanted = await engine.route({ text, strategy });
   for (const who of [() => engine, open]) {
@@ -110,7 +110,7 @@ it('an entry of which bytes are spoilt is composed anew, by the engine that has 
   }
 });
 
-/** The graph as onnxruntime optimised it, and its seal. */
+/** The graph as optimised by onnxruntime, and its seal. */
 const kept = () => {
   const name = readdirSync(entry('.')).find((file) => /^model\.onnx\.[0-9a-f]{8}$/.test(file))!;
   return { file: entry(name), reseal: () => seal(entry('.'), ['model.onnx', name], `${name}.seal`) };
@@ -120,12 +120,12 @@ const numbers = async () => {
   return { logProb, weight, contribution, score };
 };
 
-it('a graph that was optimised before gives the same to the bit', async () => {
+it('a kept optimised graph gives the same result, to the bit', async () => {
   const wanted = await numbers();
   const bytes = readFileSync(kept().file);
   expect(await numbers()).toEqual(wanted);
   expect(readFileSync(kept().file)).toEqual(bytes);
-  // That it is what runs: with other numbers in it, the answer is another.
+  // Shows that this graph is the one that runs: other numbers in it change the result.
   const model = parseModel(bytes);
   for (const { dims, rawData } of model.graph.initializer)
     if (dims.length === 1 && dims[0]! > 8n && rawData.length === 4 * Number(dims[0])) rawData.fill(0x3f);
@@ -135,7 +135,7 @@ it('a graph that was optimised before gives the same to the bit', async () => {
 });
 
 it(
-  'an optimised graph that is spoilt, is of another graph or cannot be opened is made anew',
+  'an optimised graph that is damaged, belongs to another graph or cannot be opened is made again',
   { tags: ['slow'] },
   async () => {
     const wanted = await numbers();
@@ -160,7 +160,7 @@ it('a cache that is deleted while an engine runs is filled again', async () => {
   const arrow = await (await open()).route({ text, strategy: { name: 'arrow', k: 2 } });
   for (const deleted of [cache, entry('.'), entry('phatgoose.bin'), entry('seal.json')]) {
     rmSync(deleted, { recursive: true });
-    // Its vectors are first read when they are first asked for.
+    // Arrow's vectors are not read before they are first needed.
     expect(pooled(await engine.route({ text, strategy: { name: 'arrow', k: 2 } })).logProb).toEqual(
       pooled(arrow).logProb,
     );
@@ -170,17 +170,17 @@ it('a cache that is deleted while an engine runs is filled again', async () => {
   }
 });
 
-it('what was read of a pool that changed meanwhile is not kept under the name of what it was', () => {
+it('a pool that changed while it was read is not cached under its old hash', () => {
   const composing = () => compose(readPool(pool), 'the hash of other files', new Cache(cache), []);
   expect(composing).toThrow(expect.objectContaining({ code: 'pool-invalid' }));
   expect(entries()).toEqual([]);
 });
 
-it('what lies beside the model but is none of it is not read, of whatever size', async () => {
+it('files that lie beside the model but do not belong to it are not read, whatever their size', async () => {
   const wanted = asLocal(await (await open()).info()).hash;
   const stray = path.join(pool, 'base/core.dump');
   writeFileSync(stray, '');
-  // A minute's reading, of which nothing is on the disk.
+  // It would take a minute to read, though it takes no space on the disk.
   truncateSync(stray, 2 ** 35);
   try {
     expect(asLocal(await (await open()).info()).hash).toBe(wanted);
@@ -200,7 +200,7 @@ it('the cache holds copies that are not the pool’s own files', async () => {
   expect(statSync(data).nlink).toBe(1);
 });
 
-/** A user who may not write where root did; without root the tests take their own rights away. */
+/** Another user, who may not write where root did; without root, the tests remove their own permissions. */
 const isRoot = process.getuid?.() === 0;
 const nobody = isRoot ? { uid: 65534, gid: 65534 } : {};
 const bin = builtCli();
@@ -211,10 +211,10 @@ function gander(): { code: number | null; error: string } {
   return { code: status, error: stderr };
 }
 
-/** With the folder's mode during `work`. */
+/** Runs `work` with this mode on the cache folder. */
 function withMode<T>(mode: number, work: () => T): T {
   for (const folder of [path.dirname(pool), pool]) chmodSync(folder, 0o755);
-  // All of the tests may have a temporary folder of their own, which is root's alone.
+  // The temporary folder of all tests may be accessible to root only.
   const parent = path.dirname(cache);
   chmodSync(parent, statSync(parent).mode | 0o011);
   chmodSync(cache, mode);
@@ -227,12 +227,12 @@ function withMode<T>(mode: number, work: () => T): T {
 
 const mayRun = spawnSync(process.execPath, [bin, '--version'], nobody).status === 0;
 
-it.skipIf(!mayRun)('a cache that is complete is enough where nothing can be written', async () => {
+it.skipIf(!mayRun)('a complete cache is enough if nothing can be written', async () => {
   await (await open()).route({ text, strategy });
   expect(withMode(0o555, gander)).toEqual({ code: 0, error: '' });
 });
 
-it.skipIf(!mayRun)('a cache that is not, and cannot be written, is one clear line', () => {
+it.skipIf(!mayRun)('an incomplete cache that cannot be written gives one clear line', () => {
   const { code, error } = withMode(0o555, gander);
   expect(code).toBe(1);
   expect(error).toMatch(/^gander: The cache folder .* cannot be written \(E\w+\)\. Choose a folder .*\n$/);
@@ -241,12 +241,12 @@ it.skipIf(!mayRun)('a cache that is not, and cannot be written, is one clear lin
 it.skipIf(!mayRun || !isRoot)('entries that cannot be deleted stay, and the run goes on', () => {
   const others = ['a', 'b', 'c', 'd', 'e'].map((digit) => digit.repeat(32));
   for (const name of others) mkdirSync(path.join(cache, name));
-  // Sticky: everybody may write, and delete what is his own.
+  // Sticky: everybody may write, but delete only their own files.
   expect(withMode(0o1777, gander)).toEqual({ code: 0, error: '' });
   expect(entries()).toHaveLength(6);
 });
 
-it.skipIf(!mayRun || !isRoot)('an entry that is damaged and cannot be replaced is one clear line', async () => {
+it.skipIf(!mayRun || !isRoot)('a damaged entry that cannot be replaced gives one clear line', async () => {
   await (await open()).route({ text, strategy });
   spoil(entry('experts.bin'), (bytes) => bytes.fill(1));
   const { code, error } = withMode(0o1777, gander);

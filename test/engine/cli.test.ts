@@ -1,4 +1,4 @@
-/** `gander` as a person or a script runs it: a process of its own, on the tiny pool. */
+/** `gander` as a person or a script runs it: as a process, on the tiny pool. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -45,7 +45,7 @@ function start(args: readonly string[], at: string = cache): { child: ChildProce
 
 function gander(args: readonly string[], stdin = ''): Promise<Ended> {
   const { child, ended } = start(args);
-  child.stdin!.on('error', () => {}); // a command that reads no stdin may be gone before it is written
+  child.stdin!.on('error', () => {}); // a command that does not read stdin may end before it is written
   child.stdin!.end(stdin);
   return ended;
 }
@@ -73,7 +73,7 @@ interface RouteJson {
 }
 
 describe('gander route', () => {
-  it('draws a line for each token and for each expert, without colour in a pipe', async () => {
+  it('prints a line per token and per expert, without colour in a pipe', async () => {
     const { code, out, error } = await gander(onTiny('route', sample));
     expect({ code, error }).toEqual({ code: 0, error: '' });
     const { tokens, experts } = await parsed<RouteJson>(onTiny('route', sample));
@@ -98,7 +98,7 @@ describe('gander route', () => {
     for (const other of tokens) expect(other).toEqual(tokens[0]);
   });
 
-  it('says in JSON what the trace holds', async () => {
+  it('prints the contents of the trace as JSON', async () => {
     const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--tilt', 'Zeta@layer=1=+0.5'));
     expect(route.text).toBe(sample);
     expect(route.strategy).toEqual({ name: 'phatgoose', k: 3 });
@@ -110,7 +110,7 @@ describe('gander route', () => {
     expect(route.experts.reduce((sum, e) => sum + e.share, 0)).toBeCloseTo(1, 5);
   });
 
-  it('takes all experts where more are asked for than there are', async () => {
+  it('takes all experts if more are asked for than there are', async () => {
     const { strategy, experts } = await parsed<RouteJson>(onTiny('route', 'a', '-s', 'phatgoose:999999999'));
     expect(strategy).toEqual({ name: 'phatgoose', k: experts.length });
   });
@@ -157,7 +157,7 @@ describe('gander route', () => {
     for (const name of names) expect(drawn.out).toContain(`${name}\n`);
   });
 
-  it('names the file that an error is about, and saves no two over each other', async () => {
+  it('names the file that an error is about, and never overwrites one result with another', async () => {
     for (const [name, text] of [
       ['a.txt', 'a'],
       ['empty.txt', ''],
@@ -171,7 +171,7 @@ describe('gander route', () => {
     expect(existsSync(file('over'))).toBe(false);
   });
 
-  it('leaves the scores out of a saved trace where that is asked for', async () => {
+  it('leaves scores out of a saved trace if asked to', async () => {
     const [whole, less] = ['whole.safetensors', 'less.safetensors'].map(file) as [string, string];
     await parsed(onTiny('route', sample, '--trace', whole));
     await parsed(onTiny('route', sample, '--trace', less, '--no-scores'));
@@ -183,7 +183,7 @@ describe('gander route', () => {
     expect(statSync(less).size).toBeLessThan(statSync(whole).size);
   });
 
-  it('never chooses the one knocked out, and only the one forced', async () => {
+  it('never chooses a knocked-out expert, and only the forced one', async () => {
     const out = await parsed<RouteJson>(onTiny('route', sample, '--knock-out', 'Zeta'));
     expect(out.experts.find((e) => e.id === 'Zeta')!.share).toBe(0);
     const forced = await parsed<RouteJson>(onTiny('route', sample, '--force', 'alpha@kind=q'));
@@ -194,7 +194,7 @@ describe('gander route', () => {
 });
 
 describe('the other commands', () => {
-  it('generate goes on with the text, the same each time for one seed', async () => {
+  it('generate continues the text, the same way each time for one seed', async () => {
     const args = onTiny('generate', 'hello', '-n', '6', '--temperature', '1', '--seed', '4');
     const made = await parsed<RouteJson & { prompt: string; completion: string }>(args);
     expect(made.prompt + made.completion).toBe(made.text);
@@ -204,13 +204,13 @@ describe('the other commands', () => {
     expect((await gander([...args, '--table'])).out).toContain('leading expert');
   });
 
-  it('compare tells two strategies, two texts, a what-if and two trace files apart', async () => {
+  it('compare works on two strategies, two texts, a what-if and two trace files', async () => {
     interface Compared {
       readonly all: { readonly saturation: number; readonly flipped: number };
       readonly tokens: readonly { readonly same: boolean; readonly text: string }[];
     }
     const ks = await parsed<Compared>(onTiny('compare', sample, '--with', 'phatgoose:3'));
-    // Two of three, but for what the third changes further on.
+    // Two of three, except for later changes that the third expert causes.
     expect(ks.all.saturation).toBeGreaterThan(0.55);
     expect(ks.all.saturation).toBeLessThan(0.7);
     const texts = await parsed<Compared>(onTiny('compare', 'a + b', 'a - b'));
@@ -230,7 +230,7 @@ describe('the other commands', () => {
     expect(same.all).toMatchObject({ saturation: 1, flipped: 0 });
   });
 
-  it('lens gives what each layer would predict after a token, and the last as the run does', async () => {
+  it('lens gives each layer’s predictions after a token, and the last layer’s are those of the run', async () => {
     interface Row {
       readonly logProb?: number;
       readonly likeliest: readonly { readonly id: number; readonly logProb: number }[];
@@ -267,7 +267,7 @@ describe('the other commands', () => {
     expect((await gander(onTiny('attribute', sample))).out).toContain('change without');
   });
 
-  it('score gives bits per byte, of a file longer than the context too', async () => {
+  it('score gives bits per byte, also of a file longer than the context', async () => {
     writeFileSync(file('short.txt'), sample);
     writeFileSync(file('long.txt'), sample.repeat(40));
     const files = [file('short.txt'), file('long.txt')];
@@ -309,7 +309,7 @@ describe('the other commands', () => {
     expect(trace.out).toContain('phatgoose:2');
   });
 
-  it('inspect names no program where a trace names none', async () => {
+  it('inspect names no program if the trace names none', async () => {
     const trace = decodeTrace(readFileSync(path.join(root, 'test/fixtures/golden/moe/mixtral.safetensors')));
     const bare = file('bare.safetensors');
     writeFileSync(bare, encodeTrace({ ...trace, source: { ...trace.source, versions: {} } }));
@@ -317,7 +317,7 @@ describe('the other commands', () => {
     expect(out).toMatch(new RegExp(`^made +${trace.created}$`, 'm'));
   });
 
-  it('show gives a saved trace as route did, and saves it in other forms', async () => {
+  it('show prints a saved trace as route did, and saves it in other forms', async () => {
     const saved = file('shown.safetensors');
     const routed = await gander(onTiny('route', sample, '--trace', saved, '--cells', file('routed.csv')));
     const shown = await gander(['show', saved, '--html', file('shown.html'), '--cells', file('shown.csv')]);
@@ -375,7 +375,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
       ['completion', 'bas'],
       'gander: Name one shell: bash, zsh, fish. Did you mean bash? See gander completion --help.\n',
     ],
-  ])('%j: says what was meant', async (args, error) => {
+  ])('%j: suggests what was meant', async (args, error) => {
     expect(await gander(args)).toEqual({ code: 2, out: '', error });
   });
 
@@ -399,11 +399,11 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     expect(plain.error).toBe(`gander: ${error.message} ${error.remedy}\n`);
   });
 
-  it('Ctrl+C ends a long run with 130 and no half result', async () => {
+  it('Ctrl+C ends a long run with 130 and no partial result', async () => {
     writeFileSync(file('endless.txt'), sample.repeat(3000));
     const own = temporaryFolder();
     const { child, ended } = start(onTiny('score', file('endless.txt')), own);
-    // The cache folder is made after the signal is listened for.
+    // The cache folder is created after the signal handler is installed.
     await until(() => existsSync(path.join(own, 'gander')), 30_000);
     child.kill('SIGINT');
     const { code, out, error } = await ended;
@@ -416,7 +416,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     const children = () => childrenOf(child.pid!);
     await until(() => children().length > 0, 30_000);
     const [engine] = children();
-    // To open the pool takes a second of its processor at most; what it works on after that is the loop.
+    // Opening the pool takes at most a second of processor time; anything after that is the loop.
     await until(() => processorTime(engine!) >= 3);
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ code: 130, out: '' });
@@ -426,7 +426,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
   it.each<[string, () => string, string[], string]>([
     ['hangs', poolThatHangs, ['--deadline', '3'], 'gave no sign of life for 3 s'],
     ['aborts', poolThatAborts, [], 'died ('],
-  ])('a pool that %s is one line that names it', async (_, make, options, why) => {
+  ])('a pool that %s gives one line that names it', async (_, make, options, why) => {
     const pool = make();
     const { code, out, error } = await gander(['route', 'a', '--pool', pool, ...options]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
@@ -447,7 +447,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     }
   });
 
-  it('a pool that works with warnings says them: a line each on stderr, or in the JSON', async () => {
+  it('a pool that works with warnings shows them: one line each on stderr, or in the JSON', async () => {
     const pool = copyOfTinyPool();
     const config = path.join(pool, 'experts/Zeta/adapter_config.json');
     const json = JSON.parse(readFileSync(config, 'utf8')) as object;
@@ -478,7 +478,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     expect(asked.error).toContain('gander inspect says what was left out');
   });
 
-  it('a reader that has seen enough is no failure', async () => {
+  it('a reader that closes the pipe early is not a failure', async () => {
     const { child, ended } = start(onTiny('route', sample, '--json'));
     child.stdin!.end();
     child.stdout!.destroy();
@@ -487,7 +487,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
 });
 
 describe('help', { tags: ['slow'] }, () => {
-  it('is there for all commands, and the version', async () => {
+  it('exists for all commands, and so does the version', async () => {
     const all = await gander(['--help']);
     expect(all.code).toBe(0);
     const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);

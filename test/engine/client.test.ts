@@ -26,7 +26,7 @@ function clientWith(options: Partial<EngineClientOptions> = {}): EngineClient {
   return client;
 }
 
-/** A child that does as told by the script: no tiny model is slow enough to be caught at it. */
+/** A child that runs this script, because no tiny model is slow enough to catch in the middle of a run. */
 function scripted(body: string): string {
   const file = path.join(temporaryFolder(), 'child.cjs');
   writeFileSync(
@@ -36,7 +36,7 @@ function scripted(body: string): string {
   return file;
 }
 
-it('answers as the engine in this process does, trace for trace', async () => {
+it('gives the same answers as the engine in this process, trace for trace', async () => {
   const here = await createEngine({ pool: tinyPool, cache, threads: 1, chunk: 16 });
   const there = clientWith();
   const [mine, theirs] = [await here.route({ text, strategy }), await there.route({ text, strategy })];
@@ -47,7 +47,7 @@ it('answers as the engine in this process does, trace for trace', async () => {
   here.dispose();
 });
 
-it('tells of each expert that is attributed to, and what all are told of is the whole', async () => {
+it('reports the attribution to each expert as it is done, and together these are the whole', async () => {
   const parts: Attribution[] = [];
   const whole = await clientWith().attribute({ text, strategy }, { onAttributed: (part) => parts.push(part) });
   const n = whole.experts.length;
@@ -69,7 +69,7 @@ it('reports progress and partial traces between chunks', async () => {
   expect(partial.length).toBeGreaterThan(2);
 });
 
-it('rejects with the code that the engine gave', async () => {
+it('rejects with the engine’s error code', async () => {
   const client = clientWith();
   await expect(client.route({ text: '', strategy })).rejects.toMatchObject({ code: 'text-empty' });
   await expect(client.route({ text, strategy: { name: 'single', expert: 'nobody' } })).rejects.toMatchObject({
@@ -78,7 +78,7 @@ it('rejects with the code that the engine gave', async () => {
   await expect(clientWith({ pool: '/nowhere' }).info()).rejects.toMatchObject({ code: 'pool-missing' });
 });
 
-it('cancels at once, and the child goes on to serve the next', async () => {
+it('cancels at once, and the child serves the next request', async () => {
   const client = clientWith({ chunk: 1 });
   const abort = new AbortController();
   const routed = client.route({ text: longText, strategy }, { signal: abort.signal, onProgress: () => abort.abort() });
@@ -91,23 +91,27 @@ it('cancels at once, and the child goes on to serve the next', async () => {
   });
 });
 
-it('lives through a child killed in mid-run 50 times in a row', { timeout: 300_000, tags: ['slow'] }, async () => {
-  const client = clientWith({ chunk: 1, deaths: { most: 1000, within: 60_000 } });
-  const pids = new Set<number>();
-  for (let round = 0; round < 50; round++) {
-    const routed = client.route(
-      { text: longText, strategy },
-      { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') },
-    );
-    pids.add(client.pid!);
-    await expect(routed).rejects.toMatchObject({ code: 'engine-died' });
-  }
-  expect(pids.size).toBe(50);
-  expect(pooled(await client.route({ text, strategy })).done).toBeGreaterThan(0);
-  await until(() => [...pids].every((pid) => !isAlive(pid)));
-});
+it(
+  'survives a child that is killed in the middle of a run, 50 times in a row',
+  { timeout: 300_000, tags: ['slow'] },
+  async () => {
+    const client = clientWith({ chunk: 1, deaths: { most: 1000, within: 60_000 } });
+    const pids = new Set<number>();
+    for (let round = 0; round < 50; round++) {
+      const routed = client.route(
+        { text: longText, strategy },
+        { onProgress: (done) => done === 2 && process.kill(client.pid!, 'SIGKILL') },
+      );
+      pids.add(client.pid!);
+      await expect(routed).rejects.toMatchObject({ code: 'engine-died' });
+    }
+    expect(pids.size).toBe(50);
+    expect(pooled(await client.route({ text, strategy })).done).toBeGreaterThan(0);
+    await until(() => [...pids].every((pid) => !isAlive(pid)));
+  },
+);
 
-it('gives up on a child that dies again and again, until told to try anew', async () => {
+it('gives up on a child that dies again and again, until restarted', async () => {
   const client = clientWith({
     entry: scripted(
       `if (m.type === 'call') { process.send({ type: 'progress', id: m.id, done: 1, total: 2 }); process.kill(process.pid, 'SIGKILL'); }`,
@@ -120,7 +124,7 @@ it('gives up on a child that dies again and again, until told to try anew', asyn
   await expect(client.info()).rejects.toMatchObject({ code: 'engine-died' });
 });
 
-it('kills a child that owes an answer and gives no sign of life', async () => {
+it('kills a child that owes an answer and shows no sign of life', async () => {
   const client = clientWith({ entry: scripted(`if (m.type === 'call') for (;;);`), deadlineMs: 200 });
   const asked = client.info();
   const { pid } = client;
@@ -130,7 +134,7 @@ it('kills a child that owes an answer and gives no sign of life', async () => {
   await until(() => !isAlive(pid!));
 });
 
-it('leaves a child that loads the time that it said, and no more once it has spoken', async () => {
+it('gives a loading child the time that it announced, but only until it answers', async () => {
   const slow = `setTimeout(() => process.send({ type: 'result', id: m.id, result: {} }), 800);`;
   const client = clientWith({
     entry: scripted(
@@ -145,7 +149,7 @@ it('leaves a child that loads the time that it said, and no more once it has spo
   });
 });
 
-it('lets an idle child go, and starts another when asked', async () => {
+it('ends an idle child, and starts another for the next request', async () => {
   const client = clientWith({ idleMs: 100 });
   const states: EngineState['name'][] = [];
   client.onStateChange(({ name }) => states.push(name));

@@ -1,4 +1,4 @@
-/** What a model writes, decoded a few tokens at a time, against the decoding of all of them together. */
+/** Text that a model writes, decoded a few tokens at a time, compared with decoding all tokens together. */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const shipped = path.join(root, 'models/smollm2-135m/base/tokenizer.json');
 const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
 const letters = Array.from('▁abcdefghijklmnopqrstuvwxyz.,\n');
 
-/** As Llama's: a word's space is part of it, the first goes, and what has no entry is spelt in bytes. */
+/** Like Llama's: a word contains its space, the first space is dropped, and what has no entry is spelled in bytes. */
 function llamaLike(): string {
   const vocab = Object.fromEntries(['<unk>', ...bytes, ...letters].map((token, id) => [token, id]));
   return written({
@@ -36,7 +36,7 @@ function llamaLike(): string {
   });
 }
 
-/** As BERT's: spaces come between words, but for the first. */
+/** Like BERT's: spaces come between words, but not before the first. */
 function bertLike(): string {
   const vocab = Object.fromEntries(
     ['[UNK]', ...Array.from('abcde.,'), ...Array.from('abcde').map((letter) => `##${letter}`)].map((token, id) => [
@@ -63,7 +63,7 @@ function written(parts: object): string {
   return file;
 }
 
-/** The same by definition: every prefix decoded whole, each token's place looked for in the text of all. */
+/** The definition: every prefix is decoded as a whole, and each token's offsets are found in the full text. */
 async function whole(tokenizer: Tokenizer, ids: readonly number[]) {
   const prefixes: string[] = [];
   for (let i = 1; i <= ids.length; i++) prefixes.push(await tokenizer.decode(ids.slice(0, i)));
@@ -107,7 +107,7 @@ describe.each(Object.entries(tokenizers))('a tokenizer %s', (name, make) => {
     const continuation = new Continuation(tokenizer);
     for (const [i, id] of ids.entries()) {
       await continuation.add(id);
-      // Every prefix of a few hundred, and each looked at whole, takes too long.
+      // Checking every one of a few hundred prefixes would take too long.
       if (i % 7 !== 0 && i !== ids.length - 1) continue;
       const wanted = await whole(tokenizer, ids.slice(0, i + 1));
       const { start, end } = continuation.tokens();
@@ -115,7 +115,7 @@ describe.each(Object.entries(tokenizers))('a tokenizer %s', (name, make) => {
     }
   });
 
-  it('gives the same for tokens in no order at all', { timeout: 60_000 }, async () => {
+  it('gives the same for tokens in random order', { timeout: 60_000 }, async () => {
     const tokenizer = new Tokenizer(make());
     const pool = [...new Set((await tokenizer.encode(`${sentence}${plain} a bad cab, a bed.`)).ids)];
     const next = random(3);
@@ -124,12 +124,12 @@ describe.each(Object.entries(tokenizers))('a tokenizer %s', (name, make) => {
   });
 });
 
-it('never decodes more than a few tokens, whatever is written', { timeout: 60_000 }, async () => {
+it('never decodes more than a few tokens at once, whatever is written', { timeout: 60_000 }, async () => {
   for (const make of Object.values(tokenizers)) {
     const tokenizer = new Tokenizer(make());
     const bird = [...(await tokenizer.encode('🦢')).ids].filter((id) => tokenizer.readable(id).startsWith('\\x'));
     const swans = [...(await tokenizer.encode('🦢'.repeat(100))).ids];
-    // A character without an end, over and over.
+    // The first byte of a character, again and again.
     const broken = Array.from({ length: 400 }, () => bird[0] ?? swans.at(-1)!);
     const words = [...(await tokenizer.encode('a bad cab '.repeat(100))).ids];
     for (const ids of [swans, broken, words]) {

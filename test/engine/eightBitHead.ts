@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { DataType, floats, node, parseModel, writeModel } from '../../src/graph/model.js';
 import { TensorProtoSchema } from '../../src/graph/onnx_pb.js';
 
-/** The tiny pool's base with a head as onnxruntime's `quantize_dynamic` makes it, weights over all of their 8 bits. */
+/** The tiny pool's base with a head as onnxruntime's `quantize_dynamic` makes it, with weights over all of their 8 bits. */
 export function eightBitHead(bytes: Uint8Array): Uint8Array {
   const model = parseModel(bytes);
   const { graph } = model;
@@ -12,7 +12,7 @@ export function eightBitHead(bytes: Uint8Array): Uint8Array {
   const weights = new Float32Array(Uint8Array.from(rawData).buffer);
   const [tokens, width] = dims.map(Number) as [number, number];
   const step = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 127;
-  // [width, tokens]: the graph transposes it.
+  // [width, tokens], because the graph transposes it.
   const rounded = weights.map((_, at) => Math.round(weights[(at % tokens) * width + Math.floor(at / tokens)]! / step));
   graph.initializer.push(
     create(TensorProtoSchema, {

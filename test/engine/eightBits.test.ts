@@ -1,4 +1,4 @@
-/** Products in 8 bits give the same on every processor, or it is said that they do not. */
+/** 8-bit products give the same result on every processor, or there is a warning that they do not. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ async function run(nodes: ReturnType<typeof node>[], constants: ReturnType<typeo
   return y!.data as Float32Array;
 }
 
-/** Inputs and weights are the largest there are: two products do not fit into 16 bits. */
+/** Inputs and weights have the largest values possible: the sum of two products does not fit into 16 bits. */
 const largest = [
   bytes('weights', DataType.INT8, [depth, width], new Uint8Array(depth * width).fill(127)),
   bytes('byte', DataType.UINT8, [], Uint8Array.of(0)),
@@ -43,7 +43,7 @@ const largest = [
   scalar('step', 1 / 255),
 ];
 
-describe.each([1, 5])('sums are exact on this processor, of %i tokens', (tokens) => {
+describe.each([1, 5])('sums are exact on this processor, for %i tokens', (tokens) => {
   it.each([
     [
       'MatMulInteger',
@@ -100,7 +100,7 @@ it.each([
   });
 });
 
-it('a base whose head multiplies in 8 bits is warned of, and is near to the one that it was made of', async () => {
+it('a base whose head multiplies in 8 bits gives a warning, and numbers close to the original’s', async () => {
   const pool = copyOfTinyPool();
   const file = path.join(pool, 'base/model.onnx');
   writeFileSync(file, eightBitHead(readFileSync(file)));

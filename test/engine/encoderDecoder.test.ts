@@ -1,4 +1,4 @@
-/** A pool on a tiny T5: what the PyTorch reference gives, what can be asked, and what is refused. */
+/** A pool on a tiny T5: agreement with the PyTorch reference, what can be asked, and what is refused. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,12 +52,12 @@ describe('the PyTorch reference', () => {
   });
 });
 
-it('computes the chosen experts alone as it computes all at once', async () => {
+it('computes the same with only the chosen experts as with all of them', async () => {
   const pool = readPool(folder);
   const graphs = new Cache(temporaryFolder());
   const composed = composePair(pool, poolHash(pool, graphs), graphs, ['merged-factors'], 'gathered');
   expect(composed.plan.form).toBe('gathered');
-  // The cross-attention's keys and values share one input in all layers, and are kept apart by layer all the same.
+  // The cross-attention's keys and values of all layers read the same input, but are kept separate by layer.
   expect(composed.plan.graphs).toEqual([
     { rows: 14, groups: 8 },
     { rows: 4, groups: 2 },
@@ -99,7 +99,7 @@ it('computes the chosen experts alone as it computes all at once', async () => {
   await session.release();
 });
 
-it('tells that it takes a target, and which modules see which sequence', async () => {
+it('says that it takes a target, and which modules see which sequence', async () => {
   const info = asPool(await engine.info());
   expect(info.hasTarget).toBe(true);
   const over = (kind: string, stack = 'decoder') =>
@@ -110,14 +110,14 @@ it('tells that it takes a target, and which modules see which sequence', async (
   for (const kind of ['q', 'cross-q', 'cross-o', 'gate', 'down']) expect(over(kind)).toEqual(new Set([1]));
 });
 
-it('gives a trace that is saved and opened again as it was', async () => {
+it('gives a trace that can be saved and opened again unchanged', async () => {
   const trace = await engine.route({ text, target, strategy });
   expect(trace.blocks.map(({ sequence }) => sequence)).toEqual([0, 1, 0, 1, 0, 1]);
   expect(decodeTrace(encodeTrace(trace))).toEqual(trace);
 });
 
-describe('what is written', () => {
-  it('is routed as it is when it is given', async () => {
+describe('text that it writes', () => {
+  it('is routed in the same way as when it is given', async () => {
     const written = await engine.generate({
       text,
       target: 'because the gate',
@@ -129,7 +129,7 @@ describe('what is written', () => {
     const output = written.sequences[1]!;
     expect(output.text).toMatch(/^because the gate/);
     const given = await engine.route({ text, target: output.text!, strategy });
-    // Random weights may write what the tokenizer would cut otherwise; up to there the two must agree.
+    // With random weights, the tokenizer might split the written text differently; up to there, both must agree.
     const [mine, theirs] = [output.tokens.ids!, given.sequences[1]!.tokens.ids!];
     let same = 0;
     while (same < theirs.length && mine[same] === theirs[same]) same++;
@@ -138,7 +138,7 @@ describe('what is written', () => {
     expect(largestDifference(output.logProb!.subarray(0, same), logProb)).toBeLessThan(1e-4);
   });
 
-  it('comes out alike for one seed', async () => {
+  it('is the same for the same seed', async () => {
     const write = async (seed: number) => {
       const options = { maxTokens: 10, temperature: 1.5, topP: 0.95, seed };
       return (await engine.generate({ text, strategy, ...options })).sequences[1]!.text;
@@ -147,7 +147,7 @@ describe('what is written', () => {
     expect(new Set([await write(4), await write(5), await write(6)]).size).toBeGreaterThan(1);
   });
 
-  it('is at most so long, and is told as it grows', async () => {
+  it('has at most the given length, and is reported as it grows', async () => {
     const seen: number[] = [];
     const trace = await engine.route(
       { text, strategy, maxTokens: 5 },
@@ -215,7 +215,7 @@ it('routes an empty target: the token that begins, and what may follow it', asyn
   expect(written.sequences[1]!.tokens.ids![1]).toBe(topIds![0]);
 });
 
-it('refuses a target where the model goes on with its text', async () => {
+it('refuses a target for a model that continues its text', async () => {
   const causal = await open({ pool: tinyPool });
   const asked = causal.route({ text, target, strategy });
   await expect(asked).rejects.toMatchObject({
@@ -231,7 +231,7 @@ it('places the modules of a T5 and no others', () => {
   expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is no module of a T5']]);
 });
 
-describe('a base that cannot be run is refused in a line', () => {
+describe('a base that cannot be run is refused in one line', () => {
   function spoilt(file: string, change: (model: ReturnType<typeof parseModel>) => void): string {
     const copy = path.join(temporaryFolder(), 'pool');
     cpSync(folder, copy, { recursive: true });
@@ -251,7 +251,7 @@ describe('a base that cannot be run is refused in a line', () => {
     expect(await why(pool)).toMatch(/^decoder_model.onnx holds a decoder and the one with past .* in branches/);
   });
 
-  it('with an encoder that gives no hidden state', async () => {
+  it('with an encoder without a hidden state', async () => {
     const pool = spoilt('encoder_model.onnx', ({ graph }) => (graph.output[0]!.name = 'other'));
     expect(await why(pool)).toBe('The base model gives no "last_hidden_state".');
   });
@@ -265,10 +265,10 @@ describe('a base that cannot be run is refused in a line', () => {
     );
   });
 
-  it('with a decoder that lets a token see those after it', async () => {
+  it('with a decoder in which a token sees later ones', async () => {
     const pool = spoilt('decoder_with_past_model.onnx', ({ graph }) => {
       const mask = graph.node.find(({ name }) => name === '/decoder/Greater')!;
-      // Nothing is greater than itself.
+      // Nothing is greater than itself, so nothing is masked.
       mask.input[0] = mask.input[1]!;
     });
     const one = await open({ pool });
@@ -278,7 +278,7 @@ describe('a base that cannot be run is refused in a line', () => {
     });
   });
 
-  it('with no token to begin with', async () => {
+  it('without a start token', async () => {
     const copy = path.join(temporaryFolder(), 'pool');
     cpSync(folder, copy, { recursive: true });
     writeFileSync(path.join(copy, 'base/config.json'), '{"is_encoder_decoder": true}');

@@ -44,7 +44,7 @@ it('routes a text with a target, each in its own part of the answer', async () =
   expect(table).toMatch(/\ninput\n[^]*\noutput\n/);
 });
 
-it('writes the output where none is given, as generate does by itself', { tags: ['slow'] }, async () => {
+it('writes the output if none is given, like generate', { tags: ['slow'] }, async () => {
   const routed = JSON.parse((await gander('route', text, '-n', '5', '--json')).out) as {
     sequences: { text: string }[];
   };
@@ -61,7 +61,7 @@ it('attributes and compares the output', { tags: ['slow'] }, async () => {
   expect(out).toMatch(/encoder 0 .*\n[^]*output\n[^]*decoder 0/);
 });
 
-it('refuses a target, or a length of it, where it means nothing', { tags: ['slow'] }, async () => {
+it('refuses a target, or a length for one, if it means nothing', { tags: ['slow'] }, async () => {
   const causal = await gander('route', text, '--target', target, '--pool', tinyPool);
   expect(causal).toMatchObject({ code: 2 });
   expect(causal.error).toMatch(/--target is for encoder-decoders/);

@@ -52,7 +52,7 @@ describe('a text', () => {
   });
 
   it('as long as the context is routed, one token longer is refused with the limit', async () => {
-    // A letter and a line end are a token each, and there is one before them.
+    // A letter and a line end are one token each, after one special token.
     expect(pooled(await engine.route({ text: 'a\n'.repeat(127) + 'a', strategy })).done).toBe(256);
     await expect(engine.route({ text: 'a\n'.repeat(128), strategy })).rejects.toMatchObject({
       code: 'text-too-long',
@@ -66,7 +66,7 @@ it('does not generate past the context', async () => {
   expect(pooled(trace).done).toBe(256);
 });
 
-it('never chooses who is knocked out, and gives the weights to the others', async () => {
+it('never chooses a knocked-out expert, and gives the weights to the others', async () => {
   const trace = await engine.route({
     text,
     strategy,
@@ -77,7 +77,7 @@ it('never chooses who is knocked out, and gives the weights to the others', asyn
   for (let cell = 0; cell < weight!.length; cell += 2) expect(weight![cell]! + weight![cell + 1]!).toBeCloseTo(1, 5);
 });
 
-it('of some tokens changes them directly, and others only by what follows from them', async () => {
+it('a knock-out for some tokens changes these directly, and others only downstream', async () => {
   const ranges = [
     [3, 6],
     [9, 10],
@@ -98,20 +98,20 @@ it('of some tokens changes them directly, and others only by what follows from t
       const [old, now] = [chosenAt(was, t), chosenAt(is, t)];
       if (isIn(t)) expect(now).not.toContain(alpha);
       else if (now.includes(alpha)) outside++;
-      // The first site reads what no choice has changed yet, and no token reads a later one.
+      // At the first site nothing has changed yet, and no token sees a later one.
       if (!isIn(t) && (s === 0 || t < 3)) expect(now).toEqual(old);
     }
   }
   expect(outside).toBeGreaterThan(0);
-  // Told by the trace as by the run: what is meant outside the ranges is nothing.
+  // The trace agrees: outside the ranges, the intervention has no bias.
   expect(Math.max(...consequences(before, after, difference(before, after)).direct)).toBeGreaterThan(0);
   for (let t = 0; t < tokens; t++) expect(rowsAt(after, 0).whatIf!.at(t).bias[alpha]).toBe(isIn(t) ? -Infinity : 0);
-  // In chunks that end within a range, too.
+  // Also in chunks that end inside a range.
   const parts = await (await open({ chunk: 4 })).route({ text, strategy, interventions: after.interventions });
   expect(pooled(parts).chosen).toEqual(pooled(after).chosen);
 });
 
-it('has no choice where all are knocked out, and then is the base', async () => {
+it('chooses nothing if all experts are knocked out, and equals the base', async () => {
   const interventions = ['Zeta', 'alpha', 'beta-10', 'beta-2'].map(
     (expert) => ({ action: 'knock-out', expert, scope: {} }) as const,
   );
@@ -121,7 +121,7 @@ it('has no choice where all are knocked out, and then is the base', async () => 
   expect(silenced.logProb).toEqual(pooled(await engine.route({ text, strategy: { name: 'base' } })).logProb);
 });
 
-it('is single(e) when e is forced everywhere', async () => {
+it('equals single(e) if e is forced everywhere', async () => {
   const forced = await engine.route({
     text,
     strategy,
@@ -131,7 +131,7 @@ it('is single(e) when e is forced everywhere', async () => {
   expect(pooled(forced).logProb).toEqual(pooled(single).logProb);
 });
 
-it('gives the same whatever the chunk', async () => {
+it('gives the same for any chunk size', async () => {
   const whole = pooled(await engine.route({ text, strategy }));
   for (const chunk of [1, 2, 5]) {
     const parts = pooled(await (await open({ chunk })).route({ text, strategy }));
@@ -156,7 +156,7 @@ it('streams partial traces that grow into the whole', async () => {
   }
 });
 
-it('begins no chunk before the partial trace of the last one is taken', async () => {
+it('begins no chunk before the last partial trace is taken', async () => {
   const chunked = await open({ chunk: 4 });
   const seen: string[] = [];
   await chunked.route(
@@ -188,12 +188,12 @@ it('stops between chunks when cancelled', async () => {
 });
 
 describe('generation', () => {
-  it('routes what it writes as it would route it when given', async () => {
+  it('routes what it writes in the same way as when it is given', async () => {
     const generated = pooled(await engine.generate({ text: 'the model', strategy, maxTokens: 12 }));
     expect(generated.text!.startsWith('the model')).toBe(true);
     expect(generated.done).toBe(generated.tokens.ids.length);
     const given = pooled(await engine.route({ text: generated.text!, strategy }));
-    // Random weights may write what the tokenizer would cut otherwise; up to there the two must agree.
+    // With random weights, the tokenizer might split the written text differently; up to there, both must agree.
     let same = 0;
     while (same < given.tokens.ids.length && given.tokens.ids[same] === generated.tokens.ids[same]) same++;
     expect(same).toBeGreaterThan(4);
@@ -211,7 +211,7 @@ describe('generation', () => {
     for (let t = prompt; t < tokens.ids.length; t++) expect(tokens.ids[t]).toBe(topIds![(t - 1) * predictions]);
   });
 
-  it('comes out alike for one seed', async () => {
+  it('is the same for the same seed', async () => {
     const write = async (seed: number) =>
       pooled(await engine.generate({ text: 'the model', strategy, maxTokens: 10, temperature: 1.5, topP: 0.95, seed }))
         .text;
@@ -232,7 +232,7 @@ describe('generation', () => {
   });
 });
 
-it('attributes by knocking out each in turn', async () => {
+it('attributes by knocking out each expert in turn', async () => {
   const { experts, logProb, change } = await engine.attribute({ text, strategy });
   expect(experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2']);
   const without = await engine.route({
@@ -245,7 +245,7 @@ it('attributes by knocking out each in turn', async () => {
   expect(change.subarray(0, 4).every(Number.isNaN)).toBe(true);
 });
 
-it('scores the text that was predicted, each byte once', async () => {
+it('scores the predicted text, each byte once', async () => {
   const score = await engine.score({ text, strategy });
   const { logProb } = pooled(await engine.route({ text, strategy }));
   expect(score.bits).toBeCloseTo(-logProb!.slice(1).reduce((sum, p) => sum + p, 0) / Math.LN2, 4);
@@ -253,11 +253,11 @@ it('scores the text that was predicted, each byte once', async () => {
   expect(score.tokens).toBe(logProb!.length - 1);
 });
 
-it('merges the factors of experts that are alike to what each of them is', async () => {
+it('merging the factors of equal experts gives each of them', async () => {
   const pool = copyOfTinyPool();
   for (const id of readdirSync(path.join(pool, 'experts')))
     if (id !== 'alpha') rmSync(path.join(pool, 'experts', id), { recursive: true });
-  // Two, so that nothing is rounded: sums and means are of the type that the numbers are stored in.
+  // Two experts, so that nothing is rounded: sums and means have the type of the stored numbers.
   cpSync(path.join(pool, 'experts/alpha'), path.join(pool, 'experts/beta'), { recursive: true });
   const alike = await open({ pool });
   const merged = pooled(await alike.route({ text, strategy: { name: 'merged-factors' } }));
@@ -282,7 +282,7 @@ it('refuses what the pool does not offer', async () => {
   });
 });
 
-it('serves all strategies after the multitask adapter was asked for as before', async () => {
+it('serves all strategies as before after a request for the multitask adapter', async () => {
   const fresh = await open();
   const before = await fresh.route({ text, strategy });
   await fresh.route({ text, strategy: { name: 'multitask' } });
@@ -292,7 +292,7 @@ it('serves all strategies after the multitask adapter was asked for as before', 
   expect(largestDifference(pooled(after).logProb!, pooled(before).logProb!)).toBeLessThan(2e-5);
 });
 
-it('notices an expert that appears, changes or goes', async () => {
+it('notices an expert that appears, changes or disappears', async () => {
   const pool = copyOfTinyPool();
   const watching = await open({ pool });
   const first = asPool(await watching.info());
@@ -305,11 +305,11 @@ it('notices an expert that appears, changes or goes', async () => {
   expect(asPool(await watching.info()).hash).toBe(first.hash);
 });
 
-it('places what it can and names what it cannot', async () => {
+it('places the modules that it can, and names those that it cannot', async () => {
   const pool = copyOfTinyPool();
   const file = path.join(pool, 'experts/alpha/adapter_model.safetensors');
   const { readFileSync } = await import('node:fs');
-  // Of the same length, so that the header's offsets still hold.
+  // Of the same length, so that the header's offsets stay right.
   writeFileSync(
     file,
     readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'),
@@ -355,7 +355,7 @@ describe('the cache', () => {
     expect(composed(own)).toHaveLength(1);
   });
 
-  it('forgets the pools not used for longest', async () => {
+  it('removes the pools that were not used for the longest time', async () => {
     const own = temporaryFolder();
     for (let i = 0; i < 6; i++) {
       const pool = copyOfTinyPool();
@@ -366,14 +366,14 @@ describe('the cache', () => {
     expect(composed(own).length).toBeLessThanOrEqual(4);
   });
 
-  it('never writes into the pool, nor through to its files', async () => {
+  it('never writes into the pool or, through links, to its files', async () => {
     const pool = copyOfTinyPool();
     const before = readdirSync(pool, { recursive: true }).sort();
     await (await open({ pool, cache: temporaryFolder() })).route({ text, strategy });
     expect(readdirSync(pool, { recursive: true }).sort()).toEqual(before);
   });
 
-  it('that cannot be made is an error', async () => {
+  it('that cannot be created is an error', async () => {
     const file = path.join(temporaryFolder(), 'file');
     writeFileSync(file, '');
     await expect(
@@ -383,7 +383,7 @@ describe('the cache', () => {
   });
 });
 
-it('refuses requests once it is disposed', async () => {
+it('refuses requests after it is disposed', async () => {
   const closing = await open();
   closing.dispose();
   await expect(closing.info()).rejects.toMatchObject({ code: 'engine-unavailable' });

@@ -7,7 +7,7 @@ import type { Evaluation } from '../../evaluate/evaluation.js';
 import { main } from '../../evaluate/main.js';
 import { root, temporaryFolder, tinyPool, until } from './support.js';
 
-/** Made-up documents: enough kinds and regions for every part of the report. */
+/** Made-up documents with enough kinds and regions for every part of the report. */
 function corpora(documents: number): string {
   const folder = temporaryFolder();
   const write = (file: string, of: (i: number) => [string, string]) => {
@@ -76,14 +76,14 @@ describe('npm run evaluate', () => {
     expect(heldout!.explanation!.kinds[0]!.regions.map((r) => r.name)).toEqual(['code fence', 'prose']);
     expect(readdirSync(path.join(out, 'figures'))).toHaveLength(3);
 
-    // Again: nothing is measured twice, and nothing but the date changes.
+    // Again: nothing is measured twice, and only the date changes.
     const lines = measured().length;
     expect(await main(args, never)).toBe(0);
     expect(measured()).toHaveLength(lines);
     expect({ ...read().data, created: '' }).toEqual({ ...data, created: '' });
   });
 
-  it('keeps what it has when interrupted, and says that it is partial', async () => {
+  it('keeps its results when interrupted, and says that they are partial', async () => {
     const { args, read, measured } = command(corpora(200), 200);
     const outfile = path.join(root, `node_modules/.cache/gander-test/evaluate-${process.pid}.cjs`);
     buildSync({

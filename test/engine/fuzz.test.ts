@@ -1,4 +1,4 @@
-/** A short part of `npm run fuzz`, always the same; and that its own alarms ring. */
+/** A short part of `npm run fuzz`, always the same, and tests that its alarms work. */
 import { closeSync, openSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +15,7 @@ import { targets } from '../../fuzz/targets/index.js';
 import { Workspace } from '../../fuzz/workspace.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
 
-/** A twentieth of them in every run. */
+/** A twentieth of the cases runs every time. */
 const cases: Readonly<Record<string, number>> = {
   pools: 600,
   'encoder-decoders': 200,
@@ -43,11 +43,11 @@ it.each(targets)('$name', { timeout: 900_000 }, async (target) => {
 
 it.each(targets)('$name, and many more', { timeout: 900_000, tags: ['slow'] }, async (target) => {
   const tally = await soundly(target, cases[target.name]! / 20, cases[target.name]!);
-  // Neither all refused nor all let through: the cases are near to what is valid.
+  // Not all refused and not all accepted: the cases are close to valid.
   expect(Object.keys(tally.outcomes).length, tallyText(target.name, tally)).toBeGreaterThan(1);
 });
 
-/** What a reader's child does with a message, in the place of reading. */
+/** What a reader's child does with a message, instead of reading. */
 function planted(body: string): { readonly runner: ReaderRunner; readonly workspace: Workspace } {
   const outfile = path.join(temporaryFolder(), 'planted.cjs');
   const watch = path.join(root, 'fuzz/children/watch.ts');
@@ -80,22 +80,22 @@ it.each([
     "return process.send({ outcome: 'untyped', error: { code: 'internal', message: 'x', remedy: '' } })",
     /internal: x/,
   ],
-])('rings for %s', async (_, body, alarm) => {
+])('raises an alarm for %s', async (_, body, alarm) => {
   const { problems } = await planted(body).runner.run({});
   expect(problems.join('; ')).toMatch(alarm);
 });
 
-it('rings for nothing inside', async () => {
+it('raises no alarm for paths inside', async () => {
   expect((await planted(inside).runner.run({})).problems).toEqual([]);
 });
 
 it.each([
   [
-    'rings for a server that is asked in the place of another',
+    'raises an alarm for asking another server',
     'await (await fetch(server.address)).text()',
     ['another server was asked'],
   ],
-  ['rings for none that is only named', "'http://127.0.0.1:9'", []],
+  ['raises no alarm for a server that is only named', "'http://127.0.0.1:9'", []],
 ])('%s', async (_, to, problems) => {
   const { runner, workspace } = planted(`await fetch(${to}).catch(() => undefined)`);
   const target: ServerTarget = {
@@ -113,7 +113,7 @@ it.each([
   expect((await servers.run(new Random(1, 1))).problems).toEqual(problems);
 });
 
-it('sees what native code holds open, where the system tells', () => {
+it('sees files that native code holds open, if the system reports them', () => {
   const folder = realpathSync(temporaryFolder());
   const file = path.join(folder, 'held');
   const fd = openSync(file, 'w');

@@ -1,4 +1,4 @@
-/** The gathered form against the dense one, on the tiny pool and on one made larger. */
+/** The gathered form compared with the dense one, on the tiny pool and on a larger version of it. */
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,7 +58,7 @@ async function open(folder: string, form: FormName): Promise<{ route: Route; rel
   return { route, release: () => session.release() };
 }
 
-/** The tiny pool with each expert several times: ties everywhere, which the lower index wins. */
+/** The tiny pool with several copies of each expert: ties everywhere, which the lower index wins. */
 function crowdedPool(times: number): string {
   const folder = copyOfTinyPool();
   for (const id of ['Zeta', 'alpha', 'beta-2']) {
@@ -114,7 +114,7 @@ describe.each([
     expectLike(got, wanted, exact);
   });
 
-  it('gives the same in chunks, of one token too', async () => {
+  it('gives the same in chunks, even of one token', async () => {
     for (const chunk of [1, 7]) {
       const strategy = { name: 'phatgoose', k: 2 } as const;
       expectLike(await gathered.route(strategy, [], chunk), await dense.route(strategy), exact);
@@ -122,7 +122,7 @@ describe.each([
   });
 });
 
-it.each(['dynamo', 'gemm', 'initializer'])('is made of another export of the same base: %s', async (base) => {
+it.each(['dynamo', 'gemm', 'initializer'])('works with another export of the same base: %s', async (base) => {
   const folder = copyOfTinyPool();
   cpSync(path.join(root, 'test/fixtures/bases', base), path.join(folder, 'base'), { recursive: true });
   const [dense, gathered] = [await open(folder, 'dense'), await open(folder, 'gathered')];
@@ -132,7 +132,7 @@ it.each(['dynamo', 'gemm', 'initializer'])('is made of another export of the sam
   await gathered.release();
 });
 
-it('is what a large pool is composed to, beside the dense form in the cache', () => {
+it('is used for a large pool, and cached separately from the dense form', () => {
   const pool = readPool(tinyPool);
   const rank = Math.max(...pool.experts.map(({ adapter }) => adapter.rank));
   const of = (count: number) => ({

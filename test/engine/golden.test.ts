@@ -1,4 +1,4 @@
-/** The engine against the PyTorch reference. */
+/** The engine compared with the PyTorch reference. */
 import { cpSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ const engineFor = async (pool: string, chunk = 256) => {
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
 describe('the tiny pool', () => {
-  it.each(asked)('gives what PyTorch gives: $name', async ({ trace: golden }) => {
+  it.each(asked)('agrees with PyTorch: $name', async ({ trace: golden }) => {
     const engine = await engineFor(tinyPool);
     const trace = await engine.route(requestOf(golden));
     expect(trace.router).toEqual(golden.router);
@@ -66,17 +66,17 @@ describe('the tiny pool', () => {
     ['packed', 'phatgoose-k2'],
     ['optimised', 'phatgoose-k2'],
     ['half', 'phatgoose-k2-half'],
-  ])('is found in another export of the same base: %s', async (base, wanted) => {
+  ])('works with another export of the same base: %s', async (base, wanted) => {
     const pool = copyOfTinyPool();
     cpSync(path.join(root, 'test/fixtures/bases', base), path.join(pool, 'base'), { recursive: true });
-    // Seven tokens at a time: keys and values are carried over.
+    // In chunks of seven tokens, so that keys and values are carried over.
     const engine = await engineFor(pool, 7);
     expect((await engine.info()).warnings).toEqual([]);
     const { trace: golden } = tiny.find(({ name }) => name === wanted)!;
     expectLike(await engine.route({ text: pooled(golden).text!, strategy: pooled(golden).strategy }), golden, exact);
   });
 
-  it('is found in a base with 4-bit weights, whose own rounding is all that differs', async () => {
+  it('works with a base in 4-bit weights, and differs only by their rounding', async () => {
     const pool = copyOfTinyPool();
     cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
     const engine = await engineFor(pool);
@@ -92,13 +92,13 @@ const shipped = path.join(root, 'models/smollm2-135m');
 const shippedGoldens = path.join(root, 'test/fixtures/golden/smollm2-135m');
 const present = !isEmulated && existsSync(path.join(shipped, 'base/model.onnx')) && existsSync(shippedGoldens);
 
-/** Each strategy composes a graph of its own, of hundreds of megabytes. */
+/** Each strategy composes its own graph, of hundreds of megabytes. */
 const always = ['phatgoose-k2-python', 'retrieval'];
 
 describe.skipIf(!present)('the pool that ships', () => {
   for (const { name, trace: golden } of present ? goldens('smollm2-135m') : []) {
     const tags = always.includes(name) ? [] : ['slow'];
-    it(`gives what PyTorch gives: ${name}`, { timeout: 300_000, tags }, async () => {
+    it(`agrees with PyTorch: ${name}`, { timeout: 300_000, tags }, async () => {
       const engine = (shippedEngine ??= await engineFor(shipped));
       const { text = '', strategy, interventions } = pooled(golden);
       expectLike(await engine.route({ text, strategy, interventions }), golden, {
@@ -112,7 +112,7 @@ describe.skipIf(!present)('the pool that ships', () => {
 });
 let shippedEngine: Engine | undefined;
 
-/** The reference was given numbers in place of interventions: [M, T, N], `fixed` NaN where the router decides. */
+/** The reference got numbers instead of interventions: [M, T, N], with NaN in `fixed` where the router decides. */
 async function routeWithTensors({ trace, extra }: Golden) {
   const golden = pooled(trace);
   const pool = readPool(tinyPool);

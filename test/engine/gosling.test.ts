@@ -1,4 +1,4 @@
-/** The mixture of experts that ships, against transformers' own forward pass on the weights that its folder holds. */
+/** The shipped mixture of experts, compared with transformers' own forward pass on the weights in its folder. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ const engineFor = async (chunk: number) => {
 };
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
-/** As for the pool that ships. */
+/** The same as for the shipped pool. */
 const bounds: Bounds = { score: 1e-3, weight: 1e-3, logProb: 1e-2, closeCall: 1e-3 };
 
 describe('the mixture of experts that ships', () => {
@@ -36,7 +36,7 @@ describe('the mixture of experts that ships', () => {
     return decodeTrace(readFileSync(file));
   };
 
-  it.each(['python', 'html', 'sql', 'marks'])('gives what transformers gives: %s', async (name) => {
+  it.each(['python', 'html', 'sql', 'marks'])('agrees with transformers: %s', async (name) => {
     const wanted = golden(name);
     const text = wanted.sequences[0]!.text!;
     const got = await whole.route({ text });
@@ -46,19 +46,19 @@ describe('the mixture of experts that ships', () => {
     expectMixture(await (await engineFor(7)).route({ text }), wanted, bounds);
   });
 
-  it('is called as its card says, and warns of nothing', async () => {
+  it('has the name in its card, and no warnings', async () => {
     const info = asLocal(await whole.info());
     expect(info).toMatchObject({ kind: 'moe', name: gosling.title, router: { name: 'mixtral' }, warnings: [] });
   });
 
-  it('writes on as a whole run would have it', async () => {
+  it('writes with the numbers of a run over the whole text', async () => {
     const written = await whole.generate({ text: 'def area(', maxTokens: 12 });
     const { text, tokens, logProb } = written.sequences[0]!;
     const again = await whole.route({ text: text! });
     const given = (await whole.route({ text: 'def area(' })).sequences[0]!.tokens.count;
     expect(tokens.count).toBeGreaterThan(given);
     const same = [...again.sequences[0]!.tokens.ids!].findIndex((id, i) => id !== tokens.ids![i]);
-    // Written tokens need not be those that their text is cut in; before them all is the same.
+    // The tokenizer may split the written text differently; before the first such token, both must agree.
     const known = same < 0 ? tokens.count : same;
     expect(known).toBeGreaterThanOrEqual(given - 1);
     expect(
@@ -66,7 +66,7 @@ describe('the mixture of experts that ships', () => {
     ).toBeLessThan(bounds.logProb);
   });
 
-  it('takes a knock-out: the expert is chosen nowhere in its layer, and layers before it are as they were', async () => {
+  it('can knock out an expert: it is never chosen in its layer, and earlier layers are unchanged', async () => {
     const { text } = golden('python').sequences[0]!;
     const plain = await whole.route({ text: text! });
     const { k, chosen } = plain.blocks[0]!;

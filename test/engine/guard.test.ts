@@ -1,4 +1,4 @@
-/** Pools that kill, hang or swell the child; children that talk nonsense; hosts that are gone. */
+/** Pools that kill, hang or bloat the child; children that send nonsense; hosts that disappear. */
 import { fork } from 'node:child_process';
 import { cpSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -39,7 +39,7 @@ async function failure(asked: Promise<unknown>): Promise<GanderError> {
   return error as GanderError;
 }
 
-/** Its files have 30 MB more, which are nowhere. */
+/** Its files are 30 MB larger, but take no space on the disk. */
 function largePoolThatHangs(): string {
   const pool = poolThatHangs();
   const file = path.join(pool, 'base/more.bin');
@@ -55,7 +55,7 @@ describe('a pool that', { tags: ['slow'] }, () => {
     ['is large may load for longer, and', largePoolThatHangs, { deadlineMs: 3000 }, 'gave no sign of life for 6 s'],
     ['makes a tensor of gigabytes', () => poolThatSwells(3 * 2 ** 30), { memory: 2 ** 30 }, 'GB of memory'],
     ['makes a text grow without end', () => poolWhoseTextGrows(6), { memory: 2 ** 30 }, 'GB of memory'],
-  ])('%s is named at its first death, and no other child is spent on it', async (_, make, options, why) => {
+  ])('%s is named when the first child dies, and no other child is started for it', async (_, make, options, why) => {
     const pool = make();
     const client = clientWith({ pool, ...options });
     const error = await failure(client.route({ text, strategy }));
@@ -68,7 +68,7 @@ describe('a pool that', { tags: ['slow'] }, () => {
     expect(pooled(await clientWith().route({ text, strategy })).done).toBeGreaterThan(0);
   });
 
-  it('is mended is taken after a restart', async () => {
+  it('is repaired works after a restart', async () => {
     const pool = poolThatAborts();
     const client = clientWith({ pool });
     expect((await failure(client.route({ text, strategy }))).code).toBe('pool-invalid');
@@ -85,19 +85,19 @@ describe('a tokenizer with', () => {
       (json) => (json['normalizer'] = { type: 'Replace', pattern: { Regex: '(a+)+$' }, content: 'b' }),
     ],
     [
-      'a map of characters that is none',
+      'a character map that is not one',
       (json) => (json['normalizer'] = { type: 'Precompiled', precompiled_charsmap: '////////AAAA' }),
     ],
     [
       'a merge that splits a character',
       (json) => {
-        // A prefix of one byte is cut off the second part, whose first character has two.
+        // The one-byte prefix is cut off the second part, whose first character has two bytes.
         const model = json['model'] as { merges: string[][]; continuing_subword_prefix: string };
         model.continuing_subword_prefix = '#';
         model.merges.unshift(['t', 'Ġ']);
       },
     ],
-  ])('%s is refused by name or does no harm', async (_, change) => {
+  ])('%s is refused with a reason, or does no harm', async (_, change) => {
     const pool = poolWithTokenizer(change);
     const client = clientWith({ pool, deadlineMs: 4000 });
     const answer = await client.route({ text: `${'a'.repeat(60)}!`, strategy }).then(
@@ -127,7 +127,7 @@ it('a child whose host is killed ends by itself while native code runs', { tags:
   const host = fork(hostFile);
   onTestFinished(() => void host.kill('SIGKILL'));
   const pid = await new Promise<number>((resolve) => host.once('message', (message) => resolve(message as number)));
-  // To open the pool takes a second of its processor at most; what it works on after that is the loop.
+  // Opening the pool takes at most a second of processor time; anything after that is the loop.
   await until(() => processorTime(pid) >= 3);
   expect(isAlive(pid)).toBe(true);
   host.kill('SIGKILL');
@@ -143,7 +143,7 @@ it('allows a large pool what it needs, and never the whole machine', () => {
 });
 
 describe('a child that', () => {
-  /** Says what the script says at a call. */
+  /** Sends what the script says when it is called. */
   const saying = (what: string) => {
     const file = path.join(temporaryFolder(), 'child.cjs');
     writeFileSync(
@@ -188,7 +188,7 @@ describe('a child that', () => {
     ],
     ['a trace of more than its tokens', `{ type: 'trace', id: m.id, head: { done: [2] } }`, `${frame}${tokens('1')}`],
     ['a trace without its choices', `{ type: 'trace', id: m.id, head: { done: [0] } }`, `${frame}${tokens('1')}`],
-  ])('says %s is ended, and what was asked is answered', async (_, message, before = '') => {
+  ])('sends %s is ended, and requests are answered with an error', async (_, message, before = '') => {
     const client = saying(`${before} process.send(${message})`);
     const error = await failure(client.route({ text, strategy }, { onPartial: () => undefined }));
     expect(error).toMatchObject({ code: 'engine-died' });
@@ -214,7 +214,7 @@ describe('a request that', () => {
     ['names nobody', { text, strategy, interventions: [{ action: 'knock-out', expert: 'nobody', scope: {} }] }],
   ];
 
-  it('is malformed is refused, and the next is served by the same child', async () => {
+  it('is malformed is refused, and the same child serves the next', async () => {
     const client = clientWith();
     await client.info();
     const { pid } = client;
@@ -229,7 +229,7 @@ describe('a request that', () => {
     expect(client.state).toEqual({ name: 'ready', busy: false });
   });
 
-  it('asks for more experts than there are gets all, and the trace says how many', async () => {
+  it('asks for more experts than there are gets all of them, and the trace says how many', async () => {
     const client = clientWith();
     const many = await client.route({ text, strategy: { name: 'phatgoose', k: 999_999_999 } });
     const n = pooled(many).experts.length;
@@ -245,7 +245,7 @@ describe('a request that', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('mine'))],
-  ])('has a listener that %s fails alone', async (_, listener) => {
+  ])('has a listener that %s fails, and no other request does', async (_, listener) => {
     const client = clientWith();
     for (const options of [{ onProgress: listener }, { onPartial: listener }]) {
       const both = [failure(client.route({ text: longText, strategy }, options)), client.route({ text, strategy })];

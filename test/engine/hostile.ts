@@ -1,11 +1,11 @@
-/** Pools that keep native code from ever coming back, or make it take whatever memory there is. */
+/** Pools that keep native code busy for ever, or make it take any amount of memory. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DataType, graphAttribute, int64s, node, parseModel, valueInfo, writeModel } from '../../src/graph/model.js';
 import type { NodeProto, TensorProto } from '../../src/graph/model.js';
 import { copyOfTinyPool } from './support.js';
 
-/** What the nodes give as `extra`, int64, is added to the tokens' ids. */
+/** The output `extra` (int64) of the nodes is added to the token ids. */
 function poolWith(nodes: readonly NodeProto[], constants: readonly TensorProto[]): string {
   const folder = copyOfTinyPool();
   const file = path.join(folder, 'base/model.onnx');
@@ -18,7 +18,7 @@ function poolWith(nodes: readonly NodeProto[], constants: readonly TensorProto[]
   return folder;
 }
 
-/** A loop of 2^50 turns. */
+/** A loop with 2^50 iterations. */
 export function poolThatHangs(): string {
   const loop = node('Loop', ['turns', '', 'zero'], ['extra']);
   loop.attribute.push(
@@ -36,7 +36,7 @@ export function poolThatHangs(): string {
   return poolWith([loop], [int64s('turns', [2 ** 50], true), int64s('zero', [0], true)]);
 }
 
-/** A tensor of so many bytes out of one number. */
+/** Expands one number to a tensor of so many bytes. */
 export function poolThatSwells(bytes: number): string {
   return poolWith(
     [
@@ -48,7 +48,7 @@ export function poolThatSwells(bytes: number): string {
   );
 }
 
-/** The tiny pool with its tokenizer changed. */
+/** The tiny pool with a changed tokenizer. */
 export function poolWithTokenizer(change: (json: Record<string, unknown>) => void): string {
   const folder = copyOfTinyPool();
   const file = path.join(folder, 'base/tokenizer.json');
@@ -58,7 +58,7 @@ export function poolWithTokenizer(change: (json: Record<string, unknown>) => voi
   return folder;
 }
 
-/** Its normalizer makes of one letter a hundred to the power of `times`. */
+/** The normalizer turns one letter into 100 to the power of `times` letters. */
 export function poolWhoseTextGrows(times: number): string {
   const letter = { type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(100) };
   return poolWithTokenizer((json) => {
@@ -66,7 +66,7 @@ export function poolWhoseTextGrows(times: number): string {
   });
 }
 
-/** Rust panics over it, and the process aborts. */
+/** Makes Rust panic, which aborts the process. */
 export function poolThatAborts(): string {
   return poolWithTokenizer((json) => {
     json['pre_tokenizer'] = { type: 'FixedLength', length: 0 };

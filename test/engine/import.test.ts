@@ -1,4 +1,4 @@
-/** `gander import` as a person runs it: the reading happens in a process of its own. */
+/** `gander import` as a person runs it; the file is read in a process of its own. */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -38,20 +38,20 @@ async function imported(name: string, ...args: string[]) {
 }
 
 describe('gander import', () => {
-  it('makes a trace, says what it holds, and warns of what is taken for granted', async () => {
+  it('makes a trace, says what it contains, and warns of assumptions', async () => {
     const { trace, out, error } = await imported('ranks.csv');
     expect(out).toMatch(/out\.gander\.safetensors: 18 tokens, 2 layers of 8 experts\n$/);
     expect(error).toBe('gander: warning: How many experts a layer has is not said: 8 is as many as were seen.\n');
     expect(trace.source).toMatchObject({ kind: 'llama.cpp', name: 'ranks.csv' });
   });
 
-  it('tells scripts the same', async () => {
+  it('says the same in JSON', async () => {
     const { out, error } = await imported('vllm.npy', '--config', fixture('config.json'), '--json');
     expect(error).toBe('');
     expect(JSON.parse(out)).toMatchObject({ tokens: 18, layers: 2, experts: 8, k: 2, warnings: [] });
   });
 
-  it('lays a text beside the tokens: the prompt’s have their places, what was generated after it has ids at most', async () => {
+  it('aligns a text: the prompt’s tokens have offsets, generated ones at most ids', async () => {
     for (const name of ['moe_topk.jsonl', 'vllm.npy']) {
       const { trace } = await imported(name, '--text', fixture('text.txt'), '--tokenizer', tokenizer);
       const [sequence] = trace.sequences;
@@ -63,7 +63,7 @@ describe('gander import', () => {
       );
       expect(text.slice(tokens.start![1], tokens.end![1])).toBe('def');
       expect(tokens.special![0]).toBe(1);
-      // In UTF-16: the goose is two units, and the two tokens of it both stand for all of it.
+      // In UTF-16 the goose is two units, and both of its tokens stand for both.
       expect([tokens.start![expected.prompt - 1], tokens.end![expected.prompt - 1]]).toEqual([
         text.length - 2,
         text.length,
@@ -72,9 +72,9 @@ describe('gander import', () => {
     }
   });
 
-  it('shows the last token, of which vLLM says nothing, as not known', async () => {
+  it('shows the last token, for which vLLM gives no row, as unknown', async () => {
     const shorter = path.join(temporaryFolder(), 'text.txt');
-    // Tokens of the text are one more than rows: the prompt alone was run, and nothing generated was run again.
+    // One token more than the file has rows, because vLLM does not run the last token.
     writeFileSync(shorter, `${text} ab`);
     const { trace } = await imported('vllm.npy', '--text', shorter, '--tokenizer', tokenizer);
     const { tokens, done } = trace.sequences[0]!;
@@ -84,7 +84,7 @@ describe('gander import', () => {
     expect([...chosen.subarray((tokens.count - 1) * k, tokens.count * k)]).toEqual([-1, -1]);
   });
 
-  it('spells ids with a tokenizer that is named', async () => {
+  it('spells ids with a given tokenizer', async () => {
     const { trace } = await imported('router_logits.safetensors', '-k', '2', '--tokenizer', tokenizer);
     expect(trace.sequences[0]!.tokens.text!.slice(0, 4)).toEqual(['<|endoftext|>', 'def', ' ', 'a']);
     expect(trace.sequences[0]!.text).toBeUndefined();
@@ -111,7 +111,7 @@ describe('gander import', () => {
     expect(existsSync(target)).toBe(false);
   });
 
-  it('says how it is called', async () => {
+  it('prints its usage', async () => {
     expect((await gander('import', fixture('ranks.csv'))).code).toBe(2);
     expect((await gander('import', '-o', 'x')).code).toBe(2);
     expect((await gander('import', '--help')).out).toContain('<file> -o <trace file>');
@@ -135,19 +135,19 @@ describe('the process that reads', () => {
       },
     );
 
-  it('ends over a tokenizer that aborts it, and nobody else does', async () => {
+  it('ends if a tokenizer aborts it, and no other process does', async () => {
     const tokenizer = path.join(poolThatAborts(), 'base/tokenizer.json');
     expect(await refused(importInChild({ ...job, text, tokenizer }, { entry }))).toMatch(
       /^import-invalid: a file could not be imported: the process that read it ended/,
     );
   });
 
-  it('is ended over a tokenizer that swells', { tags: ['slow'] }, async () => {
+  it('is ended if a tokenizer takes too much memory', { tags: ['slow'] }, async () => {
     const tokenizer = path.join(poolWhoseTextGrows(5), 'base/tokenizer.json');
     expect(await refused(importInChild({ ...job, text, tokenizer }, { entry }))).toMatch(/^import-invalid: .* ended/);
   });
 
-  it('is ended when it takes too long, ends by itself or talks nonsense; a cancelled one says no more', async () => {
+  it('is ended if it takes too long or is cancelled; ending by itself or sending nonsense is an error', async () => {
     const hanging = planted('for (;;);');
     expect(await refused(importInChild(job, { entry: hanging, deadlineMs: 500 }))).toMatch(
       /took longer than 0\.5 seconds/,

@@ -1,4 +1,4 @@
-/** A router that was learned for all experts together, beside one whose numbers are known otherwise. */
+/** A jointly trained router (strategy `learned`), compared with numbers that are known in another way. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ afterAll(() => engines.forEach((engine) => engine.dispose()));
 const text = 'def route(tokens): return [expert for expert in experts]';
 const none = { interventions: [] };
 
-/** A pool whose router has the gates of `ids` as rows, normalised: it has to decide as they do. */
+/** A pool whose router has the normalised gates of `ids` as rows, so it must decide as the gates do. */
 function withGatesAsRouter(ids: readonly string[]): string {
   const folder = copyOfTinyPool();
   const experts = readPool(folder).experts;
@@ -46,7 +46,7 @@ describe('a learned router', () => {
     expect((await offered(withGatesAsRouter(['alpha', 'Zeta']))).strategies).toContain('learned');
   });
 
-  it('scores with its rows as they are, in whatever order they stand', async () => {
+  it('scores with its rows unchanged, in any order', async () => {
     const engine = await engineFor(withGatesAsRouter(['beta-2', 'alpha', 'Zeta', 'beta-10']));
     const gates = await engine.route({ text, strategy: { name: 'phatgoose', k: 2 }, ...none });
     const learned = await engine.route({ text, strategy: { name: 'learned', k: 2 }, ...none });
@@ -54,7 +54,7 @@ describe('a learned router', () => {
     expectLike(learned, gates, { score: 1e-6, logProb: 1e-6, weight: 1e-6, contribution: 1e-6 });
   });
 
-  it('never chooses an expert that it was not learned for, and says no score of it', async () => {
+  it('never chooses an expert that it was not trained for, and gives no score for it', async () => {
     const engine = await engineFor(withGatesAsRouter(['alpha', 'Zeta']));
     const trace = await engine.route({ text, strategy: { name: 'learned', k: 3 }, ...none });
     const { experts, score, chosen } = pooled(trace);

@@ -1,4 +1,4 @@
-/** What each layer would predict, held to the run itself. */
+/** What each layer would predict, compared with the run itself. */
 import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -31,10 +31,10 @@ afterAll(() => engines.forEach((engine) => engine.dispose()));
 const text = 'def add(a, b):\n    return a + b\n\nthe farmer counts sheep';
 const strategy = { name: 'phatgoose', k: 2 };
 
-/** onnxruntime joins a sum with the norm after it where nobody else wants the sum, which rounds otherwise. */
+/** onnxruntime fuses a sum with the following norm if nothing else reads the sum, which rounds differently. */
 const rounding = 5e-6;
 
-/** What the last layer predicts is what the run did. */
+/** The last layer's predictions are those of the run. */
 function expectSame(column: LensColumn, trace: Trace, token: number, bound: number): void {
   const { predictions, topIds, topLogProb, logProb, topTokens } = trace.sequences.at(-1)!;
   const last = (values: ArrayLike<unknown>) => [...Array.from(values)].slice(-predictions);
@@ -67,7 +67,7 @@ async function expectLens(
 }
 
 describe('of a pool', () => {
-  it.each([256, 7])('ends in what the run predicts, with chunks of %i', async (chunk) => {
+  it.each([256, 7])('ends with the predictions of the run, in chunks of %i', async (chunk) => {
     const engine = await engineFor(tinyPool, chunk);
     const [first] = await expectLens(engine, { text, strategy });
     const layers = new Set(((await engine.info()) as PoolInfo).sites.map(({ layer }) => layer));
@@ -86,10 +86,10 @@ describe('of another export of the same base', () => {
   );
 });
 
-/** It has a head of 8 bits, which is multiplied otherwise for few rows than for many. */
+/** Its head has 8 bits, and multiplies few rows differently from many. */
 const shipped = path.join(root, 'models/smollm2-135m');
 describe.skipIf(isEmulated || !existsSync(path.join(shipped, 'base/model.onnx')))('of the pool that ships', () => {
-  it('ends in what the run predicts', { timeout: 300_000, tags: ['slow'] }, async () => {
+  it('ends with the predictions of the run', { timeout: 300_000, tags: ['slow'] }, async () => {
     const [lens] = await expectLens(await engineFor(shipped), { text: text.repeat(3), strategy }, [0.8], 1e-4);
     expect(lens!.layers).toHaveLength(30);
   });
@@ -99,13 +99,13 @@ const mixtures = path.join(root, 'test/fixtures/moe');
 const forms = readdirSync(mixtures).filter((name) => !name.endsWith('.md'));
 
 describe('of a mixture of experts', () => {
-  it.each(forms)('ends in what the run predicts: %s', async (name) => {
+  it.each(forms)('ends with the predictions of the run: %s', async (name) => {
     const engine = await engineFor(path.join(mixtures, name), 7);
     const [lens] = await expectLens(engine, { text: 'the model reads a line, and goes on' });
     expect(lens!.without).toEqual({ none: 'mixture' });
   });
 
-  it('ends in what the run predicts with another k', async () => {
+  it('ends with the predictions of the run with another k', async () => {
     const engine = await engineFor(path.join(mixtures, 'mixtral-transformers'));
     await expectLens(engine, { text, strategy: { name: 'own', k: 3 } }, [1]);
   });
@@ -113,20 +113,20 @@ describe('of a mixture of experts', () => {
 
 describe('of an encoder-decoder', () => {
   const request = { text: 'question: why?', strategy };
-  it.each([{ target: 'because the gate was open' }, {}])('ends in what the run predicts: %o', async (output) => {
+  it.each([{ target: 'because the gate was open' }, {}])('ends with the predictions of the run: %o', async (output) => {
     const engine = await engineFor(path.join(root, 'test/fixtures/tiny-t5'), 5);
     await expectLens(engine, { ...request, ...output });
   });
 });
 
 describe('as it is asked', () => {
-  it('has nothing beside the base itself', async () => {
+  it('has no second side for the base itself', async () => {
     const engine = await engineFor(tinyPool);
     const { without } = await engine.lens({ text, strategy: { name: 'base' }, token: 3 });
     expect(without).toEqual({ none: 'base' });
   });
 
-  it('shows what a what-if does, and the same base beside it', async () => {
+  it('shows the effect of a what-if, with the base beside it', async () => {
     const engine = await engineFor(tinyPool);
     const { experts } = (await engine.info()) as PoolInfo;
     const knockOut = { action: 'knock-out', expert: experts[0]!.id, scope: {} } as const;
@@ -139,7 +139,7 @@ describe('as it is asked', () => {
     expect(plain.without).toEqual(base.routed);
   });
 
-  it('goes on with runs afterwards, and with lenses after those', async () => {
+  it('can be followed by runs, and these by lenses', async () => {
     const engine = await engineFor(tinyPool);
     const first = await engine.lens({ text, strategy, token: 5 });
     const trace = await engine.route({ text, strategy });
@@ -147,7 +147,7 @@ describe('as it is asked', () => {
     expect(await engine.route({ text, strategy })).toMatchObject({ blocks: trace.blocks });
   });
 
-  it.each([-1, 1.5, 1000])('refuses a token that there is not: %d', async (token) => {
+  it.each([-1, 1.5, 1000])('refuses a token that does not exist: %d', async (token) => {
     const engine = await engineFor(tinyPool);
     await expect(engine.lens({ text, strategy, token })).rejects.toMatchObject({ code: 'request-invalid' });
   });
@@ -171,8 +171,8 @@ describe('as it is asked', () => {
     expect(seen).toEqual([2, 4, 6, 8, 10, 12]);
   });
 
-  // A child of an emulated process would have the machine's own processor.
-  it.skipIf(isEmulated)('comes from the child process as it is, and is stopped there', async () => {
+  // A child of an emulated process would run on the machine's own processor.
+  it.skipIf(isEmulated)('comes unchanged from the child process, and can be stopped there', async () => {
     const client = new EngineClient({ entry: builtEngine(), pool: tinyPool, cache, threads: 1, chunk: 256 });
     onTestFinished(() => client.dispose());
     const engine = await engineFor(tinyPool);
@@ -184,14 +184,14 @@ describe('as it is asked', () => {
     await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
   });
 
-  it('is refused where the stream is not found, with the reason', () => {
+  it('is refused with a reason if the residual stream is not found', () => {
     const model = parseModel(readFileSync(path.join(tinyPool, 'base/model.onnx')));
     expect(() => streamOf(model.graph, ['present.0.key'], 'no such value')).toThrow(/each layer predicts/);
   });
 });
 
-/** What PyTorch gives (training/src/gander_training/lens.py). */
-describe('held to PyTorch', () => {
+/** PyTorch's result (training/src/gander_training/lens.py). */
+describe('compared with PyTorch', () => {
   const folder = path.join(root, 'test/fixtures/golden/lens');
   const own = (name: string) =>
     name.startsWith('moe-')
@@ -204,7 +204,7 @@ describe('held to PyTorch', () => {
       .map((form) => ({ file, form, isMixture: name.startsWith('moe-') }));
   });
 
-  it.each(cases)('predicts at every layer what PyTorch does: $form', async ({ file, form, isMixture }) => {
+  it.each(cases)('predicts the same as PyTorch at every layer: $form', async ({ file, form, isMixture }) => {
     const tensors = new Tensors(path.join(folder, file));
     const request = JSON.parse(tensors.header.metadata.get('gander-lens')!) as RouteRequest;
     const data = (name: string) => (name.endsWith('ids') ? tensors.ids(name) : tensors.floats(name));
@@ -219,7 +219,7 @@ describe('held to PyTorch', () => {
   });
 });
 
-/** Alike to 1e-4, layer by layer; where two are alike, either may stand first. */
+/** Equal to 1e-4, layer by layer; equally likely tokens may come in either order. */
 function expectColumn(
   column: LensColumn,
   name: string,

@@ -1,4 +1,4 @@
-/** Pools that are small on disk and would be large in memory or long in time, through the real child. */
+/** Pools that are small on disk but would take much memory or time, run in the real child. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ afterEach(() => client?.dispose());
 const engine = (pool: string) =>
   (client = new EngineClient({ entry, pool, cache: temporaryFolder(), threads: 1, chunk: 64, deadlineMs: 60_000 }));
 
-/** An expert of one module, in place of the pool's own. */
+/** Overwrites an expert's files with those of an expert with a single module. */
 function write(folder: string, rank: number): void {
   const module = 'model.layers.0.self_attn.q_proj';
   const config = path.join(folder, 'adapter_config.json');
@@ -50,7 +50,7 @@ it('routes over one adapter of rank 4096 among 300 of rank 1', { timeout: 300_00
   expect(trace.logProb!.subarray(1).every(Number.isFinite)).toBe(true);
 });
 
-it('answers soon where an expression would never end', async () => {
+it('answers soon even if a regular expression would never end', async () => {
   const pool = copyOfTinyPool();
   const config = path.join(pool, 'experts/alpha/adapter_config.json');
   const json = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;

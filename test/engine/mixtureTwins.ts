@@ -1,4 +1,4 @@
-/** Folders of mixtures made of the fixtures: with other experts, or with a router of another form. */
+/** Variants of the mixtures in the fixtures: with other experts, or with another form of router. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { tensorBytes } from '../../src/graph/external.js';
@@ -18,7 +18,7 @@ import { root, temporaryFolder } from './support.js';
 
 export const fixtures = path.join(root, 'test/fixtures/moe');
 
-/** A copy of a model's folder with its graph changed. */
+/** A copy of a model's folder with a changed graph. */
 export function changed(source: string, change: (graph: GraphProto, folder: string) => void): string {
   const folder = path.join(temporaryFolder(), path.basename(source));
   cpSync(source, folder, { recursive: true });
@@ -29,7 +29,7 @@ export function changed(source: string, change: (graph: GraphProto, folder: stri
   return folder;
 }
 
-/** The same model whose experts of these numbers, in all layers, give something else. */
+/** The same model, in which the experts with these numbers compute something else in every layer. */
 export function withOtherExperts(source: string, experts: readonly number[]): string {
   return changed(source, (graph, folder) => {
     const owners = new Map(graph.node.flatMap((n) => n.input.map((name) => [name, n.name])));
@@ -42,7 +42,7 @@ export function withOtherExperts(source: string, experts: readonly number[]): st
   });
 }
 
-/** Whose a tensor is, by a name such as `mlp.experts.3.up_proj`, `experts.gate_up_proj.3_scales`, of JetMoE `select_11`: eight after eight. */
+/** A tensor's expert, by names like `mlp.experts.3.up_proj` or `experts.gate_up_proj.3_scales`. JetMoE's `select_11` is expert 11 % 8. */
 function expertOf(name: string): number | undefined {
   const found = /experts[./](\d)[./]|experts\.\w+\.(\d)_scales/.exec(name);
   if (found) return Number(found[1] ?? found[2]);
@@ -62,8 +62,8 @@ export const scale = 16;
 export const groups = { count: 4, size: 2, most: 2 };
 
 /**
- * DeepSeek-V2's `group_limited_greedy`, of OLMoE: of four groups the two with the largest probability, of their experts the best; their
- * probabilities, times 16, are the weights.
+ * OLMoE with DeepSeek-V2's `group_limited_greedy`: the best experts from the two of four groups with the largest probability. The
+ * weights are their probabilities times 16.
  */
 export function groupLimited(): string {
   return changed(path.join(fixtures, 'olmoe-transformers'), (graph) => {

@@ -1,4 +1,4 @@
-/** How a mixture's trace is held to the golden one. */
+/** Compares a mixture's trace with the golden one. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -9,14 +9,14 @@ export interface Bounds {
   readonly score: number;
   readonly weight: number;
   readonly logProb: number;
-  /** Where the golden ranks one expert before the next by less, either may be chosen. */
+  /** If the golden ranks two experts closer than this, either may be chosen. */
   readonly closeCall: number;
 }
 
 export const fixtures = path.join(root, 'test/fixtures/moe');
 export const golden = new Map(goldens('moe').map(({ name, trace }) => [name, trace]));
 export const unexported = (folder: string) => folder.replace(/-(?!moe|oss|v\d)[a-z]+$/, '');
-/** Quantised forms have goldens of their own. */
+/** Quantised forms have their own goldens. */
 export const folders = readdirSync(fixtures).filter((name) => !name.endsWith('.md'));
 export const forms = folders
   .map((name) => ({ name, trace: golden.get(name) ?? golden.get(unexported(name)) }))
@@ -24,10 +24,10 @@ export const forms = folders
 
 export const tolerance = 1e-4;
 
-/** In float32, and of weights that are rounded alike: nothing but the order of sums apart. */
+/** For float32, or weights with the same rounding: only the order of sums differs. */
 export const exact: Bounds = { score: tolerance, weight: tolerance, logProb: tolerance, closeCall: 0 };
 
-/** A mixer's scores become no distribution. */
+/** A sparse mixer's scores do not become a distribution. */
 const scorings: Readonly<Record<string, string | undefined>> = {
   deepseek_v3: 'sigmoid',
   lfm2_moe: 'sigmoid',
@@ -35,7 +35,7 @@ const scorings: Readonly<Record<string, string | undefined>> = {
   phimoe: 'none',
 };
 
-/** Sites are told by their place: exporters have names of their own for them. */
+/** Sites are matched by position, because exporters give them different names. */
 export function expectMixture(got: Trace, wanted: Trace, bounds: Bounds): void {
   expect([...got.sequences[0]!.tokens.ids!]).toEqual([...wanted.sequences[0]!.tokens.ids!]);
   expect(got.sites.map(({ layer }) => layer)).toEqual(wanted.sites.map(({ layer }) => layer));
@@ -75,7 +75,7 @@ function expectChosen(block: Block, other: Block, { closeCall, weight }: Bounds)
   expect(passed).toBeLessThanOrEqual(closeCall > 0 ? 0.01 * rows : 0);
 }
 
-/** By how much one of the best is ranked before the next, down to the first that is not chosen. */
+/** The smallest lead of a chosen expert over the next one, down to the first that is not chosen. */
 function smallestLead(scores: Float32Array, k: number): number {
   const best = [...scores].sort((a, b) => b - a);
   return Math.min(...best.slice(0, k).map((score, i) => score - (best[i + 1] ?? -Infinity)));
@@ -84,7 +84,7 @@ function smallestLead(scores: Float32Array, k: number): number {
 function expectNear(block: Block, other: Block, column: 'score' | 'selection' | 'alwaysOnWeight', bound: number): void {
   expect(block[column] === undefined, `${column} is told`).toBe(other[column] === undefined);
   if (!other[column]) return;
-  // Older code compares 0 where newer leaves a group out.
+  // Older code compares 0 where newer code leaves a group out.
   const known = (values: Float32Array) => values.map((x, i) => (other[column]![i] === -Infinity ? 0 : x));
   expect(largestDifference(known(block[column]!), known(other[column])), column).toBeLessThan(bound);
 }

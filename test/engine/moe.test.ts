@@ -1,4 +1,4 @@
-/** Mixtures of experts in each exporter's form against transformers' own forward pass. */
+/** Mixtures of experts in the form of each exporter, compared with transformers' own forward pass. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -25,14 +25,14 @@ const engineFor = async (name: string, chunk = 256) => {
 };
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
-/** Every form with each other k that there is a golden of. */
+/** Every form with each other k that has a golden. */
 const askedForK = goldens('moe-k').flatMap(({ name: told, trace }) => {
   const [, model, k] = /^(.*)-k(\d)$/.exec(told)! as unknown as [string, string, string];
   const own = forms.filter(({ name }) => (golden.has(name) ? name : unexported(name)) === model);
   return own.map(({ name }) => ({ name, k: Number(k), trace }));
 });
 
-/** Nodes of a graph and of those in it. */
+/** The nodes of a graph and of its subgraphs. */
 const allIn = (graph: GraphProto): NodeProto[] =>
   graph.node.flatMap((n) => [n, ...n.attribute.flatMap(({ g }) => (g ? allIn(g) : []))]);
 const eightsIn = (file: string) => allIn(parseModel(readFileSync(file)).graph).filter(hasEightBits).length;
@@ -42,7 +42,7 @@ it('has a golden trace for every form', () => {
 });
 
 describe('a mixture of experts', () => {
-  it.each(forms)('gives what transformers gives: $name', async ({ name, trace }) => {
+  it.each(forms)('agrees with transformers: $name', async ({ name, trace }) => {
     const engine = await engineFor(name);
     expectMixture(await engine.route({ text: trace.sequences[0]!.text! }), trace, exact);
   });
@@ -52,14 +52,14 @@ describe('a mixture of experts', () => {
     expectMixture(await engine.route({ text: trace.sequences[0]!.text! }), trace, exact);
   });
 
-  it.each(askedForK)('gives what transformers gives with k $k: $name', async ({ name, k, trace }) => {
+  it.each(askedForK)('agrees with transformers for k $k: $name', async ({ name, k, trace }) => {
     const engine = await engineFor(name, 7);
     const strategy = { name: 'own', k };
     expectMixture(await engine.route({ text: trace.sequences[0]!.text!, strategy }), trace, exact);
   });
 
   it.each(['mixtral-transformers', 'lfm2-moe-genai', 'deepseek-v3-optimum'])(
-    'writes on as a whole run would have it: %s',
+    'writes with the numbers of a run over the whole text: %s',
     async (name) => {
       const engine = await engineFor(name, 5);
       const written = await engine.generate({ text: 'the model', maxTokens: 6 });
@@ -72,7 +72,7 @@ describe('a mixture of experts', () => {
     },
   );
 
-  it('is told with the experts of each layer, and what may be done', async () => {
+  it('is described with the experts of each layer and what it can do', async () => {
     const info = asLocal(await (await engineFor('qwen2-moe-transformers')).info());
     expect(info).toMatchObject({ kind: 'moe', router: { name: 'qwen2_moe', k: 2 }, warnings: [] });
     expect(info.expertSets.map(({ scope, experts, alwaysOn }) => [scope, experts[3]?.id, alwaysOn?.[0]?.id])).toEqual([
@@ -85,7 +85,7 @@ describe('a mixture of experts', () => {
     ]);
   });
 
-  it('as a source offers its own router with another k, and heeds no strategy', async () => {
+  it('as a source, offers its own router with another k, and ignores strategies', async () => {
     const engine = await engineFor('mixtral-transformers');
     const source = new ChildSource(engine);
     const { can, experts, expertSets, sites, limits } = await source.describe();
@@ -102,7 +102,7 @@ describe('a mixture of experts', () => {
     expect(all.blocks.map(({ k }) => k)).toEqual([8]);
   });
 
-  it('says why it cannot be asked for another k, and is not', async () => {
+  it('says why it cannot use another k, and refuses one', async () => {
     const engine = await engineFor('phimoe-transformers');
     const { can } = await new ChildSource(engine).describe();
     expect(can.strategies).toEqual([]);
@@ -113,7 +113,7 @@ describe('a mixture of experts', () => {
     expect((await engine.route({ text: 'the', strategy: { name: 'own', k: 2 } })).router.k).toBe(2);
   });
 
-  it('that chooses within groups takes no larger k than its own, which they may not hold, and says so', async () => {
+  it('that chooses within groups refuses a larger k, which the groups may not hold, with a reason', async () => {
     const engine = await engineFor('deepseek-v3-transformers');
     expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 3 });
     await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 6 } })).rejects.toMatchObject({
@@ -122,14 +122,14 @@ describe('a mixture of experts', () => {
     });
   });
 
-  it('whose one group holds all its experts takes any k', async () => {
+  it('with all experts in one group takes any k', async () => {
     const engine = await engineFor('glm4-moe-transformers');
     expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 8 });
     const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 8 } });
     expect(trace.blocks.map(({ k }) => k)).toEqual([8]);
   });
 
-  it('gives the same where an export keeps gate and values of QMoE apart', async () => {
+  it('gives the same if an export stores gate and values of QMoE separately', async () => {
     const name = 'lfm2-moe-genai-int4';
     const folder = path.join(temporaryFolder(), name);
     cpSync(path.join(fixtures, name), folder, { recursive: true });
@@ -159,7 +159,7 @@ describe('a mixture of experts', () => {
     expectMixture(await engine.route({ text: wanted.sequences[0]!.text! }), wanted, exact);
   });
 
-  it('has no head that onnxruntime would unpack whole for every token', () => {
+  it('has no head that onnxruntime would unpack in full for every token', () => {
     const folder = readMoeFolder(path.join(fixtures, 'mixtral-transformers-int4'));
     const kept = new Cache(temporaryFolder());
     const files = filesOf(folder, kept);

@@ -28,7 +28,7 @@ describe('gander', () => {
     });
   });
 
-  it('sends tokens to as many experts as are asked for', { tags: ['slow'] }, () => {
+  it('sends tokens to the number of experts that is asked for', { tags: ['slow'] }, () => {
     const routed = gander('route', '--model', model, '--k', '3', '--json', 'the model');
     expect(routed).toMatchObject({ status: 0, stderr: '' });
     expect(JSON.parse(routed.stdout)).toMatchObject({ router: { name: 'qwen2_moe', k: 3 } });
@@ -39,7 +39,7 @@ describe('gander', () => {
     expect(JSON.parse(scored.stdout)).toMatchObject({ files: [{ scores: [{ strategy: 'own:1' }] }] });
   });
 
-  it('tells what a model is', () => {
+  it('describes a model', () => {
     const { stdout } = gander('inspect', '--model', model, '--modules');
     expect(stdout).toMatch(/router +qwen2_moe:2/);
     expect(stdout).toMatch(/experts +8 a layer/);
@@ -54,13 +54,13 @@ describe('gander', () => {
     [['attribute', '--pool', tinyPool, '--most', '3', 'x'], /mixture of experts/],
     [['compare', '--model', model, '--with', 'base', 'x'], /--with own:1/],
     [['route', '--model', mixer, '--k', '3', 'x'], /sends each token to 2 experts/],
-  ])('is told where %j goes wrong', (args, message) => {
+  ])('says what is wrong with %j', (args, message) => {
     const { status, stderr } = gander(...args);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(message);
   });
 
-  it('names experts that there are', () => {
+  it('names experts that exist', () => {
     const { status, stderr } = gander('route', '--model', model, '--force', '2.0', 'x');
     expect(status).toBe(1);
     expect(stderr).toMatch(/The model has no expert "2\.0"\. Its experts: 0\.0, 0\.1, /);

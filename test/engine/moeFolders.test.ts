@@ -1,4 +1,4 @@
-/** Folders as people have them, and bad ones: each gets one clear line. */
+/** Folders as people have them, and broken ones: each of these gets one clear line. */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -34,7 +34,7 @@ function edit(file: string, change: (json: Record<string, unknown>) => void): vo
   writeFileSync(file, JSON.stringify(json));
 }
 
-/** The router's numbers of one layer, inside the model's file. */
+/** The weights of one layer's router, in the model's file. */
 function withRouter(file: string, values: (count: number) => Float32Array): void {
   const model = parseModel(readFileSync(file));
   const tensor = model.graph.initializer.find(({ name }) => name.endsWith('layers.1.mlp.gate.weight'))!;
@@ -55,7 +55,7 @@ describe('a folder', () => {
     expect((await routed(path.join(folder, 'onnx/model.onnx'))).source.name).toBe('a-model');
   });
 
-  it('with the file that genai_config.json names is read, without a config.json too', async () => {
+  it('with the file that genai_config.json names is read, even without a config.json', async () => {
     const folder = copy((file) => {
       renameSync(file('model.onnx'), file('decoder.onnx'));
       rmSync(file('config.json'));
@@ -66,7 +66,7 @@ describe('a folder', () => {
     expect(await engine.info()).toMatchObject({ router: { name: 'mixtral' }, contextLength: 99, warnings: [] });
   });
 
-  it('whose model wants code of its own is read, and none of the code is run', async () => {
+  it('whose model needs its own code is read, and none of that code is run', async () => {
     const folder = copy((file) =>
       edit(file('config.json'), (json) => {
         json['auto_map'] = { AutoModelForCausalLM: 'modeling_own.OwnForCausalLM' };
@@ -75,7 +75,7 @@ describe('a folder', () => {
     expect((await (await engineFor(folder)).info()).warnings.map(({ code }) => code)).toEqual(['code-unused']);
   });
 
-  it('is called as its card says, whenever that changes, and else as its folder', async () => {
+  it('has the name in its card, even after a change, or else that of its folder', async () => {
     const card = (name: string) => `---\nname: '${name}'\nlicense: mit\n---\n\n# Something else\n`;
     const folder = copy((file) => writeFileSync(file('README.md'), card('Gosling: small')));
     const engine = await engineFor(folder);
@@ -157,7 +157,7 @@ describe('a folder', () => {
         symlinkSync(path.join(fixture, 'tokenizer.json'), file('tokenizer.json'));
       },
     ],
-  ])('with %s is refused in words', async (_, code, message, change) => {
+  ])('with %s is refused with a reason', async (_, code, message, change) => {
     await expect(routed(copy(change))).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,
@@ -166,20 +166,20 @@ describe('a folder', () => {
   });
 });
 
-describe('a configuration that says otherwise than its graph', () => {
+describe('a configuration that contradicts its graph', () => {
   const warned = async (change: (json: Record<string, unknown>) => void) => {
     const folder = copy((file) => edit(file('config.json'), change));
     return (await (await engineFor(folder)).info()).warnings.map(({ code, text }) => `${code}: ${text}`);
   };
 
-  it('of weights is told', async () => {
+  it('about weights gives a warning', async () => {
     expect(await warned((json) => (json['norm_topk_prob'] = true))).toEqual([]);
     expect(await warned((json) => (json['norm_topk_prob'] = false))).toEqual([
       expect.stringMatching(/^config-contradicted: .*norm_topk_prob false, but model\.layers\.0\.mlp\.gate normalises/),
     ]);
   });
 
-  it('of scores is told', async () => {
+  it('about scores gives a warning', async () => {
     expect(await warned((json) => (json['scoring_func'] = 'softmax'))).toEqual([]);
     expect(await warned((json) => (json['scoring_func'] = 'sigmoid'))).toEqual([
       expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* takes softmax/),
@@ -199,7 +199,7 @@ it.each(['deepseek-v3-optimum', 'qwen3-moe-optimum'])(
         walk.producers.get(n.input[0]!)?.input[0] === hot.output[0] &&
         integerOf(walk, n.input[1]) === e;
       const gather = graph.node.find(isOf(5))!;
-      // What becomes of an expert that the exporter's example did not go to: nothing asks for it.
+      // As if the exporter's example had never reached this expert: nothing in the graph asks for it.
       gather.input[1] = graph.node.find(isOf(4))!.input[1]!;
     });
     await expect(routed(folder)).rejects.toMatchObject({
@@ -218,12 +218,12 @@ it('a dense model has no router', async () => {
   });
 });
 
-it('a pool is a pool, whatever lies beside its pool.json', async () => {
+it('a pool is a pool, whatever else is in its folder', async () => {
   const pool = copyOfTinyPool();
   writeFileSync(path.join(pool, 'config.json'), '{}');
   expect((await (await engineFor(pool)).info()).kind).toBe('pool');
 });
 
-it('a folder of neither kind is told to be no pool', async () => {
+it('a folder of neither kind is refused as not a pool', async () => {
   await expect((await engineFor(temporaryFolder())).info()).rejects.toMatchObject({ code: 'pool-missing' });
 });

@@ -1,4 +1,4 @@
-/** What-ifs that leave fewer experts than a router chooses: what the trace tells is what ran, in every form. */
+/** What-ifs that leave fewer experts than a router chooses: the trace shows what ran, in every form. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -28,11 +28,11 @@ const forms = [
   { name: 'deepseek-v2, group_limited_greedy', make: groupLimited },
 ];
 
-/** In all layers alike. */
+/** The same in all layers. */
 const asked = (trace: Trace, action: 'knock-out' | 'force', experts: readonly number[]): Intervention[] =>
   trace.expertSets.flatMap((set) => experts.map((e) => ({ action, expert: set.experts[e]!.id, scope: {} })));
 
-/** Who is left, by what-if. */
+/** The experts that each what-if leaves. */
 const whatIfs = [
   { what: 'one is forced', action: 'force', experts: [5], left: () => [5] },
   { what: 'one is left', action: 'knock-out', left: () => [2] },
@@ -46,7 +46,7 @@ const whatIfs = [
 ] as const;
 
 describe.each(forms)('$name', ({ make }) => {
-  it.each(whatIfs)('runs what it tells where $what', async ({ action, left, ...given }) => {
+  it.each(whatIfs)('runs what the trace shows if $what', async ({ action, left, ...given }) => {
     const folder = make();
     const engine = await open(folder);
     const before = await engine.route({ text });
@@ -56,19 +56,19 @@ describe.each(forms)('$name', ({ make }) => {
     const interventions = asked(before, action, 'experts' in given ? given.experts : out);
     const after = await engine.route({ text, interventions });
     for (const s of after.sites.keys()) expectSound(after, s, stay);
-    // Whatever those who were left out would have given makes no difference.
+    // The results of the experts left out make no difference.
     const twin = await open(withOtherExperts(folder, out));
     const there = await twin.route({ text, interventions });
     expect([...there.sequences[0]!.logProb!]).toEqual([...after.sequences[0]!.logProb!]);
     expect([...rowsAt(there, 1).score!]).toEqual([...rowsAt(after, 1).score!]);
-    // What those give who are left does.
+    // The results of the remaining experts do.
     const other = await open(withOtherExperts(folder, stay));
     const moved = await other.route({ text, interventions });
     expect(largestDifference(moved.sequences[0]!.logProb!, after.sequences[0]!.logProb!)).toBeGreaterThan(1e-4);
   });
 });
 
-/** Those who are left come first, as far as there are any, and all have their weight. */
+/** The remaining experts come first, as far as there are any, and have all the weight. */
 function expectSound(trace: Trace, site: number, left: readonly number[]): void {
   const { chosen, weight, k, tokens } = rowsAt(trace, site);
   for (let t = 0; t < tokens; t++) {
@@ -107,7 +107,7 @@ describe('group_limited_greedy', () => {
   });
 });
 
-/** Of the best groups' experts the best, as far as they have any probability. */
+/** The best remaining experts of the best groups, as far as they have any probability. */
 function greedy(p: Float32Array, left: readonly number[], k: number): { readonly e: number; readonly p: number }[] {
   const most = Array.from({ length: groups.count }, (_, g) => Math.max(p[2 * g]!, p[2 * g + 1]!));
   const best = [...most.keys()].sort((a, b) => most[b]! - most[a]!).slice(0, groups.most);

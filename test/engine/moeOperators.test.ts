@@ -1,4 +1,4 @@
-/** What onnxruntime's operators with experts compute on a processor, against plain arithmetic, and what Gander says of it. */
+/** What onnxruntime's operators with experts compute on a processor, compared with plain arithmetic, and what Gander says about it. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ function expert(t: number, e: number): number[] {
   return Array.from({ length: H }, (_, h) => hidden.reduce((sum, a, i) => sum + down[(e * H + h) * I + i]! * a, 0));
 }
 
-/** [T, H] of the weights [T][k]. */
+/** [T, H] with the weights [T][k]. */
 function mixed(weights: readonly (readonly number[])[]): Float32Array {
   const sum = new Float32Array(T * H);
   best.forEach((chosen, t) =>
@@ -59,7 +59,7 @@ const rules = {
   ofAll: best.map((chosen, t) => chosen.map((e) => softmax(logits[t]!)[e]!)),
 };
 
-/** Weights of 8 bits a row, zero at 128. */
+/** Weights in 8 bits, in rows, with zero at 128. */
 function rounded(values: Float32Array, width: number): { numbers: Uint8Array; scales: Float32Array } {
   const scales = Float32Array.from({ length: values.length / width }, (_, row) => {
     return Math.max(...values.subarray(row * width, (row + 1) * width).map(Math.abs)) / 127;
@@ -119,10 +119,10 @@ async function run(
 
 const numbersOf = async (holder: NodeProto) => (await run(graphWith(holder), ['y']))['y']!.data as Float32Array;
 
-/** QMoE's weights are rounded. */
+/** QMoE rounds its weights. */
 const near = { MoE: 1e-5, QMoE: 0.1 };
 
-it('has the rules apart by more than any rounding', () => {
+it('has rules that differ by more than rounding', () => {
   expect(largestDifference(mixed(rules.normalised), mixed(rules.ofAll))).toBeGreaterThan(0.3);
   expect(opset(graphWith(operator('MoE', {})))).toBeGreaterThan(17);
 });
@@ -138,7 +138,7 @@ describe('onnxruntime on a processor', () => {
     expect(largestDifference(y, mixed(rules[rule]))).toBeLessThan(near[opType]);
   });
 
-  it('leaves a sparse mixer out without a word', async () => {
+  it('silently ignores a sparse mixer', async () => {
     const y = await numbersOf(operator('MoE', { normalize_routing_weights: 1, use_sparse_mixer: 1 }));
     expect(largestDifference(y, mixed(rules.normalised))).toBeLessThan(near.MoE);
   });
@@ -178,10 +178,10 @@ describe('Gander', () => {
   });
 });
 
-describe('gate and values apart', () => {
+describe('separate gate and values', () => {
   const gated = numbers(E * 2 * I * H);
   const biases = numbers(E * 2 * I);
-  /** silu of the gate, row i of an expert's first I, times the value, row i of the rest. */
+  /** silu(gate) × value: an expert's first I rows are the gate's, the rest are the values'. */
   const mixedGated = (bias: Float32Array) => {
     const sum = new Float32Array(T * H);
     const row = (t: number, at: number) =>
@@ -212,7 +212,7 @@ describe('gate and values apart', () => {
     ['MoE', true],
     ['QMoE', false],
     ['QMoE', true],
-  ] as const)('is refused by onnxruntime, and put in turn for it: %s, bias %s', async (opType, hasBias) => {
+  ] as const)('are refused by onnxruntime, and interleaved for it: %s, bias %s', async (opType, hasBias) => {
     const { holder, model } = withGate(opType, hasBias);
     await expect(run(model, ['y'])).rejects.toMatchObject({ code: 'base-invalid' });
     expect(liesApart(model.graph, holder)).toBe(true);
@@ -225,7 +225,7 @@ describe('gate and values apart', () => {
     expect(largestDifference(wanted, new Float32Array(T * H))).toBeGreaterThan(0.3);
   });
 
-  it('is put in turn with its zero points', () => {
+  it('are interleaved together with their zero points', () => {
     const { holder, model } = withGate('QMoE', false);
     const zeros = floats('zeros', [E, 2 * I, 1], new Float32Array());
     zeros.dataType = DataType.UINT8;
@@ -240,7 +240,7 @@ describe('gate and values apart', () => {
     expect([...tensorBytes(folder, put).subarray(2 * I, 2 * I + 4)]).toEqual([8, 12, 9, 13]);
   });
 
-  it('is refused where it is no constant', () => {
+  it('are refused if they are not constant', () => {
     const { holder, model } = withGate('QMoE', false);
     holder.input[2] = 'x';
     expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/gate and values apart/);

@@ -1,4 +1,4 @@
-/** What-ifs on a mixture's routers, in each form of router: by a TopK, told by one, inside an operator. */
+/** What-ifs on a mixture's routers, in each form of router that exporters write. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/requests/api.js';
@@ -37,13 +37,13 @@ const forms = [
 const run = async (name: string, ...interventions: Intervention[]) =>
   (await engineFor(name)).route({ text, interventions });
 
-/** Experts that site s chose for token t, by number. */
+/** The experts that site s chose for token t, by number. */
 function chosen(trace: Trace, s: number, t: number): number[] {
   const { chosen: all, k } = rowsAt(trace, s);
   return [...all.subarray(t * k, (t + 1) * k)];
 }
 
-/** The expert that was chosen first at a site for a token. */
+/** The first choice of a site for a token. */
 const favourite = (trace: Trace, s: number, t: number) => trace.expertSets[s]!.experts[chosen(trace, s, t)[0]!]!.id;
 
 const change = (action: 'knock-out' | 'force', expert: string, scope: Scope = {}): Intervention => ({
@@ -53,7 +53,7 @@ const change = (action: 'knock-out' | 'force', expert: string, scope: Scope = {}
 });
 
 describe.each(forms)('%s', (name) => {
-  it('never chooses who is knocked out, and nothing before that layer changes', async () => {
+  it('never chooses a knocked-out expert, and changes nothing before its layer', async () => {
     const before = await run(name);
     const last = before.sites.length - 1;
     const id = favourite(before, last, 3);
@@ -65,7 +65,7 @@ describe.each(forms)('%s', (name) => {
     expect(after.interventions).toHaveLength(1);
   });
 
-  it('leaves nobody but the forced, with all the weight', async () => {
+  it('chooses only the forced expert, with all the weight', async () => {
     const before = await run(name);
     const id = before.expertSets[0]!.experts[5]!.id;
     const after = await run(name, change('force', id, { token: 3 }));
@@ -74,29 +74,29 @@ describe.each(forms)('%s', (name) => {
     const weights = [...rows.weight!.subarray(3 * rows.k, 4 * rows.k)];
     expect(weights[0]).toBeGreaterThan(0);
     expect(weights.slice(1).every((w) => w === 0)).toBe(true);
-    // Normalised weights stay so.
+    // Normalised weights stay normalised.
     const total = old.weight!.subarray(3 * old.k, 4 * old.k).reduce((sum, w) => sum + w, 0);
     if (Math.abs(total - 1) < 1e-4) expect(weights[0]).toBeCloseTo(1, 5);
     expect(chosen(after, 0, 2)).toEqual(chosen(before, 0, 2));
     expect(after.sequences[0]!.logProb![4]).not.toBe(before.sequences[0]!.logProb![4]);
-    // Rounding apart: an expert's sums for a token may be in another order where it has other tokens beside it.
+    // Except for rounding: an expert may add up a token's terms in another order if it processes other tokens with it.
     expect(Math.abs(after.sequences[0]!.logProb![3]! - before.sequences[0]!.logProb![3]!)).toBeLessThan(1e-5);
   });
 
-  it('chooses who is tilted enough, by the score that it shows untilted', async () => {
+  it('chooses an expert with a large enough tilt, and shows its score without the tilt', async () => {
     const before = await run(name);
     const id = before.expertSets[0]!.experts[2]!.id;
     const after = await run(name, { action: 'tilt', expert: id, amount: 100, scope: {} });
     const [rows, old] = [rowsAt(after, 0), rowsAt(before, 0)];
     for (let t = 0; t < rows.tokens; t++) {
-      // σ ends at 1: others, and groups, may still be above it.
+      // σ is at most 1: other experts, or groups, may still be above it.
       if (!rows.selection) expect(chosen(after, 0, t)).toContain(2);
       else expect(rows.selection[t * 8 + 2]).toBeGreaterThanOrEqual(old.selection![t * 8 + 2]!);
     }
     expect([...rowsAt(after, 0).score!]).toEqual([...rowsAt(before, 0).score!]);
   });
 
-  it('does what is said last', async () => {
+  it('follows the last intervention', async () => {
     const before = await run(name);
     const id = favourite(before, 0, 1);
     const after = await run(name, change('knock-out', id), { action: 'tilt', expert: id, amount: 0, scope: {} });
@@ -106,10 +106,10 @@ describe.each(forms)('%s', (name) => {
 
 describe('a layer with two routers', () => {
   const name = 'jetmoe-transformers';
-  /** Of layer 1. */
+  /** The two sites of layer 1. */
   const [attention, mlp] = [2, 3];
 
-  it('has experts of each, told apart by their names', async () => {
+  it('has separate experts for each, with different names', async () => {
     const { sites, expertSets } = await run(name);
     expect(sites.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual([
       '0 self_attention',
@@ -125,7 +125,7 @@ describe('a layer with two routers', () => {
     ]);
   });
 
-  it('is changed at the one that is named, and nowhere else', async () => {
+  it('is changed only at the one that is named', async () => {
     const before = await run(name);
     const id = favourite(before, mlp, 3);
     expect(id).toMatch(/^1\.mlp\.\d$/);
@@ -141,14 +141,14 @@ describe('a layer with two routers', () => {
     expect(chosen(forced, mlp, 2)).not.toContain(-1);
   });
 
-  it('is not changed at one of the two by a name that may mean either', async () => {
+  it('is not changed by a name that could mean either', async () => {
     await expect(run(name, change('knock-out', '1.4'))).rejects.toMatchObject({
       code: 'request-invalid',
       remedy: 'Say "1.self_attention.4" or "1.mlp.4".',
     });
   });
 
-  it('is two places to look at, each with its experts', async () => {
+  it('is shown as two layers, each with its experts', async () => {
     const trace = await run(name);
     const layers = layersOf(trace);
     expect(layers.map(layerText)).toEqual(['0 self_attention', '0 mlp', '1 self_attention', '1 mlp']);
@@ -161,15 +161,15 @@ describe('a layer with two routers', () => {
   });
 });
 
-describe('what cannot be', () => {
-  it('is an expert that no layer has', async () => {
+describe('what is refused', () => {
+  it('an expert that no layer has', async () => {
     await expect(run('mixtral-transformers', change('force', '7.0'))).rejects.toMatchObject({
       code: 'request-invalid',
       remedy: expect.stringContaining('"0.0"') as string,
     });
   });
 
-  it('is a layer with no expert left', async () => {
+  it('a layer with no expert left', async () => {
     const all = Array.from({ length: 8 }, (_, e) => change('knock-out', `1.${e}`));
     await expect(run('mixtral-transformers', ...all)).rejects.toMatchObject({ code: 'request-invalid' });
   });
@@ -178,7 +178,7 @@ describe('what cannot be', () => {
 describe('attribution', () => {
   const name = 'mixtral-transformers';
 
-  it('is over the experts that one layer chose most, as knocking each out gives it', async () => {
+  it('covers the experts that a layer chose most, and equals knocking each out', async () => {
     const before = await run(name);
     const engine = await engineFor(name);
     const { experts, change: changes, logProb } = await engine.attribute({ text, layer: 1, most: 3 });
@@ -190,13 +190,13 @@ describe('attribution', () => {
     expect([...wanted]).toEqual([...changes.filter((_, i) => i % 3 === 1)]);
   });
 
-  it('is over the most chosen of all layers where no layer is named', async () => {
+  it('covers the most chosen experts of all layers if no layer is named', async () => {
     const { experts } = await (await engineFor(name)).attribute({ text });
     expect(new Set(experts.map(({ id }) => id.split('.')[0]))).toEqual(new Set(['0', '1']));
     expect(experts.length).toBeLessThanOrEqual(16);
   });
 
-  it('asks for at least one', async () => {
+  it('needs at least one', async () => {
     await expect((await engineFor(name)).attribute({ text, most: 0 })).rejects.toMatchObject({
       code: 'request-invalid',
     });

@@ -1,4 +1,4 @@
-/** How the trace of an encoder-decoder is held to another. */
+/** Compares the trace of an encoder-decoder with another. */
 import { expect } from 'vitest';
 import { rowsAt } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -6,11 +6,11 @@ import { largestDifference } from './support.js';
 
 export const bound = 2e-5;
 
-/** What the goldens of the tiny T5 were made of. */
+/** The inputs of the tiny T5's goldens. */
 export const text = 'question: the farmer counts sheep near the old mill every morning. why?';
 export const target = 'because the gate was open and the cold wind moves it.';
 
-/** Site by site the same scores and weights, and the same choices; arrow's scores lie closer than float32 tells apart. */
+/** The same scores, weights and choices at each site; arrow's scores are closer than float32 can distinguish. */
 export function expectAlike(got: Trace, wanted: Trace): void {
   const near = wanted.router.name === 'arrow' ? 1e-6 : 0;
   expect(got.sites).toEqual(wanted.sites);

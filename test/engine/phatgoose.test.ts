@@ -1,6 +1,6 @@
 /**
- * The table of test/fixtures/phatgoose-t5: what the authors' released code of PHATGOOSE computed on their checkpoint, by the
- * engine on the pool that the checkpoint was imported into (test/fixtures/tiny-t5).
+ * The table of test/fixtures/phatgoose-t5: what the authors' released PHATGOOSE code computed on their checkpoint, compared with
+ * the engine on the pool that was imported from the checkpoint (test/fixtures/tiny-t5).
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -49,7 +49,7 @@ const strategies: Readonly<Record<string, (text: number) => Strategy>> = {
 };
 
 let session: PairSession;
-/** Arrow in the authors' code divides by ten times the root of d_in; ours does not. The vectors take it up. */
+/** In the authors' code, arrow divides by 10·√d_in, and ours does not; the vectors given here make up for it. */
 let theirArrow: PairSession;
 beforeAll(async () => {
   const composed = composePair(pool, poolHash(pool, cache), cache, ['merged-factors']);
@@ -64,7 +64,7 @@ afterAll(async () => {
   await theirArrow.release();
 });
 
-/** Their vectors in the place of those that are made of the experts when they are first asked for. */
+/** Uses the authors' vectors instead of those computed from the experts on first use. */
 function giveArrow({ entry, plan }: Composed): void {
   const n = plan.experts.length;
   const given = new Map<string, Float32Array[]>();
@@ -137,7 +137,7 @@ describe.each(Object.keys(strategies))('%s', (name) => {
   });
 });
 
-it('gives the same when the output is read in one piece or in several', async () => {
+it('gives the same whether the output is read in one piece or several', async () => {
   for (const chunk of [5, 64]) {
     const { trace, logits } = await run('phatgoose_top2', 0, chunk);
     expectSameChoices(trace, 'phatgoose_top2.t0');
@@ -146,7 +146,7 @@ it('gives the same when the output is read in one piece or in several', async ()
   }
 });
 
-/** Every module's scores and weights within the bound, every index the same; only arrow has scores that lie closer than float32 tells apart. */
+/** At every module, scores and weights within the bound and the same indexes; only arrow has scores closer than float32 can distinguish. */
 function expectSameChoices(trace: Trace, prefix: string): void {
   const near = prefix.startsWith('arrow') ? 1e-6 : 0;
   expect(trace.sites).toHaveLength(36);
@@ -174,7 +174,7 @@ describe('from text to trace', () => {
   });
   afterAll(() => engine.dispose());
 
-  it.each([0, 1, 2])('reads text and target %i as the authors’ tokenizer does', async (t) => {
+  it.each([0, 1, 2])('splits text and target %i like the authors’ tokenizer', async (t) => {
     const [text, target] = texts[t]!;
     const trace = await engine.route({ text, target, strategy: strategies['phatgoose_top2']!(t) });
     const [input, output] = trace.sequences;
@@ -191,7 +191,7 @@ describe('from text to trace', () => {
     'writes what they wrote: %s',
     async (name) => {
       for (const [t, [text]] of texts.entries()) {
-        // Their length counts the token that begins.
+        // Their length includes the start token.
         const trace = await engine.route({ text, strategy: strategies[name]!(t), maxTokens: 19 });
         const written = [...golden.ids(`${name}.t${t}.generated_ids`)];
         const end = written.indexOf(1);
@@ -201,7 +201,7 @@ describe('from text to trace', () => {
   );
 });
 
-/** The natural log-probability of each token by the logits before it. */
+/** Each token's log-probability, from the logits before it. */
 function expectLogProbs(logProb: Float32Array, logits: Float32Array, output: Int32Array): void {
   expect(logProb[0]).toBeNaN();
   for (let i = 1; i < output.length; i++) {

@@ -1,4 +1,4 @@
-/** What of a pool's experts is placed, and what is said of the rest. */
+/** Which of a pool's experts are placed in the base, and the warnings about the rest. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ interface Tensor {
   readonly data: Float32Array;
 }
 
-/** An expert with these matrices and a gate of its own at each module. */
+/** An expert with these matrices, and a gate at each module. */
 function writeExpert(pool: string, id: string, modules: Matrices, more: readonly Tensor[] = []): void {
   const folder = path.join(pool, 'experts', id);
   mkdirSync(folder);
@@ -76,7 +76,7 @@ const withBase = (pool: string, base: string) =>
   cpSync(path.join(root, 'test/fixtures/bases', base), path.join(pool, 'base'), { recursive: true });
 
 describe('an expert', () => {
-  it('of which some modules are not in the base runs, and how many is said', async () => {
+  it('with some modules that the base lacks runs, with a warning that counts them', async () => {
     const pool = copyOfTinyPool();
     writeExpert(
       pool,
@@ -96,7 +96,7 @@ describe('an expert', () => {
     expect(pooled(await engine.route({ text, strategy: { name: 'single', expert: 'part' } })).done).toBeGreaterThan(5);
   });
 
-  it('of which nothing is in the base is left out, and who asks for it is told why', async () => {
+  it('with no module in the base is left out, and a request for it is refused with the reason', async () => {
     const pool = copyOfTinyPool();
     writeExpert(pool, 'foreign', matrices({ 'transformer.h.0.attn.c_attn': [32, 96] }));
     const engine = await engineFor(pool);
@@ -113,7 +113,7 @@ describe('an expert', () => {
     expect(pooled(await engine.route({ text, strategy: { name: 'merged' } })).done).toBeGreaterThan(5);
   });
 
-  it('of another base is left out in words', async () => {
+  it('of another base is left out with a reason', async () => {
     const pool = copyOfTinyPool();
     writeExpert(pool, 'large', matrices({ 'model.layers.0.self_attn.q_proj': [64, 32] }));
     const engine = await engineFor(pool);
@@ -125,7 +125,7 @@ describe('an expert', () => {
     });
   });
 
-  it('that was refused when the pool was read says so when it is asked for', async () => {
+  it('refused when the pool was read is refused with that reason when asked for', async () => {
     const pool = copyOfTinyPool();
     const file = path.join(pool, 'experts/alpha/adapter_config.json');
     const config = JSON.parse(readFileSync(file, 'utf8')) as object;
@@ -139,7 +139,7 @@ describe('an expert', () => {
   });
 });
 
-it('a multitask adapter of which nothing is placed is not the base in disguise', async () => {
+it('a multitask adapter with no module in the base is refused, instead of running the base', async () => {
   const pool = copyOfTinyPool();
   rmSync(path.join(pool, 'multitask'), { recursive: true });
   writeExpert(pool, 'multi', matrices({ 'transformer.h.0.attn.c_attn': [32, 96] }));
@@ -155,7 +155,7 @@ it('a multitask adapter of which nothing is placed is not the base in disguise',
 describe('a packed projection', () => {
   const layers = [0, 1].map((layer) => `model.layers.${layer}.self_attn`);
   const whole = matrices(Object.fromEntries(layers.map((layer) => [`${layer}.qkv_proj`, [32, 64] as const])));
-  /** The same change, by q, k and v. */
+  /** The same change, split into q, k and v. */
   const parts: Matrices = Object.fromEntries(
     layers.flatMap((layer) => {
       const { a, b, dIn } = whole[`${layer}.qkv_proj`]!;
@@ -194,7 +194,7 @@ describe('a packed projection', () => {
         modules === whole ? [`${layer}.qkv_proj`] : ['q', 'k', 'v'].map((kind) => `${layer}.${kind}_proj`),
       ),
     );
-    // ‖Δ‖ ÷ ‖W u‖ over all columns is between those over parts of them.
+    // ‖Δ‖ ÷ ‖W u‖ over all columns is between those of the parts.
     const largest = Math.max(...wanted.contribution!);
     expect(Math.max(...trace.contribution!)).toBeLessThan(largest * 1.01);
     expect(Math.min(...trace.contribution!)).toBeGreaterThan(0);
@@ -202,7 +202,7 @@ describe('a packed projection', () => {
 
   it('is not placed twice', async () => {
     const pool = copyOfTinyPool();
-    // First by name, and yet it takes nothing away from the others.
+    // It comes first by name, but must not take anything away from the others.
     writeExpert(pool, '0-whole', whole);
     const { warnings } = await (await engineFor(pool)).info();
     expect(textsOf({ warnings })).toEqual([
@@ -223,7 +223,7 @@ describe("an adapter of the head that brings PEFT's copy of the base's weight", 
   const poolWith = (weight: Float32Array) => {
     const pool = copyOfTinyPool();
     const head = matrices({ lm_head: [32, 320] })['lm_head']!;
-    // It changes the logit of one token and of no other.
+    // Changes the logit of one token only.
     head.b.forEach((_, at) => Math.floor(at / rank) !== token && (head.b[at] = 0));
     head.b.fill(3, token * rank, (token + 1) * rank);
     const copy = { name: 'base_model.model.lm_head.base_layer.weight', shape: [320, 32], data: weight };
@@ -231,7 +231,7 @@ describe("an adapter of the head that brings PEFT's copy of the base's weight", 
     return pool;
   };
 
-  it('is placed where it is the same weight', async () => {
+  it('is placed if the copy equals the weight', async () => {
     const engine = await engineFor(poolWith(embedding()));
     expect((await engine.info()).warnings).toEqual([]);
     const base = pooled(await engine.route({ text, strategy: { name: 'base' } }));
@@ -247,14 +247,14 @@ describe("an adapter of the head that brings PEFT's copy of the base's weight", 
         );
       const [before, after] = [row(base), row(trace)];
       const shifts = [...before].filter(([id]) => id !== token && after.has(id)).map(([id, p]) => after.get(id)! - p);
-      // All others lose the same to it.
+      // All other tokens change by the same amount.
       expect(Math.max(...shifts) - Math.min(...shifts)).toBeLessThan(1e-4);
       moved = Math.max(moved, Math.abs(shifts[0] ?? 0));
     }
     expect(moved).toBeGreaterThan(0.01);
   });
 
-  it('is left out where it is another', async () => {
+  it('is left out if the copy differs', async () => {
     const other = embedding();
     other[1000]! += 1;
     const engine = await engineFor(poolWith(other));
@@ -277,7 +277,7 @@ it('a base that multiplies in 8 bits is refused by name', async () => {
   });
 });
 
-it('a base whose products round their inputs too says how many do', async () => {
+it('a base whose products also round their inputs gives a warning that counts them', async () => {
   const pool = copyOfTinyPool();
   cpSync(path.join(root, 'test/fixtures/bases/matmulnbits'), path.join(pool, 'base'), { recursive: true });
   const file = path.join(pool, 'base/model.onnx');

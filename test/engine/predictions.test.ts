@@ -1,4 +1,4 @@
-/** What is said of the next tokens, in onnxruntime, whichever way a head is gone through. */
+/** The predictions of the next tokens in onnxruntime, whichever way the head is computed. */
 import '../../src/engine/runtime/telemetry.js';
 import * as ort from 'onnxruntime-node';
 import { create } from '@bufbuild/protobuf';
@@ -13,7 +13,7 @@ const [blocks, block] = [2, 32];
 const d = blocks * block;
 const p = 5;
 
-/** An 8-bit head of V rows; what it means, and the model with predictions in the place of logits. */
+/** An 8-bit head with V rows: its values, and the model with predictions instead of logits. */
 function headOf(vocabulary: number, hasZeroPoints: boolean) {
   const random = pseudoRandom();
   const weights = Uint8Array.from({ length: vocabulary * d }, () => 256 * random());
@@ -84,7 +84,7 @@ it.each([
   expect(model.graph.node.some(({ opType }) => opType === 'If')).toBe(vocabulary !== 4099);
   const random = pseudoRandom();
   const hidden = Float32Array.from({ length: t * d }, () => 4 * random() - 2);
-  // First and last of slices among them.
+  // Including the first and last row of slices.
   const targets = Array.from({ length: t }, (_unused, i) => [0, 1279, 1280, vocabulary - 1, 700][i % 5]! % vocabulary);
   const session = await ort.InferenceSession.create(writeModel(model), { logSeverityLevel: 3 });
   const outputs = await session.run({

@@ -1,4 +1,4 @@
-/** What onnxruntime would do on its own: tell its maker, and write to the terminal. */
+/** What onnxruntime would do by default: report to its maker, and write to the terminal. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const strategy = { name: 'phatgoose', k: 2 } as const;
 const bin = builtCli();
 afterEach(() => vi.unstubAllEnvs());
 
-/** An environment with nothing in it but empty folders: onnxruntime sends nothing where it believes to be tested. */
+/** An environment with only empty folders, because onnxruntime sends nothing if it believes that it is being tested. */
 function emptyHome(): { folder: string; env: Record<string, string> } {
   const folder = temporaryFolder();
   const at = (name: string) => {
@@ -78,14 +78,14 @@ it.each<[string, (model: Model) => void, RegExp]>([
     (model) => {
       const node = embedding(model);
       const table = model.graph.initializer.find(({ name }) => name === node.input[0])!;
-      // Of one row, so that the first token is out of bounds.
+      // Only one row, so that the first token is out of bounds.
       const row = table.rawData.subarray(0, table.rawData.length / Number(table.dims[0]));
       model.graph.initializer.push({ ...table, name: 'cut', dims: [1n, table.dims[1]!], rawData: row });
       node.input[0] = 'cut';
     },
     /The model cannot be run: .*title··\[2J/,
   ],
-])('of a model that %s the terminal gets one plain line', (_, spoil, wanted) => {
+])('a model that %s gives one plain line in the terminal', (_, spoil, wanted) => {
   const pool = copyOfTinyPool();
   const file = path.join(pool, 'base/model.onnx');
   const model = parseModel(readFileSync(file));

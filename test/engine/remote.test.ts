@@ -1,4 +1,4 @@
-/** Servers through the command line: a process of its own asks them and reads what they answer. */
+/** Servers through the command line: a separate process asks them and reads their answers. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -65,7 +65,7 @@ describe('gander with --engine', () => {
     expect([...trace.blocks[0]!.chosen]).toEqual([0, 1].flatMap((layer) => chosen.flatMap((row) => row[layer]!)));
   });
 
-  it('warns of what is taken for granted, and tells scripts the same', async () => {
+  it('warns of assumptions, and says the same in JSON', async () => {
     const { address } = await serving(good);
     const { error } = await gander(['route', 'the goose', '--engine', address]);
     expect(error).toMatch(/^gander: warning: The server does not tell how many experts a layer has/);
@@ -83,7 +83,7 @@ describe('gander with --engine', () => {
     expect([code, out]).toEqual([0, `${run('the goose', 3).more}\n`]);
   });
 
-  it('says what is there', async () => {
+  it('describes a server', async () => {
     const { address } = await serving(good);
     const { out } = await gander(['inspect', '--engine', address]);
     expect(out).toMatch(/^tiny-mixtral\nengine +vllm\n/);
@@ -91,7 +91,7 @@ describe('gander with --engine', () => {
     expect(out).toMatch(/can +route, generate\n/);
   });
 
-  it('takes its token from the environment alone', async () => {
+  it('takes its token only from the environment', async () => {
     const { address, asked } = await serving(vllm({ version: '0.22.1', token: 'secret' }));
     const none = await gander(['route', 'the goose', '--engine', address]);
     expect([none.code, none.error]).toEqual([
@@ -105,16 +105,16 @@ describe('gander with --engine', () => {
   });
 
   describe.skipIf(process.platform === 'win32')('of another machine, over http', () => {
-    /** This machine, by an address that does not say so. */
+    /** This machine, by an address that does not show it. */
     const elsewhere = (address: string) => address.replace('127.0.0.1', '0.0.0.0');
     const warning =
       /^gander: warning: Text, and a token where there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
 
-    it('warns before it is answered anything, once', async () => {
+    it('warns once, before any answer arrives', async () => {
       let [first, open] = [true, () => {}];
       const warned = new Promise<void>((resolve) => (open = resolve));
       const { address } = await serving(async (asked, response) => {
-        // Held until it was warned of: it would be waited for without end.
+        // Held back until the warning is seen; otherwise this would wait for ever.
         if (first) await warned;
         first = false;
         return good(asked, response);
@@ -133,7 +133,7 @@ describe('gander with --engine', () => {
       expect(error.match(/without encryption/g)).toHaveLength(1);
     });
 
-    it('warns where a web page answers, too, and scripts in JSON', async () => {
+    it('also warns if a web page answers, and in JSON for scripts', async () => {
       const { address } = await serving(page);
       const said = await gander(['route', 'the goose', '--engine', elsewhere(address)], {
         GANDER_ENGINE_TOKEN: 'secret',
@@ -171,7 +171,7 @@ describe('gander with --engine', () => {
 });
 
 describe('gander compare, across engines', () => {
-  it('runs one text on two servers, and says how they cut it', async () => {
+  it('runs one text on two servers, and says how they split it', async () => {
     const [one, other] = [await serving(good), await serving(sglang({ version: '0.6.0' }))];
     const { code, out } = await gander([
       'compare',
@@ -188,7 +188,7 @@ describe('gander compare, across engines', () => {
     expect(tokens.map(({ same }) => same)).toEqual([false, true, true]);
   });
 
-  it('runs a file’s text on a model on this machine; its tokenizer is another, which is said', async () => {
+  it('runs a file’s text on a model on this machine, and says that its tokenizer differs', async () => {
     const { address } = await serving(good);
     const file = path.join(temporaryFolder(), 'run.gander.safetensors');
     await gander(['route', 'the goose', '--engine', address, '--trace', file]);
@@ -220,7 +220,7 @@ describe('gander compare, across engines', () => {
 describe('the process that asks a server', () => {
   const entry = path.join(path.dirname(bin), 'remote.cjs');
 
-  it('reads many answers at once, and is let go', async () => {
+  it('reads many answers at once, and ends afterwards', async () => {
     const { address } = await serving(sglang({ version: '0.6.0' }));
     const client = remoteClient({ address, access: {}, entry, patienceMs: 30_000 });
     const texts = Array.from({ length: 100 }, (_, i) => `goose ${i}`);
@@ -230,7 +230,7 @@ describe('the process that asks a server', () => {
     expect(client.pid).toBeUndefined();
   });
 
-  it('is no fault of the server’s: one that is silent leaves it alive', async () => {
+  it('stays alive if a server is silent', async () => {
     const { address } = await serving(atRun(sglang({ version: '0.6.0' }), silent, '/generate'));
     const client = remoteClient({ address, access: {}, entry, patienceMs: 300 });
     await expect(client.route({ text: 'a' })).rejects.toMatchObject({ code: 'server-unreachable' });
@@ -238,7 +238,7 @@ describe('the process that asks a server', () => {
     client.dispose();
   });
 
-  it('killed in mid-run rejects what it owed, and another takes its place', async () => {
+  it('when killed in the middle of a run, rejects its requests, and another takes its place', async () => {
     const hold = { silent: true };
     const inner = sglang({ version: '0.6.0' });
     const { address, asked } = await serving((one, response) =>

@@ -1,4 +1,4 @@
-/** What is saved over an old file takes its place whole, or not at all: in processes that run out of room, or are killed. */
+/** Files saved over old ones replace them whole or not at all, even if the process runs out of space or is killed. */
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -21,7 +21,7 @@ import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 const bin = builtCli();
 const old = 'what a person had\n';
 
-/** A file in a folder of its own. */
+/** A file in its own folder. */
 function oldFile(name: string): string {
   const file = path.join(temporaryFolder(), name);
   writeFileSync(file, old);
@@ -30,9 +30,9 @@ function oldFile(name: string): string {
 
 const leftIn = (file: string) => readdirSync(path.dirname(file));
 
-describe.skipIf(process.platform === 'win32')('a disk without room', () => {
+describe.skipIf(process.platform === 'win32')('a full disk', () => {
   const cache = temporaryFolder();
-  /** With files of at most one kilobyte. */
+  /** Limits files to one kilobyte. */
   const cramped = (args: readonly string[]) =>
     new Promise<{ code: unknown; error: string }>((resolve) =>
       execFile(
@@ -47,8 +47,8 @@ describe.skipIf(process.platform === 'win32')('a disk without room', () => {
   const pairs = path.join(temporaryFolder(), 'pairs.csv');
   writeFileSync(pairs, 'prefill,0,0,0,1\nprefill,999,0,0,1\n');
 
-  it('leaves the old file as it was, whatever is saved', async () => {
-    // What the pool is composed to takes more room.
+  it('leaves the old file unchanged, whatever is saved', async () => {
+    // The composed graph takes more space.
     await new Promise((resolve) =>
       execFile(
         process.execPath,
@@ -75,7 +75,7 @@ describe.skipIf(process.platform === 'win32')('a disk without room', () => {
   });
 });
 
-it('a process that is killed while it writes leaves the old file as it was', async () => {
+it('a process that is killed while it writes leaves the old file unchanged', async () => {
   const script = path.join(temporaryFolder(), 'saves.cjs');
   buildSync({
     stdin: {
@@ -106,7 +106,7 @@ it('a process that is killed while it writes leaves the old file as it was', asy
 });
 
 describe('saving over an old file', () => {
-  it('puts the new one in its place, with the rights of the old', async () => {
+  it('replaces it, with the same permissions', async () => {
     const file = oldFile('one.csv');
     chmodSync(file, 0o600);
     await saveFile(file, ['a,', 'b\n', 'c,d\n']);
@@ -114,7 +114,7 @@ describe('saving over an old file', () => {
     if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it('follows a link, which stays one', async () => {
+  it('follows a link, and keeps it', async () => {
     const [file, link] = [oldFile('one.csv'), path.join(temporaryFolder(), 'link.csv')];
     symlinkSync(file, link);
     await saveFile(link, Uint8Array.of(103));
@@ -122,7 +122,7 @@ describe('saving over an old file', () => {
     expect([realpathSync(link), readFileSync(file, 'utf8')]).toEqual([realpathSync(file), 'g']);
   });
 
-  it('writes what fails half-way nowhere', async () => {
+  it('leaves nothing behind if it fails half-way', async () => {
     const file = oldFile('one.csv');
     const failing = function* () {
       yield 'a'.repeat(3_000_000);
@@ -132,7 +132,7 @@ describe('saving over an old file', () => {
     expect([readFileSync(file, 'utf8'), leftIn(file)]).toEqual([old, ['one.csv']]);
   });
 
-  it('is refused where a folder stands', async () => {
+  it('is refused if a folder has the name', async () => {
     const folder = path.join(temporaryFolder(), 'folder');
     mkdirSync(folder);
     await expect(saveFile(folder, 'a')).rejects.toMatchObject({ code: 'EISDIR' });

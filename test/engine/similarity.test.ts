@@ -1,4 +1,4 @@
-/** How alike experts are, as the engine tells it, against what PyTorch computes from whole products. */
+/** The engine's similarities of experts, compared with those that PyTorch computes from full products. */
 import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -26,7 +26,7 @@ describe.each<[string, string, { readonly tags?: string[] }]>([
   ['smollm2-135m', path.join(root, 'models/smollm2-135m'), { tags: ['slow'] }],
 ])('of the pool %s', (name, folder, options) => {
   it(
-    'gates and adapters are as alike as PyTorch says, at each layer and over all',
+    'similarities of gates and adapters agree with PyTorch, at each layer and over all',
     { timeout: 300_000, ...options },
     async () => {
       const seen: number[] = [];
@@ -45,7 +45,7 @@ describe.each<[string, string, { readonly tags?: string[] }]>([
             wanted,
           ),
         ).toBeLessThan(2e-6);
-        // Nothing of it is empty, and nobody is like all others.
+        // The similarities are not all the same.
         expect(new Set(wanted).size).toBeGreaterThan(experts.length);
       }
       expect(seen[0]).toBe(0);
@@ -54,7 +54,7 @@ describe.each<[string, string, { readonly tags?: string[] }]>([
   );
 });
 
-it('leaves out an expert that has no place in the base, and finds a copy', async () => {
+it('leaves out an expert that does not fit the base, and recognises a copy', async () => {
   const pool = copyOfTinyPool();
   const experts = path.join(pool, 'experts');
   cpSync(path.join(experts, 'alpha'), path.join(experts, 'alpha-again'), { recursive: true });
@@ -73,7 +73,7 @@ it('is cancelled between modules', async () => {
   expect((await engine.similarity()).experts).toHaveLength(4);
 });
 
-it('is nothing that a mixture of experts has', async () => {
+it('is refused for a mixture of experts', async () => {
   const engine = await open(path.join(root, 'models/gosling-moe'));
   await expect(engine.similarity()).rejects.toMatchObject({ code: 'request-invalid' });
 });

@@ -21,7 +21,7 @@ function parsed(...args: readonly string[]): Record<string, unknown> {
 }
 
 describe('gander similarity', () => {
-  it('shows every two experts by gate and by adapter, and lists the most alike', () => {
+  it('shows each pair of experts by gate and by adapter, and lists the most similar', () => {
     const { code, out, error } = gander('similarity', tinyPool, '--most', '2');
     expect({ code, error }).toEqual({ code: 0, error: '' });
     expect(out).toContain('Cosines of 4 experts  over all 2 layers');
@@ -30,7 +30,7 @@ describe('gander similarity', () => {
     expect(out).toMatch(/most alike by gate +gate +adapter\n.+ 0\.057 +0\.010\n.+\n\n/);
   });
 
-  it('gives a script all of it, in squares', { tags: ['slow'] }, () => {
+  it('gives scripts everything, as square matrices', { tags: ['slow'] }, () => {
     const found = parsed('similarity', tinyPool) as {
       experts: { id: string }[];
       layers: object[];
@@ -45,7 +45,7 @@ describe('gander similarity', () => {
     expect(found.pairs[0]).toMatchObject({ a: 'beta-10', b: 'beta-2', gate: found.gate.all[2]![3] });
   });
 
-  it('of one layer, refuses one that is not there, and a mixture', { tags: ['slow'] }, () => {
+  it('shows one layer, and refuses a layer that does not exist, and a mixture', { tags: ['slow'] }, () => {
     expect(gander('similarity', tinyPool, '--layer', '1').out).toContain('4 experts  layer 1');
     expect(gander('similarity', tinyPool, '--layer', '7')).toMatchObject({
       code: 2,
@@ -62,7 +62,7 @@ describe('gander try', { tags: ['slow'] }, () => {
   cpSync(inside, folder, { recursive: true });
   rmSync(inside, { recursive: true });
 
-  it('says whether it fits, how often it is chosen, what the text gains, and what is like it', () => {
+  it('says whether it fits, how often it is chosen, what the text gains, and which experts are similar', () => {
     const { code, out, error } = gander('try', folder, 'two geese fly', '--pool', pool);
     expect({ code, error }).toEqual({ code: 0, error: '' });
     expect(out).toContain('Alpha (rank-stabilised) fits Tiny');
@@ -73,7 +73,7 @@ describe('gander try', { tags: ['slow'] }, () => {
     expect(existsSync(inside)).toBe(false);
   });
 
-  it('gives a script the same', () => {
+  it('gives scripts the same', () => {
     const found = parsed('try', folder, 'two geese fly', '--pool', pool) as {
       expert: object;
       sequences: { share: number; chance: number; layers: object[] }[];
@@ -86,7 +86,7 @@ describe('gander try', { tags: ['slow'] }, () => {
     expect(found.nearest.map(({ id }) => id).sort()).toEqual(['Zeta', 'beta-10', 'beta-2']);
   });
 
-  it('says why one does not fit, and asks for a folder and a text', () => {
+  it('says why an expert does not fit, and asks for a folder and a text', () => {
     expect(gander('try', 'models/smollm2-135m/experts/go', 'two geese', '--pool', pool)).toMatchObject({
       code: 1,
       out: '',

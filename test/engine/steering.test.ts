@@ -7,7 +7,7 @@ import { nearest, similaritiesTo } from '../../src/engine/families/lora-pool/ret
 import type { Strategy } from '../../src/strategies/index.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 
-/** Two modules and three experts; `c` has no adapter at the second, `b` no gate there. */
+/** Two modules and three experts; at the second, `c` has no adapter and `b` no gate. */
 const plan: Plan = {
   modules: [
     { path: 'model.layers.0.mlp.up_proj', layer: 0, kind: 'up', sequence: 0 },
@@ -40,7 +40,7 @@ const inputs = (strategy: Strategy, interventions: Intervention[] = [], done = 0
 };
 
 describe('a strategy', () => {
-  it('routes among those that take part', () => {
+  it('routes among the experts that take part at each module', () => {
     expect(inputs(phatgoose)).toEqual({
       bias: [0, 0, 0, 0, 'never', 'never'],
       fixed: [0, 0, 0, 0, 0, 0],
@@ -75,7 +75,7 @@ describe('a strategy', () => {
   });
 });
 
-it('does not show the base in the name of an expert that has no module there', () => {
+it('does not run the base as if it were an expert without modules', () => {
   const without = { ...plan, adapts: [true, true, false, true, true, false] };
   const force: Intervention = { action: 'force', expert: 'c', scope: {} };
   for (const run of [
@@ -83,7 +83,7 @@ it('does not show the base in the name of an expert that has no module there', (
     () => new StrategySteering(without, phatgoose, [force]),
   ])
     expect(run).toThrow(expect.objectContaining({ code: 'expert-invalid' }));
-  // Attribution knocks out each in turn.
+  // Allowed, because attribution knocks out each expert in turn.
   new StrategySteering(without, phatgoose, [{ action: 'knock-out', expert: 'c', scope: {} }]);
 });
 
@@ -97,7 +97,7 @@ describe('an intervention', () => {
     scope,
   });
 
-  it('knocks out: never chosen, no given weight', () => {
+  it('knocks out: the expert is never chosen and gets no fixed weight', () => {
     expect(inputs(phatgoose, [out('a')])).toMatchObject({
       bias: ['never', 0, 0, 'never', 'never', 'never'],
       routed: [1, 0],
@@ -109,11 +109,11 @@ describe('an intervention', () => {
     ]);
   });
 
-  it('leaves nobody: then nobody has a weight', () => {
+  it('knocks out all: then no expert has a weight', () => {
     expect(inputs(phatgoose, [out('a'), out('b'), out('c')]).routed).toEqual([0, 0]);
   });
 
-  it('forces one, where it has an adapter', () => {
+  it('forces an expert where it has an adapter', () => {
     expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], routed: [0, 0] });
   });
 
@@ -128,7 +128,7 @@ describe('an intervention', () => {
     ]);
   });
 
-  it('wins over an earlier one where they meet', () => {
+  it('wins over an earlier one where both apply', () => {
     expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
     expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({
       fixed: [0, 0, 0, 1, 0, 0],
@@ -138,7 +138,7 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, [force('a'), force('b')]).fixed.slice(0, 3)).toEqual([0, 1, 0]);
   });
 
-  it("holds for one token, counted from the text's first in every chunk", () => {
+  it('applies to one token, counted from the start of the text in every chunk', () => {
     const third = [out('a', { token: 3, layer: 0 })];
     expect(inputs(phatgoose, third, 2, 2).bias.map((b) => b === 'never')).toEqual([
       false,
@@ -158,7 +158,7 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, third, 2, 2).routed).toEqual([1, 1, 1, 1]);
   });
 
-  it('holds for ranges of tokens, across the ends of chunks', () => {
+  it('applies to ranges of tokens, across chunks', () => {
     const some = [
       tilt('a', 1, {
         tokens: [
@@ -175,12 +175,12 @@ describe('an intervention', () => {
     expect(chunks).toEqual([0, 1, 1, 0, 0, 0, 1, 1]);
   });
 
-  it('holds for one kind', () => {
+  it('applies to one kind', () => {
     expect(inputs(phatgoose, [tilt('a', 1, { kind: 'q' })]).bias[0]).toBe(0);
     expect(inputs(phatgoose, [tilt('a', 1, { kind: 'up' })]).bias[0]).toBe(1);
   });
 
-  it('names an expert that is there', () => {
+  it('must name an existing expert', () => {
     expect(() => inputs(phatgoose, [out('x')])).toThrow(expect.objectContaining({ code: 'request-invalid' }));
   });
 });
@@ -188,11 +188,11 @@ describe('an intervention', () => {
 describe('a sample', () => {
   const logits = Float32Array.of(1, 3, 3, -2);
 
-  it('is the likeliest, the first of two alike, without temperature', () => {
+  it('without temperature is the likeliest token, and the first of equals', () => {
     expect(sampleToken(logits, 0, 1, random(1))).toBe(1);
   });
 
-  it('comes out alike for one seed, and as often as it is likely', () => {
+  it('is the same for the same seed, and as frequent as it is likely', () => {
     const draw = (seed: number) => {
       const next = random(seed);
       return Array.from({ length: 4000 }, () => sampleToken(logits, 1, 1, next));
@@ -203,7 +203,7 @@ describe('a sample', () => {
     expect(draw(7).filter((id) => id === 0).length / 4000).toBeCloseTo(Math.E / total, 1);
   });
 
-  it('is drawn from the smallest set with probability enough', () => {
+  it('is drawn from the smallest set with enough probability', () => {
     const next = random(3);
     for (let i = 0; i < 200; i++) expect([1, 2]).toContain(sampleToken(logits, 1, 0.9, next));
     for (let i = 0; i < 50; i++) expect(sampleToken(logits, 1, 0.1, next)).toBe(1);

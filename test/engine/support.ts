@@ -1,4 +1,4 @@
-/** What the engine's tests share. */
+/** Shared by the engine's tests. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,12 +12,12 @@ import { strategyOfRouter } from '../../src/strategies/index.js';
 import { decodeTrace } from '../../src/trace/file/file.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-/** onnxruntime runs on a processor that is emulated (test/processors): a hundredth as fast, so nothing large. */
+/** onnxruntime runs on an emulated processor (test/processors), a hundred times slower, so nothing large. */
 export const isEmulated = process.env['GANDER_TEST_PROCESSOR'] !== undefined;
 
 export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
 
-/** A pool's trace as one table: its one text and its one block; `router` as a request has it. */
+/** A pool's trace as one table, with its one text and one block; `router` in the form of a request. */
 export function pooled(trace: Trace) {
   const [sequence, block, set] = [trace.sequences[0]!, trace.blocks[0]!, trace.expertSets[0]!];
   const { sites, interventions } = trace;
@@ -33,7 +33,7 @@ export function pooled(trace: Trace) {
   };
 }
 
-/** A folder that is gone after the test (or the file, if called outside one). */
+/** A folder that is deleted after the test (or after the file, if called outside a test). */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'gander-test-'));
   try {
@@ -44,7 +44,7 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A copy of the tiny pool that a test may spoil. */
+/** A copy of the tiny pool that a test may change. */
 export function copyOfTinyPool(): string {
   const folder = path.join(temporaryFolder(), 'pool');
   cpSync(tinyPool, folder, { recursive: true });
@@ -54,11 +54,11 @@ export function copyOfTinyPool(): string {
 export interface Golden {
   readonly name: string;
   readonly trace: Trace;
-  /** Tensors beyond a trace's own, by name: `bias`, `fixed`, `last_logits`. */
+  /** Tensors that are not in a trace, by name: `bias`, `fixed`, `last_logits`. */
   readonly extra: (name: string) => Float32Array | undefined;
 }
 
-/** What the PyTorch reference gave (training/src/gander_training/reference.py). */
+/** The PyTorch reference's results (training/src/gander_training/reference.py). */
 export function goldens(pool: string): Golden[] {
   const folder = path.join(root, 'test/fixtures/golden', pool);
   return readdirSync(folder)
@@ -83,7 +83,7 @@ export interface Tolerance {
   readonly contribution: number;
 }
 
-/** Largest absolute difference; NaN must meet NaN. */
+/** Largest absolute difference; NaN must match NaN. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   expect(a.length).toBe(b.length);
   let largest = 0;
@@ -96,8 +96,8 @@ export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): n
 }
 
 /**
- * Compares a trace with a golden one, whose modules may be only some of the trace's. The choice must be the same wherever
- * the golden's margin (to the best expert that was not chosen, and between the chosen) is above 1e-3.
+ * Compares a trace with a golden one, which may have only some of the trace's modules. The choices must be equal wherever the
+ * golden's margin (to the best expert not chosen, and between the chosen ones) is above 1e-3.
  */
 export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): void {
   const [trace, golden] = [pooled(got), pooled(wanted)];
@@ -157,7 +157,7 @@ export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): voi
   }
 }
 
-/** Whether the golden's scores at this place are so near to each other that rounding may decide. */
+/** Whether the golden's scores here are so close that rounding may decide. */
 function isCloseCall(golden: ReturnType<typeof pooled>, module: number, token: number): boolean {
   if (!golden.score) return true;
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
@@ -167,7 +167,7 @@ function isCloseCall(golden: ReturnType<typeof pooled>, module: number, token: n
   return scores.some((score, i) => i > 0 && i <= k && scores[i - 1]! - score <= 1e-3);
 }
 
-/** The child's script. */
+/** The script of the child. */
 export const builtEngine = (): string => path.join(inject('programs'), 'engine.cjs');
 
 /** The command line. */
@@ -182,7 +182,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Process ids of its living children. */
+/** Process ids of its children that are alive. */
 export function childrenOf(pid: number): number[] {
   const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
   return [...all.matchAll(/(\d+) +(\d+)/g)]

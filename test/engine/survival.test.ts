@@ -1,4 +1,4 @@
-/** Pools that are damaged, or meant to do damage: a typed error, soon, and nothing worse. */
+/** Pools that are damaged or malicious: a typed error, soon, and nothing worse. */
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -41,9 +41,9 @@ beforeAll(async () => {
 });
 afterAll(() => client.dispose());
 
-/** Asks for a route; a GanderError or undefined. Anything else fails the test, and so does a child that had to be ended. */
+/** Asks for a route; returns the GanderError, if any. Any other error, or a child that had to be ended, fails the test. */
 async function outcome(): Promise<GanderError | undefined> {
-  // A pool that kills its child would be blamed for all that follow.
+  // Otherwise a pool that killed its child would be blamed for all that follow.
   if (client.state.name === 'failed') client.restart();
   const error = await client.route({ text: 'the model 🦢', strategy }).then(
     () => undefined,
@@ -59,7 +59,7 @@ async function outcome(): Promise<GanderError | undefined> {
   return typed;
 }
 
-/** The most memory that the child ever held, in bytes; Linux alone says. */
+/** The most memory that the child ever used, in bytes; known only on Linux. */
 function peakMemory(): number {
   const status =
     client.pid !== undefined && existsSync(`/proc/${client.pid}/status`)
@@ -236,7 +236,7 @@ const mutations: Record<string, Mutation> = {
 };
 
 const kinds = Object.keys(mutations);
-/** `npm run fuzz` and fuzz.test.ts spoil pools by the hundred; here the next one, which is sound, has to be served as well. */
+/** `npm run fuzz` and fuzz.test.ts damage hundreds of pools; here, the next sound pool must also be served. */
 const each = 3;
 
 it.each(kinds)(`survives ${each} pools with %s`, { timeout: 600_000 }, async (kind) => {
@@ -283,7 +283,7 @@ it.each<[string, () => void]>([
       writeFileSync(file, writeModel(model));
     },
   ]),
-])('does not follow a path that leads out %s', async (_, spoil) => {
+])('does not follow a path outside %s', async (_, spoil) => {
   restore();
   spoil();
   expect((await outcome())?.code).toBe('pool-unsafe-path');

@@ -33,7 +33,7 @@ function command(pool: string, tasks: string, ...more: string[]) {
   };
 }
 
-/** Log-probability of an output, token by token: another way to it than the one under test. */
+/** Log-probability of an output, token by token: computed in another way than in the code under test. */
 async function logProbOf(engine: Engine, text: string, target: string): Promise<number> {
   const { sequences } = await engine.route({ text, target, strategy: phatgoose });
   return [...sequences[1]!.logProb!].reduce((sum, one) => sum + (Number.isNaN(one) ? 0 : one), 0);
@@ -43,7 +43,7 @@ const inputs = ['where do geese fly', 'a lake', 'who leads the wedge', 'honk', '
 const choices = ['south', 'a goose', 'it is not known to anybody here'];
 
 describe('an encoder-decoder on tasks', () => {
-  it('chooses the likeliest choice, and writes what it would write', { tags: ['slow'] }, async () => {
+  it('picks the likeliest choice, and writes its own output', { tags: ['slow'] }, async () => {
     const engine = await engineOf(tinyT5);
     const chosen = [];
     const free = [];
@@ -87,7 +87,7 @@ describe('an encoder-decoder on tasks', () => {
     expect(markdown()).toContain('| phatgoose, k = 2 | 66.7 |');
   });
 
-  it('goes on where it was interrupted', async () => {
+  it('continues where it was interrupted', async () => {
     const examples = inputs.map((input) => ({ input, choices, target: choices[0] }));
     const { run, data, markdown } = command(tinyT5, folderOf({ examples }), '--strategies', 'base');
     const stopped = new AbortController();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type SafetensorsHeader, parseHeader, tensorArray, toFloat32 } from '../../src/formats/safetensors.js';
 
-/** A safetensors file of a fixture, read whole. */
+/** A fixture's safetensors file, read in full. */
 export class Tensors {
   readonly #bytes: Buffer;
   readonly header: SafetensorsHeader;

@@ -35,17 +35,17 @@ for (const [name, file] of Object.entries(files)) {
           continue;
         }
         expect(start[i]!).toBeLessThan(end[i]!);
-        // Either next to the token before, or of the same character as it.
+        // Adjacent to the token before, or part of the same character.
         if (start[i] !== at) expect(start[i]!).toBe(start[i - 1]!);
         at = end[i]!;
-        // Never between the halves of a surrogate pair.
+        // Never between the two halves of a surrogate pair.
         for (const offset of [start[i]!, at]) expect(/[\udc00-\udfff]/.test(text[offset] ?? '')).toBe(false);
       }
       expect(at).toBe(text.length);
     });
 
     it.each(['a\ud800b', '\udc00', 'x\ud83e', '\udd22\ud83e!'])(
-      'takes a lone surrogate for U+FFFD, offsets unmoved: %j',
+      'treats a lone surrogate as U+FFFD, with the same offsets: %j',
       async (text) => {
         const tokenizer = new Tokenizer(file);
         const [odd, plain] = [
@@ -57,13 +57,13 @@ for (const [name, file] of Object.entries(files)) {
       },
     );
 
-    it('puts in a special token of its own, which is no text', async () => {
+    it('adds a special token, which is not text', async () => {
       const { start, end } = await new Tokenizer(file).encode('text');
       expect([start[0], end[0]]).toEqual([-1, -1]);
       expect(start[1]).toBe(0);
     });
 
-    it('writes tokens as a person reads them', async () => {
+    it('shows tokens as a person reads them', async () => {
       const tokenizer = new Tokenizer(file);
       const { text } = await tokenizer.encode('the the\n🦢漢');
       expect(text.slice(1, 3)).toEqual(['the', ' the']);
@@ -71,7 +71,7 @@ for (const [name, file] of Object.entries(files)) {
       for (const token of text) expect(token).not.toMatch(/Ġ|Ċ|\uFFFD/);
     });
 
-    it('gives back the text of ids', async () => {
+    it('decodes ids to the text', async () => {
       const tokenizer = new Tokenizer(file);
       const text = 'def f(x):\r\n\treturn "🦢" # é\n';
       expect(await tokenizer.decode([...(await tokenizer.encode(text)).ids])).toBe(text);
@@ -79,9 +79,9 @@ for (const [name, file] of Object.entries(files)) {
   });
 }
 
-it('keeps offsets into the original where a normaliser changes lengths', async () => {
+it('keeps offsets into the original text if a normaliser changes lengths', async () => {
   const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
-  // NFKC makes one ligature two letters, and two code points of a letter with its mark one.
+  // NFKC turns one ligature into two letters, and a letter with a combining mark into one code point.
   json['normalizer'] = { type: 'NFKC' };
   const file = path.join(temporaryFolder(), 'tokenizer.json');
   writeFileSync(file, JSON.stringify(json));
@@ -93,7 +93,7 @@ it('keeps offsets into the original where a normaliser changes lengths', async (
   expect(end.at(-1)).toBe(text.length);
 });
 
-it('does not cut a text, whatever length its file says', async () => {
+it('does not truncate a text, whatever its file says', async () => {
   const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
   json['truncation'] = { direction: 'Right', max_length: 4, strategy: 'LongestFirst', stride: 0 };
   const file = path.join(temporaryFolder(), 'tokenizer.json');
@@ -102,7 +102,7 @@ it('does not cut a text, whatever length its file says', async () => {
   expect((await new Tokenizer(file).encode(text)).end.at(-1)).toBe(text.length);
 });
 
-it('says what is wrong with a file that is none', () => {
+it('says what is wrong with a file that is not a tokenizer', () => {
   const file = path.join(temporaryFolder(), 'tokenizer.json');
   for (const content of ['', '{}', 'nonsense', '{"model": 1}']) {
     writeFileSync(file, content);
@@ -110,7 +110,7 @@ it('says what is wrong with a file that is none', () => {
   }
 });
 
-describe('a tokenizer that the library would fail with later', () => {
+describe('a tokenizer that would fail later', () => {
   const written = (changes: object) => {
     const json = JSON.parse(readFileSync(files.tiny, 'utf8')) as Record<string, unknown>;
     const file = path.join(temporaryFolder(), 'tokenizer.json');
@@ -163,7 +163,7 @@ describe('a tokenizer that the library would fail with later', () => {
     );
   });
 
-  it('is taken where it has what it needs', async () => {
+  it('is accepted if it has what it needs', async () => {
     const known = { '[CLS]': { id: '[CLS]', ids: [0], tokens: ['<|endoftext|>'] } };
     const file = written({
       ...model('WordLevel', { vocab: { '[UNK]': 0, the: 1 } }),
@@ -172,7 +172,7 @@ describe('a tokenizer that the library would fail with later', () => {
     expect((await new Tokenizer(file).encode('the goose')).count).toBeGreaterThan(1);
   });
 
-  it('is one error at the text that it has no token for', async () => {
+  it('gives one error for a text that it has no token for', async () => {
     const { model: spelling } = JSON.parse(readFileSync(files.tiny, 'utf8')) as { model: object };
     const file = written({ model: { ...spelling, unk_token: 'nothing' }, pre_tokenizer: null, normalizer: null });
     await expect(new Tokenizer(file).encode('a 🦢')).rejects.toMatchObject({
@@ -182,7 +182,7 @@ describe('a tokenizer that the library would fail with later', () => {
   });
 });
 
-describe('a tokenizer that puts a mark of a space before a text', () => {
+describe('a tokenizer that puts a space marker before a text', () => {
   const file = path.join(temporaryFolder(), 'metaspace.json');
   const vocab = ['<unk>', '▁', '日', '▁a', 'b'].map((token) => [token, token === '<unk>' ? 0 : -1]);
   const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
@@ -201,7 +201,7 @@ describe('a tokenizer that puts a mark of a space before a text', () => {
     }),
   );
 
-  it('has a token of none of the text where the mark stands alone', async () => {
+  it('has a token without text if the marker stands alone', async () => {
     const { text, start, end, special } = await new Tokenizer(file).encode('日 日');
     expect([text, [...start], [...end], [...special]]).toEqual([
       [' ', '日', ' ', '日'],
@@ -211,7 +211,7 @@ describe('a tokenizer that puts a mark of a space before a text', () => {
     ]);
   });
 
-  it('has none where it is part of the first word', async () => {
+  it('has none if the marker is part of the first word', async () => {
     const { start, end } = await new Tokenizer(file).encode('ab');
     expect([[...start], [...end]]).toEqual([
       [0, 1],

@@ -1,4 +1,4 @@
-/** An expert that lies outside the pool, taken for one of it: nothing is copied, and all is as if it had been. */
+/** An expert outside the pool, tried as if it were added: nothing is copied, and everything else is the same. */
 import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ afterAll(() => opened.forEach((engine) => engine.dispose()));
 const text = 'the model routes each token';
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
-/** A pool without alpha, and alpha beside it. */
+/** A pool without alpha, and alpha next to it. */
 function apart(): { readonly pool: string; readonly alpha: string } {
   const pool = copyOfTinyPool();
   const alpha = path.join(temporaryFolder(), 'alpha');
@@ -27,14 +27,14 @@ function apart(): { readonly pool: string; readonly alpha: string } {
   return { pool, alpha };
 }
 
-it('is routed as it will be once it was added, and what was composed for it is there then', async () => {
+it('is routed as it will be once it is added, and the composed graph can be used again then', async () => {
   const { pool, alpha } = apart();
   const cache = temporaryFolder();
   const engine = await open(pool, cache);
   const without = await engine.route({ text, strategy });
   const tried = await engine.route({ text, strategy, tried: alpha });
   expect(readdirSync(path.join(pool, 'experts'))).not.toContain('alpha');
-  // The pool itself is what it was.
+  // The pool itself is unchanged.
   expect(pooled(await engine.route({ text, strategy })).chosen).toEqual(pooled(without).chosen);
   expect(pooled(without).experts.map(({ id }) => id)).toEqual(['Zeta', 'beta-10', 'beta-2']);
 
@@ -47,7 +47,7 @@ it('is routed as it will be once it was added, and what was composed for it is t
   expect(pooled(tried).experts).toEqual(pooled(added).experts);
   expect(pooled(tried).chosen).toEqual(pooled(added).chosen);
   expect(pooled(tried).logProb).toEqual(pooled(added).logProb);
-  // Whoever looks at such a trace later is told that it is another pool.
+  // The trace's name shows later that this was not the pool itself.
   expect(tried.source.name).toBe(`${without.source.name} + Alpha (rank-stabilised)`);
 
   const trial = trialOf('alpha', without, tried)!;
@@ -77,7 +77,7 @@ it('can be scored, knocked out and compared like the others', async () => {
   expect((await engine.similarity()).experts).toHaveLength(3);
 });
 
-it('is read again when a file of it changed', async () => {
+it('is read again when one of its files changes', async () => {
   const { pool, alpha } = apart();
   const engine = await open(pool);
   const name = async () => pooled(await engine.route({ text, strategy, tried: alpha })).experts[1]!.name;
@@ -90,7 +90,7 @@ it.each([
   ['has the name of one that is there', 'beta-2', /The pool already has an expert beta-2/],
   ['has no gate', 'ungated', /has no gate\.safetensors/],
   ['was made for another base', 'foreign', /foreign does not fit the pool: it was made for another base model/],
-])('that %s is refused as it would be if it were added', async (_, name, message) => {
+])('that %s is refused as if it were added', async (_, name, message) => {
   const { pool, alpha } = apart();
   const folder = path.join(temporaryFolder(), name);
   const from = name === 'foreign' ? path.join(root, 'models/smollm2-135m/experts/go') : alpha;
@@ -104,7 +104,7 @@ it.each([
   expect(pooled(await engine.route({ text, strategy })).experts).toHaveLength(3);
 });
 
-it('is nothing for a mixture of experts', async () => {
+it('is refused for a mixture of experts', async () => {
   const engine = await open(path.join(root, 'models/gosling-moe'));
   await expect(engine.route({ text, tried: apart().alpha })).rejects.toMatchObject({
     code: 'request-invalid',

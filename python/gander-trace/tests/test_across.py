@@ -1,4 +1,4 @@
-"""Files that cross between this package and the extension: what each writes the other reads (test/unit/import)."""
+"""Exchange with the extension: each reads what the other wrote (see also test/unit/import)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook wants: a table, a line that says what it is, errors in words, and files that are whole or as they were."""
+"""For notebooks: a table, a short repr, errors in words, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_no_trace_is_one_kind_of_error(tmp_path: Path, wrong: dict[str, 
 
 def test_a_column_of_words_is_no_column(tmp_path: Path) -> None:
     sequence = replace(small().sequences[0], ids=["a", "b", "c"])  # type: ignore[arg-type]
-    with pytest.raises(TraceError, match="not what it should be"):
+    with pytest.raises(TraceError, match="wrong value or type"):
         small(sequences=[sequence, small().sequences[1]]).save(tmp_path / "a.safetensors")
 
 

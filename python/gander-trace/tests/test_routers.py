@@ -1,4 +1,4 @@
-"""From logits to choices and weights, as the models decide."""
+"""Choices and weights that follow from logits, as the models compute them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_probabilities_in_the_place_of_logits_are_taken_for_what_they_are() -> N
 
 
 def test_weights_in_the_place_of_logits_are_weights_and_no_scores() -> None:
-    # As transformers 4.57 gives them of gpt-oss.
+    # The form that transformers 4.57 returns for gpt-oss.
     given = np.array([[0.0, 0.25, 0.75, 0.0], [1.0, 0.0, 0.0, 0.0]])
     block = Trace.from_router_logits([given], config=config(model_type="gpt_oss")).blocks[0]
     assert block.chosen.tolist() == [[[2, 1], [0, -1]]]
@@ -83,7 +83,7 @@ def test_one_text_of_a_batch_without_its_padding() -> None:
 
 
 class Tensor:
-    """As much of torch's as is used of it."""
+    """The part of torch's tensor that is used."""
 
     def __init__(self, values: np.ndarray, dtype: str = "torch.bfloat16") -> None:
         self.values, self.dtype = values, dtype
@@ -123,5 +123,5 @@ def test_what_does_not_follow_is_asked_for(given: dict[str, Any], why: str) -> N
 
 
 def test_logits_that_are_no_numbers() -> None:
-    with pytest.raises(TraceError, match="no numbers"):
+    with pytest.raises(TraceError, match="NaN or infinite"):
         Trace.from_router_logits([LOGITS * np.nan], k=1)

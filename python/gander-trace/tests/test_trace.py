@@ -1,4 +1,4 @@
-"""What is written is read again, and what breaks the format is refused in words."""
+"""Traces survive writing and reading, and errors say what breaks the format."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def small(**changes: Any) -> Trace:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Dataclasses, lists and arrays, NaN equal to itself."""
+    """Compares dataclasses, lists and arrays; NaN equals NaN."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.allclose(np.asarray(a), np.asarray(b), equal_nan=True, rtol=1e-6)
     if hasattr(a, "__dataclass_fields__"):
@@ -116,8 +116,8 @@ def sequence(**changes: Any) -> list[Sequence]:
     [
         ({"blocks": block(chosen=np.array([[[0, 3], [2, 0], [1, 1]]]))}, "does not exist"),
         ({"blocks": block(chosen=np.array([[[0, 1]]]))}, "not \\(1, 3, 2\\)|not \\(1, 3, 1\\)|is \\(1, 1, 2\\)"),
-        ({"blocks": block(chosen=np.full((1, 3, 2), 70_000))}, "no int16"),
-        ({"blocks": block(chosen=np.full((1, 3, 2), 0.5))}, "no int16"),
+        ({"blocks": block(chosen=np.full((1, 3, 2), 70_000))}, "do not fit int16"),
+        ({"blocks": block(chosen=np.full((1, 3, 2), 0.5))}, "do not fit int16"),
         ({"blocks": block(weight=np.zeros((1, 3, 1)))}, "block.0.weight is"),
         ({"blocks": small().blocks[:1]}, "sites from 1 on are in no block"),
         ({"blocks": [replace(small().blocks[0], last=2)]}, "not alike"),

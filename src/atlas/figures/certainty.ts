@@ -1,4 +1,4 @@
-/** How decided the router was at each layer. */
+/** How certain the router was at each layer. */
 import { z } from 'zod';
 import { ExactMeans } from '../../statistics/exactSums.js';
 import { rowsAt, textTokens } from '../../trace/model/access.js';
@@ -9,7 +9,7 @@ import { exactMeans } from '../states.js';
 import { fill } from './choices.js';
 
 export class Certainty implements Figure {
-  /** [L], as trace/distribution.ts defines them. */
+  /** [L], as defined in trace/figures/distribution.ts. */
   readonly entropy: ExactMeans;
   readonly margin: ExactMeans;
   readonly mass: ExactMeans;
@@ -20,7 +20,7 @@ export class Certainty implements Figure {
 
   add({ trace, sites, layout }: Piece): void {
     sites.forEach((at, l) => {
-      // Over all layers it would be the mean of theirs.
+      // Over all layers it would only be the mean of the layers' figures.
       if (layout.layers[l]!.layer === null) return;
       const tokens = textTokens(at.sequence);
       for (const s of at.sites) {

@@ -1,4 +1,4 @@
-/** How often documents of each label chose each unit, and how that spreads over documents: what load, lift and their chance rest on. */
+/** How often documents of each label chose each unit, and how that varies between documents: the basis of load, lift and their chance. */
 import { z } from 'zod';
 import { addTo, ExactMeans, ExactSums } from '../../statistics/exactSums.js';
 import { usage } from '../../trace/figures/usage.js';
@@ -6,20 +6,20 @@ import type { AtlasDocument, Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { exact, exactMeans, floats, sorted } from '../states.js';
 
-/** Counts of single documents that are kept for permutation, in numbers: 128 MB. Of more documents only sums are. */
+/** How many numbers are kept for permutations (128 MB): counts of single documents. Beyond that, only sums are kept. */
 const budget = 2 ** 24;
 
-/** More are no labels: each has its row for every unit. */
+/** Upper limit for the number of labels, because each has a row for every unit. */
 export const mostLabels = 1000;
 
-/** What the documents of one label chose. [2] are the halves of the corpus. */
+/** What the documents of one label chose. [2] are the two halves of the corpus. */
 export class Group {
   documents = new Float64Array(2);
-  /** [2, U] choices of a unit. */
+  /** [2, U] how often the unit was chosen. */
   readonly chosen: readonly [Float64Array, Float64Array];
-  /** [2, L] choices at a layer. */
+  /** [2, L] how many choices the layer made. */
   readonly choices: readonly [Float64Array, Float64Array];
-  /** [U] documents that chose the unit at all. */
+  /** [U] documents that chose the unit at least once. */
   readonly within: Float64Array;
   /** Σ over documents: [U] chosen², [U] chosen × choices, [L] choices². */
   readonly squares: ExactSums;
@@ -67,14 +67,14 @@ interface Row {
   readonly counts: Float64Array;
 }
 
-/** The key of documents without a label: no label is empty. */
+/** The key for documents without a label; no label is empty. */
 const unlabelled = '';
 
 export class Choices implements Figure {
   readonly groups = new Map<string, Group>();
-  /** [L] cells of which the source says something. */
+  /** [L] cells that the source says something about. */
   readonly cells: Float64Array;
-  /** [L] a unit's share if choices were drawn evenly from the experts that have a gate there; the mean over traces. */
+  /** [L] a unit's share for even draws from the experts that have a gate there; the mean over traces. */
   readonly chance: ExactMeans;
   #rows: Map<string, Row> | undefined = new Map();
   readonly #document: Float64Array;
@@ -129,19 +129,19 @@ export class Choices implements Figure {
     if (this.#rows && this.#rows.size * this.#document.length > budget) this.#rows = undefined;
   }
 
-  /** Of all documents. */
+  /** Over all documents. */
   get total(): Group {
     const total = new Group(this.layout);
     for (const group of this.groups.values()) total.merge(group);
     return total;
   }
 
-  /** By label, sorted; documents without one are in none. */
+  /** The groups of documents with a label, sorted by label. */
   get labels(): [string, Group][] {
     return sorted(this.groups).filter(([label]) => label !== unlabelled);
   }
 
-  /** Of each document, in an order that does not rest on how they came; undefined where they were too many to keep. */
+  /** One row per document, sorted by id; undefined if there were too many to keep. */
   get rows(): Row[] | undefined {
     return this.#rows && sorted(this.#rows).map(([, row]) => row);
   }
@@ -182,7 +182,7 @@ export class Choices implements Figure {
   }
 }
 
-/** Which half of the corpus a document is in: 0 or 1. Copies of a text are in the same one. */
+/** The half of the corpus that a document belongs to. Copies of a text are in the same half. */
 export function halfOf(hash: string): 0 | 1 {
   return parseInt(hash[0] ?? '0', 16) & 1 ? 1 : 0;
 }
@@ -197,7 +197,7 @@ function joined(rows: readonly Float64Array[]): Float64Array {
   return all;
 }
 
-/** Into arrays of the same names and lengths. */
+/** Copies `source` into the arrays of `target`, which have the same names and lengths. */
 export function fill(target: object, source: object): void {
   for (const [name, value] of Object.entries(source) as [keyof typeof target, unknown][]) {
     const into = target[name] as unknown;

@@ -1,4 +1,4 @@
-/** How choices go with what kind of token it is, and with how far into the text it stands. */
+/** How choices depend on the class of the token and on its position in the text. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
 import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
@@ -10,7 +10,7 @@ import { floats } from '../states.js';
 
 export const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
 
-/** Places are told apart by powers of two; the last is all from 2^19 on. */
+/** Positions are grouped by powers of two; the last group is everything from 2^19 on. */
 const places = 20;
 
 export class Classes implements Figure {
@@ -52,7 +52,7 @@ export class Classes implements Figure {
     return { byClass: this.byClass, byPlace: this.byPlace };
   }
 
-  /** A layer's rows of one of the tables. */
+  /** One layer's rows of one of the tables. */
   rows(table: 'byClass' | 'byPlace', l: number): Float64Array[] {
     const { units, starts } = this.layout;
     return Array.from({ length: this[table].length / units }, (_, row) =>
@@ -70,7 +70,7 @@ export class Classes implements Figure {
   }
 }
 
-/** Index into `tokenClasses`, by how the vocabulary spells it: a word that begins with a space begins there. */
+/** Index into `tokenClasses`, by the vocabulary's spelling, in which a new word begins with a space. */
 function classOf(sequence: Sequence, t: number): number {
   const text = sequence.tokens.text?.[t] ?? tokenText(sequence, t);
   const found = patterns.findIndex((pattern) => pattern.test(text));

@@ -1,4 +1,4 @@
-/** Where a unit is chosen: at its largest weights, and at as many places drawn by chance. */
+/** Where a unit is chosen: at its largest weights, and at the same number of random places. */
 import { z } from 'zod';
 import { mixed } from '../../statistics/hash.js';
 import { chosenAt, isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
@@ -9,10 +9,10 @@ import type { Layout } from '../layout.js';
 
 export const contextKinds = ['top', 'random'] as const;
 
-/** Contexts of a kind that a unit has. */
+/** How many contexts of each kind a unit keeps. */
 const most = 8;
 
-/** Of the top ones, those of one document. */
+/** How many of the top contexts may come from one document. */
 const mostOfDocument = 2;
 
 /** Characters of text on either side of the token. */
@@ -20,17 +20,17 @@ const around = 40;
 
 const schema = z.object({
   document: z.string(),
-  /** Counted in the document's sequence. */
+  /** `sequence` and `token` count within the document. */
   sequence: z.int().min(0),
   token: z.int().min(0),
-  /** NaN where the source gives none. */
+  /** Null if the source gave no weights. */
   weight: z.number().nullable(),
-  /** 32 bits of document, token and unit: those drawn by chance have the smallest. */
+  /** 32 bits from document, token and unit; the smallest hashes are the random contexts. */
   hash: z.number(),
   before: z.string(),
   text: z.string(),
   after: z.string(),
-  /** Of the token in the document's text, in UTF-16 code units; null where the source gives none. */
+  /** Offsets of the token in the document's text, in UTF-16 code units; null if the source gave none. */
   start: z.int().nullable(),
   end: z.int().nullable(),
 });
@@ -51,7 +51,7 @@ function byPlace(a: Context, b: Context): number {
 }
 
 export class Contexts implements Figure {
-  /** [U], each in its order. */
+  /** [U], each list in the order of its kind. */
   readonly kept: Readonly<Record<Kind, Context[][]>>;
 
   constructor(private readonly layout: Layout) {
@@ -80,7 +80,7 @@ export class Contexts implements Figure {
     this.#insert('random', unit, most, bare, make);
   }
 
-  /** The text is cut out for those alone that are kept. */
+  /** Cuts out the text only for contexts that are kept. */
   #insert(kind: Kind, unit: number, limit: number, bare: Partial<Context>, make: () => Context): void {
     const kept = this.kept[kind][unit]!;
     if (kept.length >= limit && order[kind](bare as Context, kept.at(-1)!) >= 0) return;
@@ -113,7 +113,7 @@ export class Contexts implements Figure {
   }
 }
 
-/** The experts that any site of a layer chose for a token, with the largest weight of each in `weights`; NaN where none is given. */
+/** The experts that any site of a layer chose for a token, with each one's largest weight in `weights`; NaN if unknown. */
 function chosenOver(rows: readonly Rows[], t: number, weights: Float64Array): Set<number> {
   const found = new Set<number>();
   for (const site of rows) {
@@ -142,7 +142,7 @@ function textAbout(sequence: Sequence, t: number, offset: number) {
   };
 }
 
-/** A part of a text that does not keep the whole of it in memory; half of a character at its ends is replaced. */
+/** A copy of a part of a text: a plain slice would keep the whole text in memory. Half a character at an end is replaced. */
 function own(part: string): string {
   return new TextDecoder().decode(new TextEncoder().encode(part));
 }

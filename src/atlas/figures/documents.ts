@@ -1,4 +1,4 @@
-/** The documents themselves, and how well the model predicts each. */
+/** The documents, and how well the model predicts each. */
 import { z } from 'zod';
 import { isSpecial, textTokens } from '../../trace/model/access.js';
 import { covered } from '../../trace/text/label.js';
@@ -13,9 +13,9 @@ const schema = z.object({
   hash: z.string(),
   place: z.string(),
   parts: z.int(),
-  /** Of the text, in all sequences. */
+  /** Text tokens, in all sequences. */
   tokens: z.int(),
-  /** Of the tokens that were predicted: as `gander score` counts them; 0 where the source gives no log-probabilities. */
+  /** Bits and bytes of the tokens that were predicted, as in `gander score`; 0 if the source gave no log-probabilities. */
   bits: z.number(),
   bytes: z.int(),
 });
@@ -53,7 +53,7 @@ export class Documents implements Figure {
     return this.#rows.size;
   }
 
-  /** By id. */
+  /** Sorted by id. */
   get rows(): DocumentRow[] {
     return sorted(this.#rows).map(([, row]) => row);
   }

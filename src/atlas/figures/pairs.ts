@@ -1,4 +1,4 @@
-/** Which units of a layer are chosen together, and who follows whom in the next layer. */
+/** Which units of a layer are chosen together, and which unit of the next layer follows which. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
 import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
@@ -7,15 +7,15 @@ import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
-/** Numbers that are kept, 128 MB; layers past it have no pairs. */
+/** How many numbers are kept (128 MB); layers beyond that have no pairs. */
 const budget = 2 ** 24;
 
 export class PairCounts implements Figure {
-  /** [L] of [N, N] cells that chose both; the diagonal is those that chose the one. Empty where there are too many. */
+  /** [L] of [N, N] cells that chose both experts; on the diagonal, cells that chose the one. Empty if there are too many. */
   readonly together: readonly Float64Array[];
-  /** [L] of [N, N'] tokens that chose one here and the other in the next layer; empty where layers have several sites, or none follows. */
+  /** [L] of [N, N'] tokens that chose one expert here and the other in the next layer; empty without a next layer or with several sites. */
   readonly following: readonly Float64Array[];
-  /** [L] cells, and tokens that are known at both layers. */
+  /** [L] cells, and tokens that are known in both layers. */
   readonly cells: Float64Array;
   readonly steps: Float64Array;
 

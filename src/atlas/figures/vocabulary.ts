@@ -1,4 +1,4 @@
-/** Which tokens a unit reads, which come next, and which are predicted there. */
+/** Which tokens a unit is chosen at, which come next, and which are predicted there. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
 import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
@@ -7,22 +7,22 @@ import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
-/** A token's part in the choice: it was read there, it came next, or it was what the model took for the likeliest next one. */
+/** A token's role in a choice: it was read there, it came next, or the model predicted it as the likeliest next one. */
 export const tokenKinds = ['read', 'next', 'predicted'] as const;
 
 export type TokenKind = (typeof tokenKinds)[number];
 
-/** Token × unit counts of each kind that are kept apart: 128 MB. */
+/** How many token × unit counts of each kind are kept (128 MB). */
 const budget = 2 ** 24;
 
-/** Tokens past the budget, together. */
+/** Key of all tokens beyond the budget. */
 export const otherTokens = -1;
 
 export class Vocabulary implements Figure {
-  /** [U] choices of each unit at each token, by its id. */
+  /** [U] how often each unit was chosen at a token, by the token's id. */
   readonly counts: Readonly<Record<TokenKind, Map<number, Float64Array>>>;
   readonly texts = new Map<number, string>();
-  /** Ids below it are counted apart. They are given in the order in which a tokenizer was trained, the most frequent first. */
+  /** Smaller ids are counted separately. Tokenizers number tokens in the order in which they learned them, frequent ones first. */
   readonly apart: number;
 
   constructor(private readonly layout: Layout) {
@@ -58,7 +58,7 @@ export class Vocabulary implements Figure {
     return counts;
   }
 
-  /** Should sources spell a token differently, the first in order stands. */
+  /** If sources spell a token differently, the spelling that sorts first is kept. */
   #name(id: number, text: string | undefined): void {
     const known = this.texts.get(id);
     if (text !== undefined && (known === undefined || text < known)) this.texts.set(id, text);
@@ -113,7 +113,7 @@ export class Vocabulary implements Figure {
   }
 }
 
-/** The token that a choice at token t is counted under; below 0: none. */
+/** Gives the token that a choice at token t is counted under; below 0: none. */
 function idsOf(kind: TokenKind, { tokens, topIds, predictions, done }: Sequence): ((t: number) => number) | undefined {
   const { ids } = tokens;
   if (kind === 'predicted') return topIds && predictions > 0 ? (t) => topIds[t * predictions]! : undefined;

@@ -1,4 +1,4 @@
-/** With what weight and what router score a unit is chosen, and how often before all others. */
+/** With which weight and router score a unit is chosen, and how often at rank 1. */
 import { z } from 'zod';
 import { addTo, ExactMeans } from '../../statistics/exactSums.js';
 import { isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
@@ -11,7 +11,7 @@ export class Weights implements Figure {
   /** [U] */
   readonly weight: ExactMeans;
   readonly score: ExactMeans;
-  /** [U] cells in which it was the best-ranked. */
+  /** [U] cells in which the unit had rank 1. */
   readonly first: Float64Array;
 
   constructor(private readonly layout: Layout) {

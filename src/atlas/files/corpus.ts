@@ -1,4 +1,4 @@
-/** Documents of files, folders, JSON lines and saved traces, in an order that is always the same. */
+/** The documents in files, folders, JSON lines and saved traces, always in the same order. */
 import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -7,22 +7,22 @@ import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
 import type { AtlasDocument } from '../figure.js';
 
-/** What a file's documents are labelled by. */
+/** Where a file's label comes from. */
 export const labelKinds = ['folder', 'extension', 'none'] as const;
 
 export interface CorpusOptions {
-  /** One of `labelKinds`; of JSON lines a field; empty: the folder, and the field `label`. */
+  /** One of `labelKinds`; for JSON lines, a field. Empty: the folder, or the field `label`. */
   readonly label: string;
-  /** Fields of JSON lines; without `id` documents are called by file and line. */
+  /** Fields of JSON lines; without `id`, a document's id is its file and line. */
   readonly text: string;
   readonly id?: string;
-  /** The documents whose id's hash leaves `shard.at` when divided by `shard.of`. */
+  /** Keeps the documents for which the hash of the id, modulo `shard.of`, is `shard.at`. */
   readonly shard?: { readonly at: number; readonly of: number };
 }
 
 export interface CorpusDocument extends Omit<AtlasDocument, 'hash'> {
   readonly kind: 'text' | 'trace';
-  /** Of the corpus, as far as it is known what each document takes of it. */
+  /** The document's part of the corpus in bytes, as far as known. */
   readonly bytes: number;
   /** @throws Unfit */
   readonly read: () => Uint8Array;
@@ -33,10 +33,10 @@ export class Unfit extends Error {
   override readonly name = 'Unfit';
 }
 
-/** Bytes of the longest document that is read. */
+/** Longer documents are left out. In bytes. */
 const longest = 64 * 2 ** 20;
 
-/** A text has no zero byte; a file of another kind mostly has one at its beginning. */
+/** Bytes in which a zero is looked for: a text has none, other files mostly have one near the beginning. */
 const looked = 8192;
 
 const traceEnding = '.safetensors';
@@ -47,11 +47,11 @@ export const isTrace = (file: string) => file.endsWith(traceEnding);
 
 interface Found {
   readonly file: string;
-  /** The folder that was given; of a file that was given itself, the one around its own. */
+  /** The folder that was given; for a file that was given directly, the parent of its own folder. */
   readonly root: string;
 }
 
-/** @throws GanderError `io` for what is given and cannot be read */
+/** @throws GanderError `io` if a given file or folder cannot be read */
 export function filesOf(given: readonly string[]): Found[] {
   return given.flatMap((name) => {
     const stat = statOf(name);
@@ -67,7 +67,7 @@ function statOf(name: string) {
   }
 }
 
-/** Links are not followed: they may lead round in a circle. What is hidden is no document. */
+/** Skips links, which may form a circle, and hidden files. */
 function within(folder: string, root: string): Found[] {
   const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !name.startsWith('.'));
   return entries
@@ -83,7 +83,7 @@ export function bytesOf(files: readonly Found[]): number {
   return files.reduce((sum, { file }) => sum + (lstatSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
-/** Those of the shard. Two documents of one id both come. */
+/** The documents of the shard, including several with the same id. */
 export async function* documentsOf(files: readonly Found[], options: CorpusOptions): AsyncGenerator<CorpusDocument> {
   for (const found of files) {
     const documents = isLines(found.file) ? linesOf(found.file, options) : [fileOf(found, options)];
@@ -95,12 +95,12 @@ function isInShard(id: string, { shard }: CorpusOptions): boolean {
   return !shard || parseInt(hashOf(id).slice(0, 8), 16) % shard.of === shard.at;
 }
 
-/** SHA-256, hex. */
+/** SHA-256 in hex. */
 export function hashOf(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** With slashes, whatever the platform: so that shards of different machines merge. */
+/** With slashes on every platform, so that shards from different machines can be merged. */
 const placeOf = (file: string) => file.split(path.sep).join('/');
 
 function fileOf({ file, root }: Found, options: CorpusOptions): CorpusDocument {
@@ -115,7 +115,7 @@ function fileOf({ file, root }: Found, options: CorpusOptions): CorpusDocument {
   };
 }
 
-/** The first folder below the root. */
+/** By folder, the label is the first folder below the root. */
 function labelOf({ file, root }: Found, { label }: CorpusOptions): string | null {
   if (label === 'none') return null;
   if (label === 'extension') return path.extname(file).slice(1).toLowerCase() || null;
@@ -137,7 +137,7 @@ const record = z.record(z.string(), z.unknown());
 
 async function* linesOf(file: string, options: CorpusOptions): AsyncGenerator<CorpusDocument> {
   const input = createReadStream(file);
-  // A file that cannot be read fails here, and not where nobody listens.
+  // Node reports a file that cannot be read as an event: turned into a rejection, it fails the loop below.
   const failed = new Promise<never>((_, reject) => input.once('error', (cause) => reject(readError(file, cause))));
   failed.catch(() => {});
   const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
@@ -162,7 +162,7 @@ function lineOf(line: string, place: string, { text, label, id }: CorpusOptions)
     label: field(label || 'label') ?? null,
     bytes: Buffer.byteLength(line) + 1,
     read: () => {
-      if (!fields) throw new Unfit('is no JSON object');
+      if (!fields) throw new Unfit('is not a JSON object');
       const own = field(text);
       if (own === undefined) throw new Unfit(`has no text in "${text}"`);
       return Buffer.from(own);
@@ -178,7 +178,7 @@ function fieldsOf(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** @throws Unfit for bytes that are no text */
+/** @throws Unfit if the bytes are not text */
 export function textOf(bytes: Uint8Array): string {
   if (bytes.length === 0) throw new Unfit('is empty');
   if (bytes.subarray(0, looked).includes(0)) throw new Unfit('is binary');

@@ -1,4 +1,4 @@
-/** An atlas on disk: a folder with atlas.json, a Parquet file for each table, and the sums that another is merged with. */
+/** An atlas on disk: a folder with atlas.json, a Parquet file per table, and the sums needed for merging. */
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GanderError } from '../../errors/errors.js';
@@ -15,7 +15,7 @@ export const folderEnding = '.gander-atlas';
 
 const [aboutFile, sumsFile] = ['atlas.json', 'sums.safetensors'];
 
-/** All that an atlas is made from. */
+/** Everything that an atlas is written from. */
 export interface Made {
   readonly run: AtlasRun;
   readonly corpus: CorpusAbout;
@@ -23,13 +23,13 @@ export interface Made {
   readonly sums: Sums;
 }
 
-/** @throws GanderError `io` where something stands there already */
+/** @throws GanderError `io` if something with this name exists */
 export function checkFree(target: string): void {
   if (!statSync(target, { throwIfNoEntry: false })) return;
-  throw new GanderError('io', `${target} is there already.`, 'Give another name, or remove it first.');
+  throw new GanderError('io', `${target} already exists.`, 'Give another name, or remove it first.');
 }
 
-/** Whole or not at all: beside its place first, then renamed. @throws GanderError `io` */
+/** Writes beside the target first and then renames, so the atlas is never there in part. @throws GanderError `io` */
 export function writeAtlas(target: string, made: Made): About {
   const { tables: rows, shuffles } = tablesOf(made.sums);
   const about = aboutOf(made, shuffles);
@@ -80,13 +80,13 @@ function aboutOf({ run, corpus, leftOut, sums }: Made, shuffles: number): About 
   };
 }
 
-/** @throws GanderError `io`, or `trace-invalid` for what is no atlas, `trace-newer` for one of a later version */
+/** @throws GanderError `io`; `trace-invalid` if it is not an atlas; `trace-newer` if a later version wrote it */
 export function readAbout(folder: string): About {
   const json = read(folder, () => JSON.parse(readFileSync(path.join(folder, aboutFile), 'utf8')) as unknown);
   const found = aboutSchema.safeParse(json);
   if (found.success) return found.data;
   if (typeof json === 'object' && json !== null && 'version' in json && Number(json.version) > formatFields.version)
-    throw new GanderError('trace-newer', `${folder} is of a later version of Gander.`, 'Update Gander.');
+    throw new GanderError('trace-newer', `${folder} was made by a later version of Gander.`, 'Update Gander.');
   throw invalid(folder, found.error);
 }
 
@@ -97,7 +97,7 @@ export function readTableOf(folder: string, name: TableName): Promise<Row[]> {
   });
 }
 
-/** What another atlas is merged with. @throws GanderError as `readAbout` */
+/** What is needed to merge an atlas with others. @throws GanderError as `readAbout` */
 export function readMade(folder: string): Made {
   const { run, corpus, leftOut } = readAbout(folder);
   const { label, text, id, shard } = corpus;
@@ -117,7 +117,10 @@ function invalid(folder: string, cause: unknown): GanderError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code?.startsWith('E'))
     return new GanderError('io', `Could not read ${folder}: ${code}.`, 'Give the folder of an atlas.', { cause });
-  return new GanderError('trace-invalid', `${folder} is no whole atlas.`, 'Make it again with gander atlas make.', {
-    cause,
-  });
+  return new GanderError(
+    'trace-invalid',
+    `${folder} is not a complete atlas.`,
+    'Make it again with gander atlas make.',
+    { cause },
+  );
 }

@@ -1,4 +1,4 @@
-/** What is done of an atlas, beside it: a run that was ended goes on from here, and comes to the same. */
+/** The progress of an atlas, in a file beside it: a run that was stopped continues from here, with the same result. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
@@ -9,7 +9,7 @@ import { writeError } from './folder.js';
 
 const schema = z.object({
   journal: z.literal(1),
-  /** What was asked; a run that asks for something else does not go on from it. */
+  /** What was asked for; only a run that asks for the same continues from this journal. */
   asked: z.string(),
   run: runSchema.exactOptional(),
   sums: z
@@ -19,7 +19,7 @@ const schema = z.object({
   leftOut: z.array(leftOutSchema),
 });
 
-/** It is saved when what was done since took so many times as long as saving takes. */
+/** Saving is due when the work since the last save took this many times as long as saving. */
 const rarely = 20;
 
 export class Journal {
@@ -32,7 +32,7 @@ export class Journal {
   #savedAt = 0;
   #saving = 0;
 
-  /** @throws GanderError `request-invalid` where one is there of another run, `io` */
+  /** @throws GanderError `request-invalid` if the journal belongs to another run, `io` */
   constructor(
     target: string,
     private readonly asked: string,
@@ -47,7 +47,7 @@ export class Journal {
     this.#isSaved = true;
   }
 
-  /** A document that is in it, or left out. */
+  /** Whether a document is done or left out. */
   has(id: string): boolean {
     return this.#left.has(id) || this.sums?.figures.documents.has(id) === true;
   }
@@ -72,7 +72,7 @@ export class Journal {
     if (this.now() - this.#savedAt >= rarely * this.#saving) this.save();
   }
 
-  /** Whole or not at all. @throws GanderError `io` */
+  /** Writes beside the file first and then renames. @throws GanderError `io` */
   save(): void {
     if (this.#isSaved) return;
     const began = this.now();
@@ -99,13 +99,13 @@ export class Journal {
       saved = schema.parse(unpack(readFileSync(this.file)));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new GanderError('io', `${this.file} cannot be gone on from.`, 'Remove it to begin anew.', { cause });
+      throw new GanderError('io', `${this.file} cannot be continued.`, 'Remove it to start again.', { cause });
     }
     if (saved.asked === this.asked) return saved;
     throw new GanderError(
       'request-invalid',
-      `${this.file} is of a run that asked for something else.`,
-      'Give what was given then, or remove it to begin anew.',
+      `${this.file} belongs to a run with other options.`,
+      'Use the options of that run, or remove the file to start again.',
     );
   }
 }

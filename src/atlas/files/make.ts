@@ -1,4 +1,4 @@
-/** From documents to an atlas. */
+/** Makes the sums of an atlas from documents. */
 import { GanderError } from '../../errors/errors.js';
 import { finished } from '../../trace/model/finished.js';
 import type { Trace } from '../../trace/model/trace.js';
@@ -9,20 +9,20 @@ import { Sums } from '../sums.js';
 import { type CorpusDocument, hashOf, textOf, Unfit } from './corpus.js';
 import { Journal } from './journal.js';
 
-/** A document's trace, or where it was run in parts one of them, which begins at an offset of its text. */
+/** A document's trace or, if the document was split, that of one part, which begins at offset `at` of the text. */
 export interface TracedPart {
   readonly trace: Trace;
   readonly at: number;
 }
 
 export interface Making {
-  /** The folder that is made. */
+  /** The folder to write. */
   readonly target: string;
-  /** All that has to be the same for a run to go on from where another was ended. */
+  /** Everything that must be the same for a run to continue another. */
   readonly asked: object;
   readonly documents: AsyncIterable<CorpusDocument>;
   readonly route: (text: string) => AsyncIterable<TracedPart>;
-  /** @throws GanderError for what is no trace */
+  /** @throws GanderError if the bytes are not a trace */
   readonly decode: (bytes: Uint8Array) => Trace;
   readonly onDone?: (done: Done) => void;
 }
@@ -31,16 +31,16 @@ export interface Done {
   readonly document: string;
   readonly bytes: number;
   readonly tokens: number;
-  /** Not in this run, but in one that this goes on from. */
+  /** Whether an earlier run, which this one continues, did it. */
   readonly before: boolean;
 }
 
-/** What is wrong with one document, and no reason to stop. */
+/** Errors of a single document, which is then left out. */
 const ofDocument = new Set(['text-empty', 'text-too-long', 'trace-invalid', 'trace-newer']);
 
 /**
- * Reads all documents into a journal, which is kept should it be stopped.
- * @throws GanderError what ended it; `cancelled` where it was asked to stop
+ * Reads all documents into a journal, which is saved if the run is stopped.
+ * @throws GanderError what stopped it; `cancelled` if a person did
  */
 export async function readInto(making: Making): Promise<Journal> {
   const journal = new Journal(making.target, JSON.stringify(making.asked));
@@ -59,11 +59,11 @@ export async function readInto(making: Making): Promise<Journal> {
   return journal;
 }
 
-/** @returns tokens */
+/** @returns the number of tokens */
 async function readOne(document: CorpusDocument, again: boolean, making: Making, journal: Journal): Promise<number> {
   let tokens = 0;
   try {
-    if (again) throw new Unfit('has the id of another');
+    if (again) throw new Unfit('has the same id as another document');
     const sums = await sumsOf(document, making, journal);
     journal.add(sums);
     tokens = sums.figures.documents.rows[0]!.tokens;
@@ -74,7 +74,7 @@ async function readOne(document: CorpusDocument, again: boolean, making: Making,
   return tokens;
 }
 
-/** Of one document; what is wrong with more is thrown on. */
+/** The reason for leaving out one document; any other error is thrown again. */
 export function whyLeftOut(thrown: unknown): string {
   if (thrown instanceof Unfit) return thrown.message;
   if (thrown instanceof GanderError && ofDocument.has(thrown.code)) return thrown.message;

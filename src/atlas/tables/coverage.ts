@@ -1,7 +1,7 @@
 import { sum } from '../../statistics/mean.js';
 import { layerCells, layerColumns, type Table } from './table.js';
 
-/** Of n: all up to it, then each doubled. */
+/** Every n up to this one; after that, powers of two. */
 const allUpTo = 16;
 
 export const coverage = {

@@ -50,7 +50,7 @@ function rowOf({ layout, total, figures, chance }: Counted, u: number) {
   };
 }
 
-/** [U] then [L], as the documents' counts are. */
+/** [U] then [L], the format of a document's counts. */
 function joined({ chosen, choices }: Counted['total']): Float64Array {
   const [units, layers] = [chosen[0].length, choices[0].length];
   const out = new Float64Array(units + layers);
@@ -59,7 +59,7 @@ function joined({ chosen, choices }: Counted['total']): Float64Array {
   return out;
 }
 
-/** [U] the label that a unit is specialised in, the one of the largest lift; null where the test found none. */
+/** [U] the label in which a unit is specialised with the largest lift; null if there is none. */
 function topLabels(from: Counted): (string | null)[] {
   const best = units(from.layout).map((): { label: string | null; lift: number } => ({ label: null, lift: 0 }));
   labels.rows(from).forEach(({ label, lift, specialised }, i) => {

@@ -1,4 +1,4 @@
-/** The tables of an atlas. A new one is a file and a line here. */
+/** The tables of an atlas. A new table needs a file and a line here. */
 import { chanceOf } from '../chance.js';
 import type { Sums } from '../sums.js';
 import { contexts } from './contexts.js';

@@ -2,10 +2,10 @@ import { falseDiscovery } from '../../statistics/falseDiscovery.js';
 import { chosenOf, liftOf } from '../lift.js';
 import { type Counted, type Table, unitCells, unitColumns, units } from './table.js';
 
-/** At most this share of what is called specialised is so by chance. */
+/** False discovery rate: at most this share of the units called specialised are so by chance. */
 const level = 0.05;
 
-/** Of a lift: a doubling, or a halving. */
+/** In size, of a lift: twice or half as often. */
 const leastLift = 1;
 
 export const labels = {

@@ -64,7 +64,7 @@ function chosenBy(group: Counted['total'], units: number): Float64Array {
   return Float64Array.from({ length: units }, (_, u) => chosenOf(group, u));
 }
 
-/** As statistics/load.ts defines them. */
+/** As defined in statistics/load.ts. */
 function evenness(chosen: Float64Array, cells: number, choices: number) {
   const share = chosen.map((count) => count / choices);
   const { cv, entropyRatio, effective, maxOverMean, dead } = load(share);

@@ -2,7 +2,7 @@ import { pairsOf } from '../../statistics/pairs.js';
 import { chosenOf } from '../lift.js';
 import { type Counted, layerCells, layerColumns, type Table } from './table.js';
 
-/** Of a layer and kind; those most above what is expected. */
+/** Per layer and kind: the pairs furthest above what is expected. */
 const mostPairs = 1000;
 
 export const pairs = {

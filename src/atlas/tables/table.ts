@@ -1,10 +1,10 @@
-/** What a table is: its columns, each with what it says, and how its rows come out of the sums. */
+/** A table: its columns with their types, and how its rows are made from the sums. */
 import type { Chance } from '../chance.js';
 import type { Group } from '../figures/choices.js';
 import type { Layout } from '../layout.js';
 import type { Figures } from '../sums.js';
 
-/** `count`: whole numbers. In a row a number that is not defined is NaN; in a file, null. */
+/** `count`: whole numbers. An undefined number is NaN in a row and null in a file. */
 export type ColumnType = 'text' | 'count' | 'number' | 'flag';
 
 export type Cell = string | number | boolean | null;
@@ -15,7 +15,7 @@ export type Row = Readonly<Record<string, Cell>>;
 export interface Counted {
   readonly layout: Layout;
   readonly figures: Figures;
-  /** Of all documents. */
+  /** Over all documents. */
   readonly total: Group;
   readonly labels: readonly (readonly [label: string, group: Group])[];
   readonly chance: Chance;
@@ -27,7 +27,7 @@ export interface Table {
   rows(from: Counted): Row[];
 }
 
-/** Columns that say which unit a row is of. `layer` is null over all layers. */
+/** The columns that identify a row's unit. `layer` is null for all layers together. */
 export const unitColumns = { stack: 'text', layer: 'count', expert: 'count', name: 'text' } as const;
 
 export const layerColumns = { stack: 'text', layer: 'count' } as const;

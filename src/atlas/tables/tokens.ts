@@ -4,7 +4,7 @@ import { sum } from '../../statistics/mean.js';
 import { leastOccurrences } from '../../trace/figures/specialisation.js';
 import { type Counted, type Table, unitCells, unitColumns, units } from './table.js';
 
-/** Of a unit and kind; those most above what is expected. */
+/** Per unit and kind: the tokens furthest above what is expected. */
 const mostTokens = 50;
 
 export const tokens = {
@@ -27,7 +27,7 @@ export const tokens = {
   },
 } as const satisfies Table;
 
-/** By id: [L] choices that any unit of a layer made at the token. */
+/** By token id: [L] how many choices the layer's units made at the token. */
 type Occurring = ReadonlyMap<number, Float64Array>;
 
 function occurrences({ layout, figures }: Counted, kind: TokenKind): Occurring {

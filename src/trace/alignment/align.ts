@@ -1,20 +1,20 @@
-/** Which token of one run answers to which of another: the shortest token edit script, or nearly where all is different. */
+/** Aligns the tokens of two runs by a shortest edit script, or one close to the shortest if the texts differ too much. */
 import { alignedEdits } from '../../checks/limits.js';
 import { tokenText } from '../text/label.js';
 import type { Sequence, Trace } from '../model/trace.js';
 
-/** Columns of the two texts laid side by side. */
+/** The two texts side by side, in C columns. */
 export interface Alignment {
-  /** [C] token index in each; −1: a gap. */
+  /** [C] token index in each text; −1: a gap. */
   readonly a: Int32Array;
   readonly b: Int32Array;
-  /** [C] 1 where both have the same token; 0 in a gap and where one token replaces another. */
+  /** [C] 1 if both have the same token; 0 in a gap and where one token replaces another. */
   readonly same: Uint8Array;
 }
 
 /**
- * Aligns all routed tokens of one sequence of two traces: by ids where the tokenizer is the same, else by text. Where there
- * is no text either, ids count as long as the tokenizers are not known to differ.
+ * Aligns all routed tokens of one sequence of two traces: by ids if they have the same tokenizer, or else by text. If the texts
+ * are unknown too, ids are compared unless the tokenizers are known to differ.
  */
 export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
   const [inA, inB] = [a.sequences[sequence], b.sequences[sequence]];
@@ -29,7 +29,7 @@ export function alignTraces(a: Trace, b: Trace, sequence = 0): Alignment {
   return spelled ? align(...numbered(inA, inB)) : strangers(inA.done, inB.done);
 }
 
-/** Whether both runs cut their text by the same rules; undefined where that is not known. */
+/** Whether both runs split their text in the same way; undefined if unknown. */
 export function isCutAlike(a: Trace, b: Trace, sequence = 0): boolean | undefined {
   const [hashA, hashB] = [a.source.tokenizer, b.source.tokenizer];
   if (hashA !== undefined && hashB !== undefined) return hashA === hashB;
@@ -46,12 +46,12 @@ export function isCutAlike(a: Trace, b: Trace, sequence = 0): boolean | undefine
 
 const isPlaced = ({ tokens, text }: Sequence) => tokens.start !== undefined && text !== undefined;
 
-/** Whether tokens can be told apart by their texts. */
+/** Whether the tokens' texts are known, so that tokens can be compared by text. */
 const isSpelled = (sequence: Sequence) => sequence.tokens.text !== undefined || isPlaced(sequence);
 
 /**
- * The tokens' texts as numbers, equal where these are. What they cover of the text where both know it: two vocabularies, or
- * two programs, may spell one token differently.
+ * Numbers the tokens' texts; equal texts get equal numbers. If both runs know the original text, tokens are compared by the
+ * characters that they cover, because two vocabularies, or two programs, may spell one token differently.
  */
 function numbered(a: Sequence, b: Sequence): [Int32Array, Int32Array] {
   const numbers = new Map<string, number>();
@@ -65,7 +65,7 @@ function numbered(a: Sequence, b: Sequence): [Int32Array, Int32Array] {
   return [of(a), of(b)];
 }
 
-/** Nothing is known to be the same. */
+/** An alignment without equal tokens. */
 function strangers(a: number, b: number): Alignment {
   const length = Math.max(a, b);
   return {
@@ -75,7 +75,7 @@ function strangers(a: number, b: number): Alignment {
   };
 }
 
-/** Within a changed stretch, tokens are set side by side as replaced as far as both have any. */
+/** Within a changed stretch, tokens are paired as replacements as far as both sides have any. */
 export function align(a: Int32Array, b: Int32Array): Alignment {
   const columns: [number, number, 0 | 1][] = [];
   let i = 0;
@@ -97,9 +97,9 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
 
 /**
  * A longest common subsequence as index pairs, ascending. Source: Myers, "An O(ND) Difference Algorithm and Its
- * Variations" (1986), the linear space refinement: two unrelated texts of 10,000 tokens take memory for 40,000 numbers.
- * Its time grows with the edits, so with the square of unrelated texts: where a stretch has more than `2 * mostEdits`, the
- * path that has come furthest by then is followed, and what is found is common, but maybe not the longest.
+ * Variations" (1986), the linear-space refinement: two unrelated texts of 10,000 tokens take memory for 40,000 numbers.
+ * Time grows with the number of edits, so for unrelated texts with the square of their length. If a stretch has more than
+ * `2 * mostEdits` edits, the path that has got furthest is taken; the subsequence is still common, but may not be the longest.
  */
 export function commonSubsequence(a: Int32Array, b: Int32Array, mostEdits = alignedEdits): [number, number][] {
   const pairs: [number, number][] = [];
@@ -119,7 +119,7 @@ export function commonSubsequence(a: Int32Array, b: Int32Array, mostEdits = alig
     for (let s = 0; s < tail; s++) pairs.push([aHigh + s, bHigh + s]);
   };
 
-  /** A point on a shortest edit path, about half of its edits in: where the paths from both ends first meet, if they do. */
+  /** A point about halfway along a shortest edit path: where the paths from both ends first meet, if they do. */
   const middle = (aLow: number, aHigh: number, bLow: number, bHigh: number): [number, number] => {
     const n = aHigh - aLow;
     const m = bHigh - bLow;
@@ -151,11 +151,11 @@ export function commonSubsequence(a: Int32Array, b: Int32Array, mostEdits = alig
     }
   };
 
-  /** Of the paths of d edits, the end of the one that has most of both texts behind it. */
+  /** The end point, among paths of d edits, that has most of both texts behind it. */
   const furthest = (reached: Int32Array, zero: number, d: number, n: number, m: number): [number, number] => {
     let best: [number, number] = [0, 0];
     for (let k = -d; k <= d; k += 2) {
-      // A diagonal beyond the end of a text leads back to that end.
+      // A diagonal that runs past the end of a text is clamped to that end.
       const x = Math.min(reached[zero + k]!, n, m + k);
       if (x >= 0 && x - k >= 0 && 2 * x - k > best[0] + best[1]) best = [x, x - k];
     }

@@ -1,22 +1,22 @@
-/** How the choices of two runs differ, token by token: page and editor ask here. */
+/** How the choices of two runs differ, token by token, for page and editor alike. */
 import { saturationOf, shared } from '../../statistics/sets.js';
 import { chosenCount, isKnown, type Rows, rowsAt, sitesOf } from '../model/access.js';
 import { isCutAlike } from './align.js';
 import type { Trace } from '../model/trace.js';
 
-/** For each token of a sequence the other run's that stands beside it; −1: none. */
+/** For each token of a sequence, the token of the other run that it is aligned with; −1: none. */
 export interface Beside {
   readonly of: Int32Array;
 }
 
-/** 1 − |S ∩ S'| ÷ k; 0 where neither chose any. @param toB index of a's experts among b's; default: they have the same */
+/** 1 − |S ∩ S'| ÷ k; 0 if neither chose any. @param toB for each of a's experts its index in b; default: the same */
 export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
   const common = shared(a.chosen, ta * a.k, a.k, b.chosen, tb * b.k, b.k, toB);
   const same = saturationOf(common, chosenCount(a, ta), chosenCount(b, tb));
   return Number.isNaN(same) ? 0 : 1 - same;
 }
 
-/** The sites that both runs have, side by side. */
+/** Pairs of the sites that both runs have. */
 export class ChoicePairs {
   readonly #there: ReadonlyMap<string, number>;
 
@@ -28,8 +28,8 @@ export class ChoicePairs {
   }
 
   /**
-   * [T] mean share of a token's choices at some sites of a sequence that are others in the other run, which one chooses at
-   * the token beside it; NaN where there is none, or nothing is known.
+   * [T] for each token, the mean over some sites of the share of its choices that the other run did not make at the aligned
+   * token; NaN if no token is aligned with it, or if the choices are unknown.
    */
   shares(sites: Int32Array, sequence: number, { of }: Beside): Float32Array {
     const pairs = Array.from(sites, (s) => {
@@ -58,17 +58,17 @@ function pairOf(a: Rows, b: Rows): { a: Rows; b: Rows; toB: Int16Array } {
   return { a, b, toB: Int16Array.from(a.set.experts, ({ id }) => at.get(id) ?? -1) };
 }
 
-/** What becomes of each token of a sequence. */
+/** How much each token of a sequence changed. */
 export interface Change {
-  /** By what the runs differ: the share of its choices that do, or the other's log-probability − this one's, in nats. */
+  /** What is compared: `choices`, the share that differs; `logProb`, the other run's log-probability − this one's, in nats. */
   readonly by: 'choices' | 'logProb';
-  /** [T] NaN where it is not known. */
+  /** [T] NaN if unknown. */
   readonly value: Float32Array;
-  /** What has the strongest colour. */
+  /** The value of the strongest colour. */
   readonly most: number;
 }
 
-/** Over all modules that see a sequence. One for each. */
+/** One change for each sequence, over all modules that its tokens pass through. */
 export function choiceChanges(main: Trace, other: Trace, partners: readonly Beside[]): readonly Change[] {
   const pairs = new ChoicePairs(main, other);
   return partners.map((one, sequence) => ({
@@ -78,7 +78,7 @@ export function choiceChanges(main: Trace, other: Trace, partners: readonly Besi
   }));
 }
 
-/** Runs of the same text, cut alike: each token stands beside itself. undefined: they are not. One for each sequence. */
+/** Pairs each token with itself, for runs of the same text, split in the same way; undefined for other runs. One for each sequence. */
 export function besideItself(main: Trace, other: Trace): readonly Beside[] | undefined {
   const isSame = main.sequences.every(({ text, tokens }, i) => {
     const there = other.sequences[i];

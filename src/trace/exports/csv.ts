@@ -1,4 +1,4 @@
-/** A trace as CSV (RFC 4180): one row a token, or one for each token, site and chosen expert. */
+/** A trace as CSV (RFC 4180): one row per token, or one per token, site and chosen expert. */
 import {
   chosenCount,
   isSpecial,
@@ -35,14 +35,14 @@ const columns = [
   'selection',
 ] as const;
 
-/** A number as short as float32 allows; empty where there is none. */
+/** A number as short as float32 allows; empty if unknown. */
 function number(x: number | undefined): string {
   return x === undefined || Number.isNaN(x) ? '' : String(Number(x.toPrecision(8)));
 }
 
 /**
- * Text, always quoted. A spreadsheet takes a cell that begins so for a formula, quoted or not; an apostrophe before it
- * keeps it text (OWASP, "CSV Injection"). The id column still tells the token exactly.
+ * Text, always quoted. A spreadsheet takes a cell that begins with certain characters for a formula, quoted or not; an
+ * apostrophe before it keeps it text (OWASP, "CSV Injection"). The id column still identifies the token exactly.
  */
 export function csvText(text: string): string {
   const plain = shown(text);
@@ -50,7 +50,7 @@ export function csvText(text: string): string {
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
-/** What is known of a token before it comes to its experts. */
+/** The columns of a token that do not depend on a site. */
 function tokenCells(sequence: Sequence, t: number): string {
   const { tokens, logProb } = sequence;
   return [
@@ -64,7 +64,7 @@ function tokenCells(sequence: Sequence, t: number): string {
   ].join(',');
 }
 
-/** A line for each token, with means over the sites and the three experts that lead there; none where sites share no experts. */
+/** One line per token, with means over the sites and the three leading experts; these are empty if the sites do not share their experts. */
 export function* tokenLines(trace: Trace): Generator<string> {
   const own = ['expert', 'share', 'second', 'second_share', 'third', 'third_share'];
   yield `${[...tokenColumns, 'entropy', 'margin', ...own, 'sequence'].join(',')}\r\n`;
@@ -87,7 +87,7 @@ function leadingCells(trace: Trace, sites: SharedSites | undefined, t: number): 
   });
 }
 
-/** Lines with their ends, the column names first; a cell where nothing was chosen has one row without an expert. */
+/** Lines with line ends, the column names first. A cell in which no expert was chosen gets one row without an expert. */
 export function* cellLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
   yield `${columns.join(',')}\r\n`;
   for (const [i, sequence] of trace.sequences.entries()) {
@@ -120,7 +120,7 @@ function* linesOfToken(trace: Trace, sequence: Sequence, sites: readonly Rows[],
   }
 }
 
-/** The whole as one string; for long traces take `cellLines`. */
+/** Everything as one string; use `cellLines` for long traces. */
 export function toCsv(trace: Trace, filter: SiteFilter = {}): string {
   return [...cellLines(trace, filter)].join('');
 }

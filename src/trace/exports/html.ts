@@ -1,4 +1,4 @@
-/** A trace as one HTML file that needs nothing else: text coloured by leading expert, tables, no script. */
+/** A trace as one self-contained HTML file: the text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../../formats/html.js';
 import { type Colour, expertStyle, quiet } from '../../look/palette.js';
 import { signsOf } from '../../look/signs.js';
@@ -24,18 +24,18 @@ figure svg { display: block; }
 dt { font-weight: 600; } dd { margin: 0; }
 `;
 
-/** The palette's patterns as lines under text: colour is not the only sign. */
+/** The palette's patterns as underlines, so that colour is not the only sign. */
 const lines = { solid: 'solid', rising: 'dashed', dots: 'dotted', cross: 'double' } as const;
 
-/** All experts without a colour of their own look alike: grey, which stands out from light and dark. */
+/** One grey for all experts without a colour of their own, visible on light and dark. */
 const others: Colour = { fill: '#8c8c8c', ink: '#000000' };
 
 const nameOf = (slot: number) => (slot === quiet ? 'o' : String(slot));
 
-/** Text from anywhere: no markup, and no control or direction marks, raw or as references. */
+/** Text from any source, without markup, and without control or direction marks, raw or as references. */
 const safe = (text: string) => escapeHtml(shown(text));
 
-/** Two classes a colour: `e3` underlines text, `k3` fills labels and bars; `eo` and `ko` those of all other experts. */
+/** Two classes per colour: `e3` underlines text, `k3` fills labels and bars; `eo` and `ko` are those of all other experts. */
 function coloursCss(slots: ReadonlySet<number>): string {
   const rules = (of: 'light' | 'dark') =>
     Array.from(slots, (slot) => {
@@ -47,13 +47,13 @@ function coloursCss(slots: ReadonlySet<number>): string {
   return `${rules('light')}\n@media (prefers-color-scheme: dark) {\n${rules('dark')}\n}`;
 }
 
-/** What a caller that can draw adds. */
+/** What a caller that can draw adds to the file. */
 export interface Drawn {
-  /** A picture of the grid: markup that the caller has made itself. */
+  /** A picture of the grid, as markup made by the caller. */
   readonly svg: string;
   /** What the picture shows. */
   readonly caption: string;
-  /** As people know it. */
+  /** The strategy's name, as people know it. */
   readonly strategy: string;
 }
 
@@ -80,14 +80,14 @@ ${drawn ? `<h2>Grid</h2>\n<figure>${drawn.svg}<figcaption>${safe(drawn.caption)}
 `;
 }
 
-/** Of which sequence a heading speaks, where a trace has several. */
+/** Names the sequence in a heading, if a trace has several. */
 const of = ({ sequence }: Summary, all: readonly Summary[]) => (all.length > 1 ? ` (${sequence.role})` : '');
 
 function textHtml(summary: Summary, _: number, all: readonly Summary[]): string {
   return `<h2>Text${of(summary, all)}</h2>\n${legend(summary)}<p class="text">${text(summary)}</p>`;
 }
 
-/** Those that lead a token: what the lines under the text mean. */
+/** The experts that lead a token, to explain the underlines. */
 function legend({ shared, tokens }: Summary): string {
   if (!shared) return '';
   const leaders = new Set(tokens.flatMap(({ experts }) => experts?.[0]?.index ?? []));
@@ -140,10 +140,10 @@ function keyOf({ experts, slots }: ExpertsSummary, e: number): string {
   return `<span class="key k${nameOf(slots[e]!)}">${signsOf(experts)[e]!}</span> ${safe(experts[e]!.name)}`;
 }
 
-/** The text as it is, each token's own characters underlined in its leading expert's colour. */
+/** The original text, with each token's characters underlined in its leading expert's colour. */
 function text({ sequence, tokens, shared }: Summary): string {
   const whole = sequence.text;
-  // Where no token lies in a text, the tokens are all there is to show.
+  // Without offsets into a text, the tokens are all there is to show.
   if (whole === undefined || !sequence.tokens.start)
     return tokens.map((token) => marked(shared, token, sequence.tokens.text ? token.text : `${token.text} `)).join('');
   let html = '';
@@ -151,7 +151,7 @@ function text({ sequence, tokens, shared }: Summary): string {
   for (const token of tokens) {
     if (token.start < 0) continue;
     html += safe(whole.slice(at, token.start));
-    // Tokens may share a character: the bytes of an emoji.
+    // Tokens may share a character, such as the bytes of an emoji.
     html += marked(shared, token, whole.slice(Math.max(at, token.start), token.end));
     at = Math.max(at, token.end);
   }

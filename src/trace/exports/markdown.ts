@@ -1,4 +1,4 @@
-/** A trace or one of its tokens as Markdown (GFM): what "copy as Markdown" copies. */
+/** A trace, or one of its tokens, as Markdown (GFM), for “copy as Markdown”. */
 import { kindsOf, layersOf, matches, rowsAt, type SharedSites, sharedSites, sitesOf } from '../model/access.js';
 import { certaintyOfToken } from '../figures/distribution.js';
 import { decimal, interventionText, layerText, percent, plain, routerText, tokenText, visible } from '../text/label.js';
@@ -8,12 +8,12 @@ import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSum
 import { byUse, certaintyCells, certaintyHead, layerCells, layerHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from '../model/trace.js';
 
-/** Text that stays text: nothing in it is taken for markup or ends a table cell. */
+/** Escapes text so that none of it acts as markup or ends a table cell. */
 export function markdownText(text: string): string {
   return plain(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&]/g, '\\$&');
 }
 
-/** Code that survives a table: a fence longer than any run of backticks in it. */
+/** Code that works in a table: its fence is longer than any run of backticks in it. */
 export function markdownCode(text: string): string {
   const longest = (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
   const fence = '`'.repeat(longest + 1);
@@ -26,7 +26,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** What was run: one line. */
+/** One line that says what was run. */
 function heading(trace: Trace): string {
   const what = [
     markdownText(trace.source.name),
@@ -41,7 +41,7 @@ function leaders({ shared }: Summary, { experts }: TokenSummary, limit: number):
   return named.map((e) => `${markdownText(shared!.experts[e.index]!.name)} ${percent(e.share)}`).join(', ') || '–';
 }
 
-/** The run, each expert's usage beside chance, and a line for each token. */
+/** The run, each expert's usage next to chance, and a line per token. */
 export function traceMarkdown(trace: Trace): string {
   const all = summaries(trace);
   return [heading(trace), ...all.flatMap((summary) => sequenceMarkdown(summary, all.length > 1)), ''].join('\n\n');
@@ -80,7 +80,7 @@ const shareOf: Record<Measure, string> = {
   choice: 'share of choices',
 };
 
-/** One token: its experts over all sites, the leading expert at each site, and what was predicted after it. */
+/** One token: its experts over all sites, the leading expert of each site, and the predictions after it. */
 export function tokenMarkdown(trace: Trace, t: number, sequence = 0): string {
   const about = { sequence };
   const text = trace.sequences[sequence]!;
@@ -111,7 +111,7 @@ export function tokenMarkdown(trace: Trace, t: number, sequence = 0): string {
   ].join('\n\n');
 }
 
-/** By weight (or what stands in for it) and, where the source gives it, by contribution. */
+/** By weight (or what replaces it) and, if the source gave it, by contribution. */
 function shareTable(trace: Trace, sites: SharedSites, t: number): string {
   const measures = new Set([measureOf(trace, sites.sites, 'weight'), measureOf(trace, sites.sites, 'contribution')]);
   const columns = Array.from(measures, (measure) => ({ measure, shares: tokenShares(trace, sites, t, measure) }));

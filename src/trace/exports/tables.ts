@@ -1,8 +1,8 @@
-/** The rows that terminal, Markdown and HTML show of a summary; each writes names and marks its own way. */
+/** The rows of a summary that terminal, Markdown and HTML show; each formats names and marks its own way. */
 import { decimal, layerText, percent } from '../text/label.js';
 import type { ExpertsSummary, ExpertSummary, LayerSummary, TokenSummary } from '../figures/summary.js';
 
-/** The most used first. */
+/** Experts, the most used first. */
 export function byUse({ experts }: ExpertsSummary): ExpertSummary[] {
   return [...experts].sort((a, b) => b.share - a.share || a.index - b.index);
 }

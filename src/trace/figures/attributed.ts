@@ -1,18 +1,18 @@
-/** Whose absence is worth a run. */
+/** Which experts an attribution knocks out, one run each, and what the runs show. */
 import { chosenAt, rowsAt, sitesOf, textTokens } from '../model/access.js';
 import type { Expert, Trace } from '../model/trace.js';
 
-/** What is asked of experts that are each layer's own, of which there are too many for a run each. */
+/** Which experts to knock out if each layer has its own: these are too many for a run each. */
 export interface AttributedExperts {
-  /** Those of one layer; absent: of all. */
+  /** Only those of this layer; absent: of all layers. */
   readonly layer?: number;
-  /** So many, the most chosen first. */
+  /** At most this many, the most often chosen first. */
   readonly most?: number;
 }
 
 const usual = 16;
 
-/** All that mean the same everywhere; of those that are each layer's own the most chosen of the text's tokens. */
+/** All experts of a pool; of a mixture, those that the text's tokens chose most often. */
 export function attributedExperts(trace: Trace, { layer, most = usual }: AttributedExperts): readonly Expert[] {
   const shared = trace.expertSets.flatMap(({ scope, experts }) => (scope === 'pool' ? experts : []));
   if (shared.length > 0) return shared;
@@ -30,17 +30,17 @@ export function attributedExperts(trace: Trace, { layer, most = usual }: Attribu
     .map(({ expert }) => expert);
 }
 
-/** What a text owes to experts, of an attribution: [T, N] change of its log-probability without each. */
+/** What a text owes to each expert, from an attribution: the [T, N] changes of log-probability when the expert is knocked out. */
 export interface Owed {
-  /** [T] the expert without which a token would be the least likely; −1: none makes a difference to speak of. */
+  /** [T] the expert whose knock-out makes the token least likely; −1: none lowers its log-probability by more than `least`. */
   readonly expert: Int16Array;
-  /** [T] by how much, in nats; 0 where no expert is named. */
+  /** [T] by how much, in nats; 0 if `expert` is −1. */
   readonly nats: Float32Array;
   /** [N] change of the whole text's log-probability, in nats. */
   readonly totals: Float64Array;
 }
 
-/** In nats: less than this is said of no expert. */
+/** In nats; a smaller effect is not attributed to any expert. */
 const least = 0.01;
 
 export function owedOf({

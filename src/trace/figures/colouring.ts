@@ -1,6 +1,6 @@
 /**
- * What colours a text: who leads, over all layers or at the one whose experts are its own, or a number. Page and editor ask
- * here, so that the same choice looks the same.
+ * What colours a text: the leading expert (over all layers, or in one layer if each has its own experts), or a number. Page
+ * and editor share it, so that the same choice looks the same in both.
  */
 import { quantile } from '../../statistics/quantile.js';
 import { Mean } from '../../statistics/mean.js';
@@ -9,23 +9,23 @@ import { certaintyAt } from './distribution.js';
 import type { Trace } from '../model/trace.js';
 
 export const measures = ['entropy', 'margin', 'weight', 'probability', 'surprise'] as const;
-/** A number that each token has, whoever it goes to. */
+/** A number for each token, independent of which experts it goes to. */
 export type TextMeasure = (typeof measures)[number];
 
 export const colourings = ['experts', ...measures, 'nothing'] as const;
 export type Colouring = (typeof colourings)[number];
 
 /**
- * What colours a text and its grid in place of what was chosen for all texts, while there is such a thing: the change against
- * another run; who the text owes its tokens to.
+ * What replaces the chosen colouring of a text and its grid for a while: the change against another run, or the expert that
+ * each token owes most to.
  */
 export const overlays = ['', 'change', 'attribution'] as const;
 export type Overlay = (typeof overlays)[number];
 
-/** As it is chosen, and sent between page and editor. */
+/** A person's choice, which page and editor send each other. */
 export interface ColourChoice {
   readonly by: Colouring;
-  /** Key of the layer (`layerKey`) whose experts lead or whose routers are measured; empty: the first, or the mean over all. */
+  /** Key (`layerKey`) of the layer shown. Empty: the first layer for experts, the mean over all layers for a number. */
   readonly layer: string;
 }
 
@@ -33,12 +33,12 @@ export function isMeasure(by: string): by is TextMeasure {
   return (measures as readonly string[]).includes(by);
 }
 
-/** Whether a measure is of routers: how likely a token was is the whole model's. */
+/** Whether a colouring depends on the layer. How likely a token was does not: the model as a whole predicts it. */
 export function isByLayer(by: Colouring): boolean {
   return by !== 'probability' && by !== 'surprise' && by !== 'nothing';
 }
 
-/** The key of the words that say why a text cannot be coloured so; undefined: it can. */
+/** Key of the words that say why a text cannot be coloured this way; undefined: it can. */
 export function lackFor(trace: Trace, by: Colouring) {
   const hasScores = trace.blocks.some(({ score, selection }) => score ?? selection);
   switch (by) {
@@ -60,29 +60,29 @@ export function lackFor(trace: Trace, by: Colouring) {
 }
 
 /**
- * What a trace is coloured by when this was chosen: it may be of another trace, or rest on scores that are still to come.
- * Better the leaders, then, than nothing.
+ * The colouring that is shown for a person's choice. If this trace lacks what it needs (the choice was made for another trace,
+ * or the scores are still to come), the leading experts are shown instead.
  */
 export function shownBy(trace: Trace, choice: ColourChoice): ColourChoice {
   return lackFor(trace, choice.by) === undefined ? choice : { by: 'experts', layer: '' };
 }
 
 export interface Measured {
-  /** [T] NaN where it is not known. */
+  /** [T] NaN if unknown. */
   readonly value: Float32Array;
-  /** [T] 0..1, how strong the colour is: the closer the call, the larger the weight, the less expected the token. NaN as `value`. */
+  /** [T] 0..1, the strength of the colour: stronger for a smaller margin, a larger weight, a less expected token. NaN as in `value`. */
   readonly strength: Float32Array;
-  /** The values of the weakest colour and of the strongest. */
+  /** The values with the weakest and the strongest colour. */
   readonly weak: number;
   readonly strong: number;
 }
 
-/** Of one sequence. @param layer whose routers are measured; default: the mean over all */
+/** For one sequence. @param layer whose routers are measured; default: the mean over all */
 export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?: Layer): Measured {
   return scaled(by, valuesOf(trace, sequence, by, sitesOf(trace, { ...layer, sequence })));
 }
 
-/** Values on the scale that the usual ones among them span. */
+/** Scales values to the range of the usual ones. */
 export function scaled(by: TextMeasure, value: Float32Array): Measured {
   const isReversed = by === 'margin' || by === 'probability';
   const [low, high] = by === 'probability' ? [0, 1] : usual(value);
@@ -93,7 +93,7 @@ export function scaled(by: TextMeasure, value: Float32Array): Measured {
   return { value, strength, weak: isReversed ? high : low, strong: isReversed ? low : high };
 }
 
-/** [T] the mean over some sites of a sequence; what is said of the model as a whole is the same at all. NaN where it is not known. */
+/** [T] the mean over some sites of a sequence; a figure of the whole model ignores them. NaN if unknown. */
 export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites: Int32Array): Float32Array {
   const { logProb, tokens } = trace.sequences[sequence]!;
   const of = (value: (logProb: number) => number) =>
@@ -115,7 +115,7 @@ export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites:
 
 const kept = new WeakMap<Trace, Map<string, Float64Array>>();
 
-/** [T] of one site, worked out once: a text asks for the mean over all, a grid for each. */
+/** [T] for one site, cached: a text needs the mean over all sites, a grid each by itself. */
 function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'): Float64Array {
   let own = kept.get(trace);
   if (!own) kept.set(trace, (own = new Map<string, Float64Array>()));
@@ -130,14 +130,14 @@ function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'):
   return values;
 }
 
-/** That a token's experts have at a site; NaN where none is chosen. */
+/** The largest weight of a token at a site; NaN if no expert was chosen. */
 function largestWeight({ weight, chosen, k }: Rows, t: number): number {
   let most = NaN;
   for (let i = t * k; i < (t + 1) * k; i++) if (weight && chosen[i]! >= 0 && !(weight[i]! <= most)) most = weight[i]!;
   return most;
 }
 
-/** All but the lowest and highest of twenty: a single outlier must not pale all others. */
+/** The 5 % and 95 % quantiles, so that a single outlier does not make all other colours pale. */
 function usual(values: Float32Array): [low: number, high: number] {
   const sorted = values.filter((x) => !Number.isNaN(x)).sort();
   return [quantile(sorted, 0.05), quantile(sorted, 0.95)];

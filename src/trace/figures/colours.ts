@@ -1,11 +1,11 @@
-/** Which expert has which colour, wherever a trace is shown: panel, editor, tree, terminal and exports ask here. */
+/** Which expert has which colour, the same wherever a trace is shown: panel, editor, tree, terminal and exports. */
 import { colourCount, slotsOf } from '../../look/palette.js';
 import { rowsAt } from '../model/access.js';
 import type { ExpertSet, Trace } from '../model/trace.js';
 
 /**
  * [N] the colour of each expert of a set, as an index for `expertStyle`, or `quiet`.
- * @param pinned ids of experts that have one however little they are used
+ * @param pinned ids of experts that get a colour however rarely they are used
  */
 export function slotsIn(trace: Trace, set: ExpertSet, pinned: readonly string[] = []): Int16Array {
   const count = set.experts.length;
@@ -15,7 +15,7 @@ export function slotsIn(trace: Trace, set: ExpertSet, pinned: readonly string[] 
 
 const used = new WeakMap<Trace, Map<ExpertSet, Float64Array>>();
 
-/** [N] how often each expert of a set was chosen, at all sites that have this set. */
+/** [N] how often each expert of a set was chosen, over all sites with this set. */
 function usedOf(trace: Trace, set: ExpertSet): Float64Array {
   let kept = used.get(trace);
   if (!kept) used.set(trace, (kept = new Map<ExpertSet, Float64Array>()));

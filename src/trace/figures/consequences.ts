@@ -1,16 +1,16 @@
-/** Of the choices that a what-if changed: those that it made itself, and those that followed because their input changed. */
+/** Splits the choices that a what-if changed into direct and downstream effects. */
 import { chosenAt, isSpecial, matches, rowsAt } from '../model/access.js';
 import type { Difference } from './difference.js';
 import type { CellBias } from '../model/whatIf.js';
 import type { Trace } from '../model/trace.js';
 
-/** Shares of a layer's cells; one for each of the difference's layers. Special tokens are left out. */
+/** Shares of a layer's cells, one for each layer of the difference. Special tokens are left out. */
 export interface Consequences {
   readonly direct: readonly number[];
   readonly downstream: readonly number[];
 }
 
-/** @param found between the run without (`before`) and the run with the what-if */
+/** @param found the difference between the run without the what-if (`before`) and the run with it */
 export function consequences(
   before: Trace,
   after: Trace,
@@ -38,7 +38,7 @@ export function consequences(
   };
 }
 
-/** An expert was forced there, or one that is meant came or went. */
+/** Whether an expert was forced, or an expert that an intervention names appeared or disappeared. */
 function isDirect({ bias, forced }: CellBias, was: Int16Array, is: Int16Array): boolean {
   return forced >= 0 || bias.some((amount, e) => amount !== 0 && was.includes(e) !== is.includes(e));
 }

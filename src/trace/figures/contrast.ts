@@ -1,4 +1,4 @@
-/** How often experts are used in a part of a text, beside the rest of it. */
+/** Expert usage in a part of a text, compared with the rest of it. */
 import { bootstrapContrast, type BootstrapOptions, type Interval } from '../../statistics/bootstrap.js';
 import type { SharedSites } from '../model/access.js';
 import { parted } from '../text/scopes.js';
@@ -8,11 +8,11 @@ import { choicesByToken, usage, type Usage } from './usage.js';
 export interface Contrast {
   readonly inside: Usage;
   readonly outside: Usage;
-  /** [N] of the share inside. */
+  /** [N] for the share inside. */
   readonly intervals: readonly Interval[];
-  /** [N] share inside − share outside; NaN where one of them has no choices. */
+  /** [N] share inside − share outside; NaN if either part has no choices. */
   readonly change: Float64Array;
-  /** [N] whole tokens are drawn, of each part by itself. */
+  /** [N] for `change`: whole tokens are resampled, in each part separately. */
   readonly changeIntervals: readonly Interval[];
 }
 

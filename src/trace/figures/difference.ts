@@ -1,4 +1,4 @@
-/** What differs between two runs of much the same text, over their aligned tokens. */
+/** What differs between two runs of similar texts, over their aligned tokens. */
 import {
   chosenCount,
   isKnown,
@@ -20,55 +20,55 @@ import { tokensWithin } from '../model/ranges.js';
 import type { Expert, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
 import { usage } from './usage.js';
 
-/** How far the choices of two runs agree, mean over cells whose token is the same; special tokens left out. */
+/** How far the choices of two runs agree: means over cells whose token is the same, without special tokens. */
 export interface Agreement {
   /** |S ∩ S'| ÷ k. */
   readonly saturation: number;
-  /** If both drew evenly: k/E. */
+  /** For even draws on both sides: k/E. */
   readonly chanceSaturation: number;
   /** |S ∩ S'| ÷ |S ∪ S'|. */
   readonly jaccard: number;
   readonly chanceJaccard: number;
-  /** Jensen-Shannon divergence of p in bits, 0..1; NaN where p is not known of either. */
+  /** Jensen-Shannon divergence of p in bits, 0..1; NaN if p is unknown in either run. */
   readonly divergence: number;
-  /** Share of cells that chose another set. */
+  /** Share of cells with different sets of experts. */
   readonly flipped: number;
   readonly cells: number;
 }
 
 /**
- * Cells are compared site by site, each by its own experts: of sites whose experts are strangers to each other, too, the
- * agreement can be averaged.
+ * Cells are compared site by site, each within its own experts. The agreement can therefore be averaged even over sites whose
+ * experts are unrelated.
  */
 export interface Difference {
   readonly alignment: Alignment;
-  /** Sites over the aligned tokens that both runs have, as indexes into each. */
+  /** The sites over the aligned tokens that both runs have, with their index in each run. */
   readonly sites: readonly { readonly site: Site; readonly a: number; readonly b: number }[];
-  /** [sites, C] how many of a's experts b did not choose; −1 where the column's tokens are not the same, or a source says nothing of one. */
+  /** [sites, C] how many of a's experts b did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
   readonly flips: Int16Array;
   readonly all: Agreement;
   readonly layers: readonly Layer[];
-  /** One for each of `layers`. */
+  /** In the order of `layers`. */
   readonly byLayer: readonly Agreement[];
-  /** Absent where the sites' experts are not the same ones in all. */
+  /** Absent if the sites do not all have the same experts. */
   readonly usage?: UsageDifference;
-  /** [C] log-probability in b − in a; NaN where the tokens differ or it is not known. */
+  /** [C] log-probability in b − in a; NaN if the tokens differ or it is unknown. */
   readonly logProb: Float32Array;
-  /** [C] KL(a‖b) of the next-token predictions in nats, at least; see `predictionDivergence`. */
+  /** [C] lower bound of KL(a‖b) of the next-token predictions, in nats; see `predictionDivergence`. */
   readonly predictions: Float32Array;
 }
 
 export interface UsageDifference {
-  /** That either run has. */
+  /** The experts of either run. */
   readonly experts: readonly Expert[];
-  /** [experts] usage in b − usage in a, over all text tokens of each; within ranges, over those that both have there. */
+  /** [experts] usage in b − usage in a, over all text tokens of each; within ranges, over those that both runs have there. */
   readonly change: Float64Array;
 }
 
 /**
- * Over the tokens of one sequence: the first, unless the filter names another.
+ * For the tokens of one sequence: the first, unless the filter names another.
  *
- * @param within of a's tokens only those in these ranges; columns of others are as if their tokens were not the same
+ * @param within only a's tokens in these ranges; all other columns are treated as different tokens
  */
 export function difference(
   a: Trace,
@@ -132,7 +132,7 @@ export function difference(
   };
 }
 
-/** Only the columns whose token of a is marked are of tokens that are the same. */
+/** Keeps as equal only the columns whose token in a is marked. */
 function narrowed(alignment: Alignment, within: Uint8Array): Alignment {
   return { ...alignment, same: alignment.same.map((same, c) => (within[alignment.a[c]!] ? same : 0)) };
 }
@@ -140,13 +140,13 @@ function narrowed(alignment: Alignment, within: Uint8Array): Alignment {
 const tokensOf = ({ sequences }: Trace, sequence = 0) => sequences[sequence]?.tokens.count ?? 0;
 
 interface Pair {
-  /** [N of a] the same expert's index in b, −1 where b lacks it. */
+  /** [N of a] the same expert's index in b, −1 if b lacks it. */
   readonly toB: Int16Array;
-  /** How many there are in both together. */
+  /** How many experts a and b have together. */
   readonly experts: number;
 }
 
-/** What experts two sites have in common; looked up once for the sets that many sites share. */
+/** Matches the experts of two sites; cached by set, because many sites share one. */
 function pairing() {
   const known = new Map<object, Map<object, Pair>>();
   return ({ set: a }: Rows, { set: b }: Rows) => {
@@ -194,10 +194,10 @@ class Tally {
   }
 }
 
-/** In bits, 0..1. Experts that only one side has count as 0 on the other. */
+/** In bits, 0..1. An expert that only one side has counts as 0 on the other. */
 export function jensenShannon(p: Float32Array | undefined, q: Float32Array | undefined, toQ: Int16Array): number {
   if (!p || !q) return NaN;
-  // Σ ½ x log₂(x / mean): what is q's alone has x / mean = 2, that is ½ x.
+  // Σ ½ x log₂(x / mean): for an expert that only q has, x / mean = 2, so it adds ½ x.
   let bits = 0;
   let qSeen = 0;
   for (let e = 0; e < p.length; e++) {
@@ -210,7 +210,7 @@ export function jensenShannon(p: Float32Array | undefined, q: Float32Array | und
   return Math.min(1, Math.max(0, bits + 0.5 * Math.max(0, 1 - qSeen)));
 }
 
-/** @param only of the columns that it says are the same */
+/** @param only if given, only the columns that it marks as the same */
 function usageDifference(
   a: Trace,
   sitesA: SharedSites,
@@ -232,8 +232,8 @@ function sharesById(trace: Trace, sites: SharedSites, tokens?: Int32Array): Map<
 }
 
 /**
- * KL(a‖b) in nats between the predictions after two tokens, from below: the tokens that both list, and all others taken
- * as one. Merging outcomes never adds divergence (log-sum inequality), so the true value is at least this.
+ * A lower bound of KL(a‖b) in nats between the predictions after two tokens: over the tokens that both list, with all others
+ * merged into one outcome. Merging outcomes never adds divergence (log-sum inequality), so the true value is at least this.
  */
 export function predictionDivergence(a: Sequence, ta: number, b: Sequence, tb: number): number {
   if (!a.topIds || !a.topLogProb || !b.topIds || !b.topLogProb) return NaN;
@@ -248,7 +248,7 @@ export function predictionDivergence(a: Sequence, ta: number, b: Sequence, tb: n
     restA -= Math.exp(logP);
     restB -= Math.exp(logQ);
   }
-  // Rounding may leave a rest a little below 0; raising b's only lowers the bound.
+  // Rounding may make a rest slightly negative; raising b's rest only lowers the bound.
   if (restA > 0) kl += restA * Math.log(restA / Math.max(restB, 1e-7));
   return Math.max(0, kl);
 }

@@ -1,4 +1,4 @@
-/** How decided the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k mass. */
+/** How certain the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k probability. */
 import { layersOf, type Rows, rowsAt, type SiteFilter, sitesOf, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
 import { biasedScores, forcedAt, selectionScores } from '../model/selection.js';
@@ -6,7 +6,7 @@ import type { Router, Trace } from '../model/trace.js';
 
 type Scoring = NonNullable<Router['scoring']>;
 
-/** Softmax over the finite scores; NaN and −∞ get 0. All zeros where no score is finite. */
+/** Softmax over the finite scores; NaN and −∞ get 0. All zeros if no score is finite. */
 export function softmax(scores: Float32Array): Float32Array {
   let most = -Infinity;
   for (const a of scores) if (a > most) most = a;
@@ -23,9 +23,9 @@ function overSum(values: Float32Array): Float32Array {
 }
 
 /**
- * [N] p: what the router leaned to, over all experts that it could choose; under `sigmoid` each one's part of their sum.
- * Where fixed weights stand in for the router it is what the router would have leaned to. Undefined where the source gave
- * no scores, or did not say how they become a distribution.
+ * [N] p: the router distribution over all experts that could be chosen; under `sigmoid`, each sigmoid divided by their sum.
+ * If fixed weights replace the router, it is what the router would have given. Undefined if the source gave no scores, or
+ * did not say how they become a distribution.
  */
 export function distribution(trace: Trace, rows: Rows, t: number): Float32Array | undefined {
   const { scoring } = trace.router;
@@ -37,21 +37,21 @@ export function distribution(trace: Trace, rows: Rows, t: number): Float32Array 
 }
 
 export interface Certainty {
-  /** H(p) / ln E, 0..1, over the E experts with a score; 0 when there is but one. Chance: 1. NaN where p is not known. */
+  /** H(p) / ln E, 0..1, over the E experts with a score; 0 if there is only one. Chance: 1. NaN if p is unknown. */
   readonly entropy: number;
   /**
-   * s_(k) − s_(k+1) ≥ 0 of what was compared, the distance to a different choice; NaN where no further expert could be
-   * chosen, and under fixed weights or a forced expert, where no score decides.
+   * s_(k) − s_(k+1) ≥ 0 of the scores that were compared: how much would have to change for another choice. NaN if no further
+   * expert could be chosen, and under fixed weights or a forced expert, where no score decides.
    */
   readonly margin: number;
-  /** Σ of p over the k best. Chance: k/E. NaN where p is not known, under fixed weights or a forced expert. */
+  /** Top-k probability: Σ of p over the k best. Chance: k/E. NaN if p is unknown, and under fixed weights or a forced expert. */
   readonly mass: number;
 }
 
 /**
- * How decided a choice of the k best scores is; NaN and −∞ take no part.
- * @param k undefined: no choice was made by these scores
- * @param scores the raw scores, mostly the same array; without them, or without `scoring`, entropy and mass are not known
+ * How certain a choice of the k best scores is; NaN and −∞ are left out.
+ * @param k undefined if these scores did not decide
+ * @param scores the raw scores, mostly the same array; without them, or without `scoring`, entropy and mass are unknown
  */
 export function certainty(
   compared: Float32Array,
@@ -79,7 +79,7 @@ export function certainty(
   }
   const margin = k !== undefined && experts > k ? best[k - 1]! - best[k]! : NaN;
   if (!scores || !scoring || most === -Infinity) return { entropy: NaN, margin, mass: NaN };
-  // H = ln z − Σ x ln x / z for p = x / z; under softmax ln x is a − max.
+  // For p = x / z: H = ln z − Σ x ln x / z; under softmax, ln x is a − max.
   let z = 0;
   let moment = 0;
   for (let e = 0; e < compared.length; e++) {
@@ -101,11 +101,11 @@ const likelihood = (scoring: Scoring, a: number, most: number) =>
 
 const unknown: Certainty = { entropy: NaN, margin: NaN, mass: NaN };
 
-/** How decided the router was at one cell; NaN for what cannot be known there. */
+/** The router's certainty at one cell; NaN for what is unknown there. */
 export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty {
   const compared = t < rows.done ? selectionScores(rows, t) : undefined;
   if (!compared) return unknown;
-  // A layer may choose fewer than the others.
+  // A layer may choose fewer experts than the others.
   const k = router.k === undefined || forcedAt(rows, t) >= 0 ? undefined : Math.min(router.k, rows.k);
   return certainty(compared, k, router.scoring, rows.selection ? biasedScores(rows, t) : compared);
 }
@@ -116,7 +116,7 @@ export interface Certainties {
   readonly mass: Float32Array;
 }
 
-/** One token's certainty in a sequence, the mean over the sites that a filter leaves there. */
+/** One token's certainty in a sequence, the mean over the sites that match a filter. */
 export function certaintyOfToken(trace: Trace, t: number, filter: SiteFilter = {}): Certainty {
   const mean = new MeanCertainty();
   for (const s of sitesOf(trace, { sequence: 0, ...filter })) mean.add(certaintyAt(trace, rowsAt(trace, s), t));
@@ -125,7 +125,7 @@ export function certaintyOfToken(trace: Trace, t: number, filter: SiteFilter = {
 
 /**
  * [T] each token's certainty in one sequence (the first, unless the filter names another), the mean over the sites; NaN
- * where not defined.
+ * if undefined.
  */
 export function certaintyByToken(trace: Trace, filter: SiteFilter = {}): Certainties {
   const inSequence = { ...filter, sequence: filter.sequence ?? 0 };

@@ -1,25 +1,25 @@
-/** Which expert a token went to most, over sites that share their experts: what the text view, the hover and the decorations draw. */
+/** The leading expert of each token, over sites that share their experts, for the text view, the hover and the decorations. */
 import { blockOf, rowsAt, type SharedSites } from '../model/access.js';
 import { isEven, type Measure, measureOf } from './measure.js';
 import type { Trace } from '../model/trace.js';
 
 export interface Leaders {
-  /** [T] the leading expert; −1: none (not routed yet, all weights are 0, or all experts share alike). */
+  /** [T] the leading expert; −1: none (not routed yet, all weights are 0, or all experts have the same share). */
   readonly expert: Int16Array;
-  /** [T] its share of the token's whole weight (or contribution, or choices), 0..1. Chance gives at least 1/N. */
+  /** [T] its share of the token's total weight (or contribution, or choices), 0..1. By chance at least 1/N. */
   readonly share: Float32Array;
 }
 
 /**
- * [N] each expert's share of a token's routing weight (or what `measureOf` puts in its place), summed over the sites; they
- * add up to 1, or are all 0 where nothing was applied.
+ * [N] each expert's share of a token's routing weight (or of what `measureOf` puts in its place), summed over the sites. The
+ * shares add up to 1, or are all 0 if no expert was applied.
  */
 export function tokenShares(trace: Trace, sites: SharedSites, t: number, asked: Measure = 'weight'): Float32Array {
   if (t >= sites.sequence.done) return new Float32Array(sites.experts.length);
   return normalised(sumsOf(trace, sites, t, t + 1, asked));
 }
 
-/** [N] the same of several tokens together, [from, to): their weights are added up. */
+/** [N] the same for the tokens [from, to) together: their weights are added up. */
 export function shareOfTokens(trace: Trace, sites: SharedSites, from: number, to: number): Float32Array {
   const n = sites.experts.length;
   const sums = sumsOf(trace, sites, from, Math.max(from, Math.min(to, sites.sequence.done)), 'weight');
@@ -51,12 +51,12 @@ export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 
   return { expert, share };
 }
 
-/** Whether all that is known of a token is the order of its experts: one site, and no weights. */
+/** Whether only the order of a token's experts is known: one site, and no weights. */
 export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
   return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
 }
 
-/** Who a text shows: the leading expert of every token; where only their order is known, the one named first. */
+/** The experts that a text shows: the leading one of every token; if only their order is known, the first one. */
 export function shownLeaders(trace: Trace, sites: SharedSites): Leaders {
   if (!isRankOnly(trace, sites)) return tokenLeaders(trace, sites);
   const { chosen, k } = rowsAt(trace, sites.sites[0]!);
@@ -64,14 +64,14 @@ export function shownLeaders(trace: Trace, sites: SharedSites): Leaders {
   return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
 }
 
-/** Expert indexes by share, largest first, those with none left out. */
+/** Expert indexes by share, largest first; experts without a share are left out. */
 export function ranked(shares: ArrayLike<number>): number[] {
   return Array.from({ length: shares.length }, (_, e) => e)
     .filter((e) => shares[e]! > 0)
     .sort((a, b) => shares[b]! - shares[a]! || a - b);
 }
 
-/** [tokens, N] what each expert has of the tokens [from, to), summed over sites; in the arrays' own order, for the cache. */
+/** [tokens, N] each expert's part of the tokens [from, to), summed over sites. Reads the arrays in their own order, for the CPU cache. */
 function sumsOf(
   trace: Trace,
   { sites, sequence, experts }: SharedSites,
@@ -97,7 +97,7 @@ function sumsOf(
   return sums;
 }
 
-/** In place. */
+/** Changes `sums` in place. */
 function normalised(sums: Float32Array): Float32Array {
   let total = 0;
   for (const x of sums) total += x;

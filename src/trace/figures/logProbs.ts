@@ -3,14 +3,14 @@ import { isSpecial } from '../model/access.js';
 import type { Alignment } from '../alignment/align.js';
 import type { Sequence } from '../model/trace.js';
 
-/** Nats a token; NaN where no token is of both. */
+/** In nats per token; NaN if no token is in both. */
 export interface AlignedMeans {
   readonly from: number;
   readonly to: number;
   readonly tokens: number;
 }
 
-/** Mean log-probabilities of the text's tokens in two runs, of those alone that both have: others would be compared with nothing. */
+/** Mean log-probabilities of two runs over the text tokens that both have; the others have nothing to be compared with. */
 export function alignedMeans(from: Sequence, to: Sequence, { a, b, same }: Alignment): AlignedMeans {
   const [here, there] = [new Mean(), new Mean()];
   same.forEach((isSame, c) => {

@@ -1,16 +1,16 @@
-/** By what an expert's part in a cell is measured. */
+/** The measures of an expert's part in a cell. */
 import { blockOf, type Rows } from '../model/access.js';
 import type { Trace } from '../model/trace.js';
 
 /**
- * `weight`: what the expert's output was multiplied by. `contribution`: how far it moved the output. `choice`: each choice
- * counts the same, which is all that can be said where a source gives neither.
+ * `weight`: the factor on the expert's output. `contribution`: the size of what it added. `choice`: each choice counts the
+ * same, for sources that give neither.
  */
 export type Measure = 'weight' | 'contribution' | 'choice';
 
 /**
- * The measure that the sites can all be held to, as near to the one asked for as the source allows: a contribution falls
- * back to the weight, a weight to the choice. A view says which one it shows.
+ * The measure that all the sites have and that is closest to the one asked for: contribution falls back to weight, weight to
+ * choice. A view says which one it shows.
  */
 export function measureOf(trace: Trace, sites: Int32Array, asked: Measure): Measure {
   const all = (column: 'weight' | 'contribution') => sites.every((s) => blockOf(trace, s)[column] !== undefined);
@@ -18,7 +18,7 @@ export function measureOf(trace: Trace, sites: Int32Array, asked: Measure): Meas
   return asked !== 'choice' && all('weight') ? 'weight' : 'choice';
 }
 
-/** The expert with the largest part in a cell; the better-placed one wins a tie. −1: none, or all experts have the same part. */
+/** The expert with the largest part in a cell; the better rank wins a tie. −1: none, or all experts have the same part. */
 export function leaderAt(rows: Rows, t: number, asked: Measure = 'weight'): number {
   const { chosen, k, experts } = rows;
   const parts =
@@ -34,7 +34,7 @@ export function leaderAt(rows: Rows, t: number, asked: Measure = 'weight'): numb
   return alike ? -1 : best;
 }
 
-/** Whether all of several experts have the same share, as merged ones have: then none leads. */
+/** Whether several experts all have the same share, as merged ones do; then none leads. */
 export function isEven(shares: Float32Array | Float64Array): boolean {
   return shares.length > 1 && shares.every((share) => share === shares[0]);
 }

@@ -1,12 +1,12 @@
-/** How far two choices agree. */
+/** Top-k overlap: how far two choices agree. */
 import { chosenCount, isKnown, layersAmong, type Rows, rowsAt, type SharedSites, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
 import { saturationOf, shared } from '../../statistics/sets.js';
 import type { Trace } from '../model/trace.js';
 
 /**
- * Whether every site sends all its tokens to the same experts, or to none: nothing is chosen there, so that another run's
- * choices have nothing to agree with.
+ * Whether every site sends all its tokens to the same experts, or to none. Nothing is chosen then, so it makes no sense to ask
+ * how far another run's choices agree.
  */
 export function isFixed(trace: Trace): boolean {
   return trace.sites.every((_, s) => isFixedAt(rowsAt(trace, s), trace));
@@ -26,9 +26,9 @@ function isFixedAt(rows: Rows, { sequences }: Trace): boolean {
 }
 
 /**
- * [L, L] mean saturation between the choices of every two layers at the same token and kind: how far a layer already
- * decides as a later one will. Layers as `layersAmong` the sites; special tokens left out. NaN where two layers have no
- * kind in common. Chance: k/E.
+ * [L, L] mean top-k overlap of every two layers at the same token and kind: how far a layer already chooses what a later one
+ * will. Layers in the order of `layersAmong` the sites; special tokens are left out. NaN if two layers have no kind in common.
+ * Chance: k/E.
  */
 export function layerOverlap(trace: Trace, sites: SharedSites): Float32Array {
   const layers = layersAmong(trace, sites.sites);

@@ -1,29 +1,29 @@
-/** What an expert is chosen for: kinds of text, and single tokens. */
+/** What an expert is chosen for: domains of text, and single tokens. */
 import { GanderError } from '../../errors/errors.js';
 import { isKnown, rowsAt, type SharedSites, textTokens } from '../model/access.js';
 import { tokenText } from '../text/label.js';
 import type { Expert, Trace } from '../model/trace.js';
 import type { Indexes } from './usage.js';
 
-/** One trace's part in a statistic over several. */
+/** One trace's part of a statistic over several traces. */
 export interface Run {
   readonly trace: Trace;
   readonly sites: SharedSites;
-  /** Default: all of the text's. */
+  /** Default: all text tokens. */
   readonly tokens?: Indexes | undefined;
 }
 
 export interface DomainSpecialisation {
-  /** [N] of the domain's cells (token × site), the share that chose the expert; they add up to k. NaN without any cell. */
+  /** [N] of the domain's cells (token × site), the share that chose the expert; the shares add up to k. NaN if there are no cells. */
   readonly share: Float64Array;
-  /** What `share` would be if each cell drew evenly: k/E. */
+  /** What `share` would be for even draws: k/E. */
   readonly chance: number;
   readonly tokens: number;
 }
 
 /**
- * How much of a domain, one or more runs, goes to each expert.
- * @throws GanderError `internal` where the runs' experts are not the same
+ * How much of a domain, given as one or more runs, goes to each expert.
+ * @throws GanderError `internal` if the runs' experts differ
  */
 export function domainSpecialisation(runs: readonly Run[]): DomainSpecialisation {
   const n = expertsOf(runs).length;
@@ -46,7 +46,7 @@ export function domainSpecialisation(runs: readonly Run[]): DomainSpecialisation
 }
 
 export interface Vocabulary {
-  /** [V] the tokens that occur at least `least` times, the most frequent first: their ids (absent where a source gave none), texts and counts. */
+  /** [V] the tokens that occur at least `least` times, the most frequent first: ids (absent if a source gave none), texts, counts. */
   readonly ids?: Int32Array;
   readonly text: readonly string[];
   readonly count: Int32Array;
@@ -56,13 +56,13 @@ export interface Vocabulary {
   readonly chance: number;
 }
 
-/** A token seen twice tells little. */
+/** A token seen only twice says little. */
 export const leastOccurrences = 3;
 
 /**
- * How much of each token's occurrences goes to each expert, over one or more runs with the same tokenizer. Tokens are the
- * same whose ids are; where a run has no ids, whose texts are.
- * @throws GanderError `internal` where the runs' experts are not the same
+ * How much of each token's occurrences goes to each expert, over one or more runs with the same tokenizer. Tokens are
+ * identified by id, or by text if a run has no ids.
+ * @throws GanderError `internal` if the runs' experts differ
  */
 export function vocabularySpecialisation(runs: readonly Run[], least = leastOccurrences): Vocabulary {
   const n = expertsOf(runs).length;
@@ -118,7 +118,7 @@ export interface Attracted {
   readonly share: number;
 }
 
-/** The tokens that an expert draws most, above chance only; the more frequent first among equals. */
+/** The tokens that choose an expert most often, above chance only; among equals the more frequent first. */
 export function mostAttracted(
   { ids, text, count, share, chance }: Vocabulary,
   expert: number,
@@ -141,7 +141,7 @@ const tokensOf = ({ sites, tokens }: Run) => tokens ?? textTokens(sites.sequence
 
 const spelled = ({ sites: { sequence } }: Run, t: number) => sequence.tokens.text?.[t] ?? tokenText(sequence, t);
 
-/** The runs' experts. Sites of two traces may have different sets: what is added up over runs passes here. */
+/** The runs' experts. Two traces may have different sets, so everything that is added up over runs is checked here. */
 function expertsOf(runs: readonly Run[]): readonly Expert[] {
   const [first, ...others] = runs.map(({ sites }) => sites.experts);
   const alike = others.every(
@@ -150,7 +150,7 @@ function expertsOf(runs: readonly Run[]): readonly Expert[] {
   if (alike) return first ?? [];
   throw new GanderError(
     'internal',
-    'Runs over different experts cannot be counted together.',
+    'Runs with different experts cannot be counted together.',
     'Please report this with the Gander log.',
   );
 }

@@ -1,4 +1,4 @@
-/** The numbers that every summary of a trace shows: terminal, JSON, Markdown and HTML draw from here. */
+/** The figures that every summary of a trace shows: in the terminal, in JSON, Markdown and HTML. */
 import {
   isSpecial,
   type Layer,
@@ -23,24 +23,24 @@ export interface ExpertSummary {
   readonly index: number;
   readonly id: string;
   readonly name: string;
-  /** Of all choices of text tokens, the expert's share, its 95 % bootstrap interval, and what chance would give. */
+  /** The expert's share of all choices of text tokens, its 95 % bootstrap interval, and what chance would give. */
   readonly share: number;
   readonly interval: Interval;
   readonly chance: number;
-  /** Absent where the source gave no weights. */
+  /** Absent if the source gave no weights. */
   readonly weightShare?: number;
 }
 
-/** What can be said of the experts where all sites have the same ones. */
+/** Figures of the experts, for sites that all have the same ones. */
 export interface ExpertsSummary {
   readonly sites: SharedSites;
   readonly experts: readonly ExpertSummary[];
-  /** [N] colours, as `slotsIn` gives them. */
+  /** [N] colours, from `slotsIn`. */
   readonly slots: Int16Array;
   readonly choices: number;
   readonly load: Load;
   readonly chanceLoad: ChanceLoad;
-  /** What the tokens' shares are of. */
+  /** What the tokens' shares are shares of. */
   readonly measure: Measure;
 }
 
@@ -48,7 +48,7 @@ export interface TokenSummary {
   readonly index: number;
   readonly id?: number;
   readonly text: string;
-  /** −1 where it stands for no text, or the source does not say. */
+  /** −1 for a token without text, or if the source does not say. */
   readonly start: number;
   readonly end: number;
   readonly special: boolean;
@@ -56,7 +56,7 @@ export interface TokenSummary {
   /** Means over the sites. */
   readonly entropy: number;
   readonly margin: number;
-  /** Shares of the routing weight (or of what `measure` says) over all sites, largest first; absent where these share no experts. */
+  /** Shares of the routing weight (or of `measure`) over all sites, largest first; absent if the sites do not share their experts. */
   readonly experts?: readonly { readonly index: number; readonly share: number }[];
 }
 
@@ -64,37 +64,37 @@ export interface LayerSummary extends Layer {
   /** Means over its sites and the text's tokens. */
   readonly entropy: number;
   readonly margin: number;
-  /** Of the layer's own experts; absent where its sites share none. */
+  /** Load of the layer's own experts; absent if its sites do not share them. */
   readonly load?: Load;
   readonly chanceLoad?: ChanceLoad;
 }
 
-/** What a source may leave out, as exports say it. */
+/** What a source may leave out, in the words of the exports. */
 export const parts = ['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions'] as const;
 
 export type Part = (typeof parts)[number];
 
 export interface Summary {
   readonly sequence: Sequence;
-  /** What the source does not give. */
+  /** What the source did not give. */
   readonly absent: readonly Part[];
-  /** Absent where experts are each layer's own: nothing that adds them up over layers has a meaning. */
+  /** Absent if each layer has its own experts: adding them up over layers would mean nothing. */
   readonly shared?: ExpertsSummary;
   readonly tokens: readonly TokenSummary[];
   readonly layers: readonly LayerSummary[];
-  /** Text tokens: what the statistics are about. */
+  /** Number of text tokens, which the statistics count. */
   readonly textTokens: number;
-  /** Mean log-probability of the text's tokens; NaN where not known. */
+  /** Mean log-probability of the text's tokens; NaN if unknown. */
   readonly meanLogProb: number;
   readonly smallSample: boolean;
 }
 
-/** A summary of each of the trace's sequences. */
+/** One summary for each of the trace's sequences. */
 export function summaries(trace: Trace): Summary[] {
   return trace.sequences.map((_, sequence) => summarise(trace, { sequence }));
 }
 
-/** Of one sequence: the first, unless the filter names another. */
+/** For one sequence: the first, unless the filter names another. */
 export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
   const about = { ...filter, sequence: filter.sequence ?? 0 };
   const sequence = trace.sequences[about.sequence]!;
@@ -126,7 +126,7 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
   };
 }
 
-/** Of the text's tokens, in nats a token; NaN where not known. */
+/** Mean over the text's tokens, in nats per token; NaN if unknown. */
 export function meanLogProbOf(sequence: Sequence): number {
   return meanOf(Array.from(textTokens(sequence), (t) => sequence.logProb?.[t] ?? NaN));
 }
@@ -169,7 +169,7 @@ function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
   });
 }
 
-/** What the source does not give of one sequence and its sites. */
+/** What the source did not give for one sequence and its sites. */
 export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
   const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
   const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));
@@ -185,4 +185,4 @@ export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
 }
 
 /** Why there are no shares over all layers. */
-export const ownExperts = 'Each layer has experts of its own; nothing is added up over layers.';
+export const ownExperts = 'Each layer has experts of its own; shares are not added up over layers.';

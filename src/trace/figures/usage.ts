@@ -1,4 +1,4 @@
-/** How often each expert is used, how evenly, and with whom. Special tokens and those not yet routed are left out. */
+/** How often each expert is used, how evenly, and together with which others. Special tokens and those not yet routed are left out. */
 import {
   chosenAt,
   isKnown,
@@ -24,19 +24,19 @@ export type Indexes = Int32Array | readonly number[];
 export interface Usage {
   /** [N] cells (token × site) that chose the expert. */
   readonly counts: Float64Array;
-  /** [N] f_e: counts over all choices made (k a cell, fewer where fewer than k took part). */
+  /** [N] f_e: counts ÷ all choices made (k per cell, or fewer if fewer experts took part). */
   readonly share: Float64Array;
-  /** [N] what `share` would be if every choice were drawn evenly from the experts that have a gate there: 1/E. */
+  /** [N] what `share` would be for even draws from the experts that have a gate at each site: 1/E. */
   readonly chance: Float64Array;
-  /** [N] share of the routing weight; absent where the source gave none. */
+  /** [N] share of the routing weight; absent if the source gave none. */
   readonly weightShare?: Float64Array;
-  /** Tokens, cells of which the source says something, and choices counted. */
+  /** How many tokens, cells that the source says something about, and choices were counted. */
   readonly tokens: number;
   readonly cells: number;
   readonly choices: number;
 }
 
-/** @param tokens default: all of the text's */
+/** @param tokens default: all text tokens */
 export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTokens(sites.sequence)): Usage {
   const n = sites.experts.length;
   const counts = new Float64Array(n);
@@ -74,7 +74,7 @@ export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTo
   };
 }
 
-/** An interval for each expert's usage. Whole tokens are drawn: the sites of one token are not independent. */
+/** An interval for each expert's usage. Whole tokens are resampled: the sites of one token are not independent. */
 export function usageIntervals(
   trace: Trace,
   sites: SharedSites,
@@ -103,19 +103,19 @@ export function choicesByToken(trace: Trace, sites: SharedSites, tokens: Indexes
   return { parts: counts, wholes: choices };
 }
 
-/** Below this many tokens a statistic is shown with a warning: its interval is as wide as most differences of interest. */
+/** With fewer tokens, a statistic is shown with a warning: its interval is as wide as most differences of interest. */
 export const smallSample = 30;
 
 export function isSmallSample(tokens: number): boolean {
   return tokens < smallSample;
 }
 
-/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined where a layer's own sites share no experts or tokens. */
+/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined if the layer's sites differ in experts or tokens. */
 export function usageByLayer(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
   return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
 }
 
-/** One usage for each kind, in the order of `kindsOf(trace, filter)`; undefined where a kind's sites share no experts or tokens. */
+/** One usage for each kind, in the order of `kindsOf(trace, filter)`; undefined if the kind's sites differ in experts or tokens. */
 export function usageByKind(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
   return kindsOf(trace, filter).map((kind) => usageOf(trace, { ...filter, kind }, tokens));
 }

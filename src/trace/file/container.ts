@@ -1,4 +1,4 @@
-/** What trace files of every version stand in: a safetensors container whose metadata holds a JSON header. */
+/** The container of trace files of every version: a safetensors file whose metadata holds a JSON header. */
 import { bytesInWords } from '../../formats/bytes.js';
 import { GanderError } from '../../errors/errors.js';
 import { traceLimits } from '../../checks/limits.js';
@@ -21,12 +21,12 @@ export function invalid(what: string, cause?: unknown): GanderError {
   return new GanderError(
     'trace-invalid',
     `This is not a usable trace: ${what}.`,
-    'Open a file that Gander saved, or route the text anew.',
+    'Open a file that Gander saved, or route the text again.',
     { cause },
   );
 }
 
-/** A trace file, opened: its header as JSON, and its tensors. */
+/** An open trace file: its header as JSON, and its tensors. */
 export class Container {
   readonly #bytes: Uint8Array;
   readonly #container: SafetensorsHeader;
@@ -56,7 +56,7 @@ export class Container {
     }
   }
 
-  /** The header as one version has it, counted before the schema looks at each part. */
+  /** The header under one version's schema. Sizes are checked first, before the schema looks at each part. */
   parse<T>(schema: z.ZodType<T>, countOf: (header: unknown) => Counts): T {
     const excess = tooMany(countOf(this.header));
     if (excess) throw invalid(excess);
@@ -65,7 +65,7 @@ export class Container {
     throw invalid(`its header is malformed: ${schemaProblem(parsed.error)}`);
   }
 
-  /** Length of a tensor along an axis, for widths that only the tensors tell; 0 without it. */
+  /** Length of a tensor along an axis, for widths that only the tensors show; 0 if it is absent. */
   width(name: string, axis: number): number {
     return this.#container.tensors.get(name)?.shape[axis] ?? 0;
   }
@@ -86,7 +86,7 @@ export class Container {
   }
 }
 
-/** For whoever reads a trace file: its size is known before its content. @throws GanderError `trace-invalid` */
+/** For whatever reads a trace file: checks its size before its content. @throws GanderError `trace-invalid` */
 export function checkTraceSize(bytes: number): void {
   if (bytes > traceLimits.bytes) throw invalid(tooLarge(bytes));
 }
@@ -95,12 +95,12 @@ export function tooLarge(bytes: number): string {
   return `it has ${bytesInWords(bytes)}, and at most ${bytesInWords(traceLimits.bytes)} can be shown`;
 }
 
-/** What a trace has many of. */
+/** What a trace may have too many of. */
 export type Counts = Readonly<
   Record<'tokens' | 'modules' | 'experts' | 'interventions' | 'lookups' | 'versions', number>
 >;
 
-/** What there is more of than a view can show, in words. */
+/** What exceeds the limits, in words; undefined if nothing does. */
 export function tooMany(counts: Counts): string | undefined {
   for (const [what, count] of Object.entries(counts) as [keyof Counts, number][])
     if (count > traceLimits[what])
@@ -113,29 +113,29 @@ const named: Readonly<Record<keyof Counts, string>> = {
   modules: 'modules',
   experts: 'experts',
   interventions: 'interventions',
-  lookups: 'what-ifs and ranges of theirs, counted for each module',
+  lookups: 'what-ifs and token ranges, counted for each module',
   versions: 'versions',
 };
 
-/** What-ifs and the ranges of tokens that they name, for each module. */
+/** What-ifs and the token ranges that they name, times the number of modules. */
 export function lookupsOf(interventions: unknown, modules: number): number {
   const ranges = (one: unknown) => partsOf(partOf(partOf(one, 'scope'), 'tokens')).length;
   return modules * partsOf(interventions).reduce<number>((sum, one) => sum + 1 + ranges(one), 0);
 }
 
-/** Of something that need not be what it should: how many parts, or which. */
+/** For values of unchecked shape: their size, or their parts. */
 export const sizeOf = (value: unknown): number => Object.keys(isObject(value) ? value : {}).length;
 export const partsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 export const partOf = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);
 
-/** Without the fields that are undefined. */
+/** Drops the fields that are undefined. */
 export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 
-/** Offsets of tokens lie in the text, or are −1 both. */
+/** A token's offsets must lie in the text, or both be −1. */
 export function checkOffsets(start: Int32Array, end: Int32Array, text: string): void {
   if (!start.every((s, t) => (s === -1 && end[t] === -1) || (s >= 0 && s <= end[t]! && end[t]! <= text.length)))
     throw invalid('a token lies outside the text');
@@ -143,12 +143,12 @@ export function checkOffsets(start: Int32Array, end: Int32Array, text: string): 
 
 /** @param experts N */
 export function checkChosen(chosen: Int16Array, k: number, experts: number): void {
-  // Where there is no token or no site, a width costs no byte of the file.
+  // Without tokens or sites, a width costs no bytes, so the file's size does not limit it.
   if (k > Math.max(1, experts)) throw invalid(`it chooses ${k} of ${experts} experts`);
   if (!chosen.every((e) => e >= -1 && e < experts)) throw invalid('a chosen expert does not exist');
 }
 
-/** Predictions are complete or absent: ids come with log-probabilities, and there are as many texts. */
+/** Predictions must be complete or absent: ids need log-probabilities, and texts must match them in number. */
 export function checkPredictions(
   ids: Int32Array | undefined,
   logProbs: Float32Array | undefined,
@@ -157,7 +157,7 @@ export function checkPredictions(
   predictions: number,
 ): void {
   if ((ids === undefined) !== (logProbs === undefined))
-    throw invalid('of "top_ids" and "top_log_prob" only one is there');
+    throw invalid('only one of "top_ids" and "top_log_prob" is there');
   if (texts && !(texts.length === tokens && texts.every((row) => row.length === predictions)))
     throw invalid('topTokens does not fit the tokens and predictions');
 }

@@ -1,6 +1,6 @@
 /**
- * A trace as bytes: the safetensors container with a JSON header (docs/trace-format.md). Reading lays typed arrays over
- * the given bytes where they are aligned; keep the bytes as they are afterwards.
+ * A trace as bytes: a safetensors container with a JSON header (docs/trace-format.md). Reading makes typed arrays that are
+ * views of the given bytes where these are aligned, so do not change the bytes afterwards.
  */
 import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
@@ -107,8 +107,8 @@ function countOf(header: unknown): Counts {
 }
 
 /**
- * The trace's bytes. A partial trace is cut to the tokens that are done; its text stays whole.
- * @throws GanderError `request-invalid` for one that could not be opened again
+ * The trace's bytes. A partial trace is cut to its finished tokens; its text stays whole.
+ * @throws GanderError `request-invalid` if the file would be too large to open again
  */
 export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const trace = finished(given);
@@ -167,12 +167,12 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The trace that the bytes hold.
- * @throws GanderError `trace-invalid` (and what is wrong with it), `trace-newer`
+ * The trace in the bytes.
+ * @throws GanderError `trace-invalid` (with what is wrong), `trace-newer`
  */
 export function decodeTrace(bytes: Uint8Array): Trace {
   const container = new Container(bytes);
-  // Before the schema: a newer version may look quite different.
+  // Before the schema is checked: a newer version may look quite different.
   const said = z.object({ version: z.number() }).safeParse(container.header).data?.version;
   if (said !== undefined && said > version) {
     throw new GanderError(

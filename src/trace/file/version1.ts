@@ -1,4 +1,4 @@
-/** Trace files of version 1: one text, and one pool of experts at every site. They are read for ever, and no longer written. */
+/** Trace files of version 1: one text, and one pool of experts at every site. Gander reads them but no longer writes them. */
 import { z } from 'zod';
 import {
   checkChosen,
@@ -17,7 +17,7 @@ import type { Block, Router, Trace } from '../model/trace.js';
 
 const k = z.int().min(1);
 
-/** What a version 1 file says of the router; a closed list, as that version had it. */
+/** What a version 1 file says about the router: a closed list in that version. */
 const strategy = z.discriminatedUnion('name', [
   z.object({ name: z.literal('base') }),
   z.object({ name: z.literal('single'), expert: z.string() }),
@@ -111,7 +111,7 @@ export function readVersion1(container: Container): Trace {
           start,
           end,
           text: header.tokens,
-          // Version 1 has no other sign of them.
+          // In version 1, this is the only sign of a special token.
           special: Uint8Array.from(start, (s) => (s < 0 ? 1 : 0)),
         },
         done: T,
@@ -126,7 +126,7 @@ export function readVersion1(container: Container): Trace {
   };
 }
 
-/** A k of more experts than there are meant all of them. */
+/** A k larger than the number of experts meant all of them. */
 function routerOf(said: z.infer<typeof strategy>, experts: number): Router {
   return {
     name: said.name,

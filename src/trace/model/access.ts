@@ -1,17 +1,17 @@
-/** Where things lie in a trace: a site's rows, and the sites and tokens that a view is about. */
+/** Access to a trace: the rows of a site, and the sites and tokens that a view shows. */
 import { matches, type SiteFilter } from './filter.js';
 import type { Block, Expert, ExpertSet, Sequence, Site, Stack, Trace } from './trace.js';
 import { type SiteWhatIf, whatIfAt } from './whatIf.js';
 
 export { matches, type SiteFilter };
 
-/** One site's rows, over the trace's own memory. T tokens of its sequence, row-major. */
+/** The rows of one site: views of the trace's arrays, row-major, over the T tokens of the site's sequence. */
 export interface Rows {
   readonly site: Site;
-  /** Its set's, N of them. */
+  /** The set that the site's N experts belong to. */
   readonly set: ExpertSet;
   readonly tokens: number;
-  /** How many of these, from the first on, are routed. */
+  /** How many of the tokens are routed so far. */
   readonly done: number;
   readonly experts: number;
   readonly k: number;
@@ -24,12 +24,12 @@ export interface Rows {
   readonly selection: Float32Array | undefined;
   /** [T, A] */
   readonly alwaysOnWeight: Float32Array | undefined;
-  /** What the run's interventions do here; undefined where none does anything. */
+  /** What the run's interventions do here; undefined if none applies. */
   readonly whatIf: SiteWhatIf | undefined;
 }
 
 export function blockOf(trace: Trace, s: number): Block {
-  // A few blocks at most; a pool has one.
+  // A linear search is enough: a trace has a few blocks, a pool's only one.
   return trace.blocks.find(({ from, to }) => from <= s && s < to)!;
 }
 
@@ -73,12 +73,12 @@ export function chosenCount({ chosen, k }: Rows, t: number): number {
   return count;
 }
 
-/** Whether the source says anything of a token at a site: it may have left it out, or not have come to it yet. */
+/** Whether the source says anything about a token at a site: it may have left the token out, or not have reached it yet. */
 export function isKnown({ chosen, weight, k }: Rows, t: number): boolean {
   return chosen[t * k]! >= 0 || (weight !== undefined && !Number.isNaN(weight[t * k]!));
 }
 
-/** Indexes of the sites that a filter leaves, ascending. */
+/** Indexes of the sites that match a filter, ascending. */
 export function sitesOf(trace: Trace, filter: SiteFilter = {}): Int32Array {
   return Int32Array.from(trace.sites.keys()).filter((s) => matches(trace.sites[s]!, filter));
 }
@@ -86,8 +86,8 @@ export function sitesOf(trace: Trace, filter: SiteFilter = {}): Int32Array {
 declare const oneSet: unique symbol;
 
 /**
- * Sites over the same tokens where an expert's index means the same expert: all that may be added up, averaged or coloured
- * by expert. Only `sharedSites` makes one, so what counts experts cannot be asked about sites whose experts are strangers.
+ * Sites over the same tokens at which an expert's index means the same expert, so that choices may be added up, averaged or
+ * coloured by expert. Only `sharedSites` makes one: code that counts experts cannot be given sites with unrelated experts.
  */
 export interface SharedSites {
   readonly [oneSet]: true;
@@ -98,13 +98,13 @@ export interface SharedSites {
   readonly experts: readonly Expert[];
 }
 
-/** The sites that a filter leaves; undefined where these have no set of experts or no tokens in common, or there are none. */
+/** The sites that match a filter; undefined if none does, or if they differ in their experts or their sequence. */
 export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites | undefined {
   const sites = sitesOf(trace, filter);
   if (sites.length === 0) return undefined;
   const first = trace.sites[sites[0]!]!;
   const set = trace.expertSets[first.expertSet]!;
-  // A source may name the experts of all layers once, when they are called the same: they are others all the same.
+  // A source may list experts of several layers in one set, because their names are equal. They are different experts all the same.
   const isLocal = set.scope === 'layer';
   const alike = sites.every((s) => {
     const { expertSet, sequence, stack, layer } = trace.sites[s]!;
@@ -116,17 +116,17 @@ export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites 
     : undefined;
 }
 
-/** A layer of a stack: decoders count theirs from 0 again. */
+/** A layer. An encoder and a decoder both count theirs from 0, so `stack` tells them apart. */
 export interface Layer {
   readonly stack?: Stack;
   readonly layer: number;
-  /** The kind of its sites, where a layer has several routers with experts of their own: each is looked at by itself. */
+  /** The kind of its sites, if the layer has several routers with their own experts; each is then shown by itself. */
   readonly router?: string;
 }
 
 const divided = new WeakMap<Trace, ReadonlySet<string>>();
 
-/** Layers whose kinds of sites have each their own experts: of attention and of the MLP, say. */
+/** Layers in which each kind of site has its own experts, such as one set for attention and one for the MLP. */
 function dividedLayers(trace: Trace): ReadonlySet<string> {
   const known = divided.get(trace);
   if (known) return known;
@@ -146,7 +146,7 @@ function dividedLayers(trace: Trace): ReadonlySet<string> {
 
 const placeOf = ({ stack, layer }: Layer): string => `${stack ?? ''} ${layer}`;
 
-/** The layer that a site is in; where that has several routers, as the one of the site. */
+/** The layer of a site; if that layer has several routers, with the site's own. */
 export function layerAt(trace: Trace, site: Site): Layer {
   const { stack, layer, kind } = site;
   const isDivided = dividedLayers(trace).has(placeOf(site));
@@ -158,12 +158,12 @@ export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
   return layersAmong(trace, sitesOf(trace, filter));
 }
 
-/** The layers that some sites are of, in their order. */
+/** The layers of some sites, in the order of the sites. */
 export function layersAmong(trace: Trace, sites: Int32Array): Layer[] {
   return layersIn(Array.from(sites, (s) => layerAt(trace, trace.sites[s]!)));
 }
 
-/** The same of the sites themselves. */
+/** Each layer once, in the order given. */
 export function layersIn(sites: Iterable<Layer>): Layer[] {
   const seen = new Map<string, Layer>();
   for (const { stack, layer, router } of sites) {
@@ -173,7 +173,7 @@ export function layersIn(sites: Iterable<Layer>): Layer[] {
   return [...seen.values()];
 }
 
-/** The kinds that the trace's sites have, in the order of the site axis. */
+/** The kinds of the trace's sites, in the order of the site axis. */
 export function kindsOf(trace: Trace, filter: SiteFilter = {}): string[] {
   return [...new Set(Array.from(sitesOf(trace, filter), (s) => trace.sites[s]!.kind))];
 }
@@ -182,7 +182,7 @@ export function isSpecial({ tokens }: Sequence, t: number): boolean {
   return tokens.special?.[t] === 1;
 }
 
-/** Indexes of the tokens that statistics are about: routed, and not special. */
+/** Indexes of the tokens that statistics count: those that are routed and not special. */
 export function textTokens(sequence: Sequence): Int32Array {
   return Int32Array.from({ length: sequence.done }, (_, t) => t).filter((t) => !isSpecial(sequence, t));
 }

@@ -1,6 +1,6 @@
 /**
- * The columns of a trace, once: name, axis, type, what stands where nothing is known, and when a page needs it. The file
- * format, the pieces that a trace travels in, the recorder and the cutting of a partial trace derive from this table.
+ * The one table of a trace's columns: name, axis, type, the value that means "unknown", and when a page needs it. The file
+ * format, the pieces that a trace travels in, the recorder and the cutting of a partial trace all derive from it.
  */
 import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens } from './trace.js';
 
@@ -9,12 +9,12 @@ const arrays = { F32: Float32Array, I32: Int32Array, I16: Int16Array, U8: Uint8A
 export type ColumnArray = Float32Array | Int32Array | Int16Array | Uint8Array;
 
 export interface Column {
-  /** In a file: of block i `block.<i>.<tensor>`, of sequence i `sequence.<i>.<tensor>`. */
+  /** In a file: `block.<i>.<tensor>` for block i, `sequence.<i>.<tensor>` for sequence i. */
   readonly tensor: string;
   readonly type: keyof typeof arrays;
-  /** What stands where nothing is known (yet). */
+  /** The value that means "unknown", or "not known yet". */
   readonly unknown: number;
-  /** `late`: large, and nothing that is drawn at once rests on it; a page gets it when the run is done. */
+  /** `late`: large, and not needed for the first drawing, so a page gets it when the run is done. */
   readonly sent: 'first' | 'late';
 }
 
@@ -37,14 +37,14 @@ export const blockColumns = {
   selection: { tensor: 'selection', type: 'F32', width: 'experts', unknown: NaN, sent: 'late' },
 } as const satisfies { readonly [Name in keyof Required<BlockColumns>]: BlockColumn };
 
-/** `topTokens` is text and travels as such, beside `topIds`. */
+/** `topTokens` is missing here: it is text, and is sent beside `topIds`. */
 export const sequenceColumns = {
   logProb: { tensor: 'log_prob', type: 'F32', width: 'one', unknown: NaN, sent: 'first' },
   topIds: { tensor: 'top_ids', type: 'I32', width: 'predictions', unknown: -1, sent: 'first' },
   topLogProb: { tensor: 'top_log_prob', type: 'F32', width: 'predictions', unknown: NaN, sent: 'first' },
 } as const satisfies { readonly [Name in keyof Required<Omit<SequenceColumns, 'topTokens'>>]: SequenceColumn };
 
-/** [T]; `text` travels as such. They are sent once, before all columns. */
+/** [T]; sent once, before all other columns. `text` is missing here because it is not an array of numbers. */
 export const tokenColumns = {
   ids: { tensor: 'ids', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
   start: { tensor: 'start', type: 'I32', width: 'one', unknown: -1, sent: 'first' },
@@ -56,7 +56,7 @@ export type BlockColumnName = keyof typeof blockColumns;
 export type SequenceColumnName = keyof typeof sequenceColumns;
 export type TokenColumnName = keyof typeof tokenColumns;
 
-/** A column in which nothing is known yet. */
+/** A column with nothing known yet. */
 export function blank<C extends Column>(
   { type, unknown }: C,
   length: number,
@@ -64,7 +64,7 @@ export function blank<C extends Column>(
   return new arrays[type](length).fill(unknown) as InstanceType<(typeof arrays)[C['type']]>;
 }
 
-/** Changes each column that is there to another of its type; absent ones stay absent. */
+/** Maps each column that is present to another of the same type; absent ones stay absent. */
 export function mapColumns<
   Name extends string,
   Holder extends Readonly<Partial<Record<Name, ColumnArray | undefined>>>,
@@ -81,7 +81,7 @@ export function mapColumns<
   return out as Pick<Holder, Name & keyof Holder>;
 }
 
-/** [rows, T, width] → [rows, count, width], the tokens from `from` on. */
+/** [rows, T, width] → [rows, count, width]: the tokens from `from` on. */
 export function cut<C extends ColumnArray>(column: C, rows: number, total: number, from: number, count: number): C {
   const width = column.length / (rows * total || 1);
   const out = new (column.constructor as new (length: number) => C)(rows * count * width);
@@ -92,7 +92,7 @@ export function cut<C extends ColumnArray>(column: C, rows: number, total: numbe
   return out;
 }
 
-/** [rows, count, width] into [rows, T, width], the tokens from `from` on. */
+/** Writes [rows, count, width] into [rows, T, width], at the tokens from `from` on. */
 export function put(
   whole: ColumnArray,
   part: ColumnArray,

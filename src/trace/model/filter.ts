@@ -1,13 +1,13 @@
-/** Which sites a view, or a what-if, is about. */
+/** Which sites a view or a what-if applies to. */
 import type { Site, Stack } from './trace.js';
 
 /** An absent field means all. */
 export interface SiteFilter {
   readonly stack?: Stack | undefined;
   readonly layer?: number | undefined;
-  /** Of a layer with several routers, the kind that one of them is. */
+  /** The kind of one router, in a layer with several. */
   readonly router?: string | undefined;
-  /** One, or several. */
+  /** One kind, or several. */
   readonly kind?: string | readonly string[] | undefined;
   /** Site path. */
   readonly module?: string | undefined;

@@ -1,7 +1,7 @@
 import { blockColumns, type ColumnArray, cut, mapColumns, sequenceColumns, tokenColumns } from './columns.js';
 import type { Block, Sequence, Trace } from './trace.js';
 
-/** A partial trace as a finished one: cut to the tokens that are done. A finished one is given back as it is. */
+/** A partial trace, cut to the tokens that are done. A finished trace is returned as it is. */
 export function finished(trace: Trace): Trace {
   if (trace.sequences.every(({ tokens, done }) => tokens.count === done)) return trace;
   return {
@@ -31,7 +31,7 @@ function finishedBlock(block: Block, { tokens, done }: Sequence): Block {
   return { ...block, ...mapColumns(blockColumns, block, first) };
 }
 
-/** Without the columns over all experts, which are most of a trace: what was chosen, and with which weights, stays. */
+/** Drops the columns over all experts, which are most of a trace's size. The choices and their weights stay. */
 export function withoutScores(trace: Trace): Trace {
   return { ...trace, blocks: trace.blocks.map(({ score: _, selection: __, ...block }) => block) };
 }

@@ -1,13 +1,13 @@
-/** Which of some interventions is the last one that holds, token by token. */
+/** For each token, the last of several interventions that applies to it. */
 import type { Intervention } from './trace.js';
 
-/** An intervention, its expert looked up. */
+/** An intervention with the index of its expert. */
 export interface Acting {
   readonly intervention: Intervention;
   readonly expert: number;
 }
 
-/** One that holds for all tokens [from, to); none, where it is undefined. */
+/** The intervention that applies to all tokens [from, to); undefined if none does. */
 interface Found {
   readonly acting: Acting | undefined;
   readonly from: number;
@@ -15,19 +15,19 @@ interface Found {
 }
 
 /**
- * Made once, in proportion to the ranges that the interventions name, whatever the tokens: a trace may have a million of
- * these, and each cell of it asks.
+ * Built once, at a cost that depends on the ranges named and not on the tokens: a trace may have a million tokens, and every
+ * cell asks.
  */
 export class Latest {
   readonly #acting: readonly Acting[];
-  /** Ascending, −∞ first and ∞ last: between two of them all tokens are alike. */
+  /** Ascending, from −∞ to ∞. Between two edges, the same intervention applies to all tokens. */
   readonly #edges: Float64Array;
-  /** For each stretch between two edges; −1: none holds. */
+  /** For each span between two edges, an index into `#acting`; −1: none applies. */
   readonly #owners: Int32Array;
-  /** The stretch that was asked for last: the next token is mostly in it, or in the one after it. */
+  /** The span of the last question: the next token is mostly in it, or in the one after it. */
   #stretch = 0;
 
-  /** @param acting in the order in which they were given: later ones win */
+  /** @param acting in the order given: later ones win */
   constructor(acting: readonly Acting[]) {
     this.#acting = acting;
     this.#edges = edgesOf(acting);
@@ -40,7 +40,7 @@ export class Latest {
     return { acting: this.#acting[this.#owners[i]!], from: this.#edges[i]!, to: this.#edges[i + 1]! };
   }
 
-  /** The last first; what has an owner is skipped. */
+  /** From the last intervention to the first, skipping spans that already have an owner. */
   #paint(): void {
     const free = new Free(this.#owners.length);
     for (let owner = this.#acting.length - 1; owner >= 0; owner--)
@@ -58,7 +58,7 @@ export class Latest {
     return this.#search(t);
   }
 
-  /** The last edge at a token or before it. */
+  /** The last edge that is not after token t. */
   #search(t: number): number {
     let [low, high] = [0, this.#edges.length - 1];
     while (low < high) {
@@ -70,7 +70,7 @@ export class Latest {
   }
 }
 
-/** Which of n places are free yet, found in next to no time however many are taken. */
+/** Finds the next free one of n places in nearly constant time: a union-find with path halving. */
 class Free {
   readonly #next: Int32Array;
 
@@ -78,7 +78,7 @@ class Free {
     this.#next = Int32Array.from({ length: n + 1 }, (_, i) => i);
   }
 
-  /** The first free one from i on; n: none. */
+  /** The first free place from i on; n if there is none. */
   from(i: number): number {
     const next = this.#next;
     let at = i;
@@ -94,7 +94,7 @@ class Free {
   }
 }
 
-/** Tells each stretch of tokens for which an intervention holds. */
+/** Calls `tell` with each span of tokens to which an intervention applies. */
 function eachSpan({ intervention }: Acting, tell: (from: number, to: number) => void): void {
   const { token, tokens } = intervention.scope;
   const [first, end] = token === undefined ? [-Infinity, Infinity] : [token, token + 1];
@@ -106,7 +106,7 @@ function eachSpan({ intervention }: Acting, tell: (from: number, to: number) => 
     }
 }
 
-/** Ascending, each once. */
+/** Ascending, without duplicates. */
 function edgesOf(acting: readonly Acting[]): Float64Array {
   let count = 2;
   for (const one of acting) eachSpan(one, () => (count += 2));

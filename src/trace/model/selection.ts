@@ -1,17 +1,17 @@
-/** What the router chose by, and which experts it could choose. */
+/** The scores that the router compared, and the experts that it could choose. */
 import { isKnown, type Rows } from './access.js';
 
 /**
- * [N] what was compared at a cell: the source's own selection scores, else the raw scores under the run's interventions.
- * NaN where an expert has no gate, −∞ where it was left out. Over the trace's own memory when nothing intervenes.
- * Undefined where the source gave neither.
+ * [N] the scores that were compared at a cell: the source's own selection scores, or else the raw scores under the run's
+ * interventions. NaN for an expert without a gate, −∞ for one that was excluded. Without interventions it is a view of the
+ * trace's array. Undefined if the source gave neither.
  */
 export function selectionScores(rows: Rows, t: number): Float32Array | undefined {
   const { experts, selection } = rows;
   return selection ? selection.subarray(t * experts, (t + 1) * experts) : biasedScores(rows, t);
 }
 
-/** [N] the raw scores under the run's interventions, as `selectionScores`; undefined where the source gave none. */
+/** [N] the raw scores under the run's interventions, as in `selectionScores`; undefined if the source gave none. */
 export function biasedScores({ score, experts, whatIf }: Rows, t: number): Float32Array | undefined {
   const raw = score?.subarray(t * experts, (t + 1) * experts);
   if (!raw || !whatIf) return raw;
@@ -25,8 +25,8 @@ export function forcedAt({ whatIf }: Rows, t: number): number {
 }
 
 /**
- * [N] 1 for each expert that has a gate at a site: its score is a number there. All have where the source gave no scores,
- * or none of this site yet.
+ * [N] 1 for each expert that has a gate at a site, which is one whose score is a number there. All 1 if the source gave no
+ * scores, or none for this site yet.
  */
 export function takingPart(rows: Rows): Uint8Array {
   const { score, experts, done } = rows;

@@ -1,31 +1,31 @@
-/** Whose experts are in sight: a pool's, or those of the one layer that was chosen where each layer has its own. */
+/** Which experts a view shows: those of a pool, or those of one chosen layer if each layer has its own. */
 import { type Layer, layersOf, type SharedSites, sharedSites } from './access.js';
 import type { ExpertSet, Scope, Trace } from './trace.js';
 
 export interface Sight {
   readonly set: ExpertSet;
-  /** The layer whose own experts these are; absent: they are the same ones in all layers. */
+  /** The layer whose experts these are; absent if they are the same in all layers. */
   readonly layer?: Layer;
-  /** By sequence: the sites over it that have this set. */
+  /** For each sequence: its sites that have this set. */
   readonly parts: readonly (SharedSites | undefined)[];
 }
 
-/** A layer in a view's state and in a message. */
+/** A layer as a string, for a view's state and for messages. */
 export function layerKey({ stack, layer, router }: Layer): string {
   return [stack, layer, router].filter((part) => part !== undefined).join(' ');
 }
 
-/** What a what-if says to hold in a layer and nowhere else. */
+/** The scope of an intervention that applies to this layer only. */
 export function scopeOf({ stack, layer, router }: Layer): Scope {
   return { layer, ...(stack && { stack }), ...(router !== undefined && { kind: router }) };
 }
 
-/** The layer that a key names; undefined: all, or one that this trace does not have. */
+/** The layer with this key; undefined for the empty key (all layers) or a layer that the trace does not have. */
 export function layerOf(trace: Trace, key: string): Layer | undefined {
   return layersOf(trace).find((layer) => layerKey(layer) === key);
 }
 
-/** @param chosen key of a layer; of a pool it is of no account. Default: the first that has sites. */
+/** @param chosen key of a layer, ignored for a pool. Default: the first layer that has sites. */
 export function sightOf(trace: Trace, chosen = ''): Sight | undefined {
   const whole = partsOf(trace);
   const sets = new Set(whole.flatMap((part) => (part ? [part.set] : [])));

@@ -1,40 +1,40 @@
-/** What interventions do at a site. The engine applies it, and metrics explain a trace by it: it stands here alone. */
+/** What interventions do at a site. The only place that says so: the engine applies it, and the figures explain traces by it. */
 import { matches } from './filter.js';
 import { type Acting, Latest } from './latest.js';
 import type { Intervention, Scope, Site } from './trace.js';
 
 /** What the interventions do at one cell. */
 export interface CellBias {
-  /** [N] added to the scores before the choice; −∞ for an expert knocked out. */
+  /** [N] added to the scores before the choice; −∞ for an expert that is knocked out. */
   readonly bias: Float32Array;
-  /** The expert that is applied with weight 1 whatever the scores; −1: none. */
+  /** The expert that gets weight 1 whatever the scores; −1: none. */
   readonly forced: number;
 }
 
-/** Whether a scope tells tokens apart: of another text it means nothing. */
+/** Whether a scope names tokens. Such a scope means nothing for another text. */
 export function isOfTokens({ token, tokens }: Scope): boolean {
   return token !== undefined || tokens !== undefined;
 }
 
-/** Whether a scope holds for any token of a site. */
+/** Whether a scope applies to any token of a site. */
 function isAbout(scope: Scope, site: Site): boolean {
   // A token's index means nothing in another sequence.
   const sequence = scope.sequence ?? (isOfTokens(scope) ? 0 : undefined);
   return matches(site, { ...scope, sequence });
 }
 
-/** The interventions that concern one site, their experts looked up. */
+/** The interventions that apply at one site, with the indexes of their experts. */
 export class SiteWhatIf {
-  /** Whether tokens are told apart; if not, every cell of the site is alike. */
+  /** Whether the result depends on the token; if not, it is the same for all cells of the site. */
   readonly byToken: boolean;
   readonly #acting: readonly Acting[];
   readonly #experts: number;
   #named: ReadonlyMap<number, Latest> | undefined;
   #forces: Latest | undefined;
-  /** What was made last: text is mostly read from left to right. */
+  /** The last result and the tokens that it holds for: text is mostly read from left to right. */
   #made: { readonly from: number; readonly to: number; readonly bias: CellBias } | undefined;
 
-  /** @param acting expert as an index into N experts, in the order in which they were given */
+  /** @param acting in the order given, with each expert as an index into the N experts */
   constructor(acting: readonly Acting[], experts: number) {
     this.#acting = acting;
     this.#experts = experts;
@@ -46,7 +46,7 @@ export class SiteWhatIf {
     return this.#made.bias;
   }
 
-  /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert lifts the force. */
+  /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert cancels the force. */
   #make(t: number) {
     this.#named ??= byExpert(this.#acting);
     this.#forces ??= new Latest(this.#acting.filter(({ intervention }) => intervention.action === 'force'));
@@ -78,7 +78,7 @@ function byExpert(acting: readonly Acting[]): Map<number, Latest> {
   return new Map(Array.from(all, ([expert, own]) => [expert, new Latest(own)]));
 }
 
-/** What interventions do at each kind of site that they tell apart. Every view asks it of every site, again and again. */
+/** Cached by what distinguishes sites under these interventions: every view asks for every site, again and again. */
 class WhatIfs {
   readonly #interventions: readonly Intervention[];
   readonly #axes: readonly (readonly [keyof Scope, keyof Site])[];
@@ -110,7 +110,7 @@ class WhatIfs {
   }
 }
 
-/** What a scope says of sites, and what a site says of itself; it always says its sequence. */
+/** The fields of a scope and the fields of a site that they are compared with. Sequences are always compared. */
 const axes = [
   ['stack', 'stack'],
   ['layer', 'layer'],
@@ -121,8 +121,8 @@ const axes = [
 const kept = new WeakMap<readonly Intervention[], WhatIfs>();
 
 /**
- * What the interventions do at a site; undefined where none applies. An expert that the site does not have is ignored:
- * requests that name one are refused where they come in.
+ * What the interventions do at a site; undefined if none applies. An intervention on an expert that the site does not have is
+ * ignored here: a request with an unknown expert is refused on arrival.
  */
 export function whatIfAt(
   interventions: readonly Intervention[],

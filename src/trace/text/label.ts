@@ -1,8 +1,8 @@
-/** How tokens, routers and what-ifs are written in one line of plain text. */
+/** Tokens, routers and what-ifs as one line of plain text. */
 import type { Layer } from '../model/access.js';
 import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange } from '../model/trace.js';
 
-/** The text's own characters under a token; the vocabulary's spelling where there are none; else its id or its place. */
+/** The text's own characters under a token; without these the vocabulary's spelling, or else the token's id or position. */
 export function tokenText({ text, tokens }: Sequence, t: number): string {
   const start = tokens.start?.[t] ?? -1;
   const own = text !== undefined && start >= 0 ? text.slice(start, tokens.end?.[t]) : '';
@@ -10,8 +10,8 @@ export function tokenText({ text, tokens }: Sequence, t: number): string {
 }
 
 /**
- * The number of an expert whose name only counts it, as most do that one layer has to itself: `87`, `Layer 12 expert 87`.
- * A view that says the layer says no more than this. Undefined where it has a name.
+ * The number of an expert whose name is only a number, as most experts of a layer have it: `87`, `Layer 12 expert 87`. It is
+ * all that a view needs to show next to the layer. Undefined if the expert has a real name.
  */
 export function numberOf({ scope, experts }: ExpertSet, expert: number): number | undefined {
   const counted = /^(?:.*\bexpert )?(\d+)$/i.exec(experts[expert]?.name ?? '');
@@ -24,8 +24,8 @@ export function tokenLabel(sequence: Sequence, t: number): string {
 }
 
 /**
- * The text's own characters under a token; empty where it shares a character with the token before (bytes of an emoji), or
- * where the source knows no text.
+ * The text's own characters under a token; empty if the token before already covers them (the bytes of an emoji), or if the
+ * source gave no text.
  */
 export function covered({ text, tokens }: Sequence, t: number): string {
   const { start, end } = tokens;
@@ -34,23 +34,23 @@ export function covered({ text, tokens }: Sequence, t: number): string {
   return text.slice(from, Math.max(from, end[t]!));
 }
 
-/** Whitespace made visible: `␣function`, `⏎`. Control and direction marks, which would garble a line or a terminal, are dots. */
+/** Makes whitespace visible: `␣function`, `⏎`. Control and direction marks, which could garble a line or a terminal, become dots. */
 export function visible(text: string): string {
   return plain(text.replace(/\r?\n/g, '⏎').replace(/\t/g, '→').replace(/ /g, '␣')) || '∅';
 }
 
-/** As one line that does nothing: for names and descriptions that come from files. */
+/** One line without control characters, for names and descriptions that come from files. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
 }
 
-/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
+/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (with the expert it picked, if known). */
 export function routerText({ name, k, params }: Router): string {
   const argument = k ?? params?.['expert'];
   return argument === undefined ? name : `${name}:${String(argument)}`;
 }
 
-/** `3`; in an encoder-decoder `decoder 3`; of a layer with several routers `3 mlp`. */
+/** `3`; in an encoder-decoder `decoder 3`; for one of several routers of a layer `3 mlp`. */
 export function layerText({ stack, layer, router }: Layer): string {
   return plain([stack, layer, router].filter((part) => part !== undefined).join(' '));
 }
@@ -69,17 +69,17 @@ function scopeText(scope: Scope): string {
   return parts.length > 0 ? `@${parts.join(',')}` : '';
 }
 
-/** From the first to the last of each: `12..29+44`. */
+/** First and last token of each range, inclusive: `12..29+44`. */
 function rangesText(ranges: readonly TokenRange[]): string {
   return ranges.map(([from, to]) => (to === from + 1 ? String(from) : `${from}..${to - 1}`)).join('+');
 }
 
-/** 0.1234 → `12.3 %`; an en dash where it is not known. */
+/** 0.1234 → `12.3 %`; an en dash for NaN. */
 export function percent(share: number): string {
   return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
-/** What rounds to 0 has no sign. */
+/** Fixed digits, without a minus for what rounds to 0; an en dash for NaN. */
 export function decimal(x: number, digits = 2): string {
   return Number.isNaN(x) ? '–' : x.toFixed(digits).replace(/^-(?=[0.]+$)/, '');
 }
@@ -89,7 +89,7 @@ export function signed(x: number, digits: number): string {
   return `${x > 0 ? '+' : ''}${decimal(x, digits)}`;
 }
 
-/** A text that may go on over many lines, for what must not obey what stands in it: a terminal, a spreadsheet, a page. Joined emoji stay joined. */
+/** A text of any number of lines, made safe for a terminal, a spreadsheet or a page to show. Joined emoji stay joined. */
 export function shown(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
 }

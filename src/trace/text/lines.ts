@@ -1,15 +1,15 @@
-/** The lines of a text, and where they stand in the document that it was taken from. Both counted from 0. */
+/** The lines of a text, and where they are in the document that it was taken from. Both count from 0. */
 
 import type { Sequence, TokenRange } from '../model/trace.js';
 
-/** [L] offsets at which lines begin, in UTF-16 code units: the first at 0. A text that ends a line has an empty one behind it, as in an editor. */
+/** [L] offsets of line starts in UTF-16 code units, the first 0. After a final line break an empty line follows, as in an editor. */
 export function lineStarts(text: string): Int32Array {
   const starts = [0];
   for (const { index, 0: end } of text.matchAll(/\r\n|\r|\n/g)) starts.push(index + end.length);
   return Int32Array.from(starts);
 }
 
-/** The first and the last of the lines that a range of tokens is all of; undefined where it is none whole, or the text is not known. */
+/** The first and last line that a range of tokens fills; undefined if it does not fill whole lines, or if the text is unknown. */
 export function wholeLines(
   { text, tokens }: Pick<Sequence, 'text' | 'tokens'>,
   [from, to]: TokenRange,
@@ -24,16 +24,16 @@ export function wholeLines(
   return before.trim() === '' && after.trim() === '' ? [first, last] : undefined;
 }
 
-/** From a line of the text on: at which line of the document they are, one after another until the next entry. */
+/** From line `line` of the text on, lines follow one another in the document from `at` on, until the next entry. */
 export type LineRun = readonly [line: number, at: number];
 
 /**
- * Where the lines are now, after edits: each stands where the first of its tokens does that is still there, and lines with
- * none go on from the one before.
+ * Where the lines are now, after edits. Each line is where the first of its remaining tokens is; a line with no tokens left
+ * follows the line before it.
  *
- * @param start [T] of the tokens in the text; −1: of no text
- * @param now [T] of the same tokens in the document; −1: not there any more
- * @param lineAt the line of an offset of the document
+ * @param start [T] offsets of the tokens in the text; −1: no text
+ * @param now [T] offsets of the same tokens in the document; −1: deleted
+ * @param lineAt the line of an offset in the document
  * @param first line of the document at which the text begins
  */
 export function runsNow(
@@ -60,7 +60,7 @@ export function runsNow(
   return runs;
 }
 
-/** The document's line at which a line of the text is; where it is gone, where it was. */
+/** The document's line for a line of the text; for a deleted line, the place where it was. */
 export function documentLine(runs: readonly LineRun[], line: number): number {
   let i = 0;
   while (i + 1 < runs.length && runs[i + 1]![0] <= line) i++;
@@ -68,7 +68,7 @@ export function documentLine(runs: readonly LineRun[], line: number): number {
   return Math.min(at + line - from, runs[i + 1]?.[1] ?? Infinity);
 }
 
-/** The text's line at a line of the document; of one that came in between, the line before it. Negative above the text. */
+/** The text's line for a line of the document; for an inserted line, the line before it. Negative above the text. */
 export function textLine(runs: readonly LineRun[], line: number): number {
   let i = 0;
   while (i + 1 < runs.length && runs[i + 1]![1] <= line) i++;

@@ -1,20 +1,20 @@
 /**
- * Which stretches of a mixed document are what: prose or code fence, markup, script or style, SQL or the Python around
- * it. Simple rules on the text alone, by the file's name; they need not understand the languages.
+ * The regions of a mixed document: prose or code fence, markup, script or style, SQL or the Python around it. Simple rules
+ * on the text, chosen by the file's extension; no language is parsed.
  */
 
 export interface Region {
   readonly name: string;
-  /** What a fence says that it holds, in small letters. */
+  /** The language that a fence names, in lower case. */
   readonly language?: string;
   /** UTF-16 offsets into the text. */
   readonly start: number;
   readonly end: number;
-  /** It is what the others stand in: prose around fences, markup around PHP. */
+  /** Set for what surrounds the other regions: prose around fences, markup around PHP. */
   readonly isRest?: true;
 }
 
-/** The regions of a document in order, without gaps; none for a file that has no rules here. */
+/** The regions of a document in order, without gaps; empty for a file type without rules. */
 export function regions(text: string, path: string): Region[] {
   const extension = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   const find = finders[extension];
@@ -31,7 +31,7 @@ const finders: Readonly<Record<string, (text: string) => Found>> = {
   ipynb: cells,
 };
 
-/** What was found, in order; all else is called `rest`. */
+/** The regions found, in order; everything else gets the name `rest`. */
 interface Found {
   readonly rest: string;
   readonly found: readonly Region[];
@@ -55,7 +55,7 @@ function whole(text: string, { rest, found }: Found): Region[] {
   return out;
 }
 
-/** CommonMark's fences: three or more of ` or ~, closed by at least as many; the fence lines belong to the prose. */
+/** CommonMark's fences: three or more of ` or ~, closed by at least as many. The fence lines themselves are prose. */
 function fences(text: string): Found {
   const found: Region[] = [];
   let open: { mark: string; start: number; language?: string } | undefined;
@@ -69,12 +69,12 @@ function fences(text: string): Found {
       if (mark !== undefined) open = { mark, start: end, ...(language && { language }) };
     } else if (mark?.startsWith(open.mark) && /^[ `~]*$/.test(line.trimEnd())) close(open, start);
   }
-  // A document that was cut inside a fence.
+  // The document ends inside a fence.
   if (open) close(open, text.length);
   return { rest: 'prose', found };
 }
 
-/** What `<script>` and `<style>` hold; the tags and all else are markup. */
+/** The contents of `<script>` and `<style>`; the tags and everything else are markup. */
 function elements(text: string): Found {
   const found: Region[] = [];
   for (const match of text.matchAll(/<!--[\s\S]*?(?:-->|$)|(<(script|style)\b[^>]*>)([\s\S]*?)(?:<\/\2\s*>|$)/gi)) {
@@ -85,7 +85,7 @@ function elements(text: string): Found {
   return { rest: 'markup', found };
 }
 
-/** PHP between its tags; all else is markup. */
+/** PHP between its tags; everything else is markup. */
 function islands(text: string): Found {
   const found = Array.from(text.matchAll(/<\?(?:php\b|=)[\s\S]*?(?:\?>|$)/g), (match) => ({
     name: 'PHP',
@@ -95,19 +95,19 @@ function islands(text: string): Found {
   return { rest: 'markup', found };
 }
 
-/** Strings and comments, so that a quote inside one is not taken for the beginning of another. */
+/** Strings and comments, so that a quote inside one does not start another. */
 const pythonTokens =
   /#[^\n]*|([rbuf]{0,2})("""|''')((?:\\[\s\S]|(?!\2)[\s\S])*)(?:\2|$)|[rbuf]{0,2}("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')/gi;
 const sqlStart =
   /^\s*(?:--[^\n]*\n\s*)*(?:SELECT\s|INSERT\s+(?:OR\s+\w+\s+)?INTO\s|CREATE\s+(?:\w+\s+){0,3}(?:TABLE|VIEW|INDEX|TRIGGER|FUNCTION)\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|WITH\s+(?:RECURSIVE\s+)?\w+\s*(?:\([^)]*\)\s*)?AS\s*\(|ALTER\s+TABLE\s|DROP\s+(?:TABLE|VIEW|INDEX)\s)/i;
 
 function isSql(body: string): boolean {
-  // "Select the best of …" is English: code writes SQL's first word in capitals or without any.
+  // "Select the best of …" is English: in code, SQL's first word is all upper or all lower case.
   const word = /[a-z]+/i.exec(body.replace(/^\s*(?:--[^\n]*\n\s*)*/, ''))?.[0] ?? '';
   return sqlStart.test(body) && (word === word.toUpperCase() || word === word.toLowerCase());
 }
 
-/** String literals that begin as an SQL statement, without their quotes; a docstring is left with the Python. */
+/** String literals that begin with an SQL statement, without their quotes; docstrings stay Python. */
 function statements(text: string): Found {
   const found: Region[] = [];
   for (const match of text.matchAll(pythonTokens)) {
@@ -120,7 +120,7 @@ function statements(text: string): Found {
   return { rest: 'Python', found };
 }
 
-/** A notebook's source lines, by the type of their cell; the JSON around them and the outputs are the frame. */
+/** A notebook's source lines, by cell type; the JSON around them and the outputs are the frame. */
 function cells(text: string): Found {
   const found: Region[] = [];
   let type: string | undefined;
@@ -144,8 +144,8 @@ function* lines(text: string): Generator<{ start: number; end: number; line: str
 }
 
 /**
- * For each token the index of its region, −1 where it has none. A token counts where its last character lies: the space
- * before a word belongs with the word.
+ * For each token the index of its region, −1 if it has none. A token belongs to the region of its last character, because the
+ * space before a word belongs to the word.
  */
 export function regionOfTokens(found: readonly Region[], ends: ArrayLike<number>): Int32Array {
   const out = new Int32Array(ends.length).fill(-1);

@@ -1,24 +1,24 @@
-/** Parts of a text to look at by themselves: its regions, each in a language of its own, and what one selects. Pure. */
+/** Parts of a text that can be viewed by themselves: its regions, each in one language, and a person's selection. Pure. */
 import { textTokens } from '../model/access.js';
 import { rangeKey, rangeOfKey, tokensWithin } from '../model/ranges.js';
 import { regionOfTokens, regions } from './regions.js';
 import type { Sequence, TokenRange, Trace } from '../model/trace.js';
 
 export interface TextScope {
-  /** By which it is found again, in a later run of the text, too. */
+  /** Finds the part again, also in a later run of the text. */
   readonly key: string;
   readonly sequence: number;
-  /** Ascending, apart from one another. */
+  /** Ascending and disjoint. */
   readonly ranges: readonly TokenRange[];
-  /** Absent: tokens that were selected. */
+  /** Absent for selected tokens. */
   readonly region?: ScopedRegion;
 }
 
 export interface ScopedRegion {
-  /** As `regions` calls it. */
+  /** A name from `regions`. */
   readonly name: string;
   readonly language?: string;
-  /** Which of those that are called so, from 1; 0: all of them. */
+  /** Which one of the regions with this name, from 1; 0: all of them together. */
   readonly number: number;
   readonly count: number;
 }
@@ -28,8 +28,9 @@ export function selectionScope(sequence: number, range: TokenRange): TextScope {
 }
 
 /**
- * The regions of the first text: what holds the others (prose, markup) as one, of the others all together and each.
- * Empty where there is but one, or the text is not known. @param title the document's name, with or without its lines
+ * The regions of the first text: what surrounds the others (prose, markup) as one part, the others all together and one by
+ * one. Empty if there is only one kind, or if the text is unknown.
+ * @param title the document's name, with or without line numbers
  */
 export function regionScopes(trace: Trace, title: string): TextScope[] {
   const { text, tokens } = trace.sequences[0]!;
@@ -55,7 +56,7 @@ export function regionScopes(trace: Trace, title: string): TextScope[] {
   });
 }
 
-/** The selection that a key means; undefined where it means none, or the text has not so many tokens. */
+/** The selection with this key; undefined if the key is not that of a selection, or if the text has too few tokens. */
 export function selectionOf(trace: Trace, key: string): TextScope | undefined {
   const asked = rangeOfKey(key);
   if (!asked) return undefined;
@@ -64,7 +65,7 @@ export function selectionOf(trace: Trace, key: string): TextScope | undefined {
   return isThere ? selectionScope(sequence, range) : undefined;
 }
 
-/** Runs of tokens whose region is one of some. */
+/** Runs of tokens whose region is in `some`. */
 function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
   const ranges: [number, number][] = [];
   const wanted = new Set(some);
@@ -77,7 +78,7 @@ function rangesOf(regionOf: Int32Array, some: readonly number[]): TokenRange[] {
   return ranges;
 }
 
-/** The text's tokens that are in some ranges, and the rest of them. */
+/** The text's tokens inside some ranges, and those outside. */
 export function parted(sequence: Sequence, ranges: readonly TokenRange[]): { inside: Int32Array; outside: Int32Array } {
   const tokens = textTokens(sequence);
   const within = tokensWithin(ranges, sequence.tokens.count);

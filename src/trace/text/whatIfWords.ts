@@ -5,15 +5,15 @@ import { tokenLabel } from './label.js';
 import { wholeLines } from './lines.js';
 import type { Intervention, Scope, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
 
-/** How words and numbers are written in the reader's language. */
+/** Writes words and numbers in the reader's language. */
 export interface Writer {
   readonly word: (key: PlainWord, ...values: readonly (string | number)[]) => string;
   readonly signed: (value: number, digits: number) => string;
-  /** The number of a line of the text in its document, from 1. Absent: lines are not told. */
+  /** The number in the document, from 1, of a line of the text. Absent: tokens are counted instead of lines. */
   readonly lineNumber?: (line: number) => number;
 }
 
-/** One what-if. @param name what an expert's id is called */
+/** One what-if. @param name gives an expert's name for its id */
 export function whatIfWords(
   intervention: Intervention,
   trace: Trace | undefined,
@@ -47,7 +47,7 @@ function scopedLayer(layer: number, { stack, kind }: Scope): Layer {
   return { layer, ...(stack && { stack }), ...(kind !== undefined && { router: kind }) };
 }
 
-/** Some tokens: the lines that they are, else their numbers. */
+/** Ranges of tokens: as lines if they are whole lines, or else as token numbers. */
 export function rangesWords(
   ranges: readonly TokenRange[],
   sequence: Sequence | undefined,
@@ -64,7 +64,7 @@ export function rangesWords(
   return first === last ? word('lineOf', first) : word('windowLines', first, last);
 }
 
-/** The path stands for itself where the trace has no such site. */
+/** Falls back to the path itself if the trace has no such site. */
 export function inSiteWords(trace: Trace | undefined, path: string, word: Writer['word']): string {
   const site = trace?.sites.find((one) => one.path === path);
   return site ? word('inSite', siteWords(site, word)) : path;
@@ -80,7 +80,7 @@ export function layerWords({ stack, layer, router }: Layer, word: Writer['word']
   return router === undefined ? whole : word('siteOfLayer', whole, kindWords(router, word));
 }
 
-/** A kind that is none of ours keeps its source's name. */
+/** A kind that Gander has no word for keeps its source's name. */
 export function kindWords(kind: string, word: Writer['word']): string {
   return isPlain(kind) ? word(kind) : kind;
 }

@@ -1,4 +1,4 @@
-/** What the atlas says of documents drawn from a known process: what was planted, and nothing else. */
+/** What the atlas finds in documents drawn from a known process: what was planted, and nothing else. */
 import { describe, expect, it } from 'vitest';
 import { chanceOf } from '../../../src/atlas/chance.js';
 import { Choices } from '../../../src/atlas/figures/choices.js';
@@ -12,7 +12,7 @@ import { corpusOf, documentOf, type Drawn, drawn, traceOf } from './planted.js';
 const experts = 8;
 const names = ['code', 'law', 'verse', 'mail'];
 
-/** Documents differ among themselves: each has favourites of its own, so that its tokens are alike. */
+/** Documents differ: each has a favourite expert, so its tokens are similar. */
 function plain(next: () => number): number[] {
   const favourite = Math.floor(next() * experts);
   return Array.from({ length: experts }, (_, e) => (e === favourite ? 4 : 1));
@@ -26,7 +26,7 @@ function corpus(seed: number, weightsOf: (label: string, layer: number, next: ()
     const ids = Array.from({ length: T }, () => Math.floor(next() * 30));
     const chosen = [0, 1].map((layer) => {
       const weights = weightsOf(label, layer, next);
-      // Token 7 is layer 1's expert 2's.
+      // Token 7 always goes to expert 2 of layer 1.
       return ids.map((id) => (id === 7 && layer === 1 ? 2 : drawn(weights, next)));
     });
     return { document: documentOf(`${label}-${d}`, label), trace: traceOf(experts, chosen, ids) };
@@ -35,7 +35,7 @@ function corpus(seed: number, weightsOf: (label: string, layer: number, next: ()
 
 const planted = corpus(11, (label, layer, next) => {
   const weights = plain(next);
-  // Of layer 0's experts, 5 is the one for law.
+  // In layer 0, expert 5 is the one for law.
   return layer === 0 && label === 'law' ? weights.map((w, e) => (e === 5 ? 12 : w)) : weights;
 });
 
@@ -54,7 +54,7 @@ const choicesOf = (documents: readonly Drawn[]) => {
 describe('an atlas of planted choices', () => {
   const { tables } = tablesOf(corpusOf(planted));
 
-  it('finds the label that a unit is for, and no other above it', () => {
+  it('finds the label that a unit is for, and no other with a higher lift', () => {
     const found = tables.labels.filter(({ specialised, lift }) => specialised === true && (lift as number) > 0);
     expect(found.map(({ layer, expert, label }) => ({ layer, expert, label }))).toEqual([
       { layer: 0, expert: 5, label: 'law' },
@@ -65,7 +65,7 @@ describe('an atlas of planted choices', () => {
     );
   });
 
-  it('finds the token that a unit reads', () => {
+  it('finds the token that a unit is chosen at', () => {
     const [first] = tables.tokens.filter(({ layer, expert, kind }) => layer === 1 && expert === 2 && kind === 'read');
     expect(first).toMatchObject({ id: 7, token: 'w7 ' });
     expect(Number(first!['count'])).toBeGreaterThan(3 * Number(first!['expected']));
@@ -73,7 +73,7 @@ describe('an atlas of planted choices', () => {
 });
 
 describe('chance', () => {
-  it('is what shuffled labels show: over 200 corpora as few false discoveries as q says', () => {
+  it('comes from shuffled labels: over 200 corpora, no more false discoveries than q allows', () => {
     const noise = corpus(12, (_label, _layer, next) => plain(next));
     const next = random(3);
     let falsely = 0;
@@ -89,11 +89,11 @@ describe('chance', () => {
       const rows = labels.rows(from as unknown as Parameters<typeof labels.rows>[0]);
       if (rows.some(({ q }) => q <= 0.05)) falsely++;
     }
-    // Where nothing is planted every discovery is false: q is then the share of corpora that have one.
+    // Nothing is planted, so every discovery is false, and q is the share of corpora that have one.
     expect(falsely).toBeLessThanOrEqual(0.05 * 200 + 2 * Math.sqrt(200 * 0.05 * 0.95));
   });
 
-  it('is of no unit where there is one label', () => {
+  it('is not computed if there is only one label', () => {
     const alike = planted.map(({ trace, document }) => ({ trace, document: { ...document, label: 'all' } }));
     const { choices, layout } = choicesOf(alike);
     expect(chanceOf(choices, layout).p.every(Number.isNaN)).toBe(true);
@@ -101,8 +101,8 @@ describe('chance', () => {
 });
 
 describe('intervals', () => {
-  it('hold what is true in 93 to 97 of 100 corpora', () => {
-    // Two kinds of documents a label, as likely: what a label's share is over all documents is then known.
+  it('contain the true value in 93 to 97 of 100 corpora', () => {
+    // Each label has two equally likely kinds of documents, so its true share over all documents is known.
     const kinds = [
       [
         [6, 1, 1],

@@ -1,4 +1,4 @@
-/** A merge of parts is the whole, to the last bit. */
+/** Merged parts equal the whole, to the last bit. */
 import { describe, expect, it } from 'vitest';
 import { pack, unpack } from '../../../src/atlas/pack.js';
 import { Sums } from '../../../src/atlas/sums.js';
@@ -27,7 +27,7 @@ describe.each([
 ])('sums of %s', (_name, documents) => {
   const whole = corpusOf(documents);
 
-  it('are the same merged of seven shards, in any order, saved and read between', () => {
+  it('are the same when merged from seven shards, in any order, saved and read in between', () => {
     const shards = Array.from({ length: 7 }, (_, i) => documents.filter((_, d) => (d * 5) % 7 === i).reverse());
     const merged = new Sums(whole.layout);
     for (const shard of shards.reverse()) merged.merge(Sums.load(unpack(pack(corpusOf(shard).state))));
@@ -35,7 +35,7 @@ describe.each([
     expect(tablesOf(merged)).toEqual(tablesOf(whole));
   });
 
-  it('refuse a document that they have, and other experts', () => {
+  it('refuse a document that they already have, and other experts', () => {
     expect(() => corpusOf([...documents, documents[0]!])).toThrow(/is in two of the parts/);
     expect(() => whole.merge(corpusOf([documents === pool ? mixture[0]! : pool[0]!]))).toThrow(/different models/);
   });

@@ -1,4 +1,4 @@
-/** Corpora from a known process: documents whose choices are drawn, each from a mixture of its own. */
+/** Corpora from a known process: each document's choices are drawn with weights of its own. */
 import { createHash } from 'node:crypto';
 import type { AtlasDocument } from '../../../src/atlas/figure.js';
 import { placedIn } from '../../../src/atlas/layout.js';
@@ -11,7 +11,7 @@ export interface Drawn {
   readonly trace: Trace;
 }
 
-/** A mixture of experts that chose one expert a token and layer. @param chosen [L][T] @param ids [T] */
+/** The trace of a mixture of experts with one choice per token and layer. @param chosen [L][T] @param ids [T] */
 export function traceOf(experts: number, chosen: readonly (readonly number[])[], ids: readonly number[]): Trace {
   const T = ids.length;
   const text = ids.map((id) => `w${id} `);
@@ -58,7 +58,7 @@ export function documentOf(id: string, label: string | null): AtlasDocument {
   return { id, label, hash: createHash('sha256').update(id).digest('hex'), place: id };
 }
 
-/** Sums of one document. */
+/** The sums of one document. */
 export function sumsOf({ document, trace }: Drawn): Sums {
   const placed = placedIn(trace);
   const sums = new Sums(placed.layout);
@@ -73,7 +73,7 @@ export function corpusOf(documents: readonly Drawn[]): Sums {
   return all;
 }
 
-/** An index, by weight. */
+/** Draws an index with the given weights. */
 export function drawn(weights: readonly number[], next: () => number): number {
   let left = next() * weights.reduce((a, b) => a + b, 0);
   const found = weights.findIndex((weight) => (left -= weight) < 0);

@@ -10,15 +10,15 @@ const main: SideResult = { text: '', title: '', strategy: { name: 'top-k', k: 2 
 const { count } = textOf(trace).tokens;
 const [set] = trace.expertSets;
 
-describe('while its panel draws something else a range is underlined', () => {
-  it('by what was chosen where nothing of the kind is there', () => {
+describe('while the panel shows an overlay, a range is underlined', () => {
+  it('by the chosen colouring if it has no data for the overlay', () => {
     expect(overlaid({ main }, '')).toBeUndefined();
     expect(overlaid({ main }, 'change')).toBeUndefined();
     expect(overlaid({ main }, 'attribution')).toBeUndefined();
   });
 
   it('by the expert that a token owes most to, in its own colour', () => {
-    // In another order than the trace has them: they are told by their ids.
+    // Not in the trace's order: experts are matched by id.
     const experts = [set!.experts[3]!, set!.experts[1]!];
     const change = new Float32Array(count * 2).fill(NaN);
     change.set([-1, -0.5, -0.2, -0.9], 2);
@@ -29,7 +29,7 @@ describe('while its panel draws something else a range is underlined', () => {
     expect(slots).toEqual(Array.from({ length: count }, (_, t) => (t === 1 ? own[3] : t === 2 ? own[1] : undefined)));
   });
 
-  it('by how many choices the what-if changes, none where it changes none', () => {
+  it('by how many choices the what-if changes, and not at all if none', () => {
     const same = overlaid({ main: { ...main, before: trace } }, 'change')!;
     expect(same.levels!.every((level) => level === undefined)).toBe(true);
     const { slots, levels } = overlaid({ main: { ...main, before: fabricate({ seed: 3 }) } }, 'change')!;
@@ -37,27 +37,27 @@ describe('while its panel draws something else a range is underlined', () => {
     expect(levels!.some((level) => level !== undefined)).toBe(true);
   });
 
-  it('by the change against the other run, before that of the what-if', () => {
+  it('by the change against the other run rather than that of the what-if', () => {
     const other = { ...main, trace };
     const { levels } = overlaid({ main: { ...main, before: fabricate({ seed: 3 }) }, other }, 'change')!;
     expect(levels!.every((level) => level === undefined)).toBe(true);
   });
 
-  it('by what was chosen where tokens would have to be aligned, or a run chooses nothing', () => {
+  it('by the chosen colouring if tokens would have to be aligned, or if a run chooses nothing', () => {
     const other = { ...main, trace: spelled(['a', ' b']) };
     expect(overlaid({ main, other }, 'change')).toBeUndefined();
     const fixed = fabricate({ experts: 2, k: 2 });
     expect(overlaid({ main: { ...main, trace: fixed, before: fixed } }, 'change')).toBeUndefined();
   });
 
-  it('of an input, which nothing predicts, by no attribution', () => {
+  it('not by attribution for an input, which is not predicted', () => {
     const two = fabricateIds();
     const attribution = { experts: [], logProb: new Float32Array(), change: new Float32Array() };
     expect(overlaid({ main: { ...main, trace: two, attribution } }, 'attribution')).toBeUndefined();
   });
 });
 
-it('a line has four thicknesses, and is none where there is too little to tell from nothing', () => {
+it('a line has four thicknesses, and is absent for too small a value', () => {
   expect(levelsOf(Float32Array.from([NaN, 0, 0.19, 0.2, 0.5, 0.99, 1]))).toEqual([
     undefined,
     undefined,

@@ -10,13 +10,13 @@ const part = sharedOf(pool);
 const led = Array.from(tokenLeaders(pool, part).expert, (e) => (e < 0 ? undefined : slotsIn(pool, part.set)[e]));
 
 describe('a text of a pool is underlined', () => {
-  it('by who leads, whichever layer was chosen elsewhere', () => {
+  it('by leading expert, whichever layer was chosen elsewhere', () => {
     expect(led.some((slot) => slot !== undefined)).toBe(true);
     expect(tonesOf(pool, { by: 'experts', layer: '' })).toEqual({ slots: led });
     expect(tonesOf(pool, { by: 'experts', layer: '1' })).toEqual({ slots: led });
   });
 
-  it.each(measures)('by %s, the stronger the thicker', (by) => {
+  it.each(measures)('by %s, with thicker lines for stronger values', (by) => {
     const { slots, levels, measured: found } = tonesOf(pool, { by, layer: '' });
     expect(slots).toBeUndefined();
     expect(found).toEqual(measured(pool, 0, by));
@@ -35,11 +35,11 @@ describe('a text of a pool is underlined', () => {
     expect(one.levels).not.toEqual(tonesOf(pool, { by: 'margin', layer: '' }).levels);
   });
 
-  it('by nothing', () => {
+  it('not at all', () => {
     expect(tonesOf(pool, { by: 'nothing', layer: '' })).toEqual({});
   });
 
-  it('by who leads where the trace has not what was chosen', () => {
+  it('by leading expert if the trace lacks what was chosen', () => {
     for (const [lacking, by] of [
       [without(pool, 'score'), 'margin'],
       [without(pool, 'logProb'), 'surprise'],

@@ -11,7 +11,7 @@ const terminal = (depth: number) => ({ isTTY: true, columns: 100, getColorDepth:
 const escape = '\u001b';
 
 describe('colour', () => {
-  it('is only for terminals, and not where NO_COLOR is set', () => {
+  it('is only for terminals, and not if NO_COLOR is set', () => {
     expect(painter({}, {}).bold('a')).toBe('a');
     expect(painter(terminal(24), { NO_COLOR: '1' }).bold('a')).toBe('a');
     expect(painter(terminal(24), { TERM: 'dumb' }).bold('a')).toBe('a');
@@ -19,13 +19,13 @@ describe('colour', () => {
     expect(painter(terminal(24), {}).bold('a')).toBe(`${escape}[1ma${escape}[22m`);
   });
 
-  it('is as fine as the terminal can', () => {
+  it('uses as many colours as the terminal has', () => {
     expect(painter(terminal(24), {}).slot(0, 'a')).toContain('[38;2;');
     expect(painter(terminal(8), {}).slot(0, 'a')).toMatch(/\[38;5;\d+m/);
     expect(painter(terminal(4), {}).slot(0, 'a')).toContain('[31m');
   });
 
-  it('is another for each expert that has one, and faint for all others', () => {
+  it('differs for each expert that has a colour, and is dim for all others', () => {
     const slots = Array.from({ length: colourCount }, (_, slot) => slot);
     for (const [depth, least] of [
       [24, 16],
@@ -42,7 +42,7 @@ describe('colour', () => {
 });
 
 describe('columns', () => {
-  it('are as wide as characters look', () => {
+  it('count the width of characters in a terminal', () => {
     expect(widthOf('abc')).toBe(3);
     expect(widthOf('日本')).toBe(4);
     expect(widthOf('e\u0301')).toBe(1);
@@ -69,15 +69,15 @@ describe('columns', () => {
   });
 });
 
-describe('a text that is not ours', () => {
-  it('keeps its lines and its joined emoji, and loses what a terminal would obey', () => {
+describe('text from outside', () => {
+  it('keeps its lines and joined emoji, and loses control characters', () => {
     expect(shown('a\n\tb 👩‍👩‍👧 e\u0301')).toBe('a\n\tb 👩‍👩‍👧 e\u0301');
     expect(shown('\u001b[2J\r\u009b1m\u202eabc\u2066\u200f\u061c\ud800\u2028')).toBe('·[2J··1m·abc·····');
   });
 });
 
 describe('a bar', () => {
-  it('has eighths', () => {
+  it('is drawn in eighths', () => {
     expect(bar(1, 4)).toBe('████');
     expect(bar(0.5, 1)).toBe('▌');
     expect(bar(0.3, 4)).toBe('█▎  ');
@@ -92,7 +92,7 @@ describe('progress', () => {
     return { isTTY, columns: 60, written, write: (text: string) => written.push(text) };
   };
 
-  it('is one line of a terminal, cleared once', () => {
+  it('is one line in a terminal, cleared once', () => {
     const shown = stream(true);
     const progress = new Progress(shown);
     progress.clear();
@@ -102,14 +102,14 @@ describe('progress', () => {
     expect(shown.written).toEqual([`\r${escape}[Ka`, `\r${escape}[K`]);
   });
 
-  it('says how many are done and how long the others take, within the terminal', () => {
+  it('shows how many are done and the time left, within the terminal’s width', () => {
     let now = 0;
     const shown = stream(true);
     const count = new Progress(shown, { now: () => now }).count('tokens', 'routing');
     count(0, 100);
     now = 60_000;
     count(25, 100);
-    count(26, 100); // at once: not drawn
+    count(26, 100); // immediately after: not drawn
     now = 61_000;
     count(50, 100, '日本'.repeat(40));
     const lines = shown.written.map((line) => line.slice(4));
@@ -119,7 +119,7 @@ describe('progress', () => {
     expect(widthOf(lines[2]!)).toBeLessThan(60);
   });
 
-  it('is silent where nobody watches, or a line now and then', () => {
+  it('is silent or an occasional line outside a terminal', () => {
     let now = 0;
     const piped = stream(false);
     const silent = new Progress(piped);
@@ -131,7 +131,7 @@ describe('progress', () => {
     expect(piped.written).toHaveLength(3);
   });
 
-  it('tells a time as a person would', () => {
+  it('gives durations as a person would', () => {
     expect([duration(4_000), duration(90_000), duration(3_700_000)]).toEqual(['4 s', '2 min', '1 h 02 min']);
   });
 });

@@ -11,7 +11,7 @@ const tokenizedBy = (trace: Trace, tokenizer?: string): Trace => {
   return { ...trace, source: { ...source, ...(tokenizer !== undefined && { tokenizer }) } };
 };
 
-/** Textbook dynamic programming: the length that no common subsequence can beat. */
+/** Textbook dynamic programming: the length of a longest common subsequence. */
 function longest(a: Int32Array, b: Int32Array): number {
   let row = new Array<number>(b.length + 1).fill(0);
   for (const x of a) {
@@ -26,7 +26,7 @@ const ids = (alphabet: number) =>
   fc.array(fc.nat(alphabet), { maxLength: 40 }).map((values) => Int32Array.from(values));
 
 describe('token alignment', () => {
-  it('is as long as any, in order, and of equal tokens', () => {
+  it('is as long as possible, in order, and pairs equal tokens', () => {
     const pair = fc.nat(6).chain((alphabet) => fc.tuple(ids(alphabet), ids(alphabet)));
     fc.assert(
       fc.property(pair, ([a, b]) => {
@@ -41,7 +41,7 @@ describe('token alignment', () => {
     );
   });
 
-  it('has every token of both once, in order', () => {
+  it('contains every token of both texts once, in order', () => {
     fc.assert(
       fc.property(ids(4), ids(4), (a, b) => {
         const columns = align(a, b);
@@ -63,7 +63,7 @@ describe('token alignment', () => {
     expect([...columns.same]).toEqual([1, 0, 0, 1]);
   });
 
-  it('follows the path that has come furthest where edits are too many, and is still common and in order', () => {
+  it('follows the furthest path if there are too many edits, and stays common and in order', () => {
     const pair = fc.nat(6).chain((alphabet) => fc.tuple(ids(alphabet), ids(alphabet), fc.integer({ min: 1, max: 5 })));
     fc.assert(
       fc.property(pair, ([a, b, most]) => {
@@ -90,22 +90,22 @@ describe('token alignment', () => {
     expect([...columns.b].filter((j) => j >= 0).length).toBe(b.length);
   });
 
-  it('goes by text where the tokenizers differ, and by routed tokens only', () => {
+  it('compares texts if the tokenizers differ, and only routed tokens', () => {
     const a = fabricate({ tokens: ['x', 'y', 'z'] });
     const b = tokenizedBy(fabricate({ tokens: ['y', 'z', 'w'] }), 'other');
     expect([...alignTraces(a, b).same]).toEqual([0, 1, 1, 0]);
     expect([...alignTraces(withText(a, { done: 2 }), b).a]).toEqual([0, 1, -1, -1]);
   });
 
-  it('goes by text where it is not known that the tokenizers are the same', () => {
-    // The same ids, other texts.
+  it('compares texts if the tokenizers are not known to be the same', () => {
+    // The same ids, but other texts.
     const a = fabricate({ tokens: ['x', 'y', 'z'] });
     const b = fabricate({ tokens: ['p', 'y', 'q'] });
     expect([...alignTraces(a, b).same]).toEqual([1, 1, 1]);
     expect([...alignTraces(tokenizedBy(a), b).same]).toEqual([0, 1, 0]);
   });
 
-  it('goes by ids where there is no text, unless the tokenizers are known to differ', () => {
+  it('compares ids if there are no texts, unless the tokenizers are known to differ', () => {
     const [a, b] = [fabricateIds({ seed: 1 }), fabricateIds({ seed: 2 })];
     expect([...alignTraces(a, b, 1).same]).toEqual([1, 1, 1, 1]);
     const differ = alignTraces(tokenizedBy(a, 'one'), tokenizedBy(b, 'other'));
@@ -113,7 +113,7 @@ describe('token alignment', () => {
     expect([...differ.b]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('goes by what stands in the text where no token is spelled', () => {
+  it('compares the characters in the text if no token is spelled', () => {
     const unspelled = (tokens: string[]) => {
       const trace = fabricate({ tokens });
       const { text: _, ids: __, ...rest } = textOf(trace).tokens;
@@ -122,12 +122,12 @@ describe('token alignment', () => {
     expect([...alignTraces(unspelled(['a', 'b']), unspelled(['b', 'c'])).same]).toEqual([0, 1, 0]);
   });
 
-  it('has no tokens in common with a sequence that is not there', () => {
+  it('finds nothing in common with a sequence that does not exist', () => {
     expect([...alignTraces(fabricateIds(), fabricate(), 1).same]).toEqual([0, 0, 0, 0]);
   });
 });
 
-describe('runs of one text from different places', () => {
+describe('runs of one text from different programs', () => {
   const text = 'the grey goose';
   const cut = (source: string, pieces: readonly string[], spelled: readonly string[] = pieces): Trace => {
     const trace = fabricateIds();
@@ -139,7 +139,7 @@ describe('runs of one text from different places', () => {
     return { ...trace, source: { kind: source, name: source, versions: {} }, sequences: [sequence] };
   };
 
-  it('are aligned by what their tokens cover, however they are spelled', () => {
+  it('are aligned by the characters that their tokens cover, however they are spelled', () => {
     const [a, b] = [
       cut('pool', ['the', ' grey', ' goose']),
       cut('vllm', ['the', ' grey', ' goose'], ['the', 'grey', 'goose']),
@@ -148,13 +148,13 @@ describe('runs of one text from different places', () => {
     expect(isCutAlike(a, b)).toBe(true);
   });
 
-  it('cut differently: what both have is aligned, and it is said', () => {
+  it('split differently, are aligned where they agree, and reported as different', () => {
     const [a, b] = [cut('pool', ['the', ' grey', ' goose']), cut('vllm', ['the', ' gr', 'ey', ' goose'])];
     expect([...alignTraces(a, b).same]).toEqual([1, 0, 0, 1]);
     expect(isCutAlike(a, b)).toBe(false);
   });
 
-  it('are known to be cut alike by the same tokenizer, and otherwise by their places alone', () => {
+  it('count as split alike if they have the same tokenizer, or else the same offsets', () => {
     const [a, b] = [cut('pool', ['the', ' grey', ' goose']), cut('vllm', ['the', ' grey goose'])];
     expect(isCutAlike(tokenizedBy(a, 'x'), tokenizedBy(a, 'x'))).toBe(true);
     expect(isCutAlike(tokenizedBy(a, 'x'), tokenizedBy(a, 'y'))).toBe(false);

@@ -24,7 +24,7 @@ const rawScores = (trace: Trace, s: number, t: number) => {
   return score!.subarray(t * experts, (t + 1) * experts);
 };
 
-/** By the definition, slowly. */
+/** The definition, computed directly. */
 function naive(scores: readonly number[], k: number) {
   const usable = scores.filter((a) => a > -Infinity).sort((a, b) => b - a);
   const z = usable.reduce((sum, a) => sum + Math.exp(a), 0);
@@ -37,8 +37,8 @@ function naive(scores: readonly number[], k: number) {
   };
 }
 
-describe('how decided the router was', () => {
-  it('is what the definitions say', () => {
+describe('the certainty of the router', () => {
+  it('agrees with the definitions', () => {
     const score = fc.oneof(
       { weight: 8, arbitrary: fc.float({ min: -30, max: 30, noNaN: true }) },
       fc.constantFrom(NaN, -Infinity),
@@ -56,7 +56,7 @@ describe('how decided the router was', () => {
     );
   });
 
-  it('is even for equal scores and sure for one', () => {
+  it('has entropy 1 for equal scores and 0 for a single one', () => {
     expect(softly(Float32Array.of(2, 2, 2, 2), 2)).toEqual({
       entropy: expect.closeTo(1) as number,
       margin: 0,
@@ -71,7 +71,7 @@ describe('how decided the router was', () => {
     expect([...softmax(Float32Array.of(NaN, -Infinity))]).toEqual([0, 0]);
   });
 
-  it('has no margin under fixed weights, nor anything without scores', () => {
+  it('has no margin under fixed weights, and no figures at all without scores', () => {
     const fixed = fabricate({ router: { name: 'merged', scoring: 'softmax' } });
     expect(certaintyAt(fixed, 0, 1).margin).toBeNaN();
     expect(certaintyAt(fixed, 0, 1).entropy).toBeGreaterThan(0);
@@ -79,7 +79,7 @@ describe('how decided the router was', () => {
     expect(distribution(fabricate({ bare: true }), 0, 1)).toBeUndefined();
   });
 
-  it('knows entropy and mass only where it is known how scores become a distribution', () => {
+  it('gives entropy and mass only if it is known how scores become a distribution', () => {
     const trace = fabricate({ router: { name: 'unknown', k: 2 } });
     expect(certaintyAt(trace, 0, 1)).toEqual({
       entropy: NaN,
@@ -97,10 +97,10 @@ describe('how decided the router was', () => {
     expect(certaintyAt(sigmoid, 0, 1).mass).toBeCloseTo((best[0]! + best[1]!) / sum);
   });
 
-  it('goes by what was compared for the margin and by the scores for the rest, where these differ', () => {
+  it('uses selection scores for the margin and raw scores for the rest, if these differ', () => {
     const trace = fabricate({ layers: 1, kinds: ['q'], experts: 4, tokens: ['a'] });
     blockOf(trace).score!.set([1, 2, 3, 0]);
-    // The third is outside the chosen group.
+    // The third expert is outside the chosen group.
     const own = withBlock(trace, { selection: Float32Array.of(5, 2, -Infinity, 1) });
     const p = [1, 2, 0].map((a) => Math.exp(a) / (Math.exp(1) + Math.exp(2) + Math.exp(0)));
     const { entropy, margin, mass } = certaintyAt(own, 0, 0);
@@ -112,7 +112,7 @@ describe('how decided the router was', () => {
     expect(distribution(without(own, 'score'), 0, 0)).toBeUndefined();
   });
 
-  it('is averaged over modules and tokens, special and coming tokens left out', () => {
+  it('is averaged over modules and tokens, without special tokens and those not yet routed', () => {
     const trace = fabricate({ layers: 2, kinds: ['q', 'k'], tokens: ['<|s|>', 'a', 'b', 'c'], done: 3 });
     const byToken = certaintyByToken(trace);
     expect(byToken.entropy[1]).toBeCloseTo(
@@ -126,7 +126,7 @@ describe('how decided the router was', () => {
   });
 });
 
-describe('what the router saw under interventions', () => {
+describe('the scores that the router compared under interventions', () => {
   const experts = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
   const site = { path: 'model.layers.3.q', layer: 3, kind: 'q', sequence: 0, expertSet: 0 };
   const everywhere = {};
@@ -135,14 +135,14 @@ describe('what the router saw under interventions', () => {
     return [...bias, forced];
   };
 
-  it('is the raw score where nothing intervenes, without a copy', () => {
+  it('are the raw scores without interventions, not copied', () => {
     const trace = fabricate();
     expect(selectionScores(trace, 3, 2)!.buffer).toBe(blockOf(trace).score!.buffer);
     const elsewhere = fabricate({ interventions: [{ action: 'knock-out', expert: 'expert-0', scope: { layer: 1 } }] });
     expect(selectionScores(elsewhere, 0, 2)).toEqual(rawScores(elsewhere, 0, 2));
   });
 
-  it('takes out the one knocked out and adds a tilt', () => {
+  it('leave out a knocked-out expert and include a tilt', () => {
     const interventions: Intervention[] = [
       { action: 'knock-out', expert: 'expert-0', scope: everywhere },
       { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
@@ -157,7 +157,7 @@ describe('what the router saw under interventions', () => {
     expect(distribution(trace, 0, 2)![0]).toBe(0);
   });
 
-  it('lets the later of two win', () => {
+  it('follow the later of two interventions', () => {
     const tilt = (amount: number): Intervention => ({ action: 'tilt', expert: 'a', amount, scope: everywhere });
     const knockOut: Intervention = { action: 'knock-out', expert: 'a', scope: everywhere };
     const force = (expert: string): Intervention => ({ action: 'force', expert, scope: everywhere });
@@ -170,7 +170,7 @@ describe('what the router saw under interventions', () => {
     expect(bias([force('b'), knockOut])).toEqual([-Infinity, 0, 0, 1]);
   });
 
-  it('holds only in its scope, and ignores experts that are not there', () => {
+  it('change only within the scope, and not for unknown experts', () => {
     const at = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
     expect(bias(at({ layer: 3, kind: 'q', module: site.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
     expect(bias(at({ token: 5, sequence: 0 }), 5)).toEqual([0, 1, 0, -1]);
@@ -188,7 +188,7 @@ describe('what the router saw under interventions', () => {
     expect(bias([{ action: 'force', expert: 'nobody', scope: everywhere }])).toEqual([0, 0, 0, -1]);
   });
 
-  it('counts a token in the first sequence, where none is named', () => {
+  it('count tokens in the first sequence, if none is named', () => {
     const other = { ...site, sequence: 1 };
     const tilt = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
     expect(whatIfAt(tilt({ token: 5 }), experts, other)).toBeUndefined();
@@ -196,7 +196,7 @@ describe('what the router saw under interventions', () => {
     expect(whatIfAt(tilt({}), experts, other)!.byToken).toBe(false);
   });
 
-  it('holds for the tokens of its ranges, and for no other', () => {
+  it('change for the tokens in the ranges, and for no others', () => {
     const some = (scope: object, amount = 1): Intervention => ({ action: 'tilt', expert: 'b', amount, scope });
     const at = (list: Intervention[]) => {
       const found = whatIfAt(list, experts, site)!;
@@ -214,7 +214,7 @@ describe('what the router saw under interventions', () => {
     expect(whatIfAt([some({ tokens: ranges })], experts, { ...site, sequence: 1 })).toBeUndefined();
   });
 
-  it('is what a pass over all interventions says, whichever meet', () => {
+  it('equal those of a pass over all interventions, however these overlap', () => {
     const scope = fc.record(
       {
         token: fc.nat(9),
@@ -235,7 +235,7 @@ describe('what the router saw under interventions', () => {
     );
   });
 
-  /** As docs/strategies.md has it: one after another. */
+  /** As docs/strategies.md defines them: one after another. */
   function oneByOne(list: readonly Intervention[], t: number): number[] {
     const bias = [0, 0, 0];
     let forced = -1;
@@ -250,14 +250,14 @@ describe('what the router saw under interventions', () => {
     return [...bias, forced];
   }
 
-  it('is made once for all sites that the interventions do not tell apart', () => {
+  it('are computed once for all sites that the interventions treat alike', () => {
     const list: Intervention[] = [{ action: 'tilt', expert: 'b', amount: 1, scope: { kind: 'q', tokens: [[1, 3]] } }];
     const at = (path: string, kind: string) => whatIfAt(list, experts, { ...site, path, kind });
     expect(at('one', 'q')).toBe(at('two', 'q'));
     expect(at('one', 'k')).toBeUndefined();
   });
 
-  it('leaves a forced cell without a margin', () => {
+  it('give no margin in a forced cell', () => {
     const trace = fabricate({ interventions: [{ action: 'force', expert: 'expert-4', scope: { layer: 0 } }] });
     expect(forcedAt(trace, 0, 0)).toBe(4);
     expect(certaintyAt(trace, 0, 1).margin).toBeNaN();

@@ -8,7 +8,7 @@ const router = { name: 'mixtral', k: 2, scoring: 'softmax' } as const;
 const trace = fabricate({ layers: 3, kinds: ['router'], router });
 
 describe('what can colour a text', () => {
-  it('is all that the source gives', () => {
+  it('is everything that the source gave', () => {
     expect(colourings.map((by) => lackFor(trace, by))).toEqual(colourings.map(() => undefined));
     const bare = withText(fabricateIds(), {});
     expect(colourings.map((by) => lackFor(bare, by))).toEqual([
@@ -24,7 +24,7 @@ describe('what can colour a text', () => {
     expect(lackFor({ ...trace, router: { name: 'unknown' } }, 'margin')).toBe('marginNone');
   });
 
-  it('is of a layer, but for the whole model’s probability', () => {
+  it('depends on the layer, except for probability, which is the whole model’s', () => {
     expect(colourings.filter(isByLayer)).toEqual(['experts', 'entropy', 'margin', 'weight']);
   });
 });
@@ -35,7 +35,7 @@ describe('a measure', () => {
     expect(measured(trace, 0, 'margin', { layer: 1 }).value).toEqual(certaintyByToken(trace, { layer: 1 }).margin);
   });
 
-  it('of weights is the largest of a token’s, whoever has it, wherever it stands', () => {
+  it('of weights is the largest of a token, whichever expert has it and at whatever rank', () => {
     const { weight, k } = blockOf(trace);
     const { count } = textOf(trace).tokens;
     const of = (layer: number, t: number) =>
@@ -49,7 +49,7 @@ describe('a measure', () => {
     expect(measured(swapped, 0, 'weight', { layer: 0 }).value[0]).toBeCloseTo(of(2, count - 1));
   });
 
-  it('is stronger the closer the call, the larger the weight, the less expected the token', () => {
+  it('is stronger for a closer choice, a larger weight and a less expected token', () => {
     for (const [by, sign] of [
       ['entropy', 1],
       ['weight', 1],
@@ -68,7 +68,7 @@ describe('a measure', () => {
     }
   });
 
-  it('is not known where the source does not say', () => {
+  it('is unknown if the source does not say', () => {
     const { value, strength, weak } = measured(without(trace, 'weight'), 0, 'weight');
     expect([...value, ...strength, weak].every(Number.isNaN)).toBe(true);
     const partial = measured(withText(trace, { done: 3 }), 0, 'weight');
@@ -84,7 +84,7 @@ describe('a measure', () => {
   });
 });
 
-it('what a trace has not gives way to its leaders', () => {
+it('leading experts replace a colouring that the trace has no numbers for', () => {
   expect(shownBy(trace, { by: 'margin', layer: '1' })).toEqual({ by: 'margin', layer: '1' });
   expect(shownBy(without(trace, 'score'), { by: 'margin', layer: '1' })).toEqual({ by: 'experts', layer: '' });
 });

@@ -13,7 +13,7 @@ const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(
 const identity = Int16Array.of(0, 1, 2);
 
 describe('the difference of two runs', () => {
-  it('with what-ifs of many ranges of tokens is found in proportion to them', () => {
+  it('takes time in proportion to the token ranges of what-ifs', () => {
     const ranges = [0, 1].map((at) => Array.from({ length: 1000 }, (_, r): TokenRange => [2 * r + at, 2 * r + at + 1]));
     const tokens = Array.from({ length: 2000 }, (_, i) => `t${i}`);
     const interventions = Array.from({ length: 600 }, (_, i): Intervention => ({
@@ -23,7 +23,7 @@ describe('the difference of two runs', () => {
       scope: { tokens: ranges[i % 2]! },
     }));
     const trace = fabricate({ tokens, interventions, kinds: ['q', 'k'] });
-    // A pass over all ranges for each cell takes minutes.
+    // A pass over all ranges for each cell would take minutes.
     expect(difference(trace, fabricate({ tokens, kinds: ['q', 'k'] })).all.cells).toBe(4 * tokens.length);
     expect(biasedScores(rowsAt(trace, 3), 8)).toEqual(
       blockOf(trace)
@@ -80,17 +80,17 @@ describe('the difference of two runs', () => {
     expect(difference(a, b, { layer: 1 }).layers).toEqual([{ layer: 1 }]);
   });
 
-  it('of a base run, where nothing is chosen, has no overlap to speak of', () => {
+  it('has no overlap for a base run, in which nothing is chosen', () => {
     const a = fabricate();
     const base = withBlock(a, { chosen: blockOf(a).chosen.map(() => -1) });
     expect(difference(a, base).all).toMatchObject({ saturation: 0, flipped: 1 });
     expect(difference(base, base).all).toMatchObject({ saturation: NaN, flipped: 0 });
   });
 
-  it("is site by site where experts are each layer's own, and says nothing of usage over layers", () => {
+  it('compares site by site if each layer has its own experts, and gives no usage over layers', () => {
     const [a, b] = [fabricateIds({ seed: 1 }), fabricateIds({ seed: 2 })];
     const same = difference(a, a, { sequence: 1 });
-    // Of four tokens the last went through no router.
+    // The last of the four tokens passed through no router.
     expect(same.all).toMatchObject({ saturation: 1, flipped: 0, cells: 4 * 3 });
     expect(same.all.divergence).toBeNaN();
     expect(same.usage).toBeUndefined();
@@ -117,11 +117,11 @@ describe('divergences', () => {
     expect(jensenShannon(undefined, Float32Array.of(1), identity)).toBeNaN();
   });
 
-  it('of distributions over other experts: all of it', () => {
+  it('of distributions over different experts: 1 bit', () => {
     expect(jensenShannon(Float32Array.of(1), Float32Array.of(1), Int16Array.of(-1))).toBeCloseTo(1);
   });
 
-  it('of predictions never exceed the whole Kullback-Leibler divergence', () => {
+  it('of predictions never exceed the true Kullback-Leibler divergence', () => {
     const full = (p: number[], q: number[]) => p.reduce((sum, x, i) => sum + x * Math.log(x / q[i]!), 0);
     const p = [0.5, 0.2, 0.15, 0.1, 0.05];
     const q = [0.1, 0.3, 0.25, 0.2, 0.15];
@@ -153,18 +153,18 @@ describe('a run with nothing to choose', () => {
   it('applies no expert, or the same ones to every token', () => {
     expect(isFixed(sent(() => -1))).toBe(true);
     expect(isFixed(sent((i) => (i % k === 0 ? 3 : -1)))).toBe(true);
-    // Both, in either order.
+    // Both experts, in either order.
     expect(isFixed(sent((i) => (i + Math.floor(i / k)) % 2))).toBe(true);
   });
 
-  it('is not one where a single token goes elsewhere', () => {
+  it('is not a run in which a single token goes elsewhere', () => {
     expect(isFixed(trace)).toBe(false);
     expect(isFixed(sent((i) => (i % k > 0 ? -1 : i === 5 * k ? 1 : 3)))).toBe(false);
   });
 });
 
 describe('what a what-if does', () => {
-  it('is told from what follows downstream, by layer', () => {
+  it('is separated from its downstream effects, by layer', () => {
     const before = fabricate();
     const path = before.sites[0]!.path;
     const was = rowsAt(before, 0).chosen;
@@ -180,7 +180,7 @@ describe('what a what-if does', () => {
     const direct = consequences(before, knocked, difference(before, knocked));
     expect(direct.direct[0]).toBeGreaterThan(0);
     expect([direct.direct[1], ...direct.downstream]).toEqual([0, 0, 0]);
-    // All of one site's choices in the next layer are others: a seventh of that layer's.
+    // In the next layer, one of seven sites makes other choices: a seventh of that layer's cells.
     const { chosen, k } = blockOf(knocked);
     const tokens = textOf(knocked).tokens.count;
     const moved = chosen.map((e, i) => (Math.floor(i / (tokens * k)) === 9 ? (e + 1) % 5 : e));

@@ -8,7 +8,7 @@ import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../
 import { summarise } from '../../../src/trace/figures/summary.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withText } from './fabricate.js';
 
-/** RFC 4180, strictly. */
+/** A strict RFC 4180 parser. */
 function parseCsv(csv: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
@@ -44,13 +44,13 @@ const nasty = [
   '\u202e',
 ];
 
-/** What is no letter and no line end, and what turns the direction of a line, as dots. */
+/** Replaces control and direction marks with dots, as exports do. */
 const harmless = (text: string) => text.replaceAll('\u001b', '·').replaceAll('\u202e', '·');
 
-/** As a file holds them; tabs and line ends are what tables and texts are made of. */
+/** Marks that no export may contain; tabs and line ends are parts of tables and texts. */
 const marks = /(?![\t\n])\p{Cc}|\p{Bidi_Control}/u;
 
-it('no export of a text, CSV or HTML, holds a mark that moves what is shown', () => {
+it('no export contains a mark that moves or hides text', () => {
   const tokens = [...nasty, 'a\r\n', '\u0000', '\u009b31m', '\u2067', '👩‍🚀'];
   const base = fabricate({ tokens });
   const trace = {
@@ -94,7 +94,7 @@ describe('CSV', () => {
     expect(parseCsv(toCsv(trace, { kind: 'o' })).length).toBe(1 + 3 * 2);
   });
 
-  it('has a row a token where that is asked for, with who leads there', () => {
+  it('has a row per token if asked to, with the leading experts', () => {
     const trace = fabricate({ tokens: ['<|s|>', 'a', '=b'] });
     const rows = parseCsv([...tokenLines(trace)].join(''));
     expect(rows).toHaveLength(1 + 3);
@@ -105,7 +105,7 @@ describe('CSV', () => {
     expect(record).toMatchObject({ token: '2', text: "'=b", expert: sites.experts[first!]!.id, sequence: 'text' });
     expect(Number(record['share'])).toBeCloseTo(shares[first!]!, 6);
     expect(Number(record['log_prob'])).toBeCloseTo(textOf(trace).logProb![2]!, 5);
-    // Of experts that each layer has to itself none leads.
+    // No expert leads if each layer has its own.
     const ids = parseCsv([...tokenLines(fabricateIds())].join(''));
     expect(ids).toHaveLength(1 + 6 + 4);
     expect(ids.slice(1).every((row) => row[rows[0]!.indexOf('expert')] === '')).toBe(true);
@@ -129,15 +129,15 @@ describe('CSV', () => {
   });
 });
 
-describe('what a source gives that knows ids only', () => {
+describe('a trace of a source that knows only ids', () => {
   const trace = fabricateIds();
   const head = parseCsv(toCsv(trace))[0]!;
 
-  it('is a row for each choice of each sequence, with empty cells for what it does not know', () => {
+  it('has a row for each choice of each sequence, with empty cells for the unknown', () => {
     const rows = parseCsv(toCsv(trace))
       .slice(1)
       .map((row) => Object.fromEntries(head.map((name, i) => [name, row[i]!])));
-    // Of the output's four tokens the last has a row for each site, and no expert.
+    // The last of the output's four tokens has one row per site, without an expert.
     expect(rows.length).toBe(4 * (6 * 8 + 3 * 8 + 1));
     expect(rows[0]).toMatchObject({ token: '0', id: '100', text: '#100', start: '', log_prob: '', sequence: 'input' });
     expect(rows[0]).toMatchObject({ stack: 'encoder', layer: '2', affinity: '', weight: '', entropy: '' });
@@ -145,18 +145,18 @@ describe('what a source gives that knows ids only', () => {
     expect(parseCsv(toCsv(trace, { sequence: 1, layer: 3 })).length).toBe(1 + 3 * 8 + 1);
   });
 
-  it('is summed up layer by layer, never over layers', () => {
+  it('is summed within layers, never over layers', () => {
     const s = summarise(trace, { sequence: 1 });
     expect(s.shared).toBeUndefined();
     expect(s.tokens.every((token) => !('experts' in token) && Number.isNaN(token.entropy))).toBe(true);
     expect(s.layers.map(({ stack, layer }) => `${stack} ${layer}`)).toEqual([2, 3, 4, 5].map((l) => `decoder ${l}`));
     expect(s.layers[0]!.load!.dead.length).toBeGreaterThan(256 - 3 * 8 - 1);
     expect(s.absent).toEqual(['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions']);
-    // One layer's experts may be counted.
+    // The experts of a single layer may be counted.
     expect(summarise(trace, { sequence: 1, layer: 3 }).shared).toMatchObject({ choices: 3 * 8, measure: 'choice' });
   });
 
-  it('is said in Markdown and HTML as far as it goes, and what is absent is said to be', () => {
+  it('is complete in Markdown and HTML, which name what is absent', () => {
     for (const text of [traceMarkdown(trace), traceHtml(trace)]) {
       expect(text).toContain('Each layer has experts of its own');
       expect(text).toContain('weights, scores, contributions');
@@ -190,7 +190,7 @@ describe('Markdown', () => {
     expect(markdownCode('a')).toBe('`a`');
   });
 
-  it('says what a token went to, by weight and contribution, and what was predicted', () => {
+  it('gives a token’s experts by weight and contribution, and the predictions', () => {
     const markdown = tokenMarkdown(fabricate(), 3);
     expect(markdown).toContain('Token 3: `(`');
     expect(markdown).toContain('share of contribution');
@@ -215,7 +215,7 @@ describe('HTML', () => {
     expect([...html.matchAll(/<\/(span|table|tr|td|p)>/g)].length).toBe(opened);
   });
 
-  it('gives no colour twice: of more experts than colours the most used have one, all others are grey', () => {
+  it('gives each colour once: with more experts than colours, the most used have one, and all others are grey', () => {
     const trace = fabricate({ experts: 40, k: 4, tokens: Array.from({ length: 60 }, (_, i) => `t${i}`) });
     const html = traceHtml(trace);
     const { slots, experts } = summarise(trace).shared!;
@@ -228,7 +228,7 @@ describe('HTML', () => {
     const coloured = experts.filter((e) => slots[e.index] !== quiet).map((e) => e.share);
     const grey = experts.filter((e) => slots[e.index] === quiet).map((e) => e.share);
     expect(Math.min(...coloured)).toBeGreaterThanOrEqual(Math.max(...grey));
-    // Each class has its rule, and no two the same.
+    // Each class has a rule, and no two rules are the same.
     const light = html.slice(html.indexOf('<style>'), html.indexOf('@media'));
     const rules = [...light.matchAll(/\.k(\w+) \{ background: (#\w+)/g)];
     expect(rules.map(([, look]) => look).sort()).toEqual([...new Set(classes.values())].sort());
@@ -238,16 +238,16 @@ describe('HTML', () => {
     expect(underlined).toContain('o');
   });
 
-  it('colours nothing where each layer has experts of its own', () => {
+  it('colours nothing if each layer has its own experts', () => {
     expect(traceHtml(fabricateIds())).not.toMatch(/class="(key|bar|e\w+)/);
   });
 
-  it('shows the picture of the grid that it is given, and no empty place without', () => {
+  it('shows the given picture of the grid, and no gap without one', () => {
     const picture = '<svg><title>grid</title></svg>';
     const html = traceHtml(fabricate(), { svg: picture, caption: 'All of <it>.', strategy: 'Top & two' });
     expect(html).toContain(`<figure>${picture}<figcaption>All of &#60;it`);
     expect(html).toContain('<dd>Top &#38; two (');
-    // What the lines under the text mean stands above it.
+    // The legend is above the text.
     expect(html.indexOf('class="legend"')).toBeGreaterThan(0);
     expect(html.indexOf('class="legend"')).toBeLessThan(html.indexOf('<p class="text">'));
     expect(traceHtml(fabricate())).not.toContain('<figure>');
@@ -255,7 +255,7 @@ describe('HTML', () => {
 
   it('shows all of the text once, shared characters and gaps included', () => {
     const trace = fabricate({ tokens: ['a', 'b', '😀', 'c'], layers: 1 });
-    // Two tokens for the emoji's bytes, and a character that no token covers.
+    // Two tokens for the bytes of the emoji, and a character that no token covers.
     textOf(trace).tokens.start!.set([0, 2, 2, 4]);
     textOf(trace).tokens.end!.set([1, 4, 4, 5]);
     const gap = withText(trace, { text: 'a <c' + '>' });
@@ -265,7 +265,7 @@ describe('HTML', () => {
 });
 
 describe('the summary', () => {
-  it('leaves special tokens out of what is counted, not out of the list', () => {
+  it('lists special tokens but does not count them', () => {
     const s = summarise(fabricate());
     expect(s.tokens.length).toBe(16);
     expect(s.textTokens).toBe(15);
@@ -275,7 +275,7 @@ describe('the summary', () => {
     expect(s.tokens[1]!.experts![0]!.share).toBeGreaterThan(0.2);
   });
 
-  it('of nothing is empty', () => {
+  it('of an empty trace is empty', () => {
     expect(summarise(fabricate({ tokens: [] }))).toMatchObject({
       textTokens: 0,
       shared: { choices: 0 },
@@ -286,7 +286,7 @@ describe('the summary', () => {
 });
 
 describe('one line of text', () => {
-  it('shows whitespace and disarms what would move the cursor', () => {
+  it('makes whitespace visible and removes what would move the cursor', () => {
     expect(visible(' a\tb\r\n')).toBe('␣a→b⏎');
     expect(visible('')).toBe('∅');
     expect(visible('\u001b[2J\u202e\ud800\u200b')).toBe('·[2J···');

@@ -1,4 +1,4 @@
-/** Fabricated traces: seeded, and true to the rules of docs/strategies.md (k largest scores, softmax over them). */
+/** Made-up traces: seeded, and following the rules of docs/strategies.md (the k largest scores, softmax over them). */
 import { random } from '../../../src/statistics/random.js';
 import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
 import { blank, blockColumns } from '../../../src/trace/model/columns.js';
@@ -13,12 +13,12 @@ export interface Recipe {
   readonly experts?: number;
   readonly k?: number;
   readonly predictions?: number;
-  /** The tokens' texts; special: `<|…|>`. */
+  /** The tokens' texts; special tokens look like `<|…|>`. */
   readonly tokens?: readonly string[];
   readonly done?: number;
   readonly interventions?: readonly Intervention[];
   readonly router?: Router;
-  /** Without what a source need not give. */
+  /** Leaves out everything that a source may leave out. */
   readonly bare?: boolean;
 }
 
@@ -127,9 +127,9 @@ const expertsOf = (count: number, of: string) =>
   Array.from({ length: count }, (_, e) => ({ id: `${of}-${e}`, name: `${of[0]!.toUpperCase()}${of.slice(1)} ${e}` }));
 
 /**
- * What a source says that gives ids only: two sequences, layers whose experts are strangers to each other's, of 256 the
- * best 8, one always on; the first two layers of each stack are dense. No text, no offsets, no weights, no scores; one
- * row of the output is missing.
+ * The trace of a source that knows only ids: two sequences; in each layer 256 experts of its own, of which 8 are chosen, and one
+ * shared expert; the first two layers of each stack are dense. No text, no offsets, no weights, no scores; the last row of the
+ * output is missing.
  */
 export function fabricateIds(recipe: { readonly seed?: number; readonly layers?: number } = {}): Trace {
   const { seed = 3, layers = 4 } = recipe;
@@ -163,7 +163,7 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
       while (drawn.size < k) drawn.add(Math.floor(next() * N));
       chosen.set([...drawn], cell * k);
     }
-    // The last token of the output went through no router.
+    // The last token of the output passed through no router.
     if (sequence === 1) for (let s = 0; s < layers; s++) chosen.fill(-1, (s * T + T - 1) * k, (s + 1) * T * k);
     return { from: sequence * layers, to: (sequence + 1) * layers, sequence, experts: N, k, alwaysOn: 1, chosen };
   };
@@ -185,25 +185,25 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
   };
 }
 
-/** Sites of a trace whose experts are the same, as a test knows. */
+/** Sites that the test knows to have the same experts. */
 export function sharedOf(trace: Trace, filter: SiteFilter = {}): SharedSites {
   const sites = sharedSites(trace, filter);
   if (!sites) throw new Error('these sites share no experts');
   return sites;
 }
 
-/** The first block's columns and the first sequence's, for a test to look at and to change. */
+/** The first block and the first sequence of a trace, which a test may look at and change. */
 export const blockOf = (trace: Trace) => trace.blocks[0]!;
 export const textOf = (trace: Trace) => trace.sequences[0]!;
 
-/** A text whose tokens are told apart by their spelling alone. */
+/** A text whose tokens can be compared only by their spelling. */
 export function spelled(tokens: readonly string[], seed = 7): Trace {
   const trace = fabricate({ tokens, seed });
   const { ids: _, ...rest } = textOf(trace).tokens;
   return withText(trace, { tokens: rest });
 }
 
-/** The trace with something else of its first sequence, or of its first block. */
+/** The trace with changes to its first sequence, or to its first block. */
 export function withText(trace: Trace, change: Partial<Sequence>): Trace {
   return { ...trace, sequences: [{ ...textOf(trace), ...change }, ...trace.sequences.slice(1)] };
 }
@@ -212,7 +212,7 @@ export function withBlock(trace: Trace, change: Partial<Block>): Trace {
   return { ...trace, blocks: [{ ...blockOf(trace), ...change }, ...trace.blocks.slice(1)] };
 }
 
-/** The trace as a source would give it that does not know this. */
+/** The trace of a source that does not know this. */
 export function without(trace: Trace, key: 'weight' | 'score' | 'contribution' | 'logProb' | 'topLogProb'): Trace {
   const rest = <H extends object>(holder: H) =>
     Object.fromEntries(Object.entries(holder).filter(([name]) => name !== key)) as H;

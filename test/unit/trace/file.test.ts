@@ -23,7 +23,7 @@ type Header = Record<string, unknown>;
 const sequence = (header: Header) => (header['sequences'] as { [key: string]: unknown; count: number }[])[0]!;
 const set = (header: Header) => (header['expertSets'] as Record<string, unknown>[])[0]!;
 
-/** A file with its header changed, its tensors kept. */
+/** A file with a changed header and the same tensors. */
 function changed(bytes: Uint8Array, change: (header: Header) => void): Uint8Array {
   const { metadata, tensors } = parseHeader(bytes, bytes.length);
   const header = JSON.parse(metadata.get('gander-trace')!) as Header;
@@ -35,14 +35,14 @@ function changed(bytes: Uint8Array, change: (header: Header) => void): Uint8Arra
 const withHeader = (trace: Trace, change: (header: Header) => void) => changed(encodeTrace(trace), change);
 
 describe('a trace file', () => {
-  it('comes back exactly, whatever the trace', () => {
+  it('is read back exactly, for any trace', () => {
     const recipe = fc.record({
       seed: fc.integer(),
       layers: fc.integer({ min: 0, max: 3 }),
       experts: fc.integer({ min: 1, max: 6 }),
       k: fc.integer({ min: 1, max: 4 }),
       predictions: fc.integer({ min: 0, max: 4 }),
-      // Lone surrogates, NUL and emoji included.
+      // Including lone surrogates, NUL and emoji.
       tokens: fc.array(
         fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }).map((s) => s.replace('\u0001', '\ud800')),
       ),
@@ -78,7 +78,7 @@ describe('a trace file', () => {
     }
   });
 
-  it('keeps several sequences, sets and blocks, and that the rest is not known', () => {
+  it('keeps several sequences, sets and blocks, and leaves the unknown absent', () => {
     const trace = fabricateIds();
     const read = decodeTrace(encodeTrace(trace));
     expect(read).toStrictEqual(trace);
@@ -86,7 +86,7 @@ describe('a trace file', () => {
     expect(sharedSites(read, { stack: 'decoder', layer: 3 })!.experts.length).toBe(256);
   });
 
-  it('is read right at an odd place in a larger buffer', () => {
+  it('is read correctly at an odd offset of a larger buffer', () => {
     const trace = fabricate();
     const bytes = encodeTrace(trace);
     const shifted = new Uint8Array(bytes.length + 9).subarray(3, 3 + bytes.length);
@@ -94,7 +94,7 @@ describe('a trace file', () => {
     expect(decodeTrace(shifted)).toStrictEqual(trace);
   });
 
-  it('is laid over its bytes, not copied, where they are aligned', () => {
+  it('is a view of its bytes, not a copy, if they are aligned', () => {
     const bytes = encodeTrace(fabricate());
     expect(blockOf(decodeTrace(bytes)).score!.buffer).toBe(bytes.buffer);
   });
@@ -107,7 +107,7 @@ describe('a trace file', () => {
     expect(textOf(read).tokens.ids!.length).toBe(6);
     const N = blockOf(partial).experts;
     const T = textOf(partial).tokens.count;
-    // Site 3's rows lie right after site 2's six.
+    // Site 3's rows follow site 2's six.
     expect(blockOf(read).score!.subarray(3 * 6 * N, 4 * 6 * N)).toEqual(
       blockOf(partial).score!.subarray(3 * T * N, (3 * T + 6) * N),
     );
@@ -138,7 +138,7 @@ describe('a trace file', () => {
     expect(codeOf(() => decodeTrace(withHeader(fabricate(), change)))).toBe('trace-invalid');
   });
 
-  it('is refused when it chooses more experts than there are, be it of no token', () => {
+  it('is refused when it chooses more experts than there are, even without tokens', () => {
     const none = new Float32Array(0);
     const trace = withBlock(fabricate({ tokens: [] }), {
       k: 1e8,
@@ -180,7 +180,7 @@ describe('a trace file', () => {
 
 describe('a file of version 1', () => {
   const at = (name: string) => new URL(`../../fixtures/traces/version-1.${name}`, import.meta.url);
-  // What the writer of version 1 was given; null stands for NaN.
+  // The input of the version 1 writer; null stands for NaN.
   const given = JSON.parse(readFileSync(at('json'), 'utf8')) as Record<string, (number | null)[]> & {
     text: string;
     spelled: string[];
@@ -211,7 +211,7 @@ describe('a file of version 1', () => {
     expect(topTokens).toEqual(given.topTokens);
   });
 
-  it('says what version 1 meant without saying it', () => {
+  it('gets the values that version 1 implied', () => {
     expect([...textOf(trace).tokens.special!]).toEqual([1, 0, 0, 0, 0]);
     expect(trace.source).toEqual({
       kind: 'pool',
@@ -232,12 +232,12 @@ describe('a file of version 1', () => {
     expect(trace.created).toBe('2026-01-01T00:00:00Z');
   });
 
-  it('that was asked for more experts than there are says how many that is', () => {
+  it('with a k above the number of experts gets that number as k', () => {
     const bytes = changed(readFileSync(at('safetensors')), (h) => (h['strategy'] = { name: 'phatgoose', k: 1e8 }));
     expect(decodeTrace(bytes).router).toEqual({ name: 'phatgoose', k: 3, scoring: 'softmax' });
   });
 
-  it('is saved again as version 2, and nothing of it is lost', () => {
+  it('is saved again as version 2 without losing anything', () => {
     expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
   });
 
@@ -273,8 +273,8 @@ describe('a file of version 1', () => {
     expect(decodeTrace(bytes).router).toEqual(router);
   });
 });
-describe('a trace file that is too much', () => {
-  /** Only the header of a safetensors file, however long; nothing of it need be JSON. */
+describe('a trace file that is too large', () => {
+  /** Only the header of a safetensors file, of any length; it need not be JSON. */
   const headed = (bytes: number) => {
     const file = new Uint8Array(8 + bytes).fill(0x20, 8);
     new DataView(file.buffer).setUint32(0, bytes, true);
@@ -301,14 +301,14 @@ describe('a trace file that is too much', () => {
     [/it has 100000 tokens, and at most 32768/, (h) => (sequence(h).count = 100_000)],
     [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = many(20_000, {}))],
     [
-      /it has 14000014 what-ifs and ranges of theirs, counted for each module, and at most 8388608/,
+      /it has 14000014 what-ifs and token ranges, counted for each module, and at most 8388608/,
       (h) => (h['interventions'] = [{ scope: { tokens: many(1_000_000, []) } }]),
     ],
     [
       /it has 101 versions/,
       (h) => ((h['source'] as Header)['versions'] = Object.fromEntries(many(101, '').map((_, i) => [i, '']))),
     ],
-  ])('is refused in words: %s', (wanted, change) => {
+  ])('is refused with a reason: %s', (wanted, change) => {
     const bytes = withHeader(fabricate(), change);
     expect(codeOf(() => decodeTrace(bytes))).toBe('trace-invalid');
     expect(why(() => decodeTrace(bytes))).toMatch(wanted);
@@ -323,13 +323,13 @@ describe('a trace file that is too much', () => {
     [/it has 100000 tokens, and at most 32768/, (h) => (h['tokens'] = many(100_000, 'a'))],
     [/it has 20000 interventions, and at most 10000/, (h) => (h['interventions'] = many(20_000, {}))],
     [/it has 101 versions/, (h) => (h['versions'] = Object.fromEntries(many(101, '').map((_, i) => [i, ''])))],
-  ])('is refused in words in version 1, too: %s', (wanted, change) => {
+  ])('is refused with a reason in version 1 too: %s', (wanted, change) => {
     const bytes = changed(first, change);
     expect(codeOf(() => decodeTrace(bytes))).toBe('trace-invalid');
     expect(why(() => decodeTrace(bytes))).toMatch(wanted);
   });
 
-  it("is refused by its header's length, before that is read as JSON", () => {
+  it('is refused by the length of its header, before this is parsed as JSON', () => {
     expect(why(() => decodeTrace(headed(57e6)))).toMatch(/its header has 57 MB, and at most 8\.4 MB are read/);
   });
 
@@ -350,14 +350,17 @@ describe('a trace file that is too much', () => {
   });
 });
 
-it.each([0, 1, 2, 3, 4, 5, 6, 7])('is read with a header that is not padded, by a Buffer too: %i spaces', (spaces) => {
-  const trace = fabricate();
-  const padded = Buffer.from(encodeTrace(trace));
-  const length = padded.readUInt32LE(0);
-  const json = padded.toString('utf8', 8, 8 + length).trimEnd() + ' '.repeat(spaces);
-  const size = Buffer.alloc(8);
-  size.writeUInt32LE(Buffer.byteLength(json));
-  const bytes = Buffer.concat([size, Buffer.from(json), padded.subarray(8 + length)]);
-  expect(decodeTrace(bytes)).toStrictEqual(trace);
-  expect(decodeTrace(new Uint8Array(bytes))).toStrictEqual(trace);
-});
+it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  'is read with a header that is not padded, also from a Buffer: %i spaces',
+  (spaces) => {
+    const trace = fabricate();
+    const padded = Buffer.from(encodeTrace(trace));
+    const length = padded.readUInt32LE(0);
+    const json = padded.toString('utf8', 8, 8 + length).trimEnd() + ' '.repeat(spaces);
+    const size = Buffer.alloc(8);
+    size.writeUInt32LE(Buffer.byteLength(json));
+    const bytes = Buffer.concat([size, Buffer.from(json), padded.subarray(8 + length)]);
+    expect(decodeTrace(bytes)).toStrictEqual(trace);
+    expect(decodeTrace(new Uint8Array(bytes))).toStrictEqual(trace);
+  },
+);

@@ -1,4 +1,4 @@
-/** The PyTorch reference's traces, read by Python's safetensors format and explained by our formulas. */
+/** The PyTorch reference's traces, written with Python's safetensors and explained by Gander's own formulas. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chosenAt, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
@@ -15,17 +15,17 @@ const traces = readdirSync(folder)
   .filter((name) => name.endsWith('.safetensors'))
   .map((name): [string, Trace] => [name, decodeTrace(readFileSync(new URL(name, folder)))]);
 
-/** Biased or fixed by a tensor that is no part of a trace. */
+/** Traces that depend on a tensor which is not in the trace: a bias, or fixed weights. */
 const byTensor = /-(bias|fixed)\.safetensors$/;
 const routed = traces.filter(([name, trace]) => trace.router.k !== undefined && !byTensor.test(name));
 
 describe('golden traces', () => {
-  it('are there', () => {
+  it('exist', () => {
     expect(traces.length).toBeGreaterThan(10);
     expect(routed.some(([, trace]) => trace.interventions.length > 1)).toBe(true);
   });
 
-  it.each(traces)('%s comes back exactly', (_, trace) => {
+  it.each(traces)('%s is read back exactly', (_, trace) => {
     expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
   });
 
@@ -57,7 +57,7 @@ describe('golden traces', () => {
           .filter((e) => scores[e]! > -Infinity)
           .sort((a, b) => scores[b]! - scores[a]! || a - b)
           .slice(0, k);
-        // A choice nearer than rounding may go either way.
+        // Below rounding errors, the choice may go either way.
         if (!(certaintyAt(trace, rows, t).margin < 1e-4)) expect(chosen).toEqual(best);
         const z = chosen.reduce((sum, e) => sum + Math.exp(scores[e]!), 0);
         chosen.forEach((e, rank) => expect(weights[rank]).toBeCloseTo(Math.exp(scores[e]!) / z, 4));

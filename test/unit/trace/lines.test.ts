@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { documentLine, lineStarts, runsNow, textLine, wholeLines } from '../../../src/trace/text/lines.js';
 import { rangesWords } from '../../../src/trace/text/whatIfWords.js';
 
-test('lines begin behind each line end, of whatever kind; a text that ends one has an empty line behind it', () => {
+test('lines begin after each line break, of any kind; after a final one there is an empty line', () => {
   expect([...lineStarts('a\nbb\r\nc\rd\n')]).toEqual([0, 2, 6, 8, 10]);
   expect([...lineStarts('')]).toEqual([0]);
 });
@@ -24,7 +24,7 @@ describe('a range of tokens', () => {
       ...(lineNumber && { lineNumber }),
     });
 
-  test('is of whole lines, with their line ends or without, or of none', () => {
+  test('is whole lines, with or without line breaks, or none', () => {
     expect(wholeLines(sequence, [0, at('return')])).toEqual([0, 0]);
     expect(wholeLines(sequence, [0, at('return') - 1])).toEqual([0, 0]);
     expect(wholeLines(sequence, [at('return'), tokens.count])).toEqual([1, 3]);
@@ -33,7 +33,7 @@ describe('a range of tokens', () => {
     expect(wholeLines({ ...sequence, text: undefined as unknown as string }, [0, 3])).toBeUndefined();
   });
 
-  test('is called by its lines in the document, else by its tokens, and many by how many they are', () => {
+  test('is named by its lines in the document, or else by its tokens; several ranges by their number', () => {
     expect(say([[0, at('return')]], (line) => line + 41)).toBe('lineOf 41');
     expect(say([[at('return'), tokens.count]], (line) => line + 41)).toBe('windowLines 42 44');
     expect(say([[0, at('return')]])).toBe(`windowOf 1 ${at('return')}`);
@@ -42,13 +42,13 @@ describe('a range of tokens', () => {
   });
 });
 
-/** A document of lines, the text being all of it from a line on; each word is a token. */
+/** A document of lines before and after an edit. The text is all of it, and each word is a token. */
 function edited(before: readonly string[], after: readonly string[]) {
   const text = before.join('\n');
   const document = after.join('\n');
   const words = [...text.matchAll(/\S+/g)];
   const start = Int32Array.from(words, ({ index }) => index);
-  // Words are unique: one that is still there is found by itself.
+  // Words are unique, so each remaining one can be found by itself.
   const now = Int32Array.from(words, ([word]) => document.search(new RegExp(`\\b${word}\\b`)));
   const lineAt = (offset: number) => document.slice(0, offset).split('\n').length - 1;
   return { text, start, now, lineAt };
@@ -61,7 +61,7 @@ describe('where lines are after an edit', () => {
     return runsNow(lineStarts(text), start, now, lineAt, first);
   };
 
-  test('those before it stay, those behind it move on', () => {
+  test('lines before it stay, lines after it move', () => {
     expect(runs(before)).toEqual([[0, 0]]);
     const found = runs(['a b', '', 'x', 'y', 'c', 'd e', 'f']);
     expect(found).toEqual([
@@ -70,11 +70,11 @@ describe('where lines are after an edit', () => {
     ]);
     expect([0, 1, 2, 4].map((line) => documentLine(found, line))).toEqual([0, 1, 4, 6]);
     expect([0, 1, 4, 6].map((line) => textLine(found, line))).toEqual([0, 1, 2, 4]);
-    // What came in between is no line of the text.
+    // Inserted lines are not lines of the text.
     expect([2, 3].map((line) => textLine(found, line))).toEqual([1, 1]);
   });
 
-  test('one that is gone is where the next one is', () => {
+  test('a deleted line is where the next one is', () => {
     const found = runs(['a b', '', 'd e', 'f']);
     expect([0, 1, 2, 3, 4].map((line) => documentLine(found, line))).toEqual([0, 1, 2, 2, 3]);
   });
@@ -84,7 +84,7 @@ describe('where lines are after an edit', () => {
     expect([documentLine(found, 3), textLine(found, 14), textLine(found, 5)]).toEqual([14, 3, -6]);
   });
 
-  test('lines that kept their tokens are found there and back', () => {
+  test('lines that kept their tokens are found in both directions', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('keep', 'drop', 'blank'), { maxLength: 12 }), fc.nat(3), (what, added) => {
         const lines = what.map((one, i) => (one === 'blank' ? '' : `word${i} more${i}`));

@@ -6,7 +6,7 @@ import { regionOfTokens, regions } from '../../../src/trace/text/regions.js';
 const split = (path: string, text: string) => regions(text, path).map((r) => [r.name, text.slice(r.start, r.end)]);
 
 describe('regions', () => {
-  it('of Markdown: the fences’ content', () => {
+  it('in Markdown: the contents of fences', () => {
     expect(split('a.md', 'Hi\n```js\nlet a;\n```\nBye\n')).toEqual([
       ['prose', 'Hi\n```js\n'],
       ['code fence', 'let a;\n'],
@@ -14,24 +14,24 @@ describe('regions', () => {
     ]);
   });
 
-  it('of Markdown: a longer fence holds a shorter one, ~ is a fence too', () => {
+  it('in Markdown: a longer fence contains a shorter one, and ~ is a fence too', () => {
     expect(split('a.md', '````\n```\nx\n```\n````\n')[1]).toEqual(['code fence', '```\nx\n```\n']);
     expect(split('a.md', '~~~sh\nls\n~~~\n')[1]).toEqual(['code fence', 'ls\n']);
   });
 
-  it('of Markdown: inline code is prose, a fence with words after it does not close', () => {
+  it('in Markdown: inline code is prose, and a fence followed by words does not close', () => {
     expect(split('a.md', 'Use `x` and ``y``.\n')).toEqual([['prose', 'Use `x` and ``y``.\n']]);
     expect(split('a.md', '```\na\n``` b\nc\n```\n')[1]).toEqual(['code fence', 'a\n``` b\nc\n']);
   });
 
-  it('of Markdown: a cut document ends inside its fence; CRLF', () => {
+  it('in Markdown: a document that ends inside a fence; CRLF', () => {
     expect(split('a.md', 'Hi\r\n```\r\ncode')).toEqual([
       ['prose', 'Hi\r\n```\r\n'],
       ['code fence', 'code'],
     ]);
   });
 
-  it.each(['a.vue', 'a.svelte', 'deep/a.HTML'])('of %s: what script and style hold', (path) => {
+  it.each(['a.vue', 'a.svelte', 'deep/a.HTML'])('in %s: the contents of script and style', (path) => {
     expect(
       split(path, '<p>x</p>\n<script setup lang="ts">\nlet a = 1 < 2;\n</script>\n<style scoped>\np {}\n</style>'),
     ).toEqual([
@@ -43,7 +43,7 @@ describe('regions', () => {
     ]);
   });
 
-  it('of markup: an empty script, a comment, an element that is called alike, a cut', () => {
+  it('in markup: an empty script, a comment, an element with a similar name, a document that ends early', () => {
     expect(split('a.html', '<script src="x"></script><b>')).toEqual([['markup', '<script src="x"></script><b>']]);
     expect(split('a.html', '<!-- <style>a</style> --><b>')).toEqual([['markup', '<!-- <style>a</style> --><b>']]);
     expect(split('a.html', '<scripted>a</scripted>')).toEqual([['markup', '<scripted>a</scripted>']]);
@@ -53,7 +53,7 @@ describe('regions', () => {
     ]);
   });
 
-  it('of PHP: between its tags', () => {
+  it('in PHP: between its tags', () => {
     expect(split('a.php', '<p><?= $x ?></p><?php\nf();')).toEqual([
       ['markup', '<p>'],
       ['PHP', '<?= $x ?>'],
@@ -63,7 +63,7 @@ describe('regions', () => {
     expect(split('a.php', '<?xml version="1.0"?>')).toEqual([['markup', '<?xml version="1.0"?>']]);
   });
 
-  it('of Python: strings that begin as SQL', () => {
+  it('in Python: strings that begin like SQL', () => {
     expect(split('a.py', 'run("""\n  SELECT a\n  FROM b\n""", x)')).toEqual([
       ['Python', 'run("""'],
       ['SQL', '\n  SELECT a\n  FROM b\n'],
@@ -78,7 +78,7 @@ describe('regions', () => {
     expect(split('a.py', 'q = """-- all\nWITH x AS (SELECT 1) SELECT * FROM x"""')[1]?.[0]).toBe('SQL');
   });
 
-  it('of Python: docstrings, comments and quotes in them are Python', () => {
+  it('in Python: docstrings, comments and quotes in them are Python', () => {
     for (const text of [
       'def f():\n  """Select the best."""\n',
       '# it\'s "SELECT a" here\nx = 1\n',
@@ -89,7 +89,7 @@ describe('regions', () => {
     expect(split('a.py', '# don\'t\nq = "SELECT 1"\n')[1]).toEqual(['SQL', 'SELECT 1']);
   });
 
-  it('of a notebook: source lines by type of cell', () => {
+  it('in a notebook: source lines by type of cell', () => {
     const text = JSON.stringify(
       {
         cells: [
@@ -113,13 +113,13 @@ describe('regions', () => {
     expect(found[3]![1]!.match(/x/g)).toHaveLength(2);
   });
 
-  it('are none of a file without rules', () => {
+  it('are empty for a file type without rules', () => {
     expect(regions('all: x\n', 'Makefile')).toEqual([]);
     expect(regions('int x;', 'a.cpp')).toEqual([]);
     expect(regions('', 'a.md')).toEqual([]);
   });
 
-  it('cover any text once, in order', () => {
+  it('cover any text exactly once, in order', () => {
     const piece = fc.constantFrom(
       '```',
       '~~~',
@@ -153,7 +153,7 @@ describe('regions', () => {
     );
   });
 
-  it('take the tokens that end in them; a special token is in none', () => {
+  it('contain the tokens that end in them, but no special tokens', () => {
     const found = [
       { name: 'a', start: 0, end: 3 },
       { name: 'b', start: 3, end: 6 },

@@ -8,7 +8,7 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { usage, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, withText } from './fabricate.js';
 
-/** A token a word or line end, after one that stands for no text. */
+/** One token per word or line end, after a token without text. */
 function traceOf(text: string): Trace {
   const words = [...text.matchAll(/\n|[^\S\n]*[^\s]+/g)];
   const trace = fabricate({ layers: 1, kinds: ['q'], experts: 3, tokens: ['<|s|>', ...words.map(([word]) => word)] });
@@ -30,7 +30,7 @@ describe('the scopes of a text', () => {
   const said = (key: string) =>
     scopeOf(trace, 'a.md', key)!.ranges.map(([from, to]) => text.slice(tokens.start![from], tokens.end![to - 1]));
 
-  it('are what holds the rest as one, and each of the others', () => {
+  it('are the surrounding text as one, and each other region', () => {
     expect(regionScopes(trace, 'a.md').map(({ key }) => key)).toEqual([
       'region prose  0',
       'region code fence py 0',
@@ -48,7 +48,7 @@ describe('the scopes of a text', () => {
     ]);
   });
 
-  it('leave the markup around PHP in one piece, though the file begins with PHP', () => {
+  it('keep the markup around PHP in one piece, even if the file begins with PHP', () => {
     const php = traceOf('<?php a(); ?>\n<p>x\n<?php b(); ?>\n<p>y\n');
     const said = regionScopes(php, 'a.php').map(({ key, region }) => [key, region!.count]);
     expect(said).toEqual([
@@ -59,14 +59,14 @@ describe('the scopes of a text', () => {
     ]);
   });
 
-  it('are found by the name of the document, whatever is said of its lines', () => {
+  it('depend on the name of the document, with or without line numbers', () => {
     for (const title of ['a.md:3', 'a.md:1–12', 'a.md.gander.safetensors'])
       expect(regionScopes(trace, title)).toHaveLength(5);
     expect(regionScopes(trace, 'a.rs')).toEqual([]);
     expect(regionScopes(traceOf('only words\n'), 'a.md')).toEqual([]);
   });
 
-  it('are what was selected, as long as the text has so many tokens', () => {
+  it('are what was selected, if the text has that many tokens', () => {
     const scope = selectionScope(0, [2, 5]);
     expect(scopeOf(trace, 'a.md', scope.key)).toEqual(scope);
     expect(scopeOf(trace, 'a.md', 'tokens 0 2-5000')).toBeUndefined();
@@ -74,15 +74,15 @@ describe('the scopes of a text', () => {
     expect(scopeOf(trace, 'a.md', 'nonsense')).toBeUndefined();
   });
 
-  it('part the text’s tokens', () => {
+  it('divide the text’s tokens', () => {
     const { inside, outside } = parted(trace.sequences[0]!, [[0, 3], [5, 6]]); // prettier-ignore
     expect([...inside]).toEqual([1, 2, 5]);
     expect([...outside].slice(0, 3)).toEqual([3, 4, 6]);
   });
 });
 
-describe('a scope beside the rest', () => {
-  it('has the usage of each and their difference, with an interval about it', () => {
+describe('a scope compared with the rest', () => {
+  it('gives the usage of both and their difference, with an interval', () => {
     const trace = traceOf('a b '.repeat(100));
     const next = random(3);
     blockOf(trace).chosen.forEach((_, i, chosen) => {
@@ -101,13 +101,13 @@ describe('a scope beside the rest', () => {
       expect(changeIntervals[e]!.low).toBeLessThanOrEqual(change[e]!);
       expect(changeIntervals[e]!.high).toBeGreaterThanOrEqual(change[e]!);
     }
-    // What is told apart is told apart, and what is alike is not.
+    // Experts that differ are found to differ, and those that do not are not.
     expect(changeIntervals[0]!.low).toBeGreaterThan(0);
     expect(changeIntervals[1]!.high).toBeLessThan(0);
     expect(changeIntervals[2]).toEqual({ low: 0, high: 0 });
   });
 
-  it('says nothing of a difference from a rest that there is not', () => {
+  it('gives no difference if there is no rest', () => {
     const trace = traceOf('a b c');
     const { change, changeIntervals } = contrast(trace, sharedOf(trace), [[0, 99]]);
     expect([...change]).toEqual([NaN, NaN, NaN]);
@@ -115,7 +115,7 @@ describe('a scope beside the rest', () => {
   });
 });
 
-it('an interval of a difference holds it nine times in ten and more', () => {
+it('the interval of a difference contains it at least nine times in ten', () => {
   let held = 0;
   for (let round = 0; round < 100; round++) {
     const next = random(100 + round);

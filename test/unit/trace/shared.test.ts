@@ -1,4 +1,4 @@
-/** Experts that are strangers to each other are never counted together: refused by type, and by the one guard. */
+/** Unrelated experts are never counted together: the types refuse it, and so does the one guard at run time. */
 import { describe, expect, it } from 'vitest';
 import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/model/access.js';
 import { certaintyByLayer } from '../../../src/trace/figures/distribution.js';
@@ -12,19 +12,19 @@ import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
 
 const ids = fabricateIds();
 
-describe('what adds up by expert', () => {
-  it('does not take sites that nobody has looked at', () => {
+describe('what adds up expert by expert', () => {
+  it('does not accept unchecked sites', () => {
     const some = sitesOf(ids);
     const forged = { sites: some, sequence: ids.sequences[0]!, set: ids.expertSets[0]!, experts: [] };
-    // Never called: the compiler is what is tested.
+    // Never called: this tests the compiler.
     const refused = [
       // @ts-expect-error a filter's sites
       () => usage(ids, some),
       // @ts-expect-error a filter itself
       () => usage(ids, { layer: 2 }),
-      // @ts-expect-error what only looks like shared sites
+      // @ts-expect-error an object that only looks like shared sites
       () => usage(ids, forged),
-      // @ts-expect-error perhaps no shared sites
+      // @ts-expect-error possibly undefined
       () => tokenShares(ids, sharedSites(ids), 0),
       // @ts-expect-error a filter's sites
       () => tokenLeaders(ids, some),
@@ -42,7 +42,7 @@ describe('what adds up by expert', () => {
     expect(refused).toHaveLength(10);
   });
 
-  it('gets shared sites only where experts and tokens are the same', () => {
+  it('gets shared sites only if experts and tokens are the same', () => {
     const none: (SharedSites | undefined)[] = [
       sharedSites(ids),
       sharedSites(ids, { sequence: 0 }),
@@ -54,18 +54,18 @@ describe('what adds up by expert', () => {
     ];
     expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
     expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).sites]).toEqual([5]);
-    // One list of names for all layers does not make their experts the same.
+    // A single list of names for all layers does not make their experts the same.
     const named = { ...ids, sites: ids.sites.map((site) => ({ ...site, expertSet: 0 })) };
     expect(sharedSites(named, { stack: 'encoder' })).toBeUndefined();
     expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).sites]).toEqual([1]);
     const pool = fabricate();
     expect(sharedOf(pool).sites.length).toBe(14);
-    // A pool whose sites run over two sequences.
+    // A pool with sites over two sequences.
     const [first, ...rest] = pool.sites;
     expect(sharedSites({ ...pool, sites: [{ ...first!, sequence: 1 }, ...rest] })).toBeUndefined();
   });
 
-  it('refuses runs over different experts', () => {
+  it('refuses runs with different experts', () => {
     const run = (layer: number) => ({ trace: ids, sites: sharedOf(ids, { stack: 'encoder', layer }) });
     expect(() => domainSpecialisation([run(2), run(3)])).toThrow(/different experts/);
     expect(() => vocabularySpecialisation([run(2), run(3)])).toThrow(/different experts/);
@@ -73,12 +73,12 @@ describe('what adds up by expert', () => {
   });
 });
 
-describe('of ids only', () => {
+describe('with ids only', () => {
   const layer = sharedOf(ids, { stack: 'decoder', layer: 3 });
 
   it('a layer has usage and its chance, but no weights', () => {
     const u = usage(ids, layer);
-    // The last token went through no router: that is no choice, and no cell.
+    // The last token passed through no router: that is neither a choice nor a cell.
     expect(u).toMatchObject({ tokens: 4, cells: 3, choices: 24 });
     expect(u.weightShare).toBeUndefined();
     expect(u.chance.every((x) => Math.abs(x - 1 / 256) < 1e-12)).toBe(true);
@@ -87,17 +87,17 @@ describe('of ids only', () => {
     expect(usageByLayer(ids, { sequence: 1 }).map((x) => x!.choices)).toEqual([24, 24, 24, 24]);
   });
 
-  it('layers of two stacks are counted apart', () => {
+  it('layers of two stacks are counted separately', () => {
     expect(layersOf(ids)).toEqual([
       ...[2, 3, 4, 5].map((l) => ({ stack: 'encoder', layer: l })),
       ...[2, 3, 4, 5].map((l) => ({ stack: 'decoder', layer: l })),
     ]);
     expect(usageByLayer(ids).map((x) => x!.choices)).toEqual([48, 48, 48, 48, 24, 24, 24, 24]);
-    // A layer without a stack is of any.
+    // Without a stack, a layer's number means that layer of any stack.
     expect(usageByLayer(ids, { stack: 'encoder' })).toHaveLength(4);
   });
 
-  it('leaders go by choices; a token that no router saw has none', () => {
+  it('leaders depend on choices; a token that passed through no router has none', () => {
     const { expert, share } = tokenLeaders(ids, layer);
     expect([...share]).toEqual([1 / 8, 1 / 8, 1 / 8, 0]);
     const lowest = [...rowsAt(ids, layer.sites[0]!).chosen.subarray(0, 8)].sort((a, b) => a - b)[0];
@@ -107,12 +107,12 @@ describe('of ids only', () => {
     expect(coactivation(ids, layer).chance).toBeCloseTo(7 / 255);
   });
 
-  it('nothing is said of how decided the router was', () => {
+  it('there is no certainty of the router', () => {
     expect([...certaintyByLayer(ids).entropy].every(Number.isNaN)).toBe(true);
     expect(takingPart(rowsAt(ids, 0))).toEqual(new Uint8Array(256).fill(1));
   });
 
-  it('a vocabulary is by ids, and shown by them', () => {
+  it('a vocabulary is counted and shown by ids', () => {
     const words = vocabularySpecialisation([{ trace: ids, sites: layer }], 1);
     expect(words.text).toEqual(['#200', '#201', '#202', '#203']);
     expect([...words.ids!]).toEqual([200, 201, 202, 203]);
@@ -121,7 +121,7 @@ describe('of ids only', () => {
 });
 
 describe('sites of different N and k', () => {
-  /** Two layers of their own: 4 experts of which 1, and 8 of which 2. */
+  /** Two layers with their own experts: one chooses 1 of 4, the other 2 of 8. */
   const trace = () => {
     const base = fabricate({ layers: 2, kinds: ['router'], experts: 8, k: 2, tokens: ['a', 'b'] });
     const [wide] = base.expertSets;
@@ -156,7 +156,7 @@ describe('sites of different N and k', () => {
     } as const;
   };
 
-  it('have each their own chance and their own margin', () => {
+  it('each have their own chance and margin', () => {
     const t = trace();
     const [one, two] = usageByLayer(t);
     expect(one!.chance[0]).toBeCloseTo(1 / 4);

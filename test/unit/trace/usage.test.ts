@@ -27,7 +27,7 @@ const leadersOf = (trace: Trace, by?: Measure) => tokenLeaders(trace, sharedOf(t
 const sharesOf = (trace: Trace, t: number, filter: SiteFilter = {}) => tokenShares(trace, sharedOf(trace, filter), t);
 const run = (trace: Trace) => ({ trace, sites: sharedOf(trace) });
 
-/** Two sites, tokens `<s>` (special), a, b, a; three experts, k 2. Rows: site, then token; [expert, weight] pairs. */
+/** Two sites, tokens `<s>` (special), a, b, a; three experts, k 2. Rows by site, then token; [expert, weight] pairs. */
 function small(): Trace {
   const trace = fabricate({ layers: 2, kinds: ['q'], experts: 3, tokens: ['<|s|>', 'a', 'b', 'a'] });
   // prettier-ignore
@@ -58,7 +58,7 @@ describe('usage', () => {
     expect([...usageOf(withText(small(), { done: 0 })).share]).toEqual([0, 0, 0]);
   });
 
-  it('knows that an expert without a gate is not dead by choice', () => {
+  it('leaves an expert without a gate out of chance', () => {
     const trace = small();
     for (let t = 0; t < 4; t++) blockOf(trace).score![t * 3 + 2] = NaN; // expert 2 has no gate at site 0
     expect([...usageOf(trace, { layer: 0 }).chance]).toEqual([0.5, 0.5, 0]);
@@ -75,7 +75,7 @@ describe('usage', () => {
     expect(sharedSites(small(), { kind: 'nothing' })).toBeUndefined();
   });
 
-  it('has an interval that holds the share and narrows with more tokens', () => {
+  it('has an interval that contains the share and narrows with more tokens', () => {
     const width = (tokens: number) => {
       const trace = fabricate({ layers: 1, kinds: ['q'], tokens: Array.from({ length: tokens }, (_, i) => `t${i}`) });
       const share = usageOf(trace).share[0]!;
@@ -91,14 +91,14 @@ describe('usage', () => {
 });
 
 describe('co-activation', () => {
-  it('counts all pairs of a cell, each way', () => {
+  it('counts all pairs of a cell, in both directions', () => {
     const { share, counts, chance } = coactivation(small(), sharedOf(small()));
     expect([...counts]).toEqual([5, 4, 1, 4, 5, 0, 1, 0, 1]);
     expect([...share]).toEqual([1, 0.8, 0.2, 0.8, 1, 0, 1, 0, 1]);
     expect(chance).toBeCloseTo((11 / 6 - 1) / 2);
   });
 
-  it('is not a number for one never chosen', () => {
+  it('is NaN for an expert that was never chosen', () => {
     expect(coactivation(small(), sharedOf(small(), { layer: 0 })).share[6]).toBeNaN();
   });
 });
@@ -112,7 +112,7 @@ describe('specialisation', () => {
     expect(domainSpecialisation([]).share.length).toBe(0);
   });
 
-  it('of a token needs a least count', () => {
+  it('of a token needs a minimum count', () => {
     const words = vocabularySpecialisation([run(small())], 2);
     expect(words.text).toEqual(['a']);
     expect([...words.count]).toEqual([2]);
@@ -121,7 +121,7 @@ describe('specialisation', () => {
     expect(vocabularySpecialisation([run(small()), run(small())]).text).toEqual(['a']);
   });
 
-  it('names what an expert draws most, above chance only', () => {
+  it('lists the tokens that choose an expert most, above chance only', () => {
     const words = vocabularySpecialisation([run(small())], 1);
     expect(mostAttracted(words, 1).map((w) => w.text)).toEqual(['b', 'a']);
     expect(mostAttracted(words, 2)).toEqual([]);
@@ -139,7 +139,7 @@ describe('the leading expert', () => {
     expect(ranked(sharesOf(small(), 2))).toEqual([1, 0]);
   });
 
-  it('goes by contribution when asked, by weight where there is none', () => {
+  it('is by contribution when asked, by weight if there are no contributions', () => {
     const trace = small();
     blockOf(trace).contribution!.fill(0);
     blockOf(trace).contribution![3] = 0.3; // site 0, token 1, its second choice: expert 1
@@ -149,7 +149,7 @@ describe('the leading expert', () => {
     expect(leadersOf(without(trace, 'contribution'), 'contribution').expert[1]).toBe(0);
   });
 
-  it('goes by choices where a source gives no weights, and it can be asked which', () => {
+  it('is by choices if a source gave no weights, and says so', () => {
     const trace = without(without(small(), 'weight'), 'contribution');
     const { sites } = sharedOf(trace);
     expect(measureOf(trace, sites, 'contribution')).toBe('choice');
@@ -162,7 +162,7 @@ describe('the leading expert', () => {
     expect(leaderAt(rowsAt(trace, 0), 1)).toBe(0);
   });
 
-  it('is none where nothing is applied or nothing routed yet', () => {
+  it('is none if no expert was applied or nothing is routed yet', () => {
     const base = fabricate({ router: { name: 'base' } });
     blockOf(base).chosen.fill(-1);
     blockOf(base).weight!.fill(0);
@@ -178,7 +178,7 @@ describe('the leading expert', () => {
     expect(leadersOf(trace).expert[3]).toBe(0);
   });
 
-  it('is nobody where all experts share alike', () => {
+  it('is none if all experts have the same share', () => {
     const trace = fabricate({ experts: 3, k: 3 });
     blockOf(trace).weight!.fill(1 / 3);
     expect(new Set(leadersOf(trace).expert)).toEqual(new Set([-1]));
@@ -202,7 +202,7 @@ describe('the bootstrap', () => {
     expect(covered / 200).toBeLessThan(0.99);
   });
 
-  it('knows nothing of nothing', () => {
+  it('gives NaN for an empty sample', () => {
     expect(bootstrapMean([])).toEqual({ low: NaN, high: NaN });
   });
 });

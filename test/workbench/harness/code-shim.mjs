@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Stands in for the VS Code executable that @vscode/test-electron starts, where VS Code cannot be downloaded: takes the
-// same arguments, runs the same tests in the extension host of the VS Code in GANDER_TEST_VSCODE, exits as VS Code would.
+// Replaces the VS Code executable that @vscode/test-electron starts, where VS Code cannot be downloaded: takes the same
+// arguments, runs the same tests in the extension host of the VS Code in GANDER_TEST_VSCODE, and exits as VS Code would.
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { atEnd, main, Remedy } from '../../../scripts/lib/main.mjs';
@@ -35,7 +35,7 @@ await main(async () => {
   try {
     return Number(await Promise.race([page.exitCode, late]));
   } finally {
-    // VS Code's own chatter, worth reading only when the tests did not even start.
+    // VS Code's own output, worth reading only if the tests did not even start.
     if (!existsSync(process.env['GANDER_TEST_RESULTS'] ?? ''))
       console.error(logged.slice(-30).join('\n'), server.log());
   }

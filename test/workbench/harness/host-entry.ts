@@ -1,5 +1,5 @@
-// Runs inside the extension host: VS Code loads the bundle of this because of extensionTestsPath and calls run(), which
-// resolves when every test beside it passed.
+// Runs inside the extension host: VS Code loads this bundle because of extensionTestsPath and calls run(), which resolves if
+// every test next to it passed.
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format } from 'node:util';
@@ -17,7 +17,7 @@ export async function run(): Promise<void> {
   const results = process.env['GANDER_TEST_RESULTS'];
   const log = process.env['GANDER_TEST_LOG'];
   if (!results || !log) throw new Error('GANDER_TEST_RESULTS and GANDER_TEST_LOG say where the results go');
-  // The console here goes to the workbench; the reporter's lines go to a file that the harness shows.
+  // The console goes to the workbench here, so the reporter's lines go to a file that the harness shows.
   Mocha.reporters.Base.consoleLog = (...args: unknown[]) => appendFileSync(log, `${format(...args)}\n`);
   const grep = process.env['MOCHA_GREP'];
   const mocha = new Mocha({ ui: 'bdd', timeout: 180_000, color: false, reporter: 'spec', ...(grep && { grep }) });
@@ -30,10 +30,10 @@ export async function run(): Promise<void> {
     const runner = mocha.run(resolve);
     runner.on('pass', (test) => all.push({ title: test.fullTitle(), state: 'passed', ms: test.duration ?? 0 }));
     runner.on('pending', (test) => all.push({ title: test.fullTitle(), state: 'skipped' }));
-    // Hooks fail too.
+    // Also for failing hooks.
     runner.on('fail', (test, error: Error) => all.push({ title: test.fullTitle(), ...failed(error) }));
   });
-  if (process.env['NODE_V8_COVERAGE']) takeCoverage(); // VS Code ends the extension host before Node would write it
+  if (process.env['NODE_V8_COVERAGE']) takeCoverage(); // before VS Code ends the extension host, which is before Node would write it
   writeFileSync(results, JSON.stringify(all, null, 1));
   if (failures) throw new Error(`${failures} failed`);
 }

@@ -10,7 +10,7 @@ import { atEnd, root } from '../../../scripts/lib/main.mjs';
 
 /**
  * @typedef {object} HostOptions
- * @property {string} suites folder whose **\/*.test.ts run
+ * @property {string} suites folder whose **\/*.test.ts are run
  * @property {string} folder the workspace; a copy of it is opened
  * @property {string} [vscode] folder of an installed browser VS Code; without it the desktop VS Code is downloaded
  * @property {string} [version] of the desktop VS Code
@@ -26,7 +26,7 @@ import { atEnd, root } from '../../../scripts/lib/main.mjs';
  */
 export async function runInHost(options) {
   const { suites, folder, vscode, version, extension = root, settings = {}, env = {}, onOutput } = options;
-  // Inside the checkout, so that mocha is found from there.
+  // Inside the checkout, so that mocha is found.
   mkdirSync(path.join(root, 'out'), { recursive: true });
   const out = mkdtempSync(path.join(root, 'out/host-'));
   const temp = mkdtempSync(path.join(tmpdir(), 'gander-host-'));

@@ -1,12 +1,12 @@
-// A slow machine, as a test option: with GANDER_TEST_THROTTLE=4 pages run at a quarter of what this one gives them.
+// Simulates a slow machine: with GANDER_TEST_THROTTLE=4, pages run at a quarter of their speed.
 
-/** How many times slower than they could pages run; whoever sets a limit of time has it so many times longer. */
+/** How many times slower pages run; time limits must be multiplied by it. */
 export const slowdown = Math.max(1, Number(process.env['GANDER_TEST_THROTTLE']) || 1);
 
 /** @type {WeakMap<import('playwright-core').Page, import('playwright-core').CDPSession>} */
 const sessions = new WeakMap();
 
-/** Slows down a page and what it frames, until it rests. @param {import('playwright-core').Page} page */
+/** Slows down a page and its frames, until `rest`. @param {import('playwright-core').Page} page */
 export async function throttle(page) {
   if (slowdown === 1) return;
   const known = sessions.get(page);
@@ -16,7 +16,7 @@ export async function throttle(page) {
   sessions.set(page, session);
   page.on('framenavigated', (frame) => {
     if (frame === page.mainFrame()) return;
-    // A frame of the page's own process is slow already, and has no session.
+    // A frame in the page's own process is already slow, and has no session.
     page
       .context()
       .newCDPSession(frame)
@@ -25,7 +25,7 @@ export async function throttle(page) {
   });
 }
 
-/** A page that is slowed down takes a processor's time even while it does nothing. @param {import('playwright-core').Page} page */
+/** Ends the slowdown, because a slowed page takes processor time even when idle. @param {import('playwright-core').Page} page */
 export async function rest(page) {
   await sessions.get(page)?.send('Emulation.setCPUThrottlingRate', { rate: 1 });
 }

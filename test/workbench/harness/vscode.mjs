@@ -15,7 +15,7 @@ const quiet = {
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,
   'git.enabled': false,
-  'remote.autoForwardPorts': false, // another program's port is not this window's news
+  'remote.autoForwardPorts': false, // no notifications about other programs' ports
   'security.workspace.trust.enabled': false,
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
@@ -30,7 +30,7 @@ const quiet = {
  * @typedef {object} ServerOptions
  * @property {string} vscode folder of the VS Code, from installVscodeWeb()
  * @property {string} [extensions] folder that installExtension() put extensions into; several servers may share it
- * @property {string} [link] folder of an extension to install as it stands, unpacked
+ * @property {string} [link] folder of an unpacked extension to install unchanged
  * @property {boolean} [development] lets openWorkbench run extensions from source, and tests in the extension host. VS Code
  *   then shows no notifications (its smoke-test mode): leave it off to test what a person sees.
  * @property {boolean} [trust] workspace trust is on and a folder opens untrusted (Restricted Mode)
@@ -45,15 +45,15 @@ const quiet = {
  * @property {string} url
  * @property {boolean} development
  * @property {string} dataDir
- * @property {number | undefined} pid of the process that all of it descends from
+ * @property {number | undefined} pid of the process that everything else descends from
  * @property {() => string} log
  * @property {() => Promise<void>} stop
  */
 
-// A VS Code that this runs in must not reach into the one that it starts.
+// VS Code may itself be running these tests; its variables must not reach the one that is started.
 const outer = /^(VSCODE_(?!TEST_)|ELECTRON_|CODE_SERVER|NODE_OPTIONS$|NODE_TEST_CONTEXT$|VITEST)/;
 
-/** The environment of a VS Code whose sockets lie in a folder, with no marketplace. @param {string} dataDir @returns {NodeJS.ProcessEnv} */
+/** The environment for a VS Code with its sockets in a folder, and no marketplace. @param {string} dataDir @returns {NodeJS.ProcessEnv} */
 function environment(dataDir) {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
   return { ...clean, EXTENSIONS_GALLERY: '{}', XDG_RUNTIME_DIR: dataDir };
@@ -66,7 +66,7 @@ const program = (vscode, dataDir) => [
 ];
 
 /**
- * Has VS Code install a package, as a person does, into a folder of extensions.
+ * Lets VS Code install a package into a folder of extensions, as a person would.
  * @param {string} vscode @param {string} vsix @param {string} extensions
  */
 export async function installExtension(vscode, vsix, extensions) {
@@ -82,7 +82,7 @@ export async function installExtension(vscode, vsix, extensions) {
 }
 
 /**
- * Starts VS Code's server with an empty data folder of its own. It ends when this process ends, however that comes about.
+ * Starts VS Code's server with an empty data folder of its own. It ends when this process ends, for whatever reason.
  * @param {ServerOptions} options
  * @returns {Promise<Server>}
  */
@@ -98,13 +98,13 @@ export async function startServer(options) {
     port = 0,
     keep = false,
   } = options;
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'vs-')); // short: sockets go in it;
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'vs-')); // short, because paths of sockets are limited;
   mkdirSync(path.join(dataDir, 'data/User'), { recursive: true });
   const trusted = trust
     ? { 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never' }
     : {};
   writeFileSync(path.join(dataDir, 'data/User/settings.json'), JSON.stringify({ ...quiet, ...trusted, ...settings }));
-  // In a browser the extension host is remote: what is the machine's to set is read from there.
+  // In a browser the extension host is remote, and reads machine settings from there.
   mkdirSync(path.join(dataDir, 'data/Machine'));
   writeFileSync(path.join(dataDir, 'data/Machine/settings.json'), JSON.stringify(settings));
   if (link) {
@@ -116,7 +116,7 @@ export async function startServer(options) {
   const args = [...program(vscode, dataDir)];
   if (extensions) args.push('--extensions-dir', extensions);
   args.push('--host', '127.0.0.1', '--port', String(port), '--without-connection-token');
-  // Browser and server are on one machine, as window and extension host are on the desktop, where nothing is compressed.
+  // Browser and server are on one machine, so compression would only cost time, as on the desktop.
   args.push('--disable-websocket-compression');
   if (!trust) args.push('--disable-workspace-trust');
   // Without this a built VS Code ignores extensionDevelopmentPath and extensionTestsPath in the page's address.
@@ -160,7 +160,7 @@ export async function startServer(options) {
 }
 
 /**
- * The address that opens the workbench on a folder.
+ * The address that opens a folder in the workbench.
  * @param {Pick<Server, 'url'>} server @param {string} folder @param {string[][]} [payload]
  */
 export function address(server, folder, payload = []) {
@@ -168,7 +168,7 @@ export function address(server, folder, payload = []) {
   return `${server.url}?${new URLSearchParams(query).toString()}`;
 }
 
-/** How Chromium is started, for windows that no person sees. @returns {import('playwright-core').LaunchOptions} */
+/** How to start Chromium for windows that nobody sees. @returns {import('playwright-core').LaunchOptions} */
 export function browserOptions() {
   const executablePath = findChromium();
   if (!executablePath) throw new Error('no Chromium; `npm test` installs it or says how');
@@ -193,13 +193,13 @@ export const launchBrowser = (options = {}) => chromium.launch({ ...browserOptio
  * @property {string} [tests] CommonJS module with run(), for the extension host
  * @property {{ width: number, height: number }} [viewport]
  * @property {number} [zoom] device pixels per CSS pixel
- * @property {string} [language] the window's; VS Code's own words stay English, for it brings no others
+ * @property {string} [language] of the window; VS Code's own words stay English, because it contains no other language
  * @property {(type: string, text: string) => void} [onConsole]
- * @property {(type: string, args: string[]) => void} [onLog] gets what the workbench and the extension host log, in tests
+ * @property {(type: string, args: string[]) => void} [onLog] gets the logs of the workbench and the extension host, in tests
  */
 
 /**
- * Opens the workbench on a folder in a fresh browser profile. `exitCode` is 0 when the tests' run() resolved.
+ * Opens a folder in the workbench, in a fresh browser profile. `exitCode` is 0 if the tests' run() resolved.
  * @param {import('playwright-core').Browser} browser @param {Pick<Server, 'url' | 'development'>} server
  * @param {WorkbenchOptions} options
  */

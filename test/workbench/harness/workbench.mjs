@@ -1,20 +1,20 @@
-// What a person does in VS Code's workbench, with Playwright.
+// What a person does in VS Code's workbench, as Playwright actions.
 
 import { slowdown } from './throttle.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** How long what is to come is waited for: on a machine with much else to do a window takes its time. */
+/** How long to wait for anything: on a busy machine, a window takes its time. */
 export const patience = 180_000 * slowdown;
 
-/** How long something is given before it is asked for once more. */
+/** How long to wait before an action is tried again. */
 const soon = 30_000 * slowdown;
 
 const rows = (/** @type {Page} */ page) => page.locator('.quick-input-widget .monaco-list-row');
 const quickInput = (/** @type {Page} */ page) => page.locator('.quick-input-widget input.input');
 
 /**
- * Up to three times: a webview that takes the focus back late closes what VS Code asks, and a person asks again.
+ * Tries up to three times, as a person would, because a webview that receives the focus late closes VS Code's questions.
  * @param {Page} page @param {() => Promise<void>} ask
  */
 async function again(page, ask) {
@@ -30,8 +30,8 @@ async function again(page, ask) {
 }
 
 /**
- * VS Code hears late that a page has the focus, and then takes it from whatever is asked meanwhile: only where no text editor
- * has it is no line and column told.
+ * VS Code learns late that a page has the focus, and then takes it from whatever is open by then. It knows once the status bar
+ * shows no line and column, because no text editor has the focus.
  * @param {Page} page
  */
 async function knowFocus(page) {
@@ -42,10 +42,10 @@ async function knowFocus(page) {
     undefined,
     { timeout: 2000 * slowdown },
   );
-  await known.catch(() => undefined); // it may have been told of that focus before, and hear nothing new
+  await known.catch(() => undefined); // it may have known before, and then nothing changes
 }
 
-/** From a page that has the focus to the first group of editors: what is opened next goes there, not over the page. @param {Page} page */
+/** Moves the focus from a page to the first group of editors, so that what is opened next does not cover the page. @param {Page} page */
 export async function leavePage(page) {
   await knowFocus(page);
   await again(page, async () => {
@@ -54,7 +54,7 @@ export async function leavePage(page) {
   });
 }
 
-/** Until the quick input is there: a webview that has the focus and is still loading swallows keys. @param {Page} page @param {string} key */
+/** Presses a key until the quick input appears: a focused webview that still loads swallows keys. @param {Page} page @param {string} key */
 async function askFor(page, key) {
   await knowFocus(page);
   for (let left = 3; ; left--) {
@@ -69,8 +69,8 @@ async function askFor(page, key) {
 }
 
 /**
- * Types what is wanted, moves to its row where that is not the first, and takes it. Seen to be there, the box may be another one
- * that is just closing: what is typed into that is typed again.
+ * Types, moves to the wanted row if it is not the first, and accepts it. The box that is visible may be another one that is just
+ * closing, so the text is typed again if necessary.
  * @param {Page} page @param {import('playwright-core').Locator} row @param {string} typed
  */
 async function choose(page, row, typed) {
@@ -80,7 +80,7 @@ async function choose(page, row, typed) {
     try {
       await input.fill(typed, { timeout: soon });
       await row.first().waitFor({ timeout: soon });
-      // VS Code may list others before it: `Browse Color Themes` before `Color Theme`.
+      // VS Code may list others first: `Browse Color Themes` before `Color Theme`.
       for (let left = 20; left > 0 && !(await taken.isVisible()); left--) await input.press('ArrowDown');
       await taken.waitFor({ timeout: soon });
       break;
@@ -93,7 +93,7 @@ async function choose(page, row, typed) {
 }
 
 /**
- * F1, the command's label as the palette shows it (category included), then what it asks to pick.
+ * Presses F1, picks the command by its label in the palette (with category), then makes the picks that it asks for.
  * @param {Page} page @param {string} label @param {...string} picks
  */
 export async function runCommand(page, label, ...picks) {
@@ -102,7 +102,7 @@ export async function runCommand(page, label, ...picks) {
 }
 
 /**
- * The same, of a command that asks for a text in the end.
+ * The same for a command that asks for a text at the end.
  * @param {Page} page @param {string} label @param {...string} picks
  */
 export async function startCommand(page, label, ...picks) {
@@ -114,7 +114,7 @@ export async function startCommand(page, label, ...picks) {
 }
 
 /**
- * Clicks the file's tab or, where there is none, Ctrl+P and its name.
+ * Clicks the file's tab or, if there is none, presses Ctrl+P and types its name.
  * @param {Page} page @param {string} name
  */
 export async function openFile(page, name) {
@@ -126,10 +126,10 @@ export async function openFile(page, name) {
       await tab.click();
     } else {
       await askFor(page, 'ControlOrMeta+P');
-      // A panel of the file is listed, too.
+      // A panel for the file is listed too.
       await choose(page, rows(page).and(page.locator(`[aria-label^="${name}"]`)), name);
     }
-    // While a window still lays itself out, a click may land on the neighbour.
+    // While a window is still laid out, a click may hit the neighbouring tab.
     await active.waitFor({ timeout: soon });
   });
 }
@@ -141,9 +141,9 @@ export const editor = (page, name) =>
   );
 
 /**
- * Puts the caret into a file's editor with the mouse: once VS Code says that it is there, keys go to it.
- * @param {Page} page @param {string} name @param {string} [words] of the line, the first one if left out
- * @param {number} [x] pixels from where the line begins
+ * Puts the caret into a file's editor with the mouse, and waits until VS Code shows its position; then keys go there.
+ * @param {Page} page @param {string} name @param {string} [words] in the line; default: the first line
+ * @param {number} [x] pixels from the start of the line
  */
 export async function enter(page, name, words = '', x = 2) {
   await knowFocus(page);
@@ -160,7 +160,7 @@ export async function enter(page, name, words = '', x = 2) {
 }
 
 /**
- * Selects line n (from 1) of a file's editor with the mouse and the keyboard; `to`: through that line.
+ * Selects line n (from 1) of a file's editor with the mouse and the keyboard, up to line `to` if given.
  * @param {Page} page @param {string} name @param {number} n @param {number} [to]
  */
 export async function selectLine(page, name, n, to = n) {
@@ -174,27 +174,27 @@ export async function selectLine(page, name, n, to = n) {
 }
 
 /**
- * Rests the mouse on a word in a file's editor and returns the text of Gander's hover that appears.
+ * Rests the mouse on a word in a file's editor and returns the text of Gander's hover.
  * @param {Page} page @param {string} name @param {string} word
  */
 export async function hoverText(page, name, word) {
   const hover = page.locator('.monaco-hover:visible .monaco-hover-content').filter({ hasText: /Gander/ });
   for (const end = Date.now() + patience; ;) {
     const spot = await spotOf(page, name, word);
-    await page.mouse.move(spot.x, spot.y + 200); // from elsewhere, so that an older hover closes
+    await page.mouse.move(spot.x, spot.y + 200); // from another place, so that an older hover closes
     await hover.first().waitFor({ state: 'hidden' });
     await page.mouse.move(spot.x, spot.y, { steps: 4 });
     try {
       await hover.first().waitFor({ timeout: soon });
       return await hover.first().innerText();
     } catch (error) {
-      // The text may have moved away under the mouse.
+      // The text may have moved under the mouse.
       if (Date.now() > end) throw error;
     }
   }
 }
 
-/** Where a word is in a file's editor, as soon as it is shown. @param {Page} page @param {string} name @param {string} word */
+/** The position of a word in a file's editor, as soon as it is shown. @param {Page} page @param {string} name @param {string} word */
 async function spotOf(page, name, word) {
   await editor(page, name).locator('.view-line', { hasText: word }).first().waitFor();
   const spot = await editor(page, name).evaluate((root, w) => {
@@ -216,7 +216,7 @@ async function spotOf(page, name, word) {
   return spot;
 }
 
-/** Opens a view container of the activity bar by its title; one that is open stays so. @param {Page} page @param {string} title */
+/** Opens a view container of the activity bar by its title; an open one stays open. @param {Page} page @param {string} title */
 export async function openContainer(page, title) {
   const item = page.locator('.activitybar .action-item', {
     has: page.locator(`.action-label[aria-label^="${title}"]`),
@@ -229,7 +229,7 @@ export async function openContainer(page, title) {
 }
 
 /**
- * The document of an extension's webview, which VS Code puts two iframes deep.
+ * The document of an extension's webview, which VS Code puts into two nested iframes.
  * @param {Page} page @param {string} extensionId @param {'panel' | 'view'} kind
  */
 export function webview(page, extensionId, kind) {

@@ -9,7 +9,7 @@ interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
 }
 
-/** Milliseconds of processor time, to which nothing adds that the machine does besides. */
+/** In milliseconds of this process's processor time, so that other processes do not count. */
 async function busy(body: () => unknown): Promise<number> {
   const before = process.cpuUsage();
   await body();
@@ -20,7 +20,7 @@ async function busy(body: () => unknown): Promise<number> {
 const say = (text: string) => (Mocha.reporters.Base as unknown as { consoleLog(text: string): void }).consoleLog(text);
 
 describe('activation', () => {
-  it('takes no longer than a glance', async () => {
+  it('takes hardly any time', async () => {
     const found = extension();
     const load = await busy(() => createRequire(__filename)(path.join(found.extensionPath, 'dist/extension.cjs')));
     const start = await busy(activate);
@@ -43,7 +43,7 @@ describe('activation', () => {
     for (const { command } of contributes.commands) assert.ok(all.has(command), command);
   });
 
-  it('offers its interface, version 1', async () => {
+  it('offers its API, version 1', async () => {
     const api = await activate();
     assert.equal(api.version, 1);
     assert.equal(typeof api.route, 'function');

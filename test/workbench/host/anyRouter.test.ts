@@ -1,4 +1,4 @@
-// What the editor's own views make of a trace that tells little: ids only, experts of each layer's own.
+// What the editor's own views show of a trace with little in it: only ids, and experts of each layer's own.
 import * as assert from 'node:assert/strict';
 import { colourWords } from '../../../src/host/colours.js';
 import { drawnBy, underlines } from '../../../src/editor/underlines.js';
@@ -14,14 +14,14 @@ import { closeAll, hover, picking, routed, show, useTinyPool } from './helpers.j
 
 const text = 'A goose';
 
-/** The same, from a source that knows the text. */
+/** The same trace, from a source that knows the text. */
 function withOffsets(trace: Trace): Trace {
   const { count } = trace.sequences[0]!.tokens;
   const start = Int32Array.from({ length: count }, (_, t) => t);
   return withText(trace, { text, tokens: { ...trace.sequences[0]!.tokens, start, end: start.map((at) => at + 1) } });
 }
 
-describe('a source that gives ids only', () => {
+describe('a source that gives only ids', () => {
   let api: TestApi;
   before(async () => {
     api = await useTinyPool();
@@ -42,19 +42,19 @@ describe('a source that gives ids only', () => {
   };
 
   const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours);
-  /** Without the link. */
+  /** The hover without its link. */
   const said = async (document: vscode.TextDocument) => (await hover(document, 2)).replace(/\[Show in[^)]*\)/, '');
-  /** The hover's block of code. */
+  /** The hover's code block. */
   const told = async (document: vscode.TextDocument) =>
     (await said(document)).split('```')[1]!.split('\n').slice(1, -1);
 
-  it('that knows no text says nothing on it', async () => {
+  it('that does not know the text shows nothing on it', async () => {
     const document = await given(fabricateIds());
     assert.equal(await hover(document, 2), '');
     assert.deepEqual([...drawn(document).bySlot], []);
   });
 
-  it('that knows the text tells layer by layer, with no weight, the layer in colour first and in full', async () => {
+  it('that knows the text lists experts by layer, without weights, the layer in colour first and in detail', async () => {
     const trace = withOffsets(fabricateIds());
     const document = await given(trace);
     const lines = await told(document);
@@ -66,7 +66,7 @@ describe('a source that gives ids only', () => {
     assert.match((await told(document))[0]!, /^encoder layer 4, expert \d+$/);
   });
 
-  it('colours a text by the layer that was chosen, as its page does', async () => {
+  it('colours a text by the chosen layer, like its page', async () => {
     const trace = withOffsets(fabricateIds());
     const document = await given(trace);
     const slotsAt = (layer: string) => {
@@ -89,14 +89,14 @@ describe('a source that gives ids only', () => {
     );
     api.parts.colours.choose({ by: 'nothing', layer: '' });
     assert.deepEqual([...drawn(document).bySlot, ...drawn(document).byLevel], []);
-    // Ids only: there is nothing to measure.
+    // With only ids there is nothing to measure.
     api.parts.colours.choose({ by: 'weight', layer: '' });
     assert.deepEqual([...drawn(document).byLevel], []);
     assert.ok(drawn(document).bySlot.size > 0, 'by who leads instead');
     assert.equal(colourWords(trace, api.parts.colours.choice), 'encoder layer 2');
   });
 
-  it('stands in the tree as layer, expert, and the tokens that it took', async () => {
+  it('is shown in the tree as layer, expert, and the tokens that the expert took', async () => {
     const trace = withOffsets(fabricateIds());
     await given(trace);
     const { tree, colours } = api.parts;
@@ -117,7 +117,7 @@ describe('a source that gives ids only', () => {
       tokens.every((node) => item(node).description === 'line 1'),
       'no weights: none is shown',
     );
-    // A press on a layer colours the text by it.
+    // A click on a layer colours the text by it.
     const { command } = item(layers[2]!);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
     assert.deepEqual(colours.choice, { by: 'experts', layer: 'encoder 4' });
@@ -160,7 +160,7 @@ describe('a mixture of experts', () => {
     return { document, routed: api.parts.store.add({ uri, version: document.version, span, main }) };
   };
 
-  it('is coloured as its panel says, and as a command asks', async () => {
+  it('is coloured as its panel or a command chooses', async () => {
     const found = await given();
     const { colours } = api.parts;
     const { scene } = panels.show(found.routed);
@@ -176,14 +176,14 @@ describe('a mixture of experts', () => {
       await vscode.commands.executeCommand('gander.colourBy');
     });
     assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
-    // Nothing picked, nothing changed.
+    // Nothing is picked, so nothing changes.
     await picking([labelled(/^weight$/), () => undefined], async () => {
       await vscode.commands.executeCommand('gander.colourBy');
     });
     assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
   });
 
-  it('colours its text by a measure, of all layers or of one; the hover says it', async () => {
+  it('colours its text by a measure of all layers or one, which the hover shows', async () => {
     const { document } = await given();
     const levels = () => {
       const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours);
@@ -210,7 +210,7 @@ describe('a pool', () => {
     await closeAll();
   });
 
-  it('is coloured as a command asks: by who leads, of no layer, or by a measure', async () => {
+  it('is coloured as a command chooses: by leading expert, without a layer, or by a measure', async () => {
     const { document } = await show('A goose.');
     const { main } = await routed(api, vscode.window.activeTextEditor!);
     const { colours, store } = api.parts;
@@ -235,12 +235,12 @@ describe('a pool', () => {
     await choose(/^leading expert$/);
     assert.deepEqual(colours.choice, { by: 'experts', layer: '' });
     assert.ok(lines().bySlot.size > 0);
-    // What this trace has not: the editor says what it shows instead.
+    // The trace lacks this measure, so the editor says what it shows instead.
     const bare = { ...main.trace!, sequences: main.trace!.sequences.map(({ logProb: _, ...rest }) => rest) };
     assert.equal(colourWords(bare, { by: 'surprise', layer: '' }), 'leading expert');
   });
 
-  it('is underlined by what its panel shows instead, as long as it does', async () => {
+  it('is underlined by the overlay in its panel, as long as that is shown', async () => {
     const { document } = await show('A goose.');
     const { id, main } = await routed(api, vscode.window.activeTextEditor!);
     const { colours, store, runs } = api.parts;
@@ -265,7 +265,7 @@ describe('a pool', () => {
     await scene.handle({ type: 'overlay', by: 'attribution' });
     assert.equal(drawn().levels, 0);
     assert.equal(drawn().said, 'attribution');
-    // Closed, it shows nothing.
+    // A closed panel shows nothing.
     panels.find(id)!.panel.dispose();
     assert.equal(drawn().said, undefined);
     assert.ok(drawn().slots > 0);

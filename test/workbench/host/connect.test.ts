@@ -1,4 +1,4 @@
-// A server in the pool's place, from Connect to Engine… to a routed text and back; every question answered here.
+// A server instead of a pool, from Connect to Engine… to a routed text and back; every question is answered here.
 import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -12,10 +12,10 @@ const config = () => path.join(extension().extensionPath, 'test/fixtures/imports
 const goOn = (items: readonly vscode.QuickPickItem[]) => items[0];
 const labelled = (part: string) => (items: readonly vscode.QuickPickItem[]) =>
   items.find(({ label, detail }) => label.includes(part) || detail?.includes(part));
-/** What was asked of it that holds the text. */
+/** The requests that contain the text. */
 const sent = ({ asked }: Listening) => asked.filter(({ body }) => JSON.stringify(body ?? {}).includes('goose'));
 
-describe('a server in the pool’s place', () => {
+describe('a server instead of a pool', () => {
   let api: TestApi;
   const servers: Listening[] = [];
   const serving = async (handler: Handler) => {
@@ -23,7 +23,7 @@ describe('a server in the pool’s place', () => {
     servers.push(server);
     return server;
   };
-  /** Runs the command; types what is asked for, in this order, and answers the modal. */
+  /** Runs the command, types the answers in this order, and answers the modal dialog. */
   const connect = async (
     typed: string[],
     agree: boolean,
@@ -54,7 +54,7 @@ describe('a server in the pool’s place', () => {
     await Promise.all(servers.splice(0).map((server) => server.close()));
   });
 
-  it('is connected to once it is agreed where text goes, routes, and is left for a pool', async () => {
+  it('is connected to after the person agrees where text goes, routes, and is replaced by a pool again', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     const said = await connect([server.address], true);
     assert.deepEqual(
@@ -74,7 +74,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(sent(server).length, 1);
   });
 
-  it('is compared with the pool that is in use, and asked for nothing else', async () => {
+  it('is compared with the pool in use, and asked for nothing else', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], true);
     await set('engine.address', undefined);
@@ -97,7 +97,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(sent(server).length, 1);
   });
 
-  it('gets nothing where it was not agreed to, nor where the settings alone name it; and nothing is run here instead', async () => {
+  it('gets nothing without agreement, or if only the settings name it, and nothing runs on this machine instead', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], false);
     assert.equal(api.parts.engines.address, undefined);
@@ -114,7 +114,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(api.parts.store.latest?.main.trace, undefined);
   });
 
-  it('that asks for a token gets the one that is typed, and keeps it', async () => {
+  it('that asks for a token gets the one that is typed, which is remembered', async () => {
     const server = await serving(vllm({ version: '0.22.1', token: 'right' }));
     await connect([server.address, 'wrong', 'right'], true);
     assert.equal(api.parts.engines.address, server.address);
@@ -124,7 +124,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(JSON.stringify(vscode.workspace.getConfiguration('gander')).includes('right'), false);
   });
 
-  it('of another machine, over http, is told to be open to readers before there is a token to send', async () => {
+  it('on another machine, over http, gives a warning about encryption before a token is typed', async () => {
     const server = await serving(vllm({ version: '0.22.1', token: 'right' }));
     const prompts: string[] = [];
     const elsewhere = server.address.replace('127.0.0.1', '0.0.0.0');
@@ -145,7 +145,7 @@ describe('a server in the pool’s place', () => {
     );
   });
 
-  it('is remembered: chosen again without a question, and forgotten with its token', async () => {
+  it('is remembered, can be chosen again without a question, and is forgotten together with its token', async () => {
     const [one, other] = [
       await serving(vllm({ version: '0.22.1', token: 'first' })),
       await serving(vllm({ version: '0.21.0' })),
@@ -164,7 +164,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(await api.parts.engines.servers.token(one.address), undefined);
   });
 
-  it('is shown with its model’s config.json, where the person has one', async () => {
+  it('is shown with its model’s config.json, if the person has one', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await answering(
       'showOpenDialog',
@@ -177,7 +177,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(main.trace?.expertSets[0]?.experts.length, 8);
   });
 
-  it('that is gone is said to be gone, and nothing is run here instead', async () => {
+  it('that is gone gives an error, and nothing runs on this machine instead', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], true);
     await server.close();
@@ -190,7 +190,7 @@ describe('a server in the pool’s place', () => {
     assert.equal(api.parts.engines.address, server.address);
   });
 
-  it('has no experts that could be changed from here', async () => {
+  it('has no experts that can be changed from here', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], true);
     assert.throws(() => api.parts.engines.engine, /its experts are not on this machine/);

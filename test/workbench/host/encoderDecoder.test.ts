@@ -1,4 +1,4 @@
-// A pool on a tiny T5: what is selected is read, the output written or given.
+// A pool on a tiny T5: the selection is read, the output is written or given.
 import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -43,7 +43,7 @@ describe('an encoder-decoder', () => {
     return { routed: found, sequences: found.main.trace.sequences };
   };
 
-  it('writes an output no longer than the setting says, which no editor shows', async () => {
+  it('writes an output no longer than in the setting, which no editor shows', async () => {
     const editor = await show(text);
     const { id, main } = await routed(api, editor);
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe('an encoder-decoder', () => {
     assert.match(await hover(editor.document, text.indexOf('sheep')), /Of the input[^]*P3/);
   });
 
-  it('is held to the second of two selections', async () => {
+  it('takes the second of two selections as its output', async () => {
     const editor = await show(`${text}\n${target}\n`);
     select(editor, target, text);
     await vscode.commands.executeCommand('gander.routeWithTarget');
@@ -67,7 +67,7 @@ describe('an encoder-decoder', () => {
       [text, target],
     );
     assert.deepEqual(found.span, { start: 0, end: text.length });
-    // What is asked of the range later is asked with the same output.
+    // Later requests for the range use the same output.
     const { strategy } = found.main;
     await api.parts.runs.route(found.id, 'main', strategy, [{ action: 'knock-out', expert: '03-P3Samsum', scope: {} }]);
     assert.equal(latest().sequences[1]?.text, target);
@@ -76,7 +76,7 @@ describe('an encoder-decoder', () => {
     assert.equal(attribution?.logProb.length, latest().sequences[1]?.tokens.count);
   });
 
-  it('is held to what is typed; nothing is run where nothing is', async () => {
+  it('takes a typed output, and runs nothing if none is typed', async () => {
     await show(text);
     await answering(
       'showInputBox',
@@ -93,12 +93,12 @@ describe('an encoder-decoder', () => {
     assert.equal(api.parts.store.latest, undefined);
   });
 
-  it('is routed for another extension with a target, too', async () => {
+  it('is also routed with a target for another extension', async () => {
     const trace = await api.getApi(2).route(text, { target });
     assert.equal(trace.sequences[1]?.text, target);
   });
 
-  it('takes no third selection, and a target only where it has a use', async () => {
+  it('refuses a third selection, and a target for a model that takes none', async () => {
     const editor = await show(`${text} ${target} geese`);
     select(editor, text, target, 'geese');
     const run = () =>

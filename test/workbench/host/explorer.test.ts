@@ -26,7 +26,7 @@ describe('the expert tree', () => {
     assert.match(item(experts[0]!).tooltip as string, /Rank \d/);
   });
 
-  it('shows the share of the last trace, layers, modules and tokens; a token goes to its place', async () => {
+  it('shows shares in the last trace, layers, modules and tokens; a token reveals its place', async () => {
     const editor = await show('Geese fly south\nover the lake.');
     const { main, id } = await routed(api, editor);
     const [pool] = await children();
@@ -83,7 +83,7 @@ describe('the expert tree', () => {
 
   it('opens as a view with its own container', async () => {
     await vscode.commands.executeCommand('workbench.view.explorer');
-    // A view that is not to be seen is asked for nothing.
+    // A hidden view asks for nothing.
     const { tree } = api.parts;
     const ask = tree.getChildren.bind(tree);
     let asked = 0;
@@ -96,7 +96,7 @@ describe('the expert tree', () => {
     }
   });
 
-  it('says what of a pool takes no part', async () => {
+  it('says which parts of a pool are left out', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'gander-pool-'));
     cpSync(tinyPool(), folder, { recursive: true });
     const config = path.join(folder, 'experts/Zeta/adapter_config.json');
@@ -115,7 +115,7 @@ describe('the expert tree', () => {
   });
 });
 
-/** By layer: how many of its cells each expert leads, from the choices as they stand in the trace. */
+/** For each layer, how many of its cells each expert leads, computed directly from the trace. */
 function cellsLed({ sites, blocks, sequences, expertSets }: Trace): Map<number, number[]> {
   const cells = new Map<number, number[]>();
   const [block, { tokens }] = [blocks[0]!, sequences[0]!];

@@ -18,7 +18,7 @@ export async function set(name: string, value: unknown): Promise<void> {
   await vscode.workspace.getConfiguration('gander').update(name, value, vscode.ConfigurationTarget.Global);
 }
 
-/** The pool with which everything takes milliseconds. */
+/** The pool on which everything takes milliseconds. */
 export async function useTinyPool(): Promise<TestApi> {
   const api = await activate();
   await set('pool', tinyPool());
@@ -37,7 +37,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let shown = 0;
 
-/** An untitled document of a name of its own: one that VS Code names may find the backup of its namesake, closed just before. */
+/** An untitled document with a unique name: a name chosen by VS Code could bring back the backup of a document closed just before. */
 export async function show(content: string, language = 'plaintext'): Promise<vscode.TextEditor> {
   const uri = vscode.Uri.from({ scheme: 'untitled', path: `shown-${++shown}` });
   const document = await vscode.workspace.openTextDocument(uri);
@@ -50,7 +50,7 @@ export async function show(content: string, language = 'plaintext'): Promise<vsc
 
 export const closeAll = () => vscode.commands.executeCommand('workbench.action.closeAllEditors');
 
-/** Selects parts of the text by their words. */
+/** Selects the words in the text. */
 export function select(editor: vscode.TextEditor, ...words: string[]): void {
   const { document } = editor;
   editor.selections = words.map((word) => {
@@ -86,7 +86,7 @@ interface Said {
   readonly actions: readonly string[];
 }
 
-/** Runs with messages and questions answered here. `answer` gets each message and names the action to take. */
+/** Answers messages and questions during `body`. `answer` gets each message and names the action to take. */
 export async function hearing<T>(
   body: (said: readonly Said[]) => Promise<T>,
   answer: (said: Said) => string | undefined = () => undefined,
@@ -114,7 +114,7 @@ export async function hearing<T>(
   return said;
 }
 
-/** Runs with a dialog or a pick of VS Code's answered. */
+/** Answers a dialog or a pick of VS Code during `body`. */
 export async function answering<T>(
   name: 'showOpenDialog' | 'showSaveDialog' | 'showInputBox' | 'showQuickPick',
   answer: (first: unknown) => unknown,
@@ -134,14 +134,14 @@ type Answer = (items: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem |
 
 const pressed = new WeakSet<Answer>();
 
-/** An answer by the first button of a row. */
+/** Answers with the first button of an item. */
 export function pressing(answer: Answer): Answer {
   const press: Answer = (items) => answer(items);
   pressed.add(press);
   return press;
 }
 
-/** Runs with the questions of one box answered in turn; where there is no answer, the box is closed. */
+/** Answers the questions of one box in turn during `body`; without an answer, the box is closed. */
 export async function picking<T>(answers: readonly Answer[], body: () => Promise<T>): Promise<T> {
   const window = vscode.window as { createQuickPick: () => unknown };
   const original = window.createQuickPick;

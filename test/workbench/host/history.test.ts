@@ -16,7 +16,7 @@ describe('run history', () => {
     api = await useTinyPool();
     parts = await api.work();
   });
-  /** Routed, routed as the base alone, and with an expert knocked out. */
+  /** Three runs: routed, routed with the base alone, and with an expert knocked out. */
   beforeEach(async () => {
     editor = await show(text);
     id = (await routed(api, editor)).id;
@@ -34,7 +34,7 @@ describe('run history', () => {
     await vscode.commands.executeCommand('gander.history');
   };
 
-  /** Runs with everything that is asked of the service told. */
+  /** Counts the routing requests during `body`. */
   async function asked(body: () => Promise<unknown>): Promise<number> {
     const { service } = api.parts;
     let runs = 0;
@@ -51,7 +51,7 @@ describe('run history', () => {
     return runs;
   }
 
-  it('lists the runs of the document, the newest first, in words', async () => {
+  it('lists the runs of the document in words, the newest first', async () => {
     let rows: readonly vscode.QuickPickItem[] = [];
     const look = (items: readonly vscode.QuickPickItem[]) => {
       rows = items;
@@ -75,7 +75,7 @@ describe('run history', () => {
     assert.equal(main().trace!.interventions.length, 1, 'looking changes nothing');
   });
 
-  it('shows a run again in its panel, and no engine is asked', async () => {
+  it('shows a run again in its panel, without asking an engine', async () => {
     const base = parts.history.of(uri())[1]!.result.trace;
     assert.equal(base.router.name, 'base');
     const runs = await asked(() => picking([(items) => items[1]], open));
@@ -88,7 +88,7 @@ describe('run history', () => {
     assert.equal(parts.history.of(uri()).length, 3);
   });
 
-  it('says of a run whose text has changed since that it has, and shows it as stale', async () => {
+  it('says that a run’s text has changed since, and shows it as stale', async () => {
     await editor.edit((edit) => {
       edit.insert(editor.document.positionAt(text.length - 1), ' again');
     });
@@ -105,10 +105,10 @@ describe('run history', () => {
     assert.equal(parts.panels.find(id)!.scene.side('main')!.stale, true);
   });
 
-  it('shows a run of a range that a newer one covers, in its place', async () => {
+  it('shows a run of a range that was replaced by a newer one', async () => {
     const newer = await routed(api, editor);
     assert.notEqual(newer.id, id);
-    // The same run as the first: one row tells of both.
+    // The same run as the first, so both have one row.
     assert.equal(parts.history.of(uri()).length, 3);
     await picking([(items) => items[2]], open);
     assert.equal(main().trace!.router.name, 'base');
@@ -119,7 +119,7 @@ describe('run history', () => {
     assert.equal(parts.panels.find(id)!.scene.id, id);
   });
 
-  it('compares a run with the one on show by the button of its row', async () => {
+  it('compares a run with the one on show, with the button of its row', async () => {
     const [whatIf, base] = parts.history.of(uri());
     const runs = await asked(() => picking([pressing((items) => items[1])], open));
     assert.equal(runs, 0);
@@ -129,7 +129,7 @@ describe('run history', () => {
     assert.equal(scene.side('other')!.title, 'Base model alone');
   });
 
-  it('compares with a finished run from Compare With, too', async () => {
+  it('also compares with a finished run from Compare With', async () => {
     const byLabel = (items: readonly vscode.QuickPickItem[]) => items.find(({ label }) => label === 'A Finished Run…');
     const runs = await asked(() =>
       picking([byLabel, (items) => items[2]], async () => {
@@ -141,7 +141,7 @@ describe('run history', () => {
     assert.equal(api.parts.store.get(id)!.other!.trace!.router.name, 'phatgoose');
   });
 
-  it('compares no run with itself, and says so', async () => {
+  it('refuses to compare a run with itself', async () => {
     const said = await hearing(() => picking([pressing((items) => items[0])], open));
     assert.match(said[0]!.text, /^A run cannot be compared with itself\./);
     assert.equal(api.parts.store.get(id)!.other, undefined);

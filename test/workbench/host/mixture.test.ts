@@ -1,4 +1,4 @@
-// A mixture of experts in the pool's place, from Open Model… to a what-if.
+// A mixture of experts instead of a pool, from Open Model… to a what-if.
 import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -8,7 +8,7 @@ import { activate, closeAll, extension, picking, routed, set, show } from './hel
 
 const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');
 
-/** What is chosen in the dialog that a command opens. */
+/** What is chosen in the dialog of a command. */
 async function choosing(chosen: string, act: () => Thenable<unknown>): Promise<void> {
   const { window } = vscode;
   const dialog = window.showOpenDialog;
@@ -32,7 +32,7 @@ describe('a mixture of experts', () => {
     await set('expertsPerToken', undefined);
   });
 
-  it('is opened as it lies, routes a text and can be asked what if', async () => {
+  it('is opened from its folder, routes a text and takes what-ifs', async () => {
     await choosing(folder(), () => vscode.commands.executeCommand('gander.openModel'));
     assert.equal(api.parts.engines.pool, folder());
     const editor = await show('the model of a goose');
@@ -48,7 +48,7 @@ describe('a mixture of experts', () => {
     assert.deepEqual([...(forced?.blocks[0]?.chosen.slice(-2) ?? [])], [5, -1]);
   });
 
-  it('sends a token to as many experts as the setting says', async () => {
+  it('sends a token to the number of experts in the setting', async () => {
     await set('pool', folder());
     await set('expertsPerToken', 3);
     const { main } = await routed(api, await show('the model of a goose'));
@@ -57,7 +57,7 @@ describe('a mixture of experts', () => {
     assert.equal(main.trace.blocks[0]?.k, 3);
   });
 
-  it('comes with Gander, and is chosen by its name, not by a folder that the next update removes', async () => {
+  it('comes with Gander, and is remembered by name, not by a folder that the next update removes', async () => {
     const [pool, { folder: name, title }] = bundledModels;
     const inUse = () => vscode.workspace.getConfiguration('gander').get('pool');
     const choose = async (label: string) => {
@@ -80,7 +80,7 @@ describe('a mixture of experts', () => {
     assert.equal(api.parts.engines.pool, api.parts.engines.bundledPool);
   });
 
-  it('is not found in any folder', async () => {
+  it('is refused for a folder without a model', async () => {
     const before = api.parts.engines.pool;
     const elsewhere = path.join(extension().extensionPath, 'test/fixtures');
     await choosing(elsewhere, () => vscode.commands.executeCommand('gander.openModel'));

@@ -29,7 +29,7 @@ describe('the page', () => {
     return JSON.parse(written.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))) as unknown;
   };
 
-  it('shows a text that stands in an editor beside it', async () => {
+  it('shows a text that is in an editor beside it', async () => {
     const { id } = await routed(api, await show(text));
     const { scene } = await until('the panel', () => panels.find(id));
     assert.equal(scene.isTextInSight(), true);
@@ -39,7 +39,7 @@ describe('the page', () => {
     assert.deepEqual(wordsOf(await html()), {});
   });
 
-  it('gets its words in the language of the window, whatever they are made of', async () => {
+  it('gets all kinds of words in the language of the window', async () => {
     const german: Record<string, string> = {
       [words.generate]: 'Fortsetzen',
       [words.tokens.one]: '{0} Token',
@@ -63,14 +63,14 @@ describe('the page', () => {
   });
 });
 
-describe('a panel whose model takes its time', () => {
+describe('a panel whose model takes long', () => {
   let api: TestApi;
   before(async () => {
     api = await useTinyPool();
   });
   afterEach(closeAll);
 
-  it('is there before the model is, says that it loads, and can be stopped', async () => {
+  it('appears before the model is loaded, says that it loads, and can be stopped', async () => {
     const { service, store, panels, engines } = await api.work();
     const source = engines.source;
     const original = source.describe.bind(source);
@@ -112,20 +112,20 @@ describe('a panel whose model takes its time', () => {
   });
 });
 
-describe('what the model wrote', () => {
+describe('text that the model wrote', () => {
   let api: TestApi;
   before(async () => {
     api = await useTinyPool();
   });
   afterEach(closeAll);
 
-  it('goes into the text where the selection ends, and one undo takes it out', async () => {
+  it('is inserted at the end of the selection, and one undo removes it', async () => {
     const { runs, store, panels } = await api.work();
     const editor = await show(text);
     const { document } = editor;
     select(editor, 'brown fox');
     const { id, span } = await routed(api, editor);
-    // Before: nothing was written, and nothing is inserted.
+    // Before anything was written, nothing is inserted.
     const { scene } = await until('the panel', () => panels.find(id));
     await scene.handle({ type: 'insert' });
     assert.equal(document.getText(), text);
@@ -134,7 +134,7 @@ describe('what the model wrote', () => {
     const all = store.get(id)!.main.trace!.sequences[0]!.text!;
     assert.ok(all.startsWith('brown fox') && all.length > 'brown fox'.length, all);
     const written = all.slice('brown fox'.length);
-    // An edit before it moves the place along.
+    // An edit before it moves the place of insertion.
     await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), 'Look: '));
     await scene.handle({ type: 'insert' });
     const at = span.end + 'Look: '.length;
@@ -161,7 +161,7 @@ describe('a hover', () => {
     return content!;
   };
 
-  it('links to its token in the panel, which opens again where it was closed', async () => {
+  it('links to its token in the panel, which opens again if it was closed', async () => {
     const editor = await show(text);
     const { id } = await routed(api, editor);
     const panel = () => panels.find(id);
@@ -179,7 +179,7 @@ describe('a hover', () => {
     const args = JSON.parse(decodeURIComponent(query!)) as unknown[];
     assert.deepEqual(args, [id, token]);
 
-    // The caret is elsewhere: it goes to the token, and so does the page.
+    // The caret is elsewhere; it moves to the token, and so does the page.
     editor.selection = new vscode.Selection(0, 0, 0, 0);
     await vscode.commands.executeCommand(command, ...args);
     const { scene } = await until('the panel with the focus', () => panels.active);
@@ -188,7 +188,7 @@ describe('a hover', () => {
     assert.equal(editor.document.offsetAt(editor.selection.active), api.parts.store.tokenSpans(id)!.start[token]);
   });
 
-  it('opens nothing for numbers that mean nothing', async () => {
+  it('opens nothing for invalid numbers', async () => {
     const editor = await show(text);
     const { id } = await routed(api, editor);
     editor.selection = new vscode.Selection(0, 5, 0, 5);
@@ -203,7 +203,7 @@ describe('a hover', () => {
     assert.equal(editor.document.offsetAt(editor.selection.active), 5);
   });
 
-  it('makes no markup of what experts are called', async () => {
+  it('does not treat experts’ names as markup', async () => {
     const editor = await show(text);
     const now = await routed(api, editor);
     const hostile = [
@@ -236,7 +236,7 @@ describe('a hover', () => {
     } as unknown as RoutingStore;
     const { value, supportHtml } = contents(fake, editor.document, 5);
     assert.notEqual(supportHtml, true);
-    // All of it is in the block of code, whose fence is longer than any in it; nothing but the link is markup.
+    // All names are in the code block, whose fence is longer than any in it; only the link is markup.
     const fence = /^(`{3,})text$/m.exec(value)![1]!;
     const [before, code, after] = value.split(new RegExp(`^${fence}(?:text)?$`, 'm')) as [string, string, string];
     assert.match(code, /^XCW \[x\]\(command/m);

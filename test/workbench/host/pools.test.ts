@@ -7,7 +7,7 @@ import type { TestApi } from '../../../src/extension.js';
 import { encodeSafetensors } from '../../../src/formats/safetensors.js';
 import { answering, hearing, picking, set, tinyPool, useTinyPool } from './helpers.js';
 
-describe('a pool of one’s own', () => {
+describe('a person’s own pool', () => {
   let api: TestApi;
   let folder: string;
   let pool: string;
@@ -30,7 +30,7 @@ describe('a pool of one’s own', () => {
 
   const run = (command: string, ...args: unknown[]) =>
     Promise.resolve(vscode.commands.executeCommand(command, ...args));
-  /** What was said while the expert was added; `answer` to each question. */
+  /** The messages while an expert is added; `answer` answers each question. */
   const add = (answer = 'Add') =>
     hearing(
       () =>
@@ -48,7 +48,7 @@ describe('a pool of one’s own', () => {
     return (await api.parts.tree.getChildren(top)).find((one) => one.kind === 'expert' && one.expert.id === id);
   };
 
-  it('takes an expert, with what is said before: which, how much, where to', async () => {
+  it('takes an expert, and first says which one, how much and where to', async () => {
     writeFileSync(path.join(newcomer, 'optimizer.pt'), 'of no use here');
     const said = await add();
     assert.match(said[0]!.text, /Add the expert newcomer\?/);
@@ -64,7 +64,7 @@ describe('a pool of one’s own', () => {
     assert.deepEqual(inPool(), before);
   });
 
-  it('refuses an expert of another base in plain words, and nothing of it stays', async () => {
+  it('refuses an expert for another base in plain words, and keeps nothing of it', async () => {
     const before = inPool();
     const name = 'base_model.model.model.layers.0.self_attn.q_proj';
     const data = (count: number) => new Float32Array(count).fill(0.1);
@@ -89,7 +89,7 @@ describe('a pool of one’s own', () => {
     assert.deepEqual(inPool(), before);
   });
 
-  it('whose experts lie elsewhere is refused, and nothing is copied there', async () => {
+  it('whose experts are outside it is refused, and nothing is copied there', async () => {
     const elsewhere = path.join(folder, 'elsewhere');
     mkdirSync(elsewhere);
     const file = path.join(pool, 'pool.json');
@@ -100,12 +100,12 @@ describe('a pool of one’s own', () => {
     assert.deepEqual(readdirSync(elsewhere), []);
   });
 
-  it('refuses a folder that is no expert', async () => {
+  it('refuses a folder that is not an expert', async () => {
     newcomer = path.join(tinyPool(), 'base');
     assert.match((await add())[0]!.text, /is no expert.*Choose a folder/);
   });
 
-  it('loses an expert to the trash, or to a folder beside where there is none, as on a server', async () => {
+  it('removes an expert to the trash or, if there is none, as on a server, to a folder beside it', async () => {
     const said = await hearing(
       () => node('alpha').then((one) => run('gander.removeExpert', one)),
       () => 'Remove',

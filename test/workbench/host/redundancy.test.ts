@@ -6,7 +6,7 @@ import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import { answering, closeAll, hearing, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
-describe('what a pool has twice, and what it could take', () => {
+describe('similar experts, and experts on trial', () => {
   let api: TestApi;
   let folder: string;
   let alpha: string;
@@ -37,7 +37,7 @@ describe('what a pool has twice, and what it could take', () => {
     );
   const tabs = () => vscode.window.tabGroups.all.flatMap((group) => group.tabs.map(({ label }) => label));
 
-  it('compares the experts of the pool in a tab of its own, once', async () => {
+  it('compares the experts of the pool in one tab', async () => {
     const said = await hearing(() => run('gander.compareExperts'));
     assert.deepEqual(said, []);
     await until('the tab', () => tabs().includes('Experts Compared'));
@@ -50,13 +50,13 @@ describe('what a pool has twice, and what it could take', () => {
     await closeAll();
   });
 
-  it('tries an expert on the text: both runs are beside each other, and nothing was copied', async () => {
+  it('tries an expert on the text: both runs are side by side, and nothing is copied', async () => {
     const editor = await show('the model routes each token to a few experts');
     const said = await tryAlpha();
     assert.equal(said.length, 1);
     assert.match(
       said[0]!.text,
-      /^Alpha \(rank-stabilised\) fits the pool and takes \d+(\.\d)?\s?% of the choices in this text; by chance 25(\.0)?\s?%\. Log-probability −\d+\.\d{3} → −\d+\.\d{3} nats a token: (no )?worse\.$/,
+      /^Alpha \(rank-stabilised\) fits the pool and takes \d+(\.\d)?\s?% of the choices in this text; chance is 25(\.0)?\s?%\. Log-probability −\d+\.\d{3} → −\d+\.\d{3} nats a token: (no )?worse\.$/,
     );
     assert.deepEqual(said[0]!.actions, ['Add Expert']);
     const { main, other } = api.parts.store.of(editor.document.uri.toString())[0]!;
@@ -88,7 +88,7 @@ describe('what a pool has twice, and what it could take', () => {
     assert.match(said[0]!.text, /No text editor has the focus/);
   });
 
-  it('refuses both for a mixture of experts, in words', async () => {
+  it('refuses both for a mixture of experts, with a reason', async () => {
     await set('pool', 'gosling-moe');
     await show('a text');
     assert.match((await hearing(() => run('gander.compareExperts')))[0]!.text, /are not compared/);

@@ -35,7 +35,7 @@ describe('routing a text', () => {
     assert.deepEqual(all.map(({ main }) => main.trace!.sequences[0]!.text).reverse(), ['brown fox', 'SELECT name']);
   });
 
-  it('answers a hover from what is known, without a run', async () => {
+  it('answers a hover from the store, without a run', async () => {
     const editor = await show(text);
     await routed(api, editor);
     const busy: boolean[] = [];
@@ -49,7 +49,7 @@ describe('routing a text', () => {
     assert.deepEqual(busy, []);
   });
 
-  it('says nothing on hover where nothing was routed', async () => {
+  it('shows no hover if nothing was routed', async () => {
     const editor = await show(text);
     select(editor, 'SELECT name');
     await routed(api, editor);
@@ -75,7 +75,7 @@ describe('routing a text', () => {
     await until('fresh again', () => !api.parts.store.get(id)!.stale);
   });
 
-  it('tells other extensions', async () => {
+  it('gives results to other extensions', async () => {
     const heard: string[] = [];
     const listening = api.onDidRoute(({ trace }) => heard.push(trace.text));
     const editor = await show('Told to others.');
@@ -87,7 +87,7 @@ describe('routing a text', () => {
     assert.equal(trace.affinity!.length, trace.modules.length * trace.tokens.ids.length * trace.experts.length);
   });
 
-  it('tells other extensions in version 2 of what version 1 has no words for', async () => {
+  it('gives other extensions in version 2 what version 1 cannot express', async () => {
     const current = api.getApi(2);
     assert.equal(current.version, 2);
     const [old, { sequences, blocks, sites, router }] = [
@@ -103,7 +103,7 @@ describe('routing a text', () => {
     assert.equal(router.name, old.strategy.name);
   });
 
-  it('rejects for other extensions with a code and a remedy', async () => {
+  it('rejects requests of other extensions with a code and a remedy', async () => {
     await assert.rejects(
       api.route('x', { strategy: { name: 'single', expert: 'nobody' } }),
       (error: { code?: string; remedy?: string }) => {
@@ -114,7 +114,7 @@ describe('routing a text', () => {
     );
   });
 
-  it('takes nonsense from other extensions with a code, and serves the next', async () => {
+  it('refuses nonsense from other extensions with a code, and serves the next request', async () => {
     const strategy = { name: 'phatgoose', k: 1 };
     const nonsense: [unknown, unknown?][] = [
       [null],
@@ -148,7 +148,7 @@ describe('routing a text', () => {
     assert.match(await hover(document, 2), /Gander/);
   });
 
-  it('routes what is read-only and on no disk', async () => {
+  it('routes a read-only document that is not on the disk', async () => {
     const uri = vscode.Uri.parse('honk:/far/away.txt');
     const provider = vscode.workspace.registerTextDocumentContentProvider('honk', {
       provideTextDocumentContent: () => 'Far away geese.',
@@ -168,7 +168,7 @@ describe('routing a text', () => {
     assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, editor.document.getText());
   });
 
-  it('shows one panel for a document, and another once that is pinned', async () => {
+  it('shows one panel per document, and another once that is pinned', async () => {
     const panels = () =>
       vscode.window.tabGroups.all
         .flatMap(({ tabs }) => tabs)
@@ -184,7 +184,7 @@ describe('routing a text', () => {
     await until('two panels', () => panels() === 2);
   });
 
-  it('keeps decorations quiet while they are off', async () => {
+  it('draws no decorations while they are off', async () => {
     await set('decorations', false);
     const editor = await show(text);
     const { main } = await routed(api, editor);
@@ -211,13 +211,13 @@ describe('what cannot be routed', () => {
     });
   };
 
-  it('is an empty document: one message with the remedy', async () => {
+  it('includes an empty document: one message with the remedy', async () => {
     const said = await refused('');
     assert.equal(said.length, 1);
     assert.match(said[0]!.text, /no text.*select some text/i);
   });
 
-  it('is a binary file: one message with the remedy', async () => {
+  it('includes a binary file: one message with the remedy', async () => {
     const said = await refused('PNG\0\0\0\u0001\u0002');
     assert.equal(said.length, 1);
     assert.match(said[0]!.text, /binary.*Open a text file/i);
@@ -231,7 +231,7 @@ describe('what cannot be routed', () => {
       return found?.main.trace && !found.main.running ? found.main.trace.sequences[0]!.tokens.count : undefined;
     });
 
-  it('is 5 MB: its panel says so and routes the first part, with no message beside it', async () => {
+  it('includes 5 MB: the panel says so and routes the first part, without another message', async () => {
     const editor = await show(tooLong);
     const said = await hearing(async () => {
       await vscode.commands.executeCommand('gander.routeSelection');
@@ -244,7 +244,7 @@ describe('what cannot be routed', () => {
     assert.ok((await firstPart(editor)) > 10);
   });
 
-  it('is 5 MB, and its panel was closed: one message that offers the first part, which then is routed', async () => {
+  it('includes 5 MB with the panel closed: one message that offers to route the first part, which works', async () => {
     const editor = await show(tooLong);
     const { panels } = await api.work();
     const unlisten = api.parts.store.onChange(({ routed: { id, main } }) => {
@@ -267,7 +267,7 @@ describe('what cannot be routed', () => {
     assert.deepEqual(said[0]!.actions, ['Route First Part']);
   });
 
-  it('is nothing at all: commands say what to do first', async () => {
+  it('includes nothing at all: commands say what to do first', async () => {
     await closeAll();
     await until('no editor', () => !vscode.window.activeTextEditor);
     for (const command of ['gander.routeSelection', 'gander.saveTrace', 'gander.attribute']) {
@@ -280,7 +280,7 @@ describe('what cannot be routed', () => {
     }
   });
 
-  it('is a pool that is missing or damaged: one message with the remedy, and the next pool works', async () => {
+  it('includes anything with a missing or damaged pool: one message with the remedy, and the next pool works', async () => {
     await show('geese');
     await set('pool', '/nowhere/at/all');
     const said = await hearing(async () => {
@@ -294,7 +294,7 @@ describe('what cannot be routed', () => {
   });
 });
 
-describe('the pool that Gander brings along', () => {
+describe('the bundled pool', () => {
   let api: TestApi;
   before(async function () {
     api = await useTinyPool();

@@ -20,7 +20,7 @@ describe('the tour', () => {
     await vscode.commands.executeCommand('gander.takeTour');
   };
 
-  /** Runs with the tours that panels are told to start counted, by the panels' pages. */
+  /** Returns the pages on which a tour was started during `body`. */
   async function started(body: () => Promise<unknown>): Promise<Page[]> {
     const pages = new Set<Page>();
     const { panels } = parts;
@@ -42,7 +42,7 @@ describe('the tour', () => {
     return [...pages];
   }
 
-  it('goes through what is routed, in its panel', async () => {
+  it('goes through the routed text, in its panel', async () => {
     const { id } = await routed(api, await show(text));
     const said = await hearing(async () => {
       const pages = await started(take);
@@ -51,7 +51,7 @@ describe('the tour', () => {
     assert.deepEqual(said, []);
   });
 
-  it('offers a sample where nothing is routed, and leaves it at that where it is not wanted', async () => {
+  it('offers a sample if nothing is routed, and does nothing if it is declined', async () => {
     parts.store.clear();
     const said = await hearing(async () => {
       assert.deepEqual(await started(take), []);
@@ -63,7 +63,7 @@ describe('the tour', () => {
     assert.equal(vscode.window.activeTextEditor, undefined);
   });
 
-  it('routes the sample that was wanted, and begins there', async () => {
+  it('routes the sample if it is accepted, and begins there', async () => {
     parts.store.clear();
     const said = await hearing(
       async () => {

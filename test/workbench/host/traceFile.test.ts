@@ -33,11 +33,11 @@ describe('a trace file', () => {
       .flatMap(({ tabs }) => tabs)
       .filter(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.trace');
 
-  it('is saved, and opens again with no engine', async () => {
+  it('is saved, and opens again without an engine', async () => {
     await save('Geese fly south.', 'one');
     const { trace } = api.parts.store.latest!.main;
     await closeAll();
-    // So that nobody looks at the expert tree, which asks for the pool.
+    // So that the expert tree is hidden, because it would ask for the pool.
     await vscode.commands.executeCommand('workbench.view.explorer');
     api.parts.engines.reload();
     await vscode.commands.executeCommand('vscode.open', file('one'));
@@ -58,7 +58,7 @@ describe('a trace file', () => {
     assert.equal(active.scene.side('other')!.trace!.sequences[0]!.text, 'Geese fly north.');
   });
 
-  it('of another program is shown, with what is taken for granted, and with what the person names beside it', async () => {
+  it('of another program is shown with its assumptions, and with the files that the person adds', async () => {
     const imports = vscode.Uri.joinPath(extension().extensionUri, 'test/fixtures/imports');
     const ranks = vscode.Uri.joinPath(folder(), 'ranks.csv');
     await vscode.workspace.fs.copy(vscode.Uri.joinPath(imports, 'ranks.csv'), ranks, { overwrite: true });

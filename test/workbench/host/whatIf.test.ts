@@ -28,7 +28,7 @@ describe('what if', () => {
     return { kind: 'expert', expert: pool.experts[index]!, index, label: '' } as const;
   };
 
-  it('knocks an expert out: nobody chooses it, and predictions move', async () => {
+  it('knocks an expert out: it is never chosen, and predictions change', async () => {
     const node = await expertNode();
     const before = main().trace!;
     await vscode.commands.executeCommand('gander.knockOut', node);
@@ -66,7 +66,7 @@ describe('what if', () => {
     assert.ok(attribution!.change.some((change) => change !== 0 && !Number.isNaN(change)));
   });
 
-  it('shows what each layer would predict, after a token that was given and after one that was written', async () => {
+  it('shows what each layer would predict, after a given token and after a written one', async () => {
     const ask = (token: number) => panels.find(id)!.scene.handle({ type: 'lens', token });
     await ask(3);
     const predicted = (token: number) => {
@@ -91,7 +91,7 @@ describe('what if', () => {
     assert.equal(main().lenses![0]!.routed.logProb, undefined);
   });
 
-  it('generates, and what was written is not in the document', async () => {
+  it('generates text, which is not put into the document', async () => {
     await answering(
       'showInputBox',
       () => '4',
@@ -105,7 +105,7 @@ describe('what if', () => {
     assert.equal(api.parts.store.get(id)!.stale, false);
     const spans = api.parts.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
-    // Its panel tells what was written from what was given.
+    // Its panel distinguishes the written text from the given one.
     const { scene } = panels.find(id)!;
     assert.equal(scene.side('main')!.given, text.length);
     assert.equal(scene.isTextInSight(), false);
@@ -127,7 +127,7 @@ describe('what if', () => {
     assert.equal(main().trace!.router.name, 'merged');
   });
 
-  it('leaves all as it was when nothing is picked', async () => {
+  it('changes nothing when nothing is picked', async () => {
     const before = main();
     for (const command of ['gander.knockOut', 'gander.solo', 'gander.chooseStrategy', 'gander.compareWith']) {
       await picking([() => undefined], async () => {
@@ -150,7 +150,7 @@ describe('the engine', () => {
   });
   afterEach(closeAll);
 
-  it('that is killed is started again by the next request', async () => {
+  it('is started again by the next request after it was killed', async () => {
     const editor = await show('A goose.');
     await routed(api, editor);
     const pid = api.parts.engines.engine.pid;

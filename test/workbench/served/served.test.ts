@@ -1,4 +1,4 @@
-// gander-serve as it is, with the tiny pool, through the extension as it is: the server's process, its token, the painted grid.
+// The real gander-serve with the tiny pool, through the real extension: the server's process, its token, the painted grid.
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ async function answer(title: string, typed: string): Promise<void> {
 }
 
 describe('gander-serve behind the extension', () => {
-  step('is known by what it says, and agreed to', async () => {
+  step('is recognised and agreed to', async () => {
     await openFile(window.page, 'geese.txt');
     await startCommand(window.page, 'Gander: Connect to Engine');
     await answer('Address of vLLM', address);
@@ -51,7 +51,7 @@ describe('gander-serve behind the extension', () => {
     await window.page.locator('.statusbar-item', { hasText: 'Tiny pool' }).waitFor();
   });
 
-  step('routes as the engine on this machine does', async () => {
+  step('routes like the engine on this machine', async () => {
     await runCommand(window.page, 'Gander: Route Selection');
     await window.showText();
     await expect.poll(() => window.painted()).toBeGreaterThan(100);
@@ -65,7 +65,7 @@ describe('gander-serve behind the extension', () => {
     expectAlike(remote, local);
   });
 
-  step('knocks an expert out when it is asked', async () => {
+  step('knocks an expert out when asked to', async () => {
     await window.view('whatIf');
     await window.panel.locator('[data-focus=whatif-apply]').click();
     await window.panel.locator('.whatIfChip').waitFor();
@@ -73,7 +73,7 @@ describe('gander-serve behind the extension', () => {
     await window.shot('served-what-if');
   });
 
-  step('that is killed is said to be gone, and what it gave stays', async () => {
+  step('gives an error after it was killed, and earlier results stay', async () => {
     server.kill('SIGKILL');
     await enter(window.page, 'geese.txt');
     await window.page.keyboard.press('Control+End');
@@ -84,7 +84,7 @@ describe('gander-serve behind the extension', () => {
   });
 });
 
-/** The reference rounds otherwise than onnxruntime does: the golden traces' own bound. */
+/** The reference rounds differently from onnxruntime; this is the golden traces' own bound. */
 function expectAlike(a: Trace, b: Trace): void {
   expect([...a.sequences[0]!.tokens.ids!]).toEqual([...b.sequences[0]!.tokens.ids!]);
   expect([...a.sequences[0]!.tokens.start!]).toEqual([...b.sequences[0]!.tokens.start!]);

@@ -1,4 +1,4 @@
-// A server in the pool's place, as a person meets it: the address, a wrong token, where text goes, the painted grid.
+// A server instead of a pool, as a person meets it: the address, a wrong token, where text goes, the painted grid.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -29,7 +29,7 @@ afterAll(async () => {
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const box = () => window.page.locator('.quick-input-widget');
 const dialog = () => window.page.locator('.monaco-dialog-box');
-/** Types into the box that has this title. */
+/** Types into the box with this title. */
 async function answer(title: string, typed: string): Promise<void> {
   await box().locator('.quick-input-title', { hasText: title }).waitFor();
   await window.input.fill(typed);
@@ -37,7 +37,7 @@ async function answer(title: string, typed: string): Promise<void> {
 }
 
 describe('an engine at another address', () => {
-  step('is asked what it is, and refuses the wrong token', async () => {
+  step('is asked what it runs, and refuses the wrong token', async () => {
     await openFile(window.page, 'geese.txt');
     await startCommand(window.page, 'Gander: Connect to Engine');
     await answer('Address of vLLM', server.address);
@@ -47,7 +47,7 @@ describe('an engine at another address', () => {
     await answer('Token', 'right');
   });
 
-  step('is sent no text before it is agreed where that goes', async () => {
+  step('gets no text before the person agrees where it goes', async () => {
     await box().locator('.quick-input-list .monaco-list-row', { hasText: 'Go On Without' }).click();
     await dialog()
       .filter({ hasText: `Send text to ${server.address}?` })
@@ -67,9 +67,9 @@ describe('an engine at another address', () => {
   });
 
   for (const theme of ['light', 'high-contrast'] as const)
-    step(`shows itself in ${theme}`, () => window.showIn(theme, 100, 'connect'));
+    step(`is shown in ${theme}`, () => window.showIn(theme, 100, 'connect'));
 
-  step('that is gone is said to be gone', async () => {
+  step('gives an error when it is gone', async () => {
     await server.close();
     await enter(window.page, 'geese.txt');
     await window.page.keyboard.press('Control+End');

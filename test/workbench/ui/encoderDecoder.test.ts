@@ -1,4 +1,4 @@
-// A pool on a tiny T5: what it writes, a target that is given in either way, hover, what-if and comparison, in three themes.
+// A pool on a tiny T5: its output, a target given in either way, hover, what-if and comparison, in three themes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const texts = () => window.panel.locator('.tokens').allInnerTexts();
-/** As they stand, without what is drawn between tokens. */
+/** The characters of the tokens, without what is drawn between them. */
 const plain = (shown: string) => shown.replace(/\s+/g, ' ').trim();
 
 describe('an encoder-decoder in the workbench', () => {
@@ -43,7 +43,7 @@ describe('an encoder-decoder in the workbench', () => {
     await window.shot('encoder-decoder-written');
   });
 
-  step('is held to a target that is asked for', async () => {
+  step('takes a target that it asks for', async () => {
     await openFile(window.page, 'question.txt');
     await startCommand(window.page, 'Gander: Route With Target…');
     const box = window.page.locator('.quick-input-widget input.input[aria-label^="Route With Target"]');
@@ -57,7 +57,7 @@ describe('an encoder-decoder in the workbench', () => {
     await window.shot('encoder-decoder-modules');
   });
 
-  step('says which sequence a number is of', async () => {
+  step('says which sequence a number belongs to', async () => {
     await window.panel.locator('.tokens').nth(1).locator('[role=option]').nth(3).click();
     await window.view('cell');
     await window.panel.locator('[role=tabpanel]', { hasText: 'output, token 4' }).waitFor();
@@ -72,7 +72,7 @@ describe('an encoder-decoder in the workbench', () => {
     await window.shot('encoder-decoder-hover');
   });
 
-  step('can be asked what if, and says of which sequence the change is', async () => {
+  step('takes a what-if, and says which sequence changed', async () => {
     await window.view('whatIf');
     await window.panel.locator('[role=tabpanel] button', { hasText: 'Apply' }).click();
     await window.panel.locator('.whatIfChip').waitFor();
@@ -90,7 +90,7 @@ describe('an encoder-decoder in the workbench', () => {
     await expect.poll(async () => (await texts()).length).toBe(2);
   });
 
-  step('is saved with both sequences, and opened again as it was', async () => {
+  step('is saved with both sequences, and opened again unchanged', async () => {
     const file = path.join(folder, 'question.txt.gander.safetensors');
     const saved = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
     expect(saved.sequences.map(({ role }) => role)).toEqual(['input', 'output']);
@@ -108,7 +108,7 @@ describe('an encoder-decoder in the workbench', () => {
     await runCommand(window.page, 'View: Close Editor');
   });
 
-  step('takes the second selection for the target', async () => {
+  step('takes the second selection as the target', async () => {
     await openFile(window.page, 'both.txt');
     await selectLine(window.page, 'both.txt', 1);
     await window.page.keyboard.press('Home');
@@ -127,5 +127,5 @@ describe('an encoder-decoder in the workbench', () => {
   });
 
   for (const theme of ['light', 'high-contrast'] as const)
-    step(`shows itself in ${theme}`, () => window.showIn(theme, 1000, 'encoder-decoder'));
+    step(`is shown in ${theme}`, () => window.showIn(theme, 1000, 'encoder-decoder'));
 });

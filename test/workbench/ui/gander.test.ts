@@ -1,5 +1,5 @@
-// What a person sees, with the packaged extension, the pool that it brings along and a text of the samples. The steps
-// follow each other in one window.
+// What a person sees, with the packaged extension, the bundled pool and a text of the samples. The steps follow one another in
+// one window.
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { words } from '../../../src/words/words.js';
 import { editor, enter, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
-// A copy: what is typed here is saved.
+// A copy, because what is typed here is saved.
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
 let window: Window;
 
@@ -28,12 +28,12 @@ const group = (title: RegExp) =>
   window.page
     .locator('.editor-group-container')
     .filter({ has: window.page.locator('.tab.active').filter({ hasText: title }) });
-/** Of the README, at the size of a laptop's window, and as it opens: the text stands in the editor. */
+/** A picture for the README, in a window of a laptop's size, as it opens: the text is in the editor. */
 async function pictureForReadme(name: string): Promise<void> {
   const size = window.page.viewportSize()!;
   await window.panel.locator('[data-focus=text-fold]').click();
   await window.page.setViewportSize({ width: 1440, height: 900 });
-  // The first frame takes the new size, the second one is drawn in it.
+  // The first frame takes the new size, the second is drawn in it.
   await window.panel
     .locator('body')
     .evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
@@ -47,7 +47,7 @@ describe('Gander in the workbench', () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
-    // Composing takes seconds, here as many as it takes to look: the panel is there meanwhile, and alone says so.
+    // Composing takes seconds; meanwhile the panel is already there, and only the panel shows it.
     await window.holdingEngine(async () => {
       await window.panel.locator('.progress', { hasText: words.loadingModel }).waitFor();
       await window.shot('loading');
@@ -64,7 +64,7 @@ describe('Gander in the workbench', () => {
     await window.picture('walkthrough-read', group(/^Routing/));
   });
 
-  step('sums up, with what comes last: entropy rests on the affinities', async () => {
+  step('shows the summary, with entropy, which needs the affinities and comes last', async () => {
     await tab('summary');
     await window.panel.locator('[data-figure=entropy]').waitFor();
     await tab('cell');
@@ -83,7 +83,7 @@ describe('Gander in the workbench', () => {
     await expect.poll(styles).toBeGreaterThan(1);
   });
 
-  step('tells on hover who leads a token', async () => {
+  step('shows a token’s leading expert on hover', async () => {
     const told = (await hoverText(window.page, 'README.md', 'formation')).replaceAll('\u00a0', ' ');
     expect(told).toMatch(/Gander: PHATGOOSE, 2 experts per token/);
     expect(told).toMatch(/[█▉▊▋▌▍▎▏] *\d+ ?%/);
@@ -94,7 +94,7 @@ describe('Gander in the workbench', () => {
     await expect.poll(() => text().locator('[aria-selected=true]').innerText()).toMatch(/form/);
   });
 
-  step('tells it in an editor of 500 pixels beside the panel: no line wraps, and the link is in sight', async () => {
+  step('shows it in an editor of 500 pixels beside the panel: no line wraps, and the link is in sight', async () => {
     await window.page.setViewportSize({ width: 1050, height: 720 });
     try {
       const width = async () => (await editor(window.page, 'README.md').boundingBox())?.width;
@@ -118,7 +118,7 @@ describe('Gander in the workbench', () => {
       await expect
         .poll(async () => (await editor(window.page, 'README.md').boundingBox())?.height)
         .toBeGreaterThan(800);
-      // It may have scrolled while it was small: to its beginning, which also takes the mouse off the word.
+      // It may have scrolled while it was small. Going to the start also takes the mouse off the word.
       await editor(window.page, 'README.md').hover({ position: { x: 200, y: 700 } });
       await window.page.mouse.wheel(0, -5000);
       await editor(window.page, 'README.md').locator('.line-numbers', { hasText: /^1$/ }).waitFor();
@@ -137,7 +137,7 @@ describe('Gander in the workbench', () => {
     await expect.poll(caret).not.toBe(before);
   });
 
-  step('lists the pool, the experts and what each took', async () => {
+  step('lists the pool, the experts and the tokens that each took', async () => {
     await openContainer(window.page, 'Gander');
     await tree().filter({ hasText: /%/ }).first().waitFor();
     await expect.poll(() => tree().filter({ hasText: /%/ }).count()).toBeGreaterThanOrEqual(12);
@@ -175,7 +175,7 @@ describe('Gander in the workbench', () => {
     await window.shot('compare');
   });
 
-  step('leaves what stands before an edit as it was', async () => {
+  step('keeps the colours before an edit', async () => {
     const underlines = () =>
       editor(window.page, 'README.md')
         .locator('.view-overlays [class*="ced-"]')
@@ -185,7 +185,7 @@ describe('Gander in the workbench', () => {
     await window.page.keyboard.type('x');
     await window.panel.locator('.notice.stale', { hasText: 'stand as they were' }).waitFor();
     await expect.poll(() => window.panel.locator('.t.outdated').count()).toBeGreaterThan(0);
-    // Some in the colours that they had, and one grey for all the rest.
+    // Some in their earlier colours, and one grey for all the rest.
     const grey = async () => {
       const now = await underlines();
       return [now.filter((one) => !before.includes(one)).length, now.filter((one) => before.includes(one)).length > 1];
@@ -215,7 +215,7 @@ describe('Gander in the workbench', () => {
     ['high-contrast', 'Dark High Contrast'],
     ['high-contrast-light', 'Light High Contrast'],
   ] as const) {
-    step(`shows itself in ${theme}`, async () => {
+    step(`is shown in ${theme}`, async () => {
       await runCommand(window.page, 'Preferences: Color Theme', theme);
       const kind = { light: 'vs', 'high-contrast': 'hc-black', 'high-contrast-light': 'hc-light' }[name];
       await window.page.locator(`.monaco-workbench.${kind}`).waitFor();

@@ -1,4 +1,4 @@
-// The map of lines beside its editor: it scrolls with it, both ways, and a click in either shows where that is in the other.
+// The map of lines beside its editor: they scroll together, in both directions, and a click in either shows the place in the other.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const name = 'flock.txt';
-/** As many as the tiny model reads, and more than the editor shows. */
+/** As many as the tiny model can read, and more than the editor shows. */
 const lines = Array.from({ length: 60 }, (_, i) => String(i + 1));
 
 const eventually = <T>(found: () => Promise<T>) => expect.poll(found);
@@ -30,13 +30,13 @@ describe('the map of lines', () => {
 
   const scroller = () => window.panel.locator('.scroller');
   const cell = () => window.panel.locator('.cell');
-  /** Of the map's rows the first in sight, from 0: lines and rows are the same here. */
+  /** The first visible row of the map, from 0; here each row is a line. */
   const topRow = () =>
     scroller().evaluate((one) => {
       const height = Number.parseFloat(one.querySelector<HTMLElement>('.cell')!.style.height);
       return Math.round(one.scrollTop / height);
     });
-  /** Of the editor's lines the first in sight, from 1. */
+  /** The first visible line of the editor, from 1. */
   const topLine = () =>
     editor(window.page, name).evaluate((one) => {
       const view = one.getBoundingClientRect();
@@ -49,7 +49,7 @@ describe('the map of lines', () => {
   const caretLine = async () =>
     Number(await editor(window.page, name).locator('.active-line-number').first().innerText());
 
-  /** Until neither side moves: both scroll smoothly. */
+  /** Waits until neither side moves, because both scroll smoothly. */
   const settled = async () => {
     let before: readonly number[] = [];
     await eventually(async () => {
@@ -60,7 +60,7 @@ describe('the map of lines', () => {
     }).toBe(0);
   };
 
-  /** Puts the caret into one of the editor's lines in sight, and waits until the page has heard of it. */
+  /** Puts the caret into a visible line of the editor, and waits until the page knows. */
   const clickLine = async (line: number) => {
     const detail = () => window.panel.locator('.detailTitle').allInnerTexts();
     const before = await detail();
@@ -74,7 +74,7 @@ describe('the map of lines', () => {
     await eventually(detail).not.toEqual(before);
   };
 
-  step('is one press away', async () => {
+  step('opens with one click', async () => {
     await openFile(window.page, name);
     await enter(window.page, name);
     await runCommand(window.page, 'Gander: Route Selection');
@@ -83,7 +83,7 @@ describe('the map of lines', () => {
     await eventually(() => window.painted()).toBeGreaterThan(1000);
   });
 
-  step('has rows as high as the editor’s lines, and its numbers', async () => {
+  step('has rows of the same height as the editor’s lines', async () => {
     const height = (one: HTMLElement) => one.getBoundingClientRect().height;
     const row = () => cell().evaluate((one) => Number.parseFloat((one as HTMLElement).style.height));
     const line = await editor(window.page, name).locator('.view-line').first().evaluate(height);
@@ -91,10 +91,10 @@ describe('the map of lines', () => {
     await window.shot('lines');
   });
 
-  step('goes where the editor is scrolled to', async () => {
+  step('scrolls with the editor', async () => {
     const box = (await editor(window.page, name).boundingBox())!;
     await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    // One turn of a wheel is a few lines, however far it says.
+    // One turn of the wheel moves only a few lines, whatever its distance.
     await eventually(async () => {
       await window.page.mouse.wheel(0, 200);
       return topRow();
@@ -102,7 +102,7 @@ describe('the map of lines', () => {
     await settled();
   });
 
-  step('takes the editor along where it is scrolled, and stays there itself', async () => {
+  step('scrolls the editor along, and stays where it is', async () => {
     const box = (await scroller().boundingBox())!;
     await window.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     const from = await topLine();
@@ -110,12 +110,12 @@ describe('the map of lines', () => {
     await eventually(topLine).toBeLessThan(from - 5);
     await settled();
     const [row, line] = [await topRow(), await topLine()];
-    // What the map hears of a click comes after whatever echo of its own scrolling there is.
+    // The map hears of a click only after any echo of its own scrolling.
     await clickLine(line + 8);
     expect([await topRow(), await topLine()]).toEqual([row, line]);
   });
 
-  step('a cell that is clicked is a line in the editor, and in the detail', async () => {
+  step('a clicked cell shows its line in the editor and in the detail', async () => {
     const selected = async () => Number(/line (\d+)/.exec((await cell().getAttribute('aria-label'))!)?.[1]);
     const before = await selected();
     const box = (await scroller().boundingBox())!;
@@ -127,7 +127,7 @@ describe('the map of lines', () => {
     await window.shot('lines-clicked');
   });
 
-  step('a click in the editor shows where that is in the map', async () => {
+  step('a click in the editor shows the place in the map', async () => {
     const line = (await topLine()) + 6;
     await clickLine(line);
     await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));

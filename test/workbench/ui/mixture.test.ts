@@ -1,5 +1,5 @@
-// Mixtures of experts in the pool's place, from the command that brings one there to a trace that is opened again: the one
-// that ships, and one as onnxruntime-genai exports it in 4 bits.
+// Mixtures of experts instead of a pool, from the command that opens one to a trace that is opened again: the shipped one, and
+// one that onnxruntime-genai exported in 4 bits.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -41,7 +41,7 @@ const ways = [
     text: 'geese.txt',
     inUse: async ({ page, input }: Window) => {
       await startCommand(page, 'Gander: Open Model…');
-      // The dialog writes where it is once it has listed what is there, over what was typed before.
+      // Once the dialog has listed the folder, it overwrites what was typed before.
       await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
       await input.fill(quantised);
       await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(quantised) }).waitFor();
@@ -69,7 +69,7 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
   const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
   beforeAll(async () => {
-    // From what the other one left.
+    // Left over from the other model.
     await runCommand(window.page, 'View: Close All Editors');
     await runCommand(window.page, 'Preferences: Color Theme', themes.dark);
   });
@@ -86,15 +86,15 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
     await window.shot(`${picture}-dark`);
   });
 
-  step('is layers, their experts and what they took in the tree', async () => {
+  step('shows layers, their experts and the tokens they took in the tree', async () => {
     await openContainer(window.page, 'Gander');
     await tree().filter({ hasText: /Layer/i }).first().waitFor();
     await window.shot(`${picture}-tree`);
   });
 
-  step('can be asked what if', async () => {
+  step('takes a what-if', async () => {
     await window.view('whatIf');
-    // Who leads the layer, if nobody says otherwise.
+    // The leading expert of the layer, unless another one is chosen.
     const leader = await window.panel.locator('[role=tabpanel] select').nth(1).locator('option:checked').innerText();
     await window.panel.locator('[role=tabpanel] button', { hasText: 'Apply' }).click();
     await window.panel.locator('.whatIfChip', { hasText: leader }).waitFor();
@@ -111,9 +111,9 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
   });
 
   for (const theme of ['light', 'high-contrast'] as const)
-    step(`shows itself in ${theme}`, () => window.showIn(theme, 1000, picture));
+    step(`is shown in ${theme}`, () => window.showIn(theme, 1000, picture));
 
-  step('is saved, and opened again as it was', async () => {
+  step('is saved, and opened again unchanged', async () => {
     const file = path.join(folder, `${text}.gander.safetensors`);
     const trace = decodeTrace(new Uint8Array(await window.save(words.saveTrace, file)));
     expect(trace.router.name).toBe(router);

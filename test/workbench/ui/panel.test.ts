@@ -24,7 +24,7 @@ let window: Window;
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const tokens = () => window.panel.locator('.tokens').first();
 const tab = (title: string) => window.page.locator('.tab', { hasText: title });
-/** Brings a tab to the front; while the window still lays itself out, a click may land on its neighbour. */
+/** Brings a tab to the front. While the window is still laid out, a click may hit the neighbouring tab. */
 const show = (title: string) =>
   expect
     .poll(
@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => panels.close());
 
-describe('what the page saves', () => {
+describe('the page saves', () => {
   const input = () => window.input;
 
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describe('what the page saves', () => {
 
   const saved = (item: string, ending: string) => window.save(item, path.join(dir, `flock.txt.${ending}`));
 
-  step('as a trace file, which is the whole run', async () => {
+  step('a trace file with the whole run', async () => {
     const trace = decodeTrace(new Uint8Array(await saved(words.saveTrace, 'gander.safetensors')));
     expect(trace.sequences[0]!.text).toBe(flock.join('\n'));
     expect(trace.sequences[0]!.done).toBe(trace.sequences[0]!.tokens.count);
@@ -61,7 +61,7 @@ describe('what the page saves', () => {
     expect(trace.blocks[0]!.score).toHaveLength(trace.sites.length * trace.sequences[0]!.tokens.count * 4);
   });
 
-  step('as CSV: a row a token, or one for each choice', async () => {
+  step('CSV, with a row per token or per choice', async () => {
     const trace = decodeTrace(new Uint8Array(readFileSync(path.join(dir, 'flock.txt.gander.safetensors'))));
     const { count } = trace.sequences[0]!.tokens;
     const rows = (await saved(words.saveTokens, 'csv')).toString().trim().split('\r\n');
@@ -72,7 +72,7 @@ describe('what the page saves', () => {
     expect(cells[0]).toMatch(/^token,.*weight/);
     const [{ k, chosen, weight }] = trace.blocks as [Block];
     expect(cells).toHaveLength(1 + count * trace.sites.length * k);
-    // Every one of them.
+    // All of them.
     const columns = cells[0]!.split(',');
     const told = cells.slice(1).map((row) => {
       const fields = Array.from(row.matchAll(/(?:^|,)("(?:[^"]|"")*"|[^,]*)/g), ([, field]) =>
@@ -91,7 +91,7 @@ describe('what the page saves', () => {
     expect(told.sort()).toEqual(traced.sort());
   });
 
-  step('as SVG, and as a report with the same picture in it', async () => {
+  step('SVG, and a report with the same picture', async () => {
     const svg = (await saved(words.saveSvg, 'svg')).toString();
     expect(svg).toMatch(/^<svg[^>]* xmlns="http:\/\/www.w3.org\/2000\/svg"/);
     expect(svg.match(/<rect /g)!.length).toBeGreaterThan(20);
@@ -101,13 +101,13 @@ describe('what the page saves', () => {
     expect(html).not.toMatch(/<script|<link|<img|src=/);
   });
 
-  step('as PNG', async () => {
+  step('PNG', async () => {
     const png = await saved(words.savePng, 'png');
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     expect(png.readUInt32BE(16)).toBeGreaterThan(300);
   });
 
-  step('nowhere when the person thinks better of it', async () => {
+  step('nothing if the person cancels', async () => {
     const before = readdirSync(dir);
     await window.openMenu();
     await window.panel.getByRole('menuitem', { name: words.saveTokens }).click();
@@ -121,8 +121,8 @@ describe('what the page saves', () => {
 
 describe('panels', () => {
   /**
-   * That VS Code has written down, which it does every few seconds, what a file's panel is found again by: its title may
-   * stand there before the page has told the rest.
+   * Waits until VS Code has written down, which it does every few seconds, what it needs to restore a file's panel. The title may
+   * be there before the rest.
    */
   const kept = (file: string) =>
     expect
@@ -138,7 +138,7 @@ describe('panels', () => {
               const db = await done(indexedDB.open(name!));
               for (const store of db.objectStoreNames) {
                 const all = await done(db.transaction(store).objectStore(store).getAll());
-                // JSON in JSON in JSON: with any number of backslashes.
+                // JSON in JSON in JSON, with any number of backslashes.
                 if (JSON.stringify(all).replace(/[\\"]/g, '').includes(`${wanted},start:`)) return true;
               }
               db.close();
@@ -154,14 +154,14 @@ describe('panels', () => {
     await hoverText(window.page, 'flock.txt', 'honk');
     const links = window.page.locator('.monaco-hover:visible a', { hasText: 'Show in the routing panel' });
     await links.first().click();
-    // The tiny vocabulary cuts words into pieces: one of them has both the caret and the page.
+    // The tiny vocabulary splits words into pieces; caret and page are both on one of these.
     await window.page.locator('.statusbar-item', { hasText: /Ln 2, Col [6-9]/ }).waitFor();
     const chosen = tokens().locator('[aria-selected=true]');
     await expect.poll(() => chosen.innerText().catch(() => '')).toMatch(/^[honk]+$/);
     await window.shot('hover-link');
   });
 
-  step('are one a document, and one more for what is pinned', async () => {
+  step('are one per document, and one more for a pinned one', async () => {
     await window.route('flock.txt', 1);
     await runCommand(window.page, 'Gander: Pin Panel');
     await tab('Routing (pinned): flock.txt:1').waitFor();
@@ -177,7 +177,7 @@ describe('panels', () => {
     expect(await tab('Routing').count()).toBe(3);
   });
 
-  step('all come back when the window is reloaded, the pinned one pinned', async () => {
+  step('all come back when the window is reloaded, and the pinned one is still pinned', async () => {
     await kept('gaggle.txt');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
@@ -187,7 +187,7 @@ describe('panels', () => {
       ['Routing: gaggle.txt:3', 2],
     ] as const) {
       await show(title);
-      await window.showText(); // folded where its editor is in sight, unless VS Code had kept that it was not
+      await window.showText(); // folded if its editor is visible, unless VS Code restored it unfolded
       await expect
         .poll(() =>
           tokens()
@@ -197,7 +197,7 @@ describe('panels', () => {
         .toContain(flock[line]!.split(' ')[1]!);
     }
     expect(await tab('Routing').count()).toBe(3);
-    // Still pinned: another range of its document goes to the other panel.
+    // Still pinned, so another range of its document goes to the other panel.
     await window.route('flock.txt', 3);
     await tab('Routing (pinned): flock.txt:1').waitFor();
     expect(await tab('Routing').count()).toBe(3);
@@ -205,13 +205,13 @@ describe('panels', () => {
     await window.shot('pinned');
   });
 
-  step('of another window are another matter', async () => {
+  step('of two windows are independent', async () => {
     const other = await Window.open(files('another'), { settings: { 'gander.pool': tinyPool } });
     try {
       await other.route('gaggle.txt');
       expect(await tab('Routing').count()).toBe(3);
       expect(await other.page.locator('.tab', { hasText: 'Routing' }).count()).toBe(1);
-      // Each runs its own.
+      // Each window runs its own.
       await window.route('gaggle.txt', 1);
       await expect.poll(() => other.panel.locator('.tokens').first().innerText()).toContain('honk');
     } finally {
@@ -222,7 +222,7 @@ describe('panels', () => {
 
 describe('a window in another language', () => {
   beforeAll(async () => {
-    // What a translator would add.
+    // As a translator would add them.
     const { extensions } = inject('workbench');
     const ours = readdirSync(extensions).find((name) => name.startsWith('gander.gander-'))!;
     const german = { [words.generate]: 'Fortsetzen', [words.tab_summary]: 'Überblick', 'Routing: {0}': 'Wege: {0}' };
@@ -231,7 +231,7 @@ describe('a window in another language', () => {
   });
   afterAll(() => window.close());
 
-  step('has the page in it too', async () => {
+  step('has the page in that language too', async () => {
     await window.ask('flock.txt');
     await tab('Wege: flock.txt').waitFor();
     await window.showText();
@@ -239,7 +239,7 @@ describe('a window in another language', () => {
     await window.panel.locator('[data-focus=head-generate]', { hasText: /^Fortsetzen$/ }).waitFor();
     await window.page.keyboard.press('Escape');
     expect(await window.panel.locator('#tab-summary').innerText()).toBe('Überblick');
-    // What nobody translated stays English.
+    // What is not translated stays English.
     expect(await window.panel.locator('#tab-compare').innerText()).toBe(words.tab_compare);
     expect(await window.panel.locator('html').getAttribute('lang')).toBe('de');
     await window.shot('german');
@@ -253,7 +253,7 @@ describe('the walkthrough', () => {
   afterAll(() => window.close());
 
   const steps = () => window.page.locator('.getting-started-step');
-  /** Opens it at a step and presses the button there. */
+  /** Opens the walkthrough at a step and presses the button there. */
   async function press(title: string, label: string): Promise<void> {
     const one = steps().filter({ hasText: title });
     if (!(await one.isVisible())) await runCommand(window.page, 'Gander: Open Walkthrough');
@@ -295,7 +295,7 @@ describe('the walkthrough', () => {
     await window.showText();
   });
 
-  step('asks what if', async () => {
+  step('makes a what-if', async () => {
     await press('Ask what if', 'Knock Out Expert');
     await asked('Zeta').waitFor();
     await window.page.keyboard.press('Escape');
@@ -315,7 +315,7 @@ describe('the walkthrough', () => {
     expect(await window.notifications()).toEqual([]);
   });
 
-  step('has ticked off all that was done', async () => {
+  step('has ticked off every step', async () => {
     await runCommand(window.page, 'Gander: Open Walkthrough');
     await steps().nth(3).waitFor();
     await expect.poll(() => steps().locator('.codicon.complete').count()).toBe(4);
@@ -323,7 +323,7 @@ describe('the walkthrough', () => {
   });
 });
 
-describe('names that mean harm', () => {
+describe('malicious names', () => {
   const pool = path.join(folder, 'hostile-pool');
   const hostile = '[x](command:gander.restartEngine) <b>b</b> $(alert)';
 

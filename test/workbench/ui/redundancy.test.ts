@@ -1,4 +1,4 @@
-// How alike the experts are, and what one that is not in the pool would do to a text.
+// How similar the experts are, and what an expert outside the pool would do to a text.
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,7 +12,7 @@ let window: Window;
 
 beforeAll(async () => {
   cpSync(tinyPool, pool, { recursive: true });
-  // So that it fits the pool and is not in it.
+  // An expert that fits the pool but is not in it.
   cpSync(path.join(pool, 'experts/alpha'), alpha, { recursive: true });
   rmSync(path.join(pool, 'experts/alpha'), { recursive: true });
   writeFileSync(path.join(folder, 'geese.txt'), 'the model of a goose flies over the model\n');
@@ -27,7 +27,7 @@ afterAll(async () => {
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const experts = () => readdirSync(path.join(pool, 'experts')).sort();
 
-step('Compare Experts shows each beside each', async () => {
+step('Compare Experts shows all pairs', async () => {
   await runCommand(window.page, 'Gander: Compare Experts');
   const rows = window.panel.locator('.square tbody tr');
   await expect.poll(() => rows.count()).toBe(experts().length);
@@ -35,12 +35,12 @@ step('Compare Experts shows each beside each', async () => {
   await window.shot('redundancy');
 });
 
-step('Try Expert From Folder… runs the text with it beside, and copies nothing', async () => {
+step('Try Expert From Folder… also runs the text with the expert, and copies nothing', async () => {
   const before = experts();
   await openFile(window.page, 'geese.txt');
   await enter(window.page, 'geese.txt');
   await startCommand(window.page, 'Gander: Try Expert From Folder…');
-  // The dialog writes where it is once it has listed what is there, over what was typed before.
+  // Once the dialog has listed the folder, it overwrites what was typed before.
   const listed = window.page.locator('.quick-input-widget .monaco-list-row');
   await listed.filter({ hasText: 'alpha' }).waitFor();
   await window.input.fill(`${alpha}/`);

@@ -1,4 +1,4 @@
-// One VS Code for all walks: a server with the packaged extension installed, and a browser for their windows.
+// One VS Code for all walks: a server with the packaged extension installed, and a browser for the windows.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,15 +6,15 @@ import { chromium } from 'playwright-core';
 import type { TestProject } from 'vitest/node';
 import { browserOptions, installExtension, startServer } from '../harness/vscode.mjs';
 
-/** An engine that loads for long, on a machine with much else to do, is no engine that hangs. */
+/** Long, because loading takes long on a busy machine, and an engine that loads does not hang. */
 export const unhurried = { 'gander.engine.deadlineSeconds': 3600 };
 
 interface Workbench {
   readonly vscode: string;
-  /** The folder that the package was installed into. */
+  /** The folder where the package was installed. */
   readonly extensions: string;
   readonly url: string;
-  /** Where the browser is connected to. */
+  /** The address to connect to the browser. */
   readonly browser: string;
 }
 

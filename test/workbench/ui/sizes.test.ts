@@ -1,5 +1,5 @@
-// The panel in the windows that people have, in a real workbench: at each size nothing lies on anything else, and every
-// view and button can be reached; with a text of this length, and with one of five thousand tokens.
+// The panel in windows of common sizes, in a real workbench: at each size, nothing overlaps and every view and button can be
+// reached, with this text and with one of five thousand tokens.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,11 +15,11 @@ const text = 'geese.md';
 const long = 'long.gander.safetensors';
 const tokens = 5000;
 
-/** In CSS pixels: at 150 % a window of 1440×900 has 960×600 of them. */
+/** In CSS pixels: at 150 %, a window of 1440×900 has 960×600. */
 const sizes = [
   { name: '1280x720', width: 1280, height: 720 },
   { name: '1440x900', width: 1440, height: 900 },
-  // With the side bar closed, half of it is a panel of 400 pixels.
+  // With the side bar closed, half of the window is a panel of 400 pixels.
   { name: 'narrow', width: 848, height: 780 },
 ] as const;
 const zoomed = { name: '1440x900-zoomed', width: 960, height: 600 } as const;
@@ -31,7 +31,7 @@ const root = () => window.panel.locator(':root');
 const width = () => root().evaluate(() => innerWidth);
 
 beforeAll(async () => {
-  // As much as the tiny model reads, in lines.
+  // As much as the tiny model can read, in lines.
   writeFileSync(
     path.join(folder, text),
     sample
@@ -47,7 +47,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Takes the window to a size, and waits until the panel has followed. */
+/** Resizes the window, and waits until the panel has followed. */
 async function resize({ width: wide, height }: { readonly width: number; readonly height: number }): Promise<void> {
   await window.page.setViewportSize({ width: wide, height });
   const workbench = window.page.locator('.monaco-workbench');
@@ -57,7 +57,7 @@ async function resize({ width: wide, height }: { readonly width: number; readonl
   await settled();
 }
 
-/** Until two frames bring nothing new. */
+/** Waits until two frames bring nothing new. */
 async function settled(): Promise<void> {
   let before = '';
   await expect
@@ -70,7 +70,7 @@ async function settled(): Promise<void> {
     .toBe(true);
 }
 
-/** All views, whether they are tabs or, in a narrow panel, a list of choices. */
+/** All views, whether they are tabs or, in a narrow panel, items of a list. */
 async function views(): Promise<readonly string[]> {
   const list = window.panel.locator('select[data-focus=tabs]');
   if (await list.isVisible())
@@ -78,7 +78,7 @@ async function views(): Promise<readonly string[]> {
   return window.panel.locator('[role=tab]').evaluateAll((all) => all.map((one) => one.id.replace(/^tab-/, '')));
 }
 
-/** The view that is shown. */
+/** The current view. */
 async function shown(): Promise<string | undefined> {
   const list = window.panel.locator('select[data-focus=tabs]');
   if (await list.isVisible()) return list.inputValue();
@@ -90,7 +90,7 @@ async function show(view: string): Promise<void> {
   await settled();
 }
 
-/** What is wrong with how the view that is shown lies in the window as it is. */
+/** What is wrong with the layout of the current view at this size. */
 async function faults(view: string): Promise<string[]> {
   const lies = overlaps(await boxes(root())).map((pair) => `${view}: ${pair}`);
   const wide = await root().evaluate((page) => page.scrollWidth - innerWidth);
@@ -101,7 +101,7 @@ async function faults(view: string): Promise<string[]> {
   return [...lies, ...lost, ...(wide > 0 ? [`${view}: ${wide} px wider than the panel`] : [])];
 }
 
-/** The same of all views. */
+/** The same for all views. */
 async function wrong(): Promise<string[]> {
   const all: string[] = [];
   const names = await views();
@@ -126,7 +126,7 @@ async function route(): Promise<void> {
 }
 
 async function open(): Promise<void> {
-  // In the panel's place, not beside it.
+  // Instead of the panel, not beside it.
   await window.page.locator('.tab', { hasText: 'Routing: ' }).click();
   await openFile(window.page, long);
   await window.panel.locator('.headBar', { hasText: '5,000 tokens' }).waitFor();
@@ -141,11 +141,11 @@ async function lies({ name }: { readonly name: string }): Promise<void> {
   expect(await wrong()).toEqual([]);
 }
 
-describe('in the windows that people have', () => {
+describe('in windows of common sizes', () => {
   step('a text is routed beside its editor', route);
 
   for (const size of sizes)
-    step(`its panel lies well at ${size.name}`, async () => {
+    step(`its panel fits at ${size.name}`, async () => {
       await resize(size);
       if (size.name === 'narrow') expect(await width()).toBeLessThanOrEqual(405);
       await lies(size);
@@ -153,7 +153,7 @@ describe('in the windows that people have', () => {
 
   for (const name of ['light', 'high-contrast'] as const)
     step(`and at each size in ${themes[name]}`, async () => {
-      // A window this large lists all themes.
+      // A window of this size lists all themes.
       await resize({ width: 1600, height: 1000 });
       await window.showIn(name, 500, 'size');
       for (const size of sizes) {
@@ -167,7 +167,7 @@ describe('in the windows that people have', () => {
   step('a trace of five thousand tokens is opened', open);
 
   for (const size of sizes)
-    step(`its panel lies well at ${size.name}`, async () => {
+    step(`its panel fits at ${size.name}`, async () => {
       await resize(size);
       await window.shot(`long-${size.name}`);
       expect(await wrong()).toEqual([]);
@@ -183,12 +183,12 @@ describe('at 150 %', () => {
 
   step('a text is routed beside its editor', route);
 
-  step('its panel lies well', async () => {
+  step('its panel fits', async () => {
     expect(await root().evaluate(() => devicePixelRatio)).toBe(1.5);
     await lies(zoomed);
   });
 
-  step('a trace of five thousand tokens lies well', async () => {
+  step('a trace of five thousand tokens fits', async () => {
     await open();
     await window.shot('long-zoomed');
     expect(await wrong()).toEqual([]);

@@ -1,5 +1,5 @@
-// Texts of many kinds in one window, each beside its panel: what each layer would predict, a part of a text by itself, one
-// that is too long, six at once, one that is empty, and an engine that dies.
+// Texts of many kinds in one window, each beside its panel: what each layer would predict, a part of a text, a text that is too
+// long, six at once, an empty one, and an engine that dies.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,7 +21,7 @@ const fenced = [
 const texts: Readonly<Record<string, string>> = {
   'geese.txt': 'the model of a goose flies over the model\n',
   'geese.md': fenced.join('\n'),
-  // More tokens than the pool reads, and not so many characters that this is seen without counting tokens.
+  // More tokens than the pool can read, but so few characters that the tokens must be counted to see it.
   'long.txt': 'a b c d e f\n'.repeat(150),
   'empty.txt': '',
 };
@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries(texts)) writeFileSync(path.join(folder, name), text);
   for (const [i, name] of flocks.entries())
     writeFileSync(path.join(folder, name), `Flock ${i + 1}: ${'geese over water, '.repeat(i + 1)}\n`);
-  // Its own server: only its engines are killed.
+  // A server of its own, because all engines of the server are killed.
   window = await Window.open(folder, { settings: { 'gander.pool': tinyPool }, own: {} });
 });
 afterAll(async () => {
@@ -43,7 +43,7 @@ afterAll(async () => {
 const step = (name: string, body: () => Promise<void>) => it(name, () => witnessed(window, name, body));
 const panels = () => window.page.locator('.tab', { hasText: 'Routing: ' });
 
-step('what each layer would predict is shown where it is asked for', async () => {
+step('what each layer would predict is shown on request', async () => {
   await window.route('geese.txt');
   const token = (n: number) => window.panel.locator('.tokens [role=option]').nth(n);
   await token(2).click();
@@ -53,7 +53,7 @@ step('what each layer would predict is shown where it is asked for', async () =>
   const rows = window.panel.locator('table.lens tbody tr');
   await expect.poll(() => rows.count()).toBe(2);
   await window.shot('lens');
-  // Another token has nothing yet; the one that one returns to has what it had.
+  // Another token has nothing yet; the first one still has its result.
   await token(4).click();
   await button.waitFor();
   await rows.first().waitFor({ state: 'hidden' });
@@ -61,10 +61,10 @@ step('what each layer would predict is shown where it is asked for', async () =>
   await rows.first().waitFor();
 });
 
-describe('a part of the text by itself', () => {
+describe('a part of the text', () => {
   const chip = () => window.panel.locator('[data-focus=scope-leave]');
 
-  step('a fence is chosen, and summed up beside the rest', async () => {
+  step('a fence is chosen, and its summary is compared with the rest', async () => {
     await window.route('geese.md');
     await window.panel.locator('[data-focus=grid-scope]').click();
     await window.panel.locator('[role=menuitemradio]', { hasText: 'python fence' }).click();
@@ -77,21 +77,21 @@ describe('a part of the text by itself', () => {
     await window.shot('scope');
   });
 
-  step('a what-if holds only there', async () => {
+  step('a what-if applies only there', async () => {
     await window.view('whatIf');
     await window.panel.locator('[data-focus=whatif-apply]').click();
     await window.panel.locator('.whatIfChip', { hasText: 'within lines 4 to 5' }).waitFor();
     await window.shot('scope-what-if');
   });
 
-  step('one leads back to the whole text', async () => {
+  step('a click leads back to the whole text', async () => {
     await chip().click();
     await chip().waitFor({ state: 'hidden' });
     expect(await window.notifications()).toEqual([]);
   });
 });
 
-step('of a text that is too long its first part is routed from where that is said', async () => {
+step('the first part of a text that is too long can be routed from its message', async () => {
   await window.ask('long.txt');
   const button = window.panel.locator('[data-focus=mend-firstPart]');
   await button.waitFor();
@@ -102,7 +102,7 @@ step('of a text that is too long its first part is routed from where that is sai
   await expect.poll(() => window.panel.locator('h1').innerText()).toMatch(/^long\.txt:1–\d+$/);
 });
 
-describe('many documents and a bad day', () => {
+describe('many documents and mishaps', () => {
   step('has a panel for each of six documents', async () => {
     const before = await panels().count();
     for (const [i, name] of flocks.entries()) {
@@ -122,7 +122,7 @@ describe('many documents and a bad day', () => {
     await runCommand(window.page, 'Notifications: Clear All Notifications');
   });
 
-  step('goes on after the engine was killed', async () => {
+  step('continues after the engine was killed', async () => {
     const engines = window.engines();
     expect(engines.length).toBeGreaterThan(0);
     for (const pid of engines) process.kill(pid, 'SIGKILL');
@@ -135,7 +135,7 @@ describe('many documents and a bad day', () => {
     await expect.poll(() => window.panel.locator('.tokens').first().innerText()).toMatch(/more/);
   });
 
-  step('routes by its keys', async () => {
+  step('routes with its keyboard shortcut', async () => {
     await openFile(window.page, 'flock-3.txt');
     await enter(window.page, 'flock-3.txt');
     await window.page.keyboard.press('ControlOrMeta+Home');

@@ -1,4 +1,4 @@
-// The tour, from its command in a window where nothing is routed to the last stop, by the keyboard.
+// The tour by keyboard, from its command in a window where nothing is routed to the last stop.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-// A folder that nobody trusts.
+// A folder that is not trusted.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -12,7 +12,7 @@ const artifacts = path.join(root, 'artifacts/ui');
 
 export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
 
-/** Opaque pixels of the grid's canvas: more than none once it is painted. */
+/** How many pixels of the grid's canvas are opaque: more than 0 once it is painted. */
 export function countPainted(panel: FrameLocator): Promise<number> {
   return panel.locator('canvas.base').evaluate((canvas) => {
     const { width, height } = canvas as HTMLCanvasElement;
@@ -30,19 +30,19 @@ export async function takeShot(page: Page, name: string): Promise<void> {
 
 interface Look {
   readonly language?: string;
-  /** Device pixels per CSS pixel: what a browser's zoom changes, beside the size of the window in CSS pixels. */
+  /** Device pixels per CSS pixel. A browser's zoom changes this and the window's size in CSS pixels. */
   readonly zoom?: number;
 }
 
 type Running = Pick<Server, 'url' | 'development' | 'pid'>;
 
-/** A server beside the one that all walks share, with the same extension in it. */
+/** Options of a server for one walk alone, with the same extension. */
 type OwnServer = Pick<ServerOptions, 'trust' | 'settings'>;
 
 interface Options {
-  /** Of the folder. */
+  /** Settings of the folder. */
   readonly settings?: Record<string, unknown>;
-  /** For a walk that changes what all windows of a server have in common: the person's settings, whom they trust. */
+  /** For a walk that changes what all windows of a server share: user settings and trust. */
   readonly own?: OwnServer;
   readonly look?: Look;
 }
@@ -55,15 +55,15 @@ async function newPage(server: Running, folder: string, look: Look): Promise<Pag
   const viewport = { width: 1600, height: 1000 };
   const page = await openWorkbench(await connected(), server, { folder, viewport, ...look });
   page.setDefaultTimeout(patience);
-  // A palette that is opened before the extension is known does not list its commands later.
+  // A palette opened before the extension is known would not list its commands later.
   await page.locator('.activitybar .action-label[aria-label^="Gander"]').waitFor();
   return page;
 }
 
-/** By the class that the page has in them. */
+/** Theme names, by the class that the page has in each. */
 export const themes = { light: 'Light Modern', 'high-contrast': 'Dark High Contrast', dark: 'Dark Modern' } as const;
 
-/** One window of VS Code with the packaged extension in it, and a browser profile of its own. */
+/** One window of VS Code with the packaged extension and its own browser profile. */
 export class Window {
   private constructor(
     readonly server: Running,
@@ -86,12 +86,12 @@ export class Window {
     return new Window(server, await newPage(server, folder, look), end);
   }
 
-  /** The page of the routing panel that is in front. */
+  /** The page of the routing panel in front. */
   get panel(): FrameLocator {
     return webview(this.page, 'gander.gander', 'panel');
   }
 
-  /** Asks for a file's text to be routed, or a line of it, beside its editor. */
+  /** Asks to route a file's text, or one line of it, beside its editor. */
   async ask(file: string, line?: number): Promise<void> {
     await leavePage(this.page);
     await openFile(this.page, file);
@@ -100,7 +100,7 @@ export class Window {
     await runCommand(this.page, 'Gander: Route Selection');
   }
 
-  /** Routes it, until its panel shows the text. */
+  /** Routes it, and waits until the panel shows the text. */
   async route(file: string, line?: number): Promise<void> {
     await this.ask(file, line);
     const title = line === undefined ? `Routing: ${file}` : `Routing: ${file}:${line}`;
@@ -108,7 +108,7 @@ export class Window {
     await this.showText();
   }
 
-  /** The routed text in the panel, which is folded while its editor is in sight. */
+  /** Unfolds the routed text in the panel, which is folded while its editor is visible. */
   async showText(): Promise<void> {
     const [unfold, token] = [
       this.panel.locator('[data-focus=text-show]'),
@@ -117,19 +117,19 @@ export class Window {
     await unfold.or(token).first().waitFor();
     if (await unfold.isVisible()) {
       await unfold.click();
-      // VS Code hears late that a page has the focus, and then takes it from whatever was clicked meanwhile: only where no
-      // text editor has it is no line and column told.
+      // VS Code learns late that a page has the focus, and then takes it from whatever was clicked by then. It knows once the
+      // status bar shows no line and column, because no text editor has the focus.
       await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
     }
     await token.waitFor();
   }
 
-  /** What the page can do besides: of its own where there is room for it, among more where there is not. */
+  /** Opens the page's menu of further actions: its own button if there is room, or else the one for everything. */
   async openMenu(): Promise<void> {
     await this.panel.locator('[data-focus=head-save], [data-focus=head-more]').first().click();
   }
 
-  /** Shows a view of the page, by its tab or, in a narrow panel, from the list of them. */
+  /** Shows a view of the page by its tab or, in a narrow panel, from the list of views. */
   async view(name: string): Promise<void> {
     const [tab, list] = [this.panel.locator(`#tab-${name}`), this.panel.locator('select[data-focus=tabs]')];
     await tab.or(list).first().waitFor();
@@ -141,12 +141,12 @@ export class Window {
     }
   }
 
-  /** Where VS Code asks for a word: the same box for every question, which keeps the last answer till it asks again. */
+  /** VS Code's quick input: one box for all questions, which keeps the last answer until the next question. */
   get input(): Locator {
     return this.page.locator('.quick-input-widget input.input');
   }
 
-  /** From the page's menu through VS Code's own dialog to the disk. @param file in the open folder, as the dialog names it */
+  /** Saves from the page's menu through VS Code's own dialog to the disk. @param file in the open folder, as the dialog names it */
   async save(item: string, file: string): Promise<Buffer> {
     await this.openMenu();
     await this.panel.getByRole('menuitem', { name: item }).click();
@@ -154,7 +154,7 @@ export class Window {
     await expect.poll(() => this.input.inputValue()).toContain(path.basename(file));
     await this.input.press('Enter');
     await this.input.waitFor({ state: 'hidden' });
-    // Said once all of it is on the disk.
+    // Shown once the whole file is on the disk.
     const told = this.page.locator('.notification-toast', { hasText: `Saved ${path.basename(file)}.` });
     await told.hover();
     await told.locator('.codicon-notifications-clear').click();
@@ -166,7 +166,7 @@ export class Window {
     return countPainted(this.panel);
   }
 
-  /** In another theme, painted with at least so many pixels, and its picture taken. */
+  /** Switches the theme, waits for at least so many painted pixels, and takes a picture. */
   async showIn(name: keyof typeof themes, pixels: number, picture: string): Promise<void> {
     await runCommand(this.page, 'Preferences: Color Theme', themes[name]);
     await this.panel.locator(`body.vscode-${name}`).waitFor();
@@ -174,12 +174,12 @@ export class Window {
     await this.shot(`${picture}-${name}`);
   }
 
-  /** Processes of engines behind this window's server: behind this window, if that is its own. */
+  /** Process ids of the engines behind this window's server, which other windows may share. */
   engines(): number[] {
     const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
     const all = rows.map((row) => /^ *(\d+) +(\d+) (.*)$/.exec(row)).filter((row) => row !== null);
     const ours = new Set([this.server.pid]);
-    // One may be listed before the one that it descends from.
+    // A process may be listed before its parent.
     for (let before = 0; before < ours.size;) {
       before = ours.size;
       for (const [, pid, parent] of all) if (ours.has(Number(parent))) ours.add(Number(pid));
@@ -189,7 +189,7 @@ export class Window {
       .map(([, pid]) => Number(pid));
   }
 
-  /** While nothing comes from its engine, from as soon as it has one. */
+  /** Pauses this window's engine during `body`, as soon as there is one. */
   async holdingEngine(body: () => Promise<void>): Promise<void> {
     await expect.poll(() => this.engines().length, { interval: 20 }).toBeGreaterThan(0);
     const held = this.engines();
@@ -205,7 +205,7 @@ export class Window {
     return takeShot(this.page, name);
   }
 
-  /** The upper or the lower part of something in the window, as the walkthrough shows it (npm run pictures). */
+  /** A picture of the upper or lower part of something in the window, for the walkthrough (npm run pictures). */
   async picture(name: string, of: Locator, part: 'upper' | 'lower' = 'upper'): Promise<void> {
     mkdirSync(artifacts, { recursive: true });
     const box = (await of.boundingBox())!;
@@ -214,7 +214,7 @@ export class Window {
     await this.page.screenshot({ path: path.join(artifacts, `${name}.png`), clip });
   }
 
-  /** What the window has said and nobody has cleared. */
+  /** The notifications that nobody has cleared. */
   async notifications(): Promise<string[]> {
     const center = this.page.locator('.notifications-center.visible');
     const bell = this.page.locator(String.raw`#status\.notifications`);
@@ -233,7 +233,7 @@ export class Window {
   }
 }
 
-/** A picture of what the window showed when a step failed is worth more than the message. */
+/** Takes a picture when a step fails, because it says more than the message. */
 export async function witnessed(window: Window, name: string, body: () => Promise<void>): Promise<void> {
   try {
     await body();

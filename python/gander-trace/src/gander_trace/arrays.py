@@ -1,4 +1,4 @@
-"""Arrays of whatever library as numpy's."""
+"""Converts arrays of other libraries to numpy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gander_trace.columns import Array
 
 
 def as_array(given: Any) -> Array:
-    """A list, a numpy array or a tensor of torch, wherever it lies; bfloat16, which numpy lacks, as float32."""
+    """Takes a list, a numpy array or a torch tensor on any device; bfloat16, which numpy lacks, becomes float32."""
     if hasattr(given, "detach"):
         given = given.detach().cpu()
         if str(given.dtype) == "torch.bfloat16":
@@ -20,7 +20,7 @@ def as_array(given: Any) -> Array:
 
 
 class Short:
-    """A dataclass that tells of its arrays and lists how long they are, and nothing of what it has not."""
+    """A dataclass whose repr gives only the sizes of arrays and lists, and leaves out fields that are None."""
 
     def __repr__(self) -> str:
         told = ((one.name, getattr(self, one.name)) for one in fields(self))  # type: ignore[arg-type]
@@ -29,7 +29,7 @@ class Short:
 
 
 MOST_SAID = 60
-"""Characters of one value."""
+"""Characters per value in a repr."""
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The columns of a trace, once: their tensors, types and axes. As src/trace/model/columns.ts has them."""
+"""The one table of a trace's columns: tensors, types and axes, the same as in src/trace/model/columns.ts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Width = Literal["one", "k", "experts", "always_on", "predictions"]
 
 @dataclass(frozen=True)
 class Column:
-    """``tensor`` is its name in a file after ``block.<i>.`` or ``sequence.<i>.``; ``width`` its last axis."""
+    """``tensor``: its name in a file, after ``block.<i>.`` or ``sequence.<i>.``. ``width``: its last axis."""
 
     tensor: str
     type: type[np.generic]

@@ -1,5 +1,5 @@
-"""What is wrong with a trace, for a person."""
+"""The error that says what is wrong with a trace."""
 
 
 class TraceError(ValueError):
-    """A trace, or a file of one, that breaks the format (docs/trace-format.md)."""
+    """A trace or file that breaks the format (docs/trace-format.md), or a trace that cannot be built or written."""

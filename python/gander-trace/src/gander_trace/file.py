@@ -32,14 +32,14 @@ T = TypeVar("T")
 
 
 def _known(**fields: Any) -> Json:
-    """Without those that are None."""
+    """Drops the fields that are None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def save(trace: Trace, file: str | PathLike[str]) -> None:
     data, path = to_bytes(trace), Path(file)
     try:
-        # Beside it first: what was there before is whole until all is written.
+        # To a temporary file first, so that an existing file stays intact until everything is written.
         with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as beside:
             try:
                 beside.write(data)
@@ -56,7 +56,7 @@ def save(trace: Trace, file: str | PathLike[str]) -> None:
 
 
 def _mode(path: Path) -> int:
-    """That of the file that is there, or of one that this process makes."""
+    """The mode of the existing file, or the default for new files."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
@@ -71,13 +71,13 @@ def to_bytes(trace: Trace) -> bytes:
     except TraceError:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
-        raise TraceError(f"a field of it is not what it should be: {error}") from error
+        raise TraceError(f"one of its fields has a wrong value or type: {error}") from error
     data: bytes = as_bytes(tensors, {KEY: header})
     return data
 
 
 def _checked(trace: Trace) -> tuple[dict[str, Array], str]:
-    """Its tensors and its header, as a file has them."""
+    """The tensors and the header of the file."""
     tensors: dict[str, Array] = {}
     for i, sequence in enumerate(trace.sequences):
         _check_sequence(sequence, f"sequence {i}")
@@ -106,7 +106,7 @@ def _checked(trace: Trace) -> tuple[dict[str, Array], str]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has of a number of numpy."""
+    """A numpy number as a plain one, for JSON."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{value!r} cannot be written into a header")
@@ -171,7 +171,7 @@ def _put(tensors: dict[str, Array], name: str, given: Any, column: Column, shape
         raise TraceError(f"{name} is {array.shape}, not {shape}")
     typed = np.ascontiguousarray(array, column.type)
     if np.issubdtype(column.type, np.integer) and not np.array_equal(typed, array):
-        raise TraceError(f"{name} holds numbers that are no {np.dtype(column.type).name}")
+        raise TraceError(f"{name} holds numbers that do not fit {np.dtype(column.type).name}")
     tensors[name] = typed
 
 
@@ -179,7 +179,7 @@ def _check_sequence(sequence: Sequence, name: str) -> None:
     if sequence.tokens is not None and len(sequence.tokens) != sequence.count:
         raise TraceError(f"{name} has texts for {len(sequence.tokens)} tokens of {sequence.count}")
     if (sequence.top_ids is None) != (sequence.top_log_prob is None):
-        raise TraceError(f"of top_ids and top_log_prob {name} has only one")
+        raise TraceError(f"{name} has only one of top_ids and top_log_prob")
     start, end = (None if one is None else np.asarray(one) for one in (sequence.start, sequence.end))
     if start is None and end is None:
         return
@@ -230,7 +230,7 @@ def _check_size(trace: Trace, tensors: Iterable[Array], header: int) -> None:
         if count > MOST[what]:
             raise TraceError(f"it has {count} {what}, and at most {MOST[what]} can be shown")
     if header > MOST_HEADER or sum(one.nbytes for one in tensors) > MOST_BYTES:
-        raise TraceError("it is larger than what can be shown (docs/trace-format.md)")
+        raise TraceError("it is larger than Gander can show (docs/trace-format.md)")
 
 
 def load(file: str | PathLike[str]) -> Trace:
@@ -294,7 +294,7 @@ def _named(experts: list[Json]) -> list[Expert]:
 
 
 def _of(kind: type[T], said: Json) -> T:
-    """Of what a file says only what is known here: a later Gander may say more."""
+    """Takes only the known fields, because a later Gander may write more."""
     return kind(**{one.name: said[one.name] for one in fields(cast(Any, kind)) if one.name in said})
 
 

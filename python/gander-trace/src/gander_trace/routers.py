@@ -1,4 +1,4 @@
-"""How routers choose: what logits tell of it, by model."""
+"""How routers choose, by model: what follows from their logits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
 
-# What is known of models' configurations; the extension's importer (src/import/model.ts) reads the same file.
+# Facts about models' configurations; the extension's importer (src/import/model.ts) reads the same file.
 KNOWN: Mapping[str, Any] = json.loads(Path(__file__).with_name("routers.json").read_text(encoding="utf-8"))
 
-# Those that take the k largest logits: whether a weight is a share of the chosen (or, not renormalised, of all); a name is that
-# of the configuration's own field which says it.
+# Models whose routers take the k largest logits. True: the weights of the chosen experts are renormalised; False: softmax
+# over all experts. A string names the field of the configuration that says which.
 RENORMALISED: Mapping[str, bool | str] = KNOWN["renormalised"]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a configuration of transformers says of a model's routers."""
+    """What a transformers configuration says about a model's routers."""
 
     name: str
     k: int
@@ -34,7 +34,7 @@ class Decision:
         name = str(config.model_type)
         if name not in RENORMALISED:
             raise TraceError(
-                f"what a model of type {name!r} chose does not follow from its logits: give what it chose to Trace.from_choices"
+                f"the choices of a model of type {name!r} do not follow from its logits: pass them to Trace.from_choices"
             )
         k = next((getattr(config, key) for key in KNOWN["counts"]["k"] if hasattr(config, key)), None)
         if k is None:
@@ -44,7 +44,7 @@ class Decision:
 
 
 def sparse_layers(config: Any, layers: int) -> list[int]:
-    """Numbers of the layers with experts, of which there are ``layers``; counted from 0 where the configuration has other ones."""
+    """Numbers of the ``layers`` layers that have experts; from 0 if the configuration gives a different number of them."""
     total = int(getattr(config, "num_hidden_layers", layers))
     dense = set(getattr(config, "mlp_only_layers", None) or [])
     step = int(getattr(config, "decoder_sparse_step", 1) or 1)
@@ -54,38 +54,39 @@ def sparse_layers(config: Any, layers: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Decided:
-    """[…, k] chosen and weight, [..., N] score; ``None`` where it is not known."""
+    """``chosen`` and ``weight`` [..., k], ``score`` [..., N]; ``None`` if unknown."""
 
     chosen: Array
     weight: Array | None
     score: Array | None
 
 
-# Far apart from logits: rows of probabilities add up to 1, as far as bfloat16 does.
+# Tells probabilities from logits: their rows add up to 1, with the precision of bfloat16.
 NEAR = 0.01
 
 
 def decide(given: Array, k: int, renormalised: bool | None) -> Decided:
-    """What routers chose, from what transformers calls their logits: the k largest, of two that are equal the lower index.
+    """The routers' choices, from what transformers returns as router logits: the k largest; among equals, the lower index.
 
-    Its versions differ: some models give probabilities there, or the weights of the chosen among zeros. ``renormalised``:
-    whether a weight is a share of the chosen, or else of all; ``None``: weights do not follow.
+    In some versions and models these are probabilities, or the weights of the chosen experts with zeros elsewhere.
+    ``renormalised``: softmax over the chosen experts (true) or over all (false); ``None``: weights are unknown.
+    Raises ``TraceError`` for NaN or infinite logits.
     """
     if np.isnan(given).any() or not np.isfinite(given.max(-1, initial=0)).all():
-        raise TraceError("some of the logits are no numbers")
+        raise TraceError("some of the logits are NaN or infinite")
     chosen = np.argsort(-given, axis=-1, kind="stable")[..., :k].astype(np.int16)
     if given.size and (given >= 0).all() and (np.abs(given.sum(-1) - 1) < NEAR).all():
         if k < given.shape[-1] and ((given != 0).sum(-1) <= k).all():
             weight = np.take_along_axis(given, chosen.astype(np.int64), -1)
             return Decided(np.where(weight > 0, chosen, -1), weight, None)
         with np.errstate(divide="ignore"):
-            # Their softmax is what they are.
+            # The softmax of these logarithms gives the probabilities back.
             given = np.log(given)
     return Decided(chosen, None if renormalised is None else shares(given, chosen, renormalised), given)
 
 
 def shares(score: Array, chosen: Array, of_chosen: bool) -> Array:
-    """[…, k] softmax over the chosen, or over all."""
+    """[..., k] softmax over the chosen experts, or over all."""
     exp = np.exp(score.astype(np.float64) - score.max(-1, keepdims=True, initial=-np.inf))
     known = np.take_along_axis(exp, chosen.astype(np.int64), -1)
     return np.asarray(known / (known if of_chosen else exp).sum(-1, keepdims=True), np.float32)

@@ -1,4 +1,4 @@
-"""A trace as a table of pandas."""
+"""A trace as a pandas table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def table_of(trace: Trace) -> DataFrame:
     try:
         import pandas
     except ImportError:
-        raise TraceError("to_pandas takes pandas: pip install gander-trace[pandas]") from None
+        raise TraceError("to_pandas needs pandas: pip install gander-trace[pandas]") from None
     parts = [_part(trace, rows) for rows in trace]
     return pandas.DataFrame({name: np.concatenate([part[name] for part in parts]) if parts else [] for name in COLUMNS})
 

@@ -1,4 +1,4 @@
-"""The tokens of a text, and where they stand in it."""
+"""The tokens of a text, and where they are in it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from gander_trace.errors import TraceError
 
 @dataclass(frozen=True, repr=False)
 class Tokens(Short):
-    """What is known of a text's tokens. All but one of ``ids`` and ``spelled`` may be absent."""
+    """What is known about a text's tokens. Everything may be absent, except one of ``ids`` and ``spelled``."""
 
     ids: Array | None = None
     """[T]"""
     spelled: Sequence[str] | None = None
-    """[T] as the vocabulary spells them, readable."""
+    """[T] as the vocabulary spells them, but readable."""
     text: str | None = None
     """The text, exactly as it was given to the tokenizer."""
     start: Array | None = None
-    """[T] offsets into ``text`` in UTF-16 code units, as an editor counts; −1 where a token stands for no text."""
+    """[T] offsets into ``text`` in UTF-16 code units, as an editor counts; −1 for a token without text."""
     end: Array | None = None
     special: Array | None = None
-    """[T] 1 for a token that is none of the text's: begin, end, padding."""
+    """[T] 1 for a token that is not part of the text: begin, end, padding."""
 
     def __len__(self) -> int:
         known = self.ids if self.ids is not None else self.spelled
         if known is None:
-            raise TraceError("nothing is known of the tokens: give ids or spelled")
+            raise TraceError("nothing is known about the tokens: give ids or spelled")
         return len(known)
 
     def kept(self, mask: Array) -> Tokens:
-        """Those where ``mask`` [T] is true; the text is the same."""
+        """The tokens for which ``mask`` [T] is true; the text stays whole."""
 
         def part(column: Array | None) -> Array | None:
             return None if column is None else column[mask]
@@ -54,7 +54,7 @@ class Tokens(Short):
 
     @classmethod
     def of(cls, tokenizer: Any, text: str) -> Tokens:
-        """The tokens that a fast tokenizer of transformers makes of ``text``, as a model is given them."""
+        """The tokens that a fast transformers tokenizer makes of ``text``, special tokens included."""
         encoding = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
         special = [bool(mask) for mask in encoding["special_tokens_mask"]]
         spans = [(int(a), int(b)) for a, b in encoding["offset_mapping"]]
@@ -75,7 +75,10 @@ class Tokens(Short):
         ids: Any = None,
         spelled: Sequence[str] | None = None,
     ) -> Tokens:
-        """Tokens by their spans in Python's own count of characters; ``None`` for one that stands for no text."""
+        """Tokens by their spans in Python characters; ``None`` for a token without text.
+
+        Raises ``TraceError`` for a span outside the text.
+        """
         units = utf16_offsets(text)
         try:
             pairs = [(-1, -1) if span is None else (units[span[0]], units[span[1]]) for span in spans]

@@ -1,7 +1,7 @@
-"""A trace: what one run of a routed model revealed (docs/trace-format.md), as numpy arrays.
+"""A trace: everything that one run of a routed model reveals (docs/trace-format.md), as numpy arrays.
 
-Axes of a block: S sites, T tokens, N experts, k chosen; of a sequence: T tokens, P predictions. What a source did not give is
-``None``: never invented, never zero.
+Axes of a block: S sites, T tokens, N experts, k chosen, A shared experts; of a sequence: T tokens, P predictions.
+What a source did not provide is ``None``: never invented, never zero.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Expert:
 
 @dataclass(frozen=True, repr=False)
 class ExpertSet(Short):
-    """What an expert's index means: ``pool``, the same experts at every site; ``layer``, those of one layer."""
+    """What an expert's index means. ``pool``: the same experts at every site; ``layer``: the experts of one layer."""
 
     scope: Literal["pool", "layer"]
     experts: Seq[Expert]
@@ -44,7 +44,7 @@ class ExpertSet(Short):
 
 @dataclass(frozen=True)
 class Site:
-    """A place where tokens are sent to experts."""
+    """A routed module: a place where tokens are sent to experts."""
 
     path: str
     layer: int
@@ -66,7 +66,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Router:
-    """``scoring``: how scores become a distribution over all experts; ``None`` where that is not known."""
+    """``scoring``: how scores become a distribution over all experts; ``None`` if unknown."""
 
     name: str
     k: int | None = None
@@ -94,22 +94,22 @@ class Sequence(Short):
 
 @dataclass(frozen=True, repr=False)
 class Block(Short):
-    """Neighbouring sites [first, last) over the same sequence, with as many experts and choices."""
+    """Neighbouring sites [first, last) with the same sequence and the same number of experts and choices."""
 
     first: int
     last: int
     chosen: Array
-    """[S, T, k] expert index, best first; −1: none, or not known."""
+    """[S, T, k] expert index, best first; −1: none, or unknown."""
     weight: Array | None = None
-    """[S, T, k] what the chosen expert's output was multiplied by."""
+    """[S, T, k] the factor on the chosen expert's output."""
     score: Array | None = None
     """[S, T, N] the router's raw output."""
     selection: Array | None = None
-    """[S, T, N] what was compared, where that is not the score."""
+    """[S, T, N] the scores that were compared, if they differ from ``score``."""
     contribution: Array | None = None
-    """[S, T, k]"""
+    """[S, T, k] ‖w s B A u‖ ÷ ‖W u‖."""
     always_on_weight: Array | None = None
-    """[S, T, A]"""
+    """[S, T, A] the factors on the shared experts' outputs."""
 
     @property
     def k(self) -> int:
@@ -118,7 +118,7 @@ class Block(Short):
 
 @dataclass(frozen=True, repr=False)
 class Rows(Short):
-    """One site's rows: views of its block's arrays."""
+    """The rows of one site: views of its block's arrays."""
 
     site: Site
     experts: Seq[Expert]
@@ -149,46 +149,46 @@ class Trace:
 
     @classmethod
     def load(cls, file: str | PathLike[str]) -> Trace:
-        """Reads a file of version 1 or 2. Raises ``TraceError`` for one that is none."""
+        """Reads a file of version 1 or 2. Raises ``TraceError`` if it is not a trace."""
         from gander_trace.file import load
 
         return load(file)
 
     def save(self, file: str | PathLike[str]) -> None:
-        """Writes ``file``; call it ``*.gander.safetensors`` and the editor opens it.
+        """Writes ``file``. The editor opens files named ``*.gander.safetensors``.
 
-        Raises ``TraceError`` for a trace that breaks the format, and where it cannot be written; what was there before stays.
+        Raises ``TraceError`` if the trace breaks the format or cannot be written; an existing file then stays intact.
         """
         from gander_trace.file import save
 
         save(self, file)
 
     def to_bytes(self) -> bytes:
-        """What ``save`` writes, to send it on. Raises ``TraceError`` as that does."""
+        """The bytes that ``save`` would write. Raises ``TraceError`` if the trace breaks the format."""
         from gander_trace.file import to_bytes
 
         return to_bytes(self)
 
     def to_pandas(self) -> DataFrame:
-        """A row for each expert that was chosen: the site, the token, the expert and the numbers that are known of them.
+        """One row per choice, with the site, the token, the expert and what is known about them.
 
-        Columns: ``site``, ``layer``, ``stack``, ``kind``, ``sequence``, ``token`` (its place), ``text`` (as the vocabulary
-        spells it), ``rank`` (0: best), ``expert`` (its id), ``weight``, ``contribution``, ``score``, ``selection``; NaN or
-        None where the source did not give it. Raises ``TraceError`` where pandas is not installed.
+        Columns: ``site``, ``layer``, ``stack``, ``kind``, ``sequence``, ``token`` (its index), ``text`` (as the
+        vocabulary spells it), ``rank`` (0: best), ``expert`` (its id), ``weight``, ``contribution``, ``score``,
+        ``selection``. What the source did not provide is NaN or None. Raises ``TraceError`` if pandas is not installed.
         """
         from gander_trace.table import table_of
 
         return table_of(self)
 
     def __getitem__(self, path: str) -> Rows:
-        """A site's rows, by its path."""
+        """The rows of the site with this path. Raises ``KeyError`` if there is none."""
         for rows in self:
             if rows.site.path == path:
                 return rows
         raise KeyError(path)
 
     def __iter__(self) -> Iterator[Rows]:
-        """All sites' rows."""
+        """The rows of each site."""
         for block in self.blocks:
             for row, site in enumerate(self.sites[block.first : block.last]):
 
@@ -223,17 +223,17 @@ class Trace:
     ) -> Trace:
         """The trace of one text, from what transformers returns with ``output_router_logits=True``.
 
-        ``router_logits``: one tensor a layer, [batch · tokens, N] or [batch, tokens, N]. ``config``: ``model.config``; it says
-        k, which layers have experts and how weights come from logits. Without it give ``k``: the k largest logits are then
-        taken to be the choice, and no weights are written. ``tokens`` (``Tokens.of(tokenizer, text)``) or ``ids`` tell the
-        tokens; ``ids`` of a batch, [batch, tokens], also tell its shape, and ``text`` which of its texts is meant; ``tokens``
-        are then that text's, with its padding or without, or a list of those of all. Where ``attention_mask`` is 0 there is no
-        token. Raises ``TraceError`` for what does not fit together.
+        ``router_logits``: one tensor per layer, [batch · tokens, N] or [batch, tokens, N]. ``config``: ``model.config``,
+        which gives k, the layers with experts, and how weights follow from logits. Without it, give ``k``: the k largest
+        logits are then assumed to be the choice, and no weights are written. ``tokens`` (``Tokens.of(tokenizer, text)``)
+        or ``ids`` give the tokens. For a batch, ``ids`` is [batch, tokens], ``text`` says which text is wanted, and
+        ``tokens`` are those of that text, with or without padding, or a list for all texts. Tokens with
+        ``attention_mask`` 0 are left out as padding. Raises ``TraceError`` if these do not fit together.
         """
         decision = None if config is None else Decision.of(config)
         k = k if k is not None else (decision.k if decision else None)
         if k is None:
-            raise TraceError("how many experts a token goes to is not known: give config or k")
+            raise TraceError("it is not known how many experts a token goes to: give config or k")
         given = None if ids is None else np.atleast_2d(as_array(ids))
         mask = None if attention_mask is None else np.atleast_2d(as_array(attention_mask)).astype(bool)
         score = np.stack([_rows(layer, given, text) for layer in router_logits]).astype(np.float32)
@@ -272,10 +272,11 @@ class Trace:
         router: Router | None = None,
         source: Source | None = None,
     ) -> Trace:
-        """The trace of one text through a mixture of experts whose layers have experts of their own.
+        """The trace of one text through a mixture of experts, in which each layer has its own experts.
 
-        ``chosen``: [layers, tokens, k], best first, −1 where it is not known. ``layers``: their numbers, from 0 where not
-        given. ``experts``: N, where there is neither score nor selection; as many as were chosen where not given.
+        ``chosen``: [layers, tokens, k], best first, −1 if unknown. ``layers``: the layers' numbers; by default from 0.
+        ``experts``: N, needed only without score and selection; by default the highest index in ``chosen`` + 1, but at
+        least k. Raises ``TraceError`` if these do not fit together.
         """
         choices = as_array(chosen)
         if choices.ndim != 3:
@@ -286,9 +287,9 @@ class Trace:
         count = int(wide.shape[2]) if wide is not None else max(experts or 0, int(choices.max(initial=-1)) + 1, k)
         numbers = list(range(S)) if layers is None else list(layers)
         if len(numbers) != S:
-            raise TraceError(f"there are {S} layers, and numbers of {len(numbers)}")
+            raise TraceError(f"there are {S} layers, but numbers of {len(numbers)}")
         if tokens is not None and len(tokens) != T:
-            raise TraceError(f"there are {len(tokens)} tokens, and choices of {T}")
+            raise TraceError(f"there are {len(tokens)} tokens, but choices of {T}")
         known = Tokens() if tokens is None else tokens
         return cls(
             source=source or Source("file", "a notebook"),
@@ -325,15 +326,15 @@ class Trace:
 
 
 def layer_experts(layer: int, count: int) -> list[Expert]:
-    """Experts that one layer has for itself, called as Gander calls them: runs of one model from different places compare."""
+    """The experts of one layer, named as in Gander, so that runs of one model from different programs can be compared."""
     return [Expert(f"{layer}.{e}", f"Layer {layer} expert {e}") for e in range(count)]
 
 
 def _tokens(told: Tokens | Seq[Tokens] | None, ids: Array | None, text: int, known: Array | None) -> Tokens | None:
-    """What is told of a text's tokens, and their ids [T] where those are known besides."""
+    """The given tokens of one text, with ``ids`` [T] added if they have none."""
     if told is not None and not isinstance(told, Tokens):
         if text >= len(told):
-            raise TraceError(f"there are tokens of {len(told)} texts, and number {text} is meant")
+            raise TraceError(f"there are tokens of {len(told)} texts, but text number {text} is asked for")
         told = told[text]
     if told is None:
         return None if ids is None else Tokens(ids=ids)

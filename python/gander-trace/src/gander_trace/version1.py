@@ -1,4 +1,4 @@
-"""Files of version 1, which hold one text and one pool: read as what version 2 says. As src/trace/file/version1.ts does."""
+"""Reads files of version 1, which hold one text and one pool, as version 2. The same as src/trace/file/version1.ts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_version1(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Tr
             ids=tensors["token_ids"],
             start=start,
             end=tensors["token_end"],
-            # Version 1 has no other sign of them.
+            # In version 1, this is the only sign of a special token.
             special=(start < 0).astype(np.uint8),
             log_prob=tensors.get("log_prob"),
             top_ids=tensors.get("top_ids"),
@@ -48,7 +48,7 @@ def read_version1(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Tr
                 header["tokenizer"]["hash"],
                 header["versions"],
             ),
-            # A k of more experts than there are meant all of them.
+            # A k larger than the number of experts meant all of them.
             router=Router(
                 said["name"],
                 min(said["k"], max(1, len(experts))) if "k" in said else None,
