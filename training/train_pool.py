@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import torch
+from gander_routing.retrieval import Retriever
 
 from gander_training.expert import Card, ExpertOptions, train_expert
 from gander_training.gate import GateOptions, train_gate_folder
-from gander_training.retriever import Retriever
 from gander_training.workbench import open_bench
 
 HERE = Path(__file__).resolve().parent

@@ -92,8 +92,9 @@ async function host({ shard }) {
   return sumOf(await Promise.all(counts));
 }
 
+const routing = 'python/gander-routing';
 const serve = 'python/gander-serve';
-const besideTorch = ['python/gander-trace', `${serve}[dev]`];
+const besideTorch = ['python/gander-trace', `${routing}[dev]`, `${serve}[dev]`];
 /** The environment of all that needs torch. */
 const withTorch = () => installed('training', 'dev,export', ' (some minutes the first time: torch)', besideTorch);
 
@@ -164,7 +165,13 @@ export const parts = {
   host: { test: host, from: 'all', cores: 2, needs: ['dist', 'browser'] },
   house: { test: (work) => vitest('house', work), from: 'all', cores: 1, needs: ['dist', 'vsix', 'browser'] },
   training: {
-    test: async ({ shard }) => pytest(await withTorch(), 'training', pythonTests('training', shard)),
+    test: async ({ shard }) => {
+      const python = await withTorch();
+      return sumOf([
+        await checked(python, routing, pythonTests(routing, shard), shard),
+        await pytest(python, 'training', pythonTests('training', shard)),
+      ]);
+    },
     from: 'everything',
     cores: 1,
     needs: ['python'],

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_lines
+from gander_routing.errors import UserError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 
-from gander_training.errors import UserError
 from gander_training.mixtral import HeadLoss, Mixtral, Shape, balance, save
 from gander_training.moe import MoeOptions, Run, Stream, finish_moe, rate, train_moe
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 import yaml
 from conftest import PHATGOOSE
+from gander_routing.errors import UserError
+from gander_routing.pool import Module
 from safetensors.torch import load_file
 
 from gander_training.cli import _parser, main
-from gander_training.errors import UserError
 from gander_training.pair_training import PairOptions, begin, load_pairs, mean_pair_inputs
 from gander_training.pairs import Pair, Pairs, read_pairs, score_pairs
-from gander_training.routed import Module
 from gander_training.schedule import steady
 from gander_training.workbench import ADAPTER, Workbench, fit, open_pair_bench
 

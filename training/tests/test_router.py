@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_lines
+from gander_routing.errors import UserError
+from gander_routing.forward import routed_forward
+from gander_routing.pool import read_pool
+from gander_routing.strategies import Strategy
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from gander_training.base import load_base
 from gander_training.compatibility.engine import ROOT
-from gander_training.errors import UserError
 from gander_training.reference import main as reference
-from gander_training.routed import Strategy, read_pool, routed_forward
 from gander_training.router import RouterOptions, mixed, train_router, with_routers
 
 TINY = ROOT / "test" / "fixtures" / "tiny-pool"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from gander_routing.pool import Expert, Lora
 from safetensors.torch import load_file
 
 from gander_training.compatibility.engine import ROOT
-from gander_training.routed import Expert, Lora
 from gander_training.similarity import adapter_vector, gate_vector, main, similarity
 
 POOLS = {"tiny": "test/fixtures/tiny-pool", "tiny-t5": "test/fixtures/tiny-t5", "smollm2-135m": "models/smollm2-135m"}

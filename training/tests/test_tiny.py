@@ -12,11 +12,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from gander_routing.pool import read_pool
+from gander_routing.retrieval import Retriever
 
 from gander_training import tiny, tiny_bases, tiny_retriever
 from gander_training.reference import load_base, load_tokenizer
-from gander_training.retriever import Retriever
-from gander_training.routed import read_pool
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 SAME = ["dynamo", "gemm", "initializer", "packed", "optimised"]

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from gander_routing.errors import UserError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-
-from .errors import UserError
 
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"

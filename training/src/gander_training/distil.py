@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
+from gander_routing.quantised import Quantised
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, linear, log_softmax
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from .quantise import Quantised
-from .schedule import rate
+from gander_training.schedule import rate
 
 
 class _ScaledLinear(nn.Module):

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gander_routing.errors import UserError
+from gander_routing.pool import read_pool
+from gander_routing.retrieval import Retriever, examples_of
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from .encoder_decoder import is_pair_base
-from .errors import UserError
-from .files import whole_file
-from .gate import GateOptions, gather_examples
-from .pair_training import EXAMPLES, PairOptions
-from .pairs import read_pairs
-from .pool import manifest_of
-from .retrieve import examples_of
-from .retriever import Retriever
-from .routed import read_pool
-from .text import read_texts
+from gander_training.encoder_decoder import is_pair_base
+from gander_training.files import whole_file
+from gander_training.gate import GateOptions, gather_examples
+from gander_training.pair_training import EXAMPLES, PairOptions
+from gander_training.pairs import read_pairs
+from gander_training.pool import manifest_of
+from gander_training.text import read_texts
 
 
 def embed_examples(pool: Path, data: Path) -> Iterator[str]:

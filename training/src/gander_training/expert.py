@@ -10,13 +10,13 @@ from typing import cast
 
 import torch
 import yaml
+from gander_routing.errors import UserError
 from peft import LoraConfig
 from torch import Tensor
 
-from .errors import UserError
-from .files import whole_folder
-from .text import Sample, Score, pack, read_texts, sample, score
-from .workbench import MasterAdamW, Workbench, batches, fit
+from gander_training.files import whole_folder
+from gander_training.text import Sample, Score, pack, read_texts, sample, score
+from gander_training.workbench import MasterAdamW, Workbench, batches, fit
 
 EVALUATION_WINDOWS = 16
 

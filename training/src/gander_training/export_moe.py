@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 
-from gander_training.errors import UserError
-from gander_training.files import read_json, whole_folder
+from gander_training.files import whole_folder
 from gander_training.fixtures import quiet
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from .errors import UserError
 
 
 @contextmanager
@@ -42,13 +38,3 @@ def whole_file(target: Path) -> Iterator[Path]:
         temporary.rename(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """Parse a JSON file; a missing or broken one is a UserError naming it."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not JSON ({error})") from None

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.retrieval import Retriever
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from .errors import UserError
-from .files import whole_file
-from .retriever import Retriever, quantise_rows
-from .text import pack, read_texts, separator
-from .workbench import ADAPTER, MasterAdamW, Workbench, batches, fit, input_hooks
+from gander_training.files import whole_file
+from gander_training.retriever import quantise_rows
+from gander_training.text import pack, read_texts, separator
+from gander_training.workbench import ADAPTER, MasterAdamW, Workbench, batches, fit, input_hooks
 
 F16_MAX = 6e4
 

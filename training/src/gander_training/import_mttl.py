@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.base import load_shipped
+from gander_routing.errors import UserError
 from peft import LoraConfig
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from .base import load_shipped
-from .checkpoint import open_checkpoint
-from .errors import UserError
-from .files import whole_folder
-from .pool import check_expert, manifest_of
+from gander_training.checkpoint import open_checkpoint
+from gander_training.files import whole_folder
+from gander_training.pool import check_expert, manifest_of
 
 GATES = "phatgoosetransformconfig-*"
 MATRICES = {".lora_a": "A", ".lora_b": "B"}

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import torch
 import yaml
+from gander_routing.encoder_decoder import PARTS
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.pool import Module
 from peft import LoraConfig
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -22,12 +26,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from .checkpoint import Checkpoint, open_checkpoint
-from .encoder_decoder import PARTS, export_pair, outline, placed, shipped_table
-from .errors import UserError
-from .files import read_json, whole_folder
-from .pool import check_expert, create_pool
-from .routed import Module
+from gander_training.checkpoint import Checkpoint, open_checkpoint
+from gander_training.encoder_decoder import export_pair, outline, placed, shipped_table
+from gander_training.files import whole_folder
+from gander_training.pool import check_expert, create_pool
 
 GATE, LAYER1, LAYER2 = "router.expert_embeddings", "expert_lora.layer1", "expert_lora.layer2"
 PARTS_OF_EXPERT = (GATE, LAYER1, LAYER2)

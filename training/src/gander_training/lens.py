@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.pool import read_pool
+from gander_routing.router import Router
+from gander_routing.strategies import Strategy, fixed_weights
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gander_training.errors import UserError
 from gander_training.files import whole_folder
 from gander_training.pair_traces import PairCase, output_of
 from gander_training.reference import TINY_TEXT, encode, load_base, load_tokenizer
-from gander_training.routed import Router, Strategy, fixed_weights, read_pool
 
 PREDICTIONS = 8
 FIXTURES = Path("test/fixtures")

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.forward import routed_forward
+from gander_routing.pool import Expert, read_pool
+from gander_routing.strategies import Strategy
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .base import load_base, load_source
-from .errors import UserError
-from .files import read_json, whole_file
-from .pool import manifest_of
-from .routed import Expert, Strategy, read_pool, routed_forward
-from .text import Sample, read_texts, sample, score, second_half
-from .workbench import open_bench
+from gander_training.base import load_base, load_source
+from gander_training.files import whole_file
+from gander_training.pool import manifest_of
+from gander_training.text import Sample, read_texts, sample, score, second_half
+from gander_training.workbench import open_bench
 
 START, END = "<!-- measured -->", "<!-- /measured -->"
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from .corpora import read_jsonl
-from .errors import UserError
-from .files import read_json, whole_file, whole_folder
-from .mixtral import HeadLoss, Mixtral, Shape, balance, save
-from .workbench import MasterAdamW
+from gander_training.corpora import read_jsonl
+from gander_training.files import whole_file, whole_folder
+from gander_training.mixtral import HeadLoss, Mixtral, Shape, balance, save
+from gander_training.workbench import MasterAdamW
 
 SEPARATOR = "<|endoftext|>"
 TOKENIZER_CHARACTERS = 4_000_000  # of each domain

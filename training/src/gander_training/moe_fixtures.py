@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from packaging.requirements import Requirement
 from torch import Tensor
 
 from gander_training.compatibility.exporters import genai as build_genai
 from gander_training.compatibility.exporters import optimum as build_optimum
-from gander_training.errors import UserError
-from gander_training.files import read_json, whole_folder
+from gander_training.files import whole_folder
 from gander_training.fixtures import quiet
 from gander_training.moe_rounded import GPT_OSS, LFM2, rounded_weights
 from gander_training.tiny import write_json

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from gander_routing.quantised import Quantised
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from gander_training.moe_reference import routers
 from gander_training.onnx_weights import CONTRIB, External, embedding_node, nbits_node
-from gander_training.quantise import Quantised, quantise, quantise_symmetric
+from gander_training.quantise import quantise, quantise_symmetric
 
 BLOCKS = (64, 32, 16)  # the widest that divides a row
 LEAST = 16  # a layer that gives fewer numbers (a shared expert's gate) is not worth rounding

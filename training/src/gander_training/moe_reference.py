@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gander_training.errors import UserError
-from gander_training.files import read_json
 from gander_training.reference import CREATED, Encoded, encode, file_hash, readable
 
 PREDICTIONS = 5

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from .corpora import HELDOUT
-from .errors import UserError
-from .files import read_json, whole_file
-from .text import Sample, Score, read_texts, sample, score
+from gander_training.corpora import HELDOUT
+from gander_training.files import whole_file
+from gander_training.text import Sample, Score, read_texts, sample, score
 
 FREQUENT = 255  # tokens that count as labels of their own
 PARTS = 8  # of a window, as labels of position

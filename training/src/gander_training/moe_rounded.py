@@ -8,10 +8,9 @@ from pathlib import Path
 
 import onnx
 import torch
+from gander_routing.quantised import Quantised, unpack_nibbles
 from onnx import NodeProto, helper, numpy_helper
 from torch import Tensor
-
-from gander_training.quantise import Quantised, unpack_nibbles
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from typing import Any
 
 import onnx
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.quantised import Quantised, unpack_nibbles
 from onnx import NodeProto, helper, numpy_helper
 from torch import Tensor
 
-from gander_training.errors import UserError
 from gander_training.export_moe import TEXT, check, require_same
-from gander_training.files import read_json, whole_folder
+from gander_training.files import whole_folder
 from gander_training.moe_reference import moe_trace
-from gander_training.quantise import Quantised, unpack_nibbles
 from gander_training.reference import TEXTS, TINY_TEXT, write_trace
 
 CASES = {**TEXTS, "marks": TINY_TEXT}

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-
-from gander_training.errors import UserError
-from gander_training.files import read_json
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
 OF_THE_TEXT = {"input_ids", "attention_mask", "position_ids"}

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from gander_routing.quantised import Quantised, pack_nibbles
 from onnx import TensorProto, helper
-
-from .quantise import Quantised, pack_nibbles
 
 CONTRIB = "com.microsoft"
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.forward_pair import PairResult, routed_generation, routed_pair
+from gander_routing.pool import Module, Pool, blocks_of, modules_of
+from gander_routing.strategies import Strategy, router_of
+from gander_routing.whatif import Intervention, Scope
 from torch import Tensor, nn
 
-from gander_training.errors import UserError
-from gander_training.files import read_json
 from gander_training.reference import (
     CREATED,
     Encoded,
@@ -24,8 +26,6 @@ from gander_training.reference import (
     readable,
     write_trace,
 )
-from gander_training.routed import ROUTED, Intervention, Module, Pool, Scope, Strategy, modules_of
-from gander_training.routed_pair import PairResult, routed_generation, routed_pair
 
 TEXT = "question: the farmer counts sheep near the old mill every morning. why?"
 TARGET = "because the gate was open and the cold wind moves it."
@@ -122,26 +122,10 @@ def predicted(logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
     return {"log_prob": log_prob, "top_ids": top.indices.to(torch.int32), "top_log_prob": top.values}
 
 
-def blocks_of(modules: Sequence[Module]) -> list[tuple[int, int]]:
-    """Neighbouring modules that see the same tokens, as [from, to)."""
-    runs = [list(run) for _, run in itertools.groupby(range(len(modules)), lambda index: modules[index].sequence)]
-    return [(run[0], run[-1] + 1) for run in runs]
-
-
 def site_of(module: Module) -> dict[str, Any]:
     """A module as a header's site."""
     site = {"path": module.path, "layer": module.layer, "stack": module.stack, "kind": module.kind}
     return {**site, "sequence": module.sequence, "expertSet": 0}
-
-
-def router_of(strategy: Strategy) -> dict[str, Any]:
-    """A strategy as a header's router."""
-    routed = strategy.name in ROUTED
-    params: dict[str, Any] = {"expert": strategy.expert} if strategy.expert else {}
-    if routed and strategy.epsilon:
-        params["epsilon"] = strategy.epsilon
-    k = {"k": strategy.k} if routed else {}
-    return {"name": strategy.name, **k, "scoring": "softmax", **({"params": params} if params else {})}
 
 
 def pair_trace(

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from gander_routing.pool import Module
+from gander_routing.retrieval import Retriever
 from torch import Tensor, nn
 
-from .expert import Card, Said, adapter_optimiser, card_of, interleave
-from .files import whole_folder
-from .gate import gather_examples, train_gate, write_gate
-from .pairs import IGNORED, Pair, Pairs, read_pairs, score_pairs
-from .retriever import Retriever
-from .routed import Module
-from .schedule import steady
-from .text import Score
-from .workbench import ADAPTER, Workbench, batches, fit, input_hooks
+from gander_training.expert import Card, Said, adapter_optimiser, card_of, interleave
+from gander_training.files import whole_folder
+from gander_training.gate import gather_examples, train_gate, write_gate
+from gander_training.pairs import IGNORED, Pair, Pairs, read_pairs, score_pairs
+from gander_training.schedule import steady
+from gander_training.text import Score
+from gander_training.workbench import ADAPTER, Workbench, batches, fit, input_hooks
 
 RANK, ALPHA = 16, 1
 INITIAL = 0.01

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from gander_routing.errors import UserError
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
-from .errors import UserError
-from .text import Score
+from gander_training.text import Score
 
 IGNORED = -100  # transformers' word for a label that counts for nothing
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 import yaml
+from gander_routing.base import load_shipped
+from gander_routing.encoder_decoder import PARTS
+from gander_routing.errors import UserError
+from gander_routing.files import read_json, read_tensors
+from gander_routing.pool import Expert, read_expert, read_pool
+from gander_routing.router import Router
+from gander_routing.strategies import Strategy
 from torch import Tensor, nn
 
-from .base import load_shipped
-from .encoder_decoder import PARTS
-from .errors import UserError
-from .files import read_json, whole_file, whole_folder
-from .routed import Expert, Router, Strategy, read_expert, read_pool, read_tensors
-from .workbench import check_adapter
+from gander_training.files import whole_file, whole_folder
+from gander_training.workbench import check_adapter
 
 FORMAT = "gander-pool"
 VERSION = 1

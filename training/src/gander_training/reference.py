@@ -30,24 +30,17 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.forward import RoutedResult, routed_forward
+from gander_routing.pool import Pool, modules_of, read_pool
+from gander_routing.retrieval import retrievable, retrieve
+from gander_routing.strategies import ROUTED, Strategy, StrategyName
+from gander_routing.whatif import Intervention, Scope
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gander_training.errors import UserError
-from gander_training.files import read_json, whole_file, whole_folder
-from gander_training.retrieve import retrievable, retrieve
-from gander_training.routed import (
-    ROUTED,
-    Intervention,
-    Pool,
-    RoutedResult,
-    Scope,
-    Strategy,
-    StrategyName,
-    modules_of,
-    read_pool,
-    routed_forward,
-)
+from gander_training.files import whole_file, whole_folder
 
 __all__ = ["Encoded", "encode", "load_base", "main", "routed_forward", "trace_of"]
 
@@ -62,7 +55,7 @@ TIMED_TEXT = "def route(tokens):\n    return [max(experts, key=lambda e: e.score
 
 def load_base(pool: Path) -> nn.Module:
     """The pool's base as a transformers causal LM in F32, eval mode, with its ONNX file's weights, dequantised."""
-    from gander_training.base import load_shipped
+    from gander_routing.base import load_shipped
 
     model, _ = load_shipped(pool, torch.float32)
     result: nn.Module = model

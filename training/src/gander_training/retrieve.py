@@ -10,44 +10,8 @@ import argparse
 import json
 from pathlib import Path
 
-from safetensors.torch import load_file
-
-from gander_training.errors import UserError
-from gander_training.retriever import Retriever
-from gander_training.routed import Expert, Pool, read_pool
-
-
-def examples_of(pool: Pool, expert: Expert) -> Path:
-    """Where an expert's example embeddings are, if it has them."""
-    return pool.path / str(pool.manifest["experts"]) / expert.id / "examples.safetensors"
-
-
-def retrievable(pool: Pool) -> bool:
-    """Whether the pool has all that retrieval needs."""
-    return "retriever" in pool.manifest and all(examples_of(pool, expert).exists() for expert in pool.experts)
-
-
-def similarities(pool: Pool, text: str) -> list[float]:
-    """For every expert, the highest cosine of its examples to ``text``."""
-    if "retriever" not in pool.manifest:
-        raise UserError(f"{pool.path}: the pool has no retriever")
-    folder = (pool.path / str(pool.manifest["retriever"]["model"])).parent
-    query = Retriever(folder).embed([text])[0]
-    best = []
-    for expert in pool.experts:
-        file = examples_of(pool, expert)
-        if not file.exists():
-            raise UserError(f"{file}: no such file")
-        stored = load_file(file)
-        vectors = stored["embeddings"].float() * stored["scales"][:, None]
-        best.append(float((vectors @ query).max()))
-    return best
-
-
-def retrieve(pool: Pool, text: str) -> str:
-    """The id of the expert to use for ``text``; the lower index wins a tie."""
-    scores = similarities(pool, text)
-    return pool.experts[scores.index(max(scores))].id
+from gander_routing.pool import read_pool
+from gander_routing.retrieval import similarities
 
 
 def main(argv: list[str] | None = None) -> int:

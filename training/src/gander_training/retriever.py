@@ -7,56 +7,18 @@ saturate on some processors (AVX2 without VNNI), where other experts would be ch
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from gander_routing.errors import UserError
+from gander_routing.retrieval import MAX_PIECES
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from .errors import UserError
-from .files import whole_folder
-
-MAX_PIECES = 256  # all-MiniLM-L6-v2's own limit
-
-
-class Retriever:
-    """Mean over tokens, then unit length."""
-
-    def __init__(self, folder: Path) -> None:
-        import onnxruntime
-
-        for name in ("model.onnx", "tokenizer.json"):
-            if not (folder / name).is_file():
-                raise UserError(f"{folder / name}: no such file")
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(MAX_PIECES)
-        options = onnxruntime.SessionOptions()
-        # Threads that spin while they wait would take other work its cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        self.inputs = {entry.name for entry in self.session.get_inputs()}
-
-    def embed(self, texts: Sequence[str]) -> Tensor:
-        """[texts, d] float32, rows of length 1. One text at a time, as the engine embeds prompts."""
-        rows = []
-        for text in texts:
-            encoding = self.tokenizer.encode(text)
-            given = {
-                "input_ids": encoding.ids,
-                "attention_mask": encoding.attention_mask,
-                "token_type_ids": encoding.type_ids,
-            }
-            feed = {name: np.array([ids], np.int64) for name, ids in given.items() if name in self.inputs}
-            mean = self.session.run(None, feed)[0][0].mean(0)
-            rows.append(mean / np.linalg.norm(mean))
-        return torch.from_numpy(np.stack(rows).astype(np.float32))
+from gander_training.files import whole_folder
 
 
 def quantise_rows(rows: Tensor) -> dict[str, Tensor]:

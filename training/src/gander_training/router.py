@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from gander_routing.pool import Expert, read_pool
+from gander_routing.strategies import EPSILON
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .base import load_base
-from .errors import UserError
-from .files import read_json, whole_file
-from .mixtral import balance
-from .routed import EPSILON, Expert, read_pool
-from .text import pack, read_texts
-from .workbench import MasterAdamW, fit
+from gander_training.base import load_base
+from gander_training.files import whole_file
+from gander_training.mixtral import balance
+from gander_training.text import pack, read_texts
+from gander_training.workbench import MasterAdamW, fit
 
 FILE = "router.safetensors"
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from gander_routing.pool import Expert, modules_of, read_pool
+from gander_routing.strategies import EPSILON
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-
-from gander_training.routed import EPSILON, Expert, modules_of, read_pool
 
 # What of an expert is compared at a module, as one long vector; None where it has none there.
 Vector = Callable[[Expert, str], Tensor | None]

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from gander_routing.errors import UserError
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
-
-from .errors import UserError
 
 
 def read_texts(path: Path) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.quantised import pack_nibbles
 from safetensors.torch import load_file, save_file
 
 from gander_training.fixtures import normal, quiet
-from gander_training.quantise import pack_nibbles
 from gander_training.tiny import END_OF_TEXT, SEED, VOCABULARY, build_tokenizer, write_json
 
 HIDDEN, WIDTH, LAYERS, EXPERTS, CHOSEN = 32, 16, 2, 8, 2

@@ -11,11 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gander_routing.pool import read_pool
 from safetensors.torch import load_file, save_file
 
 from gander_training.files import whole_folder
 from gander_training.import_phatgoose import import_phatgoose
-from gander_training.routed import read_pool
 
 NAMES = ["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]
 

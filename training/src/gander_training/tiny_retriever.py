@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.retrieval import MAX_PIECES
 from safetensors.torch import save_file
 from torch import Tensor
 
 from gander_training.fixtures import normal, quiet
-from gander_training.retriever import MAX_PIECES, quantise_rows
+from gander_training.retriever import quantise_rows
 
 EMBEDDING = 16
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from peft import LoraConfig, PeftModel, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
@@ -17,11 +19,10 @@ from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.pytorch_utils import Conv1D
 
-from .base import load_base
-from .encoder_decoder import load_pair_base
-from .errors import UserError
-from .files import read_json, whole_file
-from .schedule import rate
+from gander_training.base import load_base
+from gander_training.encoder_decoder import load_pair_base
+from gander_training.files import whole_file
+from gander_training.schedule import rate
 
 ADAPTER = "default"
 CLIP = 1.0

@@ -1,4 +1,4 @@
-"""An encoder-decoder, routed: the hooks of ``routed``, over an input and an output that differ in length.
+"""An encoder-decoder, routed: the hooks of ``router``, over an input and an output that differ in length.
 
 The encoder's modules, and the keys and values that the decoder's cross-attention makes of what the encoder gave, see
 the input's tokens; the decoder's other modules see the output's.
@@ -12,17 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gander_training.routed import (
-    Expert,
-    Intervention,
-    Module,
-    Router,
-    Strategy,
-    apply_interventions,
-    fixed_weights,
-    modules_of,
-    whole_adapter,
-)
+from gander_routing.pool import Expert, Module, modules_of
+from gander_routing.router import Router
+from gander_routing.strategies import Strategy, fixed_weights, whole_adapter
+from gander_routing.whatif import Intervention, apply_interventions
 
 
 @dataclass
