@@ -190,7 +190,7 @@ describe('as it is asked', () => {
   });
 });
 
-/** What PyTorch gives (training/src/gander_training/lens.py). */
+/** What PyTorch gives (training/src/gander_training/reference/lens.py). */
 describe('held to PyTorch', () => {
   const folder = path.join(root, 'test/fixtures/golden/lens');
   const own = (name: string) =>

@@ -58,7 +58,7 @@ export interface Golden {
   readonly extra: (name: string) => Float32Array | undefined;
 }
 
-/** What the PyTorch reference gave (training/src/gander_training/reference.py). */
+/** What the PyTorch reference gave (training/src/gander_training/reference). */
 export function goldens(pool: string): Golden[] {
   const folder = path.join(root, 'test/fixtures/golden', pool);
   return readdirSync(folder)

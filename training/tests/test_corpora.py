@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gander_training import corpora
-from gander_training.corpora import CorpusError, Document, Limits, Package
+from gander_training.texts import corpora
+from gander_training.texts.corpora import CorpusError, Document, Limits, Package
 
 LIMITS = Limits(total=1_000, document=100, minimum=10)
 

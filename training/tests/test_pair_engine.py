@@ -28,10 +28,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from gander_training.bases.encoder_decoder import export_pair, products, unchanged
 from gander_training.compatibility.engine import ROOT
-from gander_training.encoder_decoder import export_pair, products, unchanged
-from gander_training.fixtures import quiet
-from gander_training.reference import main as reference
+from gander_training.quiet import quiet
+from gander_training.reference.command import main as reference
 
 BASE = PHATGOOSE / "base"
 TEXT, TARGET = "question: the farmer counts sheep. why?", "because the gate was open."

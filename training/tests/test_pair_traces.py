@@ -16,9 +16,9 @@ from gander_routing.whatif import Intervention, Scope
 from safetensors import safe_open
 from torch import Tensor
 
-from gander_training.base import load_base
+from gander_training.bases.source import load_base
 from gander_training.cli import main
-from gander_training.pair_traces import TARGET, TEXT
+from gander_training.reference.pairs import TARGET, TEXT
 
 TINY = Path(__file__).resolve().parents[2] / "test/fixtures/tiny-pool"
 BOUND = 2e-5

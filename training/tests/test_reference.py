@@ -16,8 +16,11 @@ from gander_routing.pool import read_pool
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gander_training import reference, tiny
-from gander_training.reference import TINY_TEXT, encode, load_tokenizer
+from gander_training.reference.cases import TINY_TEXT
+from gander_training.reference.command import main
+from gander_training.reference.trace import pool_hash
+from gander_training.texts.tokens import encode, load_tokenizer
+from gander_training.tiny import pool as tiny
 
 POOL = Path(__file__).parents[2] / "test/fixtures/tiny-pool"
 GOLDEN = Path(__file__).parents[2] / "test/fixtures/golden/tiny"
@@ -38,7 +41,7 @@ def test_offsets_are_in_utf16_and_cover_the_text(text: str) -> None:
 
 def test_golden_traces_are_made_again(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        assert reference.main(["--pool", str(POOL), "--out", str(tmp_path / folder)]) == 0
+        assert main(["--pool", str(POOL), "--out", str(tmp_path / folder)]) == 0
     names = sorted(path.name for path in GOLDEN.iterdir())
     assert names == sorted(path.name for path in (tmp_path / "a").iterdir())
     assert filecmp.cmpfiles(tmp_path / "a", tmp_path / "b", names, shallow=False)[1:] == ([], [])
@@ -65,9 +68,9 @@ def test_golden_traces_are_small_and_read_in_three_lines() -> None:
 
 def test_one_text_and_timing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "one.safetensors"
-    assert reference.main(["--pool", str(POOL), "--text", "hi", "--strategy", "merged", "--out", str(out)]) == 0
+    assert main(["--pool", str(POOL), "--text", "hi", "--strategy", "merged", "--out", str(out)]) == 0
     assert load_file(out)["chosen"].shape == (14, 3, 4)
-    assert reference.main(["--pool", str(POOL), "--time", "--tokens", "40", "--repeats", "2"]) == 0
+    assert main(["--pool", str(POOL), "--time", "--tokens", "40", "--repeats", "2"]) == 0
     timing = json.loads(capsys.readouterr().out)
     assert timing["tokens"] == 40 and timing["ms"] > 0 and len(timing["runs"]) == 2
 
@@ -119,7 +122,7 @@ def test_a_broken_pool_gives_one_line_and_leaves_nothing(
 ) -> None:
     change, message = FAULTS[fault]
     pool = broken(tmp_path, change)
-    assert reference.main(["--pool", str(pool), "--out", str(tmp_path / "out")]) == 1
+    assert main(["--pool", str(pool), "--out", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pool"]
@@ -133,4 +136,4 @@ def test_half_written_and_absent_parts_are_left_out(tmp_path: Path) -> None:
     found = read_pool(broken(tmp_path, change))
     assert [expert.id for expert in found.experts] == IDS and found.multitask is None
     shutil.copytree(POOL / "multitask", found.path / "multitask")
-    assert reference.pool_hash(found.path) == reference.pool_hash(POOL)
+    assert pool_hash(found.path) == pool_hash(POOL)

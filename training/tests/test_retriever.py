@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-from gander_training import tiny_retriever
 from gander_training.cli import main
+from gander_training.tiny import retriever as tiny_retriever
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "test/fixtures/tiny-pool"

@@ -15,8 +15,12 @@ import torch
 from gander_routing.pool import read_pool
 from gander_routing.retrieval import Retriever
 
-from gander_training import tiny, tiny_bases, tiny_retriever
-from gander_training.reference import load_base, load_tokenizer
+from gander_training.reference.golden import load_base
+from gander_training.texts.tokens import load_tokenizer
+from gander_training.tiny import bases as tiny_bases
+from gander_training.tiny import pool as tiny
+from gander_training.tiny import retriever as tiny_retriever
+from gander_training.tiny.__main__ import main
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 SAME = ["dynamo", "gemm", "initializer", "packed", "optimised"]
@@ -26,7 +30,7 @@ SAME = ["dynamo", "gemm", "initializer", "packed", "optimised"]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fixtures, made anew by the command."""
     out = tmp_path_factory.mktemp("made")
-    assert tiny.main(["--out", str(out)]) == 0
+    assert main(["--out", str(out)]) == 0
     return out
 
 
@@ -58,7 +62,7 @@ def plain_logits(model: torch.nn.Module, ids: np.ndarray) -> np.ndarray:
 
 
 def test_it_is_made_again_bit_for_bit(made: Path, tmp_path: Path) -> None:
-    assert tiny.main(["--out", str(tmp_path)]) == 0
+    assert main(["--out", str(tmp_path)]) == 0
     names = files(made)
     assert names == files(tmp_path)
     assert filecmp.cmpfiles(made, tmp_path, names, shallow=False)[1:] == ([], [])

@@ -20,8 +20,7 @@ from gander_training.compatibility.exporters import EXPORTERS, Exporter
 from gander_training.compatibility.kinds import KINDS, Kind
 from gander_training.compatibility.prepare import prepare, slug
 from gander_training.compatibility.table import Results, document
-from gander_training.files import whole_file, whole_folder
-from gander_training.tiny import write_json
+from gander_training.files import whole_file, whole_folder, write_json
 
 # A process that has loaded what all exporters need, from which each export is forked.
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -15,8 +15,8 @@ from gander_routing.strategies import Strategy
 from safetensors.torch import save_file
 
 from gander_training.compatibility.pool import TEXT
-from gander_training.fixtures import quiet
-from gander_training.tiny import build_tokenizer
+from gander_training.quiet import quiet
+from gander_training.tiny.pool import build_tokenizer
 
 ONE = "second"  # the expert that PEFT runs alone
 

@@ -14,7 +14,7 @@ from gander_training.compatibility.engine import ROOT
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
 from gander_training.compatibility.kinds import KINDS, Kind
 from gander_training.compatibility.pool import TEXT
-from gander_training.tiny import build_tokenizer
+from gander_training.tiny.pool import build_tokenizer
 
 Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporter and kind
 

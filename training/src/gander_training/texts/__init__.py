@@ -1,0 +1,1 @@
+"""Texts: fetched, cut into windows, as tokens with their places."""
