@@ -17,6 +17,7 @@ SOURCES = ("training/src", *(f"python/{name}/src" for name in ("gander-trace", "
 # What each room of gander_training may use.
 COMMON = {"files", "quiet", "gander_routing"}
 ROOMS = {
+    "corpora": set[str](),
     "texts": set[str](),
     "fitting": set[str](),
     "bases": {"fitting", "texts"},
@@ -28,7 +29,7 @@ ROOMS = {
     "tiny": {"gates", "imports", "texts"},
     "reference": {"texts", "tiny"},
     "compatibility": {"bases", "reference", "texts", "tiny"},
-    "mixtures": {"bases", "compatibility", "fitting", "reference", "texts", "tiny"},
+    "mixtures": {"bases", "compatibility", "corpora", "fitting", "reference", "texts", "tiny"},
 }
 ARROWS = {
     **{room: arrows | COMMON for room, arrows in ROOMS.items()},

@@ -486,7 +486,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; an error that a user can mend is one line on stderr and exit code 1."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["corpora"]:
-        from gander_training.texts import corpora
+        from gander_training.corpora import command as corpora
 
         return corpora.main(arguments[1:])
     if arguments[:1] == ["reference"]:

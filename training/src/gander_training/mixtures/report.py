@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
+from gander_training.corpora.recipe import HELDOUT
 from gander_training.files import whole_file
-from gander_training.texts.corpora import HELDOUT
 from gander_training.texts.windows import Sample, Score, read_texts, sample, score
 
 FREQUENT = 255  # tokens that count as labels of their own

@@ -18,11 +18,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from gander_training.corpora.documents import read_jsonl
 from gander_training.files import whole_file, whole_folder
 from gander_training.fitting.balance import balance
 from gander_training.fitting.loop import MasterAdamW
 from gander_training.mixtures.mixtral import HeadLoss, Mixtral, Shape, save
-from gander_training.texts.corpora import read_jsonl
 
 SEPARATOR = "<|endoftext|>"
 TOKENIZER_CHARACTERS = 4_000_000  # of each domain

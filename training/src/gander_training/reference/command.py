@@ -126,7 +126,3 @@ def main(argv: list[str] | None = None) -> int:
     except (UserError, OSError, UnicodeDecodeError) as error:
         print(f"reference: {error}", file=sys.stderr)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

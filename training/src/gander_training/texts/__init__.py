@@ -1,1 +1,1 @@
-"""Texts: fetched, cut into windows, as tokens with their places."""
+"""Texts: cut into windows, as tokens with their places."""
