@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
@@ -21,13 +24,14 @@ def module_of(node: onnx.NodeProto) -> str:
 
 
 def parse(path: Path) -> onnx.ModelProto:
+    """A graph without the numbers in files beside it."""
     try:
         return onnx.load(path, load_external_data=False)
     except DecodeError:
         raise UserError(f"{path}: not an ONNX file") from None
 
 
-def values(path: Path, tensor: TensorProto) -> np.ndarray:
+def values(path: Path, tensor: TensorProto) -> NDArray[Any]:
     """A tensor's values, from the graph file or the data file beside it.
 
     onnx's own loader refuses data files with hard links, which package managers and build scripts make.
@@ -85,7 +89,7 @@ def read_weights(path: Path, linear: set[str]) -> dict[str, Tensor]:
     return weights
 
 
-def _read_nbits(node: onnx.NodeProto, array) -> Tensor:  # type: ignore[no-untyped-def]
+def _read_nbits(node: onnx.NodeProto, array: Callable[[str], Tensor]) -> Tensor:
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     bits, block, rows = attributes["bits"], attributes["block_size"], attributes["N"]
     columns = attributes["K"]
