@@ -176,12 +176,13 @@ export const parts = {
     cores: 1,
     needs: ['python'],
   },
-  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-serve runs with either.
+  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-routing and gander-serve run with either.
   exporter: {
     test: async ({ shard }) => {
       const files = shareOf(
         [
           { folder: 'training', file: 'tests/test_export_moe.py' },
+          ...pythonTests(routing).map((file) => ({ folder: routing, file })),
           { folder: serve, file: 'tests/test_moe.py' },
           { folder: serve, file: 'tests/test_t5.py' },
         ],
