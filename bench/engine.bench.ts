@@ -165,12 +165,13 @@ function pytorch(bench: Bench): void {
   if (!existsSync(python)) return;
   const options = ['--time', '--tokens', '256', '--threads', String(threads), '--repeats', bench.quick ? '1' : '5'];
   const args = ['-m', 'gander_training.reference', '--pool', poolFolder, '--text', text.slice(0, 3000), ...options];
+  const sources = ['training/src', 'python/gander-routing/src'].map((folder) => path.join(root, folder));
   let timed: string;
   try {
     timed = execFileSync(python, args, {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, PYTHONPATH: path.join(root, 'training/src') },
+      env: { ...process.env, PYTHONPATH: sources.join(path.delimiter) },
     });
   } catch {
     bench.notes['PyTorch reference'] = 'could not be run';

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import torch
+from gander_routing.retrieval import Retriever
 
-from gander_training.expert import Card, ExpertOptions, train_expert
-from gander_training.gate import GateOptions, train_gate_folder
-from gander_training.retriever import Retriever
-from gander_training.workbench import open_bench
+from gander_training.experts.train import Card, ExpertOptions, train_expert
+from gander_training.experts.workbench import open_bench
+from gander_training.gates.train import GateOptions, train_gate_folder
 
 HERE = Path(__file__).resolve().parent
 DOMAINS = {

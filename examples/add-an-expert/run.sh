@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 
 # `gander-training` of this checkout, installed or not; PYTHON chooses the interpreter.
 gander_training() {
-  PYTHONPATH="$root/training/src${PYTHONPATH:+:$PYTHONPATH}" "${PYTHON:-python3}" -m gander_training.cli "$@"
+  PYTHONPATH="$root/training/src:$root/python/gander-routing/src${PYTHONPATH:+:$PYTHONPATH}" "${PYTHON:-python3}" -m gander_training.cli "$@"
 }
 
 if [ "${1:-}" = --toy ]; then

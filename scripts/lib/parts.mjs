@@ -92,8 +92,9 @@ async function host({ shard }) {
   return sumOf(await Promise.all(counts));
 }
 
+const routing = 'python/gander-routing';
 const serve = 'python/gander-serve';
-const besideTorch = ['python/gander-trace', `${serve}[dev]`];
+const besideTorch = ['python/gander-trace', `${routing}[dev]`, `${serve}[dev]`];
 /** The environment of all that needs torch. */
 const withTorch = () => installed('training', 'dev,export', ' (some minutes the first time: torch)', besideTorch);
 
@@ -172,17 +173,24 @@ export const parts = {
   host: { test: host, from: 'all', cores: 2, needs: ['dist', 'browser'] },
   house: { test: (work) => vitest('house', work), from: 'all', cores: 1, needs: ['dist', 'vsix', 'browser'] },
   training: {
-    test: async ({ shard }) => pytest(await withTorch(), 'training', pythonTests('training', shard)),
+    test: async ({ shard }) => {
+      const python = await withTorch();
+      return sumOf([
+        await checked(python, routing, pythonTests(routing, shard), shard),
+        await pytest(python, 'training', pythonTests('training', shard)),
+      ]);
+    },
     from: 'everything',
     cores: 1,
     needs: ['python'],
   },
-  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-serve runs with either.
+  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-routing and gander-serve run with either.
   exporter: {
     test: async ({ shard }) => {
       const files = shareOf(
         [
           { folder: 'training', file: 'tests/test_export_moe.py' },
+          ...pythonTests(routing).map((file) => ({ folder: routing, file })),
           { folder: serve, file: 'tests/test_moe.py' },
           { folder: serve, file: 'tests/test_t5.py' },
         ],

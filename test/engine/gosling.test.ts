@@ -32,7 +32,7 @@ describe('the mixture of experts that ships', () => {
   });
   const golden = (name: string) => {
     const file = path.join(root, 'test/fixtures/golden', gosling.folder, `${name}.safetensors`);
-    if (!existsSync(file)) throw new Error(`${file} is missing: python -m gander_training.moe_shipped ${shipped}`);
+    if (!existsSync(file)) throw new Error(`${file} is missing: python -m gander_training.mixtures.shipped ${shipped}`);
     return decodeTrace(readFileSync(file));
   };
 

@@ -190,7 +190,7 @@ describe('as it is asked', () => {
   });
 });
 
-/** PyTorch's result (training/src/gander_training/lens.py). */
+/** PyTorch's result (training/src/gander_training/reference/lens.py). */
 describe('compared with PyTorch', () => {
   const folder = path.join(root, 'test/fixtures/golden/lens');
   const own = (name: string) =>

@@ -58,7 +58,7 @@ export interface Golden {
   readonly extra: (name: string) => Float32Array | undefined;
 }
 
-/** The PyTorch reference's results (training/src/gander_training/reference.py). */
+/** The PyTorch reference's results (training/src/gander_training/reference). */
 export function goldens(pool: string): Golden[] {
   const folder = path.join(root, 'test/fixtures/golden', pool);
   return readdirSync(folder)

@@ -9,18 +9,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from gander_routing.base import load_shipped
+from gander_routing.errors import UserError
 
-from gander_training.base import ExportOptions, export_base, load_shipped, load_source
-from gander_training.errors import UserError
-from gander_training.quantise import pack_nibbles, quantise, quantise_symmetric, unpack_nibbles
-from gander_training.text import read_texts
-
-
-def test_nibbles_round_trip() -> None:
-    codes = torch.randint(0, 16, (3, 7), dtype=torch.uint8)
-    packed = pack_nibbles(codes)
-    assert packed.shape == (3, 4) and packed[0, 0] == codes[0, 0] + 16 * codes[0, 1]
-    assert torch.equal(unpack_nibbles(packed, 7), codes)
+from gander_training.bases.export import ExportOptions, export_base
+from gander_training.bases.quantise import quantise, quantise_symmetric
+from gander_training.bases.source import load_source
+from gander_training.texts.windows import read_texts
 
 
 def test_rounding_error_is_bounded_and_calibration_helps() -> None:
@@ -111,7 +106,7 @@ def test_nan_and_missing_weights_are_refused(small: Path, tmp_path: Path) -> Non
 
 
 def test_failed_export_leaves_nothing(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gander_training.base.write_quantised", lambda *_: 1 / 0)
+    monkeypatch.setattr("gander_training.bases.export.write_quantised", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export_base(small, tmp_path / "base")
     assert list(tmp_path.iterdir()) == []

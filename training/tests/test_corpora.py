@@ -10,15 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from gander_training import corpora
-from gander_training.corpora import CorpusError, Document, Limits, Package
+from gander_training.corpora.archives import read_members
+from gander_training.corpora.command import find_leaks, main
+from gander_training.corpora.documents import Document, write_jsonl
+from gander_training.corpora.fetch import _FETCHERS, _run, fetch
+from gander_training.corpora.recipe import (
+    DEFAULT_RECIPE,
+    HELDOUT,
+    SPLITS,
+    CorpusError,
+    Limits,
+    Package,
+    Recipe,
+    check_splits,
+    is_permissive,
+    load_recipe,
+)
+from gander_training.corpora.selection import choose, clean_text, cut_text, glob_matcher, read_package
 
 LIMITS = Limits(total=1_000, document=100, minimum=10)
 
 
 @pytest.fixture(scope="module")
-def recipe() -> corpora.Recipe:
-    return corpora.load_recipe()
+def recipe() -> Recipe:
+    return load_recipe()
 
 
 def make_tar(path: Path, members: dict[str, bytes]) -> Path:
@@ -36,7 +51,7 @@ def make_package(**values: object) -> Package:
 
 
 def write_recipe(path: Path, domain: str) -> Path:
-    limits = "".join(f"[limits.{s}]\ntotal = 10000\ndocument = 100\nminimum = 5\n" for s in corpora.SPLITS)
+    limits = "".join(f"[limits.{s}]\ntotal = 10000\ndocument = 100\nminimum = 5\n" for s in SPLITS)
     path.write_text(f"{limits}[limits.heldout]\ntotal = 10\ndocument = 100\nminimum = 5\n{domain}")
     return path
 
@@ -44,33 +59,33 @@ def write_recipe(path: Path, domain: str) -> Path:
 # ------------------------------------------------------------------------------------------------------ recipe
 
 
-def test_recipe_has_twelve_domains_with_every_split_and_four_packages_to_train_on(recipe: corpora.Recipe) -> None:
+def test_recipe_has_twelve_domains_with_every_split_and_four_packages_to_train_on(recipe: Recipe) -> None:
     assert len(recipe.domains) == 12
     for domain in recipe.domains:
-        by_split = {s: [p for p in recipe.packages if (p.corpus, p.split) == (domain, s)] for s in corpora.SPLITS}
+        by_split = {s: [p for p in recipe.packages if (p.corpus, p.split) == (domain, s)] for s in SPLITS}
         assert len(by_split["train"]) >= 4, domain
         assert len(by_split["validation"]) >= 1, domain
         assert len(by_split["test"]) >= 2, domain
 
 
-def test_recipe_has_eight_held_out_kinds_of_several_packages(recipe: corpora.Recipe) -> None:
+def test_recipe_has_eight_held_out_kinds_of_several_packages(recipe: Recipe) -> None:
     assert len(recipe.kinds) >= 8
     assert not set(recipe.kinds) & set(recipe.domains)
-    limits = recipe.limits[corpora.HELDOUT]
+    limits = recipe.limits[HELDOUT]
     for kind in recipe.kinds:
         count = sum(p.corpus == kind for p in recipe.packages)
         assert count * limits.per_package >= 30, kind
 
 
-def test_every_licence_is_permissive_and_every_version_pinned(recipe: corpora.Recipe) -> None:
+def test_every_licence_is_permissive_and_every_version_pinned(recipe: Recipe) -> None:
     for package in recipe.packages:
-        assert corpora.is_permissive(package.licence), package.label
+        assert is_permissive(package.licence), package.label
         assert package.version, package.label
         assert not set(package.version) & set("^*<>= "), package.label
 
 
-def test_no_package_is_in_two_splits(recipe: corpora.Recipe) -> None:
-    by_split = {s: {p.key for p in recipe.packages if p.split == s} for s in (*corpora.SPLITS, corpora.HELDOUT)}
+def test_no_package_is_in_two_splits(recipe: Recipe) -> None:
+    by_split = {s: {p.key for p in recipe.packages if p.split == s} for s in (*SPLITS, HELDOUT)}
     for one, ones in by_split.items():
         for other, others in by_split.items():
             assert one == other or not ones & others, (one, other, ones & others)
@@ -96,7 +111,7 @@ def test_a_wrong_recipe_is_told_in_one_line(tmp_path: Path, old: str, new: str, 
     assert old in ENTRY
     domain = f"[domain.x]\npackages = [{{ {ENTRY.replace(old, new)} }}]\n"
     with pytest.raises(CorpusError, match=told) as caught:
-        corpora.load_recipe(write_recipe(tmp_path / "recipe.toml", domain))
+        load_recipe(write_recipe(tmp_path / "recipe.toml", domain))
     assert "\n" not in str(caught.value)
     assert "recipe.toml" in str(caught.value)
 
@@ -104,9 +119,9 @@ def test_a_wrong_recipe_is_told_in_one_line(tmp_path: Path, old: str, new: str, 
 def test_a_recipe_without_limits_or_missing_is_told(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text("[limits.train]\ntotal = 1\ndocument = 1\nminimum = 1\n")
     with pytest.raises(CorpusError, match=r"\[limits\] lacks heldout, test, validation"):
-        corpora.load_recipe(tmp_path / "recipe.toml")
+        load_recipe(tmp_path / "recipe.toml")
     with pytest.raises(CorpusError, match=r"none\.toml: cannot be read"):
-        corpora.load_recipe(tmp_path / "none.toml")
+        load_recipe(tmp_path / "none.toml")
 
 
 def test_a_recipe_that_includes_another_adds_packages_and_replaces_limits(tmp_path: Path) -> None:
@@ -115,27 +130,27 @@ def test_a_recipe_that_includes_another_adds_packages_and_replaces_limits(tmp_pa
     more = tmp_path / "more.toml"
     limits = "[limits.train]\ntotal = 7\ndocument = 5\nminimum = 1\n"
     more.write_text(f'include = "recipe.toml"\n{limits}[domain.x]\npackages = [{entry.format("b", "train")}]\n')
-    recipe = corpora.load_recipe(more)
+    recipe = load_recipe(more)
     assert [(p.name, p.split, p.files) for p in recipe.packages] == [("a", "test", ("*.x",)), ("b", "train", ("*.x",))]
     assert recipe.limits["train"].total == 7 and recipe.limits["test"].total == 10000
     more.write_text(f'include = "recipe.toml"\n[domain.x]\npackages = [{entry.format("a", "train")}]\n')
     with pytest.raises(CorpusError, match="npm:a is in two splits, test and train"):
-        corpora.load_recipe(more)
+        load_recipe(more)
 
 
-def test_the_recipe_of_the_mixture_trains_on_nothing_that_the_pool_is_measured_with(recipe: corpora.Recipe) -> None:
-    more = corpora.load_recipe(corpora.DEFAULT_RECIPE.with_name("moe.toml"))
+def test_the_recipe_of_the_mixture_trains_on_nothing_that_the_pool_is_measured_with(recipe: Recipe) -> None:
+    more = load_recipe(DEFAULT_RECIPE.with_name("moe.toml"))
     assert set(recipe.packages) < set(more.packages)
     assert {p for p in more.packages if p.split != "train"} == {p for p in recipe.packages if p.split != "train"}
 
 
 def test_a_package_in_two_splits_is_refused_across_corpora_and_versions() -> None:
     train = make_package(split="train")
-    for other in ("validation", "test", corpora.HELDOUT):
+    for other in ("validation", "test", HELDOUT):
         with pytest.raises(CorpusError, match="npm:a is in two splits"):
-            corpora.check_splits([train, make_package(corpus="other", split=other, version="2")], Path("r"))
+            check_splits([train, make_package(corpus="other", split=other, version="2")], Path("r"))
     with pytest.raises(CorpusError, match="listed twice"):
-        corpora.check_splits([train, train], Path("r"))
+        check_splits([train, train], Path("r"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +164,7 @@ def test_a_package_in_two_splits_is_refused_across_corpora_and_versions() -> Non
     ],
 )
 def test_is_permissive(licence: str, permissive: bool) -> None:
-    assert corpora.is_permissive(licence) is permissive
+    assert is_permissive(licence) is permissive
 
 
 # ---------------------------------------------------------------------------------------------------- archives
@@ -159,11 +174,11 @@ def test_is_permissive(licence: str, permissive: bool) -> None:
 def test_a_member_that_climbs_out_is_refused(tmp_path: Path, name: str) -> None:
     packed = make_tar(tmp_path / "p.tgz", {name: b"x = 1\n"})
     with pytest.raises(CorpusError, match=r"p\.tgz: unsafe member"):
-        list(corpora.read_members(packed, lambda _: True, 100))
+        list(read_members(packed, lambda _: True, 100))
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as pack:
         pack.writestr(name, "x = 1\n")
     with pytest.raises(CorpusError, match=r"p\.zip: unsafe member"):
-        list(corpora.read_members(tmp_path / "p.zip", lambda _: True, 100))
+        list(read_members(tmp_path / "p.zip", lambda _: True, 100))
 
 
 def test_links_and_large_files_are_passed_over(tmp_path: Path) -> None:
@@ -176,24 +191,24 @@ def test_links_and_large_files_are_passed_over(tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.size = size
             tar.addfile(info, io.BytesIO(b"x" * size))
-    assert [path for path, _ in corpora.read_members(packed, lambda _: True, 100)] == ["small.py"]
+    assert [path for path, _ in read_members(packed, lambda _: True, 100)] == ["small.py"]
 
 
 def test_a_damaged_archive_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "p.tgz").write_bytes(b"not an archive")
     with pytest.raises(CorpusError, match=r"p\.tgz: cannot be read"):
-        list(corpora.read_members(tmp_path / "p.tgz", lambda _: True, 100))
+        list(read_members(tmp_path / "p.tgz", lambda _: True, 100))
     whole = make_tar(tmp_path / "q.tgz", {"a.py": bytes(range(256)) * 400}).read_bytes()
     (tmp_path / "q.tgz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CorpusError, match=r"q\.tgz: cannot be read"):
-        list(corpora.read_members(tmp_path / "q.tgz", lambda _: True, 1_000_000))
+        list(read_members(tmp_path / "q.tgz", lambda _: True, 1_000_000))
 
 
 # --------------------------------------------------------------------------------------------------- selection
 
 
 def test_glob_matcher() -> None:
-    wanted = corpora.glob_matcher(["*.css", "*/bin/*"], ["*/vendor/*"])
+    wanted = glob_matcher(["*.css", "*/bin/*"], ["*/vendor/*"])
     assert wanted("package/dist/a.css")
     assert wanted("package/bin/tool")
     assert not wanted("package/vendor/a.css")
@@ -215,28 +230,28 @@ def test_glob_matcher() -> None:
     ],
 )
 def test_clean_text_leaves_out_what_no_person_would_read(content: bytes) -> None:
-    assert corpora.clean_text(content) is None
+    assert clean_text(content) is None
 
 
 def test_clean_text_normalises_line_ends_and_edges() -> None:
-    assert corpora.clean_text(b"\xef\xbb\xbf\r\nx = 1\r\ny = 2\n\n") == "x = 1\ny = 2\n"
-    assert corpora.clean_text(b"<!-- generated by a tool -->\n", generated=True) == "<!-- generated by a tool -->\n"
+    assert clean_text(b"\xef\xbb\xbf\r\nx = 1\r\ny = 2\n\n") == "x = 1\ny = 2\n"
+    assert clean_text(b"<!-- generated by a tool -->\n", generated=True) == "<!-- generated by a tool -->\n"
 
 
 def test_cut_text_ends_at_a_line_where_there_is_one() -> None:
-    assert corpora.cut_text("short\n", 10) == "short\n"
-    assert corpora.cut_text("one\ntwo\nthree\n", 9) == "one\ntwo\n"
-    assert corpora.cut_text("x" * 20, 10) == "x" * 10
+    assert cut_text("short\n", 10) == "short\n"
+    assert cut_text("one\ntwo\nthree\n", 9) == "one\ntwo\n"
+    assert cut_text("x" * 20, 10) == "x" * 10
 
 
 def test_read_package_selects_cuts_and_orders_alike_each_time(tmp_path: Path) -> None:
     members = {f"p/{i}.py": f"value = {i}\n".encode() * (i + 1) for i in range(20)}
     forward = make_tar(tmp_path / "f.tgz", members)
     backward = make_tar(tmp_path / "b.tgz", dict(reversed(members.items())))
-    documents = corpora.read_package(make_package(), forward, LIMITS)
-    assert documents == corpora.read_package(make_package(), backward, LIMITS)
+    documents = read_package(make_package(), forward, LIMITS)
+    assert documents == read_package(make_package(), backward, LIMITS)
     assert all(10 <= len(d.text) <= 100 for d in documents)
-    seven = corpora.read_package(make_package(contains=r"^value = 7$"), forward, LIMITS)
+    seven = read_package(make_package(contains=r"^value = 7$"), forward, LIMITS)
     assert [d.path for d in seven] == ["p/7.py"]
 
 
@@ -245,9 +260,7 @@ def documents_of(package: str, count: int, size: int) -> list[Document]:
 
 
 def test_choose_keeps_one_package_from_dominating() -> None:
-    chosen = corpora.choose(
-        [documents_of("big", 100, 50), documents_of("small", 4, 50)], Limits(1_000, 100, 1, share=0.3)
-    )
+    chosen = choose([documents_of("big", 100, 50), documents_of("small", 4, 50)], Limits(1_000, 100, 1, share=0.3))
     big = sum(len(d.text) for d in chosen if d.package == "big")
     assert 300 <= big < 300 + 50
     assert sum(d.package == "small" for d in chosen) == 4
@@ -255,13 +268,13 @@ def test_choose_keeps_one_package_from_dominating() -> None:
 
 def test_choose_meets_the_caps_and_takes_a_text_once() -> None:
     many = [documents_of("a", 50, 30), documents_of("b", 50, 30)]
-    assert sum(len(d.text) for d in corpora.choose(many, Limits(300, 100, 1))) == 300
-    held = corpora.choose(many, Limits(10_000, 100, 1, documents=10, per_package=4))
+    assert sum(len(d.text) for d in choose(many, Limits(300, 100, 1))) == 300
+    held = choose(many, Limits(10_000, 100, 1, documents=10, per_package=4))
     assert [sum(d.package == p for d in held) for p in "ab"] == [4, 4]
-    assert len(corpora.choose(many, Limits(10_000, 100, 1, documents=5))) == 5
+    assert len(choose(many, Limits(10_000, 100, 1, documents=5))) == 5
     same = [Document("same text", p, "x.py") for p in "ab"]
-    assert len(corpora.choose([[same[0]], [same[1]]], Limits(300, 100, 1))) == 1
-    assert corpora.choose([], Limits(300, 100, 1)) == []
+    assert len(choose([[same[0]], [same[1]]], Limits(300, 100, 1))) == 1
+    assert choose([], Limits(300, 100, 1)) == []
 
 
 # ----------------------------------------------------------------------------------------------------- command
@@ -287,13 +300,13 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise CorpusError(f"{package.label}: npm failed (1): not found")
         return make_tar(work / "p.tgz", {"package/m.py": f"name = '{package.name}'\n".encode()})
 
-    monkeypatch.setitem(corpora._FETCHERS, "npm", client)
+    monkeypatch.setitem(_FETCHERS, "npm", client)
     return asked
 
 
 def test_command_writes_the_splits_and_a_manifest_and_does_not_do_it_twice(tmp_path: Path, offline: list[str]) -> None:
     command = ["--recipe", str(write_recipe(tmp_path / "r.toml", DOMAIN)), "--out", str(tmp_path / "out")]
-    assert corpora.main(command) == 0
+    assert main(command) == 0
     train = tmp_path / "out" / "python" / "train.jsonl"
     assert json.loads(train.read_text()) == {"text": "name = 'a'\n", "package": "npm:a@1", "path": "package/m.py"}
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
@@ -302,7 +315,7 @@ def test_command_writes_the_splits_and_a_manifest_and_does_not_do_it_twice(tmp_p
     assert manifest["python/test.jsonl"]["packages"]["npm:b@1"]["licence"] == "MIT"
 
     before = train.stat().st_mtime_ns
-    assert corpora.main(command) == 0
+    assert main(command) == 0
     assert sorted(offline) == ["a", "b"]
     assert train.stat().st_mtime_ns == before
     assert not list((tmp_path / "out").rglob("*.tmp"))
@@ -317,22 +330,22 @@ def test_a_client_that_runs_in_its_own_folder_is_told_where_to_write(
         where.append(work)
         return make_tar(work / "p.tgz", {})
 
-    monkeypatch.setitem(corpora._FETCHERS, "npm", client)
+    monkeypatch.setitem(_FETCHERS, "npm", client)
     monkeypatch.chdir(tmp_path)
-    assert corpora.fetch(make_package(), Path("cache")).is_file()
+    assert fetch(make_package(), Path("cache")).is_file()
     assert where[0].is_absolute()
 
 
 def test_a_file_changed_by_hand_or_lost_is_written_again(tmp_path: Path, offline: list[str]) -> None:
     command = ["--recipe", str(write_recipe(tmp_path / "r.toml", DOMAIN)), "--out", str(tmp_path / "out")]
-    assert corpora.main(command) == 0
+    assert main(command) == 0
     train = tmp_path / "out" / "python" / "train.jsonl"
     whole = train.read_bytes()
     train.unlink()
-    assert corpora.main(command) == 0
+    assert main(command) == 0
     assert train.read_bytes() == whole
     train.write_bytes(b"")
-    assert corpora.main(command) == 0
+    assert main(command) == 0
     assert train.read_bytes() == whole
 
 
@@ -341,7 +354,7 @@ def test_a_package_that_cannot_be_had_is_told_and_the_rest_is_written(
 ) -> None:
     domain = DOMAIN.replace('name = "b"', 'name = "broken"')
     out = tmp_path / "out"
-    assert corpora.main(["--recipe", str(write_recipe(tmp_path / "r.toml", domain)), "--out", str(out)]) == 1
+    assert main(["--recipe", str(write_recipe(tmp_path / "r.toml", domain)), "--out", str(out)]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert lines == ["error: npm:broken@1: npm failed (1): not found"]
     assert (out / "python" / "train.jsonl").exists()
@@ -351,19 +364,19 @@ def test_a_package_that_cannot_be_had_is_told_and_the_rest_is_written(
 
 def test_a_text_trained_on_and_measured_with_is_told(tmp_path: Path, offline: list[str]) -> None:
     recipe_path = write_recipe(tmp_path / "r.toml", DOMAIN)
-    assert corpora.main(["--recipe", str(recipe_path), "--out", str(tmp_path)]) == 0
-    recipe = corpora.load_recipe(recipe_path)
-    assert corpora.find_leaks(recipe, tmp_path) == []
-    corpora.write_jsonl([Document("name = 'a'\n", "npm:b@1", "copy.py")], tmp_path / "python" / "test.jsonl")
-    assert corpora.find_leaks(recipe, tmp_path) == ["npm:b@1: copy.py is trained on too, from npm:a@1"]
+    assert main(["--recipe", str(recipe_path), "--out", str(tmp_path)]) == 0
+    recipe = load_recipe(recipe_path)
+    assert find_leaks(recipe, tmp_path) == []
+    write_jsonl([Document("name = 'a'\n", "npm:b@1", "copy.py")], tmp_path / "python" / "test.jsonl")
+    assert find_leaks(recipe, tmp_path) == ["npm:b@1: copy.py is trained on too, from npm:a@1"]
 
 
 def test_an_unknown_corpus_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe_path = write_recipe(tmp_path / "r.toml", DOMAIN)
-    assert corpora.main(["--recipe", str(recipe_path), "--out", str(tmp_path), "--only", "cobol"]) == 1
+    assert main(["--recipe", str(recipe_path), "--out", str(tmp_path), "--only", "cobol"]) == 1
     assert "unknown corpus cobol" in capsys.readouterr().err
 
 
 def test_a_client_that_is_not_installed_is_told(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"npm:a@1: the client 'no-such-client' is not installed"):
-        corpora._run(make_package(), ["no-such-client"], tmp_path)
+        _run(make_package(), ["no-such-client"], tmp_path)

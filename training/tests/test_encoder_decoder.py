@@ -11,15 +11,16 @@ import onnxruntime
 import pytest
 import torch
 from conftest import PHATGOOSE, contents
+from gander_routing.base import load_shipped
+from gander_routing.encoder_decoder import PARTS
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
-from gander_training.base import load_shipped
+from gander_training.bases.source import load_pair_source
 from gander_training.cli import main
-from gander_training.encoder_decoder import PARTS, load_pair_source
-from gander_training.import_phatgoose import import_phatgoose
-from gander_training.pool import check_pool, create_pool
+from gander_training.imports.phatgoose import import_phatgoose
+from gander_training.pools.pool import check_pool, create_pool
 
 BASE, BEST = PHATGOOSE / "base", PHATGOOSE / "phatgoose/best.pt"
 BOUND = 2e-5

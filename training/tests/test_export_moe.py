@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from gander_training import cli
-from gander_training.tiny_moe import config_of, write_moe, write_tokenizer
+from gander_training.tiny.mixtures import config_of, write_moe, write_tokenizer
 
 NEWER = int(transformers.__version__.split(".")[0]) >= 5
 needs_exporter = pytest.mark.skipif(not NEWER, reason="transformers 5 is not installed (the extra moe)")
@@ -100,7 +100,7 @@ MIXTURES: dict[str, dict[str, Any]] = {
 @needs_exporter
 @pytest.mark.parametrize("kind", MIXTURES)
 def test_a_mixture_is_never_taken_for_a_dense_model(tmp_path: Path, kind: str) -> None:
-    from gander_training.export_moe import require_moe
+    from gander_training.mixtures.export import require_moe
 
     require_moe(folder_with(tmp_path, model_type=kind, **{**SMALL, **MIXTURES[kind]}))
 
@@ -192,7 +192,7 @@ def test_four_bits_are_held_to_the_same_rounded_weights(
 def test_an_export_that_computes_something_else_is_not_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, mixtral: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gander_training import export_moe
+    from gander_training.mixtures import export as export_moe
 
     write = export_moe.write_float32
 

@@ -14,20 +14,22 @@ from typing import Any
 import pytest
 import torch
 from conftest import PHATGOOSE, PHATGOOSE_NAMES, contents, made, unchanged
+from gander_routing.base import load_shipped
+from gander_routing.encoder_decoder import PARTS
+from gander_routing.errors import UserError
+from gander_routing.forward_pair import routed_pair
+from gander_routing.pool import Pool, read_pool
+from gander_routing.strategies import Strategy
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
 
-from gander_training import import_phatgoose as importing
-from gander_training.base import load_shipped
+from gander_training.bases.source import load_pair_source
 from gander_training.cli import main
-from gander_training.encoder_decoder import PARTS, load_pair_source
-from gander_training.errors import UserError
-from gander_training.import_phatgoose import import_phatgoose
-from gander_training.pool import check_pool
-from gander_training.routed import Pool, Strategy, read_pool
-from gander_training.routed_pair import routed_pair
+from gander_training.imports import phatgoose as importing
+from gander_training.imports.phatgoose import import_phatgoose
+from gander_training.pools.pool import check_pool
 
 BASE, BEST = PHATGOOSE / "base", PHATGOOSE / "phatgoose/best.pt"
 BOUND = 2e-5
@@ -202,7 +204,7 @@ WIDE = T5Config(
 MEASURED = """
 import sys, threading, time
 from pathlib import Path
-from gander_training.import_phatgoose import *
+from gander_training.imports.phatgoose import *
 
 def private():  # kB that are this process's own: what a file is mapped to can be dropped at any time
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import torch
 from conftest import PHATGOOSE, made
+from gander_routing.errors import UserError
 from safetensors.torch import save_file
 
-from gander_training.checkpoint import open_checkpoint
 from gander_training.cli import main
-from gander_training.errors import UserError
-from gander_training.import_phatgoose import import_phatgoose
+from gander_training.imports.checkpoint import open_checkpoint
+from gander_training.imports.phatgoose import import_phatgoose
 
 BASE, BEST = PHATGOOSE / "base", PHATGOOSE / "phatgoose/best.pt"
 

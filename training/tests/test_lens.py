@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from gander_training.lens import layers_of, lens, run_of
-from gander_training.reference import TINY_TEXT, encode, load_base, load_tokenizer
+from gander_training.reference.cases import TINY_TEXT
+from gander_training.reference.golden import load_base
+from gander_training.reference.lens import layers_of, lens, run_of
+from gander_training.texts.tokens import encode, load_tokenizer
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 POOL = FIXTURES / "tiny-pool"

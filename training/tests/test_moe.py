@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_lines
+from gander_routing.errors import UserError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 
-from gander_training.errors import UserError
-from gander_training.mixtral import HeadLoss, Mixtral, Shape, balance, save
-from gander_training.moe import MoeOptions, Run, Stream, finish_moe, rate, train_moe
+from gander_training.fitting.balance import balance
+from gander_training.mixtures.mixtral import HeadLoss, Mixtral, Shape, save
+from gander_training.mixtures.train import MoeOptions, Run, Stream, finish_moe, rate, train_moe
 
 SHAPE = Shape(vocabulary=300, width=32, layers=2, heads=4, kv_heads=2, experts=4, intermediate=16, positions=64)
 OPTIONS = MoeOptions(batch=4, length=32, learning_rate=5e-3, warm_up=2)

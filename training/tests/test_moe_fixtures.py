@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from gander_training.moe_fixtures import OTHER_K, names
-from gander_training.onnx_folder import OnnxFolder
-from gander_training.tiny_moe import ARCHITECTURES, EXPERTS, config_of, load_moe, write_moe
+from gander_training.mixtures.fixtures import OTHER_K, names
+from gander_training.mixtures.folder import OnnxFolder
+from gander_training.tiny.mixtures import ARCHITECTURES, EXPERTS, config_of, load_moe, write_moe
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 GOLDEN = FIXTURES / "golden/moe"

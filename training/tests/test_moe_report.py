@@ -13,9 +13,9 @@ from conftest import write_lines
 from transformers import AutoModelForCausalLM
 
 from gander_training.cli import main
-from gander_training.mixtral import Mixtral, Shape, save
-from gander_training.moe import MoeOptions, Run, finish_moe, train_moe
-from gander_training.moe_report import choices, count, load_of, share_told, shuffle, strongest, token_class, told
+from gander_training.mixtures.mixtral import Mixtral, Shape, save
+from gander_training.mixtures.report import choices, count, load_of, share_told, shuffle, strongest, token_class, told
+from gander_training.mixtures.train import MoeOptions, Run, finish_moe, train_moe
 
 RNG = np.random.default_rng(0)
 

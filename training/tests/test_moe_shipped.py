@@ -13,8 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from gander_training.moe_shipped import CASES, held_model, main
-from gander_training.onnx_folder import OnnxFolder
+from gander_training.mixtures.folder import OnnxFolder
+from gander_training.mixtures.shipped import CASES, held_model, main
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "test/fixtures"
@@ -26,8 +26,9 @@ needs_routers = pytest.mark.skipif(not NEWER, reason="transformers 5 is not inst
 
 @needs_routers
 def test_a_folder_of_four_bits_is_read_back_as_it_was_rounded(tmp_path: Path) -> None:
-    from gander_training.moe_reference import moe_tensors
-    from gander_training.reference import TINY_TEXT, encode
+    from gander_training.mixtures.golden import moe_tensors
+    from gander_training.reference.cases import TINY_TEXT
+    from gander_training.texts.tokens import encode
 
     golden = load_file(FIXTURES / "golden/moe/mixtral-transformers-int4.safetensors")
     folder = FIXTURES / "moe/mixtral-transformers-int4"
@@ -61,10 +62,10 @@ def test_a_folder_that_computes_something_else_is_refused(capsys: pytest.Capture
 
 
 def test_the_golden_traces_are_of_the_tokenizer_that_ships() -> None:
-    from gander_training.reference import file_hash
+    from gander_training.reference.trace import file_hash
 
     assert sorted(CASES) == sorted(file.stem for file in GOLDEN.glob("*.safetensors")), (
-        "run gander_training.moe_shipped"
+        "run gander_training.mixtures.shipped"
     )
     for name in CASES:
         with safe_open(GOLDEN / f"{name}.safetensors", "pt") as file:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gander_routing.pool import Expert, read_expert, read_pool
 
 from gander_training.cli import main
-from gander_training.routed import Expert, read_expert, read_pool
 
 TINY = Path(__file__).resolve().parents[2] / "test/fixtures/tiny-pool"
 NAMES = ("Zeta", "beta-2")

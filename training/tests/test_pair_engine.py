@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import PHATGOOSE
+from gander_routing.encoder_decoder import PARTS
 from peft import LoraConfig
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
@@ -27,10 +28,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from gander_training.bases.encoder_decoder import export_pair, products, unchanged
 from gander_training.compatibility.engine import ROOT
-from gander_training.encoder_decoder import PARTS, export_pair, products, unchanged
-from gander_training.fixtures import quiet
-from gander_training.reference import main as reference
+from gander_training.quiet import quiet
+from gander_training.reference.command import main as reference
 
 BASE = PHATGOOSE / "base"
 TEXT, TARGET = "question: the farmer counts sheep. why?", "because the gate was open."

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+from gander_routing.errors import UserError
+from gander_routing.forward_pair import routed_pair
+from gander_routing.pool import read_pool
+from gander_routing.strategies import Strategy
+from gander_routing.whatif import Intervention, Scope
 from safetensors import safe_open
 from torch import Tensor
 
-from gander_training.base import load_base
+from gander_training.bases.source import load_base
 from gander_training.cli import main
-from gander_training.errors import UserError
-from gander_training.pair_traces import TARGET, TEXT
-from gander_training.routed import Intervention, Scope, Strategy, read_pool
-from gander_training.routed_pair import routed_pair
+from gander_training.reference.pairs import TARGET, TEXT
 
 TINY = Path(__file__).resolve().parents[2] / "test/fixtures/tiny-pool"
 BOUND = 2e-5
@@ -72,7 +74,7 @@ def test_golden_traces_hold_every_strategy_and_what_ifs(folder: Path, tmp_path: 
 
 
 def test_a_tilt_of_one_stack_leaves_the_other_affinities(folder: Path, golden: dict[str, Tensor]) -> None:
-    from gander_training.base import load_shipped
+    from gander_routing.base import load_shipped
 
     pool, model = read_pool(folder), load_shipped(folder)[0]
     ids = golden["t0.encoder_ids"].long(), golden["t0.decoder_input_ids"].long()

@@ -10,15 +10,16 @@ import pytest
 import torch
 import yaml
 from conftest import PHATGOOSE
+from gander_routing.errors import UserError
+from gander_routing.pool import Module
 from safetensors.torch import load_file
 
 from gander_training.cli import _parser, main
-from gander_training.errors import UserError
-from gander_training.pair_training import PairOptions, begin, load_pairs, mean_pair_inputs
-from gander_training.pairs import Pair, Pairs, read_pairs, score_pairs
-from gander_training.routed import Module
-from gander_training.schedule import steady
-from gander_training.workbench import ADAPTER, Workbench, fit, open_pair_bench
+from gander_training.experts.workbench import ADAPTER, Workbench, open_pair_bench
+from gander_training.fitting.loop import fit
+from gander_training.fitting.schedule import steady
+from gander_training.pairs.data import Pair, Pairs, read_pairs, score_pairs
+from gander_training.pairs.train import PairOptions, begin, load_pairs, mean_pair_inputs
 
 BASE = PHATGOOSE / "base"
 RETRIEVER = PHATGOOSE.parent / "tiny-pool/retriever"
@@ -165,7 +166,7 @@ def test_means_are_over_each_modules_own_sequence(expert: Path, data: Path, fold
 
 def test_a_batch_in_parts_is_the_whole_batch(tmp_path: Path) -> None:
     def run(part: int | None) -> tuple[list[float], torch.Tensor]:
-        from gander_training.workbench import MasterAdamW
+        from gander_training.fitting.loop import MasterAdamW
 
         torch.manual_seed(0)
         layer = torch.nn.Linear(4, 1)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import PHATGOOSE, PHATGOOSE_NAMES
+from gander_routing.base import load_shipped
+from gander_routing.forward_pair import routed_generation, routed_pair
+from gander_routing.pool import Expert, Pool, modules_of, read_pool
+from gander_routing.router import Router
+from gander_routing.strategies import Strategy, merged_factors
 from safetensors.torch import load_file
 from torch import Tensor, nn
-
-from gander_training.base import load_shipped
-from gander_training.routed import Expert, Pool, Router, Strategy, merged_factors, modules_of, read_pool
-from gander_training.routed_pair import routed_generation, routed_pair
 
 BOUND = 2e-5
 EPSILON = 1e-6

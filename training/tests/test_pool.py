@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import write_lines
+from gander_routing.errors import UserError
 from safetensors.torch import load_file, save_file
 
 from gander_training.cli import main
-from gander_training.errors import UserError
-from gander_training.measure import diagonal_text, markdown_table, usage_text, write_report
-from gander_training.pool import add_expert, check_pool
+from gander_training.pools.measure import diagonal_text, markdown_table, usage_text, write_report
+from gander_training.pools.pool import add_expert, check_pool
 
 TINY = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "tiny-pool"
 

@@ -10,15 +10,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from gander_routing.pool import read_pool
+from gander_routing.retrieval import Retriever, retrieve, similarities
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-from gander_training import tiny_retriever
 from gander_training.cli import main
-from gander_training.retrieve import retrieve, similarities
-from gander_training.retriever import Retriever
-from gander_training.routed import read_pool
+from gander_training.tiny import retriever as tiny_retriever
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "test/fixtures/tiny-pool"

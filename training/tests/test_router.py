@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_lines
+from gander_routing.errors import UserError
+from gander_routing.forward import routed_forward
+from gander_routing.pool import read_pool
+from gander_routing.strategies import Strategy
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
-from gander_training.base import load_base
+from gander_training.bases.source import load_base
 from gander_training.compatibility.engine import ROOT
-from gander_training.errors import UserError
-from gander_training.reference import main as reference
-from gander_training.routed import Strategy, read_pool, routed_forward
-from gander_training.router import RouterOptions, mixed, train_router, with_routers
+from gander_training.gates.router import RouterOptions, mixed, train_router, with_routers
+from gander_training.reference.command import main as reference
 
 TINY = ROOT / "test" / "fixtures" / "tiny-pool"
 SHIPPED = ROOT / "models" / "smollm2-135m"
@@ -93,7 +95,7 @@ def test_it_learns_and_goes_on_where_it_was_stopped(
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(pool, other)
-    monkeypatch.setattr("gander_training.workbench.CHECKPOINT_EVERY", 5)
+    monkeypatch.setattr("gander_training.fitting.loop.CHECKPOINT_EVERY", 5)
     told = train_router(pool, corpora, OPTIONS, tmp_path / "runs")
     assert told["last"] < told["first"]
     assert not list((tmp_path / "runs").iterdir())

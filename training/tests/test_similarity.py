@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from gander_routing.pool import Expert, Lora
 from safetensors.torch import load_file
 
 from gander_training.compatibility.engine import ROOT
-from gander_training.routed import Expert, Lora
-from gander_training.similarity import adapter_vector, gate_vector, main, similarity
+from gander_training.reference.similarity import adapter_vector, gate_vector, main, similarity
 
 POOLS = {"tiny": "test/fixtures/tiny-pool", "tiny-t5": "test/fixtures/tiny-t5", "smollm2-135m": "models/smollm2-135m"}
 PATHS = ("model.layers.0.q_proj", "model.layers.1.q_proj")

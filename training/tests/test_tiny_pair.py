@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conftest import PHATGOOSE
 
-from gander_training.tiny_pair import write_pool
+from gander_training.tiny.t5 import write_pool
 
 # Graphs and the embedding depend on the exporters' versions; what is imported does not.
 EXPERTS = "experts"

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from gander_training.expert import Card, ExpertOptions, interleave, train_expert
+from gander_training.experts.train import Card, ExpertOptions, interleave, train_expert
+from gander_training.experts.workbench import ADAPTER, Workbench, input_hooks, open_bench
 from gander_training.files import whole_file, whole_folder
-from gander_training.gate import GateOptions, Gates, compact, mean_inputs, train_gate_folder
-from gander_training.schedule import rate
-from gander_training.text import pack, read_texts, sample, score, separator
-from gander_training.workbench import ADAPTER, MasterAdamW, Workbench, batches, fit, input_hooks, open_bench
+from gander_training.fitting.loop import MasterAdamW, batches, fit
+from gander_training.fitting.schedule import rate
+from gander_training.gates.train import GateOptions, Gates, compact, mean_inputs, train_gate_folder
+from gander_training.texts.windows import pack, read_texts, sample, score, separator
 
 OPTIONS = ExpertOptions(steps=30, batch=4, length=32, learning_rate=1e-2)
 GATE = GateOptions(steps=8, batch=2, length=32, activation_windows=4)

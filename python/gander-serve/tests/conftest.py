@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from gander_trace import Trace
-from gander_training.tiny_moe import write_moe
+from gander_training.tiny.mixtures import write_moe
 
 from gander_serve.app import Service
 from gander_serve.engine import Engine

@@ -21,7 +21,7 @@ from conftest import FIXTURES
 from gander_serve.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = [ROOT / part for part in ("python/gander-serve/src", "python/gander-trace/src", "training/src")]
+SOURCES = [ROOT / "python" / name / "src" for name in ("gander-serve", "gander-trace", "gander-routing")]
 LONG = {"text": "word " * 40, "most": 16}
 
 
@@ -101,6 +101,14 @@ def test_a_pool_and_a_token_of_the_environment() -> None:
         assert httpx.get(f"{address}/v1/info", headers=headers).json()["family"] == "pool"
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=30)[1] == "" and process.returncode == 0
+
+
+def test_a_pool_without_what_routes_it_is_told_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gander_serve.pool", None)
+    assert main([str(FIXTURES / "tiny-pool"), "--port", "0"]) == 1
+    assert "takes gander-routing. pip install gander-serve[pool]" in capsys.readouterr().err
 
 
 def test_what_cannot_be_served_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 import transformers
 from conftest import CHUNK, FIXTURES, Served, assert_spelled
 from gander_trace import Trace
-from gander_training.tiny_moe import ARCHITECTURES, write_tokenizer
+from gander_training.tiny.mixtures import ARCHITECTURES, write_tokenizer
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from gander_serve.errors import ServeError

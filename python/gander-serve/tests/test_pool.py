@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import FIXTURES, Served, assert_spelled, bits_of, frames
+from gander_routing.forward import routed_forward
+from gander_routing.strategies import Strategy
+from gander_routing.whatif import Intervention, Scope
 from gander_trace import Trace
 from safetensors import safe_open
 
@@ -95,8 +98,6 @@ def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
     assert told.ids is not None and told.count > 21 and told.text is not None
     model = pool.service.engine.model
     assert isinstance(model, PoolModel)
-    from gander_training.routed import Intervention, Scope, Strategy, routed_forward
-
     result = routed_forward(
         model.loaded.model, model.adapters, torch.tensor(told.ids.tolist()), Strategy("phatgoose", 3),
         interventions=[

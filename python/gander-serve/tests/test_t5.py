@@ -110,7 +110,7 @@ def test_a_form_that_this_version_of_transformers_computes_otherwise_is_refused(
 def test_a_base_whose_numbers_do_not_stay_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a version of transformers does that ties what the pool does not."""
     monkeypatch.setattr(
-        "gander_training.base._untie", lambda model, given: setattr(model.lm_head, "weight", model.shared.weight)
+        "gander_routing.fill._untie", lambda model, given: setattr(model.lm_head, "weight", model.shared.weight)
     )
     with pytest.raises(ServeError, match="puts another weight in the place of"):
         PoolModel(POOL, Where())

@@ -1,6 +1,3 @@
 """Trains experts and their gates, exports bases, builds and checks pools."""
 
-import os
-
-# Read when onnxruntime is imported, whose builds for Linux and macOS else upload events of their own.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import gander_routing  # noqa: F401 (it has onnxruntime tell nobody)

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .errors import UserError
+from gander_routing.errors import UserError
 
 # Heavy imports wait until a command runs, so that --help is immediate.
 
-
 USUAL = {"length": 256}
 ADAPTER = {"rank": 8, "alpha": 16}
-# Those of PHATGOOSE's released code: pair_training.py says where they stand in it.
+# Those of PHATGOOSE's released code: pairs/train.py says where they stand in it.
 PAPER = {"steps": 1000, "batch": 1024, "length": 512, "learning_rate": 5e-3}
 PAPER_ADAPTER = {"rank": 16, "alpha": 1}
 
@@ -266,7 +265,7 @@ def _pool_parser(parser: argparse.ArgumentParser) -> None:
 
 def _settle(args: argparse.Namespace) -> bool:
     """Fill in what was not said; whether the base is an encoder-decoder."""
-    from .encoder_decoder import is_pair_base
+    from gander_training.bases.source import is_pair_base
 
     is_pair = is_pair_base(args.base)
     for key, value in (args.pair if is_pair else args.usual).items():
@@ -291,9 +290,9 @@ def _prepare(args: argparse.Namespace) -> None:
 def _expert(args: argparse.Namespace) -> None:
     import torch
 
-    from .expert import Card, ExpertOptions, require_fresh, train_expert
-    from .pair_training import PairOptions, train_pair_expert
-    from .workbench import open_bench, open_pair_bench
+    from gander_training.experts.train import Card, ExpertOptions, require_fresh, train_expert
+    from gander_training.experts.workbench import open_bench, open_pair_bench
+    from gander_training.pairs.train import PairOptions, train_pair_expert
 
     is_pair = _settle(args)
     _prepare(args)
@@ -319,12 +318,12 @@ def _expert(args: argparse.Namespace) -> None:
 
 def _gate(args: argparse.Namespace) -> None:
     import torch
+    from gander_routing.retrieval import Retriever
 
-    from .gate import GateOptions, train_gate_folder
-    from .pair_training import PairOptions, train_pair_gate_folder
-    from .pool import add_expert, manifest_of
-    from .retriever import Retriever
-    from .workbench import open_bench, open_pair_bench
+    from gander_training.experts.workbench import open_bench, open_pair_bench
+    from gander_training.gates.train import GateOptions, train_gate_folder
+    from gander_training.pairs.train import PairOptions, train_pair_gate_folder
+    from gander_training.pools.pool import add_expert, manifest_of
 
     is_pair = _settle(args)
     _prepare(args)
@@ -352,7 +351,7 @@ def _gate(args: argparse.Namespace) -> None:
 
 
 def _import_phatgoose(args: argparse.Namespace) -> None:
-    from .import_phatgoose import import_phatgoose
+    from gander_training.imports.phatgoose import import_phatgoose
 
     if args.experts is not None and not re.fullmatch(r"\d+(,\d+)*", args.experts):
         raise UserError(f"--experts: {args.experts!r} is not a list of numbers such as 3,7")
@@ -369,7 +368,7 @@ def _import_phatgoose(args: argparse.Namespace) -> None:
 
 
 def _import_mttl(args: argparse.Namespace) -> None:
-    from .import_mttl import import_mttl
+    from gander_training.imports.mttl import import_mttl
 
     print(f"{args.pool}: {', '.join(import_mttl(args.library, args.pool, args.experts))}")
 
@@ -377,7 +376,7 @@ def _import_mttl(args: argparse.Namespace) -> None:
 def _router(args: argparse.Namespace) -> None:
     import torch
 
-    from .router import RouterOptions, train_router
+    from gander_training.gates.router import RouterOptions, train_router
 
     torch.set_num_threads(args.threads)
     told = train_router(args.pool, args.data, RouterOptions(steps=args.steps, k=args.k), args.runs)
@@ -385,8 +384,8 @@ def _router(args: argparse.Namespace) -> None:
 
 
 def _train_moe(args: argparse.Namespace) -> None:
-    from .mixtral import Shape
-    from .moe import MoeOptions, Run, finish_moe, train_moe
+    from gander_training.mixtures.mixtral import Shape
+    from gander_training.mixtures.train import MoeOptions, Run, finish_moe, train_moe
 
     _prepare(args)
     if (args.finish_in is None) != (args.out is None):
@@ -404,7 +403,7 @@ def _train_moe(args: argparse.Namespace) -> None:
 
 
 def _moe_card(args: argparse.Namespace) -> None:
-    from .moe_report import ReportOptions, write_card
+    from gander_training.mixtures.report import ReportOptions, write_card
 
     options = ReportOptions(args.windows, args.length)
     write_card(args.model, args.data, args.name or args.model.resolve().name, options)
@@ -412,7 +411,7 @@ def _moe_card(args: argparse.Namespace) -> None:
 
 
 def _export_moe(args: argparse.Namespace) -> None:
-    from .export_moe import export_moe
+    from gander_training.mixtures.export import export_moe
 
     print("\n".join(export_moe(args.source, args.target, args.precision)))
     print(f"wrote {args.target}")
@@ -421,8 +420,8 @@ def _export_moe(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     import random
 
-    from .base import ExportOptions, export_base
-    from .text import read_texts
+    from gander_training.bases.export import ExportOptions, export_base
+    from gander_training.texts.windows import read_texts
 
     texts = None
     if args.calibration:
@@ -434,47 +433,47 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _retriever(args: argparse.Namespace) -> None:
-    from .retriever import export_retriever
+    from gander_training.bases.retriever import export_retriever
 
     export_retriever(args.source, args.target)
     print(f"wrote {args.target}")
 
 
 def _examples(args: argparse.Namespace) -> None:
-    from .examples import embed_examples
+    from gander_training.pools.examples import embed_examples
 
     for line in embed_examples(args.pool, args.data):
         print(line, flush=True)
 
 
 def _compatibility(args: argparse.Namespace) -> None:
-    from .compatibility import command, mixtures, pairs
+    from gander_training.compatibility import command, mixtures, pairs
 
     tables = {"bases": command.run, "encoder-decoders": pairs.run, "mixtures": mixtures.run}
     tables[args.of](args)
 
 
 def _pool_check(args: argparse.Namespace) -> None:
-    from .pool import check_pool
+    from gander_training.pools.pool import check_pool
 
     print("\n".join(check_pool(args.pool)))
 
 
 def _pool_add(args: argparse.Namespace) -> None:
-    from .pool import add_expert
+    from gander_training.pools.pool import add_expert
 
     print(f"added {add_expert(args.pool, args.expert, args.id, args.overwrite)}")
 
 
 def _pool_create(args: argparse.Namespace) -> None:
-    from .pool import create_pool
+    from gander_training.pools.pool import create_pool
 
     create_pool(args.pool, args.pool.resolve().name, args.name, args.description, args.license, args.base_name)
     print(f"wrote {args.pool / 'pool.json'}")
 
 
 def _pool_table(args: argparse.Namespace) -> None:
-    from .measure import MeasureOptions, report, write_report
+    from gander_training.pools.measure import MeasureOptions, report, write_report
 
     text = report(
         args.pool, args.corpora, args.source, args.runs, MeasureOptions(windows=args.windows, routed=args.routed)
@@ -487,11 +486,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; an error that a user can mend is one line on stderr and exit code 1."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["corpora"]:
-        from . import corpora
+        from gander_training.corpora import command as corpora
 
         return corpora.main(arguments[1:])
     if arguments[:1] == ["reference"]:
-        from . import reference
+        from gander_training.reference import command as reference
 
         return reference.main(arguments[1:])
     args = _parser().parse_args(arguments)

@@ -89,10 +89,9 @@ def run(args: argparse.Namespace) -> None:
 
     from gander_serve.app import Service
     from gander_serve.engine import Engine
-    from gander_serve.loading import DTYPES, Where, load_hugging_face
+    from gander_serve.loading import DTYPES, Where, is_pool, load_hugging_face
     from gander_serve.moe import MoeModel
     from gander_serve.passage import Model
-    from gander_serve.pool import PoolModel, is_pool
     from gander_serve.server import listening, serve, token_of
 
     for name in ("tokens", "chunk", "threads", "together", "together_tokens"):
@@ -110,6 +109,12 @@ def run(args: argparse.Namespace) -> None:
     )
     model: Model
     if is_pool(Path(args.model)):
+        try:
+            from gander_serve.pool import PoolModel
+        except ImportError:
+            raise ServeError(
+                "cannot-serve", f"{args.model} is a pool, which takes gander-routing.", "pip install gander-serve[pool]"
+            ) from None
         model = PoolModel(Path(args.model), where, args.base)
     else:
         model = MoeModel(load_hugging_face(args.model, where))

@@ -102,6 +102,11 @@ class Where:
         return (model if spread else model.to(self.device)).eval()
 
 
+def is_pool(folder: Path) -> bool:
+    """Whether a folder holds a pool of LoRA experts."""
+    return (folder / "pool.json").is_file()
+
+
 def load_hugging_face(name: str, where: Where) -> Loaded:
     """A folder, or what a hub calls a model. Raises ``ServeError`` with the remedy where it cannot be had."""
     from transformers import AutoConfig

@@ -1,6 +1,6 @@
 """A pool of LoRA experts on its base, routed by PHATGOOSE and the other strategies.
 
-The routing is gander_training's, which the extension's own engine is held to; here it runs over chunks, on any device.
+The routing is gander_routing's, which the extension's own engine is held to; here it runs over chunks, on any device.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing import router as routing
+from gander_routing import strategies, whatif
+from gander_routing.base import load_shipped
+from gander_routing.errors import UserError
+from gander_routing.pool import Expert as Adapter
+from gander_routing.pool import Module, Pool, blocks_of, modules_of, read_pool
+from gander_routing.retrieval import retrievable, retrieve
 from gander_trace import Expert, ExpertSet, Router, Site, Source
 from torch import Tensor
 
@@ -21,13 +28,7 @@ from gander_serve.frame import Array, Frame
 from gander_serve.loading import Loaded, Where, load_model, load_tokenizer
 from gander_serve.texts import Tokenizer, hash_of
 
-ROUTED = ("phatgoose", "average-activation", "arrow", "learned")
 ARROW_K = 3
-
-
-def is_pool(folder: Path) -> bool:
-    """Whether a folder holds a pool."""
-    return (folder / "pool.json").is_file()
 
 
 class PoolModel:
@@ -38,25 +39,19 @@ class PoolModel:
 
     def __init__(self, folder: Path, where: Where, base: str | None = None) -> None:
         try:
-            from gander_training import errors, routed
-        except ImportError:
-            raise ServeError(
-                "cannot-serve", f"{folder} is a pool, which takes gander-training.", "pip install gander-serve[pool]"
-            ) from None
-        self.routed = routed
-        try:
-            pool = routed.read_pool(folder)
+            pool = read_pool(folder)
             self.loaded = _loaded(pool, where, base)
             self.adapters = [_placed(expert, self.loaded.model) for expert in pool.experts]
-            self.modules = routed.modules_of(self.adapters)
+            self.modules = modules_of(self.adapters)
             # It refuses experts that were made for another base.
-            routed.Router(self.loaded.model, self.adapters, routed.Strategy("base"), torch.zeros(1, 1, 1), None)
-        except (errors.UserError, OSError) as error:
+            nothing = torch.zeros(1, 1, 1)
+            routing.Router(self.loaded.model, self.adapters, strategies.Strategy("base"), nothing, None)
+        except (UserError, OSError) as error:
             raise ServeError(
                 "cannot-serve", f"{folder} cannot be served: {error}", "Check it with gander-training pool check."
             ) from error
         self.pool = pool
-        self.wholes: dict[str, Any] = {}
+        self.wholes: dict[str, Adapter | None] = {}
         self.top_k = int(pool.manifest.get("topK", 2))
         self.k: int | None = self.top_k
         self.epsilon = float(pool.manifest.get("weightEpsilon", 0))
@@ -67,8 +62,6 @@ class PoolModel:
 
     def _strategies(self) -> Sequence[str]:
         """Those that the pool has the files for; the usual one first."""
-        from gander_training.retrieve import retrievable
-
         given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
         if all(expert.activation for expert in self.adapters):
             given.append("average-activation")
@@ -78,9 +71,7 @@ class PoolModel:
             given.append("retrieval")
         return [*given, "multitask"] if self.pool.multitask is not None else given
 
-    def _places(self, modules: Sequence[Any]) -> tuple[Sequence[Site], list[tuple[int, int]]]:
-        from gander_training.pair_traces import blocks_of
-
+    def _places(self, modules: Sequence[Module]) -> tuple[Sequence[Site], list[tuple[int, int]]]:
         sites = [Site(one.path, one.layer, one.kind, one.sequence, 0, one.stack) for one in modules]
         return sites, blocks_of(modules)
 
@@ -97,12 +88,10 @@ class PoolModel:
             raise refused("The strategy single names no expert.", "Name one of the pool's experts.")
         if asked.expert is not None:
             self.known(asked.expert)
-        if asked.name in ROUTED:
+        if asked.name in strategies.ROUTED:
             k = asked.k or (ARROW_K if asked.name == "arrow" else self.top_k)
             return Strategy(asked.name, min(k, len(self.experts)))
         if asked.name == "retrieval" and asked.expert is None:
-            from gander_training.retrieve import retrieve
-
             return Strategy("retrieval", expert=retrieve(self.pool, text))
         return Strategy(asked.name, expert=asked.expert)
 
@@ -110,26 +99,24 @@ class PoolModel:
         if all(expert != one.id for one in self.experts):
             raise refused(f'There is no expert "{expert}" in the pool.', "Choose one that the pool has.")
 
-    def whole(self, strategy: Any) -> Any:
+    def whole(self, strategy: strategies.Strategy) -> Adapter | None:
         """The adapter that every token goes through, if the strategy has one; made once."""
         if strategy.name not in self.wholes:
-            whole = self.routed.whole_adapter(strategy, self.pool.experts, self.pool.multitask)
+            whole = strategies.whole_adapter(strategy, self.pool.experts, self.pool.multitask)
             self.wholes[strategy.name] = None if whole is None else _placed(whole, self.loaded.model)
         return self.wholes[strategy.name]
 
     def begin(self, route: Route, source: Source) -> PoolRun:
-        from gander_training.pair_traces import router_of
-
         for item in route.interventions:
             self.known(item.expert)
         settled = self.settled(route.strategy, route.text)
-        strategy = self.routed.Strategy(settled.name, settled.k or 1, settled.expert, self.epsilon)
+        strategy = strategies.Strategy(settled.name, settled.k or 1, settled.expert, self.epsilon)
         zero = torch.zeros(1, 1, len(self.experts))
         whole = self.whole(strategy)
-        given = self.routed.fixed_weights(strategy, self.adapters)
-        router = self.routed.Router(self.loaded.model, self.adapters, strategy, zero, given, whole)
+        given = strategies.fixed_weights(strategy, self.adapters)
+        router = routing.Router(self.loaded.model, self.adapters, strategy, zero, given, whole)
         sites, blocks = self._places(router.modules)
-        header = router_of(strategy)
+        header = strategies.router_of(strategy)
         frame = Frame(
             source,
             Router(header["name"], header.get("k"), header["scoring"], header.get("params")),
@@ -145,7 +132,12 @@ class PoolRun:
     """One request."""
 
     def __init__(
-        self, model: PoolModel, router: Any, given: Tensor | None, frame: Frame, interventions: Sequence[Intervention]
+        self,
+        model: PoolModel,
+        router: routing.Router,
+        given: Tensor | None,
+        frame: Frame,
+        interventions: Sequence[Intervention],
     ) -> None:
         self.model, self.router, self.given, self.frame = model, router, given, frame
         self.interventions = interventions
@@ -164,7 +156,7 @@ class PoolRun:
 
     def _steering(self, sequence: int, first: int, last: int) -> tuple[Tensor, Tensor]:
         """What is added to the scores of tokens [first, last) and what stands in for the router: [M, T or 1, N]."""
-        routed, whole = self.model.routed, last - first if self.by_token else 1
+        whole = last - first if self.by_token else 1
         asked = []
         for item in self.interventions:
             scope = item.scope
@@ -173,9 +165,9 @@ class PoolRun:
                 spans = tuple((max(a, first) - first, min(b, last) - first) for a, b in spans if a < last and b > first)
                 if not spans:
                     continue
-            inside = routed.Scope(scope.layer, scope.kind, scope.module, None, scope.stack, scope.of_sequence(), spans)
-            asked.append(routed.Intervention(item.action, item.expert, inside, item.amount))
-        bias, fixed = routed.apply_interventions(asked, self.router.modules, self.model.adapters, whole)
+            inside = whatif.Scope(scope.layer, scope.kind, scope.module, None, scope.stack, scope.of_sequence(), spans)
+            asked.append(whatif.Intervention(item.action, item.expert, inside, item.amount))
+        bias, fixed = whatif.apply_interventions(asked, self.router.modules, self.model.adapters, whole)
         return bias, fixed if self.given is None else torch.where(fixed.isnan(), self.given, fixed)
 
     def seen(self) -> Sequence[Mapping[str, Array] | None]:
@@ -186,9 +178,7 @@ class PoolRun:
         ]
 
 
-def _loaded(pool: Any, where: Where, base: str | None) -> Loaded:
-    from gander_training.base import load_shipped
-
+def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
     file = pool.path / pool.manifest["base"]["tokenizer"]
     if base is None:
         if not isinstance(where.device, str) or where.device == "auto":
@@ -213,7 +203,7 @@ def _loaded(pool: Any, where: Where, base: str | None) -> Loaded:
     return Loaded(where.put(model), tokenizer, str(pool.manifest["name"]), pool.path)
 
 
-def _placed(expert: Any, model: Any) -> Any:
+def _placed(expert: Adapter, model: Any) -> Adapter:
     """An expert's numbers beside the layers that they belong to, so that no pass has to move them."""
 
     def beside(path: str, tensor: Tensor) -> Tensor:

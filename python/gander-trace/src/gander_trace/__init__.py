@@ -5,8 +5,9 @@
 """
 
 from gander_trace.errors import TraceError
+from gander_trace.parts import Block, Expert, ExpertSet, Router, Rows, Sequence, Site, Source
 from gander_trace.tokens import Tokens
-from gander_trace.trace import Block, Expert, ExpertSet, Router, Rows, Sequence, Site, Source, Trace
+from gander_trace.trace import Trace
 
 __version__ = "0.1.0"
 

@@ -18,7 +18,7 @@ from safetensors.numpy import save as as_bytes
 
 from gander_trace.columns import BLOCK, SEQUENCE, Array, Column
 from gander_trace.errors import TraceError
-from gander_trace.trace import Block, Expert, ExpertSet, Router, Sequence, Site, Source, Trace
+from gander_trace.parts import Block, Content, Expert, ExpertSet, Router, Sequence, Site, Source
 from gander_trace.version1 import read_version1
 
 VERSION = 2
@@ -36,7 +36,7 @@ def _known(**fields: Any) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def save(trace: Trace, file: str | PathLike[str]) -> None:
+def save(trace: Content, file: str | PathLike[str]) -> None:
     data, path = to_bytes(trace), Path(file)
     try:
         # To a temporary file first, so that an existing file stays intact until everything is written.
@@ -65,7 +65,7 @@ def _mode(path: Path) -> int:
         return 0o666 & ~mask
 
 
-def to_bytes(trace: Trace) -> bytes:
+def to_bytes(trace: Content) -> bytes:
     try:
         tensors, header = _checked(trace)
     except TraceError:
@@ -76,7 +76,7 @@ def to_bytes(trace: Trace) -> bytes:
     return data
 
 
-def _checked(trace: Trace) -> tuple[dict[str, Array], str]:
+def _checked(trace: Content) -> tuple[dict[str, Array], str]:
     """The tensors and the header of the file."""
     tensors: dict[str, Array] = {}
     for i, sequence in enumerate(trace.sequences):
@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{value!r} cannot be written into a header")
 
 
-def _header(trace: Trace) -> Json:
+def _header(trace: Content) -> Json:
     source, router = trace.source, trace.router
     return {
         "format": KEY,
@@ -191,7 +191,7 @@ def _check_sequence(sequence: Sequence, name: str) -> None:
         raise TraceError(f"a token of {name} lies outside the text")
 
 
-def _check_blocks(trace: Trace) -> None:
+def _check_blocks(trace: Content) -> None:
     at = 0
     for i, block in enumerate(trace.blocks):
         if block.first != at or not block.first < block.last <= len(trace.sites):
@@ -204,7 +204,7 @@ def _check_blocks(trace: Trace) -> None:
         raise TraceError(f"sites from {at} on are in no block")
 
 
-def _shape(trace: Trace, site: Site) -> tuple[int, int, int]:
+def _shape(trace: Content, site: Site) -> tuple[int, int, int]:
     try:
         of = trace.expert_sets[site.expert_set]
         _ = trace.sequences[site.sequence]
@@ -220,7 +220,7 @@ def _check_chosen(chosen: Array, experts: int) -> None:
         raise TraceError("a chosen expert does not exist")
 
 
-def _check_size(trace: Trace, tensors: Iterable[Array], header: int) -> None:
+def _check_size(trace: Content, tensors: Iterable[Array], header: int) -> None:
     counts = {
         "tokens": sum(one.count for one in trace.sequences),
         "modules": max(len(trace.sites), len(trace.expert_sets)),
@@ -233,7 +233,7 @@ def _check_size(trace: Trace, tensors: Iterable[Array], header: int) -> None:
         raise TraceError("it is larger than Gander can show (docs/trace-format.md)")
 
 
-def load(file: str | PathLike[str]) -> Trace:
+def load(file: str | PathLike[str]) -> Content:
     try:
         with safe_open(file, "np") as opened:
             text = (opened.metadata() or {}).get(KEY)
@@ -258,8 +258,8 @@ def _columns(columns: Iterable[Column], prefix: str, tensors: Mapping[str, Array
     return {column.tensor: tensors.get(f"{prefix}.{column.tensor}") for column in columns}
 
 
-def _read(header: Json, tensors: Mapping[str, Array]) -> Trace:
-    return Trace(
+def _read(header: Json, tensors: Mapping[str, Array]) -> Content:
+    return Content(
         source=_of(Source, header["source"]),
         router=_of(Router, header["router"]),
         interventions=header["interventions"],

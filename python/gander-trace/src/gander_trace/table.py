@@ -8,7 +8,7 @@ import numpy as np
 
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
-from gander_trace.trace import Rows, Trace
+from gander_trace.parts import Content, Rows
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 
 
-def table_of(trace: Trace) -> DataFrame:
+def table_of(trace: Content) -> DataFrame:
     """See ``Trace.to_pandas``."""
     try:
         import pandas
@@ -29,7 +29,7 @@ def table_of(trace: Trace) -> DataFrame:
     return pandas.DataFrame({name: np.concatenate([part[name] for part in parts]) if parts else [] for name in COLUMNS})
 
 
-def _part(trace: Trace, rows: Rows) -> dict[str, Array]:
+def _part(trace: Content, rows: Rows) -> dict[str, Array]:
     """The columns of one site."""
     token, rank = np.nonzero(rows.chosen >= 0)
     chosen = rows.chosen[token, rank]

@@ -9,10 +9,10 @@ import numpy as np
 
 from gander_trace.columns import Array
 from gander_trace.errors import TraceError
-from gander_trace.trace import Block, Expert, ExpertSet, Router, Sequence, Site, Source, Trace
+from gander_trace.parts import Block, Content, Expert, ExpertSet, Router, Sequence, Site, Source
 
 
-def read_version1(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Trace:
+def read_version1(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Content:
     try:
         pool, said, start = header["pool"], header["strategy"], tensors["token_start"]
         modules = [Site(one["path"], one["layer"], one["kind"]) for one in header["modules"]]
@@ -39,7 +39,7 @@ def read_version1(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Tr
             top_log_prob=tensors.get("top_log_prob"),
             top_tokens=header.get("topTokens"),
         )
-        return Trace(
+        return Content(
             source=Source(
                 "pool",
                 pool.get("name", pool["id"]),

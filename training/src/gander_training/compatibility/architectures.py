@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gander_training.fixtures import normal
-from gander_training.tiny import VOCABULARY
+from gander_training.tiny.numbers import normal
+from gander_training.tiny.pool import VOCABULARY
 
 WIDTH, INNER, LAYERS, HEADS, KV_HEADS, CONTEXT = 64, 128, 2, 4, 2, 256
 

@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from tqdm import tqdm
 
 from gander_training.compatibility.architectures import ARCHITECTURES, Architecture
@@ -18,9 +20,7 @@ from gander_training.compatibility.exporters import EXPORTERS, Exporter
 from gander_training.compatibility.kinds import KINDS, Kind
 from gander_training.compatibility.prepare import prepare, slug
 from gander_training.compatibility.table import Results, document
-from gander_training.errors import UserError
-from gander_training.files import read_json, whole_file, whole_folder
-from gander_training.tiny import write_json
+from gander_training.files import whole_file, whole_folder, write_json
 
 # A process that has loaded what all exporters need, from which each export is forked.
 PROCESSES = multiprocessing.get_context("forkserver")

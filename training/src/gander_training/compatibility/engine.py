@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from gander_training.compatibility.pool import TEXT, adapted_modules
 from gander_training.compatibility.ties import apart_from_ties, largest
-from gander_training.errors import UserError
-from gander_training.files import read_json
 
 ROOT = Path(__file__).parents[4]
 LIMIT = 300  # seconds a run: of minutes it says nothing

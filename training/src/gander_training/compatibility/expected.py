@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.errors import UserError
+from gander_routing.forward import routed_forward
+from gander_routing.pool import read_expert
+from gander_routing.strategies import Strategy
 from safetensors.torch import save_file
 
 from gander_training.compatibility.pool import TEXT
-from gander_training.errors import UserError
-from gander_training.fixtures import quiet
-from gander_training.routed import Strategy, read_expert, routed_forward
-from gander_training.tiny import build_tokenizer
+from gander_training.quiet import quiet
+from gander_training.tiny.pool import build_tokenizer
 
 ONE = "second"  # the expert that PEFT runs alone
 

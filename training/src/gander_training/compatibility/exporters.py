@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from gander_training.fixtures import quiet
+from gander_training.quiet import quiet
 
 
 @dataclass(frozen=True)

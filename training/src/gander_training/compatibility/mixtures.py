@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gander_routing.files import read_json
 from safetensors import safe_open
 from safetensors.numpy import load_file
 from tqdm import tqdm
@@ -21,7 +22,7 @@ from tqdm import tqdm
 from gander_training.compatibility.engine import EXACT, ROOT, command, refusal
 from gander_training.compatibility.table import number
 from gander_training.compatibility.ties import largest
-from gander_training.files import read_json, whole_file
+from gander_training.files import whole_file
 
 FIXTURES = ROOT / "test/fixtures/moe"
 GOLDEN = ROOT / "test/fixtures/golden/moe"

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gander_routing.encoder_decoder import PARTS
 from torch import Tensor, nn
-
-from gander_training.encoder_decoder import PARTS
 
 BATCH, READ, NEW, BEFORE = 2, 5, 3, 4  # 0 and 1 would be taken for constants
 Arguments = dict[str, Tensor]

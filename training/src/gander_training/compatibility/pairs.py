@@ -11,8 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from gander_routing.encoder_decoder import PARTS
+from gander_routing.files import read_json
+from gander_routing.pool import read_pool
+from gander_routing.strategies import Strategy
 from tqdm import tqdm
 
+from gander_training.bases.encoder_decoder import export_pair, products, unchanged
 from gander_training.compatibility import exporters
 from gander_training.compatibility.architectures import CONTEXT, HEADS, INNER, LAYERS, WIDTH, Architecture, build
 from gander_training.compatibility.command import chosen, result_of
@@ -37,13 +42,10 @@ from gander_training.compatibility.pool import adapted_modules, write_experts, w
 from gander_training.compatibility.prepare import one_line, slug
 from gander_training.compatibility.table import Results, section, versions
 from gander_training.compatibility.ties import largest
-from gander_training.encoder_decoder import PARTS, export_pair, products, unchanged
-from gander_training.files import read_json, whole_file
-from gander_training.fixtures import quiet
-from gander_training.pair_traces import TARGET, TEXT, PairCase, golden_pair
-from gander_training.reference import load_tokenizer
-from gander_training.routed import Strategy, read_pool
-from gander_training.tiny import write_json
+from gander_training.files import whole_file, write_json
+from gander_training.quiet import quiet
+from gander_training.reference.pairs import TARGET, TEXT, PairCase, golden_pair
+from gander_training.texts.tokens import load_tokenizer
 
 Numbers = dict[str, np.ndarray]
 

@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gander_training.compatibility.architectures import Architecture, seed_of
-from gander_training.fixtures import normal, quiet
-from gander_training.tiny import CORPUS, END_OF_TEXT, build_tokenizer, write_json
+from gander_training.files import write_json
+from gander_training.quiet import quiet
+from gander_training.tiny.numbers import normal
+from gander_training.tiny.pool import CORPUS, END_OF_TEXT, build_tokenizer
 
 # More tokens than the engine takes in one run: keys and values are carried over.
 TEXT = CORPUS * 2

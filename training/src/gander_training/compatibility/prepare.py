@@ -16,9 +16,8 @@ from gander_training.compatibility.expected import file_log_probs, write_expecte
 from gander_training.compatibility.exporters import Exporter
 from gander_training.compatibility.kinds import Kind
 from gander_training.compatibility.pool import write_experts, write_manifest, write_source
-from gander_training.files import whole_folder
-from gander_training.fixtures import quiet
-from gander_training.tiny import write_json
+from gander_training.files import whole_folder, write_json
+from gander_training.quiet import quiet
 
 
 def slug(name: str) -> str:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from gander_routing.errors import UserError
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from gander_training.errors import UserError
-from gander_training.reference import as_half
+from gander_training.reference.golden import as_half
 
 ALIKE = 0.3  # of a row's length: four bits of a normal weight are off by about a tenth, another weight by 1.4
 

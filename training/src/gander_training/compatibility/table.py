@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from gander_routing.files import read_json
+
 from gander_training.compatibility.architectures import ARCHITECTURES, LAYERS, Architecture
 from gander_training.compatibility.engine import ROOT
 from gander_training.compatibility.exporters import EXPORTERS, Exporter
 from gander_training.compatibility.kinds import KINDS, Kind
 from gander_training.compatibility.pool import TEXT
-from gander_training.files import read_json
-from gander_training.tiny import build_tokenizer
+from gander_training.tiny.pool import build_tokenizer
 
 Results = dict[tuple[str, str, str], dict[str, Any]]  # by architecture, exporter and kind
 

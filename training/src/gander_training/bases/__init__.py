@@ -1,0 +1,1 @@
+"""Bases and retrievers: Hugging Face or GGUF in, rounded, ONNX out."""

@@ -1,0 +1,1 @@
+"""Documents by recipe: pinned packages fetched, files selected, split by package."""

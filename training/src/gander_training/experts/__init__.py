@@ -1,0 +1,1 @@
+"""An expert: a LoRA adapter on a frozen base."""

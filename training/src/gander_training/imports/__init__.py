@@ -1,0 +1,1 @@
+"""Checkpoints of others' code, as pools."""

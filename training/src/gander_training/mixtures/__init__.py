@@ -1,0 +1,1 @@
+"""Mixtures of experts: trained from scratch, exported, and their golden traces."""

@@ -1,0 +1,202 @@
+"""Export a mixture of experts to an ONNX folder with transformers' own exporter, held to its source before it is there."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+
+from gander_training.files import whole_folder
+from gander_training.quiet import quiet
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+BATCH, PAST, NEW = 2, 4, 3  # of the example that is exported; 0 and 1 would be taken for constants
+# Nats, in the mean over tokens and vocabulary. Sums in another order come to 1e-6; a router that is computed otherwise
+# to more than 0.01.
+BOUND = 1e-3
+TEXT = (
+    "def mean(values):\n    return sum(values) / len(values)\n\n"
+    "A router sends each token to a few of its experts. Which ones, it learns.\n"
+    '<p class="note">caf\u00e9 \U0001f9a2</p>\nSELECT name, COUNT(*) FROM users GROUP BY name;\n'
+)
+
+
+def require_moe(source: Path) -> None:
+    """Say what is wrong with a folder whose model cannot be exported, before its weights are read."""
+    import transformers
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    if int(transformers.__version__.split(".")[0]) < 5:
+        raise UserError("export-moe takes transformers 5, in an environment of its own: pip install -e '.[moe]'")
+    file = source / "config.json"
+    config = read_json(file)
+    kind = config.get("model_type")
+    if kind not in CONFIG_MAPPING:
+        if "auto_map" in config:
+            raise UserError(f"{file}: {kind} needs the code in its repository (trust_remote_code), which is not run")
+        raise UserError(f"{file}: transformers {transformers.__version__} has no architecture {kind!r}")
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: {kind} is not a causal language model ({str(error).splitlines()[0]})") from None
+    if not has_experts(model):
+        raise UserError(f"{file}: {kind} has no experts: a dense model, which export-base exports")
+
+
+def has_experts(model: torch.nn.Module) -> bool:
+    """Whether some of its modules are experts, as all architectures of transformers call theirs."""
+    return any(
+        name.rpartition(".")[2] == "experts" or "expert" in type(module).__name__.lower()
+        for name, module in model.named_modules()
+    )
+
+
+# Layers that keep another state than keys and values, or in another way: exporters and runtimes stumble over these.
+STATEFUL = re.compile(r"(mamba|deltanet|linearattention|lightningattention)(?!\w*layer$)", re.IGNORECASE)
+
+
+@contextmanager
+def named(model: Any, what: str) -> Iterator[None]:
+    """Say which architecture cannot be exported, and what of it is unusual, whatever an exporter or a runtime raises."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        kinds = sorted({type(module).__name__ for module in model.modules() if STATEFUL.search(type(module).__name__)})
+        layers = f", whose layers of {', '.join(kinds)} keep states of their own," if kinds else ""
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].strip()
+        raise UserError(f"{model.config.model_type}{layers} is not supported: {what} ({said})") from error
+
+
+def plain_past(model: Any) -> Any:
+    """Keys and values of some tokens, none forgotten outside a sliding window: the mask leaves those out already."""
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    with torch.no_grad():
+        past = model(input_ids=torch.ones(BATCH, PAST, dtype=torch.long), use_cache=True).past_key_values
+    for index, layer in enumerate(past.layers):
+        if isinstance(layer, DynamicSlidingWindowLayer):
+            past.layers[index] = DynamicLayer()
+            past.layers[index].update(layer.keys, layer.values)
+    return past
+
+
+def write_float32(model: Any, folder: Path) -> None:
+    """``model.onnx``, ``model.onnx.data``, ``config.json`` and ``export.json`` by transformers' exporter."""
+    from transformers.exporters import OnnxConfig, OnnxExporter
+
+    inputs = {
+        "input_ids": torch.ones(BATCH, NEW, dtype=torch.long),
+        "attention_mask": torch.ones(BATCH, PAST + NEW, dtype=torch.long),
+        "past_key_values": plain_past(model),
+        "use_cache": True,
+    }
+    with quiet():
+        OnnxExporter().export(model, inputs, OnnxConfig(dynamic=True)).save_pretrained(folder)
+    path = folder / "model.onnx"
+    graph = onnx.load(path, load_external_data=False)
+    without_notes(graph)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+# What torch.onnx notes of how it came to a node. Stack traces name files of the machine; the rest says once more, at
+# three times the length, what the name scopes say.
+NOTES = ("stack_trace", "fx_node", "namespace", "class_hierarchy")
+
+
+def without_notes(model: onnx.ModelProto) -> None:
+    """Leave out what torch.onnx adds for debugging, in place."""
+    for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if not entry.key.endswith(NOTES)]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How far the folder's log-probabilities are from the model's, in nats: at most, in the mean; and its loss."""
+
+    largest: float
+    mean: float
+    loss: float
+
+
+def check(folder: Path, model: Any, ids: list[int]) -> Checked:
+    """Hold the folder to ``model``: all tokens at once, and in two steps of which the second takes what the first kept."""
+    from gander_training.mixtures.folder import OnnxFolder
+
+    with torch.no_grad():
+        wanted = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float().log_softmax(-1).numpy()
+    exported = OnnxFolder(folder)
+    half = len(ids) // 2
+    largest, mean, loss = 0.0, 0.0, 0.0
+    for parts in ([ids], [ids[:half], ids[half:]]):
+        exported.restart()
+        logits = np.concatenate([exported.step(part) for part in parts])
+        got = torch.from_numpy(logits).log_softmax(-1).numpy()
+        off = np.abs(got - wanted)
+        if not np.isfinite(off).all():
+            raise UserError(f"{folder / 'model.onnx'}: gives numbers that are not finite")
+        largest, mean = max(largest, float(off.max())), max(mean, float(off.mean()))
+        loss = -float(got[np.arange(len(ids) - 1), ids[1:]].mean())
+    return Checked(largest, mean, loss)
+
+
+def require_same(checked: Checked, what: str) -> None:
+    """Refuse an export that computes something else."""
+    if checked.mean > BOUND:
+        raise UserError(
+            f"{what} does not compute what the model computes: log-probabilities differ by {checked.mean:.2g} nats in "
+            f"the mean, {checked.largest:.2g} at most; nothing was written"
+        )
+
+
+def with_weights(model: Any, weights: dict[str, torch.Tensor]) -> Any:
+    """A copy of ``model`` with other weights, by parameter."""
+    result = copy.deepcopy(model)
+    result.load_state_dict(weights, strict=False)
+    result.tie_weights()
+    return result
+
+
+def export_moe(source: Path, target: Path, precision: str) -> list[str]:
+    """Write ``target``; what was checked, in lines."""
+    from gander_training.bases.source import load_source
+    from gander_training.mixtures.int4 import write_int4
+
+    require_moe(source)
+    with quiet():
+        model, tokenizer = load_source(source, torch.float32)
+    ids = tokenizer(TEXT).input_ids[: model.config.max_position_embeddings]
+    with whole_folder(target) as folder:
+        with named(model, "transformers' exporter does not write it"):
+            write_float32(model, folder)
+        with named(model, "the graph that transformers' exporter writes of it does not run in onnxruntime"):
+            exact = check(folder, model, ids)
+        require_same(exact, "the exported graph")
+        told = [f"float32: off by at most {exact.largest:.1e} nats on {len(ids)} tokens, in one step and in two"]
+        if precision == "int4":
+            rounded = check(folder, with_weights(model, write_int4(folder, model)), ids)
+            require_same(rounded, "the graph in four bits")
+            told += [
+                f"int4: off by at most {rounded.largest:.1e} nats from the model with the same rounded weights",
+                f"loss on the text: {exact.loss:.4f} nats a token in float32, {rounded.loss:.4f} in int4",
+            ]
+        for name in TOKENIZER_FILES:
+            if (source / name).is_file():
+                shutil.copy(source / name, folder)
+    return told

@@ -1,0 +1,1 @@
+"""A pool as a whole: made, checked, added to, measured."""

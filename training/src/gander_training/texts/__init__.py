@@ -1,0 +1,1 @@
+"""Texts: cut into windows, as tokens with their places."""

@@ -1,0 +1,1 @@
+"""Tiny pools, bases and mixtures with random weights, for tests."""

@@ -1,0 +1,121 @@
+"""Which room of the repository's Python may import from which, and that no module imports itself by way of others.
+
+A room is a folder of gander_training or a file beside these; every other package is one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from importlib.util import resolve_name
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("training/src", *(f"python/{name}/src" for name in ("gander-trace", "gander-routing", "gander-serve")))
+
+# What each room of gander_training may use.
+COMMON = {"files", "quiet", "gander_routing"}
+ROOMS = {
+    "corpora": set[str](),
+    "texts": set[str](),
+    "fitting": set[str](),
+    "bases": {"fitting", "texts"},
+    "experts": {"bases", "fitting", "texts"},
+    "gates": {"bases", "experts", "fitting", "texts"},
+    "pairs": {"experts", "fitting", "gates", "texts"},
+    "pools": {"bases", "experts", "gates", "pairs", "texts"},
+    "imports": {"bases", "pools"},
+    "tiny": {"gates", "imports", "texts"},
+    "reference": {"texts", "tiny"},
+    "compatibility": {"bases", "reference", "texts", "tiny"},
+    "mixtures": {"bases", "compatibility", "corpora", "fitting", "reference", "texts", "tiny"},
+}
+ARROWS = {
+    **{room: arrows | COMMON for room, arrows in ROOMS.items()},
+    "cli": set(ROOMS) - {"fitting", "tiny"} | {"gander_routing"},
+    "gander_training": {"gander_routing"},
+    "gander_serve": {"gander_routing", "gander_trace"},
+}
+
+
+def modules() -> dict[str, str]:
+    """The text of every module by its name; of a package that of its __init__.py."""
+    found = {}
+    for source in SOURCES:
+        for file in (ROOT / source).rglob("*.py"):
+            parts = file.relative_to(ROOT / source).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file.read_text(encoding="utf-8")
+    return found
+
+
+def imported(module: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Those of the modules ``known`` that a module imports, at its top, in a function or for a type."""
+    is_package = any(name.startswith(f"{module}.") for name in known)
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(known[module])):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = resolve_name("." * node.level + (node.module or ""), package)
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            found = name if name in known else name.rpartition(".")[0]
+            if found in known:
+                yield found
+
+
+def room_of(module: str) -> str:
+    package, _, rest = module.partition(".")
+    return rest.split(".")[0] if package == "gander_training" and rest else package
+
+
+def faults(known: Mapping[str, str]) -> list[str]:
+    """A line for each import that leads where no arrow does, and one for the first circle."""
+    graph = {module: sorted(set(imported(module, known))) for module in known}
+    lines = [
+        f"{module} imports {other}: {room_of(module)} may not import from {room_of(other)}"
+        for module, others in graph.items()
+        for other in others
+        if room_of(other) not in ARROWS.get(room_of(module), set()) | {room_of(module)}
+    ]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        lines.append(f"a circle: {' <- '.join(circle.args[1])}")
+    return lines
+
+
+def test_imports_follow_the_arrows_and_make_no_circle() -> None:
+    assert faults(modules()) == []
+
+
+def test_arrows_make_no_circle_and_each_is_used() -> None:
+    TopologicalSorter(ARROWS).prepare()
+    known = modules()
+    used = {(room_of(module), room_of(other)) for module in known for other in imported(module, known)}
+    listed = {(room, other) for room, others in ROOMS.items() for other in others}
+    assert listed - used == set()
+
+
+def planted(module: str, text: str) -> list[str]:
+    """The faults after ``text`` was written at the end of a module."""
+    known = modules()
+    return faults({**known, module: f"{known.get(module, '')}\n{text}\n"})
+
+
+def test_a_planted_arrow_is_told() -> None:
+    told = ["gander_training.texts.planted imports gander_training.pools.pool: texts may not import from pools"]
+    assert planted("gander_training.texts.planted", "from gander_training.pools.pool import check_pool") == told
+    assert planted("gander_training.texts.planted", "from ..pools import pool") == told
+    assert planted("gander_serve.planted", "def late():\n    import gander_training.cli") == [
+        "gander_serve.planted imports gander_training.cli: gander_serve may not import from cli"
+    ]
+
+
+def test_a_planted_circle_is_told() -> None:
+    for_a_type = "if TYPE_CHECKING:\n    from gander_training.bases.export import ExportOptions"
+    (line,) = planted("gander_training.bases.quantise", for_a_type)
+    assert line.startswith("a circle: ") and "gander_training.bases.export" in line
