@@ -3,11 +3,11 @@ import { useEffect } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { WhenHere } from '../components/late.js';
+import { LessonsProvider } from '../components/explain.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
 import type { GridScene } from '../map/scene.js';
 import { Grid } from '../map/view.js';
-import { lessons } from '../lessons/load.js';
 import { t } from '../look/strings.js';
 import { Compare } from '../tabs/compare/compare.js';
 import { Detail } from '../tabs/detail/detail.js';
@@ -22,6 +22,9 @@ import { late } from '../store/late.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { tabs } from '../store/state.js';
 
+const lessons = late(() => import('./lessons.js'));
+const lens = late(() => import('../tabs/lens/lens.js'));
+
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();
   const isBlank = store.main.choices.value === undefined;
@@ -30,7 +33,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
     store.leave();
   });
   return (
-    <>
+    <LessonsProvider value={lessons}>
       <Header saver={saver} />
       <div class={classes('page', isMaximised && 'maximised')}>
         <News />
@@ -52,7 +55,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
         </div>
       </div>
       {store.tour.value && !isBlank && <WhenHere of={lessons} show={({ Tour }) => <Tour scene={scene} />} />}
-    </>
+    </LessonsProvider>
   );
 }
 
@@ -92,8 +95,6 @@ function First() {
     </div>
   );
 }
-
-const lens = late(() => import('../tabs/lens/lens.js'));
 
 const views = {
   cell: Detail,

@@ -9,7 +9,7 @@ import { extentOf } from '../map/paint.js';
 import { pngOf, svgOf, type Picture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { t } from '../look/strings.js';
-import { strategyTitle } from './strategy.js';
+import { strategyTitle } from '../store/strategies.js';
 
 export interface Saver {
   readonly trace: () => void;

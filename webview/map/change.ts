@@ -3,24 +3,7 @@ import { ChoicePairs, type Change } from '../../src/trace/alignment/change.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import type { Partners } from '../background/work.js';
 import type { Columns } from './columns.js';
-import { blank, usual, type Raster, type Row } from './model.js';
-
-/** How much likelier the other run finds the same token. One for each sequence, all on one scale. */
-export function logProbChanges(
-  main: Trace,
-  other: Trace,
-  partners: readonly Pick<Partners, 'alignment'>[],
-): readonly Change[] {
-  const values = partners.map(({ alignment: { a, b, same } }, sequence) => {
-    const [here, there] = [main.sequences[sequence], other.sequences[sequence]];
-    const value = new Float32Array(here?.tokens.count ?? 0).fill(NaN);
-    for (let c = 0; c < same.length; c++)
-      if (same[c]) value[a[c]!] = (there?.logProb?.[b[c]!] ?? NaN) - (here?.logProb?.[a[c]!] ?? NaN);
-    return value;
-  });
-  const most = usual(Float32Array.from(values.flatMap((value) => [...value])));
-  return values.map((value) => ({ by: 'logProb', value, most }));
-}
+import { blank, type Raster, type Row } from './model.js';
 
 /** How far the main run's choices differ from the other's at the token beside it; `unknown` where there is none. */
 export function differenceRaster(

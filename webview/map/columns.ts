@@ -1,6 +1,6 @@
 /** The grid's columns: the tokens of each sequence, or the lines of its text, with a gap between two. Pure. */
 import type { Trace } from '../../src/trace/model/trace.js';
-import type { Lines } from './lines.js';
+import { linesOf, type Lines } from './lines.js';
 
 export interface Span {
   readonly sequence: number;
@@ -24,8 +24,14 @@ export function columnsOf(trace: Trace): Columns {
   return spansOf(trace.sequences.map(({ tokens }) => tokens));
 }
 
+/** Undefined where no sequence has lines. */
+export function lineColumns(trace: Trace): Columns | undefined {
+  const columns = spansOf(trace.sequences.map(linesOf));
+  return columns.count > 0 ? columns : undefined;
+}
+
 /** @param parts by sequence: how many columns it has, or what its lines are; undefined: none */
-export function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined)[]): Columns {
+function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined)[]): Columns {
   const spans: Span[] = [];
   let from = 0;
   parts.forEach((part, sequence) => {

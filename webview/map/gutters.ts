@@ -4,7 +4,7 @@ import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';
 import type { RowLoad } from './loads.js';
-import type { Drawing, Paper } from './paint.js';
+import type { Drawing, Paper } from './paper.js';
 
 export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
   const { raster, theme, labels, heads, inSight } = paper;

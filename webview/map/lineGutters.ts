@@ -6,7 +6,7 @@ import { stepFor } from './cells.js';
 import { labelFrom, ofTokens, xOf, yOf, type Frame, type Gutters, type Window } from './geometry.js';
 import { layerMark, tick } from './gutters.js';
 import type { Raster, Row } from './model.js';
-import type { Drawing, Paper } from './paint.js';
+import type { Drawing, Paper } from './paper.js';
 import { drawTiles } from './tiles.js';
 
 const { left } = ofTokens;

@@ -15,7 +15,7 @@ import {
   type SharedSites,
 } from '../../src/trace/model/access.js';
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
-import { disagreement } from '../../src/trace/alignment/change.js';
+import { disagreement, usualSize } from '../../src/trace/alignment/change.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Filter, View } from '../store/state.js';
@@ -250,7 +250,7 @@ function mostDecided({ weight, k, done }: Rows, evenly: number): number {
     shares[t] = most / total;
   }
   // Where all tokens are weighed about evenly, none is made to look decided.
-  return Math.min(1, Math.max(2 * evenly, usual(shares)));
+  return Math.min(1, Math.max(2 * evenly, usualSize(shares)));
 }
 
 function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefined {
@@ -286,15 +286,6 @@ function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Col
     });
   }
   return out;
-}
-
-/** The largest but one in twenty: a single outlier must not pale all others. */
-export function usual(values: Float32Array): number {
-  const sizes = values
-    .filter((x) => !Number.isNaN(x))
-    .map(Math.abs)
-    .sort();
-  return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
 }
 
 export interface Choice {

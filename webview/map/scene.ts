@@ -12,13 +12,14 @@ import type { Store } from '../store/store.js';
 import { isNarrow } from '../look/room.js';
 import { theme } from '../look/theme.js';
 import { changeRaster, differenceRaster } from './change.js';
-import { columnOf, columnsBeyond, columnsOf, tokenAt, type Columns } from './columns.js';
+import { columnOf, columnsBeyond, columnsOf, lineColumns, tokenAt, type Columns } from './columns.js';
 import type { Frame, Place } from './geometry.js';
-import { byLines, expertRaster, expertRows, lineColumns, type Lines } from './lines.js';
+import { byLines, expertRaster, expertRows } from './lineRaster.js';
+import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
 import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
-import { makePaper, type Paper } from './paint.js';
+import { makePaper, type Paper } from './paper.js';
 
 export class GridScene {
   /** Whose columns these are: the other run's only when the grid shows it. */

@@ -3,7 +3,7 @@ import { useStore } from '../components/context.js';
 import { Icon, Tool } from '../components/controls.js';
 import { Menu } from '../components/menu.js';
 import { t } from '../look/strings.js';
-import { parts, want } from './load.js';
+import { parts } from './load.js';
 
 export function ScopeMenu() {
   const store = useStore();
@@ -11,8 +11,8 @@ export function ScopeMenu() {
     <Menu
       label={t('scope')}
       face={<Icon name="scope" />}
-      items={parts.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
-      opened={() => void want()}
+      items={parts.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
+      opened={() => void parts.want()}
       name="grid-scope"
     />
   );
@@ -22,7 +22,7 @@ export function ScopeChip() {
   const store = useStore();
   const scope = store.scope.value;
   if (!scope) return null;
-  const name = parts.value!.scopeName(store, scope);
+  const name = parts.code.value!.scopeName(store, scope);
   return (
     <div class="chips" role="group" aria-label={t('scope')}>
       <span class="faint">{t('scopeNow')}</span>

@@ -1,7 +1,7 @@
 import type { Side } from '../../src/protocol/panel.js';
 import type { Store } from './store.js';
 import { t } from '../look/strings.js';
-import { strategyTitle } from '../header/strategy.js';
+import { strategyTitle } from './strategies.js';
 
 /** A run by its title, strategy and what-if. Of the run that is seen: while another is asked for, the former stays on show. */
 export function sideName(store: Store, name: Side): string {

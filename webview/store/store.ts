@@ -13,15 +13,14 @@ import type { SourceDescription } from '../../src/requests/description.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
-import { choiceChanges, type Change } from '../../src/trace/alignment/change.js';
+import { choiceChanges, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
 import { layerKey, layerOf } from '../../src/trace/model/sight.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
-import { parts, want } from '../scope/load.js';
 import type { Partners, Work } from '../background/work.js';
-import { logProbChanges } from '../map/change.js';
+import type { Late } from './late.js';
 import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
@@ -42,6 +41,9 @@ export interface Place {
 }
 
 export const nowhere: Place = { sequence: 0, token: -1 };
+
+/** Tells the parts of a text, once it has come. */
+type Scopes = Late<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
 
 export class Store {
   readonly description = signal<SourceDescription | undefined>(undefined);
@@ -101,6 +103,7 @@ export class Store {
   constructor(
     private readonly host: Host,
     readonly work: Work,
+    private readonly scopes: Scopes,
   ) {
     const kept = host.getState();
     this.view = Object.fromEntries(
@@ -172,8 +175,8 @@ export class Store {
   readonly scope = computed<TextScope | undefined>(() => {
     const [key, trace] = [this.view.scope.value, this.main.choices.value];
     if (key === '' || !trace) return undefined;
-    if (!parts.value) void want();
-    return parts.value?.scopeOf(trace, this.main.title.value, key);
+    if (!this.scopes.code.value) void this.scopes.want();
+    return this.scopes.code.value?.scopeOf(trace, this.main.title.value, key);
   });
 
   side(side: Side): SideSignals {

@@ -18,7 +18,7 @@ import { fixed, percent, signed, t } from '../../look/strings.js';
 import { parts } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { sideName } from '../../store/sides.js';
-import { choosing, filledIn, strategyTitle } from '../../header/strategy.js';
+import { choosing, filledIn, strategyTitle } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
@@ -34,7 +34,7 @@ export function Compare() {
     <>
       <Sides />
       {!hasChoices && <Fixed />}
-      {scope && <p class="caption about">{t('summaryOf', parts.value!.scopeName(store, scope))}</p>}
+      {scope && <p class="caption about">{t('summaryOf', parts.code.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
       <Part name="agreement" title={t('inNumbers')}>
         <dl class="numbers">

@@ -24,7 +24,7 @@ import { classOf } from '../../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../../look/names.js';
 import { fixed, kindName, percent, t } from '../../look/strings.js';
 import { CellDetail } from './cell.js';
-import { UsageFigure } from '../summary/summary.js';
+import { UsageFigure } from '../shared/usage.js';
 
 export function Detail() {
   const store = useStore();

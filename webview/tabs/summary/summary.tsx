@@ -6,8 +6,6 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { isSmallSample } from '../../../src/trace/figures/usage.js';
 import { chanceLoad, load } from '../../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
-import type { Interval } from '../../../src/statistics/bootstrap.js';
-import { Bars } from '../../components/bars.js';
 import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge } from '../../components/expert.js';
@@ -19,8 +17,9 @@ import { parts } from '../../scope/load.js';
 import type { Looks } from '../../look/looks.js';
 import { layerName, plainName } from '../../look/names.js';
 import { fixed, percent, t, whole } from '../../look/strings.js';
+import { most, UsageFigure } from '../shared/usage.js';
 import { LayersOwnLoad } from './ownLoad.js';
-import { entropyOf, intervalsOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
+import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
 
 interface Props {
   readonly trace: Trace;
@@ -38,7 +37,7 @@ export function Summary() {
   const tokens = textTokens(own.sequence).length;
   if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
   const scope = store.scope.value;
-  const Scoped = parts.value?.ScopeSummary;
+  const Scoped = parts.code.value?.ScopeSummary;
   const scoped = scope && sight.parts[scope.sequence];
   if (scoped && Scoped) return <Scoped trace={trace} sites={scoped} scope={scope} />;
   const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
@@ -80,62 +79,6 @@ export function Summary() {
     </>
   );
 }
-
-export function UsageFigure({ trace, sites }: Props) {
-  const store = useStore();
-  const usage = usageOf(trace, sites);
-  const looks = store.main.looks.value(sites.set);
-  // Of half a run they say little, and take long to work out.
-  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
-  const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
-  const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
-  // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
-  const some = sites.set.scope === 'pool' ? most : mostOwn;
-  const shown = order.length > most ? order.slice(0, some) : order;
-  return (
-    <Figure
-      name="usage"
-      title={t('usage')}
-      caption={
-        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
-      }
-      chart={() => (
-        <Bars
-          looks={looks}
-          least={0.1}
-          press={(e) => {
-            store.setFilter({ experts: [sites.experts[e]!.id] });
-          }}
-          list={shown.map((e) => ({
-            expert: e,
-            value: usage.share[e]!,
-            text: percent(usage.share[e]!),
-            reference: usage.chance[e]!,
-            ...intervals?.[e],
-          }))}
-        />
-      )}
-      table={() => ({
-        head: [t('expert'), t('share'), t('interval'), t('chance'), t('usageRow')],
-        count: order.length,
-        row: (i) => {
-          const e = order[i]!;
-          return [
-            plainName(sites.set, e),
-            percent(usage.share[e]!),
-            intervals ? range(intervals[e]!) : '–',
-            percent(usage.chance[e]!),
-            whole(usage.counts[e]!),
-          ];
-        },
-      })}
-    />
-  );
-}
-
-/** More bars than this nobody reads; the table has all. */
-const most = 24;
-const mostOwn = 12;
 
 function LoadNumbers({ trace, sites }: Props) {
   const usage = usageOf(trace, sites);

@@ -147,7 +147,7 @@ function Form({ trace }: { readonly trace: Trace }) {
               set({ scopeOnly: !form.scopeOnly });
             }}
           />
-          {t('scopeWhatIf', parts.value!.scopeName(store, scope))}
+          {t('scopeWhatIf', parts.code.value!.scopeName(store, scope))}
         </label>
       )}
       <p class="caption">

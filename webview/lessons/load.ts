@@ -1,3 +1,0 @@
-import { late } from '../store/late.js';
-
-export const lessons = late(() => import('../app/lessons.js'));
