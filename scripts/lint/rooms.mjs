@@ -195,6 +195,7 @@ export const rooms = {
   ]),
   'webview/main.tsx': page([
     'webview/app',
+    'webview/panel.css',
     'webview/background',
     'webview/header',
     'webview/map',

@@ -15,7 +15,7 @@ interface Props {
 }
 
 const [width, left, top] = [300, 30, 18];
-/** How wide a letter of a sign is at most, at the size that panel.css gives it. */
+/** How wide a letter of a sign is at most, at the size that heat.css gives it. */
 const unitsOfLetter = 6.5;
 /** More columns have no room for a letter each. */
 const mostCells = 22;

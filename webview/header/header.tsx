@@ -2,7 +2,8 @@
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
-import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
+import { Chip, Chips } from '../components/chips.js';
+import { Button, Field, Icon, NumberField } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, type Item } from '../components/menu.js';
 import type { Store } from '../store/store.js';
@@ -244,23 +245,20 @@ function WhatIfChips() {
   const reason = reasonAgainst(store, 'whatIf');
   const name = expertNames(store);
   return (
-    <div class="chips" role="group" aria-label={t('whatIfNow')}>
-      <span class="faint">{t('whatIfNow')}</span>
+    <Chips label={t('whatIfNow')}>
       {list.map((intervention, i) => {
         const words = say(intervention, store, name);
         return (
-          <span key={i} class="whatIfChip">
-            {words}
-            <Tool
-              label={t('removeThis', words)}
-              icon="close"
-              press={() => {
-                store.route(list.filter((_, j) => j !== i));
-              }}
-              {...(reason !== undefined && { reason })}
-              data-focus={`chip-${i}`}
-            />
-          </span>
+          <Chip
+            key={i}
+            words={words}
+            label={t('removeThis', words)}
+            press={() => {
+              store.route(list.filter((_, j) => j !== i));
+            }}
+            reason={reason}
+            data-focus={`chip-${i}`}
+          />
         );
       })}
       <Button
@@ -289,7 +287,7 @@ function WhatIfChips() {
           {t('clearAll')}
         </Button>
       )}
-    </div>
+    </Chips>
   );
 }
 

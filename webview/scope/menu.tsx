@@ -1,6 +1,7 @@
 /** Which part of the text one looks at: a choice, and what says that it was made. */
 import { useStore } from '../components/context.js';
-import { Icon, Tool } from '../components/controls.js';
+import { Chip, Chips } from '../components/chips.js';
+import { Icon } from '../components/controls.js';
 import { Menu } from '../components/menu.js';
 import { t } from '../look/strings.js';
 import { parts } from './load.js';
@@ -24,19 +25,15 @@ export function ScopeChip() {
   if (!scope) return null;
   const name = parts.code.value!.scopeName(store, scope);
   return (
-    <div class="chips" role="group" aria-label={t('scope')}>
-      <span class="faint">{t('scopeNow')}</span>
-      <span class="whatIfChip">
-        {name}
-        <Tool
-          label={t('scopeLeave', name)}
-          icon="close"
-          press={() => {
-            store.set({ scope: '' });
-          }}
-          data-focus="scope-leave"
-        />
-      </span>
-    </div>
+    <Chips label={t('scope')} now={t('scopeNow')}>
+      <Chip
+        words={name}
+        label={t('scopeLeave', name)}
+        press={() => {
+          store.set({ scope: '' });
+        }}
+        data-focus="scope-leave"
+      />
+    </Chips>
   );
 }

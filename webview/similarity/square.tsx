@@ -2,6 +2,7 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/look/signs.js';
 import type { Expert } from '../../src/trace/model/trace.js';
+import { HeatText } from '../components/heatText.js';
 import { ScrollBox } from '../components/table.js';
 import { fixed, t } from '../look/strings.js';
 import { channels, theme } from '../look/theme.js';
@@ -14,7 +15,7 @@ interface Props {
 }
 
 /** How strong the strongest is: a number on it can still be read. */
-const strongest = 85;
+const strongest = 0.85;
 
 /** More have no room for their numbers. */
 const mostCells = 40;
@@ -61,7 +62,7 @@ function Cells({ experts, plane, caption }: Props) {
                 const x = plane[i * n + j]!;
                 return (
                   <td key={other.id} title={t('pairOf', name, other.name, cosine(x))}>
-                    <Cell value={x} share={i === j ? 0 : Math.abs(x) / highest} />
+                    <HeatText value={x} share={i === j ? 0 : (strongest * Math.abs(x)) / highest} text={fixed(x, 2)} />
                   </td>
                 );
               })}
@@ -70,15 +71,6 @@ function Cells({ experts, plane, caption }: Props) {
         </tbody>
       </table>
     </ScrollBox>
-  );
-}
-
-function Cell({ value, share }: { readonly value: number; readonly share: number }) {
-  if (Number.isNaN(value)) return <span class="heatText">–</span>;
-  return (
-    <span class={`heatText ${value < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${Math.round(share * strongest)}%` }}>
-      {fixed(value, 2)}
-    </span>
   );
 }
 

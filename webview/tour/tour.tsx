@@ -53,7 +53,7 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
       <div
         ref={box}
         popover="manual"
-        class="tour"
+        class="callout tour"
         role="dialog"
         aria-label={say('tour')}
         aria-describedby="tour-text"

@@ -9,6 +9,7 @@ import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge } from '../../components/expert.js';
 import { Pager, Part } from '../../components/figure.js';
+import { HeatText } from '../../components/heatText.js';
 import { TableBox } from '../../components/table.js';
 import { fixed, signed, t } from '../../look/strings.js';
 import { owedIn, placesOf, type Placed } from '../../store/owed.js';
@@ -79,7 +80,9 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
       ) : (
         '–'
       ),
-      ...(isMany ? [fixed(own[best] ?? NaN)] : Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />)),
+      ...(isMany
+        ? [fixed(own[best] ?? NaN)]
+        : Array.from(own, (x, e) => <HeatText key={e} value={x} share={Math.abs(x) / largest} text={fixed(x)} />)),
     ];
   };
   const all = totalBars(places, owed.totals);
@@ -124,14 +127,4 @@ function totalBars(places: readonly (Placed | undefined)[], totals: Float64Array
   return places
     .flatMap((place, e) => (place ? [{ ...place, value: totals[e]!, text: signed(totals[e]!) }] : []))
     .sort((a, b) => a.value - b.value);
-}
-
-/** Red-ish loss and green-ish gain would be lost on many: the sign is in the number, the size in the shade. */
-function HeatText({ x, largest }: { readonly x: number; readonly largest: number }) {
-  const size = Number.isFinite(x) && largest > 0 ? Math.abs(x) / largest : 0;
-  return (
-    <span class={`heatText ${x < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${(size * 100).toFixed(0)}%` }}>
-      {fixed(x)}
-    </span>
-  );
 }
