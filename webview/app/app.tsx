@@ -29,9 +29,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   const store = useStore();
   const isBlank = store.main.choices.value === undefined;
   const isMaximised = store.view.maximised.value;
-  useEscape(() => {
-    store.leave();
-  });
+  useEscape(() => store.leave());
   return (
     <LessonsProvider value={lessons}>
       <Header saver={saver} />
@@ -66,9 +64,7 @@ function useEscape(leave: () => void): void {
       if (event.key === 'Escape' && !event.defaultPrevented) leave();
     };
     window.addEventListener('keydown', listen);
-    return () => {
-      window.removeEventListener('keydown', listen);
-    };
+    return () => window.removeEventListener('keydown', listen);
   }, []);
 }
 
@@ -82,13 +78,7 @@ function First() {
       <h2>{t('empty')}</h2>
       <p>{t(store.main.isRunning.value ? 'emptyRunning' : store.ready.value ? 'emptyHow' : 'loading')}</p>
       {reasonAgainst(store, 'route') === undefined && (
-        <Button
-          press={() => {
-            store.route(store.main.interventions.peek());
-          }}
-          primary
-          data-focus="first-route"
-        >
+        <Button press={() => store.route(store.main.interventions.peek())} primary data-focus="first-route">
           {t('emptyRoute')}
         </Button>
       )}
@@ -117,9 +107,7 @@ function Views() {
       names={tabs}
       title={(name) => t(`tab_${name}`)}
       chosen={tab}
-      choose={(name) => {
-        store.set({ tab: name });
-      }}
+      choose={(name) => store.set({ tab: name })}
     >
       {store.main.choices.value && <View />}
     </Tabs>

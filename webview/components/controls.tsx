@@ -71,9 +71,7 @@ export function Select({
       title={reason ?? title}
       disabled={reason !== undefined}
       value={value}
-      onChange={(event) => {
-        change(event.currentTarget.value);
-      }}
+      onChange={(event) => change(event.currentTarget.value)}
       {...rest}
     >
       {options.map(([one, text, why]) => (

@@ -16,9 +16,7 @@ export function Explain({ name, title }: { readonly name: FigureName; readonly t
   const [isOpen, setOpen] = useState(false);
   const Shown = isOpen ? code.value?.Explanation : undefined;
   const box = useRef<HTMLSpanElement>(null);
-  const close = (): void => {
-    setOpen(false);
-  };
+  const close = (): void => setOpen(false);
   return (
     <span
       ref={box}

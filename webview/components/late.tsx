@@ -10,9 +10,7 @@ interface Props<T> {
 }
 
 export function WhenHere<T>({ of, show, meanwhile }: Props<T>) {
-  useEffect(() => {
-    void of.want();
-  }, [of]);
+  useEffect(() => void of.want(), [of]);
   const code = of.code.value;
   return <>{code === undefined ? meanwhile : show(code)}</>;
 }

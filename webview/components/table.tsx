@@ -76,9 +76,7 @@ function LongTable({ rows, caption }: { readonly rows: TableRows; readonly capti
     };
     look();
     box.addEventListener('scroll', look);
-    return () => {
-      box.removeEventListener('scroll', look);
-    };
+    return () => box.removeEventListener('scroll', look);
   }, [height, rows.count]);
   const [first, last] = [Math.min(from, rows.count), Math.min(to, rows.count)];
   return (

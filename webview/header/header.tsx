@@ -108,18 +108,14 @@ function comparing(store: Store): Act {
     ? {
         name: 'head-compare',
         label: t('compareStop'),
-        press: () => {
-          store.send({ type: 'closeCompare' });
-        },
+        press: () => store.send({ type: 'closeCompare' }),
       }
     : {
         name: 'head-compare',
         label: t('compare'),
         title: t('compareHint'),
         reason: reasonAgainst(store, 'route'),
-        press: () => {
-          store.set({ tab: 'compare', maximised: false });
-        },
+        press: () => store.set({ tab: 'compare', maximised: false }),
       };
 }
 
@@ -130,9 +126,7 @@ function generating(store: Store): Act {
     title: t('generateHint'),
     reason: reasonAgainst(store, 'generate'),
     'aria-expanded': store.view.generateOpen.value,
-    press: () => {
-      store.set({ generateOpen: !store.view.generateOpen.peek() });
-    },
+    press: () => store.set({ generateOpen: !store.view.generateOpen.peek() }),
   };
 }
 
@@ -157,9 +151,7 @@ function others(store: Store): Item[] {
   return [
     {
       label: t('history'),
-      press: () => {
-        store.send({ type: 'history' });
-      },
+      press: () => store.send({ type: 'history' }),
       reason: inability(store, 'route'),
       name: 'head-history',
     },
@@ -178,9 +170,7 @@ function Generate() {
   const store = useStore();
   if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
   const form = store.view.generate.value;
-  const set = (part: Partial<typeof form>): void => {
-    store.set({ generate: { ...store.view.generate.peek(), ...part } });
-  };
+  const set = (part: Partial<typeof form>): void => store.set({ generate: { ...store.view.generate.peek(), ...part } });
   const reason = reasonAgainst(store, 'generate');
   const sequences = store.main.choices.value?.sequences ?? [];
   // An output is written from its beginning.
@@ -193,9 +183,7 @@ function Generate() {
           label={t('generateTokens')}
           value={form.tokens}
           range={{ min: 1, max: room, step: 1 }}
-          change={(n) => {
-            set({ tokens: Math.round(n) });
-          }}
+          change={(n) => set({ tokens: Math.round(n) })}
           data-focus="generate-n"
         />
       </Field>
@@ -204,9 +192,7 @@ function Generate() {
           label={t('generateTemperature')}
           value={form.temperature}
           range={{ min: 0, max: 5, step: 0.1 }}
-          change={(temperature) => {
-            set({ temperature });
-          }}
+          change={(temperature) => set({ temperature })}
           title={t('generateTemperatureHint')}
           data-focus="generate-t"
         />
@@ -216,9 +202,7 @@ function Generate() {
           label={t('generateSeed')}
           value={form.seed}
           range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
-          change={(seed) => {
-            set({ seed: Math.round(seed) });
-          }}
+          change={(seed) => set({ seed: Math.round(seed) })}
           data-focus="generate-s"
         />
       </Field>
@@ -253,18 +237,14 @@ function WhatIfChips() {
             key={i}
             words={words}
             label={t('removeThis', words)}
-            press={() => {
-              store.route(list.filter((_, j) => j !== i));
-            }}
+            press={() => store.route(list.filter((_, j) => j !== i))}
             reason={reason}
             data-focus={`chip-${i}`}
           />
         );
       })}
       <Button
-        press={() => {
-          store.route(list.slice(0, -1));
-        }}
+        press={() => store.route(list.slice(0, -1))}
         reason={reason}
         title={t('undoLast')}
         class="link"
@@ -276,14 +256,7 @@ function WhatIfChips() {
         </span>
       </Button>
       {list.length > 1 && (
-        <Button
-          press={() => {
-            store.route([]);
-          }}
-          reason={reason}
-          class="link"
-          data-focus="clear"
-        >
+        <Button press={() => store.route([])} reason={reason} class="link" data-focus="clear">
           {t('clearAll')}
         </Button>
       )}
@@ -313,12 +286,7 @@ function Progress() {
           <>
             <span class="faint">{words}</span>
             <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
-            <Button
-              press={() => {
-                store.send({ type: 'stop' });
-              }}
-              data-focus="stop"
-            >
+            <Button press={() => store.send({ type: 'stop' })} data-focus="stop">
               <span>
                 <Icon name="stop" />
                 {t('stop')}
@@ -373,9 +341,7 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
   return (
     action && (
       <Button
-        press={() => {
-          store.send({ type: action });
-        }}
+        press={() => store.send({ type: action })}
         reason={inability(store, 'route')}
         data-focus={`mend-${action}`}
       >
@@ -394,9 +360,7 @@ function Stale() {
         {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
       </span>
       <Button
-        press={() => {
-          store.send({ type: 'again' });
-        }}
+        press={() => store.send({ type: 'again' })}
         reason={inability(store, 'route')}
         class="link"
         data-focus="again"

@@ -35,23 +35,15 @@ export function saver(scene: GridScene): Saver {
     return picture && svgOf(picture);
   };
   return {
-    trace: withTrace(() => {
-      store.send({ type: 'save', kind: 'trace' });
-    }),
-    tokens: withTrace((trace) => {
-      store.send({ type: 'save', kind: 'csv', data: [...tokenLines(trace)].join('') });
-    }),
-    cells: withTrace((trace) => {
-      store.send({ type: 'save', kind: 'csv', data: [...cellLines(trace)].join('') });
-    }),
+    trace: withTrace(() => store.send({ type: 'save', kind: 'trace' })),
+    tokens: withTrace((trace) => store.send({ type: 'save', kind: 'csv', data: [...tokenLines(trace)].join('') })),
+    cells: withTrace((trace) => store.send({ type: 'save', kind: 'csv', data: [...cellLines(trace)].join('') })),
     html: (part) => {
       const [trace, drawn] = [store.main.trace.peek(), svg(part)];
       if (trace && drawn !== undefined)
         store.send({ type: 'save', kind: 'html', data: traceHtml(trace, drawnFor(store, drawn, part)) });
     },
-    markdown: withTrace((trace) => {
-      store.send({ type: 'copy', text: traceMarkdown(trace) });
-    }),
+    markdown: withTrace((trace) => store.send({ type: 'copy', text: traceMarkdown(trace) })),
     svg: (part) => {
       const data = svg(part);
       if (data !== undefined) store.send({ type: 'save', kind: 'svg', data });
@@ -85,11 +77,7 @@ function drawnFor(store: Store, svg: string, part: Part) {
 
 function savePng(store: Store, picture: Picture): void {
   pngOf(picture).then(
-    (data) => {
-      store.send({ type: 'save', kind: 'png', data });
-    },
-    (thrown: unknown) => {
-      store.send({ type: 'log', level: 'error', text: String(thrown) });
-    },
+    (data) => store.send({ type: 'save', kind: 'png', data }),
+    (thrown: unknown) => store.send({ type: 'log', level: 'error', text: String(thrown) }),
   );
 }

@@ -26,9 +26,7 @@ export function StrategySwitch() {
         label={t('strategy')}
         value={now.name}
         options={names.map((name) => [name, strategyTitle(store, name)] as const)}
-        change={(name) => {
-          store.route(interventions, filledIn(store, name, now));
-        }}
+        change={(name) => store.route(interventions, filledIn(store, name, now))}
         {...(hint !== undefined && { title: hint })}
         reason={reason}
         data-focus="strategy"
@@ -38,9 +36,7 @@ export function StrategySwitch() {
           label={t('expertOf')}
           value={now.expert}
           options={experts.map(({ id, name }) => [id, name] as const)}
-          change={(expert) => {
-            store.route(interventions, { ...now, expert });
-          }}
+          change={(expert) => store.route(interventions, { ...now, expert })}
           reason={reason}
           data-focus="strategy-expert"
         />
@@ -52,9 +48,7 @@ export function StrategySwitch() {
             label={t('experts')}
             value={now.k}
             range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
-            change={(k) => {
-              store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) });
-            }}
+            change={(k) => store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) })}
             reason={own ? busy : (kReason(store) ?? reason)}
             class="k"
             data-focus="strategy-k"

@@ -90,9 +90,7 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
           label={t(layered === 'experts' ? 'colourLayer' : 'measureLayer')}
           value={layerFor(layered)}
           options={layered === 'experts' ? layers : [['', t('allLayers')], ...layers]}
-          change={(layer) => {
-            store.colour({ by: layered, layer });
-          }}
+          change={(layer) => store.colour({ by: layered, layer })}
           data-focus="colour-layer"
         />
       )}
@@ -182,9 +180,7 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
         more={(fitting) =>
           (isOpen || fitting < set.experts.length) && (
             <Button
-              press={() => {
-                store.set({ legendOpen: !isOpen });
-              }}
+              press={() => store.set({ legendOpen: !isOpen })}
               class="more"
               aria-expanded={isOpen}
               title={isOpen ? t('legendLess') : t('legendMore', set.experts.length - fitting)}
@@ -202,9 +198,7 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
       </OneLine>
       {withCard && (
         <Button
-          press={() => {
-            store.send({ type: 'openCard', expert: withCard.id });
-          }}
+          press={() => store.send({ type: 'openCard', expert: withCard.id })}
           class="link"
           data-focus="legend-card"
         >
@@ -212,13 +206,7 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
         </Button>
       )}
       {chosen.length > 0 && (
-        <Button
-          press={() => {
-            store.setFilter({ experts: [] });
-          }}
-          class="link"
-          data-focus="legend-all"
-        >
+        <Button press={() => store.setFilter({ experts: [] })} class="link" data-focus="legend-all">
           {t('showAll')}
         </Button>
       )}
@@ -302,9 +290,7 @@ function Rest({
         return (
           <Button
             key={`found ${id}`}
-            press={() => {
-              store.set({ pinned: isPinned ? pinned.filter((one) => one !== id) : [...pinned, id] });
-            }}
+            press={() => store.set({ pinned: isPinned ? pinned.filter((one) => one !== id) : [...pinned, id] })}
             class="chip found"
             aria-pressed={isPinned}
             title={t(isPinned ? 'legendUnpin' : 'legendPin', name)}

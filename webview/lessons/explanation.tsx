@@ -18,9 +18,7 @@ export function Explanation({
   const box = useRef<HTMLDivElement>(null);
   useOnTop(box);
   useBeside(box, () => [beside.current!.firstElementChild!]);
-  useLayoutEffect(() => {
-    box.current!.focus();
-  }, []);
+  useLayoutEffect(() => box.current!.focus(), []);
   const list: readonly Entry[] = figures[name].map((one) => numbers[one]);
   const letters = [...new Set(list.flatMap(lettersOf))].sort();
   return (

@@ -29,9 +29,7 @@ export function Filters() {
           label={t('filterFrom')}
           value={from}
           range={range}
-          change={(n) => {
-            setLayers(n, to);
-          }}
+          change={(n) => setLayers(n, to)}
           data-focus="filter-from"
         />
         –
@@ -39,9 +37,7 @@ export function Filters() {
           label={t('filterTo')}
           value={to}
           range={range}
-          change={(n) => {
-            setLayers(from, n);
-          }}
+          change={(n) => setLayers(from, n)}
           data-focus="filter-to"
         />
       </span>
@@ -73,9 +69,7 @@ export function Filters() {
           label={t('filterWeight')}
           value={filter.weight}
           range={{ min: 0, max: 1, step: 0.05 }}
-          change={(weight) => {
-            store.setFilter({ weight });
-          }}
+          change={(weight) => store.setFilter({ weight })}
           reason={hasWeights ? undefined : t('weightNone')}
           data-focus="filter-weight"
         />
@@ -86,20 +80,12 @@ export function Filters() {
             label={t('filterMargin')}
             value={filter.margin === null ? '' : String(filter.margin)}
             options={[['', t('filterMarginAny')], ...marginSteps.map((x) => [String(x), fixed(x)] as const)]}
-            change={(value) => {
-              store.setFilter({ margin: value === '' ? null : Number(value) });
-            }}
+            change={(value) => store.setFilter({ margin: value === '' ? null : Number(value) })}
             data-focus="filter-margin"
           />
         </Field>
       )}
-      <Button
-        press={() => {
-          store.clearFilter();
-        }}
-        class="link"
-        data-focus="filter-reset"
-      >
+      <Button press={() => store.clearFilter()} class="link" data-focus="filter-reset">
         {t('filterReset')}
       </Button>
     </div>

@@ -136,7 +136,5 @@ export function listenToPointer(scroller: HTMLElement, actions: PointerActions):
     },
     { signal, passive: false },
   );
-  return () => {
-    over.abort();
-  };
+  return () => over.abort();
 }

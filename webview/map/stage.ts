@@ -37,9 +37,7 @@ function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
         draw();
       });
     },
-    stop: () => {
-      cancelAnimationFrame(asked);
-    },
+    stop: () => cancelAnimationFrame(asked),
   };
 }
 
@@ -63,12 +61,8 @@ export class Stage {
   #revealing = false;
   readonly #following: Following;
   #keeping: ReturnType<typeof setTimeout> | undefined;
-  readonly #frames = oncePerFrame(() => {
-    this.#draw();
-  });
-  readonly #overFrames = oncePerFrame(() => {
-    this.#drawOver();
-  });
+  readonly #frames = oncePerFrame(() => this.#draw());
+  readonly #overFrames = oncePerFrame(() => this.#drawOver());
   readonly #end: (() => void)[] = [];
 
   constructor(
@@ -82,18 +76,12 @@ export class Stage {
     this.#focus = scroller.querySelector('.cell')!;
     this.#following = new Following(scene, scroller);
     scene.frame = () => this.frame();
-    const resized = new ResizeObserver(() => {
-      this.#draw();
-    });
+    const resized = new ResizeObserver(() => this.#draw());
     resized.observe(scroller);
     this.#end.push(
-      () => {
-        resized.disconnect();
-      },
+      () => resized.disconnect(),
       // What is drawn; drawing itself reads more, and must not be run again by that.
-      whenever([scene.paper, scene.zoom], () => {
-        this.#frames.ask();
-      }),
+      whenever([scene.paper, scene.zoom], () => this.#frames.ask()),
       whenever([scene.store.visible, scene.isLines], () => {
         this.#following.editorMoved();
         this.#frames.ask();
@@ -102,9 +90,7 @@ export class Stage {
         this.#revealing = true;
         this.#frames.ask();
       }),
-      whenever([pointer, theme, scene.beyond], () => {
-        this.#overFrames.ask();
-      }),
+      whenever([pointer, theme, scene.beyond], () => this.#overFrames.ask()),
     );
   }
 

@@ -34,9 +34,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
           reason: map === 'lines' && !scene.lines.value ? t('mapLinesNone') : undefined,
           on: isLines === (map === 'lines'),
-          press: () => {
-            store.set({ map });
-          },
+          press: () => store.set({ map }),
         }))}
       />
       {(!scene.isFlat.value || isLines) && (
@@ -99,9 +97,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
             type="checkbox"
             checked={fadeUnchanged.value}
             data-focus="grid-fade"
-            onChange={() => {
-              store.set({ fadeUnchanged: !fadeUnchanged.value });
-            }}
+            onChange={() => store.set({ fadeUnchanged: !fadeUnchanged.value })}
           />
           {t('fade')}
         </label>
@@ -112,9 +108,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           <Tool
             label={t('textFold')}
             icon="text"
-            press={() => {
-              store.set({ textPane: 'folded' });
-            }}
+            press={() => store.set({ textPane: 'folded' })}
             aria-pressed={true}
             data-focus="text-fold"
           />
@@ -124,44 +118,29 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
           label={t(isFiltered ? 'filterOn' : 'filter')}
           icon="filter"
           class={classes(isFiltered && 'on')}
-          press={() => {
-            store.set({ filterOpen: !filterOpen.value });
-          }}
+          press={() => store.set({ filterOpen: !filterOpen.value })}
           aria-expanded={filterOpen.value}
           data-focus="grid-filter"
         />
         <Tool
           label={t('zoomOut')}
           icon="minus"
-          press={() => {
-            act({ do: 'zoom', by: 1 / zoomStep });
-          }}
+          press={() => act({ do: 'zoom', by: 1 / zoomStep })}
           data-focus="grid-zoomOut"
         />
         <Tool
           label={t('zoomIn')}
           icon="plus"
-          press={() => {
-            act({ do: 'zoom', by: zoomStep });
-          }}
+          press={() => act({ do: 'zoom', by: zoomStep })}
           data-focus="grid-zoomIn"
         />
         <Tool
           label={t(isLines ? 'zoomReadLines' : 'zoomRead')}
           icon="letter"
-          press={() => {
-            act({ do: 'read' });
-          }}
+          press={() => act({ do: 'read' })}
           data-focus="grid-zoomRead"
         />
-        <Tool
-          label={t('zoomFit')}
-          icon="fit"
-          press={() => {
-            act({ do: 'fit' });
-          }}
-          data-focus="grid-zoomFit"
-        />
+        <Tool label={t('zoomFit')} icon="fit" press={() => act({ do: 'fit' })} data-focus="grid-zoomFit" />
         <Explain name={`map_${store.colouredBy.value}`} title={title} />
         <Tool
           label={t('asTable')}
@@ -176,9 +155,7 @@ export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly ac
         <Tool
           label={t(maximised.value ? 'maximised' : 'maximise')}
           icon="maximise"
-          press={() => {
-            store.set({ maximised: !maximised.value });
-          }}
+          press={() => store.set({ maximised: !maximised.value })}
           aria-pressed={maximised.value}
           data-focus="grid-maximise"
         />

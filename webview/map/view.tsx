@@ -108,9 +108,10 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   const raster = scene.raster.value;
   const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
-  useLayoutEffect(() => {
-    scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows));
-  }, [rows]);
+  useLayoutEffect(
+    () => scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows)),
+    [rows],
+  );
   const asTable = store.view.tables.value.includes('grid');
   const isEmpty = raster?.rows.length === 0;
   return (
@@ -126,9 +127,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
           ref={scroller}
           class={classes('scroller', isDragging.value && 'dragging', isOverGutter.value && 'overGutter')}
           tabindex={-1}
-          onScroll={() => {
-            stage.current?.scrolled();
-          }}
+          onScroll={() => stage.current?.scrolled()}
         >
           <div class="stage">
             <canvas class="base" aria-hidden="true" />
@@ -165,13 +164,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
           <div class="spacer" />
         </div>
         {pointer.value && !isDragging.value && (
-          <Tip
-            scene={scene}
-            at={pointer.value}
-            drawn={() => {
-              stage.current?.placeTip();
-            }}
-          />
+          <Tip scene={scene} at={pointer.value} drawn={() => stage.current?.placeTip()} />
         )}
         {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
       </div>
@@ -239,9 +232,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   if (tab.value === 'cell' && !maximised.value) return null;
   return (
     <Button
-      press={() => {
-        store.set({ tab: 'cell', maximised: false });
-      }}
+      press={() => store.set({ tab: 'cell', maximised: false })}
       class="strip"
       title={t('stripHint')}
       data-focus="grid-strip"

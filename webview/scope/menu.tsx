@@ -29,9 +29,7 @@ export function ScopeChip() {
       <Chip
         words={name}
         label={t('scopeLeave', name)}
-        press={() => {
-          store.set({ scope: '' });
-        }}
+        press={() => store.set({ scope: '' })}
         data-focus="scope-leave"
       />
     </Chips>

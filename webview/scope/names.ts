@@ -41,9 +41,7 @@ export function itemsOf(store: Store): Item[] {
     label,
     reason,
     isOn: key === now,
-    press: () => {
-      store.set({ scope: key, ...(key !== '' && { tab: 'summary' }) });
-    },
+    press: () => store.set({ scope: key, ...(key !== '' && { tab: 'summary' }) }),
   });
   const selected = selectionScope(sequence, [token, end]);
   return [

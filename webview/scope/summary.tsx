@@ -78,9 +78,7 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
         <Bars
           looks={store.main.looks.value(sites.set)}
           least={0.1}
-          press={(e) => {
-            store.setFilter({ experts: [sites.experts[e]!.id] });
-          }}
+          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
           list={order.slice(0, most).map((e) => ({
             expert: e,
             value: inside.share[e]!,

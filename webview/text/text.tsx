@@ -43,19 +43,11 @@ function Written() {
   return (
     <div class="folded written" role="group" aria-label={t('generate')}>
       <span>{t('written', sequence.tokens.count - firstWritten(sequence, at))}</span>
-      <Button
-        press={() => {
-          store.send({ type: 'copy', text });
-        }}
-        class="link"
-        data-focus="written-copy"
-      >
+      <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
         {t('writtenCopy')}
       </Button>
       <Button
-        press={() => {
-          store.send({ type: 'insert' });
-        }}
+        press={() => store.send({ type: 'insert' })}
         title={t('writtenInsertHint')}
         reason={reason}
         class="link"
@@ -74,13 +66,7 @@ function Folded() {
     <div class="folded" role="group" aria-label={t('text')}>
       <span class="faint">{store.isTextInSight.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
       <span aria-hidden="true">·</span>
-      <Button
-        press={() => {
-          store.set({ textPane: 'shown' });
-        }}
-        class="link"
-        data-focus="text-show"
-      >
+      <Button press={() => store.set({ textPane: 'shown' })} class="link" data-focus="text-show">
         {t('textShow')}
       </Button>
     </div>
@@ -152,15 +138,11 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
     // What is being written comes into view.
     const last = made.current.spans[(drawn?.sequence.done ?? 0) - 1];
     if (!isWriting || !last) return;
-    const show = (): void => {
-      reveal(last, body.current!.parentElement!);
-    };
+    const show = (): void => reveal(last, body.current!.parentElement!);
     show();
     // Once more: blocks are as high as they are only when they have been seen.
     const again = requestAnimationFrame(show);
-    return () => {
-      cancelAnimationFrame(again);
-    };
+    return () => cancelAnimationFrame(again);
   }, [isWriting, drawn]);
 
   useLayoutEffect(() => {

@@ -25,12 +25,8 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
   useReturn();
   useOnTop(ring);
   useOnTop(box);
-  useLayoutEffect(() => {
-    box.current!.focus();
-  }, []);
-  useEffect(() => {
-    prepare(step, { store, scene });
-  }, [step]);
+  useLayoutEffect(() => box.current!.focus(), []);
+  useEffect(() => prepare(step, { store, scene }), [step]);
   const scrolled = useRef<Element>(null);
   useBeside(
     box,
@@ -43,9 +39,7 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
       const head = target?.querySelector('header');
       return [target, head].filter((one) => one instanceof Element);
     },
-    (to) => {
-      frame(ring.current!, to);
-    },
+    (to) => frame(ring.current!, to),
   );
   return (
     <>
@@ -77,22 +71,10 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
             {say('tourSkip')}
           </Button>
           <span class="spring" />
-          <Button
-            press={() => {
-              go(-1);
-            }}
-            aria-disabled={at === 0}
-            data-focus="tour-back"
-          >
+          <Button press={() => go(-1)} aria-disabled={at === 0} data-focus="tour-back">
             {say('tourBack')}
           </Button>
-          <Button
-            press={() => {
-              go(1);
-            }}
-            primary
-            data-focus="tour-next"
-          >
+          <Button press={() => go(1)} primary data-focus="tour-next">
             {say(isLast ? 'tourDone' : 'tourNext')}
           </Button>
         </div>

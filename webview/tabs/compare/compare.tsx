@@ -56,12 +56,7 @@ export function Compare() {
       {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
       {hasChoices && !found.usage && found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
       <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
-      <Button
-        press={() => {
-          store.send({ type: 'closeCompare' });
-        }}
-        data-focus="compare-stop"
-      >
+      <Button press={() => store.send({ type: 'closeCompare' })} data-focus="compare-stop">
         {t('compareStop')}
       </Button>
     </>
@@ -222,9 +217,7 @@ function Most({
             <tr key={token}>
               <th scope="row">
                 <Button
-                  press={() => {
-                    store.select({ sequence: index, token });
-                  }}
+                  press={() => store.select({ sequence: index, token })}
                   class="link"
                   data-focus={`most-${token}`}
                 >
@@ -289,9 +282,7 @@ function Start() {
             label={t('compareWith')}
             value={chosen.name}
             options={offered.map(({ name }) => [name, strategyTitle(store, name)] as const)}
-            change={(name) => {
-              store.set({ compareWith: name });
-            }}
+            change={(name) => store.set({ compareWith: name })}
             data-focus="compare-with"
           />
           {wanted?.expert !== undefined && (
@@ -299,44 +290,23 @@ function Start() {
               label={t('expertOf')}
               value={wanted.expert}
               options={(store.description.value?.experts ?? []).map(({ id, name }) => [id, name] as const)}
-              change={(compareExpert) => {
-                store.set({ compareExpert });
-              }}
+              change={(compareExpert) => store.set({ compareExpert })}
               data-focus="compare-expert"
             />
           )}
-          <Button
-            press={() => {
-              compare('same', wanted);
-            }}
-            primary
-            reason={reason ?? itself}
-            data-focus="compare-now"
-          >
+          <Button press={() => compare('same', wanted)} primary reason={reason ?? itself} data-focus="compare-now">
             {t('compareNow')}
           </Button>
         </div>
       )}
       <div class="formRow">
-        <Button
-          press={() => {
-            compare('editor', strategy);
-          }}
-          reason={reason}
-          data-focus="compare-editor"
-        >
+        <Button press={() => compare('editor', strategy)} reason={reason} data-focus="compare-editor">
           {t('compareEditor')}
         </Button>
       </div>
       {interventions.length > 0 && (
         <div class="formRow">
-          <Button
-            press={() => {
-              compare('same', strategy);
-            }}
-            reason={reason}
-            data-focus="compare-without"
-          >
+          <Button press={() => compare('same', strategy)} reason={reason} data-focus="compare-without">
             {t('compareWithout')}
           </Button>
         </div>

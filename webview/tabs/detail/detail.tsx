@@ -62,24 +62,12 @@ export function Detail() {
         <span class="spring" />
         <span class="links">
           {site >= 0 && site !== only && (
-            <Button
-              press={() => {
-                store.select({ site: -1 });
-              }}
-              class="link"
-              data-focus="detail-layer"
-            >
+            <Button press={() => store.select({ site: -1 })} class="link" data-focus="detail-layer">
               {t('backToLayer')}
             </Button>
           )}
           {layer && (
-            <Button
-              press={() => {
-                store.select({ layer: '', site: -1 });
-              }}
-              class="link"
-              data-focus="detail-token"
-            >
+            <Button press={() => store.select({ layer: '', site: -1 })} class="link" data-focus="detail-token">
               {t(isLine ? 'backToLine' : 'backToToken')}
             </Button>
           )}
@@ -239,9 +227,7 @@ function ByLayer(at: At) {
     const first = part && chosenOf(at, part)[0];
     return { layer, part, first };
   });
-  const go = (layer: Layer): void => {
-    store.select({ layer: layerKey(layer), site: -1 });
-  };
+  const go = (layer: Layer): void => store.select({ layer: layerKey(layer), site: -1 });
   const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
   const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
   const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
@@ -256,9 +242,7 @@ function ByLayer(at: At) {
               key={layerKey(layer)}
               class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
               title={`${layerName(layer)}: ${part && first ? `${plainName(part.set, first.expert)} ${shareOf(first.weight)}` : t('none')}`}
-              onClick={() => {
-                go(layer);
-              }}
+              onClick={() => go(layer)}
             >
               <span class="number">{layer.layer}</span>
               {part && first ? <Badge looks={looks(part.set)} expert={first.expert} /> : '–'}
@@ -272,14 +256,7 @@ function ByLayer(at: At) {
         row: (i) => {
           const { layer, part, first } = rungs[i]!;
           return [
-            <Button
-              key="go"
-              press={() => {
-                go(layer);
-              }}
-              class="link"
-              data-focus={`ladder-${layerKey(layer)}`}
-            >
+            <Button key="go" press={() => go(layer)} class="link" data-focus={`ladder-${layerKey(layer)}`}>
               {layerName(layer)}
             </Button>,
             part && first ? plainName(part.set, first.expert) : t('none'),
@@ -313,9 +290,7 @@ function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
               <tr key={path}>
                 <th scope="row">
                   <Button
-                    press={() => {
-                      store.select({ layer: layerKey(layer), site: s });
-                    }}
+                    press={() => store.select({ layer: layerKey(layer), site: s })}
                     class="link"
                     data-focus={`module-${kind}`}
                   >

@@ -35,13 +35,7 @@ export function LensView() {
         ) : (
           <>
             <p class="caption">{reason ?? t('lensHow')}</p>
-            <Button
-              press={() => {
-                store.send({ type: 'lens', token });
-              }}
-              reason={reason}
-              data-focus="lens"
-            >
+            <Button press={() => store.send({ type: 'lens', token })} reason={reason} data-focus="lens">
               {t('lensShow')}
             </Button>
           </>

@@ -175,9 +175,7 @@ function Overall({ now, before, sequence, token }: Runs & { readonly sequence: n
           ]}
           first={1}
           selected={token}
-          press={(i) => {
-            store.select({ sequence, token: i });
-          }}
+          press={(i) => store.select({ sequence, token: i })}
         />
       )}
       table={() => ({

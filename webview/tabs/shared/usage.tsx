@@ -35,9 +35,7 @@ export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly 
         <Bars
           looks={looks}
           least={0.1}
-          press={(e) => {
-            store.setFilter({ experts: [sites.experts[e]!.id] });
-          }}
+          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
           list={shown.map((e) => ({
             expert: e,
             value: usage.share[e]!,

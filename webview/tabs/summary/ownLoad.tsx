@@ -37,9 +37,7 @@ export function LayersOwnLoad({
           list={[{ values: loads.map((one) => one?.entropyRatio ?? NaN), class: 'main' }]}
           first={layers[0]?.layer ?? 0}
           selected={keys.indexOf(layerKey(layer))}
-          press={(i) => {
-            store.lookAtLayer(keys[i]!);
-          }}
+          press={(i) => store.lookAtLayer(keys[i]!)}
         />
       )}
       table={() => ({
@@ -48,14 +46,7 @@ export function LayersOwnLoad({
         row: (i) => {
           const one = loads[i];
           return [
-            <Button
-              key="go"
-              press={() => {
-                store.lookAtLayer(keys[i]!);
-              }}
-              class="link"
-              data-focus={`load-${keys[i]!}`}
-            >
+            <Button key="go" press={() => store.lookAtLayer(keys[i]!)} class="link" data-focus={`load-${keys[i]!}`}>
               {layerName(layers[i]!)}
             </Button>,
             one ? t('of', fixed(one.effective, 1), one.of) : '–',

@@ -241,9 +241,7 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
           label={t('attractedOf')}
           value={String(expert)}
           options={sites.experts.map((_, e) => [String(e), plainName(sites.set, e)] as const)}
-          change={(value) => {
-            store.set({ attracted: Number(value) });
-          }}
+          change={(value) => store.set({ attracted: Number(value) })}
           data-focus="attracted"
         />
       }
@@ -266,9 +264,7 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
               <tr key={text}>
                 <th scope="row">
                   <Button
-                    press={() => {
-                      store.select({ sequence, token: firstOf(id, text) });
-                    }}
+                    press={() => store.select({ sequence, token: firstOf(id, text) })}
                     class="link"
                     data-focus={`attracted-${id ?? text}`}
                   >

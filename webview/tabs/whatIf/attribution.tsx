@@ -25,13 +25,7 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       name="attribution"
       title={t('attributeTitle')}
       control={
-        <Button
-          press={() => {
-            store.send({ type: 'attribute' });
-          }}
-          reason={reason}
-          data-focus="attribute"
-        >
+        <Button press={() => store.send({ type: 'attribute' })} reason={reason} data-focus="attribute">
           {t('attribute')}
         </Button>
       }
@@ -64,9 +58,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
     return [
       <Button
         key="go"
-        press={() => {
-          store.select({ sequence: index, token: at });
-        }}
+        press={() => store.select({ sequence: index, token: at })}
         class="link"
         data-focus={`attribution-${at}`}
       >
@@ -111,9 +103,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
         count={T}
         from={from}
         size={pageSize}
-        turn={(by) => {
-          page.value = Math.min(lastPage, Math.max(0, page.peek() + by));
-        }}
+        turn={(by) => (page.value = Math.min(lastPage, Math.max(0, page.peek() + by)))}
       />
     </>
   );

@@ -75,9 +75,7 @@ function Form({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const form = store.view.whatIf.value;
   const selection = store.view.selection.value;
-  const set = (part: Partial<WhatIfForm>): void => {
-    store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
-  };
+  const set = (part: Partial<WhatIfForm>): void => store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
   const reason = reasonAgainst(store, 'whatIf');
   const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
   const scope = partAt(trace, where, store.scope.value);
@@ -89,18 +87,14 @@ function Form({ trace }: { readonly trace: Trace }) {
           label={t('action')}
           value={form.action}
           options={actions.map(([name, title]) => [name, t(title)] as const)}
-          change={(value) => {
-            set({ action: value as WhatIfForm['action'] });
-          }}
+          change={(value) => set({ action: value as WhatIfForm['action'] })}
           data-focus="whatif-action"
         />
         <Select
           label={t('expert')}
           value={expert}
           options={experts}
-          change={(value) => {
-            set({ expert: value });
-          }}
+          change={(value) => set({ expert: value })}
           data-focus="whatif-expert"
         />
         {form.action === 'tilt' && (
@@ -108,9 +102,7 @@ function Form({ trace }: { readonly trace: Trace }) {
             label={t('amount')}
             value={form.amount}
             range={{ min: -100, max: 100, step: 0.5 }}
-            change={(amount) => {
-              set({ amount });
-            }}
+            change={(amount) => set({ amount })}
             data-focus="whatif-amount"
           />
         )}
@@ -118,9 +110,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           label={t('where')}
           value={where}
           options={places}
-          change={(value) => {
-            set({ where: value });
-          }}
+          change={(value) => set({ where: value })}
           data-focus="whatif-where"
         />
       </div>
@@ -130,9 +120,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           checked={form.tokenOnly && selection.token >= 0}
           disabled={selection.token < 0}
           data-focus="whatif-token"
-          onChange={() => {
-            set({ tokenOnly: !form.tokenOnly });
-          }}
+          onChange={() => set({ tokenOnly: !form.tokenOnly })}
         />
         {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
       </label>
@@ -143,9 +131,7 @@ function Form({ trace }: { readonly trace: Trace }) {
             checked={form.scopeOnly && !(form.tokenOnly && selection.token >= 0)}
             disabled={form.tokenOnly && selection.token >= 0}
             data-focus="whatif-scope"
-            onChange={() => {
-              set({ scopeOnly: !form.scopeOnly });
-            }}
+            onChange={() => set({ scopeOnly: !form.scopeOnly })}
           />
           {t('scopeWhatIf', parts.code.value!.scopeName(store, scope))}
         </label>
