@@ -140,6 +140,29 @@ export function Field({
   );
 }
 
+export function Check({
+  title,
+  checked,
+  disabled,
+  change,
+  children,
+  ...rest
+}: {
+  readonly title?: string;
+  readonly checked: boolean;
+  readonly disabled?: boolean;
+  readonly change: (checked: boolean) => void;
+  readonly children: ComponentChildren;
+  readonly 'data-focus': string;
+}) {
+  return (
+    <label class="check" title={title}>
+      <input type="checkbox" checked={checked} disabled={disabled} onChange={() => change(!checked)} {...rest} />
+      {children}
+    </label>
+  );
+}
+
 export function Segmented({
   label,
   parts,

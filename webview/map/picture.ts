@@ -4,9 +4,9 @@ import { quiet } from '../../src/look/palette.js';
 import { signOf } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
-import { colourOf, css } from '../look/theme.js';
+import { colourOf, css, type Theme } from '../look/theme.js';
 import { sequencesOf, tokenAt } from './columns.js';
-import { labelFrom, windowOf, xOf, yOf, type Frame } from './geometry.js';
+import { labelFrom, windowOf, xOf, yOf, type Frame, type Window } from './geometry.js';
 import { layerMark } from './gutters.js';
 import { extentOf, paint } from './paint.js';
 import { tint, toneAt, type Paper } from './paper.js';
@@ -51,117 +51,108 @@ export interface Picture {
   readonly frame: Frame;
 }
 
-export function svgOf({ title, trace, set, paper, frame }: Picture): string {
-  const { theme, raster, labels } = paper;
+export function svgOf(picture: Picture): string {
+  const { title, set, paper, frame } = picture;
+  const { theme, raster } = paper;
+  const { left, top } = frame.gutter;
   const { entries, height } = legend(paper, set, frame.width);
+  const [width, whole] = [frame.width, frame.height + 28 + height];
+  const view = windowOf(frame, extentOf(raster));
+  const root = s(
+    'svg',
+    { xmlns: 'http://www.w3.org/2000/svg', width, height: whole, viewBox: `0 0 ${width} ${whole}`, role: 'img' },
+    s('title', {}, title),
+    s('rect', { width: '100%', height: '100%', fill: theme.background }),
+    text(theme.foreground, pad, 18, title, { 'font-size': 13 }),
+    ...entries.flatMap((entry) => entryOf(entry, theme)),
+    s(
+      'clipPath',
+      { id: 'plot' },
+      s('rect', {
+        x: left,
+        y: top,
+        width: Math.max(0, frame.width - left),
+        height: Math.max(0, frame.height - top),
+      }),
+    ),
+    // A long token ends where the legend is, as on the canvas.
+    s('clipPath', { id: 'head' }, s('rect', { width, height: top })),
+    s(
+      'g',
+      { transform: `translate(0 ${28 + height})` },
+      s('g', { 'clip-path': 'url(#plot)', 'shape-rendering': 'crispEdges' }, ...cellsOf(picture, view)),
+      ...besideRows(paper, frame, view),
+      s('g', { 'clip-path': 'url(#head)' }, ...aboveColumns(paper, frame, view)),
+    ),
+  );
+  return new XMLSerializer().serializeToString(root);
+}
+
+function text(fill: string, x: number, y: number, words: string, props: Record<string, string | number>): SVGElement {
+  return s('text', { x, y, fill, 'font-size': 11, 'font-family': 'sans-serif', ...props }, words);
+}
+
+function entryOf({ x, y, slot, letter, name }: Entry, theme: Theme): SVGElement[] {
+  const { fill, ink } = colourOf(slot, theme);
+  const middle = { 'dominant-baseline': 'central' };
+  return [
+    s('rect', { x, y: y + 28, width: 14, height: 14, rx: 2, fill }),
+    text(ink, x + 7, y + 35, letter, { 'text-anchor': 'middle', ...middle, 'font-size': 10, 'font-weight': 600 }),
+    text(theme.foreground, x + 18, y + 35, name, middle),
+  ];
+}
+
+/** Neighbours of which the same is to be seen and said are one rectangle: a picture of a large grid stays small. */
+function cellsOf({ trace, paper, frame }: Picture, view: Window): SVGElement[] {
+  const { raster, labels } = paper;
   const colourAt = colours(paper);
   const says = sayings(paper);
-  const top = 28 + height;
-  const view = windowOf(frame, extentOf(raster));
-  const text = (x: number, y: number, words: string, props: Record<string, string | number> = {}) =>
-    s('text', { x, y, fill: theme.faint, 'font-size': 11, 'font-family': 'sans-serif', ...props }, words);
-
   const cells: SVGElement[] = [];
   for (let r = view.r0; r < view.r1; r++) {
     for (let c = view.c0; c < view.c1;) {
-      const [colour, said] = [colourAt(r, c), says(r, c)];
+      const [fill, said] = [colourAt(r, c), says(r, c)];
       let end = c + 1;
-      // Neighbours of which the same is to be seen and said are one rectangle: a picture of a large grid stays small.
-      while (!raster.isTurned && end < view.c1 && colourAt(r, end) === colour && says(r, end) === said) end++;
+      while (!raster.isTurned && end < view.c1 && colourAt(r, end) === fill && says(r, end) === said) end++;
       const at = turn(raster, { row: r, column: c });
-      const of = () =>
-        raster.isTurned ? t('lineOf', columnName(raster, at.column, labels)) : tokensFrom(paper, c, end);
-      if (colour !== undefined)
-        cells.push(
-          s(
-            'rect',
-            {
-              x: round(xOf(frame, c)),
-              y: round(yOf(frame, r)),
-              width: round((end - c) * frame.cell.width),
-              height: round(frame.cell.height),
-              fill: colour,
-            },
-            s('title', {}, `${rowName(trace, raster.rows[at.row]!)}, ${of()}: ${said}`),
-          ),
-        );
+      if (fill !== undefined) {
+        const of = raster.isTurned ? t('lineOf', columnName(raster, at.column, labels)) : tokensFrom(paper, c, end);
+        const box = { x: round(xOf(frame, c)), y: round(yOf(frame, r)) };
+        const size = { width: round((end - c) * frame.cell.width), height: round(frame.cell.height) };
+        const name = s('title', {}, `${rowName(trace, raster.rows[at.row]!)}, ${of}: ${said}`);
+        cells.push(s('rect', { ...box, ...size, fill }, name));
+      }
       c = end;
     }
   }
-  const rowLabels: SVGElement[] = [];
+  return cells;
+}
+
+function besideRows({ raster, labels, theme }: Paper, frame: Frame, view: Window): SVGElement[] {
+  const drawn: SVGElement[] = [];
   let shown = -Infinity;
   for (let r = view.r0; r < view.r1; r++) {
     const y = yOf(frame, r) + frame.cell.height / 2;
     if (y - shown < 12) continue;
     shown = y;
-    rowLabels.push(
-      text(frame.gutter.left - 6, y, raster.isTurned ? labels[r]! : markOf(raster.rows[r]!), {
-        'text-anchor': 'end',
-        'dominant-baseline': 'central',
-      }),
-    );
+    const words = raster.isTurned ? labels[r]! : markOf(raster.rows[r]!);
+    const props = { 'text-anchor': 'end', 'dominant-baseline': 'central' };
+    drawn.push(text(theme.faint, frame.gutter.left - 6, y, words, props));
   }
-  const tokenLabels: SVGElement[] = [];
-  if (frame.cell.width >= labelFrom) {
-    for (let c = view.c0; c < view.c1; c++) {
-      const x = round(xOf(frame, c) + frame.cell.width / 2);
-      tokenLabels.push(
-        text(0, 0, raster.isTurned ? markOf(raster.rows[c]!) : labels[c]!, {
-          transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
-          'dominant-baseline': 'central',
-          'font-family': 'monospace',
-          'font-size': 10,
-        }),
-      );
-    }
-  }
-  const root = s(
-    'svg',
-    {
-      xmlns: 'http://www.w3.org/2000/svg',
-      width: frame.width,
-      height: frame.height + top,
-      viewBox: `0 0 ${frame.width} ${frame.height + top}`,
-      role: 'img',
-    },
-    s('title', {}, title),
-    s('rect', { width: '100%', height: '100%', fill: theme.background }),
-    text(pad, 18, title, { fill: theme.foreground, 'font-size': 13 }),
-    ...entries.flatMap(({ x, y, slot, letter, name }) => {
-      const { fill, ink } = colourOf(slot, theme);
-      return [
-        s('rect', { x, y: y + 28, width: 14, height: 14, rx: 2, fill }),
-        text(x + 7, y + 35, letter, {
-          fill: ink,
-          'text-anchor': 'middle',
-          'dominant-baseline': 'central',
-          'font-size': 10,
-          'font-weight': 600,
-        }),
-        text(x + 18, y + 35, name, { 'dominant-baseline': 'central', fill: theme.foreground }),
-      ];
-    }),
-    s(
-      'clipPath',
-      { id: 'plot' },
-      s('rect', {
-        x: frame.gutter.left,
-        y: frame.gutter.top,
-        width: Math.max(0, frame.width - frame.gutter.left),
-        height: Math.max(0, frame.height - frame.gutter.top),
-      }),
-    ),
-    // A long token ends where the legend is, as on the canvas.
-    s('clipPath', { id: 'head' }, s('rect', { width: frame.width, height: frame.gutter.top })),
-    s(
-      'g',
-      { transform: `translate(0 ${top})` },
-      s('g', { 'clip-path': 'url(#plot)', 'shape-rendering': 'crispEdges' }, ...cells),
-      ...rowLabels,
-      s('g', { 'clip-path': 'url(#head)' }, ...tokenLabels),
-    ),
-  );
-  return new XMLSerializer().serializeToString(root);
+  return drawn;
+}
+
+function aboveColumns({ raster, labels, theme }: Paper, frame: Frame, view: Window): SVGElement[] {
+  if (frame.cell.width < labelFrom) return [];
+  return Array.from({ length: view.c1 - view.c0 }, (_, i) => {
+    const c = view.c0 + i;
+    const x = round(xOf(frame, c) + frame.cell.width / 2);
+    return text(theme.faint, 0, 0, raster.isTurned ? markOf(raster.rows[c]!) : labels[c]!, {
+      transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
+      'dominant-baseline': 'central',
+      'font-family': 'monospace',
+      'font-size': 10,
+    });
+  });
 }
 
 const markOf = (row: Row): string =>

@@ -1,9 +1,9 @@
 import { isMeasure } from '../../src/trace/figures/colouring.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Explain } from '../components/explain.js';
-import { Segmented, Tool, classes } from '../components/controls.js';
+import { Check, Segmented, Tool, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { gridSources, initial } from '../store/state.js';
+import { gridSources, initial, type View } from '../store/state.js';
 import { ScopeMenu } from '../scope/menu.js';
 import { layerName } from '../look/names.js';
 import { ends, t } from '../look/strings.js';
@@ -13,154 +13,187 @@ import type { GridScene } from './scene.js';
 
 const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
 
-export function Toolbar({ scene, act }: { readonly scene: GridScene; readonly act: (action: Action) => void }) {
+interface Props {
+  readonly scene: GridScene;
+}
+
+export function Toolbar({ scene, act }: Props & { readonly act: (action: Action) => void }) {
   const store = useStore();
-  const { expanded, filter, filterOpen, fadeUnchanged, gridSource, lineColumns, tables, maximised } = store.view;
   if (!scene.trace.value) return null;
   const isComparing = store.other.trace.value !== undefined;
   const showsChange = scene.raster.value?.changed !== undefined;
-  const isFiltered = JSON.stringify(filter.value) !== JSON.stringify(initial.filter);
-  const asTable = tables.value.includes('grid');
   const isLines = scene.isLines.value;
-  const showsLayers = !isLines || lineColumns.value === 'layers';
   const title = t(isLines ? 'gridLines' : scene.isFlat.value ? 'gridOwn' : 'grid');
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
       <h2>{title}</h2>
-      <Segmented
-        label={t('mapForm')}
-        parts={(['grid', 'lines'] as const).map((map) => ({
-          label: t(map === 'grid' ? 'mapGrid' : 'mapLines'),
-          title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
-          reason: map === 'lines' && !scene.lines.value ? t('mapLinesNone') : undefined,
-          on: isLines === (map === 'lines'),
-          press: () => store.set({ map }),
-        }))}
-      />
-      {(!scene.isFlat.value || isLines) && (
-        <Segmented
-          label={t(isLines ? 'columns' : 'rows')}
-          parts={[
-            {
-              label: t('layers'),
-              on: showsLayers && (scene.isFlat.value || expanded.value.length === 0),
-              press: () => {
-                store.set({ expanded: [], lineColumns: 'layers' });
-                scene.setZoom(null);
-                store.select({ site: -1 });
-              },
-            },
-            ...(scene.isFlat.value
-              ? []
-              : [
-                  {
-                    label: t('modules'),
-                    on: showsLayers && expanded.value === 'all',
-                    press: () => {
-                      store.set({ expanded: 'all', lineColumns: 'layers' });
-                      scene.setZoom(null);
-                    },
-                  },
-                ]),
-            ...(isLines && scene.sight.value
-              ? [
-                  {
-                    label: t('mapExperts'),
-                    on: !showsLayers,
-                    reason: scene.isChange.value ? t('mapExpertsNone') : undefined,
-                    press: () => {
-                      store.set({ lineColumns: 'experts' });
-                      scene.setZoom(null);
-                    },
-                  },
-                ]
-              : []),
-          ]}
-        />
-      )}
-      {isComparing && (
-        <Segmented
-          label={t('gridShows')}
-          parts={gridSources.map((source) => ({
-            label: t(sourceNames[source]),
-            on: !scene.isChange.value && gridSource.value === source,
-            press: () => {
-              store.set({ gridSource: source });
-              store.overlay('');
-            },
-          }))}
-        />
-      )}
+      <FormSwitch scene={scene} />
+      {(!scene.isFlat.value || isLines) && <RowSwitch scene={scene} />}
+      {isComparing && <RunSwitch scene={scene} />}
       {showsChange && (
-        <label class="check" title={t('fadeHint')}>
-          <input
-            type="checkbox"
-            checked={fadeUnchanged.value}
-            data-focus="grid-fade"
-            onChange={() => store.set({ fadeUnchanged: !fadeUnchanged.value })}
-          />
+        <Check
+          title={t('fadeHint')}
+          checked={store.view.fadeUnchanged.value}
+          change={(fadeUnchanged) => store.set({ fadeUnchanged })}
+          data-focus="grid-fade"
+        >
           {t('fade')}
-        </label>
+        </Check>
       )}
       <span class="spring" />
       <span class="tools">
-        {!store.isTextFolded.value && !maximised.value && (
-          <Tool
-            label={t('textFold')}
-            icon="text"
-            press={() => store.set({ textPane: 'folded' })}
-            aria-pressed={true}
-            data-focus="text-fold"
-          />
-        )}
+        <TextTool />
         <ScopeMenu />
-        <Tool
-          label={t(isFiltered ? 'filterOn' : 'filter')}
-          icon="filter"
-          class={classes(isFiltered && 'on')}
-          press={() => store.set({ filterOpen: !filterOpen.value })}
-          aria-expanded={filterOpen.value}
-          data-focus="grid-filter"
-        />
-        <Tool
-          label={t('zoomOut')}
-          icon="minus"
-          press={() => act({ do: 'zoom', by: 1 / zoomStep })}
-          data-focus="grid-zoomOut"
-        />
-        <Tool
-          label={t('zoomIn')}
-          icon="plus"
-          press={() => act({ do: 'zoom', by: zoomStep })}
-          data-focus="grid-zoomIn"
-        />
-        <Tool
-          label={t(isLines ? 'zoomReadLines' : 'zoomRead')}
-          icon="letter"
-          press={() => act({ do: 'read' })}
-          data-focus="grid-zoomRead"
-        />
-        <Tool label={t('zoomFit')} icon="fit" press={() => act({ do: 'fit' })} data-focus="grid-zoomFit" />
+        <FilterTool />
+        {zooms.map(({ name, icon, action }) => (
+          <Tool
+            key={name}
+            label={t(isLines && name === 'zoomRead' ? 'zoomReadLines' : name)}
+            icon={icon}
+            press={() => act(action)}
+            data-focus={`grid-${name}`}
+          />
+        ))}
         <Explain name={`map_${store.colouredBy.value}`} title={title} />
-        <Tool
-          label={t('asTable')}
-          icon="table"
-          press={() => {
-            const { value } = tables;
-            store.set({ tables: asTable ? value.filter((one) => one !== 'grid') : [...value, 'grid'] });
-          }}
-          aria-pressed={asTable}
-          data-focus="grid-asTable"
-        />
-        <Tool
-          label={t(maximised.value ? 'maximised' : 'maximise')}
-          icon="maximise"
-          press={() => store.set({ maximised: !maximised.value })}
-          aria-pressed={maximised.value}
-          data-focus="grid-maximise"
-        />
+        <TableTool />
+        <MaximiseTool />
       </span>
     </div>
+  );
+}
+
+const zooms = [
+  { name: 'zoomOut', icon: 'minus', action: { do: 'zoom', by: 1 / zoomStep } },
+  { name: 'zoomIn', icon: 'plus', action: { do: 'zoom', by: zoomStep } },
+  { name: 'zoomRead', icon: 'letter', action: { do: 'read' } },
+  { name: 'zoomFit', icon: 'fit', action: { do: 'fit' } },
+] as const;
+
+/** Tokens across, or lines down. */
+function FormSwitch({ scene }: Props) {
+  return (
+    <Segmented
+      label={t('mapForm')}
+      parts={(['grid', 'lines'] as const).map((map) => ({
+        label: t(map === 'grid' ? 'mapGrid' : 'mapLines'),
+        title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
+        reason: map === 'lines' && !scene.lines.value ? t('mapLinesNone') : undefined,
+        on: scene.isLines.value === (map === 'lines'),
+        press: () => scene.store.set({ map }),
+      }))}
+    />
+  );
+}
+
+/** What the rows are, or the columns beside lines: layers, modules, or experts. */
+function RowSwitch({ scene }: Props) {
+  const { store } = scene;
+  const { expanded, lineColumns } = store.view;
+  const isLines = scene.isLines.value;
+  const showsLayers = !isLines || lineColumns.value === 'layers';
+  const show = (rows: Partial<View>): void => {
+    store.set(rows);
+    scene.setZoom(null);
+  };
+  const layers = {
+    label: t('layers'),
+    on: showsLayers && (scene.isFlat.value || expanded.value.length === 0),
+    press: () => {
+      show({ expanded: [], lineColumns: 'layers' });
+      store.select({ site: -1 });
+    },
+  };
+  const modules = {
+    label: t('modules'),
+    on: showsLayers && expanded.value === 'all',
+    press: () => show({ expanded: 'all', lineColumns: 'layers' }),
+  };
+  const experts = {
+    label: t('mapExperts'),
+    on: !showsLayers,
+    reason: scene.isChange.value ? t('mapExpertsNone') : undefined,
+    press: () => show({ lineColumns: 'experts' }),
+  };
+  const parts = [layers, !scene.isFlat.value && modules, isLines && scene.sight.value !== undefined && experts];
+  return <Segmented label={t(isLines ? 'columns' : 'rows')} parts={parts.filter((part) => part !== false)} />;
+}
+
+/** Which of two runs. */
+function RunSwitch({ scene }: Props) {
+  const { store } = scene;
+  return (
+    <Segmented
+      label={t('gridShows')}
+      parts={gridSources.map((gridSource) => ({
+        label: t(sourceNames[gridSource]),
+        on: !scene.isChange.value && store.view.gridSource.value === gridSource,
+        press: () => {
+          store.set({ gridSource });
+          store.overlay('');
+        },
+      }))}
+    />
+  );
+}
+
+function TextTool() {
+  const store = useStore();
+  if (store.isTextFolded.value || store.view.maximised.value) return null;
+  return (
+    <Tool
+      label={t('textFold')}
+      icon="text"
+      press={() => store.set({ textPane: 'folded' })}
+      aria-pressed={true}
+      data-focus="text-fold"
+    />
+  );
+}
+
+function FilterTool() {
+  const store = useStore();
+  const { filter, filterOpen } = store.view;
+  const isFiltered = JSON.stringify(filter.value) !== JSON.stringify(initial.filter);
+  return (
+    <Tool
+      label={t(isFiltered ? 'filterOn' : 'filter')}
+      icon="filter"
+      class={classes(isFiltered && 'on')}
+      press={() => store.set({ filterOpen: !filterOpen.value })}
+      aria-expanded={filterOpen.value}
+      data-focus="grid-filter"
+    />
+  );
+}
+
+function TableTool() {
+  const store = useStore();
+  const { tables } = store.view;
+  const isTable = tables.value.includes('grid');
+  return (
+    <Tool
+      label={t('asTable')}
+      icon="table"
+      press={() =>
+        store.set({ tables: isTable ? tables.value.filter((one) => one !== 'grid') : [...tables.value, 'grid'] })
+      }
+      aria-pressed={isTable}
+      data-focus="grid-asTable"
+    />
+  );
+}
+
+function MaximiseTool() {
+  const store = useStore();
+  const { maximised } = store.view;
+  return (
+    <Tool
+      label={t(maximised.value ? 'maximised' : 'maximise')}
+      icon="maximise"
+      press={() => store.set({ maximised: !maximised.value })}
+      aria-pressed={maximised.value}
+      data-focus="grid-maximise"
+    />
   );
 }
 

@@ -1,17 +1,12 @@
-/** One cell of the grid in words: aloud, and in the box beside the pointer. */
+/** The map in words: its rows, columns and cells. */
 import { isMeasure } from '../../src/trace/figures/colouring.js';
 import type { SharedSites } from '../../src/trace/model/access.js';
-import { tokenLabel, visible } from '../../src/trace/text/label.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { Badge } from '../components/expert.js';
-import type { Looks } from '../look/looks.js';
 import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
-import type { RowLoad } from './loads.js';
-import type { GridScene } from './scene.js';
 import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
@@ -27,7 +22,7 @@ export function measureAt({ shows, measured }: Raster, cell: number): string {
 }
 
 /** What there is to say of a cell beside its choices. */
-function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
+export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
   if (!isThere) return [t('elsewhereCell')];
   const cell = at.row * raster.columns.count + at.column;
   const said: string[] = [];
@@ -42,7 +37,7 @@ function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[
   return said;
 }
 
-const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
+export const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
 
 export function changeWords(change: number): string {
   if (Number.isNaN(change)) return t('unknownCell');
@@ -55,7 +50,7 @@ export function differs(raster: Raster, at: Place): string {
   return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));
 }
 
-const weightOf = ({ weight }: Choice, isSum: boolean): string =>
+export const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
 
 /** The number of a column's token, from 1, or of its line; that of a gap is its neighbour's. */
@@ -68,7 +63,7 @@ export function columnName({ columns, isTurned }: Raster, column: number, labels
 }
 
 /** Who leads most of a line's tokens, or what is the mean of them. */
-function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
+export function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
   if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
@@ -118,105 +113,4 @@ export function describeToken(trace: Trace, raster: Raster, column: number, labe
     return `${place}, ${t('tokens', end - token)}`;
   }
   return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
-}
-
-/** How evenly a row's own experts are used. */
-export function RowTip({
-  trace,
-  row,
-  load: found,
-  hint,
-}: {
-  readonly trace: Trace;
-  readonly row: Row;
-  readonly load: RowLoad | undefined;
-  /** What a click does. */
-  readonly hint: 'rowHint' | 'rowOpen' | 'rowClose' | undefined;
-}) {
-  return (
-    <>
-      <div class="tipTitle">{rowName(trace, row)}</div>
-      {found && (
-        <>
-          <div class="tipRow">
-            <span class="name">{t('loadEffective')}</span>
-            <span class="value">{t('of', fixed(found.load.effective, 1), found.experts)}</span>
-          </div>
-          <div class="tipRow faint">
-            <span class="name">{t('chance')}</span>
-            <span class="value">{fixed(found.chance.effective, 1)}</span>
-          </div>
-          <div class="tipRow">
-            <span class="name">{t('loadDead')}</span>
-            <span class="value">{found.load.dead.length}</span>
-          </div>
-        </>
-      )}
-      {hint && <div class="faint">{t(hint)}</div>}
-    </>
-  );
-}
-
-/** A line's text, and what colours it in the margin. */
-export function LineTip({
-  trace,
-  scene,
-  column,
-}: {
-  readonly trace: Trace;
-  readonly scene: GridScene;
-  readonly column: number;
-}) {
-  const [raster, margin] = [scene.raster.value!, scene.margin.value];
-  const at = tokenAt(raster.columns, column);
-  if (!at) return null;
-  const { text, tokens } = trace.sequences[at.sequence]!;
-  return (
-    <>
-      <div class="tipTitle">
-        <code>{visible(text!.slice(tokens.start![at.token], tokens.end![at.end - 1]).trim())}</code>
-      </div>
-      <div>{describeToken(trace, raster, column, scene.labels.value)}</div>
-      {margin && <div>{lineCell(margin, { column, row: 0 }, margin.rows[0]!, margin.rows[0]!.parts[at.sequence])}</div>}
-    </>
-  );
-}
-
-export function CellTip({
-  trace,
-  raster,
-  at,
-  labels,
-  looks,
-}: {
-  readonly trace: Trace;
-  readonly raster: Raster;
-  readonly at: Place;
-  readonly labels: readonly string[];
-  readonly looks: (set: Looks['set']) => Looks;
-}) {
-  const cell = cellAt(raster, at.column, at.row);
-  if (!cell) return null;
-  if (raster.isTurned) return <div>{describe(trace, raster, at, labels)}</div>;
-  const { row, part, sequence, token } = cell;
-  const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
-  const isSum = (part?.sites.length ?? 0) > 1;
-  return (
-    <>
-      <div class="tipTitle">
-        <code>{tokenLabel(trace.sequences[sequence]!, token)}</code> {rowName(trace, row)}
-      </div>
-      {isChange(raster) && <div>{differs(raster, at)}</div>}
-      {list.slice(0, 4).map((choice) => (
-        <div key={choice.expert} class="tipRow">
-          <Badge looks={looks(part!.set)} expert={choice.expert} />
-          <span class="name">{expertName(part!.set, choice.expert, row)}</span>
-          <span class="value">{weightOf(choice, isSum)}</span>
-        </div>
-      ))}
-      {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
-      {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
-      {!isChange(raster) && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
-    </>
-  );
 }
