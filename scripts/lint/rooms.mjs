@@ -30,7 +30,7 @@ const seen = ['webview/look', ...pure];
 const parts = ['webview/components', 'webview/store', ...seen];
 const tabs = ['detail', 'summary', 'predictions', 'whatIf', 'lens', 'compare'].map((tab) => `webview/tabs/${tab}`);
 /** @param {string[]} from @param {string[]} [types] */
-const page = (from, types = []) => ({ from, types, packages: ['preact', '@preact'] });
+const page = (from, types = []) => ({ from, types, packages: ['preact', '@preact', 'd3-array'] });
 
 /** @type {Record<string, Room>} */
 export const rooms = {

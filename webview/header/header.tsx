@@ -1,4 +1,5 @@
 /** What was routed and how; what can be done with it; what is going on. */
+import { sum } from 'd3-array';
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
@@ -42,7 +43,7 @@ function Bar({ saver }: { readonly saver: Saver }) {
   const store = useStore();
   const description = store.description.value;
   const title = store.main.title.value || t('page');
-  const count = store.main.choices.value?.sequences.reduce((sum, { tokens }) => sum + tokens.count, 0) ?? 0;
+  const count = sum(store.main.choices.value?.sequences ?? [], ({ tokens }) => tokens.count);
   return (
     <div class="headBar">
       <div class="title">

@@ -1,4 +1,5 @@
 /** The experts by colour, pattern, letter and name; pressing one shows only its choices. */
+import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
 import { quiet } from '../../src/look/palette.js';
 import { layersOf } from '../../src/trace/model/access.js';
@@ -163,9 +164,10 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
   const share = sharesOf(trace, sight);
   const chosen = store.view.filter.value.experts;
   // The most used first: those are on the one line that there is before one asks for more.
-  const coloured = [...set.experts.keys()]
-    .filter((e) => looks.slots[e] !== quiet)
-    .sort((a, b) => share[b]! - share[a]! || a - b);
+  const coloured = sort(
+    [...set.experts.keys()].filter((e) => looks.slots[e] !== quiet),
+    (e) => -share[e]!,
+  );
   const rest = set.experts.length - coloured.length;
   const isOpen = store.view.legendOpen.value;
   // A card is asked of a source that is here, not of a saved trace.
@@ -255,14 +257,11 @@ function Rest({
   const store = useStore();
   const sought = useSignal('');
   const pinned = store.view.pinned.value;
-  const rest = share.reduce((sum, x) => sum + x, 0) - coloured.reduce((sum, e) => sum + share[e]!, 0);
+  const rest = sum(share) - sum(coloured, (e) => share[e]);
   const query = sought.value.trim().toLowerCase();
-  const found =
-    query === ''
-      ? []
-      : [...set.experts.keys()]
-          .filter((e) => signOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query))
-          .sort((a, b) => share[b]! - share[a]! || a - b);
+  const isFound = (e: number) =>
+    query !== '' && (signOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query));
+  const found = sort([...set.experts.keys()].filter(isFound), (e) => -share[e]!);
   return (
     <>
       <span class="expert rest" title={t('legendRestHint')}>

@@ -1,4 +1,5 @@
 /** What the rows of a line map show: of their tokens, or of each expert. Pure. */
+import { mean } from 'd3-array';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import { allTokenShares } from '../../src/trace/figures/leaders.js';
 import type { Sight } from '../../src/trace/model/sight.js';
@@ -47,8 +48,7 @@ interface Range {
 }
 
 function meanOf(values: Float32Array, { from, to, isIn }: Range): number {
-  const own = values.subarray(from, to).filter((x, i) => isIn(from + i) && !Number.isNaN(x));
-  return own.reduce((sum, x) => sum + x, 0) / own.length;
+  return mean(values.subarray(from, to), (x, i) => (isIn(from + i) ? x : NaN)) ?? NaN;
 }
 
 /** One cell of `made`. @param counts all 0, and left so */

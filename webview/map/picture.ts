@@ -1,4 +1,5 @@
 /** The map with its legend, as SVG and PNG. */
+import { range } from 'd3-array';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { quiet } from '../../src/look/palette.js';
 import { signOf } from '../look/looks.js';
@@ -143,8 +144,7 @@ function besideRows({ raster, labels, theme }: Paper, frame: Frame, view: Window
 
 function aboveColumns({ raster, labels, theme }: Paper, frame: Frame, view: Window): SVGElement[] {
   if (frame.cell.width < labelFrom) return [];
-  return Array.from({ length: view.c1 - view.c0 }, (_, i) => {
-    const c = view.c0 + i;
+  return range(view.c0, view.c1).map((c) => {
     const x = round(xOf(frame, c) + frame.cell.width / 2);
     return text(theme.faint, 0, 0, raster.isTurned ? markOf(raster.rows[c]!) : labels[c]!, {
       transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,

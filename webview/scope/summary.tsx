@@ -1,4 +1,5 @@
 /** A part of the text in a few charts, beside the rest of it. */
+import { sort } from 'd3-array';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
@@ -63,8 +64,7 @@ const range = ({ low, high }: Interval, say: (x: number) => string) => `${say(lo
 const points = (x: number) => signed(x * 100, 1);
 
 /** Largest first, as many as are read. */
-const largest = (values: Float64Array) =>
-  [...values.keys()].sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!) || a - b);
+const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(values[e]!));
 
 function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();

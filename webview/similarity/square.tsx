@@ -1,4 +1,5 @@
 /** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
+import { max } from 'd3-array';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/look/signs.js';
 import type { Expert } from '../../src/trace/model/trace.js';
@@ -28,13 +29,8 @@ export function Square(props: Props) {
 export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x, 3));
 
 /** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
-function highestOf(plane: Float32Array, n: number): number {
-  let highest = 0;
-  plane.forEach((x, i) => {
-    if (i % (n + 1) !== 0 && Math.abs(x) > highest) highest = Math.abs(x);
-  });
-  return highest || 1;
-}
+const highestOf = (plane: Float32Array, n: number): number =>
+  max(plane, (x, i) => (i % (n + 1) === 0 ? NaN : Math.abs(x))) || 1;
 
 function Cells({ experts, plane, caption }: Props) {
   const n = experts.length;

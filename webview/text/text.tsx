@@ -1,5 +1,6 @@
 /** The texts, token by token, in their colours (drawn.ts). */
 import { useComputed } from '@preact/signals';
+import { range } from 'd3-array';
 import { useRef } from 'preact/hooks';
 import type { Side } from '../../src/protocol/panel.js';
 import { Button, classes } from '../components/controls.js';
@@ -75,7 +76,7 @@ function Folded() {
 
 function SideTexts({ side }: { readonly side: Side }) {
   const count = useStore().side(side).choices.value?.sequences.length ?? 1;
-  return Array.from({ length: count }, (_, sequence) => <Text key={sequence} side={side} sequence={sequence} />);
+  return range(count).map((sequence) => <Text key={sequence} side={side} sequence={sequence} />);
 }
 
 function Text({ side: name, sequence: index }: { readonly side: Side; readonly sequence: number }) {

@@ -1,4 +1,5 @@
 /** One token at one site: who was chosen, with what weight, and by how much. */
+import { sort } from 'd3-array';
 import { chosenAt, isKnown, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
@@ -126,9 +127,8 @@ function Scores({ trace, site, token, looks }: Props) {
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
   const p = distribution(trace, rows, token);
   const raw = rows.score?.subarray(token * rows.experts, (token + 1) * rows.experts);
-  const order = [...scores.keys()]
-    .filter((e) => !Number.isNaN(scores[e]!))
-    .sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const known = [...scores.keys()].filter((e) => !Number.isNaN(scores[e]!));
+  const order = sort(known, (e) => -scores[e]!);
   const best = order.find((e) => scores[e]! > -Infinity);
   const shown = order.length > most ? order.slice(0, most) : order;
   return (

@@ -1,4 +1,5 @@
 /** How likely the model found each token, what else it had in mind, and what a what-if did to that. */
+import { range } from 'd3-array';
 import { predictionDivergence } from '../../../src/trace/figures/difference.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import type { Sequence } from '../../../src/trace/model/trace.js';
@@ -18,7 +19,7 @@ interface Alternative {
 function after(sequence: Sequence, at: number): Alternative[] {
   const { topIds, topLogProb, topTokens, predictions: P } = sequence;
   if (!topIds || !topLogProb || at < 0 || at >= sequence.done) return [];
-  return Array.from({ length: P }, (_, i) => at * P + i)
+  return range(at * P, (at + 1) * P)
     .filter((i) => topIds[i]! >= 0 && Number.isFinite(topLogProb[i]))
     .map((i) => ({ id: topIds[i]!, text: topTokens?.[i] ?? `#${topIds[i]!}`, p: Math.exp(topLogProb[i]!) }));
 }

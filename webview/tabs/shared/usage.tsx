@@ -1,4 +1,5 @@
 /** How often each expert was chosen, with what chance would give. */
+import { sort } from 'd3-array';
 import type { SharedSites } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import type { Interval } from '../../../src/statistics/bootstrap.js';
@@ -19,7 +20,7 @@ export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly 
   const looks = store.main.looks.value(sites.set);
   // Of half a run they say little, and take long to work out.
   const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
-  const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
+  const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
   // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
   const some = sites.set.scope === 'pool' ? most : mostOwn;

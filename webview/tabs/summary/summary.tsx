@@ -226,12 +226,9 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
   const wanted = store.view.attracted.value;
   const expert = sites.experts[wanted] ? wanted : busiest;
   const list = mostAttracted(vocabulary, expert);
-  const { ids, count } = trace.sequences[sequence]!.tokens;
+  const { ids, text: texts } = trace.sequences[sequence]!.tokens;
   const firstOf = (id: number | undefined, text: string): number =>
-    id === undefined || !ids
-      ? (Array.from({ length: count }, (_, i) => i).find((i) => trace.sequences[sequence]!.tokens.text?.[i] === text) ??
-        -1)
-      : ids.indexOf(id);
+    id === undefined || !ids ? (texts?.indexOf(text) ?? -1) : ids.indexOf(id);
   return (
     <Part
       name="attracted"

@@ -1,5 +1,6 @@
 /** What each token owes to each expert: every one knocked out in turn. */
 import { useSignal } from '@preact/signals';
+import { max } from 'd3-array';
 import type { Attribution as Found } from '../../../src/requests/api.js';
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -47,8 +48,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
   const index = trace.sequences.length - 1;
   const sequence = trace.sequences[index]!;
   const [T, N] = [sequence.tokens.count, experts.length];
-  let largest = 0;
-  for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
+  const largest = max(change, Math.abs) ?? 0;
   const lastPage = Math.floor((T - 1) / pageSize);
   const from = Math.min(page.value, lastPage) * pageSize;
   const row = (i: number) => {
