@@ -38,6 +38,12 @@ export default defineConfig(
     },
   },
   {
+    // What is longer does several things, which have names of their own.
+    files: ['src/**/*.ts', 'webview/**/*.{ts,tsx}'],
+    ignores: ['src/extension.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }] },
+  },
+  {
     // Scripts are JavaScript with types in comments; what JSON.parse gives is `any` there.
     files: ['**/*.mjs'],
     rules: {

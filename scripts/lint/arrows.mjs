@@ -54,7 +54,12 @@ const rulesOf = ([room, { from = [], types = [], packages = [] }]) => {
 export default {
   forbidden: [
     { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'in no room', severity: 'error', from: { path: '^src/', pathNot: Object.keys(rooms).map(whole) }, to: {} },
+    {
+      name: 'in no room',
+      severity: 'error',
+      from: { path: '^(src|webview)/', pathNot: Object.keys(rooms).map(whole) },
+      to: {},
+    },
     ...Object.entries(rooms).flatMap(rulesOf),
   ],
   options: {

@@ -25,6 +25,12 @@ const pure = [...ground, ...trace, 'src/similarity', 'src/strategies', 'src/requ
 const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
+/** What every view of the page is made of, and what that stands on. */
+const seen = ['webview/look', ...pure];
+const parts = ['webview/components', 'webview/store', ...seen];
+const tabs = ['detail', 'summary', 'predictions', 'whatIf', 'lens', 'compare'].map((tab) => `webview/tabs/${tab}`);
+/** @param {string[]} from @param {string[]} [types] */
+const page = (from, types = []) => ({ from, types, packages: ['preact', '@preact', 'd3-array'] });
 
 /** @type {Record<string, Room>} */
 export const rooms = {
@@ -159,5 +165,42 @@ export const rooms = {
     from: ['src/engine', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:', 'd3-'],
   },
-  webview: { from: pure, packages: ['preact', '@preact'] },
+  'webview/look': page(pure),
+  'webview/background': page(pure),
+  'webview/store': page(['webview/background', ...seen]),
+  'webview/lessons': page(seen),
+  'webview/components': page(['webview/store', ...seen], ['webview/lessons']),
+  'webview/scope': page(parts),
+  'webview/map': page(['webview/scope', ...parts], ['webview/background']),
+  'webview/header': page(['webview/map', 'webview/scope', ...parts]),
+  'webview/legend': page(parts, ['webview/map']),
+  'webview/text': page(['webview/map', ...parts]),
+  'webview/tabs/shared': page(parts),
+  'webview/tabs/detail': page(['webview/tabs/shared', 'webview/map', ...parts]),
+  'webview/tabs/summary': page(['webview/tabs/shared', 'webview/scope', ...parts]),
+  'webview/tabs/predictions': page(parts),
+  'webview/tabs/whatIf': page(['webview/tabs/shared', 'webview/scope', ...parts]),
+  'webview/tabs/lens': page(parts),
+  'webview/tabs/compare': page(['webview/tabs/shared', 'webview/scope', ...parts]),
+  'webview/tour': page(['webview/lessons', ...parts], ['webview/map']),
+  'webview/app': page([
+    'webview/header',
+    'webview/legend',
+    'webview/map',
+    'webview/text',
+    ...tabs,
+    'webview/lessons',
+    'webview/tour',
+    ...parts,
+  ]),
+  'webview/main.tsx': page([
+    'webview/app',
+    'webview/panel.css',
+    'webview/background',
+    'webview/header',
+    'webview/map',
+    'webview/scope',
+    ...parts,
+  ]),
+  'webview/similarity': page(['webview/components', ...seen]),
 };

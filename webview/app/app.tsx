@@ -3,34 +3,35 @@ import { useEffect } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { WhenHere } from '../components/late.js';
+import { LessonsProvider } from '../components/explain.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
-import type { GridScene } from '../grid/scene.js';
-import { Grid } from '../grid/view.js';
-import { lessons } from '../lessons/load.js';
+import type { GridScene } from '../map/scene.js';
+import { Grid } from '../map/view.js';
 import { t } from '../look/strings.js';
-import { Compare } from '../views/compare.js';
-import { Detail } from '../views/detail.js';
-import { Header, News } from '../views/header.js';
-import { Legend } from '../views/legend.js';
-import { Predictions } from '../views/predictions.js';
-import type { Saver } from '../views/save.js';
-import { Summary } from '../views/summary.js';
-import { Texts } from '../views/text.js';
-import { WhatIf } from '../views/whatIf.js';
-import { late } from './late.js';
-import { reasonAgainst } from './reasons.js';
-import { tabs } from './state.js';
+import { Compare } from '../tabs/compare/compare.js';
+import { Detail } from '../tabs/detail/detail.js';
+import { Header, News } from '../header/header.js';
+import { Legend } from '../legend/legend.js';
+import { Predictions } from '../tabs/predictions/predictions.js';
+import type { Saver } from '../header/save.js';
+import { Summary } from '../tabs/summary/summary.js';
+import { Texts } from '../text/text.js';
+import { WhatIf } from '../tabs/whatIf/whatIf.js';
+import { late } from '../store/late.js';
+import { reasonAgainst } from '../store/reasons.js';
+import { tabs } from '../store/state.js';
+
+const lessons = late(() => import('./lessons.js'));
+const lens = late(() => import('../tabs/lens/lens.js'));
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();
   const isBlank = store.main.choices.value === undefined;
   const isMaximised = store.view.maximised.value;
-  useEscape(() => {
-    store.leave();
-  });
+  useEscape(() => store.leave());
   return (
-    <>
+    <LessonsProvider value={lessons}>
       <Header saver={saver} />
       <div class={classes('page', isMaximised && 'maximised')}>
         <News />
@@ -52,7 +53,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
         </div>
       </div>
       {store.tour.value && !isBlank && <WhenHere of={lessons} show={({ Tour }) => <Tour scene={scene} />} />}
-    </>
+    </LessonsProvider>
   );
 }
 
@@ -63,9 +64,7 @@ function useEscape(leave: () => void): void {
       if (event.key === 'Escape' && !event.defaultPrevented) leave();
     };
     window.addEventListener('keydown', listen);
-    return () => {
-      window.removeEventListener('keydown', listen);
-    };
+    return () => window.removeEventListener('keydown', listen);
   }, []);
 }
 
@@ -79,21 +78,13 @@ function First() {
       <h2>{t('empty')}</h2>
       <p>{t(store.main.isRunning.value ? 'emptyRunning' : store.ready.value ? 'emptyHow' : 'loading')}</p>
       {reasonAgainst(store, 'route') === undefined && (
-        <Button
-          press={() => {
-            store.route(store.main.interventions.peek());
-          }}
-          primary
-          data-focus="first-route"
-        >
+        <Button press={() => store.route(store.main.interventions.peek())} primary data-focus="first-route">
           {t('emptyRoute')}
         </Button>
       )}
     </div>
   );
 }
-
-const lens = late(() => import('../views/lens.js'));
 
 const views = {
   cell: Detail,
@@ -116,9 +107,7 @@ function Views() {
       names={tabs}
       title={(name) => t(`tab_${name}`)}
       chosen={tab}
-      choose={(name) => {
-        store.set({ tab: name });
-      }}
+      choose={(name) => store.set({ tab: name })}
     >
       {store.main.choices.value && <View />}
     </Tabs>

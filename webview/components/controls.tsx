@@ -71,9 +71,7 @@ export function Select({
       title={reason ?? title}
       disabled={reason !== undefined}
       value={value}
-      onChange={(event) => {
-        change(event.currentTarget.value);
-      }}
+      onChange={(event) => change(event.currentTarget.value)}
       {...rest}
     >
       {options.map(([one, text, why]) => (
@@ -137,6 +135,29 @@ export function Field({
   return (
     <label class="field">
       {label}
+      {children}
+    </label>
+  );
+}
+
+export function Check({
+  title,
+  checked,
+  disabled,
+  change,
+  children,
+  ...rest
+}: {
+  readonly title?: string;
+  readonly checked: boolean;
+  readonly disabled?: boolean;
+  readonly change: (checked: boolean) => void;
+  readonly children: ComponentChildren;
+  readonly 'data-focus': string;
+}) {
+  return (
+    <label class="check" title={title}>
+      <input type="checkbox" checked={checked} disabled={disabled} onChange={() => change(!checked)} {...rest} />
       {children}
     </label>
   );

@@ -1,17 +1,22 @@
 /** A "?" that says what a figure's numbers are. The words are a file of their own, which comes when they are first asked for. */
-import { useRef, useState } from 'preact/hooks';
+import { createContext } from 'preact';
+import { useContext, useRef, useState } from 'preact/hooks';
+import type { Explanation } from '../lessons/explanation.js';
 import type { FigureName } from '../lessons/explanations.js';
-import { lessons } from '../lessons/load.js';
 import { t } from '../look/strings.js';
+import type { Late } from '../store/late.js';
 import { Button } from './controls.js';
 
+const lessons = createContext<Late<{ readonly Explanation: typeof Explanation }> | undefined>(undefined);
+
+export const LessonsProvider = lessons.Provider;
+
 export function Explain({ name, title }: { readonly name: FigureName; readonly title: string }) {
+  const { code, want } = useContext(lessons)!;
   const [isOpen, setOpen] = useState(false);
-  const Shown = isOpen ? lessons.code.value?.Explanation : undefined;
+  const Shown = isOpen ? code.value?.Explanation : undefined;
   const box = useRef<HTMLSpanElement>(null);
-  const close = (): void => {
-    setOpen(false);
-  };
+  const close = (): void => setOpen(false);
   return (
     <span
       ref={box}
@@ -29,7 +34,7 @@ export function Explain({ name, title }: { readonly name: FigureName; readonly t
     >
       <Button
         press={() => {
-          if (!Shown) void lessons.want();
+          if (!Shown) void want();
           setOpen(!Shown);
         }}
         class="tool"

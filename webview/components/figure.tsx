@@ -53,9 +53,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
         <>
           {control}
           <Button
-            press={() => {
-              store.set({ tables: isTable ? tables.filter((one) => one !== name) : [...tables, name] });
-            }}
+            press={() => store.set({ tables: isTable ? tables.filter((one) => one !== name) : [...tables, name] })}
             class="tool"
             aria-pressed={isTable}
             aria-label={`${t('asTable')}: ${title}`}
@@ -106,23 +104,11 @@ export function Pager({
   const last = Math.min(count, from + size);
   return (
     <div class="pager">
-      <Button
-        press={() => {
-          turn(-1);
-        }}
-        data-focus="page-back"
-        aria-disabled={from === 0}
-      >
+      <Button press={() => turn(-1)} data-focus="page-back" aria-disabled={from === 0}>
         {t('previous')}
       </Button>
       <span>{t('attributeLimit', from + 1, last, count)}</span>
-      <Button
-        press={() => {
-          turn(1);
-        }}
-        data-focus="page-on"
-        aria-disabled={last >= count}
-      >
+      <Button press={() => turn(1)} data-focus="page-on" aria-disabled={last >= count}>
         {t('next')}
       </Button>
     </div>

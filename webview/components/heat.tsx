@@ -1,5 +1,6 @@
 /** Rows × experts; strength by value. A few are drawn as cells that say their value on hovering, many as one image. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { max, range } from 'd3-array';
 import { classOf, signOf, type Looks } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { channels, colourOf, theme } from '../look/theme.js';
@@ -15,7 +16,7 @@ interface Props {
 }
 
 const [width, left, top] = [300, 30, 18];
-/** How wide a letter of a sign is at most, at the size that panel.css gives it. */
+/** How wide a letter of a sign is at most, at the size that heat.css gives it. */
 const unitsOfLetter = 6.5;
 /** More columns have no room for a letter each. */
 const mostCells = 22;
@@ -25,9 +26,7 @@ export function Heat(props: Props) {
 }
 
 function highestOf(values: readonly ArrayLike<number>[]): number {
-  let highest = 0;
-  for (const row of values) for (const value of Array.from(row)) if (value > highest) highest = value;
-  return highest || 1;
+  return max(values, (row) => max(Array.from(row))) || 1;
 }
 
 function strengthOf(value: number, highest: number): number {
@@ -134,7 +133,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
     context.putImageData(image, 0, 0);
   }, [values, looks, colours]);
   const step = 2 ** Math.ceil(Math.log2(columns / 8));
-  const ticks = Array.from({ length: Math.ceil(columns / step) }, (_, i) => i * step);
+  const ticks = range(0, columns, step);
   const every = Math.max(1, Math.ceil(9 / rowHeight));
   const rows = rowExperts ? ticks : rowLabels.map((_, r) => r).filter((r) => r % every === 0);
   // What the pointer is on: a pixel has no element of its own.

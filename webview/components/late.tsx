@@ -1,7 +1,7 @@
 /** Draws by code that comes late. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Late } from '../app/late.js';
+import type { Late } from '../store/late.js';
 
 interface Props<T> {
   readonly of: Late<T>;
@@ -10,9 +10,7 @@ interface Props<T> {
 }
 
 export function WhenHere<T>({ of, show, meanwhile }: Props<T>) {
-  useEffect(() => {
-    void of.want();
-  }, [of]);
+  useEffect(() => void of.want(), [of]);
   const code = of.code.value;
   return <>{code === undefined ? meanwhile : show(code)}</>;
 }

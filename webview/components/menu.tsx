@@ -13,13 +13,7 @@ export interface Item {
   readonly isOn?: boolean;
 }
 
-export function Menu({
-  label,
-  face,
-  items,
-  opened,
-  name,
-}: {
+interface Props {
   readonly label: string;
   /** What the button shows, where that is not its label. */
   readonly face?: ComponentChildren;
@@ -27,7 +21,9 @@ export function Menu({
   /** Told whenever it is. */
   readonly opened?: () => void;
   readonly name: string;
-}) {
+}
+
+export function Menu({ label, face, items, opened, name }: Props) {
   const [isOpen, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role^=menuitem]')];
@@ -84,26 +80,36 @@ export function Menu({
         )}
       </Button>
       <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
-        {items.map(({ label: text, press, reason, name: own, isOn }) => (
-          <button
-            key={text}
-            type="button"
-            role={isOn === undefined ? 'menuitem' : 'menuitemradio'}
-            aria-checked={isOn}
-            tabindex={-1}
-            aria-disabled={reason !== undefined}
-            title={reason}
-            data-focus={own}
-            onClick={() => {
-              if (reason !== undefined) return;
+        {items.map((item) => (
+          <Entry
+            key={item.label}
+            {...item}
+            press={() => {
               close();
-              press();
+              item.press();
             }}
-          >
-            {text}
-          </button>
+          />
         ))}
       </div>
     </div>
+  );
+}
+
+function Entry({ label, press, reason, name, isOn }: Item) {
+  return (
+    <button
+      type="button"
+      role={isOn === undefined ? 'menuitem' : 'menuitemradio'}
+      aria-checked={isOn}
+      tabindex={-1}
+      aria-disabled={reason !== undefined}
+      title={reason}
+      data-focus={name}
+      onClick={() => {
+        if (reason === undefined) press();
+      }}
+    >
+      {label}
+    </button>
   );
 }

@@ -34,9 +34,7 @@ export function OneLine({
   useLayoutEffect(() => {
     const resized = new ResizeObserver(look);
     resized.observe(box.current!);
-    return () => {
-      resized.disconnect();
-    };
+    return () => resized.disconnect();
   }, [isOpen]);
   return (
     <>

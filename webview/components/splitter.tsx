@@ -20,13 +20,9 @@ export function Splitter({
   const isStacked = which === 'textShare' || isInOneColumn;
   const field = isInOneColumn ? inOneColumn[which] : which;
   const share = store.view[field].value;
-  const set = (to: number): void => {
-    store.set({ [field]: Math.min(limits.high, Math.max(limits.low, to)) });
-  };
+  const set = (to: number): void => store.set({ [field]: Math.min(limits.high, Math.max(limits.low, to)) });
 
-  useLayoutEffect(() => {
-    bar.current!.parentElement!.style.setProperty(`--${which}`, share.toFixed(4));
-  }, [share]);
+  useLayoutEffect(() => bar.current!.parentElement!.style.setProperty(`--${which}`, share.toFixed(4)), [share]);
 
   return (
     <div

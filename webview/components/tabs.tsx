@@ -51,9 +51,7 @@ function Chooser<T extends string>({ label, names, title, chosen, choose, strip 
         label={label}
         value={chosen}
         options={names.map((name) => [name, title(name)])}
-        change={(value) => {
-          choose(value as T);
-        }}
+        change={(value) => choose(value as T)}
         data-focus="tabs"
       />
     </div>
@@ -83,9 +81,7 @@ function Strip<T extends string>({ label, names, title, chosen, choose, strip }:
       {names.map((name) => (
         <Button
           key={name}
-          press={() => {
-            choose(name);
-          }}
+          press={() => choose(name)}
           role="tab"
           id={`tab-${name}`}
           class="tab"

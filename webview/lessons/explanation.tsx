@@ -18,13 +18,18 @@ export function Explanation({
   const box = useRef<HTMLDivElement>(null);
   useOnTop(box);
   useBeside(box, () => [beside.current!.firstElementChild!]);
-  useLayoutEffect(() => {
-    box.current!.focus();
-  }, []);
+  useLayoutEffect(() => box.current!.focus(), []);
   const list: readonly Entry[] = figures[name].map((one) => numbers[one]);
   const letters = [...new Set(list.flatMap(lettersOf))].sort();
   return (
-    <div ref={box} popover="manual" class="explanation" role="dialog" aria-label={t('explain', title)} tabindex={0}>
+    <div
+      ref={box}
+      popover="manual"
+      class="callout explanation"
+      role="dialog"
+      aria-label={t('explain', title)}
+      tabindex={0}
+    >
       {list.map((one) => (
         <One key={one.what} {...one} />
       ))}

@@ -4,9 +4,7 @@ import { apart, beside, type Rect } from './place.js';
 
 /** Shown above the rest of the page, wherever in it the element is. */
 export function useOnTop(box: RefObject<HTMLElement | null>): void {
-  useLayoutEffect(() => {
-    box.current!.showPopover();
-  }, []);
+  useLayoutEffect(() => box.current!.showPopover(), []);
 }
 
 /**
@@ -40,9 +38,7 @@ export function useBeside(
       placed?.(at);
     };
     follow();
-    return () => {
-      cancelAnimationFrame(frame);
-    };
+    return () => cancelAnimationFrame(frame);
   });
 }
 

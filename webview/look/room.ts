@@ -1,4 +1,4 @@
-/** How much room the page has; panel.css lays it out by the same widths. */
+/** How much room the page has; its styles lay it out by the same widths. */
 import { signal, type ReadonlySignal } from '@preact/signals';
 
 function follow(query: string): ReadonlySignal<boolean> {

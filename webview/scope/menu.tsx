@@ -1,9 +1,10 @@
 /** Which part of the text one looks at: a choice, and what says that it was made. */
 import { useStore } from '../components/context.js';
-import { Icon, Tool } from '../components/controls.js';
+import { Chip, Chips } from '../components/chips.js';
+import { Icon } from '../components/controls.js';
 import { Menu } from '../components/menu.js';
 import { t } from '../look/strings.js';
-import { parts, want } from './load.js';
+import { parts } from './load.js';
 
 export function ScopeMenu() {
   const store = useStore();
@@ -11,8 +12,8 @@ export function ScopeMenu() {
     <Menu
       label={t('scope')}
       face={<Icon name="scope" />}
-      items={parts.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
-      opened={() => void want()}
+      items={parts.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
+      opened={() => void parts.want()}
       name="grid-scope"
     />
   );
@@ -22,21 +23,15 @@ export function ScopeChip() {
   const store = useStore();
   const scope = store.scope.value;
   if (!scope) return null;
-  const name = parts.value!.scopeName(store, scope);
+  const name = parts.code.value!.scopeName(store, scope);
   return (
-    <div class="chips" role="group" aria-label={t('scope')}>
-      <span class="faint">{t('scopeNow')}</span>
-      <span class="whatIfChip">
-        {name}
-        <Tool
-          label={t('scopeLeave', name)}
-          icon="close"
-          press={() => {
-            store.set({ scope: '' });
-          }}
-          data-focus="scope-leave"
-        />
-      </span>
-    </div>
+    <Chips label={t('scope')} now={t('scopeNow')}>
+      <Chip
+        words={name}
+        label={t('scopeLeave', name)}
+        press={() => store.set({ scope: '' })}
+        data-focus="scope-leave"
+      />
+    </Chips>
   );
 }

@@ -1,11 +1,11 @@
 /** What scopes are called, and which there are to choose. */
 import { selectionScope, type ScopedRegion, type TextScope } from '../../src/trace/text/scopes.js';
-import type { Store } from '../app/store.js';
+import type { Store } from '../store/store.js';
 import type { Item } from '../components/menu.js';
 import { t } from '../look/strings.js';
 import type { PlainWord } from '../../src/words/words.js';
 import { regionsOf } from './regions.js';
-import { rangesName } from '../views/whatIfWords.js';
+import { rangesName } from '../store/whatIfWords.js';
 
 const words: Readonly<Record<string, PlainWord>> = {
   prose: 'regionProse',
@@ -41,9 +41,7 @@ export function itemsOf(store: Store): Item[] {
     label,
     reason,
     isOn: key === now,
-    press: () => {
-      store.set({ scope: key, ...(key !== '' && { tab: 'summary' }) });
-    },
+    press: () => store.set({ scope: key, ...(key !== '' && { tab: 'summary' }) }),
   });
   const selected = selectionScope(sequence, [token, end]);
   return [

@@ -1,4 +1,5 @@
 /** A part of the text in a few charts, beside the rest of it. */
+import { sort } from 'd3-array';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
@@ -12,7 +13,7 @@ import { Figure, Part } from '../components/figure.js';
 import { rowsOf, Table } from '../components/table.js';
 import { plainName } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
-import { once } from '../views/sums.js';
+import { once } from '../store/sums.js';
 import { scopeName } from './names.js';
 
 interface Props {
@@ -63,8 +64,7 @@ const range = ({ low, high }: Interval, say: (x: number) => string) => `${say(lo
 const points = (x: number) => signed(x * 100, 1);
 
 /** Largest first, as many as are read. */
-const largest = (values: Float64Array) =>
-  [...values.keys()].sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!) || a - b);
+const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(values[e]!));
 
 function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();
@@ -78,9 +78,7 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
         <Bars
           looks={store.main.looks.value(sites.set)}
           least={0.1}
-          press={(e) => {
-            store.setFilter({ experts: [sites.experts[e]!.id] });
-          }}
+          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
           list={order.slice(0, most).map((e) => ({
             expert: e,
             value: inside.share[e]!,

@@ -20,16 +20,7 @@ const root = document.getElementById('app') ?? document.body;
 
 window.addEventListener('message', ({ data }: MessageEvent<SimilarityMessage | undefined>) => {
   if (data?.type !== 'similarity') return;
-  render(
-    <SimilarityView
-      {...data}
-      first={host.getState()}
-      look={(looking) => {
-        host.setState(looking);
-      }}
-    />,
-    root,
-  );
+  render(<SimilarityView {...data} first={host.getState()} look={(looking) => host.setState(looking)} />, root);
 });
 
 host.postMessage({ type: 'ready' });

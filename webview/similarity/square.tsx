@@ -1,7 +1,9 @@
 /** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
+import { max } from 'd3-array';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/look/signs.js';
 import type { Expert } from '../../src/trace/model/trace.js';
+import { HeatText } from '../components/heatText.js';
 import { ScrollBox } from '../components/table.js';
 import { fixed, t } from '../look/strings.js';
 import { channels, theme } from '../look/theme.js';
@@ -14,7 +16,7 @@ interface Props {
 }
 
 /** How strong the strongest is: a number on it can still be read. */
-const strongest = 85;
+const strongest = 0.85;
 
 /** More have no room for their numbers. */
 const mostCells = 40;
@@ -27,13 +29,8 @@ export function Square(props: Props) {
 export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x, 3));
 
 /** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
-function highestOf(plane: Float32Array, n: number): number {
-  let highest = 0;
-  plane.forEach((x, i) => {
-    if (i % (n + 1) !== 0 && Math.abs(x) > highest) highest = Math.abs(x);
-  });
-  return highest || 1;
-}
+const highestOf = (plane: Float32Array, n: number): number =>
+  max(plane, (x, i) => (i % (n + 1) === 0 ? NaN : Math.abs(x))) || 1;
 
 function Cells({ experts, plane, caption }: Props) {
   const n = experts.length;
@@ -61,7 +58,7 @@ function Cells({ experts, plane, caption }: Props) {
                 const x = plane[i * n + j]!;
                 return (
                   <td key={other.id} title={t('pairOf', name, other.name, cosine(x))}>
-                    <Cell value={x} share={i === j ? 0 : Math.abs(x) / highest} />
+                    <HeatText value={x} share={i === j ? 0 : (strongest * Math.abs(x)) / highest} text={fixed(x, 2)} />
                   </td>
                 );
               })}
@@ -70,15 +67,6 @@ function Cells({ experts, plane, caption }: Props) {
         </tbody>
       </table>
     </ScrollBox>
-  );
-}
-
-function Cell({ value, share }: { readonly value: number; readonly share: number }) {
-  if (Number.isNaN(value)) return <span class="heatText">–</span>;
-  return (
-    <span class={`heatText ${value < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${Math.round(share * strongest)}%` }}>
-      {fixed(value, 2)}
-    </span>
   );
 }
 

@@ -49,9 +49,7 @@ export function SimilarityView({ name, similarity, first, look }: Props) {
             label: t(named[measure]),
             title: t(hints[measure]),
             on: measure === by,
-            press: () => {
-              change({ by: measure });
-            },
+            press: () => change({ by: measure }),
           }))}
         />
         <Field label={t('layerHead')}>
@@ -59,9 +57,7 @@ export function SimilarityView({ name, similarity, first, look }: Props) {
             label={t('layerHead')}
             value={layer === undefined ? '' : looking.layer}
             options={[['', t('allLayers')], ...layers.map((one) => [layerKey(one), layerName(one)] as const)]}
-            change={(key) => {
-              change({ layer: key });
-            }}
+            change={(key) => change({ layer: key })}
           />
         </Field>
       </header>

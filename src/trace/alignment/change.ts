@@ -1,7 +1,7 @@
 /** How the choices of two runs differ, token by token, for page and editor alike. */
 import { saturationOf, shared } from '../../statistics/sets.js';
 import { chosenCount, isKnown, type Rows, rowsAt, sitesOf } from '../model/access.js';
-import { isCutAlike } from './align.js';
+import { isCutAlike, type Alignment } from './align.js';
 import type { Trace } from '../model/trace.js';
 
 /** For each token of a sequence, the token of the other run that it is aligned with; −1: none. */
@@ -76,6 +76,32 @@ export function choiceChanges(main: Trace, other: Trace, partners: readonly Besi
     value: pairs.shares(sitesOf(main, { sequence }), sequence, one),
     most: 1,
   }));
+}
+
+/** How much likelier the other run finds the same token. One for each sequence, all on one scale. */
+export function logProbChanges(
+  main: Trace,
+  other: Trace,
+  partners: readonly { readonly alignment: Alignment }[],
+): readonly Change[] {
+  const values = partners.map(({ alignment: { a, b, same } }, sequence) => {
+    const [here, there] = [main.sequences[sequence], other.sequences[sequence]];
+    const value = new Float32Array(here?.tokens.count ?? 0).fill(NaN);
+    for (let c = 0; c < same.length; c++)
+      if (same[c]) value[a[c]!] = (there?.logProb?.[b[c]!] ?? NaN) - (here?.logProb?.[a[c]!] ?? NaN);
+    return value;
+  });
+  const most = usualSize(Float32Array.from(values.flatMap((value) => [...value])));
+  return values.map((value) => ({ by: 'logProb', value, most }));
+}
+
+/** The largest but one in twenty: a single outlier must not pale all others. */
+export function usualSize(values: Float32Array): number {
+  const sizes = values
+    .filter((x) => !Number.isNaN(x))
+    .map(Math.abs)
+    .sort();
+  return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
 }
 
 /** Pairs each token with itself, for runs of the same text, split in the same way; undefined for other runs. One for each sequence. */

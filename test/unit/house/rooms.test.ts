@@ -30,8 +30,18 @@ const refused = [
   ['src/cli/main.ts', '../../python/gander-trace/src/gander_trace/routers.json'],
   ['src/import/index.ts', '../engine/runtime/tokenizer.js'],
   ['src/extension.ts', './engine/runtime/session.js'],
-  ['webview/main.ts', '../src/panel/html.js'],
-  ['webview/main.ts', 'node:fs'],
+  ['webview/app/app.ts', '../../src/panel/html.js'],
+  ['webview/app/app.ts', 'node:fs'],
+  ['webview/look/theme.ts', '../store/store.js'],
+  ['webview/store/store.ts', '../scope/load.js'],
+  ['webview/store/store.ts', '../map/change.js'],
+  ['webview/lessons/explanation.ts', '../components/controls.js'],
+  ['webview/components/controls.ts', '../lessons/explanation.js'],
+  ['webview/components/controls.ts', '../tabs/summary/summary.js'],
+  ['webview/map/scene.ts', '../header/header.js'],
+  ['webview/tabs/detail/detail.ts', '../summary/summary.js'],
+  ['webview/tabs/shared/usage.ts', '../summary/summary.js'],
+  ['webview/similarity/view.ts', '../store/store.js'],
   ['src/pool/card.ts', '../requests/checked.js'],
 ] as const;
 
@@ -50,7 +60,10 @@ const allowed = [
   ['src/import/serve.ts', '../engine/runtime/tokenizer.js'],
   ['src/import/model.ts', '../../python/gander-trace/src/gander_trace/routers.json'],
   ['src/panel/traceFile.ts', '../import/client.js'],
-  ['webview/main.ts', '../src/trace/figures/load.js'],
+  ['webview/map/model.ts', '../../src/trace/figures/load.js'],
+  ['webview/components/figure.ts', 'preact'],
+  ['webview/tabs/detail/detail.ts', '../shared/usage.js'],
+  ['webview/app/app.ts', '../tabs/detail/detail.js'],
 ] as const;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'rooms-'));
@@ -68,8 +81,11 @@ beforeAll(async () => {
   }
   add('src/graph/typed.ts', "import type {} from '../requests/checked.js';");
   add('src/new/file.ts', "import '../errors/errors.js';");
-  add('src/editor/one.ts', "import type { B } from './other.js';\nexport type A = B;");
-  add('src/editor/other.ts', "import type { A } from './one.js';\nexport type B = A[];");
+  add('webview/new/file.ts', "import '../look/theme.js';");
+  for (const room of ['src/editor', 'webview/map']) {
+    add(`${room}/one.ts`, "import type { B } from './other.js';\nexport type A = B;");
+    add(`${room}/other.ts`, "import type { A } from './one.js';\nexport type B = A[];");
+  }
   for (const [file, text] of texts) {
     mkdirSync(path.join(folder, path.dirname(file)), { recursive: true });
     writeFileSync(path.join(folder, file), text);
@@ -109,9 +125,10 @@ test('types may cross where code may not', () => {
 
 test('a file in no room is not free of the arrows', () => {
   expect(broken('src/new/file.ts', '../errors/errors.js')).toEqual(['in no room']);
+  expect(broken('webview/new/file.ts', '../look/theme.js')).toEqual(['in no room']);
 });
 
 test('a circle of types is one', () => {
   const circles = found.filter(({ rule }) => rule.name === 'no circles').map(({ from }) => from);
-  expect(circles).toContain('src/editor/one.ts');
+  expect(circles).toEqual(expect.arrayContaining(['src/editor/one.ts', 'webview/map/one.ts']));
 });

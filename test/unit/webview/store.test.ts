@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HostMessage, PageMessage, Side, SideState } from '../../../src/protocol/panel.js';
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { Store, type Kept } from '../../../webview/app/store.js';
+import { late } from '../../../webview/store/late.js';
+import { Store, type Kept } from '../../../webview/store/store.js';
 import { Work } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
 
@@ -25,7 +26,8 @@ function begin(kept?: unknown) {
     },
     () => {},
   );
-  const store = new Store(host, work);
+  const scopes = late(() => import('../../../webview/scope/regions.js'));
+  const store = new Store(host, work, scopes);
   const sender = new SideSender();
   const side = (name: Side, trace: Trace | undefined, more: Partial<SideState> = {}): void => {
     const state: SideState = {

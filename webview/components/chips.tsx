@@ -1,0 +1,32 @@
+/** What stands over a run or a text, each with what takes it back. */
+import type { ComponentChildren } from 'preact';
+import { Tool, type ButtonProps } from './controls.js';
+
+export function Chips({
+  label,
+  now = label,
+  children,
+}: {
+  readonly label: string;
+  readonly now?: string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div class="chips" role="group" aria-label={label}>
+      <span class="faint">{now}</span>
+      {children}
+    </div>
+  );
+}
+
+export function Chip({
+  words,
+  ...leave
+}: Omit<ButtonProps, 'children'> & { readonly words: string; readonly label: string }) {
+  return (
+    <span class="whatIfChip">
+      {words}
+      <Tool icon="close" {...leave} />
+    </span>
+  );
+}

@@ -1,0 +1,60 @@
+/** By which strategy one routes, with what it takes. */
+import { NumberField, Select } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { reasonAgainst } from '../store/reasons.js';
+import { filledIn, kReason, offers, present, routesItself, strategyTitle } from '../store/strategies.js';
+import { isStacked } from '../look/room.js';
+import { t } from '../look/strings.js';
+
+export function StrategySwitch() {
+  const store = useStore();
+  const now = present(store);
+  if (!now) return null;
+  const interventions = store.main.interventions.value;
+  const itself = routesItself(store);
+  const [own] = itself ? offers(store) : [];
+  const offered = itself ? [] : offers(store).map(({ name }) => name);
+  const busy = reasonAgainst(store, 'route');
+  const reason = busy ?? (itself ? t('strategyOwn') : undefined);
+  const names = offered.includes(now.name) ? offered : [now.name, ...offered];
+  const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
+  const mostK = store.description.value?.limits.mostK ?? experts.length;
+  const hint = offers(store).find(({ name }) => name === now.name)?.hint;
+  return (
+    <span class="strategy">
+      <Select
+        label={t('strategy')}
+        value={now.name}
+        options={names.map((name) => [name, strategyTitle(store, name)] as const)}
+        change={(name) => store.route(interventions, filledIn(store, name, now))}
+        {...(hint !== undefined && { title: hint })}
+        reason={reason}
+        data-focus="strategy"
+      />
+      {now.expert !== undefined && (
+        <Select
+          label={t('expertOf')}
+          value={now.expert}
+          options={experts.map(({ id, name }) => [id, name] as const)}
+          change={(expert) => store.route(interventions, { ...now, expert })}
+          reason={reason}
+          data-focus="strategy-expert"
+        />
+      )}
+      {now.k !== undefined && (
+        <label class="field">
+          <span aria-hidden="true">{isStacked.value ? 'k' : t('experts')}</span>
+          <NumberField
+            label={t('experts')}
+            value={now.k}
+            range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
+            change={(k) => store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) })}
+            reason={own ? busy : (kReason(store) ?? reason)}
+            class="k"
+            data-focus="strategy-k"
+          />
+        </label>
+      )}
+    </span>
+  );
+}

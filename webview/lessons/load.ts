@@ -1,3 +1,0 @@
-import { late } from '../app/late.js';
-
-export const lessons = late(() => import('./lessons.js'));

@@ -1,0 +1,158 @@
+/** What is done on the map: chosen, opened, zoomed, by key or by pointer. */
+import { batch, type Signal } from '@preact/signals';
+import { layersOf } from '../../src/trace/model/access.js';
+import { onToken, tokenAt } from './columns.js';
+import { hit, type Hit, type Place, type Point } from './geometry.js';
+import { keyAction, type Action, type PointerActions } from './input.js';
+import { layerKey } from '../../src/trace/model/sight.js';
+import { turn, type Raster } from './model.js';
+import { extentOf } from './paint.js';
+import type { GridScene } from './scene.js';
+import type { Stage } from './stage.js';
+
+/** Does what a key, a tool or the pointer asks for. */
+export function perform(scene: GridScene, stage: Stage, action: Action): void {
+  const { store } = scene;
+  const raster = scene.raster.peek();
+  if (!raster) return;
+  switch (action.do) {
+    case 'go':
+      go(scene, raster, action.to);
+      break;
+    case 'toggle':
+      toggle(scene, raster, action.row);
+      break;
+    case 'zoom': {
+      const { width, height } = stage.cell();
+      // Lines stay as wide as there is room for them.
+      stage.zoom({ width: raster.isTurned ? width : width * action.by, height: height * action.by });
+      break;
+    }
+    case 'fit':
+      stage.fit();
+      break;
+    case 'read':
+      stage.read();
+      break;
+    case 'leave':
+      if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
+      else store.select({ layer: '', site: -1 });
+      break;
+  }
+}
+
+/** What a key asks for now; undefined: nothing to the map. */
+export function asked(scene: GridScene, stage: Stage, event: KeyboardEvent): Action | undefined {
+  const raster = scene.raster.peek();
+  if (!raster || raster.rows.length === 0 || event.altKey) return undefined;
+  const place = scene.place.peek();
+  const action = keyAction(event.key, turn(raster, place), {
+    ...extentOf(raster),
+    page: stage.page(),
+    all: event.ctrlKey || event.metaKey,
+  });
+  if (action?.do === 'go') return { do: 'go', to: turn(raster, action.to) };
+  return action?.do === 'toggle' ? { do: 'toggle', row: Math.max(0, place.row) } : action;
+}
+
+/** Where the pointer is, and what it does there. */
+export interface Pointing {
+  /** The cell under it. */
+  readonly cell: Signal<Place | undefined>;
+  readonly isOverGutter: Signal<boolean>;
+  readonly isDragging: Signal<boolean>;
+}
+
+/** @param focus gives the selected cell the focus */
+export function pointerActions(
+  scene: GridScene,
+  stage: Stage,
+  { cell, isOverGutter, isDragging }: Pointing,
+  focus: () => void,
+): PointerActions {
+  const under = (at: Point) => {
+    const [frame, raster] = [stage.frame(), scene.raster.peek()];
+    return frame && raster && hit(frame, at, extentOf(raster));
+  };
+  return {
+    hover: (at) => {
+      const found = at && under(at);
+      const raster = scene.raster.peek();
+      const on = found && raster && placeOf(raster, found);
+      // The text's own numbers and labels do nothing above a grid; beside lines they choose one.
+      const now = on && (raster.isTurned || on.row >= 0) ? on : undefined;
+      isOverGutter.value = now !== undefined && found?.on !== 'cell';
+      if (now?.column !== cell.peek()?.column || now?.row !== cell.peek()?.row) cell.value = now;
+    },
+    press: (at, how) => {
+      const [found, raster] = [under(at), scene.raster.peek()];
+      if (!found || !raster) return;
+      const to = placeOf(raster, found);
+      if (to.column < 0) toggle(scene, raster, to.row);
+      else if (to.row >= 0 || raster.isTurned) {
+        if (how === 'extend') extend(scene, raster, to);
+        else go(scene, raster, to);
+        focus();
+      }
+    },
+    zoom: (by, both, at) => {
+      const { width, height } = stage.cell();
+      const isHigher = both && scene.isLines.peek();
+      stage.zoom({ width: isHigher ? width : width * by, height: both ? height * by : height }, at);
+    },
+    dragging: (now) => {
+      isDragging.value = now;
+    },
+  };
+}
+
+/** Where something on the screen is in the map; −1: beside or above all of it. */
+function placeOf(raster: Raster, found: Hit): Place {
+  return turn(raster, { column: -1, row: -1, ...found });
+}
+
+function go(
+  { store, side, sight, place, expert, isByExpert }: GridScene,
+  { rows, columns, isTurned }: Raster,
+  to: Place,
+): void {
+  const row = rows[Math.min(rows.length - 1, Math.max(0, to.row))];
+  const found = tokenAt(columns, onToken(columns, to.column, place.peek().column));
+  if (!row || !found) return;
+  const { sequence, token, end } = found;
+  const line = { sequence, token, ...(isTurned && { end }) };
+  // A line's number is of the whole model; an expert's column is of the layer whose expert it is, if of any.
+  const own = to.row < 0 ? undefined : isByExpert.peek() ? sight.peek()?.layer : row;
+  const layer = own ? layerKey(own) : '';
+  batch(() => {
+    expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
+    store.selectIn(side.peek(), line, { layer, site: own === row ? row.site : -1 });
+    if (layer) store.lookAtLayer(layer);
+  });
+}
+
+function extend({ store, side }: GridScene, { columns }: Raster, { column }: Place): void {
+  const found = tokenAt(columns, column);
+  if (found) store.extend(side.peek(), found);
+}
+
+function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at: number): void {
+  const [trace, row] = [shown.peek(), rows[at]];
+  if (!trace || !row) return;
+  if (row.expert !== undefined) return;
+  if (isFlat.peek()) {
+    store.lookAtLayer(layerKey(row));
+    return;
+  }
+  const layers = layersOf(trace).map(layerKey);
+  const { expanded, selection } = store.view;
+  const open = expanded.peek() === 'all' ? layers : (expanded.peek() as readonly string[]);
+  const key = layerKey(row);
+  const isOpen = open.includes(key);
+  const next = isOpen ? open.filter((one) => one !== key) : [...open, key];
+  batch(() => {
+    store.set({ expanded: next.length === layers.length ? 'all' : next });
+    // The selected site has become part of its layer's row.
+    if (isOpen && selection.peek().layer === key) store.select({ site: -1 });
+  });
+}

@@ -1,0 +1,130 @@
+/** What the rows of a line map show: of their tokens, or of each expert. Pure. */
+import { mean } from 'd3-array';
+import type { SharedSites } from '../../src/trace/model/access.js';
+import { allTokenShares } from '../../src/trace/figures/leaders.js';
+import type { Sight } from '../../src/trace/model/sight.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import type { Columns } from './columns.js';
+import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.js';
+
+/**
+ * What the lines show of a raster of tokens: who leads most of a line's, as strong as these are many; of numbers the mean.
+ * Colours are never averaged.
+ */
+export function byLines(tokens: Raster, columns: Columns): Raster {
+  const { rows, shows } = tokens;
+  const changed = tokens.changed && new Float32Array(rows.length * columns.count);
+  const change = tokens.change && new Float32Array(columns.count).fill(NaN);
+  const value = tokens.measured && new Float32Array(rows.length * columns.count).fill(NaN);
+  const made: Raster = {
+    ...blank(shows, rows, columns, changed),
+    ...(change && { change }),
+    ...(value && { measured: { ...tokens.measured, value } }),
+    tokens,
+  };
+  const most = Math.max(2, ...rows.flatMap(({ parts }) => parts.map((part) => part?.experts.length ?? 0)));
+  const counts = new Int32Array(most);
+  for (const { sequence, from, lines } of columns.spans) {
+    const first = tokens.columns.spans.find((one) => one.sequence === sequence)?.from;
+    if (!lines || first === undefined) continue;
+    for (let l = 0; l < lines.count; l++) {
+      const range = {
+        from: first + lines.first[l]!,
+        to: first + lines.end[l]!,
+        isIn: (c: number) => lines.of[c - first] === l,
+      };
+      if (lines.first[l]! < 0) continue;
+      if (change) change[from + l] = meanOf(tokens.change, range);
+      for (let r = 0; r < rows.length; r++) sumUp(tokens, r, range, counts, made, r * columns.count + from + l);
+    }
+  }
+  return made;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly isIn: (column: number) => boolean;
+}
+
+function meanOf(values: Float32Array, { from, to, isIn }: Range): number {
+  return mean(values.subarray(from, to), (x, i) => (isIn(from + i) ? x : NaN)) ?? NaN;
+}
+
+/** One cell of `made`. @param counts all 0, and left so */
+function sumUp(
+  tokens: Raster,
+  row: number,
+  { from, to, isIn }: Range,
+  counts: Int32Array,
+  made: Raster,
+  cell: number,
+): void {
+  const { expert, strength, changed, measured, columns, shows } = tokens;
+  const base = row * columns.count;
+  let [best, known, sum, flips, total, without] = [-1, 0, 0, 0, 0, unknown];
+  for (let c = from; c < to; c++) {
+    if (!isIn(c)) continue;
+    const e = expert[base + c]!;
+    if (e < 0) {
+      // What hides some says more than that nothing leads, and that more than that nothing is known.
+      if (e !== unknown && without !== hidden) without = e;
+      continue;
+    }
+    known++;
+    counts[e]!++;
+    if (best < 0 || counts[e]! > counts[best]! || (counts[e] === counts[best] && e < best)) best = e;
+    sum += shows === 'change' && e === 0 ? -strength[base + c]! : strength[base + c]!;
+    if (changed) flips += changed[base + c]!;
+    if (measured) total += measured.value[base + c]!;
+  }
+  const isLed = shows === 'experts';
+  if (known === 0) made.expert[cell] = without;
+  else {
+    made.expert[cell] = isLed ? best : shows === 'change' && sum >= 0 ? 1 : 0;
+    made.strength[cell] = (isLed ? counts[best]! : Math.abs(sum)) / known;
+    if (made.changed) made.changed[cell] = flips / known;
+    if (made.measured) made.measured.value[cell] = total / known;
+  }
+  for (let c = from; c < to; c++) if (expert[base + c]! >= 0) counts[expert[base + c]!] = 0;
+}
+
+/** A row for each expert in sight. @param wanted ids; none: all */
+export function expertRows({ set, layer, parts }: Sight, wanted: readonly string[]): Row[] {
+  const some = set.experts.some(({ id }) => wanted.includes(id));
+  return set.experts.flatMap(({ id }, expert) =>
+    some && !wanted.includes(id) ? [] : [{ ...(layer ?? { layer: 0 }), site: -1, kind: '', parts, expert }],
+  );
+}
+
+/** What each expert has of each line: its share of the weight of the line's tokens, over all sites in sight. */
+export function expertRaster(trace: Trace, rows: readonly Row[], columns: Columns): Raster {
+  const made = blank('experts', rows, columns);
+  const share = new Float32Array(rows.length * columns.count).fill(NaN);
+  let most = 1e-6;
+  for (const { sequence, from, lines } of columns.spans) {
+    const part: SharedSites | undefined = rows[0]?.parts[sequence];
+    if (!part || !lines) continue;
+    const all = allTokenShares(trace, part);
+    const N = part.experts.length;
+    for (let l = 0; l < lines.count; l++) {
+      const sums = new Float64Array(N);
+      let total = 0;
+      for (let t = lines.first[l]!; t >= 0 && t < Math.min(part.sequence.done, lines.end[l]!); t++)
+        for (let e = 0; lines.of[t] === l && e < N; e++) {
+          sums[e]! += all[t * N + e]!;
+          total += all[t * N + e]!;
+        }
+      if (total === 0) continue;
+      rows.forEach(({ expert: e }, r) => {
+        const own = sums[e!]! / total;
+        share[r * columns.count + from + l] = own;
+        made.expert[r * columns.count + from + l] = own > 0 ? e! : nothing;
+        most = Math.max(most, own);
+      });
+    }
+  }
+  // The most that an expert has of any line is the strongest.
+  share.forEach((own, i) => (made.strength[i] = own > 0 ? own / most : 0));
+  return { ...made, share };
+}

@@ -1,0 +1,48 @@
+/** The rows of a line map: the lines of a sequence's text, long ones in pieces. Pure. */
+import { isSpecial } from '../../src/trace/model/access.js';
+import { lineStarts } from '../../src/trace/text/lines.js';
+import type { Sequence } from '../../src/trace/model/trace.js';
+
+/** L rows of one sequence's text: a line each, or a piece of a long one. */
+export interface Lines {
+  readonly count: number;
+  /** [L] the first token that begins in it, and past its last; −1 where none does. */
+  readonly first: Int32Array;
+  readonly end: Int32Array;
+  /** [T] the row that a token begins in; −1: it stands for no text. */
+  readonly of: Int32Array;
+  /** [L] which line of the text, from 0, and where the row begins in the text, in UTF-16 code units. */
+  readonly line: Int32Array;
+  readonly start: Int32Array;
+}
+
+/** Characters of a piece: about what an editor shows without scrolling sideways. */
+const longest = 160;
+
+/** Undefined where the source does not say which text its tokens stand for. */
+export function linesOf(sequence: Sequence): Lines | undefined {
+  const { text, tokens } = sequence;
+  if (text === undefined || !tokens.start) return undefined;
+  const begins = lineStarts(text);
+  const [line, start]: [number[], number[]] = [[], []];
+  begins.forEach((from, n) => {
+    const to = begins[n + 1] ?? text.length;
+    for (let at = from; at === from || at < to; at += longest) {
+      line.push(n);
+      start.push(at);
+    }
+  });
+  const count = line.length;
+  const [first, end] = [new Int32Array(count).fill(-1), new Int32Array(count).fill(-1)];
+  const of = new Int32Array(tokens.count).fill(-1);
+  let row = 0;
+  for (let t = 0; t < tokens.count; t++) {
+    const at = tokens.start[t]!;
+    if (at < 0 || isSpecial(sequence, t)) continue;
+    while (row + 1 < count && start[row + 1]! <= at) row++;
+    of[t] = row;
+    if (first[row]! < 0) first[row] = t;
+    end[row] = t + 1;
+  }
+  return { count, first, end, of, line: Int32Array.from(line), start: Int32Array.from(start) };
+}

@@ -1,0 +1,82 @@
+/** What the map is drawn from: a raster, how its experts look, and what stands beside and above it. */
+import { quiet } from '../../src/look/palette.js';
+import type { ExpertSet } from '../../src/trace/model/trace.js';
+import type { Looks } from '../look/looks.js';
+import { colourOf, mix, type Theme } from '../look/theme.js';
+import { cellsOf, condensed, type Step } from './cells.js';
+import { sequencesOf } from './columns.js';
+import type { RowLoad } from './loads.js';
+import type { Raster } from './model.js';
+import { tilesOf, type Tile } from './tiles.js';
+
+export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export interface Paper {
+  readonly raster: Raster;
+  readonly theme: Theme;
+  /** The colours, a pixel a window of cells; of windows of one cell, a pixel a cell. */
+  readonly tilesFor: (step: Step) => readonly Tile[];
+  /** How the experts of a set look. */
+  readonly looks: (set: ExpertSet) => Looks;
+  /** [C] what stands above each column, or beside each line. */
+  readonly labels: readonly string[];
+  /** Of a difference: what stands for the raster's experts. */
+  readonly hues: readonly string[] | undefined;
+  /** [R] loads beside the rows, where there is nothing to open. */
+  readonly heads: readonly (RowLoad | undefined)[] | undefined;
+  /** Key of the layer whose experts the legend names. */
+  readonly inSight: string | undefined;
+  /** What stands in a column is no longer what the model would say. */
+  readonly isOutdated?: ((column: number) => boolean) | undefined;
+  /** Beside lines: what colours the text, in one column. */
+  readonly margin?: Paper | undefined;
+}
+
+/** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
+const weakest = 0.3;
+
+function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
+  const floor = theme.highContrast ? 0.55 : weakest;
+  return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
+}
+
+/** What a cell is coloured by: which hue of a difference, or which slot of the palette its expert has. */
+export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
+  const { columns, expert } = parts.raster;
+  return parts.hues ? (row, column) => expert[row * columns.count + column]! : slotAt(parts);
+}
+
+export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
+  if (!hues) return shade(theme, tone, strength, fade);
+  return mix(theme.background, hues[tone] ?? theme.background, (0.06 + 0.94 * strength) * fade);
+}
+
+export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
+  // By row and sequence, looked up once: a row may have experts of its own.
+  const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
+  const sequenceOf = sequencesOf(columns);
+  return (row: number, column: number): number => {
+    const e = expert[row * columns.count + column]!;
+    return slots[row]![sequenceOf[column]!]?.[e] ?? quiet;
+  };
+}
+
+/** @param isFading choices that a what-if did not change are faded */
+export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Paper {
+  const cells = cellsOf(parts.raster, toneAt(parts), isFading, parts.isOutdated);
+  const made = new Map<string, readonly Tile[]>();
+  return {
+    ...parts,
+    tilesFor: (step) => {
+      const key = `${step.columns} ${step.rows}`;
+      let tiles = made.get(key);
+      if (!tiles) {
+        const own = step.columns * step.rows === 1 ? cells : condensed(cells, step);
+        // One at a time: each step of zooming has others.
+        if (made.size > 1) made.clear();
+        made.set(key, (tiles = tilesOf(own, parts.theme, (...tone) => tint(parts, ...tone))));
+      }
+      return tiles;
+    },
+  };
+}

@@ -1,0 +1,262 @@
+/** The grid's canvas in its scroller. */
+import { effect, type ReadonlySignal, type Signal } from '@preact/signals';
+import { theme } from '../look/theme.js';
+import {
+  beside,
+  besideEditor,
+  comfortable,
+  contentSize,
+  fitted,
+  gutterOf,
+  readable,
+  revealed,
+  xOf,
+  yOf,
+  zoomed,
+  type Extent,
+  type Frame,
+  type Place,
+  type Point,
+  type Size,
+} from './geometry.js';
+import { Following } from './following.js';
+import { turn } from './model.js';
+import { extentOf, paint, paintOver } from './paint.js';
+import type { GridScene } from './scene.js';
+
+/** Height of a line where no editor has one, in CSS pixels. */
+const defaultLine = 18;
+
+/** Draws once a frame, however often it is asked to. */
+function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
+  let asked = 0;
+  return {
+    ask: () => {
+      asked ||= requestAnimationFrame(() => {
+        asked = 0;
+        draw();
+      });
+    },
+    stop: () => cancelAnimationFrame(asked),
+  };
+}
+
+/** Acts when one of several signals has changed, and at the start. */
+function whenever(signals: readonly ReadonlySignal<unknown>[], act: () => void): () => void {
+  return effect(() => {
+    signals.forEach((one) => one.value);
+    act();
+  });
+}
+
+/** The canvas and what it shows of the scene: laid out, scrolled and painted once a frame. */
+export class Stage {
+  readonly #base: HTMLCanvasElement;
+  readonly #over: HTMLCanvasElement;
+  readonly #spacer: HTMLElement;
+  readonly #focus: HTMLElement;
+  #size: Size = { width: 0, height: 0 };
+  /** Which form of the map was scrolled to where it was left. */
+  #restored: boolean | undefined;
+  #revealing = false;
+  readonly #following: Following;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  readonly #frames = oncePerFrame(() => this.#draw());
+  readonly #overFrames = oncePerFrame(() => this.#drawOver());
+  readonly #end: (() => void)[] = [];
+
+  constructor(
+    private readonly scene: GridScene,
+    private readonly scroller: HTMLElement,
+    private readonly pointer: Signal<Place | undefined>,
+  ) {
+    this.#base = scroller.querySelector('canvas.base')!;
+    this.#over = scroller.querySelector('canvas.over')!;
+    this.#spacer = scroller.querySelector('.spacer')!;
+    this.#focus = scroller.querySelector('.cell')!;
+    this.#following = new Following(scene, scroller);
+    scene.frame = () => this.frame();
+    const resized = new ResizeObserver(() => this.#draw());
+    resized.observe(scroller);
+    this.#end.push(
+      () => resized.disconnect(),
+      // What is drawn; drawing itself reads more, and must not be run again by that.
+      whenever([scene.paper, scene.zoom], () => this.#frames.ask()),
+      whenever([scene.store.visible, scene.isLines], () => {
+        this.#following.editorMoved();
+        this.#frames.ask();
+      }),
+      whenever([scene.place, scene.rows], () => {
+        this.#revealing = true;
+        this.#frames.ask();
+      }),
+      whenever([pointer, theme, scene.beyond], () => this.#overFrames.ask()),
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#keeping);
+    this.#frames.stop();
+    this.#overFrames.stop();
+    for (const end of this.#end) end();
+  }
+
+  /** Draws what has come into view, and keeps where that is. */
+  scrolled(): void {
+    this.#frames.ask();
+    this.#following.scrolled();
+    const { scene } = this;
+    if (!scene.zoom.peek()) return;
+    clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(() => {
+      const zoom = scene.zoom.peek();
+      const { scrollLeft, scrollTop } = this.scroller;
+      if (zoom) scene.setZoom({ ...zoom, token: scrollLeft / zoom.width, row: scrollTop / zoom.height });
+    }, 200);
+  }
+
+  cell(): Size {
+    const { scene } = this;
+    const kept = scene.zoom.peek();
+    if (kept) return kept;
+    const extent = this.#extent();
+    return scene.isLines.peek()
+      ? besideEditor(this.#size, extent, scene.store.lines.peek()?.height ?? defaultLine)
+      : comfortable(this.#size, extent);
+  }
+
+  #extent(): Extent {
+    const raster = this.scene.raster.peek();
+    return raster ? extentOf(raster) : { columns: 1, rows: 1 };
+  }
+
+  /** Rows on a screen. */
+  page(): number {
+    const cell = this.cell();
+    return Math.max(1, Math.floor((this.#size.height - gutterOf(cell, this.#extent()).top) / cell.height) - 1);
+  }
+
+  frame(): Frame | undefined {
+    const { width, height } = this.#size;
+    if (!this.scene.raster.peek() || width === 0 || height === 0) return undefined;
+    const cell = this.cell();
+    return {
+      ...this.#size,
+      ratio: devicePixelRatio,
+      gutter: gutterOf(cell, this.#extent()),
+      cell,
+      scroll: { x: this.scroller.scrollLeft, y: this.scroller.scrollTop },
+    };
+  }
+
+  zoom(wanted: Size, anchor?: Point): void {
+    const frame = this.frame();
+    if (!frame) return;
+    const { zoom, scroll } = zoomed(frame, wanted, anchor, this.#extent().gutters);
+    this.scene.setZoom(zoom);
+    this.#layOut();
+    this.#following.scrollTo(scroll);
+  }
+
+  /** As large as can be read, from the first cell in sight, or where what is selected is in sight. */
+  read(): void {
+    const frame = this.frame();
+    if (!frame) return;
+    const { cell, scroll } = frame;
+    const width = Math.max(readable.width, cell.width);
+    const height = Math.max(readable.height, cell.height);
+    this.zoom({ width, height });
+    this.#following.scrollTo({ x: (scroll.x / cell.width) * width, y: (scroll.y / cell.height) * height });
+    this.#revealing = this.scene.place.peek().column >= 0;
+    this.#frames.ask();
+  }
+
+  fit(): void {
+    const raster = this.scene.raster.peek();
+    if (!raster) return;
+    const { clientWidth: width, clientHeight: height } = this.scroller;
+    this.scene.setZoom(fitted({ width, height }, extentOf(raster)));
+    this.#layOut();
+    this.#following.scrollTo({ x: 0, y: 0 });
+  }
+
+  #layOut(): void {
+    const raster = this.scene.raster.peek();
+    this.#size = { width: this.scroller.clientWidth, height: this.scroller.clientHeight };
+    if (!raster) return;
+    const { width, height } = contentSize(this.cell(), extentOf(raster));
+    this.#spacer.style.width = `${width}px`;
+    this.#spacer.style.height = `${height}px`;
+    const ratio = devicePixelRatio;
+    for (const canvas of [this.#base, this.#over]) {
+      const [w, h] = [Math.round(this.#size.width * ratio), Math.round(this.#size.height * ratio)];
+      if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+      canvas.style.width = `${this.#size.width}px`;
+      canvas.style.height = `${this.#size.height}px`;
+    }
+  }
+
+  #draw(): void {
+    const paper = this.scene.paper.peek();
+    if (!paper) return;
+    this.#layOut();
+    this.#scrollToKept();
+    if (this.#revealing) this.#reveal();
+    this.#revealing = false;
+    const laidOut = this.frame();
+    if (laidOut) this.#following.follow(laidOut);
+    const frame = this.frame();
+    if (!frame) return;
+    paint(this.#base.getContext('2d', { alpha: false })!, paper, frame);
+    this.#drawOver();
+  }
+
+  #drawOver(): void {
+    const frame = this.frame();
+    const raster = this.scene.raster.peek();
+    if (!frame || !raster) return;
+    const at = turn(raster, this.scene.place.peek());
+    const pointer = this.pointer.peek();
+    paintOver(
+      this.#over.getContext('2d')!,
+      theme.peek(),
+      frame,
+      extentOf(raster),
+      at,
+      pointer && turn(raster, pointer),
+      this.#following.inEditor(),
+      this.scene.beyond.peek(),
+    );
+    const { column, row } = at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0 };
+    this.#focus.style.transform = `translate(${xOf(frame, column)}px, ${yOf(frame, row)}px)`;
+    this.#focus.style.width = `${Math.max(3, frame.cell.width)}px`;
+    this.#focus.style.height = `${Math.max(3, frame.cell.height)}px`;
+    this.placeTip();
+  }
+
+  /** Beside the cell under the pointer; when what it says has changed, too, for then it has another size. */
+  placeTip(): void {
+    const frame = this.frame();
+    const [raster, pointer] = [this.scene.raster.peek(), this.pointer.peek()];
+    const tip = this.scroller.parentElement!.querySelector<HTMLElement>('.tip');
+    if (!frame || !raster || !pointer || !tip) return;
+    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight });
+    tip.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  #scrollToKept(): void {
+    const isLines = this.scene.isLines.peek();
+    if (this.#restored === isLines) return;
+    this.#restored = isLines;
+    const zoom = this.scene.zoom.peek();
+    if (zoom) this.#following.scrollTo({ x: zoom.token * zoom.width, y: zoom.row * zoom.height });
+  }
+
+  #reveal(): void {
+    const [frame, raster] = [this.frame(), this.scene.raster.peek()];
+    if (!frame || !raster) return;
+    const { clientWidth: width, clientHeight: height } = this.scroller;
+    const { x, y } = revealed(frame, { width, height }, turn(raster, this.scene.place.peek()));
+    if (x !== frame.scroll.x || y !== frame.scroll.y) this.#following.scrollTo({ x, y });
+  }
+}

@@ -1,0 +1,181 @@
+/** The map of text × sites: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
+import { useSignal, type Signal } from '@preact/signals';
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { Button, classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { t } from '../look/strings.js';
+import { asked, perform, pointerActions, type Pointing } from './actions.js';
+import { Filters } from './filter.js';
+import type { Place } from './geometry.js';
+import { listenToPointer, type Action } from './input.js';
+import { turn } from './model.js';
+import { extentOf } from './paint.js';
+import type { GridScene } from './scene.js';
+import { Stage } from './stage.js';
+import { Tip } from './tip.js';
+import { GridCaption, Toolbar } from './toolbar.js';
+import { Twin } from './twin.js';
+import { describe, describeToken } from './words.js';
+import { LinesTwin } from './linesTwin.js';
+
+export function Grid({ scene }: { readonly scene: GridScene }) {
+  const store = useStore();
+  const scroller = useRef<HTMLDivElement>(null);
+  const focus = useRef<HTMLDivElement>(null);
+  const stage = useRef<Stage>(undefined);
+  const pointing: Pointing = {
+    cell: useSignal<Place | undefined>(undefined),
+    isOverGutter: useSignal(false),
+    isDragging: useSignal(false),
+  };
+  const said = useSignal('');
+
+  const act = (action: Action): void => perform(scene, stage.current!, action);
+
+  useLayoutEffect(() => {
+    const made = new Stage(scene, scroller.current!, pointing.cell);
+    stage.current = made;
+    const focused = () => focus.current!.focus({ preventScroll: true });
+    const stop = listenToPointer(scroller.current!, pointerActions(scene, made, pointing, focused));
+    return () => {
+      stop();
+      made.end();
+    };
+  }, [scene]);
+
+  const trace = scene.trace.value;
+  const raster = scene.raster.value;
+  const rows = raster ? extentOf(raster).rows : 0;
+  useLayoutEffect(
+    () => scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows)),
+    [rows],
+  );
+  const asTable = store.view.tables.value.includes('grid');
+  const isEmpty = raster?.rows.length === 0;
+  return (
+    <section class="gridView" aria-label={t('grid')}>
+      <Toolbar scene={scene} act={act} />
+      <Filters />
+      <GridCaption scene={scene} />
+      <p class="unseen" id="grid-keys">
+        {t('gridKeys')}
+      </p>
+      <div class={classes('plot', asTable && 'unseen')} hidden={!trace}>
+        <div
+          ref={scroller}
+          class={classes(
+            'scroller',
+            pointing.isDragging.value && 'dragging',
+            pointing.isOverGutter.value && 'overGutter',
+          )}
+          tabindex={-1}
+          onScroll={() => stage.current?.scrolled()}
+        >
+          <div class="stage">
+            <canvas class="base" aria-hidden="true" />
+            <canvas class="over" aria-hidden="true" />
+            <FocusCell
+              scene={scene}
+              cell={focus}
+              said={said}
+              onKeyDown={(event) => {
+                const action = asked(scene, stage.current!, event);
+                if (!action) return;
+                event.preventDefault();
+                act(action);
+              }}
+            />
+          </div>
+          <div class="spacer" />
+        </div>
+        {pointing.cell.value && !pointing.isDragging.value && (
+          <Tip scene={scene} at={pointing.cell.value} drawn={() => stage.current?.placeTip()} />
+        )}
+        {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
+      </div>
+      {asTable && (scene.isLines.value ? <LinesTwin scene={scene} /> : <Twin scene={scene} />)}
+      <Strip scene={scene} />
+      <div class="unseen" role="status" aria-live="polite">
+        {said}
+      </div>
+    </section>
+  );
+}
+
+/** The one cell that is an element: it has the focus, and the words for all. */
+function FocusCell({
+  scene,
+  cell,
+  said,
+  onKeyDown,
+}: {
+  readonly scene: GridScene;
+  readonly cell: RefObject<HTMLDivElement | null>;
+  /** What is said aloud. */
+  readonly said: Signal<string>;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
+}) {
+  const [trace, raster] = [scene.trace.value, scene.raster.value];
+  const at = scene.place.value;
+  const words =
+    trace && raster && at.column >= 0 && at.row >= 0 ? describe(trace, raster, at, scene.labels.value) : t('gridRole');
+  const { column, row } = raster ? turn(raster, at) : at;
+  const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
+  useLayoutEffect(() => {
+    // Only what one moves to by hand.
+    if (document.activeElement === cell.current) said.value = words;
+  }, [words]);
+  return (
+    <div
+      class="cells"
+      role="grid"
+      aria-label={t('gridRole')}
+      aria-describedby="grid-keys"
+      aria-rowcount={rows}
+      aria-colcount={columns}
+    >
+      <div role="row" aria-rowindex={Math.max(0, row) + 1}>
+        <div
+          ref={cell}
+          class="cell"
+          role="gridcell"
+          tabindex={0}
+          aria-label={words}
+          aria-colindex={Math.max(0, column) + 1}
+          onKeyDown={onKeyDown}
+          onFocus={() => {
+            said.value = words;
+          }}
+        />
+      </div>
+    </div>
+  );
+}
+
+/** What is selected, in one line, while another view than its own is open; before that, what can be done here. */
+function Strip({ scene }: { readonly scene: GridScene }) {
+  const { store } = scene;
+  const [trace, raster] = [scene.trace.value, scene.raster.value];
+  const { column, row } = scene.place.value;
+  const { tab, maximised } = store.view;
+  if (!trace || !raster) return null;
+  if (column < 0) {
+    return (
+      <p class="strip faint">{t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`)}</p>
+    );
+  }
+  if (tab.value === 'cell' && !maximised.value) return null;
+  return (
+    <Button
+      press={() => store.set({ tab: 'cell', maximised: false })}
+      class="strip"
+      title={t('stripHint')}
+      data-focus="grid-strip"
+    >
+      {row < 0
+        ? describeToken(trace, raster, column, scene.labels.value)
+        : describe(trace, raster, { column, row }, scene.labels.value)}
+    </Button>
+  );
+}

@@ -1,0 +1,116 @@
+/** The map in words: its rows, columns and cells. */
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import type { SharedSites } from '../../src/trace/model/access.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
+import { fixed, percent, signed, t } from '../look/strings.js';
+import { spoken } from '../look/tokens.js';
+import { tokenAt } from './columns.js';
+import type { Place } from './geometry.js';
+import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
+
+export function rowName(trace: Trace, row: Row): string {
+  const set = row.parts.find((part) => part !== undefined)?.set;
+  if (row.expert !== undefined && set) return expertName(set, row.expert, row);
+  return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
+}
+
+/** The number that colours a cell; empty where none does. */
+export function measureAt({ shows, measured }: Raster, cell: number): string {
+  const value = measured?.value[cell] ?? NaN;
+  return isMeasure(shows) && !Number.isNaN(value) ? `${t(`colour_${shows}`)} ${fixed(value)}` : '';
+}
+
+/** What there is to say of a cell beside its choices. */
+export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
+  if (!isThere) return [t('elsewhereCell')];
+  const cell = at.row * raster.columns.count + at.column;
+  const said: string[] = [];
+  const kind = raster.expert[cell]!;
+  if (kind === hidden) said.push(t('hiddenCell'));
+  else if (kind === unknown) said.push(t('unknownCell'));
+  else if (kind === nothing) said.push(t('noChoice'));
+  const measure = measureAt(raster, cell);
+  if (measure) said.push(measure);
+  const changed = raster.changed?.[cell] ?? 0;
+  if (changed > 0) said.push(row.site >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
+  return said;
+}
+
+export const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
+
+export function changeWords(change: number): string {
+  if (Number.isNaN(change)) return t('unknownCell');
+  return t(change < 0 ? 'changeWorse' : 'changeBetter', signed(change));
+}
+
+export function differs(raster: Raster, at: Place): string {
+  const cell = at.row * raster.columns.count + at.column;
+  if (raster.change) return changeWords(raster.change[at.column]!);
+  return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));
+}
+
+export const weightOf = ({ weight }: Choice, isSum: boolean): string =>
+  weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
+
+/** The number of a column's token, from 1, or of its line; that of a gap is its neighbour's. */
+export function columnName({ columns, isTurned }: Raster, column: number, labels: readonly string[]): string {
+  const own = columns.spans.findLast(({ from }) => from <= column);
+  if (!isTurned) return String(Math.min(column - own!.from, own!.count - 1) + 1);
+  // A piece of a long line is called as its beginning is.
+  for (let at = column; at >= own!.from; at--) if (labels[at]) return labels[at]!;
+  return '';
+}
+
+/** Who leads most of a line's tokens, or what is the mean of them. */
+export function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
+  const cell = at.row * raster.columns.count + at.column;
+  const e = raster.expert[cell]!;
+  if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
+  if (isChange(raster)) return differs(raster, at);
+  if (raster.measured && isMeasure(raster.shows))
+    return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured.value[cell]!));
+  const name = plainName(part.set, e);
+  return raster.share
+    ? t('lineShare', percent(raster.share[cell]!))
+    : t('lineLeads', name, percent(raster.strength[cell]!));
+}
+
+/** Empty where no token begins in the line. */
+export function cellWords(raster: Raster, at: Place): string {
+  const cell = cellAt(raster, at.column, at.row);
+  return cell ? lineCell(raster, at, cell.row, cell.part) : '';
+}
+
+/** For the screen reader. @param labels numbers of lines */
+export function describe(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
+  const cell = cellAt(raster, at.column, at.row);
+  if (!cell) return t('gridRole');
+  const { row, part, sequence, token } = cell;
+  if (raster.isTurned)
+    return [describeToken(trace, raster, at.column, labels), rowName(trace, row), lineCell(raster, at, row, part)].join(
+      ', ',
+    );
+  const parts = [
+    spoken(trace.sequences[sequence]!, token),
+    tokenPlace(trace.sequences, sequence, token),
+    rowName(trace, row),
+  ];
+  if (isChange(raster)) return [...parts, differs(raster, at)].join(', ');
+  if (part)
+    for (const { expert, weight } of choicesAt(trace, part, token))
+      parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
+  return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
+}
+
+export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
+  const at = tokenAt(raster.columns, column);
+  if (!at) return '';
+  const { sequence, token, end } = at;
+  if (raster.isTurned) {
+    const line = t('lineOf', columnName(raster, column, labels));
+    const place = trace.sequences.length > 1 ? t('inSequence', t(trace.sequences[sequence]!.role), line) : line;
+    return `${place}, ${t('tokens', end - token)}`;
+  }
+  return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
+}

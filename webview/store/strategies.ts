@@ -1,0 +1,48 @@
+/** How experts are chosen: what a source offers, and what a run was asked for. */
+import type { Strategy, StrategyOffer } from '../../src/strategies/strategy.js';
+import { isWord, t } from '../look/strings.js';
+import type { Store } from './store.js';
+
+export function offers(store: Store): readonly StrategyOffer[] {
+  return store.description.value?.can.strategies ?? [];
+}
+
+/** A saved trace may come of a strategy that is not offered here: it is shown by its name all the same. */
+export function strategyTitle(store: Store, name: string | undefined): string {
+  if (name === undefined) return '';
+  return offers(store).find((offer) => offer.name === name)?.title ?? (isWord(name) ? t(name) : name);
+}
+
+/** A strategy with what it takes filled in, as near to the present one as can be. */
+export function filledIn(store: Store, name: string, now?: Strategy): Strategy {
+  const { experts, limits } = store.description.value ?? { experts: [], limits: {} };
+  const takes = offers(store).find((offer) => offer.name === name)?.takes ?? [];
+  const expert = (now?.name === name ? now.expert : undefined) ?? experts[0]?.id;
+  return {
+    name,
+    ...(takes.includes('k') && { k: now?.k ?? limits.k ?? 2 }),
+    ...(takes.includes('expert') && expert !== undefined && { expert }),
+  };
+}
+
+/** Those that choose experts by their scores: only their choices can differ more here and less there. */
+export function choosing(store: Store): readonly StrategyOffer[] {
+  return offers(store).filter(({ takes }) => takes.includes('k'));
+}
+
+/** Whether the model routes by a router of its own, of which no more than its k may be another. */
+export function routesItself(store: Store): boolean {
+  return offers(store).length === 0 || store.description.value?.can.k !== undefined;
+}
+
+/** What the main run was asked for; where the model routes by its own router, that. */
+export function present(store: Store): Strategy | undefined {
+  if (store.description.value === undefined || !routesItself(store)) return store.main.strategy.value;
+  const router = store.main.choices.value?.router;
+  return router && { name: router.name, ...(router.k !== undefined && { k: router.k }) };
+}
+
+export function kReason(store: Store): string | undefined {
+  const k = store.description.value?.can.k;
+  return k === undefined || k === true ? undefined : k.reason;
+}

@@ -1,0 +1,65 @@
+/** How often each expert was chosen, with what chance would give. */
+import { sort } from 'd3-array';
+import type { SharedSites } from '../../../src/trace/model/access.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import type { Interval } from '../../../src/statistics/bootstrap.js';
+import { Bars } from '../../components/bars.js';
+import { useStore } from '../../components/context.js';
+import { Figure } from '../../components/figure.js';
+import { plainName } from '../../look/names.js';
+import { percent, t, whole } from '../../look/strings.js';
+import { intervalsOf, usageOf } from '../../store/sums.js';
+
+/** More bars than this nobody reads; the table has all. */
+export const most = 24;
+const mostOwn = 12;
+
+export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly sites: SharedSites }) {
+  const store = useStore();
+  const usage = usageOf(trace, sites);
+  const looks = store.main.looks.value(sites.set);
+  // Of half a run they say little, and take long to work out.
+  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
+  const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
+  const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
+  // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
+  const some = sites.set.scope === 'pool' ? most : mostOwn;
+  const shown = order.length > most ? order.slice(0, some) : order;
+  return (
+    <Figure
+      name="usage"
+      title={t('usage')}
+      caption={
+        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
+      }
+      chart={() => (
+        <Bars
+          looks={looks}
+          least={0.1}
+          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
+          list={shown.map((e) => ({
+            expert: e,
+            value: usage.share[e]!,
+            text: percent(usage.share[e]!),
+            reference: usage.chance[e]!,
+            ...intervals?.[e],
+          }))}
+        />
+      )}
+      table={() => ({
+        head: [t('expert'), t('share'), t('interval'), t('chance'), t('usageRow')],
+        count: order.length,
+        row: (i) => {
+          const e = order[i]!;
+          return [
+            plainName(sites.set, e),
+            percent(usage.share[e]!),
+            intervals ? range(intervals[e]!) : '–',
+            percent(usage.chance[e]!),
+            whole(usage.counts[e]!),
+          ];
+        },
+      })}
+    />
+  );
+}

@@ -1,0 +1,125 @@
+/** What would have happened: the form, and under it what changed and what each token owes to each expert. */
+import { tokenLabel } from '../../../src/trace/text/label.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { reasonAgainst } from '../../store/reasons.js';
+import type { WhatIfForm } from '../../store/state.js';
+import { Button, Check, NumberField, Select } from '../../components/controls.js';
+import { useStore } from '../../components/context.js';
+import { t } from '../../look/strings.js';
+import { parts } from '../../scope/load.js';
+import { aim, interventionOf, partAt } from './model.js';
+import { Attribution } from './attribution.js';
+import { Effect } from './effect.js';
+
+export function WhatIf() {
+  const trace = useStore().main.trace.value;
+  if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  return (
+    <>
+      <p class="caption">{t('whatIfIntro')}</p>
+      <Form trace={trace} />
+      <Effect trace={trace} />
+      <Attribution trace={trace} />
+    </>
+  );
+}
+
+const actions = [
+  ['knock-out', 'knockOut', 'knockOutHint'],
+  ['force', 'force', 'forceHint'],
+  ['tilt', 'tilt', 'tiltHint'],
+] as const;
+
+function Form({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const form = store.view.whatIf.value;
+  const selection = store.view.selection.value;
+  const set = (part: Partial<WhatIfForm>): void => store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
+  const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
+  const scope = partAt(trace, where, store.scope.value);
+  const sequence = trace.sequences[selection.sequence]!;
+  return (
+    <div class="form">
+      <div class="formRow">
+        <Select
+          label={t('action')}
+          value={form.action}
+          options={actions.map(([name, title]) => [name, t(title)] as const)}
+          change={(value) => set({ action: value as WhatIfForm['action'] })}
+          data-focus="whatif-action"
+        />
+        <Select
+          label={t('expert')}
+          value={expert}
+          options={experts}
+          change={(value) => set({ expert: value })}
+          data-focus="whatif-expert"
+        />
+        {form.action === 'tilt' && (
+          <NumberField
+            label={t('amount')}
+            value={form.amount}
+            range={{ min: -100, max: 100, step: 0.5 }}
+            change={(amount) => set({ amount })}
+            data-focus="whatif-amount"
+          />
+        )}
+        <Select
+          label={t('where')}
+          value={where}
+          options={places}
+          change={(value) => set({ where: value })}
+          data-focus="whatif-where"
+        />
+      </div>
+      <Check
+        checked={form.tokenOnly && selection.token >= 0}
+        disabled={selection.token < 0}
+        change={() => set({ tokenOnly: !form.tokenOnly })}
+        data-focus="whatif-token"
+      >
+        {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
+      </Check>
+      {scope && (
+        <Check
+          checked={form.scopeOnly && !(form.tokenOnly && selection.token >= 0)}
+          disabled={form.tokenOnly && selection.token >= 0}
+          change={() => set({ scopeOnly: !form.scopeOnly })}
+          data-focus="whatif-scope"
+        >
+          {t('scopeWhatIf', parts.code.value!.scopeName(store, scope))}
+        </Check>
+      )}
+      <p class="caption">
+        {t(actions.find(([name]) => name === form.action)![2], experts.find(([id]) => id === expert)?.[1] ?? expert)}
+      </p>
+      <Apply trace={trace} />
+    </div>
+  );
+}
+
+function Apply({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const reason = reasonAgainst(store, 'whatIf');
+  return (
+    <div class="formRow">
+      <Button
+        press={() => {
+          // As it stands by now, which may be later than what was drawn.
+          const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
+          const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
+          store.route([
+            ...store.main.interventions.peek(),
+            interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),
+          ]);
+        }}
+        primary
+        reason={reason}
+        data-focus="whatif-apply"
+      >
+        {t('apply')}
+      </Button>
+      {reason !== undefined && <span class="faint">{reason}</span>}
+    </div>
+  );
+}

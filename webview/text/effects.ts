@@ -1,0 +1,111 @@
+/** What a text follows, each touching only the tokens that it is about: no element is made anew for it. */
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { tokensWithin } from '../../src/trace/model/ranges.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
+import type { Drawn } from './drawn.js';
+import { buildTokens, dress } from './tokenSpans.js';
+
+type Body = RefObject<HTMLDivElement | null>;
+/** An element for each token. */
+type Spans = RefObject<readonly HTMLElement[]>;
+
+interface Shown {
+  readonly body: Body;
+  readonly spans: Spans;
+  readonly drawn: Drawn | undefined;
+}
+
+/** Within the pane alone: the page stays where one has scrolled it. */
+function reveal(span: HTMLElement, body: Body): void {
+  const pane = body.current!.parentElement!;
+  const [at, room] = [span.getBoundingClientRect(), pane.getBoundingClientRect()];
+  if (at.top < room.top) pane.scrollTop -= room.top - at.top;
+  else if (at.bottom > room.bottom) pane.scrollTop += at.bottom - room.bottom;
+}
+
+export function useSpans(body: Body, drawn: Drawn | undefined): Spans {
+  const spans = useRef<readonly HTMLElement[]>([]);
+  const made = useRef<object>(undefined);
+  useLayoutEffect(() => {
+    // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
+    const run = drawn?.trace.blocks[0]?.chosen ?? drawn?.sequence;
+    if (drawn && run === made.current && spans.current.length === drawn.sequence.tokens.count)
+      spans.current.forEach((span, i) => dress(span, drawn.styles[i]!));
+    else {
+      if (!drawn) body.current!.replaceChildren();
+      made.current = run;
+      spans.current = drawn ? buildTokens(body.current!, drawn.sequence, drawn.styles) : [];
+    }
+  }, [drawn]);
+  return spans;
+}
+
+interface Selected {
+  readonly from: number;
+  /** Past the last: all of a line's, and what is said is of the first. */
+  readonly to: number;
+  /** Of the text. */
+  readonly id: string;
+  /** A text beside this one makes it narrower. */
+  readonly isCompared: boolean;
+}
+
+export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCompared }: Selected): void {
+  const former = useRef<readonly HTMLElement[]>([]);
+  useLayoutEffect(() => {
+    for (const span of former.current) {
+      span.classList.remove('selected');
+      span.removeAttribute('aria-selected');
+    }
+    const chosen = from < 0 ? [] : spans.current.slice(from, to);
+    for (const one of chosen) one.classList.add('selected');
+    former.current = chosen;
+    const [span] = chosen;
+    if (!span || !drawn) {
+      body.current!.removeAttribute('aria-activedescendant');
+      return;
+    }
+    span.id = `${id}-token-${from}`;
+    span.setAttribute('aria-label', drawn.say(from));
+    span.setAttribute('aria-selected', 'true');
+    body.current!.setAttribute('aria-activedescendant', span.id);
+    reveal(span, body);
+  }, [from, to, drawn, isCompared]);
+}
+
+/** What is being written comes into view. */
+export function useWriting({ body, spans, drawn }: Shown, isWriting: boolean): void {
+  useLayoutEffect(() => {
+    const last = spans.current[(drawn?.sequence.done ?? 0) - 1];
+    if (!isWriting || !last) return;
+    const show = (): void => reveal(last, body);
+    show();
+    // Once more: blocks are as high as they are only when they have been seen.
+    const again = requestAnimationFrame(show);
+    return () => cancelAnimationFrame(again);
+  }, [isWriting, drawn]);
+}
+
+export function useFilter({ body, spans, drawn }: Shown, experts: readonly string[]): void {
+  useLayoutEffect(() => {
+    const isFiltered = experts.length > 0;
+    body.current!.classList.toggle('filtered', isFiltered);
+    if (isFiltered && drawn)
+      spans.current.forEach((span, i) => span.classList.toggle('kept', drawn.isLedBy(i, experts)));
+  }, [experts, drawn]);
+}
+
+/** What is not looked at is still there to read. */
+export function useScope({ body, spans, drawn }: Shown, scope: TextScope | undefined, sequence: number): void {
+  useLayoutEffect(() => {
+    body.current!.classList.toggle('scoped', scope !== undefined);
+    if (!scope) return;
+    const within = tokensWithin(scope.sequence === sequence ? scope.ranges : [], spans.current.length);
+    spans.current.forEach((span, i) => span.classList.toggle('beyond', !within[i]));
+  }, [scope, drawn]);
+  useLayoutEffect(() => {
+    const first = scope?.sequence === sequence && spans.current[scope.ranges[0]![0]];
+    if (first) reveal(first, body);
+  }, [scope?.key]);
+}

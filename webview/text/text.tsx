@@ -1,0 +1,157 @@
+/** The texts, token by token, in their colours (drawn.ts). */
+import { useComputed } from '@preact/signals';
+import { range } from 'd3-array';
+import { useRef } from 'preact/hooks';
+import type { Side } from '../../src/protocol/panel.js';
+import { Button, classes } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Splitter } from '../components/splitter.js';
+import { t } from '../look/strings.js';
+import { drawnOf, firstWritten } from './drawn.js';
+import { sideName } from '../store/sides.js';
+import { useFilter, useScope, useSelected, useSpans, useWriting } from './effects.js';
+import { target } from './tokenSpans.js';
+
+export function Texts() {
+  const store = useStore();
+  if (store.isTextFolded.value)
+    return (
+      <>
+        <Folded />
+        <Written />
+      </>
+    );
+  return (
+    <>
+      <div class="texts">
+        <SideTexts side="main" />
+        {store.other.isThere.value && <SideTexts side="other" />}
+      </div>
+      <Written />
+      <Splitter field="textShare" label={t('splitText')} />
+    </>
+  );
+}
+
+/** What the model wrote, to be taken away. */
+function Written() {
+  const store = useStore();
+  const { choices, given, isRunning } = store.main;
+  const [sequence, at] = [choices.value?.sequences.at(-1), given.value];
+  const text = at === undefined ? undefined : sequence?.text?.slice(at);
+  if (!sequence || at === undefined || !text) return null;
+  const reason = isRunning.value ? t('busy') : undefined;
+  return (
+    <div class="folded written" role="group" aria-label={t('generate')}>
+      <span>{t('written', sequence.tokens.count - firstWritten(sequence, at))}</span>
+      <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
+        {t('writtenCopy')}
+      </Button>
+      <Button
+        press={() => store.send({ type: 'insert' })}
+        title={t('writtenInsertHint')}
+        reason={reason}
+        class="link"
+        data-focus="written-insert"
+      >
+        {t('writtenInsert')}
+      </Button>
+    </div>
+  );
+}
+
+/** In the text's place, while it can be read elsewhere or nobody wants it. */
+function Folded() {
+  const store = useStore();
+  return (
+    <div class="folded" role="group" aria-label={t('text')}>
+      <span class="faint">{store.isTextInSight.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
+      <span aria-hidden="true">·</span>
+      <Button press={() => store.set({ textPane: 'shown' })} class="link" data-focus="text-show">
+        {t('textShow')}
+      </Button>
+    </div>
+  );
+}
+
+function SideTexts({ side }: { readonly side: Side }) {
+  const count = useStore().side(side).choices.value?.sequences.length ?? 1;
+  return range(count).map((sequence) => <Text key={sequence} side={side} sequence={sequence} />);
+}
+
+function Text({ side: name, sequence: index }: { readonly side: Side; readonly sequence: number }) {
+  const store = useStore();
+  const side = store.side(name);
+  const drawn = useComputed(() => drawnOf(store, name, index)).value;
+  const at = store.placeIn[name].value;
+  const selected = at.sequence === index ? at.token : -1;
+  const past = at.end ?? selected + 1;
+  const isCompared = store.other.isThere.value;
+  const body = useRef<HTMLDivElement>(null);
+  const spans = useSpans(body, drawn);
+  const shown = { body, spans, drawn };
+  useSelected(shown, { from: selected, to: past, id: index === 0 ? name : `${name}-${index}`, isCompared });
+  useWriting(shown, name === 'main' && side.running.value?.what === 'generate');
+  useFilter(shown, store.view.filter.value.experts);
+  useScope(shown, name === 'main' ? store.scope.value : undefined, index);
+
+  const select = (token: number): void => {
+    if (token >= 0 && token < spans.current.length) store.selectIn(name, { sequence: index, token });
+  };
+  // Keys may come faster than frames.
+  const tokenHere = (): number => {
+    const now = store.placeIn[name].peek();
+    return now.sequence === index ? now.token : -1;
+  };
+  const endHere = (): number => store.placeIn[name].peek().end ?? tokenHere() + 1;
+  const tokenUnder = (event: Event): HTMLElement | null => (event.target as Element).closest<HTMLElement>('[data-i]');
+
+  const count = side.choices.value?.sequences.length ?? 1;
+  const caption = [
+    // First: there is not always room for all of it.
+    count > 1 && drawn && t(drawn.sequence.role),
+    isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
+  ].filter((part) => typeof part === 'string');
+  return (
+    <section
+      class={classes('text', name === 'other' && 'other', index > 0 && 'next')}
+      aria-label={name === 'main' && count === 1 ? t('text') : caption.join(' · ')}
+    >
+      {caption.length > 0 && <p class="caption">{caption.join(' · ')}</p>}
+      <div
+        ref={body}
+        class="tokens"
+        role="listbox"
+        tabindex={0}
+        aria-label={t('text')}
+        aria-orientation="horizontal"
+        title=""
+        onClick={(event) => {
+          const hit = tokenUnder(event);
+          if (!hit) return;
+          const token = Number(hit.dataset['i']);
+          if (event.shiftKey) store.extend(name, { sequence: index, token });
+          else select(token);
+        }}
+        onPointerOver={(event) => {
+          const hit = tokenUnder(event);
+          if (hit && drawn) hit.title = drawn.say(Number(hit.dataset['i']));
+        }}
+        onKeyDown={(event) => {
+          // With Shift the end moves, and the first token stays.
+          const to = target(event.key, event.shiftKey ? endHere() - 1 : tokenHere(), spans.current);
+          if (to === undefined) return;
+          event.preventDefault();
+          if (event.shiftKey) {
+            const first = tokenHere();
+            const token = Math.min(spans.current.length - 1, Math.max(first, to));
+            if (first >= 0) store.extend(name, { sequence: index, token });
+          } else select(Math.min(spans.current.length - 1, Math.max(0, to)));
+        }}
+        onFocus={() => {
+          if (tokenHere() < 0) select(0);
+        }}
+      />
+    </section>
+  );
+}
