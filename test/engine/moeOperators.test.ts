@@ -243,6 +243,6 @@ describe('gate and values apart', () => {
   it('is refused where it is no constant', () => {
     const { holder, model } = withGate('QMoE', false);
     holder.input[2] = 'x';
-    expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/gate and values apart/);
+    expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/all gates before all values/);
   });
 });
