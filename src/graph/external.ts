@@ -197,5 +197,5 @@ function allTensors({ graph, functions }: Model): TensorProto[] {
 }
 
 function misplaced({ name }: TensorProto, what: string) {
-  return invalidBase(`The tensor "${name.slice(0, 80)}" ${what}`, 'Fetch the pool again, or export the base anew.');
+  return invalidBase(`The tensor "${name.slice(0, 80)}" ${what}`, 'Fetch the pool again, or export the base again.');
 }

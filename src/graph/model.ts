@@ -31,7 +31,7 @@ export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto 
     throw new GanderError(
       'base-invalid',
       'The base model is not an ONNX file.',
-      'Fetch the pool again, or export the base anew.',
+      'Fetch the pool again, or export the base again.',
       { cause },
     );
   }
@@ -39,7 +39,7 @@ export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto 
     throw new GanderError(
       'base-invalid',
       'The base model contains no graph.',
-      'Fetch the pool again, or export the base anew.',
+      'Fetch the pool again, or export the base again.',
     );
   }
   return model as ModelProto & { graph: GraphProto };

@@ -82,8 +82,8 @@ describe('the residual stream', () => {
     );
   });
 
-  it('is not told without numbered layers', () => {
-    expect(() => streamOf(model().graph, [], names.logProb)).toThrow(/each layer predicts/);
+  it('is not found without numbered layers', () => {
+    expect(() => streamOf(model().graph, [], names.logProb)).toThrow(/logit lens cannot be computed/);
   });
 });
 

@@ -137,7 +137,7 @@ describe('a pool', () => {
     expect(readPool(folder)).toMatchObject({ contextLength: wanted, warnings: [] });
   });
 
-  it('whose base tells no context length says how much is taken', () => {
+  it('whose base declares no context length says how many tokens are used', () => {
     change('base/config.json', (json) => delete json['max_position_embeddings']);
     expect(readPool(folder)).toMatchObject({
       contextLength: 2048,
@@ -185,7 +185,7 @@ describe('a pool', () => {
     });
 
     it.each([
-      ['rows for two of three experts', [2, 32], experts, /is \[2, 32\] and not a row for each of 3 experts/],
+      ['rows for two of three experts', [2, 32], experts, /is \[2, 32\], not one row for each of 3 experts/],
       ['no matrix', [96], experts, /is \[96\]/],
       ['rows of another width than the input', [3, 31], experts, /rows of 31 numbers, the adapter of "alpha" takes 32/],
       ['two rows for one expert', [3, 32], ['alpha', 'beta-2', 'alpha'], /two of its rows are for the same expert/],
@@ -284,7 +284,7 @@ describe('an adapter', () => {
     ['use_bdlora', { nblocks: 2 }, /block-diagonal/],
     ['arrow_config', { top_k: 2 }, /Arrow/],
     ['kasa_config', { beta: 1 }, /KaSA/],
-    ['use_next_years_variant', true, /"use_next_years_variant" is set, which this Gander does not know/],
+    ['use_next_years_variant', true, /"use_next_years_variant" is set, which this version of Gander does not know/],
     ['peft_type', 'LOHA', /a LOHA adapter and not LoRA/],
     ['r', 0, /"r" must be more than 0/],
     ['lora_alpha', '8', /"lora_alpha" must be a number/],
@@ -328,7 +328,7 @@ describe('an adapter', () => {
     expect([...experts.find(({ id }) => id === 'alpha')!.gates.keys()]).toEqual(['model.layers.0.self_attn.q_proj']);
     gates(['model.layers.0.self_attn.q_proj', 'layers.0.attention.wq', 'a', 'b', 'c']);
     expect(readPool(folder).warnings.map(({ text }) => text)).toEqual([
-      'Expert "alpha": 4 of 5 vectors in gate.safetensors name no module that it adapts: "layers.0.attention.wq", "a", "b" and 1 more.',
+      'Expert "alpha": 4 of 5 vectors in gate.safetensors are for modules that it does not adapt: "layers.0.attention.wq", "a", "b" and 1 more.',
     ]);
   });
 
