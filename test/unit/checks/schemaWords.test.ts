@@ -17,8 +17,8 @@ it.each<[z.ZodType, unknown, string]>([
   [z.object({}), null, 'it must be an object'],
   [z.enum(['a', 'b']), 'c', 'it must be "a" or "b"'],
   [z.strictObject({}), { b: 1 }, 'it must not have "b"'],
-  [z.union([z.string(), z.number()]), [], 'it is none of what it may be'],
-  [z.discriminatedUnion('n', [z.object({ n: z.literal(1) })]), { n: 2 }, '"n" is none of what it may be'],
+  [z.union([z.string(), z.number()]), [], 'it has none of the allowed forms'],
+  [z.discriminatedUnion('n', [z.object({ n: z.literal(1) })]), { n: 2 }, '"n" has none of the allowed forms'],
   [z.object({ f: z.custom((value) => typeof value === 'function', 'no function') }), { f: 1 }, '"f" is no function'],
 ])('%#', (schema, value, words) => {
   expect(schemaProblem(schema.safeParse(value).error!)).toBe(words);
