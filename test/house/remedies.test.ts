@@ -76,7 +76,7 @@ test('a port that is taken', async () => {
 
 test('a VS Code that is not there', async () => {
   const line = remedy(await ready.run('start.mjs', [], { GANDER_CODE: '/nowhere/code' }));
-  expect(line).toContain('GANDER_CODE is /nowhere/code, where no file is');
+  expect(line).toContain('GANDER_CODE is /nowhere/code, which does not exist');
 });
 
 test('a build that fails', async () => {
@@ -87,7 +87,7 @@ test('a build that fails', async () => {
 });
 
 test('a part that does not exist', async () => {
-  expect(remedy(await ready.run('test.mjs', ['unity']))).toContain('no part unity; there are lint, types, unit');
+  expect(remedy(await ready.run('test.mjs', ['unity']))).toContain('no part named unity; there are lint, types, unit');
 });
 
 test('nothing is installed by a run that failed', () => {

@@ -15,7 +15,7 @@ describe('a run', () => {
 
   it('is of the parts named, if any are', () => {
     expect(namesOf('unit', 'house')).toEqual(['unit', 'house']);
-    expect(() => namesOf('unity')).toThrow('no part unity; there are lint, types, unit');
+    expect(() => namesOf('unity')).toThrow('no part named unity; there are lint, types, unit');
   });
 
   it('takes no other option', () => {
@@ -25,7 +25,7 @@ describe('a run', () => {
 
 describe('a share', () => {
   it.each(['0/2', '3/2', '1', 'a/b', '1/0', '-1/2'])('is not %s', (text) => {
-    expect(() => parseScope([`--shard=${text}`])).toThrow('it must be such as 1/3');
+    expect(() => parseScope([`--shard=${text}`])).toThrow('it must look like 1/3');
   });
 
   it.each([1, 2, 3, 7])('of %i has what no other has, and together they have all', (count) => {
