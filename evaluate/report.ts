@@ -1,4 +1,4 @@
-/** EVALUATION.md, from the evaluation's data alone. */
+/** Writes EVALUATION.md from the evaluation's data alone. */
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
@@ -8,7 +8,7 @@ import { count, counted, percentage, signed } from './numbers.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
 
-/** A figure's name and where it lies, as a link in the report. */
+/** A figure and its link in the report. */
 export interface FigureLink {
   readonly name: string;
   readonly title: string;
@@ -48,7 +48,7 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
 const bits = (value: number) => value.toFixed(3);
 const minus = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
 const percent = (share: number) => `${percentage(share)} %`;
-/** Of too few documents there is no interval. */
+/** With too few documents there is no interval. */
 const span = ({ low, high }: Interval, of: (x: number) => string) =>
   Number.isNaN(low) ? '—' : `[${of(low)}, ${of(high)}]`;
 const bracketed = (interval: Interval, of: (x: number) => string) =>
@@ -89,7 +89,7 @@ function sample({ part, found, rows }: Section): string {
     : `Packages that no expert was trained on, documents of each: ${kinds.join(', ')}.`;
 }
 
-/** What the table says, in sentences that its intervals bear out. */
+/** What the table shows, in sentences that its intervals support. */
 function says({ kinds, rows }: Section): string[] {
   const base = rowOf({ kinds, rows }, reference)?.overall;
   if (!base) return [];
@@ -193,7 +193,7 @@ function tables({ kinds, rows, part }: Section): string[] {
   ];
 }
 
-/** The `most` largest shares, each with its interval and how many times chance it is. */
+/** The `most` largest shares, each with its interval. */
 function leading({ share, interval }: Shares, experts: readonly string[], most = 3): string {
   return [...share.keys()]
     .sort((a, b) => share[b]! - share[a]! || a - b)

@@ -1,4 +1,4 @@
-/** TASKS.md, from the evaluation's data alone. */
+/** Writes TASKS.md from the evaluation's data alone. */
 import { type Interval, leastUnits } from '../../src/statistics/bootstrap.js';
 import { count, signed } from '../numbers.js';
 import { markdownTable } from '../markdown.js';

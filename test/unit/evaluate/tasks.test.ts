@@ -47,7 +47,7 @@ describe('examples', () => {
     write('a.jsonl', { input: 'x', target: 'y' }, '{"input": ');
     expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /a\.jsonl, line 2 is not JSON/));
     write('a.jsonl', { input: 'x' });
-    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /line 1 is no example/));
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /line 1 is not an example/));
     write('a.jsonl', { input: 'x', target: 'z', choices: ['y', 'n'] });
     expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /target is not among the choices/));
     rmSync(path.join(folder, 'a.jsonl'));
