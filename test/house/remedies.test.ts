@@ -1,4 +1,4 @@
-// Bad circumstances: one line that says what to do, and an exit code that is not 0.
+// In bad circumstances, commands print one line that says what to do, and exit with a code other than 0.
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ let bin: string; // a PATH with Node and nothing else
 beforeAll(() => {
   bare = new Checkout({ installed: false });
   ready = new Checkout();
-  for (const room of ['src/trace', 'src/errors', 'src/checks', 'src/formats', 'src/statistics']) ready.take(room); // what reads a trace file
+  for (const room of ['src/trace', 'src/errors', 'src/checks', 'src/formats', 'src/statistics']) ready.take(room); // the code that reads trace files
   bin = mkdtempSync(path.join(tmpdir(), 'bin-'));
   symlinkSync(process.execPath, path.join(bin, 'node'));
 });

@@ -58,7 +58,7 @@ describe('the report', () => {
     expect(text).not.toContain('undefined');
   });
 
-  it('says what the intervals bear out', async () => {
+  it('says what the intervals support', async () => {
     const text = await markdown();
     const line = (start: string) => text.split('\n').find((l) => l.startsWith(start));
     expect(text).toContain('**phatgoose, k = 2: 1.000 bits per byte**, the mean of 2 kinds (10 documents)');
@@ -69,7 +69,7 @@ describe('the report', () => {
     expect(line('| base |')).toBe('| base | 1.200 | +0.2000 | [+0.2000, +0.2000] | 10 |');
   });
 
-  it('tells use, regions, oracle and entropy', async () => {
+  it('shows use, regions, oracle and entropy', async () => {
     const text = await markdown();
     expect(text).toContain('| markdown | a 100 % [100, 100], b 0.0 %');
     expect(text).toMatch(/\| markdown \| code fence \|/);
@@ -78,7 +78,7 @@ describe('the report', () => {
     expect(text).toContain('its own expert');
   });
 
-  it('names what the pool has not', async () => {
+  it('names what the pool lacks', async () => {
     expect(await markdown()).toMatch(/## Not measured\n\n- retrieval: .*\n- learned, k = 2: .*\n- multitask/);
     expect(await markdown(Infinity, ['base', 'merged'])).not.toContain('## Not measured');
   });
@@ -98,14 +98,14 @@ describe('the report', () => {
     expect(nothing).not.toContain('| base |');
   });
 
-  it('warns where rows cover different documents', async () => {
+  it('warns if rows cover different documents', async () => {
     const all = plan(documents, choose(pool)).length;
     const text = await markdown(all - 5 - 8 - 3); // the last held-out document lacks its singles
     expect(text).toContain('Rows cover different numbers of documents');
     expect(await markdown()).not.toContain('Rows cover different');
   });
 
-  it('has every row as wide as its head', async () => {
+  it('has as many columns in every row as in its head', async () => {
     const widths = (await markdown())
       .split('\n')
       .map((l) => (l.startsWith('|') ? l.replaceAll('\\|', '').split('|').length : 0));
@@ -123,7 +123,7 @@ describe('the report', () => {
 });
 
 describe('the figures', () => {
-  it('are three, each an SVG with a title, words and both sets of colours', async () => {
+  it('are three SVG files, each with a title, a description and both sets of colours', async () => {
     const made = figures(await evaluated());
     expect(made.map((f) => f.name)).toEqual(['difference', 'usage', 'entropy']);
     for (const { svg, title } of made) {
