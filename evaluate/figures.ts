@@ -166,7 +166,7 @@ function entropy(evaluation: Evaluation): Figure | undefined {
   const values = explanation?.entropy.cells.flat().filter((h) => h !== null) ?? [];
   if (!explanation || values.length === 0) return undefined;
   const { layers, kinds, cells } = explanation.entropy;
-  const title = titled(evaluation, 'How undecided the router was');
+  const title = titled(evaluation, 'Entropy of the router');
   const left = 64;
   const top = 78;
   const cell = { width: 62, height: 16 };
@@ -177,7 +177,7 @@ function entropy(evaluation: Evaluation): Figure | undefined {
     text(
       16,
       44,
-      `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; stronger colour: more decided`,
+      `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; stronger colour: lower entropy`,
       {
         class: 'sub faint',
       },

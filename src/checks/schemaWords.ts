@@ -48,6 +48,6 @@ function kind(expected: string): string {
 
 function extent(origin: string, bound: string): string {
   if (origin === 'string') return `be ${bound} characters long`;
-  if (origin === 'array' || origin === 'set') return `hold ${bound} entries`;
+  if (origin === 'array' || origin === 'set') return `have ${bound} entries`;
   return `be ${bound}`;
 }

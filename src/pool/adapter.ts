@@ -100,8 +100,8 @@ function unusable(name: string): GanderError {
   const shown = `"${name.slice(0, 120)}"`;
   // PEFT wraps a parameter, not a module: the expert axis is part of the rank.
   if (/\.base_layer\.lora_[AB]/.test(name))
-    return invalid(`${shown} adapts a parameter (target_parameters) and not a linear layer`);
-  if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding and not a linear layer`);
+    return invalid(`${shown} adapts a parameter (target_parameters), not a linear layer`);
+  if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding, not a linear layer`);
   if (name.endsWith('.weight') && !name.includes('lora_'))
     return invalid(`${shown} is a weight of the base itself, trained or with a vocabulary of another size`);
   return invalid(`${shown} is not a LoRA matrix of a linear layer`);

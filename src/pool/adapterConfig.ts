@@ -74,7 +74,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   if (!parsed.success) {
     const kind = (json as { peft_type?: unknown } | null)?.peft_type;
     throw typeof kind === 'string' && kind !== 'LORA'
-      ? refused(`it is a ${kind.slice(0, 40)} adapter and not LoRA`)
+      ? refused(`it is a ${kind.slice(0, 40)} adapter, not LoRA`)
       : refused(schemaProblem(parsed.error));
   }
   for (const [field, value] of Object.entries(json as Record<string, unknown>)) {

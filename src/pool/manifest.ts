@@ -53,7 +53,7 @@ export function readManifest(folder: string): Manifest {
     throw new GanderError(
       'pool-missing',
       `There is no pool.json in ${folder}.`,
-      'Choose the folder that holds pool.json.',
+      'Choose the folder that contains pool.json.',
     );
   }
   const json = readJson(folder, 'pool.json');

@@ -284,13 +284,17 @@ export function poolSignature(folder: string): string {
         throw new GanderError(
           'pool-invalid',
           'The pool folder contains too many files.',
-          'Choose the folder that holds pool.json.',
+          'Choose the folder that contains pool.json.',
         );
     }
   };
   return typed(() => {
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new GanderError('pool-missing', `There is no folder ${folder}.`, 'Choose the folder that holds pool.json.');
+      throw new GanderError(
+        'pool-missing',
+        `There is no folder ${folder}.`,
+        'Choose the folder that contains pool.json.',
+      );
     }
     visit('', 0);
     return lines.sort().join('\n');
@@ -303,7 +307,7 @@ function expertIds(folder: string, manifest: Manifest): string[] {
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
   if (ids.length > poolLimits.experts)
-    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
+    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can have.`, 'Split the pool.');
   return ids.sort(byCodePoint);
 }
 

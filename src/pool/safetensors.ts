@@ -43,7 +43,7 @@ export class Safetensors {
     // One NaN would spread through the whole model.
     let finite = 0;
     while (finite < numbers.length && Number.isFinite(numbers[finite])) finite++;
-    if (finite < numbers.length) throw new SafetensorsError(`"${name}" holds a number that is not finite`);
+    if (finite < numbers.length) throw new SafetensorsError(`"${name}" contains a number that is not finite`);
     return numbers;
   }
 

@@ -10,7 +10,7 @@ it.each<[z.ZodType, unknown, string]>([
   [z.object({ a: z.number().gt(0) }), { a: 0 }, '"a" must be more than 0'],
   [z.object({ a: z.number().min(1) }), { a: 0 }, '"a" must be at least 1'],
   [z.object({ a: z.array(z.string()) }), { a: [3] }, '"a.0" must be a text'],
-  [z.object({ a: z.array(z.string()).max(0) }), { a: ['x'] }, '"a" must hold at most 0 entries'],
+  [z.object({ a: z.array(z.string()).max(0) }), { a: ['x'] }, '"a" must have at most 0 entries'],
   [z.object({ a: z.string().min(1) }), { a: '' }, '"a" must not be empty'],
   [z.object({ a: z.string().max(2) }), { a: 'abc' }, '"a" must be at most 2 characters long'],
   [z.object({ a: z.record(z.string(), z.number()) }), { a: [] }, '"a" must be an object'],

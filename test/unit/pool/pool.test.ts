@@ -285,7 +285,7 @@ describe('an adapter', () => {
     ['arrow_config', { top_k: 2 }, /Arrow/],
     ['kasa_config', { beta: 1 }, /KaSA/],
     ['use_next_years_variant', true, /"use_next_years_variant" is set, which this version of Gander does not know/],
-    ['peft_type', 'LOHA', /a LOHA adapter and not LoRA/],
+    ['peft_type', 'LOHA', /a LOHA adapter, not LoRA/],
     ['r', 0, /"r" must be more than 0/],
     ['lora_alpha', '8', /"lora_alpha" must be a number/],
     ['alpha_pattern', { q_proj: 'much' }, /"alpha_pattern.q_proj" must be a number/],
