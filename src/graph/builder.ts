@@ -69,7 +69,7 @@ export class Builder {
 
   /**
    * Declares shapes of intermediate values. Without them onnxruntime's planner recognises no two shapes as equal: it reuses
-   * no memory, and searches a growing list of unused buffers for every node (5 s for a graph that loads in 1).
+   * no memory, and for every node searches the growing list of buffers that it could not reuse (5 s for a graph that loads in 1).
    */
   declare(shapes: Readonly<Record<string, readonly (number | string)[]>>, type = DataType.FLOAT): void {
     for (const [name, dims] of Object.entries(shapes)) this.graph.valueInfo.push(valueInfo(name, type, dims));

@@ -77,7 +77,7 @@ const data: Readonly<Record<string, readonly number[]>> = {
   ScatterND: [0, 2],
 };
 
-/** Operators whose output is no score. */
+/** Operators whose output is not a score. */
 const blind = new Set(['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'ArgMax', 'ArgMin', 'Constant']);
 
 /** Operators between scores by group and one number per group (its best, or the sum of its best); those that compute that number. */
@@ -158,7 +158,7 @@ export function scoresBehind(walk: Walk, value: string): Pick<Way, 'product' | '
   return product && others.length === 0 && product.output !== 'logits' ? { product, nodes: [...nodes] } : undefined;
 }
 
-/** Whether a value is the indices of a TopK, which are no scores. */
+/** Whether a value is the indices of a TopK, which are not scores. */
 function isPlace(n: NodeProto, value: string): boolean {
   return n.opType === 'TopK' && n.output[1] === value;
 }

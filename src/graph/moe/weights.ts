@@ -27,7 +27,7 @@ const deals = new Set([
 ]);
 const applies = new Set(['Mul', 'MatMul', 'Einsum']);
 
-/** Operators whose output is no weight. */
+/** Operators whose output is not a weight. */
 const blind = new Set(['Shape', 'Size']);
 
 /** No model has this many operators between the best scores and their weights. */
