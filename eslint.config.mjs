@@ -32,19 +32,19 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-empty-function': 'off',
-      'no-undef': 'off', // TypeScript knows better
-      // Index access is checked by noUncheckedIndexedAccess; in arithmetic over typed arrays `!` is the readable way.
+      'no-undef': 'off', // TypeScript checks this itself
+      // noUncheckedIndexedAccess already checks index access; in arithmetic over typed arrays `!` is the most readable.
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
   {
-    // What is longer does several things, which have names of their own.
+    // A longer function does several things, each of which deserves a name.
     files: ['src/**/*.ts', 'webview/**/*.{ts,tsx}'],
     ignores: ['src/extension.ts'],
     rules: { 'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }] },
   },
   {
-    // Scripts are JavaScript with types in comments; what JSON.parse gives is `any` there.
+    // Scripts are JavaScript with types in comments, where JSON.parse returns `any`.
     files: ['**/*.mjs'],
     rules: {
       '@typescript-eslint/no-unsafe-assignment': 'off',

@@ -3,21 +3,21 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { slowdown } from './test/workbench/harness/throttle.mjs';
 
-/** Two on two cores, for tests wait for children and frames: vitest would keep one core for itself. */
+/** Two on two cores, where vitest would keep one for itself: tests spend much time waiting for children and frames. */
 const maxWorkers = Math.max(2, availableParallelism() - 1);
 
 const project = (name: string, include: string, timeout: number, extra: object = {}) => ({
   test: { name, include: [include], testTimeout: slowdown * timeout, hookTimeout: slowdown * timeout, ...extra },
 });
 
-/** One VS Code for all walks; a window on a machine with much else to do takes its time. */
+/** One VS Code for all walks; a window is slow to appear on a busy machine, hence the long timeout. */
 const workbench = {
   globalSetup: 'test/workbench/ui/setup.ts',
   fileParallelism: false,
   expect: { poll: { timeout: 60_000 * slowdown, interval: 100 } },
 };
 
-/** With onnxruntime on another processor (test/processors): the goldens, or whatever of the engine's tests can be run so. */
+/** With onnxruntime on another processor (test/processors): the goldens, or all of the engine's tests that can run there. */
 const onProcessor = (name: string) => ({
   resolve: { alias: { 'onnxruntime-node': fileURLToPath(new URL('test/processors/onnxruntime.ts', import.meta.url)) } },
   test: {
@@ -33,17 +33,17 @@ const onProcessor = (name: string) => ({
     env: { GANDER_TEST_PROCESSOR: name },
   },
 });
-/** Of the engine's tests these run onnxruntime in their own process. */
+/** The tests of the engine that run onnxruntime in their own process. */
 const inProcess = ['golden', 'encoderDecoder', 'moe', 'moeOperators', 'moeWhatIf', 'placing', 'lens', 'gathered'];
 
 export default defineConfig({
-  // What no test imports, and is tens of thousands of files: `npm run watch` would look at each.
+  // No test imports these tens of thousands of files, and `npm run watch` would watch each of them.
   server: { watch: { ignored: ['**/.{venv*,corpora,runs,*_cache}/**', '**/{dist,out,artifacts,coverage}/**'] } },
   test: {
-    // What `npm test` leaves out and `npm run test:all` runs.
-    tags: [{ name: 'slow', description: 'more of what a quick test shows, or what takes long' }],
+    // Tests that `npm test` leaves out and `npm run test:all` runs.
+    tags: [{ name: 'slow', description: 'takes long, or repeats a quick test in more places' }],
     projects: [
-      // One registry of modules for all files of a worker: loading them anew for each took half of the time.
+      // All files of a worker share loaded modules: loading them again for each file took half of the time.
       project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false, maxWorkers }),
       onProcessor('Haswell'),
       onProcessor('Nehalem'),
@@ -52,7 +52,7 @@ export default defineConfig({
         maxWorkers,
         sequence: { groupOrder: 2 },
       }),
-      // One browser for all files, and pages that the files of a worker leave to each other.
+      // One browser for all files; the files of a worker reuse each other's pages.
       project('webview', 'test/webview/**/*.test.ts', 60_000, {
         globalSetup: 'test/webview/browser.ts',
         isolate: false,
@@ -60,7 +60,7 @@ export default defineConfig({
         sequence: { groupOrder: 1 },
         expect: { poll: { timeout: 20_000 * slowdown, interval: 20 } },
       }),
-      // What the commands of this repository promise: they run as a person runs them, in copies of the checkout.
+      // Tests of this repository's own commands, run as a person would run them, in copies of the checkout.
       project('house', 'test/house/**/*.test.ts', 900_000, { fileParallelism: false }),
       project('ui', 'test/workbench/ui/**/*.test.ts', 900_000, workbench),
       project('served', 'test/{served,workbench/served}/**/*.test.ts', 900_000, {

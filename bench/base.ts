@@ -1,4 +1,4 @@
-// The base with no routing: what the routed graph is measured against.
+// The base without routing, which the routed graph is compared with.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Past, PastLayout } from '../src/engine/runtime/past.js';
@@ -12,7 +12,7 @@ import { names } from '../src/graph/route.js';
  * The base alone in a folder, with the same head as the routed graph.
  *
  * @param file the pool's base model
- * @returns the model files: one gives logits, the other the predictions that the routed graph gives
+ * @returns the model files: one outputs logits, the other the same predictions as the routed graph
  */
 export function composeBase(folder: string, file: string): { readonly logits: string; readonly predictions: string } {
   const base = readBase(file);
@@ -37,7 +37,7 @@ export class BaseSession {
     return new BaseSession(await Session.open(file, threads));
   }
 
-  /** All of the base's outputs, of which only the past is given back. */
+  /** Computes all of the base's outputs but returns only the past. */
   async run(ids: Int32Array, done: number, past: Past | undefined): Promise<Past> {
     const predicts = this.session.inputs.some(({ name }) => name === names.targets);
     const feeds = {

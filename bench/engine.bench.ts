@@ -1,5 +1,5 @@
-// The engine: routed with its whole trace against the same base graph alone, PyTorch, starts, memory, generation.
-// GANDER_BENCH_POOL names another pool than the one that ships, GANDER_BENCH_THREADS the threads (default 2).
+// The engine: routing with its whole trace compared with the base graph alone and with PyTorch; start times, memory, generation.
+// GANDER_BENCH_POOL names a pool other than the one that ships, GANDER_BENCH_THREADS the threads (default 2).
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const poolFolder = path.resolve(process.env['GANDER_BENCH_POOL'] ?? path.join(ro
 const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
-/** Text of whatever length is wanted: this project's own. */
+/** Text of any length: source code of this project. */
 const text = readFileSync(path.join(root, 'src/engine/client.ts'), 'utf8');
 
 const suite: Suite = async (bench) => {
@@ -134,7 +134,7 @@ async function starts(bench: Bench, temporary: string): Promise<void> {
   );
 }
 
-/** In a process of its own: memory of the child against the files that it has loaded. Linux alone says. */
+/** Memory of the child process compared with the files that it has loaded. Only Linux reports it. */
 async function memory(bench: Bench, cache: string): Promise<void> {
   const entry = path.join(root, 'dist/engine.cjs');
   if (!existsSync(entry) || !existsSync('/proc/self/status')) return;
@@ -159,7 +159,7 @@ async function memory(bench: Bench, cache: string): Promise<void> {
   client.dispose();
 }
 
-/** The reference on as many tokens, with as many threads. */
+/** The PyTorch reference on the same number of tokens and threads. */
 function pytorch(bench: Bench): void {
   const python = path.join(root, 'training/.venv/bin/python');
   if (!existsSync(python)) return;

@@ -1,11 +1,11 @@
-// What every benchmark stands on: sides that are run in turn, medians with their spread, ratios within a round.
+// The basis of every benchmark: sides that run in turn, medians with their spread, ratios within a round.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { quantile } from '../src/statistics/quantile.js';
 import { columns } from '../src/terminal/columns.js';
 
-/** One of the things compared. `run` gives a number, what it measured in the comparison's unit, or is timed. */
+/** One of the things compared. If `run` returns a number, that is the measurement, in the comparison's unit; otherwise it is timed. */
 export interface Side {
   readonly label: string;
   readonly run: () => unknown;
@@ -13,7 +13,7 @@ export interface Side {
 
 export interface CompareOptions {
   readonly unit?: string;
-  /** Rounds before those that count: caches, just-in-time compilation, first allocations. */
+  /** Rounds that do not count, for caches, just-in-time compilation and first allocations. */
   readonly warmUps?: number;
   readonly rounds?: number;
 }
@@ -28,7 +28,7 @@ export interface Spread {
 export interface SideResult extends Spread {
   readonly label: string;
   readonly values: readonly number[];
-  /** Of this side to the first, round by round: what disturbs a whole round cancels out. Absent for the first side. */
+  /** Ratio to the first side, round by round, so that what disturbs a whole round cancels out. Absent for the first side. */
   readonly ratio?: Spread;
 }
 
@@ -39,7 +39,7 @@ export interface Comparison {
   readonly sides: readonly SideResult[];
 }
 
-/** What a `*.bench.ts` file exports as default. */
+/** The default export of a `*.bench.ts` file. */
 export type Suite = (bench: Bench) => Promise<void> | void;
 
 export class Bench {
@@ -47,10 +47,10 @@ export class Bench {
   /** Anything else worth keeping: sizes, versions, settings. */
   readonly notes: Record<string, string | number> = {};
 
-  /** `quick`: one round, to see that a benchmark works. */
+  /** `quick`: only one round, to see that a benchmark works. */
   constructor(readonly quick = false) {}
 
-  /** Runs every side once a round, each round beginning with another, and keeps and returns the result. */
+  /** Runs every side once per round, starting each round with a different one, and keeps and returns the result. */
   async compare(name: string, sides: readonly Side[], options: CompareOptions = {}): Promise<Comparison> {
     const { unit = 'ms', warmUps = 3, rounds = 15 } = options;
     const counted = this.quick ? 1 : rounds;
@@ -87,7 +87,7 @@ export function spread(values: readonly number[]): Spread {
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) };
 }
 
-/** What it ran on, in one line. */
+/** The machine, in one line. */
 export function machine(): string {
   const all = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;

@@ -1,5 +1,5 @@
-// How long the extension host, which all extensions share, is held up while about 1024 tokens are routed and drawn with the
-// pool that ships. In a real VS Code, the newest that is known to work; beside the same host when nothing is asked of it.
+// How long the extension host, which all extensions share, is blocked while about 1024 tokens are routed and drawn with the
+// pool that ships. Runs in a real VS Code, the newest that is known to work, and compares with the same host when idle.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,7 +19,7 @@ interface Round {
   readonly tokens: number;
 }
 
-/** Milliseconds of the command Route Selection, till its trace has arrived at the page, and of the engine's run alone. */
+/** Milliseconds of the command Route Selection until its trace has arrived at the page, and of the engine's run alone. */
 interface Command {
   readonly tokens: number;
   readonly command: number;
@@ -31,7 +31,7 @@ interface Result {
   readonly commands: readonly Command[];
 }
 
-// They find their files by where they are, so they are not bundled.
+// Not bundled, because these modules find files relative to themselves.
 const load = (file: string) => import(pathToFileURL(path.resolve(file)).href) as Promise<unknown>;
 
 export default async function host(bench: Bench): Promise<void> {
@@ -68,7 +68,7 @@ export default async function host(bench: Bench): Promise<void> {
       );
     }
     const activations = await inTurn(bench.quick ? 1 : 3, () => activation(vscode));
-    bench.notes['activation, as VS Code tells it'] = activations.join(', ');
+    bench.notes['activation, as VS Code reports it'] = activations.join(', ');
     for (const [name, of] of [
       ['longest block of the extension host', (one: Measured) => one.longest],
       ['longest at work, not kept from a core', (one: Measured) => one.atWork],
@@ -100,7 +100,7 @@ interface Server {
   readonly stop: () => Promise<void>;
 }
 
-/** Opens a new VS Code, then Gander's view, and reads what the list of running extensions says. */
+/** Opens a new VS Code, then Gander's view, and reads the activation time from the list of running extensions. */
 async function activation(vscode: string): Promise<string> {
   const { startServer, launchBrowser, openWorkbench } = (await load('test/workbench/harness/vscode.mjs')) as {
     readonly startServer: (options: object) => Promise<Server>;
@@ -116,10 +116,10 @@ async function activation(vscode: string): Promise<string> {
   try {
     const page = await openWorkbench(browser, server, {
       folder: path.resolve('samples'),
-      // High enough for the whole list: it draws only the rows that are seen.
+      // High enough for the whole list, which draws only visible rows.
       viewport: { width: 1200, height: 3000 },
     });
-    // Not beside VS Code's own start.
+    // Only after VS Code itself has started.
     await page.waitForTimeout(8000);
     await openContainer(page, 'Gander');
     await page.waitForTimeout(3000);

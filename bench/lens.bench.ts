@@ -1,5 +1,5 @@
-// What each layer would predict, with the experts and without, against the run that it is asked of.
-// GANDER_BENCH_POOL names another pool or mixture than what ships, GANDER_BENCH_THREADS the threads (default 2).
+// The logit lens, with the experts and without, compared with the run that it belongs to.
+// GANDER_BENCH_POOL names a pool or mixture other than the one that ships, GANDER_BENCH_THREADS the threads (default 2).
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const tokens = 256;
 
 const suite: Suite = async (bench) => {
   const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
-  // Each keeps its own graph open: what opening it takes is told apart.
+  // Two engines, each with its own graph open, so that the time to open one is measured separately.
   const options: EngineOptions = { pool, cache: path.join(temporary, 'cache'), threads, chunk: 256 };
   const [runs, lenses] = [await createEngine(options), await createEngine(options)];
   try {
@@ -28,7 +28,7 @@ const suite: Suite = async (bench) => {
     const start = performance.now();
     const { layers } = await lenses.lens(lens);
     bench.notes['model'] = `${path.basename(pool)}, ${layers.length} layers, ${threads} threads`;
-    bench.notes['the first, its graph made and opened, ms'] = Math.round(performance.now() - start);
+    bench.notes['the first, with its graph composed and opened, ms'] = Math.round(performance.now() - start);
     await bench.compare(
       `the last of ${count} tokens`,
       [

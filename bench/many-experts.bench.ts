@@ -1,6 +1,6 @@
-// A pool of 166 experts of rank 16, as many as the paper's larger pool: routed with its whole trace against the base.
-// The experts are made up: what they say does not matter here, and random gates spread tokens at least as widely as trained.
-// GANDER_BENCH_EXPERTS and GANDER_BENCH_RANK make other pools, GANDER_BENCH_FORM (dense or gathered) the other form.
+// A pool of 166 experts of rank 16, as many as the paper's larger pool: routing with its whole trace compared with the base.
+// The experts are random: their output does not matter here, and random gates spread tokens at least as widely as trained ones.
+// GANDER_BENCH_EXPERTS and GANDER_BENCH_RANK change the pool, GANDER_BENCH_FORM (dense or gathered) the form.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -26,7 +26,7 @@ const form = process.env['GANDER_BENCH_FORM'] as FormName | undefined;
 
 const suite: Suite = async (bench) => {
   const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
-  // Some gigabytes: they must not stay behind when somebody grows impatient.
+  // These gigabytes must be deleted even if somebody interrupts the benchmark.
   const remove = () => rmSync(temporary, { recursive: true, force: true });
   process.once('exit', remove);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
@@ -40,7 +40,7 @@ const suite: Suite = async (bench) => {
 };
 export default suite;
 
-/** The base that ships, and experts of random numbers, one after another. */
+/** Writes a pool of the base that ships and experts of random numbers, one after another to save memory. */
 function writePool(folder: string): void {
   const { modules } = readPool(shipped).experts[0]!.adapter;
   const manifest = JSON.parse(readFileSync(path.join(shipped, 'pool.json'), 'utf8')) as Record<string, unknown>;

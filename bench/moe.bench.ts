@@ -1,4 +1,4 @@
-// A mixture of experts: routed with its whole trace against the same file as it was exported.
+// A mixture of experts: routing with its whole trace compared with the file as it was exported.
 // GANDER_BENCH_MOE names its folder (gander-training export-moe makes one), GANDER_BENCH_THREADS the threads (default 2).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
 
 const suite: Suite = async (bench) => {
   if (named === undefined) {
-    bench.notes['nothing measured'] = 'GANDER_BENCH_MOE names no folder; the fixtures are too small to tell';
+    bench.notes['nothing measured'] = 'GANDER_BENCH_MOE names no folder, and the fixtures are too small to measure';
     return;
   }
   const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));

@@ -1,4 +1,4 @@
-// Sides that more than one benchmark compares.
+// Sides that several benchmarks compare.
 import type { Composed } from '../src/engine/families/lora-pool/compose.js';
 import { PoolRecording } from '../src/engine/families/lora-pool/recording.js';
 import type { RoutedSession } from '../src/engine/families/lora-pool/session.js';
@@ -7,7 +7,7 @@ import type { Past } from '../src/engine/runtime/past.js';
 import { Recorder } from '../src/engine/runtime/recorder.js';
 import { routerOf, type Strategy } from '../src/strategies/index.js';
 
-/** Runs tokens after `past` and makes the whole trace of them, as the engine does for one chunk. */
+/** Runs tokens after `past` and builds their whole trace, as the engine does for one chunk. */
 export function tracer(
   session: RoutedSession,
   { plan }: Composed,

@@ -1,4 +1,4 @@
-// The panel's page in Chromium: from a message's arrival to what it says being on screen, and frames while the grid moves.
+// The panel's page in Chromium: time from a message's arrival until it is drawn, and frame times while the grid moves.
 import { fabricateAnew } from '../test/webview/fabricate.js';
 import { launch, Panel, serve } from '../test/webview/harness.js';
 import type { Suite } from './harness.js';
@@ -7,7 +7,7 @@ const suite: Suite = async (bench) => {
   const site = await serve();
   const browser = await launch();
   try {
-    // Another trace each time: of one that it has shown the page keeps much.
+    // A different trace each time, because the page caches much of one that it has shown.
     const painted = (panel: Panel, tokens: number) => async (): Promise<number> => {
       await panel.show(fabricateAnew({ tokens }));
       return panel.painted();

@@ -3,7 +3,7 @@ import { ganderVersion } from '../src/product/version.js';
 import type { About } from './evaluation.js';
 import { commandOf, type Options } from './options.js';
 
-/** What a report says of how it came about. */
+/** How a report was made. */
 export function circumstances(options: Options): Pick<About, 'command' | 'created' | 'versions' | 'machine' | 'seed'> {
   return {
     command: commandOf(options, process.cwd()),

@@ -1,4 +1,4 @@
-/** The documents that are measured: the first of each corpus file, each cut to its first tokens. */
+/** The documents that are measured: the first ones of each corpus file, each cut to its first tokens. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { GanderError } from '../src/errors/errors.js';
 
 export type Part = 'heldout' | 'own';
 
-/** As a corpus file holds it. */
+/** A document in a corpus file. */
 export interface Source {
   readonly text: string;
   readonly package: string;
@@ -21,17 +21,17 @@ export interface Document {
   readonly path: string;
   /** Cut to its first tokens. */
   readonly text: string;
-  /** Of the text as cut. */
+  /** Hash of the cut text. */
   readonly hash: string;
 }
 
-/** The text cut to its first tokens; whole when it has no more. */
+/** Cuts a text to its first tokens; a shorter text stays whole. */
 export type Cut = (text: string) => string | Promise<string>;
 
 /**
- * The first `count` documents of one corpus file; corpora are in an order fixed by a hash of the path, so that these are
- * a fair sample and the same one each time.
- * @throws GanderError `io` for a missing file, a malformed line
+ * The first `count` documents of one corpus file. Corpora are ordered by a hash of the path, so these are a fair sample, and
+ * always the same one.
+ * @throws GanderError `io` for a missing file or a malformed line
  */
 export async function readDocuments(
   corpora: string,
@@ -47,7 +47,7 @@ export async function readDocuments(
     if (documents.length === count) break;
     const text = await cut(source.text);
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 24);
-    if (text === '' || seen.has(hash)) continue; // two files may begin alike
+    if (text === '' || seen.has(hash)) continue; // two files may have the same beginning
     seen.add(hash);
     documents.push({ part, kind, package: source.package, path: source.path, text, hash });
   }
@@ -58,9 +58,9 @@ function fileOf(corpora: string, part: Part, kind: string): string {
   return part === 'heldout' ? path.join(corpora, 'heldout', `${kind}.jsonl`) : path.join(corpora, kind, 'test.jsonl');
 }
 
-const fetchThem = 'Fetch them with `gander-training corpora` in training/, or give another --corpora.';
+const fetchThem = 'Fetch them with `gander-training corpora` in training/, or choose another --corpora.';
 
-/** Every kind of held-out document that is there, by name. @throws GanderError `io` */
+/** Every kind of held-out document in the corpora, by name. @throws GanderError `io` */
 export function heldoutKinds(corpora: string): string[] {
   const folder = path.join(corpora, 'heldout');
   if (!existsSync(folder)) throw new GanderError('io', `There are no held-out documents in ${folder}.`, fetchThem);
@@ -70,7 +70,7 @@ export function heldoutKinds(corpora: string): string[] {
     .sort();
 }
 
-/** The experts whose test split is there, in the pool's order. */
+/** The experts with a test split in the corpora, in the pool's order. */
 export function ownKinds(corpora: string, experts: readonly { readonly id: string }[]): string[] {
   return experts.map((e) => e.id).filter((id) => existsSync(fileOf(corpora, 'own', id)));
 }
@@ -89,13 +89,13 @@ function readSources(file: string): Source[] {
       if (typeof text === 'string' && typeof from === 'string' && typeof at === 'string')
         return [{ text, package: from, path: at }];
     } catch {
-      // Said below.
+      // Reported below.
     }
     throw new GanderError('io', `${file}, line ${i + 1} is not a document.`, fetchThem);
   });
 }
 
-/** `text` up to the end of its `limit`-th token, never through the middle of a character. */
+/** `text` up to the end of its `limit`-th token, never splitting a character. */
 export function cutAt(text: string, ends: Iterable<number>, limit: number): string {
   let tokens = 0;
   for (const end of ends) {

@@ -1,4 +1,4 @@
-/** All that one evaluation says, as data; evaluation.json is this, EVALUATION.md and the figures are drawn from it. */
+/** All results of one evaluation as data: the content of evaluation.json, from which EVALUATION.md and the figures are made. */
 import type { PoolInfo } from '../src/requests/api.js';
 import type { Document, Part } from './documents.js';
 import { type Explanation, summarise, type Told } from './explain.js';
@@ -14,7 +14,7 @@ export interface Machine {
   readonly platform: string;
 }
 
-/** How the run was asked for. */
+/** How the run was started, and on what. */
 export interface About {
   /** With paths relative to the working folder. */
   readonly command: string;
@@ -23,14 +23,14 @@ export interface About {
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: Machine;
   readonly seed: number;
-  /** Documents a kind and tokens a document that were asked for. */
+  /** Requested documents per kind and tokens per document. */
   readonly documents: number;
   readonly tokens: number;
 }
 
 export interface Section extends Table {
   readonly part: Part;
-  /** [kinds] documents that were asked for and found. */
+  /** Number of documents found, by kind. */
   readonly found: Readonly<Record<string, number>>;
   readonly explanation?: Explanation;
 }
@@ -43,7 +43,7 @@ export interface DocumentResult {
   readonly hash: string;
   readonly bytes: number;
   readonly tokens: number;
-  /** By strategy, of those that were measured. */
+  /** By strategy, if it was measured. */
   readonly bits: Readonly<Record<string, number>>;
 }
 
@@ -52,7 +52,7 @@ export interface Evaluation extends About {
   readonly version: 1;
   readonly pool: Pick<PoolInfo, 'id' | 'name' | 'hash' | 'baseName'> & { readonly experts: readonly string[] };
   readonly reference: string;
-  /** Measurements that exist, of those that were asked for. Fewer: a partial run. */
+  /** Measurements done, of those requested; fewer in a partial run. */
   readonly work: { readonly done: number; readonly total: number };
   /** Strategies that the pool does not offer. */
   readonly missing: readonly string[];
@@ -110,7 +110,7 @@ function sectionOf(
   return { part, found, ...table, ...(explanation && { explanation }) };
 }
 
-/** Traced documents, with each expert's gain over base where all of them were measured. */
+/** Traced documents, with each expert's gain over base if all of them were measured. */
 function told(documents: readonly Document[], pool: Pick<PoolInfo, 'experts'>, results: Results): Told[] {
   return documents.flatMap((document): Told[] => {
     const explained = results.explained(document.hash, reference);

@@ -1,4 +1,4 @@
-/** What the reference strategy's traces say: which experts each kind and region used, how that goes with the oracle. */
+/** What the reference strategy's traces show: which experts each kind and region used, and how that agrees with the oracle. */
 import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace/model/access.js';
 import { bootstrapRatios, type Interval } from '../src/statistics/bootstrap.js';
 import { certaintyAt } from '../src/trace/figures/distribution.js';
@@ -12,7 +12,7 @@ import { type Estimate, leastUnits, stratified, type Stratum } from '../src/stat
 import { mean, sum } from '../src/statistics/mean.js';
 import { argmax, spearman } from '../src/statistics/rank.js';
 
-/** What is kept of one document's trace, of a pool on a causal model: one text, and the same experts at every site. */
+/** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
   const shared = sharedSites(trace);
   if (!shared) throw new TypeError('the trace has no experts in common over its sites');
@@ -63,13 +63,13 @@ export interface Shares {
   readonly tokens: number;
   /** [N] share of the choices. Chance: 1/N. */
   readonly share: readonly number[];
-  /** [N] over documents drawn anew; NaN with few documents. */
+  /** [N] by resampling documents; NaN with few documents. */
   readonly interval: readonly Interval[];
 }
 
 export interface RegionUse extends Shares {
   readonly name: string;
-  /** Half the sum of |share − share in the rest of the same documents|: choices that would have to move. */
+  /** Half the sum of |share − share in the rest of the same documents|: the part of the choices that would have to move. */
   readonly moved: number;
 }
 
@@ -80,13 +80,13 @@ export interface KindUse extends Shares {
   readonly regions: readonly RegionUse[];
 }
 
-/** How far the router's use goes with what single experts would have gained. */
+/** How well the router's choices agree with what single experts would have gained. */
 export interface OracleAgreement {
-  /** With every single expert measured. */
+  /** Number of documents with every single expert measured. */
   readonly documents: number;
   /** Share of documents whose most used expert is the best single one. */
   readonly same: Estimate;
-  /** What `same` would be if the two were drawn apart from each other, each as often as it was seen. */
+  /** The value of `same` if the two were independent, each expert as frequent as observed. */
   readonly chance: number;
   /** Mean over documents of Spearman's correlation between an expert's usage and its gain over base alone. Chance: 0. */
   readonly rank: Estimate;
@@ -95,33 +95,33 @@ export interface OracleAgreement {
 export interface Explanation {
   readonly experts: readonly string[];
   readonly kinds: readonly KindUse[];
-  /** Over all kinds, each counting the same. */
+  /** Mean over all kinds, equally weighted. */
   readonly share: readonly number[];
   readonly effective: number;
   /** Effective experts of each layer, over all documents. */
   readonly effectiveByLayer: readonly number[];
-  /** Absent until single experts were measured. */
+  /** Absent until all single experts are measured. */
   readonly oracle?: OracleAgreement & { readonly kinds: Readonly<Record<string, OracleAgreement>> };
   /** Mean normalised entropy, 0 to 1 (even). */
   readonly entropy: {
     readonly layers: readonly number[];
     readonly kinds: readonly string[];
-    /** [L][K]; null where the trace has no such module. */
+    /** [L][K]; null if the trace has no such module. */
     readonly cells: readonly (readonly (number | null)[])[];
     readonly byLayer: readonly (number | null)[];
     readonly byKind: readonly (number | null)[];
   };
 }
 
-/** A document with what its trace said and, where all single experts were measured, what each gained over base. */
+/** A document with what was kept of its trace and, if all single experts were measured, each one's gain over base. */
 export interface Told {
   readonly document: Document;
   readonly explained: Explained;
-  /** [N] bits per byte of base − of the expert alone. */
+  /** [N] bits per byte of base minus those of the expert alone. */
   readonly gains?: readonly number[];
 }
 
-/** Undefined when nothing was traced. */
+/** @returns undefined if nothing was traced */
 export function summarise(kinds: readonly string[], told: readonly Told[], seed: number): Explanation | undefined {
   const first = told[0]?.explained;
   if (!first) return undefined;
@@ -214,7 +214,7 @@ function agreement(
       .map((kind) => rows.filter((row) => row.kind === kind && !Number.isNaN(of(row))))
       .filter((group) => group.length > 0)
       .map((group) => ({ parts: group.map(of), wholes: group.map(() => 1) }));
-  // Each kind counts the same here too, whatever number of its documents is done.
+  // Kinds are weighted equally here too, however many of their documents are done.
   const often = (key: 'used' | 'best', e: number) =>
     mean(strata((row) => (row[key] === e ? 1 : 0)).map(({ parts }) => mean(parts)));
   return {

@@ -1,4 +1,4 @@
-/** The evaluation in three pictures. Each is left out where what it would show was not measured. */
+/** The evaluation in three pictures; a picture is left out if its data was not measured. */
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { type Evaluation, isPartial } from './evaluation.js';
 import { counted, percentage, signed } from './numbers.js';
@@ -35,7 +35,7 @@ function difference(evaluation: Evaluation): Figure | undefined {
   );
   const all = rows
     .flatMap(({ overall }) => [overall.difference!.low, overall.difference!.high, overall.difference!.value, 0])
-    .filter((bound) => !Number.isNaN(bound)); // of few documents there is no interval
+    .filter((bound) => !Number.isNaN(bound)); // with few documents there is no interval
   const x = scaleLinear([Math.min(...all), Math.max(...all)], [left, right]).nice(6);
   const bottom = top + 26 * rows.length;
   const body = [
@@ -78,7 +78,7 @@ function difference(evaluation: Evaluation): Figure | undefined {
   return { name: 'difference', title, svg: figure(740, bottom + 32, title, words, body) };
 }
 
-/** Experts by kind of document and region within it: shares of the choices, the oracle's pick ringed. */
+/** Load of the experts by kind of document and region within it; the oracle's pick is ringed. */
 function usage(evaluation: Evaluation): Figure | undefined {
   const section = evaluation.sections.find((s) => s.part === 'heldout');
   const explanation = section?.explanation;
@@ -160,24 +160,24 @@ function usage(evaluation: Evaluation): Figure | undefined {
   return { name: 'usage', title, svg: figure(width, top + rows.length * cell.height + 16, title, words, body) };
 }
 
-/** How decided the router was, by layer and kind of module. */
+/** Entropy of the router distribution, by layer and kind of module. */
 function entropy(evaluation: Evaluation): Figure | undefined {
   const explanation = evaluation.sections.find((s) => s.part === 'heldout')?.explanation;
   const values = explanation?.entropy.cells.flat().filter((h) => h !== null) ?? [];
   if (!explanation || values.length === 0) return undefined;
   const { layers, kinds, cells } = explanation.entropy;
-  const title = titled(evaluation, 'How undecided the router was');
+  const title = titled(evaluation, 'Entropy of the router');
   const left = 64;
   const top = 78;
   const cell = { width: 62, height: 16 };
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  // Stronger is more decided; one value alone is drawn in the middle.
+  // A stronger colour means lower entropy; a single value is drawn in the middle of the scale.
   const strength = scaleLinear([most, least > most - 1e-9 ? least - 1 : least], [0.05, 0.85]);
   const body = [
     text(
       16,
       44,
-      `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; stronger colour: more decided`,
+      `Entropy over all experts ÷ ln ${explanation.experts.length}; 1: even; stronger colour: lower entropy`,
       {
         class: 'sub faint',
       },

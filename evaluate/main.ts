@@ -1,4 +1,4 @@
-/** `npm run evaluate`: reads the options, builds the parts and hands them to each other. */
+/** `npm run evaluate`: reads the options, builds the parts and connects them. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Engine } from '../src/requests/api.js';
@@ -23,7 +23,7 @@ import { onTasks } from './tasks/main.js';
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-/** Runs the command. @returns the exit code: 130 when it was interrupted */
+/** Runs the command. @returns the exit code: 130 if it was interrupted */
 export async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = parseOptions(args);
   if (!options) {
@@ -108,7 +108,7 @@ function write(evaluation: Evaluation, options: Options): void {
     return { name, title, link: link(file) };
   });
   const explanation = 'docs/evaluation.md';
-  // A report that is written elsewhere has no such neighbour.
+  // A report outside the repository cannot link to its documents.
   const docs = path.relative(process.cwd(), path.resolve(options.out));
   put(path.join(options.out, 'evaluation.json'), json(evaluation));
   put(
@@ -117,7 +117,7 @@ function write(evaluation: Evaluation, options: Options): void {
   );
 }
 
-/** Started by scripts/evaluate.mjs, in the repository's folder. */
+/** Called by scripts/evaluate.mjs, in the repository's folder. */
 export async function start(): Promise<void> {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {

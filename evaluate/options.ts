@@ -6,54 +6,54 @@ export interface Options {
   /** Folders, relative to the working folder or absolute. */
   readonly pool: string;
   readonly corpora: string;
-  /** Where EVALUATION.md and evaluation.json go. */
+  /** Folder for EVALUATION.md and evaluation.json. */
   readonly out: string;
   readonly figures: string;
   readonly cache: string;
   readonly kinds?: readonly string[];
-  /** A folder of tasks to answer, in the place of documents. */
+  /** A folder of tasks to answer instead of documents. */
   readonly tasks?: string;
-  /** Examples a task at most, and tokens of an answer that is written freely. */
+  /** Most examples per task, and most tokens of an answer in free text. */
   readonly examples: number;
   readonly maxTokens: number;
   readonly strategies?: readonly string[];
   readonly documents: number;
   readonly tokens: number;
-  /** Documents of each expert's own test split; 0: none. */
+  /** Documents of each expert's own test split; 0 for none. */
   readonly own: number;
   readonly threads: number;
   readonly seed: number;
-  /** Write the report of what is there; measure nothing. */
+  /** Only write the report of existing results. */
   readonly reportOnly: boolean;
-  /** Take the scores of an earlier evaluation.json of the same pool as measured. */
+  /** Reuse the scores in an earlier evaluation.json of the same pool. */
   readonly goOn: boolean;
 }
 
 export const help = `npm run evaluate -- [options]
 
 Bits per byte of every strategy on held-out documents, and what the router did there.
-Goes on where it was interrupted. Writes EVALUATION.md and evaluation.json.
+Continues where it was interrupted. Writes EVALUATION.md and evaluation.json.
 
   --pool FOLDER        the pool (models/smollm2-135m)
-  --tasks FOLDER       accuracy on tasks instead: a JSONL file each; writes TASKS.md and tasks.json
-  --examples N         examples a task (1000)
-  --max-tokens N       tokens of an answer that is not chosen but written (64)
+  --tasks FOLDER       accuracy on tasks instead, one JSONL file per task; writes TASKS.md and tasks.json
+  --examples N         examples per task (1000)
+  --max-tokens N       most tokens of an answer in free text (64)
   --corpora FOLDER     made by gander-training corpora (training/.corpora)
-  --kinds A,B          kinds of held-out documents (all that are there)
-  --documents N        documents a kind (30)
-  --tokens N           tokens a document (512)
-  --strategies A,B     such as base,phatgoose:1,arrow:3,single:python; single: every expert (all)
-  --own N              documents of each expert's own test split, too (0)
-  --threads N          0: as many as onnxruntime likes (0)
-  --seed N             of the bootstrap (1)
-  --report             only write the report of what was measured before
-  --continue           take over the scores in FOLDER/evaluation.json (--out), if they are of the same pool
+  --kinds A,B          kinds of held-out documents (all)
+  --documents N        documents per kind (30)
+  --tokens N           tokens per document (512)
+  --strategies A,B     for example base,phatgoose:1,arrow:3,single:python; single means every expert (all)
+  --own N              documents of each expert's own test split (0)
+  --threads N          0: as many as onnxruntime chooses (0)
+  --seed N             seed of the bootstrap (1)
+  --report             only write the report of existing results
+  --continue           reuse the scores in FOLDER/evaluation.json (--out), if they are of the same pool
   --out FOLDER         for EVALUATION.md and evaluation.json (the pool)
   --figures FOLDER     for the pictures (docs/figures)
   --cache FOLDER       for results and composed graphs (.cache)
 `;
 
-/** @throws GanderError `request-invalid`. Undefined: help was asked for. */
+/** @returns undefined for --help @throws GanderError `request-invalid` */
 export function parseOptions(args: readonly string[]): Options | undefined {
   let values;
   try {
@@ -124,7 +124,7 @@ function whole(name: string, value: string, least: number): number {
   );
 }
 
-/** The command that makes this report again, without a path of this machine in it. */
+/** The command that reproduces this report, without absolute paths. */
 export function commandOf(options: Options, cwd: string): string {
   const relative = (folder: string) => {
     const within = path.relative(cwd, path.resolve(cwd, folder)).split(path.sep).join('/');

@@ -1,4 +1,4 @@
-/** EVALUATION.md, from the evaluation's data alone. */
+/** Writes EVALUATION.md from the evaluation's data alone. */
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
@@ -8,7 +8,7 @@ import { count, counted, percentage, signed } from './numbers.js';
 import { labelOf, reference } from './strategies.js';
 import { type Cell, type Row, verdict } from './table.js';
 
-/** A figure's name and where it lies, as a link in the report. */
+/** A figure and its link in the report. */
 export interface FigureLink {
   readonly name: string;
   readonly title: string;
@@ -24,7 +24,7 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
     `# Evaluation of ${evaluation.pool.name}`,
     ...partialNote(evaluation),
     about(evaluation),
-    `How this is measured and what the words mean: ${docs === undefined ? 'docs/evaluation.md' : `[docs/evaluation.md](${docs})`}.`,
+    `How this is measured and what the terms mean: ${docs === undefined ? 'docs/evaluation.md' : `[docs/evaluation.md](${docs})`}.`,
   ];
   for (const section of evaluation.sections) {
     blocks.push(
@@ -48,7 +48,7 @@ export function report(evaluation: Evaluation, links: readonly FigureLink[], doc
 const bits = (value: number) => value.toFixed(3);
 const minus = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
 const percent = (share: number) => `${percentage(share)} %`;
-/** Of too few documents there is no interval. */
+/** With too few documents there is no interval. */
 const span = ({ low, high }: Interval, of: (x: number) => string) =>
   Number.isNaN(low) ? '—' : `[${of(low)}, ${of(high)}]`;
 const bracketed = (interval: Interval, of: (x: number) => string) =>
@@ -62,7 +62,7 @@ function partialNote(evaluation: Evaluation): string[] {
   const { done, total } = evaluation.work;
   return [
     `> **Partial run: ${count(done)} of ${count(total)} measurements.** What follows covers the documents that are done; ` +
-      'each row says how many. Run the command again to go on where it stopped.',
+      'each row says how many. Run the command again to continue where it stopped.',
   ];
 }
 
@@ -74,7 +74,7 @@ function about({ pool, command, created, versions, machine, seed, documents, tok
     `- Pool: ${pool.name} (\`${pool.id}\`, base ${pool.baseName}, ${pool.experts.length} experts), hash \`${pool.hash.slice(0, 16)}\``,
     `- Versions: ${known.join(', ')}`,
     `- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}`,
-    `- Sample: up to ${count(documents)} documents a kind, the first ${count(tokens)} tokens of each; bootstrap seed ${seed}`,
+    `- Sample: up to ${count(documents)} documents per kind, the first ${count(tokens)} tokens of each; bootstrap seed ${seed}`,
   ].join('\n');
 }
 
@@ -89,7 +89,7 @@ function sample({ part, found, rows }: Section): string {
     : `Packages that no expert was trained on, documents of each: ${kinds.join(', ')}.`;
 }
 
-/** What the table says, in sentences that its intervals bear out. */
+/** What the table shows, in sentences that its intervals support. */
 function says({ kinds, rows }: Section): string[] {
   const base = rowOf({ kinds, rows }, reference)?.overall;
   if (!base) return [];
@@ -108,11 +108,11 @@ function says({ kinds, rows }: Section): string[] {
     [
       `**${labelOf(reference)}: ${bits(base.bitsPerByte)} bits per byte**, the mean of ${counted(kinds.length, 'kind')} (${counted(base.documents, 'document')}).`,
       '',
-      `- better than it (the 95 % interval of the difference lies below 0): ${named(sorted.better)}`,
+      `- better than it (the 95 % interval of the difference is below 0): ${named(sorted.better)}`,
       `- worse: ${named(sorted.worse)}`,
-      `- not told apart by this sample: ${named(sorted.open)}`,
+      `- no clear difference in this sample: ${named(sorted.open)}`,
       ...(sorted.open.some((row) => Number.isNaN(row.overall!.difference!.low))
-        ? ['', `A kind with fewer than ${leastUnits} documents has no interval, so nothing is told apart by it.`]
+        ? ['', `A kind with fewer than ${leastUnits} documents has no interval, so it shows no difference.`]
         : []),
     ].join('\n'),
   ];
@@ -157,10 +157,10 @@ function tables({ kinds, rows, part }: Section): string[] {
     overall,
     ...(counts.size > 1
       ? [
-          'Rows cover different numbers of documents: compare the differences, which are paired, and not the bits per byte.',
+          'Rows cover different numbers of documents: compare the differences, which are paired, rather than the bits per byte.',
         ]
       : []),
-    `**By ${part === 'heldout' ? 'kind' : 'domain'}.** ▼ better and ▲ worse than phatgoose, k = 2, where the 95 % interval leaves out 0.`,
+    `**By ${part === 'heldout' ? 'kind' : 'domain'}.** ▼ better and ▲ worse than phatgoose, k = 2, where the 95 % interval does not include 0.`,
     byKind(rows.filter((row) => !isSingle(row))),
     ...(typeof oracle === 'object'
       ? [
@@ -193,7 +193,7 @@ function tables({ kinds, rows, part }: Section): string[] {
   ];
 }
 
-/** The `most` largest shares, each with its interval and how many times chance it is. */
+/** The `most` largest shares, each with its interval. */
 function leading({ share, interval }: Shares, experts: readonly string[], most = 3): string {
   return [...share.keys()]
     .sort((a, b) => share[b]! - share[a]! || a - b)
@@ -249,7 +249,7 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
     const agreements = told.oracle.kinds;
     out.push(
       '**Against the oracle.** Is the most used expert the best single one for the document, and do usage and gain over base rank the experts alike (Spearman; chance 0)? ' +
-        'By chance: what the first would be if both were drawn apart, each as often as it was seen. The PHATGOOSE paper reports that routing correlates poorly with the oracle and uses many experts.',
+        'By chance: the first figure if the two were independent, each expert as frequent as observed. The PHATGOOSE paper reports that routing correlates poorly with the oracle and uses many experts.',
       markdownTable(
         [what, 'most used is best', 'by chance', 'rank correlation', 'documents'],
         [line('all', told.oracle), ...kinds.filter((k) => agreements[k]).map((k) => line(k, agreements[k]!))],
@@ -266,8 +266,8 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
       return h === null || h === undefined ? [] : [`${kind} ${h.toFixed(2)}`];
     });
     out.push(
-      `**How decided.** Entropy over all experts ÷ ln ${told.experts.length} (1: even). By kind of module: ${byKind.join(', ')}. ` +
-        `Most decided: layer ${first[0]} (${first[1].toFixed(2)}); least: layer ${last[0]} (${last[1].toFixed(2)}).`,
+      `**Entropy** of the router distribution ÷ ln ${told.experts.length} (1: even). By kind of module: ${byKind.join(', ')}. ` +
+        `Lowest: layer ${first[0]} (${first[1].toFixed(2)}); highest: layer ${last[0]} (${last[1].toFixed(2)}).`,
       ...picture('entropy'),
     );
   }
@@ -276,7 +276,7 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
 
 function notMeasured({ missing, failures }: Evaluation): string[] {
   const lines = [
-    ...missing.map((key) => `- ${labelOf(key)}: the pool has not what it needs`),
+    ...missing.map((key) => `- ${labelOf(key)}: the pool lacks the files that it needs`),
     ...failures.map((f) => `- ${labelOf(f.strategy)} on ${f.kind}, ${f.path}: ${f.message}`),
   ];
   return lines.length > 0 ? ['## Not measured', lines.join('\n')] : [];

@@ -1,6 +1,6 @@
 /**
- * What has been measured, one JSON line each, so that an interrupted evaluation goes on where it stopped. A line is
- * keyed by the pool's and the document's content: a changed pool or text is measured anew.
+ * Measurements, one JSON line each, so that an interrupted evaluation continues where it stopped. A line is keyed by the
+ * content of the pool and the document, so a changed pool or text is measured again.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,12 +8,12 @@ import { z } from 'zod';
 import type { Score } from '../src/requests/api.js';
 import { GanderError } from '../src/errors/errors.js';
 
-/** Raised when a line means something else than before. */
+/** Raised when the meaning of a line changes. */
 const version = 1;
 
 const counts = z.array(z.number());
 
-/** What the reference strategy's trace of one document says; [N] experts, [L] layers, [K] kinds of modules. */
+/** What is kept of the reference strategy's trace of a document; [N] experts, [L] layers, [K] kinds of modules. */
 const explained = z.object({
   experts: z.array(z.string()),
   layers: counts,
@@ -29,7 +29,7 @@ const explained = z.object({
   /** [L][K] sums of the normalised entropy, and the cells summed. */
   entropy: z.array(counts),
   entropyCells: z.array(counts),
-  /** By name of the region. */
+  /** By region name. */
   regions: z.record(z.string(), z.object({ tokens: z.number(), counts, choices: z.number() })),
   versions: z.record(z.string(), z.string()),
 });
@@ -45,7 +45,7 @@ const line = z.object({
   explained: explained.exactOptional(),
 });
 
-/** What is read of an evaluation.json. */
+/** The fields of an evaluation.json that are read. */
 const earlier = z.object({
   pool: z.object({ hash: z.string() }),
   results: z.array(
@@ -59,7 +59,7 @@ export class Results {
   readonly #scores = new Map<string, Score>();
   readonly #explained = new Map<string, Explained>();
 
-  /** @param file read if it is there, appended to; undefined: in memory only */
+  /** @param file read if it exists, and appended to; undefined keeps results in memory only */
   constructor(pool: string, file?: string) {
     this.#pool = pool;
     this.#file = file;
@@ -68,7 +68,7 @@ export class Results {
     if (!existsSync(file)) return;
     const content = readFileSync(file, 'utf8');
     for (const row of content.split('\n')) this.#take(row);
-    // A line that was cut short by a crash must not swallow the next one.
+    // If a crash cut the last line short, the next must not be appended to it.
     if (content !== '' && !content.endsWith('\n')) appendFileSync(file, '\n');
   }
 
@@ -77,7 +77,7 @@ export class Results {
     try {
       json = JSON.parse(row);
     } catch {
-      return; // cut short: it is measured again
+      return; // cut short, so it is measured again
     }
     const parsed = line.safeParse(json);
     if (!parsed.success || parsed.data.pool !== this.#pool) return;
@@ -87,7 +87,7 @@ export class Results {
   }
 
   /**
-   * Takes over the scores of an evaluation.json, so that work goes on where the .cache is not; none of another pool.
+   * Takes over the scores of an evaluation.json of the same pool, to continue where there is no .cache.
    * @returns how many
    * @throws GanderError `request-invalid`
    */
@@ -124,7 +124,7 @@ export class Results {
     this.#append({ document, strategy, explained });
   }
 
-  /** At once and as a whole: whatever ends the process next, the line is there. */
+  /** Written immediately and in one piece, so that the line survives however the process ends. */
   #append(entry: Omit<z.infer<typeof line>, 'version' | 'pool'>): void {
     if (this.#file === undefined) return;
     appendFileSync(this.#file, `${JSON.stringify({ version, pool: this.#pool, ...entry })}\n`);

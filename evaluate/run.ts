@@ -1,4 +1,4 @@
-/** What is to be measured, in which order, and the loop that does it. */
+/** The order of the measurements, and the loop that runs them. */
 import type { Engine } from '../src/requests/api.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Document } from './documents.js';
@@ -10,13 +10,13 @@ import { type Chosen, reference, strategyOfKey } from './strategies.js';
 export interface Task {
   readonly document: Document;
   readonly strategy: string;
-  /** `explain`: a whole trace of the reference, of which usage and entropy are kept. */
+  /** `explain`: a whole trace of the reference strategy, of which usage and entropy are kept. */
   readonly what: 'score' | 'explain';
 }
 
 /**
- * Held-out documents before the experts' own; main strategies before single experts; and within each by turns over the
- * kinds, one document with all its strategies at a time: wherever it stops, what is there can be compared.
+ * Held-out documents before the experts' own; main strategies before single experts; within each, the kinds take turns, one
+ * document with all its strategies at a time. So the results can be compared wherever the run stops.
  */
 export function plan(documents: readonly Document[], { main, singles }: Chosen): Task[] {
   const tasks: Task[] = [];
@@ -57,16 +57,16 @@ export interface Failure {
 
 export interface RunOutcome {
   readonly cancelled: boolean;
-  /** Documents that the engine refused under some strategy; they are left out there. */
+  /** Documents that the engine refused with a strategy; they are left out of that strategy's row. */
   readonly failures: readonly Failure[];
 }
 
-/** So many refusals in a row are no longer about single documents. */
+/** This many refusals in a row are not about single documents. */
 const patience = 3;
 
 /**
- * Does the tasks that have no result yet, and keeps each result at once.
- * @param onTask called before each, with how many of the open tasks are done
+ * Runs the tasks that have no result yet, and stores each result immediately.
+ * @param onTask called before each task, with how many of the open tasks are done
  * @throws GanderError the engine's, after three failures in a row
  */
 export async function measure(

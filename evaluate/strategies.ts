@@ -4,16 +4,16 @@ import { GanderError } from '../src/errors/errors.js';
 import { all } from '../src/strategies/all.js';
 import { descriptorOf, readStrategy, type Strategy, strategyText } from '../src/strategies/index.js';
 
-/** What all others are compared with. */
+/** The strategy that all others are compared with. */
 export const reference = 'phatgoose:2';
 
-/** The rows of every table, in order: all strategies that need no expert, with each k that is measured. */
+/** The rows of every table, in order: all strategies without an expert argument, with each measured k. */
 export const mainStrategies: readonly string[] = all
   .filter(({ takes }) => takes !== 'expert')
   .flatMap(({ name, measured }) => (measured ? measured.map((k) => `${name}:${k}`) : [name]));
 
 export function keyOf(strategy: Strategy): string {
-  // What is found for a text is a result.
+  // An expert that the engine finds is a result, not part of the key.
   return descriptorOf(strategy.name)?.finds ? strategy.name : strategyText(strategy);
 }
 
@@ -24,15 +24,15 @@ export function strategyOfKey(key: string): Strategy {
   throw new GanderError(
     'request-invalid',
     `"${key}" is not a strategy.`,
-    `Use some of: ${mainStrategies.join(', ')}, single, single:<expert>.`,
+    `Use any of: ${mainStrategies.join(', ')}, single, single:<expert>.`,
   );
 }
 
-/** What to run, in order of use: main strategies first, single experts last. */
+/** The strategies to run: main ones first, single experts last. */
 export interface Chosen {
   readonly main: readonly string[];
   readonly singles: readonly string[];
-  /** Asked for, but the pool lacks what they need. */
+  /** Requested strategies that the pool lacks the files for. */
   readonly missing: readonly string[];
 }
 
@@ -63,7 +63,7 @@ export function choose(pool: Pick<PoolInfo, 'experts' | 'strategies'>, asked?: r
   };
 }
 
-/** As a table says it. */
+/** A strategy's name in tables. */
 export function labelOf(key: string): string {
   const strategy = strategyOfKey(key);
   const name = strategy.name.replace('-', ' ');

@@ -1,4 +1,4 @@
-/** The few elements that a figure is made of, as text: figures are drawn where there is no page. */
+/** The few SVG elements of a figure, as text, because figures are drawn without a browser. */
 
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
 
@@ -22,8 +22,8 @@ export function escape(content: string): string {
 const short = (value: number) => String(Math.round(value * 100) / 100);
 
 /**
- * A figure with a ground of its own and two sets of colours, for light and dark pages; should a page be the other way
- * round than the reader's system says, it can still be read.
+ * A figure with its own background and two sets of colours, for light and dark systems, so that it stays readable even if the
+ * page does not follow the reader's system.
  */
 export function figure(
   width: number,

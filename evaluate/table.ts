@@ -1,4 +1,4 @@
-/** From single results to the rows of a table: bits per byte of each strategy, the oracle, the best individual. */
+/** Turns single results into the rows of a table: bits per byte of each strategy, the oracle, the best individual. */
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Results } from './results.js';
@@ -8,19 +8,19 @@ import { labelOf, reference } from './strategies.js';
 
 export interface Cell {
   readonly documents: number;
-  /** Σ bits ÷ Σ bytes; overall: the mean of the kinds'. */
+  /** Σ bits ÷ Σ bytes; overall, the mean over kinds. */
   readonly bitsPerByte: number;
-  /** Bits per byte − the reference's on the same documents; above 0: worse. Absent in the reference's own row. */
+  /** Bits per byte minus the reference's on the same documents; above 0 is worse. Absent in the reference's own row. */
   readonly difference?: Estimate;
 }
 
 export interface Row {
   readonly key: string;
   readonly label: string;
-  /** Experts that were picked, by kind or one for all. */
+  /** The picked experts by kind, or one for all. */
   readonly picked?: string | Readonly<Record<string, string>>;
   readonly kinds: Readonly<Record<string, Cell>>;
-  /** Absent where a kind is missing. */
+  /** Absent if a kind is missing. */
   readonly overall?: Cell;
 }
 
@@ -30,7 +30,7 @@ interface Unit {
   readonly hash: string;
 }
 
-/** One document's bits under one strategy, or nothing where it was not measured. */
+/** One document's bits with one strategy; undefined if it was not measured. */
 type BitsOf = (document: Unit) => number | undefined;
 
 export interface Table {
@@ -39,10 +39,10 @@ export interface Table {
 }
 
 /**
- * Only what was measured: a strategy with no document has no row. Documents without the reference are left out, since
+ * Only what was measured: a strategy without documents has no row. Documents without the reference are left out, because
  * everything is compared with it.
- * @param singles `single:<expert>` of every expert in the pool; without them all no oracle is given
- * @param matching kinds are named after experts: a row for each kind's own
+ * @param singles `single:<expert>` of every expert in the pool; if one is missing there are no oracles
+ * @param matching kinds are named after experts, so there is a row for each kind's own expert
  */
 export function tabulate(
   documents: readonly Unit[],
@@ -97,7 +97,7 @@ export function tabulate(
 
 const expertOf = (key: string) => key.slice('single:'.length);
 
-/** The single expert with the least mean over the kinds of bits per byte; the first among equals. */
+/** The single expert with the lowest mean bits per byte over the kinds; the first among equals. */
 export function bestSingle(
   singles: readonly string[],
   documents: readonly Unit[],
@@ -161,18 +161,18 @@ function cellOf(key: string, levels: readonly Stratum[], differences: readonly S
   };
 }
 
-/** Bits over other bytes cannot be compared. */
+/** Bits over different bytes cannot be compared. */
 function checkBytes(document: Unit, key: string, results: Results): void {
   const [own, base] = [results.score(document.hash, key), results.score(document.hash, reference)!];
   if (own === undefined || own.bytes === base.bytes) return;
   throw new GanderError(
     'internal',
     `${document.kind} ${document.hash}: ${key} was measured over ${own.bytes} bytes and ${reference} over ${base.bytes}.`,
-    'Delete .cache/evaluate and measure anew.',
+    'Delete .cache/evaluate and measure again.',
   );
 }
 
-/** Whether an interval tells the row from the reference. */
+/** Whether an interval separates a row from the reference. */
 export function verdict(difference: Interval): 'better' | 'worse' | 'open' {
   return difference.high < 0 ? 'better' : difference.low > 0 ? 'worse' : 'open';
 }

@@ -1,21 +1,21 @@
-/** One case: what came of it, and what is wrong with that, if anything. */
+/** The outcome of one case, and what is wrong with it, if anything. */
 import { errorCodes, type GanderError } from '../src/errors/errors.js';
 import { longest, most } from './limits.js';
 
 export interface Outcome {
   /** `answered`, `read`, or the error's code. */
   readonly outcome: string;
-  /** What the error said. */
+  /** The error's message. */
   readonly message: string;
   readonly milliseconds: number;
-  /** Bytes; 0 where it is not known. */
+  /** Most memory in bytes; 0 if unknown. */
   readonly peak: number;
-  /** The process ended over it. For a guarded child that is what it is there for. */
+  /** Whether the case ended the process. That is not a fault of a guarded child, which exists for this. */
   readonly ended: boolean;
   readonly problems: readonly string[];
 }
 
-/** What a person must never meet. */
+/** What a user must never see: slowness, too much memory, untyped errors, no remedy. */
 export function problemsOf(
   error: Pick<GanderError, 'code' | 'message' | 'remedy'> | undefined,
   milliseconds: number,

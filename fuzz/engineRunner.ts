@@ -8,7 +8,7 @@ import type { Workspace } from './workspace.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
-/** Routes a text over the workspace's pool, in a guarded child that serves as many cases as it survives. */
+/** Routes a text with the workspace's pool, in a guarded child that serves as many cases as it survives. */
 export class EngineRunner {
   #client: EngineClient | undefined;
   readonly #outside: string[] = [];
@@ -71,10 +71,10 @@ export class EngineRunner {
   }
 }
 
-/** Numbers that no run can give. */
+/** Reports numbers that no run can return. */
 function wrongNumbers({ sequences, blocks }: Trace): string[] {
   const finite = (name: string, numbers: Float32Array | undefined) =>
-    numbers?.every(Number.isFinite) === false ? [`${name} has a number that is none`] : [];
+    numbers?.every(Number.isFinite) === false ? [`${name} has a number that is not finite`] : [];
   return [
     ...sequences.flatMap(({ logProb }) => finite('log_prob', logProb?.subarray(1))),
     ...blocks.flatMap(({ weight, score }) => [

@@ -1,11 +1,11 @@
-/** What is held to in every case. */
+/** The bounds of every case. */
 
 /** Milliseconds for an answer. */
 export const longest = 20_000;
 
-/** A child that says nothing for so long is ended, so that the answer comes in time. Milliseconds. */
+/** A child that is silent for this many milliseconds is ended, so that the answer comes in time. */
 export const deadline = 15_000;
 
-/** Bytes that an engine's child may take before it ends itself, and that any child ever held; it is looked at ten times a second. */
+/** Bytes at which an engine's child ends itself (it checks ten times a second), and the most that any child may ever have used. */
 export const allowed = 1.5 * 2 ** 30;
 export const most = 3 * 2 ** 30;

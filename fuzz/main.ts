@@ -1,4 +1,4 @@
-/** `npm run fuzz [-- TARGET...] [-- --cases N] [--seed S] [--only I] [--anew]`: goes on where it stopped. */
+/** `npm run fuzz [-- TARGET...] [-- --cases N] [--seed S] [--only I] [--anew]`: continues where it stopped. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,7 +25,7 @@ const [cases, seed] = [Number(values.cases), Number(values.seed)];
 
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 if (chosen.length === 0)
-  throw new Error(`there is no such target; there are ${targets.map(({ name }) => name).join(', ')}`);
+  throw new Error(`no such target; the targets are ${targets.map(({ name }) => name).join(', ')}`);
 mkdirSync(folder, { recursive: true });
 let faults = 0;
 for (const target of chosen) {
@@ -34,7 +34,7 @@ for (const target of chosen) {
 }
 process.exitCode = faults > 0 ? 1 : 0;
 
-/** The numbers that are left of a target's cases; returns how many faults it has by now. */
+/** Runs the remaining cases of a target; returns its number of faults so far. */
 async function all(target: Target): Promise<number> {
   const file = path.join(folder, `${target.name}-${seed}.json`);
   const tally = values.anew ? emptyTally(seed) : known(file);

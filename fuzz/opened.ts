@@ -1,15 +1,15 @@
-/** Which files a process opens: its own calls tell (children/watch.ts); what native code holds open Linux tells. */
+/** Which files a process opens: children/watch.ts reports its own calls; what native code holds open is read from Linux's /proc. */
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 
-/** Environment: the roots, a JSON list of folders. */
+/** Environment variable with the roots, a JSON list of folders. */
 export const rootsVariable = 'GANDER_FUZZ_ROOTS';
 export const outsideMark = 'opened outside: ';
 
-/** What any process has open: the system's libraries and what the kernel shows as files. */
+/** What any process may have open: the system's libraries, and the kernel's own files. */
 const system = ['/usr', '/lib', '/lib32', '/lib64', '/dev', '/proc', '/sys', '/etc/ld.so.cache', '/etc/localtime'];
 
-/** Files that the process has mapped or open at the moment and that are neither the system's nor in the roots; none where there is no /proc. */
+/** Files that the process has mapped or open now, outside the system's and the roots; empty without /proc. */
 export function heldOutside(pid: number, roots: readonly string[]): string[] {
   const proc = `/proc/${pid}`;
   if (!existsSync(proc)) return [];
@@ -41,7 +41,7 @@ function open(proc: string): string[] {
   );
 }
 
-/** The process may end, or close a file, meanwhile. */
+/** The process may end, or close a file, while it is inspected. */
 function attempt(read: () => string[]): string[] {
   try {
     return read();
@@ -50,7 +50,7 @@ function attempt(read: () => string[]): string[] {
   }
 }
 
-/** Bytes that a process held at most so far; 0 where Linux does not say. */
+/** Most bytes that a process has used so far; 0 if unknown. */
 export function peakOf(pid: number): number {
   const status = attempt(() => [readFileSync(`/proc/${pid}/status`, 'utf8')])[0] ?? '';
   return 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);

@@ -1,6 +1,6 @@
 import { random } from '../src/statistics/random.js';
 
-/** Seeded choices: a case of a target is made of its seed and its number alone, and can be made again. */
+/** Seeded choices: a target's case depends only on its seed and its number, so it can be repeated. */
 export class Random {
   readonly next: () => number;
 
@@ -22,7 +22,7 @@ export class Random {
     return of[this.below(of.length)]!;
   }
 
-  /** One of the named ways, done. Its name. */
+  /** Does one of the named ways and returns its name. */
   do(ways: Readonly<Record<string, () => unknown>>): string {
     const name = this.pick(Object.keys(ways));
     const detail = ways[name]!();

@@ -6,7 +6,7 @@ import { outsideMark, rootsVariable } from './opened.js';
 import type { Said, Work } from './reading.js';
 import type { Workspace } from './workspace.js';
 
-/** Has the workspace's files read by a plain child: that it ends over them is a fault, for the host would. */
+/** Has the workspace's files read by an unguarded child. If it ends, that is a fault, because the host would end too. */
 export class ReaderRunner {
   #child: ChildProcess | undefined;
   readonly #outside: string[] = [];
@@ -55,7 +55,7 @@ export class ReaderRunner {
   }
 }
 
-/** What the child says; or, in words, that it ended or said nothing. */
+/** The child's answer; or a text saying that it ended or did not answer. */
 function ask(child: ChildProcess, work: Work): Promise<Said | string> {
   return new Promise((resolve) => {
     const done = (how: Said | string) => {

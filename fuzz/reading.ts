@@ -1,10 +1,10 @@
-/** What a reader is asked and answers (children/reader.ts). */
+/** Messages to and from a reader (children/reader.ts). */
 import type { GenerateRequest } from '../src/requests/api.js';
 import type { ErrorData } from '../src/errors/errors.js';
 
 export interface Work {
   readonly folder: string;
-  /** Trace files to read, in the place of the pool in the folder. */
+  /** Trace files to read instead of the pool in the folder. */
   readonly traces?: readonly string[];
   /** Files of other programs, likewise. */
   readonly imports?: readonly string[];
@@ -20,6 +20,6 @@ export interface Asking {
 export interface Said {
   readonly outcome: string;
   readonly error?: ErrorData;
-  /** Bytes that the process held at most so far. */
+  /** Most bytes that the process has used so far. */
   readonly peak?: number;
 }

@@ -38,7 +38,7 @@ const texts = [
   '日本語',
 ];
 
-/** Each case as it ends. */
+/** Runs cases and yields each as it ends. */
 export async function* run({ target, seed, cases, root }: Plan): AsyncGenerator<Case> {
   const entry = built(root, target.runner === 'engine' ? 'engine' : 'reader');
   const { from, wanted } = beginnings[target.begins];
@@ -90,7 +90,7 @@ function runnerOf(target: Target, workspace: Workspace, entry: string): Runner {
   };
 }
 
-/** What a case begins with, and what of it a reader's child is to read. */
+/** The files that a case begins with, and which of them a reader reads. */
 const beginnings: Readonly<Record<Beginning, Begun>> = {
   pool: { from: 'test/fixtures/tiny-pool', wanted: (name) => !name.startsWith('retriever'), read: () => ({}) },
   t5: { from: 'test/fixtures/tiny-t5', wanted: () => true, read: () => ({}) },
@@ -105,7 +105,7 @@ interface Begun {
   readonly read: (files: readonly string[]) => Omit<Work, 'folder'>;
 }
 
-/** Not what is said of them. */
+/** Files of other programs, without the descriptions beside them. */
 function written(name: string): boolean {
   return !/\.(md|py|txt|json|gander\.safetensors)$/.test(name);
 }
@@ -116,12 +116,12 @@ function answered(name: string): boolean {
   return ['imports/typescript.gander.safetensors', 'golden/tiny-t5/phatgoose-k2.safetensors'].includes(file);
 }
 
-/** Three of the recorded traces are enough to be spoilt. */
+/** Three of the recorded traces are enough to corrupt. */
 function plainTrace(name: string): boolean {
   return ['phatgoose-k2.safetensors', 'merged.safetensors', 'single-Zeta.safetensors'].includes(name);
 }
 
-/** The child's script, bundled from the sources as they are. */
+/** Bundles the child's script from the current sources. */
 function built(root: string, runner: 'engine' | 'reader'): string {
   const outfile = path.join(root, `node_modules/.cache/gander-fuzz/${runner}-${process.pid}.cjs`);
   buildSync({

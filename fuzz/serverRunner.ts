@@ -5,7 +5,7 @@ import type { ReaderRunner } from './readerRunner.js';
 import type { ServerTarget } from './targets/target.js';
 import type { Workspace } from './workspace.js';
 
-/** Has a server that is made for the case asked by a plain child: that it ends over an answer is a fault, or that it asks elsewhere. */
+/** Has an unguarded child ask a server that is made for the case. If the child ends, or asks another server, that is a fault. */
 export class ServerRunner {
   #elsewhere: Promise<Listening> | undefined;
 

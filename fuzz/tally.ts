@@ -1,11 +1,11 @@
 import type { Case } from './run.js';
 
-/** What is known of all cases of a target so far; plain data, so that it can be written down and gone on with. */
+/** The results of a target's cases so far; plain data, so that they can be stored and continued. */
 export interface Tally {
   readonly seed: number;
   cases: number;
   readonly outcomes: Record<string, number>;
-  /** Guarded children that ended over a case. */
+  /** Number of guarded children that cases ended. */
   ended: number;
   slowest: number;
   peak: number;
@@ -25,7 +25,7 @@ export function count(tally: Tally, { index, how, outcome, milliseconds, peak, e
   if (problems.length > 0) tally.faults.push({ index, how, problems });
 }
 
-/** One line a target. */
+/** A summary of a target's results, in two lines. */
 export function tallyText(name: string, { cases, outcomes, ended, slowest, peak, faults }: Tally): string {
   const counts = Object.entries(outcomes)
     .sort(([, a], [, b]) => b - a)

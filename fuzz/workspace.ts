@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { filesIn } from './spoil/files.js';
 
-/** Where cases are made: a folder that begins each time as the given files, and a cache. */
+/** A folder that is reset to the given files for each case, and a cache. */
 export class Workspace {
   readonly #at = realpathSync(mkdtempSync(path.join(tmpdir(), 'gander-fuzz-')));
   readonly folder = path.join(this.#at, 'case');
   readonly cache = path.join(this.#at, 'cache');
   readonly #files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 
-  /** @param program folders of what runs, in which it may read */
+  /** @param program folders of the program itself, which it may read */
   constructor(
     from: string,
     private readonly program: readonly string[],
@@ -23,7 +23,7 @@ export class Workspace {
     mkdirSync(this.cache);
   }
 
-  /** What may be opened. */
+  /** Folders in which files may be opened. */
   get roots(): string[] {
     return [this.folder, this.cache, ...this.program];
   }
@@ -36,7 +36,7 @@ export class Workspace {
     }
   }
 
-  /** What was left in the cache by processes that were ended. */
+  /** Removes what killed processes left in the cache. */
   tidy(): void {
     for (const name of readdirSync(this.cache)) rmSync(path.join(this.cache, name), { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
-// npm run bench [-- NAME...] [-- --quick]: the benchmarks in bench/**/*.bench.ts, or those whose name has NAME in it; each in
-// a process of its own. Tables on stdout, all numbers in artifacts/bench/.
+// npm run bench [-- NAME...] [-- --quick]: runs the benchmarks in bench/**/*.bench.ts, or those whose name contains NAME, each in
+// its own process. Prints tables on stdout and writes all numbers to artifacts/bench/.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { main, Remedy, root, run } from './lib/main.mjs';
@@ -38,7 +38,7 @@ await runSuite(${JSON.stringify(name)}, suite, ${folder}, ${quick});`,
       sourcemap: 'inline',
       logLevel: 'warning',
     });
-    // In a bundle of ES modules packages come first: src/engine/runtime/telemetry.ts would be late.
+    // A bundle of ES modules evaluates packages first, so src/engine/runtime/telemetry.ts would be too late.
     const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1' };
     const { code } = await run(process.execPath, ['--enable-source-maps', '--expose-gc', bundle], { env });
     if (code !== 0) bad++;

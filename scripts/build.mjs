@@ -1,4 +1,4 @@
-// npm run build: dist/, with source maps.
+// npm run build: builds dist/, with source maps.
 import { main } from './lib/main.mjs';
 import { build, setup } from './setup.mjs';
 

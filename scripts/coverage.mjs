@@ -1,4 +1,4 @@
-// npm run coverage: what the tests that need no editor run through; the report is coverage/index.html.
+// npm run coverage: coverage of the tests that need no editor; the report is coverage/index.html.
 import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 import { needChromium } from './lib/system.mjs';

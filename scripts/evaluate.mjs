@@ -1,4 +1,4 @@
-// npm run evaluate [-- OPTION...]: bundles evaluate/ and runs it; the options are its own (--help).
+// npm run evaluate [-- OPTION...]: bundles evaluate/ and runs it with the options (see --help).
 import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 import { setup } from './setup.mjs';

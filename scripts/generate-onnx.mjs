@@ -7,7 +7,7 @@ const template = {
   version: 'v2',
   plugins: [{ local: 'protoc-gen-es', out: 'src/graph', opt: ['target=ts', 'import_extension=js'] }],
 };
-// Fetched only when it runs: nobody should need a 90 MB compiler that wants Node 22 just to build this.
+// Fetched only when this runs: building Gander should not take a 90 MB compiler that needs Node 22.
 const packages = ['--package=@bufbuild/buf@1.75.0', '--package=@bufbuild/protoc-gen-es@2.17.0'];
 execFileSync('npx', ['--yes', ...packages, 'buf', 'generate', 'src/graph', '--template', JSON.stringify(template)], {
   cwd: root,

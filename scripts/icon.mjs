@@ -1,4 +1,4 @@
-// Draws media/icon.png from media/logo.svg; run it after changing that.
+// Draws media/icon.png from media/logo.svg; run it after changing the logo.
 import path from 'node:path';
 import { launchBrowser } from '../test/workbench/harness/vscode.mjs';
 import { main, root } from './lib/main.mjs';

@@ -1,9 +1,9 @@
-// Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
-// (src/words/words.ts, lessonWords.ts), what strategies (src/strategies) and models that ship (src/product/bundled.ts) are called and why a
-// source cannot do something (src/source), in one place, for translators.
-// A text that counts has a key for each plural form that a language may have; those English has not are called after its
+// Writes l10n/bundle.l10n.json, the list for translators: every string that src/ shows through vscode.l10n.t, every word of the
+// page (src/words/words.ts, lessonWords.ts), the names of strategies (src/strategies) and of the models that ship
+// (src/product/bundled.ts), and the reasons why a source cannot do something (src/source).
+// A text with a count has a key for each plural form that any language has; for forms that English lacks the key is made of
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
-// `--check` fails when the list is not up to date or a translation does not fit it.
+// `--check` fails if the list is not up to date or a translation does not fit it.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
@@ -14,13 +14,13 @@ const file = path.join(folder, 'bundle.l10n.json');
 
 const categories = ['zero', 'one', 'two', 'few', 'many', 'other'];
 
-/** What VS Code looks each form of a text up by; src/words/counted.ts does the same. @param {Record<string, string>} text */
+/** VS Code's key for each form of a text, as in src/words/counted.ts. @param {Record<string, string>} text */
 const keysOf = (text) =>
   Object.fromEntries(
     categories.map((c) => [c, (c === 'one' || c === 'other' ? text[c] : undefined) ?? `${text['other']}/${c}`]),
   );
 
-/** Every string, and of those that count the keys of their forms. */
+/** Every string, and the keys of the forms of those with a count. */
 function shown() {
   /** @type {Map<string, string>} */
   const strings = new Map();
@@ -51,7 +51,7 @@ function shown() {
           counted.push(keys);
           for (const c of categories) strings.set(keys[c] ?? '', text[c] ?? text['other'] ?? '');
           return;
-        } else throw new Error(`${name}: a word is a literal`);
+        } else throw new Error(`${name}: a word must be a literal`);
       }
       if (/^((strategies|source|remote)[\\/]|product[\\/]bundled)/.test(name) && ts.isPropertyAssignment(node)) {
         const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
@@ -81,7 +81,7 @@ export function bundle() {
 }
 
 /**
- * What is wrong with a translation: keys that nothing looks up, and texts that count without a form the language has.
+ * Problems of a translation: keys that are never looked up, and texts with a count that lack a form of the language.
  * @param {string} language @param {Record<string, string>} translation
  */
 export function problems(language, translation) {

@@ -1,5 +1,5 @@
-// npm run notices: writes THIRD_PARTY_NOTICES.md, the licences of all that a package holds and others made: what esbuild puts
-// into the bundles, what lies beside them, and the weights. Run after changing a dependency.
+// npm run notices: writes THIRD_PARTY_NOTICES.md, the licences of all third-party parts of a package: what esbuild puts into the
+// bundles, the modules beside them, and the weights. Run it after changing a dependency.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
@@ -7,7 +7,7 @@ import { main, Remedy, root, say } from './lib/main.mjs';
 
 const modules = path.join(root, 'node_modules');
 
-/** The folders of the packages whose code is in the bundles: a package may lie within the one that needs it. */
+/** The folders of the packages whose code is in the bundles; a package may be nested in the one that needs it. */
 async function bundled() {
   /** @type {esbuild.BuildOptions} */
   const common = {
@@ -20,7 +20,7 @@ async function bundled() {
     loader: { '.svg': 'dataurl', '.ttf': 'dataurl', '.woff2': 'dataurl' },
   };
   const external = ['vscode', 'onnxruntime-node', 'tokenizers'];
-  // The page has its worker's code as text: here that is an entry of its own.
+  // The page contains its worker's code as text; here the worker is a separate entry.
   /** @type {esbuild.BuildOptions} */
   const page = { platform: 'browser', jsx: 'automatic', jsxImportSource: 'preact', external: ['*?worker'] };
   const node = ['src/extension.ts', 'src/engine/main.ts', 'src/import/main.ts', 'src/cli/main.ts'];
@@ -55,7 +55,7 @@ WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEM
 COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
 OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
-/** What a package says elsewhere than in a file of its own. @type {Record<string, string>} */
+/** Licence texts of packages that have no file with one. @type {Record<string, string>} */
 const elsewhere = {
   'onnxruntime-node': mit,
   'onnxruntime-common': mit,
@@ -83,7 +83,7 @@ SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.`,
 };
 
 /**
- * Where the notices of what onnxruntime's library is built from lie: the npm package leaves them out.
+ * The file with the notices of what onnxruntime's library is built from, which the npm package leaves out.
  * @param {string} version
  */
 function builtFrom(version) {
@@ -102,7 +102,7 @@ function notice(folder) {
   const texts = files.map((f) => readFileSync(path.join(folder, f), 'utf8').trim());
   if (!texts.length && elsewhere[name]) texts.push(elsewhere[name]);
   if (!texts.length)
-    throw new Remedy(`${name} ${version} (${license}) holds no licence text; add it to scripts/notices.mjs`);
+    throw new Remedy(`${name} ${version} (${license}) contains no licence text; add it to scripts/notices.mjs`);
   const body = texts.map((t) => `\`\`\`text\n${t}\n\`\`\``).join('\n\n');
   const parts = name === 'onnxruntime-node' ? `\n\nThe library's own third-party notices: ${builtFrom(version)}` : '';
   return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}${parts}\n`;

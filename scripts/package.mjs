@@ -1,4 +1,4 @@
-// npm run package [-- --all | --target linux-x64 ...]: the VSIX of one platform, by default this one, checked.
+// npm run package [-- --all | --target linux-x64 ...]: builds and checks the VSIX of a platform, by default this one.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { atEnd, main, Remedy, root, run, say } from './lib/main.mjs';
@@ -22,10 +22,10 @@ export async function packageFor(name) {
     const put = (/** @type {string} */ from, to = from) =>
       cpSync(path.join(root, from), path.join(stage, to), { recursive: true });
     for (const file of [...texts, 'media', 'l10n', 'third-party']) if (existsSync(path.join(root, file))) put(file);
-    // One that is not there is a problem of the package, and named as that.
+    // A missing model is reported by `vsixProblems`.
     for (const name of modelNames) if (existsSync(path.join(root, 'models', name))) put(`models/${name}`);
     await step('the build', [path.join(root, 'esbuild.mjs'), '--production', `--out=${path.join(stage, 'dist')}`]);
-    // A bundle finds these beside itself.
+    // A bundle looks for these in its own folder.
     const modules = (/** @type {string} */ file) => put(`node_modules/${file}`, `dist/node_modules/${file}`);
     for (const file of ['onnxruntime-node/package.json', 'onnxruntime-node/dist']) modules(file);
     for (const file of ['onnxruntime-common/package.json', 'onnxruntime-common/dist/cjs']) modules(file);
@@ -38,7 +38,7 @@ export async function packageFor(name) {
     const vsce = path.join(root, 'node_modules/@vscode/vsce/vsce');
     const flags = ['--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links'];
     const text = await step('vsce', [vsce, 'package', '--target', name, ...flags, '--out', file], stage);
-    if (/WARNING|ERROR/.test(text)) throw new Remedy(`vsce is not content: ${text.trim()}`);
+    if (/WARNING|ERROR/.test(text)) throw new Remedy(`vsce reports a problem: ${text.trim()}`);
     return file;
   } finally {
     rmSync(stage, { recursive: true, force: true });

@@ -1,5 +1,5 @@
-// npm run page [-- TRACE]: the panel's page in a browser, with a trace file or one of the fixtures; built anew and loaded
-// anew when a source file or the trace changes. `?theme=light` and the others: test/webview/themes.ts.
+// npm run page [-- TRACE]: serves the panel's page to a browser, with a trace file or one of the fixtures, and rebuilds and
+// reloads it when a source file or the trace changes. `?theme=light` and the others: test/webview/themes.ts.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { html } from '../test/webview/html.mjs';
@@ -9,7 +9,7 @@ import { setup } from './setup.mjs';
 
 const fixture = path.join(root, 'test/fixtures/golden/smollm2-135m/phatgoose-k2-html.safetensors');
 
-/** Ends with a remedy if Gander cannot read the trace. @param {string} file */
+/** Throws a remedy if Gander cannot read the trace. @param {string} file */
 async function check(file) {
   const { decodeTrace } = await bundled('src/trace/file/file.ts');
   try {
@@ -31,7 +31,7 @@ function bytesOf(file) {
   }
 }
 
-/** A module of TypeScript, imported. @param {string} file */
+/** Bundles and imports a TypeScript module. @param {string} file */
 async function bundled(file) {
   const { build } = await import('esbuild');
   const { outputFiles } = await build({
@@ -46,7 +46,7 @@ async function bundled(file) {
 }
 
 /**
- * What a host does in VS Code is in the page itself (test/webview/replay.ts), and the trace is a file beside it.
+ * The host's part is in the page itself (test/webview/replay.ts), and the trace is a file beside it.
  * @param {string} file @returns {import('esbuild').Plugin}
  */
 const opened = (file) => ({
@@ -69,7 +69,7 @@ const opened = (file) => ({
 });
 
 const index = html({
-  // Here it hears of the next build even if this one's scripts do not run.
+  // Inline, so that the page hears of the next build even if this build's scripts do not run.
   inline: `new EventSource('/esbuild').addEventListener('change', () => location.reload());`,
   scripts: ['replay.js', 'panel.js'],
   styles: ['panel.css'],
@@ -79,7 +79,7 @@ const index = html({
 await main(async () => {
   const [asked, ...more] = process.argv.slice(2);
   if (more.length) throw new Remedy('one trace at a time: npm run page -- FILE');
-  // npm runs scripts in the root, wherever a person stands.
+  // npm runs scripts in the root, whatever the current folder.
   const file = asked ? path.resolve(process.env['INIT_CWD'] ?? '', asked) : fixture;
   const port = await askedPort();
   await setup();
@@ -87,12 +87,12 @@ await main(async () => {
   const { context } = await import('esbuild');
   const { pageBundle } = await import('./lib/bundles.mjs');
   const entries = { panel: 'webview/main.tsx', replay: 'test/webview/replay.ts', index: 'index' };
-  const page = pageBundle(entries, 'dist/webview'); // nothing is written there; source maps tell their places from it
+  const page = pageBundle(entries, 'dist/webview'); // nothing is written there; the paths in source maps are relative to it
   const built = await context({ ...page, write: false, plugins: [...(page.plugins ?? []), opened(file)] });
   atEnd(() => built.dispose());
   await built.watch();
   const server = await built.serve({ host: '127.0.0.1', ...(port !== undefined && { port }) });
-  say(`${path.basename(file)}, loaded anew when a source file or the trace changes; Ctrl-C ends it:\n`);
+  say(`${path.basename(file)}, reloaded when a source file or the trace changes; Ctrl-C stops it:\n`);
   console.log(`  http://127.0.0.1:${server.port}/\n`);
   return new Promise(() => {}); // until interrupted
 });

@@ -1,9 +1,9 @@
-// npm run pictures: takes the README's and the walkthrough's pictures anew, as the UI tests see them (the packaged extension, a real VS Code).
+// npm run pictures: takes the pictures of the README and the walkthrough again, in the UI tests (the packaged extension in a real VS Code).
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 
-/** Where each comes from: a screenshot of the UI tests. */
+/** The screenshot of the UI tests that each one is. */
 const pictures = {
   'docs/pictures/panel.png': 'dark.png',
   'docs/pictures/what-if.png': 'what-if.png',

@@ -1,4 +1,4 @@
-// Makes a checkout ready: Node's version, node_modules. Quick when nothing changed.
+// Prepares a checkout: checks Node's version, installs node_modules. Quick if nothing changed.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { npm, Remedy, root, run, say } from './lib/main.mjs';
@@ -14,18 +14,18 @@ export async function setup() {
   const locked = packagesOf(path.join(root, 'package-lock.json'));
   if (isInstalled(locked, packagesOf(path.join(modules, '.package-lock.json')))) return;
   say('Installing packages (half a minute) …');
-  // `npm ci` begins by deleting all that is there, and programs may be running from it.
+  // `npm ci` begins by deleting node_modules, and programs may be running from it.
   if (existsSync(modules)) await npm('npm install', ['install', '--no-save']);
   else await npm('npm ci', ['ci']);
 }
 
-/** Of package-lock.json, or of what npm writes into node_modules about what it put there. @param {string} file @returns {Packages} */
+/** Packages in package-lock.json, or in npm's record of installed ones in node_modules. @param {string} file @returns {Packages} */
 function packagesOf(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {};
 }
 
 /**
- * Whether all is there that the lock names, and was installed for this platform.
+ * Whether everything in the lock file is installed, and for this platform.
  * @param {Packages} locked @param {Packages} installed @param {{ platform: string, arch: string }} [on]
  */
 export function isInstalled(locked, installed, { platform, arch } = process) {
@@ -39,7 +39,7 @@ export function isInstalled(locked, installed, { platform, arch } = process) {
   return isThere && fits;
 }
 
-/** @param {string[]} list names, or those that are not: `!win32` @param {string} name */
+/** @param {string[]} list allowed names, or excluded ones: `!win32` @param {string} name */
 const allows = (list, name) =>
   list.every((entry) => entry.startsWith('!')) ? !list.includes(`!${name}`) : list.includes(name);
 

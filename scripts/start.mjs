@@ -1,4 +1,4 @@
-// npm start: Gander at work on a sample text. In the desktop VS Code where there is one, else in VS Code in a browser.
+// npm start: Gander on a sample text, in the desktop VS Code if there is one, otherwise in VS Code in a browser.
 // npm start -- --text "...": the same in the terminal.
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -12,13 +12,13 @@ import { build, setup } from './setup.mjs';
 const samples = path.join(root, 'samples');
 
 /**
- * A folder that is this extension, and wakes up with the window: as shipped it sleeps until it is asked for something.
+ * A folder with this extension, changed so that it is activated with the window; as shipped it is only activated on use.
  */
 function awake() {
   const dir = temporary();
   for (const name of readdirSync(root)) {
     if (name === 'dist') {
-      // VS Code tells by the real path of its code which extension calls; behind a link it would not know this one.
+      // VS Code identifies the calling extension by the real path of its code, so a link would not work.
       cpSync(path.join(root, name), path.join(dir, name), { recursive: true });
     } else if (/^(media|models|l10n|node_modules)$/.test(name)) {
       symlinkSync(path.join(root, name), path.join(dir, name), 'junction');
@@ -42,10 +42,10 @@ async function terminal(args) {
 
 /** @param {string} code */
 async function desktop(code) {
-  // Data of its own: a VS Code that runs already would take the window over and not pass the environment on.
+  // With its own data folder: a VS Code that is already running would open the window itself, without our environment.
   const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
   const data = path.join(cache, 'gander/code');
-  say('Opening VS Code; this ends when its window is closed.');
+  say('Opening VS Code; this command ends when its window is closed.');
   const args = ['--new-window', '--wait', '--disable-workspace-trust', '--skip-welcome', `--user-data-dir=${data}`];
   const child = spawn(code, [...args, `--extensionDevelopmentPath=${awake()}`, samples], {
     stdio: 'inherit',
@@ -71,7 +71,7 @@ async function browser() {
     env: { GANDER_START: '1' },
   });
   atEnd(() => server.stop());
-  say('\nNo desktop VS Code here (GANDER_CODE names one). Open this in a browser; Ctrl-C ends it:\n');
+  say('\nNo desktop VS Code found (GANDER_CODE can name one). Open this in a browser; Ctrl-C stops it:\n');
   console.log(`  ${address(server, samples)}\n`);
   return new Promise(() => {}); // until interrupted
 }
@@ -82,6 +82,7 @@ await main(async () => {
   await build();
   if (args.length) return terminal(args);
   const code = process.env['GANDER_CODE'] ?? which('code');
-  if (code && !existsSync(code)) throw new Remedy(`GANDER_CODE is ${code}, where no file is; set it to VS Code's path`);
+  if (code && !existsSync(code))
+    throw new Remedy(`GANDER_CODE is ${code}, which does not exist; set it to VS Code's path`);
   return code ? desktop(code) : browser();
 });

@@ -1,5 +1,5 @@
-// Writes what the settings say of strategies (package.json, package.nls.json), from src/strategies.
-// `--check` fails when it is not up to date.
+// Writes the settings' texts about strategies (package.json, package.nls.json), from src/strategies.
+// `--check` fails if they are not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -26,7 +26,7 @@ export function settings(strategies) {
     [`${setting}.${name}`, hint],
   ]);
   const texts = Object.entries(read('package.nls.json')).flatMap(([key, text]) => {
-    // They stand before the setting's own text.
+    // They come right before the setting's own text.
     if (key.startsWith(`${setting}.`)) return [];
     return key === setting ? [...told, [key, text]] : [[key, text]];
   });

@@ -1,5 +1,5 @@
-// npm test: the quick run. --all: all that needs no torch. --everything: what .ci/run runs. Or the parts named, whole.
-// --shard i/n: a share of it. Ends with the sum, and fails if a part failed or ran nothing.
+// npm test: the quick run. --all: everything that needs no torch. --everything: what .ci/run runs. With names: those parts,
+// complete. --shard i/n: one share. Ends with the sum, and fails if a part failed or ran nothing.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inLanes } from './lib/lanes.mjs';
@@ -14,7 +14,7 @@ import { build, setup } from './setup.mjs';
 /** @typedef {import('./lib/parts.mjs').Part} Part */
 /** @typedef {import('./lib/scope.mjs').Scope} Scope */
 
-/** Makes ready what several parts need, before the first begins. @param {readonly Part[]} of */
+/** Prepares what several parts need, before the first begins. @param {readonly Part[]} of */
 async function prepare(of) {
   const needs = new Set(of.flatMap((part) => part.needs));
   await setup();
@@ -22,7 +22,7 @@ async function prepare(of) {
   if (needs.has('browser')) await needChromium();
   if (needs.has('dist')) await build();
   mkdirSync(artifacts, { recursive: true });
-  // Whatever a test leaves behind goes with this folder. The short name leaves room for VS Code's sockets in it.
+  // Whatever a test leaves behind is deleted with this folder. Its short name leaves room for the paths of VS Code's sockets.
   process.env['TMPDIR'] = temporary();
   if (!needs.has('vsix')) return;
   const { installVscodeWeb } = await import('./lib/vscode-web.mjs');
@@ -32,7 +32,7 @@ async function prepare(of) {
   process.env['GANDER_TEST_VSIX'] = await packageFor(thisTarget);
 }
 
-/** What stands in the table for a part. @param {string} name @param {Count} count @param {number} seconds */
+/** A part's row in the table. @param {string} name @param {Count} count @param {number} seconds */
 const row = (name, { passed, failed, skipped }, seconds) =>
   [
     name.padEnd(10),
@@ -41,7 +41,7 @@ const row = (name, { passed, failed, skipped }, seconds) =>
     ),
   ].join('');
 
-/** What the run left out, and which runs have it: a line each. @param {Scope} scope @param {ReadonlyMap<string, Count>} counts */
+/** Lines about what the run left out, and which runs include it. @param {Scope} scope @param {ReadonlyMap<string, Count>} counts */
 function leftOut({ run: asked, named, shard }, counts) {
   const lines = [];
   if (named.length === 0) {
@@ -53,7 +53,7 @@ function leftOut({ run: asked, named, shard }, counts) {
       lines.push(
         [
           ...slow.map(([name, { skipped }]) => `${skipped} slow tests of ${name}`),
-          ...some.map(([name, { quick }]) => `${name}, but for ${quick}`),
+          ...some.map(([name, { quick }]) => `${name}, except ${quick}`),
           ...whole('all'),
         ].join('; ') + `  (${runs.all})`,
       );
@@ -81,7 +81,7 @@ await main(async () => {
     async ({ name }, alone) => {
       const file = path.join(artifacts, `${name}.count.json`);
       rmSync(file, { force: true });
-      say(alone ? `\n── ${name}` : `\n── ${name} begins; what it says follows when it has ended`);
+      say(alone ? `\n── ${name}` : `\n── ${name} started; its output follows when it has ended`);
       const start = Date.now();
       const args = [script, name, much, file, ...(shard ? [`${shard.index}/${shard.count}`] : [])];
       const { text } = await run(process.execPath, args, { output: alone ? 'show' : 'capture' });

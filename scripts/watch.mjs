@@ -1,5 +1,5 @@
-// npm run watch: dist/ is built, and the unit tests run that are affected, whenever a file changes; at the start those
-// that are affected by what is not committed. One line for what was built; the tests' keys (h lists them) work.
+// npm run watch: on every change builds dist/ and runs the unit tests that the change affects; at the start, those that the
+// uncommitted changes affect. Prints one line about the build; vitest's keys work (h lists them).
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -8,13 +8,13 @@ import { setup } from './setup.mjs';
 
 /** @typedef {{ name: string, errors: import('esbuild').Message[], warnings: import('esbuild').Message[] }} Built */
 
-/** One line for all bundles that a change made anew, and each complaint once, however many of them hold the file. */
+/** One line for all bundles that a change rebuilt, and each message once, however many of them contain the file. */
 class Rounds {
   #pending = 0;
   /** @type {Built[]} */
   #built = [];
 
-  /** Has a bundle take part. @param {string} name @returns {import('esbuild').Plugin} */
+  /** Makes a bundle take part. @param {string} name @returns {import('esbuild').Plugin} */
   plugin(name) {
     return {
       name: 'rounds',
@@ -56,7 +56,7 @@ async function complain(kind, messages) {
   const { formatMessages } = await import('esbuild');
   const place = (/** @type {import('esbuild').Message} */ { text, location: at }) =>
     [text, at?.file, at?.line, at?.column].join(':');
-  // Of those of one place the one with the fewest notes: how each bundle came to it is of no use.
+  // For each place the message with the fewest notes: how each bundle came to the file does not matter.
   const sorted = messages.toSorted((a, b) => b.notes.length - a.notes.length);
   const own = new Map(sorted.map((one) => [place(one), { ...one, pluginName: '' }]));
   const texts = await formatMessages([...own.values()], { kind, color: process.stderr.isTTY });
@@ -78,7 +78,7 @@ async function build() {
   await Promise.all(contexts.map((one) => one.watch()));
 }
 
-/** Their output comes through here, so that nothing is drawn over the other lines. @returns {Promise<number>} */
+/** Runs the tests with their output piped through, so that it does not overwrite other lines. @returns {Promise<number>} */
 function test() {
   const fromGit = existsSync(path.join(root, '.git')) ? ['--changed'] : [];
   const asLines = ['--clearScreen=false', '--reporter=default', '--slowTestThreshold=10000'];

@@ -1,5 +1,5 @@
 /// <reference types="mocha" />
-// Runs inside VS Code's extension host: how long its event loop is held up while a selection is routed and drawn.
+// Runs inside VS Code's extension host and measures how long its event loop is blocked while a selection is routed and drawn.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -11,11 +11,11 @@ const resolution = 1;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Measured {
-  /** Milliseconds that anything else had to wait at most, whoever was at work: the editor, its extensions, the machine. */
+  /** The longest wait of anything else, in ms, whatever the cause: the editor, its extensions, the machine. */
   readonly longest: number;
-  /** Milliseconds of them that the host's thread was at work, not kept from a core by others; only Linux says. */
+  /** The longest time, in ms, that the host's thread was on a core without a break; only Linux reports it. */
   readonly atWork: number | undefined;
-  /** Milliseconds on end, at most, in Gander's own code, in what it called, or in reading what its engine sent. */
+  /** The longest time, in ms, in Gander's own code, in what it called, or in reading messages of its engine. */
   readonly ours: number;
 }
 
@@ -24,7 +24,7 @@ const schedule = '/proc/thread-self/schedstat';
 /** Milliseconds that this thread has been on a core. */
 const onCore = () => Number(readFileSync(schedule, 'utf8').split(' ')[0]) / 1e6;
 
-/** Looks whenever it can; ends with the most time on a core between two looks. */
+/** Samples as often as it can; the returned function stops it and returns the most time on a core between two samples. */
 function watchCore(): () => number | undefined {
   if (!existsSync(schedule)) return () => undefined;
   let [last, longest] = [onCore(), 0];
@@ -69,7 +69,7 @@ function longestOfOurs({ nodes, samples = [], timeDeltas = [] }: Profiler.Profil
   visit(nodes[0]!, false);
   let [longest, run] = [0, 0];
   samples.forEach((id, i) => {
-    // A sample stands for the time until the next one.
+    // A sample represents the time until the next one.
     run = ours.has(id) ? run + (timeDeltas[i + 1] ?? 0) : 0;
     longest = Math.max(longest, run);
   });
@@ -83,7 +83,7 @@ async function timed(run: () => PromiseLike<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Prose and code in turn, long enough to be cut to the tokens wanted. */
+/** Prose and code alternately, longer than needed, to be cut. */
 const text = Array.from(
   { length: 200 },
   (_, i) => `Flock ${i} flies south over the lake.\nSELECT name FROM birds WHERE flock = ${i};\n`,
@@ -100,17 +100,17 @@ describe('blocks', () => {
       editor.selection = new vscode.Selection(document.positionAt(0), document.positionAt(characters));
       await vscode.window.showTextDocument(document, vscode.ViewColumn.One);
       await vscode.commands.executeCommand('gander.routeSelection');
-      // The page, the tree and the decorations follow.
+      // Time for the page, the tree and the decorations to follow.
       await pause(700);
       return parts.store.of(document.uri.toString())[0]!.main.trace!.sequences[0]!.tokens.count;
     };
-    // The engine starts, and tells how many characters make the tokens wanted.
+    // Starts the engine, and shows how many characters make the number of tokens wanted.
     const wanted = 1024;
     const characters = Math.floor((3000 * wanted) / (await route(3000)));
     const rounds = [];
     for (let round = 0; round < Number(process.env['GANDER_BENCH_ROUNDS']); round++) {
       const idle = await during(() => pause(3000));
-      // Another text each time: what is known is not run again.
+      // A different text each time: known results are not computed again.
       let tokens = 0;
       const busy = await during(async () => {
         tokens = await route(characters - round);
@@ -135,15 +135,15 @@ describe('blocks', () => {
     };
     for (const tokens of [64, wanted]) {
       const long = Math.floor((characters * tokens) / wanted);
-      // Another text each time, for the same reason; each side comes first in every other round.
+      // A different text each time, for the same reason; the two sides take turns at being first.
       const command = async (from: number) => {
         editor.selection = new vscode.Selection(document.positionAt(from), document.positionAt(from + long));
-        // Editor and panel are done with the selection by the time a person asks for more.
+        // As with a person, editor and panel are done with the selection before the command.
         await pause(300);
         Object.assign(page, { arrivedAt: 0, isComplete: false });
         const start = performance.now();
         await vscode.commands.executeCommand('gander.routeSelection');
-        // The grid is drawn by now, or soon; what follows must not disturb what is measured next.
+        // The grid is drawn by now, or soon; its scores must not arrive during the next measurement.
         while (!page.isComplete) await pause(50);
         return page.arrivedAt - start;
       };

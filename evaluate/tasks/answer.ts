@@ -1,18 +1,18 @@
-/** What a model answers, as the paper has it answer (arXiv 2402.05859, section 4). */
+/** A model's answers, evaluated as in the paper (arXiv 2402.05859, section 4). */
 import type { Engine } from '../../src/requests/api.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import type { Example } from './examples.js';
 
 export interface Asking {
   readonly strategy: Strategy;
-  /** An encoder-decoder has the answer as its output; a causal model goes on with it. */
+  /** An encoder-decoder's answer is its output; a causal model continues the input. */
   readonly hasTarget: boolean;
-  /** Of an answer that is written freely. */
+  /** Most tokens of an answer in free text. */
   readonly maxTokens: number;
   readonly signal: AbortSignal;
 }
 
-/** Whether the answer is right: by rank classification among choices, else by exact match. */
+/** Whether the answer is right: by rank classification if there are choices, otherwise by exact match. */
 export async function isRight(engine: Engine, example: Example, asking: Asking): Promise<boolean> {
   const { choices, target } = example;
   return choices
@@ -22,8 +22,8 @@ export async function isRight(engine: Engine, example: Example, asking: Asking):
 
 /**
  * Rank classification (Brown et al. 2020; T0, Sanh et al. 2022, section 5.2): the choice with the largest log-probability,
- * the sum over its tokens, which is not divided by their number. A causal model reads input and choice as one text; what it
- * says of the input is the same for all.
+ * summed over its tokens and not divided by their number. A causal model reads input and choice as one text; the input's
+ * own log-probability is the same for all.
  */
 async function likeliest(
   engine: Engine,
@@ -50,7 +50,7 @@ async function written(
   return hasTarget ? (sequences[1]!.text ?? '') : (sequences[0]!.text ?? '').slice(input.length);
 }
 
-/** White space apart, letter by letter. */
+/** Exact match apart from white space. */
 export function isMatch(answer: string, target: string): boolean {
   const bare = (text: string) => text.trim().replace(/\s+/g, ' ');
   return bare(answer) === bare(target);

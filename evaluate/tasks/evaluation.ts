@@ -1,4 +1,4 @@
-/** All that one evaluation on tasks says, as data; tasks.json is this, TASKS.md is drawn from it. */
+/** All results of one evaluation on tasks as data: the content of tasks.json, from which TASKS.md is made. */
 import type { PoolInfo } from '../../src/requests/api.js';
 import type { Estimate } from '../../src/statistics/bootstrap.js';
 import type { About } from '../evaluation.js';
@@ -9,19 +9,19 @@ import type { Example } from './examples.js';
 
 export interface Accuracy {
   readonly examples: number;
-  /** Share of right answers; overall: the mean of the tasks'. */
+  /** Share of right answers; overall, the mean over tasks. */
   readonly accuracy: number;
-  /** Accuracy − the reference's on the same examples; above 0: better. */
+  /** Accuracy minus the reference's on the same examples; above 0 is better. */
   readonly difference?: Estimate;
 }
 
 export interface TaskRow {
   readonly key: string;
   readonly label: string;
-  /** Experts that were picked, by task or one for all. */
+  /** The picked experts by task, or one for all. */
   readonly picked?: Row['picked'];
   readonly tasks: Readonly<Record<string, Accuracy>>;
-  /** Absent where a task is missing. */
+  /** Absent if a task is missing. */
   readonly overall?: Accuracy;
 }
 
@@ -30,16 +30,16 @@ export interface TaskEvaluation extends Pick<About, 'command' | 'created' | 'ver
   readonly version: 1;
   readonly pool: Pick<PoolInfo, 'id' | 'name' | 'hash' | 'baseName'> & { readonly experts: readonly string[] };
   readonly reference: string;
-  /** Of an answer that is written freely. */
+  /** Most tokens of an answer in free text. */
   readonly maxTokens: number;
-  /** Answers that exist, of those that were asked for. Fewer: a partial run. */
+  /** Answers done, of those requested; fewer in a partial run. */
   readonly work: { readonly done: number; readonly total: number };
   /** Strategies that the pool does not offer. */
   readonly missing: readonly string[];
   readonly tasks: readonly {
     readonly name: string;
     readonly examples: number;
-    /** Accuracy of drawing among the choices; 0 where the answer is written freely. */
+    /** Accuracy of drawing among the choices; 0 if the answer is in free text. */
     readonly chance: number;
   }[];
   readonly rows: readonly TaskRow[];
@@ -57,7 +57,7 @@ export function evaluateTasks(
   results: Results,
 ): TaskEvaluation {
   const { id, name, hash, baseName } = pool;
-  // A wrong answer is a loss of 1 over one example: all that is known of bits per byte holds of the error rate.
+  // A wrong answer counts as 1 bit over one byte, so everything computed for bits per byte applies to the error rate.
   const { rows } = tabulate(examples, main, singles, pool.experts.length, results, asked.seed);
   const keys = [...main, ...singles];
   const done = examples.reduce((sum, one) => sum + keys.filter((key) => results.score(one.hash, key)).length, 0);

@@ -1,4 +1,4 @@
-/** Tasks as people keep them: a JSONL file each, a line an example. */
+/** Reads tasks: one JSONL file per task, one example per line. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,9 +10,9 @@ export interface Example {
   readonly kind: string;
   readonly input: string;
   readonly target: string;
-  /** What the answer is chosen from; the target is among them. Absent: it is written freely. */
+  /** What the answer is chosen from, including the target; absent if it is in free text. */
   readonly choices?: readonly string[];
-  /** Of all that its result depends on, the pool and the strategy apart. */
+  /** Hash of everything that its result depends on, apart from the pool and the strategy. */
   readonly hash: string;
 }
 
@@ -20,14 +20,14 @@ const text = z.string().min(1);
 const line = z.object({ input: text, target: text, choices: z.array(text).min(2).optional() });
 
 /**
- * The first `count` examples of every `*.jsonl` in a folder, by the files' names.
- * @param maxTokens of an answer that is written freely
- * @throws GanderError `io` for a folder or file that cannot be read, `request-invalid` for what is no example
+ * The first `count` examples of every `*.jsonl` in a folder, ordered by file name.
+ * @param maxTokens of an answer in free text
+ * @throws GanderError `io` if a folder or file cannot be read, `request-invalid` for a line that is not an example
  */
 export function readExamples(folder: string, count: number, maxTokens: number): Example[] {
   const files = reading(folder, () => readdirSync(folder)).filter((name) => name.endsWith('.jsonl'));
   if (files.length === 0)
-    throw new GanderError('io', `There is no task (*.jsonl) in ${folder}.`, 'docs/evaluation.md tells how one looks.');
+    throw new GanderError('io', `There is no task (*.jsonl) in ${folder}.`, 'docs/evaluation.md describes the format.');
   return files.sort().flatMap((name) => {
     const file = path.join(folder, name);
     const lines = reading(file, () => readFileSync(file, 'utf8')).split('\n');
@@ -48,7 +48,7 @@ export function readExamples(folder: string, count: number, maxTokens: number): 
 }
 
 function parse(row: string, where: string): Omit<Example, 'kind' | 'hash'> {
-  const remedy = 'It should be {"input": …, "target": …} or have "choices", too, with the target among them.';
+  const remedy = 'It should be {"input": …, "target": …}, optionally with "choices" that include the target.';
   let json: unknown;
   try {
     json = JSON.parse(row);
@@ -56,7 +56,7 @@ function parse(row: string, where: string): Omit<Example, 'kind' | 'hash'> {
     throw new GanderError('request-invalid', `${where} is not JSON.`, remedy, { cause });
   }
   const parsed = line.safeParse(json);
-  if (!parsed.success) throw new GanderError('request-invalid', `${where} is no example.`, remedy);
+  if (!parsed.success) throw new GanderError('request-invalid', `${where} is not an example.`, remedy);
   const { choices, ...example } = parsed.data;
   if (!choices) return example;
   if (!choices.includes(example.target))
@@ -70,6 +70,6 @@ function reading<T>(where: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new GanderError('io', `${where} cannot be read.`, 'Give another --tasks.', { cause });
+    throw new GanderError('io', `${where} cannot be read.`, 'Choose another --tasks folder.', { cause });
   }
 }

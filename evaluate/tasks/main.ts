@@ -1,4 +1,4 @@
-/** `npm run evaluate -- --tasks FOLDER`: how often each strategy answers rightly. */
+/** `npm run evaluate -- --tasks FOLDER`: how often each strategy answers correctly. */
 import path from 'node:path';
 import type { Engine } from '../../src/requests/api.js';
 import { GanderError } from '../../src/errors/errors.js';
@@ -17,7 +17,7 @@ import { answer } from './run.js';
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-/** @returns the exit code: 130 when it was interrupted */
+/** @returns the exit code: 130 if it was interrupted */
 export async function onTasks(engine: Engine, options: Options, cache: string, signal: AbortSignal): Promise<number> {
   const pool = asPool(await engine.info());
   for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);

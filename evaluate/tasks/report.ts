@@ -1,4 +1,4 @@
-/** TASKS.md, from the evaluation's data alone. */
+/** Writes TASKS.md from the evaluation's data alone. */
 import { type Interval, leastUnits } from '../../src/statistics/bootstrap.js';
 import { count, signed } from '../numbers.js';
 import { markdownTable } from '../markdown.js';
@@ -16,7 +16,7 @@ export function taskReport(evaluation: TaskEvaluation): string {
     `# ${evaluation.pool.name} on tasks`,
     ...(isPartial ? [`> **Partial run: ${count(work.done)} of ${count(work.total)} answers.**`] : []),
     about(evaluation),
-    'Accuracy in %: of rank classification where a task has choices, else of exact match. Each task counts the same. ' +
+    'Accuracy in %: rank classification if a task has choices, otherwise exact match. Each task counts the same. ' +
       `Difference: points more than ${labelOf(reference)} on the same examples; above 0 is better.`,
     markdownTable(
       ['strategy', 'accuracy', 'difference', '95 % interval', 'examples'],
@@ -29,11 +29,11 @@ export function taskReport(evaluation: TaskEvaluation): string {
     markdownTable(
       ['strategy', ...tasks.map(({ name }) => name)],
       [
-        ['drawing among the choices', ...tasks.map(({ chance }) => (chance > 0 ? percent(chance) : '—'))],
+        ['choosing at random', ...tasks.map(({ chance }) => (chance > 0 ? percent(chance) : '—'))],
         ...rows.map((row) => [nameOf(row), ...tasks.map(({ name }) => byTask(row.tasks[name]))]),
       ],
     ),
-    'Best individual and the oracles are picked on the very examples that they are measured on: they are not zero-shot.',
+    'Best individual and the oracles are picked on the same examples that they are measured on, so they are not zero-shot.',
     ...(evaluation.missing.length > 0
       ? [`Not offered by this pool: ${evaluation.missing.map(labelOf).join(', ')}.`]
       : []),

@@ -1,4 +1,4 @@
-/** The loop that has every example answered under every strategy, and keeps each answer at once. */
+/** The loop that answers every example with every strategy, and stores each answer immediately. */
 import type { Engine } from '../../src/requests/api.js';
 import { GanderError } from '../../src/errors/errors.js';
 import type { Results } from '../results.js';
@@ -8,9 +8,9 @@ import { type Asking, isRight } from './answer.js';
 import type { Example } from './examples.js';
 
 /**
- * Main strategies before single experts, by turns over the tasks: wherever it stops, what is there can be compared.
+ * Main strategies before single experts, and the tasks take turns, so the results can be compared wherever the run stops.
  * @returns whether it was cancelled
- * @throws GanderError the engine's: an example that it refuses under one strategy would make the table's rows unlike
+ * @throws GanderError the engine's: if an example were skipped with one strategy, the table's rows could not be compared
  */
 export async function answer(
   engine: Engine,

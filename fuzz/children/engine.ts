@@ -1,3 +1,3 @@
-/** The engine's child, watched. */
+/** The engine's child, with its file calls watched. */
 import './watch.js';
 import '../../src/engine/main.js';

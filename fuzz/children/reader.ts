@@ -1,4 +1,4 @@
-/** Reads what the host itself reads, in a process that nothing guards, and says how it went. */
+/** Reads what the host itself reads, in an unguarded process, and reports the outcome. */
 import './watch.js';
 import { readFileSync } from 'node:fs';
 import { importRouting } from '../../src/import/index.js';
@@ -18,7 +18,7 @@ import type { Said, Work } from '../reading.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
-/** All that is made of a trace. */
+/** Everything that the host does with a trace. */
 function use(trace: Trace): void {
   summarise(trace);
   traceHtml(trace);

@@ -1,18 +1,18 @@
 /**
- * Before all else in a fuzzed process: every call of Node's file system that opens something is looked at, and a path
- * outside the roots is told on standard error. What native code opens the parent looks for (opened.ts).
+ * Loaded first in a fuzzed process: checks every call of Node's file system that opens something, and reports paths outside
+ * the roots on standard error. The parent watches what native code opens (opened.ts).
  */
 import { createRequire } from 'node:module';
 import { realpathSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { outsideMark, rootsVariable } from '../opened.js';
 
-/** By which tokenizers tells which C library there is, when it is loaded. */
+/** tokenizers reads this on loading, to find out which C library there is. */
 const ldd = '/usr/bin/ldd';
 
 const roots = [ldd, ...(JSON.parse(process.env[rootsVariable] ?? '[]') as string[])].map(real);
 
-/** Those whose first argument is opened, or whose first two are. */
+/** Functions that open their first argument, or their first two. */
 const calls = {
   one: [
     'open',
@@ -50,7 +50,7 @@ function check(call: string, given: string): void {
     writeSync(2, `${outsideMark}${call} ${file}\n`);
 }
 
-/** Where it leads; of what is not there yet, its folder. */
+/** The real path; for a file that does not exist yet, below its folder's real path. */
 function real(file: string): string {
   try {
     return realpathSync(file);
@@ -60,7 +60,7 @@ function real(file: string): string {
   }
 }
 
-// The object that every `require` gets: a module's namespace cannot be changed.
+// The object that every `require` returns; an ES module's namespace cannot be changed.
 const fs = createRequire(__filename)('node:fs') as Functions & { promises: Functions };
 watch(fs);
 watch(fs.promises);

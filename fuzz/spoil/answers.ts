@@ -1,4 +1,4 @@
-/** What a server says, otherwise than it should. */
+/** Corrupts the answers of servers. */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Asked, Handler } from '../../test/servers/http.js';
@@ -14,7 +14,7 @@ export interface Said {
   readonly body: Buffer;
 }
 
-/** What a handler would say. */
+/** Records what a handler answers. */
 export function saidBy(handler: Handler, asked: Asked): Promise<Said> {
   return new Promise((resolve, reject) => {
     let head: Pick<Said, 'status' | 'headers'> = { status: 200, headers: {} };
@@ -32,7 +32,7 @@ export function saidBy(handler: Handler, asked: Asked): Promise<Said> {
   });
 }
 
-/** Content of an answer, near to what is valid. */
+/** An answer with content that is almost valid. */
 export function spoiltContent({ headers, body }: Said, random: Random): { bytes: Uint8Array; how: string } {
   const type = headers['content-type'] ?? '';
   if (type.includes('frames') && random.chance(0.8)) return spoiltFrames(body, random);
@@ -57,7 +57,7 @@ function spoiltJson(body: Buffer, random: Random): { bytes: Uint8Array; how: str
   return { bytes: done!.bytes, how };
 }
 
-/** Of one that is nested deeper than can be written: as deep as can be sent. */
+/** A value as JSON; if it is nested too deeply to be written, very deep brackets instead. */
 function written(value: unknown): string {
   try {
     return JSON.stringify(value);
@@ -67,7 +67,7 @@ function written(value: unknown): string {
   }
 }
 
-/** What is written in base64, otherwise: other bytes, or none that base64 has. */
+/** Replaces a base64 string by one of other bytes, or by one that is not base64. */
 function spoiltBase64(text: string, random: Random): { bytes: Uint8Array; how: string } {
   const found = [...text.matchAll(/"([A-Za-z0-9+/]{16,}={0,2})"/g)];
   if (found.length === 0) return anyNumber(Buffer.from(text), random);
@@ -126,7 +126,7 @@ function spoiltFrames(body: Buffer, random: Random): { bytes: Uint8Array; how: s
 
 type Manner = (said: Said, response: ServerResponse, elsewhere: string) => unknown;
 
-/** How an answer may come, whatever it says; each of them ends, or falls silent. */
+/** Ways to deliver an answer, whatever its content; each ends or falls silent. */
 export function manners(random: Random): Readonly<Record<string, Manner>> {
   const statuses = [201, 204, 206, 300, 304, 400, 401, 403, 404, 405, 413, 418, 429, 500, 501, 503, 599];
   const [status, part, wait] = [random.pick(statuses), 1 + random.below(2000), random.pick(['0', '1', '-1', 'soon'])];
@@ -220,7 +220,7 @@ export function manners(random: Random): Readonly<Record<string, Manner>> {
   };
 }
 
-/** Until whoever asked has had enough. */
+/** Sends a part again and again until the client closes. */
 function again(response: ServerResponse, part: Buffer, everyMs: number): void {
   const timer = setInterval(() => response.writableLength < 2 ** 24 && response.write(part), everyMs);
   response.on('close', () => clearInterval(timer));
@@ -235,7 +235,7 @@ function head(kind: number, length: number): Buffer {
 
 const chunked = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** What is no answer, or one that no server should give. */
+/** Bytes that are not an answer, or one that no server should send. */
 const raws: readonly string[] = [
   'goose\r\n\r\n',
   '\0\0\0\0\0\0\0\0',

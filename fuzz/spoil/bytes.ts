@@ -1,6 +1,6 @@
 import type { Random } from '../random.js';
 
-/** Bytes as a bad disk, a broken download or a hasty editor leaves them. */
+/** Corrupts bytes as a bad disk, a broken download or a careless edit would. */
 export function spoiltBytes(bytes: Uint8Array, random: Random): { bytes: Uint8Array; how: string } {
   let out = Uint8Array.from(bytes);
   const at = (within = out.length) => random.below(Math.max(1, Math.min(within, out.length)));

@@ -10,7 +10,7 @@ export function filesIn(folder: string, ending = ''): string[] {
     .sort();
 }
 
-/** Writes the file anew as `change` makes it. */
+/** Rewrites a file with the result of `change`. */
 export function rewrite(
   file: string,
   change: (bytes: Uint8Array) => { readonly bytes: Uint8Array | string; readonly how: string },
@@ -28,7 +28,7 @@ export function rewriteJson(file: string, change: (json: unknown) => string): st
   });
 }
 
-/** A link in the place of a file: out of the pool, in a circle, to a device. */
+/** Replaces a file by a link: out of the pool, to itself, to a device. */
 export function linkInstead(folder: string, file: string, random: Random): string {
   const target = random.pick([
     '/etc/passwd',

@@ -1,6 +1,6 @@
 import type { Random } from '../random.js';
 
-/** Values that a field may be least prepared for. */
+/** Values that code is least likely to expect in a field. */
 const nasty: readonly (() => unknown)[] = [
   () => null,
   () => true,
@@ -32,7 +32,7 @@ type Container = Record<string, unknown>;
 
 const isContainer = (value: unknown): value is Container => typeof value === 'object' && value !== null;
 
-/** A place in the value, most often deep inside. */
+/** A random place in the value, usually deep inside. */
 function place(value: Container, random: Random): { parent: Container; key: string } {
   let parent = value;
   for (;;) {
@@ -43,7 +43,7 @@ function place(value: Container, random: Random): { parent: Container; key: stri
   }
 }
 
-/** Changes one to three places of the value, in place. */
+/** Changes one to three places in the value, in place. */
 export function spoilJson(value: unknown, random: Random): string {
   const done: string[] = [];
   for (let n = 1 + random.below(3); n > 0; n--) {

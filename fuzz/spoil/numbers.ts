@@ -17,7 +17,7 @@ const numbers = [
   '[]',
 ];
 
-/** One number as written, in a line or in the header of an array, is another. Bytes that are no text stay as they are. */
+/** Replaces one number in text, such as a line or an array's header; other bytes stay as they are. */
 export function anyNumber(bytes: Uint8Array, random: Random): { bytes: Uint8Array; how: string } {
   const text = Buffer.from(bytes).toString('latin1');
   const found = [...text.matchAll(/-?\d+(\.\d+)?/g)];

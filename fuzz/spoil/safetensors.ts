@@ -1,7 +1,7 @@
 import type { Random } from '../random.js';
 import { spoilJson } from './json.js';
 
-/** A safetensors file with its header changed, the data as it was. */
+/** Corrupts the header of a safetensors file and keeps its data. */
 export function spoiltHeader(bytes: Uint8Array, random: Random): { bytes: Uint8Array; how: string } {
   const buffer = Buffer.from(bytes);
   if (buffer.length < 8) return { bytes, how: 'nothing to change' };

@@ -1,4 +1,4 @@
-/** A pool on a T5: any of its files, and the three graphs that its base has. */
+/** A pool on a T5: any of its files, and the three graphs of its base. */
 import path from 'node:path';
 import { spoilGraph } from './graphs.js';
 import { spoilPool } from './pools.js';

@@ -1,4 +1,4 @@
-/** What an expert's folder says: configurations, patterns, matrices, cards. Read in a process that nothing guards. */
+/** The files of an expert: configurations, patterns, matrices, cards. Read in an unguarded process. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Random } from '../random.js';

@@ -1,4 +1,4 @@
-/** The base's ONNX graph: nodes, tensors and external data that lie, go in circles, never end or swell. */
+/** The base's ONNX graph: nodes, tensors and external data that are inconsistent, cyclic, endless or huge. */
 import path from 'node:path';
 import {
   DataType,
@@ -136,7 +136,7 @@ function spoilInterface(graph: GraphProto, random: Random): string {
   });
 }
 
-/** What comes of it is added to the tokens' ids before all else. */
+/** Puts nodes before all others; their result `extra` is added to the tokens' ids. */
 function before(graph: GraphProto, nodes: readonly NodeProto[], ...constants: GraphProto['initializer']): void {
   for (const { input } of graph.node)
     for (const [i, name] of input.entries()) if (name === 'input_ids') input[i] = 'ids';
@@ -144,7 +144,7 @@ function before(graph: GraphProto, nodes: readonly NodeProto[], ...constants: Gr
   graph.initializer.push(...constants);
 }
 
-/** Numbers of one kind, as many as asked for, made an id again. */
+/** Reduces many numbers to one id. */
 const reduced = (from: string) => [
   node('ReduceMax', [from], ['most'], { keepdims: 0 }),
   node('Cast', ['most'], ['extra'], { to: DataType.INT64 }),
@@ -188,7 +188,7 @@ function swell(graph: GraphProto, random: Random): string {
       before(graph, [loop], int64s('turns', [random.pick([1, 1000, 2 ** 50])], true), int64s('zero', [0], true));
     },
     'graphs in graphs': () => {
-      // Past what is read at all; how much deeper can be written rests on the stack that is left.
+      // 400 is deeper than Gander reads; deeper ones might exceed the stack when written.
       const deep = random.pick([10, 100, 400]);
       let inner: Parameters<typeof graphAttribute>[1] = { name: 'g0', output: [valueInfo('x', DataType.FLOAT, [])] };
       for (let d = 1; d < deep; d++) {
@@ -208,7 +208,7 @@ function swell(graph: GraphProto, random: Random): string {
   });
 }
 
-/** One of a base's graphs. @param file its absolute path */
+/** Corrupts one of a base's graphs. @param file its absolute path */
 export function spoilGraph(file: string, random: Random): string {
   if (random.chance(0.2)) return rewrite(file, (bytes) => spoiltBytes(bytes, random));
   return rewrite(file, (bytes) => {

@@ -1,4 +1,4 @@
-/** Files that other programs wrote: whoever sends one may have written anything. */
+/** Files of other programs, which may contain anything. */
 import { rmSync } from 'node:fs';
 import type { Random } from '../random.js';
 import { spoiltBytes } from '../spoil/bytes.js';
@@ -28,7 +28,7 @@ export const imports: Target = {
   },
 };
 
-/** Long, and each line of it right: what takes time with the square of them shows. */
+/** A long file of valid lines, to find quadratic time. */
 function grown(random: Random): { bytes: Uint8Array; how: string } {
   const count = random.pick([10_000, 300_000, 1_000_000]);
   const of = random.pick([1, 2, 8, 1000, count]);

@@ -7,7 +7,7 @@ import { spoilJson } from '../spoil/json.js';
 import { spoiltHeader } from '../spoil/safetensors.js';
 import type { Target } from './target.js';
 
-/** Any file of a pool, in any way. */
+/** Corrupts any file of a pool in any way. */
 export function spoilPool(folder: string, random: Random): string {
   const file = () => random.pick(filesIn(folder));
   return random.do({

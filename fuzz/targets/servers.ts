@@ -1,4 +1,4 @@
-/** What stands behind an address: it may answer anything, and in any manner. */
+/** A server, which may answer anything in any way. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeTrace } from '../../src/trace/file/file.js';
@@ -17,7 +17,7 @@ knowing(knownText);
 interface Good {
   readonly name: string;
   readonly handler: Handler;
-  /** What it is asked before a run. */
+  /** Paths that are requested before a run. */
   readonly before: readonly string[];
   readonly run: (method: Asking['method']) => string;
   readonly methods: readonly Asking['method'][];
@@ -81,7 +81,7 @@ export const servers: ServerTarget = {
   answer: (folder, random, elsewhere) => {
     const good = random.pick(goods(folder));
     const method = random.pick(good.methods);
-    // Most often the run itself, which says most.
+    // Usually the run itself, whose answer has the most content.
     const at = random.chance(0.7) ? good.run(method) : random.pick(good.before);
     const ways = manners(random);
     const manner = random.chance(0.4) ? random.pick(Object.keys(ways)) : undefined;

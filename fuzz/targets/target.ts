@@ -8,25 +8,25 @@ export type Target = FileTarget | ServerTarget;
 
 export interface FileTarget {
   readonly name: string;
-  /** `engine`: a text is routed by the guarded child. `reader`: what reads files in the host's own process, in a plain child. */
+  /** `engine`: the guarded child routes a text. `reader`: an unguarded child runs what reads files in the host's own process. */
   readonly runner: 'engine' | 'reader';
-  /** Of the files that the case begins with, those that it needs. */
+  /** Which files the case begins with. */
   readonly begins: Beginning;
-  /** Spoils what lies in the folder and says how. */
+  /** Corrupts files in the folder and returns how. */
   readonly spoil: (folder: string, random: Random) => string;
 }
 
-/** A server on 127.0.0.1 that is asked by a plain child. */
+/** A server on 127.0.0.1 that an unguarded child asks. */
 export interface ServerTarget {
   readonly name: string;
   readonly runner: 'server';
   readonly begins: Beginning;
-  /** @param folder what the server may answer with @param elsewhere an address that nobody may ask */
+  /** @param folder of the server's possible answers @param elsewhere an address that must not be asked */
   readonly answer: (folder: string, random: Random, elsewhere: string) => Answering;
 }
 
 export interface Answering {
-  /** Known once it was asked. */
+  /** Known after the request. */
   readonly how: () => string;
   readonly handle: Handler;
   readonly asking: Asking;

@@ -1,4 +1,4 @@
-/** tokenizer.json: made of the parts that the library knows, in ways that it may not expect. */
+/** tokenizer.json, of parts that the library knows in combinations that it may not expect. */
 import path from 'node:path';
 import type { Random } from '../random.js';
 import { spoiltBytes } from '../spoil/bytes.js';
@@ -189,7 +189,7 @@ function decoder(random: Random): unknown {
 }
 
 function spoilModel(model: Json, random: Random): string {
-  // A case may spoil twice: what the first left of the model may lack its vocabulary or its merges.
+  // A case may change the model twice; after the first time, its vocabulary or its merges may be gone.
   const vocabulary = (model['vocab'] ?? {}) as Record<string, number>;
   const merges = Array.isArray(model['merges']) ? (model['merges'] as unknown[]) : [];
   const words = Object.keys(vocabulary);

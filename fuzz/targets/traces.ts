@@ -1,4 +1,4 @@
-/** Trace files, which the editor reads in its own process: nothing in them may abort, hang or fill it. */
+/** Trace files, which the editor reads in its own process: none may abort it, hang it or fill its memory. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { encodeSafetensors, parseHeader } from '../../src/formats/safetensors.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
@@ -11,7 +11,7 @@ import type { Target } from './target.js';
 
 type Json = Record<string, unknown>;
 
-/** Changes the JSON that lies in the container's metadata, and maybe how its tensors are laid. */
+/** Changes the JSON in the container's metadata, and sometimes leaves tensors out. */
 function withHeader(file: string, random: Random, change: (header: Json) => string | undefined): string {
   const bytes = readFileSync(file);
   const { metadata, tensors } = parseHeader(bytes, bytes.length);
@@ -23,7 +23,7 @@ function withHeader(file: string, random: Random, change: (header: Json) => stri
   return how;
 }
 
-/** The recorded traces are of version 1; as files of today every other time. */
+/** Rewrites the recorded traces, which are of version 1, in the current version. */
 function asWrittenToday(folder: string): void {
   for (const file of filesIn(folder, '.safetensors')) writeFileSync(file, encodeTrace(decodeTrace(readFileSync(file))));
 }

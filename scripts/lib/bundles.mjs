@@ -1,4 +1,4 @@
-// What is bundled of what: the extension and what it loads late, the children, the command line, the pages.
+// What each bundle is built from: the extension and what it loads late, the children, the command line, the pages.
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -27,7 +27,7 @@ const node = {
 };
 
 /**
- * What the extension imports dynamically is in a file of its own: VS Code reads all of extension.cjs to activate it.
+ * Puts what the extension imports dynamically into a separate file: VS Code reads all of extension.cjs to activate it.
  * @type {esbuild.Plugin}
  */
 const lazily = {
@@ -40,7 +40,7 @@ const lazily = {
 };
 
 /**
- * The page's worker comes in the page itself, as text: the policy of a webview lets it start from a blob, and from nothing else.
+ * Puts the worker's code into the page as text: a webview's policy lets a worker start only from a blob.
  * @type {esbuild.Plugin}
  */
 const worker = {
@@ -84,7 +84,7 @@ const page = {
   ...common,
   keepNames: false, // they were 6 % of the page
   platform: 'browser',
-  // What few people open in a session is imported when it is: a file of its own, named by its content.
+  // Views that few people open are separate files, named by a hash of their content and imported when opened.
   format: 'esm',
   splitting: true,
   chunkNames: '[name]-[hash]',
@@ -96,7 +96,7 @@ const page = {
 };
 
 /**
- * One page in a folder of its own, or beside others.
+ * A bundle for the pages of a folder.
  * @param {Record<string, string>} entryPoints @param {string} outdir
  */
 export const pageBundle = (entryPoints, outdir) => ({ ...page, entryPoints, outdir });
@@ -117,17 +117,17 @@ export function bundlesFor(purpose, out = 'dist') {
     { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
     { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
     pageBundle({ panel: 'webview/main.tsx' }, webview),
-    // By itself: what it shares with the panel would otherwise become files that the panel has to load, too.
+    // Separate, because code shared with the panel would otherwise go into more files that the panel has to load.
     pageBundle({ similarity: 'webview/similarity/main.tsx' }, webview),
   ];
   const packaged = purpose === 'package' ? /** @type {const} */ ({ sourcemap: false, minify: true }) : {};
-  // A room that has no entry yet is left out.
+  // Entries that do not exist yet are left out.
   return all
     .filter((b) => Object.values(/** @type {string[]} */ (b.entryPoints)).every((e) => existsSync(path.join(root, e))))
     .map((b) => ({ ...b, ...packaged }));
 }
 
-/** Removes an earlier build's pages: files of another content have another name, and would stay. @param {string} [out] */
+/** Removes an earlier build's pages: files with other content have other names, and would stay. @param {string} [out] */
 export function clean(out = 'dist') {
   rmSync(path.resolve(root, out, 'webview'), { recursive: true, force: true });
 }

@@ -1,16 +1,16 @@
-// Runs what keeps one core busy two at a time, and what keeps both busy alone.
+// Runs jobs that keep one core busy two at a time, and those that keep both busy alone.
 
 /**
  * @typedef {object} Job
  * @property {string} name
  * @property {1 | 2} cores
- * @property {string} [after] the name of a job that must have ended, if it is one of these
+ * @property {string} [after] the name of a job that must have ended first, if it is among the jobs
  */
 
 /**
- * Starts each job as soon as there are cores for it, in the given order as far as that goes.
+ * Starts each job as soon as there are cores for it, in the given order as far as possible.
  * @template {Job} J @param {readonly J[]} jobs @param {(job: J, alone: boolean) => Promise<void>} start
- *   alone: nothing else runs, and nothing will be started, until it has ended
+ *   alone: nothing else runs or will be started until it has ended
  */
 export async function inLanes(jobs, start) {
   const left = [...jobs];

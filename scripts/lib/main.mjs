@@ -1,5 +1,5 @@
-// What every script shares: progress on stderr, one line for a failure that a person can mend, and nothing left behind.
-// Node's own modules only: scripts start before anything is installed.
+// Shared by every script: progress on stderr, one line for a failure that a person can fix, and nothing left behind.
+// Uses only Node's own modules: scripts start before anything is installed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import path from 'node:path';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 
-/** A failure whose message says, in one line, what to do. */
+/** A failure whose message says in one line what to do. */
 export class Remedy extends Error {}
 
 export const say = (/** @type {string} */ text) => void process.stderr.write(`${text}\n`);
@@ -16,7 +16,7 @@ export const say = (/** @type {string} */ text) => void process.stderr.write(`${
 const endings = new Set();
 
 /**
- * Has `end` called before this process ends, interrupted or not; returns a function that calls it off.
+ * Calls `end` before this process ends, interrupted or not; returns a function that cancels that.
  * @param {() => void | Promise<void>} end
  */
 export function atEnd(end) {
@@ -25,7 +25,7 @@ export function atEnd(end) {
 }
 
 async function finish() {
-  const all = [...endings].reverse(); // what was begun last ends first
+  const all = [...endings].reverse(); // last begun, first ended
   endings.clear();
   for (const end of all) {
     try {
@@ -54,12 +54,12 @@ export async function main(body) {
   } catch (e) {
     say(e instanceof Remedy ? `gander: ${e.message}` : e instanceof Error ? (e.stack ?? e.message) : String(e));
   }
-  if (interrupted) return; // what was begun is being ended, which may be why there is a code
+  if (interrupted) return; // `finish` is already running, and may be why the body ended
   await finish();
   process.exit(code);
 }
 
-/** A temporary folder of this process that goes when it ends. */
+/** A temporary folder that is deleted when this process ends. */
 export function temporary() {
   const dir = mkdtempSync(path.join(tmpdir(), 'gander-'));
   atEnd(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
@@ -69,8 +69,8 @@ export function temporary() {
 const posix = process.platform !== 'win32';
 
 /**
- * Ends a process and all it started, and waits for it: gently, then for good.
- * @param {import('node:child_process').ChildProcess} child started with `detached`, so that it leads a group of its own
+ * Ends a process and all it started, and waits for it: with SIGTERM, then with SIGKILL.
+ * @param {import('node:child_process').ChildProcess} child started with `detached`, so that it leads its own group
  */
 export async function endGroup(child) {
   const kill = (/** @type {NodeJS.Signals} */ signal) => {
@@ -78,7 +78,7 @@ export async function endGroup(child) {
       if (posix && child.pid) process.kill(-child.pid, signal);
       else child.kill(signal);
     } catch {
-      // Nobody is left.
+      // No process is left.
     }
   };
   const gone = child.exitCode !== null || child.signalCode !== null;
@@ -96,10 +96,10 @@ export async function endGroup(child) {
 }
 
 /**
- * Runs a program to its end and returns its exit code and what it wrote, if that was captured.
+ * Runs a program to its end and returns its exit code and its output, if that was captured.
  * @param {string} command @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, output?: 'show' | 'capture' | 'errors' }} [options] `errors`: its
- *   output goes to stderr, so that stdout holds results only
+ *   output goes to stderr, so that stdout has only results
  */
 export async function run(command, args, { cwd = root, env = process.env, output = 'show' } = {}) {
   const out = output === 'capture' ? 'pipe' : output === 'errors' ? 2 : 'inherit';
@@ -108,7 +108,7 @@ export async function run(command, args, { cwd = root, env = process.env, output
     env,
     stdio: ['ignore', out, output === 'capture' ? 'pipe' : 'inherit'],
     detached: posix,
-    shell: !posix && !/\.exe$/i.test(command), // npm and code are .cmd files there
+    shell: !posix && !/\.exe$/i.test(command), // npm and code are .cmd files on Windows
   });
   const callOff = atEnd(() => endGroup(child));
   let text = '';
@@ -116,7 +116,7 @@ export async function run(command, args, { cwd = root, env = process.env, output
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', take);
   try {
     const code = await new Promise((resolve, reject) => {
-      child.once('error', () => reject(new Remedy(`${command} cannot be started; install it or mend the PATH`)));
+      child.once('error', () => reject(new Remedy(`${command} cannot be started; install it or fix the PATH`)));
       child.once('close', (status) => resolve(status ?? 1));
     });
     return { code: Number(code), text };
@@ -127,7 +127,7 @@ export async function run(command, args, { cwd = root, env = process.env, output
 
 /**
  * Runs npm, quietly; a failure becomes a Remedy.
- * @param {string} what what fails without it, for the message
+ * @param {string} what the step's name, for the message
  * @param {readonly string[]} args @param {{ cwd?: string }} [options]
  */
 export async function npm(what, args, { cwd = root } = {}) {
@@ -146,7 +146,7 @@ export function explain(text) {
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(text)) {
     return 'the package registry cannot be reached; connect to a network (or set `npm config set registry`) and run this again';
   }
-  if (/EACCES|EPERM/.test(text)) return `no right to write; ${lastLine(text)}`;
+  if (/EACCES|EPERM/.test(text)) return `no permission to write; ${lastLine(text)}`;
   return lastLine(text);
 }
 

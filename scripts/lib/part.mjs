@@ -1,5 +1,5 @@
-// part.mjs NAME quick|whole FILE [i/n]: runs one part of the tests, and writes its count into the file. A process of its own, so
-// that parts that run side by side do not share an environment, and what each prints stays together.
+// part.mjs NAME quick|whole FILE [i/n]: runs one part of the tests and writes its count into the file. A separate process, so that
+// parts that run side by side do not share an environment and each one's output stays together.
 import { writeFileSync } from 'node:fs';
 import { main } from './main.mjs';
 import { parts } from './parts.mjs';

@@ -1,4 +1,4 @@
-// The parts of the tests: what each runs, what it needs, and how much of the machine it keeps busy.
+// The parts of the tests: what each runs, what it needs, and how many cores it keeps busy.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { root, run } from './main.mjs';
@@ -19,10 +19,10 @@ import { shareOf } from './scope.mjs';
 /**
  * @typedef {object} Part
  * @property {(work: Work) => Promise<Count>} test
- * @property {RunName} from the smallest run that it belongs to
- * @property {string} [quick] what the quick run has of it, where that is not all but what is tagged slow
- * @property {1 | 2} cores that it keeps busy: parts of one core run two at a time
- * @property {readonly ('dist' | 'vsix' | 'browser' | 'python')[]} needs what is made ready before the first part begins
+ * @property {RunName} from the smallest run that includes it
+ * @property {string} [quick] what the quick run includes of it, if it leaves out more than the slow tests
+ * @property {1 | 2} cores that it keeps busy: parts that take one core run two at a time
+ * @property {readonly ('dist' | 'vsix' | 'browser' | 'python')[]} needs what is prepared before the first part begins
  * @property {string} [after] a part that installs what this one uses
  */
 
@@ -61,7 +61,7 @@ async function vitest(project, { much, shard }, files = []) {
   ]);
   if (!existsSync(json)) return code === 0 && shard ? none : { passed: 0, failed: 1, skipped: 0 };
   const { numPassedTests, numFailedTests, numTotalTests } = JSON.parse(readFileSync(json, 'utf8'));
-  // A file that does not load has no failed test, and an error between tests has neither.
+  // Neither a file that does not load nor an error between tests counts as a failed test.
   const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
   return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
 }
@@ -82,7 +82,7 @@ async function host({ shard }) {
       folder: path.join(root, 'samples'),
       onOutput: (text) => (told += text),
     });
-    // In one piece each, so that neither is in the middle of the other.
+    // Each in one piece, so that the two do not mix.
     process.stdout.write(`VS Code ${options.version}\n${told}`);
     const count = { ...none };
     for (const { state } of results) count[state]++;
@@ -95,7 +95,7 @@ async function host({ shard }) {
 const routing = 'python/gander-routing';
 const serve = 'python/gander-serve';
 const besideTorch = ['python/gander-trace', `${routing}[dev]`, `${serve}[dev]`];
-/** The environment of all that needs torch. */
+/** The environment for everything that needs torch. */
 const withTorch = () => installed('training', 'dev,export', ' (some minutes the first time: torch)', besideTorch);
 
 /** Tests of a folder, by file. @param {string} folder @param {Shard} [shard] */
@@ -184,7 +184,7 @@ export const parts = {
     cores: 1,
     needs: ['python'],
   },
-  // No environment holds both exporters: optimum-onnx takes no transformers 5. gander-routing and gander-serve run with either.
+  // The two exporters need separate environments: optimum-onnx does not work with transformers 5. gander-routing and gander-serve run in either.
   exporter: {
     test: async ({ shard }) => {
       const files = shareOf(

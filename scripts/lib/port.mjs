@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { Remedy } from './main.mjs';
 
-/** Undefined where none is named; 0 is any that is free. */
+/** Undefined if none is named; 0 means any free port. */
 export async function askedPort() {
   const asked = process.env['GANDER_PORT'];
   if (!asked) return undefined;

@@ -1,15 +1,15 @@
-// Processors that a test may name, and what runs them.
+// The processors that tests may name, and what emulates them.
 import { say } from './main.mjs';
 import { findQemu } from './system.mjs';
 
 export const processors = ['Haswell', 'Nehalem'];
 
 /**
- * The engine's goldens with onnxruntime on other processors (test/processors).
+ * Runs the engine's goldens with onnxruntime on other processors (test/processors).
  *
  * @template T
  * @param {() => Promise<T>} tests
- * @returns {Promise<T | { passed: 0, failed: 0, skipped: number }>} of which each processor is one where it cannot be
+ * @returns {Promise<T | { passed: 0, failed: 0, skipped: number }>} one skipped for each processor if they cannot be emulated
  */
 export async function onProcessors(tests) {
   const { qemu, why } = await findQemu();

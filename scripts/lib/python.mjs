@@ -1,4 +1,4 @@
-// Python packages of this repository, each in a virtual environment of its own.
+// Python packages of this repository, each in its own virtual environment.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Remedy, root, run, say } from './main.mjs';
@@ -13,7 +13,7 @@ const windows = process.platform === 'win32';
 const inVenv = (/** @type {string} */ venv, /** @type {string} */ name) =>
   path.join(venv, windows ? 'Scripts' : 'bin', windows ? `${name}.exe` : name);
 
-/** Path of a Python. */
+/** Path of a Python interpreter. */
 export function needPython() {
   const found = which('python3') ?? which('python');
   if (!found) throw new Remedy('no Python for the tests in Python; install Python 3.11 or newer and run this again');
@@ -26,7 +26,7 @@ async function quietly(what, command, args, env = process.env) {
   if (code !== 0) throw new Remedy(`setting up ${what} failed: ${text.trim().split('\n').at(-1)}`);
 }
 
-/** Path of uv, installed if need be. */
+/** Path of uv, which is installed if necessary. */
 export async function needUv() {
   const found = which('uv');
   if (found) return found;
@@ -40,17 +40,17 @@ export async function needUv() {
 }
 
 /**
- * Installs a package and what it needs: with uv, which is several times quicker than pip for large ones.
+ * Installs a package and its dependencies with uv, which is several times faster than pip for large ones.
  * @param {string} folder of the package, relative to the repository @param {string} extras @param {string} [hint] how long it takes
  * @param {string[]} [beside] other packages of this repository that go into the same environment, their extras in brackets
- * @param {string} [name] of the environment, where one cannot hold all
- * @returns {Promise<string>} its Python
+ * @param {string} [name] of the environment, if the folder needs more than one
+ * @returns {Promise<string>} path of its Python interpreter
  */
 export async function installed(folder, extras, hint = '', beside = [], name = '.venv') {
   const venv = path.join(root, folder, name);
   const python = needPython();
   const uv = await needUv();
-  // uv does not read pip's settings; a registry named there is meant for it too.
+  // uv does not read pip's settings, but a registry named there should apply to it too.
   const { code, text } = await run(python, ['-m', 'pip', 'config', 'get', 'global.index-url'], { output: 'capture' });
   const env = code === 0 ? { UV_DEFAULT_INDEX: text.trim(), ...process.env } : process.env;
   const own = inVenv(venv, 'python');
@@ -62,7 +62,7 @@ export async function installed(folder, extras, hint = '', beside = [], name = '
 }
 
 /**
- * Runs tests of a package. @param {string} python @param {string} folder @param {readonly string[]} files none: nothing is run
+ * Runs tests of a package. @param {string} python @param {string} folder @param {readonly string[]} files if empty, nothing runs
  * @returns {Promise<Count>}
  */
 export async function pytest(python, folder, files) {
@@ -84,7 +84,7 @@ export async function pytest(python, folder, files) {
 }
 
 /**
- * Runs tests of a package and checks its style and types; each check counts as one.
+ * Runs tests of a package and checks its style and types; each check counts as one test.
  * @param {string} python @param {string} folder @param {readonly string[]} files @param {Shard} [shard]
  * @returns {Promise<Count>}
  */

@@ -1,4 +1,4 @@
-// Programs of the system: found, or installed where Debian's package manager may be used.
+// Finds programs of the system, or installs them if Debian's package manager may be used.
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { Remedy, run, say } from './main.mjs';
@@ -52,7 +52,7 @@ async function aptInstall(packages, why, otherwise) {
   }
 }
 
-/** Path of a Chromium, installed if need be. */
+/** Path of a Chromium, which is installed if necessary. */
 export async function needChromium() {
   if (!findChromium()) {
     const hint = 'brew install --cask chromium, or CHROMIUM=/path/to/chrome npm test';
@@ -63,15 +63,15 @@ export async function needChromium() {
   return found;
 }
 
-/** VS Code 1.100 searches with the system's ripgrep: its own is a download. */
+/** VS Code 1.100 searches with the system's ripgrep, because its own would be a download. */
 export async function needRipgrep() {
   if (!which('rg')) await aptInstall(['ripgrep'], 'no ripgrep (rg) for VS Code 1.100', 'brew install ripgrep');
 }
 
-/** Path of the program that runs another on a processor that is not here; undefined, with why, where there is none. */
+/** Path of the program that emulates another processor, or undefined with the reason. */
 export async function findQemu() {
   const why = 'no qemu-x86_64 to run onnxruntime on other processors';
-  if (process.platform !== 'linux' || process.arch !== 'x64') return { why: `${why}: that takes Linux on x64` };
+  if (process.platform !== 'linux' || process.arch !== 'x64') return { why: `${why}: that needs Linux on x64` };
   const found = () => which('qemu-x86_64') ?? which('qemu-x86_64-static');
   try {
     if (!found()) await aptInstall(['qemu-user'], why, 'dnf install qemu-user');

@@ -1,6 +1,6 @@
 // Installs a real VS Code (server, Node extension host, web workbench) from the npm registry alone, for tests and for
-// `npm start` where there is no desktop: the package code-server holds VS Code's server build; its own layer is not used.
-// Into a cache outside the checkout, so that a fresh clone finds it. Node's own modules only.
+// `npm start` without a desktop: the package code-server contains VS Code's server build; its own layer is not used.
+// Installs into a cache outside the checkout, so that a fresh clone finds it. Uses only Node's own modules.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -52,7 +52,7 @@ const dropped = [
   'zod',
 ];
 
-/** Raise it when what install() makes changes. */
+/** Raise this when the result of install() changes. */
 const layout = 2;
 
 const platform = `${process.platform}-${process.arch}`;
@@ -63,12 +63,15 @@ const platform = `${process.platform}-${process.arch}`;
  */
 export async function installVscodeWeb(version = newest) {
   const wanted = versions[version];
-  if (!wanted) throw new Remedy(`VS Code ${version} is not known here; use ${Object.keys(versions).join(' or ')}`);
+  if (!wanted)
+    throw new Remedy(
+      `VS Code ${version} cannot be installed by this script; use ${Object.keys(versions).join(' or ')}`,
+    );
   if (process.platform === 'win32') {
     throw new Remedy('no VS Code found; install it (https://code.visualstudio.com) or set GANDER_CODE to its path');
   }
   const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache');
-  // A folder of its own for each way of installing: clones of different ages must not replace each other's.
+  // Each layout has its own folder: clones of different ages must not replace each other's installations.
   const dir = path.join(cache, 'gander/vscode-web', `${version}.${layout}`);
   const stamp = `${wanted.server} ${wanted.node} ${platform}`;
   const stampFile = path.join(dir, '.stamp');

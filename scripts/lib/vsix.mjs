@@ -1,11 +1,11 @@
-// What a package must hold, and what it must not.
+// What a package must and must not contain.
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './main.mjs';
 import { natives, targets } from './targets.mjs';
 import { zipEntries } from './zip.mjs';
 
-/** A package larger than this has something in it that nobody meant to ship. */
+/** A larger package must contain something that nobody meant to ship. */
 const mostBytes = 210e6;
 
 const needed = [
@@ -27,7 +27,7 @@ const needed = [
   ),
 ];
 
-/** What each model that ships needs; test/unit/pool/bundled.test.ts holds the list to the extension's. */
+/** The files that each model that ships needs; test/unit/pool/bundled.test.ts compares the list with the extension's. */
 const models = {
   'smollm2-135m': ['pool.json', 'README.md', 'base/model.onnx', 'base/tokenizer.json', 'base/config.json'],
   'gosling-moe': ['README.md', 'training.json', 'model.onnx', 'model.onnx.data', 'tokenizer.json', 'config.json'],
@@ -38,7 +38,7 @@ export const modelNames = Object.keys(models);
 const forbidden = /\.(py|pyc|ts|map|proto|log|pt)$|(^|\/)(src|test|training|scripts|bench|\.git|\.cache|__pycache__)\//;
 
 /**
- * What is wrong with a package; empty when nothing is.
+ * The problems of a package; empty if there are none.
  * @param {string} file @param {string} target
  */
 export function vsixProblems(file, target) {
@@ -54,7 +54,7 @@ export function vsixProblems(file, target) {
   const problems = [...needed, ...notices, ...native, ...shipped]
     .filter((f) => !has.has(f))
     .map((f) => `${f} is missing`);
-  // Named by its content.
+  // The name contains a hash of the content.
   if (!entries.some((n) => /^dist\/webview\/lessons-\w+\.js$/.test(n)))
     problems.push('dist/webview/lessons-*.js is missing');
   if (!entries.some((n) => /^models\/[^/]+\/experts\/[^/]+\/gate\.safetensors$/.test(n))) problems.push('no expert');

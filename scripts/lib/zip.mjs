@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
 
-/** @param {string} file @returns {Map<string, () => Buffer>} what each file holds, by name */
+/** @param {string} file @returns {Map<string, () => Buffer>} each file's content, by name */
 export function zipEntries(file) {
   const zip = readFileSync(file);
   const end = zip.lastIndexOf(Buffer.from('PK\x05\x06'));

@@ -1,17 +1,17 @@
-// Holds the imports of the code to the rooms and arrows of rooms.mjs, and finds circles: dependency-cruiser's configuration.
+// dependency-cruiser's configuration: checks imports against the rooms and arrows of rooms.mjs, and finds cycles.
 import { rooms } from './rooms.mjs';
 
-/** Where there are rooms. */
+/** Folders with rooms. */
 const inside = '^(src|webview|evaluate|python)/';
-/** Packages that reach out of a room: a native addon, the editor, the system, the page. Others are free. */
+/** Packages that connect a room to something outside: native addons, the editor, the page. Others may be used anywhere. */
 const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'd3-', 'preact', '@preact'];
 
 const escaped = (/** @type {string} */ text) => text.replace(/[.$]/g, '\\$&');
-/** All of a room, whatever stands in it. */
+/** All of a room, including the rooms inside it. */
 const whole = (/** @type {string} */ room) => `^${escaped(room)}${/\.\w+$/.test(room) ? '$' : '/'}`;
-/** The rooms inside a room, which are others. */
+/** The rooms inside a room. */
 const within = (/** @type {string} */ room) => Object.keys(rooms).filter((other) => other.startsWith(`${room}/`));
-/** What is in the room and in none inside it. */
+/** The files of a room that are in no room inside it. */
 const own = (/** @type {string} */ room) => {
   const others = within(room).map((other) => whole(other).replace(whole(room), ''));
   return others.length === 0 ? whole(room) : `${whole(room)}(?!${others.join('|')})`;
@@ -44,7 +44,7 @@ const rulesOf = ([room, { from = [], types = [], packages = [] }]) => {
     ],
     ['packages', { path: guarded.map(named), pathNot: packages.map(named), dependencyTypesNot: typeOnly }],
   ];
-  // An empty list of paths would stand for any.
+  // An empty list of paths would match anything.
   return refused
     .filter(([, { path }]) => path?.length !== 0)
     .map(([what, to]) => ({ name: `${room}: ${what}`, severity: 'error', from: here, to }));
@@ -64,7 +64,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // Types, too: a circle of types is one.
+    // A cycle of types counts too.
     tsPreCompilationDeps: true,
   },
 };

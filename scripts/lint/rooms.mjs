@@ -1,17 +1,17 @@
-// The rooms of ARCHITECTURE.md and the arrows between them: arrows.mjs makes rules of this table.
+// The rooms of ARCHITECTURE.md and the arrows between them; arrows.mjs turns this table into rules.
 
 /**
- * A room is a folder or a file; the longest match holds, so a folder may have rooms inside it, which are others. `from`: rooms it
- * may import from; `types`: rooms of which it may import types only; `packages`: what it may import of the packages that reach
- * out of a room.
+ * A room is a folder or a file. The longest match counts, so a room inside a folder's room is a separate one. `from`: rooms it
+ * may import from; `types`: rooms it may import only types from; `packages`: those of the guarded packages (arrows.mjs) that
+ * it may import.
  * @typedef {{ from?: string[], types?: string[], packages?: string[] }} Room
  */
 
 const runtime = 'src/engine/runtime';
 const families = 'src/engine/families';
-/** What needs nothing of Gander. */
+/** Rooms that need nothing else of Gander. */
 const ground = ['src/errors', 'src/checks', 'src/words', 'src/look', 'src/formats', 'src/product', 'src/statistics'];
-/** Any part of a trace: their order is told where these rooms are. */
+/** All rooms of the trace; the arrows between them are below. */
 const trace = [
   'src/trace/model',
   'src/trace/text',
@@ -20,7 +20,7 @@ const trace = [
   'src/trace/exports',
   'src/trace/file',
 ];
-/** What every room may use: pure, with no process, file or editor. */
+/** Rooms that every room may use: pure, without processes, files or the editor. */
 const pure = [...ground, ...trace, 'src/similarity', 'src/strategies', 'src/requests', 'src/protocol', 'src/transport'];
 const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
@@ -116,7 +116,7 @@ export const rooms = {
     types: [families],
     packages: ['node:'],
   },
-  // What is known of models' configurations stands once, where the Python package can ship it.
+  // The table of models' configurations is where the Python package can ship it.
   'src/import': { from: [...pure, 'python/gander-trace/src/gander_trace/routers.json'] },
   'src/import/client.ts': { from: pure, types: ['src/import'], packages: ['node:'] },
   'src/import/main.ts': {

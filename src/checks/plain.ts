@@ -1,4 +1,4 @@
-/** What plain data is, for what comes from another process and is checked by hand. */
+/** Type checks for plain data from another process. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-/** The first thing that a schema found wrong, as a person would say it: "`topK` must be at most 1024". */
+/** The first problem that a schema found, in words: "`topK` must be at most 1024". */
 export function schemaProblem(error: z.ZodError): string {
   const issue = error.issues[0];
   if (!issue) return 'it is not what was expected';
@@ -11,7 +11,7 @@ export function schemaProblem(error: z.ZodError): string {
 function predicate(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      // zod keeps the value itself out of the issue, so its own text is the only place that tells.
+      // zod does not put the value into the issue, so only its message tells whether it was missing.
       return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${kind(issue.expected)}`;
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
@@ -26,7 +26,7 @@ function predicate(issue: z.core.$ZodIssue): string {
     case 'custom':
       return `is ${issue.message}`;
     case 'invalid_union':
-      return 'is none of what it may be';
+      return 'has none of the allowed forms';
     default:
       return 'is not what was expected there';
   }
@@ -48,6 +48,6 @@ function kind(expected: string): string {
 
 function extent(origin: string, bound: string): string {
   if (origin === 'string') return `be ${bound} characters long`;
-  if (origin === 'array' || origin === 'set') return `hold ${bound} entries`;
+  if (origin === 'array' || origin === 'set') return `have ${bound} entries`;
   return `be ${bound}`;
 }

@@ -1,4 +1,4 @@
-/** Every failure that a person may meet. The code is what programs match on; the message and the remedy are for people. */
+/** Every kind of failure that a user may see. Programs match on the code; the message and the remedy are for people. */
 export const errorCodes = [
   'cancelled',
   'pool-missing',
@@ -37,11 +37,11 @@ export type ErrorCode = (typeof errorCodes)[number];
 export interface ErrorData {
   readonly code: ErrorCode;
   readonly message: string;
-  /** What the person can do about it; one sentence. */
+  /** What the user can do about it, in one sentence. */
   readonly remedy: string;
 }
 
-/** Whether two say the same, wherever they came from. */
+/** Whether two errors say the same, regardless of where they came from. */
 export function isSameError(a: ErrorData, b: ErrorData): boolean {
   return a.code === b.code && a.message === b.message && a.remedy === b.remedy;
 }
@@ -66,10 +66,10 @@ export class GanderError extends Error {
     return new GanderError(data.code, data.message, data.remedy);
   }
 
-  /** Anything thrown, as a GanderError; what is not one already is `internal`. */
+  /** Converts anything thrown; what is not a GanderError becomes `internal`. */
   static from(thrown: unknown): GanderError {
     if (thrown instanceof GanderError) return thrown;
-    // Another bundle of this program has a class of its own.
+    // Each bundle has its own copy of the class.
     if (thrown instanceof Error && thrown.name === 'GanderError' && 'code' in thrown && 'remedy' in thrown)
       return new GanderError(thrown.code as ErrorCode, thrown.message, thrown.remedy as string, { cause: thrown });
     const message = thrown instanceof Error ? thrown.message : String(thrown);

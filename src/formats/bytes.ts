@@ -1,4 +1,4 @@
-/** A size for a person, in English and with a point, as the engine's messages are: 18 MB, 3.5 GB. */
+/** A size for people, in English with a decimal point, like all of the engine's messages: 18 MB, 3.5 GB. */
 export function bytesInWords(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
   const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));

@@ -5,7 +5,7 @@ export function joined(first: Int32Array, then: Int32Array): Int32Array {
   return out;
 }
 
-/** Offsets in one text and in another that begins at `at` of it; −1, for what stands nowhere, stays. */
+/** Joins offsets into one text with offsets into another that begins at `at` of it; −1, which means nowhere in the text, stays. */
 export function joinedOffsets(first: Int32Array, then: Int32Array, at: number): Int32Array {
   return joined(
     first,

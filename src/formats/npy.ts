@@ -1,5 +1,5 @@
 /**
- * NumPy's .npy file, read with every length checked before it is used. Source:
+ * Reads NumPy's .npy files; every length is checked before it is used. Source:
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (versions 1.0, 2.0 and 3.0).
  */
 import { type DType, dtypeBytes } from './safetensors.js';
@@ -18,10 +18,10 @@ export class NpyError extends Error {
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
-/** More than any shape needs. */
+/** Longer than any header needs to be. */
 const longestHeader = 65_536;
 
-/** Little-endian ones, and those of one byte, which have no order. */
+/** Little-endian types, and those of one byte, which have no byte order. */
 const types: Readonly<Record<string, DType>> = {
   '|b1': 'BOOL',
   '|u1': 'U8',
@@ -63,9 +63,9 @@ export interface NpyHeader {
 
 /** @param first at least the header. @throws NpyError */
 export function readNpyHeader(first: Uint8Array): NpyHeader {
-  if (!isNpy(first)) throw new NpyError('it does not begin as a .npy file does');
+  if (!isNpy(first)) throw new NpyError('it does not begin like a .npy file');
   const major = first[6] ?? 0;
-  if (major < 1 || major > 3) throw new NpyError(`its version is ${major}, and 1 to 3 are known`);
+  if (major < 1 || major > 3) throw new NpyError(`its version is ${major}; versions 1 to 3 are supported`);
   const begin = major === 1 ? 10 : 12;
   if (first.byteLength < begin) throw new NpyError('it is cut off');
   const view = new DataView(first.buffer, first.byteOffset, begin);
@@ -79,7 +79,8 @@ export function readNpyHeader(first: Uint8Array): NpyHeader {
   if (descr === undefined || fortran === undefined || shape === undefined)
     throw new NpyError('its header is not one that numpy writes for an array of numbers');
   const dtype = Object.hasOwn(types, descr) ? types[descr] : undefined;
-  if (!dtype) throw new NpyError(`its numbers are of type ${JSON.stringify(descr.slice(0, 20))}, which is not read`);
+  if (!dtype)
+    throw new NpyError(`its numbers are of type ${JSON.stringify(descr.slice(0, 20))}, which is not supported`);
   return {
     dtype,
     shape: shape.split(',').flatMap((n) => (n.trim() === '' ? [] : [Number(n)])),

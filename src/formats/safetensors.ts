@@ -1,7 +1,7 @@
 /**
- * The safetensors container, read and written with every length checked before it is used. Shared by pools and traces.
+ * Reads and writes the safetensors container, for pools and traces; every length is checked before it is used.
  * Source: https://github.com/huggingface/safetensors ("Format"): u64 header length, JSON header, data without holes.
- * Typed arrays are laid over the file's little-endian bytes as they are: every platform that runs Gander is little-endian.
+ * Typed arrays are views of the file's little-endian bytes: every platform that runs Gander is little-endian.
  */
 
 /** Bytes of one element. */
@@ -48,7 +48,7 @@ export class SafetensorsError extends Error {
 const maxHeaderBytes = 100_000_000;
 
 /**
- * Length of the prefix (8 bytes + header) to read before `parseHeader`, so that a big file need not be read whole.
+ * Length of the prefix (8 bytes + header) that `parseHeader` needs, so that a large file need not be read whole.
  * @param first at least the first 8 bytes
  * @param fileSize bytes of the whole file
  */
@@ -160,23 +160,23 @@ const arrays = {
   U64: BigUint64Array,
 } as const;
 
-/** The array that holds a dtype's elements; F16 and BF16 stay as their bits (`toFloat32` decodes). */
+/** The array type for a dtype's elements; F16 and BF16 stay raw bits (`toFloat32` decodes them). */
 export type ArrayOf<D extends DType> = InstanceType<(typeof arrays)[D]>;
 
 /**
- * A tensor's elements: over the given bytes where they are aligned, else a copy.
+ * A tensor's elements: a view of the given bytes if they are aligned, otherwise a copy.
  * @param data the tensor's own bytes, `entry.begin` to `entry.end` of the file
  */
 export function tensorArray<D extends DType>(dtype: D, data: Uint8Array): ArrayOf<D> {
   const bytes = dtypeBytes[dtype];
-  // Not `slice`: a Buffer's shares its memory, and stays where it is.
+  // Not `slice`: a Buffer's slice shares its memory and would stay unaligned.
   const aligned = data.byteOffset % bytes === 0 ? data : new Uint8Array(data);
   const make = arrays[dtype] as unknown as new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayOf<D>;
   return new make(aligned.buffer, aligned.byteOffset, aligned.byteLength / bytes);
 }
 
 /**
- * Any number tensor as Float32; F32 is not copied where it is aligned.
+ * Any tensor of numbers as Float32; aligned F32 is not copied.
  * @param data the tensor's own bytes, `entry.begin` to `entry.end` of the file
  */
 export function toFloat32(dtype: DType, data: Uint8Array): Float32Array {
@@ -225,7 +225,7 @@ export interface TensorInput {
   readonly data: ArrayBufferView;
 }
 
-/** The container's bytes. Like the reference, wide dtypes come first and the header is padded, so that every tensor is aligned. */
+/** The container's bytes. Like the reference, wide dtypes come first and the header is padded, so that all tensors are aligned. */
 export function encodeSafetensors(
   tensors: readonly TensorInput[],
   metadata: Readonly<Record<string, string>> = {},

@@ -1,8 +1,8 @@
-/** The linear algebra that is done once, when a graph is composed, so that less is left to do for each token. */
+/** Linear algebra that is done once, when a graph is composed, to save work for every token. */
 
 /**
  * v̂ = LN(v) / √d. Its mean is zero, so LN(u)·v̂ = (u·v̂) · InvStd(u): no normalised copy of u is needed, and the whole
- * pool's affinities are one matrix product and one factor a token. A gate without spread scores 0.
+ * pool's affinities are one matrix product and one factor per token. A constant gate scores 0.
  *
  * Source: docs/strategies.md; biased variance, eps 1e-5.
  */
@@ -17,13 +17,13 @@ export function normalisedGate(v: Float32Array): Float32Array {
 }
 
 /**
- * Thin QR of a [rows, r] matrix by modified Gram-Schmidt, twice where once is not orthogonal enough: in the presence of
- * nearly dependent columns. A column that depends on those before it becomes zero in Q, and its part of R is kept.
+ * Thin QR of a [rows, r] matrix by modified Gram-Schmidt, with a second pass where nearly dependent columns make one pass
+ * too inaccurate. A column that depends on earlier ones becomes zero in Q; its part of R is kept.
  *
  * @returns q [rows, r] with orthonormal or zero columns; rr [r, r] upper triangular; float64.
  */
 export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Array; rr: Float64Array } {
-  // Column by column while working, for the cache's sake.
+  // Each column contiguous while working: faster in the processor's cache.
   const columns = Array.from({ length: r }, () => new Float64Array(rows));
   for (const [j, column] of columns.entries()) for (let i = 0; i < rows; i++) column[i] = b[i * r + j]!;
   const rr = new Float64Array(r * r);
@@ -40,7 +40,7 @@ export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Ar
         for (let n = 0; n < rows; n++) column[n]! -= along * other[n]!;
       }
       length = norm(column);
-      // Little was taken away, so little was lost (Daniel, Gragg, Kaufman and Stewart, 1976).
+      // Little was subtracted, so little accuracy was lost (Daniel, Gragg, Kaufman and Stewart, 1976).
       if (length > had * Math.SQRT1_2) break;
     }
     if (length <= 1e-7 * before || length === 0) column.fill(0);
@@ -54,7 +54,7 @@ export function thinQr(b: Float32Array, rows: number, r: number): { q: Float64Ar
   return { q, rr };
 }
 
-/** The rank that an adapter is kept with: that of its product, which its narrower side bounds. */
+/** The rank that an adapter is stored with: at most the narrower side of its product. */
 export function poolRank(rank: number, dIn: number, dOut: number): number {
   return Math.min(rank, dIn, dOut);
 }
@@ -127,8 +127,8 @@ function identity(n: number): Float32Array {
 }
 
 /**
- * The top right singular vector (unit) of B'A' where B' has orthonormal columns: of A' alone, found from the r×r matrix
- * A' A'ᵀ by Jacobi's method. Arrow's router vector; its sign has no meaning.
+ * The top right singular vector (unit) of B'A' where B' has orthonormal columns: that of A' alone, found from the r×r
+ * matrix A' A'ᵀ by Jacobi's method. It is Arrow's router vector; its sign has no meaning.
  *
  * @param a [r, dIn]
  */
@@ -148,7 +148,7 @@ export function topRightSingularVector(a: Float32Array, rank: number, dIn: numbe
   return Float32Array.from(v, (x) => x / length);
 }
 
-/** Of a symmetric matrix [n, n], which is overwritten; cyclic Jacobi. */
+/** The top eigenvector of a symmetric matrix [n, n], by cyclic Jacobi; the matrix is overwritten. */
 function topEigenvector(m: Float64Array, n: number): Float64Array {
   const vectors = new Float64Array(n * n);
   for (let i = 0; i < n; i++) vectors[i * n + i] = 1;
@@ -193,7 +193,7 @@ function rotate(m: Float64Array, vectors: Float64Array, n: number, p: number, q:
   }
 }
 
-/** Four sums side by side: one alone would wait for itself at each step. */
+/** Four partial sums: a single one would have to wait for its own previous addition. */
 function dot(x: Float64Array, y: Float64Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   const even = x.length & ~3;

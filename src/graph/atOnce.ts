@@ -1,12 +1,12 @@
 import { type NodeProto, node, reduceLast } from './model.js';
 
-/** The nodes that make logits of the hidden states `input` [1, T, d]; none where `input` are the logits themselves. */
+/** The nodes that compute logits from the hidden states `input` [1, T, d]; none if `input` already is the logits. */
 export interface Head {
   readonly products: readonly NodeProto[];
   readonly input: string;
 }
 
-/** Names of what is said of the next tokens of T tokens. */
+/** Names of the predictions of the token that follows each of T tokens. */
 export interface Outputs {
   /** [1, T, 1] natural log-probability of the target. */
   readonly logProb: string;
@@ -20,18 +20,18 @@ export interface Outputs {
 export interface Sizes {
   /** P */
   readonly predictions: number;
-  /** V, where the base declares it. */
+  /** V, if the base declares it. */
   readonly vocabulary: number | undefined;
-  /** Of the standard operators. */
+  /** Version of the standard operators. */
   readonly version: number;
 }
 
-/** Tokens of a vocabulary that are looked at together. */
+/** Tokens of the vocabulary that share one maximum. */
 const lane = 128;
 
 const own = (what: string) => `gander.at_once.${what}`;
 
-/** The nodes that make `outputs` of `hidden` [1, T, d] and `targets` [1, T, 1], all tokens at once: [T, V] logits exist. */
+/** The nodes that compute `outputs` from `hidden` [1, T, d] and `targets` [1, T, 1] for all tokens at once: [T, V] logits exist. */
 export function atOnce(
   { products, input }: Head,
   hidden: string,
@@ -52,7 +52,7 @@ export function atOnce(
 
 /**
  * The P likeliest of V. TopK over all of a large vocabulary is slow; but the P best lie in the P lanes with the best
- * maxima, and a maximum is quick to find. (Of tokens exactly alike, those in the better lane come first.)
+ * maxima, and a maximum is quick to find. (Among tokens with equal logits, those in the better lane come first.)
  */
 function likeliest({ vocabulary: v, predictions: p, version }: Sizes, { top, ids }: Outputs): NodeProto[] {
   const numbers = (name: string, values: readonly number[]) =>

@@ -1,4 +1,4 @@
-/** A base model as it is on disk, made ready for the routing to be put in. */
+/** Reads a base model from disk and prepares it for the routing to be inserted. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { copyData } from './external.js';
@@ -19,7 +19,7 @@ import { unfuse } from './unfuse.js';
 
 export interface Base {
   readonly model: ModelProto & { graph: GraphProto };
-  /** Those of its tensors that are still in half precision. */
+  /** Tensors that are still in half precision. */
   readonly halves: readonly TensorProto[];
 }
 
@@ -29,8 +29,8 @@ export function readBase(file: string): Base {
 }
 
 /**
- * @param gives outputs that it has to have
- * @param remedy where it does not
+ * @param gives outputs that the graph must have
+ * @param remedy for the error if it lacks one
  * @throws GanderError `base-invalid`
  */
 export function readGraph(file: string, gives: readonly string[], remedy: string): Base {
@@ -39,11 +39,11 @@ export function readGraph(file: string, gives: readonly string[], remedy: string
     throw invalidBase(`The base model uses operator set ${opset(model)}`, 'Export it with operator set 13 or newer.');
   if (model.graph.input.some(({ name }) => name === 'use_cache_branch'))
     throw invalidBase(
-      `${path.basename(file)} holds a decoder and the one with past keys and values in branches`,
+      `${path.basename(file)} contains the decoder without and with past keys and values, as branches of one graph`,
       'Export them as two files: optimum-cli export onnx --no-post-process, or gander-training export-base.',
     );
   const lacking = gives.find((wanted) => !model.graph.output.some(({ name }) => name === wanted));
-  if (lacking !== undefined) throw invalidBase(`The base model gives no "${lacking}"`, remedy);
+  if (lacking !== undefined) throw invalidBase(`The base model has no output "${lacking}"`, remedy);
   unfuse(model.graph);
   growPast(model.graph);
   settlePast(model.graph);
@@ -51,10 +51,10 @@ export function readGraph(file: string, gives: readonly string[], remedy: string
 }
 
 /**
- * Copies a base's numbers into the folder, in single precision.
+ * Copies a base's weights into the folder, converted to single precision.
  *
- * @param file that the base was read from
- * @param copies of files that other graphs of the same base share with it
+ * @param file the file that the base was read from
+ * @param copies files copied so far, which other graphs of the same base may share
  */
 export function copyBase(folder: string, file: string, { model, halves }: Base, copies?: Map<string, string>): void {
   copyData(folder, file, model, copies);
@@ -62,10 +62,10 @@ export function copyBase(folder: string, file: string, { model, halves }: Base, 
 }
 
 /**
- * Takes out what only slows a run down.
+ * Removes what only slows a run down.
  *
- * @param adapted products that are left as they are
- * @returns by what they give, the 8-bit products that stand in the graph as two of 4 bits
+ * @param adapted products with experts, which are left as they are
+ * @returns the 8-bit products that were replaced by two 4-bit ones, by output name
  */
 export function quicken(
   folder: string,

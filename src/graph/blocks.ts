@@ -3,16 +3,16 @@ import { DataType, type GraphProto, type NodeProto, floats, graphAttribute, int6
 import { names } from './route.js';
 
 /**
- * Tokens whose logits exist at one time. The [T, V] logits of a whole chunk, and what is made of them, would be most of
- * a run's memory; blocks much smaller than this would unpack the head's weights too often.
+ * How many tokens' logits are in memory at a time. The [T, V] logits of a whole chunk, with what is computed from them,
+ * would take most of a run's memory; much smaller blocks would unpack the head's weights too often.
  */
 const tokensAtOnce = 64;
 
 const own = (what: string) => `gander.block.${what}`;
 
 /**
- * The nodes that make `outputs` in a loop over n = ⌈T / 64⌉ blocks of b = ⌈T / n⌉ tokens, the last one filled up with
- * copies of the last token, so that [T, V] never exists. Their constants are put into the graph.
+ * The nodes that compute `outputs` in a loop over n = ⌈T / 64⌉ blocks of b = ⌈T / n⌉ tokens, the last one padded with
+ * copies of the last token, so that [T, V] never exists. Adds their constants to the graph.
  */
 export function inBlocks(graph: GraphProto, head: Head, sizes: Sizes, outputs: Outputs): NodeProto[] {
   const body = [

@@ -4,7 +4,7 @@ import { DataType, type GraphProto, type NodeProto, floats, int64s, node, reduce
 export const tokens = 'gander.tokens';
 export const width = 'gander.width';
 
-/** Collects what is to be added, and puts it where a graph's order (each input before its use) allows. */
+/** Collects new nodes and inserts them in an order that ONNX allows: each value before its use. */
 export class Builder {
   readonly #first: NodeProto[] = [];
   readonly #last: NodeProto[] = [];
@@ -29,7 +29,7 @@ export class Builder {
     this.graph.initializer.push(tensor);
   }
 
-  /** A shared constant of integers; its name. */
+  /** Declares a constant of integers, shared by all that need the same one; returns its name. */
   shape(values: readonly number[]): string {
     const name = `gander.ints.${values.join('_')}`;
     if (!this.#shared.has(name)) this.constant(int64s(name, values));
@@ -56,7 +56,7 @@ export class Builder {
     return reduceLast(opType, input, output, this.shape([-1]), this.version);
   }
 
-  /** data with updates added at indices, over the last axis; no such operator before operator set 16. */
+  /** Adds `updates` to `data` at `indices` of the last axis; before operator set 16 this takes three operators. */
   scatterAdd(data: string, indices: string, updates: string, output: string): NodeProto[] {
     if (this.version >= 16)
       return [node('ScatterElements', [data, indices, updates], [output], { axis: -1, reduction: 'add' })];
@@ -68,8 +68,8 @@ export class Builder {
   }
 
   /**
-   * Shapes of what lies between. Without names for them onnxruntime's planner sees no two alike: it reuses no memory, and
-   * searches the growing list of what it could not reuse for every node (5 s for a graph that loads in 1).
+   * Declares shapes of intermediate values. Without them onnxruntime's planner recognises no two shapes as equal: it reuses
+   * no memory, and for every node searches the growing list of buffers that it could not reuse (5 s for a graph that loads in 1).
    */
   declare(shapes: Readonly<Record<string, readonly (number | string)[]>>, type = DataType.FLOAT): void {
     for (const [name, dims] of Object.entries(shapes)) this.graph.valueInfo.push(valueInfo(name, type, dims));
@@ -83,7 +83,7 @@ export class Builder {
     this.#last.push(n);
   }
 
-  /** Before whichever of `targets` comes first. */
+  /** Inserts nodes before whichever of `targets` comes first. */
   before(targets: readonly NodeProto[], nodes: readonly NodeProto[]): void {
     const among = new Set(targets);
     const target = this.graph.node.find((candidate) => among.has(candidate))!;
@@ -103,7 +103,7 @@ export class Builder {
   }
 }
 
-/** Each node after those that give its inputs, and otherwise as they are: what follows one of several joined products may come too early. */
+/** Moves a node only if it precedes one that produces its inputs, as what follows one of several joined products may. */
 function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
   const owed = new Set(nodes.flatMap((n) => n.output));
   owed.delete('');
@@ -127,11 +127,11 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
       }
     }
   }
-  // A circle is onnxruntime's to refuse.
+  // A cycle is left for onnxruntime to refuse.
   return ordered.length === nodes.length ? ordered : [...nodes];
 }
 
-/** Values that a node takes, those taken inside its nested graphs too. */
+/** Values that a node takes, including those taken inside its nested graphs. */
 export function needsOf(n: NodeProto): string[] {
   const nested = n.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
   return [...n.input, ...nested.flatMap((graph) => graph.node.flatMap(needsOf))];

@@ -1,5 +1,5 @@
 /**
- * All experts at once, those not chosen with weight 0: for few experts, whose two products are quicker than any sorting.
+ * Computes all experts at once, with weight 0 for those not chosen: for few experts, two products are faster than sorting.
  *
  * W [T, g, N] are the weights, scattered; Z = u·A'; y += (Z ∘ W)·B'. See algebra.ts for A' and B'.
  */

@@ -1,4 +1,4 @@
-/** Numbers that lie in files beside a model: a base's own, copied, and those that are written anew. */
+/** Tensors in data files beside a model: copies of a base's own files, and newly written ones. */
 import {
   closeSync,
   constants,
@@ -29,10 +29,10 @@ import type { Product } from './products.js';
 
 type Model = ModelProto & { graph: GraphProto };
 
-/** Tensors of so many bytes are moved out of a model file. */
+/** Tensors of at least this many bytes are moved out of the model file. */
 const large = 65_536;
 
-/** A file that grows by tensors, each on a page of its own, as mapping needs. */
+/** A file to which tensors are appended, each at the start of a page so that it can be mapped into memory. */
 export class DataFile {
   size = 0;
   readonly #fd: number;
@@ -58,7 +58,7 @@ export class DataFile {
   }
 }
 
-/** Hands a new file of the folder to `work` and closes it. */
+/** Creates a data file in the folder, passes it to `work` and closes it. */
 export function withDataFile<T>(folder: string, location: string, work: (data: DataFile) => T): T {
   const data = new DataFile(folder, location);
   try {
@@ -69,11 +69,11 @@ export function withDataFile<T>(folder: string, location: string, work: (data: D
 }
 
 /**
- * onnxruntime looks for external data beside the model and refuses to leave that folder. So the base's data files are
- * copied into the cache, at no cost where the file system shares blocks until one is written to; a hard link would change
- * with the pool's file. What is large inside the model file itself is moved out, so that it can be mapped instead of parsed.
+ * onnxruntime reads external data only from the model's own folder, so the base's data files are copied into the cache. This
+ * is free on a copy-on-write file system; a hard link would change with the pool's file. Large tensors inside the model file
+ * are moved out, so that they can be mapped instead of parsed.
  *
- * @param made where copies are already, by what they are copies of: a second one is a hard link to the first
+ * @param made copies made so far, by the file they were copied from: a second copy is a hard link to the first
  */
 export function copyData(folder: string, modelFile: string, model: Model, made = new Map<string, string>()): void {
   const copies = new DataCopies(path.dirname(modelFile), folder, made);
@@ -85,7 +85,7 @@ export function copyData(folder: string, modelFile: string, model: Model, made =
   });
 }
 
-/** The data files of a base, each copied when the first of its tensors is met. */
+/** The data files of a base, each copied when its first tensor is reached. */
 class DataCopies {
   readonly #copies = new Map<string, { readonly name: string; readonly size: number }>();
 
@@ -95,10 +95,10 @@ class DataCopies {
     private readonly made: Map<string, string>,
   ) {}
 
-  /** Points the tensor to the copy. @throws GanderError `base-invalid` where it is not where or not as large as it says */
+  /** Points the tensor to the copy. @throws GanderError `base-invalid` if its place or size is not what it declares */
   move(tensor: TensorProto): void {
     const external = externalOf(tensor);
-    const misfit = () => misplaced(tensor, 'is not where or not as large as it says');
+    const misfit = () => misplaced(tensor, 'does not have the place or the size that it declares');
     if (!external) {
       if (!holdsWhatItDeclares(tensor)) throw misfit();
       return;
@@ -131,7 +131,7 @@ class DataCopies {
   }
 }
 
-/** Not every file system has links. */
+/** Tries a hard link, which not every file system has. */
 function isLinked(file: string, to: string): boolean {
   try {
     linkSync(file, to);
@@ -141,13 +141,13 @@ function isLinked(file: string, to: string): boolean {
   }
 }
 
-/** Names of the files that a model keeps numbers in, sorted. */
+/** Names of the data files that a model's tensors are in, sorted. */
 export function dataFiles(model: Model): string[] {
   const named = allTensors(model).map((tensor) => externalOf(tensor)?.location);
   return [...new Set(named.filter((location) => location !== undefined))].sort();
 }
 
-/** Copied data files that nothing is left in. */
+/** Deletes copied data files that no tensor is in any more. */
 export function removeUnused(folder: string, model: Model): void {
   const used = new Set(dataFiles(model));
   for (const name of readdirSync(folder))
@@ -178,7 +178,7 @@ export function tensorBytes(folder: string, tensor: TensorProto): Uint8Array {
   return bytes;
 }
 
-/** [dOut, dIn] in float32; undefined where it is anything but a plain tensor. */
+/** [dOut, dIn] in float32; undefined if the weight is not a plain float32 tensor. */
 export function weightOf(
   folder: string,
   { initializer }: GraphProto,
@@ -197,5 +197,5 @@ function allTensors({ graph, functions }: Model): TensorProto[] {
 }
 
 function misplaced({ name }: TensorProto, what: string) {
-  return invalidBase(`The tensor "${name.slice(0, 80)}" ${what}`, 'Fetch the pool again, or export the base anew.');
+  return invalidBase(`The tensor "${name.slice(0, 80)}" ${what}`, 'Fetch the pool again, or export the base again.');
 }

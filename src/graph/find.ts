@@ -10,19 +10,19 @@ export interface Site {
   readonly input: string;
   readonly dIn: number;
   readonly dOut: number;
-  /** What gives W u: one, or those side by side that an exporter made of one packed layer. */
+  /** What computes W u: one product, or several into which an exporter split a packed layer. */
   readonly products: readonly Product[];
-  /** First column of the module's, where one product gives those of others too (a packed projection). */
+  /** The module's first column, if the product computes other modules too (a packed projection). */
   readonly from?: number;
 }
 
 export interface Found {
   readonly sites: ReadonlyMap<string, Site>;
-  /** For each module that could not be placed, why. */
+  /** Why each of the other modules could not be placed. */
   readonly missing: ReadonlyMap<string, string>;
 }
 
-/** Operators that multiply by a weight in a way that nothing can be added to, and what is the matter with them. */
+/** Operators to whose product nothing can be added, and why. */
 const int8 = 'rounds activations to 8 bits by the largest of all tokens that run together';
 const unplaceable: Readonly<Record<string, string>> = {
   MatMulInteger: int8,
@@ -31,14 +31,14 @@ const unplaceable: Readonly<Record<string, string>> = {
   QLinearMatMul: 'multiplies in 8 bits',
   QGemm: 'multiplies in 8 bits',
   QAttention: 'multiplies in 8 bits',
-  FusedGemm: 'has the activation in it',
+  FusedGemm: 'includes the activation function',
   FusedMatMul: 'has a factor in it, of its input or of what it gives',
-  MatMulBnb4: 'has weights of a kind that Gander does not know',
+  MatMulBnb4: 'has weights in a format that Gander does not support',
 };
 
 /**
- * Finds each module's multiplication, in this order: an initializer named like the parameter, the exporter's scope in
- * the node's name, the metadata of torch.onnx's newer exporter; where no name tells, what its numbers become (flow.ts).
+ * Finds each module's multiplication by, in this order, an initializer named like the parameter, the exporter's scope in the
+ * node's name, and the metadata of torch.onnx's newer exporter; if no name matches, by where its output flows (flow.ts).
  *
  * @param paths Hugging Face module paths, e.g. `model.layers.7.self_attn.q_proj`
  */
@@ -66,7 +66,7 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
     if (!site) missing.set(path, whyMissing(path));
     else if (other) missing.set(path, `it is the same multiplication as ${other.path}, which is placed already`);
     else if (!isByToken(site.input))
-      missing.set(path, 'it runs over rows that are not the tokens, as a MoE gathers them for each of its experts');
+      missing.set(path, 'its rows are not the tokens: a MoE gathers those of each of its experts');
     else {
       sites.set(path, site);
       for (const product of site.products) taken.set(product, [...(taken.get(product) ?? []), site]);
@@ -75,7 +75,7 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
   return { sites, missing };
 }
 
-/** A site that shares columns of a product with this one. */
+/** A site, placed already, that shares columns of a product with this one. */
 function claimed(site: Site, taken: ReadonlyMap<Product, readonly Site[]>): Site | undefined {
   return site.products
     .flatMap((product) => taken.get(product) ?? [])
@@ -88,7 +88,7 @@ function siteOf(path: string, products: readonly Product[], from?: number, width
   return { path, input, dIn, dOut, products, ...(from !== undefined && { from }) };
 }
 
-/** What a module is by the end of its path, in the attention or elsewhere. */
+/** A module's role, by the last part of its path. */
 const roles: Readonly<Record<string, keyof Layer>> = {
   q_proj: 'q',
   query: 'q',
@@ -117,7 +117,7 @@ const roles: Readonly<Record<string, keyof Layer>> = {
   dense_4h_to_h: 'down',
 };
 
-/** Packed layers whose columns are those of their parts, one after another (others go head by head). */
+/** Packed layers whose columns are their parts one after another (other models interleave them head by head). */
 const packed: readonly (readonly [end: string, parts: readonly (keyof Layer)[]])[] = [
   ['self_attn.qkv_proj', ['q', 'k', 'v']],
   ['mlp.gate_up_proj', ['gate', 'up']],
@@ -139,11 +139,11 @@ function siteByFlow(path: string, { layers, head }: Followed): Site | undefined 
   return products.every(({ input }) => input === products[0]!.input) ? siteOf(path, products) : undefined;
 }
 
-/** What is the matter with a module that was not found. */
+/** Says why a module was not found. */
 function reasons(graph: GraphProto): (path: string) => string {
   const fused = graph.node.filter(({ opType }) => Object.hasOwn(unplaceable, opType));
   const byScope = new Map(fused.map((n) => [scopeKey(fusedScope(n.name)), n]));
-  // Attention, too, has products with factors, in which nothing is to be found.
+  // Attention has products with factors too, so a FusedMatMul elsewhere explains nothing.
   const anywhere = fused.find(({ opType }) => opType !== 'FusedMatMul');
   return (path) => {
     const n = byScope.get(scopeKey(path)) ?? anywhere;
@@ -155,7 +155,7 @@ function reasons(graph: GraphProto): (path: string) => string {
 
 /** Products by one kind of name. */
 class Names {
-  /** By the part from the layer's number on: what stands before may differ. */
+  /** By the path from the layer's number on; what precedes it may differ. */
   readonly #byTail = new Map<string, { readonly key: string; readonly product: Product }[]>();
 
   add(name: string, product: Product): void {
@@ -166,7 +166,7 @@ class Names {
     else this.#byTail.set(tailOf(key), [entry]);
   }
 
-  /** Two multiplications of the same name would make the choice a guess. */
+  /** Undefined if two multiplications have the name: choosing one would be a guess. */
   find(path: string): Product | undefined {
     const key = scopeKey(path);
     const near = this.#byTail.get(tailOf(key)) ?? [];
@@ -176,7 +176,7 @@ class Names {
   }
 }
 
-/** A graph may begin above or below the module that a path begins at: `model.decoder.layers.0` and `decoder.layers.0`. */
+/** The graph's root may be above or below that of the path: `model.decoder.layers.0` and `decoder.layers.0`. */
 function agree(a: string, b: string): boolean {
   return a === b || (a !== '' && b.endsWith(`.${a}`)) || (b !== '' && a.endsWith(`.${b}`));
 }
@@ -192,7 +192,7 @@ function scopeKey(scope: string): string {
   return scope.replace(/(^|\.)self_attn(\.|$)/, '$1attn$2');
 }
 
-/** What a product is called: by its weight, by its node, and by torch.onnx's newer exporter, if that made it. */
+/** A product's names: from its weight, from its node, and from torch.onnx's newer exporter, if that wrote the graph. */
 export function namesOf({ node, weight }: Product): {
   readonly weight: string;
   readonly scope: string;
@@ -209,12 +209,12 @@ function scopePath(nodeName: string): string {
   return nodeName.split('/').filter(Boolean).slice(0, -1).join('.');
 }
 
-/** onnxruntime's optimiser appends what it fused: `/…/c_proj/MatMul/MatMulScaleFusion/`. */
+/** onnxruntime's optimiser appends the fusion's name: `/…/c_proj/MatMul/MatMulScaleFusion/`. */
 function fusedScope(nodeName: string): string {
   return scopePath(nodeName.replace(/(?:\/+\w*Fusion)+\/*$/, ''));
 }
 
-/** The newest module scope of `pkg.torch.onnx.name_scopes`, a Python list of strings, whose last item is the operator. */
+/** The innermost module in `pkg.torch.onnx.name_scopes`, a Python list of strings that ends with the operator. */
 function metadataScope(n: NodeProto): string | undefined {
   const value = n.metadataProps.find(({ key }) => key === 'pkg.torch.onnx.name_scopes')?.value;
   const scopes = value?.match(/'[^']*'/g)?.map((quoted) => quoted.slice(1, -1));

@@ -1,7 +1,7 @@
 /**
- * Which product is which where no name tells: by what its numbers become. Keys and values end in the graph's outputs, which
- * are numbered by layer; what they and one more product flow into is the attention's output; the rest is the MLP's.
- * Whatever is not exactly so is left alone.
+ * Identifies products without names by where their outputs flow. Keys and values end in the graph's outputs, which are
+ * numbered by layer; the product that they and one more flow into is the attention's output; the rest belong to the MLP.
+ * Anything that deviates from this is left unidentified.
  */
 import { DataType, intAttribute } from './model.js';
 import type { GraphProto, NodeProto } from './onnx_pb.js';
@@ -16,26 +16,26 @@ export interface Piece {
 
 type Role = 'q' | 'k' | 'v' | 'qkv' | 'o' | 'gate' | 'up' | 'gateUp' | 'fc' | 'down';
 
-/** What a layer's products are; `fc` and `gateUp` stand for the MLP's first where it has but one. */
+/** A layer's products by role; `fc` and `gateUp` are the MLP's first product if it has only one. */
 export type Layer = Readonly<Partial<Record<Role, Piece>>>;
 
-/** What flows together grows with the square of these; no model has as many. */
+/** The work grows with the square of these; no model has as many. */
 const mostLayers = 1000;
 const mostProducts = 20_000;
 
 /** Operators that take q, k and v and give keys and values as their second and third output. */
 const attentions = new Set(['GroupQueryAttention', 'MultiHeadAttention', 'Attention']);
 
-/** Operators that tell a value's size: what flows into them does not flow on. */
+/** Operators that return only a value's size: its numbers flow no further. */
 const sizes = new Set(['Shape', 'Size']);
 
-/** Operators that change no number but by adding one. */
+/** Operators that at most add a bias to the numbers. */
 const linear = new Set(['Add', 'Cast', 'Reshape', 'Identity', 'Transpose', 'Unsqueeze', 'Squeeze', 'Split', 'Slice']);
 
 export interface Followed {
-  /** By number, each with what is certain of it. */
+  /** By layer number, each with the roles that are certain. */
   readonly layers: ReadonlyMap<number, Layer>;
-  /** The product that gives the logits. */
+  /** The product that computes the logits. */
   readonly head?: Product;
 }
 
@@ -63,7 +63,7 @@ export function follow(graph: GraphProto, index: Index, products: readonly Produ
   return { layers, ...(head && { head }) };
 }
 
-/** Number, key and value of each layer, in order. */
+/** Each layer's number and the names of its keys and values, in order. */
 function numbered({ output }: GraphProto): [number, string, string][] {
   const names = new Set(output.map(({ name }) => name));
   const layers = [...names].flatMap((name): [number, string, string][] => {
@@ -90,12 +90,12 @@ function attention(flow: Flow, products: readonly Product[], key: string, value:
     : {};
 }
 
-/** Columns of q, k and v in a packed product, as far as the graph says what they are. */
+/** Columns of q, k and v in a packed product, if the graph shows which they are. */
 function cut(flow: Flow, product: Product, key: string, value: string): Layer {
   return cutByAttention(flow, product, key) ?? cutBySplit(flow, product, key, value) ?? {};
 }
 
-/** The operator takes them packed: its attributes tell their widths. */
+/** If the attention operator takes q, k and v packed, its attributes give their widths. */
 function cutByAttention(flow: Flow, product: Product, key: string): Layer | undefined {
   const n = makerOf(flow.index, key);
   const found = n && packedHeads(n, product.dOut);
@@ -108,7 +108,7 @@ function cutByAttention(flow: Flow, product: Product, key: string): Layer | unde
   };
 }
 
-/** How many heads, and how wide, an operator makes of q, k and v that it takes as one value of `columns`. */
+/** Number and width of the heads that an attention operator makes of q, k and v packed into `columns` columns. */
 export function packedHeads(
   n: NodeProto,
   columns: number,
@@ -119,19 +119,19 @@ export function packedHeads(
   return { heads, keyHeads, head: columns / (heads + 2 * keyHeads) };
 }
 
-/** The node whose output `value` is, but for casts: a file of half precision may have its inputs and outputs cast. */
+/** The node that produces a value, skipping casts: a half-precision file may cast its inputs and outputs. */
 export function makerOf({ producers }: Index, value: string): NodeProto | undefined {
   return behind(producers, value, new Set(['Cast', 'Identity']));
 }
 
-/** The first node behind a value that is none of these operators. */
+/** The nearest node upstream of a value that is not one of these operators. */
 function behind(producers: Index['producers'], value: string, operators: ReadonlySet<string>): NodeProto | undefined {
   let n = producers.get(value);
   for (let steps = 0; n && operators.has(n.opType) && steps < 8; steps++) n = producers.get(n.input[0]!);
   return n;
 }
 
-/** It is split in three; one part becomes keys and one values. */
+/** If the product's output is split in three and one part becomes keys, another values. */
 function cutBySplit(flow: Flow, product: Product, key: string, value: string): Layer | undefined {
   const split = flow.nodes.find((n) => n.opType === 'Split' && flow.isPlain(n.input[0]!, product));
   const widths = split && integersOf(flow.index, split.input[1] ?? '');
@@ -157,7 +157,7 @@ function integersOf({ initializers, producers }: Index, name: string): number[] 
   return Array.from(new BigInt64Array(new Uint8Array(tensor.rawData).buffer), Number);
 }
 
-/** @param residuals what the MLP's input may be a sum of: with the attention beside it, or before it */
+/** @param residuals what the MLP's input may be the sum of: with attention in parallel, or before the MLP */
 function mlpOf(flow: Flow, others: readonly Product[], residuals: readonly ReadonlySet<Product>[]): Layer {
   const firsts = others.filter((product) => residuals.some((sum) => isSame(flow.sources(product.input), sum)));
   if (firsts.length === 0 || firsts.length > 2) return {};
@@ -181,7 +181,7 @@ function isSame<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
   return a.size === b.size && [...a].every((value) => b.has(value));
 }
 
-/** What flows from products into values, and no further back. */
+/** Which products a value is computed from, looking no further back than the nearest ones. */
 class Flow {
   readonly #byOutput: ReadonlyMap<string, Product>;
   readonly #sources = new Map<string, ReadonlySet<Product>>();
@@ -219,13 +219,13 @@ class Flow {
     return found;
   }
 
-  /** Whether `value`, casts and the like aside, multiplies two factors of which one is this product's output unchanged. */
+  /** Whether `value` is, apart from casts and reshapes, a multiplication by this product's unchanged output. */
   isFactor(product: Product, value: string): boolean {
     const mul = behind(this.index.producers, value, new Set(['Cast', 'Reshape', 'Identity']));
     return mul?.opType === 'Mul' && mul.input.some((name) => this.isPlain(name, product));
   }
 
-  /** Whether a value is this product's output and perhaps a bias. */
+  /** Whether a value is this product's output, perhaps plus a bias. */
   isPlain(value: string, product: Product): boolean {
     let name = value;
     for (let steps = 0; steps < 8; steps++) {
@@ -240,7 +240,7 @@ class Flow {
   }
 }
 
-/** The inputs that one of a node's outputs is made of. */
+/** The inputs that one of a node's outputs is computed from. */
 function inputsFor(n: NodeProto, output: string): string[] {
   const at = n.output.indexOf(output);
   if (attentions.has(n.opType) && (at === 1 || at === 2)) return n.input[at] ? [n.input[at]] : [n.input[0]!];

@@ -1,30 +1,31 @@
 /**
- * The chosen experts alone: for many experts, of which each token needs few.
+ * Computes only the chosen experts: for many experts, of which each token needs few.
  *
- * At one module there are R = T·k pairs of a token and an expert that it chose. They are sorted by expert and laid out in
- * blocks of b rows, each of one expert (its last one filled up with whatever): X [blocks, b, dIn]. One A' and one B' are
- * gathered for each block: Z = X·A', Y = Z·B'. Each pair finds its row of both, for ‖s B A u‖ and for y += Σ w Y.
+ * At one module there are R = T·k pairs of a token and one of its chosen experts. They are sorted by expert and laid out in
+ * blocks of b rows, one expert per block (an expert's last block is padded with arbitrary rows): X [blocks, b, dIn]. One A'
+ * and one B' are gathered for each block: Z = X·A', Y = Z·B'. Each pair reads its row of Z for ‖s B A u‖, and of Y for
+ * y += Σ w Y.
  *
- * (The operator com.microsoft.MoE does the like, but for square modules only, to which the others would have to be padded,
- * with more copies of each row, and it gives no norms: it took about twice as long.)
+ * (The operator com.microsoft.MoE does something similar, but only for square modules, to which others would have to be
+ * padded; it makes more copies of each row and returns no norms. It took about twice as long.)
  *
- * Where k is large (merged experts have weights for all), nearly all of them are wanted by every token, and the same A' and
- * B' are multiplied by all tokens instead, as in dense.ts.
+ * If k is large (merged experts have weights for all), every token needs nearly all experts, and A' and B' are multiplied by
+ * all tokens instead, as in dense.ts.
  */
 import { type Builder, tokens, width } from './builder.js';
 import { DataType, type NodeProto, externalFloats, floats, graphAttribute, int64s, node, valueInfo } from './model.js';
 import { type Form, type Group, names } from './route.js';
 
-/** What a given weight is times in `bias`, a power of two: such an expert comes first, and its weight is read off there. */
+/** Fixed weights are put into `bias` times this power of two: such an expert ranks first, and its weight is read back from there. */
 export const given = 2 ** 100;
 
-/** Rows of a block. More waste rows on experts that few tokens chose, fewer gather the same matrices more often. */
+/** Rows per block. More would waste rows on experts that few tokens chose; fewer would gather the same matrices more often. */
 const rows = 8;
 
-/** The largest k for which experts are gathered: measured with 166 experts, more is slower than all at once. */
+/** The largest k for which experts are gathered: beyond it, computing all at once is faster (measured with 166 experts). */
 const narrow = (n: number) => Math.max(2, Math.floor(n / 12));
 
-/** What all modules need alike, computed once a run; int64 unless told. R = T·k. */
+/** Values that every module needs, computed once per run; int64 unless stated otherwise. R = T·k. */
 const common = {
   /** bool: k is too large for gathering. */
   wide: 'gander.wide',
@@ -50,7 +51,7 @@ export const gathered: Form = {
     const g = sites.length;
     const own = (what: string) => `gander.${what}.${i}`;
     const nodes = [
-      // An affinity is far below, so that nothing is added where the router decides.
+      // Affinities are far below this threshold, so nothing is added where the router decides.
       node('ThresholdedRelu', [own('best')], [own('first')], { alpha: { float: 2 ** 80 } }),
       node('Mul', [own('first'), 'gander.given'], [own('given')]),
       node('Add', [own('shared'), own('given')], [own('weight')]),
@@ -104,7 +105,7 @@ export const gathered: Form = {
   norms: ({ sites }, i) => sites.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
 };
 
-/** The values of `common`. */
+/** Computes the values of `common`. */
 function once(builder: Builder, experts: number): void {
   const own = (what: string) => `gander.pairs.${what}`;
   builder.constant(floats('gander.given', [1], Float32Array.of(1 / given)));
@@ -124,7 +125,7 @@ function once(builder: Builder, experts: number): void {
   }
 }
 
-/** The blocks; sum and norms are named `else.sum` and `else.norm`. */
+/** The branch with blocks of chosen experts; its sum and norms are named `else.sum` and `else.norm`. */
 function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: number, y: string): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const { dIn, rank } = group;
@@ -137,7 +138,7 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
     // Pairs in the order of their experts.
     node('Reshape', [own('chosen'), flat], [own('expert')]),
     node('TopK', [own('expert'), common.count], [own('sorted'), own('pair')], { axis: 0, largest: 0 }),
-    // For each expert: its pairs, its blocks, and how far its rows are moved by those that fill up blocks before.
+    // For each expert: how many pairs and blocks it has, and how far padding in earlier blocks shifts its rows.
     node('ScatterElements', [builder.zeros(n), own('expert'), common.ones], [own('pairs')], { reduction: 'add' }),
     node('Add', [own('pairs'), builder.shape([rows - 1])], [own('rounded')]),
     node('Div', [own('rounded'), b], [own('blocks')]),
@@ -145,7 +146,7 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
     node('CumSum', [own('pairs'), axis], [own('pairs.before')], { exclusive: 1 }),
     node('Mul', [own('blocks.before'), b], [own('rows.before')]),
     node('Sub', [own('rows.before'), own('pairs.before')], [own('shift')]),
-    // Each pair's row, the other way round each row's token, and each block's expert.
+    // Each pair's row, conversely each row's token, and each block's expert.
     node('Gather', [own('shift'), own('sorted')], [own('shifted')]),
     node('Add', [common.positions, own('shifted')], [own('row.sorted')]),
     node('ScatterElements', [common.zeros, own('pair'), own('row.sorted')], [own('row')]),
@@ -180,7 +181,7 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
   ];
 }
 
-/** As in dense.ts; sum and norms are named `then.sum` and `then.norm`. */
+/** The branch with all experts, as in dense.ts; its sum and norms are named `then.sum` and `then.norm`. */
 function everyExpert(builder: Builder, group: Group, i: number, j: number, n: number, y: string): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const all = (what: string) => own(`all.${what}`);
@@ -200,7 +201,7 @@ function everyExpert(builder: Builder, group: Group, i: number, j: number, n: nu
     node('Unsqueeze', [all('weight'), builder.shape([-1])], [all('weight.3')]),
     node('Mul', [all('z'), all('weight.3')], [all('weighted.3')]),
     node('Reshape', [all('weighted.3'), builder.shape([-1, n * rank])], [all('weighted')]),
-    // A shape that is known only now: of a matrix that it knows before, onnxruntime would keep a second, packed copy.
+    // A shape that is known only at run time: of a constant matrix onnxruntime would keep a second, packed copy.
     node('Sub', [names.k, names.k], [all('0')]),
     node('Add', [builder.shape([-1, dOut]), all('0')], [all('up.shape')]),
     node('Reshape', [own('up'), all('up.shape')], [all('up')]),

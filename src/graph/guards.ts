@@ -1,8 +1,8 @@
 import type { GraphProto } from './onnx_pb.js';
 
 /**
- * Takes out, in place, what newer exporters put after each attention's softmax: Where(IsNaN(P), 0, P), for rows of P that
- * see no token at all. With no padding every token sees itself, and the guard changes nothing; but it takes longer than the softmax.
+ * Removes, in place, what newer exporters put after each attention's softmax: Where(IsNaN(P), 0, P), for rows of P that
+ * attend to no token. Without padding every token attends to itself, so this changes nothing, and it takes longer than the softmax.
  */
 export function removeGuards(graph: GraphProto): void {
   const makers = new Map(graph.node.flatMap((n) => n.output.map((name) => [name, n])));

@@ -2,12 +2,12 @@ import { type DataFile, tensorBytes, withDataFile } from './external.js';
 import { DataType, type GraphProto, type NodeProto, externalTensor, intAttribute, node } from './model.js';
 
 /**
- * onnxruntime's CPU kernels multiply 4-bit weights by float activations as they are, but unpack an 8-bit matrix whole at
- * every run: for a head over a vocabulary that is most of a token's time. With q = 16 h + l and z = 16 z_h + z_l,
- * s (q − z) = 16 s (h − z_h) + s (l − z_l): the same numbers from two 4-bit products.
+ * onnxruntime's CPU kernels multiply packed 4-bit weights by float activations directly, but unpack a whole 8-bit matrix at
+ * every run, which for a head over a vocabulary takes most of a token's time. With q = 16 h + l and z = 16 z_h + z_l,
+ * s (q − z) = 16 s (h − z_h) + s (l − z_l): two 4-bit products give the same numbers.
  */
 export interface Halves {
-  /** [N, blocks, block / 2] two values a byte, the first in the low bits: `MatMulNBits`'s own layout. */
+  /** [N, blocks, block / 2] two values per byte, the first in the low bits: the layout of `MatMulNBits`. */
   readonly weights: readonly [high: Uint8Array, low: Uint8Array];
   /** [N, ⌈blocks / 2⌉] packed the same way, row by row. */
   readonly zeroPoints: readonly [high: Uint8Array, low: Uint8Array];
@@ -15,7 +15,7 @@ export interface Halves {
   readonly scales: readonly [high: Float32Array, low: Float32Array];
 }
 
-/** Whether the node multiplies by 8-bit weights in float arithmetic, with nothing reordered. */
+/** Whether the node multiplies by 8-bit weights in float arithmetic, without reordering them (input 4). */
 export function hasEightBits(n: NodeProto): boolean {
   return (
     n.opType === 'MatMulNBits' &&
@@ -45,9 +45,9 @@ export function halve(
   };
 }
 
-/** Four bits of each value, from `shift`, two a byte; each row begins a byte. */
+/** Four bits of each value, from bit `shift` on, two per byte; each row starts a new byte. */
 function pack(values: Uint8Array, width: number, shift: number): Uint8Array {
-  // Rows that end with a byte follow one another like one: a head over a vocabulary has tens of millions of values.
+  // Rows of whole bytes can be packed as one, and faster: a head over a vocabulary has tens of millions of values.
   if (width % 2 === 0 && values.length % 4 === 0 && values.byteOffset % 4 === 0) return packWords(values, shift);
   const bytes = Math.ceil(width / 2);
   const packed = new Uint8Array((values.length / width) * bytes);
@@ -71,7 +71,7 @@ function packWords({ buffer, byteOffset, length }: Uint8Array, shift: number): U
   return new Uint8Array(packed.buffer);
 }
 
-/** The three nodes that stand for `n`. @param inputs names of weights, scales and zero points, high and low */
+/** The three nodes that replace `n`. @param inputs names of weights, scales and zero points, high and low */
 export function halvedNodes(n: NodeProto, inputs: readonly [high: string[], low: string[]]): NodeProto[] {
   const y = n.output[0]!;
   const sizes = Object.fromEntries(['K', 'N', 'block_size'].map((name) => [name, intAttribute(n, name)!]));
@@ -92,11 +92,11 @@ export function halvedNodes(n: NodeProto, inputs: readonly [high: string[], low:
 }
 
 /**
- * Puts two products of 4 bits in the place of each of 8, in place; the head above all.
+ * Replaces each 8-bit product, above all the head, by two 4-bit ones, in place.
  *
- * @param folder where the graph's data lies, and the halves go
+ * @param folder the graph's data folder, which the halves are written to
  * @param except products that stay as they are
- * @returns what they were, by what they give
+ * @returns the replaced products by output name
  */
 export function halveProducts(
   folder: string,
@@ -119,7 +119,7 @@ export function halveProducts(
   return halved;
 }
 
-/** Numbers of an 8-bit product; undefined where they are written in another way, which onnxruntime knows. */
+/** Numbers of an 8-bit product; undefined if they are stored in another way, which is left to onnxruntime. */
 function readEightBits(folder: string, { initializer }: GraphProto, n: NodeProto) {
   const [weights, scales, zeroPoints] = n.input
     .slice(1, 4)

@@ -1,15 +1,15 @@
-/** What each layer would predict: the final norm and the head on the residual stream after it, of one token at a time. */
+/** The logit lens: the final norm and the head applied to the residual stream after each layer, for one token at a time. */
 import { needsOf } from './builder.js';
 import { DataType, type GraphProto, type ModelProto, type NodeProto, node, valueInfo } from './model.js';
 import { keepOnly } from './part.js';
 import { names } from './route.js';
 import { layersOf, partSums, statesOf, streamOf } from './stream.js';
 
-/** What the graph takes besides. L layers (`layersOf` its states). */
+/** Additional inputs of the graph. L is the number of layers (`layersOf` its states). */
 export const lensNames = {
   /** [1] int64: which token of the chunk. */
   place: 'gander.lens.place',
-  /** [1, L, 1] int64: the token after it, once a layer. */
+  /** [1, L, 1] int64: the token after it, once per layer. */
   targets: 'gander.lens.targets',
 } as const;
 
@@ -18,11 +18,11 @@ const predictions: readonly string[] = [names.logProb, names.topLogProb, names.t
 const stack = 'gander.lens.stack';
 
 /**
- * Makes of a composed graph one that predicts, in place: where the last layer's stream of all tokens went into the final
- * norm, every layer's stream of one token goes in, [1, L, d]. All that was said of T tokens is said of L layers, first layer
- * first; what the routing tells is left out.
+ * Turns a composed graph into a logit lens, in place: instead of the last layer's stream of all tokens, the final norm gets
+ * every layer's stream of one token, [1, L, d]. The predictions for T tokens become those of L layers, first layer first;
+ * the routing's outputs are removed.
  *
- * @throws GanderError `request-invalid` where the residual stream cannot be told
+ * @throws GanderError `request-invalid` if the residual stream is not found
  */
 export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void {
   const states = statesOf(
@@ -40,7 +40,7 @@ export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void 
   const before = madeOf(graph, [last]);
   const tail = [...madeOf(graph, predictions)].filter((n) => !before.has(n));
   for (const n of tail) rename(n, renamed);
-  // The second axis from the end is the tokens', whether there is one of texts before it or not.
+  // The tokens are the second axis from the end, with or without a batch axis before it.
   const rows = stream.map((_, i) => `gander.lens.row.${i}`);
   const own = [
     ...stream.map((name, i) => node('Gather', [name, lensNames.place], [rows[i]!], { axis: -2 })),
@@ -52,14 +52,14 @@ export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void 
     valueInfo(lensNames.place, DataType.INT64, [1]),
     valueInfo(lensNames.targets, DataType.INT64, [1, layers, 1]),
   );
-  // What was inferred of T tokens.
+  // These shapes were inferred for T tokens.
   const changed = new Set(tail.flatMap((n) => n.output));
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !changed.has(name));
   graph.output = graph.output.map((output) => (predictions.includes(output.name) ? anySize(output) : output));
   keepOnly(graph, new Set([...states, ...predictions]));
 }
 
-/** Nodes that these values are made by. */
+/** All nodes that these values are computed from. */
 function madeOf(graph: GraphProto, values: readonly string[]): ReadonlySet<NodeProto> {
   const wanted = new Set(values);
   const makers = new Set<NodeProto>();

@@ -22,7 +22,7 @@ import {
 export { TensorProto_DataType as DataType } from './onnx_pb.js';
 export type { GraphProto, ModelProto, NodeProto, TensorProto } from './onnx_pb.js';
 
-/** Views into `bytes` are kept for the large tensors: do not change it afterwards. @throws GanderError `base-invalid` */
+/** Large tensors stay views into `bytes`: do not change it afterwards. @throws GanderError `base-invalid` */
 export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto } {
   let model: ModelProto;
   try {
@@ -31,15 +31,15 @@ export function parseModel(bytes: Uint8Array): ModelProto & { graph: GraphProto 
     throw new GanderError(
       'base-invalid',
       'The base model is not an ONNX file.',
-      'Fetch the pool again, or export the base anew.',
+      'Fetch the pool again, or export the base again.',
       { cause },
     );
   }
   if (!model.graph || model.graph.node.length === 0) {
     throw new GanderError(
       'base-invalid',
-      'The base model holds no graph.',
-      'Fetch the pool again, or export the base anew.',
+      'The base model contains no graph.',
+      'Fetch the pool again, or export the base again.',
     );
   }
   return model as ModelProto & { graph: GraphProto };
@@ -93,9 +93,9 @@ export function node(
 }
 
 /**
- * A reduction over the last axis, which goes. Axes became an input with operator set 18.
+ * A reduction that removes the last axis. Axes became an input with operator set 18.
  *
- * @param axis names a constant [-1]
+ * @param axis name of a constant [-1]
  * @param version of the standard operators
  */
 export function reduceLast(opType: string, input: string, output: string, axis: string, version: number): NodeProto {
@@ -132,7 +132,7 @@ export function floats(name: string, dims: readonly number[], values: Float32Arr
   });
 }
 
-/** A tensor whose numbers lie in another file beside the model. @param length in bytes */
+/** A tensor whose data is in a file beside the model. @param length in bytes */
 export function externalTensor(
   name: string,
   dataType: TensorProto_DataType,
@@ -146,13 +146,13 @@ export function externalTensor(
   return tensor;
 }
 
-/** The same of float32. */
+/** The same for float32. */
 export function externalFloats(name: string, dims: readonly number[], location: string, offset: number): TensorProto {
   const length = 4 * dims.reduce((product, n) => product * n, 1);
   return externalTensor(name, TensorProto_DataType.FLOAT, dims.map(BigInt), location, offset, length);
 }
 
-/** Numbers inside the model file. */
+/** Stores the numbers inside the model file. */
 export function setInternal(tensor: TensorProto, values: Float32Array): void {
   tensor.dataType = TensorProto_DataType.FLOAT;
   tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
@@ -226,7 +226,7 @@ export function* tensorsOfNodes(nodes: readonly NodeProto[]): Generator<TensorPr
   }
 }
 
-/** Where an external tensor says it lies; undefined for one whose numbers are inside. */
+/** Where an external tensor declares its data to be; undefined for a tensor whose data is in the model file. */
 export function externalOf(
   tensor: TensorProto,
 ): { location: string; offset: number; length: number | undefined } | undefined {
@@ -240,7 +240,7 @@ export function externalOf(
   };
 }
 
-/** Of one number of a type. */
+/** Bits per number. */
 const bits: Readonly<Record<number, number>> = {
   [TensorProto_DataType.FLOAT]: 32,
   [TensorProto_DataType.DOUBLE]: 64,
@@ -260,14 +260,14 @@ const bits: Readonly<Record<number, number>> = {
 };
 
 /**
- * Whether a tensor has as many numbers as its dimensions say, so that nobody makes room for more on the strength of a
- * declaration alone.
+ * Whether a tensor has as many numbers as its dimensions say, so that a false declaration alone cannot make anyone allocate
+ * memory.
  *
- * @param external bytes it has in another file, if it lies in one
+ * @param external bytes of its data in another file, if it is there
  */
 export function holdsWhatItDeclares(tensor: TensorProto, external?: number): boolean {
   const width = bits[tensor.dataType];
-  // Strings and types that are newer than this list: onnxruntime knows.
+  // Strings, and types newer than this list, are left for onnxruntime to check.
   if (width === undefined) return external === undefined;
   if (tensor.dims.some((d) => d < 0n)) return false;
   const elements = tensor.dims.reduce((product, d) => product * d, 1n);

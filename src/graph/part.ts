@@ -1,16 +1,16 @@
-/** Parts of an encoder-decoder: what of its graphs is wanted by itself. */
+/** Cuts an encoder-decoder's graphs into the parts that are run by themselves. */
 import { needsOf } from './builder.js';
 import { type GraphProto, invalidBase } from './model.js';
 import { pastPairs } from './past.js';
 
-/** Inputs of a decoder that are the same for every token that it reads. */
+/** Inputs of a decoder that are the same for every token it reads. */
 export const encoderInputs = { hidden: 'encoder_hidden_states', mask: 'encoder_attention_mask' } as const;
 
 /**
- * The keys and values of the cross-attention: for each input of the decoder with a past that it does not give anew, the
- * output of the decoder without one.
+ * The keys and values of the cross-attention: for each input that the decoder with past does not output again, the matching
+ * output of the decoder without past.
  *
- * @throws GanderError `base-invalid` where the two do not fit together
+ * @throws GanderError `base-invalid` if the two do not fit together
  */
 export function crossStates(first: GraphProto, withPast: GraphProto): ReadonlyMap<string, string> {
   const names = (of: GraphProto['input']) => of.map(({ name }) => name);
@@ -23,13 +23,13 @@ export function crossStates(first: GraphProto, withPast: GraphProto): ReadonlyMa
   if (own.size > 0 && states.size > 0 && lacking === undefined) return states;
   throw invalidBase(
     lacking === undefined
-      ? 'The decoder with a past takes no keys and values of the text before or of the input'
-      : `The decoder with a past takes "${lacking.slice(0, 80)}", which the decoder without one does not give`,
+      ? 'The decoder with past takes no keys and values of earlier tokens or of the encoder'
+      : `The decoder with past takes "${lacking.slice(0, 80)}", which the decoder without past does not output`,
     'Export both from one model: optimum-cli export onnx --task text2text-generation-with-past --no-post-process.',
   );
 }
 
-/** Leaves what these outputs need, in place. */
+/** Removes everything that these outputs do not need, in place. */
 export function keepOnly(graph: GraphProto, outputs: ReadonlySet<string>): void {
   const makers = new Map(graph.node.flatMap((n) => n.output.map((name) => [name, n])));
   const needed = new Set<string>();
@@ -50,13 +50,13 @@ export function keepOnly(graph: GraphProto, outputs: ReadonlySet<string>): void 
   graph.valueInfo = graph.valueInfo.filter(({ name }) => needed.has(name));
 }
 
-/** Lets a decoder with a past read several tokens at once, in place: its exporter declared the one that it was traced with. */
+/** Lets a decoder with past read several tokens at once, in place: its exporter declared only the one it was traced with. */
 export function takeAnyTokens(graph: GraphProto): void {
   for (const { name, type } of [...graph.input, ...graph.output]) {
     const dims = type?.value.case === 'tensorType' ? type.value.value.shape?.dim : undefined;
     if ((name === 'input_ids' || name === 'logits') && dims?.[1])
       dims[1].value = { case: 'dimParam', value: 'gander.decoder_tokens' };
   }
-  // What was inferred from that one token.
+  // These shapes were inferred for that one token.
   graph.valueInfo = [];
 }

@@ -2,10 +2,10 @@ import { follow, makerOf, packedHeads } from './flow.js';
 import type { GraphProto } from './onnx_pb.js';
 import { indexOf, productsOf } from './products.js';
 
-/** Inputs times outputs, far beyond any model's: each is looked at beside each. */
+/** Most pairs of an input and an output, all of which are compared; far more than any model has. */
 const mostPairs = 2 ** 20;
 
-/** What tokens come in by; all else that has an output to match carries what was before. */
+/** The inputs of the tokens; any other input with a matching output carries the past. */
 export const tokenInputs: ReadonlySet<string> = new Set([
   'input_ids',
   'attention_mask',
@@ -14,8 +14,9 @@ export const tokenInputs: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * For each input that carries what was before (keys, values, states of convolutions), the output that it is next: the two
- * end alike, as `past_key_values.0.key` and `present.0.key` do, or `past_key_values.layers.0.keys` and `cache.layers.0.keys`.
+ * For each input that carries the past (keys, values, states of convolutions), the output that replaces it in the next step:
+ * the two names end alike, as in `past_key_values.0.key` and `present.0.key`, or `past_key_values.layers.0.keys` and
+ * `cache.layers.0.keys`.
  */
 export function pastPairs(inputs: readonly string[], outputs: readonly string[]): ReadonlyMap<string, string> {
   const isOurs = (name: string) => name.startsWith('gander.');
@@ -36,7 +37,7 @@ export function pastPairs(inputs: readonly string[], outputs: readonly string[])
   );
 }
 
-/** Words that two names have in common at their ends, if the layer's number is among them. */
+/** How many words two names share at their ends; 0 if the layer's number is not among them. */
 function commonEnd(a: string, b: string): number {
   const [x, y] = [a, b].map((name) => name.split(/[._/]+/)) as [string[], string[]];
   let count = 0;
@@ -45,8 +46,8 @@ function commonEnd(a: string, b: string): number {
 }
 
 /**
- * Writes what is known of the sizes of what was before into inputs that leave it open, in place: what is declared of the
- * output that it is next, and numbers that an exporter wrote as names.
+ * Fills in sizes that the past's inputs leave open, in place: from the declaration of the matching output, and from numbers
+ * that an exporter wrote as names.
  */
 function settleDeclared(graph: GraphProto): void {
   const dimsOf = ({ type }: GraphProto['input'][number]) =>
@@ -70,8 +71,8 @@ function settleDeclared(graph: GraphProto): void {
 }
 
 /**
- * Writes the width of keys and values into inputs that leave it open, in place: what a layer's product gives, shared out
- * among the heads. An empty past cannot be made without it.
+ * Fills in the width of keys and values where inputs leave it open, in place: the columns of a layer's product divided by
+ * the number of heads. An empty past cannot be created without it.
  */
 export function settlePast(graph: GraphProto): void {
   settleDeclared(graph);
@@ -101,7 +102,7 @@ export function settlePast(graph: GraphProto): void {
     if (columns !== undefined && heads > 0n && columns % heads === 0n)
       width.value = { case: 'dimValue', value: columns / heads };
     else {
-      // What follows the attention may be beyond reading and the attention not.
+      // The attention may be readable where what follows it is not.
       const n = makerOf(index, `present.${number}.key`);
       const packed = n?.input[0] ?? '';
       // A bias may come between the product and the attention.
@@ -114,8 +115,8 @@ export function settlePast(graph: GraphProto): void {
 }
 
 /**
- * Lets every layer's keys and values grow, in place: attention with a window sees no more of them than the window either way,
- * but asks for room of its size from the start where an exporter says that only the window is kept.
+ * Lets every layer's keys and values grow, in place. Attention with a window sees only the window either way, but if the
+ * exporter says that only the window is kept, memory for all of it is needed from the start.
  */
 export function growPast(graph: GraphProto): void {
   for (const n of graph.node) n.attribute = n.attribute.filter(({ name }) => name !== 'sliding_window_cache');

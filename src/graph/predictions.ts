@@ -14,18 +14,18 @@ import {
 import { names } from './route.js';
 import { inSlices } from './slices.js';
 
-/** P of whatever Gander runs. */
+/** P for every model that Gander runs. */
 export const likeliest = 8;
 
-/** Up to as many tokens two 4-bit products are quicker than to unpack an 8-bit head; at 64 it is the other way round (measured). */
+/** Up to this many tokens, two 4-bit products are faster than unpacking an 8-bit head; at 64 it is the other way round (measured). */
 const fewTokens = 32;
 
 /**
- * Puts what is said of the next tokens into a graph with `logits`, in place: the log-probability of each target, the P
- * likeliest tokens, and the logits of the last position; `logits` itself is no output any more.
+ * Adds predictions to a graph with `logits`, in place: the log-probability of each target, the P likeliest tokens, and the
+ * logits of the last position; `logits` itself is no longer an output.
  *
  * @param predictions P
- * @param eightBits by what they gave, the 8-bit products that stand in the graph as two of 4 bits
+ * @param eightBits the 8-bit products that were replaced by two 4-bit ones, by output name
  */
 export function insertPredictions(
   model: ModelProto & { graph: GraphProto },
@@ -46,7 +46,7 @@ export function insertPredictions(
   graph.output = [...graph.output.filter(({ name }) => name !== 'logits'), ...declared(outputs, sizes)];
 }
 
-/** A few tokens at once by the two 4-bit products; many by slices of the 8-bit one, if it can be sliced. */
+/** Few tokens use the two 4-bit products, many use slices of the 8-bit one, if it can be sliced. */
 function fewOrMany(
   graph: GraphProto,
   head: Head,
@@ -91,8 +91,8 @@ const declared = ({ logProb, top, ids, last }: Outputs, { predictions }: Sizes) 
 ];
 
 /**
- * The nodes that make logits of the last hidden states, and the name of those, [1, T, d]; where they are not plain
- * products, none, and the logits themselves.
+ * The nodes that compute logits from the last hidden states, and the name of those, [1, T, d]; if they are not plain
+ * products, no nodes, and the logits themselves.
  */
 function cutHead(graph: GraphProto): Head {
   const whole = { products: [], input: 'logits' };
@@ -111,7 +111,7 @@ function cutHead(graph: GraphProto): Head {
     : whole;
 }
 
-/** Size of the last axis of one of the base's outputs, where it is declared. */
+/** Size of the last axis of one of the base's outputs, if it is declared. */
 function lastDimension(graph: GraphProto, output: string): number | undefined {
   const type = graph.output.find(({ name }) => name === output)?.type?.value;
   const dimension = type?.case === 'tensorType' ? type.value.shape?.dim.at(-1)?.value : undefined;

@@ -1,7 +1,7 @@
-/** What a processor makes of products in 8 bits, as onnxruntime computes them there. */
+/** How onnxruntime computes 8-bit products on a processor. */
 export interface Processor {
-  /** Whether sums of them are what they should be; some hold them in 16 bits. */
+  /** Whether their sums are exact; some processors keep them in 16 bits. */
   readonly sums: 'exact' | 'exact when asked' | 'wrong';
-  /** Whether the inputs of a `MatMulNBits` that allows it (accuracy_level 4) are rounded. */
+  /** Whether inputs of a `MatMulNBits` are rounded if it allows that (accuracy_level 4). */
   readonly roundsInputs: boolean;
 }

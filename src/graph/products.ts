@@ -1,22 +1,22 @@
 import { intAttribute } from './model.js';
 import type { GraphProto, NodeProto, TensorProto } from './onnx_pb.js';
 
-/** One multiplication by a weight: what a linear layer is in a graph. */
+/** One multiplication by a weight: a linear layer in a graph. */
 export interface Product {
   readonly node: NodeProto;
   /** Name of its input u, before any Reshape that only a Gemm needs: modules with the same input share a group. */
   readonly input: string;
-  /** Name of what it gives. */
+  /** Name of its output. */
   readonly output: string;
   readonly dIn: number;
   readonly dOut: number;
-  /** Name of the weight's initializer, or of the constant it is. */
+  /** Name of the weight's initializer or constant. */
   readonly weight: string;
-  /** Whether the weight lies as [dOut, dIn]. */
+  /** Whether the weight is stored as [dOut, dIn]. */
   readonly flipped: boolean;
-  /** Whether what it gives has two axes [T, dOut] and not three: a Gemm, or a MatMul of such an input. */
+  /** Whether its output has two axes, [T, dOut], instead of three: a Gemm, or a MatMul of such an input. */
   readonly flat: boolean;
-  /** Name of the bias that the node itself adds, which is no part of W u. */
+  /** Name of the bias that the node itself adds, which is not part of W u. */
   readonly bias?: string;
 }
 
@@ -41,10 +41,10 @@ export function indexOf(graph: GraphProto): Index {
   };
 }
 
-/** Operators that multiply by a weight in float arithmetic and do no more than add a bias. */
+/** Operators that multiply by a weight in float arithmetic and at most add a bias. */
 const multipliers = new Set(['MatMul', 'Gemm', 'FusedMatMul', 'MatMulNBits']);
 
-/** Operators through which a weight keeps its name. */
+/** Operators that may stand between a weight and its product. */
 const passers = new Set(['Transpose', 'DequantizeLinear', 'Cast', 'Identity']);
 
 /** Every product of the graph, in its order. */
@@ -64,7 +64,7 @@ function productOf(n: NodeProto, index: Index): Product | undefined {
   return { node: n, input, output: n.output[0], flat, ...found, ...(bias && { bias }) };
 }
 
-/** How many axes a value has, if that can be seen nearby. */
+/** How many axes a value has, if a nearby node shows it. */
 function axesOf(value: string, { producers, initializers, axes }: Index): number | undefined {
   let name = value;
   for (let steps = 0; steps < 32; steps++) {
@@ -74,20 +74,20 @@ function axesOf(value: string, { producers, initializers, axes }: Index): number
     if (n?.opType === 'Gemm') return 2;
     if (n?.opType === 'Reshape') return lengthOf(n.input[1] ?? '', { producers, initializers, axes });
     if (!n || !keepers.has(n.opType)) return undefined;
-    // A weight or a number beside the activation has no more axes than it.
+    // A weight or a number beside the activation has no more axes than the activation.
     name = n.input.find((input) => !initializers.has(input) && producers.get(input)?.opType !== 'Constant') ?? '';
   }
   return undefined;
 }
 
-/** Operators that give as many axes as they take. */
+/** Operators whose output has as many axes as their input. */
 const keepers = new Set([
   ...['Add', 'Sub', 'Mul', 'Div', 'Cast', 'Identity', 'Relu', 'Sigmoid', 'Tanh', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu'],
   ...['QuickGelu', 'Softmax', 'Pow', 'Sqrt', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization'],
   ...['SkipLayerNormalization', 'SkipSimplifiedLayerNormalization', 'MatMul', 'FusedMatMul', 'MatMulNBits'],
 ]);
 
-/** Numbers in a list, such as a shape that something is brought into. */
+/** How many numbers a list has, such as the shape that a Reshape takes. */
 function lengthOf(value: string, { producers, initializers, axes }: Index): number | undefined {
   const n = producers.get(value);
   const dims = initializers.get(value)?.dims ?? constantDims(n);
@@ -98,7 +98,7 @@ function lengthOf(value: string, { producers, initializers, axes }: Index): numb
   return lengths.every((length) => length !== undefined) ? lengths.reduce((sum, length) => sum + length, 0) : undefined;
 }
 
-/** Whether it is u·W and nothing else: no factor, and u as it is. */
+/** Whether it computes exactly u·W: no factor, and u not transposed. */
 function isPlain(n: NodeProto): boolean {
   const factor = (name: string) => n.attribute.find((a) => a.name === name)?.f ?? 1;
   const turned = ['transA', 'transBatchA', 'transBatchB'].some((name) => (intAttribute(n, name) ?? 0) !== 0);

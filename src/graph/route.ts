@@ -3,14 +3,14 @@ import type { Site } from './find.js';
 import { seamsOf } from './seams.js';
 import { DataType, type GraphProto, type ModelProto, type NodeProto, floats, int64s, node, opset } from './model.js';
 
-/** Numbers in a file beside the composed model. */
+/** A tensor in a file beside the composed model. */
 export interface Stored {
   readonly location: string;
   /** Bytes. */
   readonly offset: number;
 }
 
-/** Modules with the same input, which share one set of router products. */
+/** Modules with the same input, whose affinities are computed by one product. */
 export interface Group {
   readonly sites: readonly Site[];
   readonly dIn: number;
@@ -22,25 +22,25 @@ export interface Group {
   readonly up: readonly Stored[];
 }
 
-/** Names of what the routed graph takes and gives beyond the base's own inputs and outputs. M modules in group order. */
+/** Names of the inputs and outputs that the routed graph has in addition to the base's. M modules in group order. */
 export const names = {
   /** [1] int64, 1 ≤ k ≤ N. */
   k: 'gander.k',
-  /** [1 or T, M, N] added to affinities before the choice; at most −1e30 for "never". Infinity is no good: all out would make NaN. */
+  /** [1 or T, M, N] added to affinities before the choice; −1e30 or less for "never" (with infinity, all experts out would give NaN). */
   bias: 'gander.bias',
-  /** [T, M, N] weights that are added to the router's; dense form only (`given` in gathered.ts). */
+  /** [T, M, N] weights that are added to the router's; dense form only (the gathered form has `given`). */
   fixed: 'gander.fixed',
-  /** [1 or T, M, 1] what the router's weights are multiplied by: 1, or 0 for fixed weights alone. */
+  /** [1 or T, M, 1] factor on the router's weights: 1, or 0 for fixed weights alone. */
   share: 'gander.share',
   /** [1]: 1, or 0 for no normalisation of u (arrow). */
   normalise: 'gander.normalise',
   /** [1]: 1, or −1 for the absolute value (arrow). */
   slope: 'gander.slope',
-  /** [1, T, 1] int64: the token after each. */
+  /** [1, T, 1] int64: the token that follows each one. */
   targets: 'gander.targets',
   /** [T, M, N] raw affinities. */
   affinity: 'gander.affinity',
-  /** [T, M, k] int32: whose the weights are; gathered form only. */
+  /** [T, M, k] int32: the experts that the weights belong to; gathered form only. */
   chosen: 'gander.chosen',
   /** [T, M, N] applied weights; in the gathered form [T, M, k]. */
   weight: 'gander.weight',
@@ -56,8 +56,8 @@ export const names = {
 } as const;
 
 /**
- * [dIn, g·N] router vectors as columns, module by module: inputs, not initializers, so that one graph serves every
- * strategy that has vectors of its own (and initializers that a run may replace are not offered by onnxruntime-node).
+ * [dIn, g·N] router vectors as columns, module by module. They are inputs, not initializers, so that one graph serves every
+ * strategy with its own vectors (onnxruntime-node does not let a run replace initializers).
  */
 export function routerInput(group: number): string {
   return `gander.router.${group}`;
@@ -65,42 +65,42 @@ export function routerInput(group: number): string {
 
 export interface Routing {
   readonly form: Form;
-  /** What is added to the sum of the chosen probabilities before they are divided by it. */
+  /** Added to the sum of the chosen probabilities before they are divided by it. */
   readonly weightEpsilon: number;
 }
 
 /** One of the two ways to compute what the chosen experts add: dense.ts and gathered.ts. */
 export interface Form {
-  /** Inputs [T, M, N] of its own, of which each group gets its part. */
+  /** Its own inputs [T, M, N], of which each group gets its part. */
   readonly inputs: readonly string[];
-  /** What all groups need alike. */
+  /** Adds what all groups share. */
   once(builder: Builder, n: number): void;
-  /** Where a router's k best go: `gander.best`, `chosen` and `shared` (the softmax, times the share) of the group, [T, g, k]. */
+  /** What uses a router's k best: the group's `gander.best`, `chosen` and `shared` (the softmax times the share), [T, g, k]. */
   group(builder: Builder, group: Group, i: number, n: number): NodeProto[];
-  /** Adds the experts' part to what module j of group i gives, `y` [T, dOut]; the sum is named `sum`. */
+  /** Adds the experts' output to that of module j of group i, `y` [T, dOut]; the sum is named `sum`. */
   site(builder: Builder, group: Group, i: number, j: number, n: number, y: string, sum: string): NodeProto[];
-  /** Gives its outputs but `moved`, once all groups are there. */
+  /** Declares its outputs, except `moved`, once all groups exist. */
   outputs(builder: Builder, groups: readonly Group[], n: number): void;
   /** The last axis of `moved`. */
   slots(n: number): number | string;
-  /** The norms ‖s B A u‖ of a group, [T, its modules, slots], in one piece or more. */
+  /** The norms ‖s B A u‖ of a group, [T, its modules, slots], in one or more pieces. */
   norms(group: Group, i: number): Norms[];
 }
 
 export interface Norms {
   readonly name: string;
-  /** Of the modules in the piece, [T, 1] each: 1 / √(‖W u‖² / dOut). */
+  /** For each module in the piece, [T, 1]: 1 / √(‖W u‖² / dOut). */
   readonly bases: readonly string[];
 }
 
 /**
- * Puts the routing into the base graph, in place. The base's own nodes stay as they are, except that what a module gives
- * is renamed and the sum with the experts' part takes its name.
+ * Inserts the routing into the base graph, in place. The base's own nodes stay as they are, except that a module's output is
+ * renamed and its sum with the experts' output takes the old name.
  *
- * For a group of g modules with input u: S = u·V̂ · InvStd(u) + bias → top-k → softmax; see algebra.ts for V̂. What the
- * chosen then add is the form's business.
+ * For a group of g modules with input u: S = u·V̂ · InvStd(u) + bias → top-k → softmax; see algebra.ts for V̂. The form
+ * computes what the chosen experts add.
  *
- * @param n experts
+ * @param n number of experts
  */
 export function insertRouting(
   model: ModelProto & { graph: GraphProto },
@@ -147,9 +147,9 @@ export function insertRouting(
 }
 
 /**
- * Of all outputs onnxruntime makes the one that stands last in the graph first, and of its inputs, too, the last first:
- * depth first. So this output stands last, and its pieces the other way round: then W u and A u are used up module by
- * module. In any other order they are kept for all modules till the end, which takes as much memory again as the model.
+ * onnxruntime computes depth first, beginning with the graph's last output and with the last input of each node. So this
+ * output comes last, with its pieces in reverse: then W u and A u are consumed module by module. In any other order they are
+ * kept for all modules until the end, which takes as much memory again as the model.
  */
 function insertMoved(builder: Builder, norms: readonly Norms[], m: number, slots: number | string): void {
   const own = (what: string, i: number) => `gander.moved.${what}.${i}`;
@@ -175,10 +175,10 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, { for
   const own = (what: string) => `gander.${what}.${i}`;
   builder.input(routerInput(i), DataType.FLOAT, [dIn, g * n]);
   const nodes = [
-    // The batch is always 1; without it Gemm can add the experts' part to the base's in place of one more pass.
+    // The batch is always 1; without that axis a Gemm can add the experts' output to the base's, which saves a pass.
     node('Reshape', [sites[0]!.input, builder.shape([-1, dIn])], [own('u')]),
     node('MatMul', [own('u'), routerInput(i)], [own('raw')]),
-    // Only InvStd is wanted, but one operator costs less than the five that would compute it alone.
+    // Only InvStd is needed, but one operator costs less than the five that would compute it alone.
     node('LayerNormalization', [own('u'), builder.ones(dIn)], [own('normal'), own('mean'), own('inv_std')], {
       axis: -1,
       epsilon: { float: 1e-5 },
@@ -213,8 +213,8 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, { for
 }
 
 /**
- * The chosen experts' probabilities among all, divided by their sum + ε: what the authors' code of PHATGOOSE computes. With
- * ε = 0 it would be the softmax over the chosen.
+ * The chosen experts' probabilities among all experts, divided by their sum + ε, as in the PHATGOOSE authors' code. With
+ * ε = 0 this would be the softmax over the chosen.
  */
 function amongAll(builder: Builder, own: (what: string) => string, [g, n]: [number, number], epsilon: number) {
   builder.constant(floats(own('epsilon'), [1], Float32Array.of(epsilon)));
@@ -226,14 +226,14 @@ function amongAll(builder: Builder, own: (what: string) => string, [g, n]: [numb
   return [
     node('Softmax', [own('selection')], [own('all')], { axis: -1 }),
     node('GatherElements', [own('all'), own('chosen')], [own('probability')], { axis: -1 }),
-    // The axes of this reduction are an input since operator set 13, which is the oldest.
+    // The axes of this reduction are an input since operator set 13, the oldest that is supported.
     node('ReduceSum', [own('probability'), builder.shape([-1])], [own('mass')], { keepdims: 1 }),
     node('Add', [own('mass'), own('epsilon')], [own('divisor')]),
     node('Div', [own('probability'), own('divisor')], [own('among')]),
   ];
 }
 
-/** What the experts add to `y` [T, dOut], which is W u and a bias, and the sum of it. */
+/** Adds the experts' output to `y` [T, dOut], which is W u plus any bias. */
 function siteNodes(
   builder: Builder,
   group: Group,
@@ -253,7 +253,7 @@ function siteNodes(
   });
   return [
     ...(bias ? [node('Sub', [y, bias], [own('product')])] : []),
-    // For its second output, which costs a quarter of what ReduceL2 takes over long rows.
+    // For its second output, 1 / RMS, which takes a quarter of the time of ReduceL2 over long rows.
     node('SimplifiedLayerNormalization', [bias ? own('product') : y, builder.ones(dOut)], [own('unit'), own('base')], {
       axis: -1,
       epsilon: { float: 1e-30 },

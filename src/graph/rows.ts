@@ -1,9 +1,9 @@
 import type { Index, Product } from './products.js';
 
-/** Operators that pick rows by numbers that are known only as it runs. */
+/** Operators that pick rows by indices known only at run time. */
 const pickers = new Set(['Gather', 'GatherND', 'GatherElements', 'Compress']);
 
-/** Operators whose rows are those of their first input; the others say where or how many. */
+/** Operators whose rows come from their first input; their other inputs only say where or how many. */
 const ofFirst = new Set([
   'Reshape',
   'Expand',
@@ -18,12 +18,12 @@ const ofFirst = new Set([
   ...pickers,
 ]);
 
-/** Operators that no hidden state comes out of. */
+/** Operators whose output is never a hidden state. */
 const sizes = new Set(['Shape', 'Size', 'NonZero']);
 
 /**
- * Whether a value has one row a token, and in their order. A MoE gathers the tokens of each expert instead, and scatters
- * what it made of them: there our router would score rows that are not its tokens.
+ * Whether a value has one row per token, in the tokens' order. A mixture gathers the tokens of each expert instead and
+ * scatters the results: there a pool's router would score the wrong rows.
  */
 export function tokenRows(
   { producers, initializers }: Index,

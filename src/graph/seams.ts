@@ -3,30 +3,30 @@ import type { Site } from './find.js';
 import { type NodeProto, node } from './model.js';
 import type { Product } from './products.js';
 
-/** Where the experts' part goes in, between what products give and what the graph reads next. */
+/** Where the experts' output is added, between products and what the graph reads next. */
 export interface Seam {
-  /** The node after which all of it stands. */
+  /** The node after which all of it is inserted. */
   readonly after: NodeProto;
-  /** Gives each site's `y`. */
+  /** Computes each site's `y`. */
   readonly open: readonly NodeProto[];
   readonly sites: readonly {
-    /** In the group. */
+    /** Index in the group. */
     readonly j: number;
     /** [T, dOut] W u, and the bias if there is one. */
     readonly y: string;
-    /** What the sum with the experts' part is to be named. */
+    /** Name for the sum with the experts' output. */
     readonly sum: string;
     readonly bias?: string;
   }[];
-  /** Makes of the sums what the products gave. */
+  /** Turns the sums into what the products returned. */
   readonly close: readonly NodeProto[];
 }
 
 /**
- * Opens a group's products: their input becomes the group's `u` [T, dIn], what they give is renamed.
+ * Opens a group's products: their input becomes the group's `u` [T, dIn], their outputs are renamed.
  *
- * One module's product, the ordinary case; one product of several modules (`Site.from`), which is split and put together
- * again; several products of one module, the other way round.
+ * Usually a module has one product. One product of several modules (`Site.from`) is split and joined again; several
+ * products of one module are joined and split again.
  */
 export function seamsOf(builder: Builder, sites: readonly Site[], i: number): Seam[] {
   const seams: Seam[] = [];
@@ -131,12 +131,12 @@ function joined(builder: Builder, { products, dOut }: Site, i: number, j: number
 const own = (what: string, i: number, j: number) => `gander.${what}.${i}.${j}`;
 
 function rename(product: Product, output: string, i: number): void {
-  // What has two axes already has its own way to them.
+  // A flat product already gets two axes by the graph's own nodes.
   if (!product.flat) product.node.input[0] = `gander.u.${i}`;
   product.node.output[0] = output;
 }
 
-/** What a product gave, of [T, dOut]. */
+/** A product's output in its original shape, from [T, dOut]. */
 function restored(builder: Builder, product: Product, value: string): NodeProto[] {
   return product.flat ? [] : [node('Reshape', [value, builder.shape([1, -1, product.dOut])], [product.output])];
 }

@@ -11,24 +11,26 @@ import {
   tensorsOfNodes,
 } from './model.js';
 
-/** Half precision, of either kind. */
+/** The two kinds of half precision. */
 const halves: ReadonlyMap<number, 'F16' | 'BF16'> = new Map([
   [DataType.FLOAT16, 'F16'],
   [DataType.BFLOAT16, 'BF16'],
 ]);
 
-/** Attributes that name the type of what an operator gives. */
+/** Attributes that name the type of an operator's output. */
 const typed = new Set(['to', 'dtype', 'output_dtype']);
 
-/** Which of them a tensor's numbers are. */
+/** Which of them a tensor is in. */
 function halfOf({ dataType }: TensorProto): 'F16' | 'BF16' | undefined {
   return halves.get(dataType);
 }
 
 /**
- * Declares everything that a graph computes in half precision to be single, in place, and gives the tensors whose numbers
- * are still to be converted (their type says from what). On a processor onnxruntime would compute most of it in single
- * precision all the same, and round after each operator: without that it is exactly the model of those weights.
+ * Declares everything that a graph computes in half precision as single precision, in place. On a CPU onnxruntime computes
+ * most of it in single precision anyway and rounds after each operator; without the rounding, the numbers are exactly those
+ * of the weights.
+ *
+ * @returns the tensors that are still to be converted; their type says from what
  */
 export function declareSingle(model: ModelProto & { graph: GraphProto }): TensorProto[] {
   const nodes = [...model.functions.flatMap((f) => f.node)];
@@ -37,7 +39,7 @@ export function declareSingle(model: ModelProto & { graph: GraphProto }): Tensor
   return [...tensorsOf(model.graph), ...tensorsOfNodes(nodes)].filter(halfOf);
 }
 
-/** The numbers of those tensors as single, in a file beside; copied data files that nothing is left in go. */
+/** Converts those tensors to single precision, in a file beside the model, and deletes copied data files that become unused. */
 export function convertToSingle(
   folder: string,
   model: ModelProto & { graph: GraphProto },

@@ -16,22 +16,22 @@ import { names } from './route.js';
 
 /** The most rows of the head at a time, so that they and their logits stay in a processor's cache. */
 const mostRows = 2048;
-/** With fewer, what is done once a slice would be most of the work. */
+/** With fewer, the fixed work per slice would dominate. */
 const fewestRows = 512;
 
 const own = (what: string) => `gander.slice.${what}`;
 
-/** Far below any logit, but no infinity: two of them must have a difference. */
+/** Far below any logit, but finite: the difference of two infinities is NaN. */
 const nothing = -1e30;
 
 /**
- * The nodes that make `outputs` with an 8-bit head, for many tokens at once: onnxruntime would unpack it whole and alone
- * for that, and two 4-bit products (halves.ts), which are quicker for few tokens, are twice the work. So the vocabulary
- * is gone through in slices, each unpacked once for all tokens, and neither the unpacked head nor the logits ever exist
- * as a whole: of what came before, log Σ exp, the target's logit and the P largest are kept.
+ * The nodes that compute `outputs` with an 8-bit head for many tokens at once. onnxruntime would unpack the whole head
+ * first, and two 4-bit products (halves.ts), which are faster for few tokens, are twice the work. So the vocabulary is
+ * processed in slices, each unpacked once for all tokens, and neither the unpacked head nor the logits ever exist as a
+ * whole: from slice to slice only log Σ exp, the target's logit and the P largest are kept.
  *
- * @param head the `MatMulNBits` that gives logits of the hidden states
- * @returns undefined where the head cannot be cut into slices of one size; if not, its constants are put into the graph
+ * @param head the `MatMulNBits` that computes logits from the hidden states
+ * @returns undefined if the head cannot be cut into slices of equal size; otherwise its constants are added to the graph
  */
 export function inSlices(
   graph: GraphProto,
@@ -48,7 +48,7 @@ export function inSlices(
   if (!weights || !scales || rows === undefined || !isPlain) return undefined;
   const count = vocabulary / rows;
   const cut = (of: TensorProto, name: string, last: number) =>
-    // The same numbers in the same place, by slices.
+    // The same data, with the vocabulary's axis split into slices.
     graph.initializer.push({ ...of, name: own(name), dims: [count, rows, blocks, last].map(BigInt) });
   cut(weights, 'weights', block);
   cut(scales, 'scales', 1);
@@ -128,7 +128,7 @@ function slice(hasZeroPoints: boolean, version: number): NodeProto[] {
     node('Gather', [own('logits'), own('-1')], [own('last.1')], { axis: 0 }),
     node('Unsqueeze', [own('last.1'), own('from.0')], [own('last')]),
     node('TopK', [own('logits'), own('few')], [own('top.here'), own('ids.here')], { axis: -1 }),
-    // log Σ exp, by way of the quickest operator that knows it: of the largest, logit − log softmax.
+    // log Σ exp, from the fastest operator that computes it: logit − log softmax of the largest.
     node('LogSoftmax', [own('logits')], [own('log_softmax')], { axis: -1 }),
     node('Slice', [own('top.here'), own('from.0'), own('to.1'), own('axis.-1')], [own('largest')]),
     node('Slice', [own('ids.here'), own('from.0'), own('to.1'), own('axis.-1')], [own('largest.id')]),
@@ -137,14 +137,14 @@ function slice(hasZeroPoints: boolean, version: number): NodeProto[] {
     node('Concat', [own('sum'), own('sum.here')], [own('sums')], { axis: -1 }),
     reduceLast('ReduceLogSumExp', own('sums'), own('sum.flat'), own('axis.-1'), version),
     node('Reshape', [own('sum.flat'), own('as.targets')], [own('sum.out')]),
-    // The target's logit, if it is one of these.
+    // The target's logit, if it is in this slice.
     node('Mul', [own('i'), own('rows')], [own('start')]),
     node('Sub', [own('targets'), own('start')], [own('target.row')]),
     node('Clip', [own('target.row'), own('0'), own('last.row')], [own('target.near')]),
     node('Equal', [own('target.row'), own('target.near')], [own('target.is')]),
     node('GatherElements', [own('logits'), own('target.near')], [own('target.logit')], { axis: -1 }),
     node('Where', [own('target.is'), own('target.logit'), own('target')], [own('target.out')]),
-    // The largest of these and of those before.
+    // The P largest so far.
     node('Add', [own('ids.here'), own('start')], [own('ids.moved')]),
     node('Concat', [own('top'), own('top.here')], [own('top.both')], { axis: -1 }),
     node('Concat', [own('ids'), own('ids.moved')], [own('ids.both')], { axis: -1 }),
@@ -154,7 +154,7 @@ function slice(hasZeroPoints: boolean, version: number): NodeProto[] {
   ];
 }
 
-/** The most rows that go into the vocabulary without a rest. */
+/** The largest number of rows, within bounds, that divides the vocabulary. */
 function sliceRows(vocabulary: number): number | undefined {
   for (let rows = mostRows; rows >= fewestRows; rows--) if (vocabulary % rows === 0) return rows;
   return undefined;

@@ -1,17 +1,17 @@
 /**
- * The residual stream after each layer, found by what is computed: a value that all there is of the tokens goes through, so
- * that nothing after it knows anything of them but by it. Between two of these lies a layer, which keeps keys and values (or
- * another state) that are numbered as it is.
+ * Finds the residual stream after each layer by data flow: a value that everything about the tokens passes through, so that
+ * nothing after it depends on them except through it. Between two such values lies a layer, whose keys and values (or other
+ * state) carry its number.
  */
 import { needsOf } from './builder.js';
 import { GanderError } from '../errors/errors.js';
 import { type GraphProto, type NodeProto, node } from './model.js';
 import { pastPairs } from './past.js';
 
-/** Operators that tell how much there is of a value, and nothing of what is in it. */
+/** Operators that return a value's size and nothing of its content. */
 const sizes = new Set(['Shape', 'Size']);
 
-/** Sums and norms in one operator; what is added besides stands last. */
+/** Operators that fuse a sum and a norm; `bias` is the index of one more summand, the last input. */
 const skips: Readonly<Record<string, { readonly norm: string; readonly bias: number }>> = {
   SkipLayerNormalization: { norm: 'LayerNormalization', bias: 4 },
   SkipSimplifiedLayerNormalization: { norm: 'SimplifiedLayerNormalization', bias: 3 },
@@ -22,7 +22,7 @@ export function statesOf(inputs: readonly string[], outputs: readonly string[]):
   return [...pastPairs(inputs, outputs).values()];
 }
 
-/** Numbers of the layers that these states are of, in order. */
+/** Numbers of the layers that these states belong to, in order. */
 export function layersOf(states: readonly string[]): number[] {
   return [...new Set(states.map(numberOf))].sort((a, b) => a - b);
 }
@@ -31,7 +31,7 @@ function numberOf(state: string): number {
   return Number(/\d+/.exec(state)?.[0]);
 }
 
-/** Takes the sums that are one operator with a norm apart from it, in place: the sum is wanted by itself. */
+/** Splits operators that fuse a sum with a norm, in place: the sum is needed by itself. */
 export function partSums(graph: GraphProto): void {
   graph.node = graph.node.flatMap((n) => (n.domain === 'com.microsoft' && skips[n.opType] ? parted(n) : [n]));
 }
@@ -57,15 +57,15 @@ function parted(n: NodeProto): NodeProto[] {
  * Names of the stream after each layer, in the layers' order.
  *
  * @param states outputs that carry the layers' states
- * @param result what the stream becomes in the end
- * @throws GanderError `request-invalid` where it cannot be told
+ * @param result the value that the stream ends in
+ * @throws GanderError `request-invalid` if the stream is not found
  */
 export function streamOf(graph: GraphProto, states: readonly string[], result: string): string[] {
   const told = toldOfTokens(graph);
   const { passes, sum } = passedByAll(graph, told, result);
   const latest = latestOf(graph, told, passes);
   const layers = layersOf(states);
-  // What goes into each layer, and what comes out of the last.
+  // The input of each layer, and the output of the last.
   const into = layers.map((layer) => {
     const own = states.filter((state) => numberOf(state) === layer);
     return Math.min(...own.map((state) => latest.get(state) ?? -1));
@@ -75,13 +75,13 @@ export function streamOf(graph: GraphProto, states: readonly string[], result: s
   if (layers.length === 0 || all.some((place, i) => place <= (all[i - 1] ?? -1)))
     throw new GanderError(
       'request-invalid',
-      'What each layer predicts is not known of this model: no value of its graph was found that all of the text goes through after each layer.',
+      'The logit lens cannot be computed for this model: its graph has no value after each layer that the whole text passes through.',
       'Choose another model.',
     );
   return all.slice(1).map((place) => passes[place]!);
 }
 
-/** Values that say something of the tokens, not only how many there are. */
+/** Values that depend on the tokens, not only on how many there are. */
 function toldOfTokens(graph: GraphProto): ReadonlySet<string> {
   const told = new Set(['input_ids']);
   for (const n of graph.node)
@@ -90,7 +90,7 @@ function toldOfTokens(graph: GraphProto): ReadonlySet<string> {
   return told;
 }
 
-/** Values that each way from the tokens to `result` goes through, in order, and the last of them that is a sum. */
+/** Values on every path from the tokens to `result`, in order, and the last of them that is a sum. */
 function passedByAll(
   { node: nodes }: GraphProto,
   told: ReadonlySet<string>,
@@ -113,14 +113,14 @@ function passedByAll(
     const [value] = open;
     if (value === passes.at(-1)) continue;
     passes.push(value!);
-    // The two halves of an 8-bit product are none (halves.ts).
+    // The sum of an 8-bit product's two halves (halves.ts) does not count.
     const isSum = n.opType === 'Add' && n.input.every((name) => told.has(name) && !name.startsWith('gander.half.'));
     if (isSum && n.output[0] === value) sum = value;
   }
   return { passes, sum };
 }
 
-/** For each value, the place of the last of `passes` that it is made of. */
+/** For each value, the index of the last of `passes` that it is computed from. */
 function latestOf(
   graph: GraphProto,
   told: ReadonlySet<string>,

@@ -1,9 +1,9 @@
 import { type GraphProto, node } from './model.js';
 
-/** Activations that take nothing but their input. */
+/** Activations without parameters. */
 const plain = new Set(['Relu', 'Sigmoid', 'Tanh']);
 
-/** Takes a Gemm and an activation that onnxruntime's optimiser made one apart again, in place: W u is wanted as it is. */
+/** Splits a Gemm from the activation that onnxruntime's optimiser fused with it, in place: W u is needed by itself. */
 export function unfuse(graph: GraphProto): void {
   graph.node = graph.node.flatMap((n) => {
     const activation = n.attribute.find(({ name }) => name === 'activation')?.s;

@@ -1,10 +1,10 @@
-/** Which node gives a value, which nodes take it, and what constants are. */
+/** Which node produces a value, which nodes use it, and the values of constants. */
 import { type GraphProto, type NodeProto, type TensorProto, TensorProto_DataType as DataType } from './onnx_pb.js';
 import { type Index, type Product, indexOf, productsOf } from './products.js';
 
 export interface Walk extends Index {
   readonly users: ReadonlyMap<string, readonly NodeProto[]>;
-  /** By what they give. */
+  /** By output name. */
   readonly products: ReadonlyMap<string, Product>;
 }
 
@@ -26,7 +26,7 @@ export function usersOf({ users }: Walk, value: string): readonly NodeProto[] {
   return users.get(value) ?? [];
 }
 
-/** The tensor that a value always is. */
+/** The tensor of a constant value. */
 export function constantOf({ initializers, producers }: Walk, value: string | undefined): TensorProto | undefined {
   if (!value) return undefined;
   const n = producers.get(value);
@@ -37,13 +37,13 @@ export function isConstant(walk: Walk, value: string | undefined): boolean {
   return !!value && (walk.initializers.has(value) || walk.producers.get(value)?.opType === 'Constant');
 }
 
-/** The one integer that a value always is. */
+/** The integer of a constant that is a single one. */
 export function integerOf(walk: Walk, value: string | undefined): number | undefined {
   const values = integersOf(walk, value)?.values;
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** The integers that a value always is: one, or a list of them. */
+/** The integers of a constant: one, or a list of them. */
 export function integersOf(
   walk: Walk,
   value: string | undefined,

@@ -1,21 +1,21 @@
 /**
- * How an expert looks, everywhere: its letter, its colour in each kind of theme and its pattern. The colours were
- * searched for: at least 3 : 1 against the editor background, and as far apart as 16 can be under normal vision and
- * under protanopia, deuteranopia and tritanopia (test/unit/look/palette.test.ts). Colour is never the only channel.
+ * How an expert looks everywhere: its letter, its colour in each kind of theme and its pattern. The colours come from a search
+ * for a contrast of at least 3 : 1 to the editor background and the largest distances that 16 colours can have under normal
+ * vision, protanopia, deuteranopia and tritanopia (test/unit/look/palette.test.ts). Colour is never the only channel.
  */
 
-/** Strokes that tell experts apart without colour; drawn over a cell by the page, as a line style under text by the editor. */
+/** Strokes that distinguish experts without colour: over a cell on the page, as a line style under text in the editor. */
 export const patterns = ['solid', 'rising', 'dots', 'cross'] as const;
 export type Pattern = (typeof patterns)[number];
 
-/** `ink` is what can be read on the colour. */
+/** `ink` is the text colour that is readable on `fill`. */
 export interface Colour {
   readonly fill: string;
   readonly ink: '#000000' | '#ffffff';
 }
 
 export interface ExpertStyle {
-  /** By which themes name the colour (`gander.expertA`). */
+  /** The letter in the name of the theme colour (`gander.expertA`). */
   readonly letter: string;
   /** Dark and high contrast themes. */
   readonly dark: Colour;
@@ -24,7 +24,7 @@ export interface ExpertStyle {
   readonly pattern: Pattern;
 }
 
-/** Ordered so that the first few are the furthest apart: [dark, light]. */
+/** [dark, light], ordered so that the first few are the furthest apart. */
 const fills: readonly (readonly [string, string])[] = [
   ['#afccfc', '#0061fe'],
   ['#ed101a', '#5b0205'],
@@ -50,9 +50,9 @@ export const colourCount = fills.length;
 export const quiet = -1;
 
 /**
- * [count] which colour each expert of a set has, as an index for `expertStyle`; `quiet` for those without. Up to 16 experts
- * each have one. Of more, only the 15 pinned or used most have one: nobody could tell apart colours that are used twice.
- * @param used [count] how much each is used; of experts that are not used at all none gets a colour by itself
+ * [count] each expert's colour, as an index for `expertStyle`; `quiet` for those without. Up to 16 experts have one each. In a
+ * larger set only the 15 that are pinned or used most have one: a colour for two experts would distinguish neither.
+ * @param used [count] how much each is used; an unused expert has a colour only if it is pinned
  */
 export function slotsOf(count: number, used: ArrayLike<number>, pinned: readonly number[] = []): Int16Array {
   if (count <= colourCount) return Int16Array.from({ length: count }, (_, e) => e);
@@ -90,10 +90,10 @@ export function letters(index: number): string {
   return index < 26 ? last : letters(Math.floor(index / 26) - 1) + last;
 }
 
-/** Asked for each cell of a picture; what can be read on a colour takes powers of numbers to find. */
+/** Cached, because every cell of a picture asks and the contrast of a text colour takes powers to compute. */
 const styles: ExpertStyle[] = [];
 
-/** @param slot as `slotsOf` gave it: in a set of up to 16 the expert's own index */
+/** @param slot from `slotsOf`: in a set of up to 16, the expert's index */
 export function expertStyle(slot: number): ExpertStyle {
   return (styles[slot] ??= styleOf(slot));
 }

@@ -1,12 +1,12 @@
-/** What stands on an expert's colour where there is no room for its name. */
+/** Short labels of experts (signs), for where there is no room for the name. */
 
-/** Characters of a sign at most: a cell of the map has room for so many. */
+/** Most characters of a sign that fit into a cell of the map. */
 const longest = 3;
 
 const known = new WeakMap<readonly { readonly name: string }[], readonly string[]>();
 
 /**
- * A sign for each expert, made from its name and told apart from all others of the list: Python `Py`, TypeScript `TS`,
+ * A sign for each expert, made from its name and different from all others of the list: Python `Py`, TypeScript `TS`,
  * C++ `C++`, "Technical prose" `TP`. The same list has the same signs everywhere.
  */
 export function signsOf(experts: readonly { readonly name: string }[]): readonly string[] {
@@ -18,7 +18,7 @@ export function signsOf(experts: readonly { readonly name: string }[]): readonly
   return signs;
 }
 
-/** Sign and name; a name that is its own sign is not said twice. */
+/** Sign and name, or only the name if it is its own sign. */
 export function signedName(experts: readonly { readonly name: string }[], expert: number): string {
   const [sign, { name }] = [signsOf(experts)[expert]!, experts[expert]!];
   return sign === name ? name : `${sign} ${name}`;
@@ -26,7 +26,7 @@ export function signedName(experts: readonly { readonly name: string }[], expert
 
 function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();
-  // Whose name is its sign has it, whoever stands before: "C" is C, and CSS another.
+  // A name short enough to be a sign comes first, wherever it is in the list: "C" is C, and CSS gets another.
   const short = names.map((name) => name.trim()).filter((name) => name !== '' && width(name) <= longest);
   for (const name of short) taken.add(name);
   const whole = new Set<string>();
@@ -45,7 +45,7 @@ function distinct(names: readonly string[]): string[] {
   });
 }
 
-/** The better ones first; without an end. */
+/** Candidates, better ones first; infinitely many. */
 function* candidates(name: string): Generator<string> {
   const words = name.match(/\p{Lu}?\p{Ll}+|\p{Lu}+(?!\p{Ll})|\p{Lo}+|\p{N}+/gu) ?? [];
   const letters = Array.from(words.join(''));
@@ -61,7 +61,7 @@ function* candidates(name: string): Generator<string> {
   for (let n = 2; ; n++) yield head + n.toString(36);
 }
 
-/** A number stays whole: "expert 12" is E12. */
+/** A word's initial; a number stays whole: "expert 12" is E12. */
 const initial = (word: string): string =>
   /^\d/.test(word) ? word.slice(0, longest - 1) : Array.from(word)[0]!.toUpperCase();
 

@@ -13,7 +13,7 @@ export interface AdaptedModule {
   readonly dIn: number;
   readonly dOut: number;
   readonly scale: number;
-  /** Of the numbers in the file. */
+  /** Type of the numbers in the file. */
   readonly stored: FloatType;
   /** [rank, dIn] */
   readonly a: () => Float32Array;
@@ -27,7 +27,7 @@ export interface BaseCopy {
   readonly read: () => Float32Array;
 }
 
-/** One vector a module, read when asked for. */
+/** One vector per module, read on request. */
 export type Vectors = ReadonlyMap<string, { length: number; read: () => Float32Array }>;
 
 export interface Adapter {
@@ -35,7 +35,7 @@ export interface Adapter {
   readonly rank: number;
   /** By Hugging Face path. */
   readonly modules: ReadonlyMap<string, AdaptedModule>;
-  /** By the path of the adapted module whose weight it is. */
+  /** By the path of the adapted module that the weight belongs to. */
   readonly baseCopies: ReadonlyMap<string, BaseCopy>;
 }
 
@@ -43,8 +43,8 @@ const tensorName = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$
 const baseCopyName = /^base_model\.model\.(.+)\.base_layer\.weight$/;
 
 /**
- * Reads a PEFT LoRA adapter; tensors stay on disk until asked for. `target_modules` needs no reading: which modules are
- * adapted, and at which rank, is what the tensors say.
+ * Reads a PEFT LoRA adapter; tensors stay on disk until they are needed. `target_modules` is not read: the tensors show which
+ * modules are adapted and at which rank.
  *
  * @param folder of the adapter, inside the pool.
  * @throws GanderError `expert-invalid`, `pool-unsafe-path`
@@ -80,7 +80,7 @@ export function readAdapter(folder: string): Adapter {
     const [dOut, rankB] = matrix(tensors, B);
     if (rank !== rankB) throw invalid(`${path}: A has ${rank} rows, B has ${rankB} columns`);
     if (rank === 0 || rank > poolLimits.rank || dIn === 0 || dOut === 0)
-      throw invalid(`${path}: shapes [${rank}, ${dIn}] and [${dOut}, ${rank}] make no adapter`);
+      throw invalid(`${path}: shapes [${rank}, ${dIn}] and [${dOut}, ${rank}] cannot form an adapter`);
     const declared = rankOf(path) ?? config.r;
     if (declared !== rank) throw invalid(`${path}: rank ${rank}, where adapter_config.json says ${declared}`);
     const alpha = alphaOf(path) ?? config.lora_alpha;
@@ -91,24 +91,24 @@ export function readAdapter(folder: string): Adapter {
   if (modules.size === 0) throw invalid('it adapts nothing');
   for (const path of baseCopies.keys())
     if (!modules.has(path))
-      throw invalid(`it brings a weight of its own for ${path.slice(0, 120)}, which it does not adapt`);
+      throw invalid(`it contains a base weight for ${path.slice(0, 120)}, which it does not adapt`);
   return { rank: Math.max(...[...modules.values()].map((m) => m.rank)), modules, baseCopies };
 }
 
-/** What a tensor is that is no LoRA matrix of a linear layer. */
+/** Says what a tensor is instead of a LoRA matrix of a linear layer. */
 function unusable(name: string): GanderError {
   const shown = `"${name.slice(0, 120)}"`;
-  // PEFT wraps a parameter, not a module: the expert axis lies in the rank.
+  // PEFT wraps a parameter, not a module: the expert axis is part of the rank.
   if (/\.base_layer\.lora_[AB]/.test(name))
-    return invalid(`${shown} adapts a parameter (target_parameters) and not a linear layer`);
-  if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding and not a linear layer`);
+    return invalid(`${shown} adapts a parameter (target_parameters), not a linear layer`);
+  if (/\.lora_embedding_[AB]/.test(name)) return invalid(`${shown} adapts an embedding, not a linear layer`);
   if (name.endsWith('.weight') && !name.includes('lora_'))
     return invalid(`${shown} is a weight of the base itself, trained or with a vocabulary of another size`);
   return invalid(`${shown} is not a LoRA matrix of a linear layer`);
 }
 
 /**
- * A file of one vector a module (gates, mean inputs), by module path; PEFT's prefix and suffix may stand around it.
+ * Reads a file of one vector per module (gates, mean inputs), by module path, with or without PEFT's prefix and suffix.
  *
  * @throws GanderError
  */
@@ -145,7 +145,7 @@ export function readExamples(folder: string): Examples {
   const [count, width] = matrix(tensors, 'embeddings');
   try {
     const scales = tensors.floats('scales');
-    if (scales.length !== count) throw invalid('examples.safetensors: not one scale a row');
+    if (scales.length !== count) throw invalid('examples.safetensors does not have one scale per row');
     return { count, width, embeddings: tensors.int8s('embeddings'), scales };
   } catch (error) {
     throw error instanceof SafetensorsError ? invalid(`examples.safetensors: ${error.message}`) : error;
@@ -166,7 +166,7 @@ function matrix(tensors: Safetensors, name: string): [number, number] {
   return [shape[0]!, shape[1]!];
 }
 
-/** The type that holds the numbers of both. Of one that is none of them, whoever reads it says so. */
+/** The type that can hold the numbers of both; reading a tensor of any other type is an error. */
 function widest({ header }: Safetensors, a: string, b: string): FloatType {
   const [first, second] = [a, b].map((name) => header.tensors.get(name)?.dtype);
   return first === second && (first === 'F16' || first === 'BF16') ? first : 'F32';

@@ -3,7 +3,7 @@ import { GanderError } from '../errors/errors.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { readJson } from './manifest.js';
 
-/** What an adapter's scale is made of. */
+/** The fields that an adapter's scale is computed from. */
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   r: z.int().positive(),
@@ -22,9 +22,8 @@ const convertible =
 const retrain = 'Train it with init_lora_weights true, or remove the folder.';
 
 /**
- * `init_lora_weights` that take something away from the base's weights before training, by its beginning: what was
- * trained is the difference to that other base (peft.tuners.lora.layer). "gaussian", "eva", "orthogonal" and "mica" only
- * say how A and B began.
+ * Values of `init_lora_weights`, by prefix, that change the base's weights before training: the adapter is the difference to
+ * that other base (peft.tuners.lora.layer). "gaussian", "eva", "orthogonal" and "mica" only set the initial A and B.
  */
 const otherBases: readonly (readonly [beginning: string, name: string, remedy: string])[] = [
   ['pissa', 'PiSSA', convertible],
@@ -35,23 +34,23 @@ const otherBases: readonly (readonly [beginning: string, name: string, remedy: s
 ];
 const harmlessInits = ['gaussian', 'eva', 'orthogonal', 'mica', 'true', 'false'];
 
-/** Fields of PEFT's LoraConfig that make more of an adapter than W u + s B A u, where they are set. */
+/** Fields of PEFT's LoraConfig that, if set, make an adapter compute something other than W u + s B A u. */
 const beyondLora: Readonly<Record<string, string>> = {
-  use_dora: 'DoRA scales the sum of base and adapter by a magnitude of its own',
+  use_dora: 'DoRA scales the sum of base and adapter by a learned magnitude',
   lora_bias: 'its B has a bias',
-  bias: 'it brings biases of the base that were trained too',
-  modules_to_save: 'it brings whole modules that were trained too',
-  trainable_token_indices: 'it brings embeddings of tokens that were trained too',
-  target_parameters: "it adapts parameters and not linear layers, a MoE's experts most likely",
+  bias: 'it contains trained biases of the base',
+  modules_to_save: 'it contains whole modules that were trained too',
+  trainable_token_indices: 'it contains embeddings of tokens that were trained too',
+  target_parameters: "it adapts parameters instead of linear layers, most likely a MoE's experts",
   layer_replication: 'it is made for a base whose layers are repeated',
   alora_invocation_tokens: 'aLoRA is active only after certain tokens',
   use_qalora: 'QA-LoRA takes the mean over groups of its input',
   use_bdlora: 'its matrices are block-diagonal',
   arrow_config: 'it is itself routed by Arrow',
-  kasa_config: 'KaSA takes singular values off the base and has a diagonal between A and B',
+  kasa_config: 'KaSA removes singular values from the base and has a diagonal between A and B',
 };
 
-/** Fields that say how an adapter was trained and have no part in what it computes. */
+/** Fields that say how an adapter was trained and do not affect what it computes. */
 const onlyTraining = new Set([
   'eva_config',
   'corda_config',
@@ -64,7 +63,8 @@ const onlyTraining = new Set([
 ]);
 
 /**
- * `adapter_config.json`, seen to be a LoRA that is no more than that: another model than the contributor's would run.
+ * Reads `adapter_config.json` and checks that it describes plain LoRA: with anything more, Gander would run a different model
+ * from the contributor's.
  *
  * @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`
  */
@@ -74,7 +74,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   if (!parsed.success) {
     const kind = (json as { peft_type?: unknown } | null)?.peft_type;
     throw typeof kind === 'string' && kind !== 'LORA'
-      ? refused(`it is a ${kind.slice(0, 40)} adapter and not LoRA`)
+      ? refused(`it is a ${kind.slice(0, 40)} adapter, not LoRA`)
       : refused(schemaProblem(parsed.error));
   }
   for (const [field, value] of Object.entries(json as Record<string, unknown>)) {
@@ -82,9 +82,9 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     else if (!isUnset(field, value)) {
       const why = beyondLora[field];
       if (why !== undefined) throw refused(`"${field}" is set: ${why}`);
-      // A PEFT newer than this list names its variants like those before.
+      // A newer PEFT will probably name its variants in the same way.
       const isVariant = /^use_|_config$/.test(field) && !onlyTraining.has(field) && !(field in configSchema.shape);
-      if (isVariant) throw refused(`"${field.slice(0, 80)}" is set, which this Gander does not know`);
+      if (isVariant) throw refused(`"${field.slice(0, 80)}" is set, which this version of Gander does not know`);
     }
   }
   return parsed.data;
@@ -99,7 +99,8 @@ function checkInit(value: unknown): void {
   const init = String(value).toLowerCase();
   if (value === null || harmlessInits.includes(init)) return;
   const other = otherBases.find(([beginning]) => init.startsWith(beginning));
-  if (!other) throw refused(`"init_lora_weights" is "${init.slice(0, 40)}", which this Gander does not know`, retrain);
+  if (!other)
+    throw refused(`"init_lora_weights" is "${init.slice(0, 40)}", which this version of Gander does not know`, retrain);
   const [, name, remedy] = other;
   throw refused(
     `"init_lora_weights" is "${init.slice(0, 40)}": ${name} changes the base's weights, and the adapter fits only that other base`,

@@ -3,7 +3,7 @@ import { bytesInWords } from '../formats/bytes.js';
 import { GanderError } from '../errors/errors.js';
 import { poolLimits } from '../checks/limits.js';
 
-/** Before either file is read, or only hashed. @throws GanderError `base-invalid`, `tokenizer-invalid` */
+/** Checks sizes before either file is read or hashed. @throws GanderError `base-invalid`, `tokenizer-invalid` */
 export function checkBaseSizes({ model, tokenizer }: { readonly model: string; readonly tokenizer: string }): void {
   const bytes = sizeOf(model);
   if (bytes > poolLimits.model)

@@ -3,7 +3,7 @@ import { CST, Lexer, parse } from 'yaml';
 import { z } from 'zod';
 import { poolLimits } from '../checks/limits.js';
 
-/** What a model card says of its expert, or of its model; docs/pool-format.md, "Model card". */
+/** What a model card says about its expert or model; docs/pool-format.md, "Model card". */
 export interface Card {
   readonly name?: string | undefined;
   readonly license?: string | undefined;
@@ -19,10 +19,10 @@ const cardSchema = z.object({
   description: short,
 });
 
-/** The fields that are read, each with its lines: a card's other fields (evaluations, widgets) may be long. */
+/** The fields that are read, each with its lines; a card's other fields (evaluations, widgets) may be long. */
 const field = /^(name|license|datasets|description):.*(?:\r?\n(?:[ \t-].*)?)*/gm;
 
-/** The YAML front matter of a model card. A card is an extra: a field that cannot be read is as one that is not there. */
+/** Parses the YAML front matter of a model card. Cards are optional, so a field that cannot be read counts as absent. */
 export function parseCard(markdown: string): Card {
   const match = /^---\r?\n([\s\S]*?)\r?\n---(?:\r?\n|$)/.exec(markdown.replace(/^\uFEFF/, ''));
   const fields: Record<string, unknown> = {};
@@ -31,7 +31,7 @@ export function parseCard(markdown: string): Card {
   return cardSchema.parse(fields);
 }
 
-/** That of a model card's file, of which no more is read than its front matter may take. */
+/** Reads a model card's file, only up to the most that its front matter may take. */
 export function readCard(file: string): Card {
   const buffer = Buffer.alloc(poolLimits.card);
   const fd = openSync(file, 'r');
@@ -53,10 +53,10 @@ function parseField(lines: string, name: string): unknown {
   }
 }
 
-/** Far less than what the parser, which calls itself for each level, has room for: V8 ends the process if a regular expression is compiled where the stack ends. */
+/** Far fewer levels than the recursive parser's stack holds: V8 aborts if a regular expression is compiled at the end of the stack. */
 const deepest = 16;
 
-/** How deep lists and mappings lie in each other where that is written without indentation. */
+/** How deeply lists and mappings are nested where the nesting is written without indentation. */
 function depth(source: string): number {
   let [flow, compact, most] = [0, 0, 0];
   for (const token of new Lexer().lex(source)) {

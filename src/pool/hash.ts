@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileInside } from './paths.js';
 import { modelFiles, type Pool } from './pool.js';
 
-/** Of an expert's folder, what its numbers come from. */
+/** The files of an expert's folder that affect its numbers. */
 const hashed = [
   'adapter_config.json',
   'adapter_model.safetensors',
@@ -12,17 +12,17 @@ const hashed = [
   'examples.safetensors',
 ];
 
-/** What files hold, read once: a base model may be of gigabytes. */
+/** Contents of files, which are read only once: a base model may have gigabytes. */
 export interface Contents {
   /** SHA-256 in hex. */
   hash(file: string): string;
-  /** Files that an ONNX model keeps numbers in, as it names them: from its own folder. */
+  /** Names of an ONNX model's data files, relative to its own folder. */
   dataFiles(model: string): readonly string[];
 }
 
 /**
- * SHA-256 in hex of all that a pool's numbers come from: what a trace names its pool by. An expert that is only tried counts as
- * it will once it lies among the others: what was composed for the trial is then there already.
+ * SHA-256 in hex of everything that affects a pool's numbers; traces identify their pool by it. An expert on trial is hashed
+ * as if it were already in the pool, so that once it is added, the graph composed for the trial is found in the cache.
  */
 export function poolHash(pool: Pool, contents: Contents): string {
   const hash = createHash('sha256');
@@ -32,7 +32,7 @@ export function poolHash(pool: Pool, contents: Contents): string {
   };
   for (const model of modelFiles(pool.base)) {
     add(model);
-    // Only what it refers to: whatever else lies in the folder may be of any size.
+    // Only what the model refers to: other files in the folder may be of any size.
     for (const name of contents.dataFiles(model)) add(path.join(path.dirname(model), name));
   }
   add(pool.base.tokenizer);
@@ -44,7 +44,7 @@ export function poolHash(pool: Pool, contents: Contents): string {
   return hash.digest('hex');
 }
 
-/** Nothing but ordinary files of the pool is read, not even to be hashed: a link may lead to a device without an end. */
+/** Only ordinary files inside the pool are read, even for hashing: a link may lead to a device that never ends. */
 function isFileInside(folder: string, name: string): boolean {
   try {
     fileInside(folder, name);

@@ -6,7 +6,7 @@ import type { Vectors } from './adapter.js';
 import { Safetensors, SafetensorsError } from './safetensors.js';
 
 /**
- * A router that was learned for a pool's experts together: each module's matrix [experts, dIn], as each expert's rows.
+ * Reads a jointly trained router: each module's matrix [experts, dIn], divided into the rows of each expert.
  *
  * @param experts ids of the rows, in order
  * @throws GanderError `pool-invalid`, `pool-unsafe-path`
@@ -22,11 +22,11 @@ export function readLearnedRouter(folder: string, { weights, experts }: LearnedR
       const [rows, dIn, ...more] = shape;
       if (rows !== experts.length || dIn === undefined || more.length > 0)
         throw new SafetensorsError(
-          `"${name.slice(0, 120)}" is [${shape.join(', ')}] and not a row for each of ${experts.length} experts`,
+          `"${name.slice(0, 120)}" is [${shape.join(', ')}], not one row for each of ${experts.length} experts`,
         );
       return [name, dIn] as const;
     });
-    // All experts' rows of a module are read one after another.
+    // Callers read a module's rows one expert after another, so its matrix is kept until the next module.
     let last: { readonly name: string; readonly matrix: Float32Array } | undefined;
     const row = (name: string, e: number, dIn: number) => {
       if (last?.name !== name) last = { name, matrix: told(weights, () => tensors.floats(name)) };

@@ -9,15 +9,15 @@ import { fileInside } from './paths.js';
 const text = z.string().max(10_000);
 const relative = z.string().min(1).max(1024);
 
-/** The graphs of an encoder-decoder, as docs/pool-format.md tells under "Encoder-decoder base". */
+/** The graphs of an encoder-decoder (docs/pool-format.md, "Encoder-decoder base"). */
 const pairSchema = z.object({ encoder: relative, decoder: relative, decoderWithPast: relative });
 
 const routerSchema = z.object({ weights: relative, experts: z.array(z.string().min(1).max(500)).min(1) });
 
-/** The file of a router that was learned for the experts together, and whose its rows are. */
+/** The file of a jointly trained router, and the ids of the experts that its rows belong to. */
 export type LearnedRouter = z.infer<typeof routerSchema>;
 
-/** docs/pool-format.md, "pool.json". Unknown fields are let through: a later minor version may add some. */
+/** docs/pool-format.md, "pool.json". Unknown fields are ignored: a later minor version may add some. */
 const manifestOf = <M extends z.ZodType>(model: M) =>
   z.object({
     format: z.literal('gander-pool'),
@@ -32,7 +32,7 @@ const manifestOf = <M extends z.ZodType>(model: M) =>
     retriever: z.object({ model: relative, tokenizer: relative }).optional(),
     router: routerSchema.optional(),
     topK: z.int().positive().max(1024),
-    /** What is added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
+    /** Added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
     weightEpsilon: z.number().min(0).max(1).optional(),
   });
 
@@ -53,7 +53,7 @@ export function readManifest(folder: string): Manifest {
     throw new GanderError(
       'pool-missing',
       `There is no pool.json in ${folder}.`,
-      'Choose the folder that holds pool.json.',
+      'Choose the folder that contains pool.json.',
     );
   }
   const json = readJson(folder, 'pool.json');
@@ -61,7 +61,7 @@ export function readManifest(folder: string): Manifest {
   if (typeof version === 'number' && version > understood) {
     throw new GanderError(
       'pool-invalid',
-      `This pool has format version ${version}; this Gander understands ${understood}.`,
+      `This pool has format version ${version}; this version of Gander reads ${understood}.`,
       'Update Gander.',
     );
   }
@@ -70,7 +70,7 @@ export function readManifest(folder: string): Manifest {
   return parsed.data;
 }
 
-/** Whether a folder's pool.json says that its base is an encoder-decoder; whatever is wrong with it is said when it is read. */
+/** Whether a folder's pool.json declares an encoder-decoder as its base; errors in it are reported when the pool is read. */
 export function namesPair(folder: string): boolean {
   try {
     return namesSeveral(readJson(folder, 'pool.json'));
@@ -100,10 +100,10 @@ const lengths = z.object({
 });
 const configSchema = lengths.extend({ text_config: lengths.nullish() });
 
-/** Tokens that are taken of a model that names no limit (one without position embeddings has none). */
+/** The context length, in tokens, of a model that declares none (one without position embeddings has no limit). */
 export const unnamedContext = 2048;
 
-/** Tokens that the base model can take; undefined where its configuration does not tell. @throws GanderError */
+/** Tokens that the base model can take; undefined if its configuration does not say. @throws GanderError */
 export function readContextLength(folder: string, relativePath: string): number | undefined {
   const parsed = configSchema.safeParse(readJson(folder, relativePath));
   if (!parsed.success) throw malformed(relativePath, parsed.error);

@@ -2,14 +2,14 @@ import { lstatSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { GanderError } from '../errors/errors.js';
 
-/** Nothing in a pool has cause for a longer path; longer ones only serve to make trouble. */
+/** No pool needs a longer path; a longer one can only be an attack or a mistake. */
 const longestPath = 1024;
 
 /**
  * The absolute path of `relative` inside `root`.
  *
  * @throws GanderError `pool-unsafe-path` for an absolute path, one with `..`, or a link that leads out of `root`;
- * `pool-invalid` if nothing is there or links go round in a circle.
+ * `pool-invalid` if nothing is there or links form a cycle.
  */
 export function resolveInside(root: string, relative: string): string {
   const unsafe = (why: string) =>
@@ -20,7 +20,7 @@ export function resolveInside(root: string, relative: string): string {
     );
   if (relative.length === 0 || relative.length > longestPath || relative.includes('\0'))
     throw unsafe('is not a usable path');
-  // Both platforms' spellings are refused on each platform: a pool must not mean something else elsewhere.
+  // Absolute paths of either platform are refused on both, so that a pool means the same everywhere.
   if (path.posix.isAbsolute(relative) || path.win32.isAbsolute(relative) || /^[a-z]:/i.test(relative))
     throw unsafe('is absolute');
   if (relative.split(/[\\/]/).includes('..')) throw unsafe('leads upwards');
@@ -42,7 +42,7 @@ export function resolveInside(root: string, relative: string): string {
   return joined;
 }
 
-/** As `resolveInside`, and it must be an ordinary file (a device or a pipe could block a reader for ever). */
+/** Like `resolveInside`, but it must be an ordinary file (a device or a pipe could block a reader for ever). */
 export function fileInside(root: string, relative: string): string {
   const file = resolveInside(root, relative);
   if (!lstatSync(realpathSync(file)).isFile()) {

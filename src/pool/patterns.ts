@@ -3,7 +3,7 @@ import { RE2JS } from 're2js';
 import { GanderError } from '../errors/errors.js';
 import { poolLimits } from '../checks/limits.js';
 
-/** What a pattern gives for a module's path; undefined where no key matches. */
+/** The value for a module's path; undefined if no key matches. */
 export type PatternValue = (path: string) => number | undefined;
 
 interface Key {
@@ -12,10 +12,10 @@ interface Key {
 }
 
 /**
- * The first key that matches counts, as Python's `re.match(rf"(.*\.)?({key})$", path)` would. A pool is not trusted to
- * write expressions that end in time under backtracking: RE2 takes time in proportion to the path, whatever they are.
+ * The first key that matches counts, as with Python's `re.match(rf"(.*\.)?({key})$", path)`. A pool's expressions are not
+ * trusted to finish under backtracking; RE2 takes time in proportion to the path, whatever the expression.
  *
- * @throws GanderError `expert-invalid` for more keys than a model has modules, or a key that RE2 cannot be sure of.
+ * @throws GanderError `expert-invalid` for more keys than a model has modules, or a key that RE2 does not support.
  */
 export function readPatterns(
   name: string,
@@ -26,7 +26,7 @@ export function readPatterns(
     throw invalid(`${name} has ${entries.length} entries; an adapter changes at most ${poolLimits.patterns} modules`);
   let expressions = 0;
   const keys = entries.map(([key, value]): Key => {
-    // Only names and dots, which is what PEFT itself writes: no expression is needed, though a dot stands for any character.
+    // Only names and dots, which is all that PEFT itself writes, need no expression; the dot still stands for any character.
     if (/^[\w.-]+$/.test(key)) return { value, matches: (path) => endsLike(path, key) };
     if (++expressions > poolLimits.expressions)
       throw invalid(`${name} has more than ${poolLimits.expressions} regular expressions`);
@@ -36,7 +36,7 @@ export function readPatterns(
   return (path) => keys.find(({ matches }) => matches(path))?.value;
 }
 
-/** Whether the path ends with the key, at its beginning or after a dot; a dot of the key stands for any character. */
+/** Whether the path is the key, or ends with it after a dot; a dot in the key stands for any character. */
 function endsLike(path: string, key: string): boolean {
   const offset = path.length - key.length;
   if (offset < 0 || (offset > 0 && path[offset - 1] !== '.')) return false;
@@ -47,8 +47,8 @@ function endsLike(path: string, key: string): boolean {
 function compile(name: string, key: string): RE2JS {
   const shown = `the pattern "${key.slice(0, 80)}" in ${name}`;
   if (key.length > poolLimits.expression) throw invalid(`${shown} is longer than ${poolLimits.expression} characters`);
-  // (a?){1000} is a program of thousands of steps.
-  if (key.includes('{')) throw invalid(`${shown} counts repetitions, which is not understood`);
+  // RE2 compiles (a?){1000} to thousands of steps.
+  if (key.includes('{')) throw invalid(`${shown} counts repetitions ({n}), which Gander does not support`);
   try {
     return RE2JS.compile(`(?:.*\\.)?(?:${key})`);
   } catch (cause) {
@@ -57,5 +57,5 @@ function compile(name: string, key: string): RE2JS {
 }
 
 function invalid(message: string, cause?: unknown): GanderError {
-  return new GanderError('expert-invalid', message, 'Name the modules plainly in adapter_config.json.', { cause });
+  return new GanderError('expert-invalid', message, 'Write plain module names in adapter_config.json.', { cause });
 }

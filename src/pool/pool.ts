@@ -25,13 +25,13 @@ export interface PoolExpert {
   readonly card: Card;
   readonly cardFile?: string;
   readonly folder: string;
-  /** Of all its files. */
+  /** Size of all its files. */
   readonly bytes: number;
   readonly adapter: Adapter;
   readonly gates: Vectors;
   /** Mean inputs, for average activation. */
   readonly activations?: Vectors;
-  /** Its rows of the router that was learned for the pool's experts together; scores are their products with u / std(u). */
+  /** Its rows of the jointly trained router; scores are their products with u / std(u). */
   readonly learned?: Vectors;
   readonly hasExamples: boolean;
 }
@@ -40,7 +40,7 @@ export interface PoolExpert {
 export interface Pool {
   readonly folder: string;
   readonly manifest: Manifest;
-  /** In tokens; no more than a trace can have. */
+  /** In tokens; at most what a trace can have. */
   readonly contextLength: number;
   /** Absolute. */
   readonly base: { readonly model: string | PairFiles; readonly tokenizer: string };
@@ -48,13 +48,13 @@ export interface Pool {
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
   readonly multitask?: PoolExpert;
-  /** The file of the router that was learned for the experts together. */
+  /** The file of the jointly trained router. */
   readonly router?: string;
   /** Experts that cannot be used, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
-  /** What was left out and why, and what else a person should know. */
+  /** What was left out and why, and anything else a user should know. */
   readonly warnings: readonly Warning[];
-  /** Absolute folder of an expert that lies elsewhere and is taken for one of the pool's, to see what it would do there. */
+  /** Absolute folder of an expert from elsewhere that is treated as one of the pool's, to try it. */
   readonly tried?: string;
   /** Changes when a file of the pool does (names, sizes, times). */
   readonly signature: string;
@@ -77,11 +77,11 @@ export function readPool(folder: string): Pool {
       tokenizer: fileInside(folder, manifest.base.tokenizer),
     };
     const warnings: Warning[] = [];
-    // A T5's positions are relative: it has no longest text that could be told.
+    // A T5's positions are relative, so it has no maximum length to declare.
     if (told === undefined && typeof base.model === 'string')
       warnings.push({
         code: 'context-unknown',
-        text: `${manifest.base.config} tells no context length: ${unnamedContext} tokens are taken.`,
+        text: `${manifest.base.config} declares no context length: ${unnamedContext} tokens are used.`,
       });
     const leftOut = new Map<string, GanderError>();
     const experts: PoolExpert[] = [];
@@ -145,20 +145,20 @@ export function readPool(folder: string): Pool {
   });
 }
 
-/** The pool as it would be with one expert more. @param folder absolute @throws GanderError as `readExpertFolder` */
+/** The pool with one more expert, on trial. @param folder absolute @throws GanderError as `readExpertFolder` */
 export function withTried(pool: Pool, folder: string): Pool {
   const signature = `${pool.signature}\n${poolSignature(folder)}`;
   const experts = [...pool.experts, readExpertFolder(folder)].sort((a, b) => byCodePoint(a.id, b.id));
   return { ...pool, experts: apart(experts), tried: folder, signature };
 }
 
-/** Whether its files are those that were read. */
+/** Whether its files are unchanged since they were read. */
 export function isAsRead({ folder, tried, signature }: Pool): boolean {
   const now = tried === undefined ? [folder] : [folder, tried];
   return now.map(poolSignature).join('\n') === signature;
 }
 
-/** The experts with their rows of the learned router. @throws GanderError `pool-invalid` where one is not as wide as its input */
+/** The experts with their rows of the jointly trained router. @throws GanderError `pool-invalid` if a row has the wrong width */
 function learnedBy(experts: readonly PoolExpert[], folder: string, router: LearnedRouter): PoolExpert[] {
   const rows = readLearnedRouter(folder, router);
   return experts.map((expert) => {
@@ -186,12 +186,12 @@ function modelInside(folder: string, model: string | PairFiles): string | PairFi
   };
 }
 
-/** Of a base: one, or the encoder's and the decoders'. */
+/** A base's model files: one, or the encoder's and the decoders'. */
 export function modelFiles({ model }: Pick<Pool['base'], 'model'>): readonly string[] {
   return typeof model === 'string' ? [model] : [model.encoder, model.decoder, model.decoderWithPast];
 }
 
-/** The file of a causal base. @throws GanderError `pool-invalid` for an encoder-decoder's */
+/** The model file of a causal base. @throws GanderError `pool-invalid` for an encoder-decoder */
 export function causalModel({ base: { model } }: Pool): string {
   if (typeof model === 'string') return model;
   throw new GanderError(
@@ -201,21 +201,21 @@ export function causalModel({ base: { model } }: Pool): string {
   );
 }
 
-/** One sentence on what was left out and why; the remedy is not in it. */
+/** One sentence on what was left out and why, without the remedy. */
 export function leftOutText(what: string, { message }: ErrorData): string {
   return `${what} is left out: ${/[.!?]$/.test(message) ? message : `${message}.`}`;
 }
 
-/** Gates and mean inputs that belong to no module of the expert's: it would never be chosen, and nobody would know why. */
 export function expertLeftOut(id: string, why: ErrorData): Warning {
   return { code: 'expert-left-out', expert: id, text: `${leftOutText(`Expert "${id}"`, why)} ${why.remedy}` };
 }
 
-/** Of what is no expert. */
+/** A warning for an optional part of the pool. */
 export function partLeftOut(what: string, why: ErrorData): Warning {
   return { code: 'part-left-out', text: `${leftOutText(what, why)} ${why.remedy}` };
 }
 
+/** Warns about gates and mean inputs that name no module of the expert: it would never be chosen, and nobody would know why. */
 function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[] {
   const files = { 'gate.safetensors': gates, 'activation.safetensors': activations };
   return Object.entries(files).flatMap(([file, vectors]) => {
@@ -223,17 +223,17 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
     if (stray.length === 0) return [];
     const shown = stray.slice(0, 3).map((module) => `"${module.slice(0, 120)}"`);
     const more = stray.length > shown.length ? ` and ${stray.length - shown.length} more` : '';
-    const text = `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} name no module that it adapts: ${shown.join(', ')}${more}.`;
+    const text = `Expert "${id}": ${stray.length} of ${vectors!.size} vectors in ${file} are for modules that it does not adapt: ${shown.join(', ')}${more}.`;
     return [{ code: 'vectors-unused', expert: id, module: stray[0]!, text }];
   });
 }
 
-/** A file says its size before its content; what a pool has hashed is looked at here, and hashed later. */
+/** Adds up file sizes before anything is read: all that will be hashed later counts. */
 function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], experts: readonly PoolExpert[]): void {
   const models = modelFiles(base);
   for (const model of models) checkBaseSizes({ model, tokenizer: base.tokenizer });
   const files = [
-    // External data lies beside the model, under whatever name.
+    // External data is in the model's folder, under any name.
     ...[...new Set(models.map((model) => path.dirname(model)))].flatMap((beside) =>
       readdirSync(beside).map((name) => path.join(beside, name)),
     ),
@@ -250,18 +250,18 @@ function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], 
   }
 }
 
-/** Of a file that is there; a link counts as what it leads to. */
+/** Size of a file, 0 if there is none; a link counts as its target. */
 function sizeOf(file: string): number {
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat?.isFile() ? stat.size : 0;
 }
 
-/** Of the files of an expert that are read. */
+/** Size of those of an expert's files that are read. */
 export function readBytes(folder: string): number {
   return expertFiles.reduce((sum, name) => sum + sizeOf(path.join(folder, name)), 0);
 }
 
-/** Experts that give themselves the same name are told apart by their folders. */
+/** Adds the folder's name to experts that share a name. */
 function apart(experts: readonly PoolExpert[]): PoolExpert[] {
   const shared = (name: string) => experts.filter((expert) => expert.name === name).length > 1;
   return experts.map((expert) =>
@@ -283,14 +283,18 @@ export function poolSignature(folder: string): string {
       if (lines.length > 40 * poolLimits.experts)
         throw new GanderError(
           'pool-invalid',
-          'The pool folder holds too many files.',
-          'Choose the folder that holds pool.json.',
+          'The pool folder contains too many files.',
+          'Choose the folder that contains pool.json.',
         );
     }
   };
   return typed(() => {
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new GanderError('pool-missing', `There is no folder ${folder}.`, 'Choose the folder that holds pool.json.');
+      throw new GanderError(
+        'pool-missing',
+        `There is no folder ${folder}.`,
+        'Choose the folder that contains pool.json.',
+      );
     }
     visit('', 0);
     return lines.sort().join('\n');
@@ -303,16 +307,16 @@ function expertIds(folder: string, manifest: Manifest): string[] {
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
   if (ids.length > poolLimits.experts)
-    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can hold.`, 'Split the pool.');
+    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can have.`, 'Split the pool.');
   return ids.sort(byCodePoint);
 }
 
-/** Not by UTF-16 unit, in which an emoji would come before U+FFFD, and not by locale, which differs between machines. */
+/** Not by UTF-16 unit, which would sort an emoji before U+FFFD, and not by locale, which differs between machines. */
 export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** An expert's folder by itself, in a pool or not. @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io` */
+/** Reads an expert's folder, in a pool or not. @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io` */
 export function readExpertFolder(folder: string): PoolExpert {
   return typed(() => readExpert(folder, path.basename(folder)));
 }
@@ -361,7 +365,7 @@ function readExpert(folder: string, id: string, gated = true): PoolExpert {
   };
 }
 
-/** What the file system throws is no bug of ours. */
+/** Turns file system errors into `io`, so that they are not reported as bugs. */
 function typed<T>(read: () => T): T {
   try {
     return read();

@@ -15,8 +15,8 @@ export { SafetensorsError } from '../formats/safetensors.js';
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
 /**
- * A safetensors file on disk: the header is read and checked at once, tensors one by one when asked for. No declared
- * length is believed before it was checked against the file.
+ * A safetensors file on disk: the header is read and checked at once, tensors one by one on request. Every declared length is
+ * checked against the file before it is used.
  */
 export class Safetensors {
   private constructor(
@@ -38,12 +38,12 @@ export class Safetensors {
   floats(name: string): Float32Array {
     const { dtype, bytes } = this.#tensor(name);
     if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
-      throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 or BF16 are understood`);
+      throw new SafetensorsError(`"${name}" is ${dtype}; F32, F16 and BF16 are supported`);
     const numbers = toFloat32(dtype, bytes);
     // One NaN would spread through the whole model.
     let finite = 0;
     while (finite < numbers.length && Number.isFinite(numbers[finite])) finite++;
-    if (finite < numbers.length) throw new SafetensorsError(`"${name}" holds a number that is not finite`);
+    if (finite < numbers.length) throw new SafetensorsError(`"${name}" contains a number that is not finite`);
     return numbers;
   }
 

@@ -1,12 +1,12 @@
 export interface BundledModel {
-  /** In `models`; also what the setting and the package call it. */
+  /** Folder in `models`, and the model's name in the setting and the package. */
   readonly folder: string;
-  /** As the model itself says that it is called. */
+  /** The model's own name. */
   readonly title: string;
   readonly hint: string;
 }
 
-/** The models that ship with Gander. The first, a pool, is used where no other was chosen. */
+/** The models that ship with Gander. The first, a pool, is used unless another is chosen. */
 export const bundledModels = [
   {
     folder: 'smollm2-135m',

@@ -1,2 +1,2 @@
-/** Gander's own version, as package.json has it (test/unit/pool/version.test.ts holds them together). */
+/** Gander's version, the same as in package.json (test/unit/pool/pool.test.ts checks). */
 export const ganderVersion = '0.1.0';

@@ -1,4 +1,4 @@
-/** How alike the experts are at one module, each with each. What an expert lacks there is not known: NaN. */
+/** How similar every two experts are at one module; NaN if one has nothing there. */
 
 /** A change of a module, scale · B A. */
 export interface Factors {
@@ -13,8 +13,8 @@ export interface Factors {
 }
 
 /**
- * Of the gates as PHATGOOSE scores with them, LN(v): two experts of cosine 1 score every token alike but for a gate without
- * spread, which scores 0 and is like none.
+ * Cosines of the gates as PHATGOOSE uses them, LN(v): two experts with cosine 1 score every token alike. A constant gate always
+ * scores 0 and has no cosine (NaN).
  *
  * @param gates [dIn] each, by expert
  * @returns [N, N]
@@ -25,8 +25,8 @@ export function gateCosines(gates: readonly (Float32Array | undefined)[]): Float
 }
 
 /**
- * Of the products s B A, as long vectors, from their factors alone: ⟨B A, B′ A′⟩ is the sum over p and q of
- * (row p of A · row q of A′) (column p of B · column q of B′). An adapter whose product is zero is like none.
+ * Cosines of the products s B A as long vectors, computed from their factors: ⟨B A, B′ A′⟩ is the sum over p and q of
+ * (row p of A · row q of A′) (column p of B · column q of B′). An adapter whose product is zero has no cosine (NaN).
  *
  * @returns [N, N]
  */
@@ -69,7 +69,7 @@ function transposed(m: Float32Array, rows: number, columns: number): Float32Arra
 
 type Numbers = Float32Array | Float64Array;
 
-/** Four sums side by side: one alone would wait for itself at each step. */
+/** Four partial sums: a single one would have to wait for its own previous addition. */
 function dot(x: Numbers, at: number, y: Numbers, from: number, length: number): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   const even = length & ~3;

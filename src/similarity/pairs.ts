@@ -1,11 +1,11 @@
-/** Two experts by their places, a before b. */
+/** Two experts by index, a before b. */
 export interface Pair {
   readonly a: number;
   readonly b: number;
   readonly cosine: number;
 }
 
-/** Every two experts of which it is known, the most alike first. @param plane [N, N] */
+/** Every two experts whose cosine is known, most similar first. @param plane [N, N] */
 export function closestPairs(plane: Float32Array): Pair[] {
   const n = Math.sqrt(plane.length);
   const pairs: Pair[] = [];
@@ -17,7 +17,7 @@ export function closestPairs(plane: Float32Array): Pair[] {
   return pairs.sort((x, y) => y.cosine - x.cosine);
 }
 
-/** The others by their likeness to one, the most alike first. */
+/** The other experts by similarity to one, most similar first. */
 export function nearestTo(plane: Float32Array, expert: number): Pair[] {
   return closestPairs(plane).filter(({ a, b }) => a === expert || b === expert);
 }

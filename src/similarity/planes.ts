@@ -1,11 +1,11 @@
-/** Cosines of a pool's experts, module by module, as means of layers and over all. */
+/** Means of the modules' cosines, by layer and over all modules. */
 import { type Layer, layersIn } from '../trace/model/access.js';
 
-/** What experts are alike by. */
+/** What the similarity of experts is measured on. */
 export const measures = ['gate', 'adapter'] as const;
 export type Measure = (typeof measures)[number];
 
-/** [N, N] each; NaN where two experts share no module that both have something at. */
+/** [N, N] each; NaN if no module has something of both experts. */
 export interface Planes {
   /** The mean over all modules. */
   readonly all: Float32Array;
@@ -13,7 +13,7 @@ export interface Planes {
   readonly layers: readonly Float32Array[];
 }
 
-/** Of one layer, by its place among the layers; over all where none is given. */
+/** The plane of one layer, by its index in `layers`, or of all modules. */
 export function planeOf({ all, layers }: Planes, layer?: number): Float32Array {
   return layer === undefined ? all : layers[layer]!;
 }
@@ -23,7 +23,7 @@ export class PlanesOf {
   readonly #all: Means;
   readonly #layers: readonly (Layer & { readonly means: Means })[];
 
-  /** @param sites all that are added, in any order */
+  /** @param sites all that will be added, in any order */
   constructor(experts: number, sites: readonly Layer[]) {
     this.#all = new Means(experts * experts);
     this.#layers = layersIn(sites).map((layer) => ({ ...layer, means: new Means(experts * experts) }));
@@ -41,7 +41,7 @@ export class PlanesOf {
   }
 }
 
-/** Means of many numbers at once, each over those that are known. */
+/** Element-wise means that ignore NaN. */
 class Means {
   readonly #sum: Float64Array;
   readonly #count: Uint32Array;

@@ -1,4 +1,4 @@
-/** What an expert that was tried did to a text: two runs of it, without the expert and with it. */
+/** What an expert on trial did to a text, from two runs: without the expert and with it. */
 import { type Layer, layersOf } from '../trace/model/access.js';
 import { alignTraces } from '../trace/alignment/align.js';
 import { alignedMeans } from '../trace/figures/logProbs.js';
@@ -9,9 +9,9 @@ import { usageByLayer } from '../trace/figures/usage.js';
 export interface Trial {
   readonly id: string;
   readonly name: string;
-  /** Of each of the text's sequences. */
+  /** One for each sequence of the text that it takes part in. */
   readonly sequences: readonly TriedSequence[];
-  /** Means of the text's tokens that both runs have, nats a token; of an encoder-decoder, of its output. */
+  /** Means over the text's tokens that both runs have, nats per token; for an encoder-decoder, those of its output. */
   readonly logProb: { readonly without: number; readonly with: number };
 }
 
@@ -23,12 +23,12 @@ export interface TriedSequence extends Pick<ExpertSummary, 'share' | 'interval' 
   readonly layers: readonly (Layer & { readonly share: number; readonly chance: number })[];
 }
 
-/** @param id of the expert, which only the second of the traces has; undefined where it takes no part even there */
+/** @param id of the expert, which only the second trace has @returns undefined if it takes no part even there */
 export function trialOf(id: string, without: Trace, tried: Trace): Trial | undefined {
   const sequences = tried.sequences.flatMap((_, sequence) => sequenceOf(id, tried, sequence) ?? []);
   const name = tried.expertSets.flatMap(({ experts }) => experts).find((expert) => expert.id === id)?.name;
   if (name === undefined || sequences.length === 0) return undefined;
-  // What the model wrote itself need not be the tokens that its text is read as.
+  // The tokens that a model generated need not be those that its text is tokenized to.
   const last = tried.sequences.length - 1;
   const aligned = alignTraces(without, tried, last);
   const { from, to } = alignedMeans(without.sequences[last]!, tried.sequences[last]!, aligned);

@@ -1,4 +1,4 @@
-/** How far a statistic of few units can be trusted: the percentile bootstrap (Efron & Tibshirani 1993, ch. 6, 8 and 13). */
+/** The percentile bootstrap: intervals for statistics of few units (Efron & Tibshirani 1993, ch. 6, 8 and 13). */
 import { mean, sum } from './mean.js';
 import { quantile } from './quantile.js';
 import { random } from './random.js';
@@ -10,9 +10,9 @@ export interface Interval {
 
 export interface BootstrapOptions {
   readonly seed?: number;
-  /** How often the sample is drawn anew. */
+  /** How often the sample is redrawn. */
   readonly resamples?: number;
-  /** Share of the resamples that the interval holds. */
+  /** Share of the resamples inside the interval. */
   readonly level?: number;
 }
 
@@ -20,7 +20,7 @@ export interface BootstrapOptions {
  * Ratios Σ part ÷ Σ whole over units drawn with replacement.
  * @param parts [U, N] row-major
  * @param wholes [U]
- * @returns an interval for each of N; NaN where no resample had any whole
+ * @returns an interval for each of N; NaN if the wholes were 0 in every resample
  */
 export function bootstrapRatios(
   parts: ArrayLike<number>,
@@ -32,19 +32,19 @@ export function bootstrapRatios(
   return ratiosDrawn({ parts, wholes }, n, resamples, random(seed)).map((values) => interval(values, level));
 }
 
-/** Units, each with its part of each of N, [U, N] row-major, and its whole, [U]. */
+/** Units: `parts` [U, N] row-major, `wholes` [U]. */
 export interface Units {
   readonly parts: ArrayLike<number>;
   readonly wholes: ArrayLike<number>;
 }
 
-/** [N] intervals of one sample's ratios, and of their difference from another's. */
+/** [N] intervals of one sample's ratios, and of their differences from another's. */
 export interface ContrastIntervals {
   readonly a: readonly Interval[];
   readonly difference: readonly Interval[];
 }
 
-/** Of two samples, each drawn anew by itself (ch. 8.3): a's ratios, and a's − b's. NaN where one of them had no whole. */
+/** For two samples, each redrawn by itself (ch. 8.3): a's ratios, and a's − b's. NaN if the wholes of either are 0. */
 export function bootstrapContrast(a: Units, b: Units, n: number, options: BootstrapOptions = {}): ContrastIntervals {
   const { seed = 1, resamples = 500, level = 0.95 } = options;
   const next = random(seed);
@@ -60,12 +60,12 @@ export function bootstrapContrast(a: Units, b: Units, n: number, options: Bootst
   };
 }
 
-/** [N] of [resamples]: Σ part ÷ Σ whole of units drawn with replacement. */
+/** For each of N, [resamples] values of Σ part ÷ Σ whole over units drawn with replacement. */
 function ratiosDrawn({ parts, wholes }: Units, n: number, resamples: number, next: () => number): Float64Array[] {
   const units = wholes.length;
   const draws = Array.from({ length: n }, () => new Float64Array(resamples));
   const sums = new Float64Array(n);
-  // A unit has a part in few of many: a token in 8 of 128 experts, say.
+  // Most parts are 0, so only the others are summed: a token has weight in, say, 8 of 128 experts.
   const starts = new Int32Array(units + 1);
   const places: number[] = [];
   for (let u = 0; u < units; u++) {
@@ -85,12 +85,12 @@ function ratiosDrawn({ parts, wholes }: Units, n: number, resamples: number, nex
   return draws;
 }
 
-/** Interval of the mean of some values, one for each token, say. */
+/** Interval of the mean of values, such as one for each token. */
 export function bootstrapMean(values: ArrayLike<number>, options?: BootstrapOptions): Interval {
   return bootstrapRatios(values, new Uint8Array(values.length).fill(1), 1, options)[0]!;
 }
 
-/** Units of one kind, documents say: parts and wholes of a ratio, one of each a unit. */
+/** Units of one kind, such as documents: the parts and wholes of a ratio, one of each per unit. */
 export interface Stratum {
   readonly parts: readonly number[];
   readonly wholes: readonly number[];
@@ -100,14 +100,14 @@ export interface Estimate extends Interval {
   readonly value: number;
 }
 
-/** With fewer units in a stratum their spread is not known well enough for an interval; of one it would be 0 wide. */
+/** With fewer units in a stratum, their spread is too uncertain for an interval; with one, the width would be 0. */
 export const leastUnits = 5;
 
 /**
  * Mean over the strata of Σ part ÷ Σ whole, with a percentile bootstrap interval: units are drawn with replacement
- * within each stratum, so that each keeps its size (ch. 6 and 8). Paired when `parts` are
- * differences of two strategies on the same unit. No value (NaN) when a stratum is empty or there is none, no
- * interval when one is small.
+ * within each stratum, so that each keeps its size (ch. 6 and 8). The comparison is paired if `parts` are differences of two
+ * strategies on the same unit. NaN for the value if a stratum is empty or there are no strata, and for the interval if one
+ * is small.
  */
 export function stratified(strata: readonly Stratum[], options: BootstrapOptions = {}): Estimate {
   const { seed = 1, resamples = 2000, level = 0.95 } = options;
@@ -134,7 +134,7 @@ export function stratified(strata: readonly Stratum[], options: BootstrapOptions
   return { value, ...interval(draws, level) };
 }
 
-/** The middle of the resamples' values, those that are not defined left out. */
+/** The central part of the resamples' values, without NaN. */
 function interval(values: Float64Array, level: number): Interval {
   const sorted = values.filter((x) => !Number.isNaN(x)).sort();
   return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2) };

@@ -1,6 +1,6 @@
-/** Sums that come out the same in whatever order and over whatever parts they are added: of whole numbers, kept beyond 2^53. */
+/** Sums that do not depend on the order or the grouping of what is added: of whole numbers, exact beyond 2^53. */
 
-/** A digit of `high`. */
+/** The value of 1 in `high`. */
 const radix = 2 ** 20;
 
 export interface ExactState {
@@ -16,12 +16,12 @@ export class ExactSums {
     this.state = { high: new Float64Array(length), low: new Float64Array(length) };
   }
 
-  /** @param whole below 2^52 */
+  /** @param whole a whole number below 2^52 */
   add(i: number, whole: number): void {
     this.#add(i, 0, whole);
   }
 
-  /** @param a whole, below 2^32 @param b the same, not negative */
+  /** @param a a whole number below 2^32 @param b likewise, not negative */
   addProduct(i: number, a: number, b: number): void {
     const upper = Math.floor(b / radix);
     this.#add(i, a * upper, a * (b - upper * radix));
@@ -44,10 +44,10 @@ export class ExactSums {
   }
 }
 
-/** What a real number is rounded to before it is summed. */
+/** Real numbers are rounded to multiples of this before they are summed. */
 const unit = 2 ** -20;
 
-/** Sums and counts of real numbers, each rounded to 2^-20 first, so that their order does not matter; what is not finite is left out. */
+/** Sums and counts of real numbers, each rounded to 2^-20 first, so that their order does not matter; only finite ones count. */
 export class ExactMeans {
   readonly #sums: ExactSums;
   readonly #counts: Float64Array;
@@ -61,7 +61,7 @@ export class ExactMeans {
     return { ...this.#sums.state, counts: this.#counts };
   }
 
-  /** @param x of a size below 2^32 */
+  /** @param x with |x| below 2^32 */
   add(i: number, x: number): void {
     if (!Number.isFinite(x)) return;
     this.#sums.add(i, Math.round(x / unit));
@@ -77,13 +77,13 @@ export class ExactMeans {
     return this.#sums.value(i) * unit;
   }
 
-  /** NaN of nothing. */
+  /** NaN if nothing was added. */
   mean(i: number): number {
     return this.sum(i) / this.#counts[i]!;
   }
 }
 
-/** Element by element; exact as long as both are whole and below 2^53. */
+/** Adds element by element, in place; exact while all are whole numbers below 2^53. */
 export function addTo(sums: Float64Array, more: ArrayLike<number>): void {
   for (let i = 0; i < sums.length; i++) sums[i]! += more[i]!;
 }

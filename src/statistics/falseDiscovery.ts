@@ -1,7 +1,7 @@
 /**
- * The share of false ones to expect among all that are taken for true down to each (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57).
- * @param p NaN: not tested, and stays NaN
- * @returns [N] q
+ * False discovery rates (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57).
+ * @param p [N] p-values; NaN means not tested, and stays NaN
+ * @returns [N] q: the expected share of false ones among all results with a p-value no larger than this
  */
 export function falseDiscovery(p: Float64Array): Float64Array {
   const tested = [...p.keys()].filter((i) => !Number.isNaN(p[i]!)).sort((a, b) => p[a]! - p[b]!);

@@ -1,4 +1,4 @@
-/** Numbers into one of 32 bits, evenly (the finaliser of MurmurHash3, Austin Appleby, public domain). */
+/** Hashes numbers to 32 evenly distributed bits (the finaliser of MurmurHash3, Austin Appleby, public domain). */
 export function mixed(...words: readonly number[]): number {
   let hash = 0;
   for (const word of words) {

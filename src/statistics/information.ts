@@ -1,9 +1,9 @@
-/** How much one choice tells of another. */
+/** How much one choice says about another. */
 
 export interface Information {
-  /** Nats; 0 of independent ones. NaN of nothing. */
+  /** Nats; 0 if the two are independent, NaN if the table is empty. */
   readonly value: number;
-  /** What as many independent choices would show, to first order (Miller 1955): counts alone look related. */
+  /** The value that as many independent choices would have, to first order (Miller 1955): finite counts always look related. */
   readonly chance: number;
 }
 

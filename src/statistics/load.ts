@@ -1,12 +1,12 @@
 /** How evenly a load is spread over experts. */
 import { sum } from './mean.js';
 
-/** Of f_e, each expert's share of the choices. */
+/** Figures of f_e, each expert's share of the choices. */
 export interface Load {
-  /** sd / mean of f: 0 when even, √(E − 1) when one has all. The importance loss of Shazeer et al. (2017, arXiv 1701.06538) is its square. */
+  /** sd / mean of f: 0 if even, √(E − 1) if one has all. Its square is the importance loss of Shazeer et al. (2017, arXiv 1701.06538). */
   readonly cv: number;
   readonly maxOverMean: number;
-  /** H(f) / ln E, Pielou's evenness: 1 when even, 0 when one has all. */
+  /** H(f) / ln E, Pielou's evenness: 1 if even, 0 if one expert has all. */
   readonly entropyRatio: number;
   /** exp H(f), Hill's number of order 1 (1973, Ecology 54): how many evenly used experts would be as varied. */
   readonly effective: number;
@@ -37,9 +37,9 @@ export function load(share: Float64Array): Load {
 export type ChanceLoad = Omit<Load, 'dead' | 'maxOverMean'> & { readonly dead: number };
 
 /**
- * The load that as many cells would show if each chose its k of N evenly and by itself: with few cells even chance is
- * uneven. To second order in 1/cells (Miller 1955: entropy from counts is too low by about (N − 1) / 2n); cells of one token
- * are not really apart, so it is the least unevenness to expect.
+ * The load that as many cells would show if each chose its k of N evenly and independently: with few cells, even chance is
+ * uneven. To second order in 1/cells (Miller 1955: entropy from counts is too low by about (N − 1) / 2n). The cells of one
+ * token are not really independent, so this is a lower bound of the unevenness to expect.
  */
 export function chanceLoad({
   share,

@@ -1,4 +1,4 @@
-/** A running mean that leaves out what is not defined (NaN). */
+/** A running mean that ignores NaN. */
 export class Mean {
   private sum = 0;
   count = 0;
@@ -15,7 +15,7 @@ export class Mean {
   }
 }
 
-/** Of those that are defined; NaN where none is. */
+/** Mean of the values that are not NaN; NaN if there are none. */
 export function meanOf(values: Iterable<number>): number {
   const all = new Mean();
   for (const x of values) all.add(x);
@@ -28,7 +28,7 @@ export function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** NaN of nothing. */
+/** NaN if there are no values. */
 export function mean(values: readonly number[]): number {
   return sum(values) / values.length;
 }

@@ -1,11 +1,14 @@
 /** Which experts are chosen together, over all pairs of a chosen set. */
 
 export interface Coactivation {
-  /** [N, N] N_ab / N_a: of the cells that chose a, the share that also chose b (Muennighoff et al. 2024, arXiv 2409.02060); row a. NaN where a was never chosen. */
+  /**
+   * [N, N] N_ab / N_a in row a: of the cells that chose a, the share that also chose b (Muennighoff et al. 2024,
+   * arXiv 2409.02060). NaN if a was never chosen.
+   */
   readonly share: Float64Array;
   /** [N, N] N_ab; the diagonal is N_a. */
   readonly counts: Float64Array;
-  /** Sets that were looked at. */
+  /** Sets that were counted. */
   readonly cells: number;
   /** What `share` would be if b were drawn evenly from the others: (k − 1) / (N − 1). */
   readonly chance: number;
@@ -21,7 +24,7 @@ export class Pairs {
     this.#counts = new Float64Array(n * n);
   }
 
-  /** @param chosen no expert twice; below 0: none */
+  /** @param chosen no expert twice; numbers below 0 are no expert */
   add(chosen: Int16Array | readonly number[]): void {
     this.#cells++;
     for (const a of chosen) {
@@ -47,11 +50,11 @@ export interface Pair {
   readonly b: number;
   /** N_ab */
   readonly count: number;
-  /** N_a N_b / cells: what the count would be if neither expert knew of the other. */
+  /** N_a N_b / cells: the count if the two experts were chosen independently. */
   readonly expected: number;
 }
 
-/** Every pair that was chosen together, once, those most above what is expected first: observed less expected, as in a table of counts. */
+/** Every pair that was chosen together, once, sorted by observed − expected count, largest first. */
 export function pairsOf({ counts, cells }: Coactivation): Pair[] {
   const n = Math.sqrt(counts.length);
   const of = (e: number) => counts[e * (n + 1)]!;

@@ -1,4 +1,4 @@
-/** Linear between the two values around it; NaN of nothing. */
+/** Interpolates linearly between the two nearest values; NaN if there are none. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = (sorted.length - 1) * q;
   const below = sorted[Math.floor(at)] ?? NaN;
@@ -6,7 +6,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** NaN of nothing. */
+/** NaN if there are no values. */
 export function median(values: Iterable<number>): number {
   return quantile(Float64Array.from(values).sort(), 0.5);
 }

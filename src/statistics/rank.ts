@@ -1,6 +1,6 @@
 import { mean } from './mean.js';
 
-/** Ranks from 1; equal values share the mean of theirs. */
+/** Ranks from 1; equal values get the mean of their ranks. */
 export function ranks(values: readonly number[]): number[] {
   const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!);
   const out = new Array<number>(values.length);
@@ -13,7 +13,7 @@ export function ranks(values: readonly number[]): number[] {
   return out;
 }
 
-/** Spearman's rank correlation; NaN where one side is constant. */
+/** Spearman's rank correlation; NaN if one side is constant. */
 export function spearman(a: readonly number[], b: readonly number[]): number {
   return pearson(ranks(a), ranks(b));
 }
@@ -33,7 +33,7 @@ function pearson(a: readonly number[], b: readonly number[]): number {
   return aa > 0 && bb > 0 ? ab / Math.sqrt(aa * bb) : NaN;
 }
 
-/** The place of the largest value, the first among equals; −1 of nothing. */
+/** The index of the largest value, the first among equals; −1 if there are none. */
 export function argmax(values: ArrayLike<number>): number {
   let best = -1;
   for (let i = 0; i < values.length; i++) if (best < 0 || values[i]! > values[best]!) best = i;

@@ -1,4 +1,4 @@
-/** How far two chosen sets agree, and what chance would give. */
+/** How far two sets of chosen experts agree, and what chance would give. */
 
 /** |S ∩ S'| of two chosen sets; −1 is no expert. */
 export function shared(
@@ -29,12 +29,12 @@ export function jaccardOf(common: number, a: number, b: number): number {
   return common / (a + b - common);
 }
 
-/** What saturation would be if both drew their experts evenly from E: the smaller set's size over E. */
+/** The saturation by chance, if both drew their experts evenly from E: the smaller set's size over E. */
 export function chanceSaturation(a: number, b: number, experts: number): number {
   return Math.min(a, b) / experts;
 }
 
-/** What the Jaccard index would be if both drew their experts evenly from E: the mean over the hypergeometric overlap. */
+/** The Jaccard index by chance, if both drew their experts evenly from E: its mean over the hypergeometric overlap. */
 export function chanceJaccard(a: number, b: number, experts: number): number {
   let mean = 0;
   for (let i = Math.max(0, a + b - experts); i <= Math.min(a, b); i++) {

@@ -11,11 +11,11 @@ export function twoSided(z: number): number {
   return t * Math.exp(terms.reduceRight((sum, c) => sum * t + c, 0) - x * x);
 }
 
-/** z of 97.5 %. */
+/** The 97.5 % quantile of the standard normal. */
 const z = 1.959963984540054;
 
 /**
- * The 97.5 % quantile of Student's t: half of a 95 % interval's width in standard errors (Abramowitz & Stegun, 26.7.5; within
+ * The 97.5 % quantile of Student's t: half the width of a 95 % interval in standard errors (Abramowitz & Stegun, 26.7.5; within
  * 0.3 % from 4 degrees of freedom on). NaN below 4.
  */
 export function studentQuantile(freedom: number): number {

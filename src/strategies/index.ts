@@ -1,4 +1,4 @@
-/** Strategies by name: how they are written and read, what they need, and what a trace's router says of them. */
+/** Strategies by name: how they are written and parsed, what they need, and how a trace records them. */
 import { routerText } from '../trace/text/label.js';
 import type { Router } from '../trace/model/trace.js';
 import type { StrategyOffer } from './strategy.js';
@@ -9,7 +9,7 @@ import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
 export type { Strategy };
 export { ownRouter };
 
-/** What lists say of a strategy, and what a request for it says besides; of a model's own router, too. */
+/** The texts of a strategy, or of a model's own router, and its argument. */
 export function wordsOf(name: string): Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'> | undefined {
   return name === ownRouter.name ? ownRouter : descriptorOf(name);
 }
@@ -18,17 +18,17 @@ export function descriptorOf(name: string): StrategyDescriptor | undefined {
   return all.find((descriptor) => descriptor.name === name);
 }
 
-/** Those that a pool has the files for. */
+/** The strategies that a pool has the files for. */
 export function strategiesFor(parts: readonly PoolPart[]): StrategyOffer[] {
   return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(offerOf);
 }
 
-/** Those of the names that are strategies, in the order in which lists show them. */
+/** The strategies among these names, in the order in which lists show them. */
 export function offersOf(names: readonly string[]): StrategyOffer[] {
   return all.filter(({ name }) => names.includes(name)).map(offerOf);
 }
 
-/** The router of a model that has one, asked for k experts. */
+/** A model's own router, asked for k experts. */
 export const ownOffer: StrategyOffer = offerOf(ownRouter);
 
 function offerOf({
@@ -40,24 +40,24 @@ function offerOf({
   return { name, title, hint, takes: takes ? [takes] : [] };
 }
 
-/** What a strategy takes, filled in. */
+/** A strategy with the arguments that it takes. */
 export function strategyOf(name: string, { k, expert }: { readonly k: number; readonly expert: string }): Strategy {
   const takes = wordsOf(name)?.takes;
   return { name, ...(takes === 'k' && { k }), ...(takes === 'expert' && { expert }) };
 }
 
-/** For a pool: its own k, or the strategy's usual one, but no more than there are experts. */
+/** The strategy's usual k, or else the pool's, but no more than there are experts. */
 export function usualK(name: string, pool: { readonly topK: number; readonly experts: readonly unknown[] }): number {
   return Math.min(descriptorOf(name)?.usualK ?? pool.topK, Math.max(1, pool.experts.length));
 }
 
-/** The strategy with a k that N experts can give: more of them means all, and the trace says how many that is. */
+/** The strategy with k limited to the number of experts; the trace records the limited k. */
 export function bounded(strategy: Strategy, experts: number): Strategy {
   const { k } = strategy;
   return k === undefined ? strategy : { ...strategy, k: Math.min(k, Math.max(1, experts)) };
 }
 
-/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and what it picked, if known). */
+/** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (and the expert it picked, if known). */
 export function strategyText(strategy: Strategy): string {
   return routerText(routerOf(strategy));
 }
@@ -68,12 +68,12 @@ export function strategyForms(): string {
   return all.map(({ name, takes }) => name + (takes ? argument[takes] : '')).join(', ');
 }
 
-/** A count from 1; undefined for all else. */
+/** A count from 1; undefined for anything else. */
 export function readCount(text: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What `strategyText` wrote; `k` is for those that take one and do not name it. Undefined if it is not a strategy. */
+/** Parses what `strategyText` writes; undefined if the text is no strategy. @param k for a strategy that takes one but does not name it */
 export function readStrategy(text: string, k?: (name: string) => number): Strategy | undefined {
   const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(text)! as unknown as [string, string, string?];
   const descriptor = wordsOf(name);
@@ -89,7 +89,7 @@ export function readStrategy(text: string, k?: (name: string) => number): Strate
   }
 }
 
-/** What a trace says of the router of a strategy. */
+/** A strategy as the router in a trace. */
 export function routerOf({ name, k, expert }: Strategy): Router {
   return {
     name,
@@ -99,7 +99,7 @@ export function routerOf({ name, k, expert }: Strategy): Router {
   };
 }
 
-/** The strategy that a trace's router stands for, as far as it is one of a pool's. */
+/** The strategy that a trace's router stands for, if it is one of a pool's. */
 export function strategyOfRouter({ name, k, params }: Router): Strategy {
   const expert = params?.['expert'];
   return { name, ...(k !== undefined && { k }), ...(typeof expert === 'string' && { expert }) };

@@ -1,6 +1,6 @@
 import type { StrategyDescriptor } from './strategy.js';
 
-/** What a mixture offers in a strategy's place: its router, asked for more or fewer experts. No pool has it. */
+/** What a mixture offers instead of strategies: its own router, asked for more or fewer experts. No pool has it. */
 export const ownRouter = {
   name: 'own',
   title: 'The model’s own router',

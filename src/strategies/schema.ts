@@ -1,10 +1,10 @@
-/** Checks of strategies that come from outside. */
+/** Checks strategies that come from outside. */
 import { z } from 'zod';
 import { all } from './all.js';
 import { ownRouter } from './own.js';
 import type { Strategy } from './strategy.js';
 
-/** More than there are experts means all of them. */
+/** A k above the number of experts means all of them. */
 const k = z.int().min(1);
 const expert = z.string().min(1).max(500);
 
@@ -18,7 +18,7 @@ const schemas = all.map(({ name, takes, finds }) =>
 );
 const ownSchema = z.strictObject({ name: z.literal(ownRouter.name), k });
 
-/** A strategy with what it takes, and nothing else. */
+/** A strategy with its arguments, and nothing else. */
 export const strategySchema = z.discriminatedUnion('name', [...schemas, ownSchema] as unknown as [
   z.ZodObject,
   ...z.ZodObject[],

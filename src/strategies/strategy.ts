@@ -1,28 +1,28 @@
-/** What a strategy is: how a pool's experts get their weights. One descriptor a file; `all.ts` lists them. */
+/** What a strategy is: how a pool's experts get their weights. There is one descriptor per file; `all.ts` lists them. */
 
 export interface StrategyOffer {
   readonly name: string;
   readonly title: string;
   readonly hint: string;
-  /** What a request for it says besides. */
+  /** The arguments that a request for it needs. */
   readonly takes: readonly ('k' | 'expert')[];
 }
 
-/** What a request asks for: an offered strategy with what it takes. */
+/** A requested strategy with its arguments. */
 export interface Strategy {
   readonly name: string;
   readonly k?: number;
-  /** Id. */
+  /** Id of an expert. */
   readonly expert?: string;
 }
 
-/** What a pool may have beside experts and gates. */
+/** What a pool may have in addition to experts and gates. */
 export type PoolPart = 'retriever' | 'activations' | 'multitask' | 'router';
 
 /** Which vectors score the tokens. */
 export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow' | 'learned';
 
-/** What stands for the whole pool: an adapter of its own, or one that is made of all experts' matrices. */
+/** An adapter that replaces all experts: one trained separately, or one computed from all experts' matrices. */
 export type WholeAdapter = 'multitask' | 'merged-factors';
 
 export interface StrategyDescriptor {
@@ -30,11 +30,11 @@ export interface StrategyDescriptor {
   /** In English, as lists show it. */
   readonly title: string;
   readonly hint: string;
-  /** What a request says beside the name. */
+  /** The argument that a request needs. */
   readonly takes?: 'k' | 'expert';
-  /** The expert is found by the engine, for each text. */
+  /** The engine finds the expert for each text. */
   readonly finds?: 'expert';
-  /** Where nobody says k; absent: the pool's own. */
+  /** The default for k; absent: the pool's own. */
   readonly usualK?: number;
   /** The values of k that the evaluation measures; absent: the usual one. */
   readonly measured?: readonly number[];
@@ -48,7 +48,7 @@ export interface WeightsByScore {
   readonly vectors: RouterVectors;
 }
 
-/** The same for every token, wherever an expert adapts a site. */
+/** The same weight for every token, at every site that an expert adapts. */
 export interface FixedWeights {
   readonly by: 'strategy';
   /**
@@ -57,6 +57,6 @@ export interface FixedWeights {
    * @param members how many experts the pool has
    */
   readonly weight: (e: number, chosen: number, members: number) => number;
-  /** An adapter beside the experts that is added with weight 1. */
+  /** An adapter in addition to the experts, added with weight 1. */
   readonly adapter?: WholeAdapter;
 }

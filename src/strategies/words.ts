@@ -1,4 +1,4 @@
-/** What strategies are called, beside the page's words: title under the name, hint under the name with `Hint`. */
+/** The page's words for strategies: title under the name, hint under the name with `Hint`. */
 import { all } from './all.js';
 
 export const strategyWords: Readonly<Record<string, string>> = Object.fromEntries(

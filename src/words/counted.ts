@@ -3,26 +3,26 @@
 export const categories = ['zero', 'one', 'two', 'few', 'many', 'other'] as const;
 export type Category = (typeof categories)[number];
 
-/** In English. `one` is left out where it reads as `other`; which value counts is 0 where `by` does not say. */
+/** In English. `one` is omitted if it reads like `other`; `by` is the index of the value that decides, 0 if absent. */
 export interface Counted {
   readonly one?: string;
   readonly other: string;
   readonly by?: number;
 }
 
-/** In some language: a category without a form of its own takes `other`. */
+/** In any language: a category without its own form uses `other`. */
 export type Forms = Readonly<Partial<Record<Category, string>>> & Counted;
 
 /**
- * What VS Code looks a form's translation up by: its English, or where English has no such form that of `other` and the
- * category as a comment (`{0} tokens/few`).
+ * The key of a form's translation in VS Code: its English or, if English has no such form, that of `other` with the category
+ * as a comment (`{0} tokens/few`).
  */
 export function messageOf({ one, other }: Counted, category: Category): { message: string; comment: string[] } {
   const own = category === 'one' ? one : category === 'other' ? other : undefined;
   return own === undefined ? { message: other, comment: [category] } : { message: own, comment: [] };
 }
 
-/** @param say gives a message back as it is where it has no translation. Undefined: there is none at all */
+/** @param say returns a message unchanged if it has no translation @returns undefined if no form is translated */
 export function translatedForms(
   text: Counted,
   language: string,
@@ -45,7 +45,7 @@ export function formOf(forms: Forms, values: readonly (string | number)[], langu
   return forms[rulesOf(language).select(Number(values[forms.by ?? 0]))] ?? forms.other;
 }
 
-/** Puts values in place of `{0}`, `{1}` … */
+/** Replaces `{0}`, `{1}` … by values. */
 export function filled(
   template: string,
   values: readonly (string | number)[],

@@ -1,8 +1,8 @@
 import type { Counted } from './counted.js';
 
 /**
- * What explains the numbers and shows the panel around, apart from the page's other words (src/words/words.ts): few people
- * open it in a session, so it comes late. Translated as they are; no key is in both tables.
+ * The words of the explanations and the tour. They are apart from the page's other words (src/words/words.ts) because few people
+ * open them in a session, so they load late. They are translated in the same way; no key is in both tables.
  */
 export const lessonWords = {
   // How a number is explained

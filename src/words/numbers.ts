@@ -1,11 +1,11 @@
-/** How numbers are written for people, in a language; each format is made once, for a page has thousands of numbers. */
+/** Formats numbers in a language; each format is created only once, as a page has thousands of numbers. */
 export class Numbers {
   readonly #formats = new Map<string, Intl.NumberFormat>();
 
   /** @param language a BCP 47 tag */
   constructor(readonly language: string) {}
 
-  /** 0.234 → `23%`; small shares keep two digits, so that nothing that happened reads as 0. `–` where it is not known. */
+  /** 0.234 → `23%`; small shares keep two digits, so that nothing above 0 reads as 0. `–` if unknown. */
   percent(share: number): string {
     if (!Number.isFinite(share)) return '–';
     const least = 0.0001;
@@ -17,13 +17,13 @@ export class Numbers {
     return this.#write(share, { style: 'percent', maximumFractionDigits: isAlmostAll ? 1 : 0 });
   }
 
-  /** With so many digits after the point; `–` where it is not known. */
+  /** With a fixed number of digits after the point; `–` if unknown. */
   fixed(value: number, digits = 2): string {
     if (!Number.isFinite(value)) return '–';
     return this.#write(value, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
   }
 
-  /** As `fixed`, with a plus above zero. */
+  /** Like `fixed`, with a plus sign above zero. */
   signed(value: number, digits = 2): string {
     const text = this.fixed(value, digits);
     return value > 0 && text !== this.fixed(0, digits) ? `+${text}` : text;
@@ -37,7 +37,7 @@ export class Numbers {
   #write(value: number, options: Intl.NumberFormatOptions): string {
     const key = JSON.stringify(options);
     let format = this.#formats.get(key);
-    // Rounded to zero it has no sign.
+    // A number that rounds to zero has no sign.
     if (!format)
       this.#formats.set(key, (format = new Intl.NumberFormat(this.language, { ...options, signDisplay: 'negative' })));
     return format.format(value).replace('-', '−');

@@ -1,8 +1,8 @@
 import type { Counted } from './counted.js';
 
 /**
- * Every word that the page shows, and every text that counts something, in one place, with its key. `{0}`, `{1}` … are
- * filled in order. scripts/l10n.mjs lists them for translators; src/panel/html.ts hands the page what they became.
+ * Every text that the page shows, and every text with a count, by key. `{0}`, `{1}` … are filled in order. scripts/l10n.mjs
+ * lists them for translators; src/panel/html.ts passes the translations to the page.
  */
 export const words = {
   // Names
@@ -579,7 +579,7 @@ export const words = {
   splitText: 'Height of the text',
   splitSide: 'Size of the views',
 
-  // Elsewhere than on the page
+  // Outside the page
   warnings: { one: '{0} warning', other: '{0} warnings' },
   expertCount: { one: '{0} expert', other: '{0} experts' },
   expertsPerToken: { one: '{0}, {1} expert per token', other: '{0}, {1} experts per token', by: 1 },

@@ -248,12 +248,12 @@ describe('a base that cannot be run is refused in one line', () => {
     const pool = spoilt('decoder_model.onnx', ({ graph }) =>
       graph.input.push(valueInfo('use_cache_branch', DataType.BOOL, [1])),
     );
-    expect(await why(pool)).toMatch(/^decoder_model.onnx holds a decoder and the one with past .* in branches/);
+    expect(await why(pool)).toMatch(/^decoder_model.onnx contains the decoder without and with past .* as branches/);
   });
 
   it('with an encoder without a hidden state', async () => {
     const pool = spoilt('encoder_model.onnx', ({ graph }) => (graph.output[0]!.name = 'other'));
-    expect(await why(pool)).toBe('The base model gives no "last_hidden_state".');
+    expect(await why(pool)).toBe('The base model has no output "last_hidden_state".');
   });
 
   it('with decoders of different models', async () => {
@@ -261,7 +261,7 @@ describe('a base that cannot be run is refused in one line', () => {
       graph.output = graph.output.filter(({ name }) => !name.startsWith('present.1.encoder'));
     });
     expect(await why(pool)).toMatch(
-      /takes "past_key_values.1.encoder.key", which the decoder without one does not give/,
+      /takes "past_key_values.1.encoder.key", which the decoder without past does not output/,
     );
   });
 

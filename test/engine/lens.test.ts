@@ -186,7 +186,7 @@ describe('as it is asked', () => {
 
   it('is refused with a reason if the residual stream is not found', () => {
     const model = parseModel(readFileSync(path.join(tinyPool, 'base/model.onnx')));
-    expect(() => streamOf(model.graph, ['present.0.key'], 'no such value')).toThrow(/each layer predicts/);
+    expect(() => streamOf(model.graph, ['present.0.key'], 'no such value')).toThrow(/logit lens cannot be computed/);
   });
 });
 

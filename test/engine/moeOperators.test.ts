@@ -243,6 +243,6 @@ describe('separate gate and values', () => {
   it('are refused if they are not constant', () => {
     const { holder, model } = withGate('QMoE', false);
     holder.input[2] = 'x';
-    expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/gate and values apart/);
+    expect(() => checkHolder(model.graph, holder, 'layers.0.router')).toThrow(/all gates before all values/);
   });
 });

@@ -47,13 +47,13 @@ export class Checkout {
     writeFileSync(path.join(this.dir, file), text);
   }
 
-  /** Takes a file or folder over from the repository. */
+  /** Copies a file or folder from the repository. */
   take(file: string): void {
     cpSync(path.join(root, file), path.join(this.dir, file), { recursive: true });
   }
 
   remove(): void {
-    for (const { child } of this.#runs) if (child.exitCode === null) child.kill(); // of a test that failed
+    for (const { child } of this.#runs) if (child.exitCode === null) child.kill(); // left by a failed test
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
@@ -78,7 +78,7 @@ export class Checkout {
   }
 }
 
-/** A program under way, with all that it wrote so far. */
+/** A running program, with all its output so far. */
 export class Run {
   text = '';
   readonly end: Promise<{ code: number; text: string }>;
@@ -90,7 +90,7 @@ export class Run {
     this.end = new Promise((resolve) => child.once('close', (code) => resolve({ code: code ?? -1, text: this.text })));
   }
 
-  /** Waits until it wrote something that matches. */
+  /** Waits until its output matches. */
   async wrote(pattern: RegExp, seconds = 250): Promise<string> {
     for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
       const found = pattern.exec(this.text);
@@ -101,7 +101,7 @@ export class Run {
   }
 }
 
-/** The environment without what the test runner adds. */
+/** The environment without the test runner's additions. */
 const plain = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_ENV$|NODE_OPTIONS$|GANDER_)/.test(name)),

@@ -1,4 +1,4 @@
-// The package of this platform and what the check sees in it.
+// This platform's package, and the check of its contents.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,17 +11,17 @@ import { Checkout } from './checkout.js';
 const checkout = new Checkout();
 afterAll(() => checkout.remove());
 
-test('holds all that it must, nothing that it must not, and says so without a warning', async () => {
+test('contains everything it must and nothing it must not, without a warning', async () => {
   const file = process.env['GANDER_TEST_VSIX'] ?? (await packageFor(thisTarget));
   expect(vsixProblems(file, thisTarget)).toEqual([]);
 
-  // For another platform the same package is wrong in each native file.
+  // Checked for another platform, each native file of the same package is wrong.
   const other = thisTarget === 'win32-x64' ? 'linux-x64' : 'win32-x64';
   const problems = vsixProblems(file, other);
   expect(problems.filter((p) => p.endsWith('is missing'))).toHaveLength(3);
   expect(problems.filter((p) => p.endsWith(`is not for ${other}`)).length).toBeGreaterThanOrEqual(3);
 
-  // Unpacked anywhere, it runs.
+  // It runs wherever it is unpacked.
   const unpacked = path.join(checkout.dir, 'unpacked');
   for (const [name, data] of zipEntries(file)) {
     mkdirSync(path.join(unpacked, path.dirname(name)), { recursive: true });

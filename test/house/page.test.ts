@@ -1,4 +1,4 @@
-// npm run page: a trace in a browser, loaded anew when what it is made of changes.
+// npm run page: a trace in a browser, reloaded when a source file or the trace changes.
 import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -37,10 +37,10 @@ const open = async (url: string): Promise<{ page: Page; refused: string[] }> => 
   return { page, refused };
 };
 
-/** Waits until the page shows a text that holds this. */
+/** Waits until the page shows a text that contains this. */
 const shows = (page: Page, part: string) => page.locator('.tokens', { hasText: part }).first().waitFor();
 
-test('shows a trace of the fixtures, and loads anew when a source file changes', async () => {
+test('shows a trace of the fixtures, and reloads when a source file changes', async () => {
   const { run, url } = await serve();
   const { page, refused } = await open(`${url}?theme=light`);
   await shows(page, text);
@@ -58,7 +58,7 @@ test('shows a trace of the fixtures, and loads anew when a source file changes',
   await expect(fetch(url)).rejects.toThrow();
 });
 
-test('shows the trace that is named, and loads anew when it is another', async () => {
+test('shows the named trace, and reloads when it changes', async () => {
   const own = path.join(checkout.dir, 'own.gander.safetensors');
   copyFileSync(path.join(checkout.dir, golden, 'gosling-moe/python.safetensors'), own);
   const { run, url } = await serve(own);
@@ -73,7 +73,7 @@ test('shows the trace that is named, and loads anew when it is another', async (
 test('tells a debugger where its sources are', async () => {
   const { run, url } = await serve();
   const map = (await (await fetch(new URL('panel.js.map', url))).json()) as { sources: string[] };
-  // By the path of the address, under the folder that launch.json names.
+  // The debugger resolves the path of the address in the folder that launch.json names.
   const paths = map.sources.map((source) => new URL(source, url).pathname);
   expect(paths).toContain('/webview/main.tsx');
   run.child.kill('SIGINT');

@@ -1,4 +1,4 @@
-// Each kind of fault makes `npm test` fail.
+// Every kind of fault makes `npm test` fail.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ test('a checkout with no fault passes', async () => {
   expect(code).toBe(0);
 });
 
-test('shares of a run add up to all of it', async () => {
+test('the shares of a run add up to the whole run', async () => {
   const passing = `import { expect, it } from 'vitest';\nit.each([1, 2, 3])('is %i', (n) => expect(n).toBe(n));\n`;
   for (const name of ['one', 'two', 'three']) checkout.write(`test/unit/${name}.test.ts`, passing);
   const passed = async (...args: string[]) => {
@@ -42,7 +42,7 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
 `;
   let code: number;
   let text: string;
-  /** What the table at the end says of a part: passed, failed. */
+  /** A part's row in the table at the end: passed, failed. */
   const told = (part: string) =>
     new RegExp(`^${part} +(\\d+) passed +(\\d+) failed`, 'm').exec(text)?.slice(1).map(Number);
 
@@ -62,28 +62,28 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
     expect(text).toMatch(new RegExp(`^\\d+ passed, ${failed} failed$`, 'm'));
   });
 
-  test('an import against the arrows is one, and the only one that lint finds', () => {
+  test('an import against the arrows counts, and lint finds nothing else', () => {
     expect(text).toContain('src/trace/model: arrows: src/trace/model/arrow.ts → src/extension.ts');
     expect(text).toContain('1 dependency violations');
     expect(told('lint')).toEqual([2, 1]);
   });
 
-  test('a type error is one, where it stands', () => {
+  test('a type error counts, with its place', () => {
     expect(text).toContain("Type 'string' is not assignable to type 'number'");
     expect(text.match(/error TS/g)).toHaveLength(1);
     expect(told('types')![0]).toBeGreaterThan(0);
     expect(told('types')![1]).toBe(1);
   });
 
-  test('a failing test is one', () => {
+  test('a failing test counts', () => {
     expect(told('unit')).toEqual([0, 1]);
   });
 
-  test('a part without a test is one', () => {
+  test('a part without a test counts', () => {
     expect(told('engine')).toEqual([0, 1]);
   });
 
-  test('a failing test in the extension host is one, on either VS Code', () => {
+  test('a failing test in the extension host counts, on each VS Code', () => {
     expect(told('host')).toEqual([2, 2]);
   });
 });

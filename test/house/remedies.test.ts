@@ -1,4 +1,4 @@
-// Bad circumstances: one line that says what to do, and an exit code that is not 0.
+// In bad circumstances, commands print one line that says what to do, and exit with a code other than 0.
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ let bin: string; // a PATH with Node and nothing else
 beforeAll(() => {
   bare = new Checkout({ installed: false });
   ready = new Checkout();
-  for (const room of ['src/trace', 'src/errors', 'src/checks', 'src/formats', 'src/statistics']) ready.take(room); // what reads a trace file
+  for (const room of ['src/trace', 'src/errors', 'src/checks', 'src/formats', 'src/statistics']) ready.take(room); // the code that reads trace files
   bin = mkdtempSync(path.join(tmpdir(), 'bin-'));
   symlinkSync(process.execPath, path.join(bin, 'node'));
 });
@@ -76,7 +76,7 @@ test('a port that is taken', async () => {
 
 test('a VS Code that is not there', async () => {
   const line = remedy(await ready.run('start.mjs', [], { GANDER_CODE: '/nowhere/code' }));
-  expect(line).toContain('GANDER_CODE is /nowhere/code, where no file is');
+  expect(line).toContain('GANDER_CODE is /nowhere/code, which does not exist');
 });
 
 test('a build that fails', async () => {
@@ -87,7 +87,7 @@ test('a build that fails', async () => {
 });
 
 test('a part that does not exist', async () => {
-  expect(remedy(await ready.run('test.mjs', ['unity']))).toContain('no part unity; there are lint, types, unit');
+  expect(remedy(await ready.run('test.mjs', ['unity']))).toContain('no part named unity; there are lint, types, unit');
 });
 
 test('nothing is installed by a run that failed', () => {

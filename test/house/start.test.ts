@@ -1,4 +1,4 @@
-// npm start, in each of its three shapes, and what it leaves behind: nothing.
+// npm start in each of its three forms, which leave nothing behind.
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ let checkout: Checkout;
 let bin: string; // a PATH with Node and nothing else: no desktop VS Code
 let temp: string;
 beforeAll(async () => {
-  await installVscodeWeb(); // needs more on the PATH than the tests leave there
+  await installVscodeWeb(); // needs more on the PATH than the tests have
   checkout = new Checkout();
   bin = path.join(checkout.dir, 'bin');
   temp = path.join(checkout.dir, 't');
@@ -41,12 +41,12 @@ test.each(['SIGINT', 'SIGTERM'] as const)('serves the workbench until %s', async
   expect(await gone(url)).toEqual({ reachable: false, left: [] });
 });
 
-test('a start that is killed takes its server with it', async () => {
+test('a start that is killed ends its server too', async () => {
   const run = checkout.spawn('start.mjs', [], { PATH: bin, TMPDIR: temp });
   const url = await run.wrote(/(http:\/\/127\.0\.0\.1:\S+)\n/);
   run.child.kill('SIGKILL');
   await run.end;
-  // Its folder of links stays: nobody is left to remove it.
+  // Its folder of links stays, because no process is left to remove it.
   const links = (name: string) => name.startsWith('gander-');
   const { reachable: alive, left } = await gone(url, links);
   expect(alive).toBe(false);
@@ -68,7 +68,7 @@ test('opens the desktop VS Code when there is one', async () => {
   expect(readdirSync(temp)).toEqual([]);
 });
 
-test('hands --text to the command line, whose output alone is on stdout', async () => {
+test('passes --text to the command line, and only that output is on stdout', async () => {
   const run = checkout.spawn('start.mjs', ['--text', 'two geese']);
   let out = '';
   run.child.stdout?.on('data', (part: string) => (out += part));

@@ -1,4 +1,4 @@
-// npm run watch: what it builds, which tests it runs, and what it leaves behind.
+// npm run watch: what it builds, which tests it runs, and that it leaves nothing behind.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ it('are at rest', () => expect(${name}).toBe('at rest'));
 });
 afterAll(() => checkout.remove());
 
-test('builds what a change is in, runs the tests that it affects, and leaves nothing', async () => {
+test('builds what a change affects, runs the affected tests, and leaves nothing behind', async () => {
   const run = checkout.spawn('watch.mjs', [], { TMPDIR: temp, NO_COLOR: '1' });
   await run.wrote(/^built .*extension\.cjs/m);
   await run.wrote(/Test Files {2}2 passed/);
@@ -39,13 +39,13 @@ test('builds what a change is in, runs the tests that it affects, and leaves not
   await run.wrote(/^built extension\.cjs$/m);
   const dist = path.join(checkout.dir, 'dist');
   expect(readFileSync(path.join(dist, 'extension.cjs'), 'utf8')).toContain('in the air');
-  // By these a debugger finds the sources.
+  // A debugger finds the sources by these.
   const { sources } = JSON.parse(readFileSync(path.join(dist, 'extension.cjs.map'), 'utf8')) as { sources: string[] };
   expect(sources.map((source) => path.resolve(dist, source))).toContain(path.join(checkout.dir, 'src/extension.ts'));
   expect(run.text.slice(before)).toContain('test/unit/geese.test.ts');
   expect(run.text.slice(before)).not.toContain('ducks');
 
-  // A bundle that holds a file in two ways complains of it once.
+  // A file that is in a bundle twice is reported once.
   checkout.write('src/errors/geese.ts', 'export const = 1;\n');
   await run.wrote(/^not built: extension\.cjs$/m);
   expect(run.text.match(/✘ \[ERROR\]/g)).toHaveLength(1);

@@ -1,4 +1,4 @@
-// onnxruntime on the processor that this runs on, for onnxruntime.ts, which stands in for it elsewhere.
+// onnxruntime on the emulated processor, for onnxruntime.ts, which replaces it in the tests' process.
 import { InferenceSession, Tensor, env } from 'onnxruntime-node';
 
 env.logLevel = 'fatal';

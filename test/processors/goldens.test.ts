@@ -1,4 +1,4 @@
-/** The goldens of the tiny models on another processor, within the same bounds as on this one. */
+/** The goldens of the tiny models on another processor, with the same tolerances as on this one. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/requests/api.js';

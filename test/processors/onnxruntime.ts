@@ -1,6 +1,6 @@
 /**
- * In the place of onnxruntime-node (vitest.config.ts): the same one, in a child that qemu runs on the processor that
- * GANDER_TEST_PROCESSOR names. All else of the engine runs here, where it is quick: no other part of it depends on the processor.
+ * Replaces onnxruntime-node (vitest.config.ts) by the same library in a child that qemu runs on the processor named by
+ * GANDER_TEST_PROCESSOR. The rest of the engine runs here, where it is fast: no other part depends on the processor.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
@@ -28,7 +28,7 @@ function start(): ChildProcess {
     execArgv: ['-cpu', process.env['GANDER_TEST_PROCESSOR']!, process.execPath],
     serialization: 'advanced',
     env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
-    // What the emulated processor lacks, qemu says each time.
+    // qemu warns every time about what the emulated processor lacks.
     stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
   });
   started.on('message', (answer: Answer) => {
@@ -44,7 +44,7 @@ function start(): ChildProcess {
   return started;
 }
 
-/** It must not keep the tests from ending. */
+/** Lets the tests end while the child is still running. */
 function idle(of: ChildProcess): void {
   of.unref();
   of.channel?.unref();

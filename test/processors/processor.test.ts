@@ -1,4 +1,4 @@
-/** Told apart as they are: where this fails, the other tests here say nothing of the processor that they name. */
+/** The emulated processors are what they should be; otherwise the other tests here prove nothing about them. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import type { Processor } from '../../src/graph/processor.js';
 import { goldens, pooled, root } from '../engine/support.js';
 
 const wanted: Readonly<Record<string, Processor>> = {
-  // AVX2 and nothing newer: sums of two products are held in 16 bits.
+  // AVX2 and nothing newer: sums of two products are kept in 16 bits.
   Haswell: { sums: 'exact when asked', roundsInputs: true },
   // SSE4.2.
   Nehalem: { sums: 'exact', roundsInputs: false },

@@ -1,12 +1,12 @@
 /**
- * Where a graph has k written, the number of experts that a router chooses: in its chooser, and in code that exporters write
- * for what follows it. Found by what is computed; what is not known to follow from the choice alone is left as it is.
+ * Finds where a graph has k, the number of experts that a router chooses, as a constant: in the chooser, and in the code that
+ * exporters write after it. Goes by data flow; if another k would be a guess, the graph is left as it is.
  */
 import type { Builder } from '../builder.js';
 import { type GraphProto, type NodeProto, int64s, node } from '../model.js';
 import { type Walk, integerOf, integersOf, isConstant, usersOf } from '../walk.js';
 
-/** One number of a constant that a node takes. */
+/** One number in a constant that a node takes. */
 export interface Use {
   readonly node: NodeProto;
   readonly input: number;
@@ -16,29 +16,29 @@ export interface Use {
   readonly scalar: boolean;
 }
 
-/** What of a graph is made for k experts. */
+/** The parts of a graph that are written for k experts. */
 export interface Uses {
   readonly constants: readonly Use[];
-  /** Nodes whose third input counts the pairs of token and expert from 0, and what is as long as these. */
+  /** Nodes whose third input numbers the pairs of token and expert from 0, and a value with one element per pair. */
   readonly counts: readonly { readonly node: NodeProto; readonly of: string }[];
-  /** Nodes whose first input is a pair's place where it should be that over k: with a k of 1 an exporter leaves the division out. */
+  /** Nodes whose first input is a pair's place and should be that divided by k: for k = 1 exporters leave the division out. */
   readonly undivided: readonly NodeProto[];
 }
 
-/** The same in a graph that was made ready for another k. */
+/** The same in a graph that was prepared for another k. */
 export interface Written {
   readonly constants: readonly { readonly name: string; readonly at: number }[];
-  /** What the operator that holds the experts gives, whose attribute says k. */
+  /** Output of the operator that contains the experts, which has k as an attribute. */
   readonly holder?: string;
 }
 
-/** Operators through which numbers stay as they are. */
+/** Operators that leave numbers as they are. */
 const same = new Set(['Cast', 'Identity']);
 
-/** So many of them, one after another, no exporter writes; a graph that is spoilt may have a circle. */
+/** No exporter chains this many of them, but a corrupted graph may have a cycle. */
 const deepest = 8;
 
-/** Operators that leave as many weights as there are, and those that take some of them out, or repeat them. */
+/** Operators that keep the number of weights, and those that remove or repeat some. */
 const keeps = new Set([
   ...same,
   'Softmax',
@@ -53,7 +53,7 @@ const keeps = new Set([
 ]);
 const cuts = new Set(['Slice', 'Split', 'Tile', 'Expand']);
 
-/** @returns undefined where another k would be a guess */
+/** @returns undefined if another k would be a guess */
 export function usesOf(walk: Walk, chooser: NodeProto, holder: NodeProto | undefined): Uses | undefined {
   if (chooser === holder) return { constants: [], counts: [], undivided: [] };
   if (chooser.opType !== 'TopK') return undefined;
@@ -74,7 +74,7 @@ export function usesOf(walk: Walk, chooser: NodeProto, holder: NodeProto | undef
   return weightsFollow(walk, chooser) ? { constants, counts, undivided } : undefined;
 }
 
-/** Whether nothing between the weights of the chosen and what they are applied to is cut or shaped for a number of them. */
+/** Whether nothing between the chosen experts' weights and their use is cut or reshaped to a fixed number of them. */
 function weightsFollow(walk: Walk, { output: [best, places] }: NodeProto): boolean {
   const gathered = usersOf(walk, places!).filter(({ opType }) => opType === 'GatherElements');
   const open = [best!, ...gathered.map(({ output }) => output[0]!)];
@@ -91,7 +91,7 @@ function weightsFollow(walk: Walk, { output: [best, places] }: NodeProto): boole
   return true;
 }
 
-/** Whether an operator that takes the places of the chosen does so for as many as there are. */
+/** Whether an operator that takes the indices of the chosen works for any number of them. */
 function follows(walk: Walk, { opType, input }: NodeProto, places: string): boolean {
   switch (opType) {
     case 'Shape':
@@ -101,7 +101,7 @@ function follows(walk: Walk, { opType, input }: NodeProto, places: string): bool
       return input[1] === places;
     case 'OneHot':
       return input[0] === places;
-    // Which of them are one expert.
+    // Compares them with one expert's index.
     case 'Equal':
       return integerOf(walk, input[input[0] === places ? 1 : 0]) !== undefined;
     default:
@@ -110,8 +110,8 @@ function follows(walk: Walk, { opType, input }: NodeProto, places: string): bool
 }
 
 /**
- * transformers' code: pairs of token and expert, T k of them one after another, are sorted by expert; a pair's token is its
- * place over k; the experts' outputs are put back in their order and summed k by k.
+ * The code of transformers: the T·k pairs of token and expert are sorted by expert; a pair's token is its place divided by k;
+ * the experts' outputs are put back in the original order and summed over each token's k.
  */
 function sortedUses(walk: Walk, pairs: string, k: number): Uses | undefined {
   const sorts = [...readers(walk, pairs)].map(([, n]) => n).filter(({ opType }) => opType !== 'Shape');
@@ -133,9 +133,9 @@ function sortedUses(walk: Walk, pairs: string, k: number): Uses | undefined {
   return summed && isDivided ? { ...summed, constants: [...constants, ...summed.constants], undivided } : undefined;
 }
 
-/** Where outputs that are put back in their order become [T, k, d], of which k is summed. @param index the order, as an index */
+/** Where outputs in the original order become [T, k, d], which is summed over k. @param index the sorted order, as an index */
 function sumOf(walk: Walk, order: string, index: string, k: number): Uses | undefined {
-  // A pair's place in the order, at the pair's own.
+  // The inverse permutation: each pair's place in the sorted order.
   const inverse = usersOf(walk, index).find((n) => n.opType === 'ScatterND' && n.input[1] === index);
   const range = walk.producers.get(inverse?.input[2] ?? '');
   if (!inverse || range?.opType !== 'Range' || integerOf(walk, range.input[0]) !== 0) return undefined;
@@ -154,7 +154,7 @@ function sumOf(walk: Walk, order: string, index: string, k: number): Uses | unde
 
 const isFlat = (walk: Walk, reshape: NodeProto): boolean => integerOf(walk, reshape.input[1]) === -1;
 
-/** Nodes that take a value, and under which name, as it is or cast. */
+/** Nodes that take a value directly or after a cast, with the name under which they take it. */
 function* readers(walk: Walk, value: string, depth = 0): Generator<readonly [name: string, NodeProto]> {
   for (const n of usersOf(walk, value)) {
     if (same.has(n.opType) && depth < deepest) yield* readers(walk, n.output[0]!, depth + 1);
@@ -168,8 +168,8 @@ function useAt(walk: Walk, node: NodeProto, input: number, at = 0): Use | undefi
 }
 
 /**
- * Gives each use a constant of its own, in place: others may take the number for other reasons. Pairs are counted by how many
- * there are. @param prefix of new names
+ * Gives each use its own constant, in place: other nodes may use the old one for other reasons. Pairs are numbered by how
+ * many there are. @param prefix of new names
  */
 export function separate(
   builder: Builder,
@@ -204,7 +204,7 @@ export function separate(
 export function choose(graph: GraphProto, { constants, holder }: Written, k: number): void {
   for (const { name, at } of constants) {
     const tensor = graph.initializer.find((one) => one.name === name)!;
-    // Of a file it is a view of all of it.
+    // A copy, because a tensor that was read from a file is a view into the whole file.
     const values = Uint8Array.from(tensor.rawData);
     new DataView(values.buffer).setBigInt64(8 * at, BigInt(k), true);
     tensor.rawData = values;
@@ -212,6 +212,6 @@ export function choose(graph: GraphProto, { constants, holder }: Written, k: num
   const attribute = graph.node.find(({ output }) => holder !== undefined && output[0] === holder)?.attribute;
   const told = attribute?.find(({ name }) => name === 'k');
   if (told) told.i = BigInt(k);
-  // They may have been worked out for another k; onnxruntime works them out anew.
+  // Shapes may have been inferred for another k; onnxruntime infers them again.
   graph.valueInfo = [];
 }

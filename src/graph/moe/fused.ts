@@ -1,6 +1,6 @@
 /**
- * onnxruntime's operators that hold a layer's experts: com.microsoft's MoE and QMoE, which take a router's logits and choose
- * inside. What 1.30 computes on a processor is held to in test/engine/moeOperators.test.ts.
+ * onnxruntime's operators that contain a layer's experts: com.microsoft's MoE and QMoE, which take router logits and choose
+ * inside. test/engine/moeOperators.test.ts checks what version 1.30 computes on a CPU.
  */
 import type { Warning } from '../../requests/description.js';
 import type { Builder } from '../builder.js';
@@ -8,11 +8,11 @@ import { type GraphProto, type NodeProto, intAttribute, invalidBase, int64s, nod
 import { liesApart } from './interleave.js';
 import type { Router } from './routers.js';
 
-/** Inputs by number: the third layer's weights, and (of QMoE) numbers that stand in for its own weights. */
+/** Inputs by index: the third layer's weights, and QMoE's routing weights, which replace those it would compute. */
 const third: Readonly<Record<string, number>> = { MoE: 6, QMoE: 8 };
 const weightsInput = 14;
 
-/** @throws GanderError `base-invalid` for what onnxruntime would leave out without a word, or cannot compute */
+/** @throws GanderError `base-invalid` if onnxruntime would silently skip something, or cannot compute it */
 export function checkHolder(graph: GraphProto, holder: NodeProto, path: string): void {
   const { opType, input } = holder;
   const refuse = (what: string) =>
@@ -21,29 +21,29 @@ export function checkHolder(graph: GraphProto, holder: NodeProto, path: string):
       'Export the model without that operator, as transformers’ own exporter does.',
     );
   if ((intAttribute(holder, 'use_sparse_mixer') ?? 0) !== 0)
-    throw refuse(`are chosen by a sparse mixer, which onnxruntime's ${opType} leaves out on a processor`);
+    throw refuse(`are chosen by a sparse mixer, which onnxruntime's ${opType} skips on a CPU`);
   if (input[third[opType]!])
-    throw refuse(`have a third layer, which onnxruntime's ${opType} does not compute on a processor`);
+    throw refuse(`have a third layer, which onnxruntime's ${opType} does not compute on a CPU`);
   if (intAttribute(holder, 'swiglu_fusion') === 2 && !liesApart(graph, holder))
-    throw refuse(`keep gate and values apart (swiglu_fusion 2), which onnxruntime's ${opType} refuses`);
+    throw refuse(`store all gates before all values (swiglu_fusion 2), which onnxruntime's ${opType} refuses`);
 }
 
-/** What a holder does with the experts that it was told or chooses. */
+/** The choice and the weights of an operator that contains the experts. */
 export interface Held {
   /** [T, k] int64 and float32. */
   readonly chosen: string;
   readonly weight: string;
   readonly warning?: Warning;
-  /** Constants that are k, beside the operator's own attribute. */
+  /** Constants that hold k, in addition to the operator's attribute. */
   readonly counts: readonly string[];
 }
 
 /**
- * What the operator chooses and by what it multiplies, computed beside it by the same rule: the k best logits; their softmax,
- * or their part of the softmax over all.
+ * Computes the operator's choice and weights beside it, by the same rule: the k best logits; their softmax, or their part of
+ * the softmax over all.
  *
- * @param told [T, k] places that the operator's logits were made of; undefined where it chooses itself
- * @param factor what its output is multiplied by for each token, if it is
+ * @param told [T, k] experts from whose scores the operator's logits were made; undefined if the operator itself chooses
+ * @param factor factor on its output for each token, if there is one
  */
 export function besideHolder(
   builder: Builder,
@@ -103,11 +103,11 @@ function weightOf(
   return { weight: own('gathered'), ...(warning && { warning }) };
 }
 
-/** QMoE always normalises what it makes of logits itself; what it is given beside them it takes as the attribute says. */
+/** QMoE always normalises weights that it computes from logits; weights that it gets as an input are normalised as its attribute says. */
 function withWeights(holder: NodeProto, all: string): Warning {
   while (holder.input.length <= weightsInput) holder.input.push('');
   holder.input[weightsInput] = all;
   const text =
-    "The model does not normalise its experts' weights, but onnxruntime's QMoE does all the same: Gander gives it the right ones.";
+    "The model does not normalise its experts' weights, but onnxruntime's QMoE always does: Gander passes it the right ones.";
   return { code: 'weights-restored', text };
 }

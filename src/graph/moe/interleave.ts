@@ -1,24 +1,23 @@
 /**
- * onnxruntime's operators take an expert's gate and values one row in turn (`swiglu_fusion` 1); some exporters write all
- * gates and then all values (2), which its processor kernels refuse. They are rows of the same weights: put in the other order,
- * the operator computes the same.
+ * onnxruntime's operators take an expert's gate and value rows alternately (`swiglu_fusion` 1); some exporters write all gates
+ * and then all values (2), which its CPU kernels refuse. With the rows reordered, the operator computes the same.
  */
 import { tensorBytes, withDataFile } from '../external.js';
 import { type GraphProto, type NodeProto, type TensorProto, externalOf, intAttribute, setExternal } from '../model.js';
 
-/** Inputs of which an axis is the rows of gate and values: weights first, then scales, bias and zero points, as there are. */
+/** Inputs with an axis of gate and value rows: weights first, then scales, bias and zero points, if there are any. */
 const inputs: Readonly<Record<string, readonly number[]>> = { MoE: [2, 3], QMoE: [2, 3, 4, 11] };
 
-/** Those whose gates and values lie apart. */
+/** `swiglu_fusion` with all gates before all values, and with both alternating. */
 const apart = 2;
 const inTurn = 1n;
 
-/** Whether gate and values lie apart in tensors that can be put in order. */
+/** Whether all gates come before all values, in tensors that can be reordered. */
 export function liesApart({ initializer }: GraphProto, holder: NodeProto): boolean {
   return intAttribute(holder, 'swiglu_fusion') === apart && rowsOf(initializer, holder) !== undefined;
 }
 
-/** Puts gate and values of each in turn, in place. @param folder where the graph's data lies, and what is put in order goes */
+/** Alternates the gate and value rows of each operator, in place. @param folder the graph's data folder, which the result is written to */
 export function interleave(folder: string, { initializer }: GraphProto, holders: readonly NodeProto[]): void {
   if (holders.length === 0) return;
   withDataFile(folder, 'interleaved.bin', (data) => {
@@ -27,7 +26,7 @@ export function interleave(folder: string, { initializer }: GraphProto, holders:
         const [experts, rows] = tensor.dims;
         const ordered = inOrder(tensorBytes(folder, tensor), Number(experts), Number(rows));
         const { location, offset } = data.append(ordered);
-        // Another operator may hold the same tensor as it is.
+        // Another operator may use the same tensor in its old order.
         const put = { ...tensor, name: `gander.in_turn.${at}.${holder.output[0]!}` };
         setExternal(put, location, offset, ordered.byteLength);
         initializer.push(put);
@@ -38,7 +37,7 @@ export function interleave(folder: string, { initializer }: GraphProto, holders:
   });
 }
 
-/** The tensors of [E, 2 I, …]; undefined where one is none. */
+/** The tensors of shape [E, 2 I, …]; undefined if one has another shape. */
 function rowsOf(
   initializers: readonly TensorProto[],
   { opType, input }: NodeProto,

@@ -1,16 +1,16 @@
 /**
- * A graph chooses k experts whatever is left. Where fewer are, it chooses some that a what-if left out: here they are made to
- * weigh nothing, in the numbers that the experts' outputs are multiplied by.
+ * A graph always chooses k experts. If a what-if leaves fewer, it chooses some that were left out: here their routing weights
+ * are set to 0.
  */
 import type { Builder } from '../builder.js';
 import { type NodeProto, floats, node } from '../model.js';
 import { type Walk, usersOf } from '../walk.js';
 import type { Router } from './routers.js';
 
-/** Stands for −∞: softmax makes 0 of it beside any score, and nothing is not a number. */
+/** Stands for −∞: beside any score its softmax is 0, and no NaN can arise. */
 export const never = -1e30;
 
-/** Below this a score was left out. */
+/** A score below this was left out. */
 export const leftOut = -1e29;
 
 const constants = { never: 'gander.never', bound: 'gander.left_out', nothing: 'gander.nothing' };
@@ -18,7 +18,7 @@ const constants = { never: 'gander.never', bound: 'gander.left_out', nothing: 'g
 /** Names of values of one router. */
 type Own = (what: string) => string;
 
-/** What `withoutLeftOut` takes, once a graph. */
+/** Declares the constants that `withoutLeftOut` uses, once per graph. */
 export function declareNever(builder: Builder): void {
   const values = { never, bound: leftOut, nothing: 0 };
   for (const [what, name] of Object.entries(constants))
@@ -26,9 +26,9 @@ export function declareNever(builder: Builder): void {
 }
 
 /**
- * In place, for the router whose steered scores are `own('score')`.
+ * Gives left-out experts no weight, in place, for the router whose steered scores are `own('score')`.
  *
- * @returns the weights that the graph then uses, if it has any, and what is compared, if that has an order of its own
+ * @returns the weights that the graph then uses, if it has any, and the selection scores, if their order is not the scores'
  */
 export function withoutLeftOut(
   builder: Builder,
@@ -48,12 +48,12 @@ export function withoutLeftOut(
   return { weight: weighWithout(builder, walk, router, own, best), selection };
 }
 
-/** Whoever takes a value takes another. */
+/** Makes nodes that take a value take another. */
 export function instead(users: readonly NodeProto[], value: string, other: string): void {
   for (const n of users) n.input = n.input.map((name) => (name === value ? other : name));
 }
 
-/** [T, E] who is left out, in the shape of what is compared. */
+/** [T, E] which experts are left out, in the shape of the selection scores. */
 function outOf(builder: Builder, own: Own, compared: string): string {
   builder.last(node('Shape', [compared], [own('shape')]));
   builder.last(node('Reshape', [own('score'), own('shape')], [own('steered')]));
@@ -62,8 +62,8 @@ function outOf(builder: Builder, own: Own, compared: string): string {
 }
 
 /**
- * Where an order of its own is compared, who is left out must be left out there too: a bias may bring one back. Where groups
- * leave out all who are left, these are compared all the same.
+ * If the order of the selection scores is not the scores', experts must be left out there too: a bias may bring one back. If
+ * a limit to groups excludes all experts that are left, they are compared nevertheless.
  */
 function compareWithout(builder: Builder, compared: string, own: Own, out: string): string {
   builder.last(node('Where', [out, constants.never, compared], [own('left')]));
@@ -75,7 +75,7 @@ function compareWithout(builder: Builder, compared: string, own: Own, out: strin
   return own('selection');
 }
 
-/** Where weights are made of what was compared itself, nothing is made of those who were left out of it. */
+/** If weights are computed from the selection scores themselves, left-out experts get none. */
 function bestWithout(builder: Builder, walk: Walk, { chooser, softens }: Router, own: Own): string | undefined {
   const best = chooser.output[0]!;
   const users = usersOf(walk, best);
@@ -85,7 +85,7 @@ function bestWithout(builder: Builder, walk: Walk, { chooser, softens }: Router,
   return own('best');
 }
 
-/** An operator makes weights of what a TopK before it told, where exporters leave some to everybody: the logarithm of 1e-30. */
+/** After a TopK, exporters pass the operator log-weights, log 1e-30 for experts not chosen: left-out ones must weigh even less. */
 function holdWithout(builder: Builder, holder: NodeProto, own: Own, out: string): void {
   const logits = holder.input[1]!;
   builder.last(node('Shape', [logits], [own('held_shape')]));
@@ -94,7 +94,7 @@ function holdWithout(builder: Builder, holder: NodeProto, own: Own, out: string)
   holder.input[1] = own('held');
 }
 
-/** Whatever the rule makes of them: a sparse mixer's second always has some weight. */
+/** Sets weights to 0 whatever the rule computes: a sparse mixer's second expert always has some weight. */
 function weighWithout(
   builder: Builder,
   walk: Walk,

@@ -1,13 +1,13 @@
-/** Which experts a graph has a way to, where it has a way for each by itself: a loop over experts that an exporter unrolled. */
+/** Which experts a graph can reach, if it has a path for each: a loop over experts that an exporter unrolled. */
 import { type Walk, integersOf, usersOf } from '../walk.js';
 
-/** Operators after which the experts are still told apart, by number or by place. */
+/** Operators after which experts can still be distinguished, by number or by position. */
 const keeps = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose']);
 
 /**
- * The experts, of E, that nothing in the graph asks for; none where it does not go expert by expert.
+ * The experts, of E, that no part of the graph uses; empty if the graph does not go expert by expert.
  *
- * @param chosen [T, k] places
+ * @param chosen [T, k] indices of experts
  */
 export function unreached(walk: Walk, chosen: string, experts: number): number[] {
   const found = new Set<number>();

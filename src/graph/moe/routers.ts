@@ -1,4 +1,4 @@
-/** Where a graph decides which experts a token goes to: found by what is computed, never by names. */
+/** Finds where a graph decides which experts a token goes to, by data flow, never by names. */
 import { namesOf } from '../find.js';
 import { type GraphProto, type NodeProto, intAttribute, invalidBase } from '../model.js';
 import type { Product } from '../products.js';
@@ -11,41 +11,41 @@ export type Scoring = 'softmax' | 'sigmoid';
 
 /** One layer's router. Names are of values in the graph. */
 export interface Router {
-  /** Of the router's linear layer, as the graph names it. */
+  /** Path of the router's linear layer, as the graph names it. */
   readonly path: string;
   readonly layer: number;
   /** E and k. */
   readonly experts: number;
   readonly k: number;
   readonly product: Product;
-  /** [T, E] what the linear layer gives, its own bias included. */
+  /** [T, E] router logits: the linear layer's output, including its own bias. */
   readonly score: string;
   readonly scoring: Scoring | undefined;
-  /** What chooses: a TopK, the operator that holds the experts, or what joins the largest of scores with the largest of the rest. */
+  /** What chooses: a TopK, the operator that contains the experts, or the Concat at the end of a sparse mixer. */
   readonly chooser: NodeProto;
-  /** The operator that holds all of the layer's experts, where one does; it may be told by a TopK before it. */
+  /** The operator that contains all of the layer's experts, if there is one; a TopK before it may choose for it. */
   readonly holder: NodeProto | undefined;
-  /** [T, k] the experts chosen; undefined where that is the holder's own business. */
+  /** [T, k] the experts chosen; undefined if the holder chooses inside. */
   readonly chosen: string | undefined;
-  /** [T, E] what the chooser compares. */
+  /** [T, E] selection scores: what the chooser compares. */
   readonly compared: string;
-  /** Whether that is ordered as the scores are. */
+  /** Whether their order is that of the scores. */
   readonly ordered: boolean;
-  /** [T, k] what the chosen experts' outputs are multiplied by, where the graph has it. */
+  /** [T, k] routing weights, if the graph has them as one value. */
   readonly weight: string | undefined;
-  /** Whether that is a softmax of the chosen scores. */
+  /** Whether the weights are a softmax of the chosen scores. */
   readonly softens: boolean;
-  /** Whether the weights of the chosen are made to add up to 1, before any scale; undefined where that is not known. */
+  /** Whether the weights of the chosen are normalised to sum to 1, before any scale; undefined if unknown. */
   readonly normalised: boolean | undefined;
-  /** [T, 1] what the output of the expert that every token goes to is multiplied by. */
+  /** [T, 1] factor on the shared expert's output. */
   readonly shared: string | undefined;
-  /** What of the graph is made for k experts; undefined where another one would be a guess. */
+  /** Where the graph depends on k; undefined if another k would be a guess. */
   readonly uses: Uses | undefined;
-  /** The largest k that can be asked: of a choice within some of several groups, which may hold no more, its own. */
+  /** The largest k that can be requested; for a choice limited to groups, which may hold no more experts, the model's own. */
   readonly mostK: number;
 }
 
-/** What a way from scores to a chooser goes through. */
+/** The path from scores to a chooser. */
 interface Way {
   readonly chooser: NodeProto;
   readonly product: Product;
@@ -55,17 +55,17 @@ interface Way {
 
 interface Decisive extends Way {
   readonly holder: NodeProto | undefined;
-  /** Whether others choose before it, among groups, and leave some of these out. */
+  /** Whether earlier choosers choose among groups and exclude some. */
   readonly inGroups: boolean;
 }
 
 const fused = new Set(['MoE', 'QMoE']);
 
-/** Operators that change no number, or none that decides: softmax and σ keep the order of a token's scores. */
+/** Operators that change no number, and those that keep the order of a token's scores, as softmax and σ do. */
 const shapes = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
 const keepsOrder = new Set([...shapes, 'Softmax', 'Sigmoid']);
 
-/** Inputs of an operator that hold what it works on, where others say how or where. */
+/** Indices of the inputs that an operator works on, if its other inputs only say how or where. */
 const data: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(
     ['Reshape', 'Squeeze', 'Unsqueeze', 'Expand', 'Slice', 'Tile', 'Pad', 'Split', 'Clip'].map((op) => [op, [0]]),
@@ -77,23 +77,23 @@ const data: Readonly<Record<string, readonly number[]>> = {
   ScatterND: [0, 2],
 };
 
-/** Operators that give no score. */
+/** Operators whose output is not a score. */
 const blind = new Set(['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range', 'ArgMax', 'ArgMin', 'Constant']);
 
-/** Operators between scores that lie by group and a number for each group, its best or the sum of its best; those that make that number. */
+/** Operators between scores by group and one number per group (its best, or the sum of its best); those that compute that number. */
 const ofGroups = new Set([...shapes, 'TopK', 'ReduceMax', 'ReduceSum']);
 const sumsUp = new Set(['ReduceMax', 'ReduceSum']);
 
-/** No more of them than this. */
+/** At most this many of them. */
 const deepest = 8;
 
-/** So many operators between a router's product and its choice are more than any model has. */
+/** No model has this many operators between a router's product and its choice. */
 const longestWay = 64;
 
 /**
  * The routers in the order of the graph.
  *
- * @throws GanderError `base-invalid` for one whose scores two choosers compare
+ * @throws GanderError `base-invalid` if two choosers compare the scores of one router
  */
 export function findRouters(graph: GraphProto): Router[] {
   const walk = walkOf(graph);
@@ -105,7 +105,7 @@ export function findRouters(graph: GraphProto): Router[] {
   return [...ways.values()].map((all, i) => routerOf(walk, decisive(walk, all), i));
 }
 
-/** Whether a graph chooses by the largest of scores alone, as a sparse mixer does. */
+/** Whether a graph chooses by the largest score alone (ArgMax), as a sparse mixer does. */
 export function hasMixer(graph: GraphProto): boolean {
   const walk = walkOf(graph);
   return graph.node.some((n) => n.opType === 'ArgMax' && scoresBehind(walk, n.input[0] ?? '') !== undefined);
@@ -127,7 +127,7 @@ function wayTo(walk: Walk, chooser: NodeProto): Way | undefined {
   return found && { chooser, ...found };
 }
 
-/** A sparse mixer: the largest score and then, with that one out, the largest of the rest, joined. */
+/** A sparse mixer: it joins the index of the largest score with that of the largest of the rest. */
 function mixed(walk: Walk, chooser: NodeProto): Way | undefined {
   const makers = chooser.input.map((name) => walk.producers.get(name));
   if (makers.length < 2 || !makers.every((n) => n?.opType === 'ArgMax')) return undefined;
@@ -136,7 +136,7 @@ function mixed(walk: Walk, chooser: NodeProto): Way | undefined {
   return product && behind.every((found) => found?.product === product) ? { chooser, product, nodes: [] } : undefined;
 }
 
-/** The one product whose numbers a value is made of, and nothing else but constants. */
+/** The only product that a value is computed from, apart from constants. */
 export function scoresBehind(walk: Walk, value: string): Pick<Way, 'product' | 'nodes'> | undefined {
   const found = new Set<Product>();
   const nodes = new Set<NodeProto>();
@@ -158,14 +158,14 @@ export function scoresBehind(walk: Walk, value: string): Pick<Way, 'product' | '
   return product && others.length === 0 && product.output !== 'logits' ? { product, nodes: [...nodes] } : undefined;
 }
 
-/** Whether a value says where the best stood, which is no score. */
+/** Whether a value is the indices of a TopK, which are not scores. */
 function isPlace(n: NodeProto, value: string): boolean {
   return n.opType === 'TopK' && n.output[1] === value;
 }
 
 /**
- * Of the choosers that compare one router's scores, the last: those of groups come before it. An operator that holds the
- * experts is the last, too, but chooses only what a TopK right before it has told.
+ * The last of the choosers that compare one router's scores; choices among groups come before it. An operator that contains
+ * the experts comes last too, but a TopK before it makes the choice.
  */
 function decisive(walk: Walk, ways: readonly Way[]): Decisive {
   const last = ways.filter(
@@ -174,8 +174,8 @@ function decisive(walk: Walk, ways: readonly Way[]): Decisive {
   const [way, second] = last;
   if (!way || second)
     throw invalidBase(
-      `Two choosers compare what one router gives (${pathOf(way?.product ?? ways[0]!.product) ?? 'unnamed'})`,
-      'Export the model so that each router has one.',
+      `Two operators choose experts by the scores of one router (${pathOf(way?.product ?? ways[0]!.product) ?? 'unnamed'})`,
+      'Export the model so that each router has one TopK.',
     );
   const before = ways.filter(({ chooser }) => chooser !== way.chooser);
   if (!isHolder(way.chooser))
@@ -184,13 +184,13 @@ function decisive(walk: Walk, ways: readonly Way[]): Decisive {
   return { inGroups: false, ...told, holder: way.chooser };
 }
 
-/** Whether a chooser before the last says where its best stood, and has others to leave out: one group of one has none. */
+/** Whether the indices of an earlier chooser are used and it excludes anything, which a choice of one group out of one does not. */
 function leavesOut(walk: Walk, { input, output }: NodeProto): boolean {
   const isAsked = usersOf(walk, output[1] ?? '').length > 0;
   return isAsked && integerOf(walk, input[1]) !== groupsOf(walk, input[0] ?? '');
 }
 
-/** G of a group's scores [T, G], made of [T, G, n] by what leaves each group one number; undefined where that is not known. */
+/** The number of groups G of group scores [T, G] that are reduced from [T, G, n]; undefined if unknown. */
 function groupsOf(walk: Walk, scores: string): number | undefined {
   let name = scores;
   let isSummedUp = false;
@@ -205,7 +205,7 @@ function groupsOf(walk: Walk, scores: string): number | undefined {
   return undefined;
 }
 
-/** Whether a chooser has another before it, between it and the router. */
+/** Whether another chooser lies between this one and the router. */
 function restsOn(walk: Walk, { chooser, product }: Way, before: NodeProto): boolean {
   const open = [comparedBy(chooser)!];
   const seen = new Set<string>();
@@ -260,14 +260,14 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
   };
 }
 
-/** What a linear layer gives: the product, and the sum with its bias where an operator of its own adds that. */
+/** A linear layer's output: the product, or its sum with the bias if a separate operator adds that. */
 function scoreOf(walk: Walk, product: Product): string {
   const [user, ...others] = usersOf(walk, product.output);
   const isBias = user?.opType === 'Add' && others.length === 0 && user.input.some((name) => isConstant(walk, name));
   return isBias ? user.output[0]! : product.output;
 }
 
-/** σ may be spelt out: 1 / (1 + e⁻ˣ). */
+/** σ may be written out: 1 / (1 + e⁻ˣ). */
 function scoringOf(nodes: readonly NodeProto[]): Scoring | undefined {
   const operators = new Set(nodes.map(({ opType }) => opType));
   if (operators.has('Softmax')) return 'softmax';
@@ -280,7 +280,7 @@ function pathOf(product: Product): string | undefined {
   return [traced, scope, weight].find((name) => name !== undefined && layerOf(name) !== undefined);
 }
 
-/** The layer that a product is named after. */
+/** The layer number in a product's name. */
 export function layerIn(product: Product): number | undefined {
   return layerOf(pathOf(product) ?? '');
 }

@@ -1,12 +1,12 @@
 import type { Product } from '../products.js';
 import { type Walk, usersOf } from '../walk.js';
 
-/** Operators through which a value keeps its numbers. */
+/** Operators that leave a value's numbers as they are. */
 const shapes = new Set(['Reshape', 'Cast', 'Identity', 'Flatten', 'Squeeze', 'Unsqueeze']);
 
 /**
- * [T, 1] what the output of an expert that every token goes to is multiplied by: σ of a product of what the router sees
- * with one vector. Undefined where none is, or where it is added as it comes.
+ * [T, 1] the factor on the shared expert's output: σ of the product of the router's input and one vector. Undefined if there
+ * is no shared expert, or if its output is added without a factor.
  */
 export function gateOf(walk: Walk, router: Product): string | undefined {
   const seen = sourceOf(walk, router.input);

@@ -17,11 +17,11 @@ import { besideHolder } from './fused.js';
 import { declareNever, instead, withoutLeftOut } from './leftOut.js';
 import { type Router, scoresBehind } from './routers.js';
 
-/** Names of what is told of one router; absent where the graph does not say. */
+/** Names of one router's values; absent if the graph does not compute them. */
 export interface Tap {
   /** [T, E] before any what-if. */
   readonly score: string;
-  /** [T, E] what was compared, where that is ordered otherwise than the scores. */
+  /** [T, E] selection scores, if their order is not that of the scores. */
   readonly selection?: string;
   /** [T, k] int64, best first. */
   readonly chosen: string;
@@ -31,10 +31,10 @@ export interface Tap {
   readonly shared?: string;
 }
 
-/** A router whose k may be another, as `choose` makes it. */
+/** A router whose k `choose` can change. */
 export interface Choosable {
   readonly written: Written;
-  /** The largest that it can be. */
+  /** The largest possible k. */
   readonly mostK: number;
 }
 
@@ -44,9 +44,9 @@ export interface Tapped {
 }
 
 /**
- * Makes what routers decide outputs of the graph, in place, and lets it be changed: one input, `names.bias`, [1 or T, ΣE], is
- * added to the routers' scores, one after another. The graph computes as it did: nothing of a router is computed anew but
- * what operators keep to themselves.
+ * Makes what routers decide outputs of the graph, in place, and lets it be changed: one input, `names.bias`, [1 or T, ΣE],
+ * is added to the scores, router after router. The graph computes what it did before; only what fused operators keep inside
+ * is computed a second time.
  */
 export function tapRouters(
   model: ModelProto & { graph: GraphProto },
@@ -89,7 +89,7 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tapped
   const factor = holder && factorOf(walk, router, holder);
   instead(usersOf(walk, score), score, own('score'));
   builder.last(node('Add', [score, biasOf(i)], [own('score')]));
-  // Best first, where an exporter cared for no order: the experts' sum is the same.
+  // Best first, even if the exporter asked for no order: the experts' sum is the same.
   chooser.attribute = chooser.attribute.filter(({ name }) => name !== 'sorted');
   const { weight: used, selection } = withoutLeftOut(builder, walk, router, own);
   const places = router.chosen;
@@ -109,7 +109,7 @@ function tapOne(builder: Builder, walk: Walk, router: Router, i: number): Tapped
   return { tap, ...(choosable && { choosable }), ...(warning && { warning }) };
 }
 
-/** @param counts constants that are k already. @param prefix of the names of others */
+/** @param counts constants that already hold k. @param prefix of new constants' names */
 function choosableOf(
   builder: Builder,
   { uses, holder, mostK }: Router,
@@ -121,7 +121,7 @@ function choosableOf(
   return { mostK, written: { constants, ...(holder && { holder: holder.output[0]! }) } };
 }
 
-/** What the experts' sum is multiplied by for each token, where that comes from the router. */
+/** The factor on the experts' sum for each token, if it comes from the router. */
 function factorOf(walk: Walk, { product }: Router, holder: NodeProto): string | undefined {
   const [user] = usersOf(walk, holder.output[0]!);
   if (user?.opType !== 'Mul') return undefined;
@@ -129,7 +129,7 @@ function factorOf(walk: Walk, { product }: Router, holder: NodeProto): string | 
   return scoresBehind(walk, factor)?.product.output === product.output ? factor : undefined;
 }
 
-/** Makes a value an output. Its shape is the graph's business. */
+/** Makes a value an output, of undeclared shape. */
 function tell(graph: GraphProto, value: string, type: DataType): void {
   if (graph.output.some(({ name }) => name === value)) return;
   const info = valueInfo(value, type, []);

@@ -1,14 +1,14 @@
-/** What a router makes of the scores of the experts that it chose. */
+/** How a router computes weights from the scores of the experts that it chose. */
 import type { NodeProto } from '../onnx_pb.js';
 import { type Walk, isConstant, usersOf } from '../walk.js';
 
-/** Operators that make a weight of a weight alone. */
+/** Operators that compute a weight from a weight alone. */
 const alone = new Set(['Softmax', 'Sigmoid', 'Cast', 'Identity', 'Clip']);
 
 /** Operators between weights and the sum that they are divided by. */
 const sums = new Set(['ReduceSum', 'Add', 'Max', 'Clip', 'Cast', 'Expand', 'Unsqueeze']);
 
-/** Operators that deal weights out to experts, and those that then apply them. */
+/** Operators that distribute weights to experts, and those that then apply them. */
 const deals = new Set([
   ...[
     'Reshape',
@@ -27,20 +27,20 @@ const deals = new Set([
 ]);
 const applies = new Set(['Mul', 'MatMul', 'Einsum']);
 
-/** Operators that no weight comes out of. */
+/** Operators whose output is not a weight. */
 const blind = new Set(['Shape', 'Size']);
 
-/** Operators from the best scores to their weights: more than any model has. */
+/** No model has this many operators between the best scores and their weights. */
 const longest = 32;
 
-/** Operators between a sum and its weights: no more. */
+/** At most this many operators between weights and their sum. */
 const deepest = 4;
 
 /**
- * The last [T, k] numbers that are made of the chosen scores and nothing else: normalised, scaled. What follows deals them
- * out to experts; where something else is made of them on the way, the graph has no such numbers.
+ * The last [T, k] value that is computed from the chosen scores alone: normalised, scaled. What follows may only distribute
+ * it to experts; if anything else is done to it on the way, the graph has no such value.
  *
- * @returns also whether a softmax is taken of the chosen scores, and whether they are made to add up to 1, if that is known
+ * @returns also whether it includes a softmax of the chosen scores, and whether it is normalised to sum to 1, if that is known
  */
 export function appliedWeight(
   walk: Walk,
@@ -60,7 +60,7 @@ export function appliedWeight(
   return { weight: isTold ? weight : undefined, softens, normalised: isTold ? softens || isDivided : undefined };
 }
 
-/** Whether numbers reach the experts as they are. */
+/** Whether weights reach the experts unchanged. */
 function isDealt(walk: Walk, weight: string): boolean {
   const open = [weight];
   const seen = new Set(open);
@@ -77,7 +77,7 @@ function isDealt(walk: Walk, weight: string): boolean {
   return true;
 }
 
-/** The best scores themselves, or the numbers gathered where they stood. */
+/** The best scores themselves, or the numbers gathered at their indices. */
 function firstWeight(walk: Walk, chooser: NodeProto): string | undefined {
   const [best, places] = chooser.output;
   if (chooser.opType === 'Concat') return joined(walk, chooser);
@@ -85,7 +85,7 @@ function firstWeight(walk: Walk, chooser: NodeProto): string | undefined {
   return gathered?.output[0] ?? (best && usersOf(walk, best).length > 0 ? best : undefined);
 }
 
-/** Numbers gathered one place at a time, joined as the places are. */
+/** Numbers gathered index by index and joined in the order of the indices. */
 function joined(walk: Walk, { input: places }: NodeProto): string | undefined {
   const gathered = places.map((place) =>
     usersOf(walk, place).find((n) => n.opType === 'GatherElements' && n.input[1] === place),

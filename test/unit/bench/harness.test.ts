@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Bench, machine, runSuite, spread, table } from '../../../bench/harness.js';
 
-test('runs the sides in turn, each round beginning with another, and counts no warm-up', async () => {
+test('runs the sides in turn, starting each round with a different one, and ignores warm-ups', async () => {
   const order: string[] = [];
   const side = (label: string) => ({ label, run: () => void order.push(label) });
   const result = await new Bench().compare('turns', [side('a'), side('b')], { warmUps: 1, rounds: 3 });
@@ -26,7 +26,7 @@ test('times a side that returns nothing', async () => {
   expect(sides[0]!.median).toBeGreaterThan(15);
 });
 
-test('quartiles of one value and of none', () => {
+test('quartiles of one value and of no values', () => {
   expect(spread([7])).toEqual({ median: 7, low: 7, high: 7 });
   expect(spread([]).median).toBeNaN();
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { GanderError } from '../../../src/errors/errors.js';
 
-it('takes an error of another bundle for what it is', () => {
+it('recognises an error of another bundle', () => {
   class GanderErrorElsewhere extends Error {
     override readonly name = 'GanderError';
     readonly code = 'trace-invalid';

@@ -17,7 +17,7 @@ const lines = (...texts: string[]) =>
 const cut = (text: string) => text.slice(0, 4);
 
 describe('documents', () => {
-  it('are the first of the file, cut, and none twice', async () => {
+  it('are the first of the file, cut, without duplicates', async () => {
     writeFileSync(path.join(corpora, 'heldout/k.jsonl'), lines('same one', 'same two', 'other', '', 'third'));
     const documents = await readDocuments(corpora, 'heldout', 'k', 2, cut);
     expect(documents.map((d) => [d.text, d.path])).toEqual([
@@ -37,14 +37,14 @@ describe('documents', () => {
     expect(two!.hash).not.toBe(first!.hash);
   });
 
-  it('name what is wrong', async () => {
+  it('are refused with a reason', async () => {
     await expect(readDocuments(corpora, 'heldout', 'none', 1, cut)).rejects.toThrow(/none\.jsonl cannot be read/);
     writeFileSync(path.join(corpora, 'heldout/k.jsonl'), `${lines('one')}{"text": 1}\n`);
     await expect(readDocuments(corpora, 'heldout', 'k', 9, cut)).rejects.toThrow(/line 2 is not a document/);
     expect(() => heldoutKinds(path.join(corpora, 'nowhere'))).toThrow('no held-out documents');
   });
 
-  it('are of the kinds that are there', () => {
+  it('are of the kinds that exist', () => {
     for (const kind of ['vue', 'cpp']) writeFileSync(path.join(corpora, `heldout/${kind}.jsonl`), lines('x'));
     writeFileSync(path.join(corpora, 'a/test.jsonl'), lines('x'));
     expect(heldoutKinds(corpora)).toEqual(['cpp', 'vue']);

@@ -7,7 +7,7 @@ const found = [
   { name: 'right', start: 2, end: 4 },
 ];
 
-describe('what one trace says', () => {
+describe('what one trace shows', () => {
   const told = explain(
     traceOf('abcd', (t, m) => (t < 2 ? 0 : m + 1)),
     found,
@@ -37,18 +37,18 @@ describe('what one trace says', () => {
   });
 });
 
-describe('what they say together', () => {
+describe('what several traces show', () => {
   const to = (text: string, expert: number) =>
     explain(
       traceOf(text, () => expert),
       found,
     );
 
-  it('is nothing of nothing', () => {
+  it('is undefined without traces', () => {
     expect(summarise(['x'], [], 1)).toBeUndefined();
   });
 
-  it('has each kind count the same in the overall use', () => {
+  it('weights all kinds equally in the overall use', () => {
     const summary = summarise(
       ['x', 'y', 'z'],
       [
@@ -68,7 +68,7 @@ describe('what they say together', () => {
     expect(summary.entropy.cells[0]).toEqual([expect.any(Number), null]);
   });
 
-  it('tells how much a region is used otherwise', () => {
+  it('measures how differently a region uses experts', () => {
     const explained = explain(
       traceOf('abcd', (t) => (t < 2 ? 0 : 1)),
       found,
@@ -80,7 +80,7 @@ describe('what they say together', () => {
     ]);
   });
 
-  it('compares use with what single experts gain', () => {
+  it('compares use with the gains of single experts', () => {
     const { oracle } = summarise(
       ['x', 'y'],
       [

@@ -29,7 +29,7 @@ export function doc(kind: string, text: string, part: Part = 'heldout', path = `
   return { part, kind, package: 'npm:x@1', path, text, hash: `hash of ${text}` };
 }
 
-/** One token a character, k = 1; `choose` says who takes each token. Score 4 for the chosen, 0 for the others. */
+/** One token per character, k = 1; `choose` returns the expert of each token. Score 4 for the chosen, 0 for the others. */
 export function traceOf(text: string, choose: (t: number, site: number) => number): Trace {
   const T = text.length;
   const N = pool.experts.length;

@@ -17,7 +17,7 @@ describe('options', () => {
     },
   );
 
-  it('come back as a command without a path of this machine', () => {
+  it('can be written as a command without absolute paths', () => {
     const options = parseOptions([
       '--pool',
       '/here/models/x',

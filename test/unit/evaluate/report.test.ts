@@ -58,27 +58,27 @@ describe('the report', () => {
     expect(text).not.toContain('undefined');
   });
 
-  it('says what the intervals bear out', async () => {
+  it('says what the intervals support', async () => {
     const text = await markdown();
     const line = (start: string) => text.split('\n').find((l) => l.startsWith(start));
     expect(text).toContain('**phatgoose, k = 2: 1.000 bits per byte**, the mean of 2 kinds (10 documents)');
     expect(line('- better')).toContain('best individual; oracle, per kind; oracle, per document; 1 single expert');
     expect(line('- worse')).toContain('base; phatgoose, k = 3');
-    expect(line('- not told apart')).toContain('phatgoose, k = 1');
+    expect(line('- no clear difference')).toContain('phatgoose, k = 1');
     expect(line('| best individual')).toBe('| best individual (a) | 0.900 | −0.1000 | [−0.1000, −0.1000] | 10 |');
     expect(line('| base |')).toBe('| base | 1.200 | +0.2000 | [+0.2000, +0.2000] | 10 |');
   });
 
-  it('tells use, regions, oracle and entropy', async () => {
+  it('shows use, regions, oracle and entropy', async () => {
     const text = await markdown();
     expect(text).toContain('| markdown | a 100 % [100, 100], b 0.0 %');
     expect(text).toMatch(/\| markdown \| code fence \|/);
     expect(text).toContain('| all | 100 % [100, 100] |');
-    expect(text).toContain('Most decided: layer');
+    expect(text).toContain('Lowest: layer');
     expect(text).toContain('its own expert');
   });
 
-  it('names what the pool has not', async () => {
+  it('names what the pool lacks', async () => {
     expect(await markdown()).toMatch(/## Not measured\n\n- retrieval: .*\n- learned, k = 2: .*\n- multitask/);
     expect(await markdown(Infinity, ['base', 'merged'])).not.toContain('## Not measured');
   });
@@ -91,21 +91,21 @@ describe('the report', () => {
     expect(text).not.toContain('Against the oracle');
     expect(text).toContain('Nothing was measured yet.'); // the own test splits
     expect(text).not.toContain('NaN');
-    expect(text).toContain('no interval, so nothing is told apart');
+    expect(text).toContain('no interval, so it shows no difference');
     expect(text).toMatch(/- worse: none/);
     const nothing = await markdown(0);
     expect(nothing).toContain('Partial run: 0 of');
     expect(nothing).not.toContain('| base |');
   });
 
-  it('warns where rows cover different documents', async () => {
+  it('warns if rows cover different documents', async () => {
     const all = plan(documents, choose(pool)).length;
     const text = await markdown(all - 5 - 8 - 3); // the last held-out document lacks its singles
     expect(text).toContain('Rows cover different numbers of documents');
     expect(await markdown()).not.toContain('Rows cover different');
   });
 
-  it('has every row as wide as its head', async () => {
+  it('has as many columns in every row as in its head', async () => {
     const widths = (await markdown())
       .split('\n')
       .map((l) => (l.startsWith('|') ? l.replaceAll('\\|', '').split('|').length : 0));
@@ -123,7 +123,7 @@ describe('the report', () => {
 });
 
 describe('the figures', () => {
-  it('are three, each an SVG with a title, words and both sets of colours', async () => {
+  it('are three SVG files, each with a title, a description and both sets of colours', async () => {
     const made = figures(await evaluated());
     expect(made.map((f) => f.name)).toEqual(['difference', 'usage', 'entropy']);
     for (const { svg, title } of made) {

@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const score = { bits: 12.5, bytes: 7, tokens: 3 };
 
 describe('results', () => {
-  it('are there again after a restart, exactly', () => {
+  it('are restored exactly after a restart', () => {
     const explained = explain(
       traceOf('text', (t) => t % 3),
       [],
@@ -53,7 +53,7 @@ describe('results', () => {
     expect(new Results('pool', file).score('old', 'base')).toBeUndefined();
   });
 
-  it('take over an earlier evaluation of the same pool, and nothing of another', () => {
+  it('are taken over from an earlier evaluation only of the same pool', () => {
     const before = { hash: 'd', bytes: 7, tokens: 3, bits: { base: 12.5, 'phatgoose:2': 11 } };
     const json = (hash: string) => JSON.stringify({ pool: { hash }, results: [before] });
     const results = new Results('pool', file);

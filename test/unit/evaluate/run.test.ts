@@ -9,7 +9,7 @@ const chosen = { main: ['base', 'phatgoose:2'], singles: ['single:a'], missing: 
 const never = new AbortController().signal;
 
 describe('the order of work', () => {
-  it('goes by turns over the kinds', () => {
+  it('takes the kinds in turn', () => {
     expect(byTurns(documents.slice(0, 4)).map((d) => d.text)).toEqual(['x1', 'y1', 'x2', 'x3']);
     expect(byTurns([])).toEqual([]);
   });
@@ -32,7 +32,7 @@ describe('the order of work', () => {
 });
 
 describe('measuring', () => {
-  it('asks for nothing that is there already', async () => {
+  it('repeats nothing that is already measured', async () => {
     const results = new Results('pool');
     const tasks = plan(documents, chosen);
     const stop = new AbortController();
@@ -67,7 +67,7 @@ describe('measuring', () => {
     expect(results.score('hash of x3', 'base')).toBeDefined();
   });
 
-  it('gives up when all is refused', async () => {
+  it('gives up if everything is refused', async () => {
     const engine = new FakeEngine(() => {
       throw new GanderError('engine-died', 'gone', 'restart');
     });

@@ -3,15 +3,15 @@ import { choose, keyOf, labelOf, mainStrategies, strategyOfKey } from '../../../
 import { pool } from './fakes.js';
 
 describe('strategies', () => {
-  it('go by a short name, there and back', () => {
+  it('have short names that can be parsed', () => {
     for (const key of [...mainStrategies, 'single:a b']) expect(keyOf(strategyOfKey(key))).toBe(key);
   });
 
-  it.each(['', 'phatgoose', 'phatgoose:0', 'phatgoose:x', 'base:2', 'single', 'best'])('"%s" is none', (key) => {
+  it.each(['', 'phatgoose', 'phatgoose:0', 'phatgoose:x', 'base:2', 'single', 'best'])('do not include "%s"', (key) => {
     expect(() => strategyOfKey(key)).toThrow('not a strategy');
   });
 
-  it('are all of the pool’s by default, singles last, and what it lacks is named', () => {
+  it('are by default all that the pool offers, single experts last, and the missing ones are named', () => {
     const { main, singles, missing } = choose(pool);
     expect(main).toEqual([
       'base',
@@ -27,13 +27,13 @@ describe('strategies', () => {
     expect(missing).toEqual(['retrieval', 'learned:2', 'multitask']);
   });
 
-  it('always have what all is compared with', () => {
+  it('always include the reference', () => {
     expect(choose(pool, ['base'])).toEqual({ main: ['base', 'phatgoose:2'], singles: [], missing: [] });
     expect(choose(pool, ['single', 'base', 'base', 'arrow:1']).main).toEqual(['base', 'phatgoose:2', 'arrow:1']);
     expect(() => choose(pool, ['single:z'])).toThrow('no expert for "single:z"');
   });
 
-  it('read well', () => {
+  it('have readable labels', () => {
     expect(labelOf('average-activation:2')).toBe('average activation, k = 2');
     expect(labelOf('single:sql')).toBe('single: sql');
     expect(labelOf('base')).toBe('base');

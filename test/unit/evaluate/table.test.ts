@@ -38,7 +38,7 @@ describe('the table', () => {
     expect(a.overall).toMatchObject({ documents: 3, bitsPerByte: 1.5, difference: { value: 0.5 } });
   });
 
-  it('tells the reference no difference from itself', () => {
+  it('shows no difference in the reference’s own row', () => {
     expect(row(table(complete), 'phatgoose:2')!.overall).toEqual({ documents: 3, bitsPerByte: 1 });
   });
 
@@ -50,20 +50,20 @@ describe('the table', () => {
     expect(document.overall!.bitsPerByte).toBeCloseTo(((8 + 31) / 40 + 16 / 20) / 2);
   });
 
-  it('has the best individual: the least mean over the kinds, not over the documents', () => {
+  it('has the best individual: the lowest mean over the kinds, not over the documents', () => {
     const best = row(table(complete), 'best-individual')!;
     expect(best.picked).toBe('b'); // (70/40 + 16/20)/2 = 1.275; a: (1 + 2)/2
     expect(best.overall!.bitsPerByte).toBeCloseTo(1.275);
     expect(bestSingle(singles, documents, ['x'], resultsOf(complete))).toBe('single:a');
   });
 
-  it('has the kind’s own expert where kinds are experts', () => {
+  it('has the kind’s own expert if kinds are experts', () => {
     const own = [doc('a', 'x1'), doc('b', 'x2')];
     const { rows } = tabulate(own, ['phatgoose:2'], singles, 2, resultsOf(complete), 1, true);
     expect(rows.find((r) => r.key === 'own-expert')!.overall!.bitsPerByte).toBeCloseTo((8 / 10 + 40 / 30) / 2);
   });
 
-  it('has no row of what was not measured', () => {
+  it('has no row for what was not measured', () => {
     const { rows } = table(complete);
     expect(rows.some((r) => r.key === 'merged')).toBe(false);
     const { base, 'phatgoose:2': reference } = complete;
@@ -71,7 +71,7 @@ describe('the table', () => {
     expect(table({ base })).toEqual({ kinds: [], rows: [] });
   });
 
-  it('has no oracle until every expert was measured, and only over those documents', () => {
+  it('has an oracle only over documents on which every expert was measured', () => {
     expect(row(table({ ...complete, 'single:b': [] }), 'oracle-kind')).toBeUndefined();
     const half = table({ ...complete, 'single:b': [30, undefined, undefined] });
     expect(row(half, 'oracle-kind')!.picked).toEqual({ x: 'a' });
@@ -82,7 +82,7 @@ describe('the table', () => {
     expect(few.rows.map((r) => r.key)).toEqual(['phatgoose:2', 'single:a']);
   });
 
-  it('pairs differences on the documents that both have', () => {
+  it('pairs differences on documents measured with both', () => {
     const partial = row(table({ ...complete, base: [20, undefined, 40] }), 'base')!;
     expect(partial.overall).toMatchObject({ documents: 2, bitsPerByte: 2, difference: { value: 1 } });
     const missing = row(table({ ...complete, base: [20, 60, undefined] }), 'base')!;
@@ -90,13 +90,13 @@ describe('the table', () => {
     expect(missing.kinds['x']!.documents).toBe(2);
   });
 
-  it('refuses scores over other bytes', () => {
+  it('refuses scores over different bytes', () => {
     const results = resultsOf(complete);
     results.addScore(documents[0]!.hash, 'base', { bits: 1, bytes: 11, tokens: 4 });
     expect(() => tabulate(documents, ['base'], [], 2, results, 1)).toThrow('11 bytes');
   });
 
-  it('calls a row better or worse only where its interval says so', () => {
+  it('calls a row better or worse only if its interval does not include 0', () => {
     expect(verdict({ low: 0.1, high: 0.2 })).toBe('worse');
     expect(verdict({ low: -0.2, high: -0.1 })).toBe('better');
     expect(verdict({ low: -0.1, high: 0 })).toBe('open');

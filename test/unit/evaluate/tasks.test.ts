@@ -20,7 +20,7 @@ const refused = (code: string, message: RegExp): unknown =>
   expect.objectContaining({ code, message: expect.stringMatching(message) as string });
 
 describe('examples', () => {
-  it('are the first of each file, by the files’ names, each once', () => {
+  it('are the first of each file, ordered by file name, without duplicates', () => {
     write('b.jsonl', { input: 'x', target: 'y' }, '', { input: 'x', target: 'y' }, { input: 'x', target: 'z' });
     write(
       'a.jsonl',
@@ -36,18 +36,18 @@ describe('examples', () => {
     expect(readExamples(folder, 9, 10).map(({ kind }) => kind)).toEqual(['a', 'a', 'b', 'b']);
   });
 
-  it('are other ones when other answers may come of them', () => {
+  it('have another hash if their answers may differ', () => {
     write('a.jsonl', { input: 'x', target: 'y' }, { input: 'x', target: 'y', choices: ['y', 'n'] });
     const [before, after] = [readExamples(folder, 9, 10), readExamples(folder, 9, 11)];
     expect(before[0]!.hash).not.toBe(after[0]!.hash);
     expect(before[1]!.hash).toBe(after[1]!.hash);
   });
 
-  it('that are none are refused by their line', () => {
+  it('are refused with the line’s number if they are invalid', () => {
     write('a.jsonl', { input: 'x', target: 'y' }, '{"input": ');
     expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /a\.jsonl, line 2 is not JSON/));
     write('a.jsonl', { input: 'x' });
-    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /line 1 is no example/));
+    expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /line 1 is not an example/));
     write('a.jsonl', { input: 'x', target: 'z', choices: ['y', 'n'] });
     expect(() => readExamples(folder, 9, 10)).toThrow(refused('request-invalid', /target is not among the choices/));
     rmSync(path.join(folder, 'a.jsonl'));
@@ -56,7 +56,7 @@ describe('examples', () => {
   });
 });
 
-it('matches letter by letter, white space apart', () => {
+it('matches exactly apart from white space', () => {
   expect(isMatch(' the  goose\n', 'the goose')).toBe(true);
   expect(isMatch('The goose', 'the goose')).toBe(false);
 });

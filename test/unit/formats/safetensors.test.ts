@@ -46,7 +46,7 @@ describe('safetensors', () => {
     });
   });
 
-  it('gives back what it wrote, with awkward names, empty tensors and metadata', () => {
+  it('reads what it wrote, with awkward names, empty tensors and metadata', () => {
     const bytes = encodeSafetensors(
       [
         { name: '__proto__', dtype: 'I8', shape: [3], data: Int8Array.of(-1, 0, 1) },
@@ -123,7 +123,7 @@ describe('safetensors', () => {
     expect([...decodeBF16(Uint16Array.of(0x3f80, 0xc000, 0x7f80))]).toEqual([1, -2, Infinity]);
   });
 
-  it('copies what is not aligned', () => {
+  it('copies unaligned data', () => {
     const bytes = new Uint8Array(9);
     bytes.set(new Uint8Array(Float32Array.of(1, -2).buffer), 1);
     expect([...tensorArray('F32', bytes.subarray(1))]).toEqual([1, -2]);

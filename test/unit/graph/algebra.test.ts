@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { normalisedGate, orthonormalise, thinQr, topRightSingularVector } from '../../../src/graph/algebra.js';
 
-/** Numbers that look random and are the same each time. */
+/** Pseudo-random numbers, the same every time. */
 function numbers(count: number, seed = 1): Float32Array {
   let state = seed;
   return Float32Array.from({ length: count }, () => {
@@ -36,11 +36,11 @@ it('scores a token against a gate as LN(u) · LN(v) / √d does', () => {
   expect(dot! * normalise(u).inverse).toBeCloseTo(wanted, 5);
 });
 
-it('scores 0 for a gate that never learnt anything', () => {
+it('scores 0 for a constant gate', () => {
   expect([...normalisedGate(new Float32Array(8))]).toEqual(new Array(8).fill(0));
 });
 
-it.each([1, 3, 8])('keeps the product and moves its length into r numbers, rank %i', (rank) => {
+it.each([1, 3, 8])('keeps the product and its norm in r numbers, rank %i', (rank) => {
   const [dIn, dOut, scale] = [20, 30, 2.5];
   const [a, b, u] = [numbers(rank * dIn, 5), numbers(dOut * rank, 9), numbers(dIn, 11)];
   const wanted = times(b, dOut, rank, times(a, rank, dIn, u)).map((x) => scale * x);
@@ -53,7 +53,7 @@ it.each([1, 3, 8])('keeps the product and moves its length into r numbers, rank 
 it.each([
   [20, 12],
   [12, 20],
-])('keeps a rank above the narrower side no longer than that side: %i to %i', (dIn, dOut) => {
+])('reduces a rank above the narrower side to that side: %i to %i', (dIn, dOut) => {
   const [r, scale] = [50, 0.5];
   const [a, b, u] = [numbers(r * dIn, 5), numbers(dOut * r, 9), numbers(dIn, 11)];
   const wanted = times(b, dOut, r, times(a, r, dIn, u)).map((x) => scale * x);
@@ -64,7 +64,7 @@ it.each([
   expect(length(z)).toBeCloseTo(length(wanted), 4);
 });
 
-it('manages columns that depend on each other, and an adapter that changes nothing', () => {
+it('handles dependent columns, and an adapter that changes nothing', () => {
   const b = numbers(10 * 3);
   for (let i = 0; i < 10; i++) b[i * 3 + 2] = 2 * b[i * 3]! - b[i * 3 + 1]!;
   const { q, rr } = thinQr(b, 10, 3);
@@ -75,13 +75,13 @@ it('manages columns that depend on each other, and an adapter that changes nothi
   expect([...silent.a, ...silent.b].every((x) => x === 0)).toBe(true);
 });
 
-it('finds the direction that is stretched most', () => {
+it('finds the direction that is stretched the most', () => {
   const [rank, dIn] = [4, 12];
   const a = numbers(rank * dIn, 21);
   const v = topRightSingularVector(a, rank, dIn);
   expect(length([...v])).toBeCloseTo(1, 5);
   const stretched = length(times(a, rank, dIn, v));
-  // By power iteration, which knows nothing of Jacobi.
+  // By power iteration, which shares nothing with Jacobi's method.
   let w = Array.from(numbers(dIn, 2));
   for (let i = 0; i < 500; i++) {
     const image = times(a, rank, dIn, w);

@@ -21,7 +21,7 @@ const sizes: Record<string, [number, number]> = {
   'mlp.up_proj': [32, 64],
   'mlp.down_proj': [64, 32],
 };
-/** Without keys and values, what numbers become tells nothing. */
+/** Without keys and values, data flow identifies nothing. */
 const withoutFlow = (graph: GraphProto) => {
   graph.output = graph.output.filter(({ name }) => name === 'logits');
 };
@@ -33,8 +33,8 @@ it.each([
   ['the scope, as Gemm', 'bases/gemm/model.onnx', 'Gemm'],
   ['the metadata of torch.onnx', 'bases/dynamo/model.onnx', 'MatMul'],
   ['the scope, as MatMulNBits', 'bases/matmulnbits/model.onnx', 'MatMulNBits'],
-  ['what its numbers become', 'bases/optimised/model.onnx', 'MatMul'],
-  ['what its numbers become, in a packed product', 'bases/packed/model.onnx', 'MatMul'],
+  ['data flow', 'bases/optimised/model.onnx', 'MatMul'],
+  ['data flow, in a packed product', 'bases/packed/model.onnx', 'MatMul'],
 ])('finds every module by %s', (_, file, opType) => {
   const { sites, missing } = findModules(parseModel(fixture(file)).graph, paths);
   expect([...missing]).toEqual([]);
@@ -43,7 +43,7 @@ it.each([
     expect(site.products.map((product) => product.node.opType)).toEqual([opType]);
     expect([site.dIn, site.dOut]).toEqual(sizes[path.replace(/^model\.layers\.\d\./, '')]);
   }
-  // What shares an input forms one group: 4 a layer.
+  // Modules with the same input form one group: 4 per layer.
   expect(new Set([...sites.values()].map(({ input }) => input)).size).toBe(8);
 });
 
@@ -71,19 +71,19 @@ it('does not take an encoder for a decoder', () => {
   expect(findModules(graph, asDecoder).missing.size).toBe(asDecoder.length);
 });
 
-it('tells the modules of a layer apart by what their numbers become, in whatever order they stand', () => {
+it('distinguishes the modules of a layer by data flow, in any order', () => {
   const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
   const { sites } = findModules(graph, paths);
   const named = parseModel(fixture('bases/dynamo/model.onnx')).graph;
   const wanted = findModules(named, paths).sites;
-  // The optimiser keeps the names of nodes, which say nothing of modules but let the two graphs be compared.
+  // The optimiser keeps node names, which do not name modules but allow comparing the two graphs.
   const names = (of: typeof sites) => paths.map((path) => of.get(path)!.products.map(({ node: n }) => n.name));
   expect(names(sites)).toEqual(names(wanted));
   graph.node.reverse();
   expect(names(findModules(graph, paths).sites)).toEqual(names(wanted));
 });
 
-it('finds the head by the logits, and nothing where two flow into them', () => {
+it('finds the head by the logits, and none if two products flow into them', () => {
   const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
   expect(findModules(graph, ['lm_head']).sites.get('lm_head')).toMatchObject({ dIn: 32, dOut: 320 });
   const head = graph.node.find((n) => n.output.includes('logits'))!;
@@ -92,7 +92,7 @@ it('finds the head by the logits, and nothing where two flow into them', () => {
   expect(findModules(graph, ['lm_head']).missing.has('lm_head')).toBe(true);
 });
 
-it('takes the widths of a packed product from the attention that takes it', () => {
+it('takes the widths of a packed product from the attention that reads it', () => {
   const weight = (name: string, dims: number[]) => floats(name, dims, new Float32Array(dims[0]! * dims[1]!));
   const attention = node(
     'GroupQueryAttention',
@@ -116,7 +116,7 @@ it('takes the widths of a packed product from the attention that takes it', () =
   ]);
 });
 
-describe("an expert of a MoE's own", () => {
+describe("an expert of the base's own mixture", () => {
   const moe = (rows: NodeProto[], u: string) => {
     const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
     graph.initializer = ['r', 'w'].map((name) => floats(name, [32, 32], new Float32Array(1024)));
@@ -129,23 +129,21 @@ describe("an expert of a MoE's own", () => {
     return findModules(graph, ['model.layers.0.mlp.experts.3.w1']);
   };
 
-  it('is placed where it runs over all tokens', () => {
+  it('is placed if it runs over all tokens', () => {
     expect(moe([], 'states').sites.size).toBe(1);
   });
 
-  it('is not placed where its tokens are gathered', () => {
+  it('is not placed if its tokens are gathered', () => {
     const gathered = [
       node('Greater', ['routed', 'r'], ['is']),
       node('NonZero', ['is'], ['where']),
       node('Gather', ['states', 'where'], ['few'], { axis: 0 }),
       node('Mul', ['few', 'few'], ['squared']),
     ];
-    expect(moe(gathered, 'squared').missing.get('model.layers.0.mlp.experts.3.w1')).toMatch(
-      /rows that are not the tokens/,
-    );
+    expect(moe(gathered, 'squared').missing.get('model.layers.0.mlp.experts.3.w1')).toMatch(/rows are not the tokens/);
   });
 
-  it('does not spoil what comes after it, into whose rows it is scattered', () => {
+  it('does not affect modules after its output is scattered back', () => {
     const scattered = [
       node('NonZero', ['routed'], ['where']),
       node('Gather', ['states', 'where'], ['few'], { axis: 0 }),
@@ -155,7 +153,7 @@ describe("an expert of a MoE's own", () => {
   });
 });
 
-it('places a product but once', () => {
+it('places a product only once', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const { sites, missing } = findModules(graph, [
     'model.layers.0.mlp.up_proj',
@@ -181,7 +179,7 @@ it.each([
   expect(findModules(graph, ['model.layers.0.mlp.down_proj']).missing.get('model.layers.0.mlp.down_proj')).toMatch(why);
 });
 
-it('knows a MatMul of two axes', () => {
+it('recognises a MatMul of two axes', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const path = 'model.layers.0.mlp.down_proj';
   expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(false);
@@ -192,7 +190,7 @@ it('knows a MatMul of two axes', () => {
   expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(true);
 });
 
-it('names what it cannot place and what it looked for', () => {
+it('reports what it cannot place and what it looked for', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const { missing } = findModules(graph, ['model.layers.7.mlp.up_proj', 'lm_head_of_another_model']);
   expect(missing.get('model.layers.7.mlp.up_proj')).toMatch(
@@ -201,7 +199,7 @@ it('names what it cannot place and what it looked for', () => {
   expect(missing.size).toBe(2);
 });
 
-it('does not guess between two multiplications of one name', () => {
+it('does not guess between two multiplications with the same name', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const weight = floats('twice.weight', [2, 2], new Float32Array(4));
   graph.initializer.push(weight);
@@ -209,9 +207,9 @@ it('does not guess between two multiplications of one name', () => {
   expect(findModules(graph, ['twice']).missing.has('twice')).toBe(true);
 });
 
-it('writes what it read, unknown fields and all', () => {
+it('writes what it read, including unknown fields', () => {
   const bytes = fixture('tiny-pool/base/model.onnx');
-  // Field 4000, which no ONNX has: kept by a reader that knows less than the writer did.
+  // Field 4000, which ONNX does not have: a reader keeps fields of a newer writer.
   const future = Buffer.concat([bytes, Buffer.from([0x82, 0xfa, 0x01, 0x03, 1, 2, 3])]);
   const again = writeModel(parseModel(future));
   expect(Buffer.from(again).includes(Buffer.from([0x82, 0xfa, 0x01, 0x03, 1, 2, 3]))).toBe(true);

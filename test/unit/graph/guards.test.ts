@@ -7,7 +7,7 @@ const graphOf = (nodes: NodeProto[], output = 'y') =>
   ({ node: nodes, output: [valueInfo(output, DataType.FLOAT, [1])] }) as unknown as GraphProto;
 const kinds = (graph: GraphProto) => graph.node.map((n) => n.opType);
 
-it('takes the guard after a softmax out', () => {
+it('removes the guard after a softmax', () => {
   const graph = graphOf([
     node('Softmax', ['scores'], ['p']),
     node('IsNaN', ['p'], ['bad']),
@@ -36,7 +36,7 @@ it.each([
   expect(kinds(graph)).toEqual(before);
 });
 
-it('leaves a guard that is an output, and a test that something else reads', () => {
+it('keeps a guard that is an output, and an IsNaN that something else reads', () => {
   const guard = () => [
     node('Softmax', ['s'], ['p']),
     node('IsNaN', ['p'], ['bad']),

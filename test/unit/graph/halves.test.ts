@@ -4,7 +4,7 @@ import { node } from '../../../src/graph/model.js';
 
 const nibble = (bytes: Uint8Array, i: number) => (bytes[i >> 1]! >> (4 * (i & 1))) & 15;
 
-it.each([undefined, Uint8Array.of(0, 255, 17, 128, 99, 240)])('says the same number in two halves', (zeroPoints) => {
+it.each([undefined, Uint8Array.of(0, 255, 17, 128, 99, 240)])('gives the same number in two halves', (zeroPoints) => {
   const [rows, blocks, block] = [2, 3, 16];
   const weights = Uint8Array.from({ length: rows * blocks * block }, (_, i) => (i * 37) % 256);
   const scales = Float32Array.of(0.5, 1, 2, 0.25, 3, 0.125);
@@ -12,7 +12,7 @@ it.each([undefined, Uint8Array.of(0, 255, 17, 128, 99, 240)])('says the same num
   const value = (i: number, half: 0 | 1) => {
     const cell = Math.floor(i / block);
     const [row, at] = [Math.floor(cell / blocks), cell % blocks];
-    // Three zero points a row fill two bytes.
+    // Three zero points per row take two bytes.
     const zero = nibble(halves.zeroPoints[half].subarray(2 * row, 2 * row + 2), at);
     return halves.scales[half][cell]! * (nibble(halves.weights[half], i) - zero);
   };

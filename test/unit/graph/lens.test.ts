@@ -6,7 +6,7 @@ import { GraphProtoSchema, ModelProtoSchema } from '../../../src/graph/onnx_pb.j
 import { names } from '../../../src/graph/route.js';
 import { layersOf, partSums, streamOf } from '../../../src/graph/stream.js';
 
-/** Two layers of attention and MLP in few operators, numbered from 3; what is said of the next tokens comes after. */
+/** Two layers of attention and MLP in few operators, numbered from 3, followed by the predictions. */
 function model(more: readonly NodeProto[] = []) {
   const layer = (i: number, x: string, to: string) => [
     node('Norm', [x], [`${i}.norm`]),
@@ -20,7 +20,7 @@ function model(more: readonly NodeProto[] = []) {
   const graph = create(GraphProtoSchema, {
     node: [
       node('Gather', ['w', 'input_ids'], ['x']),
-      // How many there are is told by all of them, and says nothing of any.
+      // The number of tokens is computed from all of them, but contains nothing about any.
       node('Shape', ['input_ids'], ['shape']),
       node('Range', ['shape'], ['mask']),
       ...layer(3, 'x', 'a'),
@@ -45,13 +45,13 @@ function model(more: readonly NodeProto[] = []) {
 const states = ['present.3.key', 'present.4.key'];
 
 describe('the residual stream', () => {
-  it('is what all goes through after each layer, not between its halves', () => {
+  it('is what everything passes through after each layer, not between its halves', () => {
     const { graph } = model();
     expect(layersOf(states)).toEqual([3, 4]);
     expect(streamOf(graph, states, names.logProb)).toEqual(['a', 'b']);
   });
 
-  it('is the sum in an operator that is a norm, too', () => {
+  it('may be the sum in an operator that fuses it with a norm', () => {
     const skip = node('SkipSimplifiedLayerNormalization', ['4.middle', '4.mlp', 'scale'], ['normal'], {
       epsilon: { float: 1e-6 },
     });
@@ -75,20 +75,20 @@ describe('the residual stream', () => {
     expect(streamOf(graph, states, names.logProb)).toEqual(['a', 'b']);
   });
 
-  it('is not told of a graph that goes around it', () => {
+  it('is not found in a graph with a path around it', () => {
     const { graph } = model([node('Add', ['b', 'x'], ['sum']), node('Norm', ['sum'], ['normal'])]);
     expect(() => streamOf(graph, states, names.logProb)).toThrow(
       expect.objectContaining({ code: 'request-invalid' }) as Error,
     );
   });
 
-  it('is not told without numbered layers', () => {
-    expect(() => streamOf(model().graph, [], names.logProb)).toThrow(/each layer predicts/);
+  it('is not found without numbered layers', () => {
+    expect(() => streamOf(model().graph, [], names.logProb)).toThrow(/logit lens cannot be computed/);
   });
 });
 
 describe('the lens', () => {
-  it('puts every layer’s row of one token in the place of the last layer’s of all', () => {
+  it('puts every layer’s row of one token in place of the last layer’s rows of all tokens', () => {
     const changed = model();
     insertLens(changed);
     const { graph } = changed;
@@ -105,7 +105,7 @@ describe('the lens', () => {
     expect(inputs).not.toContain(names.targets);
   });
 
-  it('leaves out what the routing tells, and nothing that carries a state', () => {
+  it('removes the routing’s outputs, but no state', () => {
     const changed = model();
     insertLens(changed);
     const outputs = changed.graph.output.map(({ name }) => name);

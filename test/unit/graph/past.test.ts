@@ -3,7 +3,7 @@ import { DataType, node, valueInfo } from '../../../src/graph/model.js';
 import { growPast, pastPairs, settlePast } from '../../../src/graph/past.js';
 import { graphOf } from './moe/graphs.js';
 
-describe('what was before and what is next', () => {
+describe('inputs and outputs of the past', () => {
   const tokens = ['input_ids', 'attention_mask', 'position_ids'];
 
   it.each<[string, readonly string[], readonly string[]]>([
@@ -19,7 +19,7 @@ describe('what was before and what is next', () => {
       ['present.1.conv', 'present.1.key'],
     ],
     ['older ones', ['past_0', 'past_1'], ['present_0', 'present_1']],
-  ])('are paired by their ends: %s', (_, inputs, outputs) => {
+  ])('are paired by the ends of their names: %s', (_, inputs, outputs) => {
     const pairs = pastPairs([...tokens, ...inputs], ['logits', ...outputs]);
     const tail = (name: string) =>
       name
@@ -30,7 +30,7 @@ describe('what was before and what is next', () => {
     for (const [before, next] of pairs) expect(tail(next)).toEqual(tail(before));
   });
 
-  it('are not what only one side has, nor what is ours', () => {
+  it('do not include what only one side has, nor Gander’s own', () => {
     const pairs = pastPairs(
       [...tokens, 'gander.router.0', 'past.0.key'],
       ['logits', 'gander.moe.weight.0', 'present.0.key'],
@@ -39,7 +39,7 @@ describe('what was before and what is next', () => {
     expect(pastPairs(tokens, ['logits', 'present.0.key']).size).toBe(0);
   });
 
-  it('have the same sizes: what one leaves open the other tells', () => {
+  it('have the same sizes: one fills in what the other leaves open', () => {
     const graph = graphOf([node('Identity', ['past.0.key'], ['present.0.key'])], {
       inputs: [valueInfo('past.0.key', DataType.FLOAT, ['batch', '2', 'before', 'width'])],
       outputs: [valueInfo('present.0.key', DataType.FLOAT, ['batch', 'heads', 'after', 16])],
@@ -51,7 +51,7 @@ describe('what was before and what is next', () => {
   });
 });
 
-it('keys and values of a window grow as the others do', () => {
+it('keys and values with a window grow like the others', () => {
   const attention = node('GroupQueryAttention', ['q'], ['y'], { sliding_window_cache: 1, local_window_size: 16 });
   growPast(graphOf([attention]));
   expect(attention.attribute.map(({ name }) => name)).toEqual(['local_window_size']);

@@ -1,4 +1,4 @@
-/** What is changed in a base before anything is placed in it. */
+/** Changes to a base before anything is placed in it. */
 import { expect, it } from 'vitest';
 import { create } from '@bufbuild/protobuf';
 import { Builder } from '../../../src/graph/builder.js';
@@ -40,7 +40,7 @@ it('half precision is declared single wherever a graph names a type, in nested g
   expect(types).toEqual([DataType.FLOAT, DataType.INT64, DataType.FLOAT]);
 });
 
-it('a Gemm and its activation are taken apart', () => {
+it('a Gemm is split from its activation', () => {
   const fused = node('FusedGemm', ['u', 'w', 'b'], ['y'], { activation: 'Relu', transB: 1 });
   fused.domain = 'com.microsoft';
   const leaky = node('FusedGemm', ['u', 'w'], ['z'], { activation: 'LeakyRelu' });
@@ -57,7 +57,7 @@ it('a Gemm and its activation are taken apart', () => {
 const widthOf = ({ type }: ReturnType<typeof valueInfo>) =>
   type?.value.case === 'tensorType' ? type.value.value.shape?.dim.at(-1)?.value : undefined;
 
-it('the width of keys and values that a graph leaves open is what their product gives', () => {
+it('the width of keys and values that a graph leaves open comes from their product', () => {
   const past = ['key', 'value'].map((part) =>
     valueInfo(`past_key_values.0.${part}`, DataType.FLOAT, ['batch', 2, 'past', 'width']),
   );
@@ -82,7 +82,7 @@ it('the width of keys and values that a graph leaves open is what their product 
   ]);
 });
 
-it('so it is where attention takes them packed, in half precision with casts around, and its output is beyond reading', () => {
+it('the same works if attention takes them packed, in half precision with casts, and its output cannot be identified', () => {
   const parts = ['key', 'value'];
   const past = parts.map((part) =>
     valueInfo(`past_key_values.0.${part}`, DataType.FLOAT, ['batch', 2, 'past', 'width']),
@@ -108,7 +108,7 @@ it('so it is where attention takes them packed, in half precision with casts aro
   ]);
 });
 
-it('nodes end up after those that they need, and otherwise where they were', () => {
+it('nodes are moved only if they would precede what they need', () => {
   const [a, b, c] = [node('Relu', ['x'], ['a']), node('Add', ['a', 'late'], ['b']), node('Relu', ['y'], ['c'])];
   const graph = graphOf({ node: [a, b, c] });
   const builder = new Builder(graph, 17);

@@ -7,7 +7,7 @@ import { graphOf } from './moe/graphs.js';
 const rounding: Processor = { sums: 'exact', roundsInputs: true };
 const product = (level: number) => node('MatMulNBits', ['x', 'w'], ['y'], { accuracy_level: level });
 
-it('inputs that are rounded are told, with how many products do it, and with what this processor does', () => {
+it('rounded inputs give a warning, with the number of products and what this processor does', () => {
   const some = eightBitsIn([graphOf([product(4), product(0)]), graphOf([product(4)])], 'model');
   expect(eightBitWarnings(some, rounding)).toMatchObject([
     { code: 'inputs-rounded', text: expect.stringMatching(/^The model rounds .* 2 of its 3 /) as string },
@@ -18,7 +18,7 @@ it('inputs that are rounded are told, with how many products do it, and with wha
   expect(eightBitWarnings(eightBitsIn([graphOf([product(0)])], 'base'), rounding)).toEqual([]);
 });
 
-it('sums that a processor cuts off are told, where something is multiplied so', () => {
+it('sums that a processor cuts off give a warning, if the model has such products', () => {
   const wrong: Processor = { ...rounding, sums: 'wrong' };
   const fixed = eightBitsIn([graphOf([node('QLinearMatMul', ['x'], ['y'])])], 'base');
   expect(eightBitWarnings(fixed, wrong)).toMatchObject([
@@ -29,13 +29,13 @@ it('sums that a processor cuts off are told, where something is multiplied so', 
   expect(eightBitWarnings(eightBitsIn([graphOf([product(0)])], 'base'), wrong)).toEqual([]);
 });
 
-it('rounding by all tokens at once is told from rounding of weights', () => {
+it('rounding by all tokens together is distinguished from rounding of weights', () => {
   const dynamic = graphOf([node('DynamicQuantizeMatMul', ['x'], ['y'])]);
   expect(roundedTogether(dynamic)).toBe('DynamicQuantizeMatMul');
   expect(roundedTogether(graphOf([node('MatMulNBits', ['x'], ['y'])]))).toBeUndefined();
   expect(eightBitWarnings(eightBitsIn([dynamic], 'base'), rounding)).toMatchObject([
     { code: 'inputs-rounded', text: expect.stringMatching(/^The base .*DynamicQuantizeMatMul.*neighbours/) as string },
   ]);
-  // A retriever reads a text whole.
+  // A retriever reads each text in one piece.
   expect(eightBitWarnings(eightBitsIn([dynamic], 'retriever'), rounding)).toEqual([]);
 });

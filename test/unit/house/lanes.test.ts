@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { inLanes, type Job } from '../../../scripts/lib/lanes.mjs';
 
-/** Runs the jobs, each until it is told to end, in the order in which they began. @returns what ran at each moment */
+/** Runs the jobs and ends them one by one, in the order in which they began. @returns what ran at each moment */
 async function watch(jobs: readonly Job[]): Promise<{ readonly at: string[]; readonly alone: string[] }> {
   const running = new Map<string, () => void>();
   const at: string[] = [];
@@ -23,7 +23,7 @@ async function watch(jobs: readonly Job[]): Promise<{ readonly at: string[]; rea
   }
 }
 
-it('runs what keeps one core busy two at a time, and what keeps both busy alone', async () => {
+it('runs jobs of one core two at a time, and jobs of two cores alone', async () => {
   const { at, alone } = await watch([
     { name: 'both', cores: 2 },
     { name: 'a', cores: 1 },
@@ -35,7 +35,7 @@ it('runs what keeps one core busy two at a time, and what keeps both busy alone'
   expect(alone).toEqual(['both', 'both again']);
 });
 
-it('waits for the job that another one comes after, where it is one of these', async () => {
+it('starts a job only after the one that it waits for, if that is among the jobs', async () => {
   const { at } = await watch([
     { name: 'first', cores: 1 },
     { name: 'second', cores: 1, after: 'first' },
@@ -45,7 +45,7 @@ it('waits for the job that another one comes after, where it is one of these', a
   expect(at).toEqual(['first+other', 'other+second', 'second', 'third']);
 });
 
-it('says that a job is alone where no other can begin beside it', async () => {
+it('says that a job is alone if no other can begin beside it', async () => {
   expect((await watch([{ name: 'a', cores: 1 }])).alone).toEqual(['a']);
   expect(
     (

@@ -1,4 +1,4 @@
-// What the editor is told of this repository: its launch configurations, tasks and container name what is there.
+// This repository's launch configurations, tasks and container refer only to things that exist.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ const root = path.resolve(import.meta.dirname, '../../..');
 const read = <T>(file: string, schema: z.ZodType<T>) =>
   schema.parse(JSON.parse(readFileSync(path.join(root, file), 'utf8')));
 
-/** Of VS Code's debugger for JavaScript. */
+/** Attributes of VS Code's debugger for JavaScript. */
 const common = {
   name: z.string(),
   request: z.literal('launch'),
@@ -75,27 +75,27 @@ const { scripts } = read('package.json', z.looseObject({ scripts: z.record(z.str
 
 const bundled = bundlesFor('work').flatMap(({ outfile }) => outfile ?? []);
 
-/** The paths in the repository that a text names by VS Code's variable. */
+/** The paths in the repository that a text names with VS Code's variable. */
 const pathsIn = (text: string) => [...text.matchAll(/\$\{workspaceFolder\}\/([^"*]+)/g)].map(([, file]) => file!);
 
-test.each(launch.configurations)('$name starts what is there', (configuration) => {
+test.each(launch.configurations)('$name starts something that exists', (configuration) => {
   const { preLaunchTask, outFiles = [], ...rest } = configuration;
   const missing = pathsIn(JSON.stringify(rest)).filter(
     (file) => !bundled.includes(file) && !existsSync(path.join(root, file)),
   );
   expect(missing).toEqual([]);
   if (preLaunchTask) expect(tasks.map(({ label }) => label)).toContain(preLaunchTask);
-  // With these it finds the source maps.
+  // The debugger finds the source maps by these.
   if (outFiles.length > 0) expect(outFiles).toEqual(['${workspaceFolder}/dist/*.cjs']);
   expect(bundled.filter((file) => !/^dist\/\w+\.cjs$/.test(file))).toEqual([]);
 });
 
-test('a launch asks only for what there is an input for', () => {
+test('a launch uses only inputs that are defined', () => {
   const asked = [...JSON.stringify(launch.configurations).matchAll(/\$\{input:(\w+)\}/g)].map(([, id]) => id);
   expect(asked).toEqual(launch.inputs.map(({ id }) => id));
 });
 
-test('the browser is sent to the address that the page is served at', () => {
+test('the browser opens the address that the page is served at', () => {
   const page = launch.configurations.find(({ name }) => name === 'Page') as z.infer<typeof node>;
   const pattern = new RegExp(page.serverReadyAction!.pattern);
   expect(pattern.exec('  http://127.0.0.1:8000/\n')?.[1]).toBe('http://127.0.0.1:8000/');
@@ -105,7 +105,7 @@ test.each(tasks)('the task $label is a script', ({ script }) => {
   expect(scripts).toHaveProperty(script);
 });
 
-test('the container has what the scripts need, and the editor what is recommended', () => {
+test('the container has what the scripts need, and the recommended extensions', () => {
   const { recommendations } = read('.vscode/extensions.json', z.strictObject({ recommendations: z.array(z.string()) }));
   const container = read(
     '.devcontainer/devcontainer.json',

@@ -15,7 +15,7 @@ it('name the file for the onnxruntime that is installed', () => {
   expect(readFileSync(path.join(root, file), 'utf8')).toContain('THIRD PARTY SOFTWARE NOTICES');
 });
 
-/** What stands in a library that has the work in it, and how the notices call the work. */
+/** Text in a library that contains the work, and the work's name in the notices. */
 const marks: Record<string, RegExp> = {
   sqlite_schema: /SQLite/,
   'libcurl is built without': /curl\/curl/,
@@ -29,7 +29,7 @@ const marks: Record<string, RegExp> = {
   kai_: /KleidiAI/,
 };
 
-it.each(Object.keys(targets))('name what the library for %s is built from, by what stands in it', (name) => {
+it.each(Object.keys(targets))('name what the library for %s is built from, judging by text in it', (name) => {
   const notices = readFileSync(path.join(root, `third-party/onnxruntime-${version}.txt`), 'utf8');
   const [library] = natives(targets[name]!)['onnxruntime-node'] as [string];
   const bytes = readFileSync(path.join(modules, 'onnxruntime-node', library));

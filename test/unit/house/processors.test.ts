@@ -6,7 +6,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('tests on other processors are skipped, and said to be, where nothing emulates them', async () => {
+it('tests on other processors are skipped with a message if nothing emulates them', async () => {
   vi.stubEnv('PATH', '');
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const tests = vi.fn();

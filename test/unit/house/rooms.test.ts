@@ -1,4 +1,4 @@
-// The rules of scripts/lint/arrows.mjs on planted files: each imports one thing.
+// Tests the rules of scripts/lint/arrows.mjs with planted files that import one thing each.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -119,16 +119,16 @@ test.each(allowed)('%s may import %s', (file, specifier) => {
   expect(broken(file, specifier)).toEqual([]);
 });
 
-test('types may cross where code may not', () => {
+test('types may be imported where code may not', () => {
   expect(broken('src/graph/typed.ts', '../requests/checked.js')).toEqual([]);
 });
 
-test('a file in no room is not free of the arrows', () => {
+test('a file in no room is refused', () => {
   expect(broken('src/new/file.ts', '../errors/errors.js')).toEqual(['in no room']);
   expect(broken('webview/new/file.ts', '../look/theme.js')).toEqual(['in no room']);
 });
 
-test('a circle of types is one', () => {
+test('a cycle of types counts as a cycle', () => {
   const circles = found.filter(({ rule }) => rule.name === 'no circles').map(({ from }) => from);
   expect(circles).toEqual(expect.arrayContaining(['src/editor/one.ts', 'webview/map/one.ts']));
 });

@@ -14,12 +14,12 @@ const locked = {
 };
 const { '': _root, 'node_modules/mac': mac, ...installed } = locked;
 
-it('is content with what the lock names and this platform can have, and with more', () => {
+it('accepts everything in the lock file that this platform can have, and more', () => {
   expect(isInstalled(locked, installed, here)).toBe(true);
   expect(isInstalled(locked, { ...installed, 'node_modules/more': { version: '9.0.0' } }, here)).toBe(true);
 });
 
-it('is not content with less, with other versions, or with what another platform installed', () => {
+it('does not accept less, other versions, or what another platform installed', () => {
   expect(isInstalled(locked, {}, here)).toBe(false);
   expect(isInstalled(locked, { ...installed, 'node_modules/a': { version: '1.2.4' } }, here)).toBe(false);
   expect(isInstalled(locked, { ...installed, 'node_modules/mac': mac }, here)).toBe(false);
@@ -38,7 +38,7 @@ beforeAll(() => {
 });
 afterAll(() => checkout.remove());
 
-it('leaves node_modules alone where it is as it should be, and deletes nothing where it is not', async () => {
+it('does not touch node_modules if it is complete, and deletes nothing if it is not', async () => {
   const lock = JSON.parse(readFileSync(path.join(checkout.dir, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, object>;
   };

@@ -79,7 +79,7 @@ describe('expert colours', () => {
     }
   });
 
-  it('leave a letter of its own to each of however many experts', () => {
+  it('come with a letter for each expert, however many there are', () => {
     const many = Array.from({ length: 800 }, (_, e) => letters(e));
     expect(new Set(many).size).toBe(800);
     expect([0, 25, 26, 702].map((e) => many[e])).toEqual(['A', 'Z', 'AA', 'AAA']);
@@ -92,21 +92,21 @@ describe('expert colours', () => {
 });
 
 describe('more experts than colours', () => {
-  it('16 have one each, as their index says', () => {
+  it('16 have one each, by their index', () => {
     expect([...slotsOf(16, [])]).toEqual([...Array(16).keys()]);
   });
 
-  it('of more the 15 most used, no colour twice, and no other', () => {
+  it('of more, the 15 most used have one each, and no others', () => {
     const used = Float64Array.from({ length: 256 }, (_, e) => (e * 37) % 256);
     const slots = slotsOf(256, used);
     const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);
     expect(coloured.map((e) => used[e]!).sort((a, b) => b - a)).toEqual(Array.from({ length: 15 }, (_, i) => 255 - i));
     expect(new Set(coloured.map((e) => slots[e])).size).toBe(15);
-    // The most used is the easiest to tell.
+    // The most used one has the most distinct colour.
     expect(slots[used.indexOf(255)]).toBe(0);
   });
 
-  it('who is not used has none, who is pinned has one all the same', () => {
+  it('an unused expert has none unless it is pinned', () => {
     const used = new Float64Array(40);
     used[7] = 3;
     expect([...slotsOf(40, used)].filter((slot) => slot !== quiet)).toHaveLength(1);

@@ -11,23 +11,23 @@ describe('signs of experts', () => {
     expect(signs('TypeScript', 'JavaScript', 'C++', 'expert 12', 'beta-2')).toEqual(['TS', 'JS', 'C++', 'E12', 'B2']);
   });
 
-  it('leave a short name its own, whoever comes before', () => {
+  it('leave a short name to its expert, whichever come before', () => {
     expect(signs('Python', 'Py')).toEqual(['Pt', 'Py']);
   });
 
-  it('are never alike, nor longer than three', () => {
+  it('are never the same, nor longer than three', () => {
     const alike = signs(...Array.from({ length: 1024 }, () => 'Python'), '', '  ', '木', '木', 'C', 'C', '!!!', '!!!!');
     expect(new Set(alike).size).toBe(alike.length);
     expect(Math.max(...alike.map((sign) => Array.from(sign).length))).toBeLessThanOrEqual(3);
     expect(alike).not.toContain('');
   });
 
-  it('stand before the name that they are not', () => {
+  it('come before the name, unless they are the name', () => {
     const experts = [{ name: 'C' }, { name: 'Python' }];
     expect([signedName(experts, 0), signedName(experts, 1)]).toEqual(['C', 'Py Python']);
   });
 
-  it('are made once for a list', () => {
+  it('are made only once for a list', () => {
     const experts = [{ name: 'Python' }];
     expect(signsOf(experts)).toBe(signsOf(experts));
   });

@@ -8,12 +8,12 @@ import { bundledModels } from '../../../src/product/bundled.js';
 const root = path.resolve(import.meta.dirname, '../../..');
 
 describe('the models that ship', () => {
-  it('are those that the package holds, a pool first', () => {
+  it('are those in the package, a pool first', () => {
     expect(bundledModels.map(({ folder }) => folder)).toEqual(modelNames);
     expect(existsSync(path.join(root, 'models', bundledModels[0].folder, 'pool.json'))).toBe(true);
   });
 
-  it.each(bundledModels)('are there, and called in lists as they call themselves: $folder', ({ folder, title }) => {
+  it.each(bundledModels)('exist, and have their own names in lists: $folder', ({ folder, title }) => {
     const place = path.join(root, 'models', folder);
     const manifest = path.join(place, 'pool.json');
     const name = existsSync(manifest)

@@ -1,4 +1,4 @@
-/** What is small to send and would be large to read: its size is looked at first. */
+/** Files that are small to send and would be large to read: sizes are checked first. */
 import { appendFileSync, cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const file = (name: string) => path.join(folder, name);
-/** A file that takes no room on disk, whatever it says its size is. */
+/** A file that takes no space on disk, whatever its size. */
 const sparse = (name: string, bytes: number) => {
   appendFileSync(file(name), '');
   truncateSync(file(name), bytes);
@@ -81,17 +81,20 @@ describe('a pool', () => {
 describe('a model card', () => {
   const withName = (name: string) => parseCard(`---\nlicense: mit\nname: ${name}\n---\n`);
 
-  // V8 ends the process where a regular expression is compiled at the end of the stack: nothing could be caught then.
-  it.each(['[', '{', '- ', '? ', '[\n ', '- [ '])('that goes deep with %j says nothing, and ends nothing', (level) => {
-    expect(withName(level.repeat(4000 / level.length))).toEqual({ license: 'mit' });
-    expect(withName(level.repeat(40_000 / level.length))).toEqual({ license: 'mit' });
-  });
+  // V8 aborts the process if a regular expression is compiled at the end of the stack: nothing could be caught then.
+  it.each(['[', '{', '- ', '? ', '[\n ', '- [ '])(
+    'nested deeply with %j is ignored, and does not end the process',
+    (level) => {
+      expect(withName(level.repeat(4000 / level.length))).toEqual({ license: 'mit' });
+      expect(withName(level.repeat(40_000 / level.length))).toEqual({ license: 'mit' });
+    },
+  );
 
-  it.each([',', '&a ', '"', '*a ', '!a '])('full of %j is given up soon', (fault) => {
+  it.each([',', '&a ', '"', '*a ', '!a '])('full of %j is given up quickly', (fault) => {
     expect(withName('['.concat(fault.repeat(60_000 / fault.length)))).toEqual({ license: 'mit' });
   });
 
-  it('keeps what it says beside long fields that are not read', () => {
+  it('keeps its fields beside long ones that are not read', () => {
     const results = Array.from({ length: 2000 }, (_, i) => `  - value: ${i}`).join('\n');
     const card = parseCard(`---\nname: "A\n  card"\nmodel-index:\n${results}\ndatasets:\n- x\n- y\n---\n`);
     expect(card).toEqual({ name: 'A card', datasets: ['x', 'y'] });

@@ -4,7 +4,7 @@ import { readPatterns } from '../../../src/pool/patterns.js';
 const refused = (why: RegExp): unknown =>
   expect.objectContaining({ code: 'expert-invalid', message: expect.stringMatching(why) as string });
 
-// What Python's re.match(rf"(.*\.)?({key})$", path) gives, as PEFT asks.
+// The results of Python's re.match(rf"(.*\.)?({key})$", path), which PEFT uses.
 it.each<[Record<string, number>, string, number | undefined]>([
   [{ q_proj: 2 }, 'model.layers.0.self_attn.q_proj', 2],
   [{ q_proj: 2 }, 'q_proj', 2],
@@ -19,7 +19,7 @@ it.each<[Record<string, number>, string, number | undefined]>([
   expect(readPatterns('rank_pattern', patterns)(path)).toBe(wanted);
 });
 
-it('takes no longer for an expression that backtracking would never end with', () => {
+it('is quick even with an expression on which backtracking would not end', () => {
   const value = readPatterns('alpha_pattern', { '(a+)+b': 1, '(.*)*(.*)*(.*)*(.*)*c': 2, '(x+x+)+y': 3 });
   expect(value('a'.repeat(500))).toBeUndefined();
   expect(value('x'.repeat(500))).toBeUndefined();

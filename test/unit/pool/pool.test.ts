@@ -26,7 +26,7 @@ const change = (name: string, edit: (json: Record<string, unknown>) => void) => 
 const code = (wanted: string): unknown => expect.objectContaining({ code: wanted });
 
 describe('a pool', () => {
-  it('has its experts in code point order, each with what its files say', () => {
+  it('has its experts in code point order, each with the content of its files', () => {
     const pool = readPool(folder);
     expect(pool.warnings).toEqual([]);
     expect(pool.experts.map(({ id }) => id)).toEqual(['Zeta', 'alpha', 'beta-10', 'beta-2']);
@@ -41,7 +41,7 @@ describe('a pool', () => {
     expect(pool.experts.every(({ gates, hasExamples }) => gates.size === 14 && hasExamples)).toBe(true);
   });
 
-  it('tells experts of the same name apart', () => {
+  it('distinguishes experts of the same name', () => {
     cpSync(path.join(folder, 'experts/beta-2'), path.join(folder, 'experts/mine'), { recursive: true });
     expect(readPool(folder).experts.map(({ name }) => name)).toEqual([
       'Zeta',
@@ -80,7 +80,7 @@ describe('a pool', () => {
     expect(readPool(folder).experts.map(({ id }) => id)).not.toContain('new');
   });
 
-  it('leaves an expert out that it cannot use, and says which and why', () => {
+  it('leaves out an expert that it cannot use, and says which and why', () => {
     write('experts/alpha/adapter_model.safetensors', 'nonsense');
     change('experts/Zeta/adapter_config.json', (json) => (json['use_dora'] = true));
     const pool = readPool(folder);
@@ -137,7 +137,7 @@ describe('a pool', () => {
     expect(readPool(folder)).toMatchObject({ contextLength: wanted, warnings: [] });
   });
 
-  it('whose base tells no context length says how much is taken', () => {
+  it('whose base declares no context length says how many tokens are used', () => {
     change('base/config.json', (json) => delete json['max_position_embeddings']);
     expect(readPool(folder)).toMatchObject({
       contextLength: 2048,
@@ -158,7 +158,7 @@ describe('a pool', () => {
       (json) => (json['experts'] = 'x'.repeat(2000)),
       'pool.json: "experts" must be at most 1024 characters long.',
     ],
-  ])('says in words what is wrong with %s', (_, spoil, message) => {
+  ])('explains what is wrong with %s', (_, spoil, message) => {
     change('pool.json', spoil);
     expect(() => readPool(folder)).toThrow(expect.objectContaining({ message }));
   });
@@ -185,7 +185,7 @@ describe('a pool', () => {
     });
 
     it.each([
-      ['rows for two of three experts', [2, 32], experts, /is \[2, 32\] and not a row for each of 3 experts/],
+      ['rows for two of three experts', [2, 32], experts, /is \[2, 32\], not one row for each of 3 experts/],
       ['no matrix', [96], experts, /is \[96\]/],
       ['rows of another width than the input', [3, 31], experts, /rows of 31 numbers, the adapter of "alpha" takes 32/],
       ['two rows for one expert', [3, 32], ['alpha', 'beta-2', 'alpha'], /two of its rows are for the same expert/],
@@ -284,8 +284,8 @@ describe('an adapter', () => {
     ['use_bdlora', { nblocks: 2 }, /block-diagonal/],
     ['arrow_config', { top_k: 2 }, /Arrow/],
     ['kasa_config', { beta: 1 }, /KaSA/],
-    ['use_next_years_variant', true, /"use_next_years_variant" is set, which this Gander does not know/],
-    ['peft_type', 'LOHA', /a LOHA adapter and not LoRA/],
+    ['use_next_years_variant', true, /"use_next_years_variant" is set, which this version of Gander does not know/],
+    ['peft_type', 'LOHA', /a LOHA adapter, not LoRA/],
     ['r', 0, /"r" must be more than 0/],
     ['lora_alpha', '8', /"lora_alpha" must be a number/],
     ['alpha_pattern', { q_proj: 'much' }, /"alpha_pattern.q_proj" must be a number/],
@@ -313,7 +313,7 @@ describe('an adapter', () => {
     expect(readPool(folder).warnings).toEqual([]);
   });
 
-  it("takes gates under PEFT's names, and names those that belong to no module", () => {
+  it("accepts gates under PEFT's names, and reports those that belong to no module", () => {
     const gates = (names: string[]) =>
       write(
         'experts/alpha/gate.safetensors',
@@ -328,7 +328,7 @@ describe('an adapter', () => {
     expect([...experts.find(({ id }) => id === 'alpha')!.gates.keys()]).toEqual(['model.layers.0.self_attn.q_proj']);
     gates(['model.layers.0.self_attn.q_proj', 'layers.0.attention.wq', 'a', 'b', 'c']);
     expect(readPool(folder).warnings.map(({ text }) => text)).toEqual([
-      'Expert "alpha": 4 of 5 vectors in gate.safetensors name no module that it adapts: "layers.0.attention.wq", "a", "b" and 1 more.',
+      'Expert "alpha": 4 of 5 vectors in gate.safetensors are for modules that it does not adapt: "layers.0.attention.wq", "a", "b" and 1 more.',
     ]);
   });
 
@@ -343,7 +343,7 @@ describe('an adapter', () => {
     refused(/31 numbers.*takes 32/);
   });
 
-  it('with a number that is none is refused when it is read', () => {
+  it('with a number that is not finite is refused when it is read', () => {
     const data = new Float32Array(4 * 32);
     data[5] = NaN;
     write(
@@ -369,7 +369,7 @@ describe('a path', () => {
     },
   );
 
-  it('through a link that leads out is unsafe, one in a circle is invalid, one inside is fine', () => {
+  it('through a link is unsafe if it leads out, invalid if it is cyclic, and fine inside', () => {
     symlinkSync('/etc/hostname', path.join(folder, 'out'));
     symlinkSync(path.join(folder, 'round'), path.join(folder, 'round'));
     symlinkSync(path.join(folder, 'pool.json'), path.join(folder, 'inside'));
@@ -380,7 +380,7 @@ describe('a path', () => {
 });
 
 describe('a model card', () => {
-  it('gives its front matter, and what is odd in it is left out', () => {
+  it('returns its front matter, without fields that cannot be read', () => {
     expect(parseCard('---\nname: A\nlicense: mit\ndatasets: [x, y]\nother: 1\n---\ntext')).toEqual({
       name: 'A',
       license: 'mit',

@@ -176,8 +176,8 @@ describe('routed experts', () => {
     ['out of range', npy([...numbers(0).slice(1), 70_000], 16, '<i4'), /it names an expert 70000/],
     ['below range', npy([...numbers(0).slice(1), -7], 16, '<i4'), /it names an expert -7/],
     ['where none chose', npy(numbers(0), 16, '|u1'), /it holds no choice/],
-    ['that are no .npy', 'bm90IG51bXB5', /does not begin as a \.npy file does/],
-    ['that are no base64', '\u{1F4A9}', /does not begin as a \.npy file does/],
+    ['that are no .npy', 'bm90IG51bXB5', /does not begin like a \.npy file/],
+    ['that are no base64', '\u{1F4A9}', /does not begin like a \.npy file/],
   ];
   it.each(spoilt)('%s are refused', async (_, routed, message) => {
     const { engine } = await connect(answering(routed));

@@ -13,7 +13,7 @@ const factors = (seed: number, change: Partial<Factors> = {}): Factors => {
   return { a: numbers(seed, one.rank * one.dIn), b: numbers(seed + 100, one.dOut * one.rank), ...one };
 };
 
-/** s B A, formed. */
+/** s B A, multiplied out. */
 function product({ rank, dIn, dOut, scale, a, b }: Factors): number[] {
   return Array.from({ length: dOut * dIn }, (_, at) => {
     const [o, i] = [Math.floor(at / dIn), at % dIn];
@@ -29,19 +29,19 @@ function cosine(x: readonly number[], y: readonly number[]): number {
 }
 
 describe('adapters', () => {
-  it('of any ranks and scales are as alike as their products', () => {
+  it('of any ranks and scales are as similar as their products', () => {
     const all = [factors(1), factors(2, { rank: 6 }), factors(3, { rank: 1, scale: -0.25 })];
     const found = adapterCosines(all);
     for (const [i, x] of all.entries())
       for (const [j, y] of all.entries()) expect(found[i * 3 + j]).toBeCloseTo(cosine(product(x), product(y)), 6);
   });
 
-  it('that are one the other’s opposite have the cosine −1, whatever their scale', () => {
+  it('that are opposite have the cosine −1, whatever their scale', () => {
     const one = factors(1);
     expect(adapterCosines([one, { ...one, scale: -9 }])[1]).toBeCloseTo(-1, 6);
   });
 
-  it('without a product, or that are not there, are like none: not even like themselves', () => {
+  it('that are zero or missing have no cosine, not even with themselves', () => {
     const idle = { ...factors(1), b: new Float32Array(15) };
     const found = adapterCosines([factors(1), idle, undefined]);
     expect(found[0]).toBe(1);
@@ -50,14 +50,14 @@ describe('adapters', () => {
 });
 
 describe('gates', () => {
-  it('are alike by direction: neither size nor mean counts', () => {
+  it('are compared by direction: neither size nor mean counts', () => {
     const gate = numbers(1, 9);
     const found = gateCosines([gate, gate.map((x) => 3 * x + 5), gate.map((x) => -x)]);
     expect(found[1]).toBeCloseTo(1, 5);
     expect(found[2]).toBeCloseTo(-1, 5);
   });
 
-  it('without spread score nothing, and are like none', () => {
+  it('that are constant score 0, and have no cosine', () => {
     const found = gateCosines([numbers(1, 9), new Float32Array(9), undefined]);
     expect([...found].map(Number.isNaN)).toEqual([false, true, true, true, true, true, true, true, true]);
   });
@@ -71,19 +71,19 @@ describe('means', () => {
   of.add(sites[2]!, Float32Array.of(1, 0.1, 0.1, 1));
   const planes = of.planes();
 
-  it('are over the modules where it is known, by layer and over all', () => {
+  it('are over the modules with a cosine, by layer and over all', () => {
     expect(planeOf(planes, 0)[1]).toBe(0.5);
     expect(planeOf(planes, 1)[1]).toBeCloseTo(0.1);
     expect(planeOf(planes)[1]).toBeCloseTo(0.3);
   });
 
-  it('of nothing are not known', () => {
+  it('over no modules are NaN', () => {
     const none = new PlanesOf(2, sites).planes();
     expect(none.layers).toHaveLength(2);
     expect([...none.all, ...none.layers.flatMap((plane) => [...plane])].every(Number.isNaN)).toBe(true);
   });
 
-  it('of an encoder and of a decoder are apart', () => {
+  it('of an encoder and of a decoder are separate', () => {
     const both = [
       { layer: 0, stack: 'encoder' as const },
       { layer: 0, stack: 'decoder' as const },
@@ -97,14 +97,14 @@ describe('means', () => {
 describe('pairs', () => {
   const plane = Float32Array.of(1, 0.2, NaN, 0.2, 1, 0.7, NaN, 0.7, 1);
 
-  it('are each two once, the most alike first, without what is not known', () => {
+  it('each come once, most similar first, without those that have no cosine', () => {
     expect(closestPairs(plane).map(({ a, b }) => [a, b])).toEqual([
       [1, 2],
       [0, 1],
     ]);
   });
 
-  it('with one are all that it is in', () => {
+  it('with one expert are all that include it', () => {
     expect(nearestTo(plane, 0).map(({ a, b }) => [a, b])).toEqual([[0, 1]]);
     expect(closestPairs(new Float32Array(1))).toEqual([]);
   });

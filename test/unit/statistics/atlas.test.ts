@@ -5,10 +5,10 @@ import { mutualInformation } from '../../../src/statistics/information.js';
 import { studentQuantile, twoSided } from '../../../src/statistics/tails.js';
 
 describe('exact sums', () => {
-  it('are whole beyond what a number holds', () => {
+  it('are exact beyond what a number can represent', () => {
     const sums = new ExactSums(1);
     const a = 4_294_967_291;
-    // Nearly 2^73, where they end.
+    // Nearly 2^73, their limit.
     for (let i = 0; i < 500; i++) sums.addProduct(0, a, a - i);
     let wanted = 0n;
     for (let i = 0; i < 500; i++) wanted += BigInt(a) * BigInt(a - i);
@@ -16,7 +16,7 @@ describe('exact sums', () => {
     expect(String(BigInt(high[0]!) * 2n ** 20n + BigInt(low[0]!))).toBe(String(wanted));
   });
 
-  it('come out the same in any order, negative ones, too', () => {
+  it('are the same in any order, also with negative numbers', () => {
     const values = [0.1, -7.3, 1e6, 0.2, -1e6, 3.14159, NaN];
     const [one, other] = [new ExactMeans(1), new ExactMeans(1)];
     for (const x of values) one.add(0, x);
@@ -37,7 +37,7 @@ it('false discovery rates are those of Benjamini and Hochberg', () => {
   expect(q[15]).toBe(NaN);
 });
 
-it('tails are those of the tables', () => {
+it('tails agree with the tables', () => {
   expect(twoSided(1.959964)).toBeCloseTo(0.05, 6);
   expect(twoSided(-5) / 5.733031e-7).toBeCloseTo(1, 5);
   expect(studentQuantile(10)).toBeCloseTo(2.228, 2);
@@ -45,7 +45,7 @@ it('tails are those of the tables', () => {
   expect(studentQuantile(3)).toBe(NaN);
 });
 
-it('mutual information is 0 of what is apart, and ln 2 of what is one', () => {
+it('mutual information is 0 for independent choices, and ln 2 for identical ones', () => {
   expect(
     mutualInformation([
       [5, 10],

@@ -4,7 +4,7 @@ import { chanceLoad, load } from '../../../src/statistics/load.js';
 import { random } from '../../../src/statistics/random.js';
 
 describe('load', () => {
-  it('is even for even shares and one expert for one', () => {
+  it('is even for even shares, and has one effective expert if one has all', () => {
     expect(load(Float64Array.of(0.25, 0.25, 0.25, 0.25))).toMatchObject({ cv: 0, maxOverMean: 1, dead: [] });
     const one = load(Float64Array.of(0, 1, 0, 0));
     expect(one).toMatchObject({ maxOverMean: 4, entropyRatio: 0, effective: 1, dead: [0, 2, 3] });
@@ -12,7 +12,7 @@ describe('load', () => {
     expect(one.cv).toBeCloseTo(Math.sqrt(3));
   });
 
-  it('is by the formulas', () => {
+  it('follows the formulas', () => {
     const { cv, entropyRatio, effective } = load(Float64Array.of(1 / 2, 1 / 4, 1 / 4));
     const h = Math.log(2) / 2 + Math.log(4) / 2;
     expect(entropyRatio).toBeCloseTo(h / Math.log(3));
@@ -27,7 +27,7 @@ describe('load', () => {
     expect(dead).toEqual([1, 4, 7]);
   });
 
-  it('of nothing is no expert', () => {
+  it('without choices has no effective expert', () => {
     expect(load(new Float64Array(3))).toMatchObject({ effective: 0, dead: [0, 1, 2] });
     expect(load(Float64Array.of(1)).entropyRatio).toBeNaN();
   });
@@ -35,7 +35,7 @@ describe('load', () => {
   it.each([
     { n: 6, k: 2, cells: 40 },
     { n: 64, k: 8, cells: 100 },
-  ])('of $k of $n is as uneven by chance as simulation says', ({ n, k, cells }) => {
+  ])('with k = $k of $n is as uneven by chance as in a simulation', ({ n, k, cells }) => {
     const next = random(3);
     const runs = 1000;
     const mean = { square: 0, entropy: 0, dead: 0 };

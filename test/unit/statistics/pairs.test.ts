@@ -28,7 +28,7 @@ describe('co-activation', () => {
     expect(cells).toBe(3);
   });
 
-  it('of evenly drawn sets is what chance says', () => {
+  it('of evenly drawn sets is at chance', () => {
     const next = random(2);
     const [n, k] = [12, 3];
     const sets = Array.from({ length: 20_000 }, () => {
@@ -43,7 +43,7 @@ describe('co-activation', () => {
 });
 
 describe('pairs', () => {
-  it('come once each, those furthest above N_a N_b ÷ cells first', () => {
+  it('each come once, those furthest above N_a N_b ÷ cells first', () => {
     const found = pairsOf(
       of(5, [
         [0, 1],
@@ -63,7 +63,7 @@ describe('pairs', () => {
     expect(found[0]!.expected).toBeCloseTo((4 * 2) / 5);
   });
 
-  it('of nothing are none', () => {
+  it('do not exist without sets', () => {
     expect(pairsOf(of(3, []))).toEqual([]);
     expect(pairsOf(of(3, [[1]]))).toEqual([]);
   });

@@ -7,14 +7,14 @@ const common = (a: readonly number[], b: readonly number[], toB?: readonly numbe
   shared(Int16Array.from(a), 0, a.length, Int16Array.from(b), 0, b.length, toB && Int16Array.from(toB));
 
 describe('two chosen sets', () => {
-  it('share experts in any order; what is none is shared with nobody', () => {
+  it('share experts in any order; −1 is never shared', () => {
     expect(common([3, 1, 7], [7, 3, 2])).toBe(2);
     expect(common([3, -1], [-1, 3])).toBe(1);
-    // Expert 0 of one is expert 2 of the other; 1 is not there.
+    // Expert 0 of one is expert 2 of the other; expert 1 is missing there.
     expect(common([0, 1], [2, 1], [2, -1])).toBe(1);
   });
 
-  it('agree by the formulas', () => {
+  it('agree according to the formulas', () => {
     expect(saturationOf(2, 4, 4)).toBe(0.5);
     expect(jaccardOf(2, 4, 4)).toBeCloseTo(2 / 6);
     // The larger of the two is k.
@@ -23,7 +23,7 @@ describe('two chosen sets', () => {
     expect(jaccardOf(0, 0, 0)).toBeNaN();
   });
 
-  it('agree by chance as simulation says', () => {
+  it('agree by chance as in a simulation', () => {
     const next = random(4);
     const [n, k] = [16, 4];
     const draw = () => {

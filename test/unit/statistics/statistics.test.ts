@@ -24,7 +24,7 @@ describe('stratified bootstrap', () => {
     expect(stratified([{ parts: [1, 9], wholes: [1, 99] }]).value).toBe(0.1);
   });
 
-  it('has no width where documents do not differ, and repeats by seed', () => {
+  it('has no width if documents do not differ, and repeats with the same seed', () => {
     const same = { parts: [2, 2, 2, 2, 2], wholes: [4, 4, 4, 4, 4] };
     expect(stratified([same])).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
     const strata = [sample(20, 0, 3)];
@@ -53,20 +53,20 @@ describe('stratified bootstrap', () => {
     expect(covered / 200).toBeLessThan(0.99);
   });
 
-  it('gives a value but no interval of few documents', () => {
+  it('gives a value but no interval for few documents', () => {
     const few = { parts: [1, 1, 1, 1], wholes: [1, 1, 1, 1] };
     expect(stratified([few])).toEqual({ value: 1, low: NaN, high: NaN });
     expect(stratified([sample(20, 0, 1), few]).low).toBeNaN();
   });
 
-  it('is not a number of nothing', () => {
+  it('is NaN without documents', () => {
     expect(stratified([]).value).toBeNaN();
     expect(stratified([{ parts: [], wholes: [] }]).low).toBeNaN();
   });
 });
 
 describe('ranks', () => {
-  it('shares the rank of equals', () => {
+  it('gives equal values the same rank', () => {
     expect(ranks([10, 20, 20, 5])).toEqual([2, 3.5, 3.5, 1]);
     expect(ranks([])).toEqual([]);
   });
@@ -78,7 +78,7 @@ describe('ranks', () => {
     expect(spearman([1, 1, 1], [1, 2, 3])).toBeNaN();
   });
 
-  it('takes the first of equals as the largest', () => {
+  it('takes the first of equal values as the largest', () => {
     expect(argmax([1, 3, 3])).toBe(1);
     expect(argmax([])).toBe(-1);
   });
@@ -109,11 +109,11 @@ describe('quantiles', () => {
 });
 
 describe('means and intervals', () => {
-  it('leave out what is not defined', () => {
+  it('ignore NaN', () => {
     const running = new Mean();
     for (const x of [1, NaN, 3]) running.add(x);
     expect([running.value, running.count, new Mean().value]).toEqual([2, 2, NaN]);
-    // Of the second ratio no resample has any whole.
+    // The wholes are 0 in every resample.
     expect(bootstrapRatios([1, 2], [0, 0], 1, { resamples: 10 })[0]!.low).not.toBeLessThan(Infinity);
     expect(bootstrapMean([2, 2, 2])).toEqual({ low: 2, high: 2 });
   });

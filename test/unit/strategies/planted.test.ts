@@ -1,4 +1,4 @@
-/** A strategy that stands in one file appears wherever strategies are named. */
+/** A strategy that is defined in one file appears everywhere. */
 import { afterAll, expect, it, vi } from 'vitest';
 import type { StrategyDescriptor } from '../../../src/strategies/strategy.js';
 
@@ -12,7 +12,7 @@ const planted: StrategyDescriptor = {
   weights: { by: 'strategy', weight: (e) => (e === 0 ? 1 : 0) },
 };
 
-// Other files of this worker have loaded these modules without it, and others will.
+// Other test files in this worker load these modules without the planted strategy.
 vi.resetModules();
 vi.doMock('../../../src/strategies/all.js', async (original) => {
   const { all: own } = await original<{ readonly all: readonly StrategyDescriptor[] }>();
@@ -34,7 +34,7 @@ it('is planted', () => {
   expect(all.at(-1)!.name).toBe('first');
 });
 
-it('appears in the command line’s help and is read there', () => {
+it('appears in the command line’s help and is parsed there', () => {
   expect(strategyForms()).toMatch(/, first\[:k\]$/);
   expect(readStrategy('first:2')).toEqual({ name: 'first', k: 2 });
 });
@@ -50,7 +50,7 @@ it('appears in the settings', () => {
   expect(texts).toContain('"setting.strategy.first": "The first expert has all."');
 });
 
-it('is allowed in messages and memories', () => {
+it('is allowed in messages and stored state', () => {
   expect(strategySchema.safeParse({ name: 'first', k: 2 }).success).toBe(true);
   expect(strategySchema.safeParse({ name: 'first' }).success).toBe(false);
 });

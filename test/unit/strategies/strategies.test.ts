@@ -18,7 +18,7 @@ import { strategySchema } from '../../../src/strategies/schema.js';
 const root = path.resolve(import.meta.dirname, '../../..');
 
 describe('strategies', () => {
-  it('are written and read back', () => {
+  it('are written and parsed again', () => {
     for (const { name, takes } of all) {
       const strategy = strategyOf(name, { k: 2, expert: 'a:b' });
       expect(readStrategy(strategyText(strategy))).toEqual(strategy);
@@ -64,14 +64,14 @@ describe('strategies', () => {
     expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
   });
 
-  it('have a k that is usual, never more than there are experts', () => {
+  it('have a usual k, never more than there are experts', () => {
     const pool = (experts: number) => ({ topK: 2, experts: Array.from({ length: experts }) });
     expect(usualK('phatgoose', pool(12))).toBe(2);
     expect(usualK('arrow', pool(12))).toBe(3);
     expect(usualK('arrow', pool(2))).toBe(2);
   });
 
-  it('are what a trace says of its router, and are found again there', () => {
+  it('are recorded in a trace as its router, and recognised there', () => {
     for (const { name } of all) {
       const strategy = strategyOf(name, { k: 2, expert: 'a' });
       expect(strategyOfRouter(routerOf(strategy))).toEqual(strategy);
@@ -87,7 +87,7 @@ describe('strategies', () => {
     });
   });
 
-  it('stand in the settings as they are told here', () => {
+  it('have the same texts in the settings', () => {
     for (const [name, text] of Object.entries(settings(all)))
       expect(readFileSync(path.join(root, name), 'utf8'), 'run node scripts/strategies.mjs').toBe(text);
   });

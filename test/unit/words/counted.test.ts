@@ -6,10 +6,10 @@ import { sayPolish } from './polish.js';
 
 const same = (message: string) => message;
 
-describe('a text that counts', () => {
+describe('a text with a count', () => {
   afterAll(() => setWords({}, 'en'));
 
-  it('has in English and German the two forms it always had', () => {
+  it('has two forms in English and German', () => {
     expect([0, 1, 2, 1234].map((n) => t('tokens', n))).toEqual(['0 tokens', '1 token', '2 tokens', '1,234 tokens']);
     expect([1, 2].map((n) => t('routing', n, 1))).toEqual(['Routing: 1 of 1 tokens', 'Routing: 2 of 1 tokens']);
     expect(translatedForms(words.tokens, 'de', same)).toBeUndefined();
@@ -18,7 +18,7 @@ describe('a text that counts', () => {
     expect([1, 2].map((n) => formOf(german, [n], 'de'))).toEqual(['{0} Token', '{0} Tokens']);
   });
 
-  it('has in Polish all four, by the value that counts', () => {
+  it('has all four forms in Polish, by the value that decides', () => {
     const forms = {
       tokens: translatedForms(words.tokens, 'pl', sayPolish)!,
       routing: translatedForms(words.routing, 'pl', sayPolish)!,
@@ -36,7 +36,7 @@ describe('a text that counts', () => {
     expect(t('routing', 1, 5)).toBe('1 z 5 tokenów');
   });
 
-  it('is English in English forms where the language has no translation of it', () => {
+  it('is in English, with English forms, if it has no translation', () => {
     expect(translatedForms(words.legendRest, 'pl', sayPolish)).toBeUndefined();
     setWords({}, 'pl');
     expect([1, 2, 5].map((n) => t('legendRest', n))).toEqual(['1 other expert', '2 other experts', '5 other experts']);
@@ -45,7 +45,7 @@ describe('a text that counts', () => {
     expect(t('tokens', 0)).toBe('0 tokens');
   });
 
-  it('takes the general form where a translator left one out', () => {
+  it('uses the general form if a translator left one out', () => {
     const forms = translatedForms(words.tokens, 'pl', (message, comment) =>
       comment.includes('few') ? message : sayPolish(message, comment),
     )!;
@@ -53,7 +53,7 @@ describe('a text that counts', () => {
     expect(formOf(forms, [5], 'pl')).toBe('{0} tokenów');
   });
 
-  it('goes to a language without a plural and to one with six', () => {
+  it('works in a language without a plural and in one with six forms', () => {
     const all = (language: string) =>
       translatedForms(words.tokens, language, (message, comment) => [message, ...comment, language].join(' '))!;
     expect(all('ja')).toEqual({ other: '{0} tokens ja' });

@@ -28,7 +28,7 @@ it.each([
   expect(english.fixed(value, digits)).toBe(text);
 });
 
-it('marks what is above zero, and nothing that rounds to it', () => {
+it('puts a plus before numbers above zero, but not before those that round to it', () => {
   expect([0.25, 0.001, 0, -0.25].map((x) => english.signed(x))).toEqual(['+0.25', '0.00', '0.00', '−0.25']);
 });
 

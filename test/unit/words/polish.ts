@@ -1,8 +1,8 @@
-/** A translation into a language with four forms where English has two. */
+/** A translation into a language with four plural forms. */
 import { type Category, type Counted, messageOf } from '../../../src/words/counted.js';
 import { words } from '../../../src/words/words.js';
 
-/** As VS Code makes it of a message and its comment. */
+/** The key that VS Code makes of a message and its comment. */
 export function keyOf(text: Counted, category: Category): string {
   const { message, comment } = messageOf(text, category);
   return comment.length > 0 ? `${message}/${comment.join('')}` : message;

@@ -1,4 +1,4 @@
-/** Whether a graph may be asked for another k, and what is changed for it. */
+/** Whether a graph can use another k, and what is changed for it. */
 import { describe, expect, it } from 'vitest';
 import { Builder } from '../../../../src/graph/builder.js';
 import { type NodeProto, floats, int64s, node } from '../../../../src/graph/model.js';
@@ -24,7 +24,7 @@ const head = [node('MatMul', ['hidden', 'w'], ['scores']), node('TopK', ['scores
 const graphWith = (...nodes: NodeProto[]) => graphOf([...head, ...nodes], { constants: constants() });
 const uses = (...nodes: NodeProto[]) => findRouters(graphWith(...nodes))[0]!.uses;
 
-/** transformers' code from the choice to the experts' sum. */
+/** The code of transformers from the choice to the experts' sum. */
 const sorted = (divisor = 'two', sum = 'summed') => [
   node('Reshape', ['places', 'flat'], ['pairs']),
   node('TopK', ['pairs', 'many'], ['experts', 'order'], { largest: 0 }),
@@ -43,25 +43,25 @@ describe('another k', () => {
   it.each<[string, NodeProto[]]>([
     ['a mask over all experts', [node('Equal', ['places', 'three'], ['third'])]],
     ['one-hot places', [node('OneHot', ['places', 'three', 'values'], ['hot'])]],
-    ['weights laid among all experts', [node('ScatterElements', ['none', 'places', 'best'], ['all'])]],
+    ['weights scattered to all experts', [node('ScatterElements', ['none', 'places', 'best'], ['all'])]],
     ['sorted pairs', sorted()],
-  ])('may be asked of %s', (_, nodes) => {
+  ])('is possible with %s', (_, nodes) => {
     expect(uses(...nodes)).toBeDefined();
   });
 
   it.each<[string, NodeProto[]]>([
-    ['the first of the places is taken alone', [node('Gather', ['places', 'zero'], ['first'], { axis: 1 })]],
+    ['only the first of the places is used', [node('Gather', ['places', 'zero'], ['first'], { axis: 1 })]],
     ['weights are cut', [node('Split', ['best'], ['first', 'second'], { axis: 1 })]],
-    ['weights are shaped for k', [node('Reshape', ['best', 'paired'], ['shaped'])]],
-    ['a pair’s token is its place over another number', sorted('three')],
-    ['pairs are summed otherwise', sorted('two', 'paired.unknown')],
-    ['a circle follows', [node('Cast', ['places', 'turned'], ['turned'])]],
+    ['weights are reshaped for k', [node('Reshape', ['best', 'paired'], ['shaped'])]],
+    ['a pair’s token is its place divided by another number', sorted('three')],
+    ['pairs are summed in another way', sorted('two', 'paired.unknown')],
+    ['a cycle follows', [node('Cast', ['places', 'turned'], ['turned'])]],
     ['pairs are sorted twice', [...sorted(), node('TopK', ['pairs', 'many'], ['e', 'o'], { largest: 0 })]],
-  ])('is a guess where %s', (_, nodes) => {
+  ])('would be a guess if %s', (_, nodes) => {
     expect(uses(...nodes)).toBeUndefined();
   });
 
-  it('may be asked where k is 1, which leaves a division out', () => {
+  it('is possible if k is 1, which leaves a division out', () => {
     const one = (opType: string, inputs: string[], outputs: string[], attributes = {}) =>
       node(
         opType,
@@ -91,7 +91,7 @@ describe('another k', () => {
     expect(integersOf(walk, walk.producers.get('by token')!.input[1])?.values).toEqual([-1, 3, H]);
   });
 
-  it('changes no number that others take, and counts as many pairs as there are', () => {
+  it('changes no number that other nodes use, and numbers as many pairs as there are', () => {
     const graph = graphWith(...sorted(), node('Mul', ['else', 'two'], ['twice']));
     const builder = new Builder(graph, 20);
     const constants = separate(builder, findRouters(graph)[0]!.uses!, 'own');

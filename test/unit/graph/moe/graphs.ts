@@ -1,4 +1,4 @@
-/** Graphs by hand. */
+/** Builds graphs by hand. */
 import { create } from '@bufbuild/protobuf';
 import { type GraphProto, type ModelProto, type NodeProto, type TensorProto } from '../../../../src/graph/model.js';
 import { GraphProtoSchema, ModelProtoSchema } from '../../../../src/graph/onnx_pb.js';

@@ -17,7 +17,7 @@ const constants = [
   int64s('last', [-1]),
 ];
 
-/** A router's product, as exporters name it by its scope. */
+/** A router's product, named by its scope as exporters do. */
 const product = (output = 'scores') => {
   const n = node('MatMul', ['hidden', 'w'], [output]);
   n.name = '/model/layers.3/mlp/gate/MatMul';
@@ -27,7 +27,7 @@ const topK = (input: string, best = 'best', places = 'places') => node('TopK', [
 const routers = (...nodes: NodeProto[]) => findRouters(graphOf(nodes, { constants }));
 
 describe('a router', () => {
-  it('of softmax, top-k and normalised weights is found with all that it tells', () => {
+  it('of softmax, top-k and normalised weights is found with everything it computes', () => {
     const found = routers(
       product(),
       node('Softmax', ['scores'], ['p']),
@@ -50,7 +50,7 @@ describe('a router', () => {
     });
   });
 
-  it('tells its weights as they are where nothing is made of them', () => {
+  it('has the best scores as weights if they are used unchanged', () => {
     const [found] = routers(
       product(),
       node('Softmax', ['scores'], ['p']),
@@ -60,7 +60,7 @@ describe('a router', () => {
     expect(found).toMatchObject({ weight: 'best' });
   });
 
-  it('tells no weights where something is made of them only when they lie among all experts', () => {
+  it('has no weights if they are changed only after they were scattered to all experts', () => {
     const [found] = routers(
       product(),
       topK('scores'),
@@ -71,7 +71,7 @@ describe('a router', () => {
     expect(found).toMatchObject({ experts: E, weight: undefined });
   });
 
-  it('has the bias of its layer in its scores, and a softmax of the chosen', () => {
+  it('includes its layer’s bias in the scores, and a softmax of the chosen', () => {
     const [found] = routers(
       product('raw'),
       node('Add', ['raw', 'bias'], ['scores']),
@@ -82,7 +82,7 @@ describe('a router', () => {
     expect(found).toMatchObject({ score: 'scores', scoring: 'softmax', ordered: true, weight: 'weight' });
   });
 
-  it('that corrects what it compares has an order of its own, and scaled weights without the correction', () => {
+  it('with a correction bias has selection scores in another order, and scaled weights without the correction', () => {
     const [found] = routers(
       product(),
       node('Sigmoid', ['scores'], ['s']),
@@ -103,7 +103,7 @@ describe('a router', () => {
     });
   });
 
-  it('that chooses groups first is told by its last choice', () => {
+  it('that chooses groups first is found by its last choice', () => {
     const found = routers(
       product(),
       node('Reshape', ['scores', 'flat'], ['grouped']),
@@ -118,7 +118,7 @@ describe('a router', () => {
     expect(found.map(({ compared }) => compared)).toEqual(['left']);
   });
 
-  it('is not found again where its choices are sorted', () => {
+  it('is not found a second time where its choices are sorted', () => {
     const found = routers(
       product(),
       topK('scores'),
@@ -128,7 +128,7 @@ describe('a router', () => {
     expect(found.map(({ compared }) => compared)).toEqual(['scores']);
   });
 
-  it('inside an operator chooses by its input, unless a TopK before tells it', () => {
+  it('inside an operator chooses by its input, unless a TopK before it chooses', () => {
     const moe = (input: string) =>
       Object.assign(node('MoE', ['hidden', input, 'up', '', 'down', ''], ['y'], { k }), { domain: 'com.microsoft' });
     const [alone] = routers(product(), moe('scores'));
@@ -147,7 +147,7 @@ describe('a router', () => {
     expect(told).toMatchObject({ compared: 'corrected', holder: { opType: 'MoE' }, chooser: { opType: 'TopK' } });
   });
 
-  it('of a sparse mixer has its two choices joined, and their weights', () => {
+  it('that is a sparse mixer has its two choices joined, and their weights', () => {
     const found = routers(
       product(),
       node('ArgMax', ['scores'], ['first']),
@@ -165,7 +165,7 @@ describe('a router', () => {
     expect(found[0]).toMatchObject({ k: 2, chosen: 'chosen', weight: 'weights', ordered: true, scoring: undefined });
   });
 
-  it('has the gate of the expert that all tokens go to beside it', () => {
+  it('has the gate of the shared expert beside it', () => {
     const [found] = routers(
       product(),
       topK('scores'),
@@ -177,18 +177,18 @@ describe('a router', () => {
   });
 });
 
-describe('what is none', () => {
-  it('is a dense model, or a TopK of what two products gave', () => {
+describe('what is not a router', () => {
+  it('is a dense model, or a TopK of two products’ scores', () => {
     expect(routers(product())).toEqual([]);
     const both = [product(), node('MatMul', ['hidden', 'w2'], ['other']), node('Mul', ['scores', 'other'], ['x'])];
     expect(routers(...both, topK('x'))).toEqual([]);
   });
 
-  it('is a choice of the next token', () => {
+  it('is the choice of the next token', () => {
     expect(routers(product('logits'), topK('logits'))).toEqual([]);
   });
 
-  it('is a mixer by the largest alone, which is told apart', () => {
+  it('is a mixer by the largest score alone, which is recognised', () => {
     const nodes = [product(), node('ArgMax', ['scores'], ['first'])];
     expect(routers(...nodes)).toEqual([]);
     expect(hasMixer(graphOf(nodes, { constants }))).toBe(true);
@@ -196,7 +196,7 @@ describe('what is none', () => {
   });
 });
 
-it('that feeds two choosers is refused', () => {
+it('a router that feeds two choosers is refused', () => {
   expect(() => routers(product(), topK('scores'), topK('scores', 'b2', 'p2'))).toThrow(
     expect.objectContaining({
       code: 'base-invalid',
@@ -205,12 +205,12 @@ it('that feeds two choosers is refused', () => {
   );
 });
 
-it('is looked for in a circle no longer than there is one', () => {
+it('the search for a router ends even in a cycle', () => {
   const circle = [node('Cast', ['b'], ['a']), node('Cast', ['a'], ['b'])];
   const turned = Object.assign(node('MatMul', ['a', 'w'], ['scores']), { name: '/model/layers.3/mlp/gate/MatMul' });
   expect(routers(...circle, turned, topK('scores', 'a'))).toHaveLength(1);
 });
 
-it('that chooses as many as it is told as it runs is refused', () => {
+it('a router with a k known only at run time is refused', () => {
   expect(() => routers(product(), node('TopK', ['scores', 'asked'], ['best', 'places']))).toThrow(/not fixed/);
 });
