@@ -12,12 +12,13 @@ export interface Scale {
   readonly digits: (count: number) => number;
 }
 
-export function scaleOf([low, high]: readonly [number, number], range: readonly [number, number]): Scale {
+/** Of no width it goes on to the next number. */
+export function scaleOf([low, last]: readonly [number, number], range: readonly [number, number]): Scale {
   const [from, to] = range;
-  const width = high - low || 1;
+  const high = last === low ? low + 1 : last;
   return {
-    at: (value) => from + ((value - low) / width) * (to - from),
-    back: (pixel) => low + ((pixel - from) / (to - from)) * width,
+    at: (value) => from + ((value - low) / (high - low)) * (to - from),
+    back: (pixel) => low + ((pixel - from) / (to - from)) * (high - low),
     range,
     ticks: (count) => ticks(low, high, count),
     digits: (count) => Math.max(0, -Math.floor(Math.log10(tickStep(low, high, count)) + 1e-12)),

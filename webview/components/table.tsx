@@ -1,5 +1,4 @@
 /** Tables. Of a long one only the rows in sight are made, and the screen reader is told how many there are. */
-import { range } from 'd3-array';
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
@@ -114,9 +113,9 @@ function Head({ rows, caption }: { readonly rows: TableRows; readonly caption: s
 }
 
 function made(rows: TableRows, from: number, to: number, numbered = false): ComponentChildren[] {
-  return range(from, to).map((i) => (
-    <tr key={i} {...(numbered && { 'aria-rowindex': i + 2 })}>
-      {rows.row(i).map((cell, c) =>
+  return Array.from({ length: to - from }, (_, i) => (
+    <tr key={from + i} {...(numbered && { 'aria-rowindex': from + i + 2 })}>
+      {rows.row(from + i).map((cell, c) =>
         c === 0 ? (
           <th key={c} scope="row">
             {cell}

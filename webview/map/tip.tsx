@@ -1,30 +1,30 @@
 /** What is said beside the pointer: of a cell, of several at once, of a row, of a line. */
 import { useLayoutEffect } from 'preact/hooks';
-import { t, fixed, percent } from '../look/strings.js';
-import { columnOf, tokenAt } from './columns.js';
-import type { Place } from './geometry.js';
-import { type Raster, cellAt, choicesAt, type Row } from './model.js';
-import type { GridScene } from './scene.js';
-import { stepFor, windowAt, within, type Window } from './cells.js';
-import {
-  describe,
-  describeToken,
-  changeWords,
-  columnName,
-  rowName,
-  remarks,
-  isChange,
-  differs,
-  weightOf,
-  lineCell,
-} from './words.js';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
-import { tokenLabel, visible } from '../../src/trace/text/label.js';
 import type { Trace } from '../../src/trace/model/trace.js';
+import { tokenLabel, visible } from '../../src/trace/text/label.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
+import { fixed, percent, t } from '../look/strings.js';
+import { stepFor, windowAt, within, type Window } from './cells.js';
+import { columnOf, tokenAt } from './columns.js';
+import type { Place } from './geometry.js';
 import type { RowLoad } from './loads.js';
+import { cellAt, choicesAt, type Raster, type Row } from './model.js';
+import type { GridScene } from './scene.js';
+import {
+  changeWords,
+  columnName,
+  describe,
+  describeToken,
+  differs,
+  isChange,
+  lineCell,
+  remarks,
+  rowName,
+  weightOf,
+} from './words.js';
 
 export function Tip({
   scene,

@@ -1,5 +1,4 @@
 /** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
-import { max } from 'd3-array';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/look/signs.js';
 import type { Expert } from '../../src/trace/model/trace.js';
@@ -30,7 +29,7 @@ export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x,
 
 /** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
 const highestOf = (plane: Float32Array, n: number): number =>
-  max(plane, (x, i) => (i % (n + 1) === 0 ? NaN : Math.abs(x))) || 1;
+  plane.reduce((most, x, i) => (i % (n + 1) !== 0 && Math.abs(x) > most ? Math.abs(x) : most), 0) || 1;
 
 function Cells({ experts, plane, caption }: Props) {
   const n = experts.length;

@@ -1,4 +1,4 @@
-/** What the form of a what-if can say, and what it says. Pure. */
+/** What the form of a what-if can say, and what it says. */
 import { kindsOf, layerAt, layersOf, matches, sharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
 import { ranked, tokenShares } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
