@@ -26,7 +26,7 @@ export function Heat(props: Props) {
 }
 
 function highestOf(values: readonly ArrayLike<number>[]): number {
-  return max(values, (row) => max(Array.from(row))) || 1;
+  return (max(values, (row) => max(Array.from(row))) ?? 0) || 1;
 }
 
 function strengthOf(value: number, highest: number): number {
