@@ -144,7 +144,7 @@ describe('a folder', () => {
     [
       'data that is cut off',
       'base-invalid',
-      /not where or not as large/,
+      /does not have the place or the size/,
       (file) => writeFileSync(file('model.onnx.data'), 'short'),
     ],
     ['a model that is none', 'base-invalid', /not an ONNX file/, (file) => writeFileSync(file('model.onnx'), 'none')],
