@@ -42,6 +42,7 @@ const refused = [
   ['webview/tabs/detail/detail.ts', '../summary/summary.js'],
   ['webview/tabs/shared/usage.ts', '../summary/summary.js'],
   ['webview/similarity/view.ts', '../store/store.js'],
+  ['webview/components/lines.ts', 'd3-scale'],
   ['src/pool/card.ts', '../requests/checked.js'],
 ] as const;
 
@@ -62,6 +63,7 @@ const allowed = [
   ['src/panel/traceFile.ts', '../import/client.js'],
   ['webview/map/model.ts', '../../src/trace/figures/load.js'],
   ['webview/components/figure.ts', 'preact'],
+  ['webview/components/lines.ts', 'd3-array'],
   ['webview/tabs/detail/detail.ts', '../shared/usage.js'],
   ['webview/app/app.ts', '../tabs/detail/detail.js'],
 ] as const;
