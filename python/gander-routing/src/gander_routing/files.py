@@ -17,7 +17,7 @@ from gander_routing.errors import UserError
 def stored_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file as they are, or a UserError that names the file and the tensor."""
     try:
-        tensors = load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: {error}") from error
     for name, tensor in tensors.items():

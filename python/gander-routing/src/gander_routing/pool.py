@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import yaml
@@ -21,7 +21,8 @@ from torch import Tensor
 from gander_routing.errors import UserError
 from gander_routing.files import read_json, read_tensors, stored_tensors
 
-STACKS = (None, "encoder", "decoder")
+Stack = Literal["encoder", "decoder"]
+STACKS: tuple[Stack | None, ...] = (None, "encoder", "decoder")
 KINDS = ("q", "k", "v", "o", "cross-q", "cross-k", "cross-v", "cross-o", "gate", "up", "down")
 # By the last step of a module's path, or by the last two.
 KIND_OF = (
@@ -58,7 +59,8 @@ class Lora:
         q_a, r_a = torch.linalg.qr(self.a.double().T)
         # B A = q_b (r_b r_aᵀ) q_aᵀ: the r × r matrix in the middle has the same singular values.
         _, _, right = torch.linalg.svd(r_b @ r_a.T)
-        return (q_a @ right[0]).float()
+        top: Tensor = q_a @ right[0]
+        return top.float()
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Module:
     path: str
     layer: int
     kind: str
-    stack: str | None = None  # of an encoder-decoder
+    stack: Stack | None = None  # of an encoder-decoder
     sequence: int = 0  # whose tokens it sees: 0 the input (or the only one), 1 the output
 
     @classmethod
@@ -95,7 +97,7 @@ class Module:
         *_, parent, last = ["", *path.split(".")]
         kind = KIND_OF.get(f"{parent}.{last}") or KIND_OF.get(last, last)
         first = path.partition(".")[0]
-        stack = first if first in STACKS else None
+        stack = next((one for one in STACKS if one == first), None)
         # Cross-attention makes its keys and values of what the encoder gave for the input.
         own = stack == "decoder" and kind not in ("cross-k", "cross-v")
         return cls(path, int(number[1]) if number else -1, kind, stack, int(own))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from gander_routing import router as routing
@@ -110,7 +110,9 @@ class PoolModel:
         for item in route.interventions:
             self.known(item.expert)
         settled = self.settled(route.strategy, route.text)
-        strategy = strategies.Strategy(settled.name, settled.k or 1, settled.expert, self.epsilon)
+        strategy = strategies.Strategy(
+            cast(strategies.StrategyName, settled.name), settled.k or 1, settled.expert, self.epsilon
+        )
         zero = torch.zeros(1, 1, len(self.experts))
         whole = self.whole(strategy)
         given = strategies.fixed_weights(strategy, self.adapters)
@@ -144,7 +146,7 @@ class PoolRun:
         self.by_token = any(item.scope.spans() is not None for item in interventions)
 
     def watching(self) -> AbstractContextManager[Any]:
-        return self.router.installed(self.model.loaded.model)  # type: ignore[no-any-return]
+        return self.router.installed(self.model.loaded.model)
 
     def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
         self.router.seen = [{} for _ in self.router.modules]
