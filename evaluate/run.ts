@@ -1,5 +1,5 @@
 /** What is to be measured, in which order, and the loop that does it. */
-import type { Engine } from '../src/requests/api.js';
+import type { Engine } from '../src/requests/ask.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Document } from './documents.js';
 import { explain } from './explain.js';

@@ -118,7 +118,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     onDidRoute: routed.event,
     async route(text, options = {}) {
       // Not at activation: the validator takes longer to load than all the rest.
-      const { checkedOptions, checkedText } = await import('./requests/checked.js');
+      const { checkedOptions, checkedText } = await import('./requests/schemas.js');
       const asked = checkedText(text);
       const { strategy, interventions, target, ...run } = checkedOptions(options);
       return service.route(

@@ -1,5 +1,5 @@
 /** What a model answers, as the paper has it answer (arXiv 2402.05859, section 4). */
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import type { Example } from './examples.js';
 

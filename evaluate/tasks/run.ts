@@ -1,5 +1,5 @@
 /** The loop that has every example answered under every strategy, and keeps each answer at once. */
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { GanderError } from '../../src/errors/errors.js';
 import type { Results } from '../results.js';
 import { byTurns } from '../run.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PageMessage } from '../protocol/panel.js';
-import { interventionsSchema as interventions } from '../requests/checked.js';
+import { interventionsSchema as interventions } from '../requests/schemas.js';
 import { strategySchema as strategy } from '../strategies/schema.js';
 import { colourings, overlays } from '../trace/figures/colouring.js';
 

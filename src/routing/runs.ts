@@ -3,7 +3,7 @@ import { GanderError } from '../errors/errors.js';
 import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
-import type { Source } from '../source/source.js';
+import type { Methods } from '../requests/ask.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
@@ -93,8 +93,8 @@ export class Runs {
     await this.#run(id, 'main', 'attribute', waiting, async (options, patch) => {
       const parts: Attribution[] = [];
       try {
-        const onAttributed = (part: Attribution) => parts.push(part);
-        attribution = await this.service.attribute(request, { ...calm(options), onAttributed });
+        const onPartial = (part: Attribution) => parts.push(part);
+        attribution = await this.service.attribute(request, { ...calm(options), onPartial });
         patch({ attribution });
       } catch (error) {
         if (parts.length > 0) patch({ attribution: joined(parts) });
@@ -171,7 +171,7 @@ export class Runs {
   async compareElsewhere(
     id: number,
     asked: Pick<SideResult, 'title' | 'strategy'>,
-    elsewhere: Pick<Source, 'route'>,
+    elsewhere: Pick<Methods, 'route'>,
     waiting: Waiting = {},
   ): Promise<void> {
     const main = this.store.get(id)?.main;

@@ -49,7 +49,7 @@ it('answers as the engine in this process does, trace for trace', async () => {
 
 it('tells of each expert that is attributed to, and what all are told of is the whole', async () => {
   const parts: Attribution[] = [];
-  const whole = await clientWith().attribute({ text, strategy }, { onAttributed: (part) => parts.push(part) });
+  const whole = await clientWith().attribute({ text, strategy }, { onPartial: (part) => parts.push(part) });
   const n = whole.experts.length;
   expect(parts.flatMap(({ experts }) => experts)).toEqual(whole.experts);
   expect(new Set(parts.map(({ of }) => of))).toEqual(new Set([n]));

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineOptions } from '../../src/requests/api.js';
+import type { EngineOptions } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { chosenAt, rowsAt } from '../../src/trace/model/access.js';
 import { consequences } from '../../src/trace/figures/consequences.js';
