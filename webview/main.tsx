@@ -3,11 +3,11 @@ import './panel.css';
 import { options, render } from 'preact';
 import type { HostMessage } from '../src/protocol/panel.js';
 import { App } from './app/app.js';
-import { Store, type Host } from './app/store.js';
+import { Store, type Host } from './store/store.js';
 import { StoreProvider } from './components/context.js';
-import { GridScene } from './grid/scene.js';
+import { GridScene } from './map/scene.js';
 import { translate } from './look/translated.js';
-import { saver } from './views/save.js';
+import { saver } from './header/save.js';
 import { Work } from './background/work.js';
 import workerText from './background/worker.js?worker';
 

@@ -5,22 +5,22 @@ import { useStore } from '../components/context.js';
 import { WhenHere } from '../components/late.js';
 import { Splitter } from '../components/splitter.js';
 import { Tabs } from '../components/tabs.js';
-import type { GridScene } from '../grid/scene.js';
-import { Grid } from '../grid/view.js';
+import type { GridScene } from '../map/scene.js';
+import { Grid } from '../map/view.js';
 import { lessons } from '../lessons/load.js';
 import { t } from '../look/strings.js';
-import { Compare } from '../views/compare.js';
-import { Detail } from '../views/detail.js';
-import { Header, News } from '../views/header.js';
-import { Legend } from '../views/legend.js';
-import { Predictions } from '../views/predictions.js';
-import type { Saver } from '../views/save.js';
-import { Summary } from '../views/summary.js';
-import { Texts } from '../views/text.js';
-import { WhatIf } from '../views/whatIf.js';
-import { late } from './late.js';
-import { reasonAgainst } from './reasons.js';
-import { tabs } from './state.js';
+import { Compare } from '../tabs/compare/compare.js';
+import { Detail } from '../tabs/detail/detail.js';
+import { Header, News } from '../header/header.js';
+import { Legend } from '../legend/legend.js';
+import { Predictions } from '../tabs/predictions/predictions.js';
+import type { Saver } from '../header/save.js';
+import { Summary } from '../tabs/summary/summary.js';
+import { Texts } from '../text/text.js';
+import { WhatIf } from '../tabs/whatIf/whatIf.js';
+import { late } from '../store/late.js';
+import { reasonAgainst } from '../store/reasons.js';
+import { tabs } from '../store/state.js';
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();
@@ -93,7 +93,7 @@ function First() {
   );
 }
 
-const lens = late(() => import('../views/lens.js'));
+const lens = late(() => import('../tabs/lens/lens.js'));
 
 const views = {
   cell: Detail,

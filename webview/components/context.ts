@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { Store } from '../app/store.js';
+import type { Store } from '../store/store.js';
 
 const context = createContext<Store | undefined>(undefined);
 

@@ -1,7 +1,7 @@
 /** Draws by code that comes late. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Late } from '../app/late.js';
+import type { Late } from '../store/late.js';
 
 interface Props<T> {
   readonly of: Late<T>;

@@ -1,3 +1,3 @@
-import { late } from '../app/late.js';
+import { late } from '../store/late.js';
 
-export const lessons = late(() => import('./lessons.js'));
+export const lessons = late(() => import('../app/lessons.js'));

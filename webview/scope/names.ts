@@ -1,11 +1,11 @@
 /** What scopes are called, and which there are to choose. */
 import { selectionScope, type ScopedRegion, type TextScope } from '../../src/trace/text/scopes.js';
-import type { Store } from '../app/store.js';
+import type { Store } from '../store/store.js';
 import type { Item } from '../components/menu.js';
 import { t } from '../look/strings.js';
 import type { PlainWord } from '../../src/words/words.js';
 import { regionsOf } from './regions.js';
-import { rangesName } from '../views/whatIfWords.js';
+import { rangesName } from '../store/whatIfWords.js';
 
 const words: Readonly<Record<string, PlainWord>> = {
   prose: 'regionProse',

@@ -12,7 +12,7 @@ import { Figure, Part } from '../components/figure.js';
 import { rowsOf, Table } from '../components/table.js';
 import { plainName } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
-import { once } from '../views/sums.js';
+import { once } from '../store/sums.js';
 import { scopeName } from './names.js';
 
 interface Props {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { initial } from '../../../webview/app/state.js';
-import { columnsOf } from '../../../webview/grid/columns.js';
-import { hidden, rasterOf, rowsOf, unknown } from '../../../webview/grid/model.js';
-import { cellsOf, condensed, stepFor, windowAt, type Cells } from '../../../webview/grid/cells.js';
+import { initial } from '../../../webview/store/state.js';
+import { columnsOf } from '../../../webview/map/columns.js';
+import { hidden, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
+import { cellsOf, condensed, stepFor, windowAt, type Cells } from '../../../webview/map/cells.js';
 import { fabricate } from '../trace/fabricate.js';
 
 const cells = (tones: readonly (readonly number[])[], more: Partial<Cells> = {}): Cells => ({

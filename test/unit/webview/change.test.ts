@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { rowsAt } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { initial } from '../../../webview/app/state.js';
+import { initial } from '../../../webview/store/state.js';
 import { partners } from '../../../webview/background/tasks.js';
 import { choiceChanges } from '../../../src/trace/alignment/change.js';
-import { changeRaster, differenceRaster, logProbChanges } from '../../../webview/grid/change.js';
-import { columnsOf } from '../../../webview/grid/columns.js';
-import { rowsOf, unknown } from '../../../webview/grid/model.js';
+import { changeRaster, differenceRaster, logProbChanges } from '../../../webview/map/change.js';
+import { columnsOf } from '../../../webview/map/columns.js';
+import { rowsOf, unknown } from '../../../webview/map/model.js';
 import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock } from '../trace/fabricate.js';
 
 const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);

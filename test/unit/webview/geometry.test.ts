@@ -13,8 +13,8 @@ import {
   yOf,
   zoomed,
   type Frame,
-} from '../../../webview/grid/geometry.js';
-import { keyAction, zoomStep } from '../../../webview/grid/input.js';
+} from '../../../webview/map/geometry.js';
+import { keyAction, zoomStep } from '../../../webview/map/input.js';
 
 const frameOf = (width: number, height: number, x = 0, y = 0): Frame => ({
   width: 700,

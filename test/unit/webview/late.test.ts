@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { late } from '../../../webview/app/late.js';
+import { late } from '../../../webview/store/late.js';
 
 test('late code is fetched once; what could not be fetched is asked for again', async () => {
   let tries = 0;

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { sightOf } from '../../../src/trace/model/sight.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { initial } from '../../../webview/app/state.js';
-import { cellsOf, condensed, windowAt } from '../../../webview/grid/cells.js';
-import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
-import { byLines, expertRaster, expertRows, lineColumns, linesOf } from '../../../webview/grid/lines.js';
-import { blank, hidden, measureRaster, nothing, rasterOf, rowsOf, unknown } from '../../../webview/grid/model.js';
+import { initial } from '../../../webview/store/state.js';
+import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
+import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/map/columns.js';
+import { byLines, expertRaster, expertRows, lineColumns, linesOf } from '../../../webview/map/lines.js';
+import { blank, hidden, measureRaster, nothing, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
 import { fabricate, fabricateIds } from '../trace/fabricate.js';
 
 const poem = ['<|start|>', 'one', ' two', '\n', '\n', 'three', '\n\n', 'four', ' five', ' six'];

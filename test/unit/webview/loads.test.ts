@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { usage } from '../../../src/trace/figures/usage.js';
 import { load } from '../../../src/statistics/load.js';
-import { initial } from '../../../webview/app/state.js';
-import { loadsOf } from '../../../webview/grid/loads.js';
-import { rowsOf } from '../../../webview/grid/model.js';
+import { initial } from '../../../webview/store/state.js';
+import { loadsOf } from '../../../webview/map/loads.js';
+import { rowsOf } from '../../../webview/map/model.js';
 import { fabricate, fabricateIds, sharedOf, withText } from '../trace/fabricate.js';
 
 describe('the load beside a row', () => {

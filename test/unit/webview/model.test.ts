@@ -3,8 +3,8 @@ import { rowsAt, sharedSites } from '../../../src/trace/model/access.js';
 import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { initial } from '../../../webview/app/state.js';
-import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/grid/columns.js';
+import { initial } from '../../../webview/store/state.js';
+import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/map/columns.js';
 import {
   cellAt,
   choicesAt,
@@ -15,7 +15,7 @@ import {
   rowAt,
   rowsOf,
   unknown,
-} from '../../../webview/grid/model.js';
+} from '../../../webview/map/model.js';
 import { blockOf, fabricate, fabricateIds, textOf, withBlock, without } from '../trace/fabricate.js';
 
 const { filter } = initial;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { initial, restore, type View } from '../../../webview/app/state.js';
+import { initial, restore, type View } from '../../../webview/store/state.js';
 
 describe('what is remembered', () => {
   const view: View = {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HostMessage, PageMessage, Side, SideState } from '../../../src/protocol/panel.js';
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { Store, type Kept } from '../../../webview/app/store.js';
+import { Store, type Kept } from '../../../webview/store/store.js';
 import { Work } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
 

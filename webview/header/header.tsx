@@ -1,0 +1,422 @@
+/** What was routed and how; what can be done with it; what is going on. */
+import { useRef } from 'preact/hooks';
+import { isSameError, type ErrorData } from '../../src/errors/errors.js';
+import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
+import { Button, Field, Icon, NumberField, Tool } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Menu, type Item } from '../components/menu.js';
+import type { Store } from '../store/store.js';
+import { isNarrow, isStacked } from '../look/room.js';
+import { percent, t, type Word } from '../look/strings.js';
+import { ScopeChip } from '../scope/menu.js';
+import type { Saver } from './save.js';
+import { StrategySwitch } from './strategy.js';
+import { Warnings } from './warnings.js';
+import { expertNames, say } from '../store/whatIfWords.js';
+
+/** What stays in sight. */
+export function Header({ saver }: { readonly saver: Saver }) {
+  return (
+    <header class="head">
+      <Bar saver={saver} />
+      <WhatIfChips />
+      <ScopeChip />
+      <Progress />
+    </header>
+  );
+}
+
+/** What comes and goes, and scrolls away with the page. */
+export function News() {
+  return (
+    <div class="news">
+      <Generate />
+      <Notices />
+      <Warnings />
+    </div>
+  );
+}
+
+function Bar({ saver }: { readonly saver: Saver }) {
+  const store = useStore();
+  const description = store.description.value;
+  const title = store.main.title.value || t('page');
+  const count = store.main.choices.value?.sequences.reduce((sum, { tokens }) => sum + tokens.count, 0) ?? 0;
+  return (
+    <div class="headBar">
+      <div class="title">
+        <h1 title={title}>{title}</h1>
+        {description && description.can.route !== true && description.name !== title && (
+          <span class="tag">{description.name}</span>
+        )}
+        {count > 0 && <span class="faint">{t('tokens', count)}</span>}
+        {description?.can.route === true && (
+          <span class="faint pool" title={description.warnings.map(({ text }) => text).join('\n')}>
+            {description.name}
+          </span>
+        )}
+      </div>
+      <div class="actions">
+        <StrategySwitch />
+        <Actions saver={saver} />
+      </div>
+    </div>
+  );
+}
+
+/** As buttons where there is room for them; what there is none for is in a menu. */
+function Actions({ saver }: { readonly saver: Saver }) {
+  const store = useStore();
+  const compare = comparing(store);
+  const generate = generating(store);
+  const save = saving(store, saver);
+  const more = others(store);
+  const buttons = isNarrow.value ? [] : isStacked.value ? [compare] : [compare, generate];
+  return (
+    <>
+      {buttons.map(({ name, label, press, reason, ...rest }) => (
+        <Button key={name} press={press} reason={reason} {...rest} data-focus={name}>
+          {label}
+        </Button>
+      ))}
+      {isStacked.value ? (
+        <Menu
+          label={t('more')}
+          face={<Icon name="more" />}
+          items={[...(isNarrow.value ? [compare] : []), generate, ...save, ...more]}
+          name="head-more"
+        />
+      ) : (
+        <>
+          <Menu label={t('save')} items={save} name="head-save" />
+          <Menu label={t('more')} face={<Icon name="more" />} items={more} name="head-more" />
+        </>
+      )}
+    </>
+  );
+}
+
+interface Act extends Item {
+  readonly name: string;
+  readonly title?: string;
+  readonly 'aria-expanded'?: boolean;
+}
+
+function comparing(store: Store): Act {
+  return store.other.isThere.value
+    ? {
+        name: 'head-compare',
+        label: t('compareStop'),
+        press: () => {
+          store.send({ type: 'closeCompare' });
+        },
+      }
+    : {
+        name: 'head-compare',
+        label: t('compare'),
+        title: t('compareHint'),
+        reason: reasonAgainst(store, 'route'),
+        press: () => {
+          store.set({ tab: 'compare', maximised: false });
+        },
+      };
+}
+
+function generating(store: Store): Act {
+  return {
+    name: 'head-generate',
+    label: t('generate'),
+    title: t('generateHint'),
+    reason: reasonAgainst(store, 'generate'),
+    'aria-expanded': store.view.generateOpen.value,
+    press: () => {
+      store.set({ generateOpen: !store.view.generateOpen.peek() });
+    },
+  };
+}
+
+function saving(store: Store, saver: Saver): Item[] {
+  const reason = traceReason(store);
+  const items: [Word, () => void][] = [
+    ['saveTrace', saver.trace],
+    ['saveHtml', () => saver.html('whole')],
+    ['saveSvg', () => saver.svg('whole')],
+    ['savePng', () => saver.png('whole')],
+    ['saveTokens', saver.tokens],
+    ['saveCells', saver.cells],
+    ['copyMarkdown', saver.markdown],
+    ['saveHtmlSeen', () => saver.html('seen')],
+    ['saveSvgSeen', () => saver.svg('seen')],
+    ['savePngSeen', () => saver.png('seen')],
+  ];
+  return items.map(([word, press]) => ({ label: t(word), press, reason }));
+}
+
+function others(store: Store): Item[] {
+  return [
+    {
+      label: t('history'),
+      press: () => {
+        store.send({ type: 'history' });
+      },
+      reason: inability(store, 'route'),
+      name: 'head-history',
+    },
+    {
+      label: t('takeTour'),
+      press: () => {
+        store.tour.value = true;
+      },
+      reason: store.main.choices.value ? undefined : t('needsTrace'),
+      name: 'head-tour',
+    },
+  ];
+}
+
+function Generate() {
+  const store = useStore();
+  if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
+  const form = store.view.generate.value;
+  const set = (part: Partial<typeof form>): void => {
+    store.set({ generate: { ...store.view.generate.peek(), ...part } });
+  };
+  const reason = reasonAgainst(store, 'generate');
+  const sequences = store.main.choices.value?.sequences ?? [];
+  // An output is written from its beginning.
+  const read = sequences.length > 1 ? 1 : (sequences[0]?.tokens.count ?? 0);
+  const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
+  return (
+    <div class="generate" role="group" aria-label={t('generate')}>
+      <Field label={t('generateTokens')}>
+        <NumberField
+          label={t('generateTokens')}
+          value={form.tokens}
+          range={{ min: 1, max: room, step: 1 }}
+          change={(n) => {
+            set({ tokens: Math.round(n) });
+          }}
+          data-focus="generate-n"
+        />
+      </Field>
+      <Field label={t('generateTemperature')}>
+        <NumberField
+          label={t('generateTemperature')}
+          value={form.temperature}
+          range={{ min: 0, max: 5, step: 0.1 }}
+          change={(temperature) => {
+            set({ temperature });
+          }}
+          title={t('generateTemperatureHint')}
+          data-focus="generate-t"
+        />
+      </Field>
+      <Field label={t('generateSeed')}>
+        <NumberField
+          label={t('generateSeed')}
+          value={form.seed}
+          range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
+          change={(seed) => {
+            set({ seed: Math.round(seed) });
+          }}
+          data-focus="generate-s"
+        />
+      </Field>
+      <Button
+        press={() => {
+          const { tokens, temperature, seed } = store.view.generate.peek();
+          store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
+        }}
+        primary
+        reason={reason}
+        data-focus="generate-start"
+      >
+        {t('generateStart')}
+      </Button>
+      {reason !== undefined && <span class="faint">{reason}</span>}
+    </div>
+  );
+}
+
+function WhatIfChips() {
+  const store = useStore();
+  const list = store.main.interventions.value;
+  if (list.length === 0) return null;
+  const reason = reasonAgainst(store, 'whatIf');
+  const name = expertNames(store);
+  return (
+    <div class="chips" role="group" aria-label={t('whatIfNow')}>
+      <span class="faint">{t('whatIfNow')}</span>
+      {list.map((intervention, i) => {
+        const words = say(intervention, store, name);
+        return (
+          <span key={i} class="whatIfChip">
+            {words}
+            <Tool
+              label={t('removeThis', words)}
+              icon="close"
+              press={() => {
+                store.route(list.filter((_, j) => j !== i));
+              }}
+              {...(reason !== undefined && { reason })}
+              data-focus={`chip-${i}`}
+            />
+          </span>
+        );
+      })}
+      <Button
+        press={() => {
+          store.route(list.slice(0, -1));
+        }}
+        reason={reason}
+        title={t('undoLast')}
+        class="link"
+        data-focus="undo"
+      >
+        <span>
+          <Icon name="undo" />
+          {t('undo')}
+        </span>
+      </Button>
+      {list.length > 1 && (
+        <Button
+          press={() => {
+            store.route([]);
+          }}
+          reason={reason}
+          class="link"
+          data-focus="clear"
+        >
+          {t('clearAll')}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+const doing = { route: 'routing', generate: 'generating' } as const;
+
+function Progress() {
+  const store = useStore();
+  const running = store.main.running.value ?? store.other.running.value;
+  // Said once at the start: a count that runs would drown everything else.
+  const said = useRef('');
+  const words = !running
+    ? ''
+    : running.total === 0
+      ? t('loadingModel')
+      : running.what === 'attribute' || running.what === 'lens'
+        ? t(running.what === 'lens' ? 'lensing' : 'attributing', percent(running.done / running.total))
+        : t(doing[running.what], running.done, running.total);
+  if (!running || said.current === '') said.current = words;
+  return (
+    <>
+      <div class="progress" hidden={!running}>
+        {running && (
+          <>
+            <span class="faint">{words}</span>
+            <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
+            <Button
+              press={() => {
+                store.send({ type: 'stop' });
+              }}
+              data-focus="stop"
+            >
+              <span>
+                <Icon name="stop" />
+                {t('stop')}
+              </span>
+            </Button>
+          </>
+        )}
+      </div>
+      <div class="unseen" role="status">
+        {said.current}
+      </div>
+    </>
+  );
+}
+
+function Notices() {
+  const store = useStore();
+  const errors = [store.poolError.value, store.main.error.value, store.other.error.value].flatMap((error) =>
+    error && error.code !== 'cancelled' ? [error] : [],
+  );
+  // The same failure may have reached several places; it is told once.
+  const distinct = errors.filter((error, i) => errors.findIndex((one) => isSameError(one, error)) === i);
+  return (
+    <div class="notices">
+      {distinct.map((error) => (
+        <div key={error.message} class="notice error" role="alert">
+          <span>
+            <strong>{error.message}</strong> {error.remedy}
+          </span>
+          {error === store.main.error.value && <Mend error={error} />}
+        </div>
+      ))}
+      <Stale />
+      <Partial />
+    </div>
+  );
+}
+
+/** Of what may go well the next time. */
+const passing: readonly ErrorData['code'][] = [
+  'engine-died',
+  'server-unreachable',
+  'server-failed',
+  'server-busy',
+  'io',
+];
+
+/** What mends it, where it is read. */
+function Mend({ error: { code } }: { readonly error: ErrorData }) {
+  const store = useStore();
+  const action = code === 'text-too-long' ? 'firstPart' : passing.includes(code) ? 'again' : undefined;
+  return (
+    action && (
+      <Button
+        press={() => {
+          store.send({ type: action });
+        }}
+        reason={inability(store, 'route')}
+        data-focus={`mend-${action}`}
+      >
+        {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
+      </Button>
+    )
+  );
+}
+
+function Stale() {
+  const store = useStore();
+  if (!store.main.isStale.value) return null;
+  return (
+    <div class="notice stale" role="status">
+      <span>
+        {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
+      </span>
+      <Button
+        press={() => {
+          store.send({ type: 'again' });
+        }}
+        reason={inability(store, 'route')}
+        class="link"
+        data-focus="again"
+      >
+        {t('routeAgain')}
+      </Button>
+    </div>
+  );
+}
+
+/** A run that ended early. */
+function Partial() {
+  const { main } = useStore();
+  const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
+  if (!unfinished || main.isRunning.value) return null;
+  return (
+    <div class="notice" role="status">
+      {t('partial', unfinished.done, unfinished.tokens.count)}
+    </div>
+  );
+}

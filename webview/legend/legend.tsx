@@ -1,0 +1,321 @@
+/** The experts by colour, pattern, letter and name; pressing one shows only its choices. */
+import { useSignal } from '@preact/signals';
+import { quiet } from '../../src/look/palette.js';
+import { layersOf } from '../../src/trace/model/access.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
+import {
+  colourings,
+  isByLayer,
+  isMeasure,
+  lackFor,
+  type Colouring,
+  type TextMeasure,
+} from '../../src/trace/figures/colouring.js';
+import type { Sight } from '../../src/trace/model/sight.js';
+import { layerOf } from '../../src/trace/model/sight.js';
+import type { Store } from '../store/store.js';
+import { Button, Select, classes, type Option } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import { Badge } from '../components/expert.js';
+import { OneLine } from '../components/oneLine.js';
+import type { GridScene } from '../map/scene.js';
+import { layerKey } from '../../src/trace/model/sight.js';
+import { classOf, signOf } from '../look/looks.js';
+import { layerName, plainName } from '../look/names.js';
+import { ends, percent, signed, t } from '../look/strings.js';
+import { measuredOf, sharesOf } from '../store/sums.js';
+
+export function Legend({ scene }: { readonly scene: GridScene }) {
+  const store = useStore();
+  const [trace, sight] = [store.main.choices.value, store.main.sight.value];
+  if (!trace || !sight) return null;
+  const by = store.colouredBy.value;
+  // An attribution is to experts of all layers. Beside lines a number has the margin, and experts the cells.
+  const isLed = by === 'experts' || (by === 'attribution' && !sight.layer);
+  const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
+  return (
+    <div class="legend" role="group" aria-label={t('legend')}>
+      <ColourBy sight={sight} />
+      {isMeasure(by) && <MeasureScale by={by} />}
+      {hasChips && <Chips trace={trace} sight={sight} />}
+      {by === 'change' && <ChangeScale />}
+      {by === 'attribution' && <Of what={t('scaleOwed')} />}
+    </div>
+  );
+}
+
+/** One choice for text and grid. Where each layer has experts of its own the layer is chosen, too: no colours are for all. */
+function ColourBy({ sight }: { readonly sight: Sight }) {
+  const store = useStore();
+  // With its scores, when they have come.
+  const trace = store.main.trace.value!;
+  const { measureLayer } = store.view;
+  const by = store.colouredBy.value;
+  const isOwn = sight.layer !== undefined;
+  const options = [
+    ...colourings.map((name): Option => {
+      const title = t(name === 'experts' && !isOwn ? 'colour_leader' : `colour_${name}`);
+      const lack = lackFor(trace, name);
+      const isToCome = lack === 'scoresNone' && store.main.scoresFollow.value;
+      return lack === undefined ? [name, title] : [name, title, t(isToCome ? 'affinityLater' : lack)];
+    }),
+    ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
+    ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,
+  ];
+  const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
+  const layerFor = (name: Colouring) =>
+    name === 'experts'
+      ? sight.layer
+        ? layerKey(sight.layer)
+        : store.view.colourLayer.value
+      : layerOf(trace, measureLayer.value)
+        ? measureLayer.value
+        : '';
+  const layered = (by === 'experts' ? isOwn : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
+  return (
+    <span class="field colourBy">
+      {t('colourBy')}
+      <Select
+        label={t('colourBy')}
+        value={by}
+        options={options}
+        change={(value) => {
+          if (value === 'change' || value === 'attribution') store.overlay(value);
+          else store.colour({ by: value as Colouring, layer: layerFor(value as Colouring) });
+        }}
+        data-focus="colour-by"
+      />
+      {layered && (
+        <Select
+          label={t(layered === 'experts' ? 'colourLayer' : 'measureLayer')}
+          value={layerFor(layered)}
+          options={layered === 'experts' ? layers : [['', t('allLayers')], ...layers]}
+          change={(layer) => {
+            store.colour({ by: layered, layer });
+          }}
+          data-focus="colour-layer"
+        />
+      )}
+    </span>
+  );
+}
+
+const changeName = ({ other, against }: Store) =>
+  other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
+
+/** What the weakest and the strongest colour of the text stand for. */
+function MeasureScale({ by }: { readonly by: TextMeasure }) {
+  const store = useStore();
+  const [trace, { sequence }] = [store.main.trace.value!, store.view.selection.value];
+  const found = measuredOf(trace, sequence, by, layerOf(trace, store.view.measureLayer.value));
+  return Number.isNaN(found.weak) ? null : <Scale ends={ends(found)} steps={rising} />;
+}
+
+const rising = ['s0', 's1', 's2', 's3', 's4'];
+/** From one hue to the other. */
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'];
+
+function ChangeScale() {
+  const change = useStore().changes.value?.[0];
+  if (!change) return null;
+  const { by, most } = change;
+  return by === 'choices' ? (
+    <Scale ends={[percent(0), percent(1)]} steps={rising} of={t('scaleChoices')} />
+  ) : (
+    <Scale ends={[signed(-most), signed(most)]} steps={twoSided} of={t('scaleLikelier')} />
+  );
+}
+
+function Scale({
+  ends: [from, to],
+  steps,
+  of,
+}: {
+  readonly ends: readonly [from: string, to: string];
+  readonly steps: readonly string[];
+  readonly of?: string;
+}) {
+  return (
+    <>
+      <span class="scale" role="img" aria-label={of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to)}>
+        {from}
+        {steps.map((step) => (
+          <span key={step} class={`t measured ${step}`} />
+        ))}
+        {to}
+      </span>
+      {of !== undefined && <Of what={of} />}
+    </>
+  );
+}
+
+/** What the colours are of. */
+function Of({ what }: { readonly what: string }) {
+  return (
+    <span class="scale of" title={what}>
+      {what}
+    </span>
+  );
+}
+
+function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
+  const store = useStore();
+  const { set } = sight;
+  const looks = store.main.looks.value(set);
+  const share = sharesOf(trace, sight);
+  const chosen = store.view.filter.value.experts;
+  // The most used first: those are on the one line that there is before one asks for more.
+  const coloured = [...set.experts.keys()]
+    .filter((e) => looks.slots[e] !== quiet)
+    .sort((a, b) => share[b]! - share[a]! || a - b);
+  const rest = set.experts.length - coloured.length;
+  const isOpen = store.view.legendOpen.value;
+  // A card is asked of a source that is here, not of a saved trace.
+  const withCard =
+    chosen.length === 1
+      ? store.description.value?.experts.find(({ id, card }) => id === chosen[0] && card === true)
+      : undefined;
+  return (
+    <>
+      <OneLine
+        isOpen={isOpen}
+        more={(fitting) =>
+          (isOpen || fitting < set.experts.length) && (
+            <Button
+              press={() => {
+                store.set({ legendOpen: !isOpen });
+              }}
+              class="more"
+              aria-expanded={isOpen}
+              title={isOpen ? t('legendLess') : t('legendMore', set.experts.length - fitting)}
+              data-focus="legend-more"
+            >
+              {isOpen ? '−' : `+${set.experts.length - fitting}`}
+            </Button>
+          )
+        }
+      >
+        {coloured.map((e) => (
+          <Chip key={set.experts[e]!.id} set={set} expert={e} share={share[e]!} />
+        ))}
+        {isOpen && rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
+      </OneLine>
+      {withCard && (
+        <Button
+          press={() => {
+            store.send({ type: 'openCard', expert: withCard.id });
+          }}
+          class="link"
+          data-focus="legend-card"
+        >
+          {t('openCard')}
+        </Button>
+      )}
+      {chosen.length > 0 && (
+        <Button
+          press={() => {
+            store.setFilter({ experts: [] });
+          }}
+          class="link"
+          data-focus="legend-all"
+        >
+          {t('showAll')}
+        </Button>
+      )}
+    </>
+  );
+}
+
+function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert: number; readonly share: number }) {
+  const store = useStore();
+  const chosen = store.view.filter.value.experts;
+  const { id } = set.experts[expert]!;
+  const isOn = chosen.includes(id);
+  const name = plainName(set, expert);
+  return (
+    <Button
+      press={() => {
+        const now = store.view.filter.peek().experts;
+        store.setFilter({ experts: now.includes(id) ? now.filter((one) => one !== id) : [...now, id] });
+      }}
+      class={classes('chip', chosen.length > 0 && !isOn && 'off')}
+      aria-pressed={isOn}
+      title={t('legendShare', name, percent(share))}
+      data-focus={`legend-${id}`}
+    >
+      <span class="expert">
+        <Badge looks={store.main.looks.value(set)} expert={expert} />
+        <span class={set.scope === 'pool' ? 'name' : 'unseen'}>{name}</span>
+        <span class="share">{percent(share)}</span>
+      </span>
+    </Button>
+  );
+}
+
+const mostFound = 8;
+
+/** All experts without a colour of their own, and a search that brings one out. */
+function Rest({
+  set,
+  share,
+  coloured,
+}: {
+  readonly set: ExpertSet;
+  readonly share: Float64Array;
+  readonly coloured: readonly number[];
+}) {
+  const store = useStore();
+  const sought = useSignal('');
+  const pinned = store.view.pinned.value;
+  const rest = share.reduce((sum, x) => sum + x, 0) - coloured.reduce((sum, e) => sum + share[e]!, 0);
+  const query = sought.value.trim().toLowerCase();
+  const found =
+    query === ''
+      ? []
+      : [...set.experts.keys()]
+          .filter((e) => signOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query))
+          .sort((a, b) => share[b]! - share[a]! || a - b);
+  return (
+    <>
+      <span class="expert rest" title={t('legendRestHint')}>
+        <span class={classes('badge', classOf(quiet))} aria-hidden="true">
+          …
+        </span>
+        <span class="name">{t('legendRest', set.experts.length - coloured.length)}</span>
+        <span class="share">{percent(Math.max(0, rest))}</span>
+      </span>
+      <input
+        type="search"
+        class="find"
+        placeholder={t('legendFind')}
+        aria-label={t('legendFind')}
+        value={sought.value}
+        onInput={(event) => {
+          sought.value = event.currentTarget.value;
+        }}
+        data-focus="legend-find"
+      />
+      {found.slice(0, mostFound).map((e) => {
+        const { id } = set.experts[e]!;
+        const isPinned = pinned.includes(id);
+        const name = plainName(set, e);
+        return (
+          <Button
+            key={`found ${id}`}
+            press={() => {
+              store.set({ pinned: isPinned ? pinned.filter((one) => one !== id) : [...pinned, id] });
+            }}
+            class="chip found"
+            aria-pressed={isPinned}
+            title={t(isPinned ? 'legendUnpin' : 'legendPin', name)}
+            data-focus={`find-${id}`}
+          >
+            {t(isPinned ? 'legendUnpin' : 'legendPin', name)} {percent(share[e]!)}
+          </Button>
+        );
+      })}
+      {found.length > mostFound && <span class="faint">{t('chosenMore', found.length - mostFound)}</span>}
+      {query !== '' && found.length === 0 && <span class="faint">{t('legendFoundNone')}</span>}
+    </>
+  );
+}

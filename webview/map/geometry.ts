@@ -1,0 +1,184 @@
+/** Where cells lie on the screen, and what zooming and scrolling make of it. CSS pixels. Pure. */
+import type { Zoom } from '../store/state.js';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What stands at the left of the cells and, by how wide these are, above them. */
+export interface Gutters {
+  readonly left: number;
+  readonly top: (cellWidth: number) => number;
+}
+
+/** How many there are. */
+export interface Extent {
+  readonly columns: number;
+  readonly rows: number;
+  /** Default: those of a grid of tokens. */
+  readonly gutters?: Gutters;
+}
+
+/** A cell by its place; −1: none. */
+export interface Place {
+  readonly column: number;
+  readonly row: number;
+}
+
+export interface Frame extends Size {
+  /** Device pixels in one. */
+  readonly ratio: number;
+  readonly gutter: { readonly left: number; readonly top: number };
+  readonly cell: Size;
+  /** How far the content is scrolled. */
+  readonly scroll: Point;
+}
+
+export interface Window {
+  readonly c0: number;
+  readonly c1: number;
+  readonly r0: number;
+  readonly r1: number;
+}
+
+const largest = { width: 30, height: 22 };
+const smallest = 0.05;
+/** Cells so wide have room for a token's text above them. */
+export const labelFrom = 10;
+
+/** Cells with room for the token's text above and an expert's sign within. */
+export const readable: Size = { width: 14, height: 14 };
+
+export const ofTokens: Gutters = { left: 62, top: (width) => (width >= labelFrom ? 58 : 18) };
+
+/** Before anybody has zoomed: everything at once, as long as a cell can be seen. */
+export function comfortable({ width, height }: Size, { columns, rows, gutters = ofTokens }: Extent): Size {
+  return {
+    width: Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns))),
+    height: Math.min(20, Math.max(4, (height - 24) / Math.max(1, rows))),
+  };
+}
+
+/** The same of lines, which are as high as they are in the editor. */
+export function besideEditor({ width }: Size, { columns, gutters = ofTokens }: Extent, lineHeight: number): Size {
+  return { width: Math.min(30, Math.max(4, (width - gutters.left - 2) / Math.max(1, columns))), height: lineHeight };
+}
+
+/** Everything at once, however small. */
+export function fitted(size: Size, { columns, rows, gutters = ofTokens }: Extent): Zoom {
+  // The labels above take more room than the numbers do, so it is asked for the smaller cells first.
+  const width = Math.min(22, (size.width - gutters.left - 2) / columns);
+  const height = Math.min(20, (size.height - gutters.top(width) - 2) / Math.max(1, rows));
+  return { width, height, token: 0, row: 0 };
+}
+
+/** For a picture of everything: as large as can be read, and no larger than a canvas may be. */
+export function wholeFrame(extent: Extent): Frame {
+  const room = 16_000;
+  const cell = {
+    width: Math.min(12, room / Math.max(1, extent.columns)),
+    height: Math.min(14, room / Math.max(1, extent.rows)),
+  };
+  const size = contentSize(cell, extent);
+  const frame = { width: Math.ceil(size.width) + 8, height: Math.ceil(size.height) + 8 };
+  const gutter = gutterOf(cell, extent);
+  // Device pixels: 32,767 a side and 2²⁸ in all is what Chromium takes.
+  const ratio = Math.min(
+    2,
+    32_000 / Math.max(frame.width, frame.height + 400),
+    Math.sqrt(2.4e8 / (frame.width * (frame.height + 400))),
+  );
+  return { ...frame, ratio, gutter, cell, scroll: { x: 0, y: 0 } };
+}
+
+/** Of all cells, with what stands at their left and above. */
+export function contentSize(cell: Size, extent: Extent): Size {
+  const { left, top } = gutterOf(cell, extent);
+  return { width: left + extent.columns * cell.width, height: Math.max(0, top + extent.rows * cell.height) };
+}
+
+export function gutterOf(cell: Size, { gutters = ofTokens }: Extent): Frame['gutter'] {
+  return { left: gutters.left, top: gutters.top(cell.width) };
+}
+
+/** The cells in view; the ends are past the last. */
+export function windowOf(frame: Frame, { columns, rows }: Extent): Window {
+  const { cell, scroll, gutter } = frame;
+  return {
+    c0: Math.max(0, Math.floor(scroll.x / cell.width)),
+    c1: Math.min(columns, Math.ceil((scroll.x + frame.width - gutter.left) / cell.width)),
+    r0: Math.max(0, Math.floor(scroll.y / cell.height)),
+    r1: Math.min(rows, Math.ceil((scroll.y + frame.height - gutter.top) / cell.height)),
+  };
+}
+
+export const xOf = (frame: Frame, column: number): number =>
+  frame.gutter.left + column * frame.cell.width - frame.scroll.x;
+export const yOf = (frame: Frame, row: number): number => frame.gutter.top + row * frame.cell.height - frame.scroll.y;
+
+export type Hit =
+  | { readonly on: 'cell'; readonly column: number; readonly row: number }
+  | { readonly on: 'gutter'; readonly row: number }
+  | { readonly on: 'head'; readonly column: number };
+
+/** What lies under a point of the frame. */
+export function hit(frame: Frame, { x, y }: Point, { columns, rows }: Extent): Hit | undefined {
+  const { gutter, cell, scroll } = frame;
+  const row = y < gutter.top ? -1 : Math.floor((y - gutter.top + scroll.y) / cell.height);
+  const column = x < gutter.left ? -1 : Math.floor((x - gutter.left + scroll.x) / cell.width);
+  if (row >= rows || column >= columns || (row < 0 && column < 0)) return undefined;
+  if (row < 0) return { on: 'head', column };
+  return column < 0 ? { on: 'gutter', row } : { on: 'cell', column, row };
+}
+
+/** Cells of another size, and the scrolling that leaves the anchor where it is. @param anchor default: the middle */
+export function zoomed(
+  frame: Frame,
+  wanted: Size,
+  anchor?: Point,
+  { top }: Gutters = ofTokens,
+): { zoom: Zoom; scroll: Point } {
+  const { gutter, cell, scroll } = frame;
+  const at = anchor ?? {
+    x: gutter.left + (frame.width - gutter.left) / 2,
+    y: gutter.top + (frame.height - gutter.top) / 2,
+  };
+  const column = (at.x - gutter.left + scroll.x) / cell.width;
+  const row = (at.y - gutter.top + scroll.y) / cell.height;
+  const clamp = (n: number, most: number) => Math.min(most, Math.max(smallest, n));
+  const width = clamp(wanted.width, largest.width);
+  const height = clamp(wanted.height, largest.height);
+  return {
+    zoom: { width, height, token: scroll.x / cell.width, row: scroll.y / cell.height },
+    scroll: { x: column * width - (at.x - gutter.left), y: row * height - (at.y - top(width)) },
+  };
+}
+
+/** The least scrolling that brings a cell into sight. @param inner without scroll bars */
+export function revealed(frame: Frame, inner: Size, { column, row }: Place): Point {
+  const along = (at: number, cell: number, from: number, room: number): number => {
+    if (at < 0) return from;
+    const low = at * cell;
+    return low < from ? low : Math.max(from, low + cell - room);
+  };
+  return {
+    x: along(column, frame.cell.width, frame.scroll.x, inner.width - frame.gutter.left),
+    y: along(row, frame.cell.height, frame.scroll.y, inner.height - frame.gutter.top),
+  };
+}
+
+/** Where a box of some size stands beside a cell, on the side that has room. */
+export function beside(frame: Frame, { column, row }: Place, box: Size): Point {
+  const right = xOf(frame, column + 1) + 8;
+  const below = yOf(frame, row + 1) + 6;
+  return {
+    x: right + box.width > frame.width ? Math.max(0, xOf(frame, column) - box.width - 8) : right,
+    y: below + box.height > frame.height ? Math.max(0, yOf(frame, row) - box.height - 6) : below,
+  };
+}

@@ -1,0 +1,68 @@
+/** What stands in the margin beside lines: what colours the text, as a raster of one row over its tokens. */
+import type { Side } from '../../src/protocol/panel.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import { layerOf } from '../../src/trace/model/sight.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import type { Store } from '../store/store.js';
+import { owedIn } from '../store/owed.js';
+import { measuredOf } from '../store/sums.js';
+import type { Columns } from './columns.js';
+import { blank, rasterOf, type Raster, type Row } from './model.js';
+
+/** Undefined where nothing colours the text, or it is still worked out. */
+export function marginOf(store: Store, name: Side, trace: Trace, columns: Columns): Raster | undefined {
+  const side = store.side(name);
+  const sight = side.sight.value;
+  const row: Row = { layer: 0, site: -1, kind: '', parts: sight?.parts ?? [] };
+  const by = store.colouredBy.value;
+  if (by === 'nothing') return undefined;
+  if (isMeasure(by)) {
+    // Numbers rest on scores, which come last.
+    const late = side.trace.value ?? trace;
+    const layer = layerOf(trace, store.view.measureLayer.value);
+    const found = columns.spans.map(({ sequence }) => measuredOf(late, sequence, by, layer));
+    const made = blank(by, [row], columns);
+    const value = new Float32Array(columns.count).fill(NaN);
+    columns.spans.forEach(({ from }, i) => {
+      value.set(found[i]!.value, from);
+      found[i]!.strength.forEach((x, t) => Number.isNaN(x) || mark(made, from + t, 0, x));
+    });
+    return { ...made, measured: { ...found[0]!, value } };
+  }
+  if (by === 'change') {
+    const { changes, partners } = store;
+    if (!changes.value) return undefined;
+    const isSigned = changes.value[0]?.by === 'logProb';
+    const change = new Float32Array(columns.count).fill(NaN);
+    const made = { ...blank(isSigned ? 'change' : 'difference', [row], columns), ...(isSigned && { change }) };
+    for (const { sequence, from, count } of columns.spans) {
+      const { value, most } = changes.value[sequence]!;
+      const back = name === 'other' ? partners.value?.[sequence]?.back : undefined;
+      for (let t = 0; t < count; t++) {
+        const x = value[back ? (back[t] ?? -1) : t] ?? NaN;
+        if (Number.isNaN(x)) continue;
+        change[from + t] = x;
+        mark(made, from + t, isSigned && x >= 0 ? 1 : 0, Math.min(1, Math.abs(x) / (isSigned ? most : 1)));
+      }
+    }
+    return made;
+  }
+  const attribution = side.attribution.value;
+  const last = columns.spans.at(-1);
+  if (by === 'attribution' && attribution && last && sight && !sight.layer) {
+    // To experts of all layers, which the set in sight has.
+    const { expert, nats } = owedIn(attribution);
+    const places = attribution.experts.map(({ id }) => sight.set.experts.findIndex((one) => one.id === id));
+    const made = blank('experts', [row], columns);
+    expert.forEach((e, t) => {
+      if (e >= 0 && places[e]! >= 0) mark(made, last.from + t, places[e]!, nats[t]!);
+    });
+    return made;
+  }
+  return sight && rasterOf(trace, [row], columns, store.view.filter.value, sight.set);
+}
+
+function mark({ expert, strength }: Raster, cell: number, which: number, strong: number): void {
+  expert[cell] = which;
+  strength[cell] = strong;
+}

@@ -1,0 +1,335 @@
+/**
+ * What each cell of the map shows, worked out once for a trace and a filter: an expert and a strength. R rows, which are
+ * places in the model, C columns, which are places in the text, row-major; a map of lines is drawn with its columns down
+ * (`turn`). Pure: drawing only reads it.
+ */
+import {
+  isKnown,
+  kindsOf,
+  layersOf,
+  rowsAt,
+  sharedSites,
+  sitesOf,
+  type Layer,
+  type Rows,
+  type SharedSites,
+} from '../../src/trace/model/access.js';
+import { certaintyAt } from '../../src/trace/figures/distribution.js';
+import { disagreement } from '../../src/trace/alignment/change.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
+import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import type { Filter, View } from '../store/state.js';
+import { tokenAt, type Columns } from './columns.js';
+import type { Place } from './geometry.js';
+import { layerKey } from '../../src/trace/model/sight.js';
+
+/** A layer as a whole, or one site. */
+export interface Row extends Layer {
+  /** Index on the site axis; −1: the layer as a whole. */
+  readonly site: number;
+  /** The site's; empty for a layer. */
+  readonly kind: string;
+  /** By sequence, what the row sums up over its tokens; undefined where it has nothing to say of them. */
+  readonly parts: readonly (SharedSites | undefined)[];
+  /** The row is about this expert alone: an index in its parts' set. */
+  readonly expert?: number;
+}
+
+export interface Raster {
+  readonly rows: readonly Row[];
+  readonly columns: Columns;
+  /** The columns are lines, which are drawn as rows. */
+  readonly isTurned: boolean;
+  /** What colours the cells: who leads, how far the choices of two runs differ, what becomes of the log-probability, or a number. */
+  readonly shows: 'experts' | 'difference' | 'change' | TextMeasure;
+  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Where no expert colours: which of the hues (`Paper`). */
+  readonly expert: Int16Array;
+  /** [R, C] 0..1: how strong the colour is. */
+  readonly strength: Float32Array;
+  /** [R, C] share of the choices that a what-if changed; undefined without one. */
+  readonly changed: Float32Array | undefined;
+  /** [C] of a `change`: the other's log-probability − this one's; NaN where it is not known. */
+  readonly change?: Float32Array;
+  /** [R, C] of a measure, and the scale of its strengths. */
+  readonly measured?: Measured;
+  /** Of lines: the raster of their tokens, of which it is the sum. */
+  readonly tokens?: Raster;
+  /** [R, C] where each row is one expert's: what it has of the line; NaN where it is not known. */
+  readonly share?: Float32Array;
+}
+
+/** From the map's own columns and rows to those on the screen, and back. */
+export function turn({ isTurned }: Pick<Raster, 'isTurned'>, { column, row }: Place): Place {
+  return isTurned ? { column: row, row: column } : { column, row };
+}
+
+/** No expert applied, or nothing that leads. */
+export const nothing = -1;
+/** The filter hides it. */
+export const hidden = -2;
+/** The source says nothing of this token here, or the row has nothing to do with it. */
+export const unknown = -3;
+
+/**
+ * A layer is one row, or a row for each of its sites: where it was opened, and where its sites' experts are strangers to
+ * each other, so that nothing can be summed up.
+ */
+export function rowsOf(trace: Trace, filter: Filter, expanded: View['expanded']): Row[] {
+  const kinds = filter.kinds.length > 0 ? filter.kinds : kindsOf(trace);
+  const rows: Row[] = [];
+  for (const layer of layersOf(trace)) {
+    if (filter.layers && (layer.layer < filter.layers[0] || layer.layer > filter.layers[1])) continue;
+    const sites = [...sitesOf(trace, { ...layer, kind: kinds })];
+    if (sites.length === 0) continue;
+    const parts = partsOf(trace, { ...layer, kind: kinds });
+    const isMixed = sites.some((s) => parts[trace.sites[s]!.sequence] === undefined);
+    const isOpen = expanded === 'all' || expanded.includes(layerKey(layer));
+    if (!isOpen && !isMixed) rows.push({ ...layer, site: -1, kind: '', parts });
+    else
+      for (const s of sites) {
+        const { kind, path } = trace.sites[s]!;
+        rows.push({ ...layer, site: s, kind, parts: partsOf(trace, { module: path }) });
+      }
+  }
+  return rows;
+}
+
+function partsOf(trace: Trace, filter: Parameters<typeof sharedSites>[1]): Row['parts'] {
+  return trace.sequences.map((_, sequence) => sharedSites(trace, { ...filter, sequence }));
+}
+
+/** The row that a place on the site axis is in; −1: none. A site whose layer is closed is found in the layer's row. */
+export function rowAt(rows: readonly Row[], layer: string, site: number): number {
+  const exact = rows.findIndex((row) => row.site === site && (site >= 0 || layerKey(row) === layer));
+  return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
+}
+
+/** @param inSight the set that the filter's experts are of; sets of other layers know nothing of it */
+export function rasterOf(
+  trace: Trace,
+  rows: readonly Row[],
+  columns: Columns,
+  filter: Filter,
+  inSight: ExpertSet | undefined,
+  before?: Trace,
+): Raster {
+  const raster = blank('experts', rows, columns, before && changes(trace, before, rows, columns));
+  for (const { sequence, from } of columns.spans) {
+    rows.forEach((row, r) => {
+      const part = row.parts[sequence];
+      if (part) fill(raster, r * columns.count + from, trace, part, filter, part.set === inSight);
+    });
+  }
+  return raster;
+}
+
+export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Columns, changed?: Float32Array): Raster {
+  const size = rows.length * columns.count;
+  return {
+    shows,
+    rows,
+    columns,
+    isTurned: columns.spans.some(({ lines }) => lines !== undefined),
+    expert: new Int16Array(size).fill(unknown),
+    strength: new Float32Array(size),
+    changed,
+  };
+}
+
+/** A number of each cell, on one scale for all of them. */
+export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
+  const value = new Float32Array(rows.length * columns.count).fill(NaN);
+  for (const { sequence, from } of columns.spans) {
+    // Of the whole model a token's is the same in all rows.
+    let whole: Float32Array | undefined;
+    rows.forEach(({ parts }, r) => {
+      const part = parts[sequence];
+      if (!part) return;
+      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.sites);
+      value.set(whole ?? valuesOf(trace, sequence, by, part.sites), r * columns.count + from);
+    });
+  }
+  const measured = scaled(by, value);
+  return {
+    ...blank(by, rows, columns),
+    expert: Int16Array.from(value, (x) => (Number.isNaN(x) ? unknown : 0)),
+    strength: measured.strength,
+    measured,
+  };
+}
+
+/** One row's cells of one sequence, from `start` on. */
+function fill(
+  { expert, strength }: Raster,
+  start: number,
+  trace: Trace,
+  part: SharedSites,
+  filter: Filter,
+  isInSight: boolean,
+): void {
+  const wanted = isInSight ? wantedOf(part, filter) : undefined;
+  const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
+  const isSingle = sites.length === 1;
+  const shares = new Float64Array(part.experts.length);
+  const evenly = isSingle && sites[0]!.k > 1 ? 1 / sites[0]!.k : 0;
+  const strongest = part.set.scope === 'layer' && evenly > 0 ? mostDecided(sites[0]!, evenly) : 1;
+  for (let t = 0; t < part.sequence.done; t++) {
+    let total = 0;
+    let touched = 0;
+    let anyKnown = false;
+    let anyHidden = false;
+    for (const rows of sites) {
+      if (!isKnown(rows, t)) continue;
+      anyKnown = true;
+      if (filter.margin !== null && !isCloser(trace, rows, t, filter.margin)) {
+        anyHidden = true;
+        continue;
+      }
+      for (let i = t * rows.k; i < (t + 1) * rows.k; i++) {
+        const e = rows.chosen[i]!;
+        if (e < 0) continue;
+        const weight = rows.weight ? rows.weight[i]! : 1;
+        total += weight;
+        if ((wanted && !wanted[e]) || (rows.weight && weight < filter.weight)) {
+          anyHidden = true;
+          continue;
+        }
+        if (shares[e] === 0) touched++;
+        shares[e]! += weight;
+      }
+    }
+    if (!anyKnown) continue;
+    const best = leading(sites, shares, t);
+    const most = best < 0 ? 0 : shares[best]!;
+    const isEven = touched > 1 && touched === shares.length && shares.every((share) => share === most);
+    shares.fill(0);
+    const cell = start + t;
+    if (best < 0 || isEven) {
+      expert[cell] = anyHidden && !isEven ? hidden : nothing;
+      continue;
+    }
+    const share = total > 0 ? most / total : 0;
+    expert[cell] = best;
+    // A filtered second choice is below an even split: it keeps its own share. Without weights a single choice is as sure as another.
+    if (!isSingle || wanted) strength[cell] = share;
+    else strength[cell] = sites[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
+  }
+}
+
+/** Of experts with the largest share: the lower index, or at a single site the one placed best. −1: none has any. */
+function leading(sites: readonly Rows[], shares: Float64Array, t: number): number {
+  let best = -1;
+  let most = 0;
+  for (const { chosen, k } of sites) {
+    for (let i = t * k; i < (t + 1) * k; i++) {
+      const e = chosen[i]!;
+      if (e < 0) continue;
+      const share = shares[e]!;
+      if (share > most || (share === most && best > e && sites.length > 1)) [best, most] = [e, share];
+    }
+  }
+  return most > 0 ? best : -1;
+}
+
+/** Below an even split between the chosen a leader cannot fall: strength starts there. */
+function strengthOf(share: number, evenly: number, strongest: number): number {
+  return Math.min(1, Math.max(0, (share - evenly) / (strongest - evenly)));
+}
+
+/** Of eight that are weighed, none ever has nearly all: a router's own most decided tokens, but one in twenty, are the strongest. */
+function mostDecided({ weight, k, done }: Rows, evenly: number): number {
+  if (!weight) return 1;
+  const shares = new Float32Array(done);
+  for (let t = 0; t < done; t++) {
+    let most = 0;
+    let total = 0;
+    for (let i = t * k; i < (t + 1) * k; i++) {
+      total += weight[i]!;
+      if (weight[i]! > most) most = weight[i]!;
+    }
+    shares[t] = most / total;
+  }
+  // Where all tokens are weighed about evenly, none is made to look decided.
+  return Math.min(1, Math.max(2 * evenly, usual(shares)));
+}
+
+function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefined {
+  const wanted = experts.map(({ id }) => filter.experts.includes(id));
+  // Experts of another pool filter nothing.
+  return wanted.some(Boolean) ? wanted : undefined;
+}
+
+function isCloser(trace: Trace, rows: Rows, t: number, limit: number): boolean {
+  // Without scores there is no margin that could hide anything.
+  if (!rows.score && !rows.selection) return true;
+  return certaintyAt(trace, rows, t).margin <= limit;
+}
+
+/** Share of a row's sites whose chosen set is not what it was. Both runs are of the same text. */
+function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Columns): Float32Array {
+  const out = new Float32Array(rows.length * columns.count);
+  const earlier = new Map(before.sites.map(({ path }, s) => [path, s]));
+  for (const { sequence, from } of columns.spans) {
+    rows.forEach((row, r) => {
+      const part = row.parts[sequence];
+      if (!part) return;
+      const pairs = Array.from(part.sites, (s): [Rows, Rows] | undefined => {
+        const was = earlier.get(trace.sites[s]!.path);
+        return was === undefined ? undefined : [rowsAt(trace, s), rowsAt(before, was)];
+      }).filter((pair) => pair !== undefined);
+      const done = Math.min(part.sequence.done, before.sequences[sequence]?.done ?? 0);
+      for (let t = 0; t < done; t++) {
+        let flipped = 0;
+        for (const [now, was] of pairs) if (disagreement(now, t, was, t) > 0) flipped++;
+        out[r * columns.count + from + t] = pairs.length > 0 ? flipped / pairs.length : 0;
+      }
+    });
+  }
+  return out;
+}
+
+/** The largest but one in twenty: a single outlier must not pale all others. */
+export function usual(values: Float32Array): number {
+  const sizes = values
+    .filter((x) => !Number.isNaN(x))
+    .map(Math.abs)
+    .sort();
+  return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
+}
+
+export interface Choice {
+  readonly expert: number;
+  /** Of one site its weight, of several their share; undefined where the source gives no weights. */
+  readonly weight: number | undefined;
+}
+
+/** Who was chosen at a row's cell, the largest first. */
+export function choicesAt(trace: Trace, part: SharedSites, token: number): Choice[] {
+  const sums = new Map<number, number>();
+  const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
+  const isWeighed = sites.every(({ weight }) => weight !== undefined);
+  let total = 0;
+  for (const { chosen, weight, k } of sites) {
+    for (let i = token * k; i < (token + 1) * k; i++) {
+      const e = chosen[i]!;
+      if (e < 0) continue;
+      const w = isWeighed ? weight![i]! : 1;
+      sums.set(e, (sums.get(e) ?? 0) + w);
+      total += w;
+    }
+  }
+  const isSum = sites.length > 1;
+  const list = [...sums].map(([expert, sum]): Choice => {
+    if (!isWeighed && !isSum) return { expert, weight: undefined };
+    return { expert, weight: isSum && total > 0 ? sum / total : sum };
+  });
+  // Where nothing is weighed the source's own order stands: best first.
+  return isWeighed || isSum ? list.sort((a, b) => b.weight! - a.weight! || a.expert - b.expert) : list;
+}
+
+/** A cell's row, token and what the row sums up there; undefined in a gap. */
+export function cellAt({ rows, columns }: Raster, column: number, row: number) {
+  const place = tokenAt(columns, column);
+  const found = rows[row];
+  return place && found && { ...place, row: found, part: found.parts[place.sequence] };
+}

@@ -1,0 +1,197 @@
+/** What the map shows now, as signals: everything between the store and the canvas. */
+import { computed, signal } from '@preact/signals';
+import type { Side } from '../../src/protocol/panel.js';
+import { tokenLabel } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { layersOf } from '../../src/trace/model/access.js';
+import { documentLine } from '../../src/trace/text/lines.js';
+import { layerKey } from '../../src/trace/model/sight.js';
+import { initial, type Filter, type Zoom } from '../store/state.js';
+import type { Store } from '../store/store.js';
+import { isNarrow } from '../look/room.js';
+import { theme } from '../look/theme.js';
+import { changeRaster, differenceRaster } from './change.js';
+import { columnOf, columnsBeyond, columnsOf, tokenAt, type Columns } from './columns.js';
+import type { Frame, Place } from './geometry.js';
+import { byLines, expertRaster, expertRows, lineColumns, type Lines } from './lines.js';
+import { loadsOf } from './loads.js';
+import { marginOf } from './margin.js';
+import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
+import { makePaper, type Paper } from './paint.js';
+
+export class GridScene {
+  /** Whose columns these are: the other run's only when the grid shows it. */
+  readonly isChange = computed(() => this.store.colouredBy.value === 'change');
+  readonly side = computed<Side>(() => (this.isChange.value ? 'main' : this.store.gridSource.value));
+  /** Each cell's own, where a number colours them. */
+  readonly measure = computed(() => {
+    const by = this.store.colouredBy.value;
+    return isMeasure(by) ? by : undefined;
+  });
+  readonly trace = computed<Trace | undefined>(() => {
+    const side = this.store.side(this.side.value);
+    // Scores come last.
+    const isByScores = this.measure.value !== undefined || this.store.view.filter.value.margin !== null;
+    return isByScores ? side.trace.value : side.choices.value;
+  });
+  readonly sight = computed(() => this.store.side(this.side.value).sight.value);
+  readonly before = computed(() => (this.side.value === 'main' ? this.store.main.before.value : undefined));
+  private readonly tokens = computed(() => this.trace.value && columnsOf(this.trace.value));
+  /** Undefined where the text of the tokens is not known. */
+  readonly lines = computed(() => this.trace.value && lineColumns(this.trace.value));
+  /** Lines are drawn, and not tokens. */
+  readonly isLines = computed(() => {
+    const form = this.store.view.map.value;
+    return this.lines.value !== undefined && (form === 'auto' ? isNarrow.value : form === 'lines');
+  });
+  /** The rows of the model are its experts in sight: columns beside the lines. */
+  readonly isByExpert = computed(
+    () =>
+      this.isLines.value &&
+      !this.isChange.value &&
+      this.sight.value !== undefined &&
+      this.store.view.lineColumns.value === 'experts',
+  );
+  readonly columns = computed(() => (this.isLines.value ? this.lines.value : this.tokens.value));
+  readonly zoom = computed<Zoom | null>(() => this.store.view[this.zoomField()].value);
+  /** Each layer has experts of its own and one router: there is nothing in it to open. */
+  readonly isFlat = computed(() => {
+    const [trace, sight] = [this.trace.value, this.sight.value];
+    return trace !== undefined && sight?.layer !== undefined && layersOf(trace).length === trace.sites.length;
+  });
+  readonly rows = computed(() => this.rowsFor(this.store.view.filter.value));
+  readonly raster = computed(() => this.rasterFor(this.rows.value, this.store.view.filter.value));
+  readonly labels = computed(() => this.labelsFor(this.columns.value));
+  /** Whether the text of the first sequence is the document's. */
+  readonly isOfDocument = computed(() => {
+    const { lines, main } = this.store;
+    const own = this.trace.value?.sequences[0]?.text;
+    return lines.value !== undefined && own === main.choices.value?.sequences[0]?.text;
+  });
+  readonly loads = computed(() => loadsOf(this.trace.value!, this.rows.value ?? []));
+  readonly paper = computed(
+    () => this.raster.value && this.paperFor(this.raster.value, this.labels.value, this.margin.value),
+  );
+  /** What colours the text, line by line. */
+  readonly margin = computed(() => {
+    const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
+    if (!this.isLines.value || !trace || !tokens || !lines) return undefined;
+    const found = marginOf(this.store, this.side.value, trace, tokens);
+    return found && byLines(found, lines);
+  });
+  /** [C] 1 for each column that is not of the part of the text that one looks at; undefined: all is looked at. */
+  readonly beyond = computed(() => {
+    const [scope, columns] = [this.store.scope.value, this.columns.value];
+    return scope && columns && this.side.value === 'main'
+      ? columnsBeyond(columns, scope.sequence, scope.ranges)
+      : undefined;
+  });
+  /** The expert whose column was chosen, where columns are experts. */
+  readonly expert = signal(-1);
+  /** The selected cell. */
+  readonly place = computed<Place>(() => {
+    const raster = this.raster.value;
+    if (!raster) return { column: -1, row: -1 };
+    const side = this.side.value;
+    const { sequence, token } = this.store.placeIn[side].value;
+    return {
+      column: columnOf(raster.columns, sequence, token),
+      row: this.isByExpert.value
+        ? raster.rows.findIndex(({ expert }) => expert === this.expert.value)
+        : rowAt(raster.rows, this.store.view.selection.value.layer, this.store.siteIn[side].value),
+    };
+  });
+
+  /** How it lies on the screen, for pictures; the view says it. */
+  frame: () => Frame | undefined = () => undefined;
+
+  constructor(readonly store: Store) {}
+
+  setZoom(zoom: Zoom | null): void {
+    this.store.set({ [this.zoomField()]: zoom });
+  }
+
+  private zoomField(): 'zoom' | 'lineZoom' {
+    return this.isLines.value ? 'lineZoom' : 'zoom';
+  }
+
+  /** All tokens of the trace, whatever the map shows of it, the filter hides, and wherever one has scrolled. */
+  whole(): Paper | undefined {
+    const [trace, tokens] = [this.trace.value, this.tokens.value];
+    if (!trace || !tokens) return undefined;
+    const rows = this.sitesFor(trace, initial.filter);
+    const raster = this.tokenRaster(trace, rows, tokens, initial.filter, this.measure.value);
+    return raster && this.paperFor(raster, this.labelsFor(tokens));
+  }
+
+  private labelsFor(columns: Columns | undefined): string[] {
+    const trace = this.trace.value;
+    const labels = new Array<string>(columns?.count ?? 0).fill('');
+    for (const { sequence, from, count, lines } of columns?.spans ?? [])
+      for (let i = 0; i < count; i++)
+        labels[from + i] = lines ? this.numberOf(sequence, lines, i) : tokenLabel(trace!.sequences[sequence]!, i);
+    return labels;
+  }
+
+  /** Of a line in its document, or in its text where there is none; empty for what goes on with the line above, or was written by the model. */
+  private numberOf(sequence: number, lines: Lines, row: number): string {
+    const line = lines.line[row]!;
+    if (row > 0 && lines.line[row - 1] === line) return '';
+    if (sequence > 0 || !this.isOfDocument.value) return String(line + 1);
+    const given = this.trace.value!.sequences.length > 1 ? undefined : this.store.main.given.value;
+    if (given !== undefined && lines.start[row]! > given) return '';
+    return String(documentLine(this.store.lines.value!.runs, line) + 1);
+  }
+
+  private rowsFor(filter: Filter): readonly Row[] | undefined {
+    const [trace, sight] = [this.trace.value, this.sight.value];
+    return trace && (this.isByExpert.value ? expertRows(sight!, filter.experts) : this.sitesFor(trace, filter));
+  }
+
+  private sitesFor(trace: Trace, filter: Filter): Row[] {
+    return rowsOf(trace, filter, this.isFlat.value ? [] : this.store.view.expanded.value);
+  }
+
+  private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
+    const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
+    if (!trace || !rows || !tokens) return undefined;
+    if (!lines || !this.isLines.value) return this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
+    if (this.isByExpert.value) return expertRaster(trace, rows, lines);
+    // Beside lines there is a margin for numbers.
+    const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
+    return raster && byLines(raster, lines);
+  }
+
+  private tokenRaster(
+    trace: Trace,
+    rows: readonly Row[],
+    columns: Columns,
+    filter: Filter,
+    measure: TextMeasure | undefined,
+  ): Raster | undefined {
+    if (measure) return measureRaster(trace, rows, columns, measure);
+    if (!this.isChange.value) return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
+    const { against, changes, partners } = this.store;
+    if (!against.value || !changes.value || !partners.value) return undefined;
+    return changes.value[0]?.by === 'logProb'
+      ? changeRaster(changes.value, rows, columns)
+      : differenceRaster(trace, against.value, rows, columns, partners.value);
+  }
+
+  private paperFor(raster: Raster, labels: readonly string[], margin?: Raster): Paper {
+    const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
+    const looks = this.store.side(this.side.value).looks.value;
+    const heads = this.isFlat.value && !raster.isTurned ? this.loads.value : undefined;
+    const layer = this.sight.value?.layer;
+    const inSight = layer && layerKey(layer);
+    const { difference, gain } = theme.value;
+    const huesOf = ({ shows }: Raster) => (shows === 'experts' ? undefined : [difference, gain]);
+    const fresh = this.side.value === 'main' ? this.store.main.fresh.value : Infinity;
+    const isOutdated = (column: number): boolean =>
+      raster.isTurned && (tokenAt(raster.columns, column)?.end ?? 0) > fresh;
+    const same = { theme: theme.value, looks, labels, heads, inSight, isOutdated };
+    const beside = margin && makePaper({ ...same, raster: margin, hues: huesOf(margin) }, false);
+    return makePaper({ ...same, raster, hues: huesOf(raster), margin: beside }, isFading);
+  }
+}

@@ -1,0 +1,432 @@
+/** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
+import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
+import type { ErrorData } from '../../src/errors/errors.js';
+import type {
+  DocumentLines,
+  HostMessage,
+  PageMessage,
+  Side,
+  SideState,
+  VisibleLines,
+} from '../../src/protocol/panel.js';
+import type { SourceDescription } from '../../src/requests/description.js';
+import type { Strategy } from '../../src/strategies/strategy.js';
+import { SideReceiver } from '../../src/transport/sides.js';
+import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
+import { choiceChanges, type Change } from '../../src/trace/alignment/change.js';
+import { layerAt } from '../../src/trace/model/access.js';
+import { layerKey, layerOf } from '../../src/trace/model/sight.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
+import { rangeOfKey } from '../../src/trace/model/ranges.js';
+import type { TextScope } from '../../src/trace/text/scopes.js';
+import { parts, want } from '../scope/load.js';
+import type { Partners, Work } from '../background/work.js';
+import { logProbChanges } from '../map/change.js';
+import { SideSignals, type ViewSignals } from './side.js';
+import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
+
+export interface Host {
+  postMessage(message: PageMessage): void;
+  getState(): unknown;
+  setState(state: Kept): void;
+}
+
+/** `memory` is the host's: by it a panel is found again after a reload. */
+export type Kept = View & { readonly memory?: string };
+
+/** A token of one sequence; −1: none. `end`: past the last, where it is the first of a line's. */
+export interface Place {
+  readonly sequence: number;
+  readonly token: number;
+  readonly end?: number;
+}
+
+export const nowhere: Place = { sequence: 0, token: -1 };
+
+export class Store {
+  readonly description = signal<SourceDescription | undefined>(undefined);
+  readonly poolError = signal<ErrorData | undefined>(undefined);
+  /** The host has said what there is behind it, or that there is nothing. */
+  readonly ready = signal(false);
+  /** All the text that there is to show stands in an editor that is in sight. */
+  readonly isTextInSight = signal(false);
+  /** Where the text's lines are in its document; undefined: there is none. */
+  readonly lines = signal<DocumentLines | undefined>(undefined);
+  /** Those that are in sight in its editor. */
+  readonly visible = signal<VisibleLines | undefined>(undefined);
+  readonly main: SideSignals;
+  readonly other: SideSignals;
+  readonly view: ViewSignals;
+  /** A token of the other run that has no counterpart, selected there. */
+  readonly lone = signal<Place>(nowhere);
+
+  /** What was chosen, or this run when there is no other to show. */
+  readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
+  /** The run that changes are against: the other, or this one without its what-if. */
+  readonly against = computed(() => this.other.choices.value ?? this.main.before.value);
+  /** The attribution that was looked at when something else was chosen to colour the text. */
+  private readonly passedOver = signal<SideState['attribution']>(undefined);
+  /** An attribution colours the text while it is looked at, or for as long as it was chosen to. */
+  readonly colouredBy = computed<Colouring | Exclude<Overlay, ''>>(() => {
+    const overlay = this.view.overlay.value;
+    const attribution = this.main.attribution.value;
+    const isLookedAt = this.view.tab.value === 'whatIf' && attribution !== this.passedOver.value;
+    if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
+    if (overlay === 'change' && this.against.value) return overlay;
+    const [by, trace] = [this.view.colouring.value, this.main.trace.value];
+    return trace ? shownBy(trace, { by, layer: '' }).by : by;
+  });
+  /** The tour is under way, or begins once there is something to show. */
+  readonly tour = signal(false);
+  readonly isTextFolded = computed(() => {
+    const choice = this.view.textPane.value;
+    return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
+  });
+  /** By what two runs differ: their choices, or, where one of them has none, what becomes of the predictions. */
+  readonly differBy = computed<Change['by']>(() =>
+    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value) ? 'logProb' : 'choices',
+  );
+  readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
+  /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
+  readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;
+  /** The selected site as either run counts them; runs of two sources may have different ones. −1: none. */
+  readonly siteIn: Readonly<Record<Side, ReadonlySignal<number>>>;
+
+  private readonly incoming = new SideReceiver();
+  private memory: string | undefined;
+  /** By sequence. Of a text that is written again, all that is known of it until then. */
+  private texts: readonly (string | undefined)[] = [];
+  private saving: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly host: Host,
+    readonly work: Work,
+  ) {
+    const kept = host.getState();
+    this.view = Object.fromEntries(
+      Object.entries(restore(kept)).map(([key, value]) => [key, signal<unknown>(value)]),
+    ) as ViewSignals;
+    this.main = new SideSignals(this.view);
+    this.other = new SideSignals(this.view);
+    const memory = (kept as Partial<Kept> | null | undefined)?.memory;
+    if (typeof memory === 'string') this.memory = memory;
+
+    const selected = computed<Place>(() => {
+      const { sequence, token, end } = this.view.selection.value;
+      return { sequence, token, ...(end !== undefined && { end }) };
+    });
+    this.placeIn = {
+      main: selected,
+      other: computed(() => {
+        const at = selected.value;
+        if (!this.main.trace.value || !this.other.trace.value) return at;
+        if (at.token < 0) return this.lone.value;
+        const of = this.partners.value?.[at.sequence]?.of;
+        return { sequence: at.sequence, token: of?.[at.token] ?? -1 };
+      }),
+    };
+    const site = computed(() => this.view.selection.value.site);
+    this.siteIn = {
+      main: site,
+      other: computed(() => {
+        const [main, other] = [this.main.choices.value, this.other.choices.value];
+        if (site.value < 0 || !main || !other) return site.value;
+        return siteLike(main, site.value, other);
+      }),
+    };
+
+    let over: Overlay = '';
+    effect(() => {
+      const by = this.colouredBy.value;
+      const now = by === 'change' || by === 'attribution' ? by : '';
+      if (now !== over) this.send({ type: 'overlay', by: now });
+      over = now;
+    });
+
+    let before = this.snapshot();
+    effect(() => {
+      const now = this.snapshot();
+      if (same(now, before)) return;
+      before = now;
+      clearTimeout(this.saving);
+      this.saving = setTimeout(() => this.save(), 150);
+    });
+  }
+
+  /** Beside which tokens of `against` this run's stand, in each sequence; undefined while it is worked out, or without one. */
+  readonly partners = computed<readonly Partners[] | undefined>(() => {
+    const [main, against] = [this.main.choices.value, this.against.value];
+    return main && against && this.work.partners(main, against);
+  });
+
+  /** What became of each token, for each sequence; undefined while it is worked out, or with nothing to compare. */
+  readonly changes = computed<readonly Change[] | undefined>(() => {
+    const [main, against, partners] = [this.main.choices.value, this.against.value, this.partners.value];
+    if (!main || !against || !partners) return undefined;
+    return this.differBy.value === 'choices'
+      ? choiceChanges(main, against, partners)
+      : logProbChanges(main, this.other.trace.value ?? against, partners);
+  });
+
+  /** The part of the main run's text that one looks at; undefined: all of it, or one that it does not have. */
+  readonly scope = computed<TextScope | undefined>(() => {
+    const [key, trace] = [this.view.scope.value, this.main.choices.value];
+    if (key === '' || !trace) return undefined;
+    if (!parts.value) void want();
+    return parts.value?.scopeOf(trace, this.main.title.value, key);
+  });
+
+  side(side: Side): SideSignals {
+    return side === 'main' ? this.main : this.other;
+  }
+
+  send(message: PageMessage): void {
+    this.host.postMessage(message);
+  }
+
+  receive(message: HostMessage): void {
+    batch(() => {
+      this.take(message);
+    });
+  }
+
+  private take(message: HostMessage): void {
+    switch (message.type) {
+      case 'pool':
+        this.description.value = message.description;
+        this.poolError.value = message.error;
+        this.ready.value = true;
+        break;
+      case 'piece':
+        this.incoming.piece(message);
+        break;
+      case 'side':
+        this.side(message.side).state.value = this.incoming.side(message);
+        if (message.side === 'main') this.keepSelection();
+        else {
+          this.lone.value = nowhere;
+          this.followComparison(message.state !== undefined);
+        }
+        break;
+      case 'status': {
+        const { state } = this.side(message.side);
+        if (!state.value) break;
+        const { running: _running, error: _error, fresh: _fresh, ...rest } = state.value;
+        state.value = {
+          ...rest,
+          stale: message.stale,
+          ...(message.fresh !== undefined && { fresh: message.fresh }),
+          ...(message.running && { running: message.running }),
+          ...(message.error && { error: message.error }),
+        };
+        break;
+      }
+      case 'select':
+        this.select(
+          {
+            sequence: message.sequence ?? 0,
+            token: message.token,
+            ...(message.site === undefined ? {} : this.spot(message.site)),
+          },
+          'host',
+        );
+        break;
+      case 'colour':
+        this.colour(message, 'host');
+        break;
+      case 'textInSight':
+        this.isTextInSight.value = message.is;
+        break;
+      case 'lines':
+        this.lines.value = message.lines;
+        break;
+      case 'visible':
+        this.visible.value = message.lines;
+        break;
+      case 'tour':
+        this.tour.value = true;
+        break;
+      case 'filter':
+        this.setFilter({ experts: message.expert === undefined ? [] : [message.expert] });
+        break;
+      case 'remember':
+        this.memory = message.memory;
+        this.save();
+        break;
+    }
+  }
+
+  set(part: Partial<View>): void {
+    batch(() => {
+      for (const [key, value] of Object.entries(part)) {
+        const field = this.view[key as keyof View] as Signal<unknown>;
+        if (!same(value, field.peek())) field.value = value;
+      }
+    });
+  }
+
+  /** At once: before the page goes. */
+  save(): void {
+    clearTimeout(this.saving);
+    this.host.setState({ ...this.snapshot(), ...(this.memory === undefined ? {} : { memory: this.memory }) });
+  }
+
+  private snapshot(): View {
+    return Object.fromEntries(Object.entries(this.view).map(([key, field]) => [key, field.value])) as unknown as View;
+  }
+
+  setFilter(part: Partial<Filter>): void {
+    this.set({ filter: { ...this.view.filter.peek(), ...part } });
+  }
+
+  clearFilter(): void {
+    this.set({ filter: initial.filter });
+  }
+
+  /** `from` the host, the editor knows already. */
+  select(part: Partial<Selection>, from: 'page' | 'host' = 'page'): void {
+    const former = this.view.selection.peek();
+    const { end, ...next } = { ...former, ...('token' in part && { end: undefined }), ...part };
+    const count = this.main.trace.peek()?.sequences[next.sequence]?.tokens.count ?? 0;
+    const token = Math.min(Math.max(next.token, -1), count - 1);
+    const line = end === undefined ? {} : { end: Math.min(end, count) };
+    const moved = token !== former.token || next.sequence !== former.sequence || line.end !== former.end;
+    this.set({ selection: { ...next, token, ...line } });
+    if (moved && from === 'page' && token >= 0)
+      this.send({ type: 'select', token, ...line, ...(next.sequence > 0 && { sequence: next.sequence }) });
+  }
+
+  /** What is selected goes on to a place, in the same text. */
+  extend(side: Side, { sequence, token, end = token + 1 }: Place): void {
+    const now = this.placeIn[side].peek();
+    if (now.sequence !== sequence || now.token < 0) this.selectIn(side, { sequence, token, end });
+    else if (token < now.token) this.selectIn(side, { sequence, token, end: Math.max(end, now.end ?? now.token + 1) });
+    else this.selectIn(side, { sequence, token: now.token, end });
+  }
+
+  /** One step out of what stands in front of the rest: the tour, then the map alone, then a part of the text alone. */
+  leave(): void {
+    if (this.tour.peek()) this.tour.value = false;
+    else if (this.view.maximised.peek()) this.set({ maximised: false });
+    else this.set({ scope: '' });
+  }
+
+  selectIn(
+    side: Side,
+    place: Place,
+    row: Pick<Selection, 'layer' | 'site'> = {
+      layer: this.view.selection.peek().layer,
+      site: this.siteIn[side].peek(),
+    },
+  ): void {
+    const [main, other] = [this.main.trace.peek(), this.other.trace.peek()];
+    batch(() => {
+      this.lone.value = nowhere;
+      if (side === 'main' || !main || !other) {
+        this.select({ ...row, ...place });
+        return;
+      }
+      const { sequence, token, end } = place;
+      const back = this.partners.peek()?.[sequence]?.back;
+      const beside = back?.subarray(token, end ?? token + 1).filter((own) => own >= 0) ?? [];
+      const own = beside[0] ?? -1;
+      if (own < 0) this.lone.value = place;
+      const site = row.site < 0 ? -1 : siteLike(other, row.site, main);
+      const line = end !== undefined && own >= 0 ? { end: beside.at(-1)! + 1 } : {};
+      this.select({ layer: row.layer, site, sequence, token: own, ...line });
+    });
+  }
+
+  /** A site and the layer that it is in. */
+  spot(site: number): Pick<Selection, 'layer' | 'site'> {
+    const trace = this.main.trace.peek();
+    const found = trace?.sites[site];
+    return { site, layer: trace && found ? layerKey(layerAt(trace, found)) : '' };
+  }
+
+  /** What colours text and grid, here and in the text's editor. */
+  colour({ by, layer }: ColourChoice, from: 'page' | 'host' = 'page'): void {
+    batch(() => {
+      if (from === 'page') this.overlay('');
+      this.set({ colouring: by });
+      if (by === 'experts') this.bringOut(layer);
+      else this.set({ measureLayer: layer });
+    });
+    if (from === 'page') this.send({ type: 'colour', by, layer });
+  }
+
+  /** Colours text and grid by what there is beside the run itself; empty: by nothing of it. */
+  overlay(overlay: Overlay): void {
+    batch(() => {
+      this.set({ overlay });
+      this.passedOver.value = overlay === 'attribution' ? undefined : this.main.attribution.peek();
+    });
+  }
+
+  /** The layer whose experts are in sight. Of a pool there is nothing to choose: its experts are the same in all layers. */
+  lookAtLayer(layer: string): void {
+    const sight = this.main.sight.peek();
+    if (!sight?.layer || layerKey(sight.layer) === layer) return;
+    const [chosen, seen] = [this.view.colouring.peek(), this.colouredBy.peek()];
+    if (chosen === 'experts' && seen === 'experts') this.colour({ by: 'experts', layer });
+    else this.bringOut(layer);
+  }
+
+  private bringOut(layer: string): void {
+    if (layer === this.view.colourLayer.peek()) return;
+    // What was pinned and filtered was the former layer's.
+    this.set({ colourLayer: layer, pinned: [] });
+    this.setFilter({ experts: [] });
+  }
+
+  route(interventions: readonly Intervention[], strategy: Strategy | undefined = this.main.strategy.peek()): void {
+    if (strategy) this.send({ type: 'route', side: 'main', strategy, interventions });
+  }
+
+  /** A comparison that opens is shown; one that is replayed after a reload leaves the view as it was. */
+  private followComparison(comparing: boolean): void {
+    if (comparing === this.view.comparing.peek()) return;
+    const tab = this.view.tab.peek();
+    this.set({
+      comparing,
+      gridSource: 'main',
+      overlay: comparing ? 'change' : '',
+      tab: comparing ? 'compare' : tab === 'compare' ? 'summary' : tab,
+    });
+  }
+
+  /** A new trace may have fewer tokens or other sites than the place one looked at. */
+  private keepSelection(): void {
+    const trace = this.main.trace.peek();
+    if (!trace) return;
+    // Tokens are of one text; a region is found again in another, and what the model writes on changes nothing.
+    const texts = trace.sequences.map(({ text }) => text);
+    const of = rangeOfKey(this.view.scope.peek())?.sequence ?? -1;
+    const [was, is] = [this.texts[of], texts[of]];
+    if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
+    this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
+    const selection = this.view.selection.peek();
+    const { layer, site } = selection;
+    const fits = site < trace.sites.length && (layer === '' || layerOf(trace, layer) !== undefined);
+    const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
+    this.set({
+      selection: {
+        sequence,
+        token: Math.min(selection.token, trace.sequences[sequence]!.tokens.count - 1),
+        ...(selection.end !== undefined &&
+          selection.end <= trace.sequences[sequence]!.tokens.count && { end: selection.end }),
+        ...(fits ? { layer, site } : { layer: '', site: -1 }),
+      },
+    });
+  }
+}
+
+/** The site of another trace with the same path; −1: it has none. */
+function siteLike(trace: Trace, site: number, other: Trace): number {
+  const path = trace.sites[site]?.path;
+  return other.sites.findIndex((one) => one.path === path);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
+}

@@ -1,0 +1,347 @@
+/** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
+import { tokenLabel } from '../../../src/trace/text/label.js';
+import { isCutAlike } from '../../../src/trace/alignment/align.js';
+import type { Difference } from '../../../src/trace/figures/difference.js';
+import { tokensWithin } from '../../../src/trace/model/ranges.js';
+import type { TextScope } from '../../../src/trace/text/scopes.js';
+import type { Sequence } from '../../../src/trace/model/trace.js';
+import type { Strategy, StrategyOffer } from '../../../src/strategies/strategy.js';
+import type { Store } from '../../store/store.js';
+import { reasonAgainst } from '../../store/reasons.js';
+import { Bars } from '../../components/bars.js';
+import { Button, Select } from '../../components/controls.js';
+import { useStore } from '../../components/context.js';
+import { Figure, Part } from '../../components/figure.js';
+import { Lines } from '../../components/lines.js';
+import { rowsOf } from '../../components/table.js';
+import { fixed, percent, signed, t } from '../../look/strings.js';
+import { parts } from '../../scope/load.js';
+import { LogProb } from '../shared/logProb.js';
+import { sideName } from '../../store/sides.js';
+import { choosing, filledIn, strategyTitle } from '../../header/strategy.js';
+
+export function Compare() {
+  const store = useStore();
+  const [main, other] = [store.main.trace.value, store.other.trace.value];
+  if (!main || !other) return <Start />;
+  // Of the text that one looks at.
+  const wanted = store.view.selection.value.sequence;
+  const scope = store.scope.value?.sequence === wanted ? store.scope.value : undefined;
+  const found = store.work.differences(main, other, scope)?.[wanted];
+  if (!found) return <p class="hint">{t('compareWaiting')}</p>;
+  const hasChoices = store.differBy.value === 'choices';
+  return (
+    <>
+      <Sides />
+      {!hasChoices && <Fixed />}
+      {scope && <p class="caption about">{t('summaryOf', parts.value!.scopeName(store, scope))}</p>}
+      {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
+      <Part name="agreement" title={t('inNumbers')}>
+        <dl class="numbers">
+          {hasChoices && <Agreement found={found} />}
+          <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
+          <dt>{t('compareAligned')}</dt>
+          <dd>
+            {t(
+              'of',
+              found.alignment.same.reduce((n, x) => n + x, 0),
+              // A column of the other's own is in no part of this one.
+              scope ? columnsIn(found, scope) : found.alignment.same.length,
+            )}
+          </dd>
+        </dl>
+      </Part>
+      {isCutAlike(main, other, wanted) === false && <p class="hint">{t('compareCut')}</p>}
+      {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
+      {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
+      {hasChoices && !found.usage && found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
+      <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
+      <Button
+        press={() => {
+          store.send({ type: 'closeCompare' });
+        }}
+        data-focus="compare-stop"
+      >
+        {t('compareStop')}
+      </Button>
+    </>
+  );
+}
+
+/** How many of the columns are of tokens that a part has. */
+function columnsIn({ alignment }: Difference, { ranges }: TextScope): number {
+  const within = tokensWithin(ranges, alignment.a.length);
+  return alignment.a.filter((t) => within[t]).length;
+}
+
+function Sides() {
+  const store = useStore();
+  return (
+    <table class="sides">
+      <caption class="unseen">{t('compareSides')}</caption>
+      <tbody>
+        {(['main', 'other'] as const).map((side) => (
+          <tr key={side}>
+            <th scope="row">{t(side === 'main' ? 'compareThis' : 'compareOther')}</th>
+            <td>{sideName(store, side)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Why there are no figures of agreement. */
+function Fixed() {
+  const store = useStore();
+  const fixedSides = (['main', 'other'] as const).filter((side) => store.side(side).isFixed.value);
+  return fixedSides.map((side) => {
+    const applies = store.side(side).choices.value?.blocks.some(({ chosen }) => chosen.some((e) => e >= 0));
+    return (
+      <p key={side} class="hint">
+        {t(applies ? 'compareFixed' : 'compareFixedNone', sideName(store, side))}
+      </p>
+    );
+  });
+}
+
+function Agreement({ found: { all } }: { readonly found: Difference }) {
+  return (
+    <>
+      <dt>{t('compareSaturation')}</dt>
+      <dd>
+        {percent(all.saturation)}
+        <span class="faint"> {t('loadChance', percent(all.chanceSaturation))}</span>
+      </dd>
+      <dt>{t('compareFlipped')}</dt>
+      <dd>{percent(all.flipped)}</dd>
+      <dt>{t('compareJs')}</dt>
+      <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
+    </>
+  );
+}
+
+function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Difference }) {
+  const shares = byLayer.map(({ saturation }) => saturation);
+  return (
+    <Figure
+      name="compareByLayer"
+      title={t('compareByLayer')}
+      caption={t('compareByLayerCaption')}
+      chart={() => (
+        <Lines
+          list={[{ values: shares, class: 'main' }]}
+          reference={all.chanceSaturation}
+          first={layers[0]?.layer ?? 0}
+        />
+      )}
+      table={() =>
+        rowsOf(
+          [t('layerHead'), t('compareSaturation'), t('compareJs')],
+          layers.map(({ stack, layer }, i) => [
+            `${stack?.[0] ?? ''}${layer}`,
+            percent(shares[i]!),
+            fixed(byLayer[i]!.divergence, 3),
+          ]),
+        )
+      }
+    />
+  );
+}
+
+function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullable<Difference['usage']> }) {
+  const store = useStore();
+  const sight = store.main.sight.value;
+  if (!sight) return null;
+  const looks = store.main.looks.value(sight.set);
+  const known = experts.map((_, e) => e).filter((e) => e < sight.set.experts.length);
+  return (
+    <Figure
+      name="compareUsage"
+      title={t('compareUsage')}
+      chart={() => (
+        <Bars
+          looks={looks}
+          least={0.02}
+          list={known.map((e) => ({ expert: e, value: change[e]!, text: signed(change[e]! * 100, 1) }))}
+        />
+      )}
+      table={() =>
+        rowsOf(
+          [t('expert'), t('compareUsage')],
+          experts.map(({ name }, e) => [name, signed(change[e]! * 100, 1)]),
+        )
+      }
+    />
+  );
+}
+
+/** The tokens whose choices differ most; pressing one goes there. */
+function Most({
+  sequence,
+  index,
+  found: { alignment, flips, sites, logProb },
+  hasChoices,
+}: {
+  readonly sequence: Sequence;
+  readonly index: number;
+  readonly found: Difference;
+  readonly hasChoices: boolean;
+}) {
+  const store = useStore();
+  const columns = alignment.a.length;
+  const title = t(hasChoices ? 'compareMost' : 'compareMostChanged');
+  const list = Array.from({ length: columns }, (_, c) => {
+    let changed = 0;
+    if (alignment.same[c]) for (let s = 0; s < sites.length; s++) if (flips[s * columns + c]! > 0) changed++;
+    return { token: alignment.a[c]!, share: changed / sites.length, change: logProb[c]! };
+  })
+    .map((one) => ({ ...one, size: hasChoices ? one.share : Math.abs(one.change) }))
+    .filter(({ token, size }) => token >= 0 && size > 0)
+    .sort((a, b) => b.size - a.size)
+    .slice(0, 12);
+  return (
+    <Part name="compareMost" title={title}>
+      <table>
+        <caption class="unseen">{title}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('tokenHead')}</th>
+            {hasChoices && (
+              <th scope="col" class="number">
+                {t('compareDiffering')}
+              </th>
+            )}
+            <th scope="col" class="number">
+              {t('compareLogProbChange')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map(({ token, share, change }) => (
+            <tr key={token}>
+              <th scope="row">
+                <Button
+                  press={() => {
+                    store.select({ sequence: index, token });
+                  }}
+                  class="link"
+                  data-focus={`most-${token}`}
+                >
+                  <code>{tokenLabel(sequence, token)}</code>
+                </Button>
+              </th>
+              {hasChoices && <td class="number">{percent(share)}</td>}
+              <td class="number">{signed(change)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Part>
+  );
+}
+
+/** The strategy with what it takes: an expert that was chosen here, or the first that this run is not of. */
+function wantedOf(store: Store, offer: StrategyOffer): Strategy {
+  const now = store.main.strategy.value;
+  if (!offer.takes.includes('expert')) return filledIn(store, offer.name, now);
+  const experts = store.description.value?.experts ?? [];
+  const expert =
+    experts.find(({ id }) => id === store.view.compareExpert.value) ?? experts.find(({ id }) => id !== now?.expert);
+  return { name: offer.name, ...(expert && { expert: expert.id }) };
+}
+
+const isSame = (a: Strategy, b: Strategy | undefined) => a.name === b?.name && a.k === b.k && a.expert === b.expert;
+
+/** What to compare with; the host runs it and sends the other side. */
+function Start() {
+  const store = useStore();
+  const reason = reasonAgainst(store, 'route');
+  const strategy = store.main.strategy.value;
+  const interventions = store.main.interventions.value;
+  // Of a strategy of one expert there is another to compare with: another expert.
+  const offered = (store.description.value?.can.strategies ?? []).filter(
+    ({ name, takes }) => name !== strategy?.name || takes.includes('expert'),
+  );
+  const chosen =
+    offered.find(({ name }) => name === store.view.compareWith.value) ??
+    offered.find((offer) => choosing(store).includes(offer)) ??
+    offered[0];
+  const wanted = chosen && wantedOf(store, chosen);
+  const itself = wanted && isSame(wanted, strategy) && interventions.length === 0 ? t('compareItself') : undefined;
+  const compare = (selection: 'same' | 'editor', wanted: Strategy | undefined): void => {
+    if (wanted)
+      store.send({
+        type: 'compare',
+        strategy: wanted,
+        interventions: selection === 'editor' ? interventions : [],
+        selection,
+      });
+  };
+  return (
+    <div class="form">
+      <p class="hint">{t('compareNone')}</p>
+      <h3>{t('compareStart')}</h3>
+      {chosen && (
+        <div class="formRow">
+          <span>{t('compareSame')}</span>
+          <Select
+            label={t('compareWith')}
+            value={chosen.name}
+            options={offered.map(({ name }) => [name, strategyTitle(store, name)] as const)}
+            change={(name) => {
+              store.set({ compareWith: name });
+            }}
+            data-focus="compare-with"
+          />
+          {wanted?.expert !== undefined && (
+            <Select
+              label={t('expertOf')}
+              value={wanted.expert}
+              options={(store.description.value?.experts ?? []).map(({ id, name }) => [id, name] as const)}
+              change={(compareExpert) => {
+                store.set({ compareExpert });
+              }}
+              data-focus="compare-expert"
+            />
+          )}
+          <Button
+            press={() => {
+              compare('same', wanted);
+            }}
+            primary
+            reason={reason ?? itself}
+            data-focus="compare-now"
+          >
+            {t('compareNow')}
+          </Button>
+        </div>
+      )}
+      <div class="formRow">
+        <Button
+          press={() => {
+            compare('editor', strategy);
+          }}
+          reason={reason}
+          data-focus="compare-editor"
+        >
+          {t('compareEditor')}
+        </Button>
+      </div>
+      {interventions.length > 0 && (
+        <div class="formRow">
+          <Button
+            press={() => {
+              compare('same', strategy);
+            }}
+            reason={reason}
+            data-focus="compare-without"
+          >
+            {t('compareWithout')}
+          </Button>
+        </div>
+      )}
+      {reason !== undefined && <p class="faint">{reason}</p>}
+    </div>
+  );
+}

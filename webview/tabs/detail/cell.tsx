@@ -1,0 +1,200 @@
+/** One token at one site: who was chosen, with what weight, and by how much. */
+import { chosenAt, isKnown, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
+import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
+import type { ExpertSet, Trace } from '../../../src/trace/model/trace.js';
+import { Bars } from '../../components/bars.js';
+import { Button } from '../../components/controls.js';
+import { inability } from '../../store/reasons.js';
+import { useStore } from '../../components/context.js';
+import { Figure, Part } from '../../components/figure.js';
+import { choicesAt, type Choice } from '../../map/model.js';
+import type { Looks } from '../../look/looks.js';
+import { expertName, plainName, siteName } from '../../look/names.js';
+import { fixed, kindName, percent, t } from '../../look/strings.js';
+
+interface Props {
+  readonly trace: Trace;
+  readonly site: number;
+  readonly sequence: number;
+  readonly token: number;
+  readonly looks: (set: ExpertSet) => Looks;
+}
+
+export function CellDetail(props: Props) {
+  const { trace, site: s, sequence, token } = props;
+  const site = trace.sites[s]!;
+  if (site.sequence !== sequence) return <p class="sentence">{t('detailElsewhere', siteName(site))}</p>;
+  if (!isKnown(rowsAt(trace, s), token)) return <p class="sentence">{t('detailUnknown', siteName(site))}</p>;
+  return (
+    <>
+      <Sentences {...props} />
+      <Numbers {...props} />
+      <Scores {...props} />
+      <TryWhatIf {...props} />
+    </>
+  );
+}
+
+function Sentences({ trace, site: s, token }: Props) {
+  const store = useStore();
+  const rows = rowsAt(trace, s);
+  const { site, set } = rows;
+  const part = sharedSites(trace, { module: site.path, sequence: site.sequence })!;
+  const named = (list: readonly Choice[], of: ExpertSet) =>
+    list
+      .map(({ expert, weight }) => {
+        const name = plainName(of, expert);
+        return weight === undefined ? name : `${name} (${fixed(weight)})`;
+      })
+      .join(', ');
+  const applied = placed(rows, token);
+  const certainty = certaintyAt(trace, rows, token);
+  const said: string[] = [];
+  if (applied.length === 0) said.push(t('detailCellNone'));
+  else if (set.scope === 'pool' && !site.stack)
+    said.push(t('detailCell', String(site.layer), kindName(site.kind), named(applied, set)));
+  else said.push(t('detailCellAt', siteName(site), named(applied, set)));
+  if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
+  if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));
+  else if (trace.router.k === undefined && rows.score) said.push(t('detailFixed'));
+  const { margin, entropy } = certainty;
+  if (Number.isFinite(margin)) {
+    const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
+    said.push(t('detailMargin', fixed(margin), t(close)));
+  }
+  if (Number.isFinite(entropy))
+    said.push(t('detailEntropy', t(entropy < 0.6 ? 'detailPeaked' : entropy < 0.9 ? 'detailSpread' : 'detailEven')));
+  const before = store.main.before.value;
+  const earlier = before && sharedSites(before, { module: site.path, sequence: site.sequence });
+  if (earlier) {
+    const was = choicesAt(before, earlier, token);
+    const isSame =
+      was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
+    said.push(isSame ? t('detailWasSame') : t('detailWas', named(was, part.set) || t('none')));
+  }
+  return <p class="sentence">{said.join(' ')}</p>;
+}
+
+/** The chosen experts in the source's own order. */
+function placed(rows: ReturnType<typeof rowsAt>, token: number): Choice[] {
+  return Array.from(chosenAt(rows, token), (expert, i) => ({
+    expert,
+    weight: rows.weight?.[token * rows.k + i],
+  })).filter(({ expert }) => expert >= 0);
+}
+
+function Numbers({ trace, site, token }: Props) {
+  const rows = rowsAt(trace, site);
+  const { margin, entropy, mass } = certaintyAt(trace, rows, token);
+  const { contribution, k, set } = rows;
+  const moved = [...chosenAt(rows, token)].flatMap((e, i) =>
+    e >= 0 && contribution ? [`${plainName(set, e)} ${percent(contribution[token * k + i]!)}`] : [],
+  );
+  const hasScores = rows.score !== undefined || rows.selection !== undefined;
+  if (!hasScores && moved.length === 0) return null;
+  return (
+    <Part name="cell" title={t('inNumbers')}>
+      <dl class="numbers">
+        {hasScores && (
+          <>
+            <dt>{t('margin')}</dt>
+            <dd>{fixed(margin)}</dd>
+            <dt>{t('entropy')}</dt>
+            <dd>{fixed(entropy)}</dd>
+            <dt>{t('topMass')}</dt>
+            <dd>{percent(mass)}</dd>
+          </>
+        )}
+        {moved.length > 0 && (
+          <>
+            <dt title={t('contributionHint')}>{t('contribution')}</dt>
+            <dd>{moved.join(', ')}</dd>
+          </>
+        )}
+      </dl>
+    </Part>
+  );
+}
+
+function Scores({ trace, site, token, looks }: Props) {
+  const store = useStore();
+  const rows = rowsAt(trace, site);
+  const scores = selectionScores(rows, token);
+  if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? 'affinityLater' : 'affinityNone')}</p>;
+  const chosen = [...chosenAt(rows, token)];
+  const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
+  const p = distribution(trace, rows, token);
+  const raw = rows.score?.subarray(token * rows.experts, (token + 1) * rows.experts);
+  const order = [...scores.keys()]
+    .filter((e) => !Number.isNaN(scores[e]!))
+    .sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const best = order.find((e) => scores[e]! > -Infinity);
+  const shown = order.length > most ? order.slice(0, most) : order;
+  return (
+    <Figure
+      name="affinities"
+      title={t('affinities')}
+      caption={order.length > shown.length ? t('affinitiesBest', shown.length, order.length) : undefined}
+      chart={() => (
+        <Bars
+          looks={looks(rows.set)}
+          least={best === undefined ? 1 : Math.max(0, scores[best]!)}
+          list={shown.map((e) => {
+            const isFinite = Number.isFinite(scores[e]!);
+            return {
+              expert: e,
+              value: isFinite ? scores[e]! : 0,
+              text: isFinite ? fixed(scores[e]!) : '−∞',
+              weak: !chosen.includes(e),
+              ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
+            };
+          })}
+        />
+      )}
+      table={() => ({
+        head: [t('expert'), t('affinity'), t('share'), t('weight')],
+        count: order.length,
+        row: (i) => {
+          const e = order[i]!;
+          return [
+            plainName(rows.set, e),
+            fixed(raw?.[e] ?? NaN),
+            percent(p?.[e] ?? NaN),
+            chosen.includes(e) ? fixed(weightOf(e)) : t('none'),
+          ];
+        },
+      })}
+    />
+  );
+}
+
+/** More bars than this nobody reads; the table has all. */
+const most = 40;
+
+function TryWhatIf({ trace, site: s, token }: Props) {
+  const store = useStore();
+  const { site, set } = rowsAt(trace, s);
+  const lead = placed(rowsAt(trace, s), token)[0]?.expert;
+  if (lead === undefined) return null;
+  return (
+    <Button
+      press={() => {
+        store.set({
+          tab: 'whatIf',
+          whatIf: {
+            ...store.view.whatIf.peek(),
+            expert: set.experts[lead]!.id,
+            where: `module:${site.path}`,
+            tokenOnly: true,
+          },
+        });
+      }}
+      title={t('tryWhatIfHint', expertName(set, lead, site))}
+      reason={inability(store, 'whatIf')}
+      data-focus="detail-whatif"
+    >
+      {t('tryWhatIf')}
+    </Button>
+  );
+}

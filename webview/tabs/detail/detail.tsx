@@ -1,0 +1,342 @@
+/** The chosen cell, layer or token: who leads, by how much, and how close it was; in bars and in words. */
+import {
+  layersOf,
+  sharedSites,
+  sitesOf,
+  textTokens,
+  type Layer,
+  type SharedSites,
+} from '../../../src/trace/model/access.js';
+import { tokenLabel, visible } from '../../../src/trace/text/label.js';
+import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
+import { measureOf } from '../../../src/trace/figures/measure.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { Bars } from '../../components/bars.js';
+import { Button, classes } from '../../components/controls.js';
+import { useStore } from '../../components/context.js';
+import { Badge, ExpertLabel } from '../../components/expert.js';
+import { Figure, Part } from '../../components/figure.js';
+import { rowsOf } from '../../components/table.js';
+import { choicesAt, type Choice } from '../../map/model.js';
+import { layerKey } from '../../../src/trace/model/sight.js';
+import { layerOf } from '../../../src/trace/model/sight.js';
+import { classOf } from '../../look/looks.js';
+import { expertName, layerName, plainName, siteName, tokenPlace } from '../../look/names.js';
+import { fixed, kindName, percent, t } from '../../look/strings.js';
+import { CellDetail } from './cell.js';
+import { UsageFigure } from '../summary/summary.js';
+
+export function Detail() {
+  const store = useStore();
+  // A token that only the other run has is described from that run.
+  const isLone = store.other.isThere.value && store.view.selection.value.token < 0 && store.lone.value.token >= 0;
+  const name = isLone ? 'other' : 'main';
+  const side = store.side(name);
+  const trace = side.trace.value;
+  const { sequence, token, end = token + 1 } = store.placeIn[name].value;
+  if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  if (token < 0) return <HowTo trace={trace} />;
+  const own = trace.sequences[sequence]!;
+  const chosen = store.siteIn[name].value;
+  const layer = layerOf(trace, store.view.selection.value.layer);
+  // Of a layer with one router there is nothing else to tell.
+  const only = layer && onlyRouter(trace, layer);
+  const site = chosen < 0 && only !== undefined ? only : chosen;
+  const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
+  const isLine = end > token + 1;
+  const place = isLine
+    ? t('detailTokens', token + 1, end, own.tokens.count)
+    : tokenPlace(trace.sequences, sequence, token);
+  const what = [isLone ? t('compareOther') : '', place, where];
+  return (
+    <>
+      <header class="detailTitle">
+        <h2>
+          <code>
+            {isLine
+              ? visible(own.text!.slice(own.tokens.start![token], own.tokens.end![end - 1]).trim())
+              : tokenLabel(own, token)}
+          </code>
+        </h2>
+        <span class="faint">{what.filter(Boolean).join(' · ')}</span>
+        <span class="spring" />
+        <span class="links">
+          {site >= 0 && site !== only && (
+            <Button
+              press={() => {
+                store.select({ site: -1 });
+              }}
+              class="link"
+              data-focus="detail-layer"
+            >
+              {t('backToLayer')}
+            </Button>
+          )}
+          {layer && (
+            <Button
+              press={() => {
+                store.select({ layer: '', site: -1 });
+              }}
+              class="link"
+              data-focus="detail-token"
+            >
+              {t(isLine ? 'backToLine' : 'backToToken')}
+            </Button>
+          )}
+        </span>
+      </header>
+      {token >= own.done ? (
+        <p class="hint">{t('emptyRunning')}</p>
+      ) : site >= 0 && !isLine ? (
+        <CellDetail trace={trace} site={site} sequence={sequence} token={token} looks={side.looks.value} />
+      ) : site >= 0 ? (
+        <Shares
+          trace={trace}
+          sequence={sequence}
+          token={token}
+          end={end}
+          layer={layer}
+          module={trace.sites[site]!.path}
+        />
+      ) : (
+        <Overview trace={trace} sequence={sequence} token={token} end={end} layer={layer} />
+      )}
+    </>
+  );
+}
+
+/** The one site of a layer that has its own experts; undefined where it has more, or shares them with others. */
+function onlyRouter(trace: Trace, layer: Layer): number | undefined {
+  const [first, ...others] = sitesOf(trace, layer);
+  const isOwn = first !== undefined && trace.expertSets[trace.sites[first]!.expertSet]!.scope === 'layer';
+  return isOwn && others.length === 0 ? first : undefined;
+}
+
+/** Before anything is selected: what one sees, and the whole run in one chart. */
+function HowTo({ trace }: { readonly trace: Trace }) {
+  const sight = useStore().main.sight.value;
+  const part = sight?.parts.find((one) => one !== undefined);
+  return (
+    <>
+      <h2>{t('howTitle')}</h2>
+      <ul class="how">
+        <li>
+          {sight?.layer
+            ? t('howTextLayer', layerName(sight.layer))
+            : trace.sequences.length > 1
+              ? t('howTexts')
+              : t('howText', trace.sites.length)}
+        </li>
+        <li>{t(sight?.layer ? 'howGridOwn' : 'howGrid')}</li>
+        <li>{t('howSelect')}</li>
+      </ul>
+      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} sites={part} />}
+    </>
+  );
+}
+
+interface At {
+  readonly trace: Trace;
+  readonly sequence: number;
+  readonly token: number;
+  /** Past the last: one token alone, or a line's. */
+  readonly end: number;
+}
+
+/** Who was chosen at some sites, the largest share first. */
+function chosenOf({ trace, token, end }: At, part: SharedSites): Choice[] {
+  if (end === token + 1) return choicesAt(trace, part, token);
+  const shares = shareOfTokens(trace, part, token, end);
+  return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
+}
+
+/** One token over all sites of its sequence, or over those of a layer. */
+function Overview({ layer, ...at }: At & { readonly layer: Layer | undefined }) {
+  const { trace, sequence } = at;
+  const about = { ...layer, sequence };
+  const count = sitesOf(trace, about).length;
+  const sites = sharedSites(trace, about);
+  return (
+    <>
+      {count === 0 ? (
+        <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>
+      ) : sites ? (
+        <Shares {...at} layer={layer} />
+      ) : (
+        <p class="sentence">{t('detailOwnExperts')}</p>
+      )}
+      {layer ? <BySite {...at} layer={layer} /> : <ByLayer {...at} />}
+    </>
+  );
+}
+
+function Shares({
+  trace,
+  sequence,
+  token,
+  end,
+  layer,
+  module,
+}: At & { readonly layer: Layer | undefined; readonly module?: string }) {
+  const store = useStore();
+  const sites = sharedSites(trace, { ...layer, sequence, module });
+  if (!sites) return <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>;
+  const count = sites.sites.length;
+  const isWeighed = measureOf(trace, sites.sites, 'weight') === 'weight';
+  const looks = store.main.looks.value(sites.set);
+  const isLine = end > token + 1;
+  const shares = shareOfTokens(trace, sites, token, end);
+  const order = ranked(shares);
+  const first = order[0];
+  if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
+  const name = layer ? expertName(sites.set, first, layer) : plainName(sites.set, first);
+  const sentence = isLine
+    ? t('detailLine', end - token, name, percent(shares[first]!))
+    : !isWeighed
+      ? t('detailUnweighed', order.map((e) => plainName(sites.set, e)).join(', '))
+      : layer
+        ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
+        : t('detailToken', count, name, percent(shares[first]!));
+  const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
+  return (
+    <>
+      <p class="sentence">{sentence}</p>
+      {(isWeighed || count > 1 || isLine) && (
+        <Figure
+          name="shares"
+          title={title}
+          chart={() => (
+            <Bars
+              looks={looks}
+              least={0.3}
+              list={order.map((e) => ({
+                expert: e,
+                value: shares[e]!,
+                text: percent(shares[e]!),
+                reference: 1 / sites.experts.length,
+              }))}
+            />
+          )}
+          table={() =>
+            rowsOf(
+              [t('expert'), title],
+              order.map((e) => [plainName(sites.set, e), percent(shares[e]!)]),
+            )
+          }
+        />
+      )}
+    </>
+  );
+}
+
+/** A ladder: for each layer who leads, and how much of it. Pressing goes there. */
+function ByLayer(at: At) {
+  const { trace, sequence } = at;
+  const store = useStore();
+  const looks = store.main.looks.value;
+  const rungs = layersOf(trace, { sequence }).map((layer) => {
+    const part = sharedSites(trace, { ...layer, sequence });
+    const first = part && chosenOf(at, part)[0];
+    return { layer, part, first };
+  });
+  const go = (layer: Layer): void => {
+    store.select({ layer: layerKey(layer), site: -1 });
+  };
+  const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
+  const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
+  const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
+  return (
+    <Figure
+      name="layers"
+      title={t(isWeighed ? 'byLayer' : 'byLayerFirst')}
+      chart={() => (
+        <div class={classes('ladder', isNumbered && 'numbered')}>
+          {rungs.map(({ layer, part, first }) => (
+            <span
+              key={layerKey(layer)}
+              class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
+              title={`${layerName(layer)}: ${part && first ? `${plainName(part.set, first.expert)} ${shareOf(first.weight)}` : t('none')}`}
+              onClick={() => {
+                go(layer);
+              }}
+            >
+              <span class="number">{layer.layer}</span>
+              {part && first ? <Badge looks={looks(part.set)} expert={first.expert} /> : '–'}
+            </span>
+          ))}
+        </div>
+      )}
+      table={() => ({
+        head: [t('layerHead'), t('expert'), t('share')],
+        count: rungs.length,
+        row: (i) => {
+          const { layer, part, first } = rungs[i]!;
+          return [
+            <Button
+              key="go"
+              press={() => {
+                go(layer);
+              }}
+              class="link"
+              data-focus={`ladder-${layerKey(layer)}`}
+            >
+              {layerName(layer)}
+            </Button>,
+            part && first ? plainName(part.set, first.expert) : t('none'),
+            shareOf(first?.weight) || '–',
+          ];
+        },
+      })}
+    />
+  );
+}
+
+function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
+  const { trace, sequence } = at;
+  const store = useStore();
+  const looks = store.main.looks.value;
+  return (
+    <Part name="modules" title={t('byModule')}>
+      <table class="modules">
+        <thead class="unseen">
+          <tr>
+            <th scope="col">{t('module')}</th>
+            <th scope="col">{t('chosen')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...sitesOf(trace, { ...layer, sequence })].map((s) => {
+            const { kind, path } = trace.sites[s]!;
+            const part = sharedSites(trace, { module: path, sequence });
+            const chosen = part ? chosenOf(at, part) : [];
+            return (
+              <tr key={path}>
+                <th scope="row">
+                  <Button
+                    press={() => {
+                      store.select({ layer: layerKey(layer), site: s });
+                    }}
+                    class="link"
+                    data-focus={`module-${kind}`}
+                  >
+                    {kindName(kind)}
+                  </Button>
+                </th>
+                <td>
+                  {chosen.slice(0, 4).map(({ expert, weight }) => (
+                    <>
+                      <ExpertLabel looks={looks(part!.set)} expert={expert} />
+                      <span class="value">{weight === undefined ? '' : fixed(weight)}</span>
+                    </>
+                  ))}
+                  {chosen.length > 4 && <span class="faint">{t('chosenMore', chosen.length - 4)}</span>}
+                  {chosen.length === 0 && t('none')}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Part>
+  );
+}

@@ -1,0 +1,344 @@
+/** The whole run in a few charts, with what chance would give beside each. */
+import { layersOf, textTokens, type SharedSites } from '../../../src/trace/model/access.js';
+import { visible } from '../../../src/trace/text/label.js';
+import { leastOccurrences, mostAttracted } from '../../../src/trace/figures/specialisation.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { isSmallSample } from '../../../src/trace/figures/usage.js';
+import { chanceLoad, load } from '../../../src/statistics/load.js';
+import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
+import type { Interval } from '../../../src/statistics/bootstrap.js';
+import { Bars } from '../../components/bars.js';
+import { Button, Select } from '../../components/controls.js';
+import { useStore } from '../../components/context.js';
+import { Badge } from '../../components/expert.js';
+import { Figure, Part } from '../../components/figure.js';
+import { Heat } from '../../components/heat.js';
+import { Lines } from '../../components/lines.js';
+import { rowsOf } from '../../components/table.js';
+import { parts } from '../../scope/load.js';
+import type { Looks } from '../../look/looks.js';
+import { layerName, plainName } from '../../look/names.js';
+import { fixed, percent, t, whole } from '../../look/strings.js';
+import { LayersOwnLoad } from './ownLoad.js';
+import { entropyOf, intervalsOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
+
+interface Props {
+  readonly trace: Trace;
+  readonly sites: SharedSites;
+}
+
+export function Summary() {
+  const store = useStore();
+  const [trace, sight] = [store.main.trace.value, store.main.sight.value];
+  if (!trace?.sequences.some(({ done }) => done > 0)) return <p class="hint">{t('summaryNone')}</p>;
+  const wanted = store.view.selection.value.sequence;
+  const own = sight?.parts[wanted] ?? sight?.parts.find((part) => part !== undefined);
+  if (!sight || !own) return <p class="hint">{t('summaryNone')}</p>;
+  const sequence = trace.sequences.findIndex((one) => one.tokens === own.sequence.tokens);
+  const tokens = textTokens(own.sequence).length;
+  if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
+  const scope = store.scope.value;
+  const Scoped = parts.value?.ScopeSummary;
+  const scoped = scope && sight.parts[scope.sequence];
+  if (scoped && Scoped) return <Scoped trace={trace} sites={scoped} scope={scope} />;
+  const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
+    Boolean,
+  );
+  const entropy = entropyOf(trace, sequence);
+  return (
+    <>
+      {isSmallSample(tokens) && (
+        <p class="warning" role="note">
+          {t('small', tokens)}
+        </p>
+      )}
+      {about.length > 0 && <p class="caption about">{t('summaryOf', about.join(' · '))}</p>}
+      {sight.layer ? (
+        <>
+          <LoadNumbers trace={trace} sites={own} />
+          <LayersOwnLoad trace={trace} sequence={sequence} layer={sight.layer} />
+          <UsageFigure trace={trace} sites={own} />
+        </>
+      ) : (
+        <>
+          <UsageFigure trace={trace} sites={own} />
+          <LoadNumbers trace={trace} sites={own} />
+          <LayersFigure trace={trace} sites={own} sequence={sequence} />
+        </>
+      )}
+      {entropy ? (
+        <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
+      ) : (
+        !store.main.scoresFollow.value && sight.layer && <p class="hint">{t('entropyNone')}</p>
+      )}
+      {trace.blocks.some(({ k }) => k > 1) ? (
+        <TogetherFigure trace={trace} sites={own} />
+      ) : (
+        <p class="hint">{t('coactivationOne')}</p>
+      )}
+      <AttractedFigure trace={trace} sites={own} sequence={sequence} />
+    </>
+  );
+}
+
+export function UsageFigure({ trace, sites }: Props) {
+  const store = useStore();
+  const usage = usageOf(trace, sites);
+  const looks = store.main.looks.value(sites.set);
+  // Of half a run they say little, and take long to work out.
+  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
+  const order = [...usage.share.keys()].sort((a, b) => usage.share[b]! - usage.share[a]! || a - b);
+  const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
+  // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
+  const some = sites.set.scope === 'pool' ? most : mostOwn;
+  const shown = order.length > most ? order.slice(0, some) : order;
+  return (
+    <Figure
+      name="usage"
+      title={t('usage')}
+      caption={
+        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
+      }
+      chart={() => (
+        <Bars
+          looks={looks}
+          least={0.1}
+          press={(e) => {
+            store.setFilter({ experts: [sites.experts[e]!.id] });
+          }}
+          list={shown.map((e) => ({
+            expert: e,
+            value: usage.share[e]!,
+            text: percent(usage.share[e]!),
+            reference: usage.chance[e]!,
+            ...intervals?.[e],
+          }))}
+        />
+      )}
+      table={() => ({
+        head: [t('expert'), t('share'), t('interval'), t('chance'), t('usageRow')],
+        count: order.length,
+        row: (i) => {
+          const e = order[i]!;
+          return [
+            plainName(sites.set, e),
+            percent(usage.share[e]!),
+            intervals ? range(intervals[e]!) : '–',
+            percent(usage.chance[e]!),
+            whole(usage.counts[e]!),
+          ];
+        },
+      })}
+    />
+  );
+}
+
+/** More bars than this nobody reads; the table has all. */
+const most = 24;
+const mostOwn = 12;
+
+function LoadNumbers({ trace, sites }: Props) {
+  const usage = usageOf(trace, sites);
+  const now = load(usage.share);
+  const chance = chanceLoad(usage);
+  const dead = now.dead.map((e) => plainName(sites.set, e));
+  const said = dead.length > most ? t('expertCount', dead.length) : dead.join(', ');
+  return (
+    <Part name="load" title={t('loadTitle')}>
+      <dl class="numbers">
+        <dt title={t('loadEffectiveHint')}>{t('loadEffective')}</dt>
+        <dd>
+          {t('of', fixed(now.effective, 1), sites.experts.length)}
+          <span class="faint"> {t('loadChance', fixed(chance.effective, 1))}</span>
+        </dd>
+        <dt>{t('loadCv')}</dt>
+        <dd>
+          {fixed(now.cv)}
+          <span class="faint"> {t('loadChance', fixed(chance.cv))}</span>
+        </dd>
+        <dt>{t('loadMax')}</dt>
+        <dd>{fixed(now.maxOverMean)}</dd>
+        <dt>{t('loadEntropy')}</dt>
+        <dd>
+          {fixed(now.entropyRatio)}
+          <span class="faint"> {t('loadChance', fixed(chance.entropyRatio))}</span>
+        </dd>
+        <dt>{t('loadDead')}</dt>
+        <dd>{dead.length > 0 ? said : t('none')}</dd>
+      </dl>
+    </Part>
+  );
+}
+
+function LayersFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
+  const looks = useStore().main.looks.value(sites.set);
+  const layers = layersOf(trace, { sequence });
+  const shares = usageByLayerOf(trace, sequence).map((usage) => usage?.share ?? []);
+  const names = layers.map(({ stack, layer }) => `${stack?.[0] ?? ''}${layer}`);
+  return (
+    <Figure
+      name="usageByLayer"
+      title={t('usageByLayer')}
+      caption={t('usageByLayerCaption')}
+      chart={() => (
+        <Heat values={shares} rowLabels={names} looks={looks} text={percent} cellHeight={layers.length > 12 ? 9 : 14} />
+      )}
+      table={() => ({
+        head: [t('layerHead'), ...sites.experts.map((_, e) => plainName(sites.set, e))],
+        count: layers.length,
+        row: (i) => [names[i]!, ...Array.from(shares[i]!, percent)],
+      })}
+    />
+  );
+}
+
+function EntropyFigure({
+  trace,
+  sequence,
+  entropy,
+}: {
+  readonly trace: Trace;
+  readonly sequence: number;
+  readonly entropy: Float32Array;
+}) {
+  const layers = layersOf(trace, { sequence });
+  return (
+    <Figure
+      name="entropy"
+      title={t('entropyTitle')}
+      caption={t('entropyCaption')}
+      chart={() => <Lines list={[{ values: entropy, class: 'main' }]} reference={1} first={layers[0]?.layer ?? 0} />}
+      table={() =>
+        rowsOf(
+          [t('layerHead'), t('entropy')],
+          layers.map(({ stack, layer }, i) => [`${stack?.[0] ?? ''}${layer}`, fixed(entropy[i]!)]),
+        )
+      }
+    />
+  );
+}
+
+function TogetherFigure({ trace, sites }: Props) {
+  const looks = useStore().main.looks.value(sites.set);
+  const together = togetherOf(trace, sites);
+  const { share, chance } = together;
+  const n = sites.experts.length;
+  // An expert is always chosen together with itself: that says nothing and would outshine the rest.
+  const rows = Array.from({ length: n }, (_, a) =>
+    Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
+  );
+  const names = sites.experts.map((_, e) => plainName(sites.set, e));
+  const isMany = n > most;
+  const pairs = isMany ? pairsOf(together) : [];
+  return (
+    <Figure
+      name="coactivation"
+      title={t('coactivation')}
+      caption={t('coactivationCaption', percent(chance))}
+      chart={() => (
+        <>
+          {isMany && <Pairs looks={looks} pairs={pairs.slice(0, mostPairs)} />}
+          <Heat values={rows} rowLabels={names} looks={looks} text={percent} cellHeight={14} rowExperts />
+        </>
+      )}
+      table={() =>
+        // As many columns as experts are no table any more: of many, a pair a row.
+        isMany
+          ? {
+              head: [t('expert'), t('coactivationWith'), t('coactivationCount'), t('coactivationExpected')],
+              count: pairs.length,
+              row: (i) => {
+                const { a, b, count, expected } = pairs[i]!;
+                return [names[a]!, names[b]!, whole(count), fixed(expected, 1)];
+              },
+            }
+          : { head: [t('expert'), ...names], count: n, row: (a) => [names[a]!, ...Array.from(rows[a]!, percent)] }
+      }
+    />
+  );
+}
+
+const mostPairs = 6;
+
+/** Those chosen together more often than each by itself would make it. */
+function Pairs({ looks, pairs }: { readonly looks: Looks; readonly pairs: readonly Pair[] }) {
+  return (
+    <div class="pairs">
+      {pairs.map(({ a, b, count, expected }) => (
+        <span key={`${a} ${b}`}>
+          <Badge looks={looks} expert={a} />
+          <Badge looks={looks} expert={b} />
+          {t('coactivationPair', whole(count), fixed(expected, 1))}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
+  const store = useStore();
+  const usage = usageOf(trace, sites);
+  const vocabulary = vocabularyOf(trace, sites);
+  const busiest = usage.share.reduce((best, x, e) => (x > usage.share[best]! ? e : best), 0);
+  const wanted = store.view.attracted.value;
+  const expert = sites.experts[wanted] ? wanted : busiest;
+  const list = mostAttracted(vocabulary, expert);
+  const { ids, count } = trace.sequences[sequence]!.tokens;
+  const firstOf = (id: number | undefined, text: string): number =>
+    id === undefined || !ids
+      ? (Array.from({ length: count }, (_, i) => i).find((i) => trace.sequences[sequence]!.tokens.text?.[i] === text) ??
+        -1)
+      : ids.indexOf(id);
+  return (
+    <Part
+      name="attracted"
+      title={t('attracted')}
+      control={
+        <Select
+          label={t('attractedOf')}
+          value={String(expert)}
+          options={sites.experts.map((_, e) => [String(e), plainName(sites.set, e)] as const)}
+          change={(value) => {
+            store.set({ attracted: Number(value) });
+          }}
+          data-focus="attracted"
+        />
+      }
+    >
+      <p class="caption">{t('attractedCaption', leastOccurrences, percent(vocabulary.chance))}</p>
+      {list.length === 0 ? (
+        <p class="hint">{t('attractedNone')}</p>
+      ) : (
+        <table class="attracted">
+          <caption class="unseen">{`${t('attractedOf')} ${plainName(sites.set, expert)}`}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('attracted')}</th>
+              <th scope="col">{t('share')}</th>
+              <th scope="col">{t('occurrences')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.map(({ id, text, share, count: times }) => (
+              <tr key={text}>
+                <th scope="row">
+                  <Button
+                    press={() => {
+                      store.select({ sequence, token: firstOf(id, text) });
+                    }}
+                    class="link"
+                    data-focus={`attracted-${id ?? text}`}
+                  >
+                    <code>{visible(text)}</code>
+                  </Button>
+                </th>
+                <td>{percent(share)}</td>
+                <td>{t('times', times)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Part>
+  );
+}

@@ -1,0 +1,137 @@
+/** What each token owes to each expert: every one knocked out in turn. */
+import { useSignal } from '@preact/signals';
+import type { Attribution as Found } from '../../../src/requests/api.js';
+import { tokenLabel } from '../../../src/trace/text/label.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { reasonAgainst } from '../../store/reasons.js';
+import { Bars, type Bar } from '../../components/bars.js';
+import { Button } from '../../components/controls.js';
+import { useStore } from '../../components/context.js';
+import { Badge } from '../../components/expert.js';
+import { Pager, Part } from '../../components/figure.js';
+import { TableBox } from '../../components/table.js';
+import { fixed, signed, t } from '../../look/strings.js';
+import { owedIn, placesOf, type Placed } from '../../store/owed.js';
+
+const pageSize = 40;
+
+export function Attribution({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const found = store.main.attribution.value;
+  const reason = reasonAgainst(store, 'attribute');
+  return (
+    <Part
+      name="attribution"
+      title={t('attributeTitle')}
+      control={
+        <Button
+          press={() => {
+            store.send({ type: 'attribute' });
+          }}
+          reason={reason}
+          data-focus="attribute"
+        >
+          {t('attribute')}
+        </Button>
+      }
+    >
+      {/* How far it is stands in the header, with what stops it. */}
+      {found ? <Owed trace={trace} found={found} /> : <p class="caption">{reason ?? t('attributeHow')}</p>}
+    </Part>
+  );
+}
+
+function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }) {
+  const store = useStore();
+  const page = useSignal(0);
+  const { experts, change, of } = found;
+  const places = placesOf(trace, experts, store.main.looks.value);
+  const owed = owedIn(found);
+  const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
+  // Of an input nothing is predicted.
+  const index = trace.sequences.length - 1;
+  const sequence = trace.sequences[index]!;
+  const [T, N] = [sequence.tokens.count, experts.length];
+  let largest = 0;
+  for (const x of change) if (Math.abs(x) > largest) largest = Math.abs(x);
+  const lastPage = Math.floor((T - 1) / pageSize);
+  const from = Math.min(page.value, lastPage) * pageSize;
+  const row = (i: number) => {
+    const at = from + i;
+    const own = change.subarray(at * N, (at + 1) * N);
+    const best = owed.expert[at] ?? -1;
+    return [
+      <Button
+        key="go"
+        press={() => {
+          store.select({ sequence: index, token: at });
+        }}
+        class="link"
+        data-focus={`attribution-${at}`}
+      >
+        <code>{tokenLabel(sequence, at)}</code>
+      </Button>,
+      best >= 0 ? (
+        <span key="owes" class="expert">
+          {places[best] && <Badge looks={places[best].looks} expert={places[best].expert} />}
+          {places[best]?.name ?? experts[best]!.name}
+        </span>
+      ) : (
+        '–'
+      ),
+      ...(isMany ? [fixed(own[best] ?? NaN)] : Array.from(own, (x, e) => <HeatText key={e} x={x} largest={largest} />)),
+    ];
+  };
+  const all = totalBars(places, owed.totals);
+  const sums = isMany ? all.slice(0, most) : all;
+  return (
+    <>
+      {of !== undefined && of > N && <p class="notice">{t('attributePart', N, of)}</p>}
+      <p class="caption">{t('attributeTotals')}</p>
+      {isMany && <p class="caption">{t('attributeMost', most, experts.length)}</p>}
+      {sums[0] && <Bars looks={sums[0].looks} least={0.1} list={sums} />}
+      <p class="caption">{t('attributeCaption')}</p>
+      {index > 0 && <p class="caption">{t('ofSequence', t(sequence.role))}</p>}
+      <TableBox
+        rows={{
+          head: [
+            t('tokenHead'),
+            t('attributeBest'),
+            ...(isMany ? [t('attributeChange')] : experts.map(({ name }) => name)),
+          ],
+          count: Math.min(pageSize, T - from),
+          row,
+        }}
+        caption={t('attributeTitle')}
+      />
+      <Pager
+        count={T}
+        from={from}
+        size={pageSize}
+        turn={(by) => {
+          page.value = Math.min(lastPage, Math.max(0, page.peek() + by));
+        }}
+      />
+    </>
+  );
+}
+
+/** Of more experts of many layers a token names the one, and a table has no column for each. */
+const most = 24;
+
+/** What the whole text owes to each expert, the most first. */
+function totalBars(places: readonly (Placed | undefined)[], totals: Float64Array): (Bar & Placed)[] {
+  return places
+    .flatMap((place, e) => (place ? [{ ...place, value: totals[e]!, text: signed(totals[e]!) }] : []))
+    .sort((a, b) => a.value - b.value);
+}
+
+/** Red-ish loss and green-ish gain would be lost on many: the sign is in the number, the size in the shade. */
+function HeatText({ x, largest }: { readonly x: number; readonly largest: number }) {
+  const size = Number.isFinite(x) && largest > 0 ? Math.abs(x) / largest : 0;
+  return (
+    <span class={`heatText ${x < 0 ? 'owes' : 'gains'}`} style={{ '--size': `${(size * 100).toFixed(0)}%` }}>
+      {fixed(x)}
+    </span>
+  );
+}

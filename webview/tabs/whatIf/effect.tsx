@@ -1,0 +1,88 @@
+/** What a what-if changed. */
+import { meanOf } from '../../../src/statistics/mean.js';
+import { consequences } from '../../../src/trace/figures/consequences.js';
+import type { Difference } from '../../../src/trace/figures/difference.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { useStore } from '../../components/context.js';
+import { Figure, Part } from '../../components/figure.js';
+import { Lines } from '../../components/lines.js';
+import { rowsOf } from '../../components/table.js';
+import { percent, small, t } from '../../look/strings.js';
+import { LogProb } from '../shared/logProb.js';
+
+export function Effect({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const { before, interventions, isRunning } = store.main;
+  if (interventions.value.length === 0) return null;
+  const found =
+    before.value && !isRunning.value
+      ? store.work.differences(before.value, trace)?.[store.view.selection.value.sequence]
+      : undefined;
+  const isSame = found?.all.flipped === 0;
+  return (
+    <Part name="effect" title={t('effect')}>
+      {!found && <p class="hint">{t('effectWaiting')}</p>}
+      {isSame && <p class="hint">{t('effectNone')}</p>}
+      {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
+    </Part>
+  );
+}
+
+function EffectNumbers({
+  before,
+  after,
+  found,
+}: {
+  readonly before: Trace;
+  readonly after: Trace;
+  readonly found: Difference;
+}) {
+  const { all, byLayer, layers, predictions } = found;
+  const wanted = useStore().view.selection.value.sequence;
+  const tokens = after.sequences[wanted]!.tokens.count;
+  const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
+  const kl = meanOf(predictions);
+  const { direct, downstream } = consequences(before, after, found);
+  return (
+    <>
+      {after.sequences.length > 1 && <p class="caption">{t('ofSequence', t(after.sequences[wanted]!.role))}</p>}
+      <dl class="numbers">
+        <dt>{t('effectChoices')}</dt>
+        <dd>
+          {percent(all.flipped)}
+          <span class="faint"> {t('effectHere', all.cells, tokens)}</span>
+        </dd>
+        <dt>{t('effectFirst')}</dt>
+        <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
+        <LogProb from={before.sequences[wanted]} to={after.sequences[wanted]} found={found} />
+        <dt>{t('effectKl')}</dt>
+        <dd>{Number.isNaN(kl) ? '–' : t('nats', small(kl))}</dd>
+      </dl>
+      <Figure
+        name="effectByLayer"
+        title={t('effectByLayer')}
+        caption={t('effectByLayerCaption')}
+        chart={() => (
+          <Lines
+            list={[
+              { values: downstream, class: 'old' },
+              { values: direct, class: 'main' },
+            ]}
+            high={Math.max(0.05, ...direct, ...downstream)}
+            first={layers[0]?.layer ?? 0}
+          />
+        )}
+        table={() =>
+          rowsOf(
+            [t('layerHead'), t('effectDirect'), t('effectDownstream')],
+            layers.map(({ stack, layer }, i) => [
+              `${stack?.[0] ?? ''}${layer}`,
+              percent(direct[i]!),
+              percent(downstream[i]!),
+            ]),
+          )
+        }
+      />
+    </>
+  );
+}

@@ -1,0 +1,236 @@
+/** How each token of a text looks, and what is said of it: by who leads, by a number, by a change, by who it owes to. */
+import type { Side } from '../../src/protocol/panel.js';
+import { quiet } from '../../src/look/palette.js';
+import type { Layer } from '../../src/trace/model/access.js';
+import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isRankOnly } from '../../src/trace/figures/leaders.js';
+import { layerOf, type Sight } from '../../src/trace/model/sight.js';
+import type { Sequence, Trace } from '../../src/trace/model/trace.js';
+import type { Store } from '../store/store.js';
+import { classes } from '../components/controls.js';
+import { changeWords } from '../map/words.js';
+import { classOf, signOf, type Looks } from '../look/looks.js';
+import { expertName, plainName } from '../look/names.js';
+import { fixed, percent, t } from '../look/strings.js';
+import { spoken } from '../look/tokens.js';
+import { owedIn, placesOf } from '../store/owed.js';
+import { leadersOf, measuredOf } from '../store/sums.js';
+import { kindsOfToken, textOf, type TokenStyle } from './tokenSpans.js';
+
+export interface Drawn {
+  readonly trace: Trace;
+  readonly sequence: Sequence;
+  readonly styles: readonly TokenStyle[];
+  readonly say: (token: number) => string;
+  /** Whether the token's leader is one of the experts. */
+  readonly isLedBy: (token: number, experts: readonly string[]) => boolean;
+}
+
+export function drawnOf(store: Store, name: Side, index: number): Drawn | undefined {
+  const side = store.side(name);
+  const trace = side.choices.value;
+  const sequence = trace?.sequences[index];
+  if (!trace || !sequence) return undefined;
+  const drawn = outdated(coloured(store, name, trace, index), side.fresh.value);
+  return index === trace.sequences.length - 1 ? divided(drawn, side.given.value) : drawn;
+}
+
+function coloured(store: Store, name: Side, trace: Trace, index: number): Drawn {
+  const side = store.side(name);
+  const by = store.colouredBy.value;
+  if (by === 'change') return byChange(store, name, trace, index);
+  // Of an input nothing is predicted, and of the other run nothing is attributed.
+  const owes = by === 'attribution' && name === 'main' && index === trace.sequences.length - 1;
+  if (owes) return byAttribution(trace, index, side.attribution.value!, side.looks.value);
+  if (by === 'nothing' || isMeasure(by)) {
+    // Numbers rest on scores, which come last.
+    const late = side.trace.value ?? trace;
+    return byMeasure(late, index, isMeasure(by) ? by : undefined, layerOf(trace, store.view.measureLayer.value));
+  }
+  const sight = side.sight.value;
+  return byExperts(trace, index, sight, sight && side.looks.value(sight.set));
+}
+
+/** What stands behind an edit is no longer what the model would say. */
+function outdated(drawn: Drawn, fresh: number): Drawn {
+  if (fresh >= drawn.styles.length) return drawn;
+  const styles = drawn.styles.map((style, i) =>
+    i < fresh ? style : { ...style, names: classes(style.names, 'outdated') },
+  );
+  return { ...drawn, styles };
+}
+
+/** The first token behind the text that was given; all there are where none is. */
+export function firstWritten({ tokens }: Sequence, given: number | undefined): number {
+  const found = given === undefined ? -1 : (tokens.start?.findIndex((start) => start >= given) ?? -1);
+  return found < 0 ? tokens.count : found;
+}
+
+/** What the model wrote is told from what it was given. */
+function divided(drawn: Drawn, given: number | undefined): Drawn {
+  const first = firstWritten(drawn.sequence, given);
+  if (first === drawn.sequence.tokens.count) return drawn;
+  const styles = drawn.styles.map((style, i) =>
+    i < first ? style : { ...style, names: classes(style.names, 'written', i === first && 'begins') },
+  );
+  return { ...drawn, styles };
+}
+
+/** An expert that a token is coloured by. */
+interface Lead {
+  /** Which one: the same number is the same expert. */
+  readonly expert: number;
+  readonly slot: number;
+  readonly sign: string;
+  /** 0..1 */
+  readonly strength: number;
+}
+
+const levelOf = (strength: number): string => `s${Math.min(4, Math.floor(strength * 5))}`;
+
+const bareOf = ({ done }: Sequence, i: number): string => (i >= done ? 'pending' : 'plain');
+
+/** Each token in its expert's colour; a sign where another begins. */
+function ledStyles(sequence: Sequence, leadOf: (i: number) => Lead | undefined): TokenStyle[] {
+  let former: number | undefined;
+  return Array.from({ length: sequence.tokens.count }, (_, i): TokenStyle => {
+    const lead = leadOf(i);
+    const begins = lead !== undefined && lead.expert !== former;
+    former = lead?.expert;
+    const own = lead ? [classOf(lead.slot), levelOf(lead.strength)] : [bareOf(sequence, i)];
+    return {
+      names: classes('t', ...own, begins && 'lead', ...kindsOfToken(sequence, i)),
+      // A number of three digits under a token of one would stand on the next one's.
+      letter: begins && lead.sign.length <= textOf(sequence, i).length ? lead.sign : '',
+    };
+  });
+}
+
+/** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
+function strongest(share: Float32Array): number {
+  const sorted = share.filter((x) => x > 0).sort();
+  return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
+}
+
+function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks: Looks | undefined): Drawn {
+  const sequence = trace.sequences[index]!;
+  const part = sight?.parts[index];
+  const leaders = part && leadersOf(trace, part);
+  const most = leaders ? strongest(leaders.share) : 1;
+  const leader = (i: number) => leaders?.expert[i] ?? -1;
+  return {
+    trace,
+    sequence,
+    styles: ledStyles(sequence, (i) => {
+      const e = leader(i);
+      return e < 0
+        ? undefined
+        : {
+            expert: e,
+            slot: looks?.slots[e] ?? quiet,
+            sign: signOf(part!.set, e),
+            strength: leaders!.share[i]! / most,
+          };
+    }),
+    say: (i) => {
+      const text = spoken(sequence, i);
+      const e = leader(i);
+      if (i >= sequence.done) return t('tokenPending', text, i + 1);
+      if (!part) return t('tokenElsewhere', text, i + 1);
+      if (e < 0) return t('tokenPlain', text, i + 1);
+      const name = sight.layer ? expertName(part.set, e, sight.layer) : plainName(part.set, e);
+      return isRankOnly(trace, part)
+        ? t('tokenFirst', text, i + 1, name)
+        : t('tokenSpoken', text, i + 1, name, percent(leaders!.share[i]!));
+    },
+    isLedBy: (i, experts) => experts.includes(part?.experts[leader(i)]?.id ?? ''),
+  };
+}
+
+function byAttribution(
+  trace: Trace,
+  index: number,
+  found: Parameters<typeof owedIn>[0],
+  looks: (set: Looks['set']) => Looks,
+): Drawn {
+  const sequence = trace.sequences[index]!;
+  const { expert, nats } = owedIn(found);
+  const places = placesOf(trace, found.experts, looks);
+  const most = strongest(nats);
+  return {
+    trace,
+    sequence,
+    styles: ledStyles(sequence, (i) => {
+      const place = places[expert[i] ?? -1];
+      return (
+        place && {
+          expert: expert[i]!,
+          slot: place.looks.slots[place.expert]!,
+          sign: signOf(place.looks.set, place.expert),
+          strength: nats[i]! / most,
+        }
+      );
+    }),
+    say: (i) => {
+      const e = expert[i] ?? -1;
+      const text = spoken(sequence, i);
+      return e < 0
+        ? t('tokenOwesNone', text, i + 1)
+        : t('tokenOwes', text, i + 1, fixed(nats[i]!), places[e]?.name ?? found.experts[e]!.name);
+    },
+    isLedBy: (i, experts) => experts.includes(found.experts[expert[i] ?? -1]?.id ?? ''),
+  };
+}
+
+/** Coloured by a number, which is said with what it is. */
+function byNumber(
+  trace: Trace,
+  index: number,
+  strengthOf: (i: number) => number,
+  hueOf: (i: number) => string | undefined,
+  said: (i: number) => string | undefined,
+): Drawn {
+  const sequence = trace.sequences[index]!;
+  return {
+    trace,
+    sequence,
+    styles: Array.from({ length: sequence.tokens.count }, (_, i) => {
+      const strength = strengthOf(i);
+      const own = Number.isNaN(strength) ? [bareOf(sequence, i)] : ['measured', hueOf(i), levelOf(strength)];
+      return { names: classes('t', ...own, ...kindsOfToken(sequence, i)), letter: '' };
+    }),
+    say: (i) => {
+      const text = spoken(sequence, i);
+      if (i >= sequence.done) return t('tokenPending', text, i + 1);
+      const words = Number.isNaN(strengthOf(i)) ? undefined : said(i);
+      return words === undefined ? t('tokenAlone', text, i + 1) : t('tokenMeasured', text, i + 1, words);
+    },
+    isLedBy: () => true,
+  };
+}
+
+function byMeasure(trace: Trace, index: number, by: TextMeasure | undefined, layer: Layer | undefined): Drawn {
+  const found = by && measuredOf(trace, index, by, layer);
+  return byNumber(
+    trace,
+    index,
+    (i) => found?.strength[i] ?? NaN,
+    () => undefined,
+    (i) => by && `${t(`colour_${by}`)} ${fixed(found!.value[i]!)}`,
+  );
+}
+
+/** What became of a token; in the other run's text, of the token of this one that it stands beside. */
+function byChange(store: Store, name: Side, trace: Trace, index: number): Drawn {
+  const change = store.changes.value?.[index];
+  const beside = name === 'other' ? store.partners.value?.[index]?.back : undefined;
+  const valueOf = (i: number) => change?.value[beside ? (beside[i] ?? -1) : i] ?? NaN;
+  const isByChoices = change?.by === 'choices';
+  return byNumber(
+    trace,
+    index,
+    (i) => Math.min(1, Math.abs(valueOf(i)) / (change?.most ?? 1)),
+    (i) => (!isByChoices && valueOf(i) >= 0 ? 'gain' : undefined),
+    (i) => (isByChoices ? t('differs', percent(valueOf(i))) : changeWords(valueOf(i))),
+  );
+}

@@ -1,0 +1,106 @@
+/** The stops of the tour: what is pointed at, what is said of it, and what must be in sight for that. */
+import type { LessonWord } from '../../src/words/lessonWords.js';
+import { lackFor } from '../../src/trace/figures/colouring.js';
+import { inability } from '../store/reasons.js';
+import type { Tab } from '../store/state.js';
+import type { Store } from '../store/store.js';
+import type { GridScene } from '../map/scene.js';
+
+export interface Panel {
+  readonly store: Store;
+  readonly scene: GridScene;
+}
+
+export interface Step {
+  readonly title: LessonWord;
+  /** By what there is to see: a panel shows a pool or a mixture, with or without scores, a model or another run. */
+  readonly text: (panel: Panel) => LessonWord;
+  /** Selectors; the first that the page has is pointed at. */
+  readonly at: readonly string[];
+  readonly tab?: Tab;
+  /** What it speaks of is a selected cell. */
+  readonly isOfCell?: true;
+}
+
+/** Whether the run tells of it. */
+const isKnown = ({ store }: Panel, by: 'affinities' | 'predictions'): boolean => {
+  const trace = store.main.trace.value;
+  if (!trace) return false;
+  return by === 'affinities' ? lackFor(trace, 'entropy') !== 'scoresNone' : lackFor(trace, 'surprise') === undefined;
+};
+
+export const steps: readonly Step[] = [
+  { title: 'tourRun', text: () => 'tourRunText', at: ['.headBar .title'] },
+  {
+    title: 'tourStrategy',
+    text: ({ store }) =>
+      store.main.sight.value?.layer
+        ? 'tourStrategyOwn'
+        : inability(store, 'route') === undefined
+          ? 'tourStrategyText'
+          : 'tourStrategyFixed',
+    at: ['.headBar .strategy', '.headBar'],
+  },
+  {
+    title: 'tourLegend',
+    text: ({ store }) => (store.main.sight.value?.layer ? 'tourLegendOwn' : 'tourLegendText'),
+    at: ['.legend'],
+  },
+  {
+    title: 'tourMap',
+    text: ({ scene }) =>
+      scene.isChange.value ? 'tourMapChange' : scene.isLines.value ? 'tourMapLines' : 'tourMapGrid',
+    at: ['.plot', '.toolbar'],
+  },
+  {
+    title: 'tourCell',
+    text: () => 'tourCellText',
+    at: ['.tabBody .sentence', '.tabBody'],
+    tab: 'cell',
+    isOfCell: true,
+  },
+  {
+    title: 'tourScores',
+    text: (panel) => (isKnown(panel, 'affinities') ? 'tourScoresText' : 'tourScoresNone'),
+    at: ['[data-figure=affinities]', '.tabBody .hint', '.tabBody .sentence'],
+    tab: 'cell',
+    isOfCell: true,
+  },
+  { title: 'tourUsage', text: () => 'tourUsageText', at: ['[data-figure=usage]', '.tabBody > *'], tab: 'summary' },
+  {
+    title: 'tourPredictions',
+    text: (panel) => (isKnown(panel, 'predictions') ? 'tourPredictionsText' : 'tourPredictionsNone'),
+    at: ['[data-figure=surprise]', '.tabBody > *'],
+    tab: 'predictions',
+  },
+  {
+    title: 'tourWhatIf',
+    text: ({ store }) => (inability(store, 'whatIf') === undefined ? 'tourWhatIfText' : 'tourWhatIfNone'),
+    at: ['.tabBody .form', '.tabBody > *'],
+    tab: 'whatIf',
+  },
+  {
+    title: 'tourCompare',
+    text: ({ store }) => (store.other.isThere.value ? 'tourComparing' : 'tourCompareText'),
+    at: ['[data-figure=agreement]', '.tabBody .form', '.tabBody > *'],
+    tab: 'compare',
+  },
+];
+
+/** Brings in sight what a step speaks of. A person's own selection is kept. */
+export function prepare({ tab, isOfCell }: Step, { store }: Panel): void {
+  if (tab) store.set({ tab });
+  if (isOfCell) selectCell(store);
+}
+
+function selectCell(store: Store): void {
+  const trace = store.main.trace.peek();
+  const { token, end, site, sequence } = store.view.selection.peek();
+  const own = trace?.sequences[sequence];
+  if (!trace || !own || (token >= 0 && end === undefined && site >= 0)) return;
+  const sites = trace.sites.flatMap((one, s) => (one.sequence === sequence ? [s] : []));
+  const middle = sites[Math.floor(sites.length / 2)];
+  const at = token >= 0 && token < own.done ? token : Math.floor(own.done / 2);
+  // The editor is left where it is.
+  store.select({ token: at, ...(middle !== undefined && store.spot(middle)) }, 'host');
+}

@@ -1,0 +1,151 @@
+/** Shows the panel around: a callout beside one part of it after another, while all of it can be used as ever. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { Button } from '../components/controls.js';
+import { useStore } from '../components/context.js';
+import type { GridScene } from '../map/scene.js';
+import { useBeside, useOnTop } from '../lessons/following.js';
+import type { Rect } from '../lessons/place.js';
+import { prepare, steps, type Step } from './steps.js';
+import { say } from '../lessons/strings.js';
+
+export function Tour({ scene }: { readonly scene: GridScene }) {
+  const store = useStore();
+  const [at, setAt] = useState(0);
+  const [ring, box] = [useRef<HTMLDivElement>(null), useRef<HTMLDivElement>(null)];
+  const step = steps[at]!;
+  const isLast = at === steps.length - 1;
+  const go = (by: 1 | -1): void => {
+    if (by > 0 && isLast) end();
+    // Keys may come faster than frames.
+    else setAt((now) => Math.min(steps.length - 1, Math.max(0, now + by)));
+  };
+  const end = (): void => {
+    store.tour.value = false;
+  };
+  useReturn();
+  useOnTop(ring);
+  useOnTop(box);
+  useLayoutEffect(() => {
+    box.current!.focus();
+  }, []);
+  useEffect(() => {
+    prepare(step, { store, scene });
+  }, [step]);
+  const scrolled = useRef<Element>(null);
+  useBeside(
+    box,
+    () => {
+      const target = targetOf(step);
+      if (target && target !== scrolled.current) {
+        scrolled.current = target;
+        bringUp(target);
+      }
+      const head = target?.querySelector('header');
+      return [target, head].filter((one) => one instanceof Element);
+    },
+    (to) => {
+      frame(ring.current!, to);
+    },
+  );
+  return (
+    <>
+      <div ref={ring} popover="manual" class="tourRing" aria-hidden="true" />
+      <div
+        ref={box}
+        popover="manual"
+        class="tour"
+        role="dialog"
+        aria-label={say('tour')}
+        aria-describedby="tour-text"
+        tabindex={-1}
+        onKeyDown={(event) => {
+          const by = ({ ArrowRight: 1, ArrowLeft: -1 } as const)[event.key];
+          if (by === undefined) return;
+          event.preventDefault();
+          go(by);
+        }}
+      >
+        <div id="tour-text" aria-live="polite">
+          <h2>
+            {say(step.title)} <span class="faint">{say('tourAt', at + 1, steps.length)}</span>
+          </h2>
+          <p>{say(step.text({ store, scene }))}</p>
+        </div>
+        {at === 0 && <p class="faint">{say('tourKeys')}</p>}
+        <div class="tourButtons">
+          <Button press={end} class="link" data-focus="tour-skip">
+            {say('tourSkip')}
+          </Button>
+          <span class="spring" />
+          <Button
+            press={() => {
+              go(-1);
+            }}
+            aria-disabled={at === 0}
+            data-focus="tour-back"
+          >
+            {say('tourBack')}
+          </Button>
+          <Button
+            press={() => {
+              go(1);
+            }}
+            primary
+            data-focus="tour-next"
+          >
+            {say(isLast ? 'tourDone' : 'tourNext')}
+          </Button>
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** Back to what had the focus, in the view that was open. */
+function useReturn(): void {
+  const store = useStore();
+  useLayoutEffect(() => {
+    const { tab, maximised } = store.view;
+    const was = { tab: tab.peek(), focus: document.activeElement };
+    if (maximised.peek()) store.set({ maximised: false });
+    return () => {
+      store.set({ tab: was.tab });
+      if (was.focus instanceof HTMLElement) was.focus.focus({ preventScroll: true });
+    };
+  }, []);
+}
+
+function targetOf({ at }: Step): Element | undefined {
+  for (const selector of at) {
+    const found = document.querySelector(selector);
+    if (found?.checkVisibility()) return found;
+  }
+  return undefined;
+}
+
+/** To the top of what scrolls it, so that there is room below. Not scrollIntoView: that scrolls away the header, too. */
+function bringUp(target: Element): void {
+  let scroller = target.parentElement;
+  while (
+    scroller &&
+    !(getComputedStyle(scroller).overflowY === 'auto' && scroller.scrollHeight > scroller.clientHeight)
+  )
+    scroller = scroller.parentElement;
+  if (!scroller) return;
+  const padding = parseFloat(getComputedStyle(scroller).scrollPaddingTop) || spare;
+  scroller.scrollTop += target.getBoundingClientRect().top - scroller.getBoundingClientRect().top - padding;
+}
+
+/** Between a part and its frame. CSS pixels. */
+const spare = 3;
+
+/** Drawn around, not on it: an outline of the part's own would be cut off by what scrolls. */
+function frame(ring: HTMLElement, to: Rect | undefined): void {
+  ring.hidden = to === undefined;
+  if (!to) return;
+  const [left, top] = [Math.max(0, to.left - spare), Math.max(0, to.top - spare)];
+  ring.style.left = `${left}px`;
+  ring.style.top = `${top}px`;
+  ring.style.width = `${Math.min(innerWidth, to.left + to.width + spare) - left}px`;
+  ring.style.height = `${Math.min(innerHeight, to.top + to.height + spare) - top}px`;
+}
