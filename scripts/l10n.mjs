@@ -1,6 +1,6 @@
 // Writes l10n/bundle.l10n.json: every string that src/ shows through vscode.l10n.t, every word of the page
 // (src/words/words.ts, lessonWords.ts), what strategies (src/strategies) and models that ship (src/product/bundled.ts) are called and why a
-// source cannot do something (src/source), in one place, for translators.
+// source cannot do something (src/requests, src/source, src/remote), in one place, for translators.
 // A text that counts has a key for each plural form that a language may have; those English has not are called after its
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
 // `--check` fails when the list is not up to date or a translation does not fit it.
@@ -53,7 +53,10 @@ function shown() {
           return;
         } else throw new Error(`${name}: a word is a literal`);
       }
-      if (/^((strategies|source|remote)[\\/]|product[\\/]bundled)/.test(name) && ts.isPropertyAssignment(node)) {
+      if (
+        /^((strategies|requests|source|remote)[\\/]|product[\\/]bundled)/.test(name) &&
+        ts.isPropertyAssignment(node)
+      ) {
         const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }

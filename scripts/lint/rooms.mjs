@@ -77,8 +77,7 @@ export const rooms = {
 
     packages: ['node:fs', 'node:path', 'node:crypto'],
   },
-  'src/api.ts': { types: ['src/apiVersion1.ts', ...pure] },
-  'src/apiVersion1.ts': { from: pure },
+  'src/api.ts': { types: pure },
   'src/engine/child.ts': { from: pure, packages: ['node:'] },
   'src/engine/client.ts': { from: ['src/engine/child.ts', ...pure], packages: ['node:'] },
   'src/engine/remote.ts': { from: ['src/engine/client.ts'], types: ['src/requests'] },
@@ -143,7 +142,7 @@ export const rooms = {
   'src/panel': { from: [...drawn, 'src/files', 'src/import'], packages: editor },
   'src/commands': { from: [...views, ...drawn], packages: editor },
   'src/extension.ts': {
-    from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
+    from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 
     packages: editor,
   },

@@ -49,7 +49,7 @@ export class Answerer<C extends { [N in keyof C]: Call }> {
         onProgress: (done, total) => void this.post({ type: 'progress', id, done, total }),
         ...(partial && { onPartial: (part) => this.post({ type: 'partial', id, part: cut(part) }) }),
       };
-      const result = await this.answer(name, request, options as OptionsOf<C[keyof C]>);
+      const result = await this.answer(name, request, options);
       void this.post({ type: 'result', id, result: cut(result) });
     } catch (error) {
       void this.post({ type: 'error', id, error: GanderError.from(error).toData() });

@@ -6,7 +6,7 @@ import { unable } from '../requests/description.js';
 import type { RequestName } from '../requests/table.js';
 import { answersOf } from './answers.js';
 import { familyOf } from './families/index.js';
-import type { Means, Model, Turn } from './families/family.js';
+import type { Means, Model } from './families/family.js';
 import { checkCancelled } from './prepared.js';
 import { Cache } from './runtime/cache.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
@@ -51,7 +51,7 @@ class LocalEngine extends Askable implements Engine {
       const model = await this.#load(triedIn(request));
       const answer = answersOf(model, this.#options.chunk)[name];
       if (!answer) throw unable(name);
-      return answer(request, { ...options, check } as Turn<N>);
+      return answer(request, { ...options, check });
     });
     this.#queue = turn.catch(() => undefined);
     try {

@@ -3,7 +3,7 @@ import type { EngineOptions, RouteRequest, ServerInfo } from '../requests/api.js
 import { answerOf, Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
 import { type Abilities, unable } from '../requests/description.js';
 import { checkedRequest } from '../requests/schemas.js';
-import type { RefusableName, RequestName } from '../requests/table.js';
+import type { RequestName } from '../requests/table.js';
 import { readModel } from '../import/model.js';
 import { Unreadable } from '../import/unreadable.js';
 import { GanderError } from '../errors/errors.js';
@@ -45,16 +45,13 @@ class RemoteEngine extends Askable implements Engine {
         'Try the expert in a pool here.',
       );
     const server = await this.#open();
-    if (name === 'info') return server.info as ResultOf<N>;
-    const needs: readonly (keyof Abilities)[] = [
-      name as RefusableName,
-      ...(interventions.length > 0 ? (['whatIf'] as const) : []),
-    ];
+    if (name === 'info') return server.info;
+    const needs: readonly (keyof Abilities)[] = [name, ...(interventions.length > 0 ? (['whatIf'] as const) : [])];
     const lacking = needs.find((one) => server.info.can[one] !== true);
     if (lacking) throw refused(server.info, name, lacking);
     const handlers: Omit<Server, 'info'> = server;
     const answer = answerOf(handlers, name, request, options);
-    return answer ?? Promise.reject(refused(server.info, name, name as RefusableName));
+    return answer ?? Promise.reject(refused(server.info, name, name));
   }
 
   dispose(): void {

@@ -30,24 +30,27 @@ export function answerOf<N extends RequestName>(
   return handler?.call(handlers, request, options);
 }
 
-abstract class ByName {
-  abstract ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>>;
+interface Asked {
+  ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>>;
 }
+
+/** Its methods are made of the table. */
+const ByName = function () {} as unknown as { new (): Methods; readonly prototype: Methods };
 
 for (const name of requestNames) {
   Object.defineProperty(ByName.prototype, name, {
     configurable: true,
     writable: true,
-    value(this: ByName, request: never, options?: never) {
+    value(this: Asked, request: never, options?: never) {
       return this.ask(name, request, options);
     },
   });
 }
 
-/** Who can be asked any request: by its name, or by the method of that name. */
-export const Askable = ByName as abstract new () => ByName & Methods;
+/** Whoever answers `ask`, by the name of a request, has a method for each with this. */
+export const Askable: abstract new () => Methods = ByName;
 
 /** Who runs a model: the forked child, the engine in this process, or a server. */
-export interface Engine extends ByName, Methods {
+export interface Engine extends Asked, Methods {
   dispose(): void;
 }

@@ -115,7 +115,7 @@ export class RoutingService extends Askable {
       onProgress: (done, total) => callers.forEach((c) => c.tell(({ onProgress }) => onProgress?.(done, total))),
       onPartial: (part) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(part))),
     };
-    const promise: Promise<unknown> = this.#answer(name, request, all as OptionsOf<N>);
+    const promise: Promise<unknown> = this.#answer(name, request, all);
     const flight: Flight = { promise, abort, callers };
     const landed = (result?: unknown) => {
       // After `forget` the result belongs to a source that is no more.

@@ -1,9 +1,6 @@
-/** What strategies are called, beside the page's words: title under the name, hint under the name with `Hint`. */
+/** What strategies are called, beside the page's words: by their names. */
 import { all } from './all.js';
 
 export const strategyWords: Readonly<Record<string, string>> = Object.fromEntries(
-  all.flatMap(({ name, title, hint }) => [
-    [name, title],
-    [`${name}Hint`, hint],
-  ]),
+  all.map(({ name, title }) => [name, title]),
 );

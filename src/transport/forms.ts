@@ -54,7 +54,7 @@ class DataJoiner implements Joiner {
 const asItIs: Cutter = { pieces: () => [], head: (value) => value };
 
 export function cutterOf(name: RequestName): Cutter {
-  return rowOf(name).gives === 'trace' ? (new TraceCutter() as Cutter) : asItIs;
+  return rowOf(name).gives === 'trace' ? new TraceCutter() : asItIs;
 }
 
 export function joinerOf(name: RequestName): Joiner {

@@ -6,22 +6,6 @@ import type { Counted } from './counted.js';
  */
 export const words = {
   // Names
-  base: 'Base model alone',
-  single: 'One expert',
-  phatgoose: 'PHATGOOSE',
-  retrieval: 'Retrieval',
-  merged: 'Merged',
-  'average-activation': 'Average activation',
-  arrow: 'Arrow',
-  multitask: 'Multitask',
-  baseHint: 'The frozen model with no expert.',
-  singleHint: 'One expert everywhere, with weight 1.',
-  phatgooseHint: 'Each token, at each module, goes to the few experts whose gates fit it best.',
-  retrievalHint: 'One expert for the whole text: the one with the most similar training example.',
-  mergedHint: 'The mean of all experts.',
-  'average-activationHint': 'Like PHATGOOSE, with each expert’s mean activation as its gate.',
-  arrowHint: 'Like PHATGOOSE, with each adapter’s top singular vector as its gate.',
-  multitaskHint: 'One adapter trained on everything.',
   q: 'query',
   k: 'key',
   v: 'value',

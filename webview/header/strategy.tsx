@@ -5,7 +5,7 @@ import { useStore } from '../components/context.js';
 import { reasonAgainst } from '../store/reasons.js';
 import type { Store } from '../store/store.js';
 import { isStacked } from '../look/room.js';
-import { isWord, t } from '../look/strings.js';
+import { strategyName, t } from '../look/strings.js';
 
 function offers(store: Store): readonly StrategyOffer[] {
   return store.description.value?.can.strategies ?? [];
@@ -14,7 +14,7 @@ function offers(store: Store): readonly StrategyOffer[] {
 /** A saved trace may come of a strategy that is not offered here: it is shown by its name all the same. */
 export function strategyTitle(store: Store, name: string | undefined): string {
   if (name === undefined) return '';
-  return offers(store).find((offer) => offer.name === name)?.title ?? (isWord(name) ? t(name) : name);
+  return offers(store).find((offer) => offer.name === name)?.title ?? strategyName(name);
 }
 
 /** A strategy with what it takes filled in, as near to the present one as can be. */
