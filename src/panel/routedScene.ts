@@ -5,7 +5,7 @@ import { type Desk, openDocument } from '../host/desk.js';
 import { strategyLabel } from '../host/strategies.js';
 import { editorsOf, presentSelection } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
-import type { Runs } from '../routing/runs.js';
+import type { Runs, Waiting } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
@@ -147,7 +147,7 @@ export class RoutedScene implements Scene {
     };
   }
 
-  async handle(message: Parameters<Scene['handle']>[0]): Promise<void> {
+  async handle(message: Parameters<Scene['handle']>[0], waiting?: Waiting): Promise<unknown> {
     const { runs } = this.parts;
     switch (message.type) {
       case 'select':
@@ -197,6 +197,8 @@ export class RoutedScene implements Scene {
         return;
       case 'openCard':
         return openCard(await this.parts.service.pool(), message.expert);
+      case 'ask':
+        return runs.ask(this.#id, message.name, message.more, waiting);
     }
   }
 

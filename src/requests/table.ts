@@ -3,6 +3,8 @@
  * here. What each asks and answers is in `api.ts`, what may be asked in `schemas.ts`.
  */
 interface Row {
+  /** Asked of a run of a text: of the one on show, the page may ask it. */
+  readonly isOfRun?: true;
   /** A trace crosses in pieces, and so does what is known of it before the end. */
   readonly gives: 'trace' | 'data';
   /** Who asks the same again gets what is known already. */
@@ -16,24 +18,29 @@ const useOther = 'Use a model on this machine, or gander-serve.';
 export const requests = {
   info: { gives: 'data' },
   route: {
+    isOfRun: true,
     gives: 'trace',
     isKept: true,
     absent: { reason: 'Nothing can be routed here.', remedy: useOther },
   },
   generate: {
+    isOfRun: true,
     gives: 'trace',
     absent: { reason: 'Nothing can be written here.', remedy: useOther },
   },
   attribute: {
+    isOfRun: true,
     gives: 'data',
     isKept: true,
     absent: { reason: 'Experts cannot be left out here.', remedy: useOther },
   },
   score: {
+    isOfRun: true,
     gives: 'data',
     absent: { reason: 'Gander does not score texts on this server.', remedy: useOther },
   },
   lens: {
+    isOfRun: true,
     gives: 'data',
     isKept: true,
     absent: {
@@ -63,5 +70,14 @@ export type RefusableName = {
   [N in RequestName]: (typeof requests)[N] extends { readonly absent: object } ? N : never;
 }[RequestName];
 
+/** Those that are asked of a run. */
+export type RunRequestName = {
+  [N in RequestName]: (typeof requests)[N] extends { readonly isOfRun: true } ? N : never;
+}[RequestName];
+
+export const runRequestNames = requestNames.filter((name): name is RunRequestName => rowOf(name).isOfRun === true);
+
 /** Of any request, with what it may lack. */
-export const rowOf = (name: RequestName): Row => requests[name];
+export function rowOf(name: RequestName): Row {
+  return requests[name];
+}

@@ -3,7 +3,8 @@ import { GanderError } from '../errors/errors.js';
 import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
-import type { Methods } from '../requests/ask.js';
+import type { Methods, OptionsOf, RequestOf, ResultOf } from '../requests/ask.js';
+import type { RunRequestName } from '../requests/table.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
@@ -119,6 +120,25 @@ export class Runs {
       const others = this.store.get(id)?.main.lenses?.filter((other) => other.token !== token) ?? [];
       patch({ lenses: [lens, ...others].slice(0, keptLenses) });
     });
+  }
+
+  /**
+   * Whatever a model can be asked of the run on show. What comes of it is for who asked; the store only tells how far it is.
+   * @param more what it asks beside the run
+   */
+  async ask<N extends RunRequestName>(
+    id: number,
+    name: N,
+    more: Readonly<Record<string, unknown>>,
+    waiting: Waiting = {},
+  ): Promise<ResultOf<N> | undefined> {
+    const request = this.#request(id);
+    if (!request) return undefined;
+    let result: ResultOf<N> | undefined;
+    await this.#run(id, 'main', name, waiting, async (options) => {
+      result = await this.service.ask(name, { ...more, ...request }, calm(options) as OptionsOf<N>);
+    });
+    return result;
   }
 
   /** Continues the prompt; what has been written when it is stopped is kept. */

@@ -74,6 +74,7 @@ export const words = {
   removeThis: 'Remove: {0}',
   routing: { other: 'Routing: {0} of {1} tokens', by: 1 },
   generating: { other: 'Generating: {0} of {1} tokens', by: 1 },
+  asking: 'Asking the model: {0}',
   lensing: 'Reading what each layer predicts: {0}',
   attributing: 'Knocking out each expert in turn: {0}',
   stale: 'The text has changed since this run.',

@@ -77,7 +77,7 @@ describe('routing a text', () => {
 
   it('tells other extensions', async () => {
     const heard: string[] = [];
-    const listening = api.onDidRoute(({ trace }) => heard.push(trace.sequences[0]!.text));
+    const listening = api.onDidRoute(({ trace }) => heard.push(trace.sequences[0]!.text!));
     const editor = await show('Told to others.');
     await routed(api, editor);
     listening.dispose();
