@@ -57,7 +57,7 @@ const routeSchema = poolSchema.extend({
 });
 
 /** Of each request that the table has. */
-const schemas: Readonly<Record<RequestName, z.ZodType>> = {
+export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
   info: z.undefined(),
   route: routeSchema,
   generate: routeSchema.extend({

@@ -3,7 +3,7 @@ import { GanderError } from '../errors/errors.js';
 import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
-import type { Methods, OptionsOf, RequestOf, ResultOf } from '../requests/ask.js';
+import type { Methods, OptionsOf, ResultOf } from '../requests/ask.js';
 import type { RunRequestName } from '../requests/table.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';

@@ -4,9 +4,10 @@ import type { Joiner } from '../channel/caller.js';
 import { isCount, isObject } from '../checks/plain.js';
 import type { Attribution } from '../requests/api.js';
 import { type RequestName, rowOf } from '../requests/table.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { Source, Trace } from '../trace/model/trace.js';
 import { isTraceHead, isTracePiece } from './checks.js';
-import { headOf, TraceBuilder, TraceSender } from './pieces.js';
+import { keep } from './kept.js';
+import { bytesOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
 
 class TraceCutter implements Cutter {
   readonly #sender = new TraceSender();
@@ -21,12 +22,16 @@ class TraceCutter implements Cutter {
   }
 }
 
+/** Keeps the large pieces, which most often go on to a page. */
 class TraceJoiner implements Joiner {
   readonly #builder = new TraceBuilder();
+  #source: Source | undefined;
 
   add(piece: unknown): void {
     if (!isTracePiece(piece)) throw new TypeError('no piece of a trace');
     this.#builder.add(piece);
+    if (piece.part === 'frame') this.#source = piece.frame.source;
+    if (piece.part === 'cells') keep(this.#source!, piece, bytesOf(piece));
   }
 
   join(head: unknown): Trace {
