@@ -9,10 +9,11 @@ import type { Requests } from '../../../src/requests/api.js';
 import type { PageCalls } from '../../../src/protocol/panel.js';
 import type { Source } from '../../../src/source/source.js';
 import type { Store as PageStore } from '../../../webview/store/store.js';
+import type * as table from '../../../src/requests/table.js';
 import type { Asking } from '../../../src/channel/messages.js';
 import { pool } from '../routing/fakes.js';
 
-type Table = typeof import('../../../src/requests/table.js');
+type Table = typeof table;
 
 const row = {
   isOfRun: true,
