@@ -1,7 +1,7 @@
 /** `npm run evaluate`: reads the options, builds the parts and connects them. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Engine } from '../src/requests/api.js';
+import type { Engine } from '../src/requests/ask.js';
 import { createEngine } from '../src/engine/local.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { readPool } from '../src/pool/pool.js';

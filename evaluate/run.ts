@@ -1,5 +1,5 @@
 /** The order of the measurements, and the loop that runs them. */
-import type { Engine } from '../src/requests/api.js';
+import type { Engine } from '../src/requests/ask.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Document } from './documents.js';
 import { explain } from './explain.js';

@@ -1,6 +1,6 @@
 // Writes l10n/bundle.l10n.json, the list for translators: every string that src/ shows through vscode.l10n.t, every word of the
 // page (src/words/words.ts, lessonWords.ts), the names of strategies (src/strategies) and of the models that ship
-// (src/product/bundled.ts), and the reasons why a source cannot do something (src/source).
+// (src/product/bundled.ts), and the reasons why a source cannot do something (src/requests, src/source, src/remote).
 // A text with a count has a key for each plural form that any language has; for forms that English lacks the key is made of
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
 // `--check` fails if the list is not up to date or a translation does not fit it.
@@ -53,7 +53,10 @@ function shown() {
           return;
         } else throw new Error(`${name}: a word must be a literal`);
       }
-      if (/^((strategies|source|remote)[\\/]|product[\\/]bundled)/.test(name) && ts.isPropertyAssignment(node)) {
+      if (
+        /^((strategies|requests|source|remote)[\\/]|product[\\/]bundled)/.test(name) &&
+        ts.isPropertyAssignment(node)
+      ) {
         const isSaid = /^(title|hint|reason)$/.test(node.name.getText(source));
         if (isSaid && ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
       }

@@ -1,34 +1,24 @@
 import type { Event } from 'vscode';
-import type { TraceVersion1 } from './apiVersion1.js';
 import type { Strategy } from './strategies/strategy.js';
 import type { Intervention, Trace } from './trace/model/trace.js';
 
 /** What other extensions get: `vscode.extensions.getExtension<GanderApi>('gander.gander')?.activate()`. See docs/extension-api.md. */
-export interface GanderApi extends Api<TraceVersion1> {
+export interface GanderApi {
   /** Of this interface. Members may be added within a version; nothing is taken away or changed. */
   readonly version: 1;
 
-  /** Version 2 differs in what a trace is: it tells of any router. */
-  getApi(version: 2): GanderApi2;
-}
-
-export interface GanderApi2 extends Api<Trace> {
-  readonly version: 2;
-}
-
-export interface Api<T> {
   /**
    * Routes a text and resolves with its trace. The same text under the same strategy and interventions is run once.
    * Rejects with an Error that has a `code` (`text-empty`, `text-too-long`, `pool-missing`, `cancelled`, …) and a
    * `remedy`, a sentence for a person.
    */
-  route(text: string, options?: RouteOptions<T>): Promise<T>;
+  route(text: string, options?: RouteOptions): Promise<Trace>;
 
   /** Fires when a range of a document was routed, whoever asked for it. */
-  readonly onDidRoute: Event<RoutedEvent<T>>;
+  readonly onDidRoute: Event<RoutedEvent>;
 }
 
-export interface RouteOptions<T = Trace> {
+export interface RouteOptions {
   /** Default: what the person's settings say. */
   readonly strategy?: Strategy;
   readonly interventions?: readonly Intervention[];
@@ -38,10 +28,10 @@ export interface RouteOptions<T = Trace> {
   /** Tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
   /** What is known so far. */
-  readonly onPartial?: (trace: T) => void;
+  readonly onPartial?: (trace: Trace) => void;
 }
 
-export interface RoutedEvent<T = Trace> {
+export interface RoutedEvent {
   /** Of the document, as a string. */
   readonly uri: string;
   /** Version of the document that was routed. */
@@ -49,9 +39,8 @@ export interface RoutedEvent<T = Trace> {
   /** The range, in UTF-16 code units from the start of the document. */
   readonly start: number;
   readonly end: number;
-  readonly trace: T;
+  readonly trace: Trace;
 }
 
-export type { TraceVersion1 } from './apiVersion1.js';
 export type { Strategy } from './strategies/strategy.js';
 export type { Intervention, Trace } from './trace/model/trace.js';

@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
-import type { GanderApi, GanderApi2, RoutedEvent, RouteOptions } from './api.js';
-import { inVersion1, type TraceVersion1 } from './apiVersion1.js';
+import type { GanderApi, RoutedEvent } from './api.js';
 import type { ActiveParts, Parts } from './commands/parts.js';
 import { registerCommands } from './commands/register.js';
 import type { Work } from './commands/work.js';
@@ -19,8 +18,6 @@ import { History } from './routing/history.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
 import { RoutingStore } from './routing/store.js';
-import { GanderError } from './errors/errors.js';
-import type { Trace } from './trace/model/trace.js';
 
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
@@ -59,7 +56,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     return made;
   };
   const routed = new vscode.EventEmitter<RoutedEvent>();
-  const routed1 = new vscode.EventEmitter<RoutedEvent<TraceVersion1>>();
   /** Context keys: what menus show, and what the walkthrough ticks off. */
   const known = new Map<string, boolean>();
 
@@ -73,7 +69,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     status,
     tree,
     routed,
-    routed1,
     runs,
     new RoutingDecorations(store, colours),
     new vscode.Disposable(
@@ -98,8 +93,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     new vscode.Disposable(
       runs.onDidRoute(({ uri, version, span }, trace) => {
         routed.fire({ uri, version, ...span, trace });
-        const old = inVersion1(trace);
-        if (old) routed1.fire({ uri, version, ...span, trace: old });
       }),
     ),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
@@ -113,12 +106,12 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   );
 
   if (process.env['GANDER_START'] === '1') void startWithSample(log);
-  const current: GanderApi2 = {
-    version: 2,
+  const api: GanderApi = {
+    version: 1,
     onDidRoute: routed.event,
     async route(text, options = {}) {
       // Not at activation: the validator takes longer to load than all the rest.
-      const { checkedOptions, checkedText } = await import('./requests/checked.js');
+      const { checkedOptions, checkedText } = await import('./requests/schemas.js');
       const asked = checkedText(text);
       const { strategy, interventions, target, ...run } = checkedOptions(options);
       return service.route(
@@ -132,7 +125,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       );
     },
   };
-  const api = version1Of(current, routed1);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const activation = performance.now() - start;
   const testApi: TestApi = { ...api, parts, work: async () => (await work()).parts, activation };
@@ -150,33 +142,6 @@ function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider
 /** What if: by an intervention, or by all experts in turn. */
 function isAsked(main: NonNullable<RoutingStore['latest']>['main'] | undefined): boolean {
   return main !== undefined && (main.interventions.length > 0 || main.attribution !== undefined);
-}
-
-/** What was promised before traces told of any router. */
-function version1Of(current: GanderApi2, routed: vscode.EventEmitter<RoutedEvent<TraceVersion1>>): GanderApi {
-  return {
-    version: 1,
-    getApi: () => current,
-    onDidRoute: routed.event,
-    async route(text, options) {
-      const onPartial = options?.onPartial;
-      // What is no listener is passed on as it is, to be refused where all options are looked at.
-      const asked =
-        typeof onPartial === 'function' ? { ...options, onPartial: (trace: Trace) => onPartial(told(trace)) } : options;
-      return told(await current.route(text, asked as RouteOptions | undefined));
-    },
-  };
-}
-
-/** @throws GanderError `request-invalid` for what version 1 has no words for */
-function told(trace: Trace): TraceVersion1 {
-  const old = inVersion1(trace);
-  if (old) return old;
-  throw new GanderError(
-    'request-invalid',
-    'Version 1 of the extension API has no words for this trace.',
-    'Ask for version 2: getApi(2).',
-  );
 }
 
 /** `npm start`: the first sample, routed. */

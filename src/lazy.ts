@@ -2,6 +2,6 @@
 export * from './commands/work.js';
 export * from './panel/messages.js';
 export * from './trace/file/file.js';
-export * from './requests/checked.js';
+export * from './requests/schemas.js';
 export * from './import/index.js';
 export * from './import/client.js';

@@ -1,7 +1,7 @@
 /** The routing panel's page. The host owns every result and replays it at `ready`; the page owns where one looks. */
 import './panel.css';
 import { options, render } from 'preact';
-import type { HostMessage } from '../src/protocol/panel.js';
+import type { HostPost } from '../src/protocol/panel.js';
 import { App } from './app/app.js';
 import { Store, type Host } from './store/store.js';
 import { StoreProvider } from './components/context.js';
@@ -36,7 +36,7 @@ render(
   document.getElementById('app') ?? document.body,
 );
 
-window.addEventListener('message', ({ data }: MessageEvent<HostMessage | undefined>) => {
+window.addEventListener('message', ({ data }: MessageEvent<HostPost | undefined>) => {
   if (typeof data?.type === 'string') store.receive(data);
 });
 window.addEventListener('pagehide', () => {

@@ -1,5 +1,5 @@
 /** A model's answers, evaluated as in the paper (arXiv 2402.05859, section 4). */
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import type { Example } from './examples.js';
 

@@ -1,6 +1,6 @@
 /** `npm run evaluate -- --tasks FOLDER`: how often each strategy answers correctly. */
 import path from 'node:path';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { GanderError } from '../../src/errors/errors.js';
 import { asPool } from '../../src/requests/modelInfo.js';
 import { Progress } from '../../src/terminal/progress.js';

@@ -1,5 +1,5 @@
 /** The loop that answers every example with every strategy, and stores each answer immediately. */
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { GanderError } from '../../src/errors/errors.js';
 import type { Results } from '../results.js';
 import { byTurns } from '../run.js';

@@ -21,7 +21,16 @@ const trace = [
   'src/trace/file',
 ];
 /** Rooms that every room may use: pure, without processes, files or the editor. */
-const pure = [...ground, ...trace, 'src/similarity', 'src/strategies', 'src/requests', 'src/protocol', 'src/transport'];
+const pure = [
+  ...ground,
+  ...trace,
+  'src/channel',
+  'src/similarity',
+  'src/strategies',
+  'src/requests',
+  'src/protocol',
+  'src/transport',
+];
 const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
@@ -51,9 +60,10 @@ export const rooms = {
   'src/files': { packages: ['node:'] },
   'src/terminal': { from: ground },
   'src/strategies': { from: [...trace, ...ground] },
-  'src/requests': { from: ['src/similarity', 'src/strategies', ...trace, ...ground] },
+  'src/channel': { from: ground },
+  'src/requests': { from: ['src/similarity', 'src/strategies', ...trace, ...ground], types: ['src/channel'] },
   'src/protocol': { types: pure },
-  'src/transport': { from: ['src/requests', 'src/protocol', ...trace, ...ground] },
+  'src/transport': { from: ['src/requests', 'src/protocol', ...trace, ...ground], types: ['src/channel'] },
   'src/source': { from: pure },
   'src/atlas': { from: pure },
   'src/atlas/files': {
@@ -73,13 +83,9 @@ export const rooms = {
 
     packages: ['node:fs', 'node:path', 'node:crypto'],
   },
-  'src/api.ts': { types: ['src/apiVersion1.ts', ...pure] },
-  'src/apiVersion1.ts': { from: pure },
-  'src/engine/client.ts': {
-    from: [...pure],
-
-    packages: ['node:'],
-  },
+  'src/api.ts': { types: pure },
+  'src/engine/child.ts': { from: pure, packages: ['node:'] },
+  'src/engine/client.ts': { from: ['src/engine/child.ts', ...pure], packages: ['node:'] },
   'src/engine/remote.ts': { from: ['src/engine/client.ts'], types: ['src/requests'] },
   [`${runtime}/session.ts`]: {
     from: [runtime, ...trace, ...ground],
@@ -118,10 +124,10 @@ export const rooms = {
   },
   // The table of models' configurations is where the Python package can ship it.
   'src/import': { from: [...pure, 'python/gander-trace/src/gander_trace/routers.json'] },
-  'src/import/client.ts': { from: pure, types: ['src/import'], packages: ['node:'] },
+  'src/import/client.ts': { from: ['src/engine/child.ts', ...pure], types: ['src/import'], packages: ['node:'] },
   'src/import/main.ts': {
     from: ['src/import/serve.ts', 'src/engine/guard.ts'],
-    types: ['src/import'],
+    types: ['src/import', 'src/channel'],
     packages: ['node:'],
   },
   'src/import/serve.ts': { from: ['src/import', `${runtime}/tokenizer.ts`, ...pure] },
@@ -142,7 +148,7 @@ export const rooms = {
   'src/panel': { from: [...drawn, 'src/files', 'src/import'], packages: editor },
   'src/commands': { from: [...views, ...drawn], packages: editor },
   'src/extension.ts': {
-    from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts', 'src/apiVersion1.ts'],
+    from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 
     packages: editor,
   },

@@ -1,6 +1,7 @@
 /** What a subcommand is, and what it is given. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { Engine, ModelInfo, PoolKeeper } from '../requests/api.js';
+import type { ModelInfo } from '../requests/api.js';
+import type { Engine } from '../requests/ask.js';
 import type { Paint } from '../terminal/paint.js';
 import type { Progress } from '../terminal/progress.js';
 import { nearest } from './nearest.js';
@@ -48,7 +49,7 @@ export interface Context {
 }
 
 export interface Opened {
-  readonly engine: Engine & PoolKeeper;
+  readonly engine: Engine;
   readonly model: ModelInfo;
 }
 

@@ -1,6 +1,7 @@
 /** What a command runs: a pool or a model on this machine, or a server. Each is opened once, and closed when the command ends. */
 import path from 'node:path';
-import type { Engine, EngineOptions, PoolKeeper, ServerAccess } from '../requests/api.js';
+import type { EngineOptions, ServerAccess } from '../requests/api.js';
+import type { Engine } from '../requests/ask.js';
 import { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
 import { importLimits } from '../checks/limits.js';
@@ -18,8 +19,6 @@ const chunk = 128;
 /** As long as a timer can run. Seconds. */
 const longestDeadline = 2_000_000;
 
-type Served = Engine & PoolKeeper;
-
 export interface Telling {
   /** Before anything is sent to a server. */
   readonly beforehand: (warnings: readonly Warning[]) => void;
@@ -27,7 +26,7 @@ export interface Telling {
 }
 
 export class Opening {
-  readonly #engines: Served[] = [];
+  readonly #engines: Engine[] = [];
   #first: Promise<Opened> | undefined;
 
   constructor(
@@ -63,12 +62,12 @@ export class Opening {
     for (const engine of this.#engines) engine.dispose();
   }
 
-  async #start(make: () => Served | Promise<Served>): Promise<Opened> {
+  async #start(make: () => Engine | Promise<Engine>): Promise<Opened> {
     // Once: a second Ctrl+C ends the process at once, as without us.
     if (this.#engines.length === 0) process.once('SIGINT', () => this.stop.abort());
     const engine = await make();
     this.#engines.push(engine);
-    const opened = { engine, model: await engine.info({ signal: this.stop.signal }) };
+    const opened = { engine, model: await engine.info(undefined, { signal: this.stop.signal }) };
     this.tell.opened(opened);
     return opened;
   }
@@ -83,11 +82,11 @@ export class Opening {
     };
   }
 
-  #child(options: EngineOptions): Served {
+  #child(options: EngineOptions): Engine {
     return new EngineClient({ ...options, entry: path.join(__dirname, 'engine.cjs'), deadlineMs: this.#deadlineMs() });
   }
 
-  #server(typed: string, variable: string): Served {
+  #server(typed: string, variable: string): Engine {
     const token = process.env[variable]?.trim();
     const config = variable === 'GANDER_ENGINE_TOKEN' ? this.args.text('config') : undefined;
     const access: ServerAccess = {
@@ -109,7 +108,7 @@ export class Opening {
   }
 }
 
-async function inThisProcess(options: EngineOptions): Promise<Served> {
+async function inThisProcess(options: EngineOptions): Promise<Engine> {
   // Only here: nothing else needs the native modules in this process.
   const { createEngine } = await import('../engine/local.js');
   return createEngine(options);

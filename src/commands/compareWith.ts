@@ -1,10 +1,9 @@
 import * as vscode from 'vscode';
 import { withPatientProgress } from './progress.js';
 import { strategyLabel } from '../host/strategies.js';
-import { checkText, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
+import { presentSelection } from '../host/texts.js';
 import type { OtherSide } from '../routing/runs.js';
 import type { Routed, SideResult } from '../routing/store.js';
-import { GanderError } from '../errors/errors.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Parts } from './parts.js';
 import { asNode, pickStrategy } from './pick.js';
@@ -69,19 +68,7 @@ async function choose(ask: Ask, parts: Parts, routed: Routed): Promise<OtherSide
       const strategy = await pickStrategy(ask, source, main.strategy, title);
       return strategy && { ...main, title: strategyLabel(strategy), strategy };
     }
-    case 'selection': {
-      const editor = vscode.window.activeTextEditor;
-      const span = editor && spansToRoute(editor)[0];
-      if (!span) {
-        throw new GanderError(
-          'request-invalid',
-          vscode.l10n.t('No text is selected in an editor.'),
-          vscode.l10n.t('Select the text to compare with, then compare again.'),
-        );
-      }
-      const text = editor.document.getText(rangeOf(editor.document, span));
-      checkText(text, source.limits.tokens);
-      return { ...main, text, title: titleOf(editor.document, span) };
-    }
+    case 'selection':
+      return { ...main, ...(await presentSelection(source.limits.tokens)) };
   }
 }

@@ -108,7 +108,7 @@ async function ask(parts: Parts, address: string, token: string | undefined): Pr
       (_, cancelling) => {
         const stop = new AbortController();
         cancelling.onCancellationRequested(() => stop.abort());
-        return client.info({ signal: stop.signal });
+        return client.info(undefined, { signal: stop.signal });
       },
     );
     return { info: info as ServerInfo, token };

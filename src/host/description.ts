@@ -4,19 +4,13 @@ import { strategyDetail, strategyTitle } from './strategies.js';
 
 /** What a source says of itself, in the window's language. */
 export function translated(description: SourceDescription): SourceDescription {
-  const { route, stream, generate, whatIf, attribute, score, lens, strategies, k } = description.can;
+  const { strategies, target, ...able } = description.can;
+  const said = Object.fromEntries(Object.entries(able).map(([name, ability]) => [name, inWords(ability)]));
   return {
     ...description,
     can: {
-      ...description.can,
-      route: said(route),
-      stream: said(stream),
-      generate: said(generate),
-      whatIf: said(whatIf),
-      attribute: said(attribute),
-      score: said(score),
-      lens: said(lens),
-      ...(k !== undefined && { k: said(k) }),
+      ...(said as unknown as typeof able),
+      ...(target && { target }),
       strategies: strategies.map((offer) => ({
         ...offer,
         title: strategyTitle(offer.name),
@@ -26,7 +20,7 @@ export function translated(description: SourceDescription): SourceDescription {
   };
 }
 
-function said(ability: Ability): Ability {
+function inWords(ability: Ability): Ability {
   if (ability === true) return true;
   const { reason } = ability;
   return { reason: vscode.l10n.t(reason) };

@@ -8,6 +8,7 @@ import { ChildSource } from '../source/child.js';
 import { FileSource, traceEnding } from '../source/file.js';
 import { SourceRegistry } from '../source/registry.js';
 import { ServerSource } from '../source/server.js';
+import type { Methods } from '../requests/ask.js';
 import type { Source } from '../source/source.js';
 import { Servers } from './servers.js';
 import { readSettings, section } from './settings.js';
@@ -51,7 +52,7 @@ export class EngineHost implements vscode.Disposable {
   }
 
   /** What else can run a text, beside what is in use: a server that was agreed to, or a folder on this machine. */
-  another(chosen: string): Source {
+  another(chosen: string): Source & Methods {
     if (this.servers.find(chosen)) return new ServerSource(() => this.servers.open(chosen));
     return new ChildSource(this.#local(chosen));
   }

@@ -42,11 +42,18 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
   }
 }
 
+/** Writes down what went wrong. That something was cancelled is no news. */
+export function note(thrown: unknown, log: vscode.LogOutputChannel): GanderError {
+  const error = GanderError.from(thrown);
+  if (error.code !== 'cancelled')
+    log.error(`${error.code}: ${error.message}`, error.cause instanceof Error ? (error.cause.stack ?? '') : '');
+  return error;
+}
+
 /** Tells the person what went wrong and what to do: one message, with the remedy. That something was cancelled is no news. */
 export function report(thrown: unknown, log: vscode.LogOutputChannel): void {
-  const error = GanderError.from(thrown);
+  const error = note(thrown, log);
   if (error.code === 'cancelled') return;
-  log.error(`${error.code}: ${error.message}`, error.cause instanceof Error ? (error.cause.stack ?? '') : '');
   const action = remedyAction(error.code);
   const message = `${error.message} ${error.remedy}`;
   void vscode.window.showErrorMessage(message, ...(action ? [action.title] : [])).then((chosen) => {

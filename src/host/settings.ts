@@ -26,12 +26,11 @@ export const section = 'gander';
 /** In an untrusted workspace VS Code leaves out what the workspace says of restricted settings. */
 export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
-  const perToken = of.get<number>('expertsPerToken', 0); // was called `k`
   return {
     pool: of.get('pool', '').trim(),
     address: addressOf(of.get('engine.address', '')),
     strategy: of.get('strategy', 'phatgoose'),
-    expertsPerToken: perToken > 0 ? perToken : of.get('k', 0),
+    expertsPerToken: of.get('expertsPerToken', 0),
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),

@@ -54,6 +54,26 @@ export function spansToRoute(editor: vscode.TextEditor): Span[] {
   return chosen.map((selection) => spanOf(document, selection)).sort((a, b) => a.start - b.start);
 }
 
+/**
+ * The text that is selected in an editor in sight, in the active one first. Where none is, all of the active editor's, or of the
+ * only one's: as what is routed is chosen. @throws GanderError
+ */
+export async function presentSelection(most?: number): Promise<{ readonly text: string; readonly title: string }> {
+  const selected = vscode.window.visibleTextEditors.filter((e) => e.selections.some((s) => !s.isEmpty));
+  const isActive = (editor: vscode.TextEditor) => editor === vscode.window.activeTextEditor;
+  const editor = selected.find(isActive) ?? selected[0] ?? (await activeEditor());
+  if (!editor)
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('No text is selected in an editor.'),
+      vscode.l10n.t('Select the text to compare with, then compare again.'),
+    );
+  const span = spansToRoute(editor)[0]!;
+  const text = editor.document.getText(rangeOf(editor.document, span));
+  checkText(text, most);
+  return { text, title: titleOf(editor.document, span) };
+}
+
 /** Throws what is wrong with a text before a source is asked. @param most in tokens, where that is known */
 export function checkText(text: string, most = Infinity): void {
   if (text.trim() === '') {

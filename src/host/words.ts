@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { type Counted, filled, formOf, type Forms, translatedForms } from '../words/counted.js';
 import { lessonWords } from '../words/lessonWords.js';
+import { strategyWords } from '../strategies/words.js';
 import { type CountedWord, type PlainWord, words } from '../words/words.js';
 
 /** A text with a count in it, in the form that the count takes in the window's language. */
@@ -21,7 +22,7 @@ export function warningCount({ warnings }: { readonly warnings: readonly unknown
 /** What the page is to say in place of its English, by key: nothing at all in an English window. */
 export function translations(): Record<string, string | Forms> {
   const said: Record<string, string | Forms> = {};
-  for (const [key, text] of Object.entries({ ...words, ...lessonWords })) {
+  for (const [key, text] of Object.entries({ ...words, ...lessonWords, ...strategyWords })) {
     const own = translated(text);
     if (own !== undefined) said[key] = own;
   }

@@ -1,5 +1,4 @@
 /** What the child that imports is asked and answers. */
-import type { ErrorData } from '../errors/errors.js';
 import type { Warning } from '../requests/description.js';
 
 export interface Job {
@@ -17,5 +16,11 @@ export interface Job {
 }
 
 /** The trace as a file's bytes, which are checked where they arrive as any file's. */
-export type Answer =
-  { readonly trace: Uint8Array; readonly warnings: readonly Warning[] } | { readonly error: ErrorData };
+export interface Answer {
+  readonly trace: Uint8Array;
+  readonly warnings: readonly Warning[];
+}
+
+export interface ImportCalls {
+  import: { request: Job; result: Answer };
+}

@@ -1,7 +1,7 @@
-/** The process in which others' files are read: it serves one job and ends. */
+/** The process in which others' files are read. It ends with its host, which ends it after one job. */
 import { isMainThread, workerData } from 'node:worker_threads';
 import { guard, type Guarded, startGuard } from '../engine/guard.js';
-import type { Job } from './job.js';
+import type { Asking } from '../channel/messages.js';
 
 /** Bytes: a file at its limit, its columns and the trace. */
 const memory = 3e9;
@@ -10,9 +10,7 @@ const memory = 3e9;
 if (isMainThread) {
   startGuard(__filename, { host: process.ppid, pool: '', memory });
   process.on('disconnect', () => process.exit(0));
-  process.once('message', (job: Job) => {
-    void import('./serve.js')
-      .then(({ answer }) => answer(job))
-      .then((said) => process.send!(said, undefined, undefined, () => process.disconnect()));
+  process.on('message', (message: Asking) => {
+    void import('./serve.js').then(({ answerHost }) => answerHost(message));
   });
 } else guard(workerData as Guarded);

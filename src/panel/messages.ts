@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PageMessage } from '../protocol/panel.js';
-import { interventionsSchema as interventions } from '../requests/checked.js';
+import { interventionsSchema as interventions } from '../requests/schemas.js';
+import { runRequestNames } from '../requests/table.js';
 import { strategySchema as strategy } from '../strategies/schema.js';
 import { colourings, overlays } from '../trace/figures/colouring.js';
 
@@ -46,6 +47,8 @@ const message = z.union([
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
   z.strictObject({ type: z.literal('history') }),
   z.strictObject({ type: z.literal('openCard'), expert: name }),
+  // What is said more is checked where it is answered.
+  z.strictObject({ type: z.literal('ask'), name: z.enum(runRequestNames), more: z.record(z.string(), z.unknown()) }),
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);
 

@@ -1,8 +1,11 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { report } from '../host/notify.js';
-import { GanderError, isSameError } from '../errors/errors.js';
-import type { HostMessage, Side } from '../protocol/panel.js';
+import { Answerer } from '../channel/answerer.js';
+import { isAsking } from '../channel/messages.js';
+import { note, report } from '../host/notify.js';
+import { GanderError } from '../errors/errors.js';
+import type { HostMessage, HostPost, PageCalls, PageMessage, Side } from '../protocol/panel.js';
+import type { Waiting } from '../routing/runs.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
@@ -15,6 +18,8 @@ export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
   /** Nothing can be sent before the page says that it is there, or after it is gone. */
   #sender: SideSender | undefined;
+  /** Of the page that is there: another would take its answers for those to its own requests. */
+  #answerer: Answerer<PageCalls> | undefined;
   /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
@@ -45,6 +50,7 @@ export class Page implements vscode.Disposable {
   /** The page is gone (a hidden panel keeps none); the next one says `ready`. */
   forget(): void {
     this.#sender = undefined;
+    this.#answerer = undefined;
   }
 
   post(message: HostMessage): void {
@@ -140,12 +146,17 @@ export class Page implements vscode.Disposable {
     }
   }
 
-  #post(message: HostMessage): PromiseLike<boolean> | undefined {
+  #post(message: HostPost): PromiseLike<boolean> | undefined {
     return this.#sender && this.webview.postMessage(message);
   }
 
   #replayAll(): void {
-    this.#sender = new SideSender();
+    const sender = new SideSender();
+    this.#sender = sender;
+    this.#answerer = new Answerer<PageCalls>(
+      (name, request, waiting) => this.#answer({ type: name, ...request }, waiting),
+      (answer) => sender === this.#sender && this.#post(answer),
+    );
     this.#remembered = undefined;
     this.#toldInSight = undefined;
     this.#toldLines.clear();
@@ -159,14 +170,13 @@ export class Page implements vscode.Disposable {
   }
 
   async #receive(data: unknown): Promise<void> {
-    // Not at activation: the validator takes longer to load than all the rest.
-    const { parsePageMessage } = await import('./messages.js');
-    if (this.#disposed) return;
-    const message = parsePageMessage(data);
+    if (isAsking(data)) {
+      this.#answerer?.take(data);
+      return;
+    }
+    const message = await this.#checked(data);
+    if (!message) return;
     switch (message.type) {
-      case 'invalid':
-        this.log.warn(`A message from the page was refused: ${message.reason}`);
-        return;
       case 'ready':
         this.#replayAll();
         return;
@@ -181,18 +191,42 @@ export class Page implements vscode.Disposable {
         try {
           await this.scene.handle(message);
         } catch (error) {
-          // What a run of the scene could not do stands in the panel already.
-          if (!this.#shows(error)) report(error, this.log);
+          report(error, this.log);
         }
     }
   }
 
-  #shows(thrown: unknown): boolean {
-    if (!this.#sender) return false;
-    const error = GanderError.from(thrown);
-    return sides.some((side) => {
-      const shown = this.scene.side(side)?.error;
-      return shown !== undefined && isSameError(shown, error);
-    });
+  /** What is rejected the page shows where it was asked; only if it is gone by then it is told here. */
+  async #answer(asked: object, waiting: Waiting): Promise<unknown> {
+    const asking = this.#answerer;
+    const message = await this.#checked(asked);
+    if (!message || message.type === 'ready' || message.type === 'log' || message.type === 'copy')
+      throw notUnderstood();
+    try {
+      return await this.scene.handle(message, waiting);
+    } catch (error) {
+      if (asking !== this.#answerer) report(error, this.log);
+      else note(error, this.log);
+      throw error;
+    }
   }
+
+  /** Undefined for what is no message. */
+  async #checked(data: unknown): Promise<PageMessage | undefined> {
+    // Not at activation: the validator takes longer to load than all the rest.
+    const { parsePageMessage } = await import('./messages.js');
+    if (this.#disposed) return undefined;
+    const message = parsePageMessage(data);
+    if (message.type !== 'invalid') return message;
+    this.log.warn(`A message from the page was refused: ${message.reason}`);
+    return undefined;
+  }
+}
+
+function notUnderstood(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    'The page asked for what cannot be understood.',
+    'Please report this with the Gander log.',
+  );
 }

@@ -80,7 +80,7 @@ export class ReplayScene implements Scene {
     return () => this.#listeners.delete(listener);
   }
 
-  async handle(message: Parameters<Scene['handle']>[0]): Promise<void> {
+  async handle(message: Parameters<Scene['handle']>[0]): Promise<unknown> {
     const { main } = this.#sides;
     switch (message.type) {
       // No document behind it.
@@ -105,6 +105,7 @@ export class ReplayScene implements Scene {
       case 'compare':
       case 'history':
       case 'openCard':
+      case 'ask':
         throw new GanderError(
           'request-invalid',
           vscode.l10n.t('This is a trace file: nothing can be run in it.'),

@@ -3,9 +3,9 @@ import { translated } from '../host/description.js';
 import type { Colours } from '../host/colours.js';
 import { type Desk, openDocument } from '../host/desk.js';
 import { strategyLabel } from '../host/strategies.js';
-import { checkText, editorsOf, rangeOf, spansToRoute, titleOf } from '../host/texts.js';
+import { editorsOf, presentSelection } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
-import type { Runs } from '../routing/runs.js';
+import type { Runs, Waiting } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
@@ -147,7 +147,7 @@ export class RoutedScene implements Scene {
     };
   }
 
-  async handle(message: Parameters<Scene['handle']>[0]): Promise<void> {
+  async handle(message: Parameters<Scene['handle']>[0], waiting?: Waiting): Promise<unknown> {
     const { runs } = this.parts;
     switch (message.type) {
       case 'select':
@@ -197,6 +197,8 @@ export class RoutedScene implements Scene {
         return;
       case 'openCard':
         return openCard(await this.parts.service.pool(), message.expert);
+      case 'ask':
+        return runs.ask(this.#id, message.name, message.more, waiting);
     }
   }
 
@@ -270,25 +272,10 @@ export class RoutedScene implements Scene {
     const main = this.routed?.main;
     if (!main) return;
     const { text, title } =
-      selection === 'same' ? { text: main.text, title: strategyLabel(strategy) } : await this.#selectedInEditor();
+      selection === 'same'
+        ? { text: main.text, title: strategyLabel(strategy) }
+        : await presentSelection((await this.parts.service.describe()).limits.tokens);
     await this.parts.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
-  }
-
-  /** The panel has the focus: the editor meant is the one that was active before, or that shows another selection. */
-  async #selectedInEditor(): Promise<{ readonly text: string; readonly title: string }> {
-    const editors = vscode.window.visibleTextEditors.filter((e) => e.selections.some((s) => !s.isEmpty));
-    const editor = editors.find((e) => e === vscode.window.activeTextEditor) ?? editors[0];
-    const span = editor && spansToRoute(editor)[0];
-    if (!span) {
-      throw new GanderError(
-        'request-invalid',
-        vscode.l10n.t('No text is selected in an editor.'),
-        vscode.l10n.t('Select the text to compare with, then compare again.'),
-      );
-    }
-    const text = editor.document.getText(rangeOf(editor.document, span));
-    checkText(text, (await this.parts.service.describe()).limits.tokens);
-    return { text, title: titleOf(editor.document, span) };
   }
 
   async #save(message: Extract<PageMessage, { type: 'save' }>): Promise<void> {

@@ -1,4 +1,5 @@
 import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../protocol/panel.js';
+import type { Waiting } from '../routing/runs.js';
 import type { SourceDescription } from '../requests/description.js';
 import type { ColourChoice } from '../trace/figures/colouring.js';
 
@@ -20,6 +21,6 @@ export interface Scene {
   token(): number | undefined;
   /** Returns what ends the listening. */
   onChange(listener: () => void): () => void;
-  /** A failure is reported by the caller. */
-  handle(message: Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' }>): Promise<void>;
+  /** What it rejects with is told where it was asked. @param waiting of who waits for the answer of a request */
+  handle(message: Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' }>, waiting?: Waiting): Promise<unknown>;
 }

@@ -1,3 +1,4 @@
+import type { Answering, Asking } from '../channel/messages.js';
 import type { Attribution, Lens } from '../requests/api.js';
 import type { ColourChoice, Overlay } from '../trace/figures/colouring.js';
 import type { Intervention, Trace } from '../trace/model/trace.js';
@@ -5,6 +6,7 @@ import type { LineRun } from '../trace/text/lines.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
 import type { ErrorData } from '../errors/errors.js';
 import type { SourceDescription } from '../requests/description.js';
+import type { RunRequestName } from '../requests/table.js';
 import type { Strategy } from '../strategies/strategy.js';
 
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
@@ -26,7 +28,7 @@ export interface SideState {
   /** Of the tokens that it was asked at, the last asked first. */
   readonly lenses?: readonly Lens[];
   readonly running?: {
-    readonly what: 'route' | 'generate' | 'attribute' | 'lens';
+    readonly what: RunRequestName;
     readonly done: number;
     readonly total: number;
   };
@@ -101,12 +103,27 @@ export type HostMessage =
   /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
   | { readonly type: 'remember'; readonly memory: string };
 
-export type PageMessage =
+/** What the host posts: what is to be shown, and answers to what the page asked. */
+export type HostPost = HostMessage | Answering;
+
+/** What the page says without waiting for an answer. */
+export type PageNotice =
   | { readonly type: 'ready' }
   /** Select the token in the editor, or all of a line's: `end` is past the last of them. */
   | { readonly type: 'select'; readonly token: number; readonly end?: number; readonly sequence?: number }
   /** The person has scrolled to this line of the main side's text: the editor goes along. */
   | { readonly type: 'reveal'; readonly line: number }
+  | { readonly type: 'stop' }
+  | { readonly type: 'copy'; readonly text: string }
+  /** What was chosen to colour the text, for its editor. */
+  | ({ readonly type: 'colour' } & ColourChoice)
+  /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
+  | { readonly type: 'overlay'; readonly by: Overlay }
+  /** A person should see it; the page has shown it already. */
+  | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };
+
+/** What the page asks for; the answer is that it is done, or why it cannot be. */
+export type PageRequest =
   | {
       readonly type: 'route';
       readonly side: Side;
@@ -121,7 +138,6 @@ export type PageMessage =
   /** What each layer would predict after a token of the last sequence. */
   | { readonly type: 'lens'; readonly token: number }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
-  | { readonly type: 'stop' }
   /** What was generated goes into the document, after the text that was given. */
   | { readonly type: 'insert' }
   /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
@@ -136,13 +152,18 @@ export type PageMessage =
   | { readonly type: 'save'; readonly kind: 'trace' }
   | { readonly type: 'save'; readonly kind: 'csv' | 'svg' | 'html'; readonly data: string }
   | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer }
-  | { readonly type: 'copy'; readonly text: string }
-  /** What was chosen to colour the text, for its editor. */
-  | ({ readonly type: 'colour' } & ColourChoice)
-  /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
-  | { readonly type: 'overlay'; readonly by: Overlay }
   /** The last runs of the text, to choose from. */
   | { readonly type: 'history' }
   | { readonly type: 'openCard'; readonly expert: string }
-  /** A person should see it; the page has shown it already. */
-  | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };
+  /** Whatever else the table has to ask of the run on show; its answer is the model's. */
+  | { readonly type: 'ask'; readonly name: RunRequestName; readonly more: Readonly<Record<string, unknown>> };
+
+export type PageMessage = PageNotice | PageRequest;
+
+/** The page's requests by name, as they cross: what each says beside its name. */
+export type PageCalls = {
+  [R in PageRequest as R['type']]: { readonly request: Omit<R, 'type'>; readonly result: unknown };
+};
+
+/** What the page posts. */
+export type PagePost = PageNotice | Asking;

@@ -9,7 +9,7 @@ import { traceOf } from '../import/trace.js';
 import { importLimits } from '../checks/limits.js';
 import { NpyError, readNpy } from '../formats/npy.js';
 import { tensorArray } from '../formats/safetensors.js';
-import type { Warning } from '../requests/description.js';
+import { abilities, type Warning } from '../requests/description.js';
 import { layerExperts } from '../trace/model/layerExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { blank, sequenceColumns } from '../trace/model/columns.js';
@@ -154,13 +154,13 @@ export function choicesInfo(
     versions,
     name: id,
     can: {
-      route: true,
-      stream: { reason: 'The server tells which experts it used when it is done.' },
-      generate: true,
-      whatIf: unchanged,
-      attribute: unchanged,
-      score: { reason: 'Gander does not score texts on this server.' },
-      lens: { reason: 'The server gives no predictions of the layers between.' },
+      ...abilities({
+        route: true,
+        stream: { reason: 'The server tells which experts it used when it is done.' },
+        generate: true,
+        whatIf: unchanged,
+        attribute: unchanged,
+      }),
       strategies: [],
     },
     experts: [],

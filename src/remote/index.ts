@@ -1,23 +1,13 @@
 /** Models that servers run, as an engine: what is at an address is found by asking. */
-import type {
-  Attribution,
-  AttributeRequest,
-  Engine,
-  EngineOptions,
-  GenerateRequest,
-  Lens,
-  LensRequest,
-  RouteRequest,
-  RunOptions,
-  Score,
-  ServerInfo,
-} from '../requests/api.js';
+import type { EngineOptions, RouteRequest, ServerInfo } from '../requests/api.js';
+import { answerOf, Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
+import { type Abilities, unable } from '../requests/description.js';
+import { checkedRequest } from '../requests/schemas.js';
+import type { RequestName } from '../requests/table.js';
 import { readModel } from '../import/model.js';
 import { Unreadable } from '../import/unreadable.js';
 import { GanderError } from '../errors/errors.js';
 import { serverLimits } from '../checks/limits.js';
-import { checkedAttribute, checkedGenerate, checkedLens, checkedRoute } from '../requests/checked.js';
-import type { Trace } from '../trace/model/trace.js';
 import { serverAddress } from '../source/serverAddress.js';
 import { Http } from './http.js';
 import { ganderServe } from './serve.js';
@@ -32,9 +22,7 @@ export function remoteEngine({ pool, server = {} }: Pick<EngineOptions, 'pool' |
   return new RemoteEngine(serverAddress(pool), server);
 }
 
-type Asked = 'route' | 'generate' | 'attribute' | 'score' | 'lens';
-
-class RemoteEngine implements Engine {
+class RemoteEngine extends Askable implements Engine {
   readonly #http: Http;
   #server: Promise<Server> | undefined;
 
@@ -42,49 +30,14 @@ class RemoteEngine implements Engine {
     address: string,
     private readonly access: NonNullable<EngineOptions['server']>,
   ) {
+    super();
     this.#http = new Http({ address, ...access });
   }
 
-  async info(): Promise<ServerInfo> {
-    return (await this.#open()).info;
-  }
-
-  async route(asked: RouteRequest, options: RunOptions = {}): Promise<Trace> {
-    const request = checkedRoute(asked);
-    const server = await this.#ready('route', request);
-    return server.route(request, options);
-  }
-
-  async generate(asked: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
-    const request = checkedGenerate(asked);
-    const server = await this.#ready('generate', request);
-    return server.generate(request, options);
-  }
-
-  async attribute(asked: AttributeRequest, options: RunOptions = {}): Promise<Attribution> {
-    const request = checkedAttribute(asked);
-    const server = await this.#ready('attribute', request);
-    return server.attribute?.(request, options) ?? Promise.reject(unable(server.info, 'attribute'));
-  }
-
-  async score(asked: RouteRequest, options: RunOptions = {}): Promise<Score> {
-    const request = checkedRoute(asked);
-    const server = await this.#ready('score', request);
-    return server.score?.(request, options) ?? Promise.reject(unable(server.info, 'score'));
-  }
-
-  async lens(asked: LensRequest): Promise<Lens> {
-    const server = await this.#ready('lens', checkedLens(asked));
-    throw unable(server.info, 'lens');
-  }
-
-  dispose(): void {
-    this.#http.dispose();
-  }
-
-  /** The server, if it can do what is asked. @throws GanderError */
-  async #ready(what: Asked, { text, interventions = [], tried }: RouteRequest): Promise<Server> {
-    if (text.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
+  async ask<N extends RequestName>(name: N, asked: RequestOf<N>, options: OptionsOf<N> = {}): Promise<ResultOf<N>> {
+    const request = checkedRequest(name, asked);
+    const { text, tried, interventions = [] }: Partial<RouteRequest> = typeof request === 'object' ? request : {};
+    if (text?.length === 0) throw new GanderError('text-empty', 'There is no text to route.', 'Select some text.');
     if (tried !== undefined)
       throw new GanderError(
         'request-invalid',
@@ -92,9 +45,17 @@ class RemoteEngine implements Engine {
         'Try the expert in a pool here.',
       );
     const server = await this.#open();
-    if (server.info.can[what] !== true) throw unable(server.info, what);
-    if (interventions.length > 0 && server.info.can.whatIf !== true) throw unable(server.info, 'whatIf');
-    return server;
+    if (name === 'info') return server.info;
+    const needs: readonly (keyof Abilities)[] = [name, ...(interventions.length > 0 ? (['whatIf'] as const) : [])];
+    const lacking = needs.find((one) => server.info.can[one] !== true);
+    if (lacking) throw refused(server.info, name, lacking);
+    const handlers: Omit<Server, 'info'> = server;
+    const answer = answerOf(handlers, name, request, options);
+    return answer ?? Promise.reject(refused(server.info, name, name));
+  }
+
+  dispose(): void {
+    this.#http.dispose();
   }
 
   /** A failure is not remembered: the server may be started meanwhile. */
@@ -130,14 +91,9 @@ function modelOf(config: Uint8Array) {
   }
 }
 
-function unable({ name, can, engine }: ServerInfo, what: Asked | 'whatIf') {
-  const ability = can[what];
-  const reason = ability === true ? `${name} cannot do this.` : ability.reason;
-  // No server has the lens, and what gander-serve does not do no other does.
-  const isHereAlone = what === 'lens' || engine === 'gander-serve';
-  return new GanderError(
-    'request-invalid',
-    reason,
-    `Use a model on this machine${isHereAlone ? '' : ', or gander-serve'}.`,
-  );
+/** @param lacking of its abilities */
+function refused({ can, engine }: ServerInfo, name: RequestName, lacking: keyof Abilities): GanderError {
+  const { code, message, remedy } = unable(name, can[lacking]);
+  // What gander-serve does not do no other does.
+  return new GanderError(code, message, engine === 'gander-serve' ? 'Use a model on this machine.' : remedy);
 }

@@ -13,7 +13,7 @@ import { GanderError } from '../errors/errors.js';
 import { importLimits, serverLimits, traceLimits } from '../checks/limits.js';
 import { isObject } from '../checks/plain.js';
 import { schemaProblem } from '../checks/schemaWords.js';
-import type { Ability } from '../requests/description.js';
+import { type Ability, abilities } from '../requests/description.js';
 import { offersOf } from '../strategies/index.js';
 import { decodeTrace } from '../trace/file/file.js';
 import type { Trace } from '../trace/model/trace.js';
@@ -85,13 +85,17 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
     versions,
     name: called,
     can: {
-      route: true,
-      stream: able(can.stream),
-      generate: able(can.generate),
-      whatIf: able(can.whatIf),
-      attribute: able(can.attribute),
-      score: can.score === undefined ? older : able(can.score),
-      lens: no,
+      ...abilities(
+        {
+          route: true,
+          stream: able(can.stream),
+          generate: able(can.generate),
+          whatIf: able(can.whatIf),
+          attribute: able(can.attribute),
+          score: can.score === undefined ? older : able(can.score),
+        },
+        no,
+      ),
       // In the server's order: its first is what it takes where none is named.
       strategies: strategies.flatMap((one) => offersOf([one])),
       ...(can.target === true && { target: true }),
@@ -122,7 +126,10 @@ const score = z.object({
 /** In tokens or experts: no more than there can be. */
 const progress = z.object({ done: index.max(importLimits.experts), total: index.max(importLimits.experts) });
 
-interface Reading extends RunOptions {
+/** What all listen for. */
+type Told = Pick<RunOptions, 'signal' | 'onProgress'>;
+
+interface Reading extends Told {
   /** Bytes of one frame. */
   readonly most: number;
   readonly progressed: () => void;
@@ -153,13 +160,13 @@ class GanderServe implements Server {
     return trace;
   }
 
-  async attribute(request: AttributeRequest, options: RunOptions): Promise<Attribution> {
+  async attribute(request: AttributeRequest, options: Told): Promise<Attribution> {
     const { text, target, strategy, interventions, layer, most } = request;
     const asked = { text, target, strategy, interventions, layer, most };
     return attributionOf(await this.#json('/v1/attribute', asked, options), this.reach.http.faults);
   }
 
-  async score({ text, target, strategy, interventions }: RouteRequest, options: RunOptions): Promise<Score> {
+  async score({ text, target, strategy, interventions }: RouteRequest, options: Told): Promise<Score> {
     const asked = { text, target, strategy, interventions };
     const said = await this.#json('/v1/score', asked, options);
     const { data, error } = score.safeParse(said);
@@ -168,7 +175,7 @@ class GanderServe implements Server {
   }
 
   /** What it answers in JSON, whole or as a frame; undefined where that is none. */
-  async #json(path: string, asked: Asked, options: RunOptions): Promise<unknown> {
+  async #json(path: string, asked: Asked, options: Told): Promise<unknown> {
     const { http } = this.reach;
     const most = attributionBytes(asked, this.info);
     return this.#reading(path, asked, { whole: 'application/json', most, ...options }, async (answer, progressed) => {
@@ -197,7 +204,7 @@ class GanderServe implements Server {
   #reading<T>(
     path: string,
     asked: Asked,
-    { whole, most, signal }: RunOptions & { readonly whole: string; readonly most: number },
+    { whole, most, signal }: Told & { readonly whole: string; readonly most: number },
     read: (answer: Answer, progressed: () => void) => Promise<T>,
   ): Promise<T> {
     const streams = this.info.can.stream === true;

@@ -1,16 +1,8 @@
 /** What a kind of server is. One file a kind; `index.ts` lists them. */
-import type {
-  Attribution,
-  AttributeRequest,
-  GenerateRequest,
-  RouteRequest,
-  RunOptions,
-  Score,
-  ServerInfo,
-} from '../requests/api.js';
+import type { ServerInfo } from '../requests/api.js';
+import type { Handlers } from '../requests/ask.js';
 import type { Model } from '../import/model.js';
 import { isObject } from '../checks/plain.js';
-import type { Trace } from '../trace/model/trace.js';
 import type { Http } from './http.js';
 
 export interface ServerKind {
@@ -34,12 +26,8 @@ export interface Reach {
 }
 
 /** A server that is there. What it cannot do, by its own description, is not asked of it. */
-export interface Server {
+export interface Server extends Omit<Handlers, 'info'> {
   readonly info: ServerInfo;
-  route(request: RouteRequest, options: RunOptions): Promise<Trace>;
-  generate(request: GenerateRequest, options: RunOptions): Promise<Trace>;
-  attribute?(request: AttributeRequest, options: RunOptions): Promise<Attribution>;
-  score?(request: RouteRequest, options: RunOptions): Promise<Score>;
 }
 
 /** The first model that an OpenAI server offers. */

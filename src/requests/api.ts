@@ -1,3 +1,4 @@
+import type { Options } from '../channel/messages.js';
 import type { Measure, Planes } from '../similarity/planes.js';
 import type { SourceDescription, Warning } from './description.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -79,14 +80,6 @@ export interface Candidate {
 export interface Similarity extends Readonly<Record<Measure, Planes>> {
   readonly experts: readonly Expert[];
   readonly layers: readonly Layer[];
-}
-
-/** What an engine with a pool on this machine can do beside tracing. */
-export interface PoolKeeper {
-  /** Of all experts that the base has a place for. Progress counts modules. */
-  similarity(request?: PoolRequest, options?: Pick<RunOptions, 'signal' | 'onProgress'>): Promise<Similarity>;
-  /** @param folder absolute. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
-  examine(folder: string): Promise<Candidate>;
 }
 
 /** Which experts are asked. */
@@ -172,31 +165,22 @@ export interface Score {
   readonly tokens: number;
 }
 
-export interface RunOptions {
-  readonly signal?: AbortSignal;
-  /** Called between chunks: tokens done, of how many. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /**
-   * Called between chunks with all that is known so far (`done` tokens of each sequence). Later traces of the run may share its
-   * arrays. The next chunk waits for a promise that it returns.
-   */
-  readonly onPartial?: (trace: Trace) => unknown;
-  /** Of an attribution: called after each expert's run with what is known of that one expert. */
-  readonly onAttributed?: (part: Attribution) => unknown;
-}
+/** How a run is asked for. Of a trace, what is known so far has `done` tokens of each sequence, and later ones may share its arrays. */
+export type RunOptions<Part = Trace> = Options<Part>;
 
-/**
- * A trace source. The forked child, the engine in this process and, later, remote engines all offer this.
- * Every method rejects with a GanderError; `cancelled` when the signal fired.
- */
-export interface Engine {
-  info(options?: Pick<RunOptions, 'signal'>): Promise<ModelInfo>;
-  route(request: RouteRequest, options?: RunOptions): Promise<Trace>;
-  generate(request: GenerateRequest, options?: RunOptions): Promise<Trace>;
-  attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution>;
-  score(request: RouteRequest, options?: RunOptions): Promise<Score>;
-  lens(request: LensRequest, options?: RunOptions): Promise<Lens>;
-  dispose(): void;
+/** What each request of the table asks and answers; `part`: what is told of it before the end. */
+export interface Requests {
+  info: { request: undefined; result: ModelInfo };
+  route: { request: RouteRequest; result: Trace; part: Trace };
+  generate: { request: GenerateRequest; result: Trace; part: Trace };
+  /** Told expert by expert. */
+  attribute: { request: AttributeRequest; result: Attribution; part: Attribution };
+  score: { request: RouteRequest; result: Score };
+  lens: { request: LensRequest; result: Lens };
+  /** Of all experts that the base has a place for. Progress counts modules. */
+  similarity: { request: PoolRequest | undefined; result: Similarity };
+  /** An absolute folder. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
+  examine: { request: string; result: Candidate };
 }
 
 /** What it takes to use a server, beside its address. */

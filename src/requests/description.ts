@@ -1,21 +1,22 @@
 /** What a source of traces says of itself. Panel, tree, status bar and command line ask this, never what kind a source is. */
+import { GanderError } from '../errors/errors.js';
 import type { StrategyOffer } from '../strategies/strategy.js';
 import type { Expert, ExpertSet, Site } from '../trace/model/trace.js';
+import { type RefusableName, type RequestName, requestNames, rowOf } from './table.js';
 
 /** Whether something can be done; if not, why, in the person's words. */
 export type Ability = true | { readonly reason: string };
 
+/** What can be asked, and how. */
+export interface Abilities extends Readonly<Record<RefusableName, Ability>> {
+  /** Tells what it knows while it runs. */
+  readonly stream: Ability;
+  readonly whatIf: Ability;
+}
+
 export interface SourceDescription {
   readonly name: string;
-  readonly can: {
-    readonly route: Ability;
-    /** Tells what it knows while it runs. */
-    readonly stream: Ability;
-    readonly generate: Ability;
-    readonly whatIf: Ability;
-    readonly attribute: Ability;
-    readonly score: Ability;
-    readonly lens: Ability;
+  readonly can: Abilities & {
     /** Empty where the way of choosing is the model's own, with a k of its own. */
     readonly strategies: readonly StrategyOffer[];
     /** Of a model that routes by its own router: another k than its own. */
@@ -62,4 +63,33 @@ export interface Warning {
   /** Path of the site that it is about. */
   readonly module?: string;
   readonly text: string;
+}
+
+/** How requests are run, beside what they are. */
+const manners = {
+  stream: { reason: 'Nothing is told before the end.' },
+  whatIf: { reason: 'The choice of experts cannot be changed here.' },
+} as const;
+
+/**
+ * @param given what is known
+ * @param others all else; absent: it cannot be asked, in the words of the table
+ */
+export function abilities(given: Partial<Abilities>, others?: Ability): Abilities {
+  const refusable = requestNames.flatMap((name) => {
+    const { absent } = rowOf(name);
+    return absent ? [[name, others ?? { reason: absent.reason }]] : [];
+  });
+  return {
+    ...(Object.fromEntries(refusable) as Record<RefusableName, Ability>),
+    stream: others ?? manners.stream,
+    whatIf: others ?? manners.whatIf,
+    ...given,
+  };
+}
+
+/** What who cannot do it says. @param ability of the source; absent: it has no words of its own */
+export function unable(name: RequestName, ability?: Ability): GanderError {
+  const { reason, remedy } = rowOf(name).absent ?? { reason: 'This cannot be asked here.', remedy: 'Choose a pool.' };
+  return new GanderError('request-invalid', ability === true ? reason : (ability?.reason ?? reason), remedy);
 }

@@ -3,7 +3,8 @@ import { GanderError } from '../errors/errors.js';
 import type { Side, SideState } from '../protocol/panel.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
-import type { Source } from '../source/source.js';
+import type { Methods, OptionsOf, ResultOf } from '../requests/ask.js';
+import type { RunRequestName } from '../requests/table.js';
 import type { RoutingService } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
@@ -93,8 +94,8 @@ export class Runs {
     await this.#run(id, 'main', 'attribute', waiting, async (options, patch) => {
       const parts: Attribution[] = [];
       try {
-        const onAttributed = (part: Attribution) => parts.push(part);
-        attribution = await this.service.attribute(request, { ...calm(options), onAttributed });
+        const onPartial = (part: Attribution) => parts.push(part);
+        attribution = await this.service.attribute(request, { ...calm(options), onPartial });
         patch({ attribution });
       } catch (error) {
         if (parts.length > 0) patch({ attribution: joined(parts) });
@@ -119,6 +120,25 @@ export class Runs {
       const others = this.store.get(id)?.main.lenses?.filter((other) => other.token !== token) ?? [];
       patch({ lenses: [lens, ...others].slice(0, keptLenses) });
     });
+  }
+
+  /**
+   * Whatever a model can be asked of the run on show. What comes of it is for who asked; the store only tells how far it is.
+   * @param more what it asks beside the run
+   */
+  async ask<N extends RunRequestName>(
+    id: number,
+    name: N,
+    more: Readonly<Record<string, unknown>>,
+    waiting: Waiting = {},
+  ): Promise<ResultOf<N> | undefined> {
+    const request = this.#request(id);
+    if (!request) return undefined;
+    let result: ResultOf<N> | undefined;
+    await this.#run(id, 'main', name, waiting, async (options) => {
+      result = await this.service.ask(name, { ...more, ...request }, calm(options) as OptionsOf<N>);
+    });
+    return result;
   }
 
   /** Continues the prompt; what has been written when it is stopped is kept. */
@@ -171,7 +191,7 @@ export class Runs {
   async compareElsewhere(
     id: number,
     asked: Pick<SideResult, 'title' | 'strategy'>,
-    elsewhere: Pick<Source, 'route'>,
+    elsewhere: Pick<Methods, 'route'>,
     waiting: Waiting = {},
   ): Promise<void> {
     const main = this.store.get(id)?.main;

@@ -1,45 +1,33 @@
-import type {
-  AttributeRequest,
-  Attribution,
-  GenerateRequest,
-  Lens,
-  LensRequest,
-  PoolInfo,
-  RouteRequest,
-  RunOptions,
-} from '../requests/api.js';
+import type { PoolInfo } from '../requests/api.js';
+import { answerOf, Askable, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
+import { type RequestName, rowOf } from '../requests/table.js';
 import { GanderError } from '../errors/errors.js';
+import { isObject } from '../checks/plain.js';
 import { heard } from '../errors/listener.js';
-import type { SourceDescription } from '../requests/description.js';
+import { type Ability, type SourceDescription, unable } from '../requests/description.js';
 import type { Source } from '../source/source.js';
-import { blockColumns, sequenceColumns, tokenColumns } from '../trace/model/columns.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { Options } from '../channel/messages.js';
 import { Lru } from './lru.js';
-
-/** What is shared and kept. */
-type What = 'route' | 'attribute' | 'lens';
-type Request = AttributeRequest & Partial<LensRequest>;
-type Result = Trace | Attribution | Lens;
 
 /** A run that one or more callers wait for. */
 interface Flight {
-  readonly promise: Promise<Result>;
+  readonly promise: Promise<unknown>;
   readonly abort: AbortController;
   readonly callers: Set<Caller>;
 }
 
 interface Caller {
   /** Calls a listener; one that fails ends its own caller's wait and no other. */
-  readonly tell: (how: (options: RunOptions) => unknown) => void;
+  readonly tell: (how: (options: Options<unknown>) => unknown) => void;
 }
 
 /**
- * Asks the source, never twice for the same: callers with the same text, strategy and interventions share one run, and
+ * Asks the source, never twice for the same where the table of requests says so: callers that ask the same share one run, and
  * finished results are kept up to a weight. A run ends early only when every caller that waits for it has given up.
  */
-export class RoutingService {
+export class RoutingService extends Askable {
   readonly #flights = new Map<string, Flight>();
-  readonly #results: Lru<Result>;
+  readonly #results: Lru<unknown>;
   readonly #listeners = new Set<(source: SourceDescription | undefined) => void>();
   #description: Promise<SourceDescription> | undefined;
 
@@ -48,6 +36,7 @@ export class RoutingService {
     private readonly source: () => Source,
     limitBytes = 256 * 1024 * 1024,
   ) {
+    super();
     this.#results = new Lru(limitBytes, weigh);
   }
 
@@ -82,24 +71,9 @@ export class RoutingService {
     });
   }
 
-  route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
-    return this.#ask('route', request, options) as Promise<Trace>;
-  }
-
-  attribute(request: AttributeRequest, options: RunOptions = {}): Promise<Attribution> {
-    return this.#ask('attribute', request, options) as Promise<Attribution>;
-  }
-
-  lens(request: LensRequest, options: RunOptions = {}): Promise<Lens> {
-    return this.#ask('lens', request, options) as Promise<Lens>;
-  }
-
-  /** Not shared and not kept: who asks again wants it written again. */
-  generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
-    return attempt(async () => {
-      const source = this.source();
-      return source.generate ? source.generate(request, options) : this.#refuse('generate');
-    });
+  async ask<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N> = {}): Promise<ResultOf<N>> {
+    if (!rowOf(name).isKept) return this.#answer(name, request, options);
+    return this.#share(name, request, options) as Promise<ResultOf<N>>;
   }
 
   /** The source is another one: what is known is void, what runs is of no use. */
@@ -110,42 +84,40 @@ export class RoutingService {
     this.#description = undefined;
   }
 
-  /** Says why the source does not do it. */
-  async #refuse(what: What | 'generate'): Promise<never> {
-    const { name, can } = await this.describe();
-    const ability = can[what];
-    const reason = ability === true ? `${name} cannot do this.` : ability.reason;
-    throw new GanderError('request-invalid', reason, 'Choose a pool.');
+  /** The source's answer, or why it has none. */
+  #answer<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N>): Promise<ResultOf<N>> {
+    return attempt(async () => {
+      const answer = answerOf(this.source(), name, request, options);
+      if (answer) return answer;
+      const can: Partial<Record<RequestName, Ability>> = (await this.describe()).can;
+      throw unable(name, can[name]);
+    });
   }
 
-  async #ask(what: What, request: Request, options: RunOptions): Promise<Result> {
+  async #share<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N>): Promise<unknown> {
     if (options.signal?.aborted) throw cancelled();
-    const key = keyOf(what, request);
+    const key = keyOf(name, request);
     const known = this.#results.get(key);
     if (known) return known;
     let flight = this.#flights.get(key);
     if (!flight || flight.abort.signal.aborted) {
-      flight = this.#start(what, key, request);
+      flight = this.#start(name, key, request);
       this.#flights.set(key, flight);
     }
-    return wait(flight, options);
+    return wait(flight, options as Options<unknown>);
   }
 
-  #start(what: What, key: string, request: Request): Flight {
+  #start<N extends RequestName>(name: N, key: string, request: RequestOf<N>): Flight {
     const abort = new AbortController();
     const callers = new Set<Caller>();
-    const all: RunOptions = {
+    const all: Options<unknown> = {
       signal: abort.signal,
       onProgress: (done, total) => callers.forEach((c) => c.tell(({ onProgress }) => onProgress?.(done, total))),
-      onPartial: (trace) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(trace))),
-      onAttributed: (part) => callers.forEach((c) => c.tell(({ onAttributed }) => onAttributed?.(part))),
+      onPartial: (part) => callers.forEach((c) => c.tell(({ onPartial }) => onPartial?.(part))),
     };
-    const promise = attempt<Result>(async () => {
-      const source = this.source();
-      return (await source[what]?.(request as LensRequest, all)) ?? this.#refuse(what);
-    });
+    const promise: Promise<unknown> = this.#answer(name, request, all);
     const flight: Flight = { promise, abort, callers };
-    const landed = (result?: Result) => {
+    const landed = (result?: unknown) => {
       // After `forget` the result belongs to a source that is no more.
       if (this.#flights.get(key) !== flight) return;
       this.#flights.delete(key);
@@ -156,15 +128,17 @@ export class RoutingService {
   }
 }
 
-function keyOf(what: string, request: Request): string {
-  const { text, target, maxTokens, strategy, interventions = [], layer, most, token, tried } = request;
-  return JSON.stringify([what, strategy, interventions, layer, most, token, tried, text, target, maxTokens]);
+/** The same for requests that ask the same: what is empty or left open makes no difference, nor does the order. */
+function keyOf(name: string, request: unknown): string {
+  const asked = isObject(request) ? Object.entries(request) : [['', request] as const];
+  const said = asked.filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0));
+  return JSON.stringify([name, ...said.sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 /** One caller's wait: it ends at the caller's own signal, while the run goes on for the others. */
-function wait(flight: Flight, options: RunOptions): Promise<Result> {
+function wait(flight: Flight, options: Options<unknown>): Promise<unknown> {
   const { signal } = options;
-  return new Promise<Result>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const leave = () => {
       signal?.removeEventListener('abort', give);
       flight.callers.delete(caller);
@@ -206,22 +180,16 @@ function cancelled(): GanderError {
   return new GanderError('cancelled', 'The run was cancelled.', 'Run it again when you want it.');
 }
 
-/** In bytes, of what is large in it. */
-export function weigh(result: Result): number {
-  // Some thousand numbers and words.
-  if ('layers' in result) return 100 * result.layers.length * result.routed.predictions;
-  if ('change' in result) return result.change.byteLength + result.logProb.byteLength;
+/** What a short string costs, beside its letters. Bytes. */
+const stringBytes = 40;
+
+/** In bytes, of what is large in it: columns, texts and lists. */
+export function weigh(result: unknown): number {
+  if (typeof result === 'string') return stringBytes + 2 * result.length;
+  if (!isObject(result)) return 8;
+  if (ArrayBuffer.isView(result)) return result.byteLength;
   let bytes = 0;
-  const add = (column: { readonly byteLength: number } | undefined) => (bytes += column?.byteLength ?? 0);
-  for (const block of result.blocks) for (const name of names(blockColumns)) add(block[name]);
-  for (const sequence of result.sequences) {
-    for (const name of names(sequenceColumns)) add(sequence[name]);
-    for (const name of names(tokenColumns)) add(sequence.tokens[name]);
-    // About what a short string costs, twice: a token and its alternatives.
-    bytes += 2 * (sequence.text?.length ?? 0);
-    bytes += 40 * ((sequence.tokens.text?.length ?? 0) + (sequence.topTokens?.length ?? 0));
-  }
+  for (const part of Array.isArray(result) ? (result as readonly unknown[]) : Object.values(result))
+    bytes += weigh(part);
   return bytes;
 }
-
-const names = <T extends object>(table: T) => Object.keys(table) as (keyof T)[];

@@ -1,28 +1,19 @@
-import type {
-  AttributeRequest,
-  Attribution,
-  Engine,
-  GenerateRequest,
-  Lens,
-  LensRequest,
-  ModelInfo,
-  MoeInfo,
-  PoolInfo,
-  RouteRequest,
-  RunOptions,
-  Score,
-} from '../requests/api.js';
+import type { ModelInfo, MoeInfo, PoolInfo } from '../requests/api.js';
+import { Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
+import { isObject } from '../checks/plain.js';
 import { asPool } from '../requests/modelInfo.js';
-import type { SourceDescription } from '../requests/description.js';
+import { abilities, type SourceDescription } from '../requests/description.js';
+import type { RequestName } from '../requests/table.js';
 import { offersOf, ownOffer } from '../strategies/index.js';
-import type { Trace } from '../trace/model/trace.js';
 import type { Source } from './source.js';
 
 /** A model that a child process runs, or has run by a server. */
-export class ChildSource implements Source {
+export class ChildSource extends Askable implements Source {
   #info: Promise<ModelInfo> | undefined;
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    super();
+  }
 
   async describe(): Promise<SourceDescription> {
     const info = await this.#ask();
@@ -33,24 +24,8 @@ export class ChildSource implements Source {
     return asPool(await this.#ask());
   }
 
-  async route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.route(await this.#meant(request), options);
-  }
-
-  async generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
-    return this.engine.generate(await this.#meant(request), options);
-  }
-
-  async attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
-    return this.engine.attribute(await this.#meant(request), options);
-  }
-
-  async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
-    return this.engine.score(await this.#meant(request), options);
-  }
-
-  async lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
-    return this.engine.lens(await this.#meant(request), options);
+  async ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>> {
+    return this.engine.ask(name, await this.#meant(request), options);
   }
 
   dispose(): void {
@@ -58,11 +33,12 @@ export class ChildSource implements Source {
   }
 
   /** Of a model that routes by its own router, who names a strategy that is not offered means nothing by it. */
-  async #meant<R extends RouteRequest>(request: R): Promise<R> {
+  async #meant<R>(request: R): Promise<R> {
+    if (!isObject(request) || !isObject(request['strategy'])) return request;
+    const { strategy, ...rest } = request;
     const info = await this.#info?.catch(() => undefined);
     const offered = info && describe(info).can.strategies.map(({ name }) => name);
-    if (!offered || offered.some((name) => name !== ownOffer.name || name === request.strategy?.name)) return request;
-    const { strategy: _, ...rest } = request;
+    if (!offered || offered.some((name) => name !== ownOffer.name || name === strategy['name'])) return request;
     return rest as R;
   }
 
@@ -87,24 +63,13 @@ function describe(info: ModelInfo): SourceDescription {
   }
 }
 
-/** What this engine does with any model. */
-const everything = {
-  route: true,
-  stream: true,
-  generate: true,
-  whatIf: true,
-  attribute: true,
-  score: true,
-  lens: true,
-} as const;
-
 /** It can do everything, with the strategies that it has files for. */
 function describePool(pool: PoolInfo): SourceDescription {
   const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings, hasTarget } = pool;
   return {
     name,
     can: {
-      ...everything,
+      ...abilities({}, true),
       strategies: offersOf(strategies),
       ...(hasTarget && { target: true }),
     },
@@ -121,12 +86,15 @@ function describePool(pool: PoolInfo): SourceDescription {
   };
 }
 
+/** There is no pool: */
+const { similarity, examine } = abilities({});
+
 /** It routes by its own router, whose scores can be changed. */
 function describeMoe({ name, router, mostK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
   return {
     name,
     can: {
-      ...everything,
+      ...abilities({ similarity, examine }, true),
       k: mostK !== undefined || { reason: 'How many experts a token goes to is written into this model’s graph.' },
       strategies: mostK !== undefined ? [ownOffer] : [],
     },

@@ -1,6 +1,5 @@
-import { GanderError } from '../errors/errors.js';
 import type { SideState } from '../protocol/panel.js';
-import type { SourceDescription } from '../requests/description.js';
+import { abilities, type SourceDescription } from '../requests/description.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import type { Trace } from '../trace/model/trace.js';
 import type { Source } from './source.js';
@@ -16,24 +15,11 @@ export class FileSource implements Source {
   describe(): Promise<SourceDescription> {
     return Promise.resolve({
       name: this.name,
-      can: {
-        route: never,
-        stream: never,
-        generate: never,
-        whatIf: never,
-        attribute: never,
-        score: never,
-        lens: never,
-        strategies: [],
-      },
+      can: { ...abilities({}, never), strategies: [] },
       experts: [],
       limits: {},
       warnings: [],
     });
-  }
-
-  route(): Promise<Trace> {
-    return Promise.reject(new GanderError('request-invalid', never.reason, 'Choose a pool.'));
   }
 
   dispose(): void {}

@@ -1,48 +1,24 @@
-import type {
-  AttributeRequest,
-  Attribution,
-  Engine,
-  GenerateRequest,
-  Lens,
-  LensRequest,
-  RouteRequest,
-  RunOptions,
-  Score,
-} from '../requests/api.js';
+import { Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
 import type { SourceDescription } from '../requests/description.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { RequestName } from '../requests/table.js';
 import { ChildSource } from './child.js';
 import type { Source } from './source.js';
 
 /** A model that a server runs. It is opened when it is first asked: what that takes may have to be fetched, or be refused. */
-export class ServerSource implements Source {
+export class ServerSource extends Askable implements Source {
   #opened: Promise<ChildSource> | undefined;
 
   /** @param open rejects where the person has not agreed that text goes there */
-  constructor(private readonly open: () => Promise<Engine>) {}
+  constructor(private readonly open: () => Promise<Engine>) {
+    super();
+  }
 
   async describe(): Promise<SourceDescription> {
     return (await this.#source()).describe();
   }
 
-  async route(request: RouteRequest, options?: RunOptions): Promise<Trace> {
-    return (await this.#source()).route(request, options);
-  }
-
-  async generate(request: GenerateRequest, options?: RunOptions): Promise<Trace> {
-    return (await this.#source()).generate(request, options);
-  }
-
-  async attribute(request: AttributeRequest, options?: RunOptions): Promise<Attribution> {
-    return (await this.#source()).attribute(request, options);
-  }
-
-  async score(request: RouteRequest, options?: RunOptions): Promise<Score> {
-    return (await this.#source()).score(request, options);
-  }
-
-  async lens(request: LensRequest, options?: RunOptions): Promise<Lens> {
-    return (await this.#source()).lens(request, options);
+  async ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>> {
+    return (await this.#source()).ask(name, request, options);
   }
 
   dispose(): void {

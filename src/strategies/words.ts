@@ -2,8 +2,5 @@
 import { all } from './all.js';
 
 export const strategyWords: Readonly<Record<string, string>> = Object.fromEntries(
-  all.flatMap(({ name, title, hint }) => [
-    [name, title],
-    [`${name}Hint`, hint],
-  ]),
+  all.map(({ name, title }) => [name, title]),
 );

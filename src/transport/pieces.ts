@@ -15,6 +15,7 @@ import {
   sequenceWidth,
   tokenColumns,
 } from '../trace/model/columns.js';
+import { taken } from './kept.js';
 import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/model/trace.js';
 
 export type BlockShape = Omit<Block, keyof BlockColumns>;
@@ -108,9 +109,11 @@ export class TraceSender {
       // Of no tokens there is a piece, too: it says which columns there are.
       while ((known[sequence] ?? -1) < done) {
         const from = known[sequence] ?? 0;
-        const count = Math.min(tokensAtOnce, done - from);
+        const came = taken<CellsPiece>(trace.source, { sent, sequence, from });
+        // One that came since may tell of more than this trace.
+        const count = came && from + came.count <= done ? came.count : Math.min(tokensAtOnce, done - from);
         known[sequence] = from + count;
-        yield cellsPiece(trace, sent, sequence, from, count);
+        yield came?.count === count ? came : cellsPiece(trace, sent, sequence, from, count);
       }
     }
   }
@@ -220,6 +223,14 @@ function cellsPiece(trace: Trace, sent: Sent, sequence: number, from: number, co
       return [{ block: i, columns }];
     }),
   };
+}
+
+/** Of a piece's columns. */
+export function bytesOf({ columns, blocks }: CellsPiece): number {
+  let bytes = 0;
+  for (const part of [columns, ...blocks.map((block) => block.columns)])
+    for (const column of Object.values(part) as unknown[]) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
+  return bytes;
 }
 
 /** The receiving end, for one run. The traces that it builds share their arrays, which later pieces go on to fill. */

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { asLocal } from '../../src/requests/modelInfo.js';
 import { Cache } from '../../src/engine/runtime/cache.js';
 import { compose } from '../../src/engine/families/lora-pool/compose.js';

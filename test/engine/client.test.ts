@@ -49,7 +49,7 @@ it('gives the same answers as the engine in this process, trace for trace', asyn
 
 it('reports the attribution to each expert as it is done, and together these are the whole', async () => {
   const parts: Attribution[] = [];
-  const whole = await clientWith().attribute({ text, strategy }, { onAttributed: (part) => parts.push(part) });
+  const whole = await clientWith().attribute({ text, strategy }, { onPartial: (part) => parts.push(part) });
   const n = whole.experts.length;
   expect(parts.flatMap(({ experts }) => experts)).toEqual(whole.experts);
   expect(new Set(parts.map(({ of }) => of))).toEqual(new Set([n]));

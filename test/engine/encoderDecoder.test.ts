@@ -2,7 +2,8 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineOptions } from '../../src/requests/api.js';
+import type { EngineOptions } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { composePair, findInPair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import { PoolRecording, inputAndOutput } from '../../src/engine/families/lora-pool/recording.js';

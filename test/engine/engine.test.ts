@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, EngineOptions } from '../../src/requests/api.js';
+import type { EngineOptions } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { chosenAt, rowsAt } from '../../src/trace/model/access.js';
 import { consequences } from '../../src/trace/figures/consequences.js';
@@ -317,7 +318,9 @@ it('places the modules that it can, and names those that it cannot', async () =>
   );
   const { warnings, sites } = await (await open({ pool })).info();
   expect(warnings.map(({ text: told }) => told)).toEqual([
-    expect.stringMatching(/"alpha": 1 of 14 vectors in gate\.safetensors are for modules that it does not adapt: .*layers\.1\.mlp\.up_proj/),
+    expect.stringMatching(
+      /"alpha": 1 of 14 vectors in gate\.safetensors are for modules that it does not adapt: .*layers\.1\.mlp\.up_proj/,
+    ),
     expect.stringMatching(/"alpha": 1 of 14 vectors in activation\.safetensors are for modules that it does not adapt/),
     expect.stringMatching(/"alpha": 13 of 14 modules.*layers\.9\.mlp\.up_proj was not: looked for/),
   ]);

@@ -2,7 +2,7 @@
 import { cpSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { Cache } from '../../src/engine/runtime/cache.js';
 import { compose } from '../../src/engine/families/lora-pool/compose.js';
 import { PoolRecording } from '../../src/engine/families/lora-pool/recording.js';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { bundledModels } from '../../src/product/bundled.js';
 import { asLocal } from '../../src/requests/modelInfo.js';

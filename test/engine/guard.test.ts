@@ -120,8 +120,8 @@ it('a child whose host is killed ends by itself while native code runs', { tags:
     hostFile,
     `const child = require('node:child_process').fork(${JSON.stringify(entry)}, { serialization: 'advanced' });
      child.send({ type: 'start', options: ${options} });
-     child.send({ type: 'call', id: 1, method: 'info', partial: false });
-     child.send({ type: 'call', id: 2, method: 'route', request: { text: 'a', strategy: { name: 'base' } }, partial: false });
+     child.send({ type: 'call', id: 1, name: 'info', partial: false });
+     child.send({ type: 'call', id: 2, name: 'route', request: { text: 'a', strategy: { name: 'base' } }, partial: false });
      child.on('message', (m) => m.type === 'result' && process.send(child.pid));`,
   );
   const host = fork(hostFile);
@@ -172,9 +172,9 @@ describe('a child that', () => {
     ['no result', `{ type: 'result', id: m.id }`],
     ['no error', `{ type: 'error', id: m.id, error: 'oh' }`],
     ['an error without a code', `{ type: 'error', id: m.id, error: { code: 'x', message: '', remedy: '' } }`],
-    ['a trace without a head', `{ type: 'trace', id: m.id }`],
-    ['a trace without its pieces', `{ type: 'trace', id: m.id, head: ${head} }`],
-    ['a partial trace without its pieces', `{ type: 'partial', id: m.id, head: ${head} }`],
+    ['a trace without a head', `{ type: 'result', id: m.id }`],
+    ['a trace without its pieces', `{ type: 'result', id: m.id, result: ${head} }`],
+    ['a partial trace without its pieces', `{ type: 'partial', id: m.id, part: ${head} }`],
     ['a piece of nothing', `{ type: 'piece', id: m.id, piece: {} }`],
     ['progress that is none', `{ type: 'progress', id: m.id, done: 'much' }`],
     ['a piece for a trace without a frame', '0', `${tokens('1')}${cells('new Int16Array(1)')}`],
@@ -186,8 +186,12 @@ describe('a child that', () => {
       '0',
       piece(`{ part: 'tokens', sequence: 0, kept: 0, tokens: { count: 2, text: [''] } }`),
     ],
-    ['a trace of more than its tokens', `{ type: 'trace', id: m.id, head: { done: [2] } }`, `${frame}${tokens('1')}`],
-    ['a trace without its choices', `{ type: 'trace', id: m.id, head: { done: [0] } }`, `${frame}${tokens('1')}`],
+    [
+      'a trace of more than its tokens',
+      `{ type: 'result', id: m.id, result: { done: [2] } }`,
+      `${frame}${tokens('1')}`,
+    ],
+    ['a trace without its choices', `{ type: 'result', id: m.id, result: { done: [0] } }`, `${frame}${tokens('1')}`],
   ])('sends %s is ended, and requests are answered with an error', async (_, message, before = '') => {
     const client = saying(`${before} process.send(${message})`);
     const error = await failure(client.route({ text, strategy }, { onPartial: () => undefined }));

@@ -123,7 +123,7 @@ describe('the process that reads', () => {
   const job = { name: 'a file', bytes: readFileSync(fixture('router_logits.safetensors')), k: 2 };
   const planted = (body: string) => {
     const file = path.join(temporaryFolder(), 'planted.cjs');
-    writeFileSync(file, `process.on('message', () => { ${body} }); process.on('disconnect', () => process.exit());`);
+    writeFileSync(file, `process.on('message', (m) => { ${body} }); process.on('disconnect', () => process.exit());`);
     return file;
   };
   const refused = (reading: Promise<unknown>) =>
@@ -153,8 +153,14 @@ describe('the process that reads', () => {
       /took longer than 0\.5 seconds/,
     );
     expect(await refused(importInChild(job, { entry: planted('process.exit(3);') }))).toMatch(/ended \(exit code 3\)/);
-    expect(await refused(importInChild(job, { entry: planted('process.send({ trace: [1] });') }))).toMatch(/^internal/);
-    const liar = planted('process.send({ trace: new Uint8Array(9), warnings: [] });');
+    expect(
+      await refused(
+        importInChild(job, { entry: planted("process.send({ type: 'result', id: m.id, result: { trace: [1] } });") }),
+      ),
+    ).toMatch(/^internal/);
+    const liar = planted(
+      "process.send({ type: 'result', id: m.id, result: { trace: new Uint8Array(9), warnings: [] } });",
+    );
     expect(await refused(importInChild(job, { entry: liar }))).toMatch(/^trace-invalid/);
     expect(await refused(importInChild(job, { entry: '/nowhere.cjs' }))).toMatch(/ended/);
     const stop = AbortSignal.timeout(200);

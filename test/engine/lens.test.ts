@@ -2,7 +2,8 @@
 import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Engine, Lens, LensColumn, PoolInfo, RouteRequest } from '../../src/requests/api.js';
+import type { Lens, LensColumn, PoolInfo, RouteRequest } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { EngineClient } from '../../src/engine/client.js';
 import { createEngine } from '../../src/engine/local.js';
 import { parseModel } from '../../src/graph/model.js';

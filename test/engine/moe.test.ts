@@ -2,7 +2,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { compose, filesOf, hashOf } from '../../src/engine/families/moe/compose.js';
 import { readMoeFolder } from '../../src/engine/families/moe/folder.js';
 import { createEngine } from '../../src/engine/local.js';

@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { asLocal } from '../../src/requests/modelInfo.js';
 import { type NodeProto, parseModel, setInternal, writeModel } from '../../src/graph/model.js';

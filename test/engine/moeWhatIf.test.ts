@@ -1,7 +1,7 @@
 /** What-ifs on a mixture's routers, in each form of router that exporters write. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { ownLayers } from '../../src/explorer/own.js';
 import { layersOf, rowsAt, sharedSites } from '../../src/trace/model/access.js';

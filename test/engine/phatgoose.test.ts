@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { composePair } from '../../src/engine/families/encoder-decoder/compose.js';
 import { PairSession } from '../../src/engine/families/encoder-decoder/session.js';
 import type { Composed } from '../../src/engine/families/lora-pool/compose.js';

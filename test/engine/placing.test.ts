@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine, PoolInfo } from '../../src/requests/api.js';
+import type { PoolInfo } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { processor } from '../../src/engine/runtime/session.js';
 import { node, parseModel, writeModel } from '../../src/graph/model.js';

@@ -2,7 +2,7 @@
 import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine, PoolKeeper } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { measures } from '../../src/similarity/planes.js';
 import { copyOfTinyPool, largestDifference, root, temporaryFolder, tinyPool } from './support.js';
@@ -10,7 +10,7 @@ import { Tensors } from './tensors.js';
 
 const cache = temporaryFolder();
 const opened: Engine[] = [];
-async function open(pool: string): Promise<Engine & PoolKeeper> {
+async function open(pool: string): Promise<Engine> {
   const engine = await createEngine({ pool, cache, threads: 1, chunk: 256 });
   opened.push(engine);
   return engine;

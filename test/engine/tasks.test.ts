@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { main } from '../../evaluate/main.js';
 import type { TaskEvaluation } from '../../evaluate/tasks/evaluation.js';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { root, temporaryFolder, tinyPool } from './support.js';
 

@@ -2,14 +2,14 @@
 import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { Engine, PoolKeeper } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { nearestTo } from '../../src/similarity/pairs.js';
 import { trialOf } from '../../src/similarity/trial.js';
 import { copyOfTinyPool, pooled, root, temporaryFolder } from './support.js';
 
 const opened: Engine[] = [];
-async function open(pool: string, cache = temporaryFolder()): Promise<Engine & PoolKeeper> {
+async function open(pool: string, cache = temporaryFolder()): Promise<Engine> {
   const engine = await createEngine({ pool, cache, threads: 1, chunk: 256 });
   opened.push(engine);
   return engine;

@@ -1,7 +1,7 @@
 /** The goldens of the tiny models on another processor, with the same tolerances as on this one. */
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/requests/api.js';
+import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { strategyOfRouter } from '../../src/strategies/index.js';
 import { exact as near, expectMixture, fixtures, forms } from '../engine/mixtures.js';

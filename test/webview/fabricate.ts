@@ -1,7 +1,7 @@
 /** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
 import type { Attribution, Lens, LensColumn } from '../../src/requests/api.js';
 import type { SideState } from '../../src/protocol/panel.js';
-import type { SourceDescription } from '../../src/requests/description.js';
+import { abilities, type SourceDescription } from '../../src/requests/description.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { random } from '../../src/statistics/random.js';
 import { strategiesFor } from '../../src/strategies/index.js';
@@ -65,13 +65,7 @@ export function sitesOf(layers: number): Site[] {
 export const description: SourceDescription = {
   name: 'Twelve languages',
   can: {
-    route: true,
-    stream: true,
-    generate: true,
-    whatIf: true,
-    attribute: true,
-    score: true,
-    lens: true,
+    ...abilities({}, true),
     strategies: strategiesFor(['retriever', 'activations']),
   },
   experts: names.map((name) => ({ id: name, name, card: true })),
@@ -85,13 +79,7 @@ const savedTrace = { reason: 'This is a saved trace: there is no model behind it
 export const fileDescription: SourceDescription = {
   name: 'Saved trace',
   can: {
-    route: savedTrace,
-    stream: savedTrace,
-    generate: savedTrace,
-    whatIf: savedTrace,
-    attribute: savedTrace,
-    score: savedTrace,
-    lens: savedTrace,
+    ...abilities({}, savedTrace),
     strategies: [],
   },
   experts: [],
@@ -462,13 +450,7 @@ const serverOnly = { reason: 'This server only tells which experts were chosen.'
 export const serverDescription: SourceDescription = {
   name: 'A server',
   can: {
-    route: true,
-    stream: serverOnly,
-    generate: serverOnly,
-    whatIf: serverOnly,
-    attribute: serverOnly,
-    score: serverOnly,
-    lens: serverOnly,
+    ...abilities({ route: true }, serverOnly),
     strategies: [],
   },
   experts: [],

@@ -1,7 +1,7 @@
 /** An ordinary mixture of experts, as its own router would tell of it: each layer with experts of its own. */
 import { random } from '../../src/statistics/random.js';
 import { softmax } from '../../src/trace/figures/distribution.js';
-import type { SourceDescription } from '../../src/requests/description.js';
+import { abilities, type SourceDescription } from '../../src/requests/description.js';
 import type { Block, Site, Trace } from '../../src/trace/model/trace.js';
 import { fabricate } from './fabricate.js';
 
@@ -67,13 +67,7 @@ const notYet = { reason: 'This model only routes.' };
 export const moeDescription: SourceDescription = {
   name: 'Tiny Mixtral',
   can: {
-    route: true,
-    stream: true,
-    generate: notYet,
-    whatIf: notYet,
-    attribute: notYet,
-    score: true,
-    lens: notYet,
+    ...abilities({ route: true, stream: true, score: true }, notYet),
     strategies: [],
   },
   experts: [],

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'playwright-core';
-import type { HostMessage, PageMessage, Side, SideState } from '../../src/protocol/panel.js';
+import type { HostPost, PageMessage, PagePost, Side, SideState } from '../../src/protocol/panel.js';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import { SideSender } from '../../src/transport/sides.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -28,7 +28,7 @@ interface Asked {
 
 /** What stands in the page's window. */
 interface Harnessed {
-  readonly sent: PageMessage[];
+  readonly sent: PagePost[];
   readonly violations: string[];
   settled(): Promise<void>;
   painted: number;
@@ -214,12 +214,12 @@ export class Panel {
     return panel;
   }
 
-  post(message: HostMessage | SimilarityMessage): Promise<void> {
+  post(message: HostPost | SimilarityMessage): Promise<void> {
     return this.postAll([message]);
   }
 
   /** Typed arrays cross as bytes that the page fetches: by way of the debugger they would be listed number by number. */
-  private async postAll(messages: readonly (HostMessage | SimilarityMessage)[]): Promise<void> {
+  private async postAll(messages: readonly (HostPost | SimilarityMessage)[]): Promise<void> {
     await this.page.evaluate(
       async (path) => {
         const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;
@@ -265,9 +265,13 @@ export class Panel {
     await this.postAll([...this.sender.messages(side, state)]);
   }
 
+  /** What the page said of a type, whether or not it waits for an answer. */
   sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
     return this.page.evaluate(
-      (wanted) => (window as unknown as Harnessed).sent.filter((m) => m.type === wanted),
+      (wanted) =>
+        (window as unknown as Harnessed).sent
+          .map((m) => (m.type === 'call' ? { type: m.name, ...(m.request as object) } : m))
+          .filter((m) => m.type === wanted),
       type,
     ) as Promise<Extract<PageMessage, { type: T }>[]>;
   }

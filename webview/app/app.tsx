@@ -21,6 +21,7 @@ import { WhatIf } from '../tabs/whatIf/whatIf.js';
 import { late } from '../store/late.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { tabs } from '../store/state.js';
+import { Refusal } from './refusal.js';
 
 const lessons = late(() => import('./lessons.js'));
 const lens = late(() => import('../tabs/lens/lens.js'));
@@ -52,6 +53,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
           )}
         </div>
       </div>
+      <Refusal />
       {store.tour.value && !isBlank && <WhenHere of={lessons} show={({ Tour }) => <Tour scene={scene} />} />}
     </LessonsProvider>
   );

@@ -58,6 +58,12 @@ export interface Results {
   readonly differences: readonly Difference[];
 }
 
+/** What the worker is asked, by name. */
+export type TaskCalls = {
+  [N in Task['task']]: { readonly request: Extract<Task, { task: N }>; readonly result: Results[N] };
+};
+
+export function perform<N extends Task['task']>(task: TaskCalls[N]['request']): Results[N];
 export function perform(task: Task): Results[Task['task']] {
   return task.task === 'partners'
     ? partners(task.a, task.b)

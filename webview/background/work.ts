@@ -2,7 +2,10 @@
 import { signal, type Signal } from '@preact/signals-core';
 import type { Difference } from '../../src/trace/figures/difference.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { much, perform, sizeOf, type Partners, type Results, type Task, type Within } from './tasks.js';
+import { Caller } from '../../src/channel/caller.js';
+import { isAnswering } from '../../src/channel/messages.js';
+import { GanderError } from '../../src/errors/errors.js';
+import { much, perform, sizeOf, type Partners, type Results, type Task, type TaskCalls, type Within } from './tasks.js';
 
 export type { Partners };
 
@@ -10,12 +13,6 @@ export type { Partners };
 export interface Helper {
   postMessage(message: unknown): void;
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
-}
-
-interface Answer {
-  readonly id: number;
-  readonly result?: Results[Task['task']];
-  readonly error?: string;
 }
 
 interface Kept<T> {
@@ -27,9 +24,7 @@ interface Kept<T> {
 type Shelf<T> = WeakMap<object, WeakMap<object, Kept<T>>>;
 
 export class Work {
-  #helper: Helper | undefined;
-  #ids = 0;
-  readonly #waiting = new Map<number, (result: Results[Task['task']]) => void>();
+  #caller: Caller<TaskCalls> | undefined;
   /** By arrays that all traces of a run share: an alignment holds while there are as many tokens. */
   readonly #partners: Shelf<readonly Partners[]> = new WeakMap();
   readonly #differences: Shelf<readonly Difference[]> = new WeakMap();
@@ -87,24 +82,30 @@ export class Work {
   }
 
   #begin<N extends Task['task']>(task: Task): Signal<Results[N] | undefined> {
-    if (sizeOf(task) < this.limit[task.task]) return signal(perform(task) as Results[N]);
+    const request = task as TaskCalls[N]['request'];
+    if (sizeOf(task) < this.limit[task.task]) return signal(perform<N>(request));
     const found = signal<Results[N] | undefined>(undefined);
-    const id = this.#ids++;
-    this.#waiting.set(id, (result) => (found.value = result as Results[N]));
-    this.#start().postMessage({ id, task });
+    this.#start()
+      .ask(task.task as N, request)
+      .then(
+        (result) => (found.value = result),
+        (thrown: unknown) => {
+          this.failed(GanderError.from(thrown).message);
+        },
+      );
     return found;
   }
 
-  #start(): Helper {
-    if (this.#helper) return this.#helper;
+  #start(): Caller<TaskCalls> {
+    if (this.#caller) return this.#caller;
     const helper = this.hire();
-    helper.addEventListener('message', ({ data }) => {
-      const { id, result, error } = data as Answer;
-      if (result) this.#waiting.get(id)?.(result);
-      else this.failed(error ?? 'The worker gave no answer.');
-      this.#waiting.delete(id);
+    const caller = new Caller<TaskCalls>((message) => {
+      helper.postMessage(message);
     });
-    return (this.#helper = helper);
+    helper.addEventListener('message', ({ data }) => {
+      if (isAnswering(data)) caller.take(data);
+    });
+    return (this.#caller = caller);
   }
 }
 

@@ -1,16 +1,21 @@
-import { perform, type Task } from './tasks.js';
+import { Answerer } from '../../src/channel/answerer.js';
+import type { Asking } from '../../src/channel/messages.js';
+import { perform, type TaskCalls } from './tasks.js';
 
 interface Scope {
-  onmessage: ((event: { readonly data: { readonly id: number; readonly task: Task } }) => void) | null;
+  onmessage: ((event: { readonly data: Asking }) => void) | null;
   postMessage(message: unknown): void;
 }
 
 const scope = globalThis as unknown as Scope;
 
-scope.onmessage = ({ data: { id, task } }) => {
-  try {
-    scope.postMessage({ id, result: perform(task) });
-  } catch (error) {
-    scope.postMessage({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
+const answerer = new Answerer<TaskCalls>(
+  (_, task) => perform(task),
+  (message) => {
+    scope.postMessage(message);
+  },
+);
+
+scope.onmessage = ({ data }) => {
+  answerer.take(data);
 };

@@ -265,7 +265,8 @@ function WhatIfChips() {
   );
 }
 
-const doing = { route: 'routing', generate: 'generating' } as const;
+const inTokens = { route: 'routing', generate: 'generating' } as const;
+const inParts: Readonly<Record<string, 'attributing' | 'lensing'>> = { attribute: 'attributing', lens: 'lensing' };
 
 function Progress() {
   const store = useStore();
@@ -276,9 +277,9 @@ function Progress() {
     ? ''
     : running.total === 0
       ? t('loadingModel')
-      : running.what === 'attribute' || running.what === 'lens'
-        ? t(running.what === 'lens' ? 'lensing' : 'attributing', percent(running.done / running.total))
-        : t(doing[running.what], running.done, running.total);
+      : running.what in inTokens
+        ? t(inTokens[running.what as keyof typeof inTokens], running.done, running.total)
+        : t(inParts[running.what] ?? 'asking', percent(running.done / running.total));
   if (!running || said.current === '') said.current = words;
   return (
     <>

@@ -1,4 +1,5 @@
 /** How words and numbers are written on the page. */
+import { strategyWords } from '../../src/strategies/words.js';
 import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
 import { Numbers } from '../../src/words/numbers.js';
 import { words, type Word } from '../../src/words/words.js';
@@ -15,10 +16,6 @@ let numbers = new Numbers('en');
 export function setWords(bundle: Bundle, language: string): void {
   translated = bundle;
   numbers = new Numbers(language);
-}
-
-export function isWord(key: string): key is Word {
-  return Object.hasOwn(words, key);
 }
 
 /** What says the words of a table: those that come late have one of their own. */
@@ -49,6 +46,8 @@ export function ends({ weak, strong }: { readonly weak: number; readonly strong:
   return [fixed(weak, digits), fixed(strong, digits)];
 }
 
-export const strategyName = (name: string): string => (isWord(name) ? t(name) : name);
-export const strategyHint = (name: string): string => (isWord(`${name}Hint`) ? t(`${name}Hint` as Word) : '');
+const titleOf = sayer(strategyWords);
+
+/** A router that is not ours keeps its source's name for it. */
+export const strategyName = (name: string): string => (Object.hasOwn(strategyWords, name) ? titleOf(name) : name);
 export const kindName = (kind: string): string => kindWords(kind, t);

@@ -1,15 +1,24 @@
 /** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
-import type { ErrorData } from '../../src/errors/errors.js';
+import { Caller } from '../../src/channel/caller.js';
+import { isAnswering, type Options } from '../../src/channel/messages.js';
+import { GanderError, isSameError, type ErrorData } from '../../src/errors/errors.js';
 import type {
   DocumentLines,
   HostMessage,
+  HostPost,
+  PageCalls,
   PageMessage,
+  PageNotice,
+  PagePost,
   Side,
   SideState,
   VisibleLines,
 } from '../../src/protocol/panel.js';
+import type { RouteRequest } from '../../src/requests/api.js';
+import type { RequestOf, ResultOf } from '../../src/requests/ask.js';
 import type { SourceDescription } from '../../src/requests/description.js';
+import type { RunRequestName } from '../../src/requests/table.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
@@ -25,7 +34,7 @@ import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
 export interface Host {
-  postMessage(message: PageMessage): void;
+  postMessage(message: PagePost): void;
   getState(): unknown;
   setState(state: Kept): void;
 }
@@ -94,6 +103,17 @@ export class Store {
   /** The selected site as either run counts them; runs of two sources may have different ones. −1: none. */
   readonly siteIn: Readonly<Record<Side, ReadonlySignal<number>>>;
 
+  private readonly refusal = signal<ErrorData | undefined>(undefined);
+  /** Why the host did not do what was asked last, where no side says so already. */
+  readonly refused = computed(() => {
+    const error = this.refusal.value;
+    const shown = [this.main.error.value, this.other.error.value];
+    return error && !shown.some((one) => one && isSameError(one, error)) ? error : undefined;
+  });
+
+  private readonly calls = new Caller<PageCalls>((message) => {
+    this.host.postMessage(message);
+  });
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
   /** By sequence. Of a text that is written again, all that is known of it until then. */
@@ -183,11 +203,37 @@ export class Store {
     return side === 'main' ? this.main : this.other;
   }
 
+  /** What the host cannot do is shown where it was asked (`refused`). */
   send(message: PageMessage): void {
-    this.host.postMessage(message);
+    if (isNotice(message)) {
+      this.host.postMessage(message);
+      return;
+    }
+    const { type, ...request } = message;
+    this.calls.ask(type, request).catch((thrown: unknown) => {
+      const error = GanderError.from(thrown);
+      if (error.code !== 'cancelled') this.refusal.value = error.toData();
+    });
   }
 
-  receive(message: HostMessage): void {
+  /** What the run on show can be asked beside what the host keeps: the answer is for who asked. Rejects with a GanderError. */
+  async ask<N extends RunRequestName>(
+    name: N,
+    more: Omit<RequestOf<N>, keyof RouteRequest>,
+    options?: Options,
+  ): Promise<ResultOf<N>> {
+    return (await this.calls.ask('ask', { name, more: { ...more } }, options)) as ResultOf<N>;
+  }
+
+  forgetRefusal(): void {
+    this.refusal.value = undefined;
+  }
+
+  receive(message: HostPost): void {
+    if (isAnswering(message)) {
+      this.calls.take(message);
+      return;
+    }
     batch(() => {
       this.take(message);
     });
@@ -422,6 +468,22 @@ export class Store {
       },
     });
   }
+}
+
+/** What is said and not waited for. */
+const notices: Readonly<Record<PageNotice['type'], true>> = {
+  ready: true,
+  select: true,
+  reveal: true,
+  stop: true,
+  copy: true,
+  colour: true,
+  overlay: true,
+  log: true,
+};
+
+function isNotice(message: PageMessage): message is PageNotice {
+  return message.type in notices;
 }
 
 /** The site of another trace with the same path; −1: it has none. */

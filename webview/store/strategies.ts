@@ -1,6 +1,6 @@
 /** How experts are chosen: what a source offers, and what a run was asked for. */
 import type { Strategy, StrategyOffer } from '../../src/strategies/strategy.js';
-import { isWord, t } from '../look/strings.js';
+import { strategyName } from '../look/strings.js';
 import type { Store } from './store.js';
 
 export function offers(store: Store): readonly StrategyOffer[] {
@@ -10,7 +10,7 @@ export function offers(store: Store): readonly StrategyOffer[] {
 /** A saved trace may come of a strategy that is not offered here: it is shown by its name all the same. */
 export function strategyTitle(store: Store, name: string | undefined): string {
   if (name === undefined) return '';
-  return offers(store).find((offer) => offer.name === name)?.title ?? (isWord(name) ? t(name) : name);
+  return offers(store).find((offer) => offer.name === name)?.title ?? strategyName(name);
 }
 
 /** A strategy with what it takes filled in, as near to the present one as can be. */

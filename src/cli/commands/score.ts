@@ -1,4 +1,5 @@
-import type { Engine, ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../requests/api.js';
+import type { ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../requests/api.js';
+import type { Engine } from '../../requests/ask.js';
 import { inParts } from '../textParts.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';

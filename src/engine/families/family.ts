@@ -1,6 +1,8 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/model/trace.js';
-import type { Candidate, ModelInfo, NoneWithout, RouteRequest, Similarity } from '../../requests/api.js';
+import type { ModelInfo, NoneWithout, Requests, RouteRequest } from '../../requests/api.js';
+import type { OptionsOf } from '../../requests/ask.js';
+import type { RequestName } from '../../requests/table.js';
 import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
@@ -25,6 +27,20 @@ export interface Means {
   readonly loading: () => Promise<void>;
 }
 
+/** What a request is answered with beside itself. */
+export type Turn<N extends RequestName> = OptionsOf<N> & {
+  /** To be awaited between two parts of the work. @throws GanderError where it is to stop */
+  readonly check: () => Promise<void>;
+};
+
+/** How requests are answered, as they were checked. */
+export type Answers<N extends RequestName> = {
+  readonly [One in N]?: (
+    request: Requests[One]['request'],
+    turn: Turn<One>,
+  ) => Promise<Requests[One]['result']> | Requests[One]['result'];
+};
+
 /** A folder as it is on disk now, and what is kept in memory of it. */
 export interface Model {
   readonly tokenizer: Tokenizer;
@@ -41,16 +57,14 @@ export interface Model {
   info(): Promise<ModelInfo>;
   /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
   begin(request: RouteRequest): Promise<Run>;
-  /** Where experts have gates and adapters. @param between called between modules, and awaited: how many are done, of how many */
-  similarity?(between: (done: number, total: number) => Promise<void>): Promise<Similarity>;
   /**
    * The same for what each layer would predict after one token.
    *
    * @throws GanderError where the model cannot do it, or it cannot be told of it
    */
   beginLens(request: RouteRequest, place: LensPlace): Promise<LensRuns>;
-  /** Where experts can be added. @param folder absolute */
-  examine?(folder: string): Candidate;
+  /** What it can be asked beside what any model can (answers.ts). */
+  readonly answers?: Answers<RequestName>;
   release(): Promise<void>;
 }
 

@@ -1,4 +1,14 @@
-import type { Engine, PoolInfo, RouteRequest, RunOptions, Score } from '../../../src/requests/api.js';
+import type { PoolInfo } from '../../../src/requests/api.js';
+import {
+  answerOf,
+  Askable,
+  type Engine,
+  type Handlers,
+  type OptionsOf,
+  type RequestOf,
+  type ResultOf,
+} from '../../../src/requests/ask.js';
+import type { RequestName } from '../../../src/requests/table.js';
 import type { Document, Part } from '../../../evaluate/documents.js';
 import { keyOf } from '../../../evaluate/strategies.js';
 import { GanderError } from '../../../src/errors/errors.js';
@@ -74,35 +84,29 @@ export function traceOf(text: string, choose: (t: number, site: number) => numbe
 }
 
 /** Scores by a function of strategy and text; routes everything to expert a. */
-export class FakeEngine implements Engine {
+export class FakeEngine extends Askable implements Engine {
   readonly asked: string[] = [];
-  constructor(readonly bitsOf: (key: string, text: string) => number = () => 8) {}
+  readonly #answers: Handlers = {
+    info: () => Promise.resolve(pool),
+    score: ({ text, strategy }, { signal }) => {
+      const key = keyOf(strategy!);
+      this.asked.push(`${key} ${text}`);
+      if (signal?.aborted) return Promise.reject(new GanderError('cancelled', 'cancelled', 'again'));
+      return Promise.resolve({ bits: this.bitsOf(key, text), bytes: 10, tokens: 5 });
+    },
+    route: ({ text }) => {
+      this.asked.push(`trace ${text}`);
+      return Promise.resolve(traceOf(text, () => 0));
+    },
+  };
 
-  info() {
-    return Promise.resolve(pool);
-  }
-
-  score({ text, strategy }: RouteRequest, { signal }: RunOptions = {}): Promise<Score> {
-    const key = keyOf(strategy!);
-    this.asked.push(`${key} ${text}`);
-    if (signal?.aborted) return Promise.reject(new GanderError('cancelled', 'cancelled', 'again'));
-    return Promise.resolve({ bits: this.bitsOf(key, text), bytes: 10, tokens: 5 });
-  }
-
-  route({ text }: RouteRequest): Promise<Trace> {
-    this.asked.push(`trace ${text}`);
-    return Promise.resolve(traceOf(text, () => 0));
-  }
-
-  generate(): never {
-    throw new Error('not asked here');
-  }
-  attribute(): never {
-    throw new Error('not asked here');
+  constructor(readonly bitsOf: (key: string, text: string) => number = () => 8) {
+    super();
   }
 
-  lens(): never {
-    throw new Error('not asked here');
+  ask<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N> = {}): Promise<ResultOf<N>> {
+    return answerOf(this.#answers, name, request, options) ?? Promise.reject(new Error('not asked here'));
   }
+
   dispose(): void {}
 }

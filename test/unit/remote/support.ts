@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
-import type { Engine, ServerAccess, ServerInfo } from '../../../src/requests/api.js';
+import type { ServerAccess, ServerInfo } from '../../../src/requests/api.js';
+import type { Engine } from '../../../src/requests/ask.js';
 import { remoteEngine } from '../../../src/remote/index.js';
 import { type ErrorData, GanderError } from '../../../src/errors/errors.js';
 import { rowsAt } from '../../../src/trace/model/access.js';

@@ -1,14 +1,14 @@
-import type {
-  Attribution,
-  Engine,
-  GenerateRequest,
-  Lens,
-  LensRequest,
-  PoolInfo,
-  RouteRequest,
-  RunOptions,
-  Score,
-} from '../../../src/requests/api.js';
+import type { Lens, LensRequest, PoolInfo, RouteRequest, RunOptions } from '../../../src/requests/api.js';
+import {
+  answerOf,
+  Askable,
+  type Engine,
+  type Handlers,
+  type OptionsOf,
+  type RequestOf,
+  type ResultOf,
+} from '../../../src/requests/ask.js';
+import type { RequestName } from '../../../src/requests/table.js';
 import { routerOf } from '../../../src/strategies/index.js';
 import { GanderError } from '../../../src/errors/errors.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -89,7 +89,7 @@ export function fakeLens({ text, token }: LensRequest): Lens {
 }
 
 /** Answers when told to. */
-export class FakeEngine implements Engine {
+export class FakeEngine extends Askable implements Engine {
   readonly asked: {
     readonly request: RouteRequest;
     readonly options: RunOptions;
@@ -99,44 +99,38 @@ export class FakeEngine implements Engine {
   poolCalls = 0;
   poolError: GanderError | undefined;
 
-  info(): Promise<PoolInfo> {
-    this.poolCalls++;
-    return this.poolError ? Promise.reject(this.poolError) : Promise.resolve(pool);
-  }
+  readonly #answers: Handlers = {
+    info: () => {
+      this.poolCalls++;
+      return this.poolError ? Promise.reject(this.poolError) : Promise.resolve(pool);
+    },
+    route: (request, options) => this.#later(request, options, () => fakeTrace(request)),
+    generate: (request, options) =>
+      this.#later(request, options, () =>
+        fakeTrace({ ...request, text: `${request.text}${'!'.repeat(request.maxTokens)}` }),
+      ),
+    attribute: (request, options) => {
+      const tokens = request.text.length;
+      return this.#later(request, options, () => ({
+        experts: pool.experts,
+        logProb: new Float32Array(tokens),
+        change: new Float32Array(2 * tokens),
+      }));
+    },
+    lens: (request, options) => this.#later(request, options, () => fakeLens(request)),
+  };
 
-  route(request: RouteRequest, options: RunOptions = {}): Promise<Trace> {
-    return this.#ask(request, options, () => fakeTrace(request));
-  }
-
-  generate(request: GenerateRequest, options: RunOptions = {}): Promise<Trace> {
-    return this.#ask(request, options, () =>
-      fakeTrace({ ...request, text: `${request.text}${'!'.repeat(request.maxTokens)}` }),
-    );
-  }
-
-  attribute(request: RouteRequest, options: RunOptions = {}): Promise<Attribution> {
-    const tokens = request.text.length;
-    return this.#ask(request, options, () => ({
-      experts: pool.experts,
-      logProb: new Float32Array(tokens),
-      change: new Float32Array(2 * tokens),
-    }));
-  }
-
-  lens(request: LensRequest, options: RunOptions = {}): Promise<Lens> {
-    return this.#ask(request, options, () => fakeLens(request));
-  }
-
-  score(): Promise<Score> {
-    return Promise.reject(new Error('not asked in these tests'));
+  ask<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N> = {}): Promise<ResultOf<N>> {
+    return answerOf(this.#answers, name, request, options) ?? Promise.reject(new Error('not asked in these tests'));
   }
 
   dispose(): void {}
 
-  #ask<T>(request: RouteRequest, options: RunOptions, result: () => T): Promise<T> {
+  #later<T>(request: RouteRequest, options: object, result: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
+      const { signal } = options as RunOptions;
       this.asked.push({ request, options, answer: () => resolve(result()), fail: reject });
-      options.signal?.addEventListener('abort', () => reject(new GanderError('cancelled', 'cancelled', 'again')));
+      signal?.addEventListener('abort', () => reject(new GanderError('cancelled', 'cancelled', 'again')));
     });
   }
 }

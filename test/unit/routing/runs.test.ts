@@ -248,7 +248,7 @@ it('keeps the experts that are done when an attribution is stopped, and says of 
   });
   const stopped = runs.attribute(id);
   await settle();
-  engine.asked[0]!.options.onAttributed?.(part(1));
+  engine.asked[0]!.options.onPartial?.(part(1) as never);
   runs.stop(id);
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   expect(main().attribution).toEqual({ ...part(1), change: Float32Array.of(NaN, 0) });
@@ -256,7 +256,7 @@ it('keeps the experts that are done when an attribution is stopped, and says of 
   // What another run has put in its place is not brought back.
   const replaced = runs.attribute(id);
   await settle();
-  engine.asked[1]!.options.onAttributed?.(part(0));
+  engine.asked[1]!.options.onPartial?.(part(0) as never);
   const routed = runs.route(id, 'main', strategy, [knockOut]);
   await expect(replaced).rejects.toMatchObject({ code: 'cancelled' });
   expect(main().attribution).toBeUndefined();

@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
-import type { SourceDescription } from '../../../src/requests/description.js';
+import { abilities, type SourceDescription } from '../../../src/requests/description.js';
 import { ChildSource } from '../../../src/source/child.js';
 import { FileSource, traceEnding } from '../../../src/source/file.js';
 import { type SourceKind, SourceRegistry } from '../../../src/source/registry.js';
@@ -22,13 +22,7 @@ class Planted implements Source {
     return Promise.resolve({
       name: 'Planted',
       can: {
-        route: true,
-        stream: only,
-        generate: only,
-        whatIf: only,
-        attribute: only,
-        score: only,
-        lens: only,
+        ...abilities({ route: true }, only),
         strategies: [],
       },
       experts: [],

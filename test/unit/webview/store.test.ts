@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { HostMessage, PageMessage, Side, SideState } from '../../../src/protocol/panel.js';
+import type { HostMessage, PageMessage, PagePost, Side, SideState } from '../../../src/protocol/panel.js';
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { late } from '../../../webview/store/late.js';
@@ -12,11 +12,18 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** What the page says, whether or not it waits for an answer. */
+function said(message: PagePost): PageMessage {
+  return message.type === 'call'
+    ? ({ type: message.name, ...(message.request as object) } as PageMessage)
+    : (message as PageMessage);
+}
+
 function begin(kept?: unknown) {
   const sent: PageMessage[] = [];
   const saved: Kept[] = [];
   const host = {
-    postMessage: (message: PageMessage) => sent.push(message),
+    postMessage: (message: PagePost) => sent.push(said(message)),
     getState: () => kept,
     setState: (state: Kept) => saved.push(state),
   };

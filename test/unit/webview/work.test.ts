@@ -1,12 +1,13 @@
 import { effect } from '@preact/signals-core';
 import { describe, expect, test, vi } from 'vitest';
+import type { Asking } from '../../../src/channel/messages.js';
 import { differences, partners, perform, type Task } from '../../../webview/background/tasks.js';
 import { Work, type Helper } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
 
 /** A worker that answers when it is told to. */
 class Held implements Helper {
-  readonly asked: { readonly id: number; readonly task: Task }[] = [];
+  readonly asked: Extract<Asking, { type: 'call' }>[] = [];
   #listener: ((event: { readonly data: unknown }) => void) | undefined;
 
   postMessage(message: unknown): void {
@@ -18,12 +19,13 @@ class Held implements Helper {
   }
 
   answer(): void {
-    const { id, task } = this.asked.shift()!;
-    this.#listener!({ data: { id, result: perform(task) } });
+    const { id, request } = this.asked.shift()!;
+    this.#listener!({ data: { type: 'result', id, result: perform(request as Task) } });
   }
 
   fail(): void {
-    this.#listener!({ data: { id: this.asked.shift()!.id, error: 'out of memory' } });
+    const error = { code: 'internal', message: 'out of memory', remedy: '' };
+    this.#listener!({ data: { type: 'error', id: this.asked.shift()!.id, error } });
   }
 }
 
@@ -69,7 +71,7 @@ describe('long texts', () => {
   const limit = { partners: 0, differences: 0 };
   const [a, b] = [fabricate(), fabricate({ seed: 4 })];
 
-  test('go to the worker, one after the other, and whoever asked hears of it', () => {
+  test('go to the worker, one after the other, and whoever asked hears of it', async () => {
     const helper = new Held();
     const hire = vi.fn(() => helper);
     const work = new Work(hire, () => {}, limit);
@@ -78,23 +80,29 @@ describe('long texts', () => {
     const end = effect(() => {
       seen.push(work.differences(a, b)?.[0]!.all.cells);
     });
-    expect(helper.asked.map(({ task }) => task.task)).toEqual(['partners']);
+    expect(helper.asked.map(({ name }) => name)).toEqual(['partners']);
     helper.answer();
-    expect(helper.asked.map(({ task }) => task.task)).toEqual(['differences']);
+    await vi.waitFor(() => {
+      expect(helper.asked.map(({ name }) => name)).toEqual(['differences']);
+    });
     helper.answer();
+    await vi.waitFor(() => {
+      expect(seen.at(-1)).toBe(differences(a, b)[0]!.all.cells);
+    });
     end();
-    expect(seen.at(-1)).toBe(differences(a, b)[0]!.all.cells);
     expect(work.differences(a, b)).toEqual(differences(a, b));
     expect(helper.asked).toEqual([]);
     expect(hire).toHaveBeenCalledTimes(1);
   });
 
-  test('a worker that fails is told of', () => {
+  test('a worker that fails is told of', async () => {
     const helper = new Held();
     const failed = vi.fn();
     const work = new Work(() => helper, failed, limit);
     expect(work.partners(a, b)).toBeUndefined();
     helper.fail();
-    expect(failed).toHaveBeenCalledWith('out of memory');
+    await vi.waitFor(() => {
+      expect(failed).toHaveBeenCalledWith('out of memory');
+    });
   });
 });

@@ -94,7 +94,7 @@ describe('an encoder-decoder', () => {
   });
 
   it('is also routed with a target for another extension', async () => {
-    const trace = await api.getApi(2).route(text, { target });
+    const trace = await api.route(text, { target });
     assert.equal(trace.sequences[1]?.text, target);
   });
 

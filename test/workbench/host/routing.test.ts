@@ -77,30 +77,15 @@ describe('routing a text', () => {
 
   it('gives results to other extensions', async () => {
     const heard: string[] = [];
-    const listening = api.onDidRoute(({ trace }) => heard.push(trace.text));
+    const listening = api.onDidRoute(({ trace }) => heard.push(trace.sequences[0]!.text!));
     const editor = await show('Told to others.');
     await routed(api, editor);
     listening.dispose();
     assert.deepEqual(heard, ['Told to others.']);
     const trace = await api.route('Told to others.');
-    assert.equal(trace.text, 'Told to others.');
-    assert.equal(trace.affinity!.length, trace.modules.length * trace.tokens.ids.length * trace.experts.length);
-  });
-
-  it('gives other extensions in version 2 what version 1 cannot express', async () => {
-    const current = api.getApi(2);
-    assert.equal(current.version, 2);
-    const [old, { sequences, blocks, sites, router }] = [
-      await api.route('Told twice.'),
-      await current.route('Told twice.'),
-    ];
-    assert.equal(sequences[0]!.text, old.text);
-    assert.deepEqual(blocks[0]!.chosen, old.chosen);
-    assert.deepEqual(
-      sites.map(({ path }) => path),
-      old.modules.map(({ path }) => path),
-    );
-    assert.equal(router.name, old.strategy.name);
+    const [sequence, block] = [trace.sequences[0]!, trace.blocks[0]!];
+    assert.equal(sequence.text, 'Told to others.');
+    assert.equal(block.score!.length, trace.sites.length * sequence.tokens.count * block.experts);
   });
 
   it('rejects requests of other extensions with a code and a remedy', async () => {
@@ -136,7 +121,7 @@ describe('routing a text', () => {
       throw new Error('mine');
     };
     await assert.rejects(api.route('A listener that throws.', { onProgress }), { code: 'request-invalid' });
-    assert.equal((await api.route('And the next.')).text, 'And the next.');
+    assert.equal((await api.route('And the next.')).sequences[0]!.text, 'And the next.');
   });
 
   it('routes a notebook cell', async () => {

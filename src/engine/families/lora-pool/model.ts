@@ -7,11 +7,12 @@ import { ganderVersion } from '../../../product/version.js';
 import { base } from '../../../strategies/base.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
 import type { Intervention, Router, Source } from '../../../trace/model/trace.js';
-import type { Candidate, PoolInfo, RouteRequest, Similarity } from '../../../requests/api.js';
+import type { PoolInfo, RouteRequest } from '../../../requests/api.js';
+import type { RequestName } from '../../../requests/table.js';
 import { onnxruntimeVersion, processor } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { LensPlace } from '../../runtime/lens.js';
-import type { LensRun, LensRuns, Means, Model, Run } from '../family.js';
+import type { Answers, LensRun, LensRuns, Means, Model, Run } from '../family.js';
 import type { Cache } from '../../runtime/cache.js';
 import { examine } from './candidate.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
@@ -87,6 +88,19 @@ export class PoolModel<S extends OpenedBase> implements Model {
     };
   }
 
+  readonly answers: Answers<RequestName> = {
+    similarity: async (_, { check, onProgress }) => {
+      const { plan } = await this.#compose();
+      requireUsable(this.#pool, plan);
+      const experts = this.#pool.experts.filter(({ id }) => plan.experts.includes(id));
+      return similarityOf(experts, plan.modules, async (done, total) => {
+        await check();
+        onProgress?.(done, total);
+      });
+    },
+    examine: (folder) => examine(this.#pool, folder, (paths) => this.#kind.find(this.#pool, paths)),
+  };
+
   get contextLength(): number {
     return this.#pool.contextLength;
   }
@@ -143,17 +157,6 @@ export class PoolModel<S extends OpenedBase> implements Model {
     requireUsable(this.#pool, plan, strategy, interventions);
     const { finds } = descriptorOf(strategy!.name)!;
     return finds === 'expert' ? { ...strategy!, expert: await this.#retrieve(text) } : strategy!;
-  }
-
-  async similarity(between: (done: number, total: number) => Promise<void>): Promise<Similarity> {
-    const { plan } = await this.#compose();
-    requireUsable(this.#pool, plan);
-    const experts = this.#pool.experts.filter(({ id }) => plan.experts.includes(id));
-    return similarityOf(experts, plan.modules, between);
-  }
-
-  examine(folder: string): Candidate {
-    return examine(this.#pool, folder, (paths) => this.#kind.find(this.#pool, paths));
   }
 
   async release(): Promise<void> {

@@ -1,6 +1,8 @@
 /** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
 import { z } from 'zod';
-import type { AttributeRequest, GenerateRequest, LensRequest, PoolRequest, RouteRequest, RunOptions } from './api.js';
+import type { RouteRequest, RunOptions } from './api.js';
+import type { RequestOf } from './ask.js';
+import type { RequestName } from './table.js';
 import { GanderError } from '../errors/errors.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
@@ -54,12 +56,27 @@ const routeSchema = poolSchema.extend({
   interventions: interventionsSchema.optional(),
 });
 
-const generationSchema = z.object({
-  maxTokens: z.int().min(0),
-  temperature: z.number().min(0).optional(),
-  topP: z.number().gt(0).max(1).optional(),
-  seed: z.number().optional(),
-});
+/** Of each request that the table has. */
+export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
+  info: z.undefined(),
+  route: routeSchema,
+  generate: routeSchema.extend({
+    maxTokens: z.int().min(0),
+    temperature: z.number().min(0).optional(),
+    topP: z.number().gt(0).max(1).optional(),
+    seed: z.number().optional(),
+  }),
+  attribute: routeSchema.extend({ layer: index.optional(), most: z.int().min(1).max(1024).optional() }),
+  score: routeSchema,
+  lens: routeSchema.extend({ token: index }),
+  similarity: poolSchema.optional(),
+  examine: z.string().min(1),
+};
+
+/** @throws GanderError `request-invalid` */
+export function checkedRequest<N extends RequestName>(name: N, request: RequestOf<N>): RequestOf<N> {
+  return checked(schemas[name], request, 'The request') as RequestOf<N>;
+}
 
 const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'no function');
 /** Not by instanceof: the signal may come from another realm. */
@@ -81,43 +98,6 @@ const optionsSchema = z.object({
   onProgress: listener<NonNullable<RunOptions['onProgress']>>().optional(),
   onPartial: listener<NonNullable<RunOptions['onPartial']>>().optional(),
 });
-
-/** @throws GanderError `request-invalid` */
-export function checkedRoute(request: RouteRequest): RouteRequest {
-  return checked(routeSchema, request, 'The request') as RouteRequest;
-}
-
-/** @throws GanderError `request-invalid` */
-export function checkedPool(request: PoolRequest): PoolRequest {
-  return checked(poolSchema, request, 'The request') as PoolRequest;
-}
-
-/** @throws GanderError `request-invalid` */
-export function checkedGenerate(request: GenerateRequest): GenerateRequest {
-  const route = checkedRoute(request);
-  const generation = generationSchema.safeParse(request);
-  if (generation.success) return { ...route, ...generation.data } as GenerateRequest;
-  throw new GanderError(
-    'request-invalid',
-    'maxTokens must be a whole number from 0, temperature at least 0, topP above 0 and at most 1, seed a number.',
-    'Change the options of the generation.',
-  );
-}
-
-const attributionSchema = z.object({
-  layer: index.optional(),
-  most: z.int().min(1).max(1024).optional(),
-});
-
-/** @throws GanderError `request-invalid` */
-export function checkedAttribute(request: AttributeRequest): AttributeRequest {
-  return { ...checkedRoute(request), ...checked(attributionSchema, request, 'The attribution') } as AttributeRequest;
-}
-
-/** @throws GanderError `request-invalid` */
-export function checkedLens(request: LensRequest): LensRequest {
-  return { ...checkedRoute(request), ...checked(z.object({ token: index }), request, 'The lens') };
-}
 
 /** How a run is asked for where the strategy may be left open. */
 export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions' | 'target'>>;

@@ -1,0 +1,79 @@
+/** How what a model answers crosses a channel: traces in pieces, all else as it is. */
+import type { Cutter } from '../channel/answerer.js';
+import type { Joiner } from '../channel/caller.js';
+import { isCount, isObject } from '../checks/plain.js';
+import type { Attribution } from '../requests/api.js';
+import { type RequestName, rowOf } from '../requests/table.js';
+import type { Source, Trace } from '../trace/model/trace.js';
+import { isTraceHead, isTracePiece } from './checks.js';
+import { keep } from './kept.js';
+import { bytesOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
+
+class TraceCutter implements Cutter {
+  readonly #sender = new TraceSender();
+
+  *pieces(trace: Trace): Iterable<unknown> {
+    yield* this.#sender.first(trace);
+    yield* this.#sender.late(trace);
+  }
+
+  head(trace: Trace): unknown {
+    return headOf(trace);
+  }
+}
+
+/** Keeps the large pieces, which most often go on to a page. */
+class TraceJoiner implements Joiner {
+  readonly #builder = new TraceBuilder();
+  #source: Source | undefined;
+
+  add(piece: unknown): void {
+    if (!isTracePiece(piece)) throw new TypeError('no piece of a trace');
+    this.#builder.add(piece);
+    if (piece.part === 'frame') this.#source = piece.frame.source;
+    if (piece.part === 'cells') keep(this.#source!, piece, bytesOf(piece));
+  }
+
+  join(head: unknown): Trace {
+    if (!isTraceHead(head)) throw new TypeError('no head of a trace');
+    return this.#builder.build(head);
+  }
+}
+
+/** Only what is of some form is passed on; what it holds is the business of who asked. */
+class DataJoiner implements Joiner {
+  constructor(private readonly name: RequestName) {}
+
+  add(): void {
+    throw new TypeError('a piece of what comes as a whole');
+  }
+
+  join(data: unknown): unknown {
+    if (!isObject(data)) throw new TypeError('no data');
+    // They are put together where they arrive.
+    if (this.name === 'attribute' && !isAttribution(data)) throw new TypeError('no attribution');
+    return data;
+  }
+}
+
+const asItIs: Cutter = { pieces: () => [], head: (value) => value };
+
+export function cutterOf(name: RequestName): Cutter {
+  return rowOf(name).gives === 'trace' ? new TraceCutter() : asItIs;
+}
+
+export function joinerOf(name: RequestName): Joiner {
+  return rowOf(name).gives === 'trace' ? new TraceJoiner() : new DataJoiner(name);
+}
+
+function isAttribution(value: Readonly<Record<string, unknown>>): boolean {
+  const { experts, logProb, change, of } = value as Partial<Record<keyof Attribution, unknown>>;
+  return (
+    Array.isArray(experts) &&
+    experts.every((one) => isObject(one) && typeof one['id'] === 'string' && typeof one['name'] === 'string') &&
+    logProb instanceof Float32Array &&
+    change instanceof Float32Array &&
+    change.length === logProb.length * experts.length &&
+    (of === undefined || isCount(of))
+  );
+}
