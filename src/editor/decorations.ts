@@ -17,7 +17,7 @@ const lines: Record<Pattern, { readonly style: string; readonly width: string }>
 };
 
 /** The colour of a slot of the palette as contributed in package.json, where themes may change it. */
-export function expertColour(slot: number): vscode.ThemeColor {
+function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 

@@ -9,9 +9,6 @@ import { exact, exactMeans, floats, sorted } from '../states.js';
 /** Counts of single documents that are kept for permutation, in numbers: 128 MB. Of more documents only sums are. */
 const budget = 2 ** 24;
 
-/** More are no labels: each has its row for every unit. */
-export const mostLabels = 1000;
-
 /** What the documents of one label chose. [2] are the halves of the corpus. */
 export class Group {
   documents = new Float64Array(2);

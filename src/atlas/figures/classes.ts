@@ -8,7 +8,7 @@ import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
-export const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
+const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
 
 /** Places are told apart by powers of two; the last is all from 2^19 on. */
 const places = 20;
