@@ -26,7 +26,7 @@ export const leftOutSchema = z.object({ document: z.string(), why: z.string() })
 export type LeftOut = z.infer<typeof leftOutSchema>;
 
 /** How the corpus was read; shards can be merged only if they agree on it. */
-export const corpusSchema = z.object({
+const corpusSchema = z.object({
   label: z.string(),
   text: z.string(),
   id: z.string().nullable(),

@@ -5,7 +5,7 @@ import type { Group } from './figures/choices.js';
 import type { Layout } from './layout.js';
 
 /** With fewer documents, their variance is too uncertain for an interval. */
-export const leastDocuments = 5;
+const leastDocuments = 5;
 
 export const documentsOf = ({ documents }: Group) => documents[0]! + documents[1]!;
 

@@ -17,7 +17,7 @@ const lines: Record<Pattern, { readonly style: string; readonly width: string }>
 };
 
 /** The colour of a palette slot. It is contributed in package.json, so that themes can change it. */
-export function expertColour(slot: number): vscode.ThemeColor {
+function expertColour(slot: number): vscode.ThemeColor {
   return new vscode.ThemeColor(`gander.expert${expertStyle(slot).letter}`);
 }
 

@@ -37,7 +37,7 @@ const types: Readonly<Record<string, DType>> = {
   '<f8': 'F64',
 };
 
-export function isNpy(first: Uint8Array): boolean {
+function isNpy(first: Uint8Array): boolean {
   return magic.every((byte, i) => first[i] === byte);
 }
 

@@ -27,7 +27,7 @@ export function usersOf({ users }: Walk, value: string): readonly NodeProto[] {
 }
 
 /** The tensor of a constant value. */
-export function constantOf({ initializers, producers }: Walk, value: string | undefined): TensorProto | undefined {
+function constantOf({ initializers, producers }: Walk, value: string | undefined): TensorProto | undefined {
   if (!value) return undefined;
   const n = producers.get(value);
   return initializers.get(value) ?? (n?.opType === 'Constant' ? attributeTensor(n) : undefined);

@@ -6,7 +6,7 @@ import { counted } from './words.js';
 /** No token of a byte-level vocabulary is longer than this in ordinary text: what is over it need not be tokenized to be too long. */
 const longestToken = 16;
 
-export function spanOf(document: vscode.TextDocument, range: vscode.Range): Span {
+function spanOf(document: vscode.TextDocument, range: vscode.Range): Span {
   return { start: document.offsetAt(range.start), end: document.offsetAt(range.end) };
 }
 

@@ -4,7 +4,7 @@ import { translations } from '../host/words.js';
 import { escapeHtml } from '../formats/html.js';
 
 /** Where the page's files are; a panel may load nothing else. */
-export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
+function pageRoots(extension: vscode.Uri): vscode.Uri[] {
   return [vscode.Uri.joinPath(extension, 'dist', 'webview')];
 }
 

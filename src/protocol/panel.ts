@@ -67,11 +67,6 @@ export interface VisibleLines {
   readonly isLed?: true;
 }
 
-export interface Settings {
-  /** Decorations in the editor are on. */
-  readonly decorations: boolean;
-}
-
 export type HostMessage =
   /** What is behind the panel, or that there is nothing. */
   | { readonly type: 'pool'; readonly description: SourceDescription | undefined; readonly error?: ErrorData }

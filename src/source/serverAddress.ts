@@ -26,7 +26,7 @@ export function isServerAddress(chosen: string): boolean {
 }
 
 /** Whether what is sent there stays on this machine. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   const { hostname } = new URL(address);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -166,4 +166,4 @@ def test_decoders_merged_by_optimum_are_refused_with_the_way_out(tmp_path: Path)
 
     ran = route(write_pool(tmp_path, small(), merged), tmp_path / "got.safetensors")
     assert ran.returncode == 1
-    assert "in branches" in ran.stderr and "--no-post-process" in ran.stderr
+    assert "as branches" in ran.stderr and "--no-post-process" in ran.stderr

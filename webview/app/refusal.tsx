@@ -1,5 +1,4 @@
 /** Why the host did not do what was asked, at the control that asked: it has the focus. Gone with the next press or key. */
-import './refusal.css';
 import { useEffect, useRef } from 'preact/hooks';
 import { useStore } from '../components/context.js';
 

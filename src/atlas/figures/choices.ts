@@ -9,9 +9,6 @@ import { exact, exactMeans, floats, sorted } from '../states.js';
 /** How many numbers are kept for permutations (128 MB): counts of single documents. Beyond that, only sums are kept. */
 const budget = 2 ** 24;
 
-/** Upper limit for the number of labels, because each has a row for every unit. */
-export const mostLabels = 1000;
-
 /** What the documents of one label chose. [2] are the two halves of the corpus. */
 export class Group {
   documents = new Float64Array(2);

@@ -8,7 +8,7 @@ import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
-export const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
+const tokenClasses = ['word', 'continued word', 'number', 'punctuation', 'space', 'line end', 'other'] as const;
 
 /** Positions are grouped by powers of two; the last group is everything from 2^19 on. */
 const places = 20;

@@ -111,15 +111,16 @@ function modelText(model: ModelInfo, paint: Paint, args: Arguments): string {
 
 function serverText(model: ServerInfo, paint: Paint, args: Arguments): string {
   const { can, limits, versions, sites } = model;
-  const abilities = ['route', 'stream', 'generate', 'whatIf', 'attribute'] as const;
+  const { strategies, k: _k, target: _target, ...abilities } = can;
+  const able = Object.entries(abilities).flatMap(([what, ability]) => (ability === true ? [what] : []));
   return [
     paint.bold(plain(model.name)) + '\n',
     facts([
       ['engine', model.engine],
       ['address', model.address],
       ['versions', versionsOf({ versions })],
-      ['can', abilities.filter((what) => can[what] === true).join(', ')],
-      ['strategies', can.strategies.map(({ name }) => name).join(', ') || undefined],
+      ['can', able.join(', ')],
+      ['strategies', strategies.map(({ name }) => name).join(', ') || undefined],
       ['context', limits.tokens === undefined ? undefined : `${limits.tokens} tokens`],
     ]),
     ...(sites ? ['\n', placement(sites, paint, args)] : []),

@@ -136,7 +136,7 @@ function invalid(what: string, cause: unknown): GanderError {
 }
 
 /** The UTF-16 offset of each code point and of the end; undefined where the two count alike. */
-export function unitsOfCodePoints(text: string): Int32Array | undefined {
+function unitsOfCodePoints(text: string): Int32Array | undefined {
   if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return undefined;
   const units = new Int32Array(text.length + 1);
   let points = 0;

@@ -54,7 +54,6 @@ export const tokenColumns = {
 
 export type BlockColumnName = keyof typeof blockColumns;
 export type SequenceColumnName = keyof typeof sequenceColumns;
-export type TokenColumnName = keyof typeof tokenColumns;
 
 /** A column with nothing known yet. */
 export function blank<C extends Column>(

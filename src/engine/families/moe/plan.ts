@@ -37,7 +37,7 @@ export function sitesOf({ routers }: Plan): Site[] {
 }
 
 /** What a layer's routers are called where it has several (JetMoE): by the modules that they are in. Undefined for one alone. */
-export function routerNames(routers: readonly Pick<Router, 'path' | 'layer'>[]): (string | undefined)[] {
+function routerNames(routers: readonly Pick<Router, 'path' | 'layer'>[]): (string | undefined)[] {
   return routers.map((router) => {
     const all = routers.filter(({ layer }) => layer === router.layer);
     return all.length > 1 ? (moduleOf(router.path, all) ?? `router${all.indexOf(router) + 1}`) : undefined;
