@@ -10,52 +10,21 @@ import type { Step } from './runtime/causal.js';
 import { textTokens, type TextTokens } from './runtime/tokenizer.js';
 import { greedy, type Steps, write } from './write.js';
 
+type Answer<N extends RequestName> = NonNullable<Answers<RequestName>[N]>;
+
 /** @param chunk tokens at once */
 export function answersOf(model: Model, chunk: number): Answers<RequestName> {
   return {
     info: () => model.info(),
 
-    route: async (request, turn) => {
-      const prepared = await prepare(model, request, turn);
-      if (prepared.isOpen) return (await write(prepared, greedy(request), { chunk, ...turn })).trace;
-      const { check, onProgress, onPartial } = turn;
-      const { reads } = prepared;
-      const total = tokensOf(prepared);
-      const recorder = recorderOf(prepared, reads.at(-1)!.tokens.count);
-      let passed = 0;
-      await prefill(prepared, chunk, check, async (step, count, sequence) => {
-        recorder.add(step, count, sequence);
-        passed += count;
-        onProgress?.(passed, total);
-        if (passed < total) await onPartial?.(recorder.trace(reads));
-      });
-      return recorder.trace(reads);
-    },
+    route: route(model, chunk),
 
     generate: async (request, turn) => {
       const prepared = await prepare(model, request, turn);
       return (await write(prepared, request, { chunk, ...turn })).trace;
     },
 
-    attribute: async (request, { check, onProgress, onPartial }) => {
-      const { prepared, trace } = await traced(model, request, { chunk, check });
-      const experts = attributedExperts(trace, request);
-      const logProb = trace.sequences.at(-1)!.logProb!;
-      const t = logProb.length;
-      const each = tokensOf(prepared);
-      let passed = 0;
-      const progress = (count: number) => onProgress?.((passed += count), each * (experts.length + 1));
-      progress(each);
-      const change = new Float32Array(t * experts.length);
-      for (const [e, { id }] of experts.entries()) {
-        const without = prepared.run.with({ action: 'knock-out', expert: id, scope: {} });
-        const other = await logProbsOf({ ...prepared, run: without }, chunk, check, progress);
-        const own = other.map((x, i) => x - logProb[i]!);
-        own.forEach((x, i) => (change[i * experts.length + e] = x));
-        await onPartial?.({ experts: [experts[e]!], logProb, change: own, of: experts.length });
-      }
-      return { experts, logProb, change };
-    },
+    attribute: attribute(model, chunk),
 
     score: async (request, turn) => {
       const prepared = await prepare(model, request, turn);
@@ -74,42 +43,87 @@ export function answersOf(model: Model, chunk: number): Answers<RequestName> {
       return scoreOf(text, tokens, logProb);
     },
 
-    lens: async (request, { check, onProgress }) => {
-      const { token } = request;
-      const reads = await readsWritten(model, request, { chunk, check });
-      const { ids, count } = reads.at(-1)!.tokens;
-      if (token >= count)
-        throw new GanderError(
-          'request-invalid',
-          `The text has ${count} tokens; ${token} is the number of none of them.`,
-          `Choose one from 0 to ${count - 1}.`,
-        );
-      const next = token + 1 < count ? ids[token + 1]! : undefined;
-      await check();
-      const { layers, routed, without } = await model.beginLens(request, { token, next: next ?? 0 });
-      // As the run was cut, so that what each layer gives is what it gave there.
-      const read = readTo(reads, token, chunk);
-      const runs = 'none' in without ? [routed] : [routed, without];
-      const total = runs.length * tokensOf({ reads: read });
-      let passed = 0;
-      const columnOf = async (run: LensRun): Promise<LensColumn> => {
-        const step = await prefill({ run, reads: read }, chunk, check, (_, tokens) =>
-          onProgress?.((passed += tokens), total),
-        );
-        return lensColumn(step, model, next);
-      };
-      return {
-        token,
-        ids: ids.slice(0, token + 2),
-        layers,
-        routed: await columnOf(routed),
-        without: 'none' in without ? without : await columnOf(without),
-      };
-    },
+    lens: lens(model, chunk),
 
     ...model.answers,
   };
 }
+
+const route =
+  (model: Model, chunk: number): Answer<'route'> =>
+  async (request, turn) => {
+    const prepared = await prepare(model, request, turn);
+    if (prepared.isOpen) return (await write(prepared, greedy(request), { chunk, ...turn })).trace;
+    const { check, onProgress, onPartial } = turn;
+    const { reads } = prepared;
+    const total = tokensOf(prepared);
+    const recorder = recorderOf(prepared, reads.at(-1)!.tokens.count);
+    let passed = 0;
+    await prefill(prepared, chunk, check, async (step, count, sequence) => {
+      recorder.add(step, count, sequence);
+      passed += count;
+      onProgress?.(passed, total);
+      if (passed < total) await onPartial?.(recorder.trace(reads));
+    });
+    return recorder.trace(reads);
+  };
+
+const attribute =
+  (model: Model, chunk: number): Answer<'attribute'> =>
+  async (request, { check, onProgress, onPartial }) => {
+    const { prepared, trace } = await traced(model, request, { chunk, check });
+    const experts = attributedExperts(trace, request);
+    const logProb = trace.sequences.at(-1)!.logProb!;
+    const t = logProb.length;
+    const each = tokensOf(prepared);
+    let passed = 0;
+    const progress = (count: number) => onProgress?.((passed += count), each * (experts.length + 1));
+    progress(each);
+    const change = new Float32Array(t * experts.length);
+    for (const [e, { id }] of experts.entries()) {
+      const without = prepared.run.with({ action: 'knock-out', expert: id, scope: {} });
+      const other = await logProbsOf({ ...prepared, run: without }, chunk, check, progress);
+      const own = other.map((x, i) => x - logProb[i]!);
+      own.forEach((x, i) => (change[i * experts.length + e] = x));
+      await onPartial?.({ experts: [experts[e]!], logProb, change: own, of: experts.length });
+    }
+    return { experts, logProb, change };
+  };
+
+const lens =
+  (model: Model, chunk: number): Answer<'lens'> =>
+  async (request, { check, onProgress }) => {
+    const { token } = request;
+    const reads = await readsWritten(model, request, { chunk, check });
+    const { ids, count } = reads.at(-1)!.tokens;
+    if (token >= count)
+      throw new GanderError(
+        'request-invalid',
+        `The text has ${count} tokens; ${token} is the number of none of them.`,
+        `Choose one from 0 to ${count - 1}.`,
+      );
+    const next = token + 1 < count ? ids[token + 1]! : undefined;
+    await check();
+    const { layers, routed, without } = await model.beginLens(request, { token, next: next ?? 0 });
+    // As the run was cut, so that what each layer gives is what it gave there.
+    const read = readTo(reads, token, chunk);
+    const runs = 'none' in without ? [routed] : [routed, without];
+    const total = runs.length * tokensOf({ reads: read });
+    let passed = 0;
+    const columnOf = async (run: LensRun): Promise<LensColumn> => {
+      const step = await prefill({ run, reads: read }, chunk, check, (_, tokens) =>
+        onProgress?.((passed += tokens), total),
+      );
+      return lensColumn(step, model, next);
+    };
+    return {
+      token,
+      ids: ids.slice(0, token + 2),
+      layers,
+      routed: await columnOf(routed),
+      without: 'none' in without ? without : await columnOf(without),
+    };
+  };
 
 async function prepare(
   model: Model,
