@@ -840,12 +840,12 @@ describe('what can be saved', () => {
 
     await choose('Picture (PNG)');
     await panel.page.waitForFunction(() =>
-      (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
+      (window as unknown as { sent: { request?: { kind?: string } }[] }).sent.some((m) => m.request?.kind === 'png'),
     );
     const png = await panel.page.evaluate(async () => {
-      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find(
-        (m) => m.kind === 'png',
-      )!;
+      const { data } = (window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] }).sent.find(
+        (m) => m.request?.kind === 'png',
+      )!.request!;
       const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
       return { width: image.width, height: image.height, bytes: data.byteLength };
     });
@@ -905,12 +905,12 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
     await panel.page.locator('[data-focus=head-save]').click();
     await panel.page.getByRole('menuitem', { name: 'Picture (PNG)', exact: true }).click();
     await panel.page.waitForFunction(() =>
-      (window as unknown as { sent: { kind?: string }[] }).sent.some((m) => m.kind === 'png'),
+      (window as unknown as { sent: { request?: { kind?: string } }[] }).sent.some((m) => m.request?.kind === 'png'),
     );
     const pixels = await panel.page.evaluate(async () => {
-      const { data } = (window as unknown as { sent: { kind?: string; data: ArrayBuffer }[] }).sent.find(
-        (m) => m.kind === 'png',
-      )!;
+      const { data } = (window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] }).sent.find(
+        (m) => m.request?.kind === 'png',
+      )!.request!;
       const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
       const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
       canvas.drawImage(image, 0, 0);
