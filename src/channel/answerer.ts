@@ -8,8 +8,8 @@ export interface Cutter {
   head(value: unknown): unknown;
 }
 
-/** What goes as it is. */
-const whole: Cutter = { pieces: () => [], head: (value) => value };
+/** What goes in one. */
+export const whole: Cutter = { pieces: () => [], head: (value) => value };
 
 /** Answers a call. What it throws, or rejects with, rejects who asked. */
 export type Answer<C extends { [N in keyof C]: Call }> = <N extends keyof C>(

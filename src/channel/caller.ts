@@ -9,13 +9,15 @@ export interface Joiner {
   join(head: unknown): unknown;
 }
 
-/** What comes as it is. */
-const whole: Joiner = {
-  add: () => {
-    throw new TypeError('a piece of what comes as a whole');
-  },
-  join: (value) => value,
-};
+/** What comes in one. @param join checks it; throws where it is not what it should be */
+export function inOne(join: Joiner['join']): Joiner {
+  const add = () => {
+    throw new TypeError('a piece of what comes in one');
+  };
+  return { add, join };
+}
+
+const asItIs = inOne((value) => value);
 
 interface Pending {
   readonly resolve: (result: never) => void;
@@ -38,7 +40,7 @@ export class Caller<C extends { [N in keyof C]: Call }> {
    */
   constructor(
     private readonly post: (message: Asking) => unknown,
-    private readonly joinerOf: (name: keyof C) => Joiner = () => whole,
+    private readonly joinerOf: (name: keyof C) => Joiner = () => asItIs,
   ) {}
 
   /** Calls that the other end has not answered. */

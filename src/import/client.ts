@@ -1,4 +1,4 @@
-import { Caller, type Joiner } from '../channel/caller.js';
+import { Caller, inOne } from '../channel/caller.js';
 import { isAnswering } from '../channel/messages.js';
 import { isObject } from '../checks/plain.js';
 import { Child } from '../engine/child.js';
@@ -55,16 +55,11 @@ export async function importInChild(
   }
 }
 
-const checked: Joiner = {
-  add: () => {
-    throw new TypeError('a piece of what comes as a whole');
-  },
-  join: (said): Answer => {
-    const { trace, warnings } = isObject(said) ? said : {};
-    if (!(trace instanceof Uint8Array) || !Array.isArray(warnings)) throw new TypeError('no trace');
-    return { trace, warnings: warnings.filter(isWarning) };
-  },
-};
+const checked = inOne((said): Answer => {
+  const { trace, warnings } = isObject(said) ? said : {};
+  if (!(trace instanceof Uint8Array) || !Array.isArray(warnings)) throw new TypeError('no trace');
+  return { trace, warnings: warnings.filter(isWarning) };
+});
 
 function isWarning(value: unknown): value is Warning {
   return isObject(value) && typeof value['code'] === 'string' && typeof value['text'] === 'string';

@@ -1,6 +1,6 @@
 /** How what a model answers crosses a channel: traces in pieces, all else as it is. */
-import type { Cutter } from '../channel/answerer.js';
-import type { Joiner } from '../channel/caller.js';
+import { type Cutter, whole } from '../channel/answerer.js';
+import { inOne, type Joiner } from '../channel/caller.js';
 import { isCount, isObject } from '../checks/plain.js';
 import type { Attribution } from '../requests/api.js';
 import { type RequestName, rowOf } from '../requests/table.js';
@@ -40,30 +40,21 @@ class TraceJoiner implements Joiner {
   }
 }
 
-/** Only what is of some form is passed on; what it holds is the business of who asked. */
-class DataJoiner implements Joiner {
-  constructor(private readonly name: RequestName) {}
-
-  add(): void {
-    throw new TypeError('a piece of what comes as a whole');
-  }
-
-  join(data: unknown): unknown {
-    if (!isObject(data)) throw new TypeError('no data');
-    // They are put together where they arrive.
-    if (this.name === 'attribute' && !isAttribution(data)) throw new TypeError('no attribution');
-    return data;
-  }
-}
-
-const asItIs: Cutter = { pieces: () => [], head: (value) => value };
+/** Of what is put together where it arrives. What else comes is the business of who asked, as long as it is data. */
+const checks: Readonly<Partial<Record<RequestName, (data: Readonly<Record<string, unknown>>) => boolean>>> = {
+  attribute: isAttribution,
+};
 
 export function cutterOf(name: RequestName): Cutter {
-  return rowOf(name).gives === 'trace' ? new TraceCutter() : asItIs;
+  return rowOf(name).gives === 'trace' ? new TraceCutter() : whole;
 }
 
 export function joinerOf(name: RequestName): Joiner {
-  return rowOf(name).gives === 'trace' ? new TraceJoiner() : new DataJoiner(name);
+  if (rowOf(name).gives === 'trace') return new TraceJoiner();
+  return inOne((data) => {
+    if (!isObject(data) || checks[name]?.(data) === false) throw new TypeError(`no answer to ${name}`);
+    return data;
+  });
 }
 
 function isAttribution(value: Readonly<Record<string, unknown>>): boolean {
