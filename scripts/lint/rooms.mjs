@@ -63,7 +63,7 @@ export const rooms = {
   'src/channel': { from: ground },
   'src/requests': { from: ['src/similarity', 'src/strategies', ...trace, ...ground], types: ['src/channel'] },
   'src/protocol': { types: pure },
-  'src/transport': { from: ['src/requests', 'src/protocol', ...trace, ...ground], types: ['src/channel'] },
+  'src/transport': { from: ['src/channel', 'src/requests', 'src/protocol', ...trace, ...ground] },
   'src/source': { from: pure },
   'src/atlas': { from: pure },
   'src/atlas/files': {

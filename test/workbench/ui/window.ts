@@ -117,8 +117,13 @@ export class Window {
     await unfold.or(token).first().waitFor();
     if (await unfold.isVisible()) {
       await unfold.click();
-      // VS Code learns late that a page has the focus, and then takes it from whatever was clicked by then. It knows once the
-      // status bar shows no line and column, because no text editor has the focus.
+      // VS Code looks four times a second whether a page has the focus, and takes it from whatever was clicked meanwhile. It misses
+      // a page that lost the focus and had it again between two looks. The panel's own tab tells it: it knows once the status bar
+      // shows no line and column, because no text editor has the focus.
+      await this.page
+        .locator('.tab.active')
+        .filter({ hasText: /^Routing/ })
+        .click();
       await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
     }
     await token.waitFor();
