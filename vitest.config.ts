@@ -43,8 +43,13 @@ export default defineConfig({
     // Tests that `npm test` leaves out and `npm run test:all` runs.
     tags: [{ name: 'slow', description: 'takes long, or repeats a quick test in more places' }],
     projects: [
-      // All files of a worker share loaded modules: loading them again for each file took half of the time.
-      project('unit', 'test/unit/**/*.test.ts', 30_000, { pool: 'threads', isolate: false, maxWorkers }),
+      // All files of a worker share loaded modules: loading them again for each file took half of the time. One worker more than
+      // the others have, because servers that hang are waited for.
+      project('unit', 'test/unit/**/*.test.ts', 30_000, {
+        pool: 'threads',
+        isolate: false,
+        maxWorkers: maxWorkers + 1,
+      }),
       onProcessor('Haswell'),
       onProcessor('Nehalem'),
       project('engine', 'test/engine/**/*.test.ts', 120_000, {

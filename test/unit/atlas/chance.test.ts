@@ -51,8 +51,8 @@ const choicesOf = (documents: readonly Drawn[]) => {
   return { choices: all, layout };
 };
 
-/** Hundreds of corpora take seconds, and many of them on a busy machine. Milliseconds. */
-const timeout = 300_000;
+/** For hundreds of corpora: seconds, or minutes on a busy machine. */
+const simulated = { timeout: 300_000, tags: ['slow'] };
 
 describe('an atlas of planted choices', () => {
   const { tables } = tablesOf(corpusOf(planted));
@@ -76,7 +76,7 @@ describe('an atlas of planted choices', () => {
 });
 
 describe('chance', () => {
-  it('comes from shuffled labels: over 200 corpora, no more false discoveries than q allows', { timeout }, () => {
+  it('comes from shuffled labels: over 200 corpora, no more false discoveries than q allows', simulated, () => {
     const noise = corpus(12, (_label, _layer, next) => plain(next));
     const next = random(3);
     let falsely = 0;
@@ -104,7 +104,7 @@ describe('chance', () => {
 });
 
 describe('intervals', () => {
-  it('contain the true value in 93 to 97 of 100 corpora', { timeout }, () => {
+  it('contain the true value in 93 to 97 of 100 corpora', simulated, () => {
     // Each label has two equally likely kinds of documents, so its true share over all documents is known.
     const kinds = [
       [
