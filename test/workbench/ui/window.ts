@@ -63,6 +63,9 @@ async function newPage(server: Running, folder: string, look: Look): Promise<Pag
 /** Theme names, by the class that the page has in each. */
 export const themes = { light: 'Light Modern', 'high-contrast': 'Dark High Contrast', dark: 'Dark Modern' } as const;
 
+/** In the two languages of the walks. */
+const panelTitle = /^(Routing|Wege):/;
+
 /** One window of VS Code with the packaged extension and its own browser profile. */
 export class Window {
   private constructor(
@@ -120,10 +123,7 @@ export class Window {
       // VS Code looks four times a second whether a page has the focus, and takes it from whatever was clicked meanwhile. It misses
       // a page that lost the focus and had it again between two looks. The panel's own tab tells it: it knows once the status bar
       // shows no line and column, because no text editor has the focus.
-      await this.page
-        .locator('.tab.active')
-        .filter({ hasText: /^Routing/ })
-        .click();
+      await this.page.locator('.tab.active').filter({ hasText: panelTitle }).click();
       await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
     }
     await token.waitFor();
