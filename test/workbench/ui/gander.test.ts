@@ -43,7 +43,7 @@ async function pictureForReadme(name: string): Promise<void> {
 const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
 describe('Gander in the workbench', () => {
-  step('routes the selection from the palette to a painted grid, with no question and no network', async () => {
+  step('routes the selection from the palette to a painted map, with no question and no network', async () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
