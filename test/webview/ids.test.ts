@@ -91,7 +91,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     await expect.poll(() => text('.sentence')).toContain('does not pass through encoder layer 4');
     await select(1, 39, 8);
     await expect.poll(() => label()).toContain('nothing is known here');
-    await expect.poll(() => text('.sentence')).toContain('says nothing of this token');
+    await expect.poll(() => text('.sentence')).toContain('says nothing about this token');
 
     const summary = await showTab('summary');
     expect(summary).toMatch(/Of decoder layer \d · output|Of encoder layer \d · input/);

@@ -642,7 +642,7 @@ describe('running', () => {
     await expect.poll(() => generate.getAttribute('title')).toBe('A run is in progress.');
     await panel.post({ type: 'status', side: 'main', running: undefined, stale: true, fresh: 40 });
     await expect.poll(() => panel.page.locator('.progress').isVisible()).toBe(false);
-    await expect.poll(() => text('.notice.stale')).toContain('Its first 40 tokens stand as they were.');
+    await expect.poll(() => text('.notice.stale')).toContain('Its first 40 tokens are unchanged.');
     await expect.poll(() => panel.page.locator('.t.outdated').count()).toBe(266 - 40);
     await expect.poll(() => text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();

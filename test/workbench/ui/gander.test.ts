@@ -183,7 +183,7 @@ describe('Gander in the workbench', () => {
     const before = await underlines();
     await enter(window.page, 'README.md', 'and write down', 60);
     await window.page.keyboard.type('x');
-    await window.panel.locator('.notice.stale', { hasText: 'stand as they were' }).waitFor();
+    await window.panel.locator('.notice.stale', { hasText: 'are unchanged' }).waitFor();
     await expect.poll(() => window.panel.locator('.t.outdated').count()).toBeGreaterThan(0);
     // Some in their earlier colours, and one grey for all the rest.
     const grey = async () => {
