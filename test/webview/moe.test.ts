@@ -224,7 +224,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
   });
 
-  test('attribution, to experts of all layers', async () => {
+  test('the attribution to experts of all layers', async () => {
     await open();
     const experts = [3, 40].flatMap((layer) => trace.expertSets[layer]!.experts);
     const N = experts.length;

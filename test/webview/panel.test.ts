@@ -368,7 +368,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.strip')).toContain('Click a cell');
   });
 
-  test('summary: usage with chance, load, entropy, co-activation, attracted tokens; a warning if there are few tokens', async () => {
+  test('summary: load beside chance, load balance, entropy, co-activation, token specialisation; a warning for few tokens', async () => {
     await open();
     await panel.show(fabricate());
     await showTab('summary');
@@ -481,7 +481,7 @@ describe('the tabs', () => {
     await expect.poll(() => panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
     const table = panel.page.locator('[data-figure=attribution]');
-    // The whole text's, with the expert whose knock-out costs most first.
+    // The whole text's, the expert with the largest attribution first.
     const { change, experts } = fabricateAttribution(trace);
     const sums = experts.map((_, e) =>
       change.reduce((sum, x, i) => (i % experts.length === e && !Number.isNaN(x) ? sum + x : sum), 0),
