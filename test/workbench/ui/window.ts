@@ -117,9 +117,9 @@ export class Window {
     await unfold.or(token).first().waitFor();
     if (await unfold.isVisible()) {
       await unfold.click();
-      // VS Code checks four times a second whether a page has the focus, and takes it from whatever was clicked meanwhile. It
-      // misses a page that lost the focus and got it back between two checks. A click on the panel's own tab makes it notice:
-      // then the status bar shows no line and column, because no text editor has the focus.
+      // VS Code looks four times a second whether a page has the focus, and takes it from whatever was clicked meanwhile. It misses
+      // a page that lost the focus and had it again between two looks. The panel's own tab tells it: it knows once the status bar
+      // shows no line and column, because no text editor has the focus.
       await this.page
         .locator('.tab.active')
         .filter({ hasText: /^Routing/ })
